@@ -1,1 +1,1 @@
-"""Polygons onto cells: outlines, clipping, runs of cells, weights. Opens no file."""
+"""Polygons on grids: outlines, clipping, runs of cells and their weights. Opens no file."""

@@ -16,56 +16,56 @@ from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.types import BoolArray, Float64Array, FloatArray, Int64Array
 
 Extent = tuple[Float64Array, Float64Array, Float64Array, Float64Array]
-"""(area,) each: least and greatest column, least and greatest row."""
+"""(area,) arrays: smallest and largest column, smallest and largest row."""
 
 HALF_CELL = 0.5
 
 STRAIGHT_M = 1000.0
-"""Along which an edge is taken to be straight in another CRS too: it strays by some centimetres."""
+"""Edges are cut to this length before projection; a shorter edge is off by a few centimetres."""
 
 MAX_PARTS = 500_000
-"""Into which all edges together are cut: of outlines longer than twelve equators the parts are longer too."""
+"""Approximate maximum number of parts of all edges; the parts of outlines longer than twelve equators are longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outlines:
-    """The edges of all rings of areas, in fractional columns and rows; 0.5 is the middle of the first cell."""
+    """The edges of all rings of areas, in fractional columns and rows; 0.5 is the centre of the first cell."""
 
     columns: Float64Array
-    """(edge, 2): where each begins and ends."""
+    """(edge, 2) columns of start and end."""
     rows: Float64Array
-    """(edge, 2)."""
+    """(edge, 2) rows of start and end."""
     rings: Int64Array
-    """(edge,): which ring each belongs to; edges of a ring follow one another."""
+    """(edge,) ring of each edge; edges of one ring are consecutive."""
     polygons: Int64Array
-    """(ring,): counted over all areas."""
+    """(ring,) polygon of each ring, counted over all areas."""
     is_hole: BoolArray
     """(ring,)."""
     areas: Int64Array
-    """(polygon,)."""
+    """(polygon,) area of each polygon."""
     is_outside: BoolArray
-    """(area,): whether it shares no cell with the grid."""
+    """(area,) mask of areas that share no cell with the grid."""
     is_beyond: BoolArray
-    """(area,): whether a part of it lies farther outside than half a cell, and so beyond all centres."""
+    """(area,) mask of areas that reach more than half a cell beyond the grid, and so beyond all centres."""
 
 
 def outlines_of(areas: Sequence[Area], grid: NativeGrid) -> Outlines:
     """Return the outlines of areas in the cells of a grid.
 
-    Edges that are straight in the CRS of the area are followed in that of the grid. Longitudes count modulo 360: an
-    area lies where most of it meets the grid, and may reach beyond the first or last column of one that is circular.
-    What lies far from the grid, where its projection need not be sound, is left out.
+    Edges are straight in the CRS of the area, so they may be curves in the CRS of the grid. Longitudes are modulo 360:
+    an area is placed where most of it meets the grid, and may reach beyond the first or last column of a circular grid.
+    Parts far from the grid, where projections may fail, are cut off.
 
     Raises:
-        InvalidParameter: An area cannot be expressed in the CRS of the grid.
+        InvalidParameter: An area has no coordinates in the CRS of the grid.
     """
     areas = clip_to_grid(areas, grid)
     listed = [
-        (ring, number, polygon, place > 0)
+        (ring, number, polygon, position > 0)
         for polygon, (rings, number) in enumerate(
             (rings, number) for number, area in enumerate(areas) for rings in area.polygons
         )
-        for place, ring in enumerate(rings)
+        for position, ring in enumerate(rings)
     ]
     area_of_ring = np.array([number for _ring, number, _polygon, _hole in listed], dtype=np.int64)
     polygons = np.array([polygon for _ring, _number, polygon, _hole in listed], dtype=np.int64)
@@ -94,17 +94,20 @@ def outlines_of(areas: Sequence[Area], grid: NativeGrid) -> Outlines:
 
 
 def _cut(corners: Float64Array, rings: Int64Array, unit_m: Float64Array) -> tuple[Float64Array, Int64Array]:
-    """Corners (n, 2) and their rings, with more along the edges of areas in another CRS: what is straight curves.
+    """Return corners (n, 2) and their rings, with more corners along long edges.
 
-    Metres in a unit of the CRS are 0 for areas in the CRS of the grid, whose edges stay whole.
+    Args:
+        corners: (corner, 2).
+        rings: (corner,) ring of each corner.
+        unit_m: (corner,) metres per unit of the CRS; 0 for areas in the CRS of the grid, whose edges stay whole.
     """
     steps = corners[next_in_ring(rings)] - corners
     lengths = np.hypot(steps[:, 0], steps[:, 1]) * unit_m
     longest = max(STRAIGHT_M, float(lengths.sum()) / MAX_PARTS)
     parts = np.maximum(1, np.ceil(lengths / longest)).astype(np.int64)
     edge = np.repeat(np.arange(parts.size), parts)
-    share = (np.arange(edge.size) - np.repeat(np.cumsum(parts) - parts, parts)) / parts[edge]
-    return corners[edge] + share[:, None] * steps[edge], rings[edge]
+    fraction = (np.arange(edge.size) - np.repeat(np.cumsum(parts) - parts, parts)) / parts[edge]
+    return corners[edge] + fraction[:, None] * steps[edge], rings[edge]
 
 
 def _in_cells(
@@ -116,9 +119,9 @@ def _in_cells(
     x, y = points[:, 0].copy(), points[:, 1].copy()
     for crs, numbers in systems.items():
         if crs != grid.crs:
-            own = np.isin(area_of_point, numbers) if len(systems) > 1 else slice(None)
-            x[own], y[own] = transformer(crs, grid.crs).transform(x[own], y[own])
-    columns, rows = (each.astype(np.float64, copy=False) for each in grid.pixels_at(x, y))
+            in_crs = np.isin(area_of_point, numbers) if len(systems) > 1 else slice(None)
+            x[in_crs], y[in_crs] = transformer(crs, grid.crs).transform(x[in_crs], y[in_crs])
+    columns, rows = (positions.astype(np.float64, copy=False) for positions in grid.pixels_at(x, y))
     usable = np.isfinite(columns) & np.isfinite(rows)
     if not usable.all():
         area = areas[int(area_of_point[np.argmin(usable)])]
@@ -134,43 +137,45 @@ def _describe_area(area: Area) -> str:
 
 
 def _turns(least: Float64Array, greatest: Float64Array, grid: NativeGrid) -> Float64Array:
-    """(area,): columns by which each is moved, whole circles of them, so that it lies round the middle of the grid."""
+    """Return (area,) shifts in columns, multiples of 360 degrees, that place areas around the middle of the grid."""
     period = grid.wrap_columns
     if period is None:
         return np.zeros(least.size)
-    with np.errstate(invalid="ignore"):  # of an area without a point
+    with np.errstate(invalid="ignore"):  # areas without a point
         turns: Float64Array = period * np.rint((least + greatest - grid.width) / 2 / period)
     return turns
 
 
 def _is_outside(extent: Extent, grid: NativeGrid) -> BoolArray:
-    left, right, top, bottom = extent
+    west, east, top, bottom = extent
     is_outside: BoolArray = (bottom <= 0) | (top >= grid.height)
-    return is_outside if grid.is_circular else is_outside | (right <= 0) | (left >= grid.width)
+    return is_outside if grid.is_circular else is_outside | (east <= 0) | (west >= grid.width)
 
 
 def _reaches_beyond(extent: Extent, grid: NativeGrid) -> BoolArray:
-    left, right, top, bottom = extent
+    west, east, top, bottom = extent
     is_beyond: BoolArray = (top < -HALF_CELL) | (bottom > grid.height + HALF_CELL)
-    return is_beyond if grid.is_circular else is_beyond | (left < -HALF_CELL) | (right > grid.width + HALF_CELL)
+    return is_beyond if grid.is_circular else is_beyond | (west < -HALF_CELL) | (east > grid.width + HALF_CELL)
 
+
+# Clipping of areas to the neighbourhood of a grid.
 
 Extremes = tuple[Float64Array, Float64Array]
 
 MARGIN = 0.05
-"""By which parts may reach beyond the data, as a share of their width and height: one step of the grid's lattice."""
+"""Margin around the data, as a fraction of their width and height: one step of `NativeGrid.lattice_in`."""
 
 TORN_M = 1000.0
-"""Between places a millionth of a degree from a meridian, on either side of it, along which a projection is cut."""
+"""A projection is cut along a meridian if points 1e-6 degrees on either side of it are farther apart than this."""
 
 
 def clip_to_grid(areas: Sequence[Area], grid: NativeGrid) -> Sequence[Area]:
-    """Return the parts of areas near a grid, at any multiple of 360°; an area that lies far off has no polygon.
+    """Return the parts of areas near a grid, at any multiple of 360°; a distant area becomes one without polygons.
 
-    Farther off a projection may have no coordinates, or those of other places: an edge past the antipode of the
-    middle of EPSG:3035 passes the data on the wrong side. An edge is cut where its line in the area's CRS meets
-    a box round the data. Areas that lie whole in that box are returned as they are, and so are those for which none is
-    known. Of degrees nothing is unsound, but an area that meets the grid in several turns has its part of each.
+    Far from the data, points may have no coordinates in a projection or wrong ones: an edge across the antipode of the
+    centre of EPSG:3035 would pass the data on the wrong side. So areas are clipped, in their own CRS, to a box around
+    the data. Areas inside the box are returned unchanged, and also areas without such a box. Degrees need no
+    clipping, but an area that meets the grid at several multiples of 360° gets one part for each.
     """
     systems: dict[Crs, list[int]] = {}
     for number, area in enumerate(areas):
@@ -192,7 +197,7 @@ def clip_to_grid(areas: Sequence[Area], grid: NativeGrid) -> Sequence[Area]:
 
 
 def extremes(values: FloatArray, area_of_point: Int64Array, count: int) -> Extremes:
-    """Return (area,) the least and the greatest value of each area's points; infinite where it has none."""
+    """Return the (area,) minimum and maximum of the values of each area; infinite if it has none."""
     least, greatest = np.full(count, np.inf), np.full(count, -np.inf)
     np.minimum.at(least, area_of_point, values)
     np.maximum.at(greatest, area_of_point, values)
@@ -200,7 +205,7 @@ def extremes(values: FloatArray, area_of_point: Int64Array, count: int) -> Extre
 
 
 def next_in_ring(rings: Int64Array) -> Int64Array:
-    """Return (corner,) for each corner, of which the ring is given, the one that follows it in its ring."""
+    """Return (corner,) the index of the next corner in the same ring, for the ring of each corner."""
     after = np.arange(1, rings.size + 1)
     is_first = np.diff(rings, prepend=-1) != 0
     after[np.roll(is_first, -1)] = np.flatnonzero(is_first)
@@ -208,26 +213,26 @@ def next_in_ring(rings: Int64Array) -> Int64Array:
 
 
 def _boxes(areas: Sequence[Area]) -> Extremes:
-    """(area, 2) least and greatest x and y."""
+    """Return (area, 2) minimum and maximum of x and y."""
     rings = [ring for area in areas for polygon in area.polygons for ring in polygon]
     corners = np.vstack([np.empty((0, 2)), *rings])
     owner = np.repeat(np.arange(len(areas)), [area.vertices for area in areas])
-    (left, right), (bottom, top) = (extremes(corners[:, axis], owner, len(areas)) for axis in (0, 1))
-    return np.column_stack([left, bottom]), np.column_stack([right, top])
+    (west, east), (south, north) = (extremes(corners[:, axis], owner, len(areas)) for axis in (0, 1))
+    return np.column_stack([west, south]), np.column_stack([east, north])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Rings:
-    """The rings of polygons, one behind the other: they are clipped together, however many they are."""
+    """The rings of many polygons in one array, so that they can be clipped together."""
 
     corners: FloatArray
-    """(corner, 2), without the last of each ring, which is its first again."""
+    """(corner, 2) without the last corner of each ring, which repeats the first."""
     of_corner: Int64Array
-    """(corner,): the ring of each."""
+    """(corner,) ring of each corner."""
     polygons: Int64Array
-    """(ring,): the polygon of each."""
+    """(ring,) polygon of each ring."""
     outer: Int64Array
-    """(polygon,): its first ring."""
+    """(polygon,) outer ring of each polygon."""
 
 
 def _rings_of(polygons: Sequence[Polygon]) -> _Rings:
@@ -242,7 +247,7 @@ def _rings_of(polygons: Sequence[Polygon]) -> _Rings:
 
 
 def _parts(areas: Sequence[Area], boxes: Sequence[BBox]) -> list[tuple[Polygon, ...]]:
-    """The parts of each area in each box, at each multiple of 360° of longitude; areas have one CRS."""
+    """Return the parts of each area in each box, at each multiple of 360° of longitude; all areas have one CRS."""
     polygons = [polygon for area in areas for polygon in area.polygons]
     parts: list[list[Polygon]] = [[] for _ in polygons]
     if polygons:
@@ -257,28 +262,32 @@ def _parts(areas: Sequence[Area], boxes: Sequence[BBox]) -> list[tuple[Polygon, 
 
 
 def _shifts(rings: _Rings, box: BBox, circle: float) -> Iterator[FloatArray]:
-    """(polygon,) whole circles by which each has to be moved to meet a box, one after the other; `nan` once none is."""
+    """Yield (polygon,) shifts, multiples of 360°, that move polygons to a box; `nan` if none is left."""
     if math.isinf(circle) or math.isinf(box.xmax):
         yield np.zeros(rings.outer.size)
         return
-    west, east = (each[rings.outer] for each in extremes(rings.corners[:, 0], rings.of_corner, rings.polygons.size))
+    west, east = (bound[rings.outer] for bound in extremes(rings.corners[:, 0], rings.of_corner, rings.polygons.size))
     first, last = np.floor((west - box.xmax) / circle) + 1, np.ceil((east - box.xmin) / circle)
     for turn in range(int((last - first).max())):
         yield np.where(first + turn < last, circle * (first + turn), np.nan)
 
 
 def _are_in_one_turn(west: FloatArray, east: FloatArray, box: BBox) -> BoolArray:
-    """(area,): whether what reaches from west to east meets a box in one turn of the globe at most."""
+    """Return (area,) whether each area, from west to east, meets a box at one multiple of 360° at most."""
     first, last = np.floor((west - box.xmax) / WHOLE_CIRCLE) + 1, np.ceil((east - box.xmin) / WHOLE_CIRCLE)
     are_few: BoolArray = last - first < 2
     return are_few
 
 
 def _clip(rings: _Rings, shifts: FloatArray, box: BBox) -> Iterator[tuple[int, Polygon]]:
-    """The part of each polygon in a box, by Sutherland and Hodgman (1974, Reentrant Polygon Clipping), if there is any.
+    """Yield the part of each polygon in a box (Sutherland and Hodgman 1974, Reentrant Polygon Clipping).
 
-    Parts of one ring stay one ring, with edges between them along the box, which bound nothing. Polygons are moved by
-    shifts (polygon,) before; those whose shift is `nan` are left out.
+    Parts of one ring stay one ring, with edges along the box that enclose no area.
+
+    Args:
+        rings: The polygons.
+        shifts: (polygon,) shift in x before clipping; polygons with `nan` are skipped.
+        box: The box.
     """
     shift = shifts[rings.polygons[rings.of_corner]]
     is_moved = ~np.isnan(shift)
@@ -294,37 +303,38 @@ def _clip(rings: _Rings, shifts: FloatArray, box: BBox) -> Iterator[tuple[int, P
 
 
 def _polygons_of(corners: FloatArray, of_corner: Int64Array, polygons: Int64Array) -> Iterator[tuple[int, Polygon]]:
-    """Polygons with their numbers, of corners (corner, 2), the ring of each, and the polygon (ring,) of each ring."""
-    own, starts = np.unique(of_corner, return_index=True)
-    stops = np.append(starts[1:], of_corner.size)[: own.size]
+    """Yield polygons with their numbers, from corners (corner, 2), their rings, and the polygon of each ring."""
+    ring_numbers, starts = np.unique(of_corner, return_index=True)
+    count = ring_numbers.size
+    stops = np.append(starts[1:], of_corner.size)[:count]
     closed = np.insert(corners, stops, corners[starts], axis=0)
-    ends = (stops + np.arange(1, own.size + 1)).tolist()
+    ends = (stops + np.arange(1, count + 1)).tolist()
     rings = [closed[first:last] for first, last in pairwise([0, *ends])]
-    numbers, firsts = np.unique(polygons[own], return_index=True)
-    for number, (first, last) in zip(numbers.tolist(), pairwise([*firsts.tolist(), own.size]), strict=True):
+    numbers, firsts = np.unique(polygons[ring_numbers], return_index=True)
+    for number, (first, last) in zip(numbers.tolist(), pairwise([*firsts.tolist(), count]), strict=True):
         yield number, tuple(rings[first:last])
 
 
 def _half(
     corners: FloatArray, of_corner: Int64Array, *, axis: int, bound: float, side: int
 ) -> tuple[FloatArray, Int64Array]:
-    """Corners (n, 2) and their rings, of the parts of rings above a bound of one axis, or below where `side` is -1."""
+    """Clip rings at a bound of one axis; keep the part above it, or below it if `side` is -1."""
     after = next_in_ring(of_corner)
     heights = side * (corners[:, axis] - bound)
     following = heights[after]
     is_inside = heights >= 0
     is_cut = is_inside != (following >= 0)
-    shares = heights / np.where(is_cut, heights - following, 1.0)
-    cuts = corners + shares[:, None] * (corners[after] - corners)
+    fractions = heights / np.where(is_cut, heights - following, 1.0)
+    cuts = corners + fractions[:, None] * (corners[after] - corners)
     cuts[:, axis] = bound
     both = np.stack([corners, cuts], axis=1).reshape(-1, 2)
-    is_taken = np.column_stack([is_inside, is_cut]).ravel()
-    return both[is_taken], np.repeat(of_corner, 2)[is_taken]
+    is_kept = np.column_stack([is_inside, is_cut]).ravel()
+    return both[is_kept], np.repeat(of_corner, 2)[is_kept]
 
 
 @lru_cache(maxsize=256)
 def _sound_boxes(grid: NativeGrid, crs: Crs) -> tuple[BBox, ...]:
-    """Boxes in a CRS that together hold the grid and have coordinates in its projection; none where not known."""
+    """Return boxes that contain the grid and have coordinates in its projection; empty if there is no such box."""
     if crs == grid.crs or (crs.is_geographic and grid.crs.is_geographic):
         return ()
     x, y = grid.lattice_in(crs)
@@ -335,9 +345,9 @@ def _sound_boxes(grid: NativeGrid, crs: Crs) -> tuple[BBox, ...]:
 
 
 def _geographic_boxes(grid: NativeGrid, crs: Crs, *, is_known: bool) -> tuple[BBox, ...]:
-    """One, or two where the data lie on both sides of the meridian along which their projection is cut."""
-    known = grid.unwound_box_in(crs) if is_known else BBox(-180.0, -90.0, 180.0, 90.0)
-    west, south, east, north = _add_margin(known)
+    """Return one box, or two if the data are on both sides of the meridian along which the projection is cut."""
+    data_box = grid.unwound_box_in(crs) if is_known else BBox(-180.0, -90.0, 180.0, 90.0)
+    west, south, east, north = _add_margin(data_box)
     south, north = max(-90.0, south), min(90.0, north)
     seam = _seam(grid.crs, crs, (south + north) / 2)
     if east - west >= WHOLE_CIRCLE:
@@ -350,7 +360,7 @@ def _geographic_boxes(grid: NativeGrid, crs: Crs, *, is_known: bool) -> tuple[BB
 
 
 def _columns_box(grid: NativeGrid, crs: Crs) -> BBox:
-    # Longitudes of a grid in degrees with a column on each side, so that what reaches beyond the data still does.
+    # Longitudes of a grid in degrees plus a column on each side, so that areas beyond the data are recognised.
     box, margin = grid.bbox if are_alike(crs, grid.crs) else grid.unwound_box_in(crs), grid.steps[0]
     return BBox(box.xmin - margin, -math.inf, box.xmax + margin, math.inf)
 
@@ -361,10 +371,10 @@ def _add_margin(box: BBox) -> BBox:
 
 
 def _seam(projected: Crs, geographic: Crs, latitude: float) -> float | None:
-    """The meridian along which a projection is cut, opposite to its middle; azimuthal ones are not."""
+    """Return the meridian along which a projection is cut, opposite to its centre; azimuthal projections have none."""
     operation = projected.definition.coordinate_operation
     parameters = [] if operation is None else operation.params
-    middle = next((float(each.value) for each in parameters if each.name.startswith("Longitude of")), None)
+    middle = next((float(item.value) for item in parameters if item.name.startswith("Longitude of")), None)
     if middle is None:
         return None
     seam = middle + WHOLE_CIRCLE / 2

@@ -1,4 +1,4 @@
-"""What to read for the cells of areas: windows made of whole blocks of a source, each of them once."""
+"""Plans for reading the cells of areas: windows of whole blocks of a source, each block in one window."""
 
 from dataclasses import dataclass, replace
 
@@ -10,29 +10,29 @@ from chronotile.pipeline.zones.spans import Spans
 from chronotile.readers.reader import BlockShape
 
 GROUP_PX = 128
-"""Along each side of blocks that are read at once where many of them are needed."""
+"""Side of groups of blocks that are read together if many of them are needed."""
 
 
 Takes = tuple[tuple[int, int, int], ...]
-"""For each run of cells its first one, the one after the last, and where the first one goes."""
+"""Runs of cells: first, one past the last, and position of the first in the result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AreaWindow:
-    """A window of the native grid, and where the cells of areas in it go."""
+    """A window of the native grid, and the positions of its cells in the result."""
 
     window: Window
     blocks: int
-    """Of the source, that the window touches."""
+    """Number of blocks of the source in the window."""
     cells: IndexArray
-    """(cell,): counted along the rows of the window, one area after the other."""
+    """(cell,) index in the window, row by row; areas are consecutive."""
     takes: Takes
-    """One for each area in the window."""
+    """One run per area in the window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AreaPlaces:
-    """Cells here and there in the native grid, and where they go."""
+    """Scattered cells of the native grid, and their positions in the result."""
 
     rows: Int64Array
     """(cell,)."""
@@ -43,40 +43,40 @@ class AreaPlaces:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AreaPlan:
-    """Cells of areas, one area after the other, by the windows they are read in."""
+    """The windows in which the cells of areas are read. In the result, areas are consecutive."""
 
     spans: Spans
-    """Cut where windows end; in order of area and window."""
+    """Spans cut at the edges of windows, in order of area and window."""
     firsts: Int64Array
-    """(span,): where its first cell goes."""
+    """(span,) position of its first cell in the result."""
     bounds: Int64Array
-    """(area + 1,): cells of area `k` go from `bounds[k]` to before `bounds[k + 1]`."""
+    """(area + 1,) area `k` has the positions from `bounds[k]` to before `bounds[k + 1]`."""
     windows: Int64Array
-    """(window, 4): rows and columns, half-open."""
+    """(window, 4) rows and columns, stops exclusive."""
     blocks: Int64Array
-    """(window,): blocks of the source that it touches."""
+    """(window,) number of blocks of the source."""
     is_sparse: BoolArray
-    """(window,): whether it lies apart from others, and most blocks around it are not needed."""
+    """(window,) mask of windows in groups of which most blocks are not needed."""
     order: Int64Array
-    """(span,): spans by window."""
+    """(span,) numbers of spans, ordered by window."""
     ends: Int64Array
-    """(window + 1,): spans of window `k` stand from `ends[k]` to `ends[k + 1]` in `order`."""
+    """(window + 1,) the spans of window `k` are `order[ends[k]:ends[k + 1]]`."""
 
     def window(self, number: int) -> AreaWindow:
-        """Return one of the windows with its cells."""
+        """Return a window with its cells."""
         span_numbers = self.order[self.ends[number] : self.ends[number + 1]]
         spans = self.spans.select(span_numbers)
-        top, bottom, left, right = self.windows[number].tolist()
+        top, bottom, west, east = self.windows[number].tolist()
         lengths = spans.lengths
         offsets = np.cumsum(lengths) - lengths
-        starts = (spans.rows - top) * (right - left) + spans.starts - left
-        steps = np.ones(int(lengths.sum()), dtype=np.intp)  # one array of them: areas that overlap have many
+        starts = (spans.rows - top) * (east - west) + spans.starts - west
+        steps = np.ones(int(lengths.sum()), dtype=np.intp)  # a single array, as overlapping areas have many cells
         steps[offsets] = np.diff(starts, prepend=0) - np.append(0, lengths[:-1] - 1)
         cells = np.cumsum(steps, out=steps)
         firsts = np.flatnonzero(np.diff(spans.areas, prepend=-1))
         ends = np.append(offsets[firsts[1:]], cells.size)
         return AreaWindow(
-            window=Window(top, bottom, left, right),
+            window=Window(top, bottom, west, east),
             blocks=int(self.blocks[number]),
             cells=cells,
             takes=tuple(
@@ -85,7 +85,7 @@ class AreaPlan:
         )
 
     def scattered_cells(self, first: int, last: int) -> AreaPlaces:
-        """Return where the cells of the windows from one to before another lie."""
+        """Return the cells of the windows from `first` to before `last`."""
         spans = self.spans.select(span_numbers := self.order[self.ends[first] : self.ends[last]])
         lengths = spans.lengths
         offsets = np.cumsum(lengths) - lengths
@@ -100,7 +100,7 @@ class AreaPlan:
         )
 
     def runs(self, cells: int) -> list[tuple[int, int]]:
-        """Return runs of sparse windows, one to before another, with at most so many cells, or one window."""
+        """Return runs (first, stop) of sparse windows with at most `cells` cells, or one window."""
         counts = np.append(0, np.cumsum(np.add.reduceat(self.spans.lengths[self.order], self.ends[:-1])))
         runs, sparse = [], np.flatnonzero(self.is_sparse)
         for run in np.split(sparse, np.flatnonzero(np.diff(sparse) != 1) + 1):
@@ -114,7 +114,7 @@ class AreaPlan:
 
 
 def plan_of(spans: Spans, areas: int, shape: BlockShape) -> AreaPlan:
-    """Return what to read for spans of a number of areas from a source that has blocks of a shape."""
+    """Return the plan for the spans of a number of areas, from a source with blocks of a shape."""
     cut = _cut(spans, shape.width)
     blocks, block_of_span = _unique(cut.rows // shape.height, cut.starts // shape.width)
     group, is_sparse = _groups(blocks, shape)
@@ -138,7 +138,7 @@ def plan_of(spans: Spans, areas: int, shape: BlockShape) -> AreaPlan:
 
 
 def _cut(spans: Spans, width: int) -> Spans:
-    """Spans cut where blocks of a width end."""
+    """Cut spans at the edges of blocks of a width."""
     first, last = spans.starts // width, (spans.stops - 1) // width
     counts = last - first + 1
     span = np.repeat(np.arange(counts.size), counts)
@@ -149,16 +149,16 @@ def _cut(spans: Spans, width: int) -> Spans:
 
 
 def _unique(rows: Int64Array, columns: Int64Array) -> tuple[Int64Array, Int64Array]:
-    """Pairs (n, 2) that occur, in order, and which of them each is."""
+    """Return the distinct pairs (n, 2) in order, and the number of the pair of each element."""
     across = int(columns.max(initial=0)) + 1
-    keys, places = np.unique(rows * across + columns, return_inverse=True)
-    return np.column_stack(np.divmod(keys, across)), places
+    keys, numbers = np.unique(rows * across + columns, return_inverse=True)
+    return np.column_stack(np.divmod(keys, across)), numbers
 
 
 def _groups(blocks: Int64Array, shape: BlockShape) -> tuple[Int64Array, BoolArray]:
-    """(block,): which window reads it, and (window,): whether that is sparse.
+    """Return (block,) window of each block, and (window,) mask of sparse windows.
 
-    Where half of a group of blocks is needed one window does, else one for each run of them.
+    A group of blocks becomes one window if at least half of its blocks are needed, else one window per run of blocks.
     """
     if not len(blocks):
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
@@ -185,7 +185,7 @@ def _groups(blocks: Int64Array, shape: BlockShape) -> tuple[Int64Array, BoolArra
 
 
 def _boxes(spans: Spans, order: Int64Array, ends: Int64Array) -> Int64Array:
-    """(window, 4): the smallest that hold the cells."""
+    """Return (window, 4) the smallest windows that contain the cells."""
     if ends.size < 2:
         return np.zeros((0, 4), dtype=np.int64)
     starts = ends[:-1]

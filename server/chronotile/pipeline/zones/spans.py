@@ -1,4 +1,4 @@
-"""Which native cells lie in areas, and how much each weighs: runs of cells along rows."""
+"""Native cells inside areas and their weights, as runs of cells along rows."""
 
 import math
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from chronotile.core.model.types import BoolArray, Float64Array, IndexArray, Int
 from chronotile.pipeline.zones.outlines import Outlines
 
 MAX_CROSSINGS = 1 << 21
-"""Of edges with rows: each takes some 50 bytes. A country of 300 km at 10 m has 200,000, its 1,000 municipalities
-together 1,400,000."""
+"""Maximum number of crossings of edges with rows, about 50 bytes each. A country of 300 km has 200,000 at 10 m, its
+1,000 municipalities together 1,400,000."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -22,66 +22,66 @@ class Spans:
     """Runs of cells of areas, in order of area, row and column."""
 
     areas: Int64Array
-    """(span,)."""
+    """(span,) area of each span."""
     rows: Int64Array
     """(span,)."""
     starts: Int64Array
-    """(span,): the first column."""
+    """(span,) first column."""
     stops: Int64Array
-    """(span,): the column after the last."""
+    """(span,) column after the last."""
     weights: Float64Array | None = None
-    """(span,): what each of its cells counts for; `None` of all the same."""
+    """(span,) weight of each cell in the span; `None` means equal weights."""
 
     @property
     def lengths(self) -> Int64Array:
-        """(span,): cells."""
+        """(span,) number of cells."""
         return self.stops - self.starts
 
     @property
     def cells(self) -> int:
-        """The number of cells."""
+        """Total number of cells."""
         return int(self.lengths.sum())
 
     def select_areas(self, first: int, last: int) -> "Spans":
-        """Return those of the areas from one to before another, which are counted from 0 again."""
+        """Return the spans of areas from `first` to before `last`, which are numbered from 0 again."""
         start, stop = np.searchsorted(self.areas, (first, last)).tolist()
-        own = self.select(np.arange(start, stop))
-        return replace(own, areas=own.areas - first)
+        spans = self.select(np.arange(start, stop))
+        return replace(spans, areas=spans.areas - first)
 
-    def select(self, places: IndexArray | BoolArray) -> "Spans":
-        """Return some of the spans."""
+    def select(self, spans: IndexArray | BoolArray) -> "Spans":
+        """Return some of the spans, by index or mask."""
         return Spans(
-            areas=self.areas[places],
-            rows=self.rows[places],
-            starts=self.starts[places],
-            stops=self.stops[places],
-            weights=None if self.weights is None else self.weights[places],
+            areas=self.areas[spans],
+            rows=self.rows[spans],
+            starts=self.starts[spans],
+            stops=self.stops[spans],
+            weights=None if self.weights is None else self.weights[spans],
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Columns that outlines are followed through, half-open; of a circular grid a turn more on both sides."""
+    """Columns of outlines, stop exclusive; for a circular grid 360° more on both sides."""
 
     first: int
     last: int
 
 
 def reach_in(grid: NativeGrid) -> Reach:
-    """Return the columns that an area may lie in."""
+    """Return the possible columns of an area."""
     return Reach(-grid.width, 2 * grid.width) if grid.is_circular else Reach(0, grid.width)
 
 
 def centre_spans(outlines: Outlines, grid: NativeGrid) -> Spans:
-    """Return the cells whose centres lie in each area, each once; rings that cross one another count even-odd.
+    """Return the cells whose centres are in each area, each once; rings that cross each other count even-odd.
 
     Raises:
-        InvalidParameter: The outlines are too long in cells.
+        InvalidParameter: The outlines cross too many cells.
     """
     reach = reach_in(grid)
     first, last = (
-        np.clip(np.ceil(each - 0.5), 0, grid.height).astype(np.int64)
-        for each in (outlines.rows.min(axis=1), outlines.rows.max(axis=1))
+        np.clip(np.ceil(ends - 0.5), 0, grid.height).astype(np.int64)
+        for ends in (outlines.rows.min(axis=1), outlines.rows.max(axis=1))
     )
     require_few(int((last - first).sum()), MAX_CROSSINGS)
     edge = np.repeat(np.arange(first.size), last - first)
@@ -95,22 +95,22 @@ def centre_spans(outlines: Outlines, grid: NativeGrid) -> Spans:
     return unite_spans(Spans(areas=outlines.areas[polygon], rows=row, starts=columns[::2], stops=columns[1::2]), grid)
 
 
-def require_few(crossings: int, most: int) -> None:
-    """Check that outlines are not too long in cells, so that their memory is bounded.
+def require_few(crossings: int, max_crossings: int) -> None:
+    """Check that outlines do not cross too many cells, which limits their memory.
 
     Raises:
-        InvalidParameter: They are too long.
+        InvalidParameter: They have more than `max_crossings`.
     """
-    if crossings > most:
+    if crossings > max_crossings:
         raise InvalidParameter(
-            f"the outlines cross rows and columns of cells {crossings} times; at most {most} are accepted; "
+            f"the outlines cross rows and columns of cells {crossings} times; at most {max_crossings} are accepted; "
             "simplify them, or request fewer areas at once (places: limit and offset)",
             locator="geometry",
         )
 
 
 def unite_spans(spans: Spans, grid: NativeGrid) -> Spans:
-    """Return spans of which no two of an area share a cell, within the grid's columns."""
+    """Return spans within the columns of the grid, so that no two spans of an area share a cell."""
     spans = _join(spans.select(spans.starts < spans.stops))
     if not grid.is_circular or not spans.areas.size:
         return spans
@@ -118,16 +118,16 @@ def unite_spans(spans: Spans, grid: NativeGrid) -> Spans:
 
 
 def wrap_spans(spans: Spans, width: int) -> Spans:
-    """Return spans of a circular grid taken back to its columns."""
+    """Return spans of a circular grid moved into its columns."""
     parts = []
     for turn in (-1, 0, 1):
-        starts, stops = (np.clip(each - turn * width, 0, width) for each in (spans.starts, spans.stops))
+        starts, stops = (np.clip(columns - turn * width, 0, width) for columns in (spans.starts, spans.stops))
         parts.append(replace(spans, starts=starts, stops=stops).select(starts < stops))
     return sort_spans(parts)
 
 
 def sort_spans(parts: Sequence[Spans]) -> Spans:
-    """Return the spans of several, in order of area, row and column; all of them or none have weights."""
+    """Return the spans of all parts in order of area, row and column; either all parts have weights or none."""
     weights = [part.weights for part in parts if part.weights is not None]
     both = Spans(
         areas=np.concatenate([part.areas for part in parts]),
@@ -140,12 +140,12 @@ def sort_spans(parts: Sequence[Spans]) -> Spans:
 
 
 def _join(spans: Spans) -> Spans:
-    """Spans in order, those that overlap or touch as one."""
+    """Sort spans, and join those that overlap or touch."""
     if not spans.areas.size:
         return spans
     spans = spans.select(np.lexsort((spans.starts, spans.rows, spans.areas)))
     line = np.cumsum((np.diff(spans.areas, prepend=-1) != 0) | (np.diff(spans.rows, prepend=-1) != 0))
-    apart = int(spans.stops.max() - spans.starts.min()) + 1  # lines one behind the other, so that none reaches the next
+    apart = int(spans.stops.max() - spans.starts.min()) + 1  # distance that keeps the spans of different lines apart
     reached = np.maximum.accumulate(spans.stops + line * apart)
     firsts = np.flatnonzero(np.append(True, (spans.starts + line * apart)[1:] > reached[:-1]))
     lasts = np.append(firsts[1:], spans.areas.size) - 1
@@ -157,24 +157,26 @@ def _join(spans: Spans) -> Spans:
     )
 
 
+# Weights: the part of each cell inside an area.
+
 SEMI_MAJOR_M = 6_378_137.0
 FLATTENING = 1 / 298.257223563
-"""Of WGS 84, from which other ellipsoids in use differ by a few millionths of a cell's area relative to another."""
+"""Of WGS 84; relative areas of cells differ by a few millionths on other ellipsoids."""
 
 MAX_WEIGHED_CROSSINGS = 1 << 20
-"""Of edges with rows, or with columns: each takes some 240 bytes."""
+"""Maximum number of crossings of edges with rows or columns, about 240 bytes each."""
 
 NOTHING = 1e-9
-"""Parts smaller than this are rounding."""
+"""Smaller parts are rounding errors."""
 
 
 def covered_spans(outlines: Outlines, grid: NativeGrid) -> Spans:
-    """Return the cells that each area touches, with the part inside times the cell's true area in square metres.
+    """Return the cells that each area touches; their weight is the part inside times the true area in square metres.
 
-    No cell counts for more than the whole, wherever polygons of an area and the turns of a circular grid overlap.
+    The part is at most 1, even if polygons of an area or the turns of a circular grid overlap.
 
     Raises:
-        InvalidParameter: The outlines are too long in cells, or the grid is geographic and turned.
+        InvalidParameter: The outlines cross too many cells, or the grid is geographic and rotated.
     """
     spans = _weigh_cells(outlines, grid, reach_in(grid))
     if grid.is_circular:
@@ -184,14 +186,14 @@ def covered_spans(outlines: Outlines, grid: NativeGrid) -> Spans:
 
 
 MIN_CENTRES = 25
-"""Cells of an area from which on `weights=auto` counts centres: its outline moves a mean by less than their spread."""
+"""Minimum number of cells for `weights=auto` to count centres; the outline then has little influence on a mean."""
 
 
 def auto_spans(outlines: Outlines, grid: NativeGrid) -> Spans:
     """Return the cells of each area by their centres, or `covered_spans` if these are fewer than `MIN_CENTRES`.
 
     Raises:
-        InvalidParameter: As `covered_spans`.
+        InvalidParameter: An error of `covered_spans`.
     """
     spans = centre_spans(outlines, grid)
     counts = np.bincount(spans.areas, weights=spans.lengths, minlength=outlines.is_outside.size)
@@ -204,13 +206,13 @@ def auto_spans(outlines: Outlines, grid: NativeGrid) -> Spans:
 
 
 def row_areas(grid: NativeGrid) -> Float64Array:
-    """Return (row,) square metres of a cell of each row.
+    """Return (row,) the area of a cell in each row, in square metres.
 
-    Of a geographic grid those on the ellipsoid between two parallels, by the closed formula of the authalic latitude
-    (Snyder 1987, Map Projections: A Working Manual, equation 3-12); of others those of the projection.
+    For a geographic grid, it is the area on the ellipsoid between two parallels, by the closed formula of the authalic
+    latitude (Snyder 1987, Map Projections: A Working Manual, equation 3-12); for others, that in the projection.
 
     Raises:
-        InvalidParameter: The grid is geographic and its rows do not run along parallels.
+        InvalidParameter: The grid is geographic and its rows are not parallels.
     """
     if not grid.crs.is_geographic:
         unit = grid.crs.metres_per_unit
@@ -226,7 +228,7 @@ def row_areas(grid: NativeGrid) -> Float64Array:
 
 
 def _weigh_cells(outlines: Outlines, grid: NativeGrid, reach: Reach) -> Spans:
-    """Spans with the parts of their cells inside: what each bit of an edge leaves to its right, summed row by row."""
+    """Return spans with the parts of their cells inside: the areas to the right of all bits of edges, summed by row."""
     falls = np.flatnonzero(outlines.rows[:, 0] != outlines.rows[:, 1])
     edges, rows, columns, row = _cut(outlines.rows[falls], outlines.columns[falls], 0, grid.height)
     is_inside = (row >= 0) & (row < grid.height)
@@ -236,11 +238,12 @@ def _weigh_cells(outlines: Outlines, grid: NativeGrid, reach: Reach) -> Spans:
     heights = (rows[:, 1] - rows[:, 0]) * _signs(outlines)[outlines.rings[edges]]
     right = np.where(column < reach.first, 1.0, 1 - (columns.mean(axis=1) - column))
     area = outlines.areas[outlines.polygons[outlines.rings[edges]]]
-    seen = np.flatnonzero(column < reach.last)
+    is_seen = np.flatnonzero(column < reach.last)
+    starts = np.maximum(column, reach.first)[is_seen]
     return _sum_bits(
-        Spans(areas=area[seen], rows=row[seen], starts=np.maximum(column, reach.first)[seen], stops=column[seen]),
-        (right * heights)[seen],
-        heights[seen],
+        Spans(areas=area[is_seen], rows=row[is_seen], starts=starts, stops=column[is_seen]),
+        (right * heights)[is_seen],
+        heights[is_seen],
         reach,
     )
 
@@ -248,11 +251,11 @@ def _weigh_cells(outlines: Outlines, grid: NativeGrid, reach: Reach) -> Spans:
 def _cut(
     along: Float64Array, across: Float64Array, low: int, high: int
 ) -> tuple[Int64Array, Float64Array, Float64Array, Int64Array]:
-    """Edges cut where one coordinate is a whole number from `low` to `high`, each bit in the direction of its edge.
+    """Cut edges where one coordinate is an integer from `low` to `high`; bits have the direction of their edge.
 
     Returns:
-        For each bit its edge; both its coordinates (bit, 2); and the whole number below it, `low - 1` of what lies
-        below all, `high` of what lies above.
+        For each bit: its edge; both coordinates (bit, 2); and the integer below the first one, `low - 1` if it is below
+        all, `high` if it is above.
     """
     least, greatest = along.min(axis=1), along.max(axis=1)
     first = np.clip(np.floor(least), low - 1, high).astype(np.int64)
@@ -268,85 +271,85 @@ def _cut(
     (start, stop), (from_, until) = along[edge].T, across[edge].T
     length = stop - start
     with np.errstate(invalid="ignore", divide="ignore"):
-        shares = (cuts - start[:, None]) / length[:, None]
-    shares[length == 0] = (0.0, 1.0)
-    return edge, cuts, from_[:, None] + shares * (until - from_)[:, None], cell
+        fractions = (cuts - start[:, None]) / length[:, None]
+    fractions[length == 0] = (0.0, 1.0)
+    return edge, cuts, from_[:, None] + fractions * (until - from_)[:, None], cell
 
 
 def _signs(outlines: Outlines) -> Float64Array:
-    """(ring,): by which heights of edges count, so that outer rings add and holes take away however they turn."""
+    """Return (ring,) signs of the heights of edges: outer rings add and holes subtract, in either direction."""
     x, y = outlines.columns, outlines.rows
     twice = np.bincount(outlines.rings, weights=x[:, 0] * y[:, 1] - x[:, 1] * y[:, 0], minlength=outlines.polygons.size)
     return np.where(outlines.is_hole, 1.0, -1.0) * np.sign(twice)
 
 
-def _sum_bits(bits: Spans, own: Float64Array, heights: Float64Array, reach: Reach) -> Spans:
-    """Spans of bits in cells: each cell with edges by itself, and the run of whole cells up to the next such."""
-    if not own.size:
-        return replace(bits, weights=own)
+def _sum_bits(bits: Spans, parts: Float64Array, heights: Float64Array, reach: Reach) -> Spans:
+    """Sum bits of edges to spans: one span per cell with edges, and one for the run of whole cells after it."""
+    if not parts.size:
+        return replace(bits, weights=parts)
     order = np.lexsort((bits.starts, bits.rows, bits.areas))
     areas, rows, columns = bits.areas[order], bits.rows[order], bits.starts[order]
     is_line = (np.diff(areas, prepend=-1) != 0) | (np.diff(rows, prepend=-1) != 0)
     firsts = np.flatnonzero(is_line | (np.diff(columns, prepend=reach.first - 1) != 0))
     areas, rows, columns, is_line = areas[firsts], rows[firsts], columns[firsts], is_line[firsts]
-    own, heights = (np.add.reduceat(each[order], firsts) for each in (own, heights))
+    parts, heights = (np.add.reduceat(values[order], firsts) for values in (parts, heights))
     until = _cumulate_by_area(heights, areas)
     lines = np.flatnonzero(is_line)
     until -= np.repeat(until[lines] - heights[lines], np.diff(np.append(lines, columns.size)))
     following = np.append(columns[1:], reach.last)
     following[np.append(lines[1:], columns.size) - 1] = reach.last
-    parts = np.column_stack([own + until - heights, until]).ravel()
-    parts = np.clip(np.abs(parts), 0, 1)
-    parts[parts > 1 - NOTHING] = 1.0
+    weights = np.column_stack([parts + until - heights, until]).ravel()
+    weights = np.clip(np.abs(weights), 0, 1)
+    weights[weights > 1 - NOTHING] = 1.0
     spans = Spans(
         areas=np.repeat(areas, 2),
         rows=np.repeat(rows, 2),
         starts=np.column_stack([columns, columns + 1]).ravel(),
         stops=np.column_stack([columns + 1, following]).ravel(),
-        weights=parts,
+        weights=weights,
     )
-    return spans.select((parts > NOTHING) & (spans.starts < spans.stops))
+    return spans.select((weights > NOTHING) & (spans.starts < spans.stops))
 
 
 def _merge_shared(spans: Spans, width: int) -> Spans:
-    """Spans in order of which no two of an area share a cell: where some do, with the sum of their parts."""
+    """Return spans so that no two of an area share a cell: shared cells have the sum of the parts."""
     is_shared = ~_line_starts(spans)[1:] & (spans.starts[1:] < spans.stops[:-1])
     if not is_shared.any():
         return spans
-    is_own = np.isin(spans.areas, spans.areas[1:][is_shared])  # the other areas are as they are without these
-    return sort_spans([spans.select(~is_own), _sum_shared(spans.select(is_own), width)])
+    is_affected = np.isin(spans.areas, spans.areas[1:][is_shared])  # other areas stay bit for bit the same
+    return sort_spans([spans.select(~is_affected), _sum_shared(spans.select(is_affected), width)])
 
 
 def _line_starts(spans: Spans) -> BoolArray:
-    # (span,): whether it is the first of its row and area.
-    found: BoolArray = (np.diff(spans.areas, prepend=-1) != 0) | (np.diff(spans.rows, prepend=-1) != 0)
-    return found
+    # (span,) mask of the first span of each row and area.
+    starts_line: BoolArray = (np.diff(spans.areas, prepend=-1) != 0) | (np.diff(spans.rows, prepend=-1) != 0)
+    return starts_line
 
 
 def _sum_shared(spans: Spans, width: int) -> Spans:
     assert spans.weights is not None  # noqa: S101 -- for the type checker
     is_line = _line_starts(spans)
     line_of_span = np.cumsum(is_line) - 1
-    apart = width + 1  # lines one behind the other, none of which reaches the next
-    borders, places = np.unique(
+    apart = width + 1  # distance that keeps the spans of different lines apart
+    borders, numbers = np.unique(
         np.append(spans.starts, spans.stops) + np.tile(line_of_span * apart, 2), return_inverse=True
     )
     steps = np.zeros(borders.size)
-    np.add.at(steps, places, np.append(spans.weights, -spans.weights))
+    np.add.at(steps, numbers, np.append(spans.weights, -spans.weights))
     line, starts = np.divmod(borders[:-1], apart)
     lines = np.flatnonzero(is_line)[line]
     parts = _cumulate_by_area(steps[:-1], spans.areas[lines])
     parts[parts > 1 - NOTHING] = 1.0
-    found = Spans(
+    shared = Spans(
         areas=spans.areas[lines], rows=spans.rows[lines], starts=starts, stops=starts + np.diff(borders), weights=parts
     )
-    return found.select(parts > NOTHING)
+    return shared.select(parts > NOTHING)
 
 
-def _cumulate_by_area(each: Float64Array, areas: Int64Array) -> Float64Array:
-    """Cumulative sums that begin again at each area, in order: another area's rounding must not change a weight."""
-    sums = np.empty_like(each)
-    ends = [*np.flatnonzero(np.diff(areas, prepend=-1)).tolist(), each.size]
+def _cumulate_by_area(values: Float64Array, areas: Int64Array) -> Float64Array:
+    """Return cumulative sums that restart at each area, so that rounding errors of other areas have no influence."""
+    sums = np.empty_like(values)
+    ends = [*np.flatnonzero(np.diff(areas, prepend=-1)).tolist(), values.size]
     for first, last in pairwise(ends):
-        np.cumsum(each[first:last], out=sums[first:last])
+        np.cumsum(values[first:last], out=sums[first:last])
     return sums
