@@ -176,10 +176,10 @@ def _trim(grid: NativeGrid, trims: Sequence[Trim]) -> Window:
         if rows is None or columns is None:
             x, y = (trim.box.xmin + trim.box.xmax) / 2, (trim.box.ymin + trim.box.ymax) / 2
             raise outside_error(grid, Point(x=x, y=y, crs=trim.crs), locator=trim.locator)
-            common = _in_both(grid, window, Window(*rows, *columns))
-            if common is None:
-                raise _nothing_in_common(trims[0], trim)
-            window = common
+        common = _in_both(grid, window, Window(*rows, *columns))
+        if common is None:
+            raise _nothing_in_common(trims[0], trim)
+        window = common
     return window
 
 
