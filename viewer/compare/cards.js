@@ -1,4 +1,4 @@
-/** The labels of the sides on the map: letter, date and key of each, or the key of their difference. */
+/** The labels of the sides on the map: letter, date and legend of each side, or the legend of their difference. */
 
 import { make } from "../base/elements.js";
 import { compareMode as mode, sideA, sideB } from "../base/state.js";

@@ -1,4 +1,4 @@
-/** The bar of comparisons: what is compared, in which mode; and what lies on the map beside the pictures. */
+/** The comparison bar: sides and mode; and the controls of a comparison on the map. */
 
 import { make, makeIconButton } from "../base/elements.js";
 import { dismiss, compareMode as mode, notify, sideB } from "../base/state.js";
@@ -23,7 +23,7 @@ const MODE_TEXTS = {
 	diff: "compare.difference",
 };
 
-/** @param {Page} page @param {boolean} isOpened whether the user has opened it, and no link */
+/** @param {Page} page @param {boolean} isOpened whether the user opened it, and not a link */
 export function startCompare({ bar, frame, button }, isOpened) {
 	frame.append(makeCard("a"), makeCard("b"), makeDifferenceCard(), makeHandle(frame));
 	bar.setAttribute("role", "group");
@@ -45,7 +45,7 @@ export function startCompare({ bar, frame, button }, isOpened) {
 	if (isOpened && !sideB.peek()) open();
 }
 
-/** Begins a comparison, with all of its controls in sight. */
+/** Starts a comparison and scrolls to its controls. */
 function open() {
 	void compare("swipe");
 	raiseSheet("middle");
@@ -70,7 +70,7 @@ function makeModes() {
 	return select;
 }
 
-/** How much of B is seen over A, while the two are faded. */
+/** Returns the slider for the opacity of B over A. */
 function makeFade() {
 	const slider = make("input", { type: "range", min: 0, max: 1, step: 0.01, "aria-label": text("compare.fade") });
 	const field = make("div", { class: "fade" }, "A", slider, "B");

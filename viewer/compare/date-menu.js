@@ -1,4 +1,4 @@
-/** The menu of what B is beside A: the same date, a year back, what is usual; and what turns the comparison round. */
+/** The menu for B relative to A: the same date, a year earlier, usual values; and the button that swaps the sides. */
 
 import { make } from "../base/elements.js";
 import { makeIcon } from "../base/icons.js";
@@ -17,7 +17,12 @@ import { isHorizontal, showUsual, swapSides } from "./second-side.js";
  *   Choice
  */
 
-/** B so many years after A. @param {import("../base/text.js").TextKey} name @param {number} years @returns {Choice} */
+/**
+ * Returns the choice of B some years after A.
+ * @param {import("../base/text.js").TextKey} name
+ * @param {number} years
+ * @returns {Choice}
+ */
 function yearsAfter(name, years) {
 	const indexFor = (/** @type {Side} */ side) => {
 		const from = sideA.instant.value;
@@ -34,7 +39,7 @@ function yearsAfter(name, years) {
 	};
 }
 
-/** What B can be; the menu has the name of the one that it is. @type {Choice[]} */
+/** Choices for B; the menu shows the name of the current one. @type {Choice[]} */
 const CHOICES = [
 	yearsAfter("compare.sameDate", 0),
 	yearsAfter("compare.yearBack", -1),
@@ -46,7 +51,7 @@ const CHOICES = [
 	},
 ];
 
-/** @param {HTMLElement} host in which it stands */
+/** @param {HTMLElement} host parent of the menu */
 export function makeDateMenu(host) {
 	const popover = makePopover("compare-menu", { label: text("compare.menu"), host });
 	const words = make("span", {});

@@ -1,4 +1,4 @@
-/** What a difference is, in words: its name, its key, and how far its colours reach, which is typed. */
+/** The legend of a difference: its name, its colours, and the editable range. */
 
 import { yearOf } from "../base/dates.js";
 import { make, makeIconButton } from "../base/elements.js";
@@ -10,9 +10,7 @@ import { differenceRange, inOrder, shownDifference } from "./second-side.js";
 
 /** @typedef {import("../base/state.js").Side} Side */
 
-/**
- * What is less what: `2024 − 2023`; dates where they are not the same time of two years, and layers where these differ.
- */
+/** Names of both terms: `2024 − 2023`; dates unless they are the same day of two years, and layers if these differ. */
 export const differenceWords = computed(() => {
 	if (!inOrder.value) return "";
 	const { later, earlier } = inOrder.value;
@@ -31,7 +29,7 @@ export const differenceWords = computed(() => {
 	return [later, earlier].map(nameOf).join("\u00a0−\u00a0");
 });
 
-/** The key of the difference that is shown; null while none is. */
+/** The legend of the current difference; null if there is none. */
 export const differenceKey = computed(() => {
 	const style = shownDifference.value;
 	if (!style) return null;
@@ -45,7 +43,7 @@ export const differenceKey = computed(() => {
 	};
 });
 
-/** Changes how far the colours reach. @type {import("../layers/key.js").Render} */
+/** Changes the range of the colours. @type {import("../layers/key.js").Render} */
 export function renderReach(host) {
 	const input = make("input", { type: "number", min: 0, step: "any" });
 	const reset = makeIconButton("reset", text("compare.reachReset"), () => {

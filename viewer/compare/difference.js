@@ -1,23 +1,23 @@
 /**
- * The later of two frames of one tile less the earlier, in colours; hatched where one of them has no value. Pure.
+ * The later of two frames of a tile minus the earlier, in colours; hatched where one of them has no value. Pure.
  *
  * @typedef {import("../ctc1/decode.js").Cube} Cube
  * @typedef {import("../ctc1/source.js").Found} Found
  * @typedef {import("../base/colours.js").PaintedStyle} PaintedStyle
  * @typedef {{ left: number, top: number, right: number, bottom: number }} Box
- * @typedef {Found & { cells: Int32Array }} Shown `cells` is which number each pixel shows, -1 of none
+ * @typedef {Found & { cells: Int32Array }} Shown `cells` has the index of the number of each pixel, -1 if there is none
  */
 import { colours, pack } from "../base/colours.js";
 
-/** What is hatched: lines at an angle, which go on in the next tile, on a grey through which the ground is seen. */
+/** Hatching: diagonal lines that continue in the next tile, on a translucent grey. */
 const [LINE, GREY] = [pack([128, 128, 128, 230]), pack([128, 128, 128, 70])];
 const HATCH_PX = 8;
 
-/** Colours between the ends of a difference's range. */
+/** Number of colours between the ends of the range of a difference. */
 const STEPS = 512;
 
 /**
- * Values of all digital numbers of a cube, infinite of those that stand for all beyond; NaN of those that are none.
+ * Values of all digital numbers of a cube: infinite for numbers that mean all values beyond, NaN for missing values.
  * @type {WeakMap<Cube, Float64Array>}
  */
 const known = new WeakMap();
@@ -37,9 +37,8 @@ function valuesOf(cube) {
 }
 
 /**
- * What a later value is less an earlier one, each of which may stand for all above (1) or below it (-1), as the
- * difference then does too; null
- * where nothing is known of it.
+ * Returns a later value minus an earlier one. Each may stand for all values above (1) or below it (-1); the difference
+ * then does too. Null if it is undetermined.
  * @param {{ value: number, beyond: number }} later @param {{ value: number, beyond: number }} earlier
  */
 export function differenceOf(later, earlier) {
@@ -47,7 +46,7 @@ export function differenceOf(later, earlier) {
 	return { value: later.value - earlier.value, beyond: Math.sign(later.beyond - earlier.beyond) };
 }
 
-/** Colours of a difference: one below, STEPS in between, one above. @param {PaintedStyle} style */
+/** Returns the colours of a difference: one below the range, STEPS within, one above. @param {PaintedStyle} style */
 export function differenceTable(style) {
 	const colourOf = colours(style);
 	const [low, high] = style.range;
@@ -61,10 +60,10 @@ export function differenceTable(style) {
 }
 
 /**
- * Paints later less earlier; where one of them has no value it is hatched, and beside the layers there is nothing.
- * @param {Uint32Array} words by pixel of a tile that is as wide as high
- * @param {{ later: Shown, earlier: Shown, isFilled: boolean, reach: Box }} frames `reach` is where the layers are on
- *   the tile, in pixels; `isFilled` is whether gaps show the last value
+ * Paints later minus earlier; hatches pixels in which one has no value, and leaves pixels outside the layers empty.
+ * @param {Uint32Array} words by pixel of a square tile
+ * @param {{ later: Shown, earlier: Shown, isFilled: boolean, reach: Box }} frames `reach` is the extent of the
+ *   layers on the tile, in pixels; `isFilled` is whether gaps show the last value
  * @param {ReturnType<typeof differenceTable>} colouring
  */
 export function paintDifference(words, { later, earlier, isFilled, reach }, { table, low, high }) {

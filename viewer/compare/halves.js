@@ -1,4 +1,4 @@
-/** What is compared, as a sentence whose halves are buttons: each opens the choice of layer and date of its side. */
+/** The comparison as a sentence. Its halves are buttons that open the choice of layer and date of a side. */
 
 import { make } from "../base/elements.js";
 import { makeIcon } from "../base/icons.js";
@@ -12,22 +12,22 @@ import { chooseLayerOfB } from "./second-side.js";
 
 /** @typedef {import("../base/state.js").Side} Side */
 
-/** When a side is shown, shortly; nothing of a layer without time. @param {Side} side */
+/** Returns the date of a side in short form; empty for a layer without time. @param {Side} side */
 export const dateText = ({ instant, timeDomain }) =>
 	instant.value ? whenText(instant.value, timeDomain.value.periods, "short") : "";
 
-/** Layer and date of a side. @param {Side} side */
+/** Returns layer and date of a side. @param {Side} side */
 function titleOf(side) {
 	const [layer, date] = [side.layer.value?.title ?? "", dateText(side)];
 	return date ? text("map.showing", { layer, date }) : layer;
 }
 
-/** The layer of both sides; null where they have two. */
+/** The layer of both sides; null if they differ. */
 const common = computed(() =>
 	sideB.value?.layer.value?.id === sideA.layer.value?.id ? (sideA.layer.value?.title ?? "") : null,
 );
 
-/** @param {HTMLElement} host in which what is chosen from stands */
+/** @param {HTMLElement} host parent of the choices */
 export function makeSentence(host) {
 	const layer = make("span", { class: "common" });
 	effect(() => {

@@ -1,6 +1,4 @@
-/**
- * The panel that finds dates and scenes where the map is: what to look for, what there is, and the feed of new ones.
- */
+/** The panel that finds dates and scenes in the visible area: search fields, results, and the feed of new items. */
 
 import { feedAddress } from "../base/api.js";
 import { makeDateField } from "../base/date-field.js";
@@ -15,12 +13,12 @@ import { askOn, collection, emphasised, found, from, hasClouds, isOpen, maxCloud
 import { SceneRow } from "./scene-row.js";
 import { ANY_CLOUD } from "./scenes.js";
 
-/** The server counts so far. */
+/** The server does not count beyond this number. */
 const COUNTED = 10_000;
 
 /**
  * @param {{ panel: HTMLElement, button: HTMLElement }} page
- * @param {boolean} isOpened whether the button was pressed already
+ * @param {boolean} isOpened whether the button was pressed before this module was loaded
  */
 export function startFind({ panel, button }, isOpened) {
 	const close = () => {
@@ -58,13 +56,13 @@ function makeHead(close) {
 	return make("div", {}, head, about);
 }
 
-/** What people call the collection. */
+/** Title of the collection. */
 const collectionTitle = () => layer.value?.collection_title ?? layer.value?.collection ?? "";
 
-/** From when to when, and how cloudy at most. */
+/** Returns the fields of the period and of the maximum cloud cover. */
 function makeQuestions() {
 	const makeDay = (/** @type {string} */ id, /** @type {string} */ words, /** @type {typeof from} */ day) => {
-		// Of a month or a year the first day, or the last.
+		// For a month or a year, the first or the last day.
 		const { field } = makeDateField({ id }, (date) => {
 			const span = parseSpan(date);
 			day.value = span ? new Date(day === from ? span.start : span.end - 1).toISOString().slice(0, 10) : "";
@@ -92,7 +90,7 @@ function makeCloudField() {
 	return field;
 }
 
-/** How many there are, what is missing, the list, and what leads on. */
+/** Returns the number of results, warnings about missing ones, the list, and the button for more. */
 function makeAnswers() {
 	const told = make("p", { class: "find-told", role: "status" });
 	const leftOut = make("p", { class: "find-fault", role: "status" });
@@ -104,7 +102,7 @@ function makeAnswers() {
 	const showMore = async () => {
 		const { length } = list.children;
 		await askOn();
-		// The button may be gone, and the first new one is what comes next in any case.
+		// The button may have been removed; the first new row is the next element in any case.
 		const next = list.children[length]?.querySelector("button");
 		if (document.activeElement === more || document.activeElement === document.body) next?.focus();
 	};
@@ -139,7 +137,7 @@ function toldText() {
 
 /** @param {HTMLElement} list */
 function showRows(list) {
-	/** By all that is known of the scene. @type {Map<string, SceneRow>} */
+	/** By all values of the scene. @type {Map<string, SceneRow>} */
 	const rows = new Map();
 	effect(() => {
 		const of = collection.peek();
@@ -151,7 +149,7 @@ function showRows(list) {
 	});
 }
 
-/** Where programs hear of what is new. */
+/** Returns the links to the feed of new items. */
 function makeFeed() {
 	const about = make("p", { class: "hint" });
 	const open = make("a", { type: "application/atom+xml" }, text("find.openFeed"));

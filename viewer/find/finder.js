@@ -1,6 +1,6 @@
 /**
- * Looks for dates and scenes of the shown layer's collection where the map is. A question that gives way to another is
- * aborted; one that changes while the user moves on is asked when it rests.
+ * Finds dates and scenes of the current collection in the visible area. A replaced search is aborted; while the user
+ * moves the map, the search waits.
  *
  * @typedef {import("./scenes.js").Question} Question
  * @typedef {import("./scenes.js").Scene} Scene
@@ -9,33 +9,33 @@
  *   phase: "loading" | "ready" | "failed", why: string, scenes: Scene[], matched: number | null, unanswered:
  *     Unanswered[],
  *   cursor: string | null,
- * }} Found `matched` is null where there are too many to be counted
+ * }} Found `matched` is null if there are too many to count
  */
 import { fetchItems } from "../base/api.js";
 import { chooseTime, layer, openLayer, style, timeDomain, timeIndex, view } from "../base/state.js";
 import { batch, computed, effect, signal, untracked } from "../vendor/signals-core.js";
 import { ANY_CLOUD, indexOfScene, scenesOf, searchOf } from "./scenes.js";
 
-/** The map, or what is typed, rests so long before the server is asked. */
+/** Time without movement or typing before the server is queried. */
 const REST_MS = 400;
 /** @type {Found} */
 const NOTHING = { phase: "loading", why: "", scenes: [], matched: null, unanswered: [], cursor: null };
 
-/** Whether the panel is open: nothing is asked while it is not. */
+/** Whether the panel is open; searches run only then. */
 export const isOpen = signal(false);
 /** First and last day, or empty. */
 export const from = signal("");
 export const to = signal("");
 export const maxCloud = signal(ANY_CLOUD);
-/** Whether items of the collection say how cloudy they are. */
+/** Whether items of the collection have a cloud cover. */
 export const hasClouds = signal(false);
 export const found = signal(NOTHING);
-/** Id of the scene that the list is at. */
+/** Id of the highlighted scene. */
 export const emphasised = signal(/** @type {string | null} */ (null));
 
 export const collection = computed(() => layer.value?.collection ?? null);
 
-/** What to look for, as text: equal questions are one. */
+/** The search as text, so that equal searches can be recognised. */
 const question = computed(() => {
 	if (!isOpen.value || !collection.value || !view.value) return null;
 	/** @type {Question} */
@@ -71,10 +71,10 @@ export function startFinder() {
 	});
 }
 
-/** Asks for the page after those that are shown, or once more for the one that failed. */
+/** Requests the next page, or the failed one again. */
 export const askOn = () => ask(found.peek().cursor);
 
-/** @param {string | null} cursor of the page before */
+/** @param {string | null} cursor of the previous page */
 async function ask(cursor) {
 	const text = question.peek();
 	if (text === null) return;
@@ -99,7 +99,7 @@ async function ask(cursor) {
 	}
 }
 
-/** Shows the date of a scene; one that came after the dates were loaded has them loaded again. @param {Scene} scene */
+/** Shows the date of a scene; reloads the dates if the scene is newer than they are. @param {Scene} scene */
 export async function showScene(scene) {
 	const of = layer.peek();
 	const index = () => indexOfScene(timeDomain.peek().instants, scene);

@@ -1,4 +1,4 @@
-/** A row of the list: a scene with its picture, date and cloud cover, which a press shows; and what saves it. */
+/** A row of the list: a scene with picture, date and cloud cover. A click shows it; a link downloads it. */
 
 import { productAddress, rootUrl } from "../base/api.js";
 import { formatShortDate } from "../base/dates.js";
@@ -14,10 +14,10 @@ import { emphasised, isShown, showScene } from "./finder.js";
 
 /** @typedef {import("./scenes.js").Scene} Scene */
 
-/** Width and height of a picture, in pixels of the page. */
+/** Width and height of a picture, in CSS pixels. */
 const PICTURE_PX = 56;
 
-/** Whether the list is gone through by keys: then rows that move below a pointer at rest are not pointed at. */
+/** Whether the list is used by keyboard; rows that move below a resting pointer then do not count as hovered. */
 const isByKeyboard = () => document.activeElement?.matches(".find-row :focus-visible") ?? false;
 
 export class SceneRow {
@@ -77,13 +77,13 @@ export class SceneRow {
 			words.append(make("span", { class: "find-cloud" }, text("find.cloud", { share: percent(cloud) })));
 		const onclick = () => {
 			void showScene(this.#scene);
-			// The map is hardly seen above a sheet that is drawn up high.
+			// A fully raised sheet hides most of the map.
 			if (stop.peek() === "high") stop.value = "middle";
 		};
 		return make("button", { class: "find-show quiet plain", onclick }, this.#makePicture(), words);
 	}
 
-	/** A picture that cannot be had leaves its place empty. */
+	/** Returns the picture; empty if it cannot be loaded. */
 	#makePicture() {
 		const place = make("span", { class: "find-picture" });
 		if (this.#scene.thumbnail === null) return place;
@@ -98,7 +98,7 @@ export class SceneRow {
 		const of = { name: name ?? formatShortDate(ms, locale()) };
 		const label = hasFiles ? text("find.download", of) : text("find.downloadValues", of);
 		const onclick = (/** @type {MouseEvent} */ event) => {
-			// With a key held, browsers open addresses in other windows.
+			// With a modifier key, browsers open links in other windows.
 			if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
 			event.preventDefault();
 			void saveUnlessRefused(this.#address(), this.#fault, this.#asking.signal);
@@ -106,7 +106,7 @@ export class SceneRow {
 		return make("a", { class: "find-save", "aria-label": label, title: label, onclick }, makeIcon("download"));
 	}
 
-	/** Of its files; of what has none, of the values on the map. */
+	/** Returns the URL of the files, or of the values on the map if there are no files. */
 	#address() {
 		const { id, date, hasFiles } = this.#scene;
 		const [of, bbox] = [layer.value, view.value?.bbox];

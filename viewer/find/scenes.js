@@ -1,6 +1,7 @@
 /**
- * Items of the catalogue as the panel shows them, and the questions that find them; pure. What items say comes from
- * strangers: what has another form than it should is left out.
+ * Items of the catalogue for the panel, and the searches that find them; pure. Items come from other servers:
+ * members of
+ * an unexpected form are ignored.
  *
  * @typedef {import("../areas/shapes/earth.js").Position} Position
  * @typedef {import("../base/api.js").Parameters} Parameters
@@ -13,27 +14,27 @@
  *   id: string, ms: number, date: string, solarDay: number, name: string | null, cloud: number | null, thumbnail:
  *     string | null,
  *   hasFiles: boolean, polygons: Position[][][],
- * }} Scene `date` is RFC 3339; `solarDay` is midnight, UTC, of the day by the sun in the middle of its box;
- *   `name` is null where the id says no more than the date; `cloud` is a share from 0 to 1
+ * }} Scene `date` is RFC 3339; `solarDay` is midnight UTC of the solar day at the centre of its box;
+ *   `name` is null if the id only repeats the date; `cloud` is a share from 0 to 1
  * @typedef {(href: string) => string | null} OwnAddress
  */
 import { DAY_MS, isWithin } from "../base/dates.js";
 import { bboxText } from "../export/addresses.js";
 
 export const PAGE_ITEMS = 20;
-/** A limit that leaves nothing out. */
+/** A limit that accepts all items. */
 export const ANY_CLOUD = 100;
 const FIELDS =
 	"id,collection,bbox,geometry,assets,properties.datetime,properties.start_datetime,properties.eo:cloud_cover";
-/** A footprint with more corners is drawn as its box. */
+/** A footprint with more vertices is drawn as its box. */
 const MAX_CORNERS = 2000;
-/** Ids of the dates of folders and cubes. */
+/** Matches ids that are dates, as in folders and cubes. */
 const DATE_ID = /^\d{4}-?\d\d-?\d\d(T[\d:.]+Z?)?$/;
 
 /**
- * What is asked of the STAC API.
+ * Returns the parameters for the STAC API.
  * @param {Question} question
- * @param {string | null} cursor of the page before
+ * @param {string | null} cursor of the previous page
  * @returns {Parameters}
  */
 export const searchOf = ({ collection, bbox, from, to, maxCloud }, cursor) => ({
@@ -47,7 +48,7 @@ export const searchOf = ({ collection, bbox, from, to, maxCloud }, cursor) => ({
 });
 
 /**
- * Those of a page that have an id and a time.
+ * Returns the items of a page that have an id and a time.
  * @param {unknown[]} features
  * @param {OwnAddress} ownAddress
  * @returns {Scene[]}
@@ -76,7 +77,7 @@ function sceneOf(feature, ownAddress) {
 	};
 }
 
-/** As the server counts it: 15 degrees are an hour. @param {number} ms @param {BBox | null} box */
+/** Returns the solar day like the server: 15 degrees are an hour. @param {number} ms @param {BBox | null} box */
 function solarDayOf(ms, box) {
 	if (!box) return Number.NaN;
 	const [west, , eastEdge] = box;
@@ -85,7 +86,7 @@ function solarDayOf(ms, box) {
 }
 
 /**
- * Index of the date that has a scene: its instant, its day by the sun, or a period; -1 of none.
+ * Returns the index of the date with a scene, by its instant, its solar day or a period; -1 if there is none.
  * @param {Instant[]} instants
  * @param {Scene} scene
  */
@@ -97,9 +98,8 @@ export function indexOfScene(instants, { ms, solarDay }) {
 }
 
 /**
- * The polygons of an item, each a list of rings; those across 180 degrees go on beyond. What is no polygon, and what
- * has
- * very many corners, is a box.
+ * Returns the polygons of an item, each a list of rings; longitudes continue beyond 180 degrees. Other geometries and
+ * polygons with very many vertices become a box.
  * @param {any} geometry @param {unknown} bbox @returns {Position[][][]}
  */
 export function footprintOf(geometry, bbox) {
@@ -118,7 +118,7 @@ const isPolygons = (value) =>
 /** @param {unknown} value @param {(each: unknown) => boolean} isOf */
 const isList = (value, isOf) => Array.isArray(value) && value.length > 0 && value.every(isOf);
 
-/** West, south, east, north of a box that may have heights. @param {unknown} bbox @returns {BBox | null} */
+/** Returns west, south, east, north of a box, without heights. @param {unknown} bbox @returns {BBox | null} */
 function boxOf(bbox) {
 	if (!Array.isArray(bbox) || ![4, 6].includes(bbox.length) || !bbox.every(Number.isFinite)) return null;
 	const half = bbox.length / 2;
@@ -137,7 +137,7 @@ function boxRing([west, south, eastEdge, north]) {
 	];
 }
 
-/** A ring without steps back across 180 degrees. @param {Position[]} ring @returns {Position[]} */
+/** Returns a ring without steps back across 180 degrees. @param {Position[]} ring @returns {Position[]} */
 function unwind(ring) {
 	let turn = 0;
 	return ring.map(([lon, lat], at) => {
@@ -148,7 +148,8 @@ function unwind(ring) {
 }
 
 /**
- * The lines of a ring, without edges along 180 degrees: what is cut there goes on beyond.
+ * Returns the lines of a ring without its edges along 180 degrees, where the shape is cut and continues on the other
+ * side.
  * @param {Position[]} ring @returns {Position[][]}
  */
 export function linesOf(ring) {
@@ -161,5 +162,5 @@ export function linesOf(ring) {
 	return lines.filter(({ length }) => length > 1);
 }
 
-/** @param {Position} position @param {Position} before */
+/** @param {Position} position @param {Position} before the previous vertex */
 const isAtCut = ([lon], [lonBefore]) => lon === lonBefore && Math.abs(lon) === 180;

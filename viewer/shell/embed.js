@@ -1,6 +1,7 @@
 /**
- * The viewer as a part of another page: the map does not take the wheel and the finger of who scrolls by until it is
- * asked to, and a link leads to the whole viewer.
+ * The viewer embedded in another page. The map ignores the mouse wheel and touch until it is activated, so that
+ * visitors
+ * can scroll past it, and a link opens the complete viewer.
  */
 
 import { make } from "../base/elements.js";
@@ -24,12 +25,12 @@ function makeShield(frame) {
 		map.focus();
 	};
 	const shield = make("button", { class: "shield plain", onclick: use }, make("span", {}, text("embed.use")));
-	// What lies under it is not to be reached by key either.
+	// The shield also prevents focus by keyboard.
 	map.inert = true;
 	return shield;
 }
 
-/** Leads to what is shown, in the whole viewer. */
+/** Returns the link that opens the current view in the complete viewer. */
 function makeOpenLink() {
 	const look = { class: "open-full", target: "_blank", rel: "noopener" };
 	const anchor = make("a", look, text("embed.open"), makeIcon("external"));

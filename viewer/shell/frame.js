@@ -1,4 +1,4 @@
-/** The controls of the frame: panel, menu, colours, language, and what opens the dialogs. */
+/** Controls of the frame: panel, menu, colours, language, and the buttons that open dialogs. */
 
 import { byId } from "../base/elements.js";
 import { changeIcon } from "../base/icons.js";
@@ -13,12 +13,12 @@ import { startDescription, startSpeech } from "./speech.js";
 
 /** @typedef {import("../base/permalink.js").Theme} Theme */
 
-/** In the order in which the switch goes through them. @type {Theme[]} */
+/** In the order of the switch. @type {Theme[]} */
 const THEMES = ["auto", "light", "dark"];
 
-/** The room on a page of A4 across, in CSS pixels, above the link. */
+/** Space on a landscape A4 page above the link, in CSS pixels. */
 const ROOM = { width: 1040, height: 620 };
-/** Tiles that are made smaller end on whole pixels, or else lines show between them. */
+/** Scaled tiles must end at whole pixels; otherwise lines appear between them. */
 const TILE_PX = 256;
 
 export function startFrame() {
@@ -45,7 +45,7 @@ function startLazily(id, open) {
 	byId(id, HTMLButtonElement).addEventListener("click", () => startPart(id, open));
 }
 
-/** Shows the panel beside the map, or gives its room to the map. */
+/** Shows or hides the panel next to the map. */
 function startPanelButton() {
 	const button = byId("panel-button", HTMLButtonElement);
 	button.addEventListener("click", () => {
@@ -55,7 +55,7 @@ function startPanelButton() {
 	});
 }
 
-/** In narrow windows the tools of the header are a menu: it closes by Escape, by a choice, and by a press beside it. */
+/** In narrow windows the tools of the header are a menu. Escape, a choice or a click outside closes it. */
 function startMenu() {
 	const button = byId("menu-button", HTMLButtonElement);
 	const tools = byId("tools");
@@ -100,7 +100,7 @@ function startTheme() {
 	});
 }
 
-/** The page is loaded anew in another language, at the same link. */
+/** Reloads the page in another language, with the same link. */
 function startLanguage() {
 	const select = byId("language", HTMLSelectElement);
 	const names = Object.keys(LOCALES).map((code) => {
@@ -114,10 +114,10 @@ function startLanguage() {
 }
 
 /**
- * Fits the map and the chart to the page before it is printed, and writes the link to it.
+ * Fits the map and the chart to the page before it is printed, and writes the link to the view.
  * @param {HTMLElement} frame of the map
  * @param {HTMLElement} chart
- * @param {HTMLElement} place where the link is written
+ * @param {HTMLElement} place of the link
  */
 function startPrint(frame, chart, place) {
 	window.addEventListener("beforeprint", () => {

@@ -1,11 +1,11 @@
-/** The help dialog: what can be done, and the keys that do it. */
+/** The help dialog: actions and their keys. */
 
 import { openDialog } from "../base/dialog.js";
 import { make } from "../base/elements.js";
 import { text } from "../base/text.js";
 import { hasShortcuts, SHORTCUTS, switchShortcuts } from "./shortcuts.js";
 
-/** Keys that work where they have the focus, whatever the switch says: texts of i18n/. */
+/** Keys that work while the map has the focus, even if shortcuts are switched off: names of texts in i18n/. */
 const OF_THE_MAP = /** @type {const} */ ([
 	["help.keys.arrows", "help.mapMove"],
 	["+ −", "help.mapZoom"],
@@ -36,8 +36,8 @@ export function openHelp() {
 
 /**
  * @param {TextKey} title
- * @param {readonly (readonly [string, TextKey, ...unknown[]])[]} rows the key, or the text that names it, and what it
- *   does
+ * @param {readonly (readonly [string, TextKey, ...unknown[]])[]} rows a key or the name of its text, and the text of
+ *   its action
  */
 function makeList(title, rows) {
 	const list = rows.flatMap(([key, action]) => {

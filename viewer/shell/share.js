@@ -1,4 +1,4 @@
-/** The share dialog: the link to what is shown, and the lines that put it into another page. */
+/** The share dialog: the link to the current view, and HTML that embeds it in another page. */
 
 import { openDialog } from "../base/dialog.js";
 import { make, makeField, makeWordButton } from "../base/elements.js";
@@ -8,7 +8,7 @@ import { extras, link, sideA, sideB, storiesOpened, unlinkable } from "../base/s
 import { text } from "../base/text.js";
 
 const FRAME = { width: 800, height: 500 };
-/** How long a button says that it has copied. */
+/** How long a button confirms that it copied. */
 const COPIED_MS = 2000;
 
 export function openShare() {
@@ -33,7 +33,7 @@ export function openShare() {
 	return dialog;
 }
 
-/** The lines for another page. @param {string} address */
+/** Returns HTML that embeds the viewer. @param {string} address */
 function frameCode(address) {
 	const look = { ...FRAME, loading: "lazy", allowfullscreen: true };
 	const frame = make("iframe", { src: address, title: document.title, ...look });
@@ -47,7 +47,7 @@ export const makeInput = (value) => make("input", { type: "url", value });
 export const makeArea = (value, rows = 4, more = {}) => make("textarea", { rows, ...more }, value);
 
 /**
- * What can be copied, with the button that does. It has the key of this page only where the user wants it to.
+ * Returns a field with a button that copies it. It contains the key of this page only if the user chooses so.
  * @param {string} id @param {string} words @param {HTMLInputElement | HTMLTextAreaElement} field
  */
 export function makeCopyField(id, words, field) {
@@ -70,18 +70,18 @@ function makeKeyChoice(choose) {
 }
 
 /**
- * The button and what tells that it has copied.
+ * Returns the button and the confirmation of the copy.
  * @param {HTMLInputElement | HTMLTextAreaElement} field
- * @param {string} label id of the words that say what is copied
+ * @param {string} label id of the element that names the copied content
  */
 function makeCopyButton(field, label) {
 	const words = make("span", {}, text("share.copy"));
 	const button = make("button", { "aria-describedby": label }, makeIcon("copy"), words);
-	// What is in a button is its name alone: its changes are not announced.
+	// Screen readers do not announce changes inside a button, so the status is outside.
 	const status = make("span", { class: "unseen", role: "status" });
 	button.addEventListener("click", async () => {
 		field.select();
-		// Where the page may not write to the clipboard (over plain HTTP), what is selected can be copied by key.
+		// If the clipboard is not available (plain HTTP), the selected text can be copied by keyboard.
 		const done = window.navigator.clipboard?.writeText(field.value) ?? Promise.reject();
 		words.textContent = await done.then(
 			() => text("share.copied"),

@@ -1,6 +1,6 @@
 /**
- * The sheet of narrow windows: what stands beside the map in wide ones lies below it here, and is drawn up to one of
- * three heights. Each part is moved, not made twice: what has been chosen or typed stays.
+ * The sheet of narrow windows: the parts that are next to the map in wide windows are below it here, and the sheet is
+ * drawn up to one of three heights. Parts are moved, not created again, so selections and typed text stay.
  *
  * @typedef {"low" | "middle" | "high"} Stop
  */
@@ -13,19 +13,19 @@ const NARROW = "(max-width: 47.99rem), (max-height: 31.24rem)";
 /** @type {Stop[]} */
 const STOPS = ["low", "middle", "high"];
 
-/** Shares of the window's height between which a drag that ends there goes to the stop. */
+/** Limits between the stops, in shares of the height of the window: a drag ends at the stop of its range. */
 const EDGES = [0.4, 0.68];
 
-/** A press that moves less than this is a click. */
+/** A press with less movement is a click. */
 const DRAG_PX = 6;
 
-/** What lies in the sheet beside what stands there always: one part above the date, the others below it. */
+/** Parts that move into the sheet: the first goes above the date, the others below it. */
 const PARTS = [".notices", "#compare-bar", "#chart", "#panel"];
 
-/** How far up the sheet is drawn. */
+/** The current stop. */
 export const stop = signal(/** @type {Stop} */ ("low"));
 
-/** Draws the sheet up at least as far. @param {Stop} least */
+/** Draws the sheet up to a stop or higher. @param {Stop} least */
 export function raiseSheet(least) {
 	if (STOPS.indexOf(stop.peek()) < STOPS.indexOf(least)) stop.value = least;
 }
@@ -68,7 +68,7 @@ export function startSheet(sheet, handle) {
 }
 
 /**
- * A press goes to the next stop and after the last to the first; a drag to the nearest; the arrows up and down.
+ * A click goes to the next stop, from the last to the first; a drag to the nearest; arrow keys up and down.
  * @param {HTMLElement} sheet
  * @param {HTMLButtonElement} handle
  */

@@ -1,16 +1,13 @@
 /**
- * Single keys that do what a control in the page does. They can be switched off (WCAG 2.2, 2.1.4): speech input and
- * unsteady hands press keys that nobody meant.
+ * Single keys for the controls of the page. They can be switched off (WCAG 2.2, 2.1.4), because speech input and
+ * unsteady hands press keys by mistake.
  */
 import { readStored, store } from "../base/stored.js";
 import { signal } from "../vendor/signals-core.js";
 
 const STORED_AS = "chronotile.shortcuts";
 
-/**
- * Key, text of i18n/ that says what it does, and the control that does it, if there is one: one to write into gets the
- * focus.
- */
+/** Key, its text in i18n/, and its control, if any; a text field gets the focus. */
 export const SHORTCUTS = /** @type {const} */ ([
 	["/", "help.search", "#search-text"],
 	["?", "help.help", "#help-button"],
@@ -26,24 +23,24 @@ export const SHORTCUTS = /** @type {const} */ ([
 	["i", "help.inspector", ""],
 ]);
 
-/** Whether the values at the pointer are shown beside it. */
+/** Whether the values at the pointer are shown next to it. */
 export const isInspectorOn = signal(true);
 
-/** Whether the keys work. */
+/** Whether shortcuts work. */
 export const hasShortcuts = signal(true);
 
 /** @param {boolean} isOn */
 export function switchShortcuts(isOn) {
 	hasShortcuts.value = isOn;
-	// Without storage the choice holds as long as the page.
+	// Without storage the choice lasts until the page is closed.
 	store(STORED_AS, isOn ? null : "off");
 }
 
-/** Whether what has the focus takes letters itself. @param {EventTarget | null} target */
+/** Whether the focused element accepts letters. @param {EventTarget | null} target */
 const takesKeys = (target) =>
 	target instanceof Element && target.closest("input, select, textarea, dialog, [role=grid]") !== null;
 
-/** A page within a page leaves the keys, and the storage, to the page around it. */
+/** An embedded viewer leaves keys and storage to the surrounding page. */
 export function startShortcuts() {
 	if (document.documentElement.dataset.embed !== undefined) return;
 	hasShortcuts.value = readStored(STORED_AS) !== "off";

@@ -10,17 +10,17 @@ import { effect } from "../vendor/signals-core.js";
 
 /** @typedef {import("../base/api.js").Session} Session */
 
-/** So long before its end a session is renewed; one that is shorter, at half of its time. */
+/** A session is renewed this long before its end; a shorter one after half of its time. */
 const EARLY_S = 60;
 const RETRY_S = 30;
-/** What timers can wait for. */
+/** Longest wait of a timer. */
 const MOST_S = 86_400;
 const NOTICE = "session";
 
 const { signal: never } = new AbortController();
 const here = () => addressOf(link.peek() ?? readAddress().link);
 
-/** Signs in, and comes back to the layer that a link named and that was not there before. */
+/** Signs in and returns to the layer of the link, which was not visible before. */
 function enter() {
 	const asked = missed.peek();
 	leaveTo(signInAddress(asked && asked.instead === link.peek()?.layer ? addressOf(asked.link) : here()));
@@ -60,7 +60,7 @@ export async function startSignIn(button) {
 	button.hidden = false;
 }
 
-/** Asks again what there is, now that it is more or less than before. */
+/** Loads the layers again, because the user may see more or fewer now. */
 function reopen() {
 	const { link: asked } = readAddress();
 	applyLink(asked);

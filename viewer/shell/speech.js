@@ -1,5 +1,5 @@
 /**
- * The map in words, for those who do not see it: what it shows is told when it changes, its numbers when it rests.
+ * The map for screen readers: its content is announced when it changes, and its numbers when it is idle.
  */
 
 import {
@@ -19,15 +19,15 @@ import { unitText } from "../base/units.js";
 import { cubesOf } from "../map/cubes.js";
 import { effect } from "../vendor/signals-core.js";
 
-/** What is told changes no faster. */
+/** Minimum time between two announcements. */
 const SPEECH_WAIT_MS = 1000;
-/** The map rests when nothing of it has changed for this long. */
+/** The map is idle if nothing has changed for this time. */
 const REST_MS = 1500;
 const DIGITS = 3;
 
 /**
- * Tells what `outcome` and `spoken` say: at once when it was still for a second, else their last state when the second
- * is over. What has come of something is told first: what the map shows changes at once after it, and would hide it.
+ * Announces `outcome` and `spoken`: immediately after a second without announcements, otherwise the last state at the
+ * end of that second. `outcome` comes first, because the content of the map changes right after it and would hide it.
  * @param {HTMLElement} place
  */
 export function startSpeech(place) {
@@ -48,7 +48,7 @@ export function startSpeech(place) {
 	});
 }
 
-/** Keeps the description of the map: the numbers of what it shows. @param {HTMLElement} place */
+/** Updates the description of the map: the numbers of its content. @param {HTMLElement} place */
 export function startDescription(place) {
 	effect(() => {
 		const isAtRest = !isMoving.value && tileProgress.value.phase === "shown";
@@ -61,7 +61,7 @@ export function startDescription(place) {
 	});
 }
 
-/** What is told of the numbers on the map; nothing of a layer that has none here. */
+/** Returns the numbers on the map in words; empty for a layer without numbers here. */
 function describe() {
 	if (!layer.peek()?.links?.some(({ rel }) => rel === "cubes")) return "";
 	const cubes = cubesOf(sideA);
