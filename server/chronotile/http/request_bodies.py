@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Scope
 
 from chronotile.core import errors
-from chronotile.core.model.geometry.json_text import memory_of_json
+from chronotile.core.model.geometry.json_estimates import memory_of_json
 from chronotile.http.asgi_headers import declared_bytes
 from chronotile.http.body_memory import SMALL_BYTES, BodyAccount
 from chronotile.http.request_services import services_of

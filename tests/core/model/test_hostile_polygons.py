@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.geometry import geojson, json_text, repair
+from chronotile.core.model.geometry import geojson, json_estimates, repair
 from chronotile.core.model.geometry.repair import repair_polygons, unite_polygons
 from chronotile.core.model.space.crs import crs_of
 
@@ -146,4 +146,4 @@ def test_holes_are_counted_before_they_are_read(monkeypatch, space):
 def test_parts_of_a_polygon_are_no_holes():
     parts = b"[[[[0,0],[1,0],[1,1],[0,0]]],[[[2,0],[3,0],[3,1],[2,0]],[[2.5,0.1],[2.6,0.1],[2.6,0.2],[2.5,0.1]]]]"
 
-    assert json_text.holes_in(b'{"type":"MultiPolygon","coordinates":' + parts + b"}") == 1
+    assert json_estimates.holes_in(b'{"type":"MultiPolygon","coordinates":' + parts + b"}") == 1

@@ -9,7 +9,8 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, MissingParameter, UnknownParameter, require_at_most
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.geometry.geojson import document_of
-from chronotile.core.model.geometry.json_text import ID_FORM, containers_in, is_id, is_number
+from chronotile.core.model.geometry.json_estimates import containers_in
+from chronotile.core.model.geometry.json_text import ID_FORM, is_id, is_number
 from chronotile.core.model.request import Point, PointsSeriesRequest, SeriesRequest, place_in_degrees
 from chronotile.core.model.series import analysis as analyses
 from chronotile.core.model.time.parser import parse_time

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.core.errors import ChronotileError, InvalidParameter, LimitExceeded
-from chronotile.core.model.geometry import geojson_rings, json_text, repair
-from chronotile.core.model.geometry import json_text as geojson_size
+from chronotile.core.model.geometry import geojson_rings, json_estimates, json_text, repair
 from chronotile.core.model.geometry.geojson import GeometryRules, area_of, areas_of
 from chronotile.core.model.space.crs import CRS84
 
@@ -210,8 +209,7 @@ def test_many_small_rings_make_no_list_for_each_position():
     ],
 )
 def test_a_body_that_would_take_more_than_there_is_is_refused_before_it_is_parsed(monkeypatch, part_by_part, text):
-    for module in (json_text, geojson_size):
-        monkeypatch.setattr(module, "MAX_PARSED_BYTES", 4_000)
+    monkeypatch.setattr(json_text, "MAX_PARSED_BYTES", 4_000)
 
     with pytest.raises(LimitExceeded, match="memory of one body in bytes: at most 4000") as caught:
         area_of(text, RULES)
@@ -223,7 +221,7 @@ def test_positions_are_not_counted_as_lists(monkeypatch, part_by_part):
     body = json.dumps(polygon(circle(100).tolist())).encode()
     monkeypatch.setattr(json_text, "MAX_PARSED_BYTES", 3 * len(body))
 
-    assert geojson_size.memory_of_json(body) > 3 * len(body)
+    assert json_estimates.memory_of_json(body) > 3 * len(body)
     assert area_of(body, RULES).vertices == 100
 
 

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from chronotile.core.model.geometry.json_text import BYTES_AT_ONCE, features_in, positions_in
+from chronotile.core.model.geometry.json_estimates import BYTES_AT_ONCE, features_in, positions_in
 
 
 def collection(features, positions):

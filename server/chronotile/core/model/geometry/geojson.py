@@ -11,15 +11,8 @@ import orjson
 from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.geometry.area import Area, Polygon
 from chronotile.core.model.geometry.geojson_rings import parse_geojson, positions_of
-from chronotile.core.model.geometry.json_text import (
-    ID_FORM,
-    containers_in,
-    features_in,
-    holes_in,
-    is_id,
-    load_json,
-    positions_in,
-)
+from chronotile.core.model.geometry.json_estimates import containers_in, features_in, holes_in, positions_in
+from chronotile.core.model.geometry.json_text import ID_FORM, is_id, load_json
 from chronotile.core.model.geometry.repair import LOCATOR, Repaired, refusal, repair_polygons, unite_polygons
 from chronotile.core.model.space.boxes import FARTHEST
 from chronotile.core.model.space.crs import CRS84, Crs

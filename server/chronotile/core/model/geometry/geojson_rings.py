@@ -12,7 +12,8 @@ from itertools import chain
 import numpy as np
 import orjson
 
-from chronotile.core.model.geometry.json_text import load_json, memory_of_json, require_room
+from chronotile.core.model.geometry.json_estimates import memory_of_json
+from chronotile.core.model.geometry.json_text import load_json, require_room
 from chronotile.core.model.types import FloatArray, JsonValue
 
 WHOLE_BYTES = 1 << 16

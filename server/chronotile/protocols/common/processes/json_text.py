@@ -3,7 +3,8 @@
 import orjson
 
 from chronotile.core.errors import InvalidParameter, require_at_most
-from chronotile.core.model.geometry.json_text import containers_in, load_json
+from chronotile.core.model.geometry.json_estimates import containers_in
+from chronotile.core.model.geometry.json_text import load_json
 from chronotile.jobs.processes.inputs import MOST_CONTAINERS
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chronotile.core.errors import InvalidParameter, require_at_most
-from chronotile.core.model.geometry.json_text import containers_in
+from chronotile.core.model.geometry.json_estimates import containers_in
 from chronotile.core.model.types import Json
 from chronotile.core.web.fetch import Fetched, fetch
 from chronotile.core.web.places import AllowedPlaces
