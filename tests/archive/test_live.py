@@ -37,7 +37,7 @@ def _by_pygeoapi(live: LiveArchive, clock: Clock) -> None:
 
 
 def _by_job(live: LiveArchive, _clock: Clock) -> None:
-    tasks.current(live, "of another state")
+    tasks.current_services(live, "of another state")
 
 
 @pytest.fixture(params=[_by_server, _by_pygeoapi, _by_job], ids=["server", "pygeoapi", "jobs"])

@@ -31,7 +31,7 @@ from chronotile.catalog.limits import Limits
 from chronotile.jobs.queue.service import JobService
 from chronotile.jobs.runner.cluster import Cluster
 from chronotile.jobs.runner.connection import connect
-from chronotile.jobs.runner.runner import Runner
+from chronotile.jobs.runner.runner import JobRunner
 from chronotile.pipeline.services import Services
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.cite.schema_stand_in import java_options, schema_stand_in
@@ -173,7 +173,7 @@ def jobs_done() -> Iterator[JobService]:
         write_cogs(data, Scene())
         desk = JobService(folder, archive="a")
         live = LiveArchive.open(data)
-        runner = Runner(desk.table, cluster, live, place=data, folder=folder, timeout_s=600, retention_s=1e6)
+        runner = JobRunner(desk.table, cluster, live, place=data, folder=folder, timeout_s=600, retention_s=1e6)
         thread = Thread(target=runner.run)
         thread.start()
         try:

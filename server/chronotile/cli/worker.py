@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chronotile.jobs.queue.bucket import Bucket
     from chronotile.jobs.queue.table import JobStore
     from chronotile.jobs.runner.cluster import Cluster
-    from chronotile.jobs.runner.runner import Runner
+    from chronotile.jobs.runner.runner import JobRunner
 
 MEMORY_PART = 0.75
 """Fraction of memory for all task processes; the rest is for this process and the system."""
@@ -46,7 +46,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
     from chronotile.core.logs import configure_logging
     from chronotile.jobs.queue.faults import ClusterLost
     from chronotile.jobs.queue.table import open_store
-    from chronotile.jobs.runner.runner import Runner
+    from chronotile.jobs.runner.runner import JobRunner
 
     _prepare_process()
     configure_logging(settings.log_level, settings.log_format)
@@ -57,7 +57,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
     store = open_store(settings.database_url, settings.jobs_folder(id_).absolute(), archive=id_)
     try:
         with closing(store), cluster, _notifying(store, archive, bucket):
-            runner = Runner(
+            runner = JobRunner(
                 store.table,
                 cluster,
                 LiveArchive(archive, settings.config),  # another spelling of this path would be another archive
@@ -126,7 +126,7 @@ def _prepare_process() -> None:
     allow_open_files()
 
 
-def _run(runner: "Runner") -> None:
+def _run(runner: "JobRunner") -> None:
     """Run jobs in another thread; this thread checks for signals."""
     from chronotile.app.process_setup import end_within, exit_on_signal
 

@@ -14,7 +14,7 @@ from chronotile.jobs.queue.database import open_engine
 from chronotile.jobs.queue.table import JobTable
 from chronotile.jobs.runner.cluster import Cluster
 from chronotile.jobs.runner.connection import connect
-from chronotile.jobs.runner.runner import Runner
+from chronotile.jobs.runner.runner import JobRunner
 from tests.jobs.runs.deployment import SITE, noted
 from tests.running import PATIENCE_S, until
 from tests.scenes import Scene, write_cogs
@@ -110,7 +110,7 @@ def running(table, cluster, data, tmp_path):
     @contextmanager
     def run(*, on=cluster, of=table, place=data, timeout_s=600.0, kept_s=1e6, **more):
         folder = tmp_path / "jobs"
-        runner = Runner(
+        runner = JobRunner(
             of, on, LiveArchive.open(place), place=place, folder=folder, timeout_s=timeout_s, retention_s=kept_s, **more
         )
         thread = Thread(target=runner.run)

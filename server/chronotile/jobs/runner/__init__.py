@@ -1,1 +1,1 @@
-"""Jobs run on processes of this machine or on Dask: queue and processes together."""
+"""Execution of jobs on OS processes of this machine or on a Dask cluster."""

@@ -1,4 +1,4 @@
-"""Connections to Dask: to a scheduler at an address, or to worker processes of this machine."""
+"""Connections to Dask: to a scheduler at an address, or to local worker processes."""
 
 import logging
 from collections.abc import Callable
@@ -15,28 +15,28 @@ CONNECT_S = 10.0
 
 OWN_PROCESSES = {
     "distributed.worker.multiprocessing-method": "spawn",  # tensorstore does not survive a fork
-    # Only ever a few small answers lie with a worker: nothing is gained by writing them to disk, and a worker that
-    # pauses because of what its tasks take would never go on.
+    # Workers store only a few small results: writing them to disk saves nothing, and a worker that pauses because of
+    # the memory of its tasks would never resume.
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.worker.profile.enabled": False,
-    "distributed.scheduler.allowed-failures": 1,  # a job is begun again anyway
+    "distributed.scheduler.allowed-failures": 1,  # the queue repeats the job anyway
 }
 WATCHED = {"distributed.deploy.lost-worker-timeout": "1d"}
-"""A nanny starts its worker again when it dies; where that takes 15 s Dask would end both."""
+"""A nanny restarts its worker when it dies; by default Dask ends both if that takes 15 s."""
 GIVEN_UP = frozenset({"closed", "failed"})
-"""States of a nanny that starts no worker any more."""
+"""States of a nanny that does not restart its worker any more."""
 
 
 class Connection:
-    """A client of a Dask scheduler, and its worker processes where they are our own; any thread may use it.
+    """A client of a Dask scheduler, with the local worker processes if there are any. Thread-safe.
 
     Args:
         client: A `distributed.Client`.
-        processes: A `distributed.SpecCluster`.
-        count: How many worker processes it shall have.
-        close: Disconnects, and ends worker processes of our own, with what they do.
+        processes: A `distributed.SpecCluster` of local worker processes; `None` with a remote scheduler.
+        count: Number of worker processes to maintain.
+        close: Disconnects, and ends local worker processes with their tasks.
     """
 
     def __init__(
@@ -55,16 +55,16 @@ class Connection:
 
     @property
     def is_running(self) -> bool:
-        """Whether the scheduler is there."""
+        """Whether the client is connected to the scheduler."""
         return bool(self.client.status == "running")
 
     def replace_dead(self) -> None:
-        """Start worker processes in the place of those whose nannies gave up, after many deaths or at the start."""
+        """Start worker processes instead of those with a nanny that gave up, after many deaths or at the start."""
         if self.processes is not None:
             with self._lock:
                 nannies = self.processes.workers
-                for name, each in list(nannies.items()):
-                    if each.status.name in GIVEN_UP:
+                for name, nanny in list(nannies.items()):
+                    if nanny.status.name in GIVEN_UP:
                         nannies.pop(name, None)
                 if len(nannies) < self._count:
                     self.processes.scale(self._count)
@@ -74,28 +74,28 @@ def connect(address: str | None, *, processes: int, memory_bytes: int) -> Connec
     """Connect to Dask.
 
     Args:
-        address: Of a scheduler; without one, worker processes are started that only we can connect to.
-        processes: How many of them, each with one thread.
-        memory_bytes: What each may take; one that takes more is ended, and another begins its task again.
+        address: Address of a scheduler; `None` starts local worker processes that no other program can connect to.
+        processes: Number of local worker processes, each with one thread.
+        memory_bytes: Memory of each; a process that exceeds it is killed, and its task is repeated in another.
 
     Raises:
         ConfigurationError: Dask is not installed.
-        ClusterLost: There is no scheduler at the address.
+        ClusterLost: No scheduler answers at the address.
     """
     require_configured("dask", "a worker")
     try:
         from distributed import Client
 
-        logging.getLogger("distributed").setLevel(logging.WARNING)  # which its import has set
-        with ExitStack() as stack:  # all of it is closed, even where something fails to close
-            temporary, own = TemporaryFolders(), None
+        logging.getLogger("distributed").setLevel(logging.WARNING)  # after the import, which sets another level
+        with ExitStack() as stack:  # closes everything, even if a part fails to close
+            temporary, cluster = TemporaryFolders(), None
             stack.callback(temporary.close)
             if address is None:
-                own = _start(processes, memory_bytes, temporary)
-                stack.callback(own.close)
-            client = Client(address if own is None else own, set_as_default=False, timeout=CONNECT_S)
+                cluster = _start(processes, memory_bytes, temporary)
+                stack.callback(cluster.close)
+            client = Client(address if cluster is None else cluster, set_as_default=False, timeout=CONNECT_S)
             stack.callback(client.close)
-            return Connection(client, own, count=processes, close=stack.pop_all().close)
+            return Connection(client, cluster, count=processes, close=stack.pop_all().close)
     except (OSError, ValueError, RuntimeError) as error:
         where = f"at {address}" if address else "on this machine"
         raise ClusterLost(f"no Dask scheduler answers {where}") from error
@@ -106,7 +106,7 @@ def _start(processes: int, memory_bytes: int, temporary: TemporaryFolders) -> An
 
     from chronotile.jobs.runner.private_cluster import start_private_cluster  # noqa: PLC0415 -- imports Dask
 
-    dask.config.set(WATCHED)  # for as long as they are there
+    dask.config.set(WATCHED)  # nannies read it later, so not only while they start
     with dask.config.set(OWN_PROCESSES):
         return start_private_cluster(
             workers=processes, memory_bytes=memory_bytes, preload=worker_setup.__name__, folder=temporary.make()

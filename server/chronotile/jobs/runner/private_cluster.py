@@ -1,8 +1,8 @@
-"""A Dask cluster of this machine that no other user of the machine can connect to.
+"""A local Dask cluster that no other user of the machine can connect to.
 
-Its connections are encrypted, and each end must present a certificate that is made at the start and held in memory:
-any program that can connect to a scheduler or worker can run code as its user. The HTTP servers that Dask always
-starts, with or without a dashboard, would be open to everybody and are left out.
+Any program that can connect to a Dask scheduler or worker can run code as its user. So connections are encrypted, and
+each end must present a certificate that is made at the start and stays in memory. The HTTP servers that Dask always
+starts, with or without a dashboard, would accept connections of all users and are disabled.
 """
 
 import logging
@@ -14,8 +14,8 @@ HOST = "127.0.0.1"
 
 
 class _NoHttp:
-    def start_http_server(self, *_given: object, **_named: object) -> None:
-        """Replaces the method of Dask that listens for HTTP."""
+    def start_http_server(self, *_arguments: object, **_options: object) -> None:
+        """Do nothing instead of listening for HTTP."""
 
 
 class PrivateScheduler(_NoHttp, Scheduler):
@@ -27,13 +27,13 @@ class PrivateWorker(_NoHttp, Worker):
 
 
 def start_private_cluster(*, workers: int, memory_bytes: int, preload: str, folder: Path) -> SpecCluster:
-    """Start a scheduler in this process and worker processes, each with one thread and restarted when it dies.
+    """Start a scheduler in this process, and worker processes with one thread each that are restarted when they die.
 
     Args:
-        workers: How many worker processes.
+        workers: Number of worker processes.
         memory_bytes: Memory that each may use before it is killed.
-        preload: The module that each worker process imports first.
-        folder: Where workers have temporary files; only the user may read it.
+        preload: Module that each worker process imports first.
+        folder: Folder of temporary files; only the user may read it.
 
     Raises:
         ImportError: `cryptography` is not installed.

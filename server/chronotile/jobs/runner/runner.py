@@ -1,4 +1,4 @@
-"""Does the jobs of the table, some at once, until it is stopped."""
+"""Runs the jobs of the table, several in parallel, until it is stopped."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -48,7 +48,7 @@ from chronotile.jobs.runner.cluster import Cluster
 from chronotile.jobs.runner.tasks import (
     StoredPlan,
     TaskContext,
-    current,
+    current_services,
     forget_plan,
     store_plan,
     store_task_results,
@@ -62,37 +62,40 @@ log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 AT_ONCE = 4
-"""Jobs that share the cluster, so that a long one does not hold up all that come after it."""
+"""Jobs that share the cluster, so that a long job does not delay all later ones."""
 LEASE_S = 30.0
-ATTEND_S = 10.0
-"""How often the heartbeat is written."""
+HEARTBEAT_S = 10.0
+"""Interval between heartbeats."""
 RENEW_S = 2.0
-"""How often a job is held again; by then it is known too whether it was dismissed."""
+"""Interval between renewals of leases; a renewal also shows whether the job was dismissed."""
 IDLE_S = 0.5
 LOST_S = 5.0
-"""How long to wait before a cluster or a table that is not there is tried again."""
+"""Wait before an unreachable cluster or table is tried again."""
 FORGET_S = 3600.0
 HANG_S = 5.0
-"""How long running jobs have to end after a stop is requested, before other threads return them to the queue."""
+"""Time that running jobs have to end after a stop is requested, before other threads return them to the queue."""
 STOPPED = Again(reason="its worker was stopped", wait_s=0.0, is_attempt=False)
-TELL_S = 0.5
-"""How often progress is written, at most."""
+PROGRESS_S = 0.5
+"""Minimum interval between reports of progress."""
 
 
-class Runner:
-    """Does jobs.
+class JobRunner:
+    """Runs jobs.
+
+    `run` claims jobs and runs each in a thread. Three further threads send heartbeats, renew leases and delete expired
+    jobs. All writes to a job count only while this worker owns it, see `owned_jobs.py`.
 
     Args:
-        table: Where they are; those of one archive.
-        cluster: Does their tasks.
-        archive: What they are planned with, the one that `table` has the jobs of.
-        place: Of the configuration or the data, as the cluster sees it.
-        folder: Of all jobs, as the cluster sees it.
-        timeout_s: How long a job may run from when it was first begun.
-        retention_s: How long a job that has ended is stored.
-        bucket: Of the files of results; otherwise they stay in the folder.
-        items: How the cluster reads collections of items.
-        runtime: The clock, and how to wait and to start threads.
+        table: Table of the jobs of one archive.
+        cluster: Runs their tasks.
+        archive: The archive of the jobs, for planning.
+        place: Path of the configuration or data, as the cluster sees it.
+        folder: Folder of all jobs, as the cluster sees it.
+        timeout_s: Time limit of a job from its first start.
+        retention_s: Time after which an ended job is deleted.
+        bucket: Bucket of result files; `None` if they stay in the folder.
+        items: Access of the cluster to collections of items.
+        runtime: Clock, waiting and threads.
     """
 
     def __init__(  # noqa: PLR0913 -- all it works with, most by name
@@ -119,88 +122,90 @@ class Runner:
         self._bucket = bucket
         self._items = items
         self._clock, self._wait, self._threads = runtime.clock, runtime.wait, runtime.threads
-        self._left = DeclinedJobs(runtime.clock)
-        self._held: dict[str, OwnedJob] = {}
-        """By their owners."""
+        self._declined = DeclinedJobs(runtime.clock)
+        self._owned_jobs: dict[str, OwnedJob] = {}
+        """Running jobs by owner, the name of the attempt."""
         self._one_ended = Event()
         self._is_stopped = Event()
 
     def stop(self) -> None:
-        """Begin nothing any more, and give back what is being done; `run` returns then."""
+        """Start no further job and return running jobs to the queue; `run` then ends."""
         self._is_stopped.set()
 
     def run(self) -> None:
-        """Do jobs until `stop`."""
-        tasks = [self._attend, self._renew_leases, self._forget]
+        """Run jobs until `stop`."""
+        tasks = [self._send_heartbeats, self._renew_leases, self._delete_expired]
         with self._threads(AT_ONCE + len(tasks), "job") as pool:
             upkeep = [pool.submit(task) for task in tasks]
             try:
                 while not self._is_stopped.is_set():
                     self._wait(self._is_stopped, self._begin_one(pool))
-            finally:  # or else those would go on, and the pool with them, without anybody who begins jobs
+            finally:  # ends the other threads, which would run on without a thread that starts jobs
                 self._is_stopped.set()
-        for each in upkeep:
-            each.result()
+        for future in upkeep:
+            future.result()
 
     def _begin_one(self, pool: Executor) -> float:
-        """Begin a job, if there is one and we may; return how long to wait before the next."""
+        """Start a job if one is due and a slot is free; return the seconds to wait before the next call."""
         self._one_ended.clear()
-        if len(self._held) >= AT_ONCE:
+        if len(self._owned_jobs) >= AT_ONCE:
             self._wait(self._one_ended, IDLE_S)
             return 0
         is_begun, owner = False, new_worker_name()
         try:
             self._cluster.renew()
-            job = self._table.claim(owner, lease_s=LEASE_S, without=self._left.now())
+            job = self._table.claim(owner, lease_s=LEASE_S, without=self._declined.now())
             if job is None:
                 return IDLE_S
             ran_s = job.updated - (job.started or job.updated)
-            held = OwnedJob(job=job, owner=owner, until=self._clock() + self._timeout_s - ran_s)
-            self._held[owner] = held
-            pool.submit(self._do, held)
+            owned_job = OwnedJob(job=job, owner=owner, until=self._clock() + self._timeout_s - ran_s)
+            self._owned_jobs[owner] = owned_job
+            pool.submit(self._run_job, owned_job)
             is_begun = True
         except (ClusterLost, ChronotileError) as error:
             log.warning("no job can be started: %s", error)
             return LOST_S
-        except Exception:  # such as what Dask says when it lets go of a cluster: others may go on
+        except Exception:  # for example from Dask when it drops a cluster: later jobs may start
             log.exception("no job can be started")
             return LOST_S
         finally:
             if not is_begun:
-                self._held.pop(owner, None)
+                self._owned_jobs.pop(owner, None)
         return 0
 
-    def _attend(self) -> None:
-        """Say that we are there until `stop`, and then that we are not."""
+    def _send_heartbeats(self) -> None:
+        """Register this worker until `stop`, then remove it."""
         worker, heartbeat = new_worker_name(), self._table.heartbeat
         while True:
             with log_failures(log, "this worker cannot be registered"):
                 heartbeat.report_alive(worker)
-            if self._wait(self._is_stopped, ATTEND_S):
+            if self._wait(self._is_stopped, HEARTBEAT_S):
                 break
         with log_failures(log, "the end of this worker cannot be recorded"):
             heartbeat.report_end(worker)
 
     def _renew_leases(self) -> None:
-        """Hold what we do until `stop`, after which it is given back long before its lease is over."""
+        """Renew the leases of running jobs until `stop`, then release jobs that hang."""
         while not self._wait(self._is_stopped, RENEW_S):
-            for held in list(self._held.values()):
-                with log_failures(log, f"the lease of job {held.job.id} cannot be extended"):
-                    held.is_ours = held.is_ours and self._table.renew(held.job.id, held.owner, lease_s=LEASE_S)
-        self._give_back_what_hangs()
+            for owned_job in list(self._owned_jobs.values()):
+                with log_failures(log, f"the lease of job {owned_job.job.id} cannot be extended"):
+                    owned_job.is_ours = owned_job.is_ours and self._table.renew(
+                        owned_job.job.id, owned_job.owner, lease_s=LEASE_S
+                    )
+        self._release_hanging()
 
-    def _give_back_what_hangs(self) -> None:
-        """Give back what has not ended some seconds after `stop`: a store that it waits for may be frozen."""
+    def _release_hanging(self) -> None:
+        """Release jobs that have not ended some seconds after `stop`, because a store they wait for may be frozen."""
         until = self._clock() + HANG_S
-        while self._held and self._clock() < until:
+        while self._owned_jobs and self._clock() < until:
             self._one_ended.clear()
             self._wait(self._one_ended, IDLE_S)
-        for held in list(self._held.values()):
-            with log_failures(log, f"job {held.job.id} cannot be returned to the queue"):
-                self._give_back(held, STOPPED)
+        for owned_job in list(self._owned_jobs.values()):
+            with log_failures(log, f"job {owned_job.job.id} cannot be returned to the queue"):
+                self._release(owned_job, STOPPED)
 
-    def _forget(self) -> None:
-        """Forget now and then what ended long ago."""
+    def _delete_expired(self) -> None:
+        """Delete expired jobs from time to time."""
         while True:
             with log_failures(log, "expired jobs cannot be deleted"):
                 before = self._table.now() - self._retention_s
@@ -208,56 +213,60 @@ class Runner:
             if self._wait(self._is_stopped, FORGET_S):
                 return
 
-    def _do(self, held: OwnedJob) -> None:
-        """Do a job, as far as it goes. Where its end cannot be written, it is done again when its lease is over."""
-        id_ = held.job.id
-        log.info("job %s (%s) starts, attempt %d", id_, held.job.process, held.job.attempts)
+    def _run_job(self, owned_job: OwnedJob) -> None:
+        """Run one attempt at a job. If its end cannot be written, the job is repeated when its lease expires."""
+        id_ = owned_job.job.id
+        log.info("job %s (%s) starts, attempt %d", id_, owned_job.job.process, owned_job.job.attempts)
         try:
             with log_failures(log, f"job {id_} stays leased until its lease expires"):
-                self._end(held, self._outcome(held))
+                self._end(owned_job, self._outcome(owned_job))
         finally:
-            del self._held[held.owner]
+            del self._owned_jobs[owned_job.owner]
             self._one_ended.set()
 
-    def _outcome(self, held: OwnedJob) -> AttemptOutcome:
+    def _outcome(self, owned_job: OwnedJob) -> AttemptOutcome:
         try:
-            if held.is_in_vain:
-                return final_fault(held, fault_of(ServerBusy("its worker was killed")))
-            results = self._planned_results(held)
-            return self._interrupted(held) if results is None else results
+            if owned_job.is_in_vain:
+                return final_fault(owned_job, fault_of(ServerBusy("its worker was killed")))
+            results = self._planned_results(owned_job)
+            return self._interruption(owned_job) if results is None else results
         except (TemporaryFault, ClusterLost, SourceUnavailable) as error:
-            return next_attempt(held, error)
+            return next_attempt(owned_job, error)
         except (NameUnknown, *UNKNOWN) as error:
             return Declined(str(error))
         except JobFailed as failed:
             return failed.fault
-        except Exception as error:  # a process may raise anything, and its job ends with that
+        except Exception as error:  # a process may raise anything, which ends its job
             if not is_foreseen(error):
-                log.exception("job %s fails", held.job.id)
+                log.exception("job %s fails", owned_job.job.id)
             return fault_of(error)
 
-    def _planned_results(self, held: OwnedJob) -> Mapping[str, Result] | None:
-        """Do what is left of a job, by a new plan as long as what the last one lacked is news; else as `_results`."""
+    def _planned_results(self, owned_job: OwnedJob) -> Mapping[str, Result] | None:
+        """Run a job, and plan it again as long as each plan fails for a new reason; else see `_results`."""
 
         def attempt() -> Mapping[str, Result] | None:
             try:
-                return self._results(held)
+                return self._results(owned_job)
             except PlanNeeded:
-                forget_plan(self._folder / held.job.id)
-                held.is_fruitful = False
-                held.is_ours = self._surely(partial(self._table.replace_plan, held.job.id, held.owner, revision=None))
+                forget_plan(self._folder / owned_job.job.id)
+                owned_job.is_fruitful = False
+                owned_job.is_ours = self._retry_table(
+                    partial(self._table.replace_plan, owned_job.job.id, owned_job.owner, revision=None)
+                )
                 raise
 
-        def say_why(error: PlanNeeded) -> None:
-            self._surely(partial(self._table.add_log_line, held.job.id, f"is planned again: {error.fault.detail}"))
+        def log_reason(error: PlanNeeded) -> None:
+            self._retry_table(
+                partial(self._table.add_log_line, owned_job.job.id, f"is planned again: {error.fault.detail}")
+            )
 
-        return retry_overtaken(attempt, PlanNeeded, say_why)
+        return retry_overtaken(attempt, PlanNeeded, log_reason)
 
-    def _results(self, held: OwnedJob) -> Mapping[str, Result] | None:
-        """Do what is left of a job; `None` if it shall not go on."""
-        job, folder, goes_on = held.job, self._folder / held.job.id, partial(self._goes_on, held)
-        services = current(self._archive)
-        outputs, plan = self._prepared(held, services)
+    def _results(self, owned_job: OwnedJob) -> Mapping[str, Result] | None:
+        """Run the remaining tasks of a job; `None` if the job is no longer active."""
+        job, folder, is_active = owned_job.job, self._folder / owned_job.job.id, partial(self._is_active, owned_job)
+        services = current_services(self._archive)
+        outputs, plan = self._prepare_plan(owned_job, services)
         if plan is None:
             return None
         process = process_of(job.process)
@@ -271,77 +280,84 @@ class Runner:
             items=self._items,
         )
         done = self._table.finished_tasks(job.id)
-        left = {number: task for number, task in enumerate(plan.tasks) if number not in done}
-        self._table.add_log_line(job.id, f"attempt {job.attempts}: {len(left)} of {len(plan.tasks)} tasks to do")
-        self._do_tasks(held, context, left, done)
-        if not goes_on():
+        remaining = {number: task for number, task in enumerate(plan.tasks) if number not in done}
+        self._table.add_log_line(job.id, f"attempt {job.attempts}: {len(remaining)} of {len(plan.tasks)} tasks to do")
+        self._do_tasks(owned_job, context, remaining, done)
+        if not is_active():
             return None
         store_task_results(folder, [done[number] for number in range(len(plan.tasks))])
         results = self._cluster.finish(
             context,
-            name=f"{held.name}-{plan.id}",
-            is_active=goes_on,
-            tell=partial(self._tell, held, len(done), len(done)),
+            name=f"{owned_job.name}-{plan.id}",
+            is_active=is_active,
+            report=partial(self._report_progress, owned_job, len(done), len(done)),
         )
         if results is None:
             return None
         requested = select_results(process, outputs, results)
         try:
-            ResultFiles(folder / RESULTS, self._bucket, job.id).store(requested, is_active=goes_on)
+            ResultFiles(folder / RESULTS, self._bucket, job.id).store(requested, is_active=is_active)
         except ClientGone:
             return None
         return requested
 
-    def _prepared(self, held: OwnedJob, services: Services) -> tuple[Mapping[str, Json] | None, StoredPlan | None]:
-        """Return the requested outputs, and the plan; without one if the job is no more ours.
+    def _prepare_plan(
+        self, owned_job: OwnedJob, services: Services
+    ) -> tuple[Mapping[str, Json] | None, StoredPlan | None]:
+        """Return the requested outputs and the plan; the plan is `None` if this worker lost the job.
 
-        Inputs are let go of here: those of a job may take hundreds of megabytes, and tasks read them from its folder.
+        The inputs are dropped here: they may take hundreds of megabytes, and tasks read them from the folder of the
+        job.
         """
-        id_, folder = held.job.id, self._folder / held.job.id
+        id_, folder = owned_job.job.id, self._folder / owned_job.job.id
         plan = stored_plan(folder)
-        if plan is not None:  # for which the inputs have served
+        if plan is not None:  # inputs are needed for a new plan only
             return self._table.execution_without_inputs(id_).outputs, plan
         execution = self._table.execution(id_)
         made = plan_execution(execution, services)
-        # Before the plan is stored: what tasks of another gave is of no use, and its numbers may be among these.
-        held.is_ours = self._table.replace_plan(id_, held.owner, revision=made.revision)
-        if held.job.revision not in {None, made.revision}:
+        # Before the plan is stored: results of tasks of another plan are useless, and its task numbers may be the same.
+        owned_job.is_ours = self._table.replace_plan(id_, owned_job.owner, revision=made.revision)
+        if owned_job.job.revision not in {None, made.revision}:
             self._table.add_log_line(id_, "its data changed after it was submitted; it uses the current state")
-        return execution.outputs, store_plan(folder, execution.inputs, made) if held.is_ours else None
+        return execution.outputs, store_plan(folder, execution.inputs, made) if owned_job.is_ours else None
 
-    def _do_tasks(self, held: OwnedJob, context: TaskContext, left: Mapping[int, Json], done: dict[int, Json]) -> None:
-        """Do tasks and add what they gave to `done`, as long as the job shall go on."""
-        id_, reported, count = held.job.id, 0.0, len(left) + len(done)
-        self._tell(held, len(done), count)
+    def _do_tasks(
+        self, owned_job: OwnedJob, context: TaskContext, remaining: Mapping[int, Json], done: dict[int, Json]
+    ) -> None:
+        """Run tasks and add their results to `done` while the job is active."""
+        id_, reported, count = owned_job.job.id, 0.0, len(remaining) + len(done)
+        self._report_progress(owned_job, len(done), count)
         tasks = self._cluster.run(
             context,
-            left,
-            name=f"{held.name}-{context.plan}",
-            is_active=partial(self._goes_on, held),
-            tell=lambda hindered: self._tell(held, len(done), count, hindered),
+            remaining,
+            name=f"{owned_job.name}-{context.plan}",
+            is_active=partial(self._is_active, owned_job),
+            report=lambda hindered: self._report_progress(owned_job, len(done), count, hindered),
         )
         with closing(tasks):
             for number, result in tasks:
                 done[number] = result
-                held.is_fruitful = True
-                if not self._surely(partial(self._table.store_task_result, id_, held.owner, number, result)):
-                    held.is_ours = False
-                elif self._clock() >= reported + TELL_S:
+                owned_job.is_fruitful = True
+                if not self._retry_table(partial(self._table.store_task_result, id_, owned_job.owner, number, result)):
+                    owned_job.is_ours = False
+                elif self._clock() >= reported + PROGRESS_S:
                     reported = self._clock()
-                    self._tell(held, len(done), count)
+                    self._report_progress(owned_job, len(done), count)
 
-    def _tell(self, held: OwnedJob, done: int, count: int, hindered: str = "") -> None:
-        """Say how many tasks are done, and what hinders the others; what comes after them counts as one more."""
+    def _report_progress(self, owned_job: OwnedJob, done: int, count: int, hindered: str = "") -> None:
+        """Report the number of finished tasks and a hindrance of the others. Making the results counts as one task."""
         progress, message = 100 * done // (count + 1), f"{done} of {count} tasks"
         message = f"{message}; {hindered}" if hindered else message
-        self._surely(partial(self._table.report_progress, held.job.id, held.owner, progress=progress, message=message))
+        self._retry_table(
+            partial(self._table.report_progress, owned_job.job.id, owned_job.owner, progress=progress, message=message)
+        )
 
-    def _goes_on(self, held: OwnedJob) -> bool:
-        return held.is_ours and not self._is_stopped.is_set() and self._clock() < held.until
+    def _is_active(self, owned_job: OwnedJob) -> bool:
+        return owned_job.is_ours and not self._is_stopped.is_set() and self._clock() < owned_job.until
 
-    def _interrupted(self, held: OwnedJob) -> AttemptOutcome:
-        """Why a job does not go on."""
-        if not held.is_ours:
+    def _interruption(self, owned_job: OwnedJob) -> AttemptOutcome:
+        """Outcome of an attempt at a job that is no longer active."""
+        if not owned_job.is_ours:
             return None
         if self._is_stopped.is_set():
             return STOPPED
@@ -352,47 +368,51 @@ class Runner:
             status=LimitExceeded.status,
         )
 
-    def _end(self, held: OwnedJob, outcome: AttemptOutcome) -> None:
-        """Write down what came of an attempt, and remove what is not needed any more."""
-        id_, owner, is_stored = held.job.id, held.owner, False
+    def _end(self, owned_job: OwnedJob, outcome: AttemptOutcome) -> None:
+        """Write the outcome of an attempt, and remove files that are not needed any more."""
+        id_, owner, is_stored = owned_job.job.id, owned_job.owner, False
         match outcome:
             case None:
-                is_ours, said = False, ""
+                is_ours, text = False, ""
             case Again(reason=reason):
-                said = f"is returned to the queue: {reason}"
-                is_ours = self._surely(partial(self._give_back, held, outcome))
+                text = f"is returned to the queue: {reason}"
+                is_ours = self._retry_table(partial(self._release, owned_job, outcome))
             case Declined(reason=reason):
-                said, is_ours = self._leave(held, reason), True
+                text, is_ours = self._decline(owned_job, reason), True
             case JobFault(detail=detail):
-                said = f"failed: {detail}"
-                is_ours = self._surely(partial(self._table.fail, id_, owner, outcome))
+                text = f"failed: {detail}"
+                is_ours = self._retry_table(partial(self._table.fail, id_, owner, outcome))
             case _:
-                said = "is done"
-                is_ours = self._surely(partial(self._table.succeed, id_, owner, outcome))
+                text = "is done"
+                is_ours = self._retry_table(partial(self._table.succeed, id_, owner, outcome))
                 is_stored = is_ours and self._bucket is not None
         self._tidy(id_, is_stored=is_stored)
-        if is_ours and said:
-            self._surely(partial(self._table.add_log_line, id_, said))
-            log.info("job %s %s", id_, said)
+        if is_ours and text:
+            self._retry_table(partial(self._table.add_log_line, id_, text))
+            log.info("job %s %s", id_, text)
         elif not is_ours:
             log.info("job %s is abandoned: it was dismissed, or another worker has it", id_)
 
-    def _give_back(self, held: OwnedJob, again: Again) -> bool:
-        """Let another begin a job again; return whether it was still ours."""
+    def _release(self, owned_job: OwnedJob, again: Again) -> bool:
+        """Return a job to the queue; return whether this worker still owned it."""
         return self._table.release(
-            held.job.id, held.owner, message=f"waits: {again.reason}", wait_s=again.wait_s, is_attempt=again.is_attempt
+            owned_job.job.id,
+            owned_job.owner,
+            message=f"waits: {again.reason}",
+            wait_s=again.wait_s,
+            is_attempt=again.is_attempt,
         )
 
-    def _leave(self, held: OwnedJob, reason: str) -> str:
-        """Leave a job to others, and return its log line, once as long as the reason is the same."""
-        id_, message = held.job.id, f"waits for a worker whose configuration has its layers: {reason}"
-        is_news = self._left.add(id_, reason)
-        self._surely(partial(self._table.decline, id_, held.owner, message=message))
+    def _decline(self, owned_job: OwnedJob, reason: str) -> str:
+        """Decline a job and return its log line; the line is empty if the reason is the same as before."""
+        id_, message = owned_job.job.id, f"waits for a worker whose configuration has its layers: {reason}"
+        is_news = self._declined.add(id_, reason)
+        self._retry_table(partial(self._table.decline, id_, owned_job.owner, message=message))
         return f"is left to another worker: {reason}" if is_news else ""
 
     def _tidy(self, id_: str, *, is_stored: bool) -> None:
         """Remove the files that an ended job does not need, even if another OS process ended it."""
-        status = self._surely(partial(self._status, id_))
+        status = self._retry_table(partial(self._status, id_))
         if status == "successful" and is_stored:
             remove(self._folder / id_)
         elif status == "successful":
@@ -401,22 +421,22 @@ class Runner:
             remove_files(self._folder, id_, bucket=self._bucket)
 
     def _status(self, id_: str) -> Status:
-        """How a job is; one that was forgotten counts as dismissed."""
+        """Status of a job; a deleted job counts as dismissed."""
         try:
             return self._table.job(id_).status
         except UnknownPath:
             return "dismissed"
 
-    def _surely(self, ask: Callable[[], Answer]) -> Answer:
-        """What the table answers, once it does: a database that is begun again costs no tasks.
+    def _retry_table(self, query: Callable[[], Answer]) -> Answer:
+        """Repeat a query until the database answers, so that a restart of the database costs no tasks.
 
         Raises:
-            SourceUnavailable: It was away for as long as a lease, or we are to stop.
+            SourceUnavailable: It was unreachable for the time of a lease, or a stop is requested.
         """
         until = self._clock() + LEASE_S
         while True:
             try:
-                return ask()
+                return query()
             except SourceUnavailable:
                 if self._clock() > until or self._wait(self._is_stopped, IDLE_S):
                     raise

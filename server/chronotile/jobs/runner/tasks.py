@@ -42,36 +42,36 @@ from chronotile.pipeline.services import PublishedCubes, Services
 INPUTS = "inputs.json"
 TASKS = "blocks.json"
 DONE = "done.json"
-"""Files in the folder of a job, of what would be much to send with each task; what a plan shares is another."""
+"""Files in the folder of a job, because they are too large to send with each task; a further one has shared input."""
 FILES_GONE = "files of the job are gone"
 READ_BYTES = 8 << 20
-"""Of the text that a process keeps of several jobs."""
+"""Limit of the cached text of several jobs."""
 READ_FILES = 100
-"""That it keeps of several jobs, however small they are: all are gone through at each task."""
+"""Limit of cached files of several jobs of any size: each task searches all of them."""
 log = logging.getLogger(__name__)
 
 _FORESEEN = re.compile(
-    rf"\b({'|'.join(each.__name__ for each in (TemporaryFault, PlanNeeded, JobFailed, NameUnknown))})\("
+    rf"\b({'|'.join(error.__name__ for error in (TemporaryFault, PlanNeeded, JobFailed, NameUnknown))})\("
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskContext:
-    """What a task, or the end of a job, needs to be done anywhere, besides what lies in the folder of the job."""
+    """Everything that a process needs to run a task or finish a job, except the files in the folder of the job."""
 
     place: str
-    """Of the configuration or the data."""
+    """Path of the configuration or the data."""
     revision: str
-    """Of what was served when the job was begun: who has an archive of another one looks for changes first."""
+    """Revision that was served when the attempt started; a process with another revision reloads the archive first."""
     process: str
     folder: str
-    """Of the job."""
+    """Folder of the job."""
     plan: str
-    """Id of the plan that the task is of; a process that has read another plan reads this one."""
+    """Id of the plan of the task; a process with another plan in memory reads this one."""
     published_cubes: PublishedCubes | None = None
-    """As who runs the job has it; who does a task elsewhere may have other settings."""
+    """Settings of the worker of the job; the process of the task may have other settings."""
     items: ItemAccess | None = field(default=None, repr=False)
-    """Likewise; not shown, as Dask logs the arguments of tasks and the address of a database may have a password."""
+    """Likewise. Not in the representation: Dask logs arguments, and the address of a database may have a password."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,42 +83,43 @@ class StoredPlan:
 
 
 _archives = LiveArchives(most=1)
-"""Tasks reach a process as pickles: what it keeps from one to the next is its own."""
+"""Archives cached by this process. Tasks arrive as pickles, which contain no open files."""
 
 
 def do_task(context: TaskContext, task: Json) -> Json:
-    """Do a task and return what is to be remembered of it.
+    """Run a task and return its result to store.
 
     Raises:
         TemporaryFault: A source cannot be read now.
-        PlanNeeded: Its files are encoded in other ways than the plan knows.
-        JobFailed: The verb met something else that was foreseen, or a source is another than it was planned with.
+        PlanNeeded: The files of a source have other encodings than the plan expects.
+        JobFailed: The process raised another expected error, or a source has changed since it was planned.
     """
     with _as_job_faults():
-        return run_task(process_of(context.process), _read_file(context, INPUTS), task, _work(context))
+        return run_task(process_of(context.process), _read_file(context, INPUTS), task, _make_work(context))
 
 
 def finish(context: TaskContext) -> dict[str, Result]:
-    """Make the results of a job from what its tasks gave, which `store_task_results` has written.
+    """Make the results of a job from the results of its tasks, which `store_task_results` has written.
 
     Raises:
-        TemporaryFault: As `do_task`.
-        PlanNeeded: As `do_task`.
-        JobFailed: As `do_task`.
+        TemporaryFault: See `do_task`.
+        PlanNeeded: See `do_task`.
+        JobFailed: See `do_task`.
     """
     with _as_job_faults():
         done = _task_results(context)
         try:
-            return dict(finish_results(process_of(context.process), _read_file(context, INPUTS), done, _work(context)))
-        except (
-            ClientGone
-        ):  # a partial result is gone, perhaps with another attempt's plan: these tasks lead to no end any more
+            return dict(
+                finish_results(process_of(context.process), _read_file(context, INPUTS), done, _make_work(context))
+            )
+        except ClientGone:
+            # A partial result is missing, perhaps removed with the plan of another attempt: these tasks are useless.
             forget_plan(Path(context.folder))
             raise
 
 
 def store_plan(folder: Path, inputs: Inputs, plan: JobPlan) -> StoredPlan:
-    """Lay down the inputs of a job and its plan, where all who do its tasks find them, then and if it is begun again.
+    """Write inputs and plan to the folder of a job for all processes that run its tasks, in later attempts too.
 
     Partial results of other plans are removed.
 
@@ -130,53 +131,56 @@ def store_plan(folder: Path, inputs: Inputs, plan: JobPlan) -> StoredPlan:
     with raised_instead(FileNotFoundError, SourceUnavailable(FILES_GONE)):
         make_private_folder(_partial_results(folder, stored.id))
         make_folders(folder)
-    _keep(folder / INPUTS, inputs)
+    _write_json(folder / INPUTS, inputs)
     shared = {"shared": plan.shared, "sources": sources_to_json(plan.sources)}
-    _keep(folder / _shared(stored.id), shared)
-    _keep(folder / TASKS, {"plan": stored.id, "blocks": list(plan.tasks)})
+    _write_json(folder / _shared_file(stored.id), shared)
+    _write_json(folder / TASKS, {"plan": stored.id, "blocks": list(plan.tasks)})
     return stored
 
 
 def stored_plan(folder: Path) -> StoredPlan | None:
-    """Return the plan of a job that was begun before, if it is complete: its partial results have a folder."""
+    """Return the plan of an earlier attempt at a job; `None` unless its files and folders are complete."""
     try:
         written = json.loads((folder / TASKS).read_bytes())
     except FileNotFoundError:
         return None
     stored = StoredPlan(id=written["plan"], tasks=written["blocks"])
-    needed = (_partial_results(folder, stored.id), *(folder / name for name in (RESULTS, INPUTS, _shared(stored.id))))
-    return stored if all(each.exists() for each in needed) else None
+    needed = (
+        _partial_results(folder, stored.id),
+        *(folder / name for name in (RESULTS, INPUTS, _shared_file(stored.id))),
+    )
+    return stored if all(path.exists() for path in needed) else None
 
 
 def forget_plan(folder: Path) -> None:
-    """Let the next attempt at a job plan it again."""
+    """Remove the plan of a job, so that its next attempt plans it again."""
     (folder / TASKS).unlink(missing_ok=True)
 
 
 def store_task_results(folder: Path, done: Sequence[Json]) -> None:
-    """Lay down what all tasks gave, in their order, for `finish`.
+    """Write the results of all tasks, in their order, for `finish`.
 
     Raises:
-        SourceUnavailable: The folder is gone.
+        SourceUnavailable: The folder of the job was removed.
     """
-    _keep(folder / DONE, list(done))
+    _write_json(folder / DONE, list(done))
 
 
-def _keep(file: Path, value: object) -> None:
-    """Write a file, whole or not at all, and on the disk; another attempt may be at the same."""
-    disk, own = Disk(), file.with_name(f"{file.name}.{uuid4().hex}")
+def _write_json(file: Path, value: object) -> None:
+    """Write a file durably, complete or not at all; another attempt may write the same file."""
+    disk, temporary = Disk(), file.with_name(f"{file.name}.{uuid4().hex}")
     with raised_instead(FileNotFoundError, SourceUnavailable(FILES_GONE)):
-        with open(own, "xb", opener=open_private) as written:
+        with open(temporary, "xb", opener=open_private) as written:
             written.write(json.dumps(value).encode())
             written.flush()
             disk.fsync(written.fileno())
-        disk.rename(own, file)
+        disk.rename(temporary, file)
         disk.settle([file.parent])
 
 
 @contextmanager
 def _as_job_faults() -> Iterator[None]:
-    """Errors of ours do not all come through a pickle; their words do."""
+    """Convert errors, as not all classes of errors survive pickling, but their messages do."""
     logging.getLogger("distributed.worker").addFilter(_is_news)
     try:
         yield
@@ -186,19 +190,21 @@ def _as_job_faults() -> Iterator[None]:
         raise JobFailed(fault_of(error)) from None
     except SourceUnavailable as error:
         raise TemporaryFault(fault_of(error)) from None
-    except ClientGone:  # where the job was dismissed nobody hears it; else its partial results are gone, or seem so
+    except (
+        ClientGone
+    ):  # nobody reads it if the job was dismissed; otherwise its partial results are missing, or seem so
         raise TemporaryFault(fault_of(SourceUnavailable(FILES_GONE))) from None
     except UNKNOWN as error:
         raise NameUnknown(error.message) from None
-    except Exception as error:  # those that are not foreseen are raised again, for the worker's log
+    except Exception as error:  # unexpected errors reach the log of the worker unchanged
         if not is_foreseen(error):
             raise
         raise JobFailed(fault_of(error)) from None
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    # Whether a line of Dask's log is about more than a task that ended as foreseen, one of a dismissed job perhaps.
-    # The worker logs those in a line, or not at all; Dask would each of three times, with the stack.
+    # Hides Dask's three reports, each with a stack trace, of a task that ended with an expected error: the worker of
+    # the job logs the error in one line, or not at all if the job was dismissed.
     return not (str(record.msg).startswith("Compute Failed") and _FORESEEN.search(str(record.args)))
 
 
@@ -212,12 +218,12 @@ def _read_file(context: TaskContext, name: str) -> Json:
 
 
 def _partial_results(folder: Path, plan: str) -> Path:
-    # Folder of the partial results of a plan.
+    # Folder of the partial results of a plan
     return folder / PARTIAL_RESULTS / plan
 
 
-def _shared(plan: str) -> str:
-    # Name of the file of the input that all tasks of a plan share: its own, as processes cache it.
+def _shared_file(plan: str) -> str:
+    # File of the shared input of a plan; each plan has another name, because processes cache files by name.
     return f"shared-{plan}.json"
 
 
@@ -229,23 +235,24 @@ def _task_results(context: TaskContext) -> list[Json]:
 
 
 class ReadFiles:
-    """The input that all tasks of a job share, from the files of jobs, so that it is not read for each task again.
+    """Cache of the files that all tasks of a job read, so that they are not parsed for each task again. Thread-safe.
 
     Args:
-        most_bytes: Of their text in all; that of one job is cached at any size. Read it takes ten times as much.
+        max_bytes: Limit of the text of all cached files; the files of the current job are cached at any size. Parsed
+            JSON takes ten times as much memory.
     """
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, max_bytes: int) -> None:
+        self._most_bytes = max_bytes
         self._lock = threading.Lock()
         self._contents: dict[Path, tuple[Json, int]] = {}
-        """The file that was requested last stands last."""
+        """Parsed content and text size by file, the last used file last."""
 
     def read(self, file: Path) -> Json:
-        """Return what a file has, or had when it was first read.
+        """Return the content of a file, as it was when first read.
 
         Raises:
-            FileNotFoundError: It is gone.
+            FileNotFoundError: It is missing.
         """
         with self._lock:
             content = self._contents.pop(file) if file in self._contents else _read(file)
@@ -266,18 +273,18 @@ def _read(file: Path) -> tuple[Json, int]:
 _read_files = ReadFiles(READ_BYTES)
 
 
-def current(live: LiveArchive, revision: str | None = None) -> Services:
+def current_services(live: LiveArchive, revision: str | None = None) -> Services:
     """Return the services of an archive, which is reloaded first unless it has that revision."""
     live.refresh(unless_revision=revision)
     return live.services
 
 
-def _work(context: TaskContext) -> Work:
+def _make_work(context: TaskContext) -> Work:
     folder = Path(context.folder)
-    # Who dismisses a job, or plans it anew, takes its partial results away, on whatever host they are looked for.
+    # The end or a new plan of a job removes its partial results, and processes on all hosts check whether they exist.
     partial_results = _partial_results(folder, context.plan)
-    shared = _read_file(context, _shared(context.plan))
-    services, sources = current(_archive(context), context.revision), sources_from_json(shared["sources"])
+    shared = _read_file(context, _shared_file(context.plan))
+    services, sources = current_services(_open_archive(context), context.revision), sources_from_json(shared["sources"])
     require_meaning(sources, services)
     return Work(
         services=replace(services, published_cubes=context.published_cubes),
@@ -289,8 +296,8 @@ def _work(context: TaskContext) -> Work:
     )
 
 
-def _archive(context: TaskContext) -> LiveArchive:
-    """The archive of a job, whose mistakes name files of this machine: they are for the log.
+def _open_archive(context: TaskContext) -> LiveArchive:
+    """Return the archive of a job. Errors of its configuration name local files, so they go to the log only.
 
     Raises:
         SourceUnavailable: It cannot be opened here.

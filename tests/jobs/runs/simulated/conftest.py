@@ -6,7 +6,7 @@ from chronotile.archive.live import LiveArchive
 from chronotile.jobs.queue.database import open_engine
 from chronotile.jobs.queue.table import JobTable
 from chronotile.jobs.runner.cluster import Cluster
-from chronotile.jobs.runner.runner import Runner
+from chronotile.jobs.runner.runner import JobRunner
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def doing(simulation, dask_cluster, with_steps, table, data, tmp_path):
 
     def start(process="one"):
         archive, folder = LiveArchive.open(data), tmp_path / "jobs"
-        made = Runner(
+        made = JobRunner(
             *(table, dask_cluster, archive),
             place=data,
             folder=folder,

@@ -24,7 +24,7 @@ class Run:
         self.results = []
         self._simulation = simulation
         self._cluster = cluster
-        self._how = {"name": context.folder, "is_active": lambda: self.is_active, "tell": self.told.append}
+        self._how = {"name": context.folder, "is_active": lambda: self.is_active, "report": self.told.append}
         self.future = None
 
     def start(self):

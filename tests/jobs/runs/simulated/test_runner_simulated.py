@@ -9,7 +9,7 @@ from chronotile.core.model.job import Execution, Result
 from chronotile.jobs.queue.database import open_engine
 from chronotile.jobs.queue.faults import MAX_FRUITLESS, PlanNeeded, TemporaryFault, fault_of
 from chronotile.jobs.queue.table import GONE_S, JobTable
-from chronotile.jobs.runner.runner import ATTEND_S, FORGET_S, HANG_S, IDLE_S, LEASE_S, RENEW_S, Runner
+from chronotile.jobs.runner.runner import FORGET_S, HANG_S, HEARTBEAT_S, IDLE_S, LEASE_S, RENEW_S, JobRunner
 
 ARCHIVE = SimpleNamespace(services=SimpleNamespace(revision="r", published_cubes=None), refresh=lambda **_: None)
 """An archive whose services no plan of `steps` looks at."""
@@ -67,7 +67,7 @@ def start(simulation, table, cluster, tmp_path, with_steps):
     """`start("one")`: a process that does jobs."""
 
     def start_runner(process, *, on=cluster, of=table, timeout_s=1e6, kept_s=1e6):
-        made = Runner(
+        made = JobRunner(
             of,
             on,
             ARCHIVE,
@@ -117,7 +117,7 @@ def test_worker_exists_until_it_is_killed(start, table, simulation):
     before = table.heartbeat.has_workers()
 
     simulation.kill("one")
-    simulation.pass_s(GONE_S + ATTEND_S)
+    simulation.pass_s(GONE_S + HEARTBEAT_S)
 
     assert before
     assert not table.heartbeat.has_workers()
@@ -143,7 +143,7 @@ def test_worker_exists_while_it_runs(start, table, simulation):
     simulation.run(table.heartbeat.has_workers)
 
     runner.stop()
-    simulation.run(lambda: not table.heartbeat.has_workers(), within_s=ATTEND_S)
+    simulation.run(lambda: not table.heartbeat.has_workers(), within_s=HEARTBEAT_S)
 
 
 def test_a_job_that_runs_for_too_long_is_ended(submit, start, ended, cluster, tmp_path):
