@@ -1,12 +1,12 @@
 """What results say of what they were made of."""
 
-from chronotile.jobs.processes.process import MOST_TIMES, Source, metadata_of, revision_of
+from chronotile.jobs.processes.process import MOST_TIMES, JobSource, metadata_of, revision_of
 
 DAY_NS = 86_400_000_000_000
 
 
 def source(layer, *days, collection="s2", revision="1f"):
-    return Source(collection=collection, layer=layer, times=[day * DAY_NS for day in days], revision=revision)
+    return JobSource(collection=collection, layer=layer, times=[day * DAY_NS for day in days], revision=revision)
 
 
 def test_empty_report_is_not_written():

@@ -12,7 +12,7 @@ import shapely
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.model.space.boxes import BBox
 from chronotile.jobs.processes.registry import process_of
-from chronotile.jobs.processes.work.partial_results import run_task, with_unreadable
+from chronotile.jobs.processes.work.partial_results import add_unreadable, run_task
 from chronotile.optimise.cube_tiles import CubeOptions, write_cubes
 from chronotile.readers import left_out
 from tests.agreement.mosaics.shown import CRS84, NATIVE_ZOOM, compare, extent, tile_values, tiles_of
@@ -383,7 +383,7 @@ def test_results_of_jobs_name_the_items_that_they_lack(tmp_path, name):
         plan, process = plan_of(name, JOBS[name], served.services), process_of(name)
         work = work_in(tmp_path / "job", served.services, shared=plan.shared)
         done = [json.loads(json.dumps(run_task(process, JOBS[name], task, work))) for task in plan.tasks]
-        results = with_unreadable(process.finish(JOBS[name], done, work), done)
+        results = add_unreadable(process.finish(JOBS[name], done, work), done)
 
     assert {name: each.metadata for name, each in results.items()} == {
         name: {"left_out": [FIRST.id]} for name in results

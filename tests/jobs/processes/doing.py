@@ -8,7 +8,7 @@ from typing import Any
 
 from chronotile.core.model.job import Execution, Result
 from chronotile.jobs.processes.execute import finish_results, plan_execution
-from chronotile.jobs.processes.process import JobPlan, Source, Work
+from chronotile.jobs.processes.process import JobPlan, JobSource, Work
 from chronotile.jobs.processes.registry import process_of, processes
 from chronotile.jobs.queue.job_folder import make_folders
 from chronotile.pipeline.services import Services
@@ -16,7 +16,7 @@ from tests.protocols import served
 
 
 def work_in(
-    folder: Path, services: Services, *, shared: Mapping[str, Any] | None = None, sources: Sequence[Source] = ()
+    folder: Path, services: Services, *, shared: Mapping[str, Any] | None = None, sources: Sequence[JobSource] = ()
 ) -> Work:
     """Return what tasks are done with, in the folder of a job; what they share goes through JSON."""
     make_folders(folder)

@@ -8,7 +8,7 @@ import rasterio
 
 from chronotile.core.errors import SourceUnavailable
 from chronotile.jobs.processes.registry import process_of
-from chronotile.jobs.processes.work.partial_results import run_task, unreadable_of, with_unreadable
+from chronotile.jobs.processes.work.partial_results import add_unreadable, run_task, unreadable_of
 from chronotile.readers.kinds import open_source
 from tests.jobs.processes.doing import inputs_of, plan_of, reading_processes, work_in
 from tests.protocols.served import make_services_of
@@ -73,7 +73,7 @@ def damage(folder):
 def test_job_finishes_and_reports_the_date(do, damage, name):
     results, done, _work = do(name, damage)
 
-    assert {name: each.metadata for name, each in with_unreadable(results, done).items()} == {
+    assert {name: each.metadata for name, each in add_unreadable(results, done).items()} == {
         name: {"unreadable": [INSTANT]} for name in results
     }
     assert results

@@ -24,10 +24,10 @@ from chronotile.jobs.processes.inputs import (
     DATETIME,
     LAYER,
     instants_to_json,
+    lift_limits,
     locate_errors,
     times_from_json,
     trims_of,
-    without_limits,
 )
 from chronotile.jobs.processes.process import (
     Input,
@@ -78,12 +78,12 @@ UNREADABLE = PartialResult(arrays={}, metadata={})
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
     with locate_errors({"time": "datetime"}):
         request = _request(inputs, services, parse_time(inputs.get("datetime")))
-        found = find_animation(request, without_limits(services), with_body=False)
+        found = find_animation(request, lift_limits(services), with_body=False)
     assert found is not None  # noqa: S101 -- without a body there is nothing to make
     grid, count = request.map_request.grid, found.frames
     pixels, alternative = grid.width * grid.height * count, "request a smaller picture or fewer frames"
     require_at_most("pixels of a film", pixels, MOST_PIXELS, alternative=alternative, locator="inputs.width")
-    seconds = max(estimate_animation(request, without_limits(services)), 1e-6)
+    seconds = max(estimate_animation(request, lift_limits(services)), 1e-6)
     layer = services.catalogue.layer(request.map_request.layer)
     indexes = resolve_series_times(layer, request.map_request.time, now=services.clock()).indexes
     step = max(1, int(count * TASK_S / seconds))
@@ -100,18 +100,16 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:
     own = range(task["first"], task["last"])
-    pictures = draw_frames(
-        _request_at_times(inputs, work), without_limits(work.services), own, is_active=work.is_active
-    )
+    pictures = draw_frames(_request_at_times(inputs, work), lift_limits(work.services), own, is_active=work.is_active)
     for number, picture in zip(own, pictures, strict=True):
-        write_partial_result(work, _name_of(number), UNREADABLE if picture is None else _packed(picture))
+        write_partial_result(work, _name_of(number), UNREADABLE if picture is None else _pack(picture))
     return task
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
     delivery = render_animation(
         _request_at_times(inputs, work),
-        without_limits(work.services),
+        lift_limits(work.services),
         pictures=_pictures(done[-1]["last"], work),
         scratch=scratch_of(work),
         most_bytes=MOST_BYTES,
@@ -126,21 +124,21 @@ def _pictures(count: int, work: Work) -> Iterator[Picture | None]:
     for number in range(count):
         require_active(work.is_active)
         partial = read_partial_result(work, _name_of(number))
-        yield _unpacked(partial) if partial.arrays else None
+        yield _unpack(partial) if partial.arrays else None
 
 
 def _name_of(number: int) -> str:
     return f"frame-{number}"
 
 
-def _packed(picture: Picture) -> PartialResult:
+def _pack(picture: Picture) -> PartialResult:
     pixels = picture.index if isinstance(picture, IndexPicture) else picture.pixels
     packed = np.frombuffer(deflate.compress(np.ascontiguousarray(pixels), PACKING), np.uint8)
     palette = {"palette": picture.palette} if isinstance(picture, IndexPicture) else {}
     return PartialResult(arrays={"pixels": packed, **palette}, metadata={"shape": pixels.shape})
 
 
-def _unpacked(partial: PartialResult) -> Picture:
+def _unpack(partial: PartialResult) -> Picture:
     unpacked = deflate.decompress(partial.arrays["pixels"])
     pixels = np.frombuffer(unpacked, np.uint8).reshape(partial.metadata["shape"])
     return IndexPicture(pixels, partial.arrays["palette"]) if "palette" in partial.arrays else RgbaPicture(pixels)

@@ -18,7 +18,7 @@ from chronotile.core.model.types import Json, NumberArray
 from chronotile.core.stats.over_time import reduce_over_time
 from chronotile.jobs.processes.inputs import BBOX, DATETIME, LAYER
 from chronotile.jobs.processes.process import Inputs, JobPlan, Output, Process, Work, choice, optional
-from chronotile.jobs.processes.work.cubes import FORMAT, ZIP, ZIP_TYPE, Cube, cube_of, format_of, variable_of
+from chronotile.jobs.processes.work.cubes import FORMAT, ZIP, ZIP_TYPE, JobCube, cube_of, format_of, variable_of
 from chronotile.jobs.processes.work.map_files import (
     GEOTIFF,
     coverage_of_partial_maps,
@@ -84,7 +84,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
         return {"composite": geotiff_of_partial_maps(coverage, bands, done, work, name="composite")}
     cube, maps = _cube(coverage, reducer, format_of(work)), coverage_of_partial_maps(coverage, bands, done, work)
     cube.write(cube.map_tasks(range(1)), lambda _variable, _origins, window: [_window_of(maps, window)], work)
-    return {"composite": cube.given([[state_number(coverage.etag)]], inputs, file="composite", work=work)}
+    return {"composite": cube.to_result([[state_number(coverage.etag)]], inputs, file="composite", work=work)}
 
 
 def _reducer(inputs: Inputs) -> PictureReducer:
@@ -96,7 +96,7 @@ def _is_cube(inputs: Inputs) -> bool:
     return bool(inputs.get("format", FORMATS[0]) == "cube")
 
 
-def _cube(coverage: Coverage, reducer: PictureReducer, number: int) -> Cube:
+def _cube(coverage: Coverage, reducer: PictureReducer, number: int) -> JobCube:
     """Of one time, which is all times that it is made of."""
     variable, times = variable_of(coverage, _band(coverage, reducer)), coverage.times
     if reducer in COMPUTED:
@@ -119,7 +119,7 @@ def _window_of(maps: Coverage, window: Window) -> NumberArray:
 def _reduce(coverage: Coverage, reducer: PictureReducer, work: Work) -> NumberArray:
     """(y, x), as `_band` says they are written."""
     if reducer == "median":  # which needs all values of a cell at once
-        return _written(reduce_over_time(_rasters(read_all(coverage, work)[::-1], coverage), reducer), reducer)
+        return _encode_numbers(reduce_over_time(_rasters(read_all(coverage, work)[::-1], coverage), reducer), reducer)
     return np.concatenate([_reduced_rows(coverage, rows, reducer, work) for rows in coverage.row_runs])
 
 
@@ -127,14 +127,14 @@ def _reduced_rows(coverage: Coverage, rows: range, reducer: PictureReducer, work
     is_newest_first = reducer != "earliest"
     runs = read_runs(coverage, rows, work, newest_first=is_newest_first)
     rasters = (each for run in runs for each in _rasters(run[::-1] if is_newest_first else run, coverage))
-    return _written(reduce_over_time(rasters, reducer), reducer)
+    return _encode_numbers(reduce_over_time(rasters, reducer), reducer)
 
 
 def _rasters(numbers: NumberArray, coverage: Coverage) -> Iterator[Raster]:
     return (Raster(each, coverage.fields[0].encoding) for each in numbers)
 
 
-def _written(raster: Raster, reducer: PictureReducer) -> NumberArray:
+def _encode_numbers(raster: Raster, reducer: PictureReducer) -> NumberArray:
     if reducer in COMPUTED:
         return raster.values_for_files()
     return np.where(raster.valid, raster.numbers, raster.numbers.dtype.type(nodata_of(raster.encoding)))

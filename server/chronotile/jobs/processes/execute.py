@@ -14,12 +14,12 @@ from chronotile.jobs.processes.process import (
     JobPlan,
     Process,
     Work,
+    find_revisions,
     metadata_of,
     require_unchanged,
-    with_revisions,
 )
 from chronotile.jobs.processes.registry import process_of
-from chronotile.jobs.processes.work.partial_results import run_task, with_unreadable
+from chronotile.jobs.processes.work.partial_results import add_unreadable, run_task
 from chronotile.pipeline.estimate import require_seconds
 from chronotile.pipeline.services import Services
 
@@ -41,7 +41,7 @@ def plan_execution(execution: Execution, services: Services) -> JobPlan:
         elif spec.is_required:
             raise InvalidParameter(f"{process.id} needs the input {name}: {spec.description}", locator=f"inputs.{name}")
     plan = process.plan(execution.inputs, services)
-    return replace(plan, sources=with_revisions(plan.sources, services))
+    return replace(plan, sources=find_revisions(plan.sources, services))
 
 
 def require_known(process: Process, inputs: Collection[str], outputs: Collection[str]) -> None:
@@ -118,7 +118,7 @@ def finish_results(process: Process, inputs: Inputs, done: Sequence[Json], work:
     require_unchanged(work.sources, work.services)
     metadata = metadata_of(work.sources)
     results = process.finish(inputs, done, work)
-    return with_unreadable({name: replace(result, metadata=metadata) for name, result in results.items()}, done)
+    return add_unreadable({name: replace(result, metadata=metadata) for name, result in results.items()}, done)
 
 
 def select_results(

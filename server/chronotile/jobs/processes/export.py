@@ -18,9 +18,9 @@ from chronotile.jobs.processes.inputs import (
     instants_from_json,
     instants_to_json,
     layers_of,
+    lift_limits,
     locate_errors,
     trims_of,
-    without_limits,
 )
 from chronotile.jobs.processes.process import (
     Inputs,
@@ -53,7 +53,7 @@ BYTE_S = 15e-9
 
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
-    unlimited = without_limits(services)
+    unlimited = lift_limits(services)
     with locate_errors({"time": "datetime", "f": "format"}):
         coverage = extract_coverage(_request(inputs, services), unlimited)
         COVERAGE_FORMATS[_format(inputs)].check(coverage, unlimited.catalogue.limits)
@@ -94,7 +94,7 @@ def _coverage(inputs: Inputs, work: Work, own: slice) -> Coverage:
     """All cells at some of the times that were planned."""
     times = instants_from_json(work.shared["times"][own])
     is_part = len(work.shared["times"]) > 1
-    services = without_limits(work.services)
+    services = lift_limits(work.services)
     coverage = extract_coverage(_request(inputs, work.services), services, times=times, is_part=is_part)
     if _shape(coverage) != work.shared["shape"]:
         raise PlanOutdated("the grid of the layers has changed since the job began; submit it again")

@@ -48,7 +48,7 @@ NUMBER_S = 1e-7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Counted:
+class _HistogramCounts:
     """How often values occur."""
 
     counts: Int64Array
@@ -90,8 +90,8 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
         first, last = task["rows"]
         own = spans.select((spans.rows >= first) & (spans.rows < last))
         indexes = times.indexes[slice(*task["dates"])]
-        found = _counted(own, times.layer, indexes, edges=_edges(inputs, times.layer), work=work)
-    return {"counts": found.counts.tolist(), "outside": found.outside, "no_data": found.no_data}
+        counted = _count_values(own, times.layer, indexes, edges=_edges(inputs, times.layer), work=work)
+    return {"counts": counted.counts.tolist(), "outside": counted.outside, "no_data": counted.no_data}
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
@@ -112,7 +112,9 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     return {"histogram": Result(value=document)}
 
 
-def _counted(spans: Spans, layer: Layer, indexes: tuple[int, ...], *, edges: Float64Array, work: Work) -> _Counted:
+def _count_values(
+    spans: Spans, layer: Layer, indexes: tuple[int, ...], *, edges: Float64Array, work: Work
+) -> _HistogramCounts:
     """Count the values of cells at some times."""
     reducer = Reducer(name="histogram", kind="histogram", bins=edges.size - 1)
     counts, valid = np.zeros(edges.size - 1), 0
@@ -127,7 +129,7 @@ def _counted(spans: Spans, layer: Layer, indexes: tuple[int, ...], *, edges: Flo
             counts += np.nansum(reduced.values[reducer.name], axis=(0, 1))  # NaN where no cell has a value
             valid += int(reduced.valid.sum())
         cells.require_source()
-    return _Counted(
+    return _HistogramCounts(
         counts=counts.astype(np.int64), outside=valid - int(counts.sum()), no_data=spans.cells * len(indexes) - valid
     )
 

@@ -15,14 +15,14 @@ from chronotile.core.model.geometry.json_text import is_number
 from chronotile.core.model.types import Json
 
 Check = Callable[[Any, Json], str | None]
-Beyond = Callable[[Any, Any], bool]
-_BOUNDS: Mapping[Beyond, str] = {lt: "at least", gt: "at most"}
+Exceeds = Callable[[Any, Any], bool]
+_BOUNDS: Mapping[Exceeds, str] = {lt: "at least", gt: "at most"}
 MAX_SHOWN = 60
 """Characters of a text in a message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class SchemaFault:
     """Where JSON is not as a schema says."""
 
     path: tuple[str | int, ...]
@@ -36,7 +36,7 @@ class Fault:
         return "".join(f"[{part}]" if isinstance(part, int) else f".{part[:MAX_SHOWN]}" for part in self.path)
 
 
-def fault_in(value: object, schema: Json) -> Fault | None:
+def fault_in(value: object, schema: Json) -> SchemaFault | None:
     """Return the first place where a value violates a schema; `None` if the value is valid.
 
     Args:
@@ -46,12 +46,12 @@ def fault_in(value: object, schema: Json) -> Fault | None:
     for word in schema:
         words = CHECKS[word](value, schema) if word in CHECKS else None
         if words is not None:
-            return Fault(path=(), words=words)
+            return SchemaFault(path=(), words=words)
     if "oneOf" in schema and (found := _fault_in_forms(value, schema["oneOf"])) is not None:
         return found
     for part, member, subschema in _members(value, schema):
         if (found := fault_in(member, subschema)) is not None:
-            return Fault(path=(part, *found.path), words=found.words)
+            return SchemaFault(path=(part, *found.path), words=found.words)
     return None
 
 
@@ -66,16 +66,16 @@ def _members(value: object, schema: Json) -> Iterator[tuple[str | int, Any, Json
                 yield name, value[name], subschema
 
 
-def _fault_in_forms(value: object, forms: list[Json]) -> Fault | None:
+def _fault_in_forms(value: object, forms: list[Json]) -> SchemaFault | None:
     """The fault in what the value most likely was to be: the form of its kind of which most is right."""
     found = [(form, fault_in(value, form)) for form in forms]
     fits = [form for form, fault in found if fault is None]
     if len(fits) == 1:
         return None
     if fits:
-        return Fault(path=(), words="must be one of several forms, and fits more than one")
+        return SchemaFault(path=(), words="must be one of several forms, and fits more than one")
     alike = [fault for form, fault in found if fault is not None and _is_of_kind(value, form)]
-    return max(alike, key=lambda fault: len(fault.path)) if alike else _of_no_kind(value, forms)
+    return max(alike, key=lambda fault: len(fault.path)) if alike else _kind_fault(value, forms)
 
 
 def _is_of_kind(value: object, form: Json) -> bool:
@@ -96,14 +96,14 @@ def _names_in(form: Json) -> list[str]:
     return names
 
 
-def _of_no_kind(value: object, forms: list[Json]) -> Fault:
+def _kind_fault(value: object, forms: list[Json]) -> SchemaFault:
     names = [name for form in forms if _is_of_type(value, form) for name in _names_in(form)]
     if not names or not isinstance(value, dict):
         kinds = dict.fromkeys(_KINDS[form["type"]] for form in forms)
-        return Fault(path=(), words=f"must be {' or '.join(kinds)}, got {_shown(value)}")
+        return SchemaFault(path=(), words=f"must be {' or '.join(kinds)}, got {_value_text(value)}")
     if "type" not in value:
-        return Fault(path=(), words=f"needs the member type, which is {_one_of(names)}")
-    return Fault(path=("type",), words=f"must be {_one_of(names)}, got {_shown(value['type'])}")
+        return SchemaFault(path=(), words=f"needs the member type, which is {_one_of(names)}")
+    return SchemaFault(path=("type",), words=f"must be {_one_of(names)}, got {_value_text(value['type'])}")
 
 
 _TYPES: Mapping[str, Callable[[Any], bool]] = {
@@ -122,7 +122,7 @@ _KINDS: Mapping[str, str] = {
 }
 
 
-def _shown(value: object) -> str:
+def _value_text(value: object) -> str:
     if isinstance(value, str):
         return repr(value) if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]!r} and more"
     if isinstance(value, list | dict):
@@ -135,24 +135,24 @@ def _type(value: object, schema: Json) -> str | None:
     if _TYPES[expected](value):
         return None
     like = f" like {json.dumps(schema['examples'][0])}" if "examples" in schema else ""
-    return f"must be {_KINDS[expected]}{like}, got {_shown(value)}"
+    return f"must be {_KINDS[expected]}{like}, got {_value_text(value)}"
 
 
 def _enum(value: object, schema: Json) -> str | None:
     if isinstance(value, str) and value in schema["enum"]:
         return None
-    return f"must be {_one_of(schema['enum'])}, got {_shown(value)}"
+    return f"must be {_one_of(schema['enum'])}, got {_value_text(value)}"
 
 
-def _bound(word: str, is_beyond: Beyond) -> Check:
+def _bound(word: str, is_beyond: Exceeds) -> Check:
     def check(value: object, schema: Json) -> str | None:
         is_wrong = is_number(value) and is_beyond(value, schema[word])
-        return f"must be {_BOUNDS[is_beyond]} {schema[word]}, got {_shown(value)}" if is_wrong else None
+        return f"must be {_BOUNDS[is_beyond]} {schema[word]}, got {_value_text(value)}" if is_wrong else None
 
     return check
 
 
-def _length(word: str, kind: type[Sized], is_beyond: Beyond, in_words: Callable[[int], str]) -> Check:
+def _length(word: str, kind: type[Sized], is_beyond: Exceeds, in_words: Callable[[int], str]) -> Check:
     def check(value: object, schema: Json) -> str | None:
         if not isinstance(value, kind) or not is_beyond(len(value), schema[word]):
             return None
@@ -165,20 +165,20 @@ def _pattern(value: object, schema: Json) -> str | None:
     end = r"\Z"  # `$` of JSON Schema is the end, Python's is before a last line feed too
     if not isinstance(value, str) or re.search(re.sub(r"\$$", lambda _end: end, schema["pattern"]), value):
         return None
-    return f"must match {schema['pattern']}, got {_shown(value)}"
+    return f"must match {schema['pattern']}, got {_value_text(value)}"
 
 
-def _required(value: object, schema: Json) -> str | None:
+def _check_required(value: object, schema: Json) -> str | None:
     missing = [name for name in schema["required"] if isinstance(value, dict) and name not in value]
     return f"needs the member {missing[0]}" if missing else None
 
 
 def _no_others(value: object, schema: Json) -> str | None:
-    known = schema["properties"]
+    properties = schema["properties"]
     if not isinstance(value, dict) or schema["additionalProperties"]:
         return None
-    other = next((name for name in value if name not in known), None)
-    return None if other is None else f"has no member {_shown(other)}; it has {', '.join(known)}"
+    other = next((name for name in value if name not in properties), None)
+    return None if other is None else f"has no member {_value_text(other)}; it has {', '.join(properties)}"
 
 
 def _one_of(names: list[str]) -> str:
@@ -199,7 +199,7 @@ CHECKS: Mapping[str, Check] = {
     "minItems": _length("minItems", list, lt, _members_in_words),
     "maxItems": _length("maxItems", list, gt, _members_in_words),
     "maxProperties": _length("maxProperties", dict, gt, _members_in_words),
-    "required": _required,
+    "required": _check_required,
     "additionalProperties": _no_others,
 }
 """What each word of a schema says of a value itself, in words where that does not hold."""

@@ -19,7 +19,7 @@ from chronotile.core.model.time.instants import ONE_NS, TimeSpan
 from chronotile.core.model.time.parser import parse_time
 from chronotile.core.model.time.selection import ABSENT, TimePart, TimeSelection
 from chronotile.core.model.types import InstantArray, Json
-from chronotile.jobs.processes.process import Input, Inputs, Output, Source, choice, optional, source_of
+from chronotile.jobs.processes.process import Input, Inputs, JobSource, Output, choice, optional, source_of
 from chronotile.pipeline.encoders.series.csv import DIALECTS, CsvOptions, require_days_apart
 from chronotile.pipeline.resolve_series import layer_with_values, selection_of, series_indexes
 from chronotile.pipeline.services import Services
@@ -48,7 +48,7 @@ class RequestedTimes:
         return instants_to_json(self._instants)
 
     @property
-    def source(self) -> Source:
+    def source(self) -> JobSource:
         """What a job reads that is about them."""
         return source_of(self.layer, self._instants)
 
@@ -85,7 +85,7 @@ def resolve_input_times(name: str, inputs: Inputs, services: Services) -> Reques
     """
     layer = layer_with_values(name, services)
     selection = parse_time(inputs.get("datetime"))
-    indexes = series_indexes(layer, selection, without_limits(services))
+    indexes = series_indexes(layer, selection, lift_limits(services))
     return RequestedTimes(layer=layer, indexes=indexes, selection=selection)
 
 
@@ -118,7 +118,7 @@ def instants_from_json(nanoseconds: Sequence[int]) -> InstantArray:
     return np.array(nanoseconds, dtype=np.int64).view("datetime64[ns]")
 
 
-def without_limits(services: Services) -> Services:
+def lift_limits(services: Services) -> Services:
     """Return services for what is read and written in parts, not answered at once; each picture keeps its limits."""
     unlimited = ("max_series_values", "max_area_values", "max_coverage_bytes", "max_animation_pixels", "max_seconds")
     limits = services.catalogue.limits.model_copy(update=dict.fromkeys(unlimited, UNBOUNDED))

@@ -23,11 +23,12 @@ from chronotile.jobs.processes.process import (
     require_few_tasks,
     sources_of,
 )
-from chronotile.jobs.processes.work.cubes import FORMAT, ZIP, Cube, Layout, cube_of, format_of, variable_of
+from chronotile.jobs.processes.work.cubes import FORMAT, ZIP, JobCube, cube_of, format_of, variable_of
 from chronotile.jobs.processes.work.mosaic_view import INPUTS, view_of
 from chronotile.jobs.processes.work.published_cubes import NAME, NAMED, require_name
 from chronotile.jobs.processes.work.windows import all_of, select_cells, window_of
 from chronotile.optimise.inputs import Origin
+from chronotile.optimise.options import Layout
 from chronotile.optimise.plan import CubePlan
 from chronotile.optimise.tasks import Task
 from chronotile.pipeline.services import Services, reading
@@ -70,7 +71,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
 
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:
-    inputs, work = _viewed(inputs, work)
+    inputs, work = _apply_view(inputs, work)
     cube = _cube(inputs, all_of(inputs, work), work)
     if "maps" in task:
         cube_tasks: Iterable[Task] = cube.map_tasks(range(*task["maps"]))
@@ -81,20 +82,22 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
 
 
 def _finish(inputs: Inputs, _done: Sequence[Json], work: Work) -> Mapping[str, Result]:
-    inputs, work = _viewed(inputs, work)
+    inputs, work = _apply_view(inputs, work)
     coverage = all_of(inputs, work)
     return {
-        "cube": _cube(inputs, coverage, work).given(_states(coverage, work.services), inputs, file="cube", work=work)
+        "cube": _cube(inputs, coverage, work).to_result(
+            _states(coverage, work.services), inputs, file="cube", work=work
+        )
     }
 
 
-def _viewed(inputs: Inputs, work: Work) -> tuple[Inputs, Work]:
+def _apply_view(inputs: Inputs, work: Work) -> tuple[Inputs, Work]:
     # A job that reads a collection of items as the inputs have it.
     inputs, services = view_of(inputs, work.services)
     return inputs, replace(work, services=services)
 
 
-def _cube(inputs: Inputs, coverage: Coverage, work: Work) -> Cube:
+def _cube(inputs: Inputs, coverage: Coverage, work: Work) -> JobCube:
     """The cube that was planned.
 
     Raises:
@@ -108,7 +111,7 @@ def _cube(inputs: Inputs, coverage: Coverage, work: Work) -> Cube:
     return _cube_of(inputs, coverage, work.services, format_of(work))
 
 
-def _cube_of(inputs: Inputs, coverage: Coverage, services: Services, number: int) -> Cube:
+def _cube_of(inputs: Inputs, coverage: Coverage, services: Services, number: int) -> JobCube:
     """The cube of a coverage, as `view_of` has its layers."""
     variables = [variable_of(coverage, field) for field in coverage.fields]
     layout: Layout = inputs.get("layout", LAYOUTS[0])

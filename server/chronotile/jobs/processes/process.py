@@ -26,7 +26,7 @@ MOST_TIMES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class JobSource:
     """A layer at some of its times, as a job reads it."""
 
     collection: str
@@ -34,25 +34,25 @@ class Source:
     times: Sequence[int]
     """Nanoseconds since 1970, ascending; none of a layer without time."""
     revision: str = ""
-    """Of its pixels at these times, and of what they mean; empty until `with_revisions` has found it."""
+    """Of its pixels at these times, and of what they mean; empty until `find_revisions` has found it."""
     meaning: str = ""
     """Of its numbers, in short: partial results of two meanings do not fit together."""
 
 
-def source_of(layer: Layer, instants: InstantArray) -> Source:
+def source_of(layer: Layer, instants: InstantArray) -> JobSource:
     """Return a layer at some of its times."""
     times = np.unique(instants).astype("datetime64[ns]").astype(np.int64).tolist()
-    return Source(collection=layer.collection, layer=layer.id, times=times)
+    return JobSource(collection=layer.collection, layer=layer.id, times=times)
 
 
-def sources_of(*coverages: Coverage) -> list[Source]:
+def sources_of(*coverages: Coverage) -> list[JobSource]:
     """Return the layers of coverages, each at all times that it has of any of them."""
     instants = np.concatenate([coverage.times.instants for coverage in coverages])
     layers = {field.layer.id: field.layer for coverage in coverages for field in coverage.fields}
     return [source_of(layer, np.intersect1d(instants, layer.times.instants)) for layer in layers.values()]
 
 
-def with_revisions(sources: Sequence[Source], services: Services) -> list[Source]:
+def find_revisions(sources: Sequence[JobSource], services: Services) -> list[JobSource]:
     """Return sources with the revisions that they have now; reads no pixels.
 
     Raises:
@@ -64,7 +64,7 @@ def with_revisions(sources: Sequence[Source], services: Services) -> list[Source
     ]
 
 
-def require_meaning(sources: Sequence[Source], services: Services) -> None:
+def require_meaning(sources: Sequence[JobSource], services: Services) -> None:
     """Check, before any of them is read, that numbers of sources mean what they did when that was planned.
 
     Raises:
@@ -76,7 +76,7 @@ def require_meaning(sources: Sequence[Source], services: Services) -> None:
             raise PlanStale(f"how files of layer {each.layer} are encoded is known better by now")
 
 
-def require_unchanged(sources: Sequence[Source], services: Services) -> None:
+def require_unchanged(sources: Sequence[JobSource], services: Services) -> None:
     """Check, when all is read, that sources are as they were when that began.
 
     Raises:
@@ -84,7 +84,7 @@ def require_unchanged(sources: Sequence[Source], services: Services) -> None:
         PlanOutdated: One has other pixels now, or they mean something else.
         SourceUnavailable: A time of one is gone.
     """
-    for planned, now in zip(sources, with_revisions(sources, services), strict=True):
+    for planned, now in zip(sources, find_revisions(sources, services), strict=True):
         if now.revision != planned.revision:
             raise PlanOutdated(
                 f"collection {planned.collection} has changed since the job began, so its result would mix two "
@@ -92,7 +92,7 @@ def require_unchanged(sources: Sequence[Source], services: Services) -> None:
             )
 
 
-def revision_of(sources: Sequence[Source]) -> str | None:
+def revision_of(sources: Sequence[JobSource]) -> str | None:
     """Return one short name for the revisions of all; `None` where nothing is read."""
     if len(sources) <= 1:
         return sources[0].revision if sources else None
@@ -100,7 +100,7 @@ def revision_of(sources: Sequence[Source]) -> str | None:
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
-def metadata_of(sources: Sequence[Source]) -> Json | None:
+def metadata_of(sources: Sequence[JobSource]) -> Json | None:
     """Return what a result says of what it was made of; `None` where nothing was read.
 
     Its member `sources` has the collection, the layers, the revision and the times of each, with all layers together
@@ -108,23 +108,23 @@ def metadata_of(sources: Sequence[Source]) -> Json | None:
     """
     if not sources:
         return None
-    alike: dict[tuple[str, tuple[int, ...]], list[Source]] = {}
+    alike: dict[tuple[str, tuple[int, ...]], list[JobSource]] = {}
     for each in sources:
         alike.setdefault((each.collection, tuple(each.times)), []).append(each)
     return {"sources": [_describe(collection, times, members) for (collection, times), members in alike.items()]}
 
 
-def sources_to_json(sources: Sequence[Source]) -> list[Json]:
+def sources_to_json(sources: Sequence[JobSource]) -> list[Json]:
     """Return sources as JSON."""
-    return [{each.name: getattr(source, each.name) for each in fields(Source)} for source in sources]
+    return [{each.name: getattr(source, each.name) for each in fields(JobSource)} for source in sources]
 
 
-def sources_from_json(written: Sequence[Mapping[str, Any]]) -> list[Source]:
+def sources_from_json(written: Sequence[Mapping[str, Any]]) -> list[JobSource]:
     """Return the sources that `sources_to_json` has written."""
-    return [Source(**each) for each in written]
+    return [JobSource(**each) for each in written]
 
 
-def _revision_now(source: Source, services: Services) -> str:
+def _revision_now(source: JobSource, services: Services) -> str:
     layer = services.catalogue.layer(source.layer)
     instants = np.array(source.times, dtype=np.int64).view("datetime64[ns]")
     if instants.size and not np.isin(instants, layer.times.instants).all():
@@ -132,12 +132,12 @@ def _revision_now(source: Source, services: Services) -> str:
     return pixel_revision(layer, instants, services)
 
 
-def _meaning_now(source: Source, services: Services) -> str:
+def _meaning_now(source: JobSource, services: Services) -> str:
     variables = services.catalogue.layer(source.layer).variables
     return fingerprint(*((each.encoding, each.grid) for each in variables))
 
 
-def _describe(collection: str, times: Sequence[int], members: Sequence[Source]) -> Json:
+def _describe(collection: str, times: Sequence[int], members: Sequence[JobSource]) -> Json:
     instants = [format_instant(instant) for instant in np.array(times, dtype=np.int64).view("datetime64[ns]")]
     span = {"first": instants[0], "last": instants[-1]} if instants else {}
     return {
@@ -209,7 +209,7 @@ class Work:
     """The folder of the files of its results, which `finish` writes."""
     shared: Json = field(default_factory=dict)
     """Of the plan."""
-    sources: Sequence[Source] = ()
+    sources: Sequence[JobSource] = ()
     """Of the plan."""
     is_active: Callable[[], bool] = field(default=lambda: True)
     """Whether the job shall go on; called between two steps."""
@@ -227,7 +227,7 @@ class JobPlan:
     """Of memory that one of them, or the end, holds beside caches and what verbs of the pipeline take by themselves."""
     shared: Json = field(default_factory=dict)
     """The input that all tasks and the end share, such as the times that were found: stored once for all tasks."""
-    sources: Sequence[Source] = ()
+    sources: Sequence[JobSource] = ()
     """What all tasks together read; `planned` adds the revisions."""
     pixels: int = 0
     """Of layers, at all times, that all tasks together compute with."""

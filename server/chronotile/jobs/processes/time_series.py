@@ -22,18 +22,18 @@ from chronotile.jobs.processes.inputs import (
     RequestedTimes,
     check_csv_inputs,
     csv_options_of,
+    lift_limits,
     locate_errors,
     resolve_input_times,
     series_file,
     times_from_json,
-    without_limits,
 )
 from chronotile.jobs.processes.process import (
     Input,
     Inputs,
     JobPlan,
+    JobSource,
     Process,
-    Source,
     Work,
     choice,
     optional,
@@ -60,15 +60,15 @@ TASK_VALUES = 2_000_000
 VALUE_S = 2e-7
 """Processor time to write a value of a point."""
 
-FileFormat = Literal[TableFormat.CSV, TableFormat.JSON, TableFormat.PARQUET]
-FORMATS: Mapping[str, FileFormat] = {str(each): each for each in get_args(FileFormat)}
+SeriesFormat = Literal[TableFormat.CSV, TableFormat.JSON, TableFormat.PARQUET]
+FORMATS: Mapping[str, SeriesFormat] = {str(each): each for each in get_args(SeriesFormat)}
 """By their names, which are extensions of files too."""
 NAMES = {"layer": "layers", "time": "datetime"}
 """Of inputs, by what the verbs call them."""
 
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
-    tasks, times_of_layers, sources = list[Json](), dict[str, list[int]](), list[Source]()
+    tasks, times_of_layers, sources = list[Json](), dict[str, list[int]](), list[JobSource]()
     seconds, pixels = 0.0, 0
     with locate_errors(NAMES):
         layers, points = _layers(inputs, services), _points(inputs, slice(None))
@@ -98,7 +98,7 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
         request = PointsSeriesRequest(
             layer=times.layer.id, points=_points(inputs, slice(task["first"], task["last"])), time=times.selection
         )
-        (series,) = extract_points_series([request], without_limits(work.services), is_active=work.is_active)
+        (series,) = extract_points_series([request], lift_limits(work.services), is_active=work.is_active)
     arrays: dict[str, AnyArray] = {"values": series.values, "codes": series.codes, "is_outside": series.is_outside}
     metadata = {"reasons": series.reasons, "reach": series.reach, "hints": series.hints}
     partial = f"{task['layer']}-{task['first']}"
@@ -252,7 +252,7 @@ process = Process(
         ),
         **CSV_INPUTS,
     },
-    outputs={"series": series_file("Series", "The file, as from /timeseries/points.", get_args(FileFormat))},
+    outputs={"series": series_file("Series", "The file, as from /timeseries/points.", get_args(SeriesFormat))},
     plan=_plan,
     run=_run,
     finish=_finish,

@@ -27,11 +27,11 @@ from chronotile.jobs.processes.inputs import (
     check_csv_inputs,
     csv_options_of,
     geometry_rules,
+    lift_limits,
     locate_errors,
     resolve_input_times,
     series_file,
     times_from_json,
-    without_limits,
 )
 from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Process, Work, choice, optional, require_few_tasks
 from chronotile.jobs.processes.work.partial_results import (
@@ -58,8 +58,8 @@ COSTS = 16
 PLACE_S = 1e-4
 """What it takes to write a place, beside its cells."""
 
-FileFormat = Literal[TableFormat.CSV, TableFormat.GEOJSON, TableFormat.PARQUET]
-FORMATS: Mapping[str, FileFormat] = {str(each): each for each in get_args(FileFormat)}
+StatisticsFormat = Literal[TableFormat.CSV, TableFormat.GEOJSON, TableFormat.PARQUET]
+FORMATS: Mapping[str, StatisticsFormat] = {str(each): each for each in get_args(StatisticsFormat)}
 """By their names, which are extensions of files too."""
 NAMES = {"geometry": "places", "place": "places", "crs": "places.crs", "time": "datetime"}
 """Of inputs, by what the verbs call them."""
@@ -83,7 +83,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
             areas = _areas(inputs, slice(first, first + step), times.layer, services)
             if first in some:
                 request = _request(inputs, times.layer, areas, times.selection)
-                costs.append(cost_of_area_series(request, without_limits(services)))
+                costs.append(cost_of_area_series(request, lift_limits(services)))
         if not any(cost.cells for cost in costs):
             _require_some_inside(inputs, times, services, firsts=firsts)
     seconds = sum(cost.seconds for cost in costs) * len(firsts) / len(some) + PLACE_S * count
@@ -97,7 +97,7 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
         times = times_from_json(inputs["layer"], work.shared["times"], work.services)
         areas = _areas(inputs, slice(task["first"], task["last"]), times.layer, work.services)
         request = _request(inputs, times.layer, areas, times.selection)
-        series = extract_area_series(request, without_limits(work.services), is_active=work.is_active)
+        series = extract_area_series(request, lift_limits(work.services), is_active=work.is_active)
     name = f"places-{task['first']}"
     places = [[each.area.id, each.area.note] for each in series.areas]
     arrays = {
@@ -168,7 +168,7 @@ def _require_some_inside(inputs: Inputs, times: RequestedTimes, services: Servic
         areas = _areas(inputs, slice(first, first + firsts.step), times.layer, services)
         try:
             request = _request(inputs, times.layer, areas, times.selection, may_be_outside=False)
-            cost_of_area_series(request, without_limits(services))
+            cost_of_area_series(request, lift_limits(services))
         except InvalidParameter as error:
             fault = fault or error  # the first alone: each holds the areas that it is about
         else:
@@ -278,7 +278,9 @@ process = Process(
         **CSV_INPUTS,
     },
     outputs={
-        "statistics": series_file("Statistics", "The file, as from /timeseries/{layer}/areas.", get_args(FileFormat))
+        "statistics": series_file(
+            "Statistics", "The file, as from /timeseries/{layer}/areas.", get_args(StatisticsFormat)
+        )
     },
     plan=_plan,
     run=_run,

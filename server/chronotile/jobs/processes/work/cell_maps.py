@@ -20,7 +20,7 @@ from chronotile.jobs.processes.work.map_files import (
 from chronotile.jobs.processes.work.stored_coverage import most_file_bytes
 from chronotile.jobs.processes.work.windows import (
     all_of,
-    found_by_cell,
+    compute_by_cell,
     itemsize,
     planned_windows,
     select_cells,
@@ -89,7 +89,7 @@ class CellProcess:
     def _run(self, inputs: Inputs, task: Json, work: Work) -> Json:
         windows = [window_of(inputs, task, work, number=number) for number in range(1 + len(self.others))]
         maps = self.maps(inputs, windows[0])
-        return store_partial_maps(found_by_cell(windows, len(maps.bands), maps.find, work), task, work)
+        return store_partial_maps(compute_by_cell(windows, len(maps.bands), maps.find, work), task, work)
 
     def _finish(self, inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
         coverage = all_of(inputs, work)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from affine import Affine
@@ -34,7 +33,7 @@ from chronotile.jobs.processes.work.published_cubes import is_put, put
 from chronotile.optimise.conversion import conversion_of
 from chronotile.optimise.inputs import Origin
 from chronotile.optimise.memory import BASE_BYTES, BYTES_PER_COUNT, COPIES, Budget, budget_of, region_for
-from chronotile.optimise.options import BLOCK
+from chronotile.optimise.options import BLOCK, Layout
 from chronotile.optimise.plan import CubePlan, PlannedVariable, level_count, time_unit
 from chronotile.optimise.store import DOCUMENT, CubeFolder, History
 from chronotile.optimise.tasks import Job, MapTask, ReadSource, SeriesTask, Task, TaskDate, run_task
@@ -42,8 +41,6 @@ from chronotile.pipeline.coverage.grid import is_upright
 from chronotile.pipeline.encoders.coverage.zarr import FIRST_DAY
 from chronotile.pipeline.revision import fingerprint
 from chronotile.readers.zarr.commit import FORMAT_VERSION, Commit
-
-Layout = Literal["both", "map", "series"]
 
 FOLDER = "cube.zarr"
 """Among the partial results of a job."""
@@ -61,7 +58,7 @@ LONGEST_NUMBER = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Cube:
+class JobCube:
     """A serving cube that is being written."""
 
     plan: CubePlan
@@ -136,7 +133,7 @@ class Cube:
         disk = _JobDisk(work)
         return sum(run_task(job, task, disk).bytes for task in tasks)
 
-    def given(self, states: Sequence[Sequence[int]], inputs: Inputs, *, file: str, work: Work) -> Result:
+    def to_result(self, states: Sequence[Sequence[int]], inputs: Inputs, *, file: str, work: Work) -> Result:
         """Make what all tasks wrote a store, and give a ZIP file of it, or put it under the `name` of the inputs.
 
         Args:
@@ -182,7 +179,7 @@ def cube_of(
     layout: Layout,
     reads_ahead: bool = False,
     format_number: int = FORMAT_VERSION,
-) -> Cube:
+) -> JobCube:
     """Return a serving cube of the cells of a coverage.
 
     Args:
@@ -190,7 +187,7 @@ def cube_of(
         variables: What is written of it; all of one grid.
         times: Of the cube.
         layout: Maps with overviews, series, or both.
-        reads_ahead: As `Cube` has it.
+        reads_ahead: As `JobCube` has it.
         format_number: Of the store; `format_of` a job that has begun.
 
     Raises:
@@ -211,7 +208,7 @@ def cube_of(
         levels=0 if layout == "series" else level_count(grid),
         format=format_number,
     )
-    cube = Cube(plan=_plan(coverage, variables, times, shape), times=times, reads_ahead=reads_ahead)
+    cube = JobCube(plan=_plan(coverage, variables, times, shape), times=times, reads_ahead=reads_ahead)
     try:
         _ = cube.budget
     except UnsupportedSource as error:

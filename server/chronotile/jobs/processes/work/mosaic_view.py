@@ -60,16 +60,16 @@ def view_of(inputs: Inputs, services: Services) -> tuple[Inputs, Services]:
                 f"{given[0]} is accepted for layers of scenes and tiles alone; leave it out for {layer.id}",
                 locator=given[0],
             )
-        reader = _ruled(services.reader(layer), layer, inputs.get("mosaic"))
+        reader = _replace_rule(services.reader(layer), layer, inputs.get("mosaic"))
         lattice = _lattice(inputs, services)
         if lattice is None:
-            return inputs, _with_reader(services, layer.collection, reader)
+            return inputs, _replace_reader(services, layer.collection, reader)
         grid = _grid(lattice, _extent(layer, services), inputs, services)
     own = {name: value for name, value in inputs.items() if name != "bbox"}
-    return own, _with_reader(services, layer.collection, reader.replace_grid(grid))
+    return own, _replace_reader(services, layer.collection, reader.replace_grid(grid))
 
 
-def _ruled(reader: Reader, layer: Layer, rule: MosaicRule | None) -> Reader:
+def _replace_rule(reader: Reader, layer: Layer, rule: MosaicRule | None) -> Reader:
     if rule is None:
         return reader
     if rule in ORDERED_RULES and reader.mosaic_rule(layer.main_variable.name) != rule:
@@ -118,7 +118,7 @@ def _grid(lattice: Lattice, extent: BBox, inputs: Inputs, services: Services) ->
     return lattice.grid(box)
 
 
-def _with_reader(services: Services, collection: str, reader: Reader) -> Services:
+def _replace_reader(services: Services, collection: str, reader: Reader) -> Services:
     """Services with another reader of a collection, whose layers are as it has them."""
     catalogue = services.catalogue
     collections = tuple(
@@ -130,13 +130,13 @@ def _with_reader(services: Services, collection: str, reader: Reader) -> Service
 
 
 def _as_read(layers: Sequence[Layer], reader: Reader) -> tuple[Layer, ...]:
-    held = reader.info.variables
+    variables = reader.info.variables
 
     def as_read(layer: Layer) -> Layer:
         content = layer.content
-        if isinstance(content, Composite) or content.name not in held:
+        if isinstance(content, Composite) or content.name not in variables:
             return layer
-        own = held[content.name]
+        own = variables[content.name]
         return replace(layer, content=replace(content, levels=own.levels, encoding=own.encoding))
 
     return tuple(map(as_read, layers))

@@ -168,7 +168,7 @@ def run_task(process: Process, inputs: Inputs, task: Json, work: Work) -> Json:
     return {**done, **_members(unreadable, sorted(dates.left_out))}
 
 
-def with_unreadable(results: Mapping[str, Result], done: Iterable[Json]) -> Mapping[str, Result]:
+def add_unreadable(results: Mapping[str, Result], done: Iterable[Json]) -> Mapping[str, Result]:
     """Return the results with the dates and items that any of the tasks could not read in their metadata."""
     unreadable = unreadable_of(done)
     if not unreadable:

@@ -50,7 +50,7 @@ def require_name(inputs: Inputs, services: Services) -> None:
     if re.fullmatch(NAME_PATTERN.strip("^$"), inputs["name"]) is None:
         raise InvalidParameter("a name has up to 64 lowercase letters, digits, _ and -", locator="inputs.name")
     if _place(services.published_cubes, inputs["name"]).exists():
-        raise _taken(inputs["name"])
+        raise _taken_name(inputs["name"])
 
 
 def is_put(name: str, id_: str, services: Services) -> bool:
@@ -83,7 +83,7 @@ def put(store: Path, name: str, work: Work) -> None:
             _move(store, place, work)
         except OSError as error:
             if error.errno in TAKEN:
-                raise _taken(name) from error
+                raise _taken_name(name) from error
             raise
         Disk().settle([published_cubes.folder])
 
@@ -110,7 +110,7 @@ def _move(store: Path, place: Path, work: Work) -> None:
 def _copy(store: Path, target: Path, work: Work) -> None:
     """Copy a store into a folder; fails where either is taken away meanwhile, and makes no folder of it again."""
     folders = [target]
-    for parent, below, names in os.walk(store, onerror=_raised):
+    for parent, below, names in os.walk(store, onerror=_raise):
         into = target / Path(parent).relative_to(store)
         for name in names:
             require_active(work.is_active)
@@ -124,7 +124,7 @@ def _copy(store: Path, target: Path, work: Work) -> None:
     require_active(work.is_active)
 
 
-def _raised(error: OSError) -> NoReturn:
+def _raise(error: OSError) -> NoReturn:
     raise error
 
 
@@ -171,5 +171,5 @@ def _published_cubes(services: Services) -> PublishedCubes:
     return services.published_cubes
 
 
-def _taken(name: str) -> InvalidParameter:
+def _taken_name(name: str) -> InvalidParameter:
     return InvalidParameter(f"there is a cube {name} already; choose another name", locator="inputs.name")

@@ -61,8 +61,8 @@ def coverage_tasks(coverage: Coverage) -> list[Json]:
     itemsize = max(np.dtype(field.encoding.dtype).itemsize for field in coverage.fields)
     run_bytes = max(map(len, down)) * coverage.grid.width * itemsize * max(map(len, along))
     most = max(1, PARTIAL_BYTES // run_bytes)
-    rows = _grouped(down, most)
-    times = _grouped(along, max(1, most // len(down)))
+    rows = _group_runs(down, most)
+    times = _group_runs(along, max(1, most // len(down)))
     require_few_tasks(
         len(coverage.fields) * len(rows) * len(times), alternative="request a smaller bbox, or fewer times or layers"
     )
@@ -167,7 +167,7 @@ class StoredCoverage:
         return {task["times"][0]: task["times"] for task in self.tasks}
 
 
-def _grouped(runs: Sequence[range], most: int) -> list[list[int]]:
+def _group_runs(runs: Sequence[range], most: int) -> list[list[int]]:
     """Edges of runs that follow one another, at most so many in a group."""
     return [
         [*(run.start for run in runs[first : first + most]), runs[min(first + most, len(runs)) - 1].stop]

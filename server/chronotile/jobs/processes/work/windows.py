@@ -21,9 +21,9 @@ from chronotile.jobs.processes.inputs import (
     instants_from_json,
     instants_to_json,
     layers_of,
+    lift_limits,
     locate_errors,
     trims_of,
-    without_limits,
 )
 from chronotile.jobs.processes.process import Inputs, JobPlan, Work, cuts, require_few_tasks, sources_of
 from chronotile.pipeline.coverage.extract import extract_coverage
@@ -63,7 +63,7 @@ def select_cells(inputs: Inputs, services: Services, name: str = "datetime", *, 
     with locate_errors({"time": name, "datetime": name}):
         request = replace(_request(inputs, services), time=parse_time(inputs.get(name)))
         try:
-            coverage = extract_coverage(request, without_limits(services))
+            coverage = extract_coverage(request, lift_limits(services))
         except InvalidParameter as error:
             if has_crs or error.locator != "crs":
                 raise
@@ -115,7 +115,7 @@ def all_of(inputs: Inputs, work: Work) -> Coverage:
         ChronotileError: As `select_cells`, or a time is gone.
     """
     times = instants_from_json(work.shared["times"][0])
-    return extract_coverage(_request(inputs, work.services), without_limits(work.services), times=times)
+    return extract_coverage(_request(inputs, work.services), lift_limits(work.services), times=times)
 
 
 def window_of(inputs: Inputs, task: Json, work: Work, *, number: int = 0) -> Coverage:
@@ -128,7 +128,7 @@ def window_of(inputs: Inputs, task: Json, work: Work, *, number: int = 0) -> Cov
     trim = Trim(box=BBox(*task["box"]), crs=layer.main_variable.grid.crs)
     request = CoverageRequest(layers=layers_of(inputs), trims=(trim,))
     times = instants_from_json(work.shared["times"][number])
-    coverage = extract_coverage(request, without_limits(work.services), times=times)
+    coverage = extract_coverage(request, lift_limits(work.services), times=times)
     if (coverage.grid.height, coverage.grid.width) != (_length(task["rows"]), _length(task["columns"])):
         raise PlanOutdated(f"the grid of layer {layer.id} has changed since the job began; submit it again")
     return coverage
@@ -163,7 +163,7 @@ def read_all(coverage: Coverage, work: Work) -> NumberArray:
     return numbers
 
 
-def found_by_cell(
+def compute_by_cell(
     windows: Sequence[Coverage], bands: int, find: Callable[..., Float64Array], work: Work
 ) -> NumberArray:
     """Return what is found of the values of each cell along time, (band, y, x), float32.

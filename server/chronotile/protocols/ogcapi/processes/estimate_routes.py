@@ -10,7 +10,7 @@ from starlette.responses import Response
 from chronotile.core.model.types import Json
 from chronotile.http.request_services import services_of
 from chronotile.http.server_state import state_of
-from chronotile.jobs.processes.process import MOST_TASKS, JobPlan, Source
+from chronotile.jobs.processes.process import MOST_TASKS, JobPlan, JobSource
 from chronotile.jobs.queue.service import JobService
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.openapi import COUNT, INDEX, TEXT, body, enum_of, list_of, object_of, ref
@@ -59,7 +59,7 @@ def estimate_document(process: str, plan: JobPlan, services: Services, desk: Job
     }
 
 
-def _read_bytes(sources: Sequence[Source], services: Services) -> int | None:
+def _read_bytes(sources: Sequence[JobSource], services: Services) -> int | None:
     """All cells of layers at some times; not known where they are of overlapping pieces, or of other variables."""
     size = 0
     for source in sources:
