@@ -1,1 +1,1 @@
-"""Jobs: their queue, the processes they run, and what runs them."""
+"""Jobs: their queue, processes and execution."""

@@ -1,1 +1,1 @@
-"""The processes, one file each, and what defines a process."""
+"""The processes that jobs run, each in one module."""

@@ -1,4 +1,4 @@
-"""A time-lapse, of more or larger frames than a request may have."""
+"""The process *animation*: more or larger frames than a request may have."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -60,27 +60,27 @@ from chronotile.pipeline.maps.animation import (
 from chronotile.pipeline.services import Services
 
 TASK_S = 10.0
-"""About how long a task may take, if one frame does not take longer."""
+"""Duration of a task, unless a single frame takes longer."""
 MOST_PIXELS = 1 << 32
-"""Of all frames together."""
+"""Limit of the pixels of all frames together."""
 MOST_BYTES = (1 << 32) - 1
-"""Of the file: more does not go into a WebP."""
+"""Limit of the file: a WebP file cannot be larger."""
 DEFAULT_FORMAT = usual_format()
-FORMATS = {str(each): each for each in AnimationFormat}
+FORMATS = {str(format_): format_ for format_ in AnimationFormat}
 PACKING = 1
-"""Level of deflate of frames that wait for the end."""
+"""Deflate level of stored frames."""
 
 
 UNREADABLE = PartialResult(arrays={}, metadata={})
-"""In place of a frame that cannot be read."""
+"""Stored instead of a frame that cannot be read."""
 
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
     with locate_errors({"time": "datetime"}):
         request = _request(inputs, services, parse_time(inputs.get("datetime")))
-        found = find_animation(request, lift_limits(services), with_body=False)
-    assert found is not None  # noqa: S101 -- without a body there is nothing to make
-    grid, count = request.map_request.grid, found.frames
+        animation = find_animation(request, lift_limits(services), with_body=False)
+    assert animation is not None  # noqa: S101 -- without a body there is nothing to make
+    grid, count = request.map_request.grid, animation.frames
     pixels, alternative = grid.width * grid.height * count, "request a smaller picture or fewer frames"
     require_at_most("pixels of a film", pixels, MOST_PIXELS, alternative=alternative, locator="inputs.width")
     seconds = max(estimate_animation(request, lift_limits(services)), 1e-6)
@@ -94,14 +94,16 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         held_bytes=0,
         shared={"times": instants_to_json(instants)},
         sources=[source_of(layer, instants)],
-        pixels=len(found.time.instants) * grid.width * grid.height,
+        pixels=len(animation.time.instants) * grid.width * grid.height,
     )
 
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:
-    own = range(task["first"], task["last"])
-    pictures = draw_frames(_request_at_times(inputs, work), lift_limits(work.services), own, is_active=work.is_active)
-    for number, picture in zip(own, pictures, strict=True):
+    numbers = range(task["first"], task["last"])
+    pictures = draw_frames(
+        _request_at_times(inputs, work), lift_limits(work.services), numbers, is_active=work.is_active
+    )
+    for number, picture in zip(numbers, pictures, strict=True):
         write_partial_result(work, _name_of(number), UNREADABLE if picture is None else _pack(picture))
     return task
 
@@ -120,7 +122,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
 
 
 def _pictures(count: int, work: Work) -> Iterator[Picture | None]:
-    """Those that tasks left, from the first to the last; `None` of frames that could not be read."""
+    """Yield the frames that tasks stored, in order; `None` for frames that could not be read."""
     for number in range(count):
         require_active(work.is_active)
         partial = read_partial_result(work, _name_of(number))
@@ -145,7 +147,7 @@ def _unpack(partial: PartialResult) -> Picture:
 
 
 def _request_at_times(inputs: Inputs, work: Work) -> AnimationRequest:
-    # The request, at the times that were planned.
+    # Request with the planned times
     times = times_from_json(inputs["layer"], work.shared["times"], work.services)
     return _request(inputs, work.services, times.selection)
 

@@ -1,4 +1,4 @@
-"""How values lie to those of the same time of other years."""
+"""The process *anomaly*: values compared with the same time of other years."""
 
 from chronotile.core.errors import require_at_most
 from chronotile.core.model.coverage import Coverage
@@ -19,7 +19,7 @@ from chronotile.jobs.processes.work.cell_maps import CellMaps, CellProcess
 from chronotile.pipeline.encoders.coverage.cog import MOST_BANDS
 
 VALUE_S = 40e-9
-"""What it takes to hold a number against others."""
+"""Processor time to compare a number with the reference."""
 
 
 def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
@@ -27,14 +27,14 @@ def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
     alternative = "request fewer times"
     require_at_most("bands of a GeoTIFF", count, MOST_BANDS, alternative=alternative, locator="inputs.datetime")
     kind: AnomalyKind = inputs.get("kind", ANOMALY_KINDS[0])
-    how = Climatology(by=inputs.get("by"))
+    climatology = Climatology(by=inputs.get("by"))
     units = ANOMALY_UNITS.get(kind, coverage.fields[0].encoding.units)
 
     def find(series: Curves, reference: Curves) -> Float64Array:
-        return find_anomalies(series, reference, find_normals(reference, series.times, how), kind)
+        return find_anomalies(series, reference, find_normals(reference, series.times, climatology), kind)
 
-    said = [(f"anomaly ({kind}) {format_instant(instant)}", units) for instant in coverage.times]
-    return CellMaps(bands=said, find=find, value_s=VALUE_S, analysis=Analysis(anomaly=kind, climatology=how))
+    bands = [(f"anomaly ({kind}) {format_instant(instant)}", units) for instant in coverage.times]
+    return CellMaps(bands=bands, find=find, value_s=VALUE_S, analysis=Analysis(anomaly=kind, climatology=climatology))
 
 
 process = CellProcess(
@@ -57,5 +57,5 @@ process = CellProcess(
     },
     output="A cloud optimised GeoTIFF with a band for each time, NaN where there is no result.",
     maps=_maps,
-    others=("reference",),
+    references=("reference",),
 ).process()

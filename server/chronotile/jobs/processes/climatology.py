@@ -1,4 +1,4 @@
-"""What is normal for each time of the year."""
+"""The process *climatology*: the usual value for each time of the year."""
 
 from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.series.analysis import MEAN, Analysis, Climatology, Curves, parse_reducer
@@ -9,22 +9,22 @@ from chronotile.jobs.processes.work.cell_maps import CellMaps, CellProcess
 from chronotile.jobs.processes.work.map_files import dates
 
 VALUE_S = 40e-9
-"""What it takes to reduce a number; sorted for percentiles."""
+"""Processor time to reduce a number; percentiles sort."""
 
 
 def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
-    how = Climatology(reducer=parse_reducer(inputs.get("reducer", MEAN.name)), by=inputs.get("by"))
+    climatology = Climatology(reducer=parse_reducer(inputs.get("reducer", MEAN.name)), by=inputs.get("by"))
     units, span = coverage.fields[0].encoding.units, dates(coverage.times)
-    slots = slot_names(slot_kind(coverage.times.instants, how.by))
+    slots = slot_names(slot_kind(coverage.times.instants, climatology.by))
 
     def find(curves: Curves) -> Float64Array:
-        return find_normals(curves, curves.times, how).values
+        return find_normals(curves, curves.times, climatology).values
 
     return CellMaps(
-        bands=[(f"{slot}, {how.reducer.name} of {span}", units) for slot in slots],
+        bands=[(f"{slot}, {climatology.reducer.name} of {span}", units) for slot in slots],
         find=find,
         value_s=VALUE_S,
-        analysis=Analysis(climatology=how, has_climatology=True),
+        analysis=Analysis(climatology=climatology, has_climatology=True),
     )
 
 

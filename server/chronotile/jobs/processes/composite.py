@@ -1,4 +1,4 @@
-"""One map of many times: of each cell the latest, greatest, mean or another of its values."""
+"""The process *composite*: one map of many times, with the latest, greatest, mean or another value of each cell."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -44,9 +44,9 @@ from chronotile.pipeline.services import Services
 from chronotile.readers.zarr.commit import FORMAT_VERSION, state_number
 
 COMPUTED: tuple[PictureReducer, ...] = ("mean", "median")
-"""Of these values are written, of the others the layer's own numbers."""
+"""Reducers whose results are written as values; the others keep the layer's digital numbers."""
 VALUE_S: Mapping[str, float] = {"mean": 4e-9, "median": 60e-9}
-"""What it takes to reduce a number; 2 ns by default."""
+"""Processor time to reduce a number; 2 ns for other reducers."""
 
 
 FORMATS = ("GTiff", "cube")
@@ -58,7 +58,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     is_meant = reducer not in {"median", "min", "max"}
     require_directional(is_meant, reducer, inputs["layer"], circle, locator="inputs.reducer")
     require_name(inputs, services)
-    cube = _cube(coverage, reducer, FORMAT_VERSION) if _is_cube(inputs) else None  # refused where it is too large
+    cube = _cube(coverage, reducer, FORMAT_VERSION) if _is_cube(inputs) else None  # raises if the cube is too large
     if cube is None and "name" in inputs:
         raise InvalidParameter("only cubes have names; use format cube, or leave name out", locator="inputs.name")
     if cube is None:
@@ -97,7 +97,7 @@ def _is_cube(inputs: Inputs) -> bool:
 
 
 def _cube(coverage: Coverage, reducer: PictureReducer, number: int) -> JobCube:
-    """Of one time, which is all times that it is made of."""
+    """Cube of one time: the period that contains all times of the coverage."""
     variable, times = variable_of(coverage, _band(coverage, reducer)), coverage.times
     if reducer in COMPUTED:
         variable = replace(variable, is_categorical=False, classes=())
@@ -106,7 +106,7 @@ def _cube(coverage: Coverage, reducer: PictureReducer, number: int) -> JobCube:
 
 
 def _window_of(maps: Coverage, window: Window) -> NumberArray:
-    """(y, x) of what tasks left."""
+    """Numbers (y, x) of a window from the results of tasks."""
     numbers = np.empty((window.height, window.width), dtype=maps.fields[0].encoding.dtype)
     top, columns = window.row_start, slice(window.column_start, window.column_stop)
     for run in maps.row_runs:
@@ -117,8 +117,8 @@ def _window_of(maps: Coverage, window: Window) -> NumberArray:
 
 
 def _reduce(coverage: Coverage, reducer: PictureReducer, work: Work) -> NumberArray:
-    """(y, x), as `_band` says they are written."""
-    if reducer == "median":  # which needs all values of a cell at once
+    """Reduced numbers (y, x) in the encoding of `_band`."""
+    if reducer == "median":  # needs all values of a cell together
         return _encode_numbers(reduce_over_time(_rasters(read_all(coverage, work)[::-1], coverage), reducer), reducer)
     return np.concatenate([_reduced_rows(coverage, rows, reducer, work) for rows in coverage.row_runs])
 
@@ -126,12 +126,12 @@ def _reduce(coverage: Coverage, reducer: PictureReducer, work: Work) -> NumberAr
 def _reduced_rows(coverage: Coverage, rows: range, reducer: PictureReducer, work: Work) -> NumberArray:
     is_newest_first = reducer != "earliest"
     runs = read_runs(coverage, rows, work, newest_first=is_newest_first)
-    rasters = (each for run in runs for each in _rasters(run[::-1] if is_newest_first else run, coverage))
+    rasters = (raster for run in runs for raster in _rasters(run[::-1] if is_newest_first else run, coverage))
     return _encode_numbers(reduce_over_time(rasters, reducer), reducer)
 
 
 def _rasters(numbers: NumberArray, coverage: Coverage) -> Iterator[Raster]:
-    return (Raster(each, coverage.fields[0].encoding) for each in numbers)
+    return (Raster(picture, coverage.fields[0].encoding) for picture in numbers)
 
 
 def _encode_numbers(raster: Raster, reducer: PictureReducer) -> NumberArray:
@@ -144,8 +144,8 @@ def _band(coverage: Coverage, reducer: PictureReducer) -> CoverageField:
     (field,) = coverage.fields
     computed = replace(floats(field.encoding.units), circle=field.encoding.circle)
     encoding = computed if reducer in COMPUTED else field.encoding
-    said = f"{reducer} {dates(coverage.times)}"
-    return replace(field, name=f"{field.name} {said}", title=f"{field.title}, {said}", encoding=encoding)
+    text = f"{reducer} {dates(coverage.times)}"
+    return replace(field, name=f"{field.name} {text}", title=f"{field.title}, {text}", encoding=encoding)
 
 
 process = Process(

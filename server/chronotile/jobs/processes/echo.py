@@ -1,8 +1,8 @@
-"""Returns its inputs, for trying a client and for OGC's conformance suite.
+"""The process *echo*: returns its inputs, for trying a client and for OGC's conformance suites.
 
-The suite sends `teststring` to every text, whatever words its schema allows, and `{"value": "teststring"}` to every
-object, which is that text with its kind unsaid: so no text is one of few words, and the object may be a text.
-That of WPS sends some text to the last literal, and elements to the last that is neither a literal nor a box.
+The suite of OGC API - Processes sends `teststring` to every string input, ignoring enumerations in its schema, and
+`{"value": "teststring"}` to every object input, which means the text itself. So no string input has an enumeration, and
+the object input accepts text. The suite of WPS sends text to the last literal input, and XML to the last complex input.
 """
 
 import time
@@ -17,7 +17,7 @@ from chronotile.pipeline.services import Services
 
 MOST_PAUSE_S = 60.0
 STEP_S = 0.05
-"""So often it is looked whether the pause shall end."""
+"""Interval between checks whether the pause has to end early."""
 
 BBOX: Json = {
     "type": "object",
@@ -55,10 +55,10 @@ def _plan(inputs: Inputs, _services: Services) -> JobPlan:
 
 def _run(inputs: Inputs, _task: Json, work: Work) -> Json:
     until = time.monotonic() + float(inputs.get("pause", 0))
-    while (left := until - time.monotonic()) > 0:
+    while (remaining_s := until - time.monotonic()) > 0:
         if not work.is_active():
             raise ClientGone("no client is waiting any more")
-        time.sleep(min(left, STEP_S))
+        time.sleep(min(remaining_s, STEP_S))
     return {}
 
 

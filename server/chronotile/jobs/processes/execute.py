@@ -1,4 +1,4 @@
-"""Check what a process is given, and do all of it at once, where that is little."""
+"""Checks of executions, and synchronous execution of small ones."""
 
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -27,11 +27,11 @@ ASK_FOR_A_JOB = "request a job with the header Prefer: respond-async"
 
 
 def plan_execution(execution: Execution, services: Services) -> JobPlan:
-    """Return what is to be done; reads no pixels.
+    """Check an execution and return its plan; reads no pixels.
 
     Raises:
-        InvalidParameter: An input or output is unknown, missing or not as its schema says, with its path in the JSON.
-        ChronotileError: The archive has no such thing.
+        InvalidParameter: An input or output is unknown, missing or against its schema; the locator is its JSON path.
+        ChronotileError: The archive lacks a layer or another name in the inputs.
     """
     process = process_of(execution.process)
     require_known(process, execution.inputs, execution.outputs or ())
@@ -48,7 +48,7 @@ def require_known(process: Process, inputs: Collection[str], outputs: Collection
     """Refuse names of inputs and outputs that a process does not have.
 
     Raises:
-        UnknownParameter: There is such a name; the locator is its path in the execution.
+        UnknownParameter: A name is unknown; the locator is its path in the execution.
     """
     for name in inputs:
         if name not in process.inputs:
@@ -72,19 +72,19 @@ def execute(
     plan: JobPlan | None = None,
     is_active: Callable[[], bool] = lambda: True,
 ) -> Mapping[str, Result]:
-    """Return the results of little work, whose files lie in `folder` then.
+    """Run a small execution and return its results, with their files in `folder`.
 
     Args:
-        execution: The process to run, with its inputs.
-        services: What it is done with.
-        folder: Of its files.
-        plan: What `plan_execution` gave with these services, where it is known.
-        is_active: Whether the client waits for the results; called between two steps.
+        execution: Process to run, with its inputs.
+        services: Services that read the data.
+        folder: Folder of the result files.
+        plan: Plan from `plan_execution` with the same services; made here if `None`.
+        is_active: Whether the client still waits; called between two steps.
 
     Raises:
-        LimitExceeded: It would take longer than a client waits, or more memory than one answer may; a job does it.
-        ServerBusy: Other answers have the memory that it needs.
-        ChronotileError: As `plan_execution`, and what the work itself meets.
+        LimitExceeded: It would take longer than a client waits, or more memory than an answer may; a job can do it.
+        ServerBusy: Other answers use the memory that it needs.
+        ChronotileError: See `plan_execution`; also any error of the tasks.
     """
     process, plan = process_of(execution.process), plan or plan_execution(execution, services)
     require_seconds(plan.seconds, services, alternative=ASK_FOR_A_JOB, locator="Prefer")
@@ -103,17 +103,17 @@ def execute(
 
 
 def finish_results(process: Process, inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
-    """Return the results of tasks that are all done, each with what it was made of and which dates it lacks.
+    """Return the results of finished tasks, with metadata about sources and unreadable dates.
 
     Args:
-        process: Whose they are.
-        inputs: Of the execution.
-        done: What tasks gave, in their order.
-        work: With what they were done.
+        process: The process.
+        inputs: Inputs of the execution.
+        done: Results of tasks, in their order.
+        work: Services, folders and plan of the tasks.
 
     Raises:
-        SourceUnavailable: What was read has changed since the plan, so that tasks may have read two states of it.
-        ChronotileError: What the end itself meets.
+        PlanOutdated: A source has changed since the plan, so tasks may have read two states of it.
+        ChronotileError: Any error while results are made.
     """
     require_unchanged(work.sources, work.services)
     metadata = metadata_of(work.sources)
@@ -124,7 +124,7 @@ def finish_results(process: Process, inputs: Inputs, done: Sequence[Json], work:
 def select_results(
     process: Process, outputs: Mapping[str, Json] | None, results: Mapping[str, Result]
 ) -> Mapping[str, Result]:
-    """Return those that were requested, all if none was named, in the order of the process."""
+    """Return the requested results, all if `outputs` is `None`, in the order of the process."""
     names = process.outputs if outputs is None else outputs
     return {name: results[name] for name in process.outputs if name in names and name in results}
 

@@ -1,4 +1,4 @@
-"""A part of layers as a file, however large."""
+"""The process *export*: a part of layers as a file of any size."""
 
 from collections.abc import Mapping, Sequence
 
@@ -47,7 +47,7 @@ from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.services import Services
 
 MOST_BYTES = 1 << 38
-"""Of all numbers, before they are compressed."""
+"""Limit of all numbers before compression."""
 BYTE_S = 15e-9
 """Processor time to compress and write a byte."""
 
@@ -78,9 +78,9 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
 
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:
-    own = slice(task["times"][0], task["times"][-1])
-    coverage = _coverage(inputs, work, own)
-    lacking = frozenset(time - own.start for time in work.shared["lacking"][task["field"]])
+    times = slice(task["times"][0], task["times"][-1])
+    coverage = _coverage(inputs, work, times)
+    lacking = frozenset(time - times.start for time in work.shared["lacking"][task["field"]])
     store_partial_coverage(coverage, task, work, lacking=lacking)
     return task
 
@@ -90,9 +90,9 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     return {"export": write_coverage(stored, _format(inputs), work)}
 
 
-def _coverage(inputs: Inputs, work: Work, own: slice) -> Coverage:
-    """All cells at some of the times that were planned."""
-    times = instants_from_json(work.shared["times"][own])
+def _coverage(inputs: Inputs, work: Work, part: slice) -> Coverage:
+    """All cells at a slice of the planned times."""
+    times = instants_from_json(work.shared["times"][part])
     is_part = len(work.shared["times"]) > 1
     services = lift_limits(work.services)
     coverage = extract_coverage(_request(inputs, work.services), services, times=times, is_part=is_part)
@@ -102,14 +102,14 @@ def _coverage(inputs: Inputs, work: Work, own: slice) -> Coverage:
 
 
 def _shape(coverage: Coverage) -> list[int]:
-    # Rows and columns.
+    # Rows and columns
     return [coverage.grid.height, coverage.grid.width]
 
 
 def _lacking(field: CoverageField, times: TimeDomain) -> list[int]:
-    # Places of times that a field does not have; one without time has the same at all.
-    own = field.layer.times.starts
-    return np.flatnonzero(~np.isin(times.starts, own)).tolist() if own.size else []
+    # Indexes of times that a field lacks; a field without time lacks none.
+    field_times = field.layer.times.starts
+    return np.flatnonzero(~np.isin(times.starts, field_times)).tolist() if field_times.size else []
 
 
 def _request(inputs: Inputs, services: Services) -> CoverageRequest:

@@ -1,4 +1,4 @@
-"""How often a layer has which values, over an area and along time."""
+"""The process *histogram*: counts of the values of a layer in an area over time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,24 +39,24 @@ from chronotile.pipeline.zones.spans import Spans, centre_spans
 
 MOST_BINS, DEFAULT_BINS = 4096, 64
 TASK_CELLS = 1 << 22
-"""Of one time, if one row of the source's blocks has not more already."""
+"""Cells of a task at one time, unless one row of source blocks has more."""
 TASK_NUMBERS = 1 << 27
-"""Of all times of a task, if one time has not more already."""
+"""Numbers of a task at all its times, unless one time has more."""
 
 NUMBER_S = 1e-7
-"""What it takes to read and count a number."""
+"""Processor time to read and count a number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _HistogramCounts:
-    """How often values occur."""
+    """Counts of the values of a task."""
 
     counts: Int64Array
-    """(bin,)."""
+    """Per bin."""
     outside: int
     """Values beyond the edges."""
     no_data: int
-    """Cells without a value, each as often as there are times."""
+    """Cells without a value, counted at each time."""
 
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
@@ -73,7 +73,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     along, down = cuts(0, count, dates), cuts(first, last, rows)
     require_few_tasks(len(along) * len(down), alternative="request a smaller bbox or fewer times")
     return JobPlan(
-        tasks=[{"rows": own, "dates": those} for those, own in product(along, down)],
+        tasks=[{"rows": task_rows, "dates": task_dates} for task_dates, task_rows in product(along, down)],
         seconds=(last - first) * width * count * NUMBER_S
         + window_seconds(times.layer, times.indexes, Window(first, last, 0, width), services),
         held_bytes=read_bytes((last - first) * width * count * np.dtype(encoding.dtype).itemsize),
@@ -88,9 +88,9 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
         times = times_from_json(inputs["layer"], work.shared["times"], work.services)
         spans = _spans(inputs, times.layer, work.services)
         first, last = task["rows"]
-        own = spans.select((spans.rows >= first) & (spans.rows < last))
+        task_spans = spans.select((spans.rows >= first) & (spans.rows < last))
         indexes = times.indexes[slice(*task["dates"])]
-        counted = _count_values(own, times.layer, indexes, edges=_edges(inputs, times.layer), work=work)
+        counted = _count_values(task_spans, times.layer, indexes, edges=_edges(inputs, times.layer), work=work)
     return {"counts": counted.counts.tolist(), "outside": counted.outside, "no_data": counted.no_data}
 
 
@@ -126,7 +126,7 @@ def _count_values(
             reduced = reduce_samples(
                 cells.samples(slab), layer.main_variable.encoding, (reducer,), {reducer.name: edges}
             )
-            counts += np.nansum(reduced.values[reducer.name], axis=(0, 1))  # NaN where no cell has a value
+            counts += np.nansum(reduced.values[reducer.name], axis=(0, 1))  # NaN: no cell has a value
             valid += int(reduced.valid.sum())
         cells.require_source()
     return _HistogramCounts(
@@ -135,7 +135,7 @@ def _count_values(
 
 
 def _edges(inputs: Inputs, layer: Layer) -> Float64Array:
-    """(bin + 1,), ascending."""
+    """Edges (bin + 1,), ascending."""
     if "edges" in inputs:
         if "bins" in inputs or "range" in inputs:
             raise InvalidParameter("give either edges, or bins and range", locator="edges")
@@ -150,10 +150,10 @@ def _edges(inputs: Inputs, layer: Layer) -> Float64Array:
 
 
 def _spans(inputs: Inputs, layer: Layer, services: Services) -> Spans:
-    """The cells whose centres lie in the area, or all.
+    """Cells with their centre in the area; all cells without an area.
 
     Raises:
-        OutsideData: There are none.
+        OutsideData: The area contains no cell centre.
     """
     grid = layer.main_variable.grid
     area = _area(inputs, layer, services)
@@ -182,18 +182,18 @@ def _area(inputs: Inputs, layer: Layer, services: Services) -> Area | None:
 
 
 def _names(inputs: Inputs) -> Mapping[str, str]:
-    # Of inputs, by what the verbs call them.
+    # Names of inputs by the locators of errors of operations
     area = "area" if "area" in inputs else "bbox"
     return {"geometry": area, "time": "datetime", "crs": f"{area}.crs"}
 
 
 def _rows(spans: Spans) -> tuple[int, int]:
-    # The first row that has cells, and that after the last.
+    # First row with cells, and the row after the last
     return int(spans.rows.min()), int(spans.rows.max()) + 1
 
 
 def _length(most: int, unit: int) -> int:
-    # As many as may be, in whole blocks of the source where one fits.
+    # At most `most`, in whole source blocks if one fits
     return max(1, most // unit * unit or most)
 
 

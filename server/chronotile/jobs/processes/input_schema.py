@@ -1,7 +1,7 @@
-"""Whether an input is as its schema says and, if not, the first place where it is not.
+"""Validation of inputs by their JSON Schema, up to the first fault.
 
-Libraries of JSON Schema write what is at fault into their messages, and gather all faults where one of several forms
-may match: gigabytes for some bodies. Here the work ends at the first fault, and no message is longer than a few lines.
+Libraries for JSON Schema put invalid values into their messages, and collect the faults of all alternatives of a
+`oneOf`: gigabytes for some bodies. Here validation ends at the first fault, and a message has a few lines at most.
 """
 
 import json
@@ -18,26 +18,26 @@ Check = Callable[[Any, Json], str | None]
 Exceeds = Callable[[Any, Any], bool]
 _BOUNDS: Mapping[Exceeds, str] = {lt: "at least", gt: "at most"}
 MAX_SHOWN = 60
-"""Characters of a text in a message."""
+"""Characters of a value in a message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaFault:
-    """Where JSON is not as a schema says."""
+    """The first place at which JSON violates a schema."""
 
     path: tuple[str | int, ...]
-    """Names and indexes that lead there."""
+    """Names and indexes from the root."""
     words: str
-    """What it must be, and what it is."""
+    """Expected and actual value."""
 
     @property
     def place(self) -> str:
-        """The path as it is written behind a name: `.bbox[1]`."""
+        """The path in the form that follows a name: `.bbox[1]`."""
         return "".join(f"[{part}]" if isinstance(part, int) else f".{part[:MAX_SHOWN]}" for part in self.path)
 
 
 def fault_in(value: object, schema: Json) -> SchemaFault | None:
-    """Return the first place where a value violates a schema; `None` if the value is valid.
+    """Return the first place at which a value violates a schema; `None` if the value is valid.
 
     Args:
         value: Any JSON.
@@ -47,19 +47,19 @@ def fault_in(value: object, schema: Json) -> SchemaFault | None:
         words = CHECKS[word](value, schema) if word in CHECKS else None
         if words is not None:
             return SchemaFault(path=(), words=words)
-    if "oneOf" in schema and (found := _fault_in_forms(value, schema["oneOf"])) is not None:
-        return found
+    if "oneOf" in schema and (fault := _fault_in_forms(value, schema["oneOf"])) is not None:
+        return fault
     for part, member, subschema in _members(value, schema):
-        if (found := fault_in(member, subschema)) is not None:
-            return SchemaFault(path=(part, *found.path), words=found.words)
+        if (fault := fault_in(member, subschema)) is not None:
+            return SchemaFault(path=(part, *fault.path), words=fault.words)
     return None
 
 
 def _members(value: object, schema: Json) -> Iterator[tuple[str | int, Any, Json]]:
-    """What a schema speaks of within a value."""
+    """Yield the members of a value that have a schema."""
     if isinstance(value, list) and "items" in schema:
-        for index, each in enumerate(value):
-            yield index, each, schema["items"]
+        for index, member in enumerate(value):
+            yield index, member, schema["items"]
     elif isinstance(value, dict):
         for name, subschema in schema.get("properties", {}).items():
             if name in value:
@@ -67,23 +67,23 @@ def _members(value: object, schema: Json) -> Iterator[tuple[str | int, Any, Json
 
 
 def _fault_in_forms(value: object, forms: list[Json]) -> SchemaFault | None:
-    """The fault in what the value most likely was to be: the form of its kind of which most is right."""
-    found = [(form, fault_in(value, form)) for form in forms]
-    fits = [form for form, fault in found if fault is None]
+    """Return the fault in the most likely alternative: of the same kind, and with the deepest fault."""
+    results = [(form, fault_in(value, form)) for form in forms]
+    fits = [form for form, fault in results if fault is None]
     if len(fits) == 1:
         return None
     if fits:
         return SchemaFault(path=(), words="must be one of several forms, and fits more than one")
-    alike = [fault for form, fault in found if fault is not None and _is_of_kind(value, form)]
+    alike = [fault for form, fault in results if fault is not None and _is_of_kind(value, form)]
     return max(alike, key=lambda fault: len(fault.path)) if alike else _kind_fault(value, forms)
 
 
 def _is_of_kind(value: object, form: Json) -> bool:
-    """Whether it is of a form's type, and has its `type` where objects say theirs."""
+    """Return whether a value has the JSON type of an alternative and, for objects, an allowed member `type`."""
     if not _is_of_type(value, form):
         return False
-    named = _names_in(form)
-    return not named or (isinstance(value, dict) and value.get("type") in named)
+    names = _names_in(form)
+    return not names or (isinstance(value, dict) and value.get("type") in names)
 
 
 def _is_of_type(value: object, form: Json) -> bool:
@@ -91,7 +91,7 @@ def _is_of_type(value: object, form: Json) -> bool:
 
 
 def _names_in(form: Json) -> list[str]:
-    # What the member `type` of a form may be.
+    # Allowed values of the member `type`
     names: list[str] = form.get("properties", {}).get("type", {}).get("enum", [])
     return names
 
@@ -162,7 +162,7 @@ def _length(word: str, kind: type[Sized], is_beyond: Exceeds, in_words: Callable
 
 
 def _pattern(value: object, schema: Json) -> str | None:
-    end = r"\Z"  # `$` of JSON Schema is the end, Python's is before a last line feed too
+    end = r"\Z"  # `$` in JSON Schema is the end only; in Python it also matches before a final line feed
     if not isinstance(value, str) or re.search(re.sub(r"\$$", lambda _end: end, schema["pattern"]), value):
         return None
     return f"must match {schema['pattern']}, got {_value_text(value)}"
@@ -202,6 +202,6 @@ CHECKS: Mapping[str, Check] = {
     "required": _check_required,
     "additionalProperties": _no_others,
 }
-"""What each word of a schema says of a value itself, in words where that does not hold."""
+"""Checks of a value itself by keyword; each returns a message, or `None` if the value is valid."""
 WORDS = frozenset({*CHECKS, "oneOf", "items", "properties"})
-"""Of schemas of inputs that say something of values."""
+"""Keywords that are checked."""

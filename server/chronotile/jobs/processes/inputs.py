@@ -1,4 +1,4 @@
-"""Inputs and outputs that several processes have, and what they mean; places, and times that tasks agree on."""
+"""Inputs and outputs that several processes have, and their meaning; times that all tasks of a job share."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,31 +25,31 @@ from chronotile.pipeline.resolve_series import layer_with_values, selection_of, 
 from chronotile.pipeline.services import Services
 
 UNBOUNDED = 1 << 62
-"""Of a job in all, whose tasks are bounded each."""
+"""Limit of a whole job: only its tasks are limited."""
 MOST_FEATURES = 250_000
 MOST_VERTICES = 4_000_000
 MOST_CONTAINERS = 4_000_000
-"""Lists and objects of the body of an execution, each of which takes a hundred bytes and more once taken apart."""
+"""Limit of lists and objects in the body of an execution: each takes at least a hundred bytes when parsed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestedTimes:
-    """The times of a layer that a job is about."""
+    """The times of a layer that a job reads."""
 
     layer: Layer
     indexes: tuple[int, ...]
-    """Ascending, into the layer's times; of a layer without time, the one index 0."""
+    """Ascending, into the times of the layer; (0,) for a layer without time."""
     selection: TimeSelection
-    """Selects them."""
+    """Selection of these times."""
 
     @property
     def as_json(self) -> list[int]:
-        """Nanoseconds since 1970 for all tasks, so that all find the same times even if new ones have come."""
+        """Nanoseconds since 1970 for all tasks, so that new times of the layer do not change the indexes."""
         return instants_to_json(self._instants)
 
     @property
     def source(self) -> JobSource:
-        """What a job reads that is about them."""
+        """The layer at these times, for the list of sources of the job."""
         return source_of(self.layer, self._instants)
 
     @property
@@ -60,13 +60,10 @@ class RequestedTimes:
 
 @contextmanager
 def locate_errors(names: Mapping[str, str]) -> Iterator[None]:
-    """Say in errors which input is at fault.
+    """Name the input at fault in errors of the body.
 
     Args:
-        names: Of inputs, by what the verbs call them.
-
-    Raises:
-        ChronotileError: The task did.
+        names: Names of inputs by the locators of errors of operations.
     """
     try:
         yield
@@ -77,11 +74,11 @@ def locate_errors(names: Mapping[str, str]) -> Iterator[None]:
 
 
 def resolve_input_times(name: str, inputs: Inputs, services: Services) -> RequestedTimes:
-    """Return the times of a layer that the input `datetime` names, however many.
+    """Return the times of a layer in the input `datetime`, without a limit of their number.
 
     Raises:
         InvalidParameter: The layer is a composite.
-        ChronotileError: The name or the times are not accepted.
+        ChronotileError: The layer or the times are invalid.
     """
     layer = layer_with_values(name, services)
     selection = parse_time(inputs.get("datetime"))
@@ -90,11 +87,11 @@ def resolve_input_times(name: str, inputs: Inputs, services: Services) -> Reques
 
 
 def times_from_json(name: str, nanoseconds: Sequence[int], services: Services) -> RequestedTimes:
-    """Return the times of a layer from the input of a task.
+    """Return the times of a layer from the shared input of tasks.
 
     Raises:
-        UnknownLayer: The layer is gone.
-        SourceUnavailable: One of them is.
+        UnknownLayer: The layer was removed.
+        SourceUnavailable: A time was removed.
     """
     layer = services.catalogue.layer(name)
     if not len(layer.times):
@@ -108,7 +105,7 @@ def times_from_json(name: str, nanoseconds: Sequence[int], services: Services) -
 
 
 def instants_to_json(instants: InstantArray) -> list[int]:
-    """Return instants as JSON has them: nanoseconds since 1970."""
+    """Return nanoseconds since 1970."""
     nanoseconds: list[int] = instants.astype("datetime64[ns]").astype(np.int64).tolist()
     return nanoseconds
 
@@ -119,25 +116,25 @@ def instants_from_json(nanoseconds: Sequence[int]) -> InstantArray:
 
 
 def lift_limits(services: Services) -> Services:
-    """Return services for what is read and written in parts, not answered at once; each picture keeps its limits."""
+    """Return services without limits for work that is done in parts; the limit of a single picture stays."""
     unlimited = ("max_series_values", "max_area_values", "max_coverage_bytes", "max_animation_pixels", "max_seconds")
     limits = services.catalogue.limits.model_copy(update=dict.fromkeys(unlimited, UNBOUNDED))
     return replace(services, catalogue=replace(services.catalogue, limits=limits))
 
 
 def geometry_rules(layer: Layer, services: Services, *, first: int = 1) -> GeometryRules:
-    """Return what geometries about a layer may be; messages count features from `first`."""
+    """Return the rules for geometries about a layer; messages count features from `first`."""
     crs_named = partial(services.catalogue.offered_crs, owner=layer)
     return GeometryRules(max_vertices=MOST_VERTICES, max_features=MOST_FEATURES, crs_named=crs_named, first=first)
 
 
 def _nothing_before(starts: InstantArray) -> TimeSelection:
-    # A selection in which none of a layer's times lies.
+    # A selection without any time of the layer
     before = (starts - ONE_NS)[0]
     return TimeSelection("parts", (TimePart(TimeSpan(before, before), is_interval=True),))
 
 
-# Inputs and outputs that several processes have.
+# Shared inputs and outputs
 
 LAYER = Input(title="Layer", description="Id or alias of the layer.", schema={"type": "string", "maxLength": 200})
 MOST_LAYERS = 100
@@ -189,29 +186,29 @@ CSV_INPUTS: Mapping[str, Input] = {
 
 
 def check_csv_inputs(inputs: Inputs, layers: Iterable[Layer]) -> None:
-    """Refuse inputs that a CSV of these layers, or a file that is not CSV, cannot have.
+    """Refuse inputs that a CSV of these layers, or a file in another format, cannot have.
 
     Raises:
-        InvalidParameter: There is one.
+        InvalidParameter: Such an input is present.
     """
-    given = [name for name in CSV_INPUTS if name in inputs]
-    if given and inputs.get("format", "csv") != "csv":
-        raise InvalidParameter(f"{given[0]} is accepted for format csv alone; leave it out", locator=given[0])
+    csv_inputs = [name for name in CSV_INPUTS if name in inputs]
+    if csv_inputs and inputs.get("format", "csv") != "csv":
+        raise InvalidParameter(f"{csv_inputs[0]} is accepted for format csv alone; leave it out", locator=csv_inputs[0])
     if csv_options_of(inputs).has_days:
         require_days_apart(layers)
 
 
 def csv_options_of(inputs: Inputs) -> CsvOptions:
-    """Return how the CSV of a job is written."""
+    """Return the CSV options of a job."""
     return CsvOptions(
         dialect=inputs.get("dialect", "comma"), has_days=inputs.get("date") == "day", has_source="columns" in inputs
     )
 
 
 def series_file(title: str, description: str, formats: Sequence[TableFormat]) -> Output:
-    """Return an output that is a file of series in one of some formats."""
+    """Return an output that is a file of series in any of these formats."""
     kinds: dict[str, Json] = {"csv": {"type": "string"}, "parquet": {"type": "string", "contentEncoding": "binary"}}
-    media_types = {str(each): each.media_type for each in formats}
+    media_types = {str(format_): format_.media_type for format_ in formats}
     schemas = [
         {**kinds.get(name, {"type": "object"}), "contentMediaType": media_type}
         for name, media_type in media_types.items()
@@ -220,20 +217,20 @@ def series_file(title: str, description: str, formats: Sequence[TableFormat]) ->
 
 
 def layers_of(inputs: Inputs) -> tuple[str, ...]:
-    """Return the ids or aliases that `layer` has, one or several."""
+    """Return the ids or aliases in the input `layer`, which is a text or a list."""
     layers = inputs["layer"]
     return (layers,) if isinstance(layers, str) else tuple(layers)
 
 
 def layer_names_in(inputs: Inputs) -> list[str]:
-    """Return the names of layers that any process is given, of inputs that are not checked yet."""
-    given = [inputs.get(name, ()) for name in ("layer", "layers")]
-    several = (each if isinstance(each, list | tuple) else (each,) for each in given)
+    """Return the names of layers in the unchecked inputs of any process."""
+    values = [inputs.get(name, ()) for name in ("layer", "layers")]
+    several = (value if isinstance(value, list | tuple) else (value,) for value in values)
     return [name for names in several for name in names[:MOST_LAYERS] if isinstance(name, str)]
 
 
 def trims_of(inputs: Inputs, services: Services) -> tuple[Trim, ...]:
-    """Return what `bbox` leaves: all without it.
+    """Return the part that the input `bbox` selects; empty without it.
 
     Raises:
         UnsupportedCrs: Its CRS is not offered.

@@ -1,4 +1,4 @@
-"""Layers as a serving cube: what `chronotile optimise` makes of files."""
+"""The process *optimise*: layers as a serving cube, as `chronotile optimise` makes of files."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -36,9 +36,9 @@ from chronotile.readers.zarr.commit import FORMAT_VERSION, state_number
 
 LAYOUTS: tuple[Layout, ...] = ("both", "map", "series")
 NUMBER_S = 30e-9
-"""What it takes to read a number and to write it into one layout."""
+"""Processor time to read a number and write it into one layout."""
 TASK_S = 10.0
-"""About how long a task of maps takes; one of series is a file, or as many side by side as memory has room for."""
+"""Duration of a map task. A series task writes one file, or several adjacent ones if memory allows."""
 
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
@@ -92,18 +92,18 @@ def _finish(inputs: Inputs, _done: Sequence[Json], work: Work) -> Mapping[str, R
 
 
 def _apply_view(inputs: Inputs, work: Work) -> tuple[Inputs, Work]:
-    # A job that reads a collection of items as the inputs have it.
+    # Work with collections of items on the grid and by the rule of the inputs
     inputs, services = view_of(inputs, work.services)
     return inputs, replace(work, services=services)
 
 
 def _cube(inputs: Inputs, coverage: Coverage, work: Work) -> JobCube:
-    """The cube that was planned.
+    """Return the cube as planned.
 
     Raises:
         PlanOutdated: A layer has other pixels or cells now.
     """
-    if coverage.etag != work.shared["state"]:  # at each task: to write the others would be in vain
+    if coverage.etag != work.shared["state"]:  # checked in each task, as further tasks would be in vain
         raise PlanOutdated(
             f"collection {coverage.collection.id} has changed since the job began, so the cube would mix two "
             "states; submit the job again"
@@ -112,7 +112,7 @@ def _cube(inputs: Inputs, coverage: Coverage, work: Work) -> JobCube:
 
 
 def _cube_of(inputs: Inputs, coverage: Coverage, services: Services, number: int) -> JobCube:
-    """The cube of a coverage, as `view_of` has its layers."""
+    """Return the cube of a coverage of layers as `view_of` returned them."""
     variables = [variable_of(coverage, field) for field in coverage.fields]
     layout: Layout = inputs.get("layout", LAYOUTS[0])
     reads_ahead = any(_keeps_dates_together(field.layer, services) for field in coverage.fields)
@@ -127,25 +127,25 @@ def _keeps_dates_together(layer: Layer, services: Services) -> bool:
 
 
 def _states(coverage: Coverage, services: Services) -> list[list[int]]:
-    # (time, variable): of the sources of the layers; 0 where one lacks a time that others have.
+    # (time, variable) source states; 0 if a layer lacks a time of another one.
     columns = [_states_of(field.layer, coverage.times.starts, services) for field in coverage.fields]
     return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _states_of(layer: Layer, starts: InstantArray, services: Services) -> list[int]:
-    reader, name, own = services.reader(layer), layer.main_variable.name, layer.times.starts
+    reader, name, layer_starts = services.reader(layer), layer.main_variable.name, layer.times.starts
     with reading(layer):
-        if not own.size:
+        if not layer_starts.size:
             return [state_number(reader.revision(name, 0))] * starts.size
-        indexes = np.minimum(np.searchsorted(own, starts), own.size - 1)
+        indexes = np.minimum(np.searchsorted(layer_starts, starts), layer_starts.size - 1)
         return [
-            state_number(reader.revision(name, index)) if own[index] == start else 0
+            state_number(reader.revision(name, index)) if layer_starts[index] == start else 0
             for index, start in zip(indexes.tolist(), starts, strict=True)
         ]
 
 
 class _Windows:
-    """Reads windows of layers, of which many dates of one are read as a rule before the next."""
+    """Reads windows of layers. Callers usually read many dates of a window before the next one, so the last is kept."""
 
     def __init__(self, inputs: Inputs, plan: CubePlan, work: Work) -> None:
         self._inputs = inputs

@@ -1,6 +1,6 @@
-"""What a process is: a pipeline verb over tasks, each of which can be done anywhere and any number of times.
+"""Types of processes: a process plans tasks, runs each anywhere and any number of times, and makes results of them.
 
-Also what a job reads, so that a result can state it: of which collections, at which times and in which state.
+Also the sources of a job, so that its results can state them: collections, times and revisions.
 """
 
 import hashlib
@@ -22,21 +22,21 @@ from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.services import Services
 
 MOST_TIMES = 1000
-"""Of a source that metadata list one by one: they are sent with each answer about the job."""
+"""Times of a source that metadata list individually: they are in each answer about the job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSource:
-    """A layer at some of its times, as a job reads it."""
+    """A layer at the times that a job reads."""
 
     collection: str
     layer: str
     times: Sequence[int]
-    """Nanoseconds since 1970, ascending; none of a layer without time."""
+    """Nanoseconds since 1970, ascending; empty for a layer without time."""
     revision: str = ""
-    """Of its pixels at these times, and of what they mean; empty until `find_revisions` has found it."""
+    """Revision of pixels and encodings at these times; empty until `find_revisions` adds it."""
     meaning: str = ""
-    """Of its numbers, in short: partial results of two meanings do not fit together."""
+    """Fingerprint of the encoding and grid; partial results with different meanings cannot be combined."""
 
 
 def source_of(layer: Layer, instants: InstantArray) -> JobSource:
@@ -46,43 +46,44 @@ def source_of(layer: Layer, instants: InstantArray) -> JobSource:
 
 
 def sources_of(*coverages: Coverage) -> list[JobSource]:
-    """Return the layers of coverages, each at all times that it has of any of them."""
+    """Return the layers of coverages, each at its times in any of the coverages."""
     instants = np.concatenate([coverage.times.instants for coverage in coverages])
     layers = {field.layer.id: field.layer for coverage in coverages for field in coverage.fields}
     return [source_of(layer, np.intersect1d(instants, layer.times.instants)) for layer in layers.values()]
 
 
 def find_revisions(sources: Sequence[JobSource], services: Services) -> list[JobSource]:
-    """Return sources with the revisions that they have now; reads no pixels.
+    """Return sources with their current revisions; reads no pixels.
 
     Raises:
-        UnknownLayer: A layer is gone.
-        SourceUnavailable: A time of one is gone, or its store is away.
+        UnknownLayer: A layer was removed.
+        SourceUnavailable: A time was removed, or a store is unreachable.
     """
     return [
-        replace(each, revision=_revision_now(each, services), meaning=_meaning_now(each, services)) for each in sources
+        replace(source, revision=_revision_now(source, services), meaning=_meaning_now(source, services))
+        for source in sources
     ]
 
 
 def require_meaning(sources: Sequence[JobSource], services: Services) -> None:
-    """Check, before any of them is read, that numbers of sources mean what they did when that was planned.
+    """Check before reading that the numbers of sources have the meaning for which tasks were planned.
 
     Raises:
-        UnknownLayer: A layer is gone.
-        PlanStale: They do not: files of other encodings were found meanwhile.
+        UnknownLayer: A layer was removed.
+        PlanStale: Files with other encodings have been found since.
     """
-    for each in sources:
-        if _meaning_now(each, services) != each.meaning:
-            raise PlanStale(f"how files of layer {each.layer} are encoded is known better by now")
+    for source in sources:
+        if _meaning_now(source, services) != source.meaning:
+            raise PlanStale(f"how files of layer {source.layer} are encoded is known better by now")
 
 
 def require_unchanged(sources: Sequence[JobSource], services: Services) -> None:
-    """Check, when all is read, that sources are as they were when that began.
+    """Check after reading that sources have not changed since the plan.
 
     Raises:
-        UnknownLayer: A layer is gone.
-        PlanOutdated: One has other pixels now, or they mean something else.
-        SourceUnavailable: A time of one is gone.
+        UnknownLayer: A layer was removed.
+        PlanOutdated: A layer has other pixels or another meaning now.
+        SourceUnavailable: A time was removed.
     """
     for planned, now in zip(sources, find_revisions(sources, services), strict=True):
         if now.revision != planned.revision:
@@ -93,35 +94,35 @@ def require_unchanged(sources: Sequence[JobSource], services: Services) -> None:
 
 
 def revision_of(sources: Sequence[JobSource]) -> str | None:
-    """Return one short name for the revisions of all; `None` where nothing is read."""
+    """Return one short revision of all sources; `None` without sources."""
     if len(sources) <= 1:
         return sources[0].revision if sources else None
-    text = "\n".join(f"{each.layer} {each.revision}" for each in sources)
+    text = "\n".join(f"{source.layer} {source.revision}" for source in sources)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def metadata_of(sources: Sequence[JobSource]) -> Json | None:
-    """Return what a result says of what it was made of; `None` where nothing was read.
+    """Return the metadata of a result about its sources; `None` without sources.
 
-    Its member `sources` has the collection, the layers, the revision and the times of each, with all layers together
-    that have the same collection and times.
+    The member `sources` has the collection, layers, revision and times of each source. Layers with the same collection
+    and times share an entry.
     """
     if not sources:
         return None
     alike: dict[tuple[str, tuple[int, ...]], list[JobSource]] = {}
-    for each in sources:
-        alike.setdefault((each.collection, tuple(each.times)), []).append(each)
+    for source in sources:
+        alike.setdefault((source.collection, tuple(source.times)), []).append(source)
     return {"sources": [_describe(collection, times, members) for (collection, times), members in alike.items()]}
 
 
 def sources_to_json(sources: Sequence[JobSource]) -> list[Json]:
     """Return sources as JSON."""
-    return [{each.name: getattr(source, each.name) for each in fields(JobSource)} for source in sources]
+    return [{member.name: getattr(source, member.name) for member in fields(JobSource)} for source in sources]
 
 
 def sources_from_json(written: Sequence[Mapping[str, Any]]) -> list[JobSource]:
     """Return the sources that `sources_to_json` has written."""
-    return [JobSource(**each) for each in written]
+    return [JobSource(**values) for values in written]
 
 
 def _revision_now(source: JobSource, services: Services) -> str:
@@ -134,7 +135,7 @@ def _revision_now(source: JobSource, services: Services) -> str:
 
 def _meaning_now(source: JobSource, services: Services) -> str:
     variables = services.catalogue.layer(source.layer).variables
-    return fingerprint(*((each.encoding, each.grid) for each in variables))
+    return fingerprint(*((variable.encoding, variable.grid) for variable in variables))
 
 
 def _describe(collection: str, times: Sequence[int], members: Sequence[JobSource]) -> Json:
@@ -142,7 +143,7 @@ def _describe(collection: str, times: Sequence[int], members: Sequence[JobSource
     span = {"first": instants[0], "last": instants[-1]} if instants else {}
     return {
         "collection": collection,
-        "layers": [each.layer for each in members],
+        "layers": [member.layer for member in members],
         "revision": revision_of(members),
         "count": len(instants),
         **span,
@@ -150,25 +151,25 @@ def _describe(collection: str, times: Sequence[int], members: Sequence[JobSource
     }
 
 
-# What a process is.
+# Processes
 
 Inputs = Mapping[str, Any]
 
 MOST_TASKS = 100_000
-"""Of a job: each is a row in the table of jobs, and may be a file."""
+"""Limit of the tasks of a job: each is a row in the table of jobs, and may be a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """What a process takes (OGC API - Processes 1.0, 7.10, InputDescription)."""
+    """An input of a process (OGC API - Processes 1.0, 7.10, InputDescription)."""
 
     title: str
     description: str
     schema: Json
-    """JSON Schema (draft 2020-12, of which OpenAPI 3.0 has these words too)."""
+    """JSON Schema (draft 2020-12) with keywords that OpenAPI 3.0 has too."""
     is_required: bool = True
     most: int = 1
-    """How many may be given, as an array where more than one."""
+    """Maximum number of values; several are given as an array."""
 
     @property
     def accepted(self) -> Json:
@@ -180,68 +181,68 @@ class Input:
 
 
 def optional(title: str, description: str, schema: Json) -> Input:
-    """Return an input that may be left out."""
+    """Return an input that is not required."""
     return Input(title=title, description=description, schema=schema, is_required=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """What a process gives."""
+    """An output of a process."""
 
     title: str
     description: str
     schema: Json
     formats: Mapping[str, str] = field(default_factory=dict)
-    """Media types by what the input `format` calls them, where there is a choice."""
+    """Media types by values of the input `format`; empty without a choice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What tasks are done with."""
+    """Everything that tasks work with."""
 
     services: Services
     folder: Path
-    """Of this job alone, on a disk that all who do its tasks share: partial results that tasks leave for the end.
+    """Folder of partial results, on a disk that all processes of the job share.
 
-    A task may be done twice, even at once: what it leaves there it writes under another name first.
+    A task may run twice, even concurrently, so it writes files under temporary names and renames them.
     """
     results: Path
-    """The folder of the files of its results, which `finish` writes."""
+    """Folder of result files, which `finish` writes."""
     shared: Json = field(default_factory=dict)
-    """Of the plan."""
+    """Shared input of the plan."""
     sources: Sequence[JobSource] = ()
-    """Of the plan."""
+    """Sources of the plan."""
     is_active: Callable[[], bool] = field(default=lambda: True)
-    """Whether the job shall go on; called between two steps."""
+    """Whether the job is still active; called between two steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPlan:
-    """What is to be done, found without reading a pixel."""
+    """The tasks of a job, planned without reading a pixel."""
 
     tasks: Sequence[Json]
-    """The input of each task, in an order that stays the same: their places are their names."""
+    """Input of each task; the index of a task is its number, so the order is stable."""
     seconds: float
-    """A rough expectation for all of them, one after the other."""
+    """Estimated processor time of all tasks together."""
     held_bytes: int
-    """Of memory that one of them, or the end, holds beside caches and what verbs of the pipeline take by themselves."""
+    """Memory of a task, or of `finish`, in addition to caches and the buffers of operations."""
     shared: Json = field(default_factory=dict)
-    """The input that all tasks and the end share, such as the times that were found: stored once for all tasks."""
+    """Input that all tasks and `finish` share, such as resolved times; stored once."""
     sources: Sequence[JobSource] = ()
-    """What all tasks together read; `planned` adds the revisions."""
+    """Sources of all tasks; `plan_execution` adds the revisions."""
     pixels: int = 0
-    """Of layers, at all times, that all tasks together compute with."""
+    """Pixels of layers, at all times, that all tasks read."""
     result_bytes: int | None = None
-    """Of the file of the result at most, where that is known."""
+    """Maximum size of the result file; `None` if unknown."""
 
     @property
     def revision(self) -> str | None:
-        """Of what is read; `None` where nothing is."""
+        """Revision of the sources; `None` without sources."""
         return revision_of(self.sources)
 
 
 def choice(names: Collection[str]) -> Json:
-    """Return the schema of one of some names, by default the first."""
+    """Return the schema of a choice of names; the first is the default."""
     return {"type": "string", "enum": list(names), "default": next(iter(names))}
 
 
@@ -251,22 +252,22 @@ def binary(media_type: str) -> Json:
 
 
 def require_few_tasks(count: int, *, alternative: str) -> None:
-    """Refuse more tasks than a job may have, before there is a list of them.
+    """Refuse more than `MOST_TASKS` tasks, before their list is made.
 
     Args:
-        count: Of tasks.
-        alternative: What to request instead.
+        count: Number of tasks.
+        alternative: Remedy in the message.
 
     Raises:
-        LimitExceeded: They are more than `MOST_TASKS`.
+        LimitExceeded: The limit is exceeded.
     """
     require_at_most("blocks of a job", count, MOST_TASKS, alternative=alternative)
 
 
 def cuts(first: int, last: int, length: int) -> list[list[int]]:
-    """Return the starts and ends of parts of what goes from one place to before another, cut at multiples of a length.
+    """Return the start and end of parts of the range from `first` to before `last`, cut at multiples of `length`.
 
-    Blocks of a source begin at such places, so that none is read for two parts.
+    Blocks of a source start at multiples of their length, so no block is read for two parts.
     """
     if first == last:
         return []
@@ -276,7 +277,7 @@ def cuts(first: int, last: int, length: int) -> list[list[int]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """One process; everything of it is in one file of `chronotile.jobs.processes.registry`."""
+    """A process, defined in one module of this package."""
 
     id: str
     title: str
@@ -284,10 +285,10 @@ class Process:
     inputs: Mapping[str, Input]
     outputs: Mapping[str, Output]
     plan: Callable[[Inputs, Services], JobPlan]
-    """Raises `ChronotileError` for inputs that the schemas allow and the archive does not."""
+    """Raises `ChronotileError` for inputs that are valid by their schemas but not for the archive."""
     run: Callable[[Inputs, Json, Work], Json]
-    """Does a task and returns what is remembered of it: a little JSON."""
+    """Runs a task and returns its result to store: a little JSON."""
     finish: Callable[[Inputs, Sequence[Json], Work], Mapping[str, Result]]
-    """Makes the results from what tasks gave, in their order; by the names of outputs."""
+    """Makes results by output name, from the results of tasks in their order."""
     keywords: tuple[str, ...] = ()
     version: str = "1.0.0"

@@ -13,17 +13,20 @@ from chronotile.jobs.processes.process import Process
 
 @cache
 def processes() -> Mapping[str, Process]:
-    """Return all processes by their ids, in alphabetical order."""
-    modules = (import_module(f"{package.__name__}.{found.name}") for found in pkgutil.iter_modules(package.__path__))
-    found = [value for module in modules if isinstance(value := getattr(module, "process", None), Process)]
-    return {process.id: process for process in sorted(found, key=lambda process: process.id)}
+    """Return all processes by id, in alphabetical order."""
+    modules = (
+        import_module(f"{package.__name__}.{module_info.name}")
+        for module_info in pkgutil.iter_modules(package.__path__)
+    )
+    defined = [value for module in modules if isinstance(value := getattr(module, "process", None), Process)]
+    return {process.id: process for process in sorted(defined, key=lambda process: process.id)}
 
 
 def process_of(id_: str) -> Process:
-    """Return the process of that id.
+    """Return a process.
 
     Raises:
-        UnknownPath: There is none.
+        UnknownPath: No process has that id.
     """
     process = processes().get(id_)
     if process is None:
@@ -32,6 +35,6 @@ def process_of(id_: str) -> Process:
 
 
 def output_schema(id_: str, output: str) -> Json:
-    """Return the schema of an output of a process; anything may be one that only an earlier version had."""
+    """Return the schema of an output; `{}`, which allows any value, for an output of an earlier version only."""
     process = processes().get(id_)
     return process.outputs[output].schema if process is not None and output in process.outputs else {}

@@ -1,4 +1,4 @@
-"""The values of layers at many points along time."""
+"""The process *time-series*: values of layers at many points over time."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -56,15 +56,15 @@ from chronotile.pipeline.services import Services
 
 POINTS_PER_TASK = 500
 TASK_VALUES = 2_000_000
-"""In the answer of one task, if one point has not more already."""
+"""Values in the result of a task, unless one point has more."""
 VALUE_S = 2e-7
 """Processor time to write a value of a point."""
 
-SeriesFormat = Literal[TableFormat.CSV, TableFormat.JSON, TableFormat.PARQUET]
-FORMATS: Mapping[str, SeriesFormat] = {str(each): each for each in get_args(SeriesFormat)}
-"""By their names, which are extensions of files too."""
+PointsFormat = Literal[TableFormat.CSV, TableFormat.JSON, TableFormat.PARQUET]
+FORMATS: Mapping[str, PointsFormat] = {str(format_): format_ for format_ in get_args(PointsFormat)}
+"""Formats by name, which is also the extension of the file."""
 NAMES = {"layer": "layers", "time": "datetime"}
-"""Of inputs, by what the verbs call them."""
+"""Names of inputs by the locators of errors of operations."""
 
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
@@ -124,7 +124,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
 
 
 def _table(inputs: Inputs, tasks: Sequence[Json], work: Work) -> SeriesTable:
-    """What tasks of one layer found."""
+    """Table of the results of all tasks of a layer."""
     times = _times(tasks[0], work)
     layer, instants = times.layer, instants_of(times.layer, times.indexes)
     encoding = layer.main_variable.encoding
@@ -160,30 +160,30 @@ def _table(inputs: Inputs, tasks: Sequence[Json], work: Work) -> SeriesTable:
 
 
 def _times(task: Json, work: Work) -> RequestedTimes:
-    # Those of its layer.
+    # Times of the layer of a task
     return times_from_json(task["layer"], work.shared["times"][task["layer"]], work.services)
 
 
 def _layers(inputs: Inputs, services: Services) -> list[str]:
-    # Ids of the layers, each once.
+    # Ids of the layers without duplicates
     names = inputs["layers"] if isinstance(inputs["layers"], list) else [inputs["layers"]]
     return list(dict.fromkeys(services.catalogue.layer(name).id for name in names))
 
 
-def _points(inputs: Inputs, own: slice) -> tuple[Point, ...]:
-    # Some of the points, in their order.
-    listed, path = _positions(inputs, own)
-    return tuple(_point(*each, path.format(number)) for number, each in enumerate(listed, own.start or 0))
+def _points(inputs: Inputs, part: slice) -> tuple[Point, ...]:
+    # A slice of the points
+    listed, path = _positions(inputs, part)
+    return tuple(_point(*position, path.format(number)) for number, position in enumerate(listed, part.start or 0))
 
 
-def _positions(inputs: Inputs, own: slice) -> tuple[list[tuple[Sequence[float], Any]], str]:
-    """Position and id of some of the points, and the path of each in the inputs."""
-    given = inputs["points"]
-    if isinstance(given, list):
-        return [(position, None) for position in given[own]], "points[{}]"
-    if given["type"] == "MultiPoint":
-        return [(position, None) for position in given["coordinates"][own]], "points.coordinates[{}]"
-    listed = [(feature["geometry"]["coordinates"], feature.get("id")) for feature in given["features"][own]]
+def _positions(inputs: Inputs, part: slice) -> tuple[list[tuple[Sequence[float], Any]], str]:
+    """Position and id of a slice of the points, and the format of their paths in the inputs."""
+    points = inputs["points"]
+    if isinstance(points, list):
+        return [(position, None) for position in points[part]], "points[{}]"
+    if points["type"] == "MultiPoint":
+        return [(position, None) for position in points["coordinates"][part]], "points.coordinates[{}]"
+    listed = [(feature["geometry"]["coordinates"], feature.get("id")) for feature in points["features"][part]]
     return listed, "points.features[{}].geometry.coordinates"
 
 
@@ -252,7 +252,7 @@ process = Process(
         ),
         **CSV_INPUTS,
     },
-    outputs={"series": series_file("Series", "The file, as from /timeseries/points.", get_args(SeriesFormat))},
+    outputs={"series": series_file("Series", "The file, as from /timeseries/points.", get_args(PointsFormat))},
     plan=_plan,
     run=_run,
     finish=_finish,

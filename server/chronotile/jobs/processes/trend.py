@@ -1,4 +1,4 @@
-"""Where values rise and fall along time, how much, and whether that may be chance."""
+"""The process *trend*: rise or fall of values over time, with its significance."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -15,13 +15,13 @@ from chronotile.jobs.processes.work.cell_maps import CellMaps, CellProcess
 from chronotile.jobs.processes.work.map_files import dates
 
 BANDS = ("slope", "low", "high", "intercept", "p", "count")
-"""In the order of the file."""
+"""Bands in the order of the file."""
 LEAST_VALUES = 4
-"""Fewer have no trend, and take no time."""
+"""A cell with fewer values has no trend."""
 PAIR_S = 45e-9
-"""What it takes to find the slope of a pair of values, and its rank among the others."""
+"""Processor time for the slope of a pair of values and for its rank."""
 MOST_PAIRS = 1 << 24
-"""Of the values of one cell, all of which are held at once: those of 5,792 times."""
+"""Limit of pairs of values of one cell, which are in memory together: 5,792 times."""
 
 
 def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
@@ -34,10 +34,10 @@ def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
     require_at_most("pairs of times of a trend", pairs, MOST_PAIRS, alternative=alternative, locator="inputs.datetime")
     units = coverage.fields[0].encoding.units
     a_year = "year-1" if units == "1" else f"{units} year-1"
-    said = dict.fromkeys(BANDS[:3], a_year) | {"intercept": units, "p": "1", "count": "1"}
+    units_of_bands = dict.fromkeys(BANDS[:3], a_year) | {"intercept": units, "p": "1", "count": "1"}
     span = dates(coverage.times)
     return CellMaps(
-        bands=[(f"trend {span}, {band}", description) for band, description in said.items()],
+        bands=[(f"trend {span}, {band}", description) for band, description in units_of_bands.items()],
         find=partial(_trends, groups=groups),
         value_s=pairs / count * PAIR_S,
         analysis=Analysis(trend=TREND_METHODS[0]),
@@ -45,14 +45,14 @@ def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
 
 
 def _trends(curves: Curves, *, groups: Sequence[IndexArray]) -> Float64Array:
-    """(series, band)."""
+    """Trends (series, band)."""
     counts = np.isfinite(curves.values).sum(axis=1)
-    found = np.full((len(counts), len(BANDS)), np.nan)
-    found[:, -1] = counts
+    trends = np.full((len(counts), len(BANDS)), np.nan)
+    trends[:, -1] = counts
     rows = np.flatnonzero(counts >= LEAST_VALUES)
-    trends = find_trends(Curves(times=curves.times, values=curves.values[rows]), groups)
-    found[rows, :-1] = np.stack([trends.slope, trends.low, trends.high, trends.intercept, trends.p], axis=1)
-    return found
+    fits = find_trends(Curves(times=curves.times, values=curves.values[rows]), groups)
+    trends[rows, :-1] = np.stack([fits.slope, fits.low, fits.high, fits.intercept, fits.p], axis=1)
+    return trends
 
 
 process = CellProcess(

@@ -1,4 +1,4 @@
-"""Statistics of a layer in many areas along time."""
+"""The process *zonal-statistics*: statistics of a layer in many areas over time."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, assert_never, get_args
@@ -52,17 +52,17 @@ from chronotile.pipeline.services import Services
 
 PLACES_PER_TASK = 500
 TASK_VALUES = 1_000_000
-"""In the answer of one task, if one place has not more already."""
+"""Values in the result of a task, unless one place has more."""
 COSTS = 16
-"""Tasks whose cost is found to estimate that of all: to find the cells of all takes as long as to read some of them."""
+"""Sampled tasks: finding the cells of all tasks for the estimate would take as long as reading some of them."""
 PLACE_S = 1e-4
-"""What it takes to write a place, beside its cells."""
+"""Processor time to write a place, in addition to its cells."""
 
 StatisticsFormat = Literal[TableFormat.CSV, TableFormat.GEOJSON, TableFormat.PARQUET]
-FORMATS: Mapping[str, StatisticsFormat] = {str(each): each for each in get_args(StatisticsFormat)}
-"""By their names, which are extensions of files too."""
+FORMATS: Mapping[str, StatisticsFormat] = {str(format_): format_ for format_ in get_args(StatisticsFormat)}
+"""Formats by name, which is also the extension of the file."""
 NAMES = {"geometry": "places", "place": "places", "crs": "places.crs", "time": "datetime"}
-"""Of inputs, by what the verbs call them."""
+"""Names of inputs by the locators of errors of operations."""
 
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
@@ -79,7 +79,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         require_few_tasks(len(firsts), alternative="request fewer places or times")
         some = firsts[:: max(1, len(firsts) // COSTS)]
         costs = []
-        for first in firsts:  # all are looked at, to refuse what is wrong, but held task by task
+        for first in firsts:  # all are parsed, to refuse invalid places, but only one task is in memory
             areas = _areas(inputs, slice(first, first + step), times.layer, services)
             if first in some:
                 request = _request(inputs, times.layer, areas, times.selection)
@@ -99,16 +99,16 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
         request = _request(inputs, times.layer, areas, times.selection)
         series = extract_area_series(request, lift_limits(work.services), is_active=work.is_active)
     name = f"places-{task['first']}"
-    places = [[each.area.id, each.area.note] for each in series.areas]
+    places = [[area.area.id, area.area.note] for area in series.areas]
     arrays = {
-        "total": np.array([each.total for each in series.areas], dtype=np.int64),
-        "valid": np.stack([each.valid for each in series.areas]),
+        "total": np.array([area.total for area in series.areas], dtype=np.int64),
+        "valid": np.stack([area.valid for area in series.areas]),
         **{
-            f"reduced-{number}": np.stack([each.reduced[reducer.name] for each in series.areas])
+            f"reduced-{number}": np.stack([area.reduced[reducer.name] for area in series.areas])
             for number, reducer in enumerate(request.reducers)
         },
     }
-    edges = {reducer: each.tolist() for reducer, each in series.edges.items()}
+    edges = {reducer: area.tolist() for reducer, area in series.edges.items()}
     write_partial_result(work, name, PartialResult(arrays=arrays, metadata={"places": places, "edges": edges}))
     return {"piece": name, "first": task["first"], "last": task["last"]}
 
@@ -123,14 +123,14 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
         for task in done:
             require_active(work.is_active)
             read = read_partial_result(work, task["piece"])
-            own = slice(task["first"], task["last"])
-            outlines = _areas(inputs, own, layer, work.services) if format_ == TableFormat.GEOJSON else None
+            part = slice(task["first"], task["last"])
+            outlines = _areas(inputs, part, layer, work.services) if format_ == TableFormat.GEOJSON else None
             yield _rows(read, reducers, first=task["first"], outlines=outlines)
 
     metadata = [read_metadata(work, task["piece"]) for task in done]
     units = layer.main_variable.encoding.units
-    edges = {name: np.array(each) for name, each in metadata[0]["edges"].items()}
-    places = [place for each in metadata for place in each["places"]]
+    edges = {name: np.array(values) for name, values in metadata[0]["edges"].items()}
+    places = [place for part in metadata for place in part["places"]]
     table = SeriesTable(
         title=layer.id,
         units=units,
@@ -158,10 +158,10 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
 
 
 def _require_some_inside(inputs: Inputs, times: RequestedTimes, services: Services, *, firsts: range) -> None:
-    """Refuse places that all lie outside the layer, task by task: those whose cost was not looked for may not.
+    """Refuse places that all lie outside the layer. Every task is checked, as the estimate samples only some.
 
     Raises:
-        InvalidParameter: They do.
+        InvalidParameter: All places lie outside.
     """
     fault: InvalidParameter | None = None
     for first in firsts:
@@ -170,7 +170,7 @@ def _require_some_inside(inputs: Inputs, times: RequestedTimes, services: Servic
             request = _request(inputs, times.layer, areas, times.selection, may_be_outside=False)
             cost_of_area_series(request, lift_limits(services))
         except InvalidParameter as error:
-            fault = fault or error  # the first alone: each holds the areas that it is about
+            fault = fault or error  # only the first, as each refers to the areas of a task
         else:
             return
     if fault is not None:
@@ -198,19 +198,19 @@ def _count(inputs: Inputs, services: Services) -> int:
     return len(services.catalogue.place_set(places) if isinstance(places, str) else places["features"])
 
 
-def _areas(inputs: Inputs, own: slice, layer: Layer, services: Services) -> Sequence[Area]:
-    """Some of the places, in their order."""
+def _areas(inputs: Inputs, part: slice, layer: Layer, services: Services) -> Sequence[Area]:
+    """A slice of the places."""
     places = inputs["places"]
     if isinstance(places, str):
-        found = services.catalogue.place_set(places)
-        return found.areas_of(range(len(found))[own])
+        place_set = services.catalogue.place_set(places)
+        return place_set.areas_of(range(len(place_set))[part])
 
-    rules = geometry_rules(layer, services, first=(own.start or 0) + 1)
-    return areas_of(orjson.dumps(places | {"features": places["features"][own]}), rules)
+    rules = geometry_rules(layer, services, first=(part.start or 0) + 1)
+    return areas_of(orjson.dumps(places | {"features": places["features"][part]}), rules)
 
 
 def _rows(read: PartialResult, reducers: Sequence[Reducer], *, first: int, outlines: Sequence[Area] | None) -> Rows:
-    """What a task found; of areas without outlines where none are given."""
+    """Rows of the result of a task; their areas have no polygons without `outlines`."""
     ids, notes = zip(*read.metadata["places"], strict=True)
     return Rows(
         places=[Area(polygons=(), id=id_) for id_ in ids] if outlines is None else outlines,

@@ -1,1 +1,1 @@
-"""What processes share: windows, partial results, files."""
+"""Windows, partial results and files, which processes share."""

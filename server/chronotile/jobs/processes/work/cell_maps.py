@@ -1,4 +1,4 @@
-"""What is found of the values of each cell along time, as the bands of one GeoTIFF."""
+"""Processes that reduce the values of each cell over time to bands of one GeoTIFF."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,34 +31,34 @@ from chronotile.pipeline.services import Services
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellMaps:
-    """What a job finds."""
+    """The computation of a job."""
 
     bands: Sequence[tuple[str, str]]
-    """What each is, after the name of the layer's variable, and its units."""
+    """Text after the name of the layer's variable, and units, of each band."""
     find: Callable[..., Float64Array]
-    """Is given the `Curves` of some cells, those of `others` after it, and returns (series, band)."""
+    """Computes (series, band) from the `Curves` of some cells, followed by those at the times of `references`."""
     value_s: float
-    """What it takes to make something of a number."""
+    """Processor time to process a number."""
     analysis: Analysis
-    """The same of a series, which directions may not have."""
+    """The same analysis of a series, to refuse it for directions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellProcess:
-    """A process that finds maps cell by cell, window by window."""
+    """A process that computes maps cell by cell, window by window."""
 
     id: str
-    """Of the output and the file, too."""
+    """Also the name of the output and of the file."""
     title: str
     description: str
     inputs: Mapping[str, Input]
-    """Its own, beside those that all have."""
+    """Inputs in addition to the shared ones."""
     output: str
-    """What its file has."""
+    """Description of the file."""
     maps: Callable[[Inputs, Coverage], CellMaps]
-    """Is given cells at the times of the job; refuses times of which there are too many or too few."""
-    others: Sequence[str] = ()
-    """Inputs with the other times of which values are read."""
+    """Called with the cells at the times of the job; raises if the times are too many or too few."""
+    references: Sequence[str] = ()
+    """Names of inputs with further times whose values are read."""
 
     def process(self) -> Process:
         """Return the process."""
@@ -77,17 +77,17 @@ class CellProcess:
     def _plan(self, inputs: Inputs, services: Services) -> JobPlan:
         coverage = select_cells(inputs, services)
         require_geotiff(coverage)
-        others = [select_cells(inputs, services, name) for name in self.others]
+        references = [select_cells(inputs, services, name) for name in self.references]
         maps = self.maps(inputs, coverage)
         with locate_errors({"anomaly": "kind", "climatology": "reducer", "trend": "layer"}):
             check_directions(maps.analysis, inputs["layer"], coverage.fields[0].encoding.circle)
-        times = sum(len(each.times) for each in (coverage, *others))
+        times = sum(len(c.times) for c in (coverage, *references))
         held_bytes = times * itemsize(coverage) + len(maps.bands) * 4
-        plan = planned_windows(coverage, *others, value_s=maps.value_s, held_bytes=held_bytes)
+        plan = planned_windows(coverage, *references, value_s=maps.value_s, held_bytes=held_bytes)
         return replace(plan, result_bytes=most_file_bytes(coverage.grid, len(maps.bands), 4))
 
     def _run(self, inputs: Inputs, task: Json, work: Work) -> Json:
-        windows = [window_of(inputs, task, work, number=number) for number in range(1 + len(self.others))]
+        windows = [window_of(inputs, task, work, number=number) for number in range(1 + len(self.references))]
         maps = self.maps(inputs, windows[0])
         return store_partial_maps(compute_by_cell(windows, len(maps.bands), maps.find, work), task, work)
 

@@ -1,4 +1,4 @@
-"""Serving cubes that jobs write: by the tasks of `chronotile optimise` in any order, then put into a ZIP file."""
+"""Serving cubes written by jobs: by the tasks of `chronotile optimise` in any order, then packed into a ZIP file."""
 
 import shutil
 import zipfile
@@ -43,18 +43,18 @@ from chronotile.pipeline.revision import fingerprint
 from chronotile.readers.zarr.commit import FORMAT_VERSION, Commit
 
 FOLDER = "cube.zarr"
-"""Among the partial results of a job."""
+"""Folder among the partial results of a job."""
 FORMAT = "format"
-"""The format of its cube, among what all tasks of a job share: another release may do some of them."""
+"""Member of the shared input with the format version of the cube: another release may run some tasks."""
 ZIP_TYPE = "application/zip"
 ZIP: Json = binary(ZIP_TYPE)
 """Schema of a result."""
 MOST_BYTES = 1 << 38
-"""Of all numbers, before they are compressed."""
+"""Limit of all numbers before compression."""
 MEMORY_BYTES = BASE_BYTES + (384 << 20)
-"""Of a process that does a task: 4096 by 4096 bytes, or 2048 by 2048 floats, of which overviews are made."""
+"""Memory of a task process: overviews of 4096 by 4096 bytes, or of 2048 by 2048 floats, fit."""
 LONGEST_NUMBER = 4
-"""Bytes of numbers of which a block of series has as many dates as everywhere; of longer ones it has half."""
+"""Longest numbers, in bytes, with series blocks of full length; for longer ones a block has half the dates."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,36 +65,38 @@ class JobCube:
     times: TimeDomain
     """Ascending."""
     reads_ahead: bool = False
-    """Whether the source keeps many dates in a chunk."""
+    """Whether the source stores many dates in a chunk."""
 
     @cached_property
     def budget(self) -> Budget:
-        """How tasks are cut."""
+        """Sizes of tasks."""
         return budget_of(self.plan, MEMORY_BYTES, 1)
 
     @property
     def held_bytes(self) -> int:
-        """Of memory that a task takes at most: less than it may where all numbers together are few."""
+        """Maximum memory of a task; less if the whole cube is small."""
         variables = self.plan.variables.values()
-        of_cell = sum(np.dtype(each.encoding.dtype).itemsize for each in variables) * len(self.times) * COPIES
+        cell_bytes = (
+            sum(np.dtype(variable.encoding.dtype).itemsize for variable in variables) * len(self.times) * COPIES
+        )
         cells = self.plan.grid.width * self.plan.grid.height
-        return int(min(MEMORY_BYTES - BASE_BYTES, cells * (of_cell + BYTES_PER_COUNT)))
+        return int(min(MEMORY_BYTES - BASE_BYTES, cells * (cell_bytes + BYTES_PER_COUNT)))
 
     def map_tasks(self, dates: range) -> Iterator[Task]:
-        """Yield what writes the maps of some dates."""
+        """Yield the tasks that write the maps of some dates."""
         step = self.budget.dates if self.reads_ahead else 1
         for start, variable in product(range(dates.start, dates.stop, step), self.plan.variables):
             yield MapTask(variable=variable, dates=_dates(range(start, min(start + step, dates.stop))))
 
     @property
     def series_count(self) -> int:
-        """How many tasks write the series of all dates."""
+        """Number of tasks that write the series of all dates."""
         rows, columns = self.plan.series_files
         count = -(-len(self.times) // self.plan.shape.block) * rows * -(-columns // self.budget.columns)
         return count * len(self.plan.variables)
 
     def series_tasks(self) -> Iterator[SeriesTask]:
-        """Yield those tasks."""
+        """Yield the tasks that write the series of all dates."""
         (rows, columns), step = self.plan.series_files, self.budget.columns
         blocks = range(-(-len(self.times) // self.plan.shape.block))
         places = product(self.plan.variables, blocks, range(rows), range(0, columns, step))
@@ -102,22 +104,22 @@ class JobCube:
             yield self.series_task(variable, block, row, (first, min(first + step, columns)))
 
     def series_task(self, variable: str, block: int, row: int, columns: tuple[int, int]) -> SeriesTask:
-        """Return what writes some files of a block of dates."""
+        """Return the task that writes some files of a block of dates."""
         length = self.plan.shape.block
         dates = _dates(range(block * length, min((block + 1) * length, len(self.times))))
         return SeriesTask(variable=variable, block=block, row=row, columns=columns, count=len(dates), dates=dates)
 
     def write(self, tasks: Iterable[Task], read: ReadSource, work: Work) -> int:
-        """Do tasks, and return the bytes of the files that they wrote.
+        """Run tasks and return the bytes of the written files.
 
         Args:
-            tasks: In any order, each any number of times.
-            read: Gives the numbers of the cube.
-            work: Of the job.
+            tasks: In any order; each may run repeatedly.
+            read: Yields the numbers of the cube.
+            work: Work of the job.
 
         Raises:
-            SourceUnavailable: The source is gone or damaged.
-            StorageFull: There is no room.
+            SourceUnavailable: The source is unreachable or damaged.
+            StorageFull: The disk is full.
             ClientGone: The job was dismissed.
         """
         job = Job(
@@ -134,19 +136,19 @@ class JobCube:
         return sum(run_task(job, task, disk).bytes for task in tasks)
 
     def to_result(self, states: Sequence[Sequence[int]], inputs: Inputs, *, file: str, work: Work) -> Result:
-        """Make what all tasks wrote a store, and give a ZIP file of it, or put it under the `name` of the inputs.
+        """Complete the store; return a ZIP file of it, or publish it under the `name` in the inputs.
 
         Args:
-            states: Of the source, (time, variable).
-            inputs: Of the job.
-            file: Name without extension.
-            work: Where the files are.
+            states: States of the source, (time, variable).
+            inputs: Inputs of the job.
+            file: Name of the file without extension.
+            work: Work of the job.
 
         Raises:
-            InvalidParameter: There is another cube of that name by now.
-            LimitExceeded: All that have names would be too large.
-            StorageFull: There is no room.
-            SourceUnavailable: Where cubes have names nothing can be written.
+            InvalidParameter: Another cube has got that name since.
+            LimitExceeded: All published cubes together would be too large.
+            StorageFull: The disk is full.
+            SourceUnavailable: The folder of published cubes cannot be written.
             ClientGone: The job was dismissed.
         """
         name = inputs.get("name")
@@ -158,14 +160,14 @@ class JobCube:
             try:
                 self._settle(states, work)
                 put(work.folder / FOLDER, name, work)
-            except ChronotileError:  # another makes the end of the job too, and took away what we were at
+            except ChronotileError:  # perhaps another attempt finished the job and moved the store
                 if not is_put(name, self.plan.shape.id, work.services):
                     raise
         return Result(value={"name": name})
 
     def _settle(self, states: Sequence[Sequence[int]], work: Work) -> None:
         folder = CubeFolder(work.folder / FOLDER, _JobDisk(work))
-        starts, periods = (each.astype("datetime64[ns]") for each in (self.times.starts, self.times.periods))
+        starts, periods = (instants.astype("datetime64[ns]") for instants in (self.times.starts, self.times.periods))
         history = History(starts, periods, np.array(states, dtype=np.uint64))
         folder.create(self.plan)
         folder.publish(self.plan, replace(self.plan.shape, times=len(history), revision=1), history, since=0)
@@ -183,24 +185,24 @@ def cube_of(
     """Return a serving cube of the cells of a coverage.
 
     Args:
-        coverage: Its cells and attributes; it is named after the state of its source.
-        variables: What is written of it; all of one grid.
-        times: Of the cube.
+        coverage: Cells and attributes; its revision is part of the id of the cube.
+        variables: Variables of the cube, all on one grid.
+        times: Times of the cube.
         layout: Maps with overviews, series, or both.
-        reads_ahead: As `JobCube` has it.
-        format_number: Of the store; `format_of` a job that has begun.
+        reads_ahead: Whether the source stores many dates in a chunk.
+        format_number: Format version of the store; `format_of` a job that has started.
 
     Raises:
-        InvalidParameter: The grid is too large, or a variable has a name that a cube needs for something else.
-        LimitExceeded: There is too much of it.
+        InvalidParameter: The grid is too large, or the name of a variable is reserved in a cube.
+        LimitExceeded: The cube would be too large.
     """
-    grid, itemsizes = variables[0].grid, [np.dtype(each.encoding.dtype).itemsize for each in variables]
+    grid, itemsizes = variables[0].grid, [np.dtype(variable.encoding.dtype).itemsize for variable in variables]
     requested = grid.width * grid.height * len(times) * sum(itemsizes)
     alternative = "request a smaller bbox or fewer times"
     require_at_most("bytes of a cube", requested, MOST_BYTES, alternative=alternative, locator="inputs.bbox")
-    said = tuple((each.name, each.title, each.encoding) for each in variables)
+    descriptions = tuple((variable.name, variable.title, variable.encoding) for variable in variables)
     shape = Commit(
-        id=fingerprint("cube", coverage.etag, said, times.starts.tobytes(), layout),
+        id=fingerprint("cube", coverage.etag, descriptions, times.starts.tobytes(), layout),
         block=BLOCK if max(itemsizes) <= LONGEST_NUMBER else BLOCK // 2,
         region_px=region_for(grid, max(itemsizes), MEMORY_BYTES, 1),
         has_map=layout != "series",
@@ -221,14 +223,15 @@ def cube_of(
 
 
 def format_of(work: Work) -> int:
-    """Return the format of the cube that a job has begun; one that an earlier release began does not name it."""
+    """Return the format version of the cube of a started job; 1 if an earlier release started it without naming one."""
     number: int = work.shared.get(FORMAT, 1)
     return number
 
 
 def _plan(coverage: Coverage, variables: Sequence[VariableInfo], times: TimeDomain, shape: Commit) -> CubePlan:
     planned = {
-        each.name: PlannedVariable(info=each, conversion=conversion_of(each.encoding, None)) for each in variables
+        variable.name: PlannedVariable(info=variable, conversion=conversion_of(variable.encoding, None))
+        for variable in variables
     }
     with translate_error(UnsupportedSource, InvalidParameter, locator="inputs.layer"):
         return CubePlan(
@@ -242,7 +245,7 @@ def _plan(coverage: Coverage, variables: Sequence[VariableInfo], times: TimeDoma
 
 
 def variable_of(coverage: Coverage, field: CoverageField) -> VariableInfo:
-    """Return a field as a variable of a source that has the cells of a coverage."""
+    """Return a field as a variable of a source with the cells of a coverage."""
     return replace(
         field.layer.main_variable,
         title=field.title,
@@ -253,7 +256,7 @@ def variable_of(coverage: Coverage, field: CoverageField) -> VariableInfo:
 
 
 def _native_grid(coverage: Coverage) -> NativeGrid:
-    """The cells of a coverage, from the sizes in the source where it has them: not to the last digit from a box."""
+    """Cells of a coverage, with the cell size of the source if possible: the size from a box is rounded."""
     grid, native = coverage.grid, coverage.fields[0].layer.main_variable.grid
     width, height = (abs(native.transform.a), abs(native.transform.e)) if is_upright(native) else grid.resolution
     transform = Affine(width, 0, grid.bbox.xmin, 0, -height, grid.bbox.ymax)
@@ -262,12 +265,12 @@ def _native_grid(coverage: Coverage) -> NativeGrid:
 
 def _about(coverage: Coverage) -> dict[str, str]:
     collection, layer = coverage.collection, coverage.fields[0].layer
-    said = {
+    texts = {
         "title": collection.title.get("") or next(iter(collection.title.values()), ""),
         "attribution": layer.attribution or collection.attribution,
         "license": layer.license or collection.license,
     }
-    return {name: text for name, text in said.items() if text}
+    return {name: text for name, text in texts.items() if text}
 
 
 def _dates(positions: range) -> tuple[TaskDate, ...]:
@@ -275,32 +278,32 @@ def _dates(positions: range) -> tuple[TaskDate, ...]:
 
 
 class _JobDisk(Disk):
-    """Writes files that another may be writing at the same time, and nothing more once the job is cancelled."""
+    """Writes files that another attempt may write concurrently, and no files after the job was cancelled."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
 
     def make_folder(self, path: Path) -> None:
-        """Make a folder below that of the job, which is gone when the job is."""
+        """Create a folder below the folder of the job, which must exist: it is removed with the job."""
         below = [path, *path.parents]
         with translate_job_storage_errors():
             for folder in reversed(below[: below.index(self._work.folder)]):
                 folder.mkdir(exist_ok=True)
 
     def put(self, path: Path, data: bytes) -> None:
-        """Write a file under its name once it is whole."""
+        """Write a complete file, then give it its name."""
         require_active(self._work.is_active)
         with new_file_unsynced(path, self._work) as file:
             file.write(data)
 
     def settle(self, folders: Iterable[Path]) -> None:
-        """Return when the names in these folders will outlast a loss of power."""
+        """Return when the names in these folders survive a loss of power."""
         with translate_job_storage_errors():
             super().settle(folders)
 
 
 def _zip(folder: Path, target: Path, work: Work) -> None:
-    """Write all files of a store into one, its own document first; the same files give the same bytes."""
+    """Write all files of a store into a ZIP file, its root document first; equal files give equal bytes."""
     root = folder / DOCUMENT
     files = [root, *sorted(file for file in folder.rglob("*") if file.is_file() and file != root)]
     with new_file(target, work) as opened, zipfile.ZipFile(opened, "w", zipfile.ZIP_STORED) as archive:

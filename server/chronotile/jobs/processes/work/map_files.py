@@ -1,4 +1,4 @@
-"""What is found of windows: left as partial results, which are put together as a file."""
+"""Maps computed window by window: stored as partial results, which are combined into a file."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -28,20 +28,20 @@ GEOTIFF: Json = binary(GEOTIFF_TYPE)
 
 
 def require_geotiff(coverage: Coverage) -> None:
-    """Refuse cells that lie where no GeoTIFF can say, before any of them is read.
+    """Refuse a CRS that GeoTIFF cannot express, before cells are read.
 
     Raises:
-        UnsupportedFormat: Their CRS is such.
+        UnsupportedFormat: GeoTIFF cannot express the CRS.
     """
     with locate_errors({"f": "layer"}):
         geo_tags(coverage.grid)
 
 
 def store_partial_maps(numbers: NumberArray, task: Json, work: Work) -> Json:
-    """Leave (band, y, x) numbers of a task for the end, and return what is remembered of it.
+    """Store the (band, y, x) numbers of a task and return the result of the task.
 
     Raises:
-        StorageFull: There is no room.
+        StorageFull: The disk is full.
         ClientGone: The job was dismissed.
     """
     with new_file(work.folder / _partial_name(task), work) as file:
@@ -49,17 +49,17 @@ def store_partial_maps(numbers: NumberArray, task: Json, work: Work) -> Json:
     return task
 
 
-def make_bands(coverage: Coverage, said: Sequence[tuple[str, str]]) -> list[CoverageField]:
-    """Return bands of computed values: what each is, after the name of the layer's variable, and its units."""
+def make_bands(coverage: Coverage, descriptions: Sequence[tuple[str, str]]) -> list[CoverageField]:
+    """Return bands of computed values from the text after the name of the variable, and the units, of each band."""
     (field,) = coverage.fields
     return [
         replace(field, name=f"{field.name} {text}", title=f"{field.title}, {text}", encoding=floats(units))
-        for text, units in said
+        for text, units in descriptions
     ]
 
 
 def floats(units: str) -> Encoding:
-    """Return how values that are computed are written."""
+    """Return the encoding of computed values."""
     return Encoding(dtype="float32", nodata=math.nan, units=units)
 
 
@@ -72,17 +72,17 @@ def dates(times: TimeDomain) -> str:
 def geotiff_of_partial_maps(
     coverage: Coverage, bands: Sequence[CoverageField], done: Sequence[Json], work: Work, *, name: str
 ) -> Result:
-    """Write what tasks left as a cloud optimised GeoTIFF.
+    """Combine the partial results of tasks into a cloud optimised GeoTIFF.
 
     Args:
-        coverage: What the tasks are windows of.
-        bands: What the partial results have, all of one type.
-        done: What was remembered of the tasks.
-        work: Where the partial results are.
-        name: Of the file, without its extension.
+        coverage: Coverage whose windows the tasks computed.
+        bands: Bands of the partial results, all of one dtype.
+        done: Results of tasks.
+        work: Work of the job.
+        name: Name of the file without extension.
 
     Raises:
-        StorageFull: There is no room.
+        StorageFull: The disk is full.
         ClientGone: The job was dismissed.
     """
     return write_coverage(coverage_of_partial_maps(coverage, bands, done, work), "GTiff", work, name=name)
@@ -91,7 +91,7 @@ def geotiff_of_partial_maps(
 def coverage_of_partial_maps(
     coverage: Coverage, bands: Sequence[CoverageField], done: Sequence[Json], work: Work
 ) -> Coverage:
-    """Return what tasks left as a coverage without time: of the same cells as `coverage`, with those bands."""
+    """Return the partial results of tasks as a coverage without time, with the cells of `coverage` and these bands."""
     return _PartialMaps(
         collection=coverage.collection,
         fields=tuple(bands),
@@ -104,7 +104,7 @@ def coverage_of_partial_maps(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _PartialMaps:
-    """A `Coverage` without time whose numbers lie in partial results, all fields of a task in one."""
+    """A `Coverage` without time, whose numbers are in partial results with all fields."""
 
     collection: Collection
     fields: tuple[CoverageField, ...]
@@ -118,7 +118,7 @@ class _PartialMaps:
 
     @property
     def nbytes(self) -> int:
-        """Of all numbers."""
+        """Bytes of all numbers."""
         return sum(self._row_bytes(field) for field in range(len(self.fields))) * self.grid.height
 
     @cached_property
@@ -134,19 +134,19 @@ class _PartialMaps:
     def read_times(self, field: int, *, times: range, rows: range) -> NumberArray:
         """Return (1, y, x) numbers of a field."""
         numbers = np.empty((len(times), len(rows), self.grid.width), dtype=self.fields[field].encoding.dtype)
-        own = next(each for each in self._rows_of_tasks if each.start <= rows.start < each.stop)
-        for task in self._rows_of_tasks[own]:
-            part = self._partial(task)[field, rows.start - own.start : rows.stop - own.start]
+        task_rows = next(r for r in self._rows_of_tasks if r.start <= rows.start < r.stop)
+        for task in self._rows_of_tasks[task_rows]:
+            part = self._partial(task)[field, rows.start - task_rows.start : rows.stop - task_rows.start]
             numbers[:, :, slice(*task["columns"])] = part
         return numbers
 
     @cached_property
     def _rows_of_tasks(self) -> Mapping[range, Sequence[Json]]:
         """Tasks by their rows, from north to south."""
-        found = dict[range, list[Json]]()
+        tasks = dict[range, list[Json]]()
         for task in self.tasks:
-            found.setdefault(range(*task["rows"]), []).append(task)
-        return found
+            tasks.setdefault(range(*task["rows"]), []).append(task)
+        return tasks
 
     def _partial(self, task: Json) -> NumberArray:
         with translate_missing_files():

@@ -40,33 +40,34 @@ INPUTS = {"crs": CRS_INPUT, "resolution": RESOLUTION, "mosaic": MOSAIC}
 
 
 def view_of(inputs: Inputs, services: Services) -> tuple[Inputs, Services]:
-    """Return inputs and services in which the collection of a layer is as the inputs `INPUTS` have it.
+    """Return inputs and services in which the collection of a layer has the grid and rule of the inputs `INPUTS`.
 
-    Where there is a grid of its own, it ends at the `bbox`, which the returned inputs lack.
+    A requested grid ends at the `bbox`, which is removed from the returned inputs.
 
     Raises:
-        InvalidParameter: Inputs do not fit together or the layer; `OutsideData`: the box holds nothing.
-        UnsupportedCrs: The CRS is not known.
+        InvalidParameter: Inputs do not fit together, or do not fit the layer.
+        OutsideData: The box contains no items.
+        UnsupportedCrs: The CRS is unknown.
         LimitExceeded: The grid has too many columns or rows.
-        SourceUnavailable: The source or its index is away.
+        SourceUnavailable: The source or its index is unreachable.
     """
-    given = [name for name in INPUTS if name in inputs]
-    if not given:
+    names = [name for name in INPUTS if name in inputs]
+    if not names:
         return inputs, services
     with locate_errors({}):
         layer = services.catalogue.layer(layers_of(inputs)[0])
         if not layer.main_variable.is_mosaic:
             raise InvalidParameter(
-                f"{given[0]} is accepted for layers of scenes and tiles alone; leave it out for {layer.id}",
-                locator=given[0],
+                f"{names[0]} is accepted for layers of scenes and tiles alone; leave it out for {layer.id}",
+                locator=names[0],
             )
         reader = _replace_rule(services.reader(layer), layer, inputs.get("mosaic"))
         lattice = _lattice(inputs, services)
         if lattice is None:
             return inputs, _replace_reader(services, layer.collection, reader)
         grid = _grid(lattice, _extent(layer, services), inputs, services)
-    own = {name: value for name, value in inputs.items() if name != "bbox"}
-    return own, _replace_reader(services, layer.collection, reader.replace_grid(grid))
+    inputs_without_box = {name: value for name, value in inputs.items() if name != "bbox"}
+    return inputs_without_box, _replace_reader(services, layer.collection, reader.replace_grid(grid))
 
 
 def _replace_rule(reader: Reader, layer: Layer, rule: MosaicRule | None) -> Reader:
@@ -102,7 +103,7 @@ def _extent(layer: Layer, services: Services) -> BBox:
 
 
 def _grid(lattice: Lattice, extent: BBox, inputs: Inputs, services: Services) -> NativeGrid:
-    """The cells of the extent that a box leaves: as the command has them for a box in CRS84."""
+    """The part of the extent in the bbox, with the same cells as `chronotile optimise` for a box in CRS84."""
     trims = trims_of(inputs, services)
     trim = trims[0] if trims else None
     shared = box_within(extent, trim.box if trim is not None and trim.crs == CRS84 else None)
@@ -119,11 +120,11 @@ def _grid(lattice: Lattice, extent: BBox, inputs: Inputs, services: Services) ->
 
 
 def _replace_reader(services: Services, collection: str, reader: Reader) -> Services:
-    """Services with another reader of a collection, whose layers are as it has them."""
+    """Return services with another reader of a collection, and its layers with the variables of that reader."""
     catalogue = services.catalogue
     collections = tuple(
-        replace(each, layers=_as_read(each.layers, reader)) if each.id == collection else each
-        for each in catalogue.collections
+        replace(item, layers=_as_read(item.layers, reader)) if item.id == collection else item
+        for item in catalogue.collections
     )
     readers = {**services.readers, collection: reader}
     return replace(services, readers=readers, catalogue=replace(catalogue, collections=collections))
@@ -136,7 +137,7 @@ def _as_read(layers: Sequence[Layer], reader: Reader) -> tuple[Layer, ...]:
         content = layer.content
         if isinstance(content, Composite) or content.name not in variables:
             return layer
-        own = variables[content.name]
-        return replace(layer, content=replace(content, levels=own.levels, encoding=own.encoding))
+        variable = variables[content.name]
+        return replace(layer, content=replace(content, levels=variable.levels, encoding=variable.encoding))
 
     return tuple(map(as_read, layers))

@@ -1,4 +1,4 @@
-"""What tasks leave for the end of a job: arrays, in one file per task."""
+"""Partial results of tasks: arrays, in one file per task."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,19 +27,19 @@ METADATA = "told"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PartialResult:
-    """What one task found."""
+    """Result of one task."""
 
     arrays: Mapping[str, AnyArray]
     metadata: Json
-    """JSON beside the arrays."""
+    """JSON."""
 
 
 def write_partial_result(work: Work, name: str, partial: PartialResult) -> None:
-    """Leave a partial result under a name, whole or not at all; one of that name is replaced.
+    """Store a partial result under a name, complete or not at all; an existing one is replaced.
 
     Raises:
         ClientGone: The job was dismissed.
-        StorageFull: There is no room for it.
+        StorageFull: The disk is full.
     """
     metadata = np.frombuffer(orjson.dumps(partial.metadata), np.uint8)
     with new_file(work.folder / f"{name}.npz", work) as file:
@@ -47,7 +47,7 @@ def write_partial_result(work: Work, name: str, partial: PartialResult) -> None:
 
 
 def read_partial_result(work: Work, name: str) -> PartialResult:
-    """Return the partial result that was left under a name.
+    """Return the partial result stored under a name.
 
     Raises:
         ClientGone: The job was dismissed.
@@ -58,7 +58,7 @@ def read_partial_result(work: Work, name: str) -> PartialResult:
 
 
 def read_metadata(work: Work, name: str) -> Json:
-    """Return the metadata alone of the partial result that was left under a name.
+    """Return only the metadata of the partial result stored under a name.
 
     Raises:
         ClientGone: The job was dismissed.
@@ -70,11 +70,11 @@ def read_metadata(work: Work, name: str) -> Json:
 
 @contextmanager
 def new_file(path: Path, work: Work) -> Iterator[BinaryIO]:
-    """Give a file of a job to write, which takes the place of another one when it is whole, and on the disk.
+    """Open a new file of a job. When it is complete and durable, it replaces an existing one.
 
     Raises:
         ClientGone: The job was dismissed.
-        StorageFull: There is no room for it.
+        StorageFull: The disk is full.
     """
     with new_file_unsynced(path, work) as file:
         yield file
@@ -84,11 +84,11 @@ def new_file(path: Path, work: Work) -> Iterator[BinaryIO]:
 
 @contextmanager
 def new_file_unsynced(path: Path, work: Work) -> Iterator[BinaryIO]:
-    """Give a file to write as `new_file` does; its name is on the disk once its folder is settled.
+    """Open a new file like `new_file`; its name is durable only after its folder is settled.
 
     Raises:
         ClientGone: The job was dismissed.
-        StorageFull: There is no room for it.
+        StorageFull: The disk is full.
     """
     partial = work.folder / f"{uuid4().hex}.part"
     with translate_job_storage_errors():
@@ -103,9 +103,9 @@ def new_file_unsynced(path: Path, work: Work) -> Iterator[BinaryIO]:
 
 
 def scratch_of(work: Work) -> Scratch:
-    """Return where a job has files without a name: beside its partial results, with no bound but the disk.
+    """Return the temporary files of a job: in the folder of its partial results, limited only by the disk.
 
-    Of requests many are answered at once, and share a room; of jobs few are done.
+    Requests share a quota because many are answered concurrently; few jobs run concurrently.
     """
     return Scratch(folder=work.folder, quota=DiskQuota(UNBOUNDED))
 
@@ -123,7 +123,7 @@ def translate_job_storage_errors() -> Iterator[None]:
 
 
 def translate_missing_files() -> AbstractContextManager[None]:
-    """Take what is not there any more for a job that is over.
+    """Translate a missing file: the job was dismissed, and its folder removed.
 
     Raises:
         ClientGone: The job was dismissed.
@@ -132,10 +132,10 @@ def translate_missing_files() -> AbstractContextManager[None]:
 
 
 def keep(body: Body, path: Path, work: Work) -> None:
-    """Write a body as a file, which is there when it is whole, and close it.
+    """Write a body as a complete file, and close the body.
 
     Raises:
-        StorageFull: There is no room.
+        StorageFull: The disk is full.
         ClientGone: The job was dismissed.
     """
     with closing(body), new_file(path, work) as file:
@@ -145,46 +145,48 @@ def keep(body: Body, path: Path, work: Work) -> None:
 
 
 UNREADABLE = "unreadable"
-"""Member of what is remembered of a task, and of what a result says it was made of: dates."""
+"""Member of the result of a task, and of the metadata of a result: unreadable dates."""
 LEFT_OUT = "left_out"
-"""The same of ids of items, at most `MOST_LEFT_OUT`."""
+"""The same for ids of skipped items, at most `MOST_LEFT_OUT`."""
 
 
 def run_task(process: Process, inputs: Inputs, task: Json, work: Work) -> Json:
-    """Do a task, and return what is to be remembered of it: what the process gives, and what it could not read.
+    """Run a task; return the result of the process with unreadable dates and skipped items.
 
     Raises:
-        PlanStale: A file was found whose encoding was not known, so that it was left out.
-        ChronotileError: What the process meets.
+        PlanStale: A file with an unknown encoding was found and skipped.
+        ChronotileError: Any error of the process.
     """
     dates = RecordedDates(work.services.failing_dates)
-    read = {each.collection for each in work.sources}
+    read = {source.collection for source in work.sources}
     work.services.require_current_plans(read)
     try:
         done = process.run(inputs, task, replace(work, services=replace(work.services, failing_dates=dates)))
-    finally:  # a failure too may be for lack of it
+    finally:  # also after an error, which the missing encoding may have caused
         work.services.require_current_plans(read)
     unreadable = sorted({date.when for date in dates.dates if date.when is not None})
     return {**done, **_members(unreadable, sorted(dates.left_out))}
 
 
 def add_unreadable(results: Mapping[str, Result], done: Iterable[Json]) -> Mapping[str, Result]:
-    """Return the results with the dates and items that any of the tasks could not read in their metadata."""
+    """Add the dates and items that any task could not read to the metadata of results."""
     unreadable = unreadable_of(done)
     if not unreadable:
         return results
-    return {name: replace(each, metadata={**(each.metadata or {}), **unreadable}) for name, each in results.items()}
+    return {
+        name: replace(result, metadata={**(result.metadata or {}), **unreadable}) for name, result in results.items()
+    }
 
 
 def unreadable_of(done: Iterable[Json]) -> Json:
-    """Return the dates and items that any of the tasks could not read, ascending, as members of metadata."""
+    """Return the dates and items that any task could not read, ascending, as members of metadata."""
     done = tuple(done)
     unreadable, left_out = (
-        sorted({one for each in done for one in each.get(name, ())}) for name in (UNREADABLE, LEFT_OUT)
+        sorted({value for task in done for value in task.get(name, ())}) for name in (UNREADABLE, LEFT_OUT)
     )
     return _members(unreadable, left_out[:MOST_LEFT_OUT])
 
 
 def _members(unreadable: Sequence[str], left_out: Sequence[str]) -> Json:
-    # Those of them that are not empty.
-    return {name: found for name, found in ((UNREADABLE, unreadable), (LEFT_OUT, left_out)) if found}
+    # Without empty members
+    return {name: values for name, values in ((UNREADABLE, unreadable), (LEFT_OUT, left_out)) if values}

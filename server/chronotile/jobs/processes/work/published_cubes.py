@@ -1,4 +1,4 @@
-"""Serving cubes that jobs put where an operator serves them, each under the requested name."""
+"""Serving cubes that jobs store in the operator's folder of published cubes, each under the requested name."""
 
 import errno
 import os
@@ -36,10 +36,10 @@ TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR})
 
 
 def require_name(inputs: Inputs, services: Services) -> None:
-    """Check the name of a cube, where it has one.
+    """Check the requested name of a cube, if any.
 
     Raises:
-        InvalidParameter: The server keeps no cubes, it is not a name, or there is a cube of that name.
+        InvalidParameter: The server stores no cubes by name, the name is invalid, or a cube has it.
     """
     if "name" not in inputs:
         return
@@ -54,7 +54,7 @@ def require_name(inputs: Inputs, services: Services) -> None:
 
 
 def is_put(name: str, id_: str, services: Services) -> bool:
-    """Return whether the cube of an id lies under a name: the end of a job may be made once more."""
+    """Return whether the cube with an id is stored under a name: an attempt may repeat the end of a job."""
     place = _place(_published_cubes(services), name)
     try:
         commit = CubeFolder(place, Disk()).commit()
@@ -64,13 +64,13 @@ def is_put(name: str, id_: str, services: Services) -> bool:
 
 
 def put(store: Path, name: str, work: Work) -> None:
-    """Put a cube that is whole under a name, in one step, and remove it from where it was made.
+    """Move a complete cube to a name in one step.
 
     Raises:
-        InvalidParameter: There is another of that name by now.
-        LimitExceeded: All of them would be too large.
-        StorageFull: There is no room.
-        SourceUnavailable: Their folder cannot be written.
+        InvalidParameter: Another cube has got that name since.
+        LimitExceeded: All published cubes together would be too large.
+        StorageFull: The disk is full.
+        SourceUnavailable: The folder of published cubes cannot be written.
         ClientGone: The job was dismissed.
     """
     published_cubes = _published_cubes(work.services)
@@ -78,7 +78,7 @@ def put(store: Path, name: str, work: Work) -> None:
     with storing_results():
         published_cubes.folder.mkdir(parents=True, exist_ok=True)
         _require_room(published_cubes, store)
-        require_active(work.is_active)  # or else its partial results would be gone
+        require_active(work.is_active)  # otherwise partial results may have been removed
         try:
             _move(store, place, work)
         except OSError as error:
@@ -96,7 +96,7 @@ def _move(store: Path, place: Path, work: Work) -> None:
             raise
     else:
         return
-    # Hidden, so that what looks for data passes it by; of this attempt alone, as others may be at the same name.
+    # Hidden, so that discovery skips it; unique per attempt, as another attempt may copy to the same name.
     partial = place.with_name(f".{place.name}.{uuid4().hex}{PARTIAL}")
     try:
         partial.mkdir()
@@ -108,7 +108,7 @@ def _move(store: Path, place: Path, work: Work) -> None:
 
 
 def _copy(store: Path, target: Path, work: Work) -> None:
-    """Copy a store into a folder; fails where either is taken away meanwhile, and makes no folder of it again."""
+    """Copy a store into a folder. Fails if either is removed meanwhile, and does not create the folder again."""
     folders = [target]
     for parent, below, names in os.walk(store, onerror=_raise):
         into = target / Path(parent).relative_to(store)
@@ -116,7 +116,7 @@ def _copy(store: Path, target: Path, work: Work) -> None:
             require_active(work.is_active)
             shutil.copyfile(Path(parent, name), into / name)
             Disk().settle([into / name])
-            os.utime(target)  # somebody is at it
+            os.utime(target)  # marks the copy as in progress
         for name in below:
             (into / name).mkdir()
             folders.append(into / name)
@@ -129,17 +129,17 @@ def _raise(error: OSError) -> NoReturn:
 
 
 def _remove_left(folder: Path, *, before: float) -> None:
-    """Remove copies that nobody has gone on with since a moment: who was at them was killed."""
-    for left in folder.glob(LEFT):
-        with suppress(FileNotFoundError):  # another removes it too
-            if left.stat().st_mtime < before:
-                _remove(left)
+    """Remove copies without progress since a time: their processes were killed."""
+    for copy in folder.glob(LEFT):
+        with suppress(FileNotFoundError):  # another process removes it too
+            if copy.stat().st_mtime < before:
+                _remove(copy)
 
 
 def _remove(partial: Path) -> None:
-    """Remove a copy, under another name first: were it taken for left by mistake, half of it would get its place."""
+    """Remove a copy after renaming it: a copy in progress, removed by mistake, must not be published in part."""
     aside = partial.with_name(f".{uuid4().hex}{PARTIAL}")
-    with suppress(OSError):  # it has its place, or is not ours; what stays is tried again
+    with suppress(OSError):  # it was published, or belongs to another user; remains are removed the next time
         partial.rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -151,7 +151,7 @@ def _require_room(published_cubes: PublishedCubes, store: Path) -> None:
 
 
 def _bytes_of(folder: Path) -> int:
-    """Of all files in a folder but copies that are not whole; one that is gone by now has none."""
+    """Bytes of all files in a folder without unfinished copies; files removed meanwhile count as 0."""
     count = 0
     for parent, below, names in os.walk(folder):
         below[:] = [name for name in below if not fnmatch(name, LEFT)]

@@ -1,8 +1,8 @@
-"""The numbers of a coverage, left by tasks as partial results and read again as the coverage that they are of.
+"""The numbers of a coverage, stored by tasks as partial results and read again as the same coverage.
 
-A partial result has one field in some runs of rows, all columns wide, at some runs of times: what the coverage itself
-is read in, so that the same numbers come out, warped ones too. In it each run of rows at each time is a record that is
-compressed by itself, since files are written picture by picture; the index of records is its last part.
+A partial result has one field in some runs of rows, all columns wide, at some runs of times. The coverage itself is
+read in these runs, so the numbers are the same, even if they are warped. Each run of rows at each time is a separately
+compressed record, since files are written picture by picture. The index of records is at the end of the file.
 """
 
 import os
@@ -38,24 +38,24 @@ from chronotile.pipeline.encoders.scratch_files import Scratch
 
 LEVEL = 1
 PARTIAL_BYTES = 64 << 20
-"""Of numbers in a partial result, about, before they are compressed: a second or two is lost with a worker."""
+"""Approximate size of the numbers in a partial result before compression: a killed worker loses a second or two."""
 PICTURE_BYTES, HEAD_BYTES = 2 << 10, 64 << 10
-"""Of a file, beside its numbers: of a picture, and of the whole."""
+"""Bytes of a file in addition to its numbers: per picture, and for the whole file."""
 INDEX = np.dtype("<i8")
-"""Where a record begins, and how long it is: two for each run of rows at each time."""
+"""Offset and length of a record: one pair for each run of rows at each time."""
 
 
 def most_file_bytes(grid: Grid, pictures: int, itemsize: int) -> int:
-    """Return the most bytes that the file of a coverage has, in any format, with overviews, coordinates and names."""
+    """Return the maximum size of the file of a coverage in any format, with overviews, coordinates and names."""
     numbers = grid.width * grid.height * pictures * itemsize
     return numbers * 3 // 2 + 16 * (grid.width + grid.height) + PICTURE_BYTES * pictures + HEAD_BYTES
 
 
 def coverage_tasks(coverage: Coverage) -> list[Json]:
-    """Return tasks: of each field some runs of rows at some runs of times, as the edges of both.
+    """Return tasks, each with the edges of some runs of rows and times of a field.
 
     Raises:
-        LimitExceeded: There are too many.
+        LimitExceeded: The tasks are too many.
     """
     down, along = coverage.row_runs, coverage.time_runs
     itemsize = max(np.dtype(field.encoding.dtype).itemsize for field in coverage.fields)
@@ -73,17 +73,17 @@ def coverage_tasks(coverage: Coverage) -> list[Json]:
 
 
 def store_partial_coverage(coverage: Coverage, task: Json, work: Work, *, lacking: frozenset[int]) -> None:
-    """Read what a task is about, run by run, and leave it.
+    """Read the numbers of a task run by run and store them.
 
     Args:
-        coverage: At the times of the task alone.
-        task: As planned.
-        work: Of the job.
-        lacking: Times, counted in the coverage, that the field does not have, or had not when tasks were planned.
+        coverage: Coverage at the times of the task only.
+        task: Task from `coverage_tasks`.
+        work: Work of the job.
+        lacking: Indexes of times in the coverage that the field lacks, or lacked when tasks were planned.
 
     Raises:
-        SourceUnavailable: The source is gone or damaged.
-        StorageFull: There is no room.
+        SourceUnavailable: The source is unreachable or damaged.
+        StorageFull: The disk is full.
         ClientGone: The job was dismissed.
     """
     field, down = task["field"], _ranges(task["rows"])
@@ -105,12 +105,12 @@ def store_partial_coverage(coverage: Coverage, task: Json, work: Work, *, lackin
 
 
 class StoredCoverage:
-    """A `Coverage` whose numbers lie in partial results.
+    """A `Coverage` whose numbers are in partial results.
 
     Args:
-        of: What they are of.
-        tasks: All that were planned.
-        work: Has the folder of the partial results.
+        of: The original coverage.
+        tasks: All planned tasks.
+        work: Work of the job.
     """
 
     def __init__(self, of: Coverage, tasks: Sequence[Json], work: Work) -> None:
@@ -120,18 +120,18 @@ class StoredCoverage:
 
     @cached_property
     def row_runs(self) -> tuple[range, ...]:
-        """Those in which it was read."""
+        """Runs of rows of all tasks."""
         return tuple(rows for edges in self._rows.values() for rows in _ranges(edges))
 
     @cached_property
     def time_runs(self) -> tuple[range, ...]:
-        """Those in which it was read where pictures are small; else each time, so that files are written at once."""
+        """Runs of times of tasks if pictures are small; otherwise single times, as files are written sequentially."""
         if len(self.row_runs) > 1:
             return tuple(range(time, time + 1) for time in range(times_of(self)))
         return tuple(times for edges in self._times.values() for times in _ranges(edges))
 
     def read_times(self, field: int, *, times: range, rows: range) -> NumberArray:
-        """Return (time, y, x) numbers of a field, of one of the runs of rows.
+        """Return (time, y, x) numbers of a field in one of the runs of rows.
 
         Raises:
             ClientGone: The job was dismissed.
@@ -145,7 +145,7 @@ class StoredCoverage:
         return numbers
 
     def _record(self, field: int, time: int, rows: range) -> bytes:
-        """What was written of a field; nothing where it lacks the time."""
+        """The stored bytes of a field; empty if it lacks the time."""
         down, along = _group_of(rows.start, self._rows), _group_of(time, self._times)
         count = along[-1] - along[0]
         place = (down.index(rows.start) * count + time - along[0]) * 2 * INDEX.itemsize
@@ -158,17 +158,17 @@ class StoredCoverage:
 
     @cached_property
     def _rows(self) -> Mapping[int, list[int]]:
-        # Edges of runs of rows in a partial result, by the first.
+        # Edges of the runs of rows in a partial result, by the first edge
         return {task["rows"][0]: task["rows"] for task in self.tasks}
 
     @cached_property
     def _times(self) -> Mapping[int, list[int]]:
-        # Edges of runs of times in a partial result, by the first.
+        # Edges of the runs of times in a partial result, by the first edge
         return {task["times"][0]: task["times"] for task in self.tasks}
 
 
 def _group_runs(runs: Sequence[range], most: int) -> list[list[int]]:
-    """Edges of runs that follow one another, at most so many in a group."""
+    """Edges of adjacent runs in groups of at most `most` runs."""
     return [
         [*(run.start for run in runs[first : first + most]), runs[min(first + most, len(runs)) - 1].stop]
         for first in range(0, len(runs), most)
@@ -180,7 +180,7 @@ def _ranges(edges: Sequence[int]) -> list[range]:
 
 
 def _group_of(place: int, groups: Mapping[int, list[int]]) -> list[int]:
-    # The group that has a place, of groups that follow one another.
+    # The group that contains an index, among adjacent groups.
     starts = list(groups)
     return groups[starts[bisect_right(starts, place) - 1]]
 
@@ -189,7 +189,7 @@ def _name_of(task: Json) -> str:
     return f"{task['field']}-{task['rows'][0]}-{task['times'][0]}.numbers"
 
 
-# A coverage as a file among the results of a job, with the encoders that requests have.
+# Files of coverages among the results of a job, with the encoders of requests
 
 _ENCODERS: Mapping[str, Callable[[Coverage, Work, Scratch], Body]] = {
     "GTiff": lambda coverage, work, scratch: coverage_geotiff(coverage, scratch=scratch, is_active=work.is_active),
@@ -197,20 +197,20 @@ _ENCODERS: Mapping[str, Callable[[Coverage, Work, Scratch], Body]] = {
     "zarr": lambda coverage, work, _scratch: StreamedBody(iter_coverage_zarr(coverage, is_active=work.is_active)),
 }
 FILE_FORMATS = tuple(_ENCODERS)
-"""Those of `COVERAGE_FORMATS` that are written in bounded memory."""
+"""Formats of `COVERAGE_FORMATS` that are written in bounded memory."""
 
 
 def write_coverage(coverage: Coverage, format_name: str, work: Work, *, name: str | None = None) -> Result:
-    """Write a coverage, by way of files without a name beside the partial results of the job.
+    """Write a coverage as a result file, with temporary files in the folder of partial results.
 
     Args:
-        coverage: What is written.
-        format_name: One of `FILE_FORMATS`.
-        work: Of the job.
-        name: Of the file, without its extension; of collection and times where none is given.
+        coverage: The coverage.
+        format_name: A name in `FILE_FORMATS`.
+        work: Work of the job.
+        name: Name of the file without extension; made of collection and times if `None`.
 
     Raises:
-        StorageFull: There is no room.
+        StorageFull: The disk is full.
         ClientGone: The job was dismissed.
     """
     written = COVERAGE_FORMATS[format_name]

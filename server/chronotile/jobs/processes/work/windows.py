@@ -1,6 +1,7 @@
-"""Windows of a layer's cells, each of which is done by itself: which there are, and how one is read.
+"""Windows of a layer's cells: their plan, and reading one of them.
 
-A window is a coverage of its own, cut out at edges of cells, so that it is read as every other coverage is.
+Each task of a job processes one window. A window is a separate coverage, cut at edges of cells, so it is read like
+any other coverage.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -32,15 +33,15 @@ from chronotile.pipeline.mosaic_lattices import NAME_CRS
 from chronotile.pipeline.services import Services
 
 LARGEST_SIDE, LEAST_SIDE = 1024, 16
-"""Cells along a side of a window. Sources have chunks of 512 as a rule: a smaller window decodes some of them again."""
+"""Cells along a side of a window. Most sources have chunks of 512: a smaller window decodes some of them again."""
 HELD_BYTES = 80 << 20
-"""Of what of a window is held until it is done. With what is read at once it fits into the memory of answers."""
+"""Memory for the numbers of a window. With the buffers of reading it fits into the memory limit of answers."""
 SLAB_VALUES = 1 << 20
-"""Of all times together that are computed with at once, as float64."""
+"""Values, at all times together, that are computed with in one step, as float64."""
 TASK_S = 15.0
-"""About how long a task may take: so much is lost with a worker, and so often its progress is updated."""
+"""Duration of a task: the work that a killed worker loses, and the interval of progress reports."""
 READ_S = 2e-9
-"""What it takes to read and unpack a number."""
+"""Processor time to read and unpack a number."""
 
 
 SET_GRID = (
@@ -49,16 +50,16 @@ SET_GRID = (
 
 
 def select_cells(inputs: Inputs, services: Services, name: str = "datetime", *, has_crs: bool = False) -> ReadCoverage:
-    """Return the cells of `layer` in `bbox` at the times of an input, however many; reads no pixels.
+    """Return the cells of `layer` in `bbox` at the times of an input, without a limit; reads no pixels.
 
     Args:
-        inputs: Of the process.
-        services: What is served.
-        name: The input of the times.
+        inputs: Inputs of the process.
+        services: Services that read the data.
+        name: Name of the input with the times.
         has_crs: Whether the process has an input `crs`, which items in several zones need.
 
     Raises:
-        ChronotileError: As `extract_coverage`, except its limit, with the input at fault; or the layer has no times.
+        ChronotileError: See `extract_coverage`, with the input at fault; also if the layer has no times.
     """
     with locate_errors({"time": name, "datetime": name}):
         request = replace(_request(inputs, services), time=parse_time(inputs.get(name)))
@@ -73,20 +74,20 @@ def select_cells(inputs: Inputs, services: Services, name: str = "datetime", *, 
         return coverage
 
 
-def planned_windows(coverage: ReadCoverage, *others: ReadCoverage, value_s: float, held_bytes: int) -> JobPlan:
-    """Return a plan of windows, from north to south, which share the times of all coverages, in their order.
+def planned_windows(coverage: ReadCoverage, *references: ReadCoverage, value_s: float, held_bytes: int) -> JobPlan:
+    """Return a plan of windows from north to south; its shared input has the times of all coverages in their order.
 
     Args:
         coverage: All cells.
-        others: The same cells at other times.
-        value_s: About how long it takes to make something of a number once it is read.
-        held_bytes: Of each cell that is held until a window is done: of its numbers, and of what is made of them.
+        references: The same cells at other times.
+        value_s: Processor time to process a number after it is read.
+        held_bytes: Memory per cell for its numbers and results while a window is processed.
 
     Raises:
-        LimitExceeded: There are too many.
+        LimitExceeded: The windows are too many.
     """
-    grid, read = coverage.grid, (coverage, *others)
-    cell_s = sum(len(each.times) for each in read) * (READ_S + value_s)
+    grid, read = coverage.grid, (coverage, *references)
+    cell_s = sum(len(c.times) for c in read) * (READ_S + value_s)
     side = LARGEST_SIDE
     while side > LEAST_SIDE and (side**2 * cell_s > TASK_S or side**2 * held_bytes > HELD_BYTES):
         side //= 2
@@ -100,31 +101,31 @@ def planned_windows(coverage: ReadCoverage, *others: ReadCoverage, value_s: floa
             {"rows": rows, "columns": columns, "box": box_of(grid, rows, columns)}
             for rows, columns in product(down, across)
         ],
-        seconds=sum(each.reading_seconds() + numbers_of(each) * value_s for each in read),
-        held_bytes=cells * held_bytes + read_bytes(cells * sum(len(each.times) * itemsize(each) for each in read)),
-        shared={"times": [instants_to_json(each.times.instants) for each in read]},
+        seconds=sum(c.reading_seconds() + numbers_of(c) * value_s for c in read),
+        held_bytes=cells * held_bytes + read_bytes(cells * sum(len(c.times) * itemsize(c) for c in read)),
+        shared={"times": [instants_to_json(c.times.instants) for c in read]},
         sources=sources_of(*read),
-        pixels=grid.width * grid.height * sum(len(each.times) for each in read),
+        pixels=grid.width * grid.height * sum(len(c.times) for c in read),
     )
 
 
 def all_of(inputs: Inputs, work: Work) -> Coverage:
-    """Return all cells at the times of the first coverage that was planned with, whatever others there are now.
+    """Return all cells at the planned times of the first coverage, even if the layer has further times now.
 
     Raises:
-        ChronotileError: As `select_cells`, or a time is gone.
+        ChronotileError: See `select_cells`; also if a time was removed.
     """
     times = instants_from_json(work.shared["times"][0])
     return extract_coverage(_request(inputs, work.services), lift_limits(work.services), times=times)
 
 
 def window_of(inputs: Inputs, task: Json, work: Work, *, number: int = 0) -> Coverage:
-    """Return the cells of a task at the times of a coverage that was planned with, by its number.
+    """Return the cells of a task at the planned times of a coverage, by the number of the coverage.
 
     Raises:
-        ChronotileError: As `select_cells`, or a time is gone, or the layer's grid is another than when that was.
+        ChronotileError: See `select_cells`; also if a time was removed or the grid of the layer has changed.
     """
-    layer, *_others = (work.services.catalogue.layer(name) for name in layers_of(inputs))
+    layer, *_ = (work.services.catalogue.layer(name) for name in layers_of(inputs))
     trim = Trim(box=BBox(*task["box"]), crs=layer.main_variable.grid.crs)
     request = CoverageRequest(layers=layers_of(inputs), trims=(trim,))
     times = instants_from_json(work.shared["times"][number])
@@ -135,10 +136,10 @@ def window_of(inputs: Inputs, task: Json, work: Work, *, number: int = 0) -> Cov
 
 
 def read_runs(coverage: Coverage, rows: range, work: Work, *, newest_first: bool = False) -> Iterator[NumberArray]:
-    """Give (time, y, x) numbers of rows, some times after the others, each block of the source once.
+    """Yield (time, y, x) numbers of rows, run by run of times, so that each block of the source is read once.
 
     Raises:
-        SourceUnavailable: The source is gone or damaged.
+        SourceUnavailable: The source is unreachable or damaged.
         ClientGone: The job was dismissed.
     """
     for times in reversed(coverage.time_runs) if newest_first else coverage.time_runs:
@@ -147,10 +148,10 @@ def read_runs(coverage: Coverage, rows: range, work: Work, *, newest_first: bool
 
 
 def read_all(coverage: Coverage, work: Work) -> NumberArray:
-    """Return all numbers (time, y, x) of a window that is held.
+    """Return all numbers (time, y, x) of a window that fits into memory.
 
     Raises:
-        SourceUnavailable: The source is gone or damaged.
+        SourceUnavailable: The source is unreachable or damaged.
         ClientGone: The job was dismissed.
     """
     grid = coverage.grid
@@ -166,28 +167,28 @@ def read_all(coverage: Coverage, work: Work) -> NumberArray:
 def compute_by_cell(
     windows: Sequence[Coverage], bands: int, find: Callable[..., Float64Array], work: Work
 ) -> NumberArray:
-    """Return what is found of the values of each cell along time, (band, y, x), float32.
+    """Compute bands from the values of each cell over time; return (band, y, x), float32.
 
     Args:
-        windows: Of the same cells, all of whose numbers are held.
-        bands: How many values are found of a cell.
-        find: Is given the `Curves` of some cells from each window, and returns (series, band).
-        work: Of the job.
+        windows: Coverages of the same cells; all of their numbers are in memory together.
+        bands: Number of bands.
+        find: Computes (series, band) from the `Curves` of some cells in each window.
+        work: Work of the job.
 
     Raises:
-        SourceUnavailable: The source is gone or damaged.
+        SourceUnavailable: The source is unreachable or damaged.
         ClientGone: The job was dismissed.
     """
     grid, sources = windows[0].grid, [read_all(window, work) for window in windows]
-    found = np.empty((bands, grid.height, grid.width), dtype=np.float32)
+    maps = np.empty((bands, grid.height, grid.width), dtype=np.float32)
     step = max(1, SLAB_VALUES // (grid.width * sum(map(len, sources))))
     for top in range(0, grid.height, step):
         require_active(work.is_active)
         rows = slice(top, min(top + step, grid.height))
         curves = (_curves(window, numbers[:, rows]) for window, numbers in zip(windows, sources, strict=True))
-        with np.errstate(over="ignore"):  # larger ones are infinite, as in all files
-            found[:, rows] = find(*curves).T.reshape(bands, -1, grid.width)
-    return found
+        with np.errstate(over="ignore"):  # larger values become infinite, as in all files
+            maps[:, rows] = find(*curves).T.reshape(bands, -1, grid.width)
+    return maps
 
 
 def box_of(grid: Grid, rows: Sequence[int], columns: Sequence[int]) -> list[float]:
@@ -198,17 +199,17 @@ def box_of(grid: Grid, rows: Sequence[int], columns: Sequence[int]) -> list[floa
 
 
 def read_bytes(size: int) -> int:
-    """Return the bytes that reading numbers holds: a run as it is read, as it is meant, and as it is computed with."""
+    """Return the memory for reading numbers: a run in its stored form, decoded, and as computed with."""
     return 3 * min(RUN_BYTES, size)
 
 
 def numbers_of(coverage: Coverage) -> int:
-    """Return how many numbers a window has at all times."""
+    """Return the number of numbers of a window at all times."""
     return coverage.grid.width * coverage.grid.height * len(coverage.times)
 
 
 def itemsize(coverage: Coverage) -> int:
-    """Return the bytes of a number of a window."""
+    """Return the bytes per number of a window."""
     return np.dtype(coverage.fields[0].encoding.dtype).itemsize
 
 
@@ -224,7 +225,7 @@ def _curves(coverage: Coverage, numbers: NumberArray) -> Curves:
 
 
 def _cuts_from(first: float, size: int, side: int) -> list[list[int]]:
-    # Start and end of parts of so many cells, counted from `first`, the place of the first in the source.
+    # Start and end of parts of `side` cells, counted from `first`, the position of the first cell in the source
     origin = round(first)
     return [[start - origin, end - origin] for start, end in cuts(origin, origin + size, side)]
 
