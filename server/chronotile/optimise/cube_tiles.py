@@ -180,7 +180,7 @@ class CubeFolder:
 
     def write(self, path: CubePath, make: Callable[[], bytes]) -> int | None:
         """Write a cube, of which `make` gives the bytes, unless it is there; return how many, `None` if it was."""
-        file = path.below(self._path)
+        file = path.path_in(self._path)
         if file.exists():
             return None
         names = self._path / path.layer / path.tile.tile_matrix_set / f"{path.year}{EMPTY}"

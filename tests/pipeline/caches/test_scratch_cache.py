@@ -52,7 +52,7 @@ def test_unknown_file_is_not_found():
 
 
 def test_of_too_many_bytes_the_file_used_last_stays(files):
-    cache = ScratchCache(most_bytes=250)
+    cache = ScratchCache(max_bytes=250)
     for name in "abc":
         cache.keep(name, files.make(name)).close()
     cache.find("b").close()
@@ -63,7 +63,7 @@ def test_of_too_many_bytes_the_file_used_last_stays(files):
 
 
 def test_of_too_many_files_the_first_goes(files):
-    cache = ScratchCache(most_files=2)
+    cache = ScratchCache(max_files=2)
     for name in "abc":
         cache.keep(name, files.make(name)).close()
 
@@ -71,7 +71,7 @@ def test_of_too_many_files_the_first_goes(files):
 
 
 def test_dropped_file_stays_readable_for_its_readers(files):
-    cache = ScratchCache(most_files=1)
+    cache = ScratchCache(max_files=1)
     first, second = cache.keep("a", files.make("a")), cache.find("a")
     cache.keep("b", files.make("b")).close()
     first.close()
@@ -83,7 +83,7 @@ def test_dropped_file_stays_readable_for_its_readers(files):
 
 
 def test_too_large_file_exists_until_it_is_sent_and_evicts_none(files):
-    cache = ScratchCache(most_bytes=150)
+    cache = ScratchCache(max_bytes=150)
     cache.keep("b", files.make("b")).close()
     body = cache.keep("a", files.make("a", 151))
 

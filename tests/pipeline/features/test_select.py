@@ -217,7 +217,7 @@ def test_random_filters_select_the_same_places_as_python(tree):
     ],
 )
 def test_refused_filter_lists_what_is_accepted(text, words, monkeypatch):
-    monkeypatch.setattr(filters, "MOST_TESTS", 24)
+    monkeypatch.setattr(filters, "MAX_TESTS", 24)
 
     with pytest.raises(InvalidParameter, match=re.escape(words)) as refusal:
         matching(text)

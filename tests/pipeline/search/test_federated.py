@@ -232,4 +232,4 @@ def test_a_skip_past_a_page_of_other_catalogues_is_refused_before_they_are_reque
     catalogues.failures = dict.fromkeys(catalogues.items, AssertionError("requested"))
 
     with pytest.raises(LimitExceeded, match="items to skip"):
-        search_items(ItemSearch(limit=1, skip=100 + federated.MOST_SKIPPED), services)
+        search_items(ItemSearch(limit=1, skip=100 + federated.MAX_SKIPPED), services)

@@ -53,7 +53,7 @@ class CubePath:
         """What its name says of it beside the year."""
         return "cells" if self.is_of_cells else f"res{self.res}"
 
-    def below(self, folder: Path) -> Path:
+    def path_in(self, folder: Path) -> Path:
         """Return where it lies in a folder."""
         tile = self.tile
         place = folder / self.layer / tile.tile_matrix_set / tile.matrix / str(tile.column) / str(tile.row)
@@ -67,22 +67,22 @@ class PrebuiltCubeTiles:
         self._folder = folder
         self._manifest = str(folder / MANIFEST)
         self._lock = threading.Lock()
-        self._seen: FileState | None = None
-        self._told = Manifest()
+        self._manifest_state: FileState | None = None
+        self._last_manifest = Manifest()
 
     def read(self, path: CubePath, *, revision: str, tile_matrix_set: TileMatrixSet) -> bytes | None:
         """Return the gzip bytes of a cube of that revision, if it is there, of a tile of the set as it is now."""
-        manifest = self._known()
+        manifest = self._current_manifest()
         if manifest.revisions.get(path.layer, {}).get(path.year) != revision:
             return None
         if manifest.grids.get(tile_matrix_set.id) != grid_of(tile_matrix_set):
             return None
         try:
-            return path.below(self._folder).read_bytes()
+            return path.path_in(self._folder).read_bytes()
         except OSError:
             return None  # no date has a pixel there, or it is not written yet
 
-    def _known(self) -> Manifest:
+    def _current_manifest(self) -> Manifest:
         """What the manifest says now; nothing where there is none."""
         try:
             status = os.stat(self._manifest)  # noqa: PTH116 -- the path is text, since building one takes longer
@@ -90,9 +90,9 @@ class PrebuiltCubeTiles:
             return Manifest()
         state = fingerprint_of(status)
         with self._lock:
-            if state != self._seen:
-                self._told, self._seen = read_manifest(self._folder), state
-            return self._told
+            if state != self._manifest_state:
+                self._last_manifest, self._manifest_state = read_manifest(self._folder), state
+            return self._last_manifest
 
 
 def read_manifest(folder: Path) -> Manifest:

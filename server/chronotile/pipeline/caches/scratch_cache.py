@@ -8,9 +8,9 @@ from time import monotonic
 
 from chronotile.pipeline.encoders.bodies import FileParts, SizedBody
 
-MOST_BYTES = 6 << 30
+MAX_BYTES = 6 << 30
 """Room for the largest GeoTIFF that the default `max_coverage_bytes` (4 GiB) allows: overviews take another third."""
-MOST_FILES = 32
+MAX_FILES = 32
 UNUSED_S = 600.0
 
 
@@ -39,13 +39,13 @@ class ScratchCache:
 
     def __init__(
         self,
-        most_bytes: int = MOST_BYTES,
-        most_files: int = MOST_FILES,
+        max_bytes: int = MAX_BYTES,
+        max_files: int = MAX_FILES,
         unused_s: float = UNUSED_S,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._most_bytes = most_bytes
-        self._most_files = most_files
+        self._max_bytes = max_bytes
+        self._max_files = max_files
         self._unused_s = unused_s
         self._clock = clock
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
@@ -59,7 +59,7 @@ class ScratchCache:
 
     def has_room_for(self, size: int) -> bool:
         """Return whether a file of so many bytes is cached."""
-        return size <= self._most_bytes
+        return size <= self._max_bytes
 
     def find(self, key: str) -> SizedBody | None:
         """Return the file of a key, to be closed, if it is there."""
@@ -94,7 +94,7 @@ class ScratchCache:
                 self._entries.move_to_end(key)
                 body.close()
             reader = self._reader(entry)
-            while self._total() > self._most_bytes or len(self._entries) > self._most_files:
+            while self._total() > self._max_bytes or len(self._entries) > self._max_files:
                 self._drop(self._entries.popitem(last=False)[1])
             return reader
 

@@ -22,7 +22,7 @@ Truths = NDArray[np.int8]
 """(place,): 1 where a condition holds, -1 where it does not, 0 where that is unknown, as in SQL."""
 
 ACCEPTED = "and, or, not, = <> < <= > >=, between, in, like, isNull, casei, and s_... of CQL2"
-MOST_TESTS = 5_000_000
+MAX_TESTS = 5_000_000
 """Conditions times places: two seconds, of patterns."""
 NAMES = {"integer": "a number", "number": "a number", "string": "a text", "boolean": "true or false"}
 INVERSES = {"s_contains": "s_within", "s_within": "s_contains"}
@@ -35,7 +35,7 @@ class PlaceFilter:
     def __init__(self, places: PlaceSet, crs: Crs) -> None:
         self._places = places
         self._crs = crs
-        self._tests_left = self._most = max(1, MOST_TESTS // len(places))
+        self._tests_left = self._max_tests = max(1, MAX_TESTS // len(places))
 
     def truths(self, node: Node) -> Truths:
         """Return of which places a filter that `checked` returned holds.
@@ -54,27 +54,27 @@ class PlaceFilter:
             return -self.truths(operands(node, name, 1)[0])
         self._tests_left -= 1
         if self._tests_left < 0:
-            raise filter_error(f"has more than {self._most} conditions")
+            raise filter_error(f"has more than {self._max_tests} conditions")
         return self._condition(name, node)
 
     def _condition(self, name: str, node: Node) -> Truths:
         if name == "property":
-            return self._compared("=", node, True)
+            return self._compare("=", node, True)
         if name == "between":
             value, low, high = operands_of_between(node)
-            return np.minimum(self._compared(">=", value, low), self._compared("<=", value, high))
+            return np.minimum(self._compare(">=", value, low), self._compare("<=", value, high))
         if name == "isNull":
-            return self._known(~self._operand(operands(node, name, 1)[0]).is_known)
+            return self._to_truths(~self._operand(operands(node, name, 1)[0]).is_known)
         if name in COMPARISONS:
-            return self._compared(name, *operands(node, name, 2))
+            return self._compare(name, *operands(node, name, 2))
         if name in TESTS:
-            return self._related(name, operands(node, name, 2))
-        test = {"in": self._is_in, "like": self._like}.get(name)
+            return self._relate(name, operands(node, name, 2))
+        test = {"in": self._is_in, "like": self._match_pattern}.get(name)
         if test is None:
             raise filter_error(f"has {quote_node(name or node)}, which is not accepted here; accepted: {ACCEPTED}")
         return test(*operands(node, name, 2))
 
-    def _known(self, holds: Any, is_known: Any = True) -> Truths:  # noqa: ANN401 -- numpy's, of all or of each
+    def _to_truths(self, holds: Any, is_known: Any = True) -> Truths:  # noqa: ANN401 -- numpy's, of all or of each
         return np.broadcast_to(np.where(is_known, np.where(holds, 1, -1), 0).astype(np.int8), len(self._places))
 
     def _operand(self, node: Node) -> PropertyColumn:
@@ -94,9 +94,9 @@ class PlaceFilter:
             )
         return columns[node["property"]]
 
-    def _compared(self, name: str, first: Node, second: Node) -> Truths:
+    def _compare(self, name: str, first: Node, second: Node) -> Truths:
         one, other = self._operand(first), self._operand(second)
-        return self._known(COMPARISONS[name](one.values, _values(other, one.type)), one.is_known & other.is_known)
+        return self._to_truths(COMPARISONS[name](one.values, _values(other, one.type)), one.is_known & other.is_known)
 
     def _is_in(self, value: Node, listed: Node) -> Truths:
         one = self._operand(value)
@@ -104,22 +104,22 @@ class PlaceFilter:
         if {each.size for each in others} != {1}:
             raise filter_error("has in without a list of values")
         wanted = {each.item() for each in others}
-        return self._known([each in wanted for each in one.values.tolist()], one.is_known)
+        return self._to_truths([each in wanted for each in one.values.tolist()], one.is_known)
 
-    def _like(self, value: Node, pattern: Node) -> Truths:
+    def _match_pattern(self, value: Node, pattern: Node) -> Truths:
         one, other = self._operand(value), _values(self._operand(pattern), "string").tolist()
         if len(other) != 1 or len(other[0]) > MAX_PATTERN or other[0].count("%") > MAX_WILDCARDS:
             raise filter_error(f"has like without a text of at most {MAX_PATTERN} characters and {MAX_WILDCARDS} of %")
         # The expression does not go back behind what it has found: its time is that of the text times the pattern.
         matches = re.compile(fnmatch.translate(glob_of(other[0]))).match
-        return self._known([matches(each) is not None for each in _values(one, "string")], one.is_known)
+        return self._to_truths([matches(each) is not None for each in _values(one, "string")], one.is_known)
 
-    def _related(self, name: str, arguments: Sequence[Node]) -> Truths:
+    def _relate(self, name: str, arguments: Sequence[Node]) -> Truths:
         test = spatial_test(name, arguments, self._crs)
         operator = name if test.is_first else INVERSES.get(name, name)
         relation = TESTS["s_intersects" if operator == "s_disjoint" else operator]
         found = related_places(self._places, self._crs, test.geometries[0], relation)
-        return self._known(~found if operator == "s_disjoint" else found)
+        return self._to_truths(~found if operator == "s_disjoint" else found)
 
 
 def _values(column: PropertyColumn, type_: PropertyType) -> AnyArray:

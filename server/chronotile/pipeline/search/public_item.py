@@ -42,7 +42,7 @@ class HiddenPlaces:
         return _PLACE.search(lower) is not None or any(map(lower.__contains__, self.folders))
 
 
-def places_of(hrefs: Iterable[str], source: str | None) -> HiddenPlaces:
+def find_places(hrefs: Iterable[str], source: str | None) -> HiddenPlaces:
     """Return what hides the places of an item.
 
     Args:
@@ -129,7 +129,7 @@ def public_item(found: FoundItem, source: str | None = None) -> dict[str, Any]:
         links, extensions = document.get("links"), document.get("stac_extensions")
         version = document.get("stac_version")
         own, linked = _hrefs_of(assets.values()), _hrefs_of(_objects_in(links))
-        hidden = _hidden_in(found.document, [*own, *linked], own=own, source=source)
+        hidden = _places_to_hide(found.document, [*own, *linked], own=own, source=source)
         return {
             "type": "Feature",
             "stac_version": version if isinstance(version, str) and version[:1].isdigit() else _OLDEST,
@@ -138,8 +138,10 @@ def public_item(found: FoundItem, source: str | None = None) -> dict[str, Any]:
             "collection": found.collection,
             "bbox": _box_of(document.get("bbox")) or list(map(float, found.ref.bbox)),
             "stac_extensions": list(_shown_extensions(extensions if isinstance(extensions, list) else (), hidden)),
-            "properties": _shown(properties, hidden=hidden),
-            "assets": {name: _shown(asset, hidden=hidden) for name, asset in assets.items() if not is_place(name)},
+            "properties": _shown_members(properties, hidden=hidden),
+            "assets": {
+                name: _shown_members(asset, hidden=hidden) for name, asset in assets.items() if not is_place(name)
+            },
         }
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise SourceUnavailable(f"item {found.ref.id} cannot be read in the index") from error
@@ -189,7 +191,9 @@ def _shown_extensions(extensions: Iterable[object], hidden: HiddenPlaces | None)
             yield each
 
 
-def _hidden_in(document: bytes, hrefs: Sequence[str], *, own: Iterable[str], source: str | None) -> HiddenPlaces | None:
+def _places_to_hide(
+    document: bytes, hrefs: Sequence[str], *, own: Iterable[str], source: str | None
+) -> HiddenPlaces | None:
     """What the texts of a document are compared with one by one; `None`: none of them names a place.
 
     Args:
@@ -198,7 +202,7 @@ def _hidden_in(document: bytes, hrefs: Sequence[str], *, own: Iterable[str], sou
         own: Of its files.
         source: Of its collection.
     """
-    hidden = places_of(own, source)
+    hidden = find_places(own, source)
     has_more = b"\\" in document or document.count(b'"href"') > len(hrefs)
     return hidden if has_more or may_name_places(document, hrefs, hidden) else None
 
@@ -207,7 +211,7 @@ def _hrefs_of(objects: Iterable[Mapping[str, Any]]) -> list[str]:
     return [href for each in objects if isinstance(href := each.get("href"), str)]
 
 
-def _shown(members: Mapping[str, Any], *, hidden: HiddenPlaces | None) -> dict[str, Any]:
+def _shown_members(members: Mapping[str, Any], *, hidden: HiddenPlaces | None) -> dict[str, Any]:
     return {
         name: value
         for name, value in members.items()

@@ -169,7 +169,7 @@ def changes_since(
         CursorExpired: The cursor is so old that not all removed items are known.
         SourceUnavailable: The index does not answer.
     """
-    among = _followed(services, collections)
+    among = _followed_collections(services, collections)
     return items_of(services).changes_after(cursor, limit=limit, among=among, without_first_fill=without_first_fill)
 
 
@@ -183,10 +183,10 @@ def collections_being_filled(services: Services, *, collections: Collection[str]
     Raises:
         SourceUnavailable: The index does not answer.
     """
-    return being_filled(_followed(services, collections), services)
+    return being_filled(_followed_collections(services, collections), services)
 
 
-def _followed(services: Services, collections: Collection[str]) -> set[str]:
+def _followed_collections(services: Services, collections: Collection[str]) -> set[str]:
     """The collections whose changes are told: whoever follows them misses none while a source is away."""
     catalogue = services.catalogue
     served = catalogue.whole_collections | catalogue.wholly_unavailable
@@ -223,8 +223,8 @@ def search_items(search: ItemSearch, services: Services) -> ItemPage:
         SourceUnavailable: The index does not answer, or the catalogue of others in which all of the collections are.
         RemoteWaitRefused: Such a catalogue has to be requested, which this thread may not.
     """
-    live = _among(live_names(services), search)
-    unanswered = unanswered_by(search, services)  # before the search, during which the last items may be added
+    live = _filter_names(live_names(services), search)
+    unanswered = list_unanswered(search, services)  # before the search, during which the last items may be added
     page = federated_page(search, live, services) if live else search_index(search, services)
     if not unanswered:
         return page
@@ -241,7 +241,7 @@ def search_index(search: ItemSearch, services: Services) -> ItemPage:
     return items_of(services).search(search, among=listed_collections(services))
 
 
-def unanswered_by(search: ItemSearch, services: Services) -> tuple[Unanswered, ...]:
+def list_unanswered(search: ItemSearch, services: Services) -> tuple[Unanswered, ...]:
     """Return the collections of which a search lacks items.
 
     Raises:
@@ -272,7 +272,7 @@ def not_counted(search: ItemSearch, services: Services) -> tuple[Unanswered, ...
     Raises:
         InvalidParameter: They are all that it names.
     """
-    live = _among(live_names(services), search)
+    live = _filter_names(live_names(services), search)
     if live and search.collections and not counted_collections(services).intersection(search.collections):
         raise InvalidParameter(f"{live[0]} is not counted: {NOT_COUNTED}", locator="collections")
     return tuple(Unanswered(collection=each, reason=NOT_COUNTED) for each in live)
@@ -283,7 +283,7 @@ def counted_collections(services: Services) -> frozenset[str]:
     return listed_collections(services) - set(live_names(services))
 
 
-def _among(names: tuple[str, ...], search: ItemSearch) -> tuple[str, ...]:
+def _filter_names(names: tuple[str, ...], search: ItemSearch) -> tuple[str, ...]:
     return tuple(each for each in names if not search.collections or each in search.collections)
 
 
@@ -319,7 +319,7 @@ def _away(search: ItemSearch, services: Services) -> tuple[Unanswered, ...]:
 INDEX = ""
 """The name of the index among the sources of a search."""
 PARTS = 3
-MOST_SKIPPED = 250
+MAX_SKIPPED = 250
 """Items of other catalogues that a search may skip, which are requested with one page."""
 
 
@@ -407,7 +407,7 @@ def _page_after_skipped(search: ItemSearch, live: Sequence[str], services: Servi
         indexed = _part(INDEX, replace(search, skip=0, limit=1), None, services).matched
     if indexed is None or indexed > search.skip:
         return _page_from(_place(search, [INDEX]), search, [INDEX, *live], services)
-    left, most = search.skip - indexed, MOST_SKIPPED
+    left, most = search.skip - indexed, MAX_SKIPPED
     if left <= most:
         place = _Place(source=live[0], at=None, matched=indexed)
         page = _page_from(place, replace(search, skip=0, limit=left + search.limit), live, services)

@@ -101,7 +101,7 @@ def test_a_file_is_made_once_however_small_the_cache_of_answers_is(make_client, 
 
 @pytest.mark.parametrize("name", MADE_BEFORE)
 def test_uncached_file_offers_no_ranges(make_client, services, name):
-    caches = replace(make_caches(payload_bytes=0), files=ScratchCache(most_bytes=100))
+    caches = replace(make_caches(payload_bytes=0), files=ScratchCache(max_bytes=100))
     client = make_client(replace(services, caches=caches))
     whole = client.get(NDVI, params={**ONE_DAY, "f": name}, headers=IDENTITY)
     answer = part(client, 0, f=name)

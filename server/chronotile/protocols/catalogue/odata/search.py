@@ -17,10 +17,10 @@ from chronotile.core.model.types import Instant
 from chronotile.pipeline.search.public_item import public_item
 from chronotile.pipeline.search.search_items import (
     find_product,
+    list_unanswered,
     require_filled,
     search_index,
     search_items,
-    unanswered_by,
 )
 from chronotile.pipeline.services import Services
 from chronotile.protocols.catalogue.odata.attributes import ALWAYS_THERE, PROPERTIES, ProductProperty
@@ -375,7 +375,7 @@ def find_by_names(names: tuple[str, ...], products: tuple[UUID, ...], services: 
     """
     require_filled((), services)
     items, size = list[FoundItem](), 0
-    unanswered = list(unanswered_by(ItemSearch(), services))
+    unanswered = list(list_unanswered(ItemSearch(), services))
     for item in chain(_find_named(names, services, unanswered), _known_products(products, services)):
         size += len(item.document) + ADDED_BYTES
         if items and size > MAX_BYTES:

@@ -22,8 +22,8 @@ from chronotile.pipeline.search.search_items import (
     counted_collections,
     find_item,
     items_of,
+    list_unanswered,
     not_counted,
-    unanswered_by,
 )
 from chronotile.pipeline.services import Services
 from chronotile.protocols.catalogue.stac import params
@@ -184,7 +184,7 @@ def aggregate(search: ItemSearch, names: Sequence[str], url: str, context: StacC
         SourceUnavailable: The index does not answer.
     """
     services = context.services
-    unanswered = (*not_counted(search, services), *unanswered_by(search, services))
+    unanswered = (*not_counted(search, services), *list_unanswered(search, services))
     values = _Values(search, services)
     values_by_name: Mapping[str, Callable[[], Json]] = {
         "total_count": values.total,
