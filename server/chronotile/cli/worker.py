@@ -119,7 +119,7 @@ def _notifying(store: "JobStore", archive: "Archive", bucket: "Bucket | None") -
 def _prepare_process() -> None:
     """Set up this process; child processes inherit the settings."""
     from chronotile.app.process_setup import allow_open_files, end_well_when_stopped
-    from chronotile.core.durable_files import OTHERS
+    from chronotile.core.private_files import OTHERS
 
     os.umask(OTHERS)
     end_well_when_stopped()

@@ -18,10 +18,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, InvalidatePoolError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from chronotile.core.durable_files import make_private, make_private_file, make_private_folder
 from chronotile.core.errors import LOG_SAYS_WHY, ChronotileError, ConfigurationError, SourceUnavailable, StorageFull
 from chronotile.core.extras import missing_extra
 from chronotile.core.machine import MOUNTS, network_file_system
+from chronotile.core.private_files import make_private, make_private_file, make_private_folder
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 SQLITE_FILES = ("", "-wal", "-shm")

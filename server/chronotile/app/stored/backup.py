@@ -15,8 +15,9 @@ from chronotile.app.stored.databases import TABLES, copy_file, copy_tables, open
 from chronotile.app.stored.files import NAMES, BackupManifest, BackupWriter, work_folder
 from chronotile.app.stored.state import StateLocation, database_files, stored_versions
 from chronotile.core.database import POSTGRESQL, SQLITE
-from chronotile.core.durable_files import Disk, open_private
+from chronotile.core.durable_files import Disk
 from chronotile.core.errors import UnsupportedSource
+from chronotile.core.private_files import open_private
 from chronotile.jobs.queue.database import FILE
 from chronotile.jobs.queue.job_folder import RESULTS, SAFE_NAME
 from chronotile.jobs.queue.schema import JOBS

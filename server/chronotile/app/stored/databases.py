@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, text
 
 from chronotile.core import database
-from chronotile.core.durable_files import make_private_file
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
+from chronotile.core.private_files import make_private_file
 from chronotile.jobs.queue.database import JOBS
 
 TABLES = "tables.json"

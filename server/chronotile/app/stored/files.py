@@ -12,8 +12,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-from chronotile.core.durable_files import make_private_folder, sole_writer
+from chronotile.core.durable_files import sole_writer
 from chronotile.core.errors import UnsupportedSource
+from chronotile.core.private_files import make_private_folder
 
 FORMAT = 1
 """Format of the file."""

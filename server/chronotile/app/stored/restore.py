@@ -23,9 +23,10 @@ from chronotile.catalog.items.schema import FILE as INDEX_FILE
 from chronotile.catalog.items.schema import SCHEMA as ITEMS
 from chronotile.catalog.items.writing import begin_counting
 from chronotile.core.database import POSTGRESQL, RESTORING, SQLITE
-from chronotile.core.durable_files import Disk, make_private_folder, open_private
+from chronotile.core.durable_files import Disk
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.job import ID
+from chronotile.core.private_files import make_private_folder, open_private
 from chronotile.jobs.queue.database import FILE as JOBS_FILE
 from chronotile.jobs.queue.schema import JOBS
 from chronotile.jobs.queue.table import queue_again

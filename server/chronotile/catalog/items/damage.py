@@ -13,9 +13,9 @@ from time import monotonic, sleep
 
 from chronotile.catalog.items.schema import FILE
 from chronotile.core.database import SQLITE_FILES
-from chronotile.core.durable_files import open_private
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.finding import Finding
+from chronotile.core.private_files import open_private
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 """File of Linux with an id that differs after each boot."""

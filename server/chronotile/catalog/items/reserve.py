@@ -6,7 +6,7 @@ from pathlib import Path
 from shutil import disk_usage
 
 from chronotile.catalog.items.schema import FILE
-from chronotile.core.durable_files import open_private
+from chronotile.core.private_files import open_private
 
 RESERVE = f"{FILE}.reserve"
 RESERVE_BYTES = 8 << 20

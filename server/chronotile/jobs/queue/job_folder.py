@@ -16,9 +16,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from chronotile.core.durable_files import Disk, make_private_folder
+from chronotile.core.durable_files import Disk
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.model.job import ID, Job, Result
+from chronotile.core.private_files import make_private_folder
 from chronotile.jobs.queue.bucket import RESULT_GONE, Bucket
 from chronotile.jobs.queue.faults import storing_results
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from chronotile.core.durable_files import make_private_folder
 from chronotile.core.errors import LOG_SAYS_WHY, ChronotileError, ConfigurationError, SourceUnavailable
 from chronotile.core.model.job import Execution, Job, JobDetails, JobSelection, Result, Subscriber
+from chronotile.core.private_files import make_private_folder
 from chronotile.jobs.queue.bucket import Bucket
 from chronotile.jobs.queue.faults import no_job, storing_results
 from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles, TemporaryFolders, forget, remove_files

@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, delete, func, insert, or_, select, update
 
 from chronotile.core.database import close_engine, newer_version
-from chronotile.core.durable_files import make_private
 from chronotile.core.errors import ConfigurationError, ServerBusy, UnknownPath
 from chronotile.core.model.job import (
     ENDED,
@@ -25,6 +24,7 @@ from chronotile.core.model.job import (
     WebhookMessage,
 )
 from chronotile.core.model.types import Json
+from chronotile.core.private_files import make_private
 from chronotile.jobs.queue.database import database_time, hold, open_engine, read_transaction, write_transaction
 from chronotile.jobs.queue.faults import no_job
 from chronotile.jobs.queue.outbox import CallbackQueue, subscribe

@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from chronotile.archive.live import ItemAccess, LiveArchive, LiveArchives
-from chronotile.core.durable_files import Disk, make_private_folder, open_private
+from chronotile.core.durable_files import Disk
 from chronotile.core.errors import (
     LOG_SAYS_WHY,
     ClientGone,
@@ -23,6 +23,7 @@ from chronotile.core.errors import (
 )
 from chronotile.core.model.job import Result
 from chronotile.core.model.types import Json
+from chronotile.core.private_files import make_private_folder, open_private
 from chronotile.jobs.processes.execute import finish_results
 from chronotile.jobs.processes.process import Inputs, JobPlan, Work, require_meaning, sources_from_json, sources_to_json
 from chronotile.jobs.processes.registry import process_of

@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 
-from chronotile.core.durable_files import OTHERS
+from chronotile.core.private_files import OTHERS
 
 _NO_SCHEDULER = "Failed to communicate with scheduler"
 

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.ext import Extension
 from markupsafe import Markup, escape
 
-from chronotile.core.xml_text import xml_characters
+from chronotile.core.xml_names import xml_characters
 
 _INDENTATION = re.compile(r"^ +", re.MULTILINE)
 

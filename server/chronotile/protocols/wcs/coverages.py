@@ -14,7 +14,7 @@ from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import InstantArray
-from chronotile.core.xml_text import plain_name, xml_name
+from chronotile.core.xml_names import plain_name, xml_name
 from chronotile.pipeline.coverage.extract import coverage_field
 from chronotile.pipeline.coverage.grid import resolve_grid
 from chronotile.pipeline.mosaic_lattices import align_layers, choose_coverage_lattice

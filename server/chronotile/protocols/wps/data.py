@@ -11,7 +11,7 @@ from typing import Any
 
 from chronotile.core.model.space.crs import CRS84_URI
 from chronotile.core.model.types import Json
-from chronotile.core.xml_text import xml_characters
+from chronotile.core.xml_names import xml_characters
 from chronotile.jobs.processes.process import Input, Process
 from chronotile.protocols.common.processes import media_types as of
 from chronotile.protocols.common.processes.json_text import parse_json

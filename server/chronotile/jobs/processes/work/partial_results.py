@@ -12,10 +12,11 @@ import numpy as np
 import orjson
 
 from chronotile.core.cancellation import require_active
-from chronotile.core.durable_files import Disk, open_private
+from chronotile.core.durable_files import Disk
 from chronotile.core.errors import ClientGone, raised_instead
 from chronotile.core.model.job import Result
 from chronotile.core.model.types import AnyArray, Json
+from chronotile.core.private_files import open_private
 from chronotile.jobs.processes.inputs import UNBOUNDED
 from chronotile.jobs.processes.process import Inputs, Process, Work
 from chronotile.pipeline.encoders.bodies import Body, translate_storage_errors

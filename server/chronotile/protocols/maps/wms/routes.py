@@ -24,7 +24,7 @@ from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.payload import TimeUsed
 from chronotile.core.model.request import IdentifyRequest, MapRequest, Point
 from chronotile.core.web.places import AllowedPlaces, web_places
-from chronotile.core.xml_text import xml_name
+from chronotile.core.xml_names import xml_name
 from chronotile.http.answers import answer_content, answer_payload
 from chronotile.http.base_urls import base_url
 from chronotile.http.cache_headers import CACHE_STABLE

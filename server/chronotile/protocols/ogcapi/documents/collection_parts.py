@@ -14,7 +14,7 @@ from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import DAY, format_instant
 from chronotile.core.model.time.steps import DEKAD_DAYS, DEKAD_STEP, step_of
 from chronotile.core.model.types import Instant, Json
-from chronotile.core.xml_text import xml_name
+from chronotile.core.xml_names import xml_name
 from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.extent import box_of_offered

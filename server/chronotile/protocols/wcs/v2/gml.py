@@ -10,7 +10,7 @@ from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.space.crs import Crs, crs_of, is_north_first
 from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import InstantArray, NumberArray
-from chronotile.core.xml_text import xml_name
+from chronotile.core.xml_names import xml_name
 from chronotile.pipeline.encoders.coverage.attributes import is_scaled
 from chronotile.pipeline.encoders.coverage.strips import strips
 from chronotile.pipeline.encoders.covjson_parts import standard_name_uri
