@@ -141,7 +141,7 @@ def multiscale_attributes(grid: NativeGrid, paths: Sequence[str], *, resampling:
             "layout": [_level_layout(grid, paths, level) for level in range(len(paths))],
             "resampling_method": resampling,
         },
-        **_placed(grid),
+        **_extent_attributes(grid),
     }
 
 
@@ -149,7 +149,7 @@ def group_attributes(grid: NativeGrid) -> Json:
     """Return what a group says of the place of its arrays' pixels."""
     return {
         "zarr_conventions": [_convention(name) for name in ("proj", "spatial")],
-        **_placed(grid),
+        **_extent_attributes(grid),
         **_placement(grid),
         "spatial:registration": "pixel",
     }
@@ -167,7 +167,7 @@ def is_in_crs(attributes: Mapping[str, Any], crs: Crs) -> bool:
     return named is None or are_alike(crs_of(named), crs)
 
 
-def _placed(grid: NativeGrid) -> Json:
+def _extent_attributes(grid: NativeGrid) -> Json:
     return {**_crs(grid.crs), "spatial:dimensions": ["y", "x"], "spatial:bbox": list(grid.bbox)}
 
 

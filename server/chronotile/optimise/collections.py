@@ -12,7 +12,7 @@ from chronotile.core.yaml_source import list_names
 from chronotile.optimise.inputs import mosaic_inputs
 from chronotile.optimise.mosaics import MosaicRequest, OpenIndex, find_mosaic, variables_to_write
 from chronotile.optimise.options import Options, Report
-from chronotile.optimise.run import Progress, require_extras, write_cube
+from chronotile.optimise.run import RunProgress, require_extras, write_cube
 from chronotile.optimise.store import CubeFolder
 from chronotile.optimise.verify import require_items_apart
 from chronotile.readers.reader import Reader
@@ -25,7 +25,7 @@ def optimise_collection(
     options: Options,
     *,
     open_index: Callable[[], OpenIndex],
-    progress: Progress = lambda _what, _share: None,
+    progress: RunProgress = lambda _what, _share: None,
 ) -> Report:
     """Bring a serving cube up to what the items of a collection have: write it, or add new and changed dates.
 
@@ -57,7 +57,7 @@ def optimise_collection(
     )
     names = variables_to_write(spec, reader, request.variables)
     if document is None:  # one that is there stays as it is encoded
-        with mosaic.opened() as learning:
+        with mosaic.open_reader() as learning:
             for name in names:
                 learning.learn_encodings(name)
     inputs = mosaic_inputs(mosaic, names, _about(archive, request.collection), mosaic.notes)

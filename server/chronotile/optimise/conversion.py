@@ -46,21 +46,21 @@ class Conversion:
         """
         recoding = recoding_of(self.source, self.target)
         if recoding is not None:
-            return self._unmasked(recoding.pixels(pixels))
+            return self._apply_mask(recoding.pixels(pixels))
         if np.dtype(self.target.dtype).kind == "f":
             codes = self.source.codes(pixels.numbers)
             with np.errstate(over="ignore", invalid="ignore"):  # of numbers that are no values
                 values = self.source.values(pixels.numbers).astype(self.target.dtype)
             numbers = np.where(codes == 0, values, Recoding(self.source, self.target).lacking()[codes])
-            return self._unmasked(Pixels(numbers, pixels.valid))
-        return self._packed(pixels)
+            return self._apply_mask(Pixels(numbers, pixels.valid))
+        return self._pack(pixels)
 
     @property
     def is_exact(self) -> bool:
         """Whether each value stays what it is."""
         return recoding_of(self.source, self.target) is not None
 
-    def _packed(self, pixels: Pixels) -> NumberArray:
+    def _pack(self, pixels: Pixels) -> NumberArray:
         valid = self.source.valid(pixels.numbers)
         if pixels.valid is not None:
             valid &= pixels.valid
@@ -76,7 +76,7 @@ class Conversion:
             )
         return np.where(valid, packed, self._nodata).astype(self.target.dtype)
 
-    def _unmasked(self, pixels: Pixels) -> NumberArray:
+    def _apply_mask(self, pixels: Pixels) -> NumberArray:
         """What the source's own mask takes away becomes nodata."""
         if pixels.valid is None:
             return pixels.numbers

@@ -41,8 +41,8 @@ MOST_NAMED = 5
 AHEAD = 4
 """Cubes that wait for each thread, so that a list of millions is never held."""
 
-Progress = Callable[[str, float], None]
-Span = tuple[int, int]
+TileProgress = Callable[[str, float], None]
+NumberSpan = tuple[int, int]
 """A first and a last whole number, both included."""
 
 _SPAN = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?", re.ASCII)
@@ -56,9 +56,9 @@ class CubeOptions:
     """Ids or aliases; default: all that have values and times."""
     tile_matrix_set: str | None = None
     """Otherwise the first that is served."""
-    zooms: Span | None = None
+    zooms: NumberSpan | None = None
     """Tile matrices, counted from the coarsest; otherwise up to the one that shows the layer's own pixels."""
-    years: Span | None = None
+    years: NumberSpan | None = None
     """Otherwise all that are closed."""
     threads: int | None = None
     """Cubes made at once; as many as there are cores."""
@@ -95,7 +95,7 @@ class CubeReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class TileYear:
     """A closed year of a layer, and the tiles that it has."""
 
     layer: Layer
@@ -136,7 +136,7 @@ class Work:
             yield 1, True
 
 
-class CubeFolder:
+class CubeTileFolder:
     """The folder that is written.
 
     Args:
@@ -156,10 +156,10 @@ class CubeFolder:
         if manifest.grids.get(tile_matrix_set.id) == grid:
             return 0
         manifest.grids.pop(tile_matrix_set.id, None)
-        self._tell(manifest)
+        self._write_manifest(manifest)
         removed = self._remove(f"*/{tile_matrix_set.id}/*/*/*/*.ctc.gz", f"*/{tile_matrix_set.id}/*{EMPTY}")
         manifest.grids[tile_matrix_set.id] = grid
-        self._tell(manifest)
+        self._write_manifest(manifest)
         return removed
 
     def begin(self, layer: str, year: int, revision: str) -> int:
@@ -172,10 +172,10 @@ class CubeFolder:
         if years.get(year) == revision:
             return 0
         years.pop(year, None)
-        self._tell(manifest)
+        self._write_manifest(manifest)
         removed = self._remove(f"{layer}/*/*/*/*/{year}-*.ctc.gz", f"{layer}/*/{year}{EMPTY}")
         years[year] = revision
-        self._tell(manifest)
+        self._write_manifest(manifest)
         return removed
 
     def write(self, path: CubePath, make: Callable[[], bytes]) -> int | None:
@@ -207,7 +207,7 @@ class CubeFolder:
                     self._disk.append(names, "\n")
             return name in self._empty[names]
 
-    def _tell(self, manifest: Manifest) -> None:
+    def _write_manifest(self, manifest: Manifest) -> None:
         self._disk.make_folder(self._path)
         self._disk.put(self._path / MANIFEST, manifest_of(manifest))
 
@@ -221,7 +221,7 @@ class CubeFolder:
 
 
 def write_cubes(
-    services: Services, target: Path, options: CubeOptions, *, progress: Progress, disk: Disk | None = None
+    services: Services, target: Path, options: CubeOptions, *, progress: TileProgress, disk: Disk | None = None
 ) -> CubeReport:
     """Write the cubes of closed years that are not there yet.
 
@@ -237,8 +237,8 @@ def write_cubes(
         ChronotileError: A layer, set or zoom is not served, or a source cannot be read.
     """
     services = replace(services, caches=make_caches(payload_bytes=0))
-    folder, report = CubeFolder(target, disk or Disk()), CubeReport()
-    works = list(_works(services, options))
+    folder, report = CubeTileFolder(target, disk or Disk()), CubeReport()
+    works = list(_tile_years(services, options))
     total, done = sum(len(work) for work in works), 0
     if not works:
         report.notes = ("there is no closed year among those requested",)
@@ -259,7 +259,7 @@ def write_cubes(
     return report
 
 
-def parse_span(text: str | None, *, locator: str) -> Span | None:
+def parse_span(text: str | None, *, locator: str) -> NumberSpan | None:
     """Return `A` or `A-B` as a first and a last number.
 
     Raises:
@@ -274,7 +274,7 @@ def parse_span(text: str | None, *, locator: str) -> Span | None:
     return span
 
 
-def _works(services: Services, options: CubeOptions) -> Iterator[Work]:
+def _tile_years(services: Services, options: CubeOptions) -> Iterator[TileYear]:
     """The years of each layer."""
     catalogue = services.catalogue
     if options.tile_matrix_set is None and not catalogue.tile_matrix_sets:
@@ -290,7 +290,7 @@ def _works(services: Services, options: CubeOptions) -> Iterator[Work]:
         native = tile_matrix_set.matrices[native_matrix(layer.main_variable.grid, tile_matrix_set)].id
         for year in _closed_years(layer, services):
             if options.years is None or options.years[0] <= year <= options.years[1]:
-                yield Work(layer=layer, year=year, tile_matrix_set=tile_matrix_set, ranges=ranges, native=native)
+                yield TileYear(layer=layer, year=year, tile_matrix_set=tile_matrix_set, ranges=ranges, native=native)
 
 
 def _closed_years(layer: Layer, services: Services) -> list[int]:
@@ -300,7 +300,9 @@ def _closed_years(layer: Layer, services: Services) -> list[int]:
     return sorted(year for year in years if year < now)
 
 
-def _ranges(layer: Layer, tile_matrix_set: TileMatrixSet, zooms: Span | None) -> Iterator[tuple[TileMatrix, TileRange]]:
+def _ranges(
+    layer: Layer, tile_matrix_set: TileMatrixSet, zooms: NumberSpan | None
+) -> Iterator[tuple[TileMatrix, TileRange]]:
     """The requested tile matrices, with the tiles that a layer touches."""
     grid, count = layer.main_variable.grid, len(tile_matrix_set.matrices)
     first, last = (0, native_matrix(grid, tile_matrix_set)) if zooms is None else zooms
@@ -312,7 +314,7 @@ def _ranges(layer: Layer, tile_matrix_set: TileMatrixSet, zooms: Span | None) ->
             yield matrix, held
 
 
-def _revision(work: Work, services: Services, report: CubeReport) -> str | None:
+def _revision(work: TileYear, services: Services, report: CubeReport) -> str | None:
     """The revision of a year's cubes, which all tiles have; a note, and `None`, of one that is too long for a cube."""
     try:
         return next((resolve_cube(request, services).revision for request in work.requests()), None)
@@ -321,7 +323,7 @@ def _revision(work: Work, services: Services, report: CubeReport) -> str | None:
         return None
 
 
-def _tasks(work: Work, folder: CubeFolder, services: Services) -> Iterator[Callable[[], int | None]]:
+def _tasks(work: TileYear, folder: CubeTileFolder, services: Services) -> Iterator[Callable[[], int | None]]:
     """What writes each cube of a year and gives its bytes."""
     for request in work.requests():
         path = CubePath(

@@ -17,9 +17,9 @@ from chronotile.core.model.source import VariableInfo
 from chronotile.core.model.types import Json
 from chronotile.optimise.arrays import as_json
 from chronotile.optimise.conversion import Conversion, Packing, conversion_into, conversion_of_files
-from chronotile.optimise.inputs import Inputs
+from chronotile.optimise.inputs import CubeInputs
 from chronotile.optimise.options import Options
-from chronotile.optimise.plan import CLASS_OVERVIEWS, CubePlan, is_written_as, written_encoding
+from chronotile.optimise.plan import CLASS_OVERVIEWS, ServingCubePlan, is_written_as, written_encoding
 from chronotile.optimise.store import History, variables_of
 from chronotile.optimise.tasks import TaskDate
 from chronotile.pipeline.styling.load import load_styles, style_folders
@@ -57,7 +57,7 @@ def conversion_for(info: VariableInfo, options: Options, node: Json | None) -> C
     return found
 
 
-def rounding_findings(plan: CubePlan) -> Iterator[str]:
+def rounding_findings(plan: ServingCubePlan) -> Iterator[str]:
     """Yield what is written in other values than the sources have."""
     for name, variable in plan.variables.items():
         target = variable.conversion.target
@@ -69,7 +69,7 @@ def rounding_findings(plan: CubePlan) -> Iterator[str]:
             yield f"{name}: values are rounded to steps of {target.scale:g}, as set by --dtype"
 
 
-def require_nodata(plan: CubePlan) -> None:
+def require_nodata(plan: ServingCubePlan) -> None:
     """Check that each variable of a mosaic has a number for cells that no item covers.
 
     Raises:
@@ -83,7 +83,7 @@ def require_nodata(plan: CubePlan) -> None:
             )
 
 
-def names_in_cube(inputs: Inputs, document: Json | None) -> dict[str, str]:
+def names_in_cube(inputs: CubeInputs, document: Json | None) -> dict[str, str]:
     """Return the cube's names of the source's variables: of the only one of files whatever a cube calls its own.
 
     Raises:
@@ -107,7 +107,7 @@ def names_in_cube(inputs: Inputs, document: Json | None) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
+class CubeChanges:
     """Dates that are to be written."""
 
     new: tuple[TaskDate, ...]
@@ -120,7 +120,7 @@ class Changes:
     """How many of the new ones are older than the newest that is there."""
 
 
-def changes_of(inputs: Inputs, history: History) -> Changes:
+def changes_of(inputs: CubeInputs, history: History) -> CubeChanges:
     """Return what is to be done so that the cube has what the sources have."""
     known = {start: position for position, start in enumerate(history.starts.tolist())}
     starts = inputs.times.starts.astype("datetime64[ns]").tolist()
@@ -130,7 +130,7 @@ def changes_of(inputs: Inputs, history: History) -> Changes:
         for position, index in enumerate(fresh, start=len(history))
     )
     newest = max(known, default=min(starts))
-    return Changes(
+    return CubeChanges(
         new=new,
         times=History(
             inputs.times.starts[fresh].astype("datetime64[ns]"),
@@ -142,7 +142,7 @@ def changes_of(inputs: Inputs, history: History) -> Changes:
     )
 
 
-def _suspects(inputs: Inputs, history: History, starts: list[int], known: dict[int, int]) -> Iterator[TaskDate]:
+def _suspects(inputs: CubeInputs, history: History, starts: list[int], known: dict[int, int]) -> Iterator[TaskDate]:
     for start, origin, state in zip(starts, inputs.origins, inputs.states, strict=True):
         position = known.get(start)
         if position is not None and tuple(history.states[position].tolist()) != state:
@@ -159,7 +159,7 @@ GRID = "grid"
 """Beside the shape of a cube that was begun; earlier releases did not remember it."""
 
 
-class Written(NamedTuple):
+class WrittenFiles(NamedTuple):
     """How much a task wrote."""
 
     bytes: int
@@ -178,17 +178,17 @@ class Journal:
         """Whether an earlier run was interrupted."""
         return self._shape.exists()
 
-    def begun(self, shape: Commit) -> Commit:
+    def started_shape(self, shape: Commit) -> Commit:
         """Return the shape of the cube that an interrupted run had begun, or else `shape`.
 
         What is committed already is what it is.
         """
-        if not self._has_begun(shape):
+        if not self._has_started(shape):
             return shape
-        begun = commit_of(json.loads(self._shape.read_bytes()))
-        if begun is None:
+        started = commit_of(json.loads(self._shape.read_bytes()))
+        if started is None:
             raise UnsupportedSource("the files of an interrupted run are damaged; delete the cube and start again")
-        return begun
+        return started
 
     def begin(self, shape: Commit, grid: Json) -> None:
         """Remember the shape and the grid of the cube that this run begins.
@@ -196,7 +196,7 @@ class Journal:
         Raises:
             UnsupportedSource: An interrupted run had begun one of another grid.
         """
-        if self._has_begun(shape):
+        if self._has_started(shape):
             if json.loads(self._shape.read_bytes()).get(GRID, grid) != grid:
                 raise UnsupportedSource(
                     "the interrupted run had another grid; name the same, or delete the cube and start again"
@@ -206,14 +206,14 @@ class Journal:
         self.disk.put(self._shape, as_json({**shape.attributes(), GRID: grid}))
         self.disk.settle([self.folder])
 
-    def done(self) -> dict[str, Written]:
+    def finished_tasks(self) -> dict[str, WrittenFiles]:
         """Return the tasks that are done by name; a line that was cut short is none."""
         if not self._tasks.exists():
             return {}
         lines = [line.split() for line in self._tasks.read_text().splitlines(keepends=True) if line.endswith("\n")]
-        return {name: Written(int(size), int(files)) for name, size, files in lines}
+        return {name: WrittenFiles(int(size), int(files)) for name, size, files in lines}
 
-    def add(self, task: str, written: Written) -> None:
+    def add(self, task: str, written: WrittenFiles) -> None:
         """Remember that a task is done."""
         self.disk.append(self._tasks, f"{task} {written.bytes} {written.files}\n")
 
@@ -226,7 +226,7 @@ class Journal:
         self.disk.remove(self._shape)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _has_begun(self, shape: Commit) -> bool:
+    def _has_started(self, shape: Commit) -> bool:
         return self.is_there and not shape.revision
 
     @property
@@ -241,7 +241,7 @@ class Journal:
 # Which variables have classes, of which overviews hold the most frequent one and no means.
 
 
-def with_classes(
+def mark_classes(
     variables: Mapping[str, VariableInfo], named: Collection[str], packing: Packing | None
 ) -> dict[str, VariableInfo]:
     """Return the variables, those said to have classes that are in `named` or whose name's shipped style has them.
@@ -266,11 +266,11 @@ def with_classes(
     return found
 
 
-def with_stored_overviews(info: VariableInfo, level: Json | None, *, is_named: bool) -> VariableInfo:
+def match_stored_overviews(info: VariableInfo, level: Json | None, *, is_named: bool) -> VariableInfo:
     """Return a variable with overviews of the kind that a cube which is there has.
 
     Args:
-        info: As its source and `with_classes` have it.
+        info: As its source and `mark_classes` have it.
         level: The document of its first overview, if there is one.
         is_named: Whether the caller named it as having classes.
 

@@ -19,7 +19,7 @@ from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import TimeSpan, format_instant
 from chronotile.core.model.types import InstantArray
-from chronotile.optimise.mosaics import Mosaic
+from chronotile.optimise.mosaics import CollectionMosaic
 from chronotile.readers.cf.time import JoinedTimes, join_times
 from chronotile.readers.joined.common_encoding import common_encoding
 from chronotile.readers.kind import SourceKind
@@ -42,7 +42,7 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
+class CubeInputs:
     """Sources of one grid, and their dates in order."""
 
     specs: tuple[SourceSpec, ...]
@@ -58,7 +58,7 @@ class Inputs:
     notes: tuple[str, ...] = ()
     about: Mapping[str, str] = field(default_factory=dict)
     """Title, attribution and license, where the first source has them."""
-    mosaic: Mosaic | None = None
+    mosaic: CollectionMosaic | None = None
     """What the dates are in place of `specs`."""
 
     @property
@@ -78,7 +78,7 @@ class Inputs:
             return False
         return kind_of_spec(self.specs[0]).has_map_layout(self.specs[0])
 
-    def in_order(self, names: Sequence[str]) -> "Inputs":
+    def in_order(self, names: Sequence[str]) -> "CubeInputs":
         """Return the same with the variables in another order."""
         columns = [list(self.variables).index(name) for name in names]
         return replace(
@@ -99,7 +99,7 @@ def find_inputs(
     select: tuple[DimensionStep, ...] = (),
     time_pattern: str | None = None,
     target: Path | None = None,
-) -> Inputs:
+) -> CubeInputs:
     """Return what the files, folders, patterns and stores of `sources` hold.
 
     Args:
@@ -112,7 +112,7 @@ def find_inputs(
     Raises:
         UnsupportedSource: They are not sources of one grid with times; the message gives the reason.
     """
-    specs = tuple(_specs(_find(sources, target), _chosen(variable, select), time_pattern))
+    specs = tuple(_specs(_find(sources, target), _select_variable(variable, select), time_pattern))
     caches = ReaderCaches()
     readers = [open_source(spec, caches) for spec in specs]
     try:
@@ -122,7 +122,9 @@ def find_inputs(
             reader.close()
 
 
-def mosaic_inputs(mosaic: Mosaic, names: Sequence[str], about: Mapping[str, str], notes: Sequence[str] = ()) -> Inputs:
+def mosaic_inputs(
+    mosaic: CollectionMosaic, names: Sequence[str], about: Mapping[str, str], notes: Sequence[str] = ()
+) -> CubeInputs:
     """Return the mosaics of a collection as what a cube is made of.
 
     Args:
@@ -135,12 +137,12 @@ def mosaic_inputs(mosaic: Mosaic, names: Sequence[str], about: Mapping[str, str]
         UnsupportedSource: Its variables cannot be written.
         SourceUnavailable: The index does not answer.
     """
-    with mosaic.opened() as reader:
+    with mosaic.open_reader() as reader:
         _require_ids(names)
         variables = {name: reader.info.variables[name] for name in names}
         states = mosaic.states(reader, names)
     origins = tuple(Origin(0, index) for index in range(len(mosaic.times)))
-    return Inputs(
+    return CubeInputs(
         specs=(),
         variables=variables,
         times=mosaic.times,
@@ -153,7 +155,7 @@ def mosaic_inputs(mosaic: Mosaic, names: Sequence[str], about: Mapping[str, str]
     )
 
 
-def with_gone_dates(inputs: Inputs, starts: InstantArray, bounds: InstantArray) -> Inputs:
+def add_removed_dates(inputs: CubeInputs, starts: InstantArray, bounds: InstantArray) -> CubeInputs:
     """Return inputs with dates that a cube has and whose items are all gone, so that nothing of them is left in it.
 
     Args:
@@ -163,13 +165,13 @@ def with_gone_dates(inputs: Inputs, starts: InstantArray, bounds: InstantArray) 
     """
     if inputs.mosaic is None:
         return inputs
-    mosaic = inputs.mosaic.with_dates(starts, bounds)
+    mosaic = inputs.mosaic.add_dates(starts, bounds)
     if mosaic is inputs.mosaic:
         return inputs
     return mosaic_inputs(mosaic, list(inputs.variables), inputs.about, inputs.notes)
 
 
-def _chosen(variable: str | None, select: tuple[DimensionStep, ...]) -> Mapping[str, VariableSpec]:
+def _select_variable(variable: str | None, select: tuple[DimensionStep, ...]) -> Mapping[str, VariableSpec]:
     """The variable that is named, with its steps.
 
     Raises:
@@ -210,7 +212,7 @@ def _stack_specs(
     kind: SourceKind, paths: Sequence[Path], variables: Mapping[str, VariableSpec], time_pattern: str | None
 ) -> Iterator[SourceSpec]:
     if time_pattern is not None:
-        yield _stack_spec(kind, _dated(paths, time_pattern), time_pattern, variables)
+        yield _stack_spec(kind, _select_dated(paths, time_pattern), time_pattern, variables)
         return
     drafts = _drafts(kind, paths)
     if len(drafts) > 1:
@@ -224,7 +226,7 @@ def _drafts(kind: SourceKind, paths: Sequence[Path]) -> list[Draft]:
     return drafts_of(WalkResult({kind.name: paths}), root, looks_below(root))
 
 
-def _dated(paths: Sequence[Path], time_pattern: str) -> list[Path]:
+def _select_dated(paths: Sequence[Path], time_pattern: str) -> list[Path]:
     """The files in whose paths the pattern finds something; a generous pattern of files matches others too."""
     try:
         dated = [path for path in paths if re.search(time_pattern, str(path))]
@@ -313,14 +315,14 @@ def _paths(source: str) -> list[Path]:
     return [Path(each) for each in found]
 
 
-def _inputs(specs: Sequence[SourceSpec], readers: Sequence[Reader], variable: str | None) -> Inputs:
-    variables = _with_common_encodings(_variables(readers[0], variable), readers)
+def _inputs(specs: Sequence[SourceSpec], readers: Sequence[Reader], variable: str | None) -> CubeInputs:
+    variables = _find_common_encodings(_variables(readers[0], variable), readers)
     domains = [_times(reader, variables) for reader in readers]
     if any(domain.is_climatology != domains[0].is_climatology for domain in domains):
         raise UnsupportedSource("some of the sources are climatologies, others are not; name those of one kind")
     times = join_times(domains)
     origins = tuple(Origin(*each) for each in times.slices)
-    return Inputs(
+    return CubeInputs(
         specs=tuple(specs),
         variables=variables,
         times=times.domain,
@@ -379,7 +381,7 @@ def _require_ids(names: Iterable[str]) -> None:
         raise UnsupportedSource(f"the variable's name {odd!r} cannot be an id; rename it, or name another: --variable")
 
 
-def _with_common_encodings(variables: Mapping[str, VariableInfo], readers: Sequence[Reader]) -> dict[str, VariableInfo]:
+def _find_common_encodings(variables: Mapping[str, VariableInfo], readers: Sequence[Reader]) -> dict[str, VariableInfo]:
     """The variables of the first source in encodings that hold the values of all sources.
 
     Raises:

@@ -9,7 +9,7 @@ from chronotile.core.errors import InvalidParameter, UnsupportedSource
 from chronotile.core.machine import Machine
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.optimise.options import MEMORY_BYTES
-from chronotile.optimise.plan import CHUNK_PX, FILE_PX, SERIES_FILE_PX, CubePlan
+from chronotile.optimise.plan import CHUNK_PX, FILE_PX, SERIES_FILE_PX, ServingCubePlan
 
 BASE_BYTES = 560 << 20
 """The process itself, with the libraries and their caches."""
@@ -66,7 +66,7 @@ def region_for(grid: NativeGrid, itemsize: int, memory: int, threads: int) -> in
     return side
 
 
-def budget_of(plan: CubePlan, memory: int, threads: int) -> Budget:
+def budget_of(plan: ServingCubePlan, memory: int, threads: int) -> Budget:
     """Return how work on a cube is cut.
 
     Raises:

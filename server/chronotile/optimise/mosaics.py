@@ -60,7 +60,7 @@ class MosaicRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mosaic:
+class CollectionMosaic:
     """The mosaics of a collection on one grid, as any process opens them that sees the same index and files."""
 
     spec: SourceSpec
@@ -76,7 +76,7 @@ class Mosaic:
     """What the output reports of it."""
 
     @contextmanager
-    def opened(self) -> Iterator[Reader]:
+    def open_reader(self) -> Iterator[Reader]:
         """Give a reader whose native cells are those of the grid.
 
         Raises:
@@ -97,12 +97,12 @@ class Mosaic:
             SourceUnavailable: The index does not answer.
         """
         settings, mosaic = items_of(self.spec).settings, items_of(self.spec).mosaic
-        how = [repr((settings, mosaic.rule, self.spec.crs, _needed(self.spec, name))) for name in variables]
+        how = [repr((settings, mosaic.rule, self.spec.crs, _needed_specs(self.spec, name))) for name in variables]
         window = Window(0, self.grid.height, 0, self.grid.width)
         states = (reader.revision_of_window(variables[0], index, window) for index in range(len(self.times)))
         return tuple(tuple(state_number(f"{state} {each}") for each in how) for state in states)
 
-    def with_dates(self, starts: np.ndarray, bounds: np.ndarray) -> "Mosaic":
+    def add_dates(self, starts: np.ndarray, bounds: np.ndarray) -> "CollectionMosaic":
         """Return the same with further dates, as far as they are requested: those whose items are all gone.
 
         Args:
@@ -165,7 +165,7 @@ def find_mosaic(
     open_index: Callable[[], OpenIndex],
     places: AllowedPlaces,
     there: Mapping[str, object] | None = None,
-) -> Mosaic:
+) -> CollectionMosaic:
     """Return what of a collection is to be written.
 
     Args:
@@ -183,7 +183,7 @@ def find_mosaic(
     rule = _rule(spec, request.rule)
     items = items_of(spec)
     mosaic = replace(items.mosaic, rule=rule)
-    own = replace(spec, items=replace(items, mosaic=mosaic), variables=_with_needed(spec, names))
+    own = replace(spec, items=replace(items, mosaic=mosaic), variables=_needed_variables(spec, names))
     index = open_index()
     try:
         extent = index.extent(spec.collection)
@@ -192,7 +192,7 @@ def find_mosaic(
     if extent is None:
         raise UnsupportedSource("the item index has no item of it; run chronotile index")
     grid, notes = _grid(_lattice(reader, names, request.target), extent, request.bbox, there)
-    return Mosaic(
+    return CollectionMosaic(
         spec=own,
         open_index=open_index,
         places=places,
@@ -234,12 +234,12 @@ def _rule(spec: SourceSpec, requested: MosaicRule | None) -> MosaicRule:
     return requested or configured
 
 
-def _needed(spec: SourceSpec, name: str) -> list[object]:
+def _needed_specs(spec: SourceSpec, name: str) -> list[object]:
     # A variable with all that it is made of.
-    return [spec.variables[each] for each in _with_needed(spec, [name])]
+    return [spec.variables[each] for each in _needed_variables(spec, [name])]
 
 
-def _with_needed(spec: SourceSpec, names: Sequence[str]) -> dict[str, VariableSpec]:
+def _needed_variables(spec: SourceSpec, names: Sequence[str]) -> dict[str, VariableSpec]:
     # Variables with those that they are made of, in the order of the configuration.
     needed = {each for name in names for each in with_only(spec, name).variables}
     return {name: each for name, each in spec.variables.items() if name in needed}

@@ -58,7 +58,7 @@ class PlannedVariable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CubePlan:
+class ServingCubePlan:
     """A serving cube as it is to be."""
 
     grid: NativeGrid

@@ -22,29 +22,29 @@ from chronotile.optimise.arrays import group_attributes
 from chronotile.optimise.conversion import conversion_of_files
 from chronotile.optimise.existing import (
     FOLDER,
-    Changes,
+    CubeChanges,
     Journal,
-    Written,
+    WrittenFiles,
     changes_of,
     conversion_for,
+    mark_classes,
+    match_stored_overviews,
     names_in_cube,
     require_layout,
     require_nodata,
     rounding_findings,
-    with_classes,
-    with_stored_overviews,
 )
-from chronotile.optimise.inputs import Inputs, Origin, find_inputs, with_gone_dates
+from chronotile.optimise.inputs import CubeInputs, Origin, add_removed_dates, find_inputs
 from chronotile.optimise.memory import Budget, budget_of, region_for
 from chronotile.optimise.options import Options, Report
-from chronotile.optimise.plan import CubePlan, PlannedVariable, level_count, time_unit
-from chronotile.optimise.runners import DaskRunner, LocalRunner, Runner
+from chronotile.optimise.plan import PlannedVariable, ServingCubePlan, level_count, time_unit
+from chronotile.optimise.runners import DaskRunner, LocalRunner, TaskRunner
 from chronotile.optimise.store import CubeFolder, History, no_history, require_same
-from chronotile.optimise.tasks import Job, LeftOut, MapTask, OpenSources, SeriesTask, Task, TaskDate, task_name
-from chronotile.optimise.verify import differing, require_apart, verify
+from chronotile.optimise.tasks import CubeJob, MapTask, RunSources, SeriesTask, SkippedItem, Task, TaskDate, task_name
+from chronotile.optimise.verify import find_differing_dates, require_apart, verify
 from chronotile.readers.zarr.commit import Commit, commit_of, nodes_of
 
-Progress = Callable[[str, float], None]
+RunProgress = Callable[[str, float], None]
 
 
 def optimise(
@@ -53,7 +53,7 @@ def optimise(
     options: Options,
     *,
     disk: Disk | None = None,
-    progress: Progress = lambda _what, _share: None,
+    progress: RunProgress = lambda _what, _share: None,
 ) -> Report:
     """Bring a serving cube up to what its sources have: write it, or add new and replaced dates.
 
@@ -83,13 +83,13 @@ def require_extras(options: Options) -> None:
             raise MissingExtra(message)
 
 
-def write_cube(inputs: Inputs, target: Path, options: Options, *, disk: Disk, progress: Progress) -> Report:
+def write_cube(inputs: CubeInputs, target: Path, options: Options, *, disk: Disk, progress: RunProgress) -> Report:
     """Bring a serving cube up to what is found of its sources.
 
     Raises:
         ChronotileError: As `optimise`.
     """
-    with _saying_what_failed(target):
+    with _translate_write_errors(target):
         _require_free(target)
         disk.make_folder(target)
         local = LocalRunner(options.threads or this_machine().cores, disk)
@@ -103,7 +103,7 @@ def write_cube(inputs: Inputs, target: Path, options: Options, *, disk: Disk, pr
 
 
 @contextmanager
-def _saying_what_failed(target: Path) -> Iterator[None]:
+def _translate_write_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -121,13 +121,13 @@ def _require_free(target: Path) -> None:
         raise UnsupportedSource(f"{target.name} is a file; name a folder that ends in .zarr")
 
 
-def _prepare(inputs: Inputs, target: Path, options: Options, *, runner: Runner, disk: Disk) -> "_Run":
+def _prepare(inputs: CubeInputs, target: Path, options: Options, *, runner: TaskRunner, disk: Disk) -> "_CubeRun":
     folder, journal = CubeFolder(target, disk), Journal(target / FOLDER, disk)
     if journal.is_there and not options.resume:
         raise UnsupportedSource(f"an earlier run on {target.name} was interrupted; use --resume to continue it")
     document = folder.root_document()
     commit = None if document is None else commit_of(document["attributes"])
-    shape = journal.begun(_new_shape(inputs, options, runner.threads) if commit is None else commit)
+    shape = journal.started_shape(_new_shape(inputs, options, runner.threads) if commit is None else commit)
     require_layout(shape, options)
     names = names_in_cube(inputs, document)
     inputs = inputs.in_order(list(names))
@@ -142,8 +142,8 @@ def _prepare(inputs: Inputs, target: Path, options: Options, *, runner: Runner, 
     else:
         require_same(document, plan, target.name)
         history = folder.history(plan, commit)
-        inputs = with_gone_dates(inputs, history.starts, history.bounds)
-    return _Run(
+        inputs = add_removed_dates(inputs, history.starts, history.bounds)
+    return _CubeRun(
         inputs=inputs,
         folder=folder,
         journal=journal,
@@ -156,7 +156,7 @@ def _prepare(inputs: Inputs, target: Path, options: Options, *, runner: Runner, 
     )
 
 
-def _new_shape(inputs: Inputs, options: Options, threads: int) -> Commit:
+def _new_shape(inputs: CubeInputs, options: Options, threads: int) -> Commit:
     layout = options.layout or ("series" if inputs.have_map_layout else "both")
     encodings = [conversion_of_files(info.encoding, options.packing).target for info in inputs.variables.values()]
     itemsize = max(np.dtype(encoding.dtype).itemsize for encoding in encodings)
@@ -171,18 +171,18 @@ def _new_shape(inputs: Inputs, options: Options, threads: int) -> Commit:
 
 
 def _plan(
-    inputs: Inputs, shape: Commit, options: Options, document: Json | None, *, names: Mapping[str, str]
-) -> CubePlan:
+    inputs: CubeInputs, shape: Commit, options: Options, document: Json | None, *, names: Mapping[str, str]
+) -> ServingCubePlan:
     nodes = {} if document is None else nodes_of(document)
     group = shape.groups[0]
     variables = {
         names[name]: PlannedVariable(
-            info=with_stored_overviews(
+            info=match_stored_overviews(
                 info, nodes.get(shape.path_of("1", names[name])), is_named=name in options.classes
             ),
             conversion=conversion_for(info, options, nodes.get(shape.path_of(group, names[name]))),
         )
-        for name, info in with_classes(inputs.variables, options.classes, options.packing).items()
+        for name, info in mark_classes(inputs.variables, options.classes, options.packing).items()
     }
     bounds = bounds_form(inputs.times, are_periods=are_periods(inputs.times))
     there = next((name for name in (PERIOD_BOUNDS, CLIMATOLOGY_BOUNDS) if shape.path_of(group, name) in nodes), None)
@@ -197,29 +197,29 @@ def _plan(
             "periods by their coordinates, others by their starts); name all files, or write another cube"
         )
     unit = along_time["units"].split()[0] if nodes else time_unit(inputs.times)
-    return CubePlan(
+    return ServingCubePlan(
         grid=inputs.grid, variables=variables, shape=shape, time_unit=unit, bounds=bounds, about=inputs.about
     )
 
 
 @dataclass(slots=True, kw_only=True)
-class _Run:
+class _CubeRun:
     """A run under way, and the state that it made visible last."""
 
-    inputs: Inputs
+    inputs: CubeInputs
     folder: CubeFolder
     journal: Journal
-    plan: CubePlan
+    plan: ServingCubePlan
     commit: Commit
     history: History
-    runner: Runner
+    runner: TaskRunner
     budget: Budget
     report: Report
     incomplete: set[Origin] = field(default_factory=set)
     """Dates that lack items which could not be read."""
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    def bring_up_to_date(self, progress: Progress) -> None:
+    def bring_up_to_date(self, progress: RunProgress) -> None:
         """Write what the sources have and the cube has not."""
         started = time.monotonic()
         if self.commit.overlay:
@@ -229,13 +229,13 @@ class _Run:
         if self.plan.bounds.name is not None and bool(np.any(lengths < DAY)):
             raise UnsupportedSource("some of its times are exact instants, those that are there are periods")
         layouts = int(self.plan.shape.has_map) + int(self.plan.shape.has_series)
-        self._append(changes, _Watch(progress, len(changes.new) * layouts, self._date_bytes()))
+        self._append(changes, _ProgressMeter(progress, len(changes.new) * layouts, self._date_bytes()))
         self._replace(changes)
         self.report.late = changes.late
         self.report.native_bytes = (self.report.added + self.report.replaced) * self._date_bytes()
         self.report.seconds = time.monotonic() - started
 
-    def verify(self, progress: Progress) -> None:
+    def verify(self, progress: RunProgress) -> None:
         """Read the sources again by themselves, and compare every value of their dates with the cube's.
 
         Dates that lack items are left out, which the report names.
@@ -261,16 +261,16 @@ class _Run:
         self.folder.drop_overlay()
         self.journal.end()
 
-    def _append(self, changes: Changes, watch: "_Watch") -> None:
+    def _append(self, changes: CubeChanges, watch: "_ProgressMeter") -> None:
         """Add new dates, as many at a time as fill a block, and make each such round visible."""
         done = 0
         while done < len(changes.new):
             room = self.commit.block - self.commit.times % self.commit.block
             dates = changes.new[done : done + room]
-            files = list(self._do(self._map_tasks(dates), self._job(len(dates)), watch))
-            files += self._do(self._series_tasks(dates), self._job(len(dates)), watch)
+            files = list(self._run_tasks(self._map_tasks(dates), self._job(len(dates)), watch))
+            files += self._run_tasks(self._series_tasks(dates), self._job(len(dates)), watch)
             since = len(self.history)
-            self.history = self._known(self.history.extended(changes.times.part(done, done + len(dates))), dates)
+            self.history = self._history_after(self.history.extend(changes.times.part(done, done + len(dates))), dates)
             self._publish(replace(self.commit, times=len(self.history)), since=since)
             forget(files)
             if self.plan.shape.has_map:  # files that go on being served beside a cube of series alone are left
@@ -278,38 +278,38 @@ class _Run:
             done += len(dates)
             self.report.added += len(dates)
 
-    def _replace(self, changes: Changes) -> None:
+    def _replace(self, changes: CubeChanges) -> None:
         """Write dates whose pixels are others than those that are there into the overlay, then in their place."""
         if not changes.suspect:
             return
         differences: Counter[int] = Counter()
-        with closing(OpenSources()) as sources:
-            job = replace(self._job(), sources=sources, take=self._take)
-            for date, cells in differing(job, changes.suspect):
+        with closing(RunSources()) as sources:
+            job = replace(self._job(), sources=sources, take=self._note_skipped)
+            for date, cells in find_differing_dates(job, changes.suspect):
                 differences[date.position] += cells
         replaced = tuple(date for date in changes.suspect if differences[date.position])
         if replaced:
             self._write_overlay(replaced)
         positions = [date.position for date in changes.suspect]
-        self.history = self._known(self.history, changes.suspect)
+        self.history = self._history_after(self.history, changes.suspect)
         self._settle_overlay(since=min(positions))
         self.report.replaced = len(replaced)
 
-    def _known(self, history: History, dates: Sequence[TaskDate]) -> History:
+    def _history_after(self, history: History, dates: Sequence[TaskDate]) -> History:
         # A history with the states from which dates were written; of those that lack an item there is none.
         states = [(0,) * len(date.state) if date.origin in self.incomplete else date.state for date in dates]
-        return history.with_states([date.position for date in dates], states)
+        return history.replace_states([date.position for date in dates], states)
 
-    def _take(self, item: LeftOut) -> None:
+    def _note_skipped(self, item: SkippedItem) -> None:
         self.incomplete.add(item.origin)
         self.report.left_out.setdefault(item.item, item.reason)
 
     def _write_overlay(self, dates: tuple[TaskDate, ...]) -> None:
-        watch = _Watch(lambda _what, _share: None, 1, 0)
+        watch = _ProgressMeter(lambda _what, _share: None, 1, 0)
         positions = tuple(date.position for date in dates)
         job = replace(self._job(), overlay=frozenset(positions))
-        list(self._do(self._map_tasks(dates, in_overlay=True), job, watch))
-        list(self._do(self._series_tasks(dates, in_overlay=True), job, watch))
+        list(self._run_tasks(self._map_tasks(dates, in_overlay=True), job, watch))
+        list(self._run_tasks(self._series_tasks(dates, in_overlay=True), job, watch))
         self.folder.describe_overlay(self.plan, self.commit.times)
         changed = {**self.commit.changed, **dict.fromkeys(positions, self.commit.revision + 1)}
         self._publish(replace(self.commit, changed=changed, overlay=positions), since=len(self.history))
@@ -327,22 +327,22 @@ class _Run:
         if not self.commit.overlay:
             self.journal.forget_tasks()
 
-    def _do(self, tasks: Iterator[Task], job: Job, watch: "_Watch") -> Iterator[Path]:
+    def _run_tasks(self, tasks: Iterator[Task], job: CubeJob, watch: "_ProgressMeter") -> Iterator[Path]:
         """Do the tasks that are not done yet; yield the files written."""
-        done = self.journal.done()
-        named = {task_name(task, self.plan): task for task in tasks}
-        for name in named.keys() & done.keys():
-            self._count(named.pop(name), done[name], watch)
-        for task, result in self.runner.run(job, named.values(), threads=self.budget.threads):
-            written = Written(result.bytes, len(result.files))
+        done = self.journal.finished_tasks()
+        tasks_by_name = {task_name(task, self.plan): task for task in tasks}
+        for name in tasks_by_name.keys() & done.keys():
+            self._count(tasks_by_name.pop(name), done[name], watch)
+        for task, result in self.runner.run(job, tasks_by_name.values(), threads=self.budget.threads):
+            written = WrittenFiles(result.bytes, len(result.files))
             for each in result.left_out:
-                self._take(each)
+                self._note_skipped(each)
             if not result.left_out:  # else an interrupted run reads its items again
                 self.journal.add(task_name(task, self.plan), written)
             self._count(task, written, watch)
             yield from result.files
 
-    def _count(self, task: Task, written: Written, watch: "_Watch") -> None:
+    def _count(self, task: Task, written: WrittenFiles, watch: "_ProgressMeter") -> None:
         self.report.files += written.files
         self.report.written_bytes += written.bytes
         watch.count(self._share(task))
@@ -375,8 +375,8 @@ class _Run:
                     in_overlay=in_overlay,
                 )
 
-    def _job(self, new: int = 0) -> Job:
-        return Job(
+    def _job(self, new: int = 0) -> CubeJob:
+        return CubeJob(
             run=self.run_id,
             folder=self.folder.path.absolute(),
             plan=self.plan,
@@ -399,10 +399,10 @@ class _Run:
         return sum(cells * np.dtype(each.encoding.dtype).itemsize for each in self.plan.variables.values())
 
 
-class _Watch:
+class _ProgressMeter:
     """Says how far a run is, and how fast."""
 
-    def __init__(self, progress: Progress, total: float, unit_bytes: int) -> None:
+    def __init__(self, progress: RunProgress, total: float, unit_bytes: int) -> None:
         self._progress = progress
         self._total = max(total, 1)
         self._unit_bytes = unit_bytes
@@ -414,5 +414,5 @@ class _Watch:
         self._done += units
         seconds = max(time.monotonic() - self._started, 1e-9)
         rate = self._done * self._unit_bytes / 1e6 / seconds
-        left = seconds * (self._total - self._done) / max(self._done, 1e-9)
-        self._progress(f"{rate:.0f} MB/s, {left:.0f} s left", min(1.0, self._done / self._total))
+        remaining_s = seconds * (self._total - self._done) / max(self._done, 1e-9)
+        self._progress(f"{rate:.0f} MB/s, {remaining_s:.0f} s left", min(1.0, self._done / self._total))

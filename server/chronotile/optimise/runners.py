@@ -9,20 +9,20 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from chronotile.core.durable_files import Disk
-from chronotile.optimise.tasks import Job, OpenSources, Task, TaskResult, run_task, task_name
+from chronotile.optimise.tasks import CubeJob, RunSources, Task, TaskResult, run_task, task_name
 
 RETRIES = 3
 """Times a task is begun again elsewhere whose worker failed."""
 
 
-class Runner(AbstractContextManager["Runner"], Protocol):
+class TaskRunner(AbstractContextManager["TaskRunner"], Protocol):
     """Does tasks."""
 
     @property
     def threads(self) -> int:
         """Tasks that share the memory of one process."""
 
-    def run(self, job: Job, tasks: Iterable[Task], *, threads: int) -> Iterator[tuple[Task, TaskResult]]:
+    def run(self, job: CubeJob, tasks: Iterable[Task], *, threads: int) -> Iterator[tuple[Task, TaskResult]]:
         """Yield each task when it is done, in any order.
 
         Raises:
@@ -30,7 +30,7 @@ class Runner(AbstractContextManager["Runner"], Protocol):
         """
 
 
-class LocalRunner(Runner):
+class LocalRunner(TaskRunner):
     """Does tasks in threads of this process.
 
     Args:
@@ -41,7 +41,7 @@ class LocalRunner(Runner):
     def __init__(self, threads: int, disk: Disk) -> None:
         self._threads = threads
         self._disk = disk
-        self._sources = OpenSources()
+        self._sources = RunSources()
 
     @property
     def threads(self) -> int:
@@ -54,7 +54,7 @@ class LocalRunner(Runner):
         """Close the sources."""
         self._sources.close()
 
-    def run(self, job: Job, tasks: Iterable[Task], *, threads: int) -> Iterator[tuple[Task, TaskResult]]:
+    def run(self, job: CubeJob, tasks: Iterable[Task], *, threads: int) -> Iterator[tuple[Task, TaskResult]]:
         """Yield each task when it is done."""
         waiting, job = iter(tasks), replace(job, sources=self._sources)
         with ThreadPoolExecutor(threads, thread_name_prefix="optimise") as pool:
@@ -72,7 +72,7 @@ class LocalRunner(Runner):
                     future.cancel()
 
 
-class DaskRunner(Runner):
+class DaskRunner(TaskRunner):
     """Does tasks on a Dask cluster whose workers see the same files; one that is lost is done again.
 
     Args:
@@ -95,7 +95,7 @@ class DaskRunner(Runner):
         """Tasks that one worker does at once."""
         return max(self._client.nthreads().values(), default=1)
 
-    def run(self, job: Job, tasks: Iterable[Task], *, threads: int) -> Iterator[tuple[Task, TaskResult]]:
+    def run(self, job: CubeJob, tasks: Iterable[Task], *, threads: int) -> Iterator[tuple[Task, TaskResult]]:
         """Yield each task when it is done."""
         from distributed import as_completed
 

@@ -14,7 +14,7 @@ from chronotile.core.durable_files import PARTIAL, Disk
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.types import InstantArray, Int64Array, Json, UInt64Array
 from chronotile.optimise.arrays import SEPARATOR, ArraySpec, as_json, group_document, is_in_crs, root_document
-from chronotile.optimise.plan import TIME_CHUNK, CubePlan
+from chronotile.optimise.plan import TIME_CHUNK, ServingCubePlan
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.zarr.commit import OVERLAY, SERIES, SOURCES, Commit, commit_of, nodes_of
 from chronotile.readers.zarr.stores import PlainStore, load_all
@@ -36,7 +36,7 @@ class History:
         """The number of positions."""
         return int(self.starts.size)
 
-    def extended(self, other: "History") -> "History":
+    def extend(self, other: "History") -> "History":
         """Return this with further positions."""
         return History(
             np.concatenate([self.starts, other.starts]),
@@ -48,7 +48,7 @@ class History:
         """Return some of the positions."""
         return History(self.starts[start:stop], self.bounds[start:stop], self.states[start:stop])
 
-    def with_states(self, positions: list[int], states: list[tuple[int, ...]]) -> "History":
+    def replace_states(self, positions: list[int], states: list[tuple[int, ...]]) -> "History":
         """Return this with other states at some positions."""
         changed = self.states.copy()
         changed[positions] = np.array(states, dtype=np.uint64)
@@ -91,7 +91,7 @@ class CubeFolder:
         document = self.root_document()
         return None if document is None else commit_of(document["attributes"])
 
-    def history(self, plan: CubePlan, commit: Commit) -> History:
+    def history(self, plan: ServingCubePlan, commit: Commit) -> History:
         """Return what is known of the committed positions."""
         stored = PlainStore(str(self.path))
         root = stored.read_group()
@@ -107,7 +107,7 @@ class CubeFolder:
             return History(begin, exact, states.astype(np.uint64))
         return History(begin, (bounds * unit).astype("timedelta64[ns]") + np.datetime64(0, "ns"), states)
 
-    def create(self, plan: CubePlan) -> None:
+    def create(self, plan: ServingCubePlan) -> None:
         """Write what does not change; nothing is visible yet."""
         for group in plan.groups:
             for name, spec, numbers in plan.coordinates(group):
@@ -117,7 +117,7 @@ class CubeFolder:
                 self.disk.put(folder / DOCUMENT, as_json(spec.document(0)))
                 self.disk.settle([folder])
 
-    def publish(self, plan: CubePlan, commit: Commit, history: History, *, since: int) -> None:
+    def publish(self, plan: ServingCubePlan, commit: Commit, history: History, *, since: int) -> None:
         """Make a state visible, the root's document last.
 
         Args:
@@ -140,7 +140,7 @@ class CubeFolder:
         nodes |= self._put_states(plan, history, since)
         self._put_document(self.path, root_document({**plan.root_attributes(), **commit.attributes()}, nodes))
 
-    def describe_overlay(self, plan: CubePlan, times: int) -> None:
+    def describe_overlay(self, plan: ServingCubePlan, times: int) -> None:
         """Make arrays of what was written into the overlay."""
         for group in plan.groups:
             for variable in plan.variables:
@@ -178,12 +178,12 @@ class CubeFolder:
                     if is_whole and int(file.name.split(SEPARATOR)[1]) in named:
                         yield file
 
-    def _put_times(self, plan: CubePlan, group: str, history: History, since: int) -> None:
+    def _put_times(self, plan: ServingCubePlan, group: str, history: History, since: int) -> None:
         for name, spec in plan.time_arrays().items():
             numbers = _in_units(history.starts if name == "time" else history.bounds, plan.time_unit)
             self._put_line(self.path / plan.shape.path_of(group, name), spec, numbers, since)
 
-    def _put_states(self, plan: CubePlan, history: History, since: int) -> dict[str, Json]:
+    def _put_states(self, plan: ServingCubePlan, history: History, since: int) -> dict[str, Json]:
         spec = plan.source_states()
         self._put_line(self.path / SOURCES / "state", spec, history.states, since)
         document = spec.document(len(history))
@@ -206,7 +206,7 @@ class CubeFolder:
         self.disk.settle([folder])
 
 
-def _arrays(plan: CubePlan, group: str) -> dict[str, ArraySpec]:
+def _arrays(plan: ServingCubePlan, group: str) -> dict[str, ArraySpec]:
     coordinates = {name: spec for name, spec, _numbers in plan.coordinates(group)}
     return plan.time_arrays() | coordinates | {name: plan.array(group, name) for name in plan.variables}
 
@@ -226,7 +226,7 @@ def variables_of(document: Json) -> list[str]:
     return list(nodes_of(document)[f"{SOURCES}/state"]["attributes"]["variables"])
 
 
-def require_same(document: Json, plan: CubePlan, name: str) -> None:
+def require_same(document: Json, plan: ServingCubePlan, name: str) -> None:
     """Check that a cube that is there has the place and the arrays that are planned.
 
     Raises:
@@ -238,12 +238,14 @@ def require_same(document: Json, plan: CubePlan, name: str) -> None:
     for group in plan.groups:
         for variable, spec in _arrays(plan, group).items():
             there, planned = nodes.get(plan.shape.path_of(group, variable)), spec.document(0)
-            if there is None or any(_without_time(there, key) != _without_time(planned, key) for key in _COMPARED):
+            if there is None or any(
+                _value_without_time(there, key) != _value_without_time(planned, key) for key in _COMPARED
+            ):
                 what = variable if variable in plan.variables else "grid or times"
                 raise UnsupportedSource(f"{base_name(name)} has another {what} than the source; name another cube")
 
 
-def _is_same_place(attributes: Json, plan: CubePlan) -> bool:
+def _is_same_place(attributes: Json, plan: ServingCubePlan) -> bool:
     """Whether the root of a cube, as far as it tells, has the CRS and the box of a plan."""
     if not is_in_crs(attributes, plan.grid.crs):
         return False
@@ -254,7 +256,7 @@ def _is_same_place(attributes: Json, plan: CubePlan) -> bool:
 _COMPARED = ("shape", "data_type", "chunk_grid", "fill_value", "codecs", "dimension_names")
 
 
-def _without_time(document: Json, key: str) -> object:
+def _value_without_time(document: Json, key: str) -> object:
     if key != "shape":
         return document.get(key)
     return [length for length, dim in zip(document["shape"], document["dimension_names"], strict=True) if dim != "time"]

@@ -26,8 +26,8 @@ from chronotile.core.model.types import NumberArray
 from chronotile.core.yaml_source import list_names
 from chronotile.optimise.arrays import ArraySpec
 from chronotile.optimise.inputs import Origin
-from chronotile.optimise.mosaics import Mosaic, read_mosaic
-from chronotile.optimise.plan import CubePlan, PlannedVariable
+from chronotile.optimise.mosaics import CollectionMosaic, read_mosaic
+from chronotile.optimise.plan import PlannedVariable, ServingCubePlan
 from chronotile.readers.hrefs import base_name, tensorstore_path
 from chronotile.readers.joined.common_encoding import recoding_of
 from chronotile.readers.kinds import open_source
@@ -87,7 +87,7 @@ class SeriesTask:
 Task = MapTask | SeriesTask
 
 
-class LeftOut(NamedTuple):
+class SkippedItem(NamedTuple):
     """An item that is left out of a mosaic as it cannot be read."""
 
     origin: Origin
@@ -96,19 +96,19 @@ class LeftOut(NamedTuple):
     reason: str
 
 
-def log_left_out(item: LeftOut) -> None:
+def log_skipped_item(item: SkippedItem) -> None:
     """Log an item that is left out."""
     log.warning("item %s is left out: %s", item.item, item.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class CubeJob:
     """What all tasks of a run share; it may be sent to another machine that sees the same files."""
 
     run: str
     """Another for each run."""
     folder: Path
-    plan: CubePlan
+    plan: ServingCubePlan
     specs: tuple[SourceSpec, ...]
     stored_times: int
     """Positions whose pixels are in the store, in the overlay or in their place."""
@@ -119,11 +119,11 @@ class Job:
     of many pieces."""
     read: ReadSource | None = None
     """Reads what are no `specs`."""
-    mosaic: Mosaic | None = None
+    mosaic: CollectionMosaic | None = None
     """What is read in place of `specs`."""
-    sources: "OpenSources | None" = None
+    sources: "RunSources | None" = None
     """Those of this process; `None`: of a Dask worker, where tasks arrive as pickles (docs/design/process.md)."""
-    take: "Callable[[LeftOut], None]" = log_left_out
+    take: "Callable[[SkippedItem], None]" = log_skipped_item
     """Takes items that are left out of a mosaic."""
     is_in_any_order: bool = False
     """Whether tasks of the series layout read the sources though there are maps, which may not be written yet."""
@@ -135,18 +135,18 @@ class TaskResult:
 
     bytes: int
     files: tuple[Path, ...]
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[SkippedItem, ...] = ()
     """Items that it lacks."""
 
 
-def task_name(task: Task, plan: CubePlan) -> str:
+def task_name(task: Task, plan: ServingCubePlan) -> str:
     """Return a name that is unique among all runs, including runs that differ only in numbers or overviews."""
     planned = plan.variables[task.variable]
     how = (task, planned.conversion, planned.info.is_categorical)
     return hashlib.blake2b(repr(how).encode(), digest_size=12).hexdigest()
 
 
-def run_task(job: Job, task: Task, disk: Disk) -> TaskResult:
+def run_task(job: CubeJob, task: Task, disk: Disk) -> TaskResult:
     """Do a task.
 
     Raises:
@@ -154,7 +154,7 @@ def run_task(job: Job, task: Task, disk: Disk) -> TaskResult:
         OSError: A file cannot be written.
     """
     writer = _Writer(job, disk, in_overlay=task.in_overlay)
-    left_out = set[LeftOut]()
+    left_out = set[SkippedItem]()
     job = replace(job, take=left_out.add)
     if isinstance(task, MapTask):
         _write_maps(job, task, writer)
@@ -166,7 +166,7 @@ def run_task(job: Job, task: Task, disk: Disk) -> TaskResult:
 class _Writer:
     """Writes files of arrays, and settles their folders in the end."""
 
-    def __init__(self, job: Job, disk: Disk, *, in_overlay: bool) -> None:
+    def __init__(self, job: CubeJob, disk: Disk, *, in_overlay: bool) -> None:
         self._root = job.folder / OVERLAY if in_overlay else job.folder
         self._shape = job.plan.shape
         self._disk = disk
@@ -191,7 +191,7 @@ class _Writer:
         return TaskResult(self._bytes, tuple(self._files))
 
 
-def _write_maps(job: Job, task: MapTask, writer: _Writer) -> None:
+def _write_maps(job: CubeJob, task: MapTask, writer: _Writer) -> None:
     """Region by region the native level and the overviews that lie in it; then those that reach over all regions."""
     plan = job.plan
     drawers = [_Drawer(plan, task.variable, date.position, writer) for date in task.dates]
@@ -205,7 +205,7 @@ def _write_maps(job: Job, task: MapTask, writer: _Writer) -> None:
 class _Drawer:
     """Writes one date of a variable, level by level."""
 
-    def __init__(self, plan: CubePlan, variable: str, position: int, writer: _Writer) -> None:
+    def __init__(self, plan: ServingCubePlan, variable: str, position: int, writer: _Writer) -> None:
         planned = plan.variables[variable]
         self._plan = plan
         self._variable = variable
@@ -248,7 +248,7 @@ class _Drawer:
             self._writer.put(str(level), self._variable, spec, place=place, numbers=part)
 
 
-def _write_series(job: Job, task: SeriesTask, writer: _Writer) -> None:
+def _write_series(job: CubeJob, task: SeriesTask, writer: _Writer) -> None:
     spec = job.plan.array(SERIES, task.variable)
     _, height, width = spec.file
     window = _series_window(job.plan, task, (height, width))
@@ -260,7 +260,7 @@ def _write_series(job: Job, task: SeriesTask, writer: _Writer) -> None:
         writer.put(SERIES, task.variable, spec, place=(task.block, task.row, column), numbers=part)
 
 
-def _series_window(plan: CubePlan, task: SeriesTask, file: tuple[int, int]) -> Window:
+def _series_window(plan: ServingCubePlan, task: SeriesTask, file: tuple[int, int]) -> Window:
     (height, width), (first, last) = file, task.columns
     return Window(
         task.row * height,
@@ -270,7 +270,7 @@ def _series_window(plan: CubePlan, task: SeriesTask, file: tuple[int, int]) -> W
     )
 
 
-def _block_of_maps(job: Job, task: SeriesTask, window: Window) -> NumberArray:
+def _block_of_maps(job: CubeJob, task: SeriesTask, window: Window) -> NumberArray:
     """A block (time, y, x) as the map layout has it."""
     start = task.block * job.plan.shape.block
     rows, columns = slice(*window[:2]), slice(*window[2:])
@@ -284,7 +284,7 @@ def _block_of_maps(job: Job, task: SeriesTask, window: Window) -> NumberArray:
     return numbers
 
 
-def _block_of_sources(job: Job, task: SeriesTask, window: Window) -> NumberArray:
+def _block_of_sources(job: CubeJob, task: SeriesTask, window: Window) -> NumberArray:
     """A block (time, y, x): what is stored of it already, and the new dates from their sources."""
     start = task.block * job.plan.shape.block
     new = {date.position: date for date in task.dates}
@@ -301,7 +301,7 @@ def _block_of_sources(job: Job, task: SeriesTask, window: Window) -> NumberArray
 
 
 def _fill_from_sources(
-    job: Job, variable: str, dates: Mapping[int, TaskDate], numbers: NumberArray, *, window: Window, start: int
+    job: CubeJob, variable: str, dates: Mapping[int, TaskDate], numbers: NumberArray, *, window: Window, start: int
 ) -> None:
     """Put dates, by their positions, into (time, y, x) numbers whose first position is `start`."""
     if not job.reads_ahead:
@@ -310,11 +310,11 @@ def _fill_from_sources(
         return
     origins = [date.origin for date in dates.values()]
     for part, rows, columns in _parts(window, job.plan.variables[variable]):
-        for position, found in zip(dates, source_numbers(job, variable, origins, part), strict=True):
-            numbers[position - start, rows, columns] = found
+        for position, part_numbers in zip(dates, source_numbers(job, variable, origins, part), strict=True):
+            numbers[position - start, rows, columns] = part_numbers
 
 
-def stored_array(job: Job, group: str, variable: str, *, in_overlay: bool = False) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
+def stored_array(job: CubeJob, group: str, variable: str, *, in_overlay: bool = False) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
     """Return an array of the store as long as what was written of it, whatever its metadata say yet."""
     document = job.plan.array(group, variable).document(job.stored_times)
     folder = job.folder / OVERLAY if in_overlay else job.folder
@@ -333,7 +333,7 @@ def stored_array(job: Job, group: str, variable: str, *, in_overlay: bool = Fals
     ).result()
 
 
-def _source_windows(job: Job, task: MapTask, window: Window) -> Iterator[NumberArray]:
+def _source_windows(job: CubeJob, task: MapTask, window: Window) -> Iterator[NumberArray]:
     """The numbers of a window at each of a task's dates, as the cube has them."""
     origins = [date.origin for date in task.dates]
     if not job.reads_ahead:
@@ -343,8 +343,8 @@ def _source_windows(job: Job, task: MapTask, window: Window) -> Iterator[NumberA
     planned = job.plan.variables[task.variable]
     numbers = np.empty((len(origins), window.height, window.width), dtype=planned.encoding.dtype)
     for part, rows, columns in _parts(window, planned):
-        for number, found in enumerate(source_numbers(job, task.variable, origins, part)):
-            numbers[number, rows, columns] = found
+        for number, part_numbers in enumerate(source_numbers(job, task.variable, origins, part)):
+            numbers[number, rows, columns] = part_numbers
     yield from numbers
 
 
@@ -362,14 +362,14 @@ def _parts(window: Window, planned: PlannedVariable) -> Iterator[tuple[Window, s
         yield part, slice(top, bottom), slice(left, right)
 
 
-def source_numbers(job: Job, variable: str, origins: Sequence[Origin], window: Window) -> Iterable[NumberArray]:
+def source_numbers(job: CubeJob, variable: str, origins: Sequence[Origin], window: Window) -> Iterable[NumberArray]:
     """Return the (y, x) numbers of a window at each of some dates of the sources, as the cube has them."""
     if job.read is not None:
         return job.read(variable, origins, window)
-    return (job.sources or _of_worker).read(job, variable, origins, window)
+    return (job.sources or _worker_sources).read(job, variable, origins, window)
 
 
-class OpenSources:
+class RunSources:
     """The sources of the run that is under way, opened once."""
 
     def __init__(self) -> None:
@@ -378,7 +378,7 @@ class OpenSources:
         self._readers: tuple[Reader, ...] = ()
         self._stack = ExitStack()
 
-    def read(self, job: Job, variable: str, origins: Sequence[Origin], window: Window) -> Iterator[NumberArray]:
+    def read(self, job: CubeJob, variable: str, origins: Sequence[Origin], window: Window) -> Iterator[NumberArray]:
         """Yield the (y, x) numbers of a window at each of some dates, as the cube has them.
 
         Dates of one source are read together, so that a chunk which holds several of them is decoded once. They are
@@ -389,7 +389,7 @@ class OpenSources:
         """
         planned = job.plan.variables[variable]
         for number, run in groupby(origins, key=lambda origin: origin.source):
-            reader = self._of(job)[number]
+            reader = self._open_readers(job)[number]
             recoding = recoding_of(reader.info.variables[planned.info.name].encoding, planned.info.encoding)
             if recoding is None:
                 raise SourceUnavailable(f"the numbers of {planned.info.name} changed during the run; run it again")
@@ -398,13 +398,13 @@ class OpenSources:
                     valid = None if pixels.valid is None else pixels.valid[date]
                     yield planned.conversion.numbers(recoding.pixels(Pixels(numbers, valid)))
 
-    def _of(self, job: Job) -> tuple[Reader, ...]:
+    def _open_readers(self, job: CubeJob) -> tuple[Reader, ...]:
         """The readers of a job's sources."""
         with self._lock:
             if self._run != job.run:
                 self._close()
                 if job.mosaic is not None:
-                    self._readers = (self._stack.enter_context(job.mosaic.opened()),)
+                    self._readers = (self._stack.enter_context(job.mosaic.open_reader()),)
                 else:
                     caches = ReaderCaches()
                     self._readers = tuple(open_source(spec, caches) for spec in job.specs)
@@ -423,7 +423,9 @@ class OpenSources:
         self._readers, self._run = (), ""
 
 
-def _blocks(reader: Reader, job: Job, variable: str, *, origins: Sequence[Origin], window: Window) -> Iterator[Pixels]:
+def _blocks(
+    reader: Reader, job: CubeJob, variable: str, *, origins: Sequence[Origin], window: Window
+) -> Iterator[Pixels]:
     """Pixels (time, y, x) of a window at each of some dates of one source: mosaics are read date by date."""
     if job.mosaic is None:
         indexes = [origin.index for origin in origins]
@@ -441,10 +443,10 @@ def _blocks(reader: Reader, job: Job, variable: str, *, origins: Sequence[Origin
     for origin in origins:
 
         def take(ref: ItemRef, reason: str, origin: Origin = origin) -> None:
-            job.take(LeftOut(origin, ref.id, reason))
+            job.take(SkippedItem(origin, ref.id, reason))
 
         yield read_mosaic(reader, variable, index=origin.index, window=window, take=take)
 
 
-_of_worker = OpenSources()
+_worker_sources = RunSources()
 """Of a Dask worker."""

@@ -21,10 +21,10 @@ from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.grid import Window, windows_over
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import AnyArray, Float64Array, Instant, InstantArray, NumberArray, UInt32Array
-from chronotile.optimise.inputs import Inputs
-from chronotile.optimise.mosaics import Mosaic
+from chronotile.optimise.inputs import CubeInputs
+from chronotile.optimise.mosaics import CollectionMosaic
 from chronotile.optimise.plan import GRID_MAPPING, SERIES_FILE_PX, PlannedVariable
-from chronotile.optimise.tasks import Job, TaskDate, source_numbers, stored_array
+from chronotile.optimise.tasks import CubeJob, TaskDate, source_numbers, stored_array
 from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.zarr.commit import SERIES
 
@@ -33,7 +33,7 @@ SLACK = 1e-3
 """Of a cell, by which coordinates may differ from the transform."""
 
 
-class Cells(NamedTuple):
+class CellValues(NamedTuple):
     """Cells (y, x), by what they are."""
 
     values: Float64Array
@@ -43,7 +43,7 @@ class Cells(NamedTuple):
     """Of a source, the file and the band of several."""
 
 
-class Points(NamedTuple):
+class CellCentres(NamedTuple):
     """Centres of cells (y, x), in the CRS of the cube."""
 
     x: Float64Array
@@ -57,7 +57,7 @@ class StoredCube:
         UnsupportedSource: They have their cells at different places or times.
     """
 
-    def __init__(self, job: Job, name: str) -> None:
+    def __init__(self, job: CubeJob, name: str) -> None:
         import xarray
 
         groups = {group: layout for group, layout in LAYOUTS.items() if group in job.plan.groups}
@@ -79,12 +79,13 @@ class StoredCube:
             for group, array in self._arrays.items()
         }
         places = {
-            layout: _Place(self._datasets[group], self._arrays[group].shape[1:]) for group, layout in groups.items()
+            layout: _LayoutAxes(self._datasets[group], self._arrays[group].shape[1:])
+            for group, layout in groups.items()
         }
-        _require_one_place(name, places)
+        _require_equal_axes(name, places)
         self._place = next(iter(places.values()))
         self._kept: tuple[object, AnyArray] | None = None
-        self._points: tuple[Window, Points] | None = None
+        self._points: tuple[Window, CellCentres] | None = None
 
     def close(self) -> None:
         """Let go of open files."""
@@ -96,17 +97,17 @@ class StoredCube:
         instant: Instant = self._place.times[position]
         return instant
 
-    def points(self, window: Window) -> Points:
+    def points(self, window: Window) -> CellCentres:
         """Return the centres of cells; those of the window before are the same object."""
         if self._points is None or self._points[0] != window:
             columns, rows = np.meshgrid(
                 np.arange(window.column_start, window.column_stop) + 0.5,
                 np.arange(window.row_start, window.row_stop) + 0.5,
             )
-            self._points = window, Points(*map(np.asarray, self._place.transform @ (columns, rows)))
+            self._points = window, CellCentres(*map(np.asarray, self._place.transform @ (columns, rows)))
         return self._points[1]
 
-    def cells(self, position: int, window: Window) -> Iterator[Cells]:
+    def cells(self, position: int, window: Window) -> Iterator[CellValues]:
         """Yield the cells of a date in each layout."""
         for group, array in self._arrays.items():
             start = position // self._block * self._block if group == SERIES else position
@@ -118,10 +119,10 @@ class StoredCube:
             if group == SERIES:
                 self._kept = (start, window), numbers
             own, meaning = numbers[position - start], self._meanings[group]
-            yield Cells(meaning.values(own), meaning.flag_codes(own))
+            yield CellValues(meaning.values(own), meaning.flag_codes(own))
 
 
-class _Place:
+class _LayoutAxes:
     """Where and when the cells of a layout are."""
 
     def __init__(self, dataset: Any, shape: tuple[int, int]) -> None:  # noqa: ANN401 -- xarray has no types here
@@ -139,7 +140,7 @@ class _Place:
         yield from ((name, f"the {layout}", centres) for name, centres in self._axes.items())
 
 
-def _require_one_place(variable: str, places: Mapping[str, _Place]) -> None:
+def _require_equal_axes(variable: str, places: Mapping[str, _LayoutAxes]) -> None:
     first = dict[str, tuple[str, AnyArray]]()
     for axis, by, found in (each for layout, place in places.items() for each in place.coordinates(layout)):
         other, expected = first.setdefault(axis, (by, found))
@@ -168,7 +169,7 @@ REMEDY = "leave --verify out"
 class SourceCells:
     """A variable of the files and stores that a cube is made of."""
 
-    def __init__(self, inputs: Inputs, planned: PlannedVariable) -> None:
+    def __init__(self, inputs: CubeInputs, planned: PlannedVariable) -> None:
         self._info = planned.info
         self._conversion = planned.conversion
         starts = inputs.times.starts.astype("datetime64[ns]")
@@ -194,7 +195,7 @@ class SourceCells:
     def close(self) -> None:
         """Nothing is held that is to be let go of."""
 
-    def cells(self, date: TaskDate, instant: Instant, points: Points) -> Cells:
+    def cells(self, date: TaskDate, instant: Instant, points: CellCentres) -> CellValues:
         """Return what the source has at points at a time of the cube.
 
         Raises:
@@ -210,9 +211,9 @@ class SourceCells:
             raise OtherPlace(f"its values of {format_instant(instant)} have another time in their source")
         found = truth.cells(instant, date.origin.index, points.x, points.y)
         flags = np.where(found.is_there, found.meaning.flag_codes(found.numbers), np.uint32(0))
-        return Cells(found.values, flags, found.origin)
+        return CellValues(found.values, flags, found.origin)
 
-    def _date_by_files(self, inputs: Inputs) -> None:
+    def _date_by_files(self, inputs: CubeInputs) -> None:
         """Let times that are not understood be those that the conversion has of each file."""
         column = list(inputs.variables).index(self._info.name)
         files: dict[int, dict[np.datetime64, str]] = defaultdict(dict)
@@ -238,7 +239,7 @@ class SourceCells:
         return np.asarray(size * 1e-12 + step)
 
 
-def require_apart(inputs: Inputs) -> None:
+def require_apart(inputs: CubeInputs) -> None:
     """Check, before anything is written, that some variable of the first source can be read apart.
 
     Raises:
@@ -255,15 +256,15 @@ def has_bands(spec: SourceSpec) -> bool:
     return kind_of_spec(spec).options.has_bands
 
 
-def _truths(inputs: Inputs, name: str) -> Mapping[int, StoredTruth | UnsupportedSource]:
+def _truths(inputs: CubeInputs, name: str) -> Mapping[int, StoredTruth | UnsupportedSource]:
     """What each source holds of a variable, or why that is not known; arrays of all files are one along time."""
     specs = dict(enumerate(inputs.specs))
     arrays = {number: spec for number, spec in specs.items() if not has_bands(spec)}
     joined = dict.fromkeys(arrays, _truth(tuple(arrays.values()), name)) if arrays else {}
-    return {number: _of_bands(spec, name) for number, spec in specs.items() if number not in arrays} | joined
+    return {number: _band_truth(spec, name) for number, spec in specs.items() if number not in arrays} | joined
 
 
-def _of_bands(spec: SourceSpec, name: str) -> StoredTruth | UnsupportedSource:
+def _band_truth(spec: SourceSpec, name: str) -> StoredTruth | UnsupportedSource:
     """By the dates that bands or messages tell, or by the position of a band where they tell none."""
     found = _truth([replace(spec, times=None)], name)
     if spec.times is None or (isinstance(found, StoredTruth) and any(map(found.has, spec.times.starts))):
@@ -293,7 +294,7 @@ class Count:
     values: int = 0
     empty: int = 0
     """Cells without a value in both."""
-    differing: Counter[int] = field(default_factory=Counter)
+    find_differing_dates: Counter[int] = field(default_factory=Counter)
     """Cells by the position of their date."""
     examples: dict[int, str] = field(default_factory=dict)
     unverified: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -302,7 +303,7 @@ class Count:
     """Positions whose times are not understood apart."""
 
 
-def verify(job: Job, inputs: Inputs, dates: Sequence[TaskDate], *, progress: Callable[[int], None]) -> str:
+def verify(job: CubeJob, inputs: CubeInputs, dates: Sequence[TaskDate], *, progress: Callable[[int], None]) -> str:
     """Compare every value of dates with the cube's, and return what was compared and what was not.
 
     Args:
@@ -324,7 +325,7 @@ def verify(job: Job, inputs: Inputs, dates: Sequence[TaskDate], *, progress: Cal
                     _compare(name, cube=cube, source=source, date=date, window=window, count=count)
                     done += 1
                     progress(done)
-    wrong = +count.differing
+    wrong = +count.find_differing_dates
     if wrong:
         shown = "; ".join(count.examples[position] for position in sorted(wrong)[:MOST_SHOWN])
         raise UnsupportedSource(
@@ -335,7 +336,7 @@ def verify(job: Job, inputs: Inputs, dates: Sequence[TaskDate], *, progress: Cal
     return f"{_text(job, inputs, dates, count)}{_rest(job, dates, count)}"
 
 
-def _rest(job: Job, dates: Sequence[TaskDate], count: Count) -> str:
+def _rest(job: CubeJob, dates: Sequence[TaskDate], count: Count) -> str:
     """What was not compared."""
     reasons = Counter(count.unverified.values())
     parts = [f"{number} dates of a variable ({reason})" for reason, number in reasons.most_common(MOST_SHOWN)]
@@ -349,7 +350,7 @@ def _rest(job: Job, dates: Sequence[TaskDate], count: Count) -> str:
     return f"; not verified: {'; '.join(parts)}" if parts else ""
 
 
-def _text(job: Job, inputs: Inputs, dates: Sequence[TaskDate], count: Count) -> str:
+def _text(job: CubeJob, inputs: CubeInputs, dates: Sequence[TaskDate], count: Count) -> str:
     layouts = " and ".join(layout for group, layout in LAYOUTS.items() if group in job.plan.groups)
     files = {path for date in dates for path in inputs.files.get(date.origin, ())}
     files |= {Path(spec.href) for spec in inputs.specs if not has_bands(spec)}
@@ -363,7 +364,7 @@ def _text(job: Job, inputs: Inputs, dates: Sequence[TaskDate], count: Count) -> 
     )
 
 
-def _strips(job: Job, dates: Sequence[TaskDate]) -> Iterator[tuple[TaskDate, Window]]:
+def _strips(job: CubeJob, dates: Sequence[TaskDate]) -> Iterator[tuple[TaskDate, Window]]:
     """Dates block by block, so that a block of the cube's series is read once for all its dates."""
     ordered = sorted(dates, key=lambda date: date.position)
     for _block, members in groupby(ordered, key=lambda date: date.position // job.plan.shape.block):
@@ -379,7 +380,7 @@ def _compare(name: str, *, cube: StoredCube, source: SourceCells, date: TaskDate
     try:
         cells = source.cells(date, instant, points)
     except OtherPlace as error:
-        count.differing[date.position] += window.width * window.height
+        count.find_differing_dates[date.position] += window.width * window.height
         count.examples.setdefault(date.position, f"in the cube {name} is elsewhere: {error}")
         return
     except UnsupportedSource as error:
@@ -401,7 +402,7 @@ def _compare(name: str, *, cube: StoredCube, source: SourceCells, date: TaskDate
     count.empty += int((same & is_empty).sum())
     wrong = int(same.size - same.sum())
     if wrong:
-        count.differing[date.position] += wrong
+        count.find_differing_dates[date.position] += wrong
         row, column = (int(each[0]) for each in np.nonzero(~same))
         count.examples.setdefault(
             date.position,
@@ -418,7 +419,7 @@ def _number(value: float) -> str:
 # Which dates of a cube hold other numbers than their sources have now, as the run itself reads them.
 
 
-def differing(job: Job, dates: Sequence[TaskDate]) -> Iterator[tuple[TaskDate, int]]:
+def find_differing_dates(job: CubeJob, dates: Sequence[TaskDate]) -> Iterator[tuple[TaskDate, int]]:
     """Yield each date with the number of its cells that differ from the source in any layout, strip by strip."""
     ordered = sorted(dates, key=lambda date: date.position)
     for _block, members in groupby(ordered, key=lambda date: date.position // job.plan.shape.block):
@@ -432,7 +433,7 @@ def _equal(numbers: NumberArray, other: NumberArray) -> np.ndarray:
     return same | ((numbers != numbers) & (other != other)) if numbers.dtype.kind == "f" else same  # noqa: PLR0124 -- NaN
 
 
-def _differences(job: Job, variable: str, dates: Sequence[TaskDate], window: Window) -> list[int]:
+def _differences(job: CubeJob, variable: str, dates: Sequence[TaskDate], window: Window) -> list[int]:
     there = (slice(None), slice(*window[:2]), slice(*window[2:]))
     positions = [date.position for date in dates]
     groups = [group for group in ("0", SERIES) if group in job.plan.groups]
@@ -454,7 +455,7 @@ MOST_ITEMS = 1000
 """Whose files are looked at before anything is written."""
 
 
-def require_items_apart(mosaic: Mosaic, variables: Iterable[VariableInfo]) -> None:
+def require_items_apart(mosaic: CollectionMosaic, variables: Iterable[VariableInfo]) -> None:
     """Check, before anything is written, that the files of a collection can be read apart.
 
     Raises:
@@ -481,7 +482,7 @@ class MosaicCells(SourceCells):
         UnsupportedSource: It cannot be read apart.
     """
 
-    def __init__(self, inputs: Inputs, planned: PlannedVariable, mosaic: Mosaic) -> None:
+    def __init__(self, inputs: CubeInputs, planned: PlannedVariable, mosaic: CollectionMosaic) -> None:
         super().__init__(inputs, planned)
         self._index = mosaic.open_index()
         self._float = np.dtype(self._info.encoding.dtype).kind == "f"
@@ -500,10 +501,10 @@ class MosaicCells(SourceCells):
         """Let go of the index."""
         self._index.close()
 
-    def cells(self, date: TaskDate, instant: Instant, points: Points) -> Cells:
+    def cells(self, date: TaskDate, instant: Instant, points: CellCentres) -> CellValues:
         """Return what the items of a time of the cube have at points."""
         values = self._truth.values(instant, date.origin.index, points.x, points.y)
-        return Cells(values, np.zeros(values.shape, dtype=np.uint32), "the mosaic of its items")
+        return CellValues(values, np.zeros(values.shape, dtype=np.uint32), "the mosaic of its items")
 
     def tolerance(self, values: Float64Array) -> Float64Array:
         """Return how far stored values may lie from these: averages and formulas are rounded to their type first."""

@@ -29,7 +29,7 @@ from chronotile.jobs.processes.work.published_cubes import NAME, NAMED, require_
 from chronotile.jobs.processes.work.windows import all_of, select_cells, window_of
 from chronotile.optimise.inputs import Origin
 from chronotile.optimise.options import Layout
-from chronotile.optimise.plan import CubePlan
+from chronotile.optimise.plan import ServingCubePlan
 from chronotile.optimise.tasks import Task
 from chronotile.pipeline.services import Services, reading
 from chronotile.readers.zarr.commit import FORMAT_VERSION, state_number
@@ -147,7 +147,7 @@ def _states_of(layer: Layer, starts: InstantArray, services: Services) -> list[i
 class _Windows:
     """Reads windows of layers. Callers usually read many dates of a window before the next one, so the last is kept."""
 
-    def __init__(self, inputs: Inputs, plan: CubePlan, work: Work) -> None:
+    def __init__(self, inputs: Inputs, plan: ServingCubePlan, work: Work) -> None:
         self._inputs = inputs
         self._grid = plan.grid
         self._fields = {name: number for number, name in enumerate(plan.variables)}

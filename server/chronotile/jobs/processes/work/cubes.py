@@ -34,9 +34,9 @@ from chronotile.optimise.conversion import conversion_of
 from chronotile.optimise.inputs import Origin
 from chronotile.optimise.memory import BASE_BYTES, BYTES_PER_COUNT, COPIES, Budget, budget_of, region_for
 from chronotile.optimise.options import BLOCK, Layout
-from chronotile.optimise.plan import CubePlan, PlannedVariable, level_count, time_unit
+from chronotile.optimise.plan import PlannedVariable, ServingCubePlan, level_count, time_unit
 from chronotile.optimise.store import DOCUMENT, CubeFolder, History
-from chronotile.optimise.tasks import Job, MapTask, ReadSource, SeriesTask, Task, TaskDate, run_task
+from chronotile.optimise.tasks import CubeJob, MapTask, ReadSource, SeriesTask, Task, TaskDate, run_task
 from chronotile.pipeline.coverage.grid import is_upright
 from chronotile.pipeline.encoders.coverage.zarr import FIRST_DAY
 from chronotile.pipeline.revision import fingerprint
@@ -61,7 +61,7 @@ LONGEST_NUMBER = 4
 class JobCube:
     """A serving cube that is being written."""
 
-    plan: CubePlan
+    plan: ServingCubePlan
     times: TimeDomain
     """Ascending."""
     reads_ahead: bool = False
@@ -122,7 +122,7 @@ class JobCube:
             StorageFull: The disk is full.
             ClientGone: The job was dismissed.
         """
-        job = Job(
+        job = CubeJob(
             run=self.plan.shape.id,
             folder=work.folder / FOLDER,
             plan=self.plan,
@@ -228,13 +228,13 @@ def format_of(work: Work) -> int:
     return number
 
 
-def _plan(coverage: Coverage, variables: Sequence[VariableInfo], times: TimeDomain, shape: Commit) -> CubePlan:
+def _plan(coverage: Coverage, variables: Sequence[VariableInfo], times: TimeDomain, shape: Commit) -> ServingCubePlan:
     planned = {
         variable.name: PlannedVariable(info=variable, conversion=conversion_of(variable.encoding, None))
         for variable in variables
     }
     with translate_error(UnsupportedSource, InvalidParameter, locator="inputs.layer"):
-        return CubePlan(
+        return ServingCubePlan(
             grid=variables[0].grid,
             variables=planned,
             shape=shape,
