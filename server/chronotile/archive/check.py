@@ -1,4 +1,4 @@
-"""What an archive could have better: pixels, overviews, blocks, nodata, times (`chronotile check`)."""
+"""Findings about data that could be served better: pixels, overviews, nodata, times (`chronotile check`)."""
 
 import logging
 import time
@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from chronotile.archive.findings import style_findings, value_findings, with_places
+from chronotile.archive.findings import add_places, style_findings, value_findings
 from chronotile.archive.open import Archive
 from chronotile.catalog.items.index import ItemFaults, ItemIndex
 from chronotile.catalog.items.passes import SourcePasses
@@ -37,77 +37,77 @@ from chronotile.readers.sample import observed_range
 log = logging.getLogger(__name__)
 
 LARGE_PX = 8 << 20
-"""A level with more pixels than this takes long to show whole."""
+"""A level with more pixels than this is slow to show whole."""
 
 PROBE_SIDE_PX = 64
 PROBES = 5
-"""Of a large grid only this many by this many small windows are read to see whether its pixels can be."""
+"""Large grids are sampled by `PROBES` by `PROBES` windows of `PROBE_SIDE_PX` rows and columns."""
 MAX_READ_S = 30.0
-"""Time limit for reading pixels of a collection; variables after it are not read."""
+"""Time limit per collection for reading pixels; the remaining variables are skipped."""
 
 
 def check_archive(archive: Archive, passes: SourcePasses | None = None) -> Iterator[Finding]:
-    """Yield what is found by looking into every source that opened.
+    """Yield findings about every source that opened.
 
     Args:
-        archive: What is served.
-        passes: Over the sources of its collections of items; `None`: they are not looked at.
+        archive: The open archive.
+        passes: Passes over the sources of collections of items; `None`: the state of the index is not checked.
     """
     yield from _items_findings(archive, passes)
     yield from _flag_findings(archive)
     services = archive.services
-    known = {finding.place for finding in archive.findings}
-    looks = BoundedChecks(OPENING_S)
+    place_names = {finding.place for finding in archive.findings}
+    checks = BoundedChecks(OPENING_S)
     for collection in services.catalogue.collections:
         if services.elsewhere.is_away(collection.id):
-            continue  # which is a finding already
-        look = partial(_all_findings, archive, collection, known)
+            continue  # the archive has a finding about it already
+        check = partial(_all_findings, archive, collection, place_names)
         late = [Finding("error", collection.id, f"its source does not answer within {OPENING_S:g} s")]
-        found = looks.run(collection.id, look, last_value=late) if collection.id in services.elsewhere else look()
-        yield from with_places(found, archive.configuration)
+        findings = checks.run(collection.id, check, last_value=late) if collection.id in services.elsewhere else check()
+        yield from add_places(findings, archive.configuration)
 
 
 def _items_findings(archive: Archive, passes: SourcePasses | None) -> Iterator[Finding]:
-    """Findings in collections of items; without any the index is not opened."""
+    """Yield findings about collections of items; the index is opened only if any exists."""
     specs = [spec for spec in archive.specs.values() if spec.items is not None]
     index = archive.services.reader_caches.items if specs else None
     if not isinstance(index, ItemIndex):
         return
     for spec in specs:
         try:
-            found = list(items_findings(spec, index, passes))
+            findings = list(items_findings(spec, index, passes))
         except SourceUnavailable as error:
-            found = [Finding("error", spec.collection, f"its index cannot be inspected: {error.message}")]
-        yield from with_places(found, archive.configuration)
+            findings = [Finding("error", spec.collection, f"its index cannot be inspected: {error.message}")]
+        yield from add_places(findings, archive.configuration)
 
 
-def _all_findings(archive: Archive, collection: Collection, known: AbstractSet[str]) -> list[Finding]:
-    """What is found in a source, in which any library may fail in its own way."""
-    found: list[Finding] = []
+def _all_findings(archive: Archive, collection: Collection, known_places: AbstractSet[str]) -> list[Finding]:
+    """Return findings about one collection; an error of any library becomes a finding."""
+    findings: list[Finding] = []
     try:
-        found.extend(_collection_findings(archive, collection, known))
+        findings.extend(_collection_findings(archive, collection, known_places))
     except Exception as error:  # the findings of all other collections are reported
         log.debug("a source cannot be inspected", exc_info=error)
-        found.append(Finding("error", collection.id, f"it cannot be inspected: {one_line(origin_of(error))}"))
-    return found
+        findings.append(Finding("error", collection.id, f"it cannot be inspected: {one_line(origin_of(error))}"))
+    return findings
 
 
-def _collection_findings(archive: Archive, collection: Collection, known: AbstractSet[str]) -> Iterator[Finding]:
+def _collection_findings(archive: Archive, collection: Collection, known_places: AbstractSet[str]) -> Iterator[Finding]:
     services, stored = archive.services, archive.specs[collection.id].stored
     yield from _future_findings(collection, services.clock())
-    files = list(kind_of_spec(stored).findings(stored, known))
+    files = list(kind_of_spec(stored).findings(stored, known_places))
     yield from files
-    damaged = [each.place for each in files if each.severity == "error"]
-    found = _variable_findings(collection, services.readers[collection.id], archive, damaged)
-    yield from _merge(collection.id, found)
+    damaged = [file.place for file in files if file.severity == "error"]
+    variable_findings = _variable_findings(collection, services.readers[collection.id], archive, damaged)
+    yield from _merge(collection.id, variable_findings)
 
 
 def _variable_findings(
     collection: Collection, reader: Reader, archive: Archive, damaged: Sequence[str]
 ) -> Iterator[Finding]:
-    """Findings in the pixels of variables, without those of the files that are among the places of `damaged`."""
+    """Yield findings about pixels; `damaged` has the places of findings about files, which are not reported again."""
     variables = {variable.name: variable for layer in collection.layers for variable in layer.variables}
-    styles = {each.content.name: each.styles[0] for each in collection.layers if isinstance(each.content, VariableInfo)}
+    styles = {x.content.name: x.styles[0] for x in collection.layers if isinstance(x.content, VariableInfo)}
     end = time.monotonic() + MAX_READ_S
     for number, variable in enumerate(variables.values()):
         if number and time.monotonic() > end:
@@ -116,23 +116,23 @@ def _variable_findings(
             return
         newest = max(0, len(variable.times) - 1)
         probe, failure = None, None
-        try:  # all windows are read to see whether they can be
+        try:  # read all windows, as each of them may fail
             probes = _probes(variable.grid)
-            probe, *_others = (reader.read_window(variable.name, index=newest, level=0, window=each) for each in probes)
+            probe, *_rest = (reader.read_window(variable.name, index=newest, level=0, window=p) for p in probes)
         except SourceUnavailable as error:
             failure = error
-        try:  # of other times, if the newest is damaged
-            seen = replace(variable, observed_range=observed_range(reader, variable.name))
+        try:  # falls back to other times if the newest is damaged
+            sampled = replace(variable, observed_range=observed_range(reader, variable.name))
         except SourceUnavailable as error:
             failure = failure or error
         else:
-            yield from _pixel_findings(seen, probe)
+            yield from _pixel_findings(sampled, probe)
             if variable.name in styles:
-                yield from style_findings(seen, styles[variable.name])
-            if archive.discovery is None and variable.observed_range is None:  # else it was reported at the opening
-                yield from value_findings(seen, archive.state.styles)
+                yield from style_findings(sampled, styles[variable.name])
+            if archive.discovery is None and variable.observed_range is None:  # else opening the archive reported it
+                yield from value_findings(sampled, archive.state.styles)
         if failure is not None:
-            # The name of the file that has all of the time, if there is one; messages of joined files name it.
+            # The file with all bands of the time, if one exists; messages of joined files name theirs.
             file = base_name(reader.raster_file(variable.name, newest) or "")
             if not file or not any(place.endswith(file) for place in damaged):
                 message = f"{file and f'{file}: '}{one_line(origin_of(failure))}; replace the file"
@@ -141,22 +141,22 @@ def _variable_findings(
 
 
 def _flag_findings(archive: Archive) -> Iterator[Finding]:
-    """Warnings of styles of the configuration's own that colour flags which none of their variables has."""
-    own = {} if archive.discovery else find_styles([archive.configuration.folder_of() / "styles"])
+    """Yield warnings about configured styles that colour flags missing from all variables with the style."""
+    configured = {} if archive.discovery else find_styles([archive.configuration.folder_of() / "styles"])
     flags: dict[Style, set[str]] = {}
     for layer in archive.services.catalogue.layers:
         names = {name for variable in layer.variables for _number, name in variable.encoding.flags}
         for style in layer.styles:
             flags[style] = flags.get(style, set()) | names
-    for style, known in flags.items():
-        unknown = [name for name, _colour in style.flags if name not in known]
-        if style.id in own and unknown:
+    for style, variable_flags in flags.items():
+        unknown = [name for name, _colour in style.flags if name not in variable_flags]
+        if style.id in configured and unknown:
             message = f"colours the flags {list_names(unknown)}, which no variable has; masked cells are as nodata"
             yield Finding("warning", f"style {style.id}", message)
 
 
 def _merge(collection: str, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """The findings, those that are true of several variables once."""
+    """Yield the findings, joining equal findings about several variables."""
     places: dict[Finding, list[str]] = {}
     for finding in findings:
         places.setdefault(replace(finding, place=collection), []).append(finding.place)
@@ -175,20 +175,20 @@ def _future_findings(collection: Collection, now: Instant) -> Iterator[Finding]:
         yield Finding("warning", collection.id, message)
 
 
-def _pixel_findings(seen: VariableInfo, probe: Pixels | None) -> Iterator[Finding]:
-    """Whether any pixel is a value, and whether the encoding, or the mask of a probe, says which are none."""
-    if seen.observed_range is None:
-        yield Finding("warning", seen.name, "no value is valid in the sampled times; compare nodata with the files")
-    encoding = seen.encoding
+def _pixel_findings(variable: VariableInfo, probe: Pixels | None) -> Iterator[Finding]:
+    """Yield findings if no sampled cell has a value, or if encoding and mask mark no missing values."""
+    if variable.observed_range is None:
+        yield Finding("warning", variable.name, "no value is valid in the sampled times; compare nodata with the files")
+    encoding = variable.encoding
     is_masked = probe is None or probe.valid is not None
     is_declared = encoding.nodata is not None or encoding.valid_range or encoding.flags or is_masked
-    if not is_declared and encoding.dtype[0] in "iu" and not seen.classes:
+    if not is_declared and encoding.dtype[0] in "iu" and not variable.classes:
         message = "declares no nodata, so every number is a value; set nodata: if one is not"
-        yield Finding("note", seen.name, message)
+        yield Finding("note", variable.name, message)
 
 
 def _probes(grid: NativeGrid) -> list[Window]:
-    """Windows of a grid: all of a small one, else some spread over it."""
+    """Return windows of a grid: the whole grid if it is small, else `PROBES` by `PROBES` windows spread over it."""
     if grid.width * grid.height <= LARGE_PX:
         return [Window(0, grid.height, 0, grid.width)]
     height, width = min(PROBE_SIDE_PX, grid.height), min(PROBE_SIDE_PX, grid.width)
@@ -211,14 +211,14 @@ def _overview_findings(variable: VariableInfo) -> Iterator[Finding]:
 
 
 SAMPLE = 500
-"""Items, the newest, whose files are looked at."""
+"""Number of newest items whose files are checked."""
 LARGE_FILE_PX = 8 << 20
-"""A file with more pixels than this takes long to show whole."""
+"""A file with more pixels than this is slow to show whole."""
 REMEDY = "run chronotile index"
 
 
 def items_findings(spec: SourceSpec, index: ItemIndex, passes: SourcePasses | None) -> Iterator[Finding]:
-    """Yield what is found of a collection of items and its index; no file is opened.
+    """Yield findings about a collection of items and its index; no file is opened.
 
     Raises:
         SourceUnavailable: The index does not answer.
@@ -232,13 +232,13 @@ def items_findings(spec: SourceSpec, index: ItemIndex, passes: SourcePasses | No
     messages = list(_index_findings(spec, index, passes))
     faults = index.faults(name)
     if spec.items is not None and spec.items.settings.order_by is not None and faults.unranked:
-        messages.append(_unranked(spec.items, faults))
+        messages.append(_ranking_message(spec.items, faults))
     messages += _file_findings(spec, index)
     yield from (Finding("warning", name, message) for message in messages)
 
 
 def _index_findings(spec: SourceSpec, index: ItemIndex, passes: SourcePasses | None) -> Iterator[str]:
-    """Whether the index is as the configuration and the source have it."""
+    """Yield differences between the index and the configuration or the source."""
     if spec.items is not None and index.settings(spec.collection) not in {None, spec.items.settings}:
         yield f"its index groups or orders the items in another way than the configuration; {REMEDY}"
     if passes is None:
@@ -255,8 +255,8 @@ def _index_findings(spec: SourceSpec, index: ItemIndex, passes: SourcePasses | N
         yield f"parts of its source that are not indexed: {problem.count}, {problem.reason} ({keys})"
 
 
-def _unranked(items: ItemsSpec, faults: ItemFaults) -> str:
-    """What it means that items lack the property by which they are sorted."""
+def _ranking_message(items: ItemsSpec, faults: ItemFaults) -> str:
+    """Return a message about items without the property that sorts them."""
     order_by, is_by_nodata = items.settings.order_by, items.mosaic.rule == "least_nodata"
     if is_by_nodata and faults.unranked == faults.items:
         return (
@@ -269,24 +269,26 @@ def _unranked(items: ItemsSpec, faults: ItemFaults) -> str:
 
 
 def _file_findings(spec: SourceSpec, index: ItemIndex) -> Iterator[str]:
-    """Assets and files that the newest items lack, and files without overviews."""
+    """Yield messages about assets and files that the newest items lack, and about files without overviews."""
     page = index.search(ItemSearch(collections=(spec.collection,), limit=SAMPLE))
-    items = index.assets([each.ref.number for each in page.items])
-    lacking, flat, gone = Counter[str](), Counter[str](), Counter[str]()
-    wanted = {each.asset or each.id for each in spec.stored.variables.values()}
+    items = index.assets([item.ref.number for item in page.items])
+    lacking, without_overviews, missing_files = Counter[str](), Counter[str](), Counter[str]()
+    asset_names = {variable.asset or variable.id for variable in spec.stored.variables.values()}
     for assets in items.values():
-        known = {asset.name: asset for asset in assets}
-        lacking.update(wanted - known.keys())
-        # Files elsewhere are not looked at.
-        paths = {name: local_path(known[name].href) for name in wanted & known.keys()}
-        gone.update(name for name, path in paths.items() if path is not None and not path.exists())
-        flat.update(name for name in wanted & known.keys() if _has_no_overviews(known[name]))
+        assets_by_name = {asset.name: asset for asset in assets}
+        lacking.update(asset_names - assets_by_name.keys())
+        # Remote files are not checked.
+        paths = {name: local_path(assets_by_name[name].href) for name in asset_names & assets_by_name.keys()}
+        missing_files.update(name for name, path in paths.items() if path is not None and not path.exists())
+        without_overviews.update(
+            name for name in asset_names & assets_by_name.keys() if _has_no_overviews(assets_by_name[name])
+        )
     newest = f"of the {len(items)} newest items" if page.next else f"of {len(items)} items"
     for name, count in sorted(lacking.items()):
         yield f"{count} {newest} have no asset {name}; they are left out of its layers"
-    for name, count in sorted(gone.items()):
+    for name, count in sorted(missing_files.items()):
         yield f"{count} {newest} have lost the file of asset {name}; they are left out of its layers"
-    for name, count in sorted(flat.items()):
+    for name, count in sorted(without_overviews.items()):
         yield (
             f"asset {name} {newest} has no overviews in {count}: a map of a whole file reads all of its pixels; add "
             "overviews (gdaladdo -r average FILE 2 4 8 16)"
@@ -294,7 +296,7 @@ def _file_findings(spec: SourceSpec, index: ItemIndex) -> Iterator[str]:
 
 
 def _has_no_overviews(asset: Asset) -> bool:
-    """Whether a file whose header is known is large and has its native pixels alone."""
+    """Return whether the index has the header of a file, which is large and has one resolution."""
     if asset.header is None:
         return False
     try:

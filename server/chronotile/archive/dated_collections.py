@@ -1,4 +1,4 @@
-"""The collections of an archive whose items are their dates."""
+"""Collections with one item per date."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -7,7 +7,7 @@ from chronotile.archive.open import Archive
 
 
 def dated_collections(archive: Archive) -> tuple[DatedCollection, ...]:
-    """Return the collections that are served and whose source is open; of one that is away nothing is known."""
+    """Return the served collections whose source is open; the dates of an unreachable source are unknown."""
     return tuple(_dated(archive))
 
 
@@ -19,21 +19,21 @@ def _dated(archive: Archive) -> Iterator[DatedCollection]:
         reader = services.readers.get(id_)
         if reader is None or id_ in archive.unavailable or archive.specs[id_].items is not None:
             continue
-        # What is found in a folder has one state in all.
+        # All collections found in a folder share one digest.
         state = archive.state.sources.get(id_) or archive.state.sources.get("", "")
         revisions = opened[id_].revisions if id_ in opened else ()
         yield dated_collection(collection, reader, archive.specs[id_], state=f"{state} {revisions}")
 
 
 class DatedCollections:
-    """The collections of a live archive whose items are their dates, worked out once for each of its states."""
+    """The dated collections of a live archive, computed once per state of the archive."""
 
     def __init__(self, archive: Callable[[], Archive]) -> None:
         self._archive = archive
         self._known: tuple[Archive, Sequence[DatedCollection]] | None = None
 
     def __call__(self) -> Sequence[DatedCollection]:
-        """Return those of the archive as it is now."""
+        """Return the dated collections of the current archive."""
         archive = self._archive()
         if self._known is None or self._known[0] is not archive:
             self._known = archive, dated_collections(archive)

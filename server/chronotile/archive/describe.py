@@ -1,4 +1,4 @@
-"""An archive and what was found in it, in lines for the operator."""
+"""Text lines about an archive and its findings, for the operator."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -17,7 +17,7 @@ _MARKS = {"error": "error  ", "warning": "warning", "note": "note   "}
 
 
 def archive_lines(catalogue: Catalogue) -> Iterator[str]:
-    """Yield a line for each collection, each of its layers (times, extent, CRS, styles) and each set of places."""
+    """Yield a line for each collection, layer (times, extent, CRS, styles) and place set."""
     for collection in catalogue.collections:
         title = next(iter(collection.title.values()), collection.id)
         yield f"{collection.id}" if title == collection.id else f"{collection.id}  {title}"
@@ -28,29 +28,31 @@ def archive_lines(catalogue: Catalogue) -> Iterator[str]:
         yield f"places.{places.id}  {count}  {_box_text(places.bbox)}  {crs_text(places.crs)}"
 
 
-def left_out_lines(catalogue: Catalogue, findings: Iterable[Finding]) -> Iterator[str]:
-    """Yield a line for each collection of the configuration of which nothing is served."""
+def unserved_lines(catalogue: Catalogue, findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield a line for each configured collection that is not served."""
     served = {collection.id for collection in catalogue.collections}
-    left_out = (each.collection for each in findings if each.is_left_out and each.collection not in served)
+    left_out = (finding.collection for finding in findings if finding.is_left_out and finding.collection not in served)
     yield from (f"{name}: left out; run chronotile check for the reason" for name in dict.fromkeys(left_out) if name)
 
 
 def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
-    """Yield one line a finding, the errors first."""
+    """Yield one line for each finding, errors first."""
     ranks = list(_MARKS)
-    for finding in sorted(findings, key=lambda each: ranks.index(each.severity)):
+    for finding in sorted(findings, key=lambda f: ranks.index(f.severity)):
         yield f"{_MARKS[finding.severity]}  {finding.text}"
 
 
 def summary(catalogue: Catalogue, findings: Sequence[Finding]) -> str:
-    """Return in one line how much there is, and how many findings of each severity."""
-    found = ", ".join(counted(sum(each.severity == severity for each in findings), severity) for severity in _MARKS)
+    """Return one line with the numbers of collections, layers and findings by severity."""
+    severities = ", ".join(
+        counted(sum(finding.severity == severity for finding in findings), severity) for severity in _MARKS
+    )
     layers = sum(1 for _layer in catalogue.layers)
-    return f"{counted(len(catalogue.collections), 'collection')}, {counted(layers, 'layer')}: {found}"
+    return f"{counted(len(catalogue.collections), 'collection')}, {counted(layers, 'layer')}: {severities}"
 
 
 def counted(count: int, what: str) -> str:
-    """Return a number with its noun, in the plural unless it is 1."""
+    """Return a number with its noun; the plural of the noun adds an s."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
@@ -66,20 +68,23 @@ def grid_text(grid: NativeGrid) -> str:
 
 
 def crs_text(crs: Crs) -> str:
-    """Return the code of a CRS, else its name, else its projection's, else the body that its degrees are on."""
+    """Return a short name of a CRS.
+
+    The first that exists of: its code, its name, the name of its projection, the radius of its sphere or ellipsoid.
+    """
     if len(crs.name) <= 20:
         return crs.name
-    named, operation, ellipsoid = crs.definition.name, crs.definition.coordinate_operation, crs.definition.ellipsoid
-    if named.lower() not in _NO_NAMES:
-        return named
+    name, operation, ellipsoid = crs.definition.name, crs.definition.coordinate_operation, crs.definition.ellipsoid
+    if name.lower() not in _NO_NAMES:
+        return name
     if operation is not None or ellipsoid is None:
-        return named if operation is None else str(operation.method_name)
+        return name if operation is None else str(operation.method_name)
     body = "an ellipsoid" if ellipsoid.inverse_flattening else "a sphere"
     return f"degrees on {body} of radius {ellipsoid.semi_major_metre / 1000:g} km"
 
 
 def times_text(times: TimeDomain) -> str:
-    """Return how many times there are, and the first and last."""
+    """Return the number of times, with the first and last."""
     if not len(times):
         return "no time"
     write = format_day if times.has_day_precision else format_instant

@@ -1,4 +1,4 @@
-"""The log of findings: each once, until it is gone and comes again."""
+"""Log of findings, in which a finding appears again only if it disappeared in the meantime."""
 
 import logging
 import re
@@ -11,37 +11,37 @@ from chronotile.readers.caches.disk import Records, RecordsInMemory
 log = logging.getLogger(__name__)
 
 _COUNTS = re.compile(r"\d+ of \d+")
-"""How many files a finding is of: another number with each date that comes, though the finding is the same."""
+"""Numbers of files in a message: they grow with each new date, although the finding is the same."""
 
 
 class FindingLog:
-    """Logs what is found of an archive, at its start and whenever it is reopened.
+    """Logs the findings of an archive at its start and at each reload.
 
     Args:
-        records: Store what was logged; for one process in its memory.
+        records: Names of logged findings, which may be shared by processes; `None`: in memory of this process.
     """
 
     def __init__(self, records: Records | None = None) -> None:
         self._records = records or RecordsInMemory()
 
     def skip(self, findings: Iterable[Finding]) -> None:
-        """Take findings for logged: they were printed."""
+        """Record findings as logged, because they were printed."""
         for finding in findings:
             self._records.add(_name(finding), finding.text)
 
     def tell(self, findings: Iterable[Finding]) -> None:
-        """Log the findings that there were not before; notes with less weight than what should be done about."""
-        named = {_name(finding): finding for finding in findings}
+        """Log findings that are new since the last call: notes at level INFO, others at WARNING."""
+        findings_by_name = {_name(finding): finding for finding in findings}
         for name in self._records.names():
-            if name not in named:
+            if name not in findings_by_name:
                 self._records.remove(name)
-        for name, finding in named.items():
+        for name, finding in findings_by_name.items():
             if self._records.add(name, finding.text):
                 level = logging.INFO if finding.severity == "note" else logging.WARNING
                 log.log(level, "%s  %s", finding.severity, finding.text)
 
 
 def _name(finding: Finding) -> str:
-    # Without the line that requests it, which moves when the configuration is edited elsewhere, and without counts.
+    # Without the line of the configuration, which moves when other lines are edited, and without counts.
     text = "\n".join((finding.severity, finding.place, _COUNTS.sub("", finding.message), finding.path))
     return blake2b(text.encode(), digest_size=16).hexdigest()

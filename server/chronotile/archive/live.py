@@ -1,4 +1,4 @@
-"""The archive as it is now: opened once, then updated with its configuration, styles and sources."""
+"""The current archive: opened once, then reopened when its configuration, styles or sources change."""
 
 import hashlib
 import logging
@@ -37,21 +37,21 @@ log = logging.getLogger(__name__)
 
 NOT_RELOADED = "reload failed, still serving the previous state"
 EVERYTHING, STORES = "everything", "stores"
-"""What a reload looks at: all of the archive, or only the stores whose root document has changed."""
+"""Scope of a reload: the whole archive, or only stores whose root document has changed."""
 
 
 class LiveArchive:
-    """An archive that follows its configuration, styles and sources; any thread may use it.
+    """An archive that follows its configuration, styles and sources. Thread-safe.
 
-    A reload that fails, for whatever reason, leaves the previous archive in use. What is replaced is not closed:
-    another thread may be reading from it.
+    If a reload fails, the previous archive stays in use. A replaced archive is not closed, because another thread may
+    be reading from it.
 
     Args:
-        archive: What it holds first.
-        place: The configuration file, or the folder or file of data, that `archive` was opened from.
-        looks: Bound the wait for stores that may hang.
-        finding_log: Logs the findings of each reload; `None`: they are not logged here.
-        is_logged: Whether reloads and expected failures are logged; of several workers, one logs them.
+        archive: The first archive.
+        place: The configuration file, or the folder or file of data, from which `archive` was opened.
+        looks: Limits the wait for stores that may hang.
+        finding_log: Logs the findings of each reload; `None`: findings are not logged here.
+        is_logged: Whether reloads and expected failures are logged; only one of several workers logs them.
         clock: Monotonic, in seconds.
     """
 
@@ -69,33 +69,38 @@ class LiveArchive:
         self._looks = looks or BoundedChecks()
         self._refreshed_s = clock()
         self._failures: dict[str, str] = {}
-        """Why the last reload failed, by what it looked at."""
+        """Message of the last reload by scope, if it failed."""
         self._replacing = threading.Lock()
         self._refreshing = threading.Lock()
         self.is_logged = is_logged
         self.is_ending = False
-        """Whether the application ends, so that a reload that still runs fails."""
+        """Whether the application is shutting down, so that a running reload fails."""
         self.reloads = 0
         self.failed_reloads = 0
 
     @classmethod
     def open(cls, place: Path, *, caches: ReaderCaches | None = None, clock: Callable[[], float] = monotonic) -> Self:
-        """Open the archive of a place, whose readers keep in `caches`, else in caches of its own, what they read.
+        """Open the archive at `place`.
+
+        Args:
+            place: The configuration file, or the folder or file of data.
+            caches: Caches of its readers; `None`: new ones.
+            clock: Monotonic, in seconds.
 
         Raises:
-            ConfigurationError: With all mistakes of the configuration; or nothing there can be served.
+            ConfigurationError: The configuration is invalid, or no data can be served.
         """
         archive = open_archive(place, environment=os.environ, clock=system_clock, caches=caches)
         return cls(archive, place, clock=clock)
 
     @property
     def archive(self) -> Archive:
-        """The archive of now."""
+        """The current archive."""
         return self._archive
 
     @property
     def services(self) -> Services:
-        """The services of now."""
+        """The services of the current archive."""
         return self._archive.services
 
     @property
@@ -104,34 +109,37 @@ class LiveArchive:
         return bool(self._failures)
 
     def has_grown(self, collection: str | None) -> bool:
-        """Return whether the store of a collection, or any store, was written to since it was opened; reads files.
+        """Return whether the store of `collection`, or of any collection, was written to since it was opened.
 
-        A store that hangs is waited for if it is that of `collection`, but not if any will do.
+        Reads files. Waits for the store of `collection` even if it hangs; the wait for all stores is limited.
         """
         documents = self._archive.documents
         if collection is not None:
             return collection in documents and documents[collection].has_changed()
 
         def look() -> bool:
-            return any(each.has_changed() for each in documents.values())
+            return any(document.has_changed() for document in documents.values())
 
         return self._looks.run("all stores", look, last_value=False)
 
     def follow(self, collection: str | None) -> None:
-        """Reload if the store of a collection, or any store, was written to; other threads wait meanwhile."""
+        """Reload if the store of `collection`, or of any collection, was written to; other threads wait for it."""
         if self.has_grown(collection):
             with self._replacing:
                 if self.has_grown(collection):
                     before = self._archive
                     make = partial(grown, before, clock=system_clock)
-                    self._replace(before, self._made(before, make, looked_at=STORES))
+                    self._replace(before, self._reload(before, make, looked_at=STORES))
 
     def refresh(self, *, after_s: float = 0.0, unless_revision: str | None = None) -> None:
-        """Reload if anything has changed, unless the last refresh began less than `after_s` seconds ago.
+        """Reload if anything has changed.
 
-        Not if the archive has `unless_revision` by then, to which another thread may have brought it.
+        A store may hang, so `follow` does not wait for a refresh. If `follow` replaces the archive during a refresh,
+        the refresh starts again.
 
-        `follow` does not wait for it, since one of the stores may hang; it looks again if `follow` reloads meanwhile.
+        Args:
+            after_s: Do nothing if the last refresh started less than this time ago.
+            unless_revision: Do nothing if the archive has this revision, because another thread has reloaded it.
         """
         with self._refreshing:
             is_recent = self._clock() - self._refreshed_s < after_s
@@ -142,37 +150,37 @@ class LiveArchive:
             while not is_done:
                 before = self._archive
                 make = partial(refresh_archive, before, self._place, environment=os.environ, clock=system_clock)
-                newer = self._made(before, make, looked_at=EVERYTHING)
+                newer = self._reload(before, make, looked_at=EVERYTHING)
                 with self._replacing:
                     is_done = self._replace(before, newer)
-        list_failing_dates(self.services)  # forgets those that can be read again
+        list_failing_dates(self.services)  # removes dates that are readable again
 
-    def _made(self, before: Archive, make: Callable[[], Archive], *, looked_at: str) -> Archive:
-        """What `make` returns, or `before` if it fails."""
+    def _reload(self, before: Archive, make: Callable[[], Archive], *, scope: str) -> Archive:
+        """Return the archive that `make` opens, or `before` if it fails."""
         try:
-            made = make()
+            archive = make()
         except (ChronotileError, OSError) as error:
-            if self._is_new_failure(looked_at, str(error)) and self.is_logged:
+            if self._is_new_failure(scope, str(error)) and self.is_logged:
                 log.warning("%s: %s", NOT_RELOADED, error)
-        except Exception as error:  # else it would end the thread that reloads, and later changes were never seen
-            if self._is_new_failure(looked_at, repr(error)) and not self.is_ending:
+        except Exception as error:  # otherwise the thread that reloads would end, and miss all later changes
+            if self._is_new_failure(scope, repr(error)) and not self.is_ending:
                 log.exception(NOT_RELOADED)
         else:
-            # A look at everything covers the stores too.
-            for each in (EVERYTHING, STORES) if looked_at == EVERYTHING else (STORES,):
-                self._failures.pop(each, None)
-            return made
+            # A reload of the whole archive covers the stores too.
+            for covered in (EVERYTHING, STORES) if scope == EVERYTHING else (STORES,):
+                self._failures.pop(covered, None)
+            return archive
         self.failed_reloads += 1
         return before
 
-    def _is_new_failure(self, looked_at: str, failure: str) -> bool:
-        """Remember a failure, and return whether the last look at the same succeeded or failed otherwise."""
-        is_new = failure != self._failures.get(looked_at)
-        self._failures[looked_at] = failure
+    def _is_new_failure(self, scope: str, failure: str) -> bool:
+        """Store a failure; return whether it differs from the failure of the previous reload of the same scope."""
+        is_new = failure != self._failures.get(scope)
+        self._failures[scope] = failure
         return is_new
 
     def _replace(self, before: Archive, newer: Archive) -> bool:
-        """Use `newer`, made from `before`; return False if another thread has replaced `before` meanwhile."""
+        """Use `newer`, made from `before`; return False if another thread has replaced `before` in the meantime."""
         if newer is before:
             return True
         if self._archive is not before:
@@ -188,26 +196,26 @@ class LiveArchive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemAccess:
-    """How any process reads the collections of items of an archive; it goes through pickles."""
+    """Access to the item index of an archive from any process. Can be pickled."""
 
     open_index: Callable[[], PieceIndex]
     places: AllowedPlaces
-    """Where files of items may lie, beside the places of their sources."""
+    """Permitted locations of item files, in addition to the locations of their sources."""
 
     @classmethod
     def of(
         cls, place: Path, *, database_url: str | None, jobs_folder: Callable[[str], Path], prefixes: Iterable[str]
     ) -> Self:
-        """Return how the archive of a place is read, its index in a database or in its folder of jobs.
+        """Return the access to the index of an archive, which is in PostgreSQL or in the jobs folder of the archive.
 
         Args:
-            place: Of the configuration or the data.
-            database_url: Of PostgreSQL; `None` for SQLite.
-            jobs_folder: Returns the folder of an archive of an id.
-            prefixes: Places where files of items may lie.
+            place: The configuration file, or the folder or file of data.
+            database_url: URL of PostgreSQL; `None` for SQLite.
+            jobs_folder: Returns the jobs folder of an archive id.
+            prefixes: Permitted locations of item files.
 
         Raises:
-            ConfigurationError: There is nothing at the place, or a prefix is none.
+            ConfigurationError: `place` does not exist, or a prefix is invalid.
         """
         id_ = archive_id_at(place, environment=os.environ)
         open_index = partial(read_items, database_url, jobs_folder(id_).absolute(), archive=id_)
@@ -221,12 +229,12 @@ class _Slot:
 
 
 class LiveArchives:
-    """Live archives by place, each opened by the first thread that needs it, while others wait.
+    """Open archives by location. One thread opens an archive, others wait for it.
 
-    Their readers share one set of caches, so that open files and memory are bounded together.
+    The readers share one set of caches, so that the limits of open files and memory apply to all archives together.
 
     Args:
-        most: Archives that stay open; the one that was used longest ago goes first.
+        most: Number of archives that stay open; the least recently used is removed first.
         clock: Monotonic, in seconds.
     """
 
@@ -237,15 +245,15 @@ class LiveArchives:
         self._slots: OrderedDict[Path, _Slot] = OrderedDict()
 
     def at(self, place: Path, items: ItemAccess | None = None) -> LiveArchive:
-        """Return the archive of a place.
+        """Return the archive at `place`, opening it if necessary.
 
         Args:
-            place: Of the configuration or the data.
-            items: Used when it is opened; without it, collections of items are not.
+            place: The configuration file, or the folder or file of data.
+            items: Access to its item index, used at the opening; `None`: collections of items are not opened.
 
         Raises:
-            ConfigurationError: It is not open, and cannot be opened.
-            SourceUnavailable: The index of its items is out of reach.
+            ConfigurationError: The archive cannot be opened.
+            SourceUnavailable: Its item index is unreachable.
         """
         with self._lock:
             slot = self._slots.setdefault(place, _Slot())
@@ -263,22 +271,22 @@ class LiveArchives:
         return ReaderCaches(items=items.open_index, places=items.places, shared=self._shared)
 
 
-# What changed when an archive was reopened, in one line for the log.
+# One line for the log about the differences between an archive and its successor.
 
 MOST_NAMES = 6
-"""Layers, or files left out, that are named; of the others there is the number."""
+"""Number of layers or skipped files listed by name."""
 
 
 def changes_line(before: Archive, after: Archive) -> str:
-    """Return what was added, removed and left out since `before`; each in a few words, however much it is."""
+    """Return one line of limited length about added, removed and skipped layers and files since `before`."""
     opened = before.unavailable & after.specs.keys() - after.unavailable - before.services.readers.keys()
-    changes = _away_changes, _layer_changes, _left_out
+    changes = _away_changes, _layer_changes, _skip_changes
     parts = [text for change in changes for text in change(before, after, opened)]
     if not parts:  # collections whose files were rewritten, with the same dates
         old, new = before.services.readers, after.services.readers
         changed = [name for name, reader in new.items() if name in old and old[name] is not reader]
-        parts += _named("files of collection", "replaced", changed)
-        # The reasons why sources are away or left out are other ones, if that is all.
+        parts += _names_text("files of collection", "replaced", changed)
+        # If nothing else differs, the reasons for unavailable or skipped sources have changed.
         is_same = (before.state.written, before.state.styles) == (after.state.written, after.state.styles)
         parts += ["findings changed"] if is_same and before.findings != after.findings else []
         parts = parts or ["the configuration or a style was changed"]
@@ -286,19 +294,19 @@ def changes_line(before: Archive, after: Archive) -> str:
 
 
 def _away_changes(before: Archive, after: Archive, opened: Collection[str]) -> Iterator[str]:
-    """`opened` are collections that are served now for the first time, which says all of their layers and findings."""
-    yield from _named("source of collection", "away", sorted(after.unavailable - before.unavailable))
-    yield from _named("collection", "served now", sorted(opened))
+    """Yield changes of availability; `opened` has the collections that are served for the first time."""
+    yield from _names_text("source of collection", "away", sorted(after.unavailable - before.unavailable))
+    yield from _names_text("collection", "served now", sorted(opened))
     back = (before.unavailable - after.unavailable) & before.services.readers.keys() & after.specs.keys()
-    yield from _named("source of collection", "back", sorted(back))
+    yield from _names_text("source of collection", "back", sorted(back))
 
 
 def _layer_changes(before: Archive, after: Archive, opened: Collection[str]) -> Iterator[str]:
     old = {layer.id: layer for layer in before.services.catalogue.layers}
     new = {layer.id: layer for layer in after.services.catalogue.layers}
     added = [name for name in new if name not in old and new[name].collection not in opened]
-    yield from _named("layer", "added", added)
-    yield from _named("layer", "removed", [name for name in old if name not in new])
+    yield from _names_text("layer", "added", added)
+    yield from _names_text("layer", "removed", [name for name in old if name not in new])
     layers: dict[str, list[str]] = {}
     for name in new.keys() & old.keys():
         for text in _date_changes(old[name], new[name]):
@@ -319,41 +327,42 @@ def _date_changes(old: Layer, new: Layer) -> Iterator[str]:
         yield f"maps of WMS and WMTS {how} show the latest date before a time between the dates of"
 
 
-def _left_out(before: Archive, after: Archive, opened: Collection[str]) -> Iterator[str]:
+def _skip_changes(before: Archive, after: Archive, opened: Collection[str]) -> Iterator[str]:
     removed = sorted(before.configuration.collections.keys() - after.configuration.collections.keys())
-    layers = [name for name in removed if all(each.collection != name for each in before.services.catalogue.layers)]
-    yield from _named("collection", "removed", layers)  # of others, the removed layers are listed already
-    new = {each.place for each in after.findings if each.is_left_out}
-    old = {each.place for each in before.findings if each.is_left_out and each.collection not in {*removed, *opened}}
-    yield from _places("left out", new - old)
-    yield from _places("no longer left out", old - new)
+    without_layers = [
+        name for name in removed if all(layer.collection != name for layer in before.services.catalogue.layers)
+    ]
+    yield from _names_text("collection", "removed", without_layers)  # if it had layers, these are listed already
+    new = {finding.place for finding in after.findings if finding.is_left_out}
+    old = {f.place for f in before.findings if f.is_left_out and f.collection not in {*removed, *opened}}
+    yield from _places_text("left out", new - old)
+    yield from _places_text("no longer left out", old - new)
 
 
-def _places(what: str, places: Collection[str]) -> Iterator[str]:
+def _places_text(what: str, places: Collection[str]) -> Iterator[str]:
     if places:
         yield f"{len(places)} {what} ({list_names(sorted(places), most=MOST_NAMES, separator='; ')})"
 
 
-def _named(what: str, how: str, names: list[str]) -> Iterator[str]:
+def _names_text(what: str, how: str, names: list[str]) -> Iterator[str]:
     if names:
         yield f"{what}{'s' if len(names) > 1 else ''} {list_names(names, most=MOST_NAMES)} {how}"
 
 
-# The id of an archive, which binds its jobs to it: the same for its server, its workers and `chronotile jobs`.
+# The id of an archive, which binds jobs to it. Server, workers and `chronotile jobs` compute the same id.
 
 MOST_LETTERS = 40
-"""Of the name that a derived id begins with."""
+"""Length of the part of a derived id that is taken from the name of the file or folder."""
 
 
 def archive_id(place: Path, written: str | None) -> str:
     """Return the id of an archive.
 
-    Without one of its own it is made of the absolute path, symbolic links followed, so that it stays when the
-    configuration is edited: the name of the file or folder, which people recognise, and a hash of the path, so that it
-    is unique and does not give the path away.
+    Without a configured id it is made of the resolved path, so that editing the configuration does not change it: the
+    name of the file or folder, and a hash of the path, which makes it unique without disclosing the path.
 
     Args:
-        place: Of the configuration, or of the folder or file of data.
+        place: The configuration file, or the folder or file of data.
         written: `service.id` of the configuration.
     """
     if written is not None:
@@ -364,11 +373,11 @@ def archive_id(place: Path, written: str | None) -> str:
 
 
 def id_of_open(archive: Archive, place: Path, *, is_shared: bool) -> str:
-    """Return the id of an open archive; warns the operator where another may have the same.
+    """Return the id of an open archive; log a warning if another archive may have the same id.
 
     Args:
-        archive: It.
-        place: From which it was opened.
+        archive: The open archive.
+        place: Where it was opened.
         is_shared: Whether its jobs are in a database that other hosts may use too.
     """
     written = archive.configuration.service.id
@@ -382,10 +391,10 @@ def id_of_open(archive: Archive, place: Path, *, is_shared: bool) -> str:
 
 
 def archive_id_at(place: Path, *, environment: Mapping[str, str]) -> str:
-    """Return the id of the archive at a place, whatever else is wrong with it: its data are not opened.
+    """Return the id of the archive at `place` without opening its data.
 
     Raises:
-        ConfigurationError: There is nothing at the place, or its configuration is not valid YAML.
+        ConfigurationError: `place` does not exist, or its configuration is not valid YAML.
     """
     if not place.exists():
         remedy = "name the configuration, or the folder or file of data"

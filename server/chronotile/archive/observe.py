@@ -1,4 +1,4 @@
-"""What is observed of sources once they are open: ranges of values, and the newest time with enough of them."""
+"""Observations in the data of open sources: ranges of values, and the newest time with enough valid pixels."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,11 +21,11 @@ from chronotile.readers.elsewhere import START_S, Elsewhere
 from chronotile.readers.reader import Reader, reading
 from chronotile.readers.sample import observed_range
 
-# The range of values in sources whose configuration names no styles, over which a style can be stretched.
+# Ranges of values, over which styles are stretched if the configuration names none.
 
 
 def observed_infos(sections: Mapping[str, CollectionSection], readers: Mapping[str, Reader]) -> dict[str, SourceInfo]:
-    """Return what the sources hold, with the range of the values of each variable that is given no style."""
+    """Return the sources' contents, with observed ranges of variables without classes and configured styles."""
     selected = [
         (collection, name)
         for collection, reader in readers.items()
@@ -33,8 +33,8 @@ def observed_infos(sections: Mapping[str, CollectionSection], readers: Mapping[s
         if not info.classes and info.name not in styled_variables(sections[collection])
     ]
     with ThreadPoolExecutor(THREADS, thread_name_prefix="observe") as pool:
-        ranges = dict(zip(selected, pool.map(lambda each: _range(readers[each[0]], *each), selected), strict=True))
-    return {collection: _observed(collection, reader.info, ranges) for collection, reader in readers.items()}
+        ranges = dict(zip(selected, pool.map(lambda key: _range(readers[key[0]], *key), selected), strict=True))
+    return {collection: _add_ranges(collection, reader.info, ranges) for collection, reader in readers.items()}
 
 
 def styled_variables(section: CollectionSection) -> frozenset[str]:
@@ -43,7 +43,7 @@ def styled_variables(section: CollectionSection) -> frozenset[str]:
 
 
 def _range(reader: Reader, collection: str, variable: str) -> tuple[float, float] | None:
-    """Nothing where the pixels cannot be read now: requests report that."""
+    """Return `None` if the pixels are unreadable now; requests report that."""
     try:
         with reading(collection, variable):
             return observed_range(reader, variable)
@@ -51,54 +51,59 @@ def _range(reader: Reader, collection: str, variable: str) -> tuple[float, float
         return None
 
 
-def _observed(
+def _add_ranges(
     collection: str, info: SourceInfo, ranges: Mapping[tuple[str, str], tuple[float, float] | None]
 ) -> SourceInfo:
     variables = {
-        name: replace(each, observed_range=ranges.get((collection, name), each.observed_range))
-        for name, each in info.variables.items()
+        name: replace(variable, observed_range=ranges.get((collection, name), variable.observed_range))
+        for name, variable in info.variables.items()
     }
     return replace(info, variables=variables)
 
 
 MAX_TIMES = 50
-"""Times looked at, newest first."""
+"""Number of times that are sampled, newest first."""
 TOO_LATE = "its source did not respond in time, so valid pixels were not counted; the newest time is the default"
 
 
-def with_valid_defaults(
+def add_valid_defaults(
     catalogue: Catalogue, readers: Mapping[str, Reader], now: Instant, *, elsewhere: Elsewhere
 ) -> tuple[Catalogue, tuple[Finding, ...]]:
-    """Return the catalogue with the instant of each default that requests a share of valid pixels.
+    """Return the catalogue with default times for layers that require a fraction of valid pixels.
 
-    Sources on other machines have a time limit.
+    Checks of remote sources have a time limit.
+
+    Returns:
+        The catalogue, and findings about unreadable times and layers without a time that has enough valid pixels.
     """
     findings: list[Finding] = []
-    looks = BoundedChecks(START_S)
+    checks = BoundedChecks(START_S)
 
     def settle(layer: Layer) -> Layer:
         late = (layer, [Finding("warning", layer.id, TOO_LATE)])
         if layer.collection not in elsewhere or layer.time_rules.min_valid is None:
-            settled, notes = _settled(layer, readers, now)
+            settled, notes = _find_default(layer, readers, now)
         elif elsewhere.is_away(layer.collection):
             settled, notes = late
         else:
-            settled, notes = looks.run(layer.id, partial(_settled, layer, readers, now), last_value=late)
+            settled, notes = checks.run(layer.id, partial(_find_default, layer, readers, now), last_value=late)
         findings.extend(notes)
         return settled
 
-    settled = (replace(each, layers=tuple(map(settle, each.layers))) for each in catalogue.collections)
+    settled = (
+        replace(collection, layers=tuple(map(settle, collection.layers))) for collection in catalogue.collections
+    )
     return replace(catalogue, collections=tuple(settled)), tuple(findings)
 
 
-def _settled(layer: Layer, readers: Mapping[str, Reader], now: Instant) -> tuple[Layer, list[Finding]]:
-    # With findings of its own: it may still run after the caller stopped waiting.
+def _find_default(layer: Layer, readers: Mapping[str, Reader], now: Instant) -> tuple[Layer, list[Finding]]:
+    # Returns its findings: it may still run when the caller has stopped waiting.
     least = layer.time_rules.min_valid
     newest = layer.times.at_or_before(now + DAY)
     if least is None or newest is None:
         return layer, []
-    looked_at = layer.times.instants[max(0, newest + 1 - MAX_TIMES) : newest + 1][::-1]
-    filled = newest_filled(readers[layer.collection], share_plans(layer), looked_at, least=least)
+    sampled_times = layer.times.instants[max(0, newest + 1 - MAX_TIMES) : newest + 1][::-1]
+    filled = newest_filled(readers[layer.collection], share_plans(layer), sampled_times, least=least)
     texts = [f"{format_instant(instant)}: {error.message}" for instant, error in filled.unreadable]
     findings = [Finding("error", layer.id, text) for text in texts]
     if filled.share < least:
@@ -108,19 +113,21 @@ def _settled(layer: Layer, readers: Mapping[str, Reader], now: Instant) -> tuple
     return replace(layer, time_rules=replace(layer.time_rules, default=TimeSpan(best, best + ONE_NS))), findings
 
 
-# Layers without the pixels that the classes of their collection call unclear; they answer, but are not listed.
+# Layers without the pixels that are unclear by the classes of their collection. They are served, but not listed.
 
 MASKED = "~clear"
-"""Behind the id of a layer; no id that is configured or found has a tilde."""
+"""Suffix of the ids of these layers; other ids contain no tilde."""
 
 
-def with_clear_layers(catalogue: Catalogue) -> Catalogue:
-    """Return the catalogue with a masked layer for each layer of values whose clear pixels are known."""
-    return replace(catalogue, clear=dict(pair for each in catalogue.collections for pair in _clear_layers(each)))
+def add_clear_layers(catalogue: Catalogue) -> Catalogue:
+    """Return the catalogue with a masked layer for each layer whose collection has classes of clear pixels."""
+    return replace(
+        catalogue, clear=dict(pair for collection in catalogue.collections for pair in _clear_layers(collection))
+    )
 
 
 def _clear_layers(collection: Collection) -> Iterator[tuple[str, Layer]]:
-    """Yield id and masked layer; those whose grids or times do not fit the classes have none."""
+    """Yield ids and masked layers of the layers whose grid and times match those of the classes."""
     mask = collection.clear
     quality = None if mask is None else collection.variables.get(mask.variable)
     if mask is None or quality is None:
@@ -133,5 +140,5 @@ def _clear_layers(collection: Collection) -> Iterator[tuple[str, Layer]]:
             info = masked_info(variable, mask, quality)
         except InvalidParameter:
             continue
-        made = replace(layer, id=f"{layer.id}{MASKED}", content=info, times=info.times, aliases=(), mask=mask)
-        yield layer.id, made
+        masked = replace(layer, id=f"{layer.id}{MASKED}", content=info, times=info.times, aliases=(), mask=mask)
+        yield layer.id, masked

@@ -1,4 +1,4 @@
-"""Everything that is served, opened once: configuration, styles, sources, catalogue."""
+"""Opening of an archive: configuration, styles, sources, catalogue."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -7,10 +7,10 @@ from pathlib import Path
 
 from chronotile.archive import refresh
 from chronotile.archive.discovery.discover import Discovery, Progress, discover
-from chronotile.archive.findings import files_passed_over, value_findings, with_places
-from chronotile.archive.observe import observed_infos, styled_variables, with_clear_layers, with_valid_defaults
+from chronotile.archive.findings import add_places, files_passed_over, value_findings
+from chronotile.archive.observe import add_clear_layers, add_valid_defaults, observed_infos, styled_variables
 from chronotile.archive.open_sources import elsewhere_findings, open_elsewhere, open_sources, reader_findings
-from chronotile.archive.stac_defaults import CollectionDocument, with_stac_metadata, with_stated_extents
+from chronotile.archive.stac_defaults import CollectionDocument, add_stac_metadata, add_stated_extents
 from chronotile.catalog.build import build_catalogue
 from chronotile.catalog.load import Configuration, load_configuration, parse_configuration
 from chronotile.catalog.source_specs import places_specs, source_specs
@@ -35,51 +35,51 @@ from chronotile.readers.reader_caches import ReaderCaches
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveState:
-    """What an archive was opened from; it is reopened where any of it differs."""
+    """Everything that an archive was opened from; it is reopened if any part of this differs."""
 
     written: YamlNode
-    """The configuration as it is written."""
+    """The configuration as text, by key."""
     styles: Mapping[str, Style]
     sources: Mapping[str, str]
     """Digests by collection."""
     places: Mapping[str, str]
-    """Digests by set of places."""
+    """Digests by place set."""
     passed_over: tuple[Finding, ...]
-    """About files beside those of a configuration that no collection reads."""
+    """Findings about files next to those of the configuration that no collection reads."""
     elsewhere: int
-    """Changes found so far of sources on other machines, which the digests above do not cover."""
+    """Number of detected changes of remote sources, which the digests above do not cover."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """What is served, and what was found when it was opened."""
+    """An open archive, and the findings of its opening."""
 
     configuration: Configuration
     services: Services
     specs: Mapping[str, SourceSpec]
     state: ArchiveState
     documents: Mapping[str, DocumentState | refresh.IndexState]
-    """By collection, of stores that tell in one document what they hold."""
+    """States of item indexes, and of stores with one root document, by collection."""
     discovery: Discovery | None = None
-    """Where the configuration was made from what a folder or file of data holds."""
+    """Set if the configuration was derived from a folder or file of data."""
     unavailable: frozenset[str] = frozenset()
-    """Collections whose source is elsewhere and could not be read when this archive was made."""
+    """Collections whose source could not be read when this archive was opened."""
     collection_documents: Mapping[str, CollectionDocument] = field(default_factory=dict)
     """STAC documents of collections, by id."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What was found when it was opened."""
+        """Findings of the opening."""
         return self.services.findings
 
     @property
     def unopened(self) -> dict[str, SourceSpec]:
-        """The collections of items of which no item could be opened, by id."""
+        """Collections of items without any item that could be opened, by id."""
         unavailable = self.unavailable - self.services.readers.keys()
         return {name: spec for name, spec in self.specs.items() if name in unavailable and spec.items is not None}
 
     def close(self) -> None:
-        """Let go of the sources."""
+        """Close the sources."""
         self.services.elsewhere.close()
         for reader in self.services.readers.values():
             reader.close()
@@ -94,33 +94,33 @@ def open_archive(
     patience_s: float = OPENING_S,
     caches: ReaderCaches | None = None,
 ) -> Archive:
-    """Return the opened archive of a configuration file, or of a folder or file of data.
+    """Open the archive of a configuration file, or of a folder or file of data.
 
     Args:
         place: The configuration file, or the folder or file of data.
-        environment: Variables that the configuration may name.
-        clock: The current time; later times lie in the future.
+        environment: Variables that the configuration may refer to.
+        clock: Returns the current time, which separates past and future times.
         progress: Called with the progress of a folder's sources.
-        patience_s: How long to wait for sources on other machines; later ones are retried in the background.
-        caches: The caches of its readers; `None`: new ones of the default size.
+        patience_s: Time limit for opening remote sources; later they are retried in the background.
+        caches: Caches of its readers; `None`: new ones of the default size.
 
     Raises:
-        ConfigurationError: With all mistakes of the configuration and the styles; or none of the data can be served.
+        ConfigurationError: The configuration or a style is invalid (all mistakes are listed), or no data can be served.
     """
     caches = caches or ReaderCaches()
     if is_configuration(place):
-        return _open(*_loaded(place, environment), clock, patience_s=patience_s, caches=caches)
+        return _open(*_load(place, environment), clock, patience_s=patience_s, caches=caches)
     styles = dict(shipped_styles())
     folder = refresh.folder_state(place)
     discovery = discover(place, styles, caches, progress=progress)
     file = discovery.root / "chronotile.yaml"
     configuration = parse_configuration(discovery.values(discovery.root), file=file, kinds=kind_options())
     archive = _open(configuration, styles, clock, discovery=discovery, caches=caches)
-    return _with_discovery(archive, discovery, folder=folder)
+    return _add_discovery(archive, discovery, folder=folder)
 
 
-def _with_discovery(archive: Archive, discovery: Discovery, *, folder: str) -> Archive:
-    """The archive of what was found in a folder, whose state is `folder`."""
+def _add_discovery(archive: Archive, discovery: Discovery, *, folder: str) -> Archive:
+    """Return an archive that was discovered in a folder; `folder` is the digest of the folder."""
     return replace(
         archive,
         services=replace(archive.services, findings=(*discovery.findings, *archive.findings)),
@@ -130,45 +130,45 @@ def _with_discovery(archive: Archive, discovery: Discovery, *, folder: str) -> A
 
 
 def refresh_archive(archive: Archive, place: Path, *, environment: Mapping[str, str], clock: Clock) -> Archive:
-    """Return the archive reopened if its configuration, styles or sources changed, else the same.
+    """Reopen an archive if its configuration, styles or sources changed, else return it unchanged.
 
-    Sources that did not change keep their open files, and answers made of them stay in the caches.
+    Unchanged sources keep their open files, and their answers stay in the caches.
 
     Raises:
-        ConfigurationError: With all mistakes of the new configuration; the old one still serves.
+        ConfigurationError: The new configuration is invalid; the old archive stays usable.
     """
     caches = archive.services.reader_caches
     if archive.discovery is not None:
         if archive.state.sources == {"": refresh.folder_state(place)}:
             return archive
-        return _with_caches_of(archive, open_archive(place, environment=environment, clock=clock, caches=caches))
-    configuration, styles = _loaded(place, environment)
+        return _share_services(archive, open_archive(place, environment=environment, clock=clock, caches=caches))
+    configuration, styles = _load(place, environment)
     specs = source_specs(configuration, styles)
     changes = archive.services.elsewhere.found.changes
     state = _state_of(configuration, styles, specs, _index_of(specs, caches), elsewhere=changes)
-    if state == archive.state and not _opens_now(archive.unopened, caches):
+    if state == archive.state and not _can_open(archive.unopened, caches):
         return archive
     if state != archive.state and replace(state, passed_over=archive.state.passed_over) == archive.state:
-        # Other findings about files that no collection reads: nothing is opened again.
-        before, now = (with_places(each.passed_over, archive.configuration) for each in (archive.state, state))
-        findings = (*(each for each in archive.findings if each not in before), *now)
+        # Only findings about unused files differ: nothing has to be reopened.
+        before, unused_now = (add_places(x.passed_over, archive.configuration) for x in (archive.state, state))
+        findings = (*(finding for finding in archive.findings if finding not in before), *unused_now)
         return replace(archive, services=replace(archive.services, findings=findings), state=state)
-    return _with_caches_of(archive, _open(configuration, styles, clock, before=archive, caches=caches))
+    return _share_services(archive, _open(configuration, styles, clock, before=archive, caches=caches))
 
 
-def _opens_now(specs: Mapping[str, SourceSpec], caches: ReaderCaches) -> bool:
-    """Whether one of the sources opens by now."""
-    found = open_sources(specs, caches).readers
-    for reader in found.values():
+def _can_open(specs: Mapping[str, SourceSpec], caches: ReaderCaches) -> bool:
+    """Return whether at least one source can be opened now."""
+    readers = open_sources(specs, caches).readers
+    for reader in readers.values():
         reader.close()
-    return bool(found)
+    return bool(readers)
 
 
 def grown(archive: Archive, *, clock: Clock) -> Archive:
-    """Return the archive with what its sources hold now; its configuration is not looked at.
+    """Reopen an archive with the current content of its sources; the configuration is not read again.
 
     Raises:
-        ConfigurationError: Nothing of it can be served any more.
+        ConfigurationError: No data can be served any more.
     """
     newer = _open(
         archive.configuration,
@@ -178,28 +178,28 @@ def grown(archive: Archive, *, clock: Clock) -> Archive:
         discovery=archive.discovery,
         caches=archive.services.reader_caches,
     )
-    newer = _with_caches_of(archive, newer)
+    newer = _share_services(archive, newer)
     if archive.discovery is None:
         return newer
-    return _with_discovery(newer, archive.discovery, folder=archive.state.sources[""])
+    return _add_discovery(newer, archive.discovery, folder=archive.state.sources[""])
 
 
-_KEPT = ("caches", "published_cubes", "failing_dates", "memory", "served_axes", "checksums", "live_items")
-"""Of services, also when the archive is opened again."""
+_SHARED_SERVICES = ("caches", "published_cubes", "failing_dates", "memory", "served_axes", "checksums", "live_items")
+"""Services that a reopened archive takes over."""
 
 
-def _with_caches_of(archive: Archive, newer: Archive) -> Archive:
-    kept = {name: getattr(archive.services, name) for name in _KEPT}
-    return replace(newer, services=replace(newer.services, **kept))
+def _share_services(archive: Archive, newer: Archive) -> Archive:
+    services = {name: getattr(archive.services, name) for name in _SHARED_SERVICES}
+    return replace(newer, services=replace(newer.services, **services))
 
 
 def is_configuration(place: Path) -> bool:
-    """Whether a place names a configuration file rather than data; one that is not there does."""
+    """Return whether a path names a configuration file instead of data; the file may be missing."""
     return place.suffix.lower() in {".yaml", ".yml"} and not place.is_dir()
 
 
-def _loaded(file: Path, environment: Mapping[str, str]) -> tuple[Configuration, dict[str, Style]]:
-    """The configuration and the styles; the mistakes of both are reported together."""
+def _load(file: Path, environment: Mapping[str, str]) -> tuple[Configuration, dict[str, Style]]:
+    """Return configuration and styles; the mistakes of both are reported together."""
     mistakes: list[str] = []
     styles: dict[str, Style] | None = None
     try:
@@ -215,7 +215,7 @@ def _loaded(file: Path, environment: Mapping[str, str]) -> tuple[Configuration, 
     return configuration, styles
 
 
-def _open(  # noqa: PLR0913 -- of which four are named
+def _open(  # noqa: PLR0913 -- four of them by keyword
     configuration: Configuration,
     styles: Mapping[str, Style],
     clock: Clock,
@@ -225,9 +225,9 @@ def _open(  # noqa: PLR0913 -- of which four are named
     discovery: Discovery | None = None,
     patience_s: float = START_S,
 ) -> Archive:
-    """The archive of a configuration that was written, or of one that was found in a folder."""
+    """Open the archive of a written or discovered configuration."""
     index = _index_of(source_specs(configuration, styles), caches)
-    completed = with_stac_metadata(
+    completed = add_stac_metadata(
         configuration,
         styles,
         index,
@@ -236,20 +236,24 @@ def _open(  # noqa: PLR0913 -- of which four are named
     )
     specs = source_specs(completed.configuration, completed.styles)
     here = {name: spec for name, spec in specs.items() if not is_elsewhere(spec)}
-    documents = refresh.document_states(here, index)  # before they are opened: what comes between is seen as new
+    documents = refresh.document_states(here, index)  # before the opening, so that concurrent changes are detected
     elsewhere = Elsewhere(partial(open_elsewhere, caches)) if before is None else before.services.elsewhere
     state = _state_of(configuration, styles, specs, index, elsewhere=0)
-    places, of_places = open_places(places_specs(configuration), unchanged=_unchanged_places(before, state))
-    readers, of_readers, unopened = _opened_here(here, state, before=before, caches=caches)
-    # Collections of `before` would be lost if the index does not answer.
+    places, place_findings = open_places(places_specs(configuration), unchanged=_unchanged_places(before, state))
+    readers, local_findings, unopened = _open_local(here, state, before=before, caches=caches)
+    # Collections of `before` would disappear if the index does not answer: then this raises.
     lost = set[str]() if before is None else before.services.readers.keys() & unopened
     if lost and caches.items is not None:
         refresh.state_in_index(caches.items, min(lost))
-    found = elsewhere.open(_wanted(configuration, specs), patience_s=patience_s)
+    snapshot = elsewhere.open(_remote_sources(configuration, specs), patience_s=patience_s)
     infos = observed_infos(completed.configuration.collections, readers)
-    infos |= {name: each.info for name, each in found.opened.items()}
-    readers |= {name: each.reader for name, each in found.opened.items()}
-    unavailable = (found.unavailable.keys() - found.opened.keys()) | _without_items(here, index, readers) | unopened
+    infos |= {name: o.info for name, o in snapshot.opened.items()}
+    readers |= {name: o.reader for name, o in snapshot.opened.items()}
+    unavailable = (
+        (snapshot.unavailable.keys() - snapshot.opened.keys())
+        | _collections_without_items(here, index, readers)
+        | unopened
+    )
     catalogue, findings = build_catalogue(
         completed.configuration,
         infos,
@@ -258,16 +262,18 @@ def _open(  # noqa: PLR0913 -- of which four are named
         unavailable=unavailable,
         shipped=shipped_styles(),
     )
-    catalogue = with_stated_extents(catalogue, specs, {name: each.body for name, each in completed.documents.items()})
-    catalogue, notes = with_valid_defaults(catalogue, readers, clock(), elsewhere=elsewhere)
-    catalogue = with_clear_layers(catalogue)
-    of_sources = (*of_readers, *elsewhere_findings(found, specs), *reader_findings(readers))
-    if not catalogue.collections and not (unavailable or found.wrong):
-        raise _nothing_served((*of_sources, *findings), configuration)
-    left_out = [each for spec in here.values() for each in kind_of_spec(spec.stored).left_out(spec.stored)]
-    if discovery is None:  # else a walk through the folder reports files
+    catalogue = add_stated_extents(
+        catalogue, specs, {name: document.body for name, document in completed.documents.items()}
+    )
+    catalogue, default_findings = add_valid_defaults(catalogue, readers, clock(), elsewhere=elsewhere)
+    catalogue = add_clear_layers(catalogue)
+    source_findings = (*local_findings, *elsewhere_findings(snapshot, specs), *reader_findings(readers))
+    if not catalogue.collections and not (unavailable or snapshot.wrong):
+        raise _nothing_served((*source_findings, *findings), configuration)
+    left_out = [x for spec in here.values() for x in kind_of_spec(spec.stored).left_out(spec.stored)]
+    if discovery is None:  # else discovery reports these
         left_out += [*state.passed_over, *_odd_values(infos, styles)]
-    found_here = (*of_sources, *completed.findings, *left_out, *of_places, *findings, *notes)
+    all_findings = (*source_findings, *completed.findings, *left_out, *place_findings, *findings, *default_findings)
     return Archive(
         configuration=configuration,
         services=Services(
@@ -277,41 +283,41 @@ def _open(  # noqa: PLR0913 -- of which four are named
             reader_caches=caches,
             is_local=refresh.local_sources(specs),
             changes=refresh.last_changes(configuration.root, [configuration.folder_of() / "styles"], specs),
-            findings=with_places(found_here, configuration),
+            findings=add_places(all_findings, configuration),
             elsewhere=elsewhere,
-            revision=_revision(state, found),
+            revision=_revision(state, snapshot),
             source_hrefs={name: spec.href for name, spec in specs.items()},
         ),
         specs=specs,
-        state=replace(state, elsewhere=found.changes),
+        state=replace(state, elsewhere=snapshot.changes),
         documents=documents,
-        unavailable=frozenset(found.unavailable) | unavailable,
+        unavailable=frozenset(snapshot.unavailable) | unavailable,
         collection_documents=completed.documents,
     )
 
 
-def _without_items(
+def _collections_without_items(
     specs: Mapping[str, SourceSpec], index: PieceIndex | None, readers: Collection[str]
 ) -> frozenset[str]:
-    """Collections that the index has nothing of yet: as if their source were away until it is filled."""
+    """Return collections without indexed items, which are unavailable until the index is filled."""
     names = [name for name, spec in specs.items() if spec.items is not None and name not in readers]
     try:
-        known = {} if index is None else {name: (index.settings(name), index.extent(name)) for name in names}
-    except SourceUnavailable:  # which is a finding of each
+        states = {} if index is None else {name: (index.settings(name), index.extent(name)) for name in names}
+    except SourceUnavailable:  # opening each of them reports it
         return frozenset()
-    # Nothing, or the dates of what it was before.
+    # No items, or the dates of a former collection without items.
     return frozenset(
         name
-        for name, (settings, extent) in known.items()
+        for name, (settings, extent) in states.items()
         if extent is None or (settings is not None and settings.is_of_dates)
     )
 
 
 def _index_of(specs: Mapping[str, SourceSpec], caches: ReaderCaches) -> PieceIndex | None:
-    """The index of items, where a source has some; `None` while it does not answer: then its collections are away.
+    """Return the index of items; `None` if it is unreachable or no source has items.
 
     Raises:
-        ConfigurationError: It cannot be used.
+        ConfigurationError: The index cannot be used.
     """
     try:
         return caches.items if any(spec.items is not None for spec in specs.values()) else None
@@ -319,11 +325,11 @@ def _index_of(specs: Mapping[str, SourceSpec], caches: ReaderCaches) -> PieceInd
         return None
 
 
-def _opened_here(
+def _open_local(
     specs: Mapping[str, SourceSpec], state: ArchiveState, *, before: Archive | None, caches: ReaderCaches
 ) -> tuple[dict[str, Reader], list[Finding], frozenset[str]]:
-    """The readers of sources of this machine: of those that did not change the ones of before; and what is away."""
-    unchanged = {} if before is None else _unchanged(before, specs, state)
+    """Return readers of local sources (of unchanged ones those of `before`), findings, and unavailable collections."""
+    unchanged = {} if before is None else _unchanged_readers(before, specs, state)
     opened = open_sources({name: spec for name, spec in specs.items() if name not in unchanged}, caches)
     failing = {} if before is None else _failing_cubes(before, specs, {*unchanged, *opened.readers})
     readers = {**unchanged, **opened.readers, **failing}
@@ -331,23 +337,25 @@ def _opened_here(
 
 
 def _nothing_served(findings: Iterable[Finding], configuration: Configuration) -> ConfigurationError:
-    # The error of a configuration of which nothing can be served.
-    failures = with_places([each for each in findings if each.severity == "error"], configuration)
-    return ConfigurationError([replace(each, message=each.message.removeprefix(LEFT_OUT)).text for each in failures])
+    # The error of a configuration without any served collection.
+    failures = add_places([finding for finding in findings if finding.severity == "error"], configuration)
+    return ConfigurationError(
+        [replace(failure, message=failure.message.removeprefix(LEFT_OUT)).text for failure in failures]
+    )
 
 
-def _revision(state: ArchiveState, found: SourcesSnapshot) -> str:
+def _revision(state: ArchiveState, snapshot: SourcesSnapshot) -> str:
     return fingerprint(
         state.written.plain(),
         sorted(state.styles.items()),
         *(sorted(states.items()) for states in (state.sources, state.places)),
-        sorted(found.unavailable),
-        sorted((name, each.state) for name, each in found.opened.items()),
+        sorted(snapshot.unavailable),
+        sorted((name, o.state) for name, o in snapshot.opened.items()),
     )
 
 
-def _wanted(configuration: Configuration, specs: Mapping[str, SourceSpec]) -> dict[str, PendingSource]:
-    """The sources elsewhere that are to be opened."""
+def _remote_sources(configuration: Configuration, specs: Mapping[str, SourceSpec]) -> dict[str, PendingSource]:
+    """Return the remote sources of a configuration."""
     return {
         name: PendingSource(spec=spec, styled=styled_variables(configuration.collections[name]))
         for name, spec in specs.items()
@@ -356,10 +364,12 @@ def _wanted(configuration: Configuration, specs: Mapping[str, SourceSpec]) -> di
 
 
 def _odd_values(infos: Mapping[str, SourceInfo], styles: Mapping[str, Style]) -> Iterator[Finding]:
-    """Of variables without a configured style, whose values were looked at; `check` looks at the others."""
+    """Yield findings about values of variables without a configured style; `chronotile check` reads the others."""
     for collection, info in infos.items():
         for variable in info.variables.values():
-            yield from (replace(each, place=f"{collection}: {each.place}") for each in value_findings(variable, styles))
+            yield from (
+                replace(finding, place=f"{collection}: {finding.place}") for finding in value_findings(variable, styles)
+            )
 
 
 def _state_of(
@@ -370,7 +380,7 @@ def _state_of(
     *,
     elsewhere: int,
 ) -> ArchiveState:
-    """The state of now; no source elsewhere is queried, of whose changes `elsewhere` counts what was noticed."""
+    """Return the current state. Remote sources are not queried; `elsewhere` counts their detected changes."""
     here = {name: spec for name, spec in specs.items() if not is_elsewhere(spec)}
     return ArchiveState(
         written=configuration.root,
@@ -383,18 +393,17 @@ def _state_of(
 
 
 def _unchanged_places(before: Archive | None, state: ArchiveState) -> dict[str, PlaceSet]:
-    """The sets that were read from files which are as they were."""
+    """Return the place sets whose files are unchanged."""
     if before is None:
         return {}
     sets = before.services.catalogue.places
-    return {name: each for name, each in sets.items() if state.places.get(name) == before.state.places.get(name)}
+    return {name: s for name, s in sets.items() if state.places.get(name) == before.state.places.get(name)}
 
 
 def _failing_cubes(before: Archive, specs: Mapping[str, SourceSpec], opened: Collection[str]) -> dict[str, Reader]:
-    """The readers of serving cubes that are configured as before and cannot be opened now.
+    """Return the readers of serving cubes that are configured as before and can no longer be opened.
 
-    They are served on: each request gets the fault of a failing source, not of an unknown layer, until the cube is
-    repaired.
+    They stay in use, so that requests report a failing source instead of an unknown layer until the cube is repaired.
     """
     return {
         name: before.services.readers[name]
@@ -404,17 +413,17 @@ def _failing_cubes(before: Archive, specs: Mapping[str, SourceSpec], opened: Col
 
 
 def _source_findings(findings: Iterable[Finding], failing: Collection[str]) -> list[Finding]:
-    """The findings of sources that were opened; those that fail are not left out."""
+    """Return findings of sources; messages about failing cubes do not say that the collection is left out."""
     return [
-        replace(each, message=f"its layers fail until it is repaired: {each.message.removeprefix(LEFT_OUT)}")
-        if each.place in failing
-        else each
-        for each in findings
+        replace(finding, message=f"its layers fail until it is repaired: {finding.message.removeprefix(LEFT_OUT)}")
+        if finding.place in failing
+        else finding
+        for finding in findings
     ]
 
 
-def _unchanged(before: Archive, specs: Mapping[str, SourceSpec], state: ArchiveState) -> dict[str, Reader]:
-    """The open readers of sources that are configured as before and hold the same times."""
+def _unchanged_readers(before: Archive, specs: Mapping[str, SourceSpec], state: ArchiveState) -> dict[str, Reader]:
+    """Return open readers of sources with unchanged configuration and times."""
     return {
         name: reader
         for name, reader in before.services.readers.items()
@@ -425,18 +434,21 @@ def _unchanged(before: Archive, specs: Mapping[str, SourceSpec], state: ArchiveS
 def open_places(
     specs: Mapping[str, PlacesSpec], *, unchanged: Mapping[str, PlaceSet]
 ) -> tuple[dict[str, PlaceSet], list[Finding]]:
-    """Return the sets of `specs` that can be read, by id, and findings: one that cannot be read is one.
+    """Read place sets.
 
     Args:
-        specs: What to read, by id.
-        unchanged: Sets read before from files that did not change; those that are configured as before are taken again.
+        specs: The place sets, by id.
+        unchanged: Sets whose files are unchanged; they are reused if their specification is unchanged too.
+
+    Returns:
+        The readable sets by id, and findings, one for each set that cannot be read.
     """
     sets, findings = dict[str, PlaceSet](), list[Finding]()
     for name, spec in specs.items():
         place = f"places.{name}"
-        known = unchanged.get(name)
+        earlier = unchanged.get(name)
         try:
-            sets[name] = known if known is not None and known.spec == spec else read_places(spec)
+            sets[name] = earlier if earlier is not None and earlier.spec == spec else read_places(spec)
         except ChronotileError as error:
             findings.append(Finding("error", place, f"left out: {error.message}", path=spec.path))
         else:

@@ -1,4 +1,4 @@
-"""Opening the sources of a configuration: those of this machine several at once, those elsewhere with a deadline."""
+"""Opening of sources: local ones in parallel, remote ones with a time limit."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.files import looks
 
 THREADS = 8
-"""Sources opened at once: most of the time is spent waiting."""
+"""Sources opened concurrently; most of the time is spent waiting."""
 
 UNMARKED = (
     "its server sends neither ETag nor Last-Modified: a file replaced by another of the same size is not "
@@ -29,29 +29,29 @@ WRONG = "no failure of its server, but of its content or the configuration: it d
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenSources:
-    """The sources that opened, by collection, and a finding for each that did not."""
+    """The sources that opened, by collection, and a finding for each source that did not."""
 
     readers: Mapping[str, Reader]
     findings: tuple[Finding, ...]
     unavailable: frozenset[str]
-    """Collections of items whose index, or of whose items all files that were tried, cannot be read now."""
+    """Collections of items whose index is unreachable, or whose item files are all unreadable."""
 
 
 def open_sources(specs: Mapping[str, SourceSpec], caches: ReaderCaches) -> OpenSources:
-    """Return the sources of `specs`; one that does not open is left out and becomes a finding."""
+    """Open the sources of `specs`; a source that does not open is skipped with a finding."""
     unavailable = set[str]()
     with ThreadPoolExecutor(THREADS, thread_name_prefix="open") as pool:
         opened = list(pool.map(partial(_open, caches, unavailable), specs.values()))
-    found = {spec.collection: each for spec, each in zip(specs.values(), opened, strict=True)}
+    results = {spec.collection: x for spec, x in zip(specs.values(), opened, strict=True)}
     return OpenSources(
-        readers={name: each for name, each in found.items() if not isinstance(each, Finding)},
-        findings=tuple(each for each in opened if isinstance(each, Finding)),
+        readers={name: result for name, result in results.items() if not isinstance(result, Finding)},
+        findings=tuple(o for o in opened if isinstance(o, Finding)),
         unavailable=frozenset(unavailable),
     )
 
 
 def open_elsewhere(caches: ReaderCaches, source: PendingSource) -> Opened:
-    """Return a source elsewhere opened, with the findings of its bands and all that a collection needs.
+    """Open a remote source; add findings about its bands and about missing validators of its server.
 
     Raises:
         UnsupportedSource: It cannot be served.
@@ -64,25 +64,26 @@ def open_elsewhere(caches: ReaderCaches, source: PendingSource) -> Opened:
     return replace(opened, findings=tuple(findings))
 
 
-def elsewhere_findings(found: SourcesSnapshot, specs: Mapping[str, SourceSpec]) -> list[Finding]:
-    """Return a finding for each source elsewhere that is away or wrong, and what was found of those that opened."""
+def elsewhere_findings(snapshot: SourcesSnapshot, specs: Mapping[str, SourceSpec]) -> list[Finding]:
+    """Return findings about remote sources: one for each failure, and those of the opened sources."""
     fails = "its layers fail until it can be read again: "
     unavailable = [
-        (name, f"{fails if name in found.opened else LEFT_OUT}{reason}") for name, reason in found.unavailable.items()
+        (name, f"{fails if name in snapshot.opened else LEFT_OUT}{reason}")
+        for name, reason in snapshot.unavailable.items()
     ]
-    wrong = [(name, f"{LEFT_OUT}{reason}; {WRONG}") for name, reason in found.wrong.items()]
+    wrong = [(name, f"{LEFT_OUT}{reason}; {WRONG}") for name, reason in snapshot.wrong.items()]
     failures = [
         Finding("error", name, text, path=shown_href(specs[name].href)) for name, text in (*unavailable, *wrong)
     ]
-    return [*failures, *(finding for each in found.opened.values() for finding in each.findings)]
+    return [*failures, *(finding for o in snapshot.opened.values() for finding in o.findings)]
 
 
 def reader_findings(readers: Mapping[str, Reader]) -> list[Finding]:
-    """Return what was found while sources were opened that did open, however long ago, by collection."""
+    """Return the findings of open readers, by collection."""
     return [
-        replace(each, place=f"{collection}: {each.place}")
+        replace(finding, place=f"{collection}: {finding.place}")
         for collection, reader in readers.items()
-        for each in reader.info.findings
+        for finding in reader.info.findings
     ]
 
 
@@ -93,7 +94,7 @@ def _open(caches: ReaderCaches, unavailable: set[str], spec: SourceSpec) -> Read
     except ChronotileError as error:
         if spec.items is not None and isinstance(error, SourceUnavailable):
             unavailable.add(spec.collection)
-        # A server fills the index of files after its start, and a live collection has no items before its first search.
+        # The server fills indexes of files after its start, and live collections have no items before the first search.
         is_filled_later = error.message == NONE_FOUND or (error.message == NONE_INDEXED and spec.kind != "stac")
         severity: Severity = "note" if is_filled_later else "error"
         return Finding(severity, spec.collection, f"{LEFT_OUT}{error.message}", path=shown_href(spec.href))

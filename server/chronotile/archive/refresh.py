@@ -1,4 +1,4 @@
-"""What has changed since an archive was opened: configuration, styles, files of its sources."""
+"""Detection of changes since an archive was opened: configuration, styles, files of its sources."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from chronotile.readers.mosaic.piece_index import PieceIndex
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """What the index of items has of a collection, as it was."""
+    """State of a collection in the item index at an earlier time."""
 
     index: PieceIndex
     collection: str
     state: str
 
     def has_changed(self) -> bool:
-        """Return whether its instants, layouts or extent are others by now; an index that is away has nothing newer."""
+        """Return whether instants, layouts or extent have changed; False if the index is unreachable."""
         try:
             return state_in_index(self.index, self.collection) != self.state
         except SourceUnavailable:
@@ -35,7 +35,7 @@ class IndexState:
 
 
 def state_in_index(index: PieceIndex, collection: str) -> str:
-    """Return a text that changes when instants, layouts or the extent of a collection in the index do.
+    """Return a text that changes whenever instants, layouts or the extent of a collection in the index change.
 
     Raises:
         SourceUnavailable: The index does not answer.
@@ -47,8 +47,8 @@ def state_in_index(index: PieceIndex, collection: str) -> str:
 def source_states(specs: Mapping[str, SourceSpec], index: PieceIndex | None = None) -> dict[str, str]:
     """Return a digest for each source that changes when a file is added, removed or rewritten.
 
-    Readers detect new pixels of a file themselves. The digest is for files that were left out, because they were half
-    copied or had another grid, and may fit now, and for files that no longer fit. Of items it is what the index has.
+    Readers detect new pixels of a file themselves. The digest is needed for files that start or cease to fit, such as
+    half-copied files or files on another grid. For items it is the state of the index.
     """
     return {
         collection: _state_of(spec.stored) if spec.items is None else _indexed_state(collection, index)
@@ -66,13 +66,13 @@ def _indexed_state(collection: str, index: PieceIndex | None) -> str:
 def document_states(
     specs: Mapping[str, SourceSpec], index: PieceIndex | None = None
 ) -> dict[str, DocumentState | IndexState]:
-    """Return the states of sources of this machine that are looked at with each request.
+    """Return the states of local sources that are checked at each request.
 
-    Those are stores each of whose changes replaces one document, such as Zarr v3, and items, by the index.
+    These are items, by the state of the index, and stores whose changes all replace one document, such as Zarr v3.
     """
-    found = {name: kind_of_spec(spec).root_document(spec) for name, spec in specs.items()}
+    root_documents = {name: kind_of_spec(spec).root_document(spec) for name, spec in specs.items()}
     states: dict[str, DocumentState | IndexState] = {
-        name: DocumentState(str(each), _state(each)) for name, each in found.items() if each is not None
+        name: DocumentState(str(f), _state(f)) for name, f in root_documents.items() if f is not None
     }
     if index is not None:
         indexed = [name for name, spec in specs.items() if spec.items is not None]
@@ -81,17 +81,17 @@ def document_states(
 
 
 def local_sources(specs: Mapping[str, SourceSpec]) -> frozenset[str]:
-    """Return the sources on disks of this machine: to look whether they are as they were takes no time."""
+    """Return the sources on disks of this machine, whose changes are cheap to detect."""
     return frozenset(name for name, spec in specs.items() if _is_local(spec.stored))
 
 
 def state_of_file(path: Path) -> str:
-    """Return a digest of the name and age of a file, there or not."""
+    """Return a digest of the name and state of a file, which may be missing."""
     return _digest([path])
 
 
 def folder_state(place: Path) -> str:
-    """Return a digest of the names and ages of all data under a folder, or of one file."""
+    """Return a digest of the names and states of all data below a folder, or of one file."""
     if not place.is_dir():
         return state_of_file(place)
     return _digest(path for paths in walk(place).places.values() for path in paths)
@@ -100,13 +100,13 @@ def folder_state(place: Path) -> str:
 def last_changes(
     written: YamlNode, styles: Iterable[Path], specs: Mapping[str, SourceSpec]
 ) -> dict[str, Instant | None]:
-    """Return when the times of each source last changed, by collection, by the ages of their files.
+    """Return when the times of each source last changed, by the modification times of its files.
 
-    All processes that serve the same files give the same answer.
+    All processes that serve the same files return the same times.
 
     Returns:
-        With the configuration and the styles under an empty name; `None` of a source without a file here whose age
-        could be looked at.
+        Instants by collection; `None` for a source without local files that can be checked. The empty key has the
+        instant of the configuration and the styles.
     """
     places = [Path(file) for file in _files_of(written)]
     for folder in styles:
@@ -116,7 +116,7 @@ def last_changes(
 
 def _last_change(spec: SourceSpec) -> Instant | None:
     try:
-        return _newest_of(_dated(spec.stored))
+        return _newest_of(_dated_paths(spec.stored))
     except (ChronotileError, OSError):
         return None
 
@@ -127,21 +127,21 @@ def _newest_of(places: Iterable[Path]) -> Instant | None:
 
 
 def _files_of(node: YamlNode) -> set[str]:
-    """The files that a configuration and its parts are written in."""
-    found = {node.place.file} - {""}
+    """Return the files of a configuration and its parts."""
+    files = {node.place.file} - {""}
     children = node.content.values() if isinstance(node.content, dict) else node.content
     if isinstance(children, str) or not isinstance(children, Iterable):
-        return found
-    return found.union(*(_files_of(child) for child in children))
+        return files
+    return files.union(*(_files_of(child) for child in children))
 
 
-def _dated(spec: SourceSpec) -> Iterator[Path]:
-    """The files and folders whose age shows when a source gained or lost times; none of a source elsewhere."""
+def _dated_paths(spec: SourceSpec) -> Iterator[Path]:
+    """Yield local files and folders whose modification time shows that a source gained or lost times."""
     kind = kind_of_spec(spec)
-    files = [path for path in map(local_path, kind.files(spec)) if path is not None]
+    local_files = [path for path in map(local_path, kind.files(spec)) if path is not None]
     if kind.options.is_of_files:
-        yield from {file.parent for file in files}
-    yield from files
+        yield from {file.parent for file in local_files}
+    yield from local_files
 
 
 def _is_local(spec: SourceSpec) -> bool:
@@ -153,14 +153,14 @@ def _is_local(spec: SourceSpec) -> bool:
         files = [local_path(path) for path in kind.files(spec)]
     except (ChronotileError, OSError):
         return False
-    here = [file for file in files if file is not None]
-    return len(here) == len(files) and are_on_disks_here(
-        {file.parent for file in here}.union(file for file in here if file.is_symlink())
+    local_files = [file for file in files if file is not None]
+    return len(local_files) == len(files) and are_on_disks_here(
+        {file.parent for file in local_files}.union(file for file in local_files if file.is_symlink())
     )
 
 
 def _state_of(spec: SourceSpec) -> str:
-    """A source that cannot be looked at has that as its state; opening it says why."""
+    """Return a digest of a source; the text of the error if it cannot be read, which its opening reports."""
     try:
         return _digest(kind_of_spec(spec).files(spec))
     except (ChronotileError, OSError) as error:

@@ -1,8 +1,8 @@
-"""What STAC metadata say of a collection of items, where its configuration leaves it to them.
+"""STAC metadata as defaults of the configuration of collections of items.
 
-A collection without variables has those of its documents, with their styles, indices and composites. Where variables
-are listed, keys that are not written come from the documents. `time`, `mosaic` and `source` are the configuration's
-alone: the index of items is made by them.
+A collection without configured variables gets the variables of its STAC documents, with their styles, indices and
+composites. If variables are configured, the documents complete their missing keys. `time`, `mosaic` and `source` are
+read only from the configuration, because the item index is built with them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -40,17 +40,17 @@ from chronotile.readers.stac.fields import absolute_address, list_of, numbers_of
 
 KIND = "stac"
 MOST_ITEMS = 5
-"""Newest items of a collection that are looked at."""
+"""Number of newest items of a collection that are read."""
 THREADS = 8
 PATIENCE_S = 5.0
-"""How long an archive waits for the document of a collection."""
+"""Time limit for reading the document of a collection."""
 _ABOUT = ("title", "abstract", "attribution", "license", "keywords")
 _OF_PLACE = ("asset", "band")
 
 
 @runtime_checkable
 class SearchableItems(Protocol):
-    """An index that has the documents of its items; as `catalog.items.index.ItemIndex`."""
+    """An index that stores the documents of its items, such as `catalog.items.index.ItemIndex`."""
 
     def search(self, search: ItemSearch) -> ItemPage:
         """Return a page of items."""
@@ -61,26 +61,26 @@ class CollectionDocument:
     """The STAC document of a collection."""
 
     body: JsonMapping = field(default_factory=dict)
-    """Without members where the source has no such document, or it could not be read."""
+    """Empty if the source has no such document, or it could not be read."""
     problem: str = ""
     """Why it could not be read."""
     items: tuple[JsonMapping, ...] = ()
-    """The newest items of the collection when the index last answered."""
+    """Newest items at the last time when the index was reachable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletedConfiguration:
-    """A configuration with what STAC metadata add to it."""
+    """A configuration completed by STAC metadata."""
 
     configuration: Configuration
     styles: Mapping[str, Style]
-    """Also those of the metadata, by id."""
+    """Styles of the configuration and of the metadata, by id."""
     documents: Mapping[str, CollectionDocument]
-    """Of collections, by id."""
+    """Documents by collection."""
     findings: tuple[Finding, ...]
 
 
-def with_stac_metadata(
+def add_stac_metadata(
     configuration: Configuration,
     styles: Mapping[str, Style],
     index: PieceIndex | None,
@@ -88,14 +88,14 @@ def with_stac_metadata(
     before: Mapping[str, CollectionDocument],
     is_same: bool,
 ) -> CompletedConfiguration:
-    """Return a configuration with what metadata say of its collections of kind `stac`.
+    """Complete the configuration of collections of kind `stac` by their metadata.
 
     Args:
-        configuration: As it is written.
-        styles: By id.
-        index: Of items; `None` if it is unreachable.
+        configuration: The written configuration.
+        styles: Styles by id.
+        index: The item index; `None` if it is unreachable.
         before: Documents of the archive that is reopened. Their items are used while the index is unreachable.
-        is_same: Whether these documents are of the same configuration; then they are not read again.
+        is_same: Whether these documents belong to the same configuration; if so, they are not read again.
     """
     collections, all_styles, findings = dict(configuration.collections), dict(styles), list[Finding]()
     documents = _documents(configuration, before if is_same else {})
@@ -107,16 +107,16 @@ def with_stac_metadata(
         documents[name] = replace(document, items=items)
         metadata = replace(metadata_of(document.body, items), id=name)
         draft = draft_of(metadata, section.source.href, styles)
-        completed = _completed(configuration, name, draft)
+        completed = _complete_section(configuration, name, draft)
         collections[name] = completed or section
         all_styles = {**draft.styles, **all_styles}
         if document.problem:
-            problem = f"{document.problem}; its items and the configuration say the rest"
+            problem = f"{document.problem}; only its items and the configuration describe it"
             findings.append(Finding("warning", name, problem))
         if completed is None:
             findings.append(Finding("warning", name, "its STAC metadata make no valid configuration and are not used"))
         elif not section.variables:
-            findings += [replace(each, place=f"{name}: {each.place}") for each in draft.findings]
+            findings += [replace(finding, place=f"{name}: {finding.place}") for finding in draft.findings]
     return CompletedConfiguration(
         configuration=replace(configuration, collections=collections),
         styles=all_styles,
@@ -125,8 +125,10 @@ def with_stac_metadata(
     )
 
 
-def _documents(configuration: Configuration, known: Mapping[str, CollectionDocument]) -> dict[str, CollectionDocument]:
-    """The documents of all collections of the kind, by id; they are read at the same time."""
+def _documents(
+    configuration: Configuration, earlier: Mapping[str, CollectionDocument]
+) -> dict[str, CollectionDocument]:
+    """Return the documents of all collections of kind `stac`, by id; they are read concurrently."""
     names = [name for name, section in configuration.collections.items() if section.source.kind == KIND]
     places = dict[str, str]()
     for name in names:
@@ -134,10 +136,10 @@ def _documents(configuration: Configuration, known: Mapping[str, CollectionDocum
         path = local_path(href)
         places[name] = href if path is None else str(configuration.folder_of("collections", name) / path)
         inner_hosts.trust(places[name])
-    unknown = [name for name in names if name not in known]
+    unknown = [name for name in names if name not in earlier]
     with ThreadPoolExecutor(THREADS, thread_name_prefix="stac") as pool:
         read = dict(zip(unknown, pool.map(lambda name: _document(places[name]), unknown), strict=True))
-    return {name: known[name] if name in known else read[name] for name in names}
+    return {name: earlier[name] if name in earlier else read[name] for name in names}
 
 
 def _document(href: str) -> CollectionDocument:
@@ -145,7 +147,7 @@ def _document(href: str) -> CollectionDocument:
         return CollectionDocument()
     try:
         body = _read(href)
-        links = [each for each in map(object_of, list_of(body.get("links"))) if each.get("rel") == "child"]
+        links = [m for m in map(object_of, list_of(body.get("links"))) if m.get("rel") == "child"]
         is_catalogue = body.get("type") == "Catalog" and len(links) == 1
         child = text_of(links[0].get("href")) if is_catalogue else None
         if child is not None:
@@ -157,8 +159,8 @@ def _document(href: str) -> CollectionDocument:
 
 def _read(href: str) -> JsonMapping:
     if not href.startswith(("http://", "https://")):
-        found = Documents(wait=lambda _s: None).read(href)
-        return {} if found is None else found.body
+        document = Documents(wait=lambda _s: None).read(href)
+        return {} if document is None else document.body
     headers = {"Accept": "application/json"}
     answer = fetch_if_changed(href, max_bytes=MOST_BYTES, locator=host_of(href), headers=headers, most_s=PATIENCE_S)
     try:
@@ -176,11 +178,11 @@ def _items(index: PieceIndex | None, collection: str) -> tuple[JsonMapping, ...]
         page = index.search(ItemSearch(collections=(collection,), limit=MOST_ITEMS))
     except ChronotileError:
         return None  # opening the collection reports it
-    return tuple(orjson.loads(each.document) for each in page.items if each.document)
+    return tuple(orjson.loads(item.document) for item in page.items if item.document)
 
 
-def _completed(configuration: Configuration, name: str, draft: StacDraft) -> CollectionSection | None:
-    """The section of a collection with what its draft adds; `None` if they do not fit together."""
+def _complete_section(configuration: Configuration, name: str, draft: StacDraft) -> CollectionSection | None:
+    """Return the section of a collection completed by its draft; `None` if the result is invalid."""
     written = configuration.root.child("collections", name)
     values = dict(cast("Mapping[str, Any]", written.plain()))
     for key in _ABOUT:
@@ -200,41 +202,41 @@ def _completed(configuration: Configuration, name: str, draft: StacDraft) -> Col
 
 
 def _defaults(name: str, variable: Mapping[str, Any], drafted: Mapping[str, Section]) -> Section:
-    """What the documents say of a variable that the configuration lists: of the same band of the same asset."""
+    """Return defaults of a configured variable from the documents: those of the same band of the same asset."""
     if "formula" in variable:
         return {}
     place = variable.get("asset", name), variable.get("band")
-    places = {key: (each.get("asset", key), each.get("band")) for key, each in drafted.items()}
-    found = [drafted[key] for key, each in places.items() if each == place]
-    if not found or "formula" in found[0]:
+    places = {key: (d.get("asset", key), d.get("band")) for key, d in drafted.items()}
+    matches = [drafted[key] for key, p in places.items() if p == place]
+    if not matches or "formula" in matches[0]:
         return {}
-    # A range belongs to the styles that it came with.
-    left_out = {*_OF_PLACE, "range"} if "styles" in variable else _OF_PLACE
-    return {key: value for key, value in found[0].items() if key not in left_out}
+    # A range belongs to its styles.
+    omitted = {*_OF_PLACE, "range"} if "styles" in variable else _OF_PLACE
+    return {key: value for key, value in matches[0].items() if key not in omitted}
 
 
-def with_stated_extents(
+def add_stated_extents(
     catalogue: Catalogue, specs: Mapping[str, SourceSpec], documents: Mapping[str, JsonMapping]
 ) -> Catalogue:
-    """Return a catalogue whose live collections reach as far as their documents say.
+    """Set the extents of live collections to those of their documents.
 
     Args:
-        catalogue: What is served.
-        specs: Of its collections, by id.
-        documents: STAC collections, by id here.
+        catalogue: The catalogue.
+        specs: Sources by collection.
+        documents: STAC documents by collection.
     """
 
-    def stated(collection: Collection) -> Collection:
+    def add_extent(collection: Collection) -> Collection:
         is_live = collection.id in specs and specs[collection.id].is_live
         return replace(collection, stated=stated_extent(documents.get(collection.id, {}))) if is_live else collection
 
     if not any(spec.is_live for spec in specs.values()):
         return catalogue
-    return replace(catalogue, collections=tuple(map(stated, catalogue.collections)))
+    return replace(catalogue, collections=tuple(map(add_extent, catalogue.collections)))
 
 
 def stated_extent(document: JsonMapping) -> StatedExtent | None:
-    """Return the extent of a STAC collection; `None` where it states none that is valid."""
+    """Return the extent of a STAC collection; `None` if it is missing or invalid."""
     extent = object_of(document.get("extent"))
     boxes = list_of(object_of(extent.get("spatial")).get("bbox"))
     numbers = numbers_of(boxes[0], 4, 6) if boxes else None

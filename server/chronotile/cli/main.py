@@ -298,11 +298,11 @@ def audit(
 def layers(place: ConfigArgument = None) -> None:
     """List the layers with their times, extent and styles."""
     with exiting_in_one_line():
-        from chronotile.archive.describe import archive_lines, left_out_lines
+        from chronotile.archive.describe import archive_lines, unserved_lines
 
         archive = open_archive(settings_of(config=place), "error")
         print_lines(archive_lines(archive.services.catalogue))
-        for line in left_out_lines(archive.services.catalogue, archive.findings):
+        for line in unserved_lines(archive.services.catalogue, archive.findings):
             typer.echo(line, err=True)
         archive.close()
 
