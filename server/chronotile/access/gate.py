@@ -221,7 +221,7 @@ def _refusal(error: ChronotileError, scope: Scope) -> ASGIApp:
         for challenge in CHALLENGES:
             response.headers.append("WWW-Authenticate", challenge)
     if isinstance(error, SourceUnavailable):
-        response.headers["Retry-After"] = f"{TRIES_S:.0f}"
+        response.headers["Retry-After"] = str(TRIES_S)
     return add_retry_after(response, error)
 
 

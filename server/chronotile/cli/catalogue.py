@@ -95,7 +95,7 @@ def _index_for_a_while(settings: "Settings") -> None:
     """Fill the index for at most `INDEXING_S` seconds; the server continues if it is not complete."""
     from chronotile.app.configured_archive import index_store, source_access
     from chronotile.archive.index.fill import Interrupted, fill
-    from chronotile.archive.index.sources import indexed, source_of, specs_of_items
+    from chronotile.archive.index.sources import indexed_collection, source_of, specs_of_items
     from chronotile.cli.index import counting, summary_lines
     from chronotile.core.errors import ConfigurationError, SourceUnavailable, UnsupportedSource
 
@@ -104,7 +104,7 @@ def _index_for_a_while(settings: "Settings") -> None:
     with closing(index_store(settings)) as store, counting(f"indexing {spec.collection}", "entries") as progress:
         try:
             summary = fill(
-                indexed(spec),
+                indexed_collection(spec),
                 source_of(spec, source_access(settings)),
                 store,
                 is_whole=False,

@@ -100,7 +100,7 @@ def _fill_all(
 ) -> list[str]:
     """Fill the index of each collection; return messages about failed and incomplete ones."""
     from chronotile.archive.index.fill import fill
-    from chronotile.archive.index.sources import indexed, source_of
+    from chronotile.archive.index.sources import indexed_collection, source_of
     from chronotile.core.errors import ConfigurationError, SourceUnavailable, UnsupportedSource
     from chronotile.core.machine import this_machine
 
@@ -111,7 +111,7 @@ def _fill_all(
             start_s = time.monotonic()
             with counting(f"indexing {spec.collection}", "entries") as progress:
                 summary = fill(
-                    indexed(spec),
+                    indexed_collection(spec),
                     source,
                     store,
                     is_whole=is_full,

@@ -33,7 +33,7 @@ def add_retry_after(response: Response, error: ChronotileError) -> Response:
 
 def _retry_s(error: ChronotileError) -> int | None:
     if isinstance(error, TooManyTries):
-        return round(TRIES_S)
+        return TRIES_S
     if isinstance(error, TooManyDownloads):
         return RETRY_AFTER_S
     return error.retry_s if isinstance(error, QuotaExceeded) else None

@@ -82,7 +82,7 @@ def test_other_settings_are_put_into_force(catalogue, opened):
     store = opened()
     run(filling_of([spec_of(catalogue)], opened))
     by_day = spec_of(catalogue, group="solar_day")
-    assert reason_to_fill(by_day, ACCESS, store) == "its items are to be grouped or ordered in another way"
+    assert reason_to_fill(by_day, ACCESS, store) == "its grouping or order was changed in the configuration"
     run(filling_of([by_day], opened))
     assert store.items.settings("s2").group == "solar_day"
     assert [str(each)[11:19] for each in store.items.times("s2").instants] == ["00:00:00", "00:00:00"]

@@ -1,4 +1,4 @@
-"""Items of STAC APIs, page by page; later passes read what was updated since."""
+"""Items of STAC APIs, page by page. Later passes read only updated items, if the API can filter by `updated`."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -14,8 +14,8 @@ import orjson
 import shapely
 
 from chronotile.archive.index import source
-from chronotile.archive.index.catalogues import joined
-from chronotile.archive.index.documents import Document, Documents, MissingDocument, required
+from chronotile.archive.index.catalogues import join_address
+from chronotile.archive.index.documents import Document, Documents, MissingDocument, require_document
 from chronotile.catalog.items.cql2.tree import all_of
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnsupportedSource, raised_instead
@@ -27,9 +27,9 @@ from chronotile.readers.hrefs import shown_href
 log = logging.getLogger(__name__)
 
 PAGES = (250, 100, 10)
-"""Items of one page; where an API refuses as many, fewer are requested."""
+"""Numbers of items per page; if an API refuses a page, the next smaller number is requested."""
 OVERLAP = np.timedelta64(-600, "s")
-"""From the newest update that was seen to where the next pass begins: items may appear later than they say."""
+"""A pass starts this long before the newest update of the previous pass: items may appear after their `updated`."""
 MOST_PAGES = 1_000_000
 _ITEM_SEARCH_FILTER, _ITEM_SEARCH_QUERY, _FEATURES_FILTER = "item-search#filter", "item-search#query", "features-filter"
 _ITEM_SEARCH_SORT, _FEATURES_SORT = "item-search#sort", "ogcapi-features#sort"
@@ -46,30 +46,30 @@ class Request:
 
     @property
     def key(self) -> str:
-        """What two requests of the same page have in common."""
+        """A text that is equal for two requests of the same page."""
         return f"{self.href} {'' if self.body is None else orjson.dumps(self.body).decode()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSearch:
-    """How the items of a collection are requested from an API."""
+    """Parameters and abilities of an API for requests of items of a collection."""
 
     href: str
     is_post: bool
     collection: str | None
-    """`None`: the address has those of one collection only, or all are wanted."""
+    """`None`: the URL belongs to one collection, or items of all collections are requested."""
     filters: str | None
-    """`cql2-json` or `cql2-text`, if the API filters."""
+    """`cql2-json` or `cql2-text`; `None` if the API has no filters."""
     has_query: bool = False
-    """Whether it compares properties in another way, the extension `query`."""
+    """Whether it compares properties by the extension `query`."""
     has_sort: bool = False
-    """Whether it sorts by properties, the extension `sort`."""
+    """Whether it sorts by properties (extension `sort`)."""
     is_of_items: bool = False
-    """Whether it is `items` of a collection (OGC API Features), whose parameters are fewer than those of a search."""
+    """Whether it is `items` of a collection (OGC API Features), which has fewer parameters than a search."""
     own: str | None = None
-    """The id of the collection in the API; `None`: the items of all collections are wanted."""
+    """The id of the collection in the API; `None`: items of all collections are requested."""
     root: str = ""
-    """Below which all addresses of the API lie."""
+    """Common beginning of all URLs of the API."""
 
     def first(
         self, rules: source.ItemRules, since: str | None = None, *, is_text: bool = False, page: int = PAGES[0]
@@ -77,40 +77,40 @@ class ApiSearch:
         """Return the request of the first page.
 
         Args:
-            rules: Which items are taken.
-            since: From when updates are read; `None`: all items.
-            is_text: Whether the API takes times for text, as pgSTAC does where `updated` is not a queryable.
-            page: How many items it may have.
+            rules: The items to request.
+            since: Time of the oldest update to request; `None`: all items.
+            is_text: Whether times are sent as text: pgSTAC needs that if `updated` is not a queryable.
+            page: Maximum number of items.
         """
-        own = None if rules.filter is None else rules.filter.to_json()
+        filter_ = None if rules.filter is None else rules.filter.to_json()
         if self.is_post:
             body: Json = {"limit": page} | ({} if self.collection is None else {"collections": [self.collection]})
-            return Request(href=self.href, body=body | self._looked_up(own, since, is_text=is_text))
+            return Request(href=self.href, body=body | self._body_conditions(filter_, since, is_text=is_text))
         query = [*parse_qsl(urlsplit(self.href).query), ("limit", str(page))]
         query += [] if self.collection is None else [("collections", self.collection)]
-        query += self._looked_up_in_text(rules, since, is_text=is_text)
+        query += self._query_conditions(rules, since, is_text=is_text)
         return Request(href=urlsplit(self.href)._replace(query=urlencode(query, quote_via=quote)).geturl())
 
     def not_looked_up(self, rules: source.ItemRules) -> list[str]:
-        """Return the parts of the filter that the API cannot look up, as CQL2 text."""
+        """Return the parts of the filter that the API cannot apply, as CQL2 text."""
         if self.filters is not None or rules.filter is None:
             return []
         return core_search(rules.filter.to_json()).not_looked_up(has_query=self.has_query)
 
-    def _looked_up(self, own: Json | None, since: str | None, *, is_text: bool) -> Json:
-        """The members of a body that say which items are looked up."""
+    def _body_conditions(self, filter_: Json | None, since: str | None, *, is_text: bool) -> Json:
+        """Return the members of a body that select items."""
         if self.filters is None:
-            return core_search(own, since).body(has_query=self.has_query)
-        clauses = [] if own is None else [own]
+            return core_search(filter_, since).body(has_query=self.has_query)
+        clauses = [] if filter_ is None else [filter_]
         if since is not None:
             clauses.append({"op": ">=", "args": [{"property": "updated"}, since if is_text else {"timestamp": since}]})
         return {"filter-lang": _JSON, "filter": all_of(clauses)} if clauses else {}
 
-    def _looked_up_in_text(self, rules: source.ItemRules, since: str | None, *, is_text: bool) -> list[tuple[str, str]]:
-        """The pairs of a query that say which items are looked up."""
+    def _query_conditions(self, rules: source.ItemRules, since: str | None, *, is_text: bool) -> list[tuple[str, str]]:
+        """Return the pairs of a query that select items."""
         if self.filters is None:
-            own = None if rules.filter is None else rules.filter.to_json()
-            return core_search(own, since).pairs(has_query=self.has_query)
+            filter_ = None if rules.filter is None else rules.filter.to_json()
+            return core_search(filter_, since).pairs(has_query=self.has_query)
         texts = [] if rules.filter is None else [f"({rules.filter.text})"]
         if since is not None:
             texts.append(f"updated >= '{since}'" if is_text else f"updated >= TIMESTAMP('{since}')")
@@ -118,16 +118,16 @@ class ApiSearch:
 
 
 class ApiSource(source.StacSource):
-    """The items of a collection of a STAC API, or of all its collections.
+    """The items of one collection or of all collections of a STAC API.
 
     Args:
         document: The landing page or the collection.
-        documents: By which documents are read.
-        rules: Which items are taken; the filter is passed on where the API has filters, and checked in any case.
+        documents: Reads the documents.
+        rules: The items to index. The filter is sent to APIs with filters, and is applied to their items in any case.
 
     Raises:
-        UnsupportedSource: It has no way to list items.
-        SourceUnavailable: Its landing page cannot be read now.
+        UnsupportedSource: The API cannot list items.
+        SourceUnavailable: Its landing page is unreachable.
     """
 
     kind = "api"
@@ -143,23 +143,23 @@ class ApiSource(source.StacSource):
 
     @property
     def knows_changes(self) -> bool:
-        """Whether it can list the items updated since a time."""
+        """Whether it can list items by their time of update."""
         return self._search.filters is not None or self._search.has_query
 
     def has_changed(self, *, most_files: int) -> bool:
-        """Return that it may have: it has to be requested."""
+        """Return True: only a request can show changes."""
         del most_files
         return True
 
     def since(self) -> str | None:
-        """Return from when the next pass reads updates."""
+        """Return the time of the oldest update that the next pass requests."""
         return self._newest if self.knows_changes else None
 
     def entries(self, run: SourcePass) -> Iterator[source.Listed]:
         """Yield items, page by page.
 
         Raises:
-            SourceUnavailable: A page cannot be read now.
+            SourceUnavailable: A page is unreachable.
             UnsupportedSource: The pages do not end.
         """
         since = None if run.is_whole else run.since
@@ -172,11 +172,11 @@ class ApiSource(source.StacSource):
                 yield from self._pages(self._page(resumed))
                 return
             except _Refused:
-                pass  # places in a list of results may be forgotten by the API: from the start, then
-        yield from self._pages(self._first_page(since))
+                pass
+        yield from self._pages(self._first_page(since))  # also if the API no longer accepts the position of the pass
 
     def _first_page(self, since: str | None) -> tuple[Request, Document]:
-        """The first page; all items where the API refuses to say what was updated."""
+        """Return the first page of updated items, or of all items if the API does not filter by `updated`."""
         for is_text in (False, True) if since is not None else ():
             request = self._search.first(self._rules, since, is_text=is_text)
             with suppress(MissingDocument, SourceUnavailable):
@@ -198,7 +198,7 @@ class ApiSource(source.StacSource):
 
     def _page(self, request: Request, *, is_first: bool = False) -> tuple[Request, Document]:
         try:
-            return request, required(self._documents.ask(request.href, body=request.body))
+            return request, require_document(self._documents.ask(request.href, body=request.body))
         except MissingDocument as error:
             if is_first:
                 raise UnsupportedSource(f"{shown_href(request.href)}: {error.message}") from error
@@ -206,7 +206,7 @@ class ApiSource(source.StacSource):
 
     def _pages(self, first: tuple[Request, Document]) -> Iterator[source.Listed]:
         request, document = first
-        seen = {request.key}
+        page_keys = {request.key}
         while True:
             features = document.body.get("features")
             if not isinstance(features, list):
@@ -217,9 +217,9 @@ class ApiSource(source.StacSource):
             following = next_request(document, request)
             if following is None:
                 return
-            if following.key in seen or len(seen) > MOST_PAGES:
+            if following.key in page_keys or len(page_keys) > MOST_PAGES:
                 raise UnsupportedSource(f"{shown_href(request.href)}: its pages lead to one another without end")
-            seen.add(following.key)
+            page_keys.add(following.key)
             _require_same_server(following.href, self._href)
             stored = {"href": following.href, "body": following.body, "newest": self._newest}
             yield source.Bookmark(cursor=orjson.dumps(stored).decode())
@@ -247,53 +247,57 @@ class ApiSource(source.StacSource):
 
 
 class _Refused(Exception):
-    """An API refuses a page: the place in its results where a pass stopped, or so many items."""
+    """An API refuses a page: the position where a pass stopped, or the number of items."""
 
 
 def is_api(body: Json) -> bool:
-    """Whether a document is the landing page or a collection of a STAC API."""
-    relations = {each["rel"] for each in _links(body)}
+    """Return whether a document is the landing page or a collection of a STAC API."""
+    relations = {link["rel"] for link in _links(body)}
     return "conformsTo" in body or "search" in relations or (body.get("type") == "Collection" and "items" in relations)
 
 
 def search_of(document: Document, documents: Documents) -> ApiSearch:
-    """Return how items are requested from the API of a landing page or collection.
+    """Return how to request items from an API.
+
+    Args:
+        document: Its landing page, or a collection.
+        documents: Reads its landing page.
 
     Raises:
-        UnsupportedSource: It has no way to list items, or leads to another server.
-        SourceUnavailable: Its landing page cannot be read now.
+        UnsupportedSource: The API cannot list items, or links to another server.
+        SourceUnavailable: Its landing page is unreachable.
     """
     is_collection = document.body.get("type") == "Collection"
     landing = _landing(document, documents) if is_collection and "conformsTo" not in document.body else document
     stated = landing.body.get("conformsTo") if landing is not None else None
-    classes = [str(each) for each in stated] if isinstance(stated, list) else []
+    classes = [str(s) for s in stated] if isinstance(stated, list) else []
     collection = str(document.body.get("id")) if is_collection else None
-    if landing is not None and (found := list(_links(landing.body, "search"))):
-        languages = [each for each in (_JSON, _TEXT) if any(one.endswith(each) for one in classes)]
-        has_filter = any(_ITEM_SEARCH_FILTER in each for each in classes)
-        posting = next((each for each in found if str(each.get("method", "")).upper() == "POST"), None)
-        is_post = posting is not None and (not has_filter or _JSON in languages)
-        href = joined(landing.href, (posting if posting is not None and is_post else found[0])["href"])
+    if landing is not None and (search_links := list(_links(landing.body, "search"))):
+        languages = [x for x in (_JSON, _TEXT) if any(one.endswith(x) for one in classes)]
+        has_filter = any(_ITEM_SEARCH_FILTER in c for c in classes)
+        post_link = next((link for link in search_links if str(link.get("method", "")).upper() == "POST"), None)
+        is_post = post_link is not None and (not has_filter or _JSON in languages)
+        href = join_address(landing.href, (post_link if post_link is not None and is_post else search_links[0])["href"])
         language = _JSON if is_post else _TEXT
         search = ApiSearch(
             href=href,
             is_post=is_post,
             collection=collection,
             filters=language if has_filter and language in languages else None,
-            has_query=any(_ITEM_SEARCH_QUERY in each for each in classes),
-            has_sort=any(_ITEM_SEARCH_SORT in each for each in classes),
+            has_query=any(_ITEM_SEARCH_QUERY in c for c in classes),
+            has_sort=any(_ITEM_SEARCH_SORT in c for c in classes),
             own=collection,
             root=_root_of(landing.href, href),
         )
     elif items := next(_links(document.body, "items"), None):
-        has_filter = any(_FEATURES_FILTER in each for each in classes) and any(each.endswith(_TEXT) for each in classes)
-        href = joined(document.href, items["href"])
+        has_filter = any(_FEATURES_FILTER in c for c in classes) and any(c.endswith(_TEXT) for c in classes)
+        href = join_address(document.href, items["href"])
         search = ApiSearch(
             href=href,
             is_post=False,
             collection=None,
             filters=_TEXT if has_filter else None,
-            has_sort=any(_FEATURES_SORT in each for each in classes),
+            has_sort=any(_FEATURES_SORT in c for c in classes),
             is_of_items=True,
             own=collection,
             root=_root_of(document.href, href),
@@ -305,7 +309,7 @@ def search_of(document: Document, documents: Documents) -> ApiSearch:
 
 
 def _root_of(document: str, search: str) -> str:
-    # The address of a landing page or collection, or its server where the search does not lie below it.
+    # The URL of a landing page or collection, or its server if the search is not below that URL.
     root = urlsplit(document)._replace(query="", fragment="").geturl().rstrip("/")
     return root if search.startswith(f"{root}/") else "{0.scheme}://{0.netloc}".format(urlsplit(document))
 
@@ -314,7 +318,7 @@ def _landing(document: Document, documents: Documents) -> Document | None:
     root = next(_links(document.body, "root"), None)
     if root is None:
         return None
-    href = joined(document.href, root["href"])
+    href = join_address(document.href, root["href"])
     _require_same_server(href, document.href)
     try:
         return documents.read(href)
@@ -322,25 +326,27 @@ def _landing(document: Document, documents: Documents) -> Document | None:
         return None
 
 
-def _require_same_server(href: str, own: str) -> None:
-    if urlsplit(href)[:2] != urlsplit(own)[:2]:
-        raise UnsupportedSource(f"{shown_href(own)} links to another server, {shown_href(href)}, which is not followed")
+def _require_same_server(href: str, base: str) -> None:
+    if urlsplit(href)[:2] != urlsplit(base)[:2]:
+        raise UnsupportedSource(
+            f"{shown_href(base)} links to another server, {shown_href(href)}, which is not followed"
+        )
 
 
 def next_request(document: Document, request: Request) -> Request | None:
-    """Return the request of the page after a page, as its link `next` describes it; its address is to be checked.
+    """Return the request of the next page by the link `next`; the caller has to check its URL.
 
     Raises:
-        AddressRefused: The link is not an address.
+        AddressRefused: The link is no URL.
     """
     link = next(_links(document.body, "next"), None)
     if link is None:
         return None
-    href = joined(request.href, link["href"])
+    href = join_address(request.href, link["href"])
     if str(link.get("method", "GET")).upper() != "POST":
         return Request(href=href)
-    given: Any = link.get("body")
-    body: Json = given if isinstance(given, dict) else {}
+    link_body: Any = link.get("body")
+    body: Json = link_body if isinstance(link_body, dict) else {}
     merged = {**(request.body or {}), **body} if link.get("merge") or not body else body
     return Request(href=href, body=merged)
 
@@ -354,22 +360,22 @@ def _links(body: Mapping[str, Any], relation: str | None = None) -> Iterator[Jso
 
 
 def _read(rules: source.ItemRules, feature: Json, page: str, state: str, _before: str) -> source.ReadEntry:
-    # Of an item of a page, whose own address is that of its link `self`.
+    # The URL of an item of a page is in its link `self`.
     return rules.read(feature, address_of(feature, page), state)
 
 
 def address_of(feature: Mapping[str, Any], page: str) -> str:
-    """Return the address of an item of a page: that of its link `self`, or else of the page.
+    """Return the URL of an item of a page from its link `self`; without one, the URL of the page.
 
     Raises:
-        AddressRefused: That link is not an address.
+        AddressRefused: The link is no URL.
     """
-    return joined(page, next((each["href"] for each in _links(feature, "self")), page))
+    return join_address(page, next((link["href"] for link in _links(feature, "self")), page))
 
 
-# What of a CQL2 filter a STAC API without filters can look up: by its core parameters, and by `query` if it has that.
+# Parts of a CQL2 filter as parameters for a STAC API without filters: core parameters, and `query` if it has that.
 #
-# What is left over is applied to the items that come, as all of the filter is.
+# These parameters may select too many items. The whole filter is applied to the items afterwards.
 
 _COMPARISONS = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte", "=": "eq"}
 _NO_PROPERTIES = {"id", "collection", "geometry", "datetime"}
@@ -379,26 +385,26 @@ _MOST_CHARACTERS = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoreSearch:
-    """Parameters of a search that give at least all items that match a filter."""
+    """Parameters of a search that finds all items that match a filter, and possibly others."""
 
     intersects: Json | None = None
     """GeoJSON."""
     datetime: str | None = None
     query: Mapping[str, Json] = field(default_factory=dict)
-    """By property: comparisons."""
+    """Comparisons by property."""
     compared: tuple[Json, ...] = ()
-    """The parts of the filter that `query` has."""
+    """Parts of the filter that are in `query`."""
     unused: tuple[Json, ...] = ()
-    """The parts of the filter that no parameter has."""
+    """Parts of the filter that are in no parameter."""
 
     def not_looked_up(self, *, has_query: bool) -> list[str]:
-        """Return the parts of the filter that the API cannot look up, as CQL2 text, cut where long."""
+        """Return the parts of the filter that the API cannot apply, as CQL2 text of limited length."""
         parts = (*(() if has_query else self.compared), *self.unused)
-        texts = [cql2.parse_json(orjson.dumps(each).decode()).to_text() for each in parts]
+        texts = [cql2.parse_json(orjson.dumps(part).decode()).to_text() for part in parts]
         return [text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…" for text in texts]
 
     def body(self, *, has_query: bool) -> Json:
-        """Return the members of the body of a POST."""
+        """Return the members of a POST body."""
         return {
             **({} if self.intersects is None else {"intersects": self.intersects}),
             **({} if self.datetime is None else {"datetime": self.datetime}),
@@ -406,35 +412,35 @@ class CoreSearch:
         }
 
     def pairs(self, *, has_query: bool) -> list[tuple[str, str]]:
-        """Return the pairs of a GET; of a geometry its box."""
+        """Return the pairs of a GET query; a geometry is sent as its box."""
         pairs = [] if self.datetime is None else [("datetime", self.datetime)]
         if self.intersects is not None:
             bounds = shapely.from_geojson(orjson.dumps(self.intersects)).bounds
-            pairs.append(("bbox", ",".join(f"{each:.10g}" for each in bounds)))
+            pairs.append(("bbox", ",".join(f"{bound:.10g}" for bound in bounds)))
         if self.query and has_query:
             pairs.append(("query", orjson.dumps(dict(self.query)).decode()))
         return pairs
 
 
 def core_search(expression: Json | None, since: str | None = None) -> CoreSearch:
-    """Return the search for what a filter in CQL2 JSON lets through, and for what was updated since a time."""
+    """Return the search for a filter in CQL2 JSON and for items updated since a time."""
     intersects: Json | None = None
     query: dict[str, Json] = {}
     compared, unused = list[Json](), list[Json]()
     first, last = _OPEN, _OPEN
-    for each in _conjuncts(expression):
-        name, value = _compared(each)
-        operator = each.get("op")
-        if name == "geometry" and operator == "s_intersects" and intersects is None and (place := _geometry(value)):
-            intersects = place
+    for condition in _conjuncts(expression):
+        name, value = _split_comparison(condition)
+        operator = condition.get("op")
+        if name == "geometry" and operator == "s_intersects" and intersects is None and (geometry := _geometry(value)):
+            intersects = geometry
         elif name == "datetime" and operator in _COMPARISONS and (time := _time(value, operator)) is not None:
             first = time if operator in {">", ">=", "="} else first
             last = time if operator in {"<", "<=", "="} else last
         elif name not in _NO_PROPERTIES and operator in _COMPARISONS and isinstance(value, int | float | str):
             query.setdefault(name, {})[_COMPARISONS[operator]] = value
-            compared.append(each)
+            compared.append(condition)
         else:
-            unused.append(each)
+            unused.append(condition)
     if since is not None:
         query["updated"] = {"gte": since}
     is_open = first == last == _OPEN
@@ -448,19 +454,19 @@ def core_search(expression: Json | None, since: str | None = None) -> CoreSearch
 
 
 def _conjuncts(expression: Json | None) -> Iterator[Json]:
-    """Yield what has to be true of each item."""
+    """Yield the conditions that are joined by `and`."""
     if expression is None:
         return
     if expression.get("op") == "and":
-        for each in expression.get("args", ()):
-            if isinstance(each, dict):
-                yield from _conjuncts(each)
+        for operand in expression.get("args", ()):
+            if isinstance(operand, dict):
+                yield from _conjuncts(operand)
     else:
         yield expression
 
 
-def _compared(expression: Json) -> tuple[str, Any]:
-    """The property and the value of a comparison; without a value of another condition."""
+def _split_comparison(expression: Json) -> tuple[str, Any]:
+    """Return property and value of a comparison; an empty name for other conditions."""
     arguments = expression.get("args")
     if not (isinstance(arguments, list) and len(arguments) == 2 and isinstance(arguments[0], dict)):
         return "", None
@@ -469,7 +475,7 @@ def _compared(expression: Json) -> tuple[str, Any]:
 
 
 def _time(value: Any, operator: str) -> str | None:  # noqa: ANN401 -- JSON
-    """The instant that a time is compared with; days have none where they last until their end."""
+    """Return the instant of a comparison; `None` for days if the comparison includes the whole day."""
     if not isinstance(value, dict):
         return None
     if isinstance(value.get("timestamp"), str):
@@ -484,5 +490,5 @@ def _geometry(value: Any) -> Json | None:  # noqa: ANN401 -- JSON
     box = value.get("bbox") if isinstance(value, dict) else None
     if not isinstance(box, list) or len(box) != 4:
         return None
-    found: Json = orjson.loads(shapely.to_geojson(shapely.box(*box)))
-    return found
+    polygon: Json = orjson.loads(shapely.to_geojson(shapely.box(*box)))
+    return polygon

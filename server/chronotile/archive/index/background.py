@@ -1,4 +1,4 @@
-"""Fills the index of collections that lack it, while a server serves the others."""
+"""Indexing in the background: a thread fills missing indexes while the server serves other collections."""
 
 import logging
 import math
@@ -11,39 +11,39 @@ from chronotile.archive.index.dates import DatedCollection, list_dates, reason_t
 from chronotile.archive.index.fill import FillSummary, IndexStore, Interrupted, fill
 from chronotile.archive.index.live.touching import reason_to_seed, seed
 from chronotile.archive.index.source import ItemSource
-from chronotile.archive.index.sources import SourceAccess, identities_of, indexed, source_of
+from chronotile.archive.index.sources import SourceAccess, identities_of, indexed_collection, source_of
 from chronotile.catalog.items.passes import strip_allowed_locations
 from chronotile.core.errors import ChronotileError
 from chronotile.core.model.source import SourceSpec
 
 LOOK_S = 5.0
-"""How often collections are looked for that the configuration has now and did not have before."""
+"""Interval of checks for collections that are new in the configuration."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 600.0
-"""Before a source that could not be read is tried again; each failure doubles it."""
+"""Wait before an unreadable source is tried again; each failure doubles it up to the longest wait."""
 REST = 3.0
-"""Times as long as dates were listed, the thread rests: requests have priority."""
+"""After listing dates the thread rests for this multiple of the time it took, because requests have priority."""
 BEFORE_REST_S = 0.3
-"""How long dates are listed before the thread rests, so that those of a few files are there at once."""
+"""Dates are listed without a rest for this long, so that collections of a few files are complete immediately."""
 LEAST_WAIT_S = 0.1
-"""Between two looks."""
+"""Shortest wait between two checks."""
 CLOSE_S = 5.0
-"""How long what is being read or written is waited for when the server ends."""
+"""Time limit of a shutdown for running reads and writes."""
 
 log = logging.getLogger(__name__)
 
 
 def reason_to_fill(spec: SourceSpec, access: SourceAccess, store: IndexStore) -> str | None:
-    """Return why the index of a collection has to be filled before it is served as a whole; `None`: it need not be.
+    """Return why the index of a collection is incomplete; `None` if it is complete.
 
     Raises:
-        ConfigurationError: The collection's filter is not valid.
-        SourceUnavailable: The database does not answer.
+        ConfigurationError: The collection's filter is invalid.
+        SourceUnavailable: The database is unreachable.
     """
     settings = store.items.settings(spec.collection)
     if settings is None or store.items.extent(spec.collection) is None:
         return "its index is empty"
     if spec.items is not None and settings != spec.items.settings:
-        return "its items are to be grouped or ordered in another way"
+        return "its grouping or order was changed in the configuration"
     if not store.passes.was_whole(spec.collection):
         return "its source was never read completely"
     source, identities = store.passes.source(spec.collection) or "", identities_of(spec, access)
@@ -54,8 +54,8 @@ def reason_to_fill(spec: SourceSpec, access: SourceAccess, store: IndexStore) ->
     return None
 
 
-# What fills the index of a collection: equal to another that need not be done after it; `reason` is why it has to be
-# done, `None` if it need not be.
+# Kinds of work that fill the index of a collection. Work that equals finished work is not repeated. `reason` returns
+# why the index is incomplete, or `None`.
 @dataclass(frozen=True, slots=True)
 class _Scenes:
     """A collection of items."""
@@ -72,11 +72,11 @@ class _Scenes:
 
     def fill(self, store: IndexStore, stopping: threading.Event) -> FillSummary:
         source = source_of(self.spec, replace(self.access, is_watched=False))
-        return fill(indexed(self.spec), source, store, is_stopped=stopping.is_set)
+        return fill(indexed_collection(self.spec), source, store, is_stopped=stopping.is_set)
 
 
 class _Live(_Scenes):
-    """A collection whose items are in the catalogue of others: its newest ones tell what its layers are."""
+    """A live collection: only its newest items are indexed, which show the properties of its layers."""
 
     __slots__ = ()
 
@@ -84,13 +84,13 @@ class _Live(_Scenes):
         return reason_to_seed(self.spec, self.access, store)
 
     def fill(self, store: IndexStore, stopping: threading.Event) -> FillSummary:
-        del stopping  # one request, which is not waited for when the server ends
+        del stopping  # one request; a shutdown does not wait for it
         return seed(self.spec, self.access, store)
 
 
 @dataclass(frozen=True, slots=True)
 class _Dates:
-    """A collection whose items are its dates."""
+    """A collection with one item per date."""
 
     dated: DatedCollection
 
@@ -102,14 +102,14 @@ class _Dates:
         return reason_to_list(self.dated, store)
 
     def fill(self, store: IndexStore, stopping: threading.Event) -> FillSummary:
-        begun_s = monotonic()
+        start_s = monotonic()
 
         def rest(_count: int) -> None:
-            nonlocal begun_s
-            listed_s = monotonic() - begun_s
+            nonlocal start_s
+            listed_s = monotonic() - start_s
             if listed_s >= BEFORE_REST_S:
                 stopping.wait(REST * listed_s)
-                begun_s = monotonic()
+                start_s = monotonic()
 
         return list_dates(self.dated, store, progress=rest, is_stopped=stopping.is_set)
 
@@ -127,17 +127,17 @@ class _Waiting:
 
 
 class BackgroundFill:
-    """Fills the index of collections that lack it, in a thread; of several processes one fills each.
+    """A thread that fills missing indexes. If several processes serve an archive, one of them fills each collection.
 
-    Dates are listed again whenever they or their files change, items only where the index lacks them; of live
-    collections only the newest are.
+    Dates are listed again whenever they or their files change. Items are read only if the index lacks them. For live
+    collections only the newest items are requested.
 
     Args:
-        specs: Returns the collections of items that the configuration has now.
-        access: What their sources are opened with.
+        specs: Returns the currently configured collections of items.
+        access: Access to their sources.
         open_store: Opens the index; called in the thread.
-        dates: Returns the collections whose dates are listed, as they are served now.
-        wait: Waits so many seconds, or until the event is set; returns whether it is.
+        dates: Returns the currently served collections with one item per date.
+        wait: Waits some seconds, or until the event is set; returns whether it is set.
         clock: Monotonic, in seconds.
     """
 
@@ -156,16 +156,16 @@ class BackgroundFill:
         self._wait, self._clock = wait, clock
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="index", daemon=True)
-        self._told = ""
+        self._logged_failure = ""
         self._waiting: dict[str, _Waiting] = {}
         self._filled: dict[str, _Work] = {}
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop; the next start goes on. A request that hangs is not waited for."""
+        """Stop the thread; the next start continues. A hanging request is not waited for."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(CLOSE_S)
@@ -179,12 +179,12 @@ class BackgroundFill:
                     if due:
                         store = store or self._open_store()
                         self._fill(due, store)
-                        self._told = ""
+                        self._logged_failure = ""
                 except Interrupted:
                     return
                 except ChronotileError as error:
-                    if error.message != self._told:
-                        self._told = error.message
+                    if error.message != self._logged_failure:
+                        self._logged_failure = error.message
                         log.warning("the item index cannot be filled now: %s", error.message)
                     self._put_off(due)
                 if self._wait(self._stopping, self._pause_s()):
@@ -199,15 +199,15 @@ class BackgroundFill:
             raise Interrupted
 
     def _pause_s(self) -> float:
-        # How long until the next look, at the latest when a collection is due.
-        due_s = min((each.due_s for each in self._waiting.values()), default=math.inf)
+        # Time until the next check, at most until a collection is due.
+        due_s = min((w.due_s for w in self._waiting.values()), default=math.inf)
         return min(LOOK_S, max(due_s - self._clock(), LEAST_WAIT_S))
 
     def _due(self) -> list[_Waiting]:
-        """The collections that are looked at now: those that are new or others than before, and those that wait."""
-        # Without its scenes a collection is not served at all.
+        """Return the collections to check now: new and changed ones, and waiting ones that are due."""
+        # Items come before dates: without its items a collection is not served at all.
         works: list[_Work] = [(_Live if spec.is_live else _Scenes)(spec, self._access) for spec in self._specs()]
-        works += [_Dates(each) for each in self._dates()]
+        works += [_Dates(date) for date in self._dates()]
         now = {work.collection: work for work in works}
         self._filled = {name: work for name, work in self._filled.items() if now.get(name) == work}
         waiting, now_s = self._waiting, self._clock()
@@ -216,26 +216,26 @@ class BackgroundFill:
             for name, work in now.items()
             if name not in self._filled
         }
-        return [each for each in self._waiting.values() if each.due_s <= now_s]
+        return [w for w in self._waiting.values() if w.due_s <= now_s]
 
     def _fill(self, due: Sequence[_Waiting], store: IndexStore) -> None:
-        for each in due:
-            if self._is_filled(each.work, store):
-                self._filled[each.work.collection] = self._waiting.pop(each.work.collection).work
+        for waiting in due:
+            if self._is_filled(waiting.work, store):
+                self._filled[waiting.work.collection] = self._waiting.pop(waiting.work.collection).work
             else:
-                self._put_off([each])
+                self._put_off([waiting])
 
-    def _put_off(self, some: Sequence[_Waiting]) -> None:
-        for each in some:
-            if each.due_s <= self._clock():
-                each.due_s = self._clock() + each.wait_s
-                each.wait_s = min(2 * each.wait_s, LONGEST_WAIT_S)
+    def _put_off(self, collections: Sequence[_Waiting]) -> None:
+        for waiting in collections:
+            if waiting.due_s <= self._clock():
+                waiting.due_s = self._clock() + waiting.wait_s
+                waiting.wait_s = min(2 * waiting.wait_s, LONGEST_WAIT_S)
 
     def _is_filled(self, work: _Work, store: IndexStore) -> bool:
-        """Fill the index of a collection, if it lacks it; return whether it is there now.
+        """Fill the index of a collection if necessary; return whether it is complete.
 
         Raises:
-            SourceUnavailable: The database does not answer.
+            SourceUnavailable: The database is unreachable.
         """
         try:
             reason = work.reason(store)
@@ -248,7 +248,7 @@ class BackgroundFill:
             return False
         except Interrupted:
             raise
-        except Exception:  # the other collections are filled, and this one is tried again
+        except Exception:  # other collections are filled nevertheless, and this one is retried
             log.exception("%s cannot be indexed now", work.collection)
             return False
         for line in summary.lines():
@@ -256,18 +256,18 @@ class BackgroundFill:
         return summary.is_complete
 
 
-# Goes on looking at sources, so that a new, replaced or removed item is in the index soon.
+# Repeated checks of sources, so that new, replaced and removed items reach the index soon.
 
 TICK_S = 0.5
-"""How often sources on this machine are looked at."""
+"""Interval of checks of local sources."""
 MOST_FILES = 10_000
-"""Files that are looked at each time, to see whether one was written over; folders show all other changes."""
+"""Files that each check compares with their stored state; folders show all other changes."""
 EVERY_S = 60.0
-"""By default, how often sources elsewhere are requested."""
+"""Default interval of requests to remote sources."""
 WHOLE_S = 86_400.0
-"""How often all of a source is looked at, to find items that were removed."""
+"""Interval of complete passes, which find removed items."""
 LATEST_S = 600.0
-"""The longest wait after failures; each failure doubles it."""
+"""Longest wait after failures; each failure doubles the wait."""
 
 
 @dataclass(slots=True)
@@ -278,19 +278,19 @@ class _Watched:
     failures: int = 0
     has_begun: bool = False
     whole_due_s: float = 0.0
-    """When all of it is looked at again, with or without changes."""
+    """When the whole source is read again, with or without changes."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Watch:
-    """Looks at the sources of some collections until it is stopped."""
+    """Checks the sources of some collections until it is stopped."""
 
     specs: InitVar[Sequence[SourceSpec]]
     access: SourceAccess
     store: IndexStore
     every_s: float = EVERY_S
     report: Callable[[FillSummary], None] = lambda _summary: None
-    """Called after each pass that changed something, or could not be completed."""
+    """Called after each pass that changed something or was incomplete."""
     is_stopped: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = monotonic
     _watched: list[_Watched] = field(default_factory=list)
@@ -299,8 +299,8 @@ class Watch:
         self.follow(specs)
 
     def follow(self, specs: Sequence[SourceSpec]) -> None:
-        """Look at the sources of these collections from now on; those configured as before go on."""
-        before = {each.spec.collection: each for each in self._watched}
+        """Check the sources of these collections from now on; unchanged collections keep their state."""
+        before = {w.spec.collection: w for w in self._watched}
         self._watched = [
             before[spec.collection]
             if spec.collection in before and before[spec.collection].spec == spec
@@ -309,47 +309,47 @@ class Watch:
         ]
 
     def look(self) -> None:
-        """Look once at each source that is due; one that cannot be read is logged, and looked at later.
+        """Check each source that is due; an unreadable source is logged and retried later.
 
         Raises:
-            Interrupted: It was stopped.
+            Interrupted: The watch was stopped.
         """
-        for each in self._watched:
-            if self.clock() >= each.due_s:
-                self._look_at(each)
+        for watched in self._watched:
+            if self.clock() >= watched.due_s:
+                self._look_at(watched)
             if self.is_stopped():
                 raise Interrupted
 
-    def _look_at(self, each: _Watched) -> None:
+    def _look_at(self, watched: _Watched) -> None:
         try:
-            if each.source is None:
-                each.source = source_of(each.spec, self.access)
-            each.due_s = self.clock() + (TICK_S if each.source.is_here else self.every_s)
-            is_whole = self._is_whole_due(each, each.source)
-            if not is_whole and not each.source.has_changed(most_files=MOST_FILES):
+            if watched.source is None:
+                watched.source = source_of(watched.spec, self.access)
+            watched.due_s = self.clock() + (TICK_S if watched.source.is_here else self.every_s)
+            is_whole = self._is_whole_due(watched, watched.source)
+            if not is_whole and not watched.source.has_changed(most_files=MOST_FILES):
                 return
-            each.has_begun = False  # what is not stored now is not seen as a change later
-            is_forced = is_whole and not each.source.state
-            collection, stopped = indexed(each.spec), self.is_stopped
-            summary = fill(collection, each.source, self.store, is_whole=is_forced, is_stopped=stopped)
-            each.has_begun, each.failures = summary.is_complete, 0
+            watched.has_begun = False  # if the pass fails, the source is read completely next time
+            is_forced = is_whole and not watched.source.state
+            collection, stopped = indexed_collection(watched.spec), self.is_stopped
+            summary = fill(collection, watched.source, self.store, is_whole=is_forced, is_stopped=stopped)
+            watched.has_begun, watched.failures = summary.is_complete, 0
             if summary.is_whole and summary.is_complete:
-                each.whole_due_s = self.clock() + WHOLE_S
+                watched.whole_due_s = self.clock() + WHOLE_S
             if not summary.is_complete:
-                each.due_s = self.clock() + self.every_s
+                watched.due_s = self.clock() + self.every_s
             if summary.is_news:
                 self.report(summary)
         except ChronotileError as error:
-            each.failures += 1
-            each.due_s = self.clock() + min(LATEST_S, self.every_s * 2 ** min(each.failures - 1, 10))
-            if each.failures == 1:
-                log.warning("%s: %s", each.spec.collection, error.message)
+            watched.failures += 1
+            watched.due_s = self.clock() + min(LATEST_S, self.every_s * 2 ** min(watched.failures - 1, 10))
+            if watched.failures == 1:
+                log.warning("%s: %s", watched.spec.collection, error.message)
 
-    def _is_whole_due(self, each: _Watched, source: ItemSource) -> bool:
-        """Whether all of a source is looked at: one of this machine at first, and each from time to time."""
-        if not each.has_begun and source.is_here:
+    def _is_whole_due(self, watched: _Watched, source: ItemSource) -> bool:
+        """Return whether a source is read completely: a local source at first, and every source after `WHOLE_S`."""
+        if not watched.has_begun and source.is_here:
             return True
-        if not each.has_begun:
-            age_s = self.store.passes.whole_age_s(each.spec.collection, source=source.identity)
-            each.whole_due_s = self.clock() + (0.0 if age_s is None else WHOLE_S - age_s)
-        return self.clock() >= each.whole_due_s
+        if not watched.has_begun:
+            age_s = self.store.passes.whole_age_s(watched.spec.collection, source=source.identity)
+            watched.whole_due_s = self.clock() + (0.0 if age_s is None else WHOLE_S - age_s)
+        return self.clock() >= watched.whole_due_s

@@ -1,11 +1,11 @@
-"""Items of static STAC catalogues: their catalogues and collections are followed, each once."""
+"""Items of static STAC catalogues, found by following child links. Each catalogue is read once."""
 
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 from chronotile.archive.index import source
-from chronotile.archive.index.documents import Document, Documents, MissingDocument, file_state, required
+from chronotile.archive.index.documents import Document, Documents, MissingDocument, file_state, require_document
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.catalog.items.properties import is_text
 from chronotile.catalog.items.statements import chunks
@@ -16,12 +16,12 @@ from chronotile.readers.hrefs import local_path, shown_href
 
 THREADS_HERE, THREADS_ELSEWHERE = 4, 16
 MOST_DEPTH = 64
-"""Catalogues in catalogues."""
+"""Levels of nested catalogues."""
 MOST_CATALOGUES = 1_000_000
-"""Of one source."""
+"""Catalogues per source."""
 TYPES = {"Catalog", "Collection", "Feature", "FeatureCollection"}
 MISSING = "missing"
-"""The state of a file of this machine that is not there."""
+"""State of a missing local file."""
 AGAIN = "it links to a catalogue that it is part of; this is not followed"
 DEEP = f"catalogues deeper than {MOST_DEPTH} are not followed"
 
@@ -31,9 +31,9 @@ class CatalogueSource(source.StacSource):
 
     Args:
         href: Its path or URL.
-        documents: By which documents are read.
-        rules: Which items are taken.
-        is_watched: Whether `has_changed` is to be called, for which the states of all documents are remembered.
+        documents: Reads the documents.
+        rules: The items to index.
+        is_watched: Whether `has_changed` will be called, which needs the states of all documents.
     """
 
     kind = "catalogue"
@@ -47,36 +47,36 @@ class CatalogueSource(source.StacSource):
 
     @property
     def threads(self) -> int:
-        """More where documents are elsewhere."""
+        """More for remote documents."""
         return THREADS_HERE if self.is_here else THREADS_ELSEWHERE
 
     @property
     def is_computing(self) -> bool:
-        """Whether documents are on this machine."""
+        """Whether the documents are local."""
         return self.is_here
 
     def has_changed(self, *, most_files: int) -> bool:
-        """Return whether a catalogue, or one of some items, was replaced."""
+        """Return whether a catalogue or any of the next `most_files` items was replaced; True for remote sources."""
         if not self.is_here:
             return True
         is_changed = self._catalogues.have_changed(most=len(self._catalogues))
         return self._files.have_changed(most=most_files) or is_changed
 
     def since(self) -> str | None:
-        """Return nothing: documents do not list changes."""
+        """Return `None`: documents do not list changes."""
         return None
 
     def entries(self, run: SourcePass) -> Iterator[source.Listed]:
         """Yield all items, catalogue by catalogue.
 
         Raises:
-            SourceUnavailable: The first document cannot be read now.
-            UnsupportedSource: It is not a document of STAC.
+            SourceUnavailable: The first document is unreachable.
+            UnsupportedSource: It is not a STAC document.
         """
-        del run  # each pass sees all
+        del run  # each pass is complete
         self._catalogues, self._files = FileStates(), FileStates()
         try:
-            root = required(self._documents.read(self._href))
+            root = require_document(self._documents.read(self._href))
         except MissingDocument as error:
             raise UnsupportedSource(f"{shown_href(self._href)}: {error.message}") from error
         # Catalogues and collections have a type since STAC 1.0.
@@ -86,10 +86,10 @@ class CatalogueSource(source.StacSource):
 
     def _walk(self, root: Document) -> Iterator[source.Listed]:
         waiting: list[tuple[Document | str, tuple[str, ...]]] = [(root, ())]
-        seen = {root.href}
+        hrefs = {root.href}
         while waiting:
-            found, above = waiting.pop()
-            document = self._listed(found) if isinstance(found, str) else found
+            next_document, above = waiting.pop()
+            document = self._read_catalogue(next_document) if isinstance(next_document, str) else next_document
             if isinstance(document, source.Unread):
                 yield document
                 continue
@@ -102,15 +102,15 @@ class CatalogueSource(source.StacSource):
                     yield href
                 elif href in below:
                     yield source.Excluded(key=document.href, reason=AGAIN)
-                elif len(below) > MOST_DEPTH or len(seen) > MOST_CATALOGUES:
+                elif len(below) > MOST_DEPTH or len(hrefs) > MOST_CATALOGUES:
                     yield source.Unread(key=href, reason=DEEP)
-                elif href not in seen:
-                    seen.add(href)
+                elif href not in hrefs:
+                    hrefs.add(href)
                     children.append((href, below))
             waiting += reversed(children)
 
-    def _listed(self, href: str) -> Document | source.Unread:
-        """A catalogue; one that is missing may be there later, so its items are not taken for removed."""
+    def _read_catalogue(self, href: str) -> Document | source.Unread:
+        """Read a catalogue; a missing catalogue may return later, so its items are not removed."""
         try:
             document = self._documents.read(href)
         except MissingDocument as error:
@@ -123,25 +123,25 @@ class CatalogueSource(source.StacSource):
         if document.body.get("type") == "Feature":
             yield self._entry(document.href, document.body, document.href)
         yield from self._features(document)
-        for links in chunks(_hrefs(document, "item")):  # after each, the folder may be a link
+        for links in chunks(_hrefs(document, "item")):  # the folder is checked per chunk, as it may become a link
             folder = self._folder(document)
             for link in links:
                 try:
-                    href, state = self._placed(document, folder, link)
+                    href, state = self._locate(document, folder, link)
                 except AddressRefused as error:
-                    yield source.Excluded(key=link, reason=source.with_remedy(error))
+                    yield source.Excluded(key=link, reason=source.remedy_of(error))
                     continue
                 if self._is_watched:
                     self._files.note(href, state)
                 yield source.ListedEntry(key=href, read=partial(_read, self._documents, self._rules, href), state=state)
 
     def _features(self, document: Document) -> Iterator[source.ListedEntry]:
-        """The features of a document; of several with one id the last counts."""
-        given = document.body.get("features")
+        """Yield the features of a document; the last of several with the same id counts."""
+        members = document.body.get("features")
         features = [
-            (_name_of(each, number), each)
-            for number, each in enumerate(given if isinstance(given, list) else ())
-            if isinstance(each, dict)
+            (_name_of(x, number), x)
+            for number, x in enumerate(members if isinstance(members, list) else ())
+            if isinstance(x, dict)
         ]
         last = {name: number for number, (name, _feature) in enumerate(features)}
         for number, (name, feature) in enumerate(features):
@@ -150,23 +150,23 @@ class CatalogueSource(source.StacSource):
             yield self._entry(key, feature, document.href) if counts else source.twin(f"{key} ({number + 1})")
 
     def _folder(self, document: Document) -> str:
-        """The folder of a document as its files are opened, with a slash; empty where it is not one of this machine."""
+        """Return the folder of a local document, ending with a slash; empty for remote documents."""
         try:
-            below = self._rules.allowed(joined(document.href, "_")) if self.is_here else ""
+            below = self._rules.allowed(join_address(document.href, "_")) if self.is_here else ""
         except AddressRefused:
             return ""
         return below[:-1] if below.endswith("/_") else ""
 
-    def _placed(self, document: Document, folder: str, href: str) -> tuple[str, str]:
-        """The address of a linked item as it is opened, and its state; one system call if beside its catalogue.
+    def _locate(self, document: Document, folder: str, href: str) -> tuple[str, str]:
+        """Return the location of a linked item and its state; one system call if it is in the catalogue's folder.
 
         Raises:
-            AddressRefused: It may not be opened.
+            AddressRefused: The item must not be opened.
         """
         name = href.removeprefix("./")
         if folder and PLAIN_NAME.fullmatch(name) and (state := _state_here(folder + name, is_link_followed=False)):
             return folder + name, state
-        address = self._rules.allowed(joined(document.href, href))
+        address = self._rules.allowed(join_address(document.href, href))
         return address, _state_here(address)
 
     def _entry(self, key: str, feature: Json, base: str) -> source.ListedEntry:
@@ -175,28 +175,28 @@ class CatalogueSource(source.StacSource):
         return source.ListedEntry(key=key, read=read, state=state)
 
     def _links(self, document: Document, relation: str) -> Iterator[str | source.Excluded]:
-        """Addresses of links, once each; those that may not be opened with the reason."""
+        """Yield the locations of links without repetition; forbidden ones as `Excluded` with the reason."""
         for href in _hrefs(document, relation):
             try:
-                yield self._rules.allowed(joined(document.href, href))
+                yield self._rules.allowed(join_address(document.href, href))
             except AddressRefused as error:
-                yield source.Excluded(key=href, reason=source.with_remedy(error))
+                yield source.Excluded(key=href, reason=source.remedy_of(error))
 
 
 def _name_of(feature: Json, number: int) -> str:
-    # The id of a feature, or its place among those of its document if that is no valid one: ids may be numbers.
+    # The id of a feature, or its number in the document if the id is invalid, such as a number.
     id_ = feature.get("id")
     return id_ if isinstance(id_, str) and is_text(id_) else f"feature {number + 1} (without a valid id)"
 
 
 def _hrefs(document: Document, relation: str) -> list[str]:
-    """What the links of a document name, once each."""
+    """Return the targets of the links of a document, without repetition."""
     links: Any = document.body.get("links")
-    found = dict[str, None]()
+    hrefs = dict[str, None]()
     for link in links if isinstance(links, list) else ():
         if isinstance(link, dict) and link.get("rel") == relation and isinstance(link.get("href"), str):
-            found[link["href"]] = None
-    return list(found)
+            hrefs[link["href"]] = None
+    return list(hrefs)
 
 
 def _read(documents: Documents, rules: source.ItemRules, href: str, before: str) -> source.ReadEntry | None:
@@ -204,11 +204,11 @@ def _read(documents: Documents, rules: source.ItemRules, href: str, before: str)
     return None if document is None else rules.read(document.body, href, document.state)
 
 
-def joined(base: str, href: str) -> str:
-    """Return an address that a document contains as one of its own, without its fragment.
+def join_address(base: str, href: str) -> str:
+    """Return an address in a document as an absolute address without fragment.
 
     Raises:
-        AddressRefused: It is none.
+        AddressRefused: It is no address.
     """
     try:
         return absolute(href.partition("#")[0], base)
@@ -217,7 +217,7 @@ def joined(base: str, href: str) -> str:
 
 
 class FileStates:
-    """States of files, to be compared with those of now."""
+    """States of files, to be compared with their current states."""
 
     def __init__(self) -> None:
         self._states: dict[str, str] = {}
@@ -227,20 +227,20 @@ class FileStates:
         return len(self._states)
 
     def note(self, path: str, state: str) -> None:
-        """Take a file with its state."""
+        """Store the state of a file."""
         self._states[path] = state
 
     def have_changed(self, *, most: int) -> bool:
-        """Whether any of the next `most` files is in another state."""
-        left = most
-        while left > 0:
+        """Return whether any of the next `most` files has another state; each call continues after the previous one."""
+        remaining = most
+        while remaining > 0:
             path = next(self._turn, None)
             if path is None:
                 self._turn = iter(list(self._states))
-                if not self._states or left < most:
+                if not self._states or remaining < most:
                     return False
                 continue
-            left -= 1
+            remaining -= 1
             if _state_here(path) != self._states[path]:
                 return True
         return False

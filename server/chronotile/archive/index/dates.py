@@ -1,4 +1,4 @@
-"""Collections whose items are their dates: folders of rasters, cubes and NetCDF."""
+"""Items of collections with one item per date: folders of rasters, cubes and NetCDF."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,9 +39,9 @@ MEDIA_TYPES: Mapping[str, str] = {
     ".png": "image/png",
     **dict.fromkeys((".jpg", ".jpeg"), "image/jpeg"),
 }
-"""By the end of a file's name."""
+"""Media types by suffix."""
 DECIMALS = 7
-"""Of longitudes and latitudes: a centimetre."""
+"""Decimals of longitudes and latitudes: about a centimetre."""
 UNKNOWN_TYPE = "application/octet-stream"
 
 
@@ -50,20 +50,20 @@ class DateFile:
     """A file of one date."""
 
     path: str
-    """Absolute, or a URL."""
+    """Absolute path, or a URL."""
     variables: tuple[str, ...]
-    """That it holds."""
+    """The variables in the file."""
     size: int | None = None
-    """In bytes; `None`: not known."""
+    """In bytes; `None` if unknown."""
     updated: Instant | None = None
     state: str = ""
     """Fingerprint of a local file."""
 
 
 def date_id(span: TimeSpan) -> str:
-    """Return the id of a date: its day, or for a time of day `20200601T105000Z`. Different starts have different ids.
+    """Return the id of a date: its day, or a time of day such as `20200601T105000Z`. Ids of different starts differ.
 
-    A midnight that spans less than a day is a time of day.
+    Midnight is written as a day only if the date spans at least a day.
     """
     is_midnight = span.start == span.start.astype("datetime64[D]")
     if is_midnight and span.end - span.start >= DAY:
@@ -72,36 +72,36 @@ def date_id(span: TimeSpan) -> str:
 
 
 class DateItems:
-    """Makes the items of the dates of one collection, which have most of what is in them in common.
+    """Makes the items of the dates of one collection, which share most of their content.
 
     Args:
-        collection: It.
-        variables: By id, at least one.
-        spec: What the configuration says of its source.
+        collection: The collection.
+        variables: At least one variable, by id.
+        spec: Its configured source.
     """
 
     def __init__(self, collection: Collection, variables: Mapping[str, VariableInfo], spec: SourceSpec) -> None:
         self._variables, self._spec = variables, spec
-        grids = {each.grid: None for each in variables.values()}
+        grids = {variable.grid: None for variable in variables.values()}
         self._grid = next(iter(grids)) if len(grids) == 1 else None
         outline = _ring(collection.bbox) if self._grid is None else file_items.outline_of(self._grid)
         ring = _counter_clockwise([(round(x, DECIMALS), round(y, DECIMALS)) for x, y in outline])
         self._footprint = footprint_of({"type": "Polygon", "coordinates": [ring]}, self._grid)
         self._place = _place(ring, self._footprint)
 
-    def item(self, span: TimeSpan, held: Sequence[str], files: Sequence[DateFile]) -> Item:
+    def item(self, span: TimeSpan, variables: Sequence[str], files: Sequence[DateFile]) -> Item:
         """Return the item of a date.
 
         Args:
-            span: When it is.
-            held: The variables that have the date.
-            files: The files of this date alone.
+            span: The time of the date.
+            variables: Ids of the variables that have the date.
+            files: The files that contain only this date.
         """
         id_ = date_id(span)
-        # The variable that a file holds, the first of several; `data` of the one file that has several.
-        is_one = len(files) == 1 and len(files[0].variables) > 1 and len(held) > 1
-        assets = {DATA if is_one else each.variables[0]: each for each in files}
-        updated = max((each.updated for each in files if each.updated is not None), default=None)
+        # An asset has the name of the first variable in its file, or `data` if one file has several variables.
+        is_one = len(files) == 1 and len(files[0].variables) > 1 and len(variables) > 1
+        assets = {DATA if is_one else file.variables[0]: file for file in files}
+        updated = max((f.updated for f in files if f.updated is not None), default=None)
         properties: Json = {"datetime": format_instant(span.start)}
         if span.end - span.start > ONE_NS:
             properties["start_datetime"] = format_instant(span.start)
@@ -114,13 +114,13 @@ class DateItems:
             properties |= file_items.projection_of(self._grid)
             if not (self._grid.transform.b or self._grid.transform.d):  # rotated grids have no axes x and y
                 time = {"type": "temporal", "extent": extent, "values": [first]}
-                properties |= cube_of_grid(self._grid, time, {name: self._variables[name] for name in held})
-        described = {name: self._asset_json(each) for name, each in assets.items()}
+                properties |= cube_of_grid(self._grid, time, {name: self._variables[name] for name in variables})
+        described = {name: self._asset_json(asset) for name, asset in assets.items()}
         extensions = [
             *([] if self._grid is None else [file_items.PROJECTION]),
             *([CUBE] if "cube:dimensions" in properties else []),
-            *([FILE] if any("file:size" in each for each in described.values()) else []),
-            *([file_items.RASTER] if any("bands" in each for each in described.values()) else []),
+            *([FILE] if any("file:size" in d for d in described.values()) else []),
+            *([file_items.RASTER] if any("bands" in d for d in described.values()) else []),
         ]
         document = {
             "type": "Feature",
@@ -140,8 +140,8 @@ class DateItems:
             end=span.end,
             updated=updated,
             assets=tuple(
-                Asset(name=name, href=each.path, media_type=media_type(each.path), size=each.size)
-                for name, each in sorted(assets.items())
+                Asset(name=name, href=x.path, media_type=media_type(x.path), size=x.size)
+                for name, x in sorted(assets.items())
             ),
             properties=properties,
             document=orjson.dumps(document),
@@ -158,27 +158,27 @@ class DateItems:
         }
 
     def _bands(self, file: DateFile) -> Sequence[Json]:
-        """The bands of a GeoTIFF on a disk as it states them, corrected as configured."""
+        """Return the bands of a local GeoTIFF as stated in the file, corrected by the configuration; else none."""
         if file.size is None or media_type(file.path) != GEOTIFF_TYPE:
             return []
         try:
             bands = [
-                file_items.band_json(each)
-                for each in file_items.describe_file(DATA, file.path, crs=self._spec.crs).bands
+                file_items.band_json(band)
+                for band in file_items.describe_file(DATA, file.path, crs=self._spec.crs).bands
             ]
-        except InvalidItem:  # which readers tell
+        except InvalidItem:  # the reader reports it
             return []
         for name in file.variables:
             spec = self._spec.variables.get(name) or VariableSpec(id=name)
             number = spec.band or (1 if len(bands) == 1 else None)
             if number is not None and number <= len(bands):
-                bands[number - 1] |= _configured(name, spec)
+                bands[number - 1] |= _override_band(name, spec)
         return bands
 
 
-def _configured(name: str, spec: VariableSpec) -> Json:
-    """What the configuration says of a variable's band in place of its files."""
-    known = {
+def _override_band(name: str, spec: VariableSpec) -> Json:
+    """Return the configured properties of a variable's band, which override those of its files."""
+    members = {
         "name": name,
         "data_type": spec.dtype,
         "raster:scale": json_number(spec.scale),
@@ -186,11 +186,11 @@ def _configured(name: str, spec: VariableSpec) -> Json:
         "nodata": json_nodata(spec.nodata),
         "unit": spec.units,
     }
-    return {member: value for member, value in known.items() if value is not None}
+    return {member: value for member, value in members.items() if value is not None}
 
 
 def media_type(path: str) -> str:
-    """Return the media type of a file by its name."""
+    """Return the media type of a file by its suffix."""
     return MEDIA_TYPES.get(PurePosixPath(without_query(path)).suffix.lower(), UNKNOWN_TYPE)
 
 
@@ -200,13 +200,13 @@ def _ring(box: BBox) -> tuple[tuple[float, float], ...]:
 
 
 def _counter_clockwise(ring: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
-    # A closed ring in the direction of outer rings (RFC 7946 §3.1.6).
+    # Returns a closed ring in the direction of outer rings (RFC 7946 §3.1.6).
     twice_area = sum(x * below - right * y for (x, y), (right, below) in pairwise(ring))
     return ring if twice_area >= 0 else ring[::-1]
 
 
 def _place(ring: Sequence[tuple[float, float]], footprint: Footprint) -> Json:
-    """The geometry and box of the document: beyond the antimeridian in two parts (RFC 7946 §3.1.9)."""
+    """Return geometry and bbox of the document, split at the antimeridian (RFC 7946 §3.1.9)."""
     xs, ys = [x for x, _y in ring], [y for _x, y in ring]
     if min(xs) >= -180 and max(xs) <= 180:
         geometry: Json = {"type": "Polygon", "coordinates": [ring]}
@@ -217,7 +217,7 @@ def _place(ring: Sequence[tuple[float, float]], footprint: Footprint) -> Json:
 
 
 def cube_of_grid(grid: NativeGrid, time: Json | None, variables: Mapping[str, VariableInfo]) -> Json:
-    """Return dimensions, of which `time` is one, and variables as STAC's datacube extension has them."""
+    """Return dimensions and variables by STAC's datacube extension; `time` is the dimension of that name."""
     box, crs = grid.bbox, grid.crs
     code = int(crs.name.removeprefix("EPSG:")) if crs.name.startswith("EPSG:") else crs.definition.to_wkt()
     horizontal = {
@@ -226,7 +226,7 @@ def cube_of_grid(grid: NativeGrid, time: Json | None, variables: Mapping[str, Va
     }
     return {
         "cube:dimensions": horizontal | ({} if time is None else {"time": time}),
-        "cube:variables": {name: _cube_variable(name, each) for name, each in variables.items()},
+        "cube:variables": {name: _cube_variable(name, variable) for name, variable in variables.items()},
     }
 
 
@@ -241,44 +241,44 @@ def _cube_variable(name: str, variable: VariableInfo) -> Json:
 
 
 IDENTITY = "dates of layers"
-"""What passes over dates call their source; those under another name, at days by the sun, are listed again."""
+"""Name of this source in passes. Dates of sources with another name are listed again."""
 DATED = IndexSettings(group="dates")
 VERSION = 2
-"""Of the items that are made: another one replaces those that are there."""
+"""Version of the items; a new version replaces all stored items."""
 BATCH = 32
-"""Dates that are stored together: requests wait for the interpreter while they are made."""
+"""Dates stored together. Small, because requests wait for the interpreter lock while items are made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatedCollection:
-    """A collection whose dates are listed."""
+    """A collection whose dates are listed as items."""
 
     collection: Collection = field(compare=False, repr=False)
     reader: Reader = field(compare=False, repr=False)
     spec: SourceSpec = field(compare=False, repr=False)
-    """What the configuration says of its source."""
+    """Its configured source."""
     id: str
     digest: str
-    """What changes if a date appears or vanishes, if a file is replaced, or if the items are made in another way."""
+    """Changes when a date appears or disappears, a file is replaced, or items are made in another way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedDate:
-    """A time of any of the variables."""
+    """A time of at least one variable."""
 
     span: TimeSpan
     held: tuple[tuple[str, int], ...]
-    """The variables that have it, each with its index there."""
+    """The variables with this time, each with the index of the time."""
 
 
 def dated_collection(collection: Collection, reader: Reader, spec: SourceSpec, *, state: str) -> DatedCollection:
-    """Return a collection whose dates are listed.
+    """Return a collection whose dates are listed as items.
 
     Args:
-        collection: It, as it is served.
-        reader: Of its source.
-        spec: What the configuration says of its source.
-        state: Of the files of its source.
+        collection: The served collection.
+        reader: The reader of its source.
+        spec: Its configured source.
+        state: Digest of the files of its source.
     """
     digest = blake2b(f"{state} {_common_to_dates(collection, spec.variables)}".encode(), digest_size=16)
     for variable in collection.variables.values():
@@ -287,32 +287,32 @@ def dated_collection(collection: Collection, reader: Reader, spec: SourceSpec, *
 
 
 def _common_to_dates(collection: Collection, specs: Mapping[str, VariableSpec]) -> str:
-    """What the items of all dates have of their collection."""
+    """Return a text with everything that the items of all dates share."""
     variables = collection.variables
-    grids = [each.grid for each in variables.values()]
-    about = [(name, each.title, each.encoding.units, specs.get(name)) for name, each in variables.items()]
+    grids = [variable.grid for variable in variables.values()]
+    about = [(name, v.title, v.encoding.units, specs.get(name)) for name, v in variables.items()]
     cells = [(grid.crs.name, *grid.transform, grid.width, grid.height) for grid in grids]
     return repr((VERSION, tuple(collection.bbox), about, cells))
 
 
 def dates_of(variables: Mapping[str, VariableInfo]) -> Iterator[ListedDate]:
-    """Yield the dates of all variables in order; of several that begin at one instant, one until the last end."""
-    starts = [each.times.starts for each in variables.values()]
+    """Yield the dates of all variables in order. Dates with the same start are one date, up to their last end."""
+    starts = [v.times.starts for v in variables.values()]
     for start in np.unique(np.concatenate(starts)) if starts else ():
-        held, end = list[tuple[str, int]](), start
+        indices, end = list[tuple[str, int]](), start
         for name, variable in variables.items():
             times = variable.times
             index = int(np.searchsorted(times.starts, start))
             if index < len(times) and times.starts[index] == start:
-                held.append((name, index))
+                indices.append((name, index))
                 end = max(end, times.ends[index])
-        yield ListedDate(span=TimeSpan(start, end), held=tuple(held))
+        yield ListedDate(span=TimeSpan(start, end), held=tuple(indices))
 
 
 class DateSource:
     """The dates of one collection, as a source of items.
 
-    Files of a date are those that hold this date alone: a file of a whole year is not handed out as a date.
+    Only files that contain one date alone are assets: a file of a whole year is not an asset of its dates.
     """
 
     identity = IDENTITY
@@ -329,24 +329,24 @@ class DateSource:
         self._common = _common_to_dates(dated.collection, dated.spec.variables)
 
     def since(self) -> str:
-        """Return the state of the collection that is listed."""
+        """Return the digest of the collection."""
         return self._dated.digest
 
-    def has_changed(self, *, most_files: int) -> bool:  # noqa: ARG002 -- none is looked at
-        """Return that it has not: another state of the archive is another source."""
+    def has_changed(self, *, most_files: int) -> bool:  # noqa: ARG002 -- no file is checked
+        """Return False: a changed archive has another `DateSource`."""
         return False
 
     def entries(self, _run: SourcePass) -> Iterator[Listed]:
-        """Yield each date; one with a file that is gone, while the collection has it still, as one that is not read."""
-        if not any(len(each.times) for each in self._variables.values()):
+        """Yield each date; as `Unread` if one of its files is missing."""
+        if not any(len(variable.times) for variable in self._variables.values()):
             return
         shared = self._shared_files()
         items = DateItems(self._dated.collection, self._variables, self._dated.spec)
         for date in dates_of(self._variables):
             key = date_id(date.span)
             try:
-                own = ((path, names) for path, names in self._paths(date).items() if path not in shared)
-                files = tuple(_date_file(path, names) for path, names in own)
+                paths = ((path, names) for path, names in self._paths(date).items() if path not in shared)
+                files = tuple(_date_file(path, names) for path, names in paths)
             except OSError as error:
                 yield Unread(key=key, reason=error.strerror or str(error))
                 continue
@@ -354,7 +354,7 @@ class DateSource:
             yield ListedEntry(key=key, state=state, read=partial(_read, items, date, files, state))
 
     def _paths(self, date: ListedDate) -> dict[str, list[str]]:
-        """The variables in each file."""
+        """Return the variables of a date by file."""
         paths = dict[str, list[str]]()
         for name, index in date.held:
             path = self._dated.reader.file_of(name, index)
@@ -363,7 +363,7 @@ class DateSource:
         return paths
 
     def _shared_files(self) -> set[str]:
-        """The files that hold several dates."""
+        """Return the files with several dates."""
         first, shared = dict[str, Instant](), set[str]()
         for date in dates_of(self._variables):
             for path in self._paths(date):
@@ -373,9 +373,9 @@ class DateSource:
 
     def _state(self, date: ListedDate, files: Sequence[DateFile]) -> str:
         when = date.span.start.astype(np.int64), date.span.end.astype(np.int64)
-        held = [name for name, _index in date.held]
-        states = [(each.path, each.variables, each.state) for each in files]
-        return blake2b(f"{when} {held} {states} {self._common}".encode(), digest_size=12).hexdigest()
+        names = [name for name, _index in date.held]
+        states = [(file.path, file.variables, file.state) for file in files]
+        return blake2b(f"{when} {names} {states} {self._common}".encode(), digest_size=12).hexdigest()
 
 
 def _date_file(path: str, names: Sequence[str]) -> DateFile:
@@ -387,15 +387,15 @@ def _date_file(path: str, names: Sequence[str]) -> DateFile:
 
 
 def _read(items: DateItems, date: ListedDate, files: Sequence[DateFile], state: str, _before: str) -> ReadEntry:
-    held = [name for name, _index in date.held]
-    return ReadEntry(items=(items.item(date.span, held, files),), state=state)
+    names = [name for name, _index in date.held]
+    return ReadEntry(items=(items.item(date.span, names, files),), state=state)
 
 
 def reason_to_list(dated: DatedCollection, store: IndexStore) -> str | None:
-    """Return why the dates of a collection have to be listed; `None`: the index has them as they are.
+    """Return why the dates of a collection have to be listed; `None` if the index is up to date.
 
     Raises:
-        SourceUnavailable: The database does not answer.
+        SourceUnavailable: The database is unreachable.
     """
     settings = store.items.settings(dated.id)
     if settings is None:
@@ -414,20 +414,20 @@ def list_dates(
     progress: Progress | None = None,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> FillSummary:
-    """Bring the items of a collection in line with its dates; what is interrupted goes on the next time.
+    """Update the items of a collection to its dates; an interrupted call continues at the next one.
 
-    Items of a collection that had scenes or tiles before are removed first, those that clients have added among them.
+    If the collection had items of scenes or tiles before, these are removed first, also items added by clients.
 
     Args:
         dated: The collection.
         store: The index.
         progress: Called after each `BATCH` of dates.
-        is_stopped: Whether to stop after what is stored now.
+        is_stopped: Whether to stop after the current batch is stored.
 
     Raises:
-        Interrupted: It was stopped.
-        SourceUnavailable: The database does not answer, or another process is at it.
+        Interrupted: The call was stopped.
+        SourceUnavailable: The database is unreachable, or another process updates the collection.
     """
-    store.passes.forget_since(dated.id)  # until all is in line again
+    store.passes.forget_since(dated.id)  # until the call is complete
     listed = IndexedCollection(id=dated.id, settings=DATED)
     return fill(listed, DateSource(dated), store, batch=BATCH, progress=progress, is_stopped=is_stopped)

@@ -1,4 +1,4 @@
-"""JSON documents of catalogues: of this machine, of the web and of S3, bounded in bytes, time and attempts."""
+"""JSON documents of catalogues from disk, web and S3, limited in bytes, time and attempts."""
 
 import os
 import re
@@ -19,13 +19,13 @@ from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.remote.requests import Away, Refused, of_bucket, place_of, retry
 
 MOST_BYTES = 64 << 20
-"""Of one document; of a page of items about 10 MB are usual."""
+"""Size of one document; pages of items usually have about 10 MB."""
 MAX_OBJECTS, MAX_LISTS = 500_000, 2_000_000
-"""Of a document; in memory each takes 50 to 250 bytes, many times its text."""
+"""Objects and lists of one document; each takes 50 to 250 bytes of memory, many times its text."""
 MOST_S = 60.0
-"""How long one request may take: large pages of slow databases."""
+"""Duration of one request: slow databases need long for large pages."""
 WAITS_S = (1.0, 4.0, 15.0)
-"""Before a further attempt, unless the server states a time."""
+"""Waits before further attempts, unless the server requests another wait."""
 MOST_WAIT_S = 60.0
 _JSON = {"Accept": "application/geo+json, application/json"}
 _DATE = re.compile(r"[A-Z][a-z]{2}, \d\d ")
@@ -38,20 +38,20 @@ class Document:
     href: str
     body: Json
     state: str
-    """What changes when it is replaced; empty: not known."""
+    """Changes when the document is replaced; empty if unknown."""
 
 
 class MissingDocument(InvalidItem):
-    """There is no document at an address, or it is not a JSON object."""
+    """An address has no document, or its document is not a JSON object."""
 
 
 class Documents:
     """Reads documents.
 
     Args:
-        wait: Waits so many seconds before a further attempt.
-        most_bytes: Of one document of the web.
-        most_s: How long one request of the web may take.
+        wait: Waits some seconds before another attempt.
+        most_bytes: Size limit of one document of the web.
+        most_s: Time limit of one request of the web.
     """
 
     def __init__(
@@ -60,15 +60,15 @@ class Documents:
         self._wait, self._most_bytes, self._most_s = wait, most_bytes, most_s
 
     def waiting_by(self, wait: Callable[[float], None]) -> "Documents":
-        """Return what reads the same documents, and waits in another way before a further attempt."""
+        """Return a reader of the same documents with another `wait`."""
         return Documents(wait=wait, most_bytes=self._most_bytes, most_s=self._most_s)
 
     def read(self, href: str, before: str = "") -> Document | None:
-        """Return the document at a path or URL; nothing if it is in the state of before.
+        """Return the document at a path or URL; `None` if its state is still `before`.
 
         Raises:
-            MissingDocument: There is none.
-            SourceUnavailable: It cannot be read now.
+            MissingDocument: It does not exist.
+            SourceUnavailable: It is unreachable.
         """
         path = local_path(href)
         if path is not None:
@@ -80,20 +80,20 @@ class Documents:
     def ask(
         self, href: str, *, body: Json | None = None, headers: Mapping[str, str] | None = None, is_patient: bool = True
     ) -> Document | None:
-        """Return what an http or https URL gives, by POST if there is a body; nothing if it is as the headers name.
+        """Return the document at an http or https URL; `None` if the server answers that it is unchanged (304).
 
         Args:
-            href: Where it is.
+            href: The URL.
             body: Sent by POST; `None`: GET.
-            headers: Of the request.
-            is_patient: Whether a request that fails is repeated.
+            headers: Additional headers.
+            is_patient: Whether a failed request is repeated.
 
         Raises:
-            MissingDocument: There is none, or the request was refused.
-            SourceUnavailable: There is no answer now.
+            MissingDocument: It does not exist, or the request was refused.
+            SourceUnavailable: The server does not answer.
         """
         sent = None if body is None else orjson.dumps(body)
-        of_body = {} if body is None else {"Content-Type": "application/json"}
+        content_type = {} if body is None else {"Content-Type": "application/json"}
 
         def request() -> Document | None:
             try:
@@ -102,7 +102,7 @@ class Documents:
                     max_bytes=self._most_bytes,
                     locator=shown_href(href),
                     body=sent,
-                    headers={**_JSON, **of_body, **(headers or {})},
+                    headers={**_JSON, **content_type, **(headers or {})},
                     most_s=self._most_s,
                 )
             except InvalidParameter as error:
@@ -121,12 +121,12 @@ class Documents:
 
 
 def file_state(path: Path | str, *, is_link_followed: bool = True) -> str:
-    """Return what changes when a file is replaced; nothing of a link that is not followed.
+    """Return a text that changes when a file is replaced; empty for a link that is not followed.
 
     Raises:
-        OSError: It is not there.
+        OSError: The file is missing.
     """
-    status = os.stat(path, follow_symlinks=is_link_followed)  # noqa: PTH116 -- of a text a third of its time
+    status = os.stat(path, follow_symlinks=is_link_followed)  # noqa: PTH116 -- three times as fast for a text
     if not is_link_followed and S_ISLNK(status.st_mode):
         return ""
     return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
@@ -166,14 +166,14 @@ def _read_object(href: str, before: str) -> Document | None:
             return bytes(answer.bytes()), answer.meta["e_tag"] or ""
 
     try:
-        found = retry(request, None)
+        answer_parts = retry(request, None)
     except Refused as error:
         if error.status == HTTPStatus.NOT_FOUND:
             raise MissingDocument("there is no such object") from error
         raise SourceUnavailable("its bucket refuses access: are credentials missing?") from error
     except Away as error:
         raise TryLater("its bucket does not answer") from error
-    return None if found is None else parse_document(href, *found)
+    return None if answer_parts is None else parse_document(href, *answer_parts)
 
 
 def _condition(before: str) -> dict[str, str]:
@@ -183,7 +183,7 @@ def _condition(before: str) -> dict[str, str]:
 
 
 def parse_document(href: str, data: bytes, state: str, most_bytes: int = MOST_BYTES) -> Document:
-    """Return the document of a body.
+    """Parse a document.
 
     Raises:
         MissingDocument: It is too large, has too many members, or is not a JSON object.
@@ -204,11 +204,11 @@ def _refuse_size(most_bytes: int = MOST_BYTES) -> NoReturn:
     raise MissingDocument(f"it is larger than {most_bytes >> 20} MiB")
 
 
-def required(document: Document | None) -> Document:
-    """Return a document that was requested without a condition.
+def require_document(document: Document | None) -> Document:
+    """Return the document of an unconditional request.
 
     Raises:
-        MissingDocument: Its server answers that it has not changed.
+        MissingDocument: The server answered 304 nevertheless.
     """
     if document is None:
         raise MissingDocument("its server answers 304 without a condition")

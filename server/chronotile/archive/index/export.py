@@ -1,4 +1,4 @@
-"""The items of a collection as a stac-geoparquet file, which other tools read."""
+"""Export of the items of a collection as a stac-geoparquet file."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PAGE = 5_000
-"""Items of a row group."""
+"""Items per row group."""
 TIMES = ("datetime", "start_datetime", "end_datetime", "created", "updated", "published", "expires")
 _DISK = Disk()
 _GEO = {
@@ -46,20 +46,20 @@ def export_items(
     progress: Callable[[int], None] = lambda _count: None,
     disk: Disk = _DISK,
 ) -> int:
-    """Write the items of a collection into a stac-geoparquet file; return how many there are.
+    """Write the items of a collection into a stac-geoparquet file; return their number.
 
-    The index is read twice: once for the columns that its items have together, once for the rows.
+    The index is read twice: first for the common columns of its items, then for the rows.
 
     Args:
         items: The index.
-        collection: Its id.
-        file: Replaced if it is there.
-        progress: Called with how many items have been read, up to twice their number.
-        disk: Where the file is.
+        collection: Id of the collection.
+        file: Replaced if it exists.
+        progress: Called with the number of items read, up to twice the number of items.
+        disk: Writes the file.
 
     Raises:
         UnsupportedSource: There are no items, or pyarrow is not installed.
-        WriteFailed: The file cannot be written; one that was there is as it was.
+        WriteFailed: The file cannot be written; an existing file is unchanged.
     """
     require_extra("parquet", "an export as stac-geoparquet", error=UnsupportedSource)
     import pyarrow as pa
@@ -94,15 +94,15 @@ def export_items(
 
 
 class _Columns:
-    """The columns that rows have together."""
+    """The common columns of rows."""
 
     def __init__(self) -> None:
         self._types: dict[str, Any] = {}
         self._as_text = set[str]()
-        """Columns whose values are of types that no column has together; they are written as JSON."""
+        """Columns with values of several types, which are written as JSON."""
 
     def add(self, rows: Sequence[Json]) -> None:
-        """Widen the columns to hold rows too."""
+        """Widen the columns for more rows."""
         for name in {name: None for row in rows for name in row}:
             if name not in self._as_text:
                 self._widen(name, [row.get(name) for row in rows])
@@ -111,21 +111,21 @@ class _Columns:
         import pyarrow as pa
 
         try:
-            found = pa.schema([(name, pa.array(values).type)])
-            known = [pa.schema([(name, self._types[name])])] if name in self._types else []
-            self._types[name] = pa.unify_schemas([*known, found], promote_options="permissive").field(name).type
+            new_schema = pa.schema([(name, pa.array(values).type)])
+            schemas = [pa.schema([(name, self._types[name])])] if name in self._types else []
+            self._types[name] = pa.unify_schemas([*schemas, new_schema], promote_options="permissive").field(name).type
         except pa.ArrowException:
             self._as_text.add(name)
             self._types[name] = pa.string()
 
     def fitting(self, rows: Sequence[Json]) -> list[Json]:
-        """Return rows whose values are of the types of the columns."""
+        """Return rows with values of the types of the columns."""
         if not self._as_text:
             return list(rows)
         return [row | {name: _text(row[name]) for name in self._as_text if name in row} for row in rows]
 
     def schema(self) -> "pa.Schema":
-        """Return the columns, with what they mean."""
+        """Return the columns and the metadata of the file."""
         import pyarrow as pa
 
         metadata = {"geo": orjson.dumps(_GEO), "stac-geoparquet": b'{"version": "1.0.0"}'}
@@ -137,11 +137,11 @@ def _text(value: object) -> str:
 
 
 def _pages(items: ItemIndex, collection: str) -> Iterator[list[Json]]:
-    """Rows, page by page."""
+    """Yield rows, page by page."""
     cursor: str | None = None
     while True:
         page = items.search(ItemSearch(collections=(collection,), limit=PAGE, cursor=cursor))
-        rows = [_row(orjson.loads(found.document), collection) for found in page.items]
+        rows = [_row(orjson.loads(item.document), collection) for item in page.items]
         if rows:
             yield rows
         if page.next is None:
@@ -150,7 +150,7 @@ def _pages(items: ItemIndex, collection: str) -> Iterator[list[Json]]:
 
 
 def _row(document: Json, collection: str) -> Json:
-    """The row of an item; empty objects are left out, which Parquet has no columns for."""
+    """Return the row of an item without empty objects, for which Parquet has no columns."""
     properties = document.get("properties") or {}
     row: Json = {name: document[name] for name in TOP_LEVEL if name in document}
     row |= {name: value for name, value in properties.items() if name not in row}
@@ -160,7 +160,7 @@ def _row(document: Json, collection: str) -> Json:
             row[name] = shapely.to_wkb(shapely.from_geojson(orjson.dumps(row[name])))
     row["collection"] = row.get("collection") or collection
     row["bbox"] = _corners(document)
-    return {name: pruned for name, value in row.items() if (pruned := _pruned(value)) is not None}
+    return {name: pruned for name, value in row.items() if (pruned := _remove_empty(value)) is not None}
 
 
 def _corners(document: Json) -> dict[str, float]:
@@ -178,20 +178,20 @@ def _time(text: object) -> datetime | None:
         start = parse_instant(text).start
     except InvalidParameter:
         return None
-    found: Any = start.astype("datetime64[us]").item()
-    return datetime.fromisoformat(f"{found.isoformat()}+00:00")
+    moment: Any = start.astype("datetime64[us]").item()
+    return datetime.fromisoformat(f"{moment.isoformat()}+00:00")
 
 
-def _pruned(value: Any) -> Any:  # noqa: ANN401 -- JSON
+def _remove_empty(value: Any) -> Any:  # noqa: ANN401 -- JSON
     if isinstance(value, dict):
-        return {name: pruned for name, each in value.items() if (pruned := _pruned(each)) is not None} or None
+        return {name: pruned for name, v in value.items() if (pruned := _remove_empty(v)) is not None} or None
     if isinstance(value, list):
-        return [_pruned(each) for each in value]
+        return [_remove_empty(v) for v in value]
     return value
 
 
 def _known_type(type_: Any) -> Any:  # noqa: ANN401 -- pyarrow's types
-    """The type without nulls alone, which few readers know."""
+    """Return a type without columns of nulls, which few readers support."""
     import pyarrow as pa
 
     if pa.types.is_null(type_):

@@ -1,4 +1,4 @@
-"""An item of raster files, whose headers take the place of STAC metadata."""
+"""Items of raster files without STAC metadata, made from the headers of the files."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,11 +28,11 @@ from chronotile.readers.stac.items import item_of
 from chronotile.readers.tiff import UnsupportedCog
 
 BEFORE = np.timedelta64(-1, "s")
-"""From the end of a period, which is the first instant after it, to what `end_datetime` says, which belongs to it."""
+"""Difference between the exclusive end of a period and `end_datetime`, which is inclusive."""
 SIDE = 8
-"""Points along each side of the outline of a grid."""
+"""Points per side of the outline of a grid."""
 PROJECTION = "https://stac-extensions.github.io/projection/v1.2.0/schema.json"
-"""The last version with `proj:epsg` beside `proj:code`: stackstac and older drivers of GDAL look for it."""
+"""The last version with `proj:epsg` in addition to `proj:code`; stackstac and older GDAL drivers need it."""
 RASTER = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
 
 
@@ -41,16 +41,16 @@ def read_files(id_: str, paths: Mapping[str, str], span: TimeSpan, *, crs: str |
 
     Args:
         id_: Its id.
-        paths: By name of the asset.
+        paths: Paths by name of the asset.
         span: Its time.
-        crs: That of the configuration, which overrides those of the files.
+        crs: The configured CRS, which overrides those of the files.
 
     Raises:
-        InvalidItem: A file cannot be read, or lies in no place of the Earth.
+        InvalidItem: A file cannot be read, or its pixels have no position on the earth.
     """
     assets = tuple(describe_file(name, path, crs=crs) for name, path in sorted(paths.items()))
     for asset in assets:
-        if asset.header is None:  # GDAL opened it, which takes any format; items are read as images alone
+        if asset.header is None:  # GDAL opened it, which reads any format; items must be images
             try:
                 require_image(asset.href)
             except UnsupportedSource as error:
@@ -62,20 +62,20 @@ def read_files(id_: str, paths: Mapping[str, str], span: TimeSpan, *, crs: str |
 
 
 def describe_file(name: str, path: str, *, crs: str | None) -> Asset:
-    """Return a file as an asset, with its header, or with what GDAL says of one that only GDAL reads.
+    """Return a file as an asset, with its header, or with the properties that GDAL reports if only GDAL can read it.
 
     Raises:
         InvalidItem: It cannot be read.
     """
     try:
-        return _by_header(name, path) if crs is None else _by_gdal(name, path, crs)
+        return _describe_by_header(name, path) if crs is None else _describe_by_gdal(name, path, crs)
     except UnsupportedCog:
-        return _by_gdal(name, path, crs)
+        return _describe_by_gdal(name, path, crs)
     except OSError as error:
         raise InvalidItem(f"it cannot be read: {error.strerror or error}") from error
 
 
-def _by_header(name: str, path: str) -> Asset:
+def _describe_by_header(name: str, path: str) -> Asset:
     file = open_cog(path)
     header = file.header
     layouts = tuple(header.layout(band) for band in range(1, header.count + 1))
@@ -93,7 +93,7 @@ def _by_header(name: str, path: str) -> Asset:
     )
 
 
-def _by_gdal(name: str, path: str, crs: str | None) -> Asset:
+def _describe_by_gdal(name: str, path: str, crs: str | None) -> Asset:
     pool = HandlePool(max_idle=0)
     try:
         with opening(base_name(path)), pool.lend(path) as handle:
@@ -133,7 +133,7 @@ def _band(title: str | None, encoding: Encoding) -> AssetBand:
 
 
 def document_of(id_: str, assets: tuple[Asset, ...], span: TimeSpan, *, updated: Instant) -> Json:
-    """Return files as a STAC item."""
+    """Return the STAC item of some files."""
     ring = outline_of(next(grid for asset in assets if (grid := asset.grid) is not None))
     xs, ys = [x for x, _y in ring], [y for _x, y in ring]
     is_exact = span.end - span.start <= ONE_NS
@@ -163,8 +163,8 @@ def _asset_json(asset: Asset) -> Json:
 
 
 def band_json(band: AssetBand) -> Json:
-    """Return what a file states of a band, as bands of STAC 1.1 have it."""
-    known = {
+    """Return the properties of a band in a file as a member of `bands` (STAC 1.1)."""
+    members = {
         "name": band.name,
         "data_type": band.dtype,
         "raster:scale": json_number(band.scale),
@@ -172,12 +172,12 @@ def band_json(band: AssetBand) -> Json:
         "nodata": json_nodata(band.nodata),
         "unit": None if band.unit == "1" else band.unit,
     }
-    return {name: value for name, value in known.items() if value is not None}
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def projection_of(grid: NativeGrid) -> Json:
     """Return a grid as the `proj:` fields of an item or asset."""
-    crs, transform = grid.crs, [float(each) for each in grid.transform[:6]]
+    crs, transform = grid.crs, [float(coefficient) for coefficient in grid.transform[:6]]
     code: Json = {"proj:wkt2": crs.definition.to_wkt()} if crs.uri is None else {"proj:code": crs.name}
     if crs.epsg is not None:
         code["proj:epsg"] = crs.epsg
@@ -186,10 +186,12 @@ def projection_of(grid: NativeGrid) -> Json:
 
 @lru_cache(maxsize=1024)
 def outline_of(grid: NativeGrid) -> tuple[tuple[float, float], ...]:
-    """Return longitudes and latitudes around a grid, closed; the whole circle where it holds a pole or goes around.
+    """Return the closed outline of a grid in longitudes and latitudes.
+
+    If the grid contains a pole or the whole circle, the outline is its box.
 
     Raises:
-        InvalidItem: It lies nowhere on the Earth.
+        InvalidItem: It has no position on the earth.
     """
     with raised_instead(InvalidParameter, InvalidItem("its pixels have no longitudes and latitudes")):
         box = grid.unwound_box_in(CRS84)

@@ -1,4 +1,4 @@
-"""Items of files that match a pattern: those of one date and tile, whose names are equal except for `{variable}`."""
+"""Items of files that match a pattern. Files whose names differ only in `{variable}` form one item."""
 
 import fnmatch
 import os
@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from chronotile.archive.index.file_items import read_files
-from chronotile.archive.index.source import Gone, Listed, ListedEntry, ReadEntry, Unread, any_address, kept
+from chronotile.archive.index.source import Gone, Listed, ListedEntry, ReadEntry, Unread, age_limit_text, any_address
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.core.errors import InvalidItem, SourceUnavailable, UnsupportedSource
 from chronotile.core.model.source import DATA, SourceSpec
@@ -30,18 +30,18 @@ class FileGroup:
     """The files of one item."""
 
     paths: Mapping[str, str]
-    """By name of the asset."""
+    """Paths by name of the asset."""
     state: str
 
 
 class FilesSource:
-    """The items of files of this machine.
+    """The items of local files.
 
     Args:
-        spec: Of the collection.
+        spec: The source of the collection.
 
     Raises:
-        UnsupportedSource: The files are elsewhere, where a pattern cannot be listed.
+        UnsupportedSource: The files are remote; remote patterns cannot be listed.
     """
 
     state = ""
@@ -56,19 +56,21 @@ class FilesSource:
         self._spec = spec
         self.scan = FolderScan()
         self._groups: dict[str, FileGroup] = {}
-        # The folder above the first part of the pattern that varies.
+        # The folder above the first variable part of the pattern.
         self._root = re.split(r"[*?[{]", str(local_path(spec.href)))[0].rpartition("/")[0] + "/"
 
     @property
     def identity(self) -> str:
-        """The pattern, and the options with which the files are read."""
-        variables = sorted(f"{each.id}={each.name}" for each in self._spec.stored.variables.values())
+        """The pattern, and the options for reading the files."""
+        variables = sorted(f"{variable.id}={variable.name}" for variable in self._spec.stored.variables.values())
         left_out = "".join(f" without {path}" for path in sorted(self._spec.left_out))
-        options = f"{' '.join(variables)}{left_out}{kept(self._spec.items.keep_days if self._spec.items else None)}"
+        options = (
+            f"{' '.join(variables)}{left_out}{age_limit_text(self._spec.items.keep_days if self._spec.items else None)}"
+        )
         return f"files {self._spec.href} {self._spec.time_pattern} {self._spec.crs} {options}"
 
     def has_changed(self, *, most_files: int) -> bool:
-        """Return whether a folder has other files, or one of some files was written over."""
+        """Return whether a folder has other files, or any of the next `most_files` files was overwritten."""
         return self.scan.has_changed(most_files=most_files)
 
     @property
@@ -77,18 +79,18 @@ class FilesSource:
         return bool(self._groups)
 
     def since(self) -> str | None:
-        """Return that further passes may read changes alone: those since this source was made."""
+        """Return a constant: later passes may read only changes since this object was made."""
         return _CHANGES
 
     def entries(self, run: SourcePass) -> Iterator[Listed]:
-        """Yield the items of all files; of a pass that is not whole, of those that changed since the last time.
+        """Yield the items of all files, or of the files changed since the last pass if the pass is not whole.
 
         Raises:
-            SourceUnavailable: No file matches: a disk may not be mounted.
+            SourceUnavailable: No file matches; a disk may not be mounted.
         """
-        before, found = self._groups, self._found()
-        # What a folder that cannot be listed holds is taken to be as it was.
-        self._groups = before | found if self.scan.failures else found
+        before, groups = self._groups, self._group_files()
+        # A folder that cannot be listed keeps its previous files.
+        self._groups = before | groups if self.scan.failures else groups
         for folder, reason in self.scan.failures.items():
             yield Unread(key=folder, reason=reason)
         spans = self._spans()
@@ -98,7 +100,7 @@ class FilesSource:
         if not run.is_whole:
             yield from (Gone(key=key) for key in before.keys() - self._groups.keys())
 
-    def _found(self) -> dict[str, FileGroup]:
+    def _group_files(self) -> dict[str, FileGroup]:
         paths, states = dict[str, dict[str, str]](), dict[str, list[str]]()
         patterns = dict(self._patterns())
         has_variable = VARIABLE in self._spec.href
@@ -114,7 +116,7 @@ class FilesSource:
         return {key: FileGroup(paths=paths[key], state=_join(states[key])) for key in sorted(paths)}
 
     def _patterns(self) -> Iterator[tuple[str, str]]:
-        """The text that stands for `{variable}`, empty for any, and the pattern of its files."""
+        """Yield values of `{variable}` (empty for any) and the patterns of their files."""
         href = str(local_path(self._spec.href))
         if VARIABLE not in href:
             yield DATA, href
@@ -127,8 +129,8 @@ class FilesSource:
 
     def _spans(self) -> dict[str, TimeSpan]:
         firsts = {next(iter(group.paths.values())): key for key, group in self._groups.items()}
-        found = times_in_names(list(firsts), self._spec.time_pattern)
-        return {firsts[path]: span for path, _text, span in found if span is not None}
+        times = times_in_names(list(firsts), self._spec.time_pattern)
+        return {firsts[path]: span for path, _text, span in times if span is not None}
 
     def _read(self, key: str, group: FileGroup, span: TimeSpan | None, _before: str) -> ReadEntry:
         if span is None:
@@ -142,7 +144,7 @@ def _join(states: list[str]) -> str:
 
 
 def _expression(href: str, name: str) -> re.Pattern[str]:
-    """The pattern as an expression in which each `{variable}` is a group."""
+    """Return the pattern as a regular expression in which each `{variable}` is a group."""
     variable = re.escape(name) if name else "[^/]+?"
     numbers = iter(range(1_000))
     meanings = {"**": ".*", "**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
@@ -159,7 +161,7 @@ def _expression(href: str, name: str) -> re.Pattern[str]:
 
 
 def _template(path: str, expression: re.Pattern[str], name: str) -> tuple[str, str]:
-    """The path with `{variable}` in place of the variable, and the variable; an empty one where it does not match."""
+    """Return the path with `{variable}` instead of the variable, and the variable; empty if the path does not match."""
     match = expression.fullmatch(path)
     if match is None:
         return path, ""
@@ -171,7 +173,7 @@ def _template(path: str, expression: re.Pattern[str], name: str) -> tuple[str, s
 
 
 def _id_of(key: str, root: str) -> str:
-    """The path below the root of the pattern without suffix and variable, as an id: slashes are no part of ids."""
+    """Return the path below the pattern's root as an id, without suffix and variable; `--` replaces slashes."""
     stem = str(Path(key.removeprefix(root)).with_suffix(""))
     parts = [re.sub(rf"[{_TRIMMED}]*\{{variable\}}", "", part).strip(_TRIMMED) for part in stem.split("/")]
     return "--".join(part for part in parts if part) or Path(key).stem
@@ -179,7 +181,7 @@ def _id_of(key: str, root: str) -> str:
 
 MOST_FILES = 10_000_000
 MOST_DEPTH = 64
-"""Folders in folders that `**` looks into; links that lead back end here."""
+"""Depth of folders that `**` includes, which also ends cycles of links."""
 _MAGIC = re.compile(r"[*?[]")
 
 
@@ -198,28 +200,28 @@ class _Folder:
 
 @dataclass(slots=True)
 class FolderScan:
-    """Folders as they were listed; those that did not change since are not listed again."""
+    """Folders at their last listing; unchanged folders are not listed again."""
 
     failures: dict[str, str] = field(default_factory=dict)
-    """Why folders could not be listed, by path: what they hold is not known."""
+    """Reasons by path of folders that could not be listed, so that their content is unknown."""
     _folders: dict[str, _Folder] = field(default_factory=dict)
     _used: set[str] = field(default_factory=set)
     _turn: Iterator[tuple[str, _Entry]] = field(default_factory=lambda: iter(()))
 
     def files(self, patterns: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-        """Yield names of patterns, paths of files that match them, and their states, sorted within a pattern.
+        """Yield pattern names, paths of matching files and their states, sorted within a pattern.
 
         Args:
             patterns: Absolute paths with `*`, `?`, `[…]` and `**`, by name.
 
         Raises:
-            UnsupportedSource: There are more than `MOST_FILES`.
+            UnsupportedSource: There are more than `MOST_FILES` files.
         """
         self.failures.clear()
         self._used.clear()
         count = 0
         for name, pattern in patterns.items():
-            parts = Path(os.path.abspath(pattern)).parts  # noqa: PTH100 -- without following links
+            parts = Path(os.path.abspath(pattern)).parts  # noqa: PTH100 -- does not follow links
             for path, state in self._matching(parts[0], parts[1:], 0):
                 count += 1
                 if count > MOST_FILES:
@@ -229,15 +231,15 @@ class FolderScan:
             del self._folders[folder]
 
     def has_changed(self, *, most_files: int) -> bool:
-        """Whether a folder has other entries than when it was listed, or a file was written over.
+        """Return whether a folder has other entries than at its last listing, or a file was overwritten.
 
         Args:
-            most_files: How many files are looked at, beginning after those of the last call.
+            most_files: Number of files to check, continuing where the last call stopped.
         """
         is_changed = any(_mtime(folder) != listed.mtime_ns for folder, listed in self._folders.items())
         batch = list(islice(self._turn, most_files))
         if len(batch) < most_files:
-            self._turn = iter([(path, each) for path, listed in self._folders.items() for each in listed.entries])
+            self._turn = iter([(path, e) for path, listed in self._folders.items() for e in listed.entries])
         for folder, entry in batch:
             if entry.state and folder in self._folders and _state_now(folder, entry.name) != entry.state:
                 del self._folders[folder]
@@ -247,75 +249,75 @@ class FolderScan:
     def _matching(self, folder: str, parts: tuple[str, ...], depth: int) -> Iterator[tuple[str, str]]:
         part, rest = parts[0], parts[1:]
         if part == "**":
-            yield from self._below(folder, parts, depth)
+            yield from self._match_below(folder, parts, depth)
             return
         matches = re.compile(fnmatch.translate(part)).match if _MAGIC.search(part) else None
         if matches is None and rest:
-            path = os.path.join(folder, part)  # noqa: PTH118 -- of many
-            if os.path.isdir(path):  # noqa: PTH112 -- of many
+            path = os.path.join(folder, part)  # noqa: PTH118 -- for very many files
+            if os.path.isdir(path):  # noqa: PTH112 -- for very many files
                 yield from self._matching(path, rest, depth + 1)
             return
-        for entry in self._listed(folder):
+        for entry in self._list_folder(folder):
             is_meant = entry.name == part if matches is None else matches(entry.name) and not entry.name.startswith(".")
             if not is_meant:
                 continue
-            path = os.path.join(folder, entry.name)  # noqa: PTH118 -- of many
+            path = os.path.join(folder, entry.name)  # noqa: PTH118 -- for very many files
             if rest and entry.is_folder:
                 yield from self._matching(path, rest, depth + 1)
             elif not rest and not entry.is_folder:
                 yield path, entry.state
 
-    def _below(self, folder: str, parts: tuple[str, ...], depth: int) -> Iterator[tuple[str, str]]:
-        """What `**` stands for: no folder, or any below."""
+    def _match_below(self, folder: str, parts: tuple[str, ...], depth: int) -> Iterator[tuple[str, str]]:
+        """Yield the matches of `**`: no folder, or any folders below."""
         if len(parts) > 1:
             yield from self._matching(folder, parts[1:], depth)
-        for entry in self._listed(folder) if depth < MOST_DEPTH else ():
-            path = os.path.join(folder, entry.name)  # noqa: PTH118 -- of many
+        for entry in self._list_folder(folder) if depth < MOST_DEPTH else ():
+            path = os.path.join(folder, entry.name)  # noqa: PTH118 -- for very many files
             if entry.is_folder and not entry.name.startswith("."):
-                yield from self._below(path, parts, depth + 1)
+                yield from self._match_below(path, parts, depth + 1)
             elif len(parts) == 1 and not entry.is_folder:
                 yield path, entry.state
 
-    def _listed(self, folder: str) -> tuple[_Entry, ...]:
+    def _list_folder(self, folder: str) -> tuple[_Entry, ...]:
         self._used.add(folder)
         mtime_ns = _mtime(folder)
-        known = self._folders.get(folder)
-        if known is not None and known.mtime_ns == mtime_ns:
-            return known.entries
+        stored = self._folders.get(folder)
+        if stored is not None and stored.mtime_ns == mtime_ns:
+            return stored.entries
         try:
-            with os.scandir(folder) as found:
-                entries = tuple(sorted(_entries(found), key=lambda entry: entry.name))
+            with os.scandir(folder) as directory:
+                entries = tuple(sorted(_entries(directory), key=lambda entry: entry.name))
         except OSError as error:
             self.failures[folder] = f"it cannot be listed: {error.strerror}"
             return ()
-        # Listed after its time was read: what comes between is seen as a further change.
+        # The time was read before the listing, so that a change during the listing counts as a later change.
         self._folders[folder] = _Folder(mtime_ns, entries)
         return entries
 
 
-def _entries(found: Iterable["os.DirEntry[str]"]) -> Iterator[_Entry]:
-    for each in found:
+def _entries(directory: Iterable["os.DirEntry[str]"]) -> Iterator[_Entry]:
+    for entry in directory:
         try:
-            is_folder = each.is_dir()
-            yield _Entry(each.name, is_folder, "" if is_folder else state_of(each.stat()))
+            is_folder = entry.is_dir()
+            yield _Entry(entry.name, is_folder, "" if is_folder else state_of(entry.stat()))
         except OSError:
-            continue  # a link to nothing, or it is gone already
+            continue  # a broken link, or a file that was just deleted
 
 
 def state_of(status: os.stat_result) -> str:
-    """Return what changes when a file is replaced."""
+    """Return a text that changes when a file is replaced."""
     return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
 
 
 def _state_now(folder: str, name: str) -> str | None:
     try:
-        return state_of(os.stat(os.path.join(folder, name)))  # noqa: PTH116, PTH118 -- of many
+        return state_of(os.stat(os.path.join(folder, name)))  # noqa: PTH116, PTH118 -- for very many files
     except OSError:
         return None
 
 
 def _mtime(folder: str) -> int:
     try:
-        return os.stat(folder).st_mtime_ns  # noqa: PTH116 -- of many
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116 -- for very many files
     except OSError:
         return -1

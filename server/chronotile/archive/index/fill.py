@@ -1,4 +1,4 @@
-"""Fills the index of one collection from its source; what is interrupted goes on where it stopped."""
+"""Fills the index of one collection from its source. An interrupted pass continues at its last bookmark."""
 
 from collections import deque
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
@@ -39,60 +39,60 @@ from chronotile.core.model.time.instants import DAY, DISTANT_PAST, TimeSpan
 from chronotile.core.model.types import Instant
 
 AHEAD = 3
-"""Batches that processes read while one before them is stored."""
+"""Batches that processes read ahead while an earlier one is stored."""
 LARGER = 4
-"""Times as many entries are stored together where processes read them, for fewer transactions."""
+"""Factor on the batch size if processes read the entries, which saves transactions."""
 BATCH = 256
-"""Entries that are read and stored together, unless another number is given: what an interruption repeats at most.
+"""Default number of entries that are read and stored together; an interruption repeats at most one batch.
 
-Where processes read them, these are `LARGER` times as many, and it repeats `AHEAD` batches more.
+If processes read the entries, batches are `LARGER` times as large, and `AHEAD` more batches are repeated.
 """
 CLEARED = 500
-"""Items that are removed together, of a collection that had dates and has scenes now, or the reverse."""
+"""Items per transaction when all items of a collection are removed."""
 TWICE = "another document or file before it has the same item ids"
 MOST_DOUBTFUL = 100_000
-"""Items that are no longer allowed, beyond which the whole source is read again."""
+"""Number of items with locations that are no longer permitted, above which the whole source is read again."""
 MOST_SEEN, NOTED_S = 4096, 5.0
-"""Entries that need not be read, and seconds, after which they are noted: each note is a transaction."""
+"""Unchanged entries are noted after this number or this time, because each note is a transaction."""
 MOST_SHOWN = 5
-"""Parts of a source that are named of those that could not be read."""
+"""Number of unreadable parts that are listed."""
 
 Progress = Callable[[int], None]
-"""Called with how many entries have been looked at."""
+"""Called with the number of entries processed so far."""
 
 
 class Interrupted(Exception):
-    """A pass was stopped; what it has stored stays, and the next one goes on."""
+    """A pass was stopped. Stored items remain, and the next pass continues."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillSummary:
-    """What a pass over a source did."""
+    """Result of a pass over a source."""
 
     collection: str
     put: PutSummary = field(default_factory=PutSummary)
-    """`unchanged`: also items of entries that were not read, as they are as before."""
+    """`unchanged` includes the items of entries that were not read because they are unchanged."""
     removed: int = 0
     is_whole: bool = True
-    """Whether all of the source was looked at."""
+    """Whether the whole source was processed."""
     unread: tuple[Unread, ...] = ()
-    """Parts that could not be read, the first of them."""
+    """The first `MOST_SHOWN` unreadable parts."""
     unread_count: int = 0
     problems: tuple[Problem, ...] = ()
-    """Why entries have no items."""
+    """Reasons for entries without items."""
     filtered: int = 0
-    """Entries that the filter leaves out."""
+    """Number of entries that the filter excludes."""
     has_items: bool = True
-    """Whether any entry of the source has an item; looked up only if some are left out."""
+    """Whether any entry of the source has an item; checked only if entries were skipped."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing was missed that should have been read."""
+        """Whether all parts of the source could be read."""
         return self.unread_count == 0
 
     @property
     def is_news(self) -> bool:
-        """Whether it changed something, or missed something."""
+        """Whether the pass changed anything or was incomplete."""
         return bool(self.put.added or self.put.replaced or self.removed) or not self.is_complete
 
     def lines(self) -> list[str]:
@@ -106,14 +106,14 @@ class FillSummary:
                 f"{self.collection}: incomplete, {self.unread_count} parts of the source could not be read, so nothing "
                 "was removed"
             )
-            lines += [f"{self.collection}: {each.key}: {each.reason}" for each in self.unread]
+            lines += [f"{self.collection}: {u.key}: {u.reason}" for u in self.unread]
             more = self.unread_count - len(self.unread)
             lines += [f"{self.collection}: and {more} more"] if more else []
         elif not self.is_whole:
             lines.append(f"{self.collection}: only changes were read; removed items are found by --full")
-        for each in self.problems:
-            keys = ", ".join(each.keys) + (", …" if each.count > len(each.keys) else "")
-            lines.append(f"{self.collection}: {each.count} left out: {each.reason} ({keys})")
+        for problem in self.problems:
+            keys = ", ".join(problem.keys) + (", …" if problem.count > len(problem.keys) else "")
+            lines.append(f"{self.collection}: {problem.count} left out: {problem.reason} ({keys})")
         return lines
 
 
@@ -123,29 +123,29 @@ class IndexedCollection:
 
     id: str
     settings: IndexSettings
-    """How items are grouped and ordered."""
+    """Grouping and order of the items."""
     keep_days: float | None = None
-    """Items that began longer ago are removed, and not put."""
+    """Items that started earlier are removed and not added."""
 
     def is_old(self, item: Item | Prepared) -> bool:
-        """Return whether an item began so long ago that it is not kept."""
+        """Return whether an item is older than `keep_days`."""
         if self.keep_days is None:
             return False
         start = item.start if isinstance(item, Prepared) else nanoseconds(item.start)
-        return start < nanoseconds(self.kept_from())
+        return start < nanoseconds(self.period_start())
 
-    def kept_from(self) -> Instant:
-        """Return the instant before which items are not kept."""
+    def period_start(self) -> Instant:
+        """Return the start of the period of `keep_days`."""
         return np.datetime64(time_ns(), "ns") - (self.keep_days or 0.0) * DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexStore:
-    """What is filled."""
+    """The index to fill."""
 
     items: ItemIndex
     passes: SourcePasses
-    """In the database of the items."""
+    """Passes, in the same database as the items."""
 
     def close(self) -> None:
         """Close the connections to the database."""
@@ -153,7 +153,7 @@ class IndexStore:
         self.passes.close()
 
 
-def fill(  # noqa: PLR0913 -- of which four are named
+def fill(  # noqa: PLR0913 -- five of them by keyword
     collection: IndexedCollection,
     source: ItemSource,
     store: IndexStore,
@@ -164,38 +164,38 @@ def fill(  # noqa: PLR0913 -- of which four are named
     progress: Progress | None = None,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> FillSummary:
-    """Bring the items of a collection in line with its source.
+    """Update the items of a collection to its source.
 
     Args:
-        collection: It.
-        source: Where its items are.
+        collection: The collection.
+        source: The source of its items.
         store: The index.
-        is_whole: Whether all of the source is looked at, even if it can list its changes.
-        batch: How many entries are read and stored together.
-        processes: How many may read entries beside this one, of a source with many.
+        is_whole: Whether the whole source is read, even if it can list its changes.
+        batch: Number of entries that are read and stored together.
+        processes: Number of additional processes for sources with many entries.
         progress: Called after each batch.
-        is_stopped: Whether to stop after what is being read now, which is stored.
+        is_stopped: Whether to stop after the current batch is stored.
 
     Raises:
-        Interrupted: It was stopped.
-        SourceUnavailable: The source or the database cannot be read, or another process is at it.
-        UnsupportedSource: The source is none.
+        Interrupted: The call was stopped.
+        SourceUnavailable: Source or database are unreachable, or another process updates the collection.
+        UnsupportedSource: The source is not a source of items.
     """
     state = source.state
     unchanged = None
     if state and not is_whole:
         unchanged = store.passes.count_unchanged(collection.id, source=source.identity, since=state)
     is_whole = is_whole or not source.knows_changes
-    held = store.items.settings(collection.id)
-    if held is not None and held.is_of_dates != collection.settings.is_of_dates:
-        clear(collection.id, store, is_stopped)  # neither is read as the other
+    settings = store.items.settings(collection.id)
+    if settings is not None and settings.is_of_dates != collection.settings.is_of_dates:
+        clear(collection.id, store, is_stopped)  # dates and other items cannot be mixed
     is_empty = store.items.settings(collection.id) is None
     removed = _remove_old(collection, store, is_stopped)
     if unchanged is not None and not is_empty:
         store.items.configure(collection.id, collection.settings)
         put = PutSummary(unchanged=unchanged)
-        return _of_passes(FillSummary(collection=collection.id, put=put, removed=removed), store)
-    doubtful = _doubtful(collection.id, source, store)
+        return _add_skipped(FillSummary(collection=collection.id, put=put, removed=removed), store)
+    doubtful = _forbidden_ids(collection.id, source, store)
     summary = FillSummary(collection=collection.id, removed=removed)
     while True:
         run = store.passes.begin(
@@ -212,22 +212,24 @@ def fill(  # noqa: PLR0913 -- of which four are named
             collection, run, source, store, batch=batch, processes=processes, progress=progress, is_stopped=is_stopped
         )
         try:
-            store.items.configure(collection.id, collection.settings)  # without a pass it would be taken for whole
-            done, again = filling.run()
+            store.items.configure(
+                collection.id, collection.settings
+            )  # within a pass, else the index would count as complete
+            result, again = filling.run()
         except BaseException:
             store.passes.release(run)
             raise
-        # The second of two passes has seen again what the first one saw.
-        put = summary.put + done.put
-        unchanged = max(0, done.put.unchanged - summary.put.added - summary.put.replaced)
-        summary = replace(done, put=replace(put, unchanged=unchanged), removed=summary.removed + done.removed)
+        # A second pass counts the items of the first as unchanged.
+        put = summary.put + result.put
+        unchanged = max(0, result.put.unchanged - summary.put.added - summary.put.replaced)
+        summary = replace(result, put=replace(put, unchanged=unchanged), removed=summary.removed + result.removed)
         is_whole = is_whole or again
         if not again:
-            return _of_passes(summary, store)
+            return _add_skipped(summary, store)
 
 
-def _of_passes(summary: FillSummary, store: IndexStore) -> FillSummary:
-    """The summary with what is left out, now or in passes before."""
+def _add_skipped(summary: FillSummary, store: IndexStore) -> FillSummary:
+    """Return the summary with the skipped entries of this pass and of earlier passes."""
     passes, collection = store.passes, summary.collection
     problems = passes.problems(collection)
     has_items = not problems or passes.has_items(collection)
@@ -235,15 +237,15 @@ def _of_passes(summary: FillSummary, store: IndexStore) -> FillSummary:
 
 
 def _remove_old(collection: IndexedCollection, store: IndexStore, is_stopped: Callable[[], bool]) -> int:
-    """Remove items that are not kept any more; return how many."""
+    """Remove items that are older than `keep_days`; return their number."""
     if collection.keep_days is None:
         return 0
-    removed, span = 0, TimeSpan(DISTANT_PAST, collection.kept_from())
+    removed, span = 0, TimeSpan(DISTANT_PAST, collection.period_start())
     search = ItemSearch(collections=(collection.id,), span=span, limit=CLEARED)
-    while found := store.items.search(search).items:
+    while items := store.items.search(search).items:
         if is_stopped():
             raise Interrupted
-        removed += store.items.remove(collection.id, [each.ref.id for each in found])
+        removed += store.items.remove(collection.id, [item.ref.id for item in items])
     return removed
 
 
@@ -251,34 +253,34 @@ def clear(collection: str, store: IndexStore, is_stopped: Callable[[], bool] = l
     """Remove all items of a collection.
 
     Raises:
-        Interrupted: It was stopped.
+        Interrupted: The call was stopped.
     """
     search = ItemSearch(collections=(collection,), limit=CLEARED)
-    while found := store.items.search(search).items:
+    while items := store.items.search(search).items:
         if is_stopped():
             raise Interrupted
-        store.items.remove(collection, [each.ref.id for each in found])
+        store.items.remove(collection, [item.ref.id for item in items])
 
 
-def _doubtful(collection: str, source: ItemSource, store: IndexStore) -> list[str] | None:
-    """Ids of items with an address that is not allowed any more, if that has changed; `None`: too many of them."""
+def _forbidden_ids(collection: str, source: ItemSource, store: IndexStore) -> list[str] | None:
+    """Return ids of items with locations that are no longer permitted; `None`: too many. Empty if nothing changed."""
     before = store.passes.source(collection)
-    found = list[str]()
+    ids = list[str]()
     if (
         before is None
         or before == source.identity
         or strip_allowed_locations(before) != strip_allowed_locations(source.identity)
     ):
-        return found
+        return ids
     for id_, hrefs in store.items.addresses(collection):
         try:
             for href in hrefs:
                 source.allowed(href)
         except AddressRefused:
-            found.append(id_)
-            if len(found) > MOST_DOUBTFUL:
+            ids.append(id_)
+            if len(ids) > MOST_DOUBTFUL:
                 return None
-    return found
+    return ids
 
 
 class _Batch(NamedTuple):
@@ -287,18 +289,18 @@ class _Batch(NamedTuple):
     parts: Sequence[Listed]
     entries: int
     seen: list[str]
-    """Keys of entries that need not be read."""
+    """Keys of unchanged entries."""
     problems: dict[str, str | None]
-    """Of entries that were seen before."""
-    wanted: list[ListedEntry]
+    """Problems of entries that were stored before."""
+    changed: list[ListedEntry]
     answers: Iterator[Answer]
-    """What is read of those."""
+    """The answers for `changed`."""
 
 
 class _Filling:
     """One pass."""
 
-    def __init__(  # noqa: PLR0913 -- of which four are named
+    def __init__(  # noqa: PLR0913 -- four of them by keyword
         self,
         collection: IndexedCollection,
         run: SourcePass,
@@ -325,19 +327,19 @@ class _Filling:
         self._again = 0
 
     def run(self) -> tuple[FillSummary, bool]:
-        """Make the pass; return what it did, and whether another one has entries to read again."""
+        """Run the pass; return its summary, and whether another pass has to read entries again."""
         with EntryReaders(self._source, self._processes, self._is_stopped) as readers:
-            begun = deque[_Batch]()
+            batches = deque[_Batch]()
             listed = self._source.entries(self._run)
             while batch := list(_some(listed, self._batch * (LARGER if readers.is_ahead else 1))):
-                replaced = {entry.key for each in begun for entry in each.wanted}
-                begun.append(self._begin(batch, readers, replaced))
-                if not readers.is_ahead or len(begun) > AHEAD:
-                    self._store(begun)
+                replaced = {entry.key for b in batches for entry in b.changed}
+                batches.append(self._begin(batch, readers, replaced))
+                if not readers.is_ahead or len(batches) > AHEAD:
+                    self._store(batches)
                 else:
-                    self._passes.note(self._run)  # or others would begin where the source is slow
-            while begun:
-                self._store(begun)
+                    self._passes.note(self._run)  # otherwise another process would take over the pass of a slow source
+            while batches:
+                self._store(batches)
         self._write_notes()
         if self._unread_count == 0:
             has_gone = self._run.is_whole and self._passes.has_gone(self._run)
@@ -356,90 +358,92 @@ class _Filling:
         return summary, self._again > 0
 
     def _begin(self, batch: Sequence[Listed], readers: EntryReaders, replaced: Container[str]) -> _Batch:
-        """Begin to read the entries of a batch that have changed, or that another of the same key replaces before."""
-        entries = list({each.key: each for each in batch if isinstance(each, ListedEntry)}.values())
-        known = self._passes.stored_entries(self._run.collection, [each.key for each in entries])
-        seen, wanted, states = list[str](), list[ListedEntry](), dict[str, str]()
-        for each in entries:
-            stored = known.get(each.key)
-            # What replaces another that was just read is read, in whatever state it was.
-            states[each.key] = "" if stored is None or each.key in replaced else stored.state
-            if stored is not None and each.key not in replaced and self._is_as_seen(each, stored):
-                seen.append(each.key)
+        """Start to read the changed entries of a batch, and all entries with keys in `replaced`."""
+        entries = list({entry.key: entry for entry in batch if isinstance(entry, ListedEntry)}.values())
+        stored_entries = self._passes.stored_entries(self._run.collection, [entry.key for entry in entries])
+        unchanged, changed, states = list[str](), list[ListedEntry](), dict[str, str]()
+        for entry in entries:
+            stored = stored_entries.get(entry.key)
+            # An entry with the key of one that was just read is read in any case.
+            states[entry.key] = "" if stored is None or entry.key in replaced else stored.state
+            if stored is not None and entry.key not in replaced and self._is_as_seen(entry, stored):
+                unchanged.append(entry.key)
             else:
-                wanted.append(each)
-        answers = readers.read(wanted, [states[each.key] for each in wanted])
-        problems = {each: stored.problem for each, stored in known.items()}
-        return _Batch(batch, len(entries), seen, problems, wanted, answers)
+                changed.append(entry)
+        answers = readers.read(changed, [states[entry.key] for entry in changed])
+        problems = {entry: stored.problem for entry, stored in stored_entries.items()}
+        return _Batch(batch, len(entries), unchanged, problems, changed, answers)
 
-    def _store(self, begun: deque[_Batch]) -> None:
-        """Put the items of the first batch that was begun, and note what was seen."""
-        self._note(begun.popleft())
+    def _store(self, batches: deque[_Batch]) -> None:
+        """Store the items of the oldest started batch, and note its entries."""
+        self._note(batches.popleft())
         if self._progress is not None:
             self._progress(self._looked)
         if self._is_stopped():
             raise Interrupted
 
     def _write_notes(self, read: Sequence[SourceEntry] = (), restated: Mapping[str, str] | None = None) -> None:
-        # Note what was read, and entries that need not be, perhaps of several batches.
+        # Notes read entries, and unchanged entries of one or several batches.
         self._passes.note(self._run, seen=self._seen, read=read, restated=restated or {}, cursor=self._cursor)
         self._seen, self._cursor, self._noted_s = [], None, monotonic()
 
-    def _note(self, begun: _Batch) -> None:
-        batch, seen, restated = begun.parts, begun.seen, dict[str, str]()
-        found = list[tuple[ListedEntry, ReadEntry]]()
-        for entry, answer in zip(begun.wanted, begun.answers, strict=True):
+    def _note(self, started: _Batch) -> None:
+        batch, unchanged_keys, restated = started.parts, started.seen, dict[str, str]()
+        answers = list[tuple[ListedEntry, ReadEntry]]()
+        for entry, answer in zip(started.changed, started.answers, strict=True):
             if answer is None:
-                seen.append(entry.key)
+                unchanged_keys.append(entry.key)
             elif isinstance(answer, str):
                 restated[entry.key] = answer
             elif isinstance(answer, Unread):
                 self._miss(answer)
             else:
-                found.append((entry, answer))
-        read = self._put_items(found)
+                answers.append((entry, answer))
+        read = self._put_items(answers)
         for part in batch:
             if isinstance(part, Unread):
                 self._miss(part)
             elif isinstance(part, Excluded):
                 read.append(SourceEntry(key=part.key, state="", problem=part.reason))
         self._drop([part.key for part in batch if isinstance(part, Gone)])
-        for bookmark in (each for each in batch if isinstance(each, Bookmark)):
-            # Entries that were not read are not behind the bookmark: they would be passed by.
+        for bookmark in (b for b in batch if isinstance(b, Bookmark)):
+            # Entries that could not be read must not be before the bookmark, else they would be skipped.
             self._cursor = bookmark.cursor if self._unread_count == 0 else None
-        self._seen += seen
-        if begun.wanted or read or len(self._seen) > MOST_SEEN or monotonic() - self._noted_s > NOTED_S:
+        self._seen += unchanged_keys
+        if started.changed or read or len(self._seen) > MOST_SEEN or monotonic() - self._noted_s > NOTED_S:
             self._write_notes(read, restated)
-        unchanged = [key for key in (*seen, *restated) if begun.problems[key] is None]
+        unchanged = [key for key in (*unchanged_keys, *restated) if started.problems[key] is None]
         self._put += PutSummary(unchanged=len(unchanged))
-        self._looked += begun.entries
+        self._looked += started.entries
 
     def _is_as_seen(self, entry: ListedEntry, stored: KnownEntry) -> bool:
-        """Whether an entry need not be read; where only reading tells, one that this pass has read."""
+        """Return whether an entry is unchanged; an entry without a state is unchanged if this pass has read it."""
         if entry.part is not None:
             return bool(entry.state) and stored.state.startswith(f"{entry.state} ")
         if entry.state:
             return entry.state == stored.state
-        # A pass that goes on without a cursor has the number after that of the one that was interrupted.
+        # A pass that continues without a cursor has the next number after the interrupted one.
         return self._run.is_resumed and stored.seen >= self._run.number - (self._run.cursor is None)
 
-    def _put_items(self, found: Sequence[tuple[ListedEntry, ReadEntry]]) -> list[SourceEntry]:
-        """Put the items of entries, each from the least entry that holds it, whatever order they are read in."""
+    def _put_items(self, answers: Sequence[tuple[ListedEntry, ReadEntry]]) -> list[SourceEntry]:
+        """Store the items of entries; of entries with the same item, the smallest key counts, regardless of order."""
         owners = dict[str, str]()
-        ids = list({item.id for _entry, answer in found for item in answer.found})
+        ids = list({item.id for _entry, answer in answers for item in answer.found})
         owners.update(self._passes.holders(self._run.collection, ids))
         chosen = dict[str, Item | Prepared]()
-        for entry, answer in found:
+        for entry, answer in answers:
             for item in answer.found:
                 if entry.key <= owners.get(item.id, entry.key):
                     owners[item.id] = entry.key
                     chosen[item.id] = item
-        entries = [_entry_of(entry, answer, owners) for entry, answer in found]
+        entries = [_entry_of(entry, answer, owners) for entry, answer in answers]
         if entries:
             self._passes.expect(self._run, entries)
-        old = {id_ for id_, each in chosen.items() if self._collection.is_old(each)}
-        self._removed += self._items.remove(self._run.collection, old)  # those that were younger before
-        if recent := [each for id_, each in chosen.items() if id_ not in old]:
+        old = {id_ for id_, c in chosen.items() if self._collection.is_old(c)}
+        self._removed += self._items.remove(
+            self._run.collection, old
+        )  # they may have been stored when they were younger
+        if recent := [c for id_, c in chosen.items() if id_ not in old]:
             self._put += self._items.put(self._run.collection, recent)
         return entries
 
@@ -451,7 +455,7 @@ class _Filling:
         return removed
 
     def _drop(self, keys: Sequence[str]) -> None:
-        """Remove the items of entries that are gone."""
+        """Remove the items of deleted entries."""
         if keys:
             ids = self._passes.items_only_in(self._run.collection, keys)
             self._removed += self._items.remove(self._run.collection, ids)
@@ -464,10 +468,10 @@ class _Filling:
 
 
 def _some(listed: Iterator[Listed], count: int) -> Iterator[Listed]:
-    """Yield so many parts of a source, or some more, up to the end of what is read together."""
-    for number, each in enumerate(listed, start=1):
-        yield each
-        if number >= count and (not isinstance(each, ListedEntry) or each.part is None):
+    """Yield `count` parts of a source, and the remaining entries of a common `Part`."""
+    for number, part in enumerate(listed, start=1):
+        yield part
+        if number >= count and (not isinstance(part, ListedEntry) or part.part is None):
             return
 
 

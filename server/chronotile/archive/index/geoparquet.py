@@ -30,18 +30,18 @@ if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
 ROWS = 256
-"""Of one batch."""
+"""Rows per batch."""
 READ_BYTES = 1 << 20
-"""Read at a time for the digest of a row group."""
+"""Bytes read at a time for the digest of a row group."""
 SUFFIXES = (".parquet", ".geoparquet")
 TOP_LEVEL = ("type", "stac_version", "stac_extensions", "id", "geometry", "bbox", "links", "assets", "collection")
-"""Columns that are members of the item; all others are its properties."""
+"""Columns that are members of the item; all other columns are its properties."""
 _NAMES = "id", "collection"
 _CORNERS = ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")
 
 
 def is_geoparquet(href: str) -> bool:
-    """Whether a file is one of stac-geoparquet by its name."""
+    """Return whether the name of a file is that of a stac-geoparquet file."""
     return href.partition("?")[0].lower().endswith(SUFFIXES)
 
 
@@ -50,7 +50,7 @@ class GeoparquetSource(source.StacSource):
 
     Args:
         href: Its path or URL.
-        rules: Which items are taken.
+        rules: The items to index.
     """
 
     kind = "geoparquet"
@@ -62,7 +62,7 @@ class GeoparquetSource(source.StacSource):
         super().__init__(href, rules)
         self._state, self._seen = "", ""
         self._hashed = "", ""
-        """In which state the file was when it was read for its digest, and that."""
+        """The state of the file at the computation of its digest, and the digest."""
 
     def has_changed(self, *, most_files: int) -> bool:
         """Return whether the file was replaced."""
@@ -71,17 +71,17 @@ class GeoparquetSource(source.StacSource):
         try:
             return path is None or file_state(path) != self._state
         except OSError:
-            return False  # it is about to be replaced
+            return False  # it is just being replaced
 
     @property
     def state(self) -> str:
-        """A digest of the bytes of a file of this machine, or what a server says of another, which may be nothing."""
+        """Digest of the bytes of a local file, or the validator of a remote file; empty if the server sends none."""
         path = local_path(self._href)
         try:
             if path is None:
                 state = _state_elsewhere(self._href)
                 return _text_of(state) if state_tag(state) else ""
-            about = path.stat()  # also what a copy that keeps size and time has of its own
+            about = path.stat()  # inode and ctime differ even for a copy with the same size and time
             now = f"{file_state(path)} {about.st_ino} {about.st_ctime_ns}"
             if now != self._hashed[0]:
                 with path.open("rb") as file:
@@ -91,49 +91,49 @@ class GeoparquetSource(source.StacSource):
             raise SourceUnavailable(f"{shown_href(self._href)} cannot be read: {error.strerror or error}") from error
 
     def since(self) -> str | None:
-        """Return the state of the file that the pass began with."""
+        """Return the state of the file at the start of the pass."""
         return self._seen
 
     def entries(self, run: SourcePass) -> Iterator[source.Listed]:
-        """Yield the items, in the order of the rows.
+        """Yield the items in the order of the rows.
 
         Raises:
-            SourceUnavailable: It cannot be read now.
+            SourceUnavailable: The file is unreachable.
             UnsupportedSource: It is not stac-geoparquet, or pyarrow is not installed.
         """
         require_extra("parquet", "stac-geoparquet", error=UnsupportedSource)
 
         with _reading(self._href):
-            self._seen = self.state  # before it is opened: who replaces it now is seen by the next pass
-            file, here, state = _opened(self._href)
+            self._seen = self.state  # before the opening, so that the next pass detects a replacement from now on
+            file, here, state = _open_file(self._href)
             self._state = state
             missing = {"id", "geometry", "assets"} - set(file.schema_arrow.names)
             if missing:
                 reason = f"it has no column {min(missing)}"
                 raise UnsupportedSource(f"{shown_href(self._href)} is not stac-geoparquet: {reason}")
-            yield from self._listed(file, here, state, _batches_done(run.cursor, state))
+            yield from self._list_batches(file, here, state, _batches_done(run.cursor, state))
 
-    def _listed(
+    def _list_batches(
         self, file: "ParquetFile", here: "NativeFile | None", state: str, done: tuple[int, int]
     ) -> Iterator[source.Listed]:
-        """The entries of batches after those that are done: of a row group and in it."""
-        losing, first = _losing(file), 0
+        """Yield the entries of all batches from position `done` on: (row group, batch in it)."""
+        losing, first = _replaced_rows(file), 0
         for number in range(file.num_row_groups):
             group = _RowGroup(file, number, here)
-            for part, named in enumerate(_names(file, ROWS, [number])):
+            for part, names in enumerate(_names(file, ROWS, [number])):
                 if (number, part) >= done:
-                    start, end = np.searchsorted(losing, (first, first + len(named)))
+                    start, end = np.searchsorted(losing, (first, first + len(names)))
                     rows = Rows(partial(group.batch, part), self._rules, self._href, group.digest)
-                    yield from self._entries(rows, named, first, set((losing[start:end] - first).tolist()))
+                    yield from self._entries(rows, names, first, set((losing[start:end] - first).tolist()))
                     yield source.Bookmark(cursor=f"{state} {number}.{part + 1}")
-                first += len(named)
+                first += len(names)
 
     def _entries(
-        self, rows: "Rows", named: Sequence[tuple[Any, ...]], first: int, losing: Container[int]
+        self, rows: "Rows", names: Sequence[tuple[Any, ...]], first: int, losing: Container[int]
     ) -> Iterator[source.Listed]:
-        twins = list[source.ListedEntry]()  # after the others, which are read together
-        for number, (id_, collection) in enumerate(named):
-            # One without a valid id is named by its content.
+        twins = list[source.ListedEntry]()  # at the end, because the others are read together
+        for number, (id_, collection) in enumerate(names):
+            # A row without a valid id is named by its content.
             state = "" if isinstance(id_, str) and is_text(id_) else source.digest_of(rows.documents[number])
             key = source.key_of({"id": id_, "collection": collection}, state)
             if number in losing:
@@ -144,23 +144,23 @@ class GeoparquetSource(source.StacSource):
 
 
 def _names(file: "ParquetFile", count: int, groups: Sequence[int] | None = None) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield so many rows' ids and collections, of some row groups or all; no other column is decoded."""
-    given = [name for name in _NAMES if name in file.schema_arrow.names]
-    for batch in file.iter_batches(batch_size=count, row_groups=groups, columns=given):
-        columns = [_values(batch.column(name)) if name in given else [None] * len(batch) for name in _NAMES]
+    """Yield ids and collections in lists of `count` rows, of some row groups or all; no other column is decoded."""
+    existing = [name for name in _NAMES if name in file.schema_arrow.names]
+    for batch in file.iter_batches(batch_size=count, row_groups=groups, columns=existing):
+        columns = [_values(batch.column(name)) if name in existing else [None] * len(batch) for name in _NAMES]
         yield list(zip(*columns, strict=True))
 
 
-def _losing(file: "ParquetFile") -> Int64Array:
-    """Numbers of the rows after which another one has the same id and collection, in order.
+def _replaced_rows(file: "ParquetFile") -> Int64Array:
+    """Return the sorted numbers of rows that are followed by a row with the same id and collection.
 
-    They are compared by hashes: 16 bytes for each row, while this lasts.
+    Rows are compared by hashes, which need 16 bytes per row.
     """
     hashes, count = [np.empty(0, np.int64)], 0
-    for named in _names(file, ROWS << 8):
-        own = (hash(each if isinstance(each[0], str) else number) for number, each in enumerate(named, count))
-        hashes.append(np.fromiter(own, np.int64, len(named)))
-        count += len(named)
+    for names in _names(file, ROWS << 8):
+        hash_values = (hash(name if isinstance(name[0], str) else number) for number, name in enumerate(names, count))
+        hashes.append(np.fromiter(hash_values, np.int64, len(names)))
+        count += len(names)
     whole = np.concatenate(hashes)
     ordered = np.sort(whole)
     twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
@@ -170,12 +170,12 @@ def _losing(file: "ParquetFile") -> Int64Array:
 
 
 class _RowGroup:
-    """A row group of a file, which is decoded as far as its rows are read.
+    """A row group of a file. Only as many of its batches are decoded as are read.
 
     Args:
-        file: It.
-        number: Of the group.
-        here: The bytes of the same file, if it is one of this machine.
+        file: The file.
+        number: Number of the group.
+        here: The bytes of the file, if it is local.
     """
 
     def __init__(self, file: "ParquetFile", number: int, here: "NativeFile | None") -> None:
@@ -185,21 +185,21 @@ class _RowGroup:
 
     @cached_property
     def digest(self) -> str:
-        """What changes if its bytes do; empty of a file elsewhere, of which all would be sent twice."""
+        """A digest of its bytes; empty for a remote file, whose bytes would be transferred twice."""
         if self._here is None:
             return ""
         about = self._file.metadata.row_group(self._number)
-        found = blake2b(self._file.schema_arrow.remove_metadata().serialize(), digest_size=8)
+        hasher = blake2b(self._file.schema_arrow.remove_metadata().serialize(), digest_size=8)
         for column in map(about.column, range(about.num_columns)):
-            found.update(f"{column.path_in_schema} {column.compression} {about.num_rows}".encode())
+            hasher.update(f"{column.path_in_schema} {column.compression} {about.num_rows}".encode())
             start = column.dictionary_page_offset or column.data_page_offset
             end = start + column.total_compressed_size
             for place in range(start, end, READ_BYTES):
-                found.update(self._here.read_at(min(READ_BYTES, end - place), place))
-        return found.hexdigest()
+                hasher.update(self._here.read_at(min(READ_BYTES, end - place), place))
+        return hasher.hexdigest()
 
     def batch(self, number: int) -> "RecordBatch":
-        """Return a batch of its rows, by its number: the next one is read from where the last one ended."""
+        """Return a batch of its rows by number; consecutive batches are read without repetition."""
         if number < self._next or self._next == 0:
             self._batches, self._next = self._file.iter_batches(batch_size=ROWS, row_groups=[self._number]), 0
         skipped, self._next = number - self._next, number + 1
@@ -207,13 +207,13 @@ class _RowGroup:
 
 
 class Rows:
-    """Rows of a file, which are made items where they are read, once in each process.
+    """Rows of a file, which become items on the first use in each process.
 
     Args:
-        load: Decodes them.
-        rules: Which items are taken.
-        href: Of the file.
-        group: What changes if the bytes of their row group do; empty: not known.
+        load: Decodes the rows.
+        rules: The items to index.
+        href: Path or URL of the file.
+        group: Digest of their row group; empty if unknown.
     """
 
     def __init__(self, load: Callable[[], "RecordBatch"], rules: source.ItemRules, href: str, group: str = "") -> None:
@@ -222,7 +222,7 @@ class Rows:
     def __reduce__(
         self,
     ) -> tuple[Callable[[bytes, source.ItemRules, str, str], "Rows"], tuple[bytes, source.ItemRules, str, str]]:
-        """Let other processes make items of them."""
+        """Support pickling, by the rows as an Arrow stream."""
         from pyarrow import BufferOutputStream, ipc
 
         sink = BufferOutputStream()
@@ -240,7 +240,7 @@ class Rows:
         return list(map(item_of_row, rows_of(self._batch)))
 
     def load(self) -> None:
-        """Decode them, in the thread that reads the file.
+        """Decode the rows, in the thread that reads the file.
 
         Raises:
             UnsupportedSource: The file is damaged.
@@ -250,7 +250,7 @@ class Rows:
             _batch = self._batch
 
     def read(self, number: int, before: str) -> source.ReadEntry | str | None:
-        """Return the entry of a row, if it is in another state than before; of a row in another group, its state."""
+        """Return the entry of a row, `None` if it is unchanged, or its new state if only its row group has changed."""
         document = self.documents[number]
         digest = source.digest_of(document)
         state = f"{self.group} {digest}".lstrip()
@@ -278,14 +278,14 @@ def _rows_of_bytes(data: bytes, rules: source.ItemRules, href: str, group: str) 
 
 
 def _batches_done(cursor: str | None, state: str) -> tuple[int, int]:
-    """The row group to continue at, and how many batches of it an interrupted pass has stored of the same file."""
+    """Return row group and batch where a pass continues; (0, 0) unless the cursor is for this state of the file."""
     stored, _, done = (cursor or "").rpartition(" ")
     group, point, count = done.partition(".")
     return (int(group), int(count)) if stored == state and point else (0, 0)
 
 
-def _opened(href: str) -> tuple["ParquetFile", "NativeFile | None", str]:
-    """A file, its bytes if it is one of this machine, and its state: who replaces it from now on changes neither."""
+def _open_file(href: str) -> tuple["ParquetFile", "NativeFile | None", str]:
+    """Open a file; return it, its bytes if it is local, and its state, which later replacements do not change."""
     from pyarrow import OSFile, PythonFile
     from pyarrow.parquet import ParquetFile
 
@@ -309,7 +309,7 @@ def _text_of(state: ObjectState) -> str:
 
 
 class _FileElsewhere:
-    """A file elsewhere as Python's files are."""
+    """A remote file with the interface of a Python file."""
 
     closed = False
 
@@ -324,14 +324,14 @@ class _FileElsewhere:
             OSError: They cannot be read.
         """
         with one_read():
-            found = self._file.read(self._at, self._file.size - self._at if count < 0 else count)
+            data = self._file.read(self._at, self._file.size - self._at if count < 0 else count)
         if self._file.failure is not None:
             raise self._file.failure
-        self._at += len(found)
-        return found
+        self._at += len(data)
+        return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a position."""
+        """Change the position; return it."""
         self._at = {os.SEEK_CUR: self._at, os.SEEK_END: self._file.size}.get(whence, 0) + offset
         return self._at
 
@@ -340,24 +340,24 @@ class _FileElsewhere:
         return self._at
 
     def readable(self) -> bool:
-        """Whether it can be read."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Whether it has positions."""
+        """Return True."""
         return True
 
     def flush(self) -> None:
-        """Do nothing: it is only read."""
+        """Do nothing: the file is only read."""
 
     def close(self) -> None:
-        """Do nothing: each read is a request of its own."""
+        """Do nothing: each read is a separate request."""
 
 
 def item_of_row(row: Mapping[str, Any]) -> Json:
-    """Return the STAC item of a row with values of JSON: columns that are not members of an item are its properties.
+    """Return the STAC item of a row with JSON values; other columns than the members of an item are its properties.
 
-    What a row does not have is null in it, as other rows have it; a null `datetime` is part of the item.
+    A row has null for members that only other rows have. A null `datetime` belongs to the item.
     """
     document: Json = {"type": "Feature", "stac_version": "1.1.0", "links": []}
     properties: Json = {"datetime": None}
@@ -376,30 +376,30 @@ def item_of_row(row: Mapping[str, Any]) -> Json:
 
 
 def rows_of(batch: "RecordBatch") -> Iterator[Mapping[str, Any]]:
-    """Yield rows with values as JSON has them, for `item_of_row`."""
+    """Yield rows with JSON values, for `item_of_row`."""
     columns = [_values(column) for column in batch.columns]
     return (dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True))
 
 
 def _values(array: "Array[Any]") -> list[Any]:
-    """The values of an array as JSON has them: to make them one by one takes five times as long."""
+    """Return the values of an array as JSON values. Conversion of single values takes five times as long."""
     from pyarrow import types
 
     kind, count = array.type, len(array)
     if count > 1 and array.slice(1).equals(array.slice(0, count - 1)):
-        return _values(array.slice(0, 1)) * count  # what all rows have in common is one value
+        return _values(array.slice(0, 1)) * count  # equal rows are converted once
     if types.is_struct(kind) and kind.num_fields:
-        names, fields = [field.name for field in kind], [_values(each) for each in array.flatten()]
+        names, fields = [field.name for field in kind], [_values(f) for f in array.flatten()]
         rows = zip(*fields, strict=True)
-        found: list[Any] = (
+        values: list[Any] = (
             [{name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows]
-            if any(each.null_count for each in array.flatten())
+            if any(f.null_count for f in array.flatten())
             else [dict(zip(names, row, strict=True)) for row in rows]
         )
     elif types.is_list(kind) or types.is_large_list(kind):
-        flat, found, start = _values(array.flatten()), [], 0
+        flat, values, start = _values(array.flatten()), [], 0
         for length in array.value_lengths().fill_null(0).to_numpy().tolist():
-            found.append(flat[start : start + length])
+            values.append(flat[start : start + length])
             start += length
     elif types.is_binary(kind) or types.is_large_binary(kind):
         geometries = shapely.from_wkb(array.to_numpy(zero_copy_only=False), on_invalid="ignore")
@@ -407,21 +407,21 @@ def _values(array: "Array[Any]") -> list[Any]:
     elif types.is_string(kind) or types.is_large_string(kind):
         return list(array.to_numpy(zero_copy_only=False).tolist())
     elif types.is_integer(kind) or types.is_float32(kind) or types.is_float64(kind):
-        found = array.fill_null(0).to_numpy(zero_copy_only=False).tolist()
+        values = array.fill_null(0).to_numpy(zero_copy_only=False).tolist()
     else:
         return [_plain(value) for value in array.to_pylist()]
     if array.null_count:
         are_valid = array.is_valid().to_pylist()
-        return [value if is_valid else None for value, is_valid in zip(found, are_valid, strict=True)]
-    return found
+        return [value if is_valid else None for value, is_valid in zip(values, are_valid, strict=True)]
+    return values
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 -- JSON
-    """A value of Arrow as JSON has it: without nulls of other rows, times as text, geometries as GeoJSON."""
+    """Convert a value of Arrow to JSON: remove nulls of other rows; write times as text, geometries as GeoJSON."""
     if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items() if each is not None}
+        return {name: _plain(v) for name, v in value.items() if v is not None}
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [_plain(v) for v in value]
     if isinstance(value, datetime):
         at = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
         return at.isoformat().replace("+00:00", "Z")

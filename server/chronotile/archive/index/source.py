@@ -1,4 +1,4 @@
-"""Sources of items as entries, each of which is read at once, in an order in which a pass can continue."""
+"""Sources of items. A source lists entries in an order that lets a pass continue; each entry is read separately."""
 
 import os
 import signal
@@ -33,56 +33,56 @@ TWIN = "another row or feature after it has the same id"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadEntry:
-    """What was read of an entry."""
+    """The content of an entry."""
 
     items: tuple[Item, ...]
     state: str
-    """What changes when the entry is replaced; empty: not known."""
+    """Changes when the entry is replaced; empty if unknown."""
     problem: str | None = None
-    """Why items of it are left out."""
+    """Reason for skipped items."""
     is_refused: bool = False
-    """Whether a file was left out since its address is not allowed."""
+    """Whether a file was skipped because its location is not permitted."""
     prepared: tuple[Prepared, ...] = ()
-    """In place of the items, where another process has made them ready to be put."""
+    """Used instead of `items` if another process has prepared them for storage."""
 
     @property
     def found(self) -> tuple[Item | Prepared, ...]:
-        """The items, as they are put."""
+        """The items, prepared for storage if possible."""
         return self.prepared or self.items
 
 
 class Part(Protocol):
-    """A part of a source, from which several entries are read."""
+    """A part of a source with several entries, such as a row group."""
 
     def load(self) -> None:
-        """Prepare to read them, here or in another process.
+        """Prepare the reading of the entries, in this process or another.
 
         Raises:
-            SourceUnavailable: It cannot be read now.
+            SourceUnavailable: The part cannot be read now.
             UnsupportedSource: It is damaged.
         """
 
 
 class ListedEntry(NamedTuple):
-    """An entry of a source, before it is read: a tuple, as millions are made."""
+    """An entry of a source that is not read yet. A tuple, because sources have millions of entries."""
 
     key: str
-    """Names it in the source; operators see it."""
+    """Name within the source, visible to operators."""
     read: Callable[[str], ReadEntry | str | None]
-    """Takes the state in which it was read before, empty of a new one; gives `None` if it still is in that state.
+    """Reads the entry; its argument is the state at the last reading, empty for a new entry.
 
-    It gives its state alone if that is another one now, and all else is as before.
+    Returns `None` if the entry is unchanged, and only the new state if nothing else has changed.
 
-    Raises `InvalidItem` if there is no item in it, `SourceUnavailable` if it cannot be read now.
+    Raises `InvalidItem` if the entry contains no item, `SourceUnavailable` if it cannot be read now.
     """
     state: str = ""
-    """Empty: only reading it tells. With a part: that of the part, with which its own state begins."""
+    """Empty: only `read` can detect changes. For entries of a part: the state of the part, a prefix of the entry's."""
     part: Part | None = None
-    """What it is read from, with other entries: one process reads all of them. `read` compares its state itself."""
+    """The part with this entry; one process reads all entries of a part. `read` compares the entry's state itself."""
 
 
 def twin(key: str) -> ListedEntry:
-    """Return an entry for what does not count, since what comes after it has the same id."""
+    """Return an entry without items, for an object that is followed by another with the same id."""
     return ListedEntry(key=key, read=_read_twin, state="twin")
 
 
@@ -92,14 +92,14 @@ def _read_twin(_before: str) -> ReadEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bookmark:
-    """Where to continue, once all entries before it are stored."""
+    """A position from which a pass can continue if all previous entries are stored."""
 
     cursor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unread:
-    """A part of a source that cannot be listed now, so that a pass does not see all."""
+    """A part of a source that cannot be listed now, so that the pass is incomplete."""
 
     key: str
     reason: str
@@ -107,7 +107,7 @@ class Unread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excluded:
-    """A part of a source that is not looked into, for a reason that stays."""
+    """A part of a source that is skipped for a permanent reason."""
 
     key: str
     reason: str
@@ -115,7 +115,7 @@ class Excluded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
-    """An entry that is no longer there, of a pass that sees changes only."""
+    """A deleted entry, in a pass that lists only changes."""
 
     key: str
 
@@ -128,22 +128,22 @@ class ItemSource(Protocol):
 
     @property
     def identity(self) -> str:
-        """The source and its options: if they differ from those of the last pass, everything is read again.
+        """The source and its options as text: if it differs from the last pass, everything is read again.
 
-        It may end in a line of what is allowed: if that alone differs, entries with an address that it concerns are.
+        It may end in a line about permitted locations. If only that differs, only the affected entries are read again.
         """
 
     @property
     def allowed(self) -> Callable[[str], str]:
-        """Gives an address inside an item as it is opened; `AddressRefused` gives the reason if it is not."""
+        """Returns the location at which an address in an item is opened; raises `AddressRefused` if it is forbidden."""
 
     @property
     def threads(self) -> int:
-        """How many entries may be read at once."""
+        """Number of entries that may be read concurrently."""
 
     @property
     def state(self) -> str:
-        """What changes when anything in it does; empty: only looking at its entries tells.
+        """A digest of the whole source; empty if only its entries can show changes.
 
         Raises:
             SourceUnavailable: It cannot be read now.
@@ -151,90 +151,90 @@ class ItemSource(Protocol):
 
     @property
     def is_computing(self) -> bool:
-        """Whether reading an entry computes, rather than waits, so that processes help; entries can be pickled then."""
+        """Whether reading an entry mostly computes, so that processes are faster; its entries can be pickled."""
 
     @property
     def knows_changes(self) -> bool:
-        """Whether it can yield those entries alone that changed since the last pass."""
+        """Whether it can list only the entries that changed since the last pass."""
 
     def entries(self, run: SourcePass) -> Iterator[Listed]:
-        """Yield the entries of a pass: all of a whole one, else those that changed since `run.since`.
+        """Yield the entries of a pass: all entries, or those changed since `run.since` if the pass is not whole.
 
         Raises:
             SourceUnavailable: The source cannot be listed now.
-            UnsupportedSource: It is none.
+            UnsupportedSource: It is not a source of items.
         """
 
     def since(self) -> str | None:
-        """Return what the pass after the one that `entries` has just ended is given; `None`: only whole ones."""
+        """Return `since` for the pass after the one that `entries` has just finished; `None`: only whole passes."""
 
     @property
     def is_here(self) -> bool:
-        """Whether it is on this machine, so that looking whether it has changed costs next to nothing."""
+        """Whether it is local, so that checks for changes are cheap."""
 
     def has_changed(self, *, most_files: int) -> bool:
-        """Return whether it differs from what `entries` gave last, or may, if it is elsewhere.
+        """Return whether it has changed since `entries`; True if only a request to a remote source can show that.
 
         Args:
-            most_files: How many files are looked at, beginning after those of the last call.
+            most_files: Number of files to check, continuing where the last call stopped.
         """
 
 
 class StacSource:
-    """What sources of STAC items have in common.
+    """Base class of sources of STAC items.
 
     Args:
         href: Their path or URL.
-        rules: Which items are taken.
+        rules: The items to index.
     """
 
     kind: str
-    """In their identity."""
+    """Name of the class in identities."""
 
     def __init__(self, href: str, rules: "ItemRules") -> None:
         self._href, self._rules = href, rules
 
     @property
     def identity(self) -> str:
-        """Its address and rules."""
+        """Location and rules as text."""
         return f"{self.kind} {shown_href(self._href)} {self._rules.identity}"
 
     @property
     def allowed(self) -> "Allowed":
-        """Which addresses are opened."""
+        """Returns the location at which an address is opened."""
         return self._rules.allowed
 
     @property
     def is_here(self) -> bool:
-        """Whether it consists of files of this machine."""
+        """Whether it consists of local files."""
         return local_path(self._href) is not None
 
 
 Allowed = Callable[[str], str]
-"""Takes an address inside an item, gives it as it is opened; `AddressRefused` gives the reason if it is not."""
+"""Takes an address in an item and returns the location at which it is opened; raises `AddressRefused`."""
 
 
 def any_address(address: str) -> str:
-    """Allow every address."""
+    """Return the address: every address is permitted."""
     return address
 
 
 def matches(expression: cql2.Expr, document: dict[str, Any]) -> bool:
-    """Return whether a STAC item matches; one that lacks a property it is compared by does not."""
+    """Return whether a STAC item matches; False if it lacks a compared property."""
     try:
         return bool(expression.matches(document))
-    except Exception:  # noqa: BLE001 -- the library's one error of expressions without a result
+    except Exception:  # noqa: BLE001 -- the only error class of the library for expressions without a result
         return False
 
 
 class ItemFilter:
-    """A filter in CQL2 that items are held against one by one.
+    """A CQL2 filter that is applied to single items.
 
     Args:
-        text: CQL2 text; a `BBOX` whose west is greater than its east crosses the antimeridian.
+        text: CQL2 text. A `BBOX` whose west is greater than its east crosses the antimeridian.
 
     Raises:
-        ConfigurationError: It is not valid.
+        ConfigurationError: The text is invalid.
     """
 
     def __init__(self, text: str) -> None:
@@ -246,61 +246,61 @@ class ItemFilter:
         self.text = text
 
     def __reduce__(self) -> tuple[type["ItemFilter"], tuple[str]]:
-        """Let other processes make it again."""
+        """Support pickling by the text."""
         return ItemFilter, (self.text,)
 
     def to_json(self) -> dict[str, Any]:
         """Return the filter as CQL2 JSON."""
-        found: dict[str, Any] = self._expression.to_json()
-        return found
+        expression: dict[str, Any] = self._expression.to_json()
+        return expression
 
     def matches(self, document: Mapping[str, Any]) -> bool:
-        """Return whether a STAC item matches; one that lacks a property it is compared by does not."""
+        """Return whether a STAC item matches; False if it lacks a compared property."""
         return matches(self._expression, dict(document))
 
 
-def kept(days: float | None) -> str:
-    """Return what the identity of a source has of how long its items are kept."""
+def age_limit_text(days: float | None) -> str:
+    """Return the part of a source's identity about the age limit of its items."""
     return "" if days is None else f" keep_days={days:g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemRules:
-    """Which items and assets of a source are indexed."""
+    """The items and assets of a source that are indexed."""
 
     assets: frozenset[str] = frozenset()
-    """Those that variables are read from; empty: all."""
+    """Names of assets with variables; empty: all."""
     filter: ItemFilter | None = None
     allowed: Allowed = any_address
     places: str = ""
-    """Changes with what is allowed."""
+    """A text that changes with the permitted locations."""
     keep_days: float | None = None
-    """Items that began longer ago are left out, where the index is filled."""
+    """Items that started earlier are not indexed."""
 
     @property
     def identity(self) -> str:
-        """What makes the same source give other items; what is allowed has its own line, as it concerns few of them."""
+        """The rules as text. Permitted locations have a separate line, because they affect few items."""
         assets = " ".join(sorted(self.assets))
         return add_allowed_locations(
-            f"{self.filter.text if self.filter else ''} {assets}{kept(self.keep_days)}", self.places
+            f"{self.filter.text if self.filter else ''} {assets}{age_limit_text(self.keep_days)}", self.places
         )
 
     def admit(
         self, document: Mapping[str, Any], base: str, refused: list[AddressRefused] | None = None
     ) -> tuple[Item, ...]:
-        """Return the item of a STAC document; none if the filter leaves it out.
+        """Return the item of a STAC document; empty if the filter excludes it.
 
         Args:
-            document: It.
-            base: Its own address.
-            refused: What is not allowed is added here, of files that are not needed too.
+            document: The document.
+            base: Its URL.
+            refused: Receives an error for each location that is not permitted, also of unused files.
 
         Raises:
-            InvalidItem: There is none that can be indexed.
+            InvalidItem: The document has no item that can be indexed.
         """
         if self.filter is not None and not self.filter.matches(document):
             return ()
-        item = item_of(with_own_addresses(document, base), base)
+        item = item_of(make_absolute(document, base), base)
         if not all(map(is_text, (item.id, *(asset.name for asset in item.assets)))):
             raise InvalidItem("its id, or the name of an asset, has characters that are not valid text, such as NUL")
         assets, refusals = list[Asset](), list[str]()
@@ -312,7 +312,7 @@ class ItemRules:
                 if refused is not None:
                     refused.append(error)
                 if not self.assets or asset.name in self.assets:
-                    refusals.append(with_remedy(error))
+                    refusals.append(remedy_of(error))
         if refusals and (self.assets or not assets):
             raise InvalidItem(refusals[0])
         if self.assets and not any(asset.name in self.assets for asset in assets):
@@ -320,7 +320,7 @@ class ItemRules:
         return (item if tuple(assets) == item.assets else replace(item, assets=tuple(assets)),)
 
     def read(self, document: Mapping[str, Any], base: str, state: str) -> ReadEntry:
-        """Return the entry that a STAC document makes."""
+        """Return the entry of a STAC document."""
         refused = list[AddressRefused]()
         try:
             return ReadEntry(items=self.admit(document, base, refused), state=state, is_refused=bool(refused))
@@ -329,43 +329,43 @@ class ItemRules:
 
 
 def read_document(rules: ItemRules, document: Mapping[str, Any], base: str, state: str, _before: str) -> ReadEntry:
-    """Return the entry that a document makes, whatever was read before; any process may."""
+    """Return the entry of a document; for use in any process."""
     return rules.read(document, base, state)
 
 
-def with_remedy(refused: AddressRefused) -> str:
-    """Return why an address is not opened, and what would allow it."""
+def remedy_of(refused: AddressRefused) -> str:
+    """Return the reason why an address is not opened, with the setting that would permit it."""
     return f"{refused.message}; add {refused.prefix} to {SETTING} to allow them" if refused.prefix else refused.message
 
 
-def with_own_addresses(document: Mapping[str, Any], base: str) -> Mapping[str, Any]:
-    """Return a STAC item whose files and links have whole addresses, which mean the same wherever it is served.
+def make_absolute(document: Mapping[str, Any], base: str) -> Mapping[str, Any]:
+    """Return a STAC item whose files and links have absolute URLs.
 
     Args:
-        document: It.
-        base: Its own address.
+        document: The item.
+        base: Its URL.
     """
     assets, links = document.get("assets"), document.get("links")
-    placed = dict(document)
+    absolute_document = dict(document)
     if isinstance(assets, dict):
-        placed["assets"] = {name: _with_own_address(asset, base) for name, asset in assets.items()}
+        absolute_document["assets"] = {name: _make_absolute(asset, base) for name, asset in assets.items()}
     if isinstance(links, list):
-        placed["links"] = [_with_own_address(link, base) for link in links]
-    return placed
+        absolute_document["links"] = [_make_absolute(link, base) for link in links]
+    return absolute_document
 
 
-def _with_own_address(member: Any, base: str) -> Any:  # noqa: ANN401 -- JSON
+def _make_absolute(member: Any, base: str) -> Any:  # noqa: ANN401 -- JSON
     href = member.get("href") if isinstance(member, dict) else None
     if not isinstance(href, str) or "://" in href:
         return member
     try:
         return {**member, "href": absolute(href, base)}
     except ValueError:
-        return member  # the reader of the link refuses it, with the reason
+        return member  # the reader of the link reports the error
 
 
 def digest_of(document: Mapping[str, Any]) -> str:
-    """Return a digest of a document's content; the same for all that are nested too deeply to be stored."""
+    """Return a digest of a document; equal for all documents that are nested too deeply to be stored."""
     try:
         content = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
     except TypeError:
@@ -374,11 +374,11 @@ def digest_of(document: Mapping[str, Any]) -> str:
 
 
 def key_of(document: Mapping[str, Any], state: str) -> str:
-    """Return the key of an item that its source lists by id; ids are unique in a collection only.
+    """Return the key of an item in a source that identifies items by id. Ids are unique only within a collection.
 
     Args:
-        document: It.
-        state: Its digest, which names one without an id.
+        document: The item.
+        state: Its digest, which replaces an invalid id.
     """
     id_, collection = document.get("id"), document.get("collection")
     if not (isinstance(id_, str) and is_text(id_)):
@@ -387,25 +387,25 @@ def key_of(document: Mapping[str, Any], state: str) -> str:
 
 
 MANY = 5_000
-"""Entries to be read, beyond which processes are started: to start one takes a second."""
+"""Number of entries above which processes are started, which takes a second."""
 TOGETHER = 64
-"""Entries that one process reads at a time, unless they are of one part of their source."""
+"""Entries per task of a process; a part of a source is always one task."""
 NICE = 5
-"""By how much the priority of these processes is lower: requests come first."""
+"""Increment of the nice value of these processes, because requests have priority."""
 
 Answer = ReadEntry | Unread | str | None
-"""`None`: it is as before; text: all but its state is."""
+"""`None`: the entry is unchanged. Text: only its state has changed."""
 _Work = Sequence[tuple[ListedEntry, str]]
-"""Entries that one process reads at a time, with the states in which they were read before."""
+"""Entries of one task, with the states at their last reading."""
 
 
 class EntryReaders(ExitStack):
-    """Reads entries; a context, which ends its threads and processes.
+    """Reads entries. A context manager that ends its threads and processes.
 
     Args:
-        source: Of the entries.
-        processes: How many processes may read them; 0: none but this one.
-        is_stopped: Whether the pass is to end: nothing more is read then.
+        source: The source of the entries.
+        processes: Maximum number of additional processes; 0: none.
+        is_stopped: Whether the pass ends; if so, no more entries are read.
     """
 
     def __init__(self, source: ItemSource, processes: int, is_stopped: Callable[[], bool]) -> None:
@@ -420,22 +420,22 @@ class EntryReaders(ExitStack):
 
     @property
     def is_ahead(self) -> bool:
-        """Whether further entries can be read while those before are stored."""
+        """Whether entries can be read while earlier ones are stored."""
         return self._pool is not None
 
     def read(self, entries: Sequence[ListedEntry], states: Sequence[str]) -> Iterator[Answer]:
-        """Return what is read of each entry, which was read in these states before.
+        """Return the answers for entries with the states at their last reading.
 
-        It raises `SourceUnavailable`, at once or later, if a process ends before its time, and what their parts raise.
+        Raises `SourceUnavailable` if a process dies, and the errors of `Part.load`, in this call or during iteration.
         """
         self._count += len(entries)
-        for part in (each.part for each in entries if each.part is not None):
+        for part in (entry.part for entry in entries if entry.part is not None):
             part.load()
         if self._pool is None and self._processes and self._count > MANY:
             self._pool = ProcessPoolExecutor(self._processes, mp_context=get_context("spawn"), initializer=_begin)
             self.callback(self._pool.shutdown, cancel_futures=True)
         if self._pool is not None and not self._is_stopped():
-            with _in_our_words():
+            with _report_dead_process():
                 return _answers(self._pool.map(_read_apart, _together(entries, states)))
         return (map if self._threads is None else self._threads.map)(self._read_here, entries, states)
 
@@ -444,20 +444,20 @@ class EntryReaders(ExitStack):
 
 
 def _together(entries: Sequence[ListedEntry], states: Sequence[str]) -> Iterator[_Work]:
-    """Yield what one process reads at a time."""
-    for part, found in groupby(zip(entries, states, strict=True), key=lambda each: each[0].part):
-        work = list(found)
+    """Yield the tasks of processes."""
+    for part, pairs in groupby(zip(entries, states, strict=True), key=lambda z: z[0].part):
+        work = list(pairs)
         yield from [work] if part is not None else chunks(work, TOGETHER)
 
 
-def _answers(found: Iterator[list[Answer]]) -> Iterator[Answer]:
-    with _in_our_words():
-        for answers in found:
+def _answers(batches: Iterator[list[Answer]]) -> Iterator[Answer]:
+    with _report_dead_process():
+        for answers in batches:
             yield from answers
 
 
 @contextmanager
-def _in_our_words() -> Iterator[None]:
+def _report_dead_process() -> Iterator[None]:
     try:
         yield
     except BrokenProcessPool as error:
@@ -474,16 +474,18 @@ def _read(entry: ListedEntry, before: str) -> Answer:
 
 
 def _read_apart(work: _Work) -> list[Answer]:
-    """What is read of entries, with all done that the index does not need for itself."""
+    """Read entries and prepare their items for storage."""
     answers = (_read(entry, before) for entry, before in work)
     return [
-        replace(each, items=(), prepared=tuple(map(prepare, each.items))) if isinstance(each, ReadEntry) else each
-        for each in answers
+        replace(answer, items=(), prepared=tuple(map(prepare, answer.items)))
+        if isinstance(answer, ReadEntry)
+        else answer
+        for answer in answers
     ]
 
 
 def _begin() -> None:
-    """Prepare a process: it is polite, and ends with the one that it reads for, however that ends."""
+    """Initialize a process: lower its priority, and end it when its parent ends for any reason."""
     os.nice(NICE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

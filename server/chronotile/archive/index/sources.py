@@ -1,4 +1,4 @@
-"""Where the items of a configured collection are, and which of them are taken."""
+"""Sources of configured collections of items, and the rules for their items."""
 
 import logging
 from collections.abc import Mapping
@@ -34,39 +34,39 @@ DATES = "the dates of other collections are listed by chronotile serve"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceAccess:
-    """What sources are opened with."""
+    """Everything needed to open sources."""
 
     prefixes: AllowedPlaces
-    """Where files may lie beside the source's own host."""
+    """Permitted locations of files, in addition to the host of the source."""
     documents: Documents
     is_watched: bool = True
-    """Whether sources remember the states of their files for `has_changed`: 250 bytes per file."""
+    """Whether sources store the states of their files for `has_changed`: 250 bytes per file."""
 
 
 def specs_of_items(place: Path, *, environment: Mapping[str, str], collection: str | None = None) -> list[SourceSpec]:
-    """Return the collections of items of a configuration, or one of them.
+    """Return all collections of items of a configuration, or a single one.
 
     Args:
         place: The configuration file.
-        environment: Variables that the configuration may name.
-        collection: Id of one; `None`: all.
+        environment: Variables that the configuration may refer to.
+        collection: Id of one collection; `None`: all.
 
     Raises:
-        ConfigurationError: With all mistakes of the configuration; or it has no such collection.
+        ConfigurationError: The configuration is invalid, or has no such collection.
     """
     if place.is_dir() or place.suffix.lower() not in {".yaml", ".yml"}:
-        wanted = "a configuration (YAML), which names the collections of items and their sources"
-        raise ConfigurationError([f"{place} is not {wanted}"])
+        expected = "a configuration (YAML), which names the collections of items and their sources"
+        raise ConfigurationError([f"{place} is not {expected}"])
     styles = load_styles(style_folders(place))
     configuration = load_configuration(place, kinds=kind_options(), environment=environment, styles=styles)
     specs = source_specs(configuration, styles)
-    named = [spec for name, spec in specs.items() if collection in {None, name}]
-    found = [spec for spec in named if spec.items is not None and not spec.is_live]
-    live = [spec.collection for spec in named if spec.is_live]
-    if found:
+    candidates = [spec for name, spec in specs.items() if collection in {None, name}]
+    indexed_specs = [spec for spec in candidates if spec.items is not None and not spec.is_live]
+    live = [spec.collection for spec in candidates if spec.is_live]
+    if indexed_specs:
         for name in live:
             log.info("%s %s", name, LIVE)
-        return found
+        return indexed_specs
     if live:
         raise ConfigurationError([f"{live[0]} {LIVE}"])
     if collection is None:
@@ -77,22 +77,22 @@ def specs_of_items(place: Path, *, environment: Mapping[str, str], collection: s
     raise ConfigurationError([f"{place} has no collection {collection[:60]!r}; it has {', '.join(specs)}"])
 
 
-def indexed(spec: SourceSpec) -> IndexedCollection:
-    """Return the collection of a spec as it is indexed."""
+def indexed_collection(spec: SourceSpec) -> IndexedCollection:
+    """Return the collection of a specification in the form that `fill` needs."""
     assert spec.items is not None  # noqa: S101 -- of a collection of items
     return IndexedCollection(id=spec.collection, settings=spec.items.settings, keep_days=spec.items.keep_days)
 
 
 def rules_of(spec: SourceSpec, prefixes: AllowedPlaces) -> ItemRules:
-    """Return which items of a collection are taken, and which of their files.
+    """Return the rules for the items and files of a collection.
 
     Raises:
-        ConfigurationError: Its filter is not valid.
+        ConfigurationError: Its filter is invalid.
     """
     text = None if spec.items is None else spec.items.filter
     assets = [variable.asset for variable in spec.stored.variables.values()]
     return ItemRules(
-        # A variable without a key may be found in several assets, by what they say of their bands.
+        # A variable without a key may be in several assets, which only their bands show.
         assets=frozenset(filter(None, assets)) if all(assets) else frozenset(),
         filter=None if text is None else ItemFilter(text),
         allowed=FoldersOnce(ItemPlaces(spec.href, prefixes).require_allowed).require_allowed,
@@ -102,11 +102,11 @@ def rules_of(spec: SourceSpec, prefixes: AllowedPlaces) -> ItemRules:
 
 
 def identities_of(spec: SourceSpec, access: SourceAccess) -> frozenset[str]:
-    """Return what the source of a collection may call itself, without reading it: which kind it is, its answers tell.
+    """Return the possible identities of a source without reading it; only its documents show the class of the source.
 
     Raises:
-        ConfigurationError: Its filter is not valid.
-        UnsupportedSource: It is none.
+        ConfigurationError: Its filter is invalid.
+        UnsupportedSource: It cannot be a source of items.
     """
     if spec.kind != "stac":
         return frozenset({FilesSource(spec).identity})
@@ -122,9 +122,9 @@ def source_of(spec: SourceSpec, access: SourceAccess) -> ItemSource:
     """Return the source of a collection of items.
 
     Raises:
-        ConfigurationError: Its filter is not valid.
-        SourceUnavailable: It cannot be read now.
-        UnsupportedSource: It is none.
+        ConfigurationError: Its filter is invalid.
+        SourceUnavailable: It is unreachable.
+        UnsupportedSource: It is not a source of items.
     """
     if spec.kind != "stac":
         return FilesSource(spec)

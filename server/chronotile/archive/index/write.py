@@ -1,4 +1,4 @@
-"""Items that clients add to a collection or remove from it, beside those of its source."""
+"""Items that clients add to a collection or remove from it, in addition to the items of its source."""
 
 import logging
 from collections import OrderedDict
@@ -19,28 +19,28 @@ from chronotile.core.model.items import Item, ItemRef, PutSummary
 from chronotile.core.model.source import SourceSpec
 from chronotile.core.web.places import AllowedPlaces
 
-MOST_TRIES, TRIES_S = 10, 60.0
-"""Wrong tokens that an address may show in so many seconds."""
+MOST_TRIES, TRIES_S = 10, 60
+"""Number of wrong tokens that are accepted from an address within `TRIES_S` seconds."""
 MOST_CLIENTS = 10_000
-"""Addresses that are remembered."""
+"""Number of addresses whose wrong tokens are counted."""
 MOST_ITEMS = 10_000
-"""Of one request."""
+"""Items per request."""
 MOST_FAULTS = 10
-"""Items that are named of those that are not accepted."""
+"""Number of refused items that an error lists."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenItems:
-    """What a request did to the index."""
+    """Effect of a request on the index."""
 
     put: PutSummary
     ids: tuple[str, ...]
 
 
 class FailedTokens:
-    """How often wrong tokens were shown, by address; of many addresses those of last are remembered.
+    """Counts wrong tokens by address; if there are too many addresses, the oldest is forgotten.
 
     Args:
         clock: Monotonic, in seconds.
@@ -53,20 +53,18 @@ class FailedTokens:
         self.count = 0
 
     def require_few(self, client: str) -> None:
-        """Check that an address has not shown too many lately.
+        """Require that an address has sent few wrong tokens recently.
 
         Raises:
-            TooManyTries: It has.
+            TooManyTries: It has sent `MOST_TRIES` within `TRIES_S`.
         """
         with self._lock:
             since_s, count = self._tries.get(client, (0.0, 0))
             if count >= MOST_TRIES and self._clock() - since_s < TRIES_S:
-                raise errors.TooManyTries(
-                    f"too many wrong tokens came from this address; try again after {TRIES_S:.0f} s"
-                )
+                raise errors.TooManyTries(f"too many wrong tokens came from this address; try again after {TRIES_S} s")
 
     def add(self, client: str) -> None:
-        """Count one."""
+        """Count a wrong token."""
         with self._lock:
             self.count += 1
             since_s, count = self._tries.pop(client, (0.0, 0))
@@ -83,126 +81,128 @@ class ItemWriter:
     """Writes items into the index."""
 
     tokens: tuple[str, ...]
-    """One of which requests have to show; without any none may write."""
+    """Accepted tokens; if empty, nobody may write."""
     specs: Callable[[], Mapping[str, SourceSpec]]
-    """The collections of now, by id."""
+    """Returns the current collections, by id."""
     items: Callable[[], ItemIndex | None]
     prefixes: AllowedPlaces
-    """Where files may lie beside the host of a collection's source."""
+    """Permitted locations of files, in addition to the host of a collection's source."""
     failed: FailedTokens = field(default_factory=FailedTokens)
 
-    def allows(self, given: str | None, client: str) -> bool:
-        """Whether a token that an address shows is a right one; how long that takes does not depend on its content.
+    def allows(self, token: str | None, client: str) -> bool:
+        """Return whether a client sent an accepted token. The time it takes does not depend on the token.
 
         Raises:
-            AccessRefused: None may write.
-            TooManyTries: It is a wrong one, of an address that has shown too many: several clients may share one.
+            AccessRefused: Nobody may write.
+            TooManyTries: The token is wrong, and its address has sent too many. Right tokens are accepted from such an
+                address, because several clients may share it.
         """
         if not self.tokens:
             raise errors.AccessRefused("items cannot be written here: the operator has not set CHRONOTILE_WRITE_TOKEN")
-        is_right = self.is_token(given or "")
+        is_right = self.is_token(token or "")
         if not is_right:
             self.failed.require_few(client)
-            if given:
+            if token:
                 self.failed.add(client)
         return is_right
 
-    def is_token(self, given: str) -> bool:
-        """Return whether a text is one of the tokens; how long that takes does not depend on its content."""
-        shown = sha256(given.encode()).digest()
-        return sum(compare_digest(shown, sha256(token.encode()).digest()) for token in self.tokens) > 0
+    def is_token(self, text: str) -> bool:
+        """Return whether a text is one of the tokens. The time it takes does not depend on the text."""
+        digest = sha256(text.encode()).digest()
+        return sum(compare_digest(digest, sha256(token.encode()).digest()) for token in self.tokens) > 0
 
     def put(self, name: str, document: object, catalogue: Catalogue) -> WrittenItems:
-        """Add STAC items to a collection, or replace those of the same id: none of them where one is not accepted.
+        """Add STAC items to a collection, replacing items with the same ids. If one is refused, none is written.
 
-        Many are several transactions: where the index fails between two, those before stay, and the same request may be
+        Many items are written in several transactions: if one fails, the earlier ones remain, and the request may be
         repeated.
 
         Args:
-            name: Of the collection, or of one of its layers.
+            name: Id of the collection, or of one of its layers.
             document: An item, or a FeatureCollection of items.
-            catalogue: What is served, for names of layers.
+            catalogue: The served catalogue, which has the names of layers.
 
         Raises:
-            InvalidParameter: Items are not accepted; the message names them.
-            UnknownLayer: There is no such layer or collection.
+            InvalidParameter: Items are refused; the message lists them.
+            UnknownPath: The collection or layer does not exist.
             AccessRefused: Its items are dates of files.
             SourceUnavailable: The index cannot be written now.
         """
-        spec, items, found = self._admitted(name, document, catalogue)
-        return WrittenItems(put=items.put(spec.collection, found), ids=tuple(item.id for item in found))
+        spec, items, new_items = self._parse_items(name, document, catalogue)
+        return WrittenItems(put=items.put(spec.collection, new_items), ids=tuple(item.id for item in new_items))
 
     def add(self, name: str, document: object, catalogue: Catalogue) -> tuple[str, ...]:
-        """Add STAC items to a collection, none of which may be there: all of them or none; return their ids.
+        """Add new STAC items to a collection in one transaction; return their ids.
 
-        They are one transaction: other clients, and the index after a failure, have all of them or none.
+        Other clients, and the index after a failure, see all of the items or none.
 
         Args:
-            name: Of the collection, or of one of its layers.
+            name: Id of the collection, or of one of its layers.
             document: An item, or a FeatureCollection of items.
-            catalogue: What is served, for names of layers.
+            catalogue: The served catalogue, which has the names of layers.
 
         Raises:
-            InvalidParameter: Items are not accepted; the message names them.
-            ItemExists: One is there.
-            UnknownLayer: There is no such layer or collection.
+            InvalidParameter: Items are refused; the message lists them.
+            ItemExists: An item has the id of an existing one.
+            UnknownPath: The collection or layer does not exist.
             AccessRefused: Its items are dates of files.
             SourceUnavailable: The index cannot be written now.
         """
-        spec, items, found = self._admitted(name, document, catalogue)
-        items.add(spec.collection, found)
-        return tuple(item.id for item in found)
+        spec, items, new_items = self._parse_items(name, document, catalogue)
+        items.add(spec.collection, new_items)
+        return tuple(item.id for item in new_items)
 
     def replace(
         self, name: str, document: Mapping[str, Any], catalogue: Catalogue, *, found: ItemRef | None = None
     ) -> bool:
-        """Put a STAC item in place of the one of its id; return whether one is there, and `found` if that is given.
+        """Replace the STAC item with the id of `document`; return whether it existed (and was `found`, if that is set).
 
         Args:
-            name: Of the collection, or of one of its layers.
-            document: The item.
-            catalogue: What is served, for names of layers.
-            found: The item of which the document was made: it is not replaced if it has changed since.
+            name: Id of the collection, or of one of its layers.
+            document: The new item.
+            catalogue: The served catalogue, which has the names of layers.
+            found: The item from which `document` was made; it is not replaced if it has changed since.
 
         Raises:
-            InvalidParameter: The item is not accepted.
-            UnknownLayer: There is no such layer or collection.
+            InvalidParameter: The item is refused.
+            UnknownPath: The collection or layer does not exist.
             AccessRefused: Its items are dates of files.
             SourceUnavailable: The index cannot be written now.
         """
         if document.get("type") != "Feature":
             raise errors.InvalidParameter("the body is not a STAC item (Feature)")
-        spec, items, (item,) = self._admitted(name, document, catalogue)
+        spec, items, (item,) = self._parse_items(name, document, catalogue)
         return items.replace(spec.collection, item, expected=found)
 
     def remove(self, name: str, id_: str, catalogue: Catalogue) -> None:
-        """Remove an item from a collection, until it is added again or changes in the collection's source.
+        """Remove an item from a collection, until it is added again or changes in the source of the collection.
 
         Args:
-            name: Of the collection, or of one of its layers.
-            id_: Of the item.
-            catalogue: What is served, for names of layers.
+            name: Id of the collection, or of one of its layers.
+            id_: Id of the item.
+            catalogue: The served catalogue, which has the names of layers.
 
         Raises:
-            UnknownLayer: There is no such layer or collection.
+            UnknownPath: The collection, the layer or the item does not exist.
             AccessRefused: Its items are dates of files.
-            UnknownPath: It has no item of this id.
             SourceUnavailable: The index cannot be written now.
         """
         spec, items = self._target(name, catalogue)
         if not items.remove(spec.collection, [id_]):
             raise errors.UnknownPath(f"{spec.collection} has no item {id_[:80]!r}")
 
-    def _admitted(self, name: str, document: object, catalogue: Catalogue) -> tuple[SourceSpec, ItemIndex, list[Item]]:
-        """A collection, the index, where it is grouped as configured, and items of the collection to be written."""
+    def _parse_items(
+        self, name: str, document: object, catalogue: Catalogue
+    ) -> tuple[SourceSpec, ItemIndex, list[Item]]:
+        """Return collection, index and parsed items. The index is grouped as configured first."""
         spec, items = self._target(name, catalogue)
         if spec.is_live:
             raise errors.InvalidParameter(f"{spec.collection} is live: its items are those of another catalogue")
-        found = _accepted(_features(document), self._rules(spec))
+        new_items = _require_accepted(_features(document), self._rules(spec))
         assert spec.items is not None  # noqa: S101 -- of a collection of items
         if items.settings(spec.collection) != spec.items.settings:
             items.configure(spec.collection, spec.items.settings)
-        return spec, items, found
+        return spec, items, new_items
 
     def _target(self, name: str, catalogue: Catalogue) -> tuple[SourceSpec, ItemIndex]:
         specs = self.specs()
@@ -227,7 +227,7 @@ class ItemWriter:
 
 
 def _collection_of(name: str, catalogue: Catalogue) -> str:
-    """The collection of a layer; one without items yet has no layers, but its name is the beginning of theirs."""
+    """Return the collection of a layer; collections without items have no layers yet, so the name's prefix is used."""
     try:
         return catalogue.layer(name).collection
     except (errors.SourceUnavailable, errors.UnknownLayer):
@@ -244,30 +244,30 @@ def _features(document: object) -> list[Mapping[str, Any]]:
         )
     kind = document.get("type")
     features = [document] if kind == "Feature" else document.get("features") if kind == "FeatureCollection" else None
-    if not isinstance(features, list) or not all(isinstance(each, dict) for each in features):
+    if not isinstance(features, list) or not all(isinstance(feature, dict) for feature in features):
         raise errors.InvalidParameter("the body is neither a STAC item (Feature) nor a FeatureCollection of STAC items")
     if not 1 <= len(features) <= MOST_ITEMS:
         raise errors.InvalidParameter(f"a request may have 1 to {MOST_ITEMS} items, this one has {len(features)}")
     return features
 
 
-def _accepted(features: list[Mapping[str, Any]], rules: ItemRules) -> list[Item]:
+def _require_accepted(features: list[Mapping[str, Any]], rules: ItemRules) -> list[Item]:
     accepted, faults, ids = list[Item](), list[str](), set[str]()
     for number, feature in enumerate(features, start=1):
         id_ = feature.get("id")
         name = f"item {id_[:80]!r}" if isinstance(id_, str) else f"item {number}"
         try:
-            found = rules.admit(feature, "")
+            parsed = rules.admit(feature, "")
         except errors.InvalidItem as error:
             faults.append(f"{name}: {error.message}")
             continue
-        if not found:
+        if not parsed:
             faults.append(f"{name}: the collection's filter leaves it out")
-        elif found[0].id in ids:
+        elif parsed[0].id in ids:
             faults.append(f"{name}: another item of this request has the same id")
         else:
-            ids.add(found[0].id)
-            accepted += found
+            ids.add(parsed[0].id)
+            accepted += parsed
     if faults:
         more = len(faults) - MOST_FAULTS
         listed = [*faults[:MOST_FAULTS], *([f"and {more} more"] if more > 0 else [])]

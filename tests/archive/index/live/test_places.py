@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from chronotile.archive.index.apis import ApiSearch, Request
-from chronotile.archive.index.live.api import PagePlace, place_of, within
+from chronotile.archive.index.live.api import PagePlace, place_of, require_within
 from chronotile.core.errors import AddressRefused, InvalidParameter
 
 ROOT = "https://api.test/v1"
@@ -58,7 +58,7 @@ def test_a_place_that_was_made_up_is_refused(text):
 )
 def test_a_link_out_of_the_api_is_not_followed(href):
     with pytest.raises(AddressRefused, match="leads out of the API"):
-        within(Request(href=href), API)
+        require_within(Request(href=href), API)
 
 
 def test_a_place_that_is_too_long_is_refused():

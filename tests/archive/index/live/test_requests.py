@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from chronotile.archive.index.apis import ApiSearch
-from chronotile.archive.index.live.requests import item_request, live_request, of_collection
+from chronotile.archive.index.live.requests import decide_collection, item_request, live_request
 from chronotile.archive.index.source import ItemFilter, ItemRules
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.core.errors import InvalidParameter, SearchNotSupported
@@ -144,7 +144,7 @@ def test_invalid_search_is_refused(search, locator):
 )
 def test_filter_uses_the_id_of_the_served_collection(text, left):
     wanted = left if isinstance(left, bool) else filter_from_text(left)
-    assert of_collection(filter_from_text(text), "ours") == wanted
+    assert decide_collection(filter_from_text(text), "ours") == wanted
 
 
 def test_a_search_of_another_collection_finds_nothing():

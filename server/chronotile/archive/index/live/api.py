@@ -1,4 +1,4 @@
-"""One STAC API whose collection is served live: requests within bounds, and none while it does not answer."""
+"""The STAC API of one live collection: limited requests, and none while the API does not answer."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from chronotile.archive.index.apis import ApiSearch, Request, is_api, next_request, search_of
-from chronotile.archive.index.documents import Document, Documents, MissingDocument, required
+from chronotile.archive.index.documents import Document, Documents, MissingDocument, require_document
 from chronotile.archive.index.live.requests import PAGES
 from chronotile.core.errors import AddressRefused, InvalidParameter, SourceUnavailable, UnsupportedSource
 from chronotile.core.model.types import Json
@@ -21,27 +21,27 @@ from chronotile.pipeline.services import require_remote_waits
 from chronotile.readers.remote.gates import GateClosed, TooLate, gates
 
 MOST_S = 10.0
-"""How long one request may take."""
+"""Time limit of one request."""
 MOST_BYTES = 16 << 20
-"""Of one page."""
+"""Size of one page."""
 MOST_FEATURES = 10_000
-"""Of one page; others than were requested are not looked at for ever."""
+"""Features of one page. An API may send more than were requested."""
 DESCRIBED_S = 3600.0
-"""How long is remembered what an API can do."""
+"""The description of an API is used for this long."""
 MOST_AWAY_S = 60.0
-"""The longest time that an API may ask not to be requested."""
+"""Longest pause that an API may request."""
 
 
 _REASON = "returned no document: "
 
 
 class RefusedSearch(Exception):
-    """An API answers that it does not take a request."""
+    """An API refuses a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiPage:
-    """A page as an API sends it."""
+    """A page of an API."""
 
     request: Request
     features: tuple[Json, ...]
@@ -50,11 +50,11 @@ class ApiPage:
 
 
 class GatedDocuments(Documents):
-    """Documents of one API, requested once, through the gate of its server.
+    """Documents of one API. Each is requested once, through the gate of its server.
 
     Args:
-        host: Of the API.
-        most_s: How long one request may take.
+        host: Host of the API.
+        most_s: Time limit of one request.
         clock: Monotonic, in seconds.
     """
 
@@ -62,15 +62,15 @@ class GatedDocuments(Documents):
         super().__init__(most_bytes=MOST_BYTES, most_s=most_s)
         self._host, self._clock = host, clock
         self._put_off = 0.0, ""
-        """Until when the API wants no requests, and what it said."""
+        """End of the pause that the API has requested, and the reason."""
 
     def ask(
         self, href: str, *, body: Json | None = None, headers: Mapping[str, str] | None = None, is_patient: bool = True
     ) -> Document | None:
-        """Return what the API gives; errors are those of `Documents`, whose messages do not name its address.
+        """Return a document; errors are those of `Documents`, without the URL of the API in their messages.
 
         Raises:
-            RemoteWaitRefused: This thread may not wait for it.
+            RemoteWaitRefused: This thread must not wait for the API.
         """
         del is_patient
         gate = gates.of(self._host)
@@ -104,7 +104,7 @@ class LiveApi:
 
     Args:
         href: The landing page, or the collection.
-        most_s: How long one request may take.
+        most_s: Time limit of one request.
         clock: Monotonic, in seconds.
     """
 
@@ -115,36 +115,36 @@ class LiveApi:
         self._described: tuple[float, ApiSearch] | None = None
         self._describing = threading.Lock()
         self.most_items = PAGES[0]
-        """Of a page: fewer once the API was seen to refuse as many."""
+        """Items per page; fewer after the API has refused a page."""
 
     @property
     def search(self) -> ApiSearch:
-        """How items are requested, as the API described it some time ago at most.
+        """Parameters of searches, from a description that is at most `DESCRIBED_S` old.
 
         Raises:
-            SourceUnavailable: It does not answer, or its source is not a STAC API.
-            RemoteWaitRefused: This thread may not wait for it.
+            SourceUnavailable: The API does not answer, or the source is not a STAC API.
+            RemoteWaitRefused: This thread must not wait for the API.
         """
-        known = self._described
-        if known is not None and self._clock() - known[0] < DESCRIBED_S:
-            return known[1]
+        description = self._described
+        if description is not None and self._clock() - description[0] < DESCRIBED_S:
+            return description[1]
         require_remote_waits(host_of(self._href))
         with self._describing:
-            if self._described is known:
+            if self._described is description:
                 self._described = self._clock(), self._look()
-            assert self._described is not None  # noqa: S101 -- set above, or by the thread before
+            assert self._described is not None  # noqa: S101 -- set above, or by another thread
             return self._described[1]
 
     def page(self, request: Request) -> ApiPage:
         """Return a page of items.
 
         Raises:
-            RefusedSearch: The API does not take the request.
-            SourceUnavailable: It does not answer, or sends something else than a page.
-            RemoteWaitRefused: This thread may not wait for it.
+            RefusedSearch: The API refuses the request.
+            SourceUnavailable: It does not answer, or does not send a page.
+            RemoteWaitRefused: This thread must not wait for the API.
         """
         try:
-            document = required(self._documents.ask(request.href, body=request.body))
+            document = require_document(self._documents.ask(request.href, body=request.body))
         except MissingDocument as error:
             if _REASON not in error.message:
                 raise SourceUnavailable(f"its API sends no page of items: {error.message}") from error
@@ -156,15 +156,15 @@ class LiveApi:
             raise SourceUnavailable("its API sends no page of items")
         return ApiPage(
             request=request,
-            features=tuple(each for each in features if isinstance(each, dict)),
+            features=tuple(feature for feature in features if isinstance(feature, dict)),
             next=self._next(document, request),
-            matched=_matched(document.body),
+            matched=_number_matched(document.body),
         )
 
     def _next(self, document: Document, request: Request) -> Request | None:
         try:
-            found = next_request(document, request)
-            following = None if found is None else within(found, self.search)
+            link_request = next_request(document, request)
+            following = None if link_request is None else require_within(link_request, self.search)
         except AddressRefused as error:
             raise SourceUnavailable(f"its API cannot be followed: {error.message}") from error
         if following is not None and following.key == request.key:
@@ -173,29 +173,29 @@ class LiveApi:
 
     def _look(self) -> ApiSearch:
         try:
-            document = required(self._documents.ask(self._href))
+            document = require_document(self._documents.ask(self._href))
             if not is_api(document.body):
                 raise SourceUnavailable("its source is not a STAC API, which mode live needs")
             return search_of(document, self._documents)
         except (MissingDocument, UnsupportedSource) as error:
-            # Without the address that it is about.
+            # The message must not contain the URL.
             reason = error.message.rpartition(_REASON)[2] if _REASON in error.message else "see the log"
             raise SourceUnavailable(f"its API cannot be used: {reason}") from error
 
 
-def _matched(body: Json) -> int | None:
+def _number_matched(body: Json) -> int | None:
     context: Any = body.get("context")
-    found = body.get("numberMatched", context.get("matched") if isinstance(context, dict) else None)
-    return found if type(found) is int and found >= 0 else None
+    count = body.get("numberMatched", context.get("matched") if isinstance(context, dict) else None)
+    return count if type(count) is int and count >= 0 else None
 
 
-# Where a walk through the pages of an API stands, as text that clients give back, and which addresses it may lead to.
+# Positions in the pages of an API as text for clients, and the URLs to which a position may lead.
 #
-# Anyone can make such a text: an address outside of the API is refused, and what is found is checked as all items
-# are.
+# Clients can forge these texts. URLs outside the API are refused, and items of forged positions are checked like all
+# items.
 
 MOST_TEXT = 6_000
-"""Of a place: longer ones do not fit into the links of all clients."""
+"""Length of a position; longer links do not work in all clients."""
 MOST_SKIPPED = 100_000
 MEMBERS = 4
 LIMIT = "limit"
@@ -203,45 +203,45 @@ LIMIT = "limit"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PagePlace:
-    """Where the next page of a search begins."""
+    """The start of the next page of a search."""
 
     request: Request
     """A page of the API."""
     skipped: int = 0
-    """Items at its beginning that came before."""
+    """Items at the beginning of the page that were returned before."""
 
     def text(self, first: Request, api: ApiSearch) -> str:
-        """Return it as text, without the address of the API and what the first page of the search has as well.
+        """Return the position as text, without the root URL of the API and members that the first page has too.
 
         Raises:
             AddressRefused: It is too long.
         """
         members, is_whole = _difference(self.request.body, first.body)
-        found = orjson.dumps([self.request.href.removeprefix(api.root), members, is_whole, self.skipped]).decode()
-        if len(found) > MOST_TEXT:
+        position = orjson.dumps([self.request.href.removeprefix(api.root), members, is_whole, self.skipped]).decode()
+        if len(position) > MOST_TEXT:
             raise AddressRefused("its link to the next page is too long")
-        return found
+        return position
 
 
 def place_of(text: str, first: Request, api: ApiSearch) -> PagePlace:
-    """Return the place of a text.
+    """Return the position of a text.
 
     Args:
-        text: As `PagePlace.text` makes it.
+        text: From `PagePlace.text`.
         first: The first page of the search.
-        api: To whose addresses it has to lead.
+        api: The API to which the position has to lead.
 
     Raises:
-        InvalidParameter: It is not one of this search.
+        InvalidParameter: It is not a position of this search.
     """
     refused = InvalidParameter("cursor is not that of a page of this search", locator="cursor")
     try:
-        found: Any = orjson.loads(text) if len(text) <= MOST_TEXT else None
+        members_list: Any = orjson.loads(text) if len(text) <= MOST_TEXT else None
     except orjson.JSONDecodeError as error:
         raise refused from error
-    if not (isinstance(found, list) and len(found) == MEMBERS):
+    if not (isinstance(members_list, list) and len(members_list) == MEMBERS):
         raise refused
-    href, members, is_whole, skipped = found
+    href, members, is_whole, skipped = members_list
     is_valid = (
         isinstance(href, str)
         and href[:1] in {"", "/", "?"}
@@ -252,16 +252,16 @@ def place_of(text: str, first: Request, api: ApiSearch) -> PagePlace:
         raise refused
     body = None if members is None else members if is_whole else {**(first.body or {}), **members}
     try:
-        return PagePlace(request=within(Request(href=api.root + href, body=body), api), skipped=skipped)
+        return PagePlace(request=require_within(Request(href=api.root + href, body=body), api), skipped=skipped)
     except AddressRefused as error:
         raise refused from error
 
 
-def within(request: Request, api: ApiSearch) -> Request:
-    """Return a request whose address is in its one spelling.
+def require_within(request: Request, api: ApiSearch) -> Request:
+    """Return a request with a normalised URL.
 
     Raises:
-        AddressRefused: It lies outside of the API.
+        AddressRefused: The URL is outside the API.
     """
     try:
         plain, query = split_query(request.href)
@@ -271,11 +271,11 @@ def within(request: Request, api: ApiSearch) -> Request:
 
 
 def _difference(body: Json | None, first: Json | None) -> tuple[Json | None, bool]:
-    """The members of a body that differ from those of the first, and whether they are all of it."""
+    """Return the members of a body that differ from the first body, and whether these are the whole body."""
     if body is None:
         return None, True
     if first is None or first.keys() - body.keys():
         return body, True
     differing = {name: value for name, value in body.items() if name not in first or first[name] != value}
-    # Places of APIs that count pages mean something with the same limit alone.
+    # In APIs that count pages a position depends on the limit.
     return differing | {name: body[name] for name in (LIMIT,) if name in body}, False

@@ -1,4 +1,4 @@
-"""The collections of mode `live` of an application: pages of their APIs, cached for minutes."""
+"""The live collections of an application: pages of their APIs, cached for minutes."""
 
 import logging
 import threading
@@ -27,13 +27,13 @@ from chronotile.readers.caches.byte_cache import ByteCache
 log = logging.getLogger(__name__)
 
 PAGE_S = 300.0
-"""How long a page is answered again without requesting it."""
+"""Pages are cached for this long."""
 CACHED_BYTES = 32 << 20
-"""Of all pages."""
+"""Size of all cached pages."""
 ITEM_BYTES = 1 << 10
-"""Of a cached item beside its document."""
+"""Size of a cached item without its document."""
 MOST_REQUESTS = 2
-"""That one search of ours sends to an API: anyone can send such a search."""
+"""Requests to an API for one search, limited because anyone can send searches."""
 NOT_FOUND = "404"
 
 
@@ -44,18 +44,18 @@ class _CachedPage:
     found: tuple[FoundItem, ...]
     next: Request | None
     matched: int | None
-    """As the API says; `None` where items are left out."""
+    """Number of matches by the API; `None` if items were skipped."""
     is_refused: bool
-    """Whether there are items, and none of them can be shown."""
+    """Whether the page has items, but all of them were refused."""
 
     @property
     def nbytes(self) -> int:
-        return ITEM_BYTES + sum(len(each.document) + ITEM_BYTES for each in self.found)
+        return ITEM_BYTES + sum(len(f.document) + ITEM_BYTES for f in self.found)
 
 
 @dataclass(frozen=True, slots=True)
 class _Live:
-    """A collection, as long as it is configured so."""
+    """A live collection; replaced when its configuration changes."""
 
     spec: SourceSpec
     api: LiveApi
@@ -63,18 +63,18 @@ class _Live:
 
     @property
     def rules(self) -> ItemRules:
-        """Which items are taken."""
+        """The items to index."""
         return self.touching.rules
 
 
 class LiveCollections:
-    """Answers searches of collections whose items are found by the APIs of others; any thread may use it.
+    """Answers searches of live collections by their APIs. Thread-safe.
 
     Args:
-        specs: Returns the collections of now, by id.
+        specs: Returns the current collections, by id.
         items: Returns the index.
-        access: What sources are opened with.
-        most_s: How long one request of an API may take.
+        access: Access to the sources.
+        most_s: Time limit of one request to an API.
         clock: Monotonic, in seconds.
     """
 
@@ -97,73 +97,75 @@ class LiveCollections:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Their ids, in the order of the configuration."""
+        """Ids of the live collections in the order of the configuration."""
         specs = self._specs()
-        known = self._names
-        if known is None or known[0] is not specs:  # each search needs them, and there may be thousands of collections
-            known = self._names = specs, tuple(name for name, spec in specs.items() if spec.is_live)
-        return known[1]
+        cached = self._names
+        if (
+            cached is None or cached[0] is not specs
+        ):  # cached: each search needs them, of maybe thousands of collections
+            cached = self._names = specs, tuple(name for name, spec in specs.items() if spec.is_live)
+        return cached[1]
 
     @property
     def failing(self) -> Mapping[str, str]:
-        """Why the APIs of collections did not answer when they were last requested, by collection."""
+        """Errors of the last requests to the APIs, by collection; without collections whose API answered."""
         names = self.names
         return {name: reason for name, reason in list(self._failing.items()) if name in names}
 
     def page(self, collection: str, search: ItemSearch, *, at: str | None) -> LivePage:
-        """Return items that the API finds now, or found some minutes ago; they are in the index then.
+        """Return items of a page of the API, at most `PAGE_S` old. They are in the index afterwards.
 
         Errors are those of `pipeline.services.LiveItems`.
         """
-        with self._noting(collection):
+        with self._report_failures(collection):
             live = self._live(collection)
             api = live.api.search
-            wanted = live_request(api, live.rules, search, collection, most=live.api.most_items)
-            if wanted is None:
+            request = live_request(api, live.rules, search, collection, most=live.api.most_items)
+            if request is None:
                 return LivePage(items=(), next=None, matched=0)
-            place = PagePlace(request=wanted.first) if at is None else place_of(at, wanted.first, api)
-            return self._walk(live, wanted, place, search)
+            place = PagePlace(request=request.first) if at is None else place_of(at, request.first, api)
+            return self._walk(live, request, place, search)
 
     def find(self, collection: str, id_: str) -> FoundItem | None:
-        """Return an item by its id; errors are those of `page`."""
-        with self._noting(collection):
+        """Return an item by id; errors are those of `page`."""
+        with self._report_failures(collection):
             live = self._live(collection)
             api = live.api.search
             search = ItemSearch(ids=(id_,), limit=1)
             if api.is_of_items:
                 request = item_request(api, id_)
             else:
-                wanted = live_request(api, live.rules, search, collection, most=1)
-                assert wanted is not None  # noqa: S101 -- without conditions that nothing matches
-                request = wanted.first
+                api_request = live_request(api, live.rules, search, collection, most=1)
+                assert api_request is not None  # noqa: S101 -- without conditions that nothing matches
+                request = api_request.first
             try:
-                found = self._cached(live, request).found
+                page_items = self._cached_page(live, request).found
             except RefusedSearch as error:
                 if NOT_FOUND not in str(error):
                     raise SourceUnavailable(f"its API refuses the item: {error}") from error
                 return None
-            return next((each for each in found if each.ref.id == id_), None)
+            return next((item for item in page_items if item.ref.id == id_), None)
 
-    def _walk(self, live: _Live, wanted: LiveRequest, place: PagePlace, search: ItemSearch) -> LivePage:
-        """Read pages of the API from a place on, until there are enough items."""
+    def _walk(self, live: _Live, api_request: LiveRequest, place: PagePlace, search: ItemSearch) -> LivePage:
+        """Read pages of the API from a position until the page of the search is full."""
         items = list[FoundItem]()
-        request, skipped, left = place.request, place.skipped, MOST_REQUESTS
+        request, skipped, requests_left = place.request, place.skipped, MOST_REQUESTS
         following: PagePlace | None = None
         matched: int | None = None
-        while left > 0:
-            left -= 1
+        while requests_left > 0:
+            requests_left -= 1
             try:
-                page = self._cached(live, request)
+                page = self._cached_page(live, request)
             except RefusedSearch as error:
-                is_first = left > 0 and request == wanted.first
-                page, request = self._smaller(live, wanted, search, error, is_first=is_first)
-                left -= 1
-            matched = page.matched if wanted.is_exact else None
+                is_first = requests_left > 0 and request == api_request.first
+                page, request = self._smaller(live, api_request, search, error, is_first=is_first)
+                requests_left -= 1
+            matched = page.matched if api_request.is_exact else None
             if page.is_refused:
                 raise SourceUnavailable("none of the items that its API sends can be shown; see the server's log")
             missing = search.limit - len(items)
-            rest = _matching(page.found[skipped:], wanted.check, search.ids)
-            items += [found for _place, found in rest[:missing]]
+            rest = _matching(page.found[skipped:], api_request.check, search.ids)
+            items += [item for _place, item in rest[:missing]]
             if len(rest) > missing:
                 following = PagePlace(request=request, skipped=skipped + rest[missing][0])
                 break
@@ -184,38 +186,38 @@ class LiveCollections:
                 locator="filter",
             )
         try:
-            at = None if following is None else following.text(wanted.first, live.api.search)
+            at = None if following is None else following.text(api_request.first, live.api.search)
         except AddressRefused as error:
             raise SourceUnavailable(f"its API cannot be followed: {error.message}") from error
         return LivePage(items=tuple(items), next=at, matched=matched)
 
     def _smaller(
-        self, live: _Live, wanted: LiveRequest, search: ItemSearch, refusal: RefusedSearch, *, is_first: bool
+        self, live: _Live, api_request: LiveRequest, search: ItemSearch, refusal: RefusedSearch, *, is_first: bool
     ) -> tuple[_CachedPage, Request]:
-        """The first page as small as any API sends it, and its request; if it comes, later pages are smaller, too."""
+        """Return the first page in the smallest size, and its request; on success, later pages are smaller too."""
         try:
-            if not is_first or wanted.page <= PAGES[-1]:
+            if not is_first or api_request.page <= PAGES[-1]:
                 raise refusal
             smallest = live_request(live.api.search, live.rules, search, live.spec.collection, most=PAGES[-1])
             assert smallest is not None  # noqa: S101 -- as before
-            page = self._cached(live, smallest.first)
+            page = self._cached_page(live, smallest.first)
         except RefusedSearch as error:
             locator = "filter" if search.filter is not None else "sortby" if search.sort else "collections"
             problem = f"the API of the collection refuses the search: {error}"
             raise SearchNotSupported(problem, locator=locator) from error
-        live.api.most_items = next(each for each in PAGES if each < wanted.page)
+        live.api.most_items = next(P for P in PAGES if api_request.page > P)
         return page, smallest.first
 
-    def _cached(self, live: _Live, request: Request) -> _CachedPage:
-        """A page of the API, requested again once a period of time is over."""
+    def _cached_page(self, live: _Live, request: Request) -> _CachedPage:
+        """Return a page of the API from the cache, which is renewed every `PAGE_S`."""
         period = int(self._clock() // PAGE_S)
-        asked = blake2b(request.key.encode(), digest_size=16).digest()  # of any size, as clients write filters
-        key = live.spec.collection, live.spec.href, live.rules.identity, period, asked
+        request_digest = blake2b(request.key.encode(), digest_size=16).digest()  # of any size, as clients write filters
+        key = live.spec.collection, live.spec.href, live.rules.identity, period, request_digest
         if self._pages.get(key) is None:
-            require_remote_waits(host_of(live.spec.href))  # others may wait for what this thread would not make
-        return self._pages.get_or_make(key, lambda: self._requested(live, request))
+            require_remote_waits(host_of(live.spec.href))  # before others may wait for this thread to make the page
+        return self._pages.get_or_make(key, lambda: self._request_page(live, request))
 
-    def _requested(self, live: _Live, request: Request) -> _CachedPage:
+    def _request_page(self, live: _Live, request: Request) -> _CachedPage:
         page = live.api.page(request)
         index = self._items()
         if index is None:
@@ -246,8 +248,8 @@ class LiveCollections:
             return live
 
     @contextmanager
-    def _noting(self, collection: str) -> Iterator[None]:
-        """Remember why an API does not answer, until it does."""
+    def _report_failures(self, collection: str) -> Iterator[None]:
+        """Store the reason why an API does not answer, until it answers."""
         try:
             yield
         except SourceUnavailable as error:
@@ -260,11 +262,11 @@ class LiveCollections:
 
 
 def _matching(
-    found: Sequence[FoundItem], check: DocumentCheck | None, ids: tuple[str, ...]
+    page_items: Sequence[FoundItem], check: DocumentCheck | None, ids: tuple[str, ...]
 ) -> list[tuple[int, FoundItem]]:
-    """Items that match, each with where it stands; some APIs ignore ids."""
+    """Return matching items with their position in `page_items`; ids are compared because some APIs ignore them."""
     return [
-        (number, each)
-        for number, each in enumerate(found)
-        if (not ids or each.ref.id in ids) and (check is None or check(orjson.loads(each.document)))
+        (number, item)
+        for number, item in enumerate(page_items)
+        if (not ids or item.ref.id in ids) and (check is None or check(orjson.loads(item.document)))
     ]

@@ -1,4 +1,4 @@
-"""Items of a live collection in the index: those that its API sends, and the first ones before anyone searches."""
+"""Indexing of items of live collections: items sent by the API, and the newest items before the first search."""
 
 import logging
 import threading
@@ -19,37 +19,37 @@ from chronotile.core.model.items import FoundItem, IndexSettings, Item, ItemSear
 from chronotile.core.model.source import SourceSpec
 from chronotile.core.model.types import Json
 
-# Puts the items that an API sends into the index, so that they have pictures and products.
+# Items from API answers are stored in the index, so that they have pictures and products.
 
 MOST_TOUCHED = 100_000
-"""Items of a collection that stay in the index; those that were put there first go first."""
+"""Items of a live collection in the index; the oldest by time of indexing are removed first."""
 MOST_LOGGED = 100
-"""Reasons to leave out items that are logged."""
+"""Logged reasons for skipped items."""
 CHUNK = 500
-"""Items that are looked up together."""
+"""Items per index query."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TouchedItems:
-    """What became of the items of a page."""
+    """Result of indexing the items of a page."""
 
     found: tuple[FoundItem, ...]
     """In the order of the page."""
     filtered: int
-    """Those that the configured filter leaves out."""
+    """Number of items that the configured filter excludes."""
     refused: int
-    """Those that cannot be indexed."""
+    """Number of items that cannot be indexed."""
 
 
 class Touching:
-    """Puts items of one collection into the index.
+    """Stores items of one collection in the index.
 
     Args:
-        collection: Its id.
-        settings: How the index groups and orders them.
-        rules: Which are taken.
+        collection: Id of the collection.
+        settings: Grouping and order of the items in the index.
+        rules: The items to index.
     """
 
     def __init__(self, collection: str, settings: IndexSettings, rules: ItemRules) -> None:
@@ -58,16 +58,16 @@ class Touching:
         self._lock = threading.Lock()
 
     def touch(self, features: Iterable[Json], page: str, items: ItemIndex, *, own: str | None) -> TouchedItems:
-        """Put the items of a page into the index.
+        """Store the items of a page in the index.
 
         Args:
-            features: As the API sends them.
-            page: Its address.
+            features: The features of the page.
+            page: URL of the page.
             items: The index.
-            own: The collection's id in the API, whose items have no other; `None`: those of all collections are wanted.
+            own: Id of the collection in the API, which all items must have; `None`: no id is required.
 
         Raises:
-            SourceUnavailable: The index does not answer.
+            SourceUnavailable: The index is unreachable.
         """
         chosen = dict[str, Item]()
         filtered = refused = 0
@@ -87,16 +87,16 @@ class Touching:
                 items.configure(self._collection, self._settings)
             if items.put(self._collection, chosen.values()).added:
                 items.trim(self._collection, MOST_TOUCHED)
-        return TouchedItems(found=tuple(self._found(list(chosen), items)), filtered=filtered, refused=refused)
+        return TouchedItems(found=tuple(self._find_items(list(chosen), items)), filtered=filtered, refused=refused)
 
-    def _found(self, ids: list[str], items: ItemIndex) -> Iterator[FoundItem]:
-        for some in chunks(ids, CHUNK):
-            page = items.search(ItemSearch(collections=(self._collection,), ids=tuple(some), limit=CHUNK))
-            found = {each.ref.id: each for each in page.items}
-            yield from (found[id_] for id_ in some if id_ in found)
+    def _find_items(self, ids: list[str], items: ItemIndex) -> Iterator[FoundItem]:
+        for chunk_ids in chunks(ids, CHUNK):
+            page = items.search(ItemSearch(collections=(self._collection,), ids=tuple(chunk_ids), limit=CHUNK))
+            items_by_id = {item.ref.id: item for item in page.items}
+            yield from (items_by_id[id_] for id_ in chunk_ids if id_ in items_by_id)
 
     def _log(self, reason: str) -> None:
-        """Warn of a reason once."""
+        """Log a reason once."""
         with self._lock:
             if reason in self._logged or len(self._logged) >= MOST_LOGGED:
                 return
@@ -105,70 +105,70 @@ class Touching:
 
 
 ITEMS = 10
-"""The newest of an API that sorts, or those that it sends first."""
+"""Number of requested items: the newest, if the API sorts."""
 KIND = "live"
 
 
 def reason_to_seed(spec: SourceSpec, access: SourceAccess, store: IndexStore) -> str | None:
-    """Return why the newest items of a collection have to be requested; `None`: they need not be.
+    """Return why the newest items of a collection are not indexed; `None` if they are.
 
     Raises:
-        ConfigurationError: The collection's filter is not valid.
-        SourceUnavailable: The database does not answer.
+        ConfigurationError: The collection's filter is invalid.
+        SourceUnavailable: The database is unreachable.
     """
     settings = store.items.settings(spec.collection)
     if settings is None or store.items.extent(spec.collection) is None:
         return "nothing is known of its items"
     if spec.items is not None and settings != spec.items.settings:
-        return "its items are to be grouped or ordered in another way"
-    if _before(spec, store) != _source(spec, access):
-        return "its items were those of another API, or with another filter"
+        return "its grouping or order was changed in the configuration"
+    if _previous_source(spec, store) != _source(spec, access):
+        return "its items come from another API, or from another filter"
     return None
 
 
 def seed(spec: SourceSpec, access: SourceAccess, store: IndexStore) -> FillSummary:
-    """Put the newest items of a live collection into the index, in place of those of another source.
+    """Store the newest items of a live collection in the index; remove items of another source first.
 
     Raises:
-        ConfigurationError: The collection's filter is not valid.
-        SourceUnavailable: The API or the database does not answer.
+        ConfigurationError: The collection's filter is invalid.
+        SourceUnavailable: API or database are unreachable.
     """
     assert spec.items is not None  # noqa: S101 -- of a collection of items
     name, rules, api = spec.collection, rules_of(spec, access.prefixes), LiveApi(spec.href)
-    wanted = live_request(api.search, rules, ItemSearch(limit=ITEMS), name, most=ITEMS)
-    assert wanted is not None  # noqa: S101 -- without conditions that nothing matches
+    request = live_request(api.search, rules, ItemSearch(limit=ITEMS), name, most=ITEMS)
+    assert request is not None  # noqa: S101 -- without conditions that nothing matches
     try:
-        page = api.page(wanted.first)
+        page = api.page(request.first)
     except RefusedSearch as error:
         raise SourceUnavailable(f"its API refuses the search: {error}") from error
     source = _source(spec, access)
-    if _before(spec, store) not in {None, source}:
+    if _previous_source(spec, store) not in {None, source}:
         clear(name, store)
     run = store.passes.begin(name, source=f"{KIND} {source}", holder=new_holder(), is_whole=False)
     try:
-        touching, own = Touching(name, spec.items.settings, rules), api.search.own
-        done = touching.touch(page.features, wanted.first.href, store.items, own=own)
+        touching, api_collection = Touching(name, spec.items.settings, rules), api.search.own
+        result = touching.touch(page.features, request.first.href, store.items, own=api_collection)
         store.passes.finish(run)
     except BaseException:
         store.passes.release(run)
         raise
-    unread = [] if done.found else [Unread(key=name, reason="its API sends no items that can be shown")]
+    unread = [] if result.found else [Unread(key=name, reason="its API sends no items that can be shown")]
     return FillSummary(
         collection=name,
-        put=PutSummary(added=len(done.found)),
+        put=PutSummary(added=len(result.found)),
         is_whole=False,
         unread=tuple(unread),
         unread_count=len(unread),
-        filtered=done.filtered,
+        filtered=result.filtered,
     )
 
 
 def _source(spec: SourceSpec, access: SourceAccess) -> str:
-    # The source of a collection with its options: the same where all of its items are indexed.
+    # The source of a collection with its options, without the class of the source.
     return next(iter(identities_of(spec, access))).partition(" ")[2]
 
 
-def _before(spec: SourceSpec, store: IndexStore) -> str | None:
-    # The source that its items were of; `None`: not known.
-    found = store.passes.source(spec.collection)
-    return None if found is None else found.partition(" ")[2]
+def _previous_source(spec: SourceSpec, store: IndexStore) -> str | None:
+    # The source of the indexed items; `None` if unknown.
+    source = store.passes.source(spec.collection)
+    return None if source is None else source.partition(" ")[2]
