@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.core.model.series.analysis import MEDIAN, Climatology, Curves, parse_reducer
+from chronotile.core.model.series.analysis import Climatology, Curves, parse_reducer
 from chronotile.core.stats.climatology import (
     fill_from_normals,
     find_anomalies,
@@ -116,7 +116,7 @@ def test_slot_with_too_few_values_has_no_normal():
 def test_an_empty_reference_leaves_everything_open(ten_years):
     nothing = Curves(times=ten_years.times[:0], values=ten_years.values[:, :0])
 
-    normals = find_normals(nothing, ten_years.times, Climatology(reducer=MEDIAN))
+    normals = find_normals(nothing, ten_years.times, Climatology(reducer=parse_reducer("median")))
 
     assert normals.reference is None
     assert normals.counts.sum() == 0

@@ -42,13 +42,7 @@ class Reducer:
 
 
 MEAN = Reducer(name="mean", kind="mean")
-MIN = Reducer(name="min", kind="min")
-MAX = Reducer(name="max", kind="max")
 STD = Reducer(name="std", kind="std")
-MEDIAN = Reducer(name="median", kind="median", percent=50.0)
-COUNT = Reducer(name="count", kind="count")
-VALID_SHARE = Reducer(name="valid_share", kind="valid_share")
-SUM = Reducer(name="sum", kind="sum")
 
 
 def parse_reducer(text: str) -> Reducer:
