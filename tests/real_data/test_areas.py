@@ -11,7 +11,7 @@ from rasterio.features import rasterize
 
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.request import AreaSeriesRequest
-from chronotile.core.model.series.analysis import parse_reducers
+from chronotile.core.model.series.reducers import parse_reducers
 from chronotile.pipeline.series.areas import extract_area_series
 from tests.real_data.layers import LAYERS
 from tests.real_data.truth import open_place

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.core.model.series.analysis import Climatology, Curves, parse_reducer
+from chronotile.core.model.series.analysis import Climatology, Curves
+from chronotile.core.model.series.reducers import parse_reducer
 from chronotile.core.stats.climatology import (
     fill_from_normals,
     find_anomalies,

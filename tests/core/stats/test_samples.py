@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from chronotile.core.model.encoding import Encoding
-from chronotile.core.model.series.analysis import parse_reducers
+from chronotile.core.model.series.reducers import parse_reducers
 from chronotile.core.stats import number_counts
 from chronotile.core.stats import samples as samples_module
 from chronotile.core.stats.samples import CellWeights, Samples, reduce_samples

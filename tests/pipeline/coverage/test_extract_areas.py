@@ -10,7 +10,7 @@ from chronotile.core.errors import InvalidParameter, OutsideData
 from chronotile.core.model.coverage import CoverageRequest, ScaleFactors, Trim
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.request import AreaSeriesRequest
-from chronotile.core.model.series.analysis import parse_reducer
+from chronotile.core.model.series.reducers import parse_reducer
 from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.crs import CRS84, crs_of
 from chronotile.core.model.space.grid import NativeGrid

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from chronotile.catalog.limits import Limits
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.request import AreaSeriesRequest
-from chronotile.core.model.series.analysis import parse_reducers
+from chronotile.core.model.series.reducers import parse_reducers
 from chronotile.core.model.space.crs import crs_of
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise

@@ -7,7 +7,7 @@ from chronotile.catalog.limits import Limits
 from chronotile.core.errors import ClientGone, InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.request import AreaSeriesRequest
-from chronotile.core.model.series.analysis import parse_reducers
+from chronotile.core.model.series.reducers import parse_reducers
 from chronotile.core.model.space.crs import CRS84, crs_of
 from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.series import area_cells

@@ -15,7 +15,7 @@ from chronotile.core.model.collection import LocalisedText
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.payload import NOTHING_MISSING, Missing
 from chronotile.core.model.request import Weights
-from chronotile.core.model.series.analysis import MEAN, Reducer
+from chronotile.core.model.series.reducers import MEAN, Reducer
 from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.crs import Crs
 from chronotile.core.model.space.grid import Grid

@@ -6,7 +6,8 @@ from typing import Literal
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.geometry.area import Area
-from chronotile.core.model.series.analysis import MEAN, Analysis, AnomalyKind, Reducer
+from chronotile.core.model.series.analysis import Analysis, AnomalyKind
+from chronotile.core.model.series.reducers import MEAN, Reducer
 from chronotile.core.model.space.crs import CRS84, Crs, transformer
 from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.style import Colour, Style

@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 
 from chronotile.core.model.encoding import Encoding
-from chronotile.core.model.series.analysis import Reducer
 from chronotile.core.model.series.directions import circular_deviations, mean_directions, vectors_of
+from chronotile.core.model.series.reducers import Reducer
 from chronotile.core.model.types import ComplexArray, Float64Array, Int64Array, NumberArray, UInt8Array
 from chronotile.core.stats.histogram_bins import bins_of
 from chronotile.core.stats.number_counts import NumberCounts, table_size

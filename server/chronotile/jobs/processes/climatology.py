@@ -1,7 +1,8 @@
 """The process *climatology*: the usual value for each time of the year."""
 
 from chronotile.core.model.coverage import Coverage
-from chronotile.core.model.series.analysis import MEAN, Analysis, Climatology, Curves, parse_reducer
+from chronotile.core.model.series.analysis import Analysis, Climatology, Curves
+from chronotile.core.model.series.reducers import MEAN, parse_reducer
 from chronotile.core.model.types import Float64Array
 from chronotile.core.stats.climatology import find_normals, slot_kind, slot_names
 from chronotile.jobs.processes.process import Inputs, optional

@@ -12,7 +12,7 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.geometry.area import Area, area_of_box
 from chronotile.core.model.geometry.geojson import area_of
 from chronotile.core.model.job import Result
-from chronotile.core.model.series.analysis import Reducer
+from chronotile.core.model.series.reducers import Reducer
 from chronotile.core.model.space.grid import Window
 from chronotile.core.model.types import Float64Array, Int64Array, Json
 from chronotile.core.stats.histogram_bins import even_edges

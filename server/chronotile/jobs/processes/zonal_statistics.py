@@ -15,7 +15,7 @@ from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.geometry.geojson import areas_of
 from chronotile.core.model.job import Result
 from chronotile.core.model.request import WEIGHTS, AreaSeriesRequest
-from chronotile.core.model.series.analysis import MAX_REDUCERS, Reducer, parse_reducers
+from chronotile.core.model.series.reducers import MAX_REDUCERS, Reducer, parse_reducers
 from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Json
 from chronotile.jobs.processes.inputs import (

@@ -14,7 +14,8 @@ from chronotile.core.errors import InvalidParameter
 from chronotile.core.extras import require_extra
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.request import AreaSeriesRequest, PointsSeriesRequest
-from chronotile.core.model.series.analysis import Analysis, Curves, Findings, Reducer
+from chronotile.core.model.series.analysis import Analysis, Curves, Findings
+from chronotile.core.model.series.reducers import Reducer
 from chronotile.core.model.series.series import AreaSeries, AreasSeries, PointsSeries, Series
 from chronotile.core.model.time.periods import Period
 from chronotile.core.model.time.selection import TimeSelection

@@ -16,8 +16,8 @@ from chronotile.core.model.encoding import UNREADABLE_CODE
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.payload import join_missing
 from chronotile.core.model.request import AreaSeriesRequest, Point
-from chronotile.core.model.series.analysis import Reducer
 from chronotile.core.model.series.directions import require_directional
+from chronotile.core.model.series.reducers import Reducer
 from chronotile.core.model.series.series import AreaSeries, AreasSeries, SeriesCost
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.types import AnyArray, BoolArray, Float64Array, Int64Array

@@ -19,7 +19,7 @@ from chronotile.core.model.request import (
     PositionsRequest,
     SeriesRequest,
 )
-from chronotile.core.model.series.analysis import MEAN
+from chronotile.core.model.series.reducers import MEAN
 from chronotile.core.model.series.series import PointsSeries
 from chronotile.core.model.space.grid import Window
 from chronotile.core.model.time.selection import TimeSelection

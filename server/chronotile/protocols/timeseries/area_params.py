@@ -6,7 +6,7 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.geometry.area import Area, area_of_box
 from chronotile.core.model.geometry.geojson import area_of, areas_of
 from chronotile.core.model.request import AreaSeriesRequest, SeriesRequest
-from chronotile.core.model.series.analysis import MEAN, Reducer, parse_reducers
+from chronotile.core.model.series.reducers import MEAN, Reducer, parse_reducers
 from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox
 from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.core.model.types import Json

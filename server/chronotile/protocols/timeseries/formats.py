@@ -13,7 +13,8 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import TableFormat
 from chronotile.core.model.payload import NOTHING_MISSING, Missing
 from chronotile.core.model.request import SeriesRequest
-from chronotile.core.model.series.analysis import Analysis, Reducer
+from chronotile.core.model.series.analysis import Analysis
+from chronotile.core.model.series.reducers import Reducer
 from chronotile.core.model.series.series import AreasSeries, PointsSeries, Series
 from chronotile.http.answers import answer_payload
 from chronotile.http.bodies import iterate_in_turns

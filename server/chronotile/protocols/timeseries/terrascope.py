@@ -18,7 +18,7 @@ from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.geometry.geojson import area_of, areas_of, point_of
 from chronotile.core.model.number_text import number_texts, statistics, text_values
 from chronotile.core.model.request import AreaSeriesRequest, SeriesRequest, place_in_degrees
-from chronotile.core.model.series.analysis import MEAN, STD
+from chronotile.core.model.series.reducers import MEAN, STD
 from chronotile.core.model.series.series import AreaSeries, AreasSeries, Series
 from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeSpan, format_day, format_instant

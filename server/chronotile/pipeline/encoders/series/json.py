@@ -11,7 +11,7 @@ from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.number_text import numbers_json, statistics, strip_noise, text_values
 from chronotile.core.model.places import PlaceValues
 from chronotile.core.model.request import Point
-from chronotile.core.model.series.analysis import MEAN
+from chronotile.core.model.series.reducers import MEAN
 from chronotile.core.model.series.series import Series
 from chronotile.core.model.space.boxes import WHOLE_CIRCLE
 from chronotile.core.model.time.instants import format_instant

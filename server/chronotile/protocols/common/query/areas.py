@@ -4,7 +4,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.geometry.geojson import GeometryRules
 from chronotile.core.model.request import WEIGHTS as WORDS
-from chronotile.core.model.series.analysis import MEAN, parse_reducer
+from chronotile.core.model.series.reducers import MEAN, parse_reducer
 from chronotile.protocols.common.query.crs import requested_crs
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import choice, custom, number

@@ -3,7 +3,7 @@
 import pytest
 
 from chronotile.core.errors import InvalidParameter, LimitExceeded
-from chronotile.core.model.series.analysis import MEAN, parse_reducer, parse_reducers
+from chronotile.core.model.series.reducers import MEAN, parse_reducer, parse_reducers
 
 
 @pytest.mark.parametrize(
