@@ -1,1 +1,1 @@
-"""Sets of places as features: which are chosen, with which values, and as files."""
+"""Sets of places as features: selection, values and files."""

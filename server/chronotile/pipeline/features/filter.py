@@ -1,4 +1,4 @@
-"""Filters in CQL2 over places: each condition is tested of all places of a set at once."""
+"""CQL2 filters over places; each condition is tested for all places of a set in one array operation."""
 
 import fnmatch
 import re
@@ -19,18 +19,18 @@ from chronotile.core.model.types import AnyArray
 from chronotile.pipeline.place_shapes import related_places
 
 Truths = NDArray[np.int8]
-"""(place,): 1 where a condition holds, -1 where it does not, 0 where that is unknown, as in SQL."""
+"""(place,) 1 if a condition is true, -1 if it is false, 0 if it is unknown, as in SQL."""
 
 ACCEPTED = "and, or, not, = <> < <= > >=, between, in, like, isNull, casei, and s_... of CQL2"
 MAX_TESTS = 5_000_000
-"""Conditions times places: two seconds, of patterns."""
+"""Maximum number of conditions times places: two seconds for patterns."""
 NAMES = {"integer": "a number", "number": "a number", "string": "a text", "boolean": "true or false"}
 INVERSES = {"s_contains": "s_within", "s_within": "s_contains"}
-"""Operators that are not the same with their arguments exchanged."""
+"""Operators that change if their arguments are exchanged."""
 
 
 class PlaceFilter:
-    """Tests conditions of CQL2 JSON, whose geometries are in `crs`, of the places of a set."""
+    """Tests conditions of CQL2 JSON, with geometries in `crs`, for the places of a set."""
 
     def __init__(self, places: PlaceSet, crs: Crs) -> None:
         self._places = places
@@ -38,16 +38,16 @@ class PlaceFilter:
         self._tests_left = self._max_tests = max(1, MAX_TESTS // len(places))
 
     def truths(self, node: Node) -> Truths:
-        """Return of which places a filter that `checked` returned holds.
+        """Return whether a filter is true for each place; the filter comes from `cql2.tree.checked`.
 
         Raises:
-            InvalidParameter: An operator, property or value in it is not accepted, or it has too many conditions.
+            InvalidParameter: An operator, property or value is invalid, or there are too many conditions.
         """
         if isinstance(node, bool):
             return np.full(len(self._places), 1 if node else -1, dtype=np.int8)
         name = node.get("op") or "property" if isinstance(node, Mapping) else ""
         if name in {"and", "or"}:
-            parts = [self.truths(each) for each in operands(node, name)]
+            parts = [self.truths(part) for part in operands(node, name)]
             joined: Truths = (np.minimum if name == "and" else np.maximum).reduce(parts)
             return joined
         if name == "not":
@@ -74,11 +74,11 @@ class PlaceFilter:
             raise filter_error(f"has {quote_node(name or node)}, which is not accepted here; accepted: {ACCEPTED}")
         return test(*operands(node, name, 2))
 
-    def _to_truths(self, holds: Any, is_known: Any = True) -> Truths:  # noqa: ANN401 -- numpy's, of all or of each
+    def _to_truths(self, holds: Any, is_known: Any = True) -> Truths:  # noqa: ANN401 -- a truth value or an array
         return np.broadcast_to(np.where(is_known, np.where(holds, 1, -1), 0).astype(np.int8), len(self._places))
 
     def _operand(self, node: Node) -> PropertyColumn:
-        """The values of a property by place, or one value."""
+        """Return the values of a property, one per place, or a single value."""
         if isinstance(node, bool | int | float | str):
             return property_column([node])
         if isinstance(node, Mapping) and node.get("op") == "casei":
@@ -99,31 +99,33 @@ class PlaceFilter:
         return self._to_truths(COMPARISONS[name](one.values, _values(other, one.type)), one.is_known & other.is_known)
 
     def _is_in(self, value: Node, listed: Node) -> Truths:
-        one = self._operand(value)
-        others = [_values(self._operand(each), one.type) for each in listed] if isinstance(listed, list | tuple) else []
-        if {each.size for each in others} != {1}:
+        column = self._operand(value)
+        values = (
+            [_values(self._operand(item), column.type) for item in listed] if isinstance(listed, list | tuple) else []
+        )
+        if {item.size for item in values} != {1}:
             raise filter_error("has in without a list of values")
-        wanted = {each.item() for each in others}
-        return self._to_truths([each in wanted for each in one.values.tolist()], one.is_known)
+        accepted = {item.item() for item in values}
+        return self._to_truths([item in accepted for item in column.values.tolist()], column.is_known)
 
     def _match_pattern(self, value: Node, pattern: Node) -> Truths:
-        one, other = self._operand(value), _values(self._operand(pattern), "string").tolist()
-        if len(other) != 1 or len(other[0]) > MAX_PATTERN or other[0].count("%") > MAX_WILDCARDS:
+        column, patterns = self._operand(value), _values(self._operand(pattern), "string").tolist()
+        if len(patterns) != 1 or len(patterns[0]) > MAX_PATTERN or patterns[0].count("%") > MAX_WILDCARDS:
             raise filter_error(f"has like without a text of at most {MAX_PATTERN} characters and {MAX_WILDCARDS} of %")
-        # The expression does not go back behind what it has found: its time is that of the text times the pattern.
-        matches = re.compile(fnmatch.translate(glob_of(other[0]))).match
-        return self._to_truths([matches(each) is not None for each in _values(one, "string")], one.is_known)
+        # The expression does not backtrack over matched parts: its time is proportional to text times pattern.
+        matches = re.compile(fnmatch.translate(glob_of(patterns[0]))).match
+        return self._to_truths([matches(text) is not None for text in _values(column, "string")], column.is_known)
 
     def _relate(self, name: str, arguments: Sequence[Node]) -> Truths:
         test = spatial_test(name, arguments, self._crs)
         operator = name if test.is_first else INVERSES.get(name, name)
         relation = TESTS["s_intersects" if operator == "s_disjoint" else operator]
-        found = related_places(self._places, self._crs, test.geometries[0], relation)
-        return self._to_truths(~found if operator == "s_disjoint" else found)
+        is_related = related_places(self._places, self._crs, test.geometries[0], relation)
+        return self._to_truths(~is_related if operator == "s_disjoint" else is_related)
 
 
 def _values(column: PropertyColumn, type_: PropertyType) -> AnyArray:
-    """Its values, which have to be comparable with those of a type."""
+    """Return the values of a column, after checking that they are comparable with a type."""
     if {column.type, type_} - {"integer", "number"} and column.type != type_:
         raise filter_error(f"has {NAMES[column.type]} where {NAMES[type_]} is accepted")
     return column.values

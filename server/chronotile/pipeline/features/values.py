@@ -1,4 +1,4 @@
-"""What happened in places at one time, one column per layer, and places with such columns as whole files."""
+"""Values of places at one time, one column per layer, and files of places with these columns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,102 +25,102 @@ ONE = "one is accepted, such as 2023-06-05: /places/{set}/values gives values al
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlaceColumnsTarget:
-    """Requests of one time each, resolved to what exists."""
+    """Requests for one time each, resolved to places and layers."""
 
     parts: tuple[tuple[PlaceValuesTarget, PlaceValuesRequest], ...]
     etag: str
     time: TimeUsed
-    """Of all layers."""
+    """The times of all layers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlaceColumns:
-    """One number a place and layer."""
+    """One number per place and layer."""
 
     columns: Mapping[str, tuple[float | None, ...]]
-    """(place,) by the id of the layer, as text has them: `None` where there is no value."""
+    """(place,) values rounded as in documents, by id of the layer; `None` for missing values."""
     missing: Missing
     without_cells: Mapping[str, int]
-    """Places that hold no cell's centre, by the id of each layer that has some."""
+    """Number of places without a cell centre, by id of the layer; only layers that have any."""
 
 
 def resolve_place_columns(requests: Sequence[PlaceValuesRequest], services: Services) -> PlaceColumnsTarget:
     """Return the places, and the layer and time of each request; reads no pixels.
 
     Args:
-        requests: Of the same places, one per layer, whose default time is meant where a request has none.
-        services: What is served.
+        requests: Requests for the same places, one per layer; without a time, the default time of the layer is used.
+        services: The services with the layers.
 
     Raises:
-        LimitExceeded: There would be more than `max_series_values`.
-        InvalidParameter: A time is several ones of a layer, or none.
-        ChronotileError: As `resolve_place_values`.
+        LimitExceeded: There are more than `max_series_values` values.
+        InvalidParameter: A layer has several of the requested times, or none.
+        ChronotileError: Errors of `resolve_place_values`.
     """
-    timed = [replace(each, time=DEFAULT) if each.time == ABSENT else each for each in requests]
-    targets = [resolve_place_values(each, services) for each in timed]
-    allowed, needed = services.catalogue.limits.max_series_values, sum(len(each.numbers) for each in targets)
+    timed = [replace(request, time=DEFAULT) if request.time == ABSENT else request for request in requests]
+    targets = [resolve_place_values(request, services) for request in timed]
+    allowed, needed = services.catalogue.limits.max_series_values, sum(len(target.numbers) for target in targets)
     require_at_most("max_series_values", needed, allowed, alternative="request fewer places", locator="layer")
-    for each in targets:
-        if len(each.indexes) != 1:
+    for target in targets:
+        if len(target.indexes) != 1:
             raise InvalidParameter(
-                f"{len(each.indexes)} times of layer {each.layer.id} are selected; {ONE}", locator="time"
+                f"{len(target.indexes)} times of layer {target.layer.id} are selected; {ONE}", locator="time"
             )
-    times = [ResolvedTimes(each.indexes, is_open=each.is_open).used(each.layer.times) for each in targets]
-    etag = fingerprint("place columns", *(each.etag for each in targets))
+    times = [ResolvedTimes(target.indexes, is_open=target.is_open).used(target.layer.times) for target in targets]
+    etag = fingerprint("place columns", *(target.etag for target in targets))
     return PlaceColumnsTarget(tuple(zip(targets, timed, strict=True)), etag, join_layer_times(times))
 
 
 def extract_place_columns(
     target: PlaceColumnsTarget, services: Services, *, is_active: IsActive = always_active
 ) -> PlaceColumns:
-    """Return the numbers that documents have of `extract_place_values` for each layer.
+    """Return the numbers of `extract_place_values` for each layer, rounded as in documents.
 
     Raises:
         LimitExceeded: The places have too many cells.
-        SourceUnavailable: A source is gone or damaged.
-        ClientGone: The client disconnected.
+        SourceUnavailable: A source is unreachable or damaged.
+        ClientGone: The client closed the connection.
     """
-    found = [extract_place_values(*part, services, is_active=is_active) for part in target.parts]
-    rows = ((each.layer, statistics(each.values[:, 0], reducer=each.reducer).tolist()) for each in found)
+    layer_values = [extract_place_values(*part, services, is_active=is_active) for part in target.parts]
+    rows = ((values.layer, statistics(values.values[:, 0], reducer=values.reducer).tolist()) for values in layer_values)
     return PlaceColumns(
         {layer: tuple(None if isnan(value) else value for value in row) for layer, row in rows},
-        join_missing(values.missing for values in found),
-        {each.layer: each.without_cells for each in found if each.without_cells},
+        join_missing(values.missing for values in layer_values),
+        {values.layer: values.without_cells for values in layer_values if values.without_cells},
     )
 
 
 def note_on_cells(without_cells: Mapping[str, int], places: int) -> str:
-    """Return of which layers places have no value as they hold no cell's centre; empty without any."""
+    """Return a sentence about layers with places that contain no cell centre; empty if there are none."""
     return "; ".join(
         f"{count} of {places} places hold no centre of a cell of {layer}, weights=auto counts parts of cells"
         for layer, count in without_cells.items()
     )
 
 
-# Whole files.
+# Files of places.
 
 VERTEX_BYTES, PLACE_BYTES, PROPERTY_BYTES = 16, 200, 32
-"""Of a file, about; a GeoPackage has an index as well."""
+"""Approximate sizes in a file; a GeoPackage has an index in addition."""
 FEWER = "request fewer places"
 
 
 def place_file(
     chosen: ChosenPlaces, format_name: str, services: Services, *, is_active: IsActive = always_active
 ) -> FileParts:
-    """Return places as a file, which is written before this returns and is gone with its body.
+    """Return places as a file; it is deleted when its body is closed.
 
     Args:
-        chosen: What is written.
+        chosen: The places.
         format_name: One of `PLACE_FORMATS`.
-        services: Their limits and memory.
+        services: The services with limits and memory.
         is_active: Whether the client still waits.
 
     Raises:
-        MissingExtra: The server lacks the library that writes it.
-        LimitExceeded: It would be larger than `max_coverage_bytes`.
-        ServerBusy: Other answers take the memory that it needs.
-        StorageFull: There is no room to write it.
-        ClientGone: The client left.
+        MissingExtra: The library for the format is not installed.
+        LimitExceeded: The file would be larger than `max_coverage_bytes`.
+        ServerBusy: Other answers use the memory that it needs.
+        StorageFull: The disk or its quota is full.
+        ClientGone: The client closed the connection.
     """
     require_extra("places", f"format {format_name}", locator="f")
     vertices = int(shapely.get_num_coordinates(chosen.shapes).sum())

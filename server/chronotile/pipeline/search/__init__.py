@@ -1,1 +1,1 @@
-"""What is there: items of all collections that are served, found in the index (DESIGN: `search_items`)."""
+"""Searches of items in the index and in other catalogues."""

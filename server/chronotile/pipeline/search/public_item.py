@@ -1,4 +1,4 @@
-"""Items as strangers may see them: without the places of files, and without links that others wrote."""
+"""Items as clients see them: without the locations of files, and without the links of other catalogues."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,57 +24,57 @@ _PLACE = re.compile(
     re.VERBOSE,
 )
 _MARKS = ('"/', '" ', "file:/", "/vsi", "arn:aws", "@", "?")
-"""What a document has more often than its addresses, if one of its other texts may be a place."""
+"""Texts that occur in a document more often than in its addresses if another text in it may name a location."""
 _SCHEME = "://"
 _WEB = ("http://", "https://")
 
 
 @dataclass(frozen=True, slots=True)
 class HiddenPlaces:
-    """What texts of one item may not have in them: the folders of its files."""
+    """The folders of an item's files, which no text of the item may name."""
 
     folders: frozenset[str]
-    """In lower case, without scheme, with a slash at the end; of a file at the top of a host the whole address."""
+    """In lower case, without scheme, with a final slash; the whole address of a file in the root of a host."""
 
     def are_in(self, text: str) -> bool:
-        """Return whether a text names a place of a file."""
+        """Return whether a text names the location of a file."""
         lower = text.lower()
         return _PLACE.search(lower) is not None or any(map(lower.__contains__, self.folders))
 
 
 def find_places(hrefs: Iterable[str], source: str | None) -> HiddenPlaces:
-    """Return what hides the places of an item.
+    """Return the locations of an item's files, which must be hidden.
 
     Args:
-        hrefs: Addresses of its files, as its document has them; relative ones hide nothing.
-        source: The source of its collection, a path, pattern or URL; one of the web hides nothing.
+        hrefs: Addresses of its files in its document; relative ones are not hidden.
+        source: Path, pattern or URL of the source of its collection; URLs of the web are not hidden.
     """
     folders = (*map(_folder_of, hrefs), None if source is None else _folder_of_source(source))
     return HiddenPlaces(frozenset(filter(None, folders)))
 
 
 def may_name_places(document: bytes, hrefs: Iterable[str], hidden: HiddenPlaces) -> bool:
-    """Return whether texts of a document have to be looked at one by one, which takes as long as all else: few have to.
+    """Return whether the texts of a document must be checked one by one, which doubles the time; few documents need it.
 
     Args:
         document: JSON without escapes.
         hrefs: Addresses of its files and links, which are not shown.
-        hidden: The places of its files.
+        hidden: The locations of its files.
     """
-    text, known = document.decode().lower(), "".join(f'"{href}"\n' for href in hrefs).lower()
-    if _other_schemes(text) > _other_schemes(known):
+    text, addresses = document.decode().lower(), "".join(f'"{href}"\n' for href in hrefs).lower()
+    if _other_schemes(text) > _other_schemes(addresses):
         return True
-    return any(text.count(mark) > known.count(mark) for mark in (*_MARKS, *hidden.folders) if mark in text)
+    return any(text.count(mark) > addresses.count(mark) for mark in (*_MARKS, *hidden.folders) if mark in text)
 
 
 def is_place(name: str) -> bool:
-    """Return whether the name of an asset or field is the place of a file; `s3:mode` is a field of an extension."""
+    """Return whether the name of an asset or field is the location of a file; `s3:mode` is a field of an extension."""
     return _PLACE.search(name.lower()) is not None
 
 
 @lru_cache(maxsize=1024)
 def _folder_of_source(source: str) -> str | None:
-    """The folder of a source that is not of the web; the source itself if that is at the top: `/data/` says little."""
+    """Return the folder of a source unless it is on the web; a source in a root, as `/data/` would match too much."""
     if source.lower().startswith(_WEB):
         return None
     plain = re.split(r"[*?\[{]", source.lower().partition("://")[2] or source.lower(), maxsplit=1)[0]
@@ -95,7 +95,7 @@ def _folder_of(href: str) -> str | None:
 
 
 def _other_schemes(text: str) -> int:
-    # How many addresses are not of the web.
+    # Number of addresses that are not on the web.
     return text.count(_SCHEME) - sum(map(text.count, _WEB))
 
 
@@ -103,40 +103,40 @@ _HIDDEN_FIELDS = {"href", "alternate", "links", "file:local_path"}
 _HIDDEN_PREFIXES = ("storage:", "auth:", "alternate:")
 _HIDDEN_EXTENSIONS = ("/storage/", "/authentication/", "/alternate-assets/")
 _OLDEST = "1.0.0"
-"""The version of a document that names none."""
+"""Version of a document that does not state one."""
 _DEEPEST = 8
-"""Collections of geometries within one another, of which members are looked at."""
+"""Maximum nesting of geometry collections."""
 HALF = 180.0
 
 
-def public_item(found: FoundItem, source: str | None = None) -> dict[str, Any]:
+def public_item(item: FoundItem, source: str | None = None) -> dict[str, Any]:
     """Return the STAC item (a GeoJSON Feature) without `links`, and with assets without `href`.
 
-    The document may have been written by anyone: fields that name where files are stored are left out, and no text in
-    it is safe as HTML. The `collection` is the one that is served. A box, asset or
-    extension that is not valid is left out; the box is then the one around the footprint.
+    The document may have been written by anyone: fields that name the locations of files are omitted, and no text in it
+    is safe as HTML. The `collection` is the one that is served. Invalid boxes, assets and extensions are omitted; the
+    box is then that of the footprint.
 
     Args:
-        found: From a search.
-        source: Where the source of its collection is, if texts may name it; no text that does is shown.
+        item: An item from a search.
+        source: Location of the source of its collection, which no shown text may name.
 
     Raises:
         SourceUnavailable: The document in the index is not a STAC item.
     """
     try:
-        document = orjson.loads(found.document)
+        document = orjson.loads(item.document)
         properties, assets = document["properties"], _objects_of(document.get("assets"))
         links, extensions = document.get("links"), document.get("stac_extensions")
         version = document.get("stac_version")
-        own, linked = _hrefs_of(assets.values()), _hrefs_of(_objects_in(links))
-        hidden = _places_to_hide(found.document, [*own, *linked], own=own, source=source)
+        hrefs, linked = _hrefs_of(assets.values()), _hrefs_of(_objects_in(links))
+        hidden = _places_to_hide(item.document, [*hrefs, *linked], file_hrefs=hrefs, source=source)
         return {
             "type": "Feature",
             "stac_version": version if isinstance(version, str) and version[:1].isdigit() else _OLDEST,
-            "id": found.ref.id,
+            "id": item.ref.id,
             "geometry": _geometry_of(document.get("geometry"), hidden=hidden),
-            "collection": found.collection,
-            "bbox": _box_of(document.get("bbox")) or list(map(float, found.ref.bbox)),
+            "collection": item.collection,
+            "bbox": _box_of(document.get("bbox")) or list(map(float, item.ref.bbox)),
             "stac_extensions": list(_shown_extensions(extensions if isinstance(extensions, list) else (), hidden)),
             "properties": _shown_members(properties, hidden=hidden),
             "assets": {
@@ -144,11 +144,11 @@ def public_item(found: FoundItem, source: str | None = None) -> dict[str, Any]:
             },
         }
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise SourceUnavailable(f"item {found.ref.id} cannot be read in the index") from error
+        raise SourceUnavailable(f"item {item.ref.id} cannot be read in the index") from error
 
 
 def _geometry_of(value: object, *, hidden: HiddenPlaces | None, depth: int = 0) -> dict[str, Any] | None:
-    """A geometry without members that are none of GeoJSON's, such as `crs`; `None` of what holds anything else."""
+    """Return a geometry without foreign members, such as `crs`; `None` if it contains other things."""
     if not isinstance(value, dict) or depth > _DEEPEST:
         return None
     kind, coordinates, parts = value.get("type"), value.get("coordinates"), value.get("geometries")
@@ -157,23 +157,25 @@ def _geometry_of(value: object, *, hidden: HiddenPlaces | None, depth: int = 0) 
     ):
         return None
     if isinstance(parts, list):
-        shown = [_geometry_of(each, hidden=hidden, depth=depth + 1) for each in parts]
-        return {"type": kind, "geometries": [each for each in shown if each is not None]}
+        geometries = [_geometry_of(part, hidden=hidden, depth=depth + 1) for part in parts]
+        return {"type": kind, "geometries": [geometry for geometry in geometries if geometry is not None]}
     return {"type": kind, "coordinates": coordinates}
 
 
 def _objects_of(value: object) -> dict[str, dict[str, Any]]:
-    # The members of an object that are objects themselves.
-    return {name: each for name, each in value.items() if isinstance(each, dict)} if isinstance(value, dict) else {}
+    # The members of an object that are objects.
+    if not isinstance(value, dict):
+        return {}
+    return {name: member for name, member in value.items() if isinstance(member, dict)}
 
 
 def _objects_in(value: object) -> list[dict[str, Any]]:
     # The elements of a list that are objects.
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return [element for element in value if isinstance(element, dict)] if isinstance(value, list) else []
 
 
 def _box_of(value: object) -> list[float] | None:
-    """A CRS84 box as its author wrote it, of four numbers, or six with heights; `None` of what is none."""
+    """Return a CRS84 box unchanged: four numbers, or six with heights; `None` if it is invalid."""
     if not isinstance(value, list) or len(value) not in {4, 6} or not all(map(is_number, value)):
         return None
     half = len(value) // 2
@@ -182,33 +184,33 @@ def _box_of(value: object) -> list[float] | None:
 
 
 def _shown_extensions(extensions: Iterable[object], hidden: HiddenPlaces | None) -> Iterator[str]:
-    for each in extensions:
+    for extension in extensions:
         if (
-            isinstance(each, str)
-            and not (hidden is not None and hidden.are_in(each))
-            and not any(map(each.__contains__, _HIDDEN_EXTENSIONS))
+            isinstance(extension, str)
+            and not (hidden is not None and hidden.are_in(extension))
+            and not any(map(extension.__contains__, _HIDDEN_EXTENSIONS))
         ):
-            yield each
+            yield extension
 
 
 def _places_to_hide(
-    document: bytes, hrefs: Sequence[str], *, own: Iterable[str], source: str | None
+    document: bytes, hrefs: Sequence[str], *, file_hrefs: Iterable[str], source: str | None
 ) -> HiddenPlaces | None:
-    """What the texts of a document are compared with one by one; `None`: none of them names a place.
+    """Return the locations that texts must not name; `None` if the texts need no check.
 
     Args:
-        document: JSON; texts with escapes may hold anything.
-        hrefs: Of its assets and links.
-        own: Of its files.
-        source: Of its collection.
+        document: JSON; texts with escapes may contain anything.
+        hrefs: Addresses of its assets and links.
+        file_hrefs: Addresses of its files.
+        source: Location of the source of its collection.
     """
-    hidden = find_places(own, source)
+    hidden = find_places(file_hrefs, source)
     has_more = b"\\" in document or document.count(b'"href"') > len(hrefs)
     return hidden if has_more or may_name_places(document, hrefs, hidden) else None
 
 
 def _hrefs_of(objects: Iterable[Mapping[str, Any]]) -> list[str]:
-    return [href for each in objects if isinstance(href := each.get("href"), str)]
+    return [href for item in objects if isinstance(href := item.get("href"), str)]
 
 
 def _shown_members(members: Mapping[str, Any], *, hidden: HiddenPlaces | None) -> dict[str, Any]:
@@ -225,11 +227,11 @@ def _is_field_shown(name: str) -> bool:
 
 
 def _names_place(value: object, hidden: HiddenPlaces) -> bool:
-    """Whether a value is, or holds, the place of a file."""
+    """Return whether a value is or contains the location of a file."""
     if isinstance(value, str):
         return hidden.are_in(value)
     if isinstance(value, dict):
-        return "href" in value or any(is_place(name) or _names_place(each, hidden) for name, each in value.items())
+        return "href" in value or any(is_place(name) or _names_place(member, hidden) for name, member in value.items())
     if isinstance(value, list):
-        return any(_names_place(each, hidden) for each in value)
+        return any(_names_place(element, hidden) for element in value)
     return False

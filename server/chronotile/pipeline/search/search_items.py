@@ -1,4 +1,4 @@
-"""Searches of items: which were observed where and when, how many in each month; the index as far as it is served."""
+"""Searches of items, changes of items and counts per month, for the collections that are served."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -29,99 +29,99 @@ def items_of(services: Services) -> ItemIndex:
     """Return the index of items.
 
     Raises:
-        SourceUnavailable: The application has none, or its database does not answer.
+        SourceUnavailable: The application has no index, or its database does not respond.
     """
-    found = services.reader_caches.items
-    if found is None:
+    index = services.reader_caches.items
+    if index is None:
         raise SourceUnavailable("this server has no index of items")
-    return cast(ItemIndex, found)
+    return cast(ItemIndex, index)
 
 
 def live_names(services: Services) -> tuple[str, ...]:
-    """Return the ids of collections that the catalogues of others are searched for.
+    """Return the ids of live collections, whose searches go to other catalogues.
 
-    One of which nothing was found before has no layers yet, in some of several processes longer than in others.
+    A collection has no layers until its first item is found, which may happen later in some processes than in others.
     """
     return () if services.live_items is None else services.live_items.names
 
 
 def listed_collections(services: Services) -> frozenset[str]:
-    """Return the collections whose items are listed: those that are served, and those whose files are away."""
+    """Return the collections whose items are listed: served ones, and those whose files are unreachable."""
     unavailable = services.catalogue.wholly_unavailable.difference(services.elsewhere)
     return frozenset(unavailable.union(services.catalogue.whole_collections))
 
 
 def being_filled(names: Collection[str], services: Services) -> tuple[str, ...]:
-    """Return those of some collections over whose source no pass has ended yet, sorted.
+    """Return the collections whose first pass has not ended, sorted.
 
     Raises:
-        SourceUnavailable: The index does not answer.
+        SourceUnavailable: The index does not respond.
     """
     index = items_of(services)
-    return tuple(each for each in sorted(set(names) - set(live_names(services))) if not index.state(each).is_filled)
+    return tuple(name for name in sorted(set(names) - set(live_names(services))) if not index.state(name).is_filled)
 
 
 def require_filled(names: Collection[str], services: Services) -> None:
-    """Check that a first pass over the sources of collections has ended; none: of all that are served.
+    """Check that the first pass of collections has ended; empty `names` mean all served ones.
 
     Raises:
-        IndexIncomplete: One has not.
-        SourceUnavailable: The index does not answer.
+        IndexIncomplete: A first pass has not ended.
+        SourceUnavailable: The index does not respond.
     """
     served = services.catalogue.whole_collections
-    found = being_filled(served & set(names) if names else served, services)
-    if found:
-        raise IndexIncomplete(f"the items of {', '.join(found)[:MAX_SHOWN]} are being listed; try again later")
+    filling = being_filled(served & set(names) if names else served, services)
+    if filling:
+        raise IndexIncomplete(f"the items of {', '.join(filling)[:MAX_SHOWN]} are being listed; try again later")
 
 
 def find_item(collection: str, id_: str, services: Services) -> FoundItem:
-    """Return the item of a collection that has an id, of a catalogue of others as it was when it was found last.
+    """Return an item; one of a live collection in the version that was found last.
 
     Raises:
-        UnknownLayer: There is no such collection.
-        UnknownItem: It has no such item.
-        IndexIncomplete: It has none so far.
-        SourceUnavailable: The index does not answer, or the source of the collection is away.
-        RemoteWaitRefused: A catalogue of others has to be requested, which this thread may not.
+        UnknownLayer: The collection does not exist.
+        UnknownItem: The item does not exist.
+        IndexIncomplete: The item does not exist yet; the first pass has not ended.
+        SourceUnavailable: The index does not respond, or the source of the collection is unreachable.
+        RemoteWaitRefused: Another catalogue must be requested, but this thread must not wait for it.
     """
     is_live = collection in live_names(services)
-    if not is_live and collection not in listed_collections(services):  # before the index shows what is hidden
+    if not is_live and collection not in listed_collections(services):  # before the index can show hidden items
         _require_items(collection, services)
-    found = items_of(services).find(collection, id_)
-    if found is None and not is_live:
+    item = items_of(services).find(collection, id_)
+    if item is None and not is_live:
         _require_items(collection, services)
-    if found is None and services.live_items is not None and is_live:
+    if item is None and services.live_items is not None and is_live:
         try:
-            found = services.live_items.find(collection, id_)
+            item = services.live_items.find(collection, id_)
         except SourceUnavailable as error:
             raise SourceAway(f"collection {collection}: {error.message}") from error
-    if found is None:
+    if item is None:
         require_filled((collection,), services)
         raise unknown_item(collection, id_)
-    return found
+    return item
 
 
 def _require_items(collection: str, services: Services) -> None:
-    # Errors are those of `find_item`.
+    # Raises errors of `find_item`.
     if services.catalogue.collection(collection).is_partial:
         raise UnknownItem(f"collection {collection} has no items", locator="item")
 
 
 def indexed_item(collection: str, id_: str, services: Services) -> FoundItem:
-    """Return the item of a configured collection that has an id; it may be the first, which has no layers yet.
+    """Return an item of a configured collection, which may have no layers yet.
 
     Raises:
-        UnknownItem: The index has no such item.
-        SourceUnavailable: The index does not answer.
+        UnknownItem: The item is not in the index.
+        SourceUnavailable: The index does not respond.
     """
-    found = items_of(services).find(collection, id_)
-    if found is None:
+    item = items_of(services).find(collection, id_)
+    if item is None:
         raise unknown_item(collection, id_)
-    return found
+    return item
 
 
 def unknown_item(collection: str, id_: str) -> UnknownItem:
-    """Return the error about an item that is not there."""
+    """Return the error for a missing item."""
     return UnknownItem(f"collection {collection} has no item {id_[:MAX_SHOWN]!r}", locator="item")
 
 
@@ -129,16 +129,16 @@ def find_product(product: UUID, services: Services) -> FoundItem:
     """Return the item of a product.
 
     Raises:
-        UnknownItem: No collection that is served has one of this id.
-        IndexIncomplete: None has so far.
-        SourceUnavailable: The index does not answer.
+        UnknownItem: No collection that is served has this product.
+        IndexIncomplete: No collection has it yet; a first pass has not ended.
+        SourceUnavailable: The index does not respond.
     """
     served = listed_collections(services) | set(live_names(services))
-    found = items_of(services).find_product(product, among=served)
-    if found is None:
+    item = items_of(services).find_product(product, among=served)
+    if item is None:
         require_filled((), services)
         raise UnknownItem(f"product {product} is not known", locator="id")
-    return found
+    return item
 
 
 DEFAULT_LIMIT = 100
@@ -152,54 +152,54 @@ def changes_since(
     limit: int = DEFAULT_LIMIT,
     without_first_fill: bool = False,
 ) -> ChangePage:
-    """Return changes of items of collections that are served, in the order in which they were made.
+    """Return changes of items of collections that are served, in the order of the changes.
 
-    An item that changed more than once is in the page of its last change alone. A client that reads page after page
-    misses none: the cursor of a last page goes on from there at any later time.
+    An item that changed several times is only in the page of its last change. A client that reads page after page
+    misses no change: the cursor of the last page continues from there at any later time.
 
     Args:
-        cursor: Of the page before; `None`: no changes, but the cursor of now.
-        services: With the index.
-        collections: Ids of those whose changes are wanted; empty: of all.
-        limit: How many at most.
-        without_first_fill: Whether changes made before a first pass over a collection's source ended are left out.
+        cursor: Cursor of the previous page; `None` returns no changes, and the present cursor.
+        services: The services with the index.
+        collections: Ids of collections; empty means all.
+        limit: Maximum number of changes.
+        without_first_fill: Whether changes during the first pass of a collection are skipped.
 
     Raises:
-        InvalidParameter: The cursor or the limit is not accepted.
-        CursorExpired: The cursor is so old that not all removed items are known.
-        SourceUnavailable: The index does not answer.
+        InvalidParameter: The cursor or the limit is invalid.
+        CursorExpired: The cursor is too old: removals after it are not stored any more.
+        SourceUnavailable: The index does not respond.
     """
     among = _followed_collections(services, collections)
     return items_of(services).changes_after(cursor, limit=limit, among=among, without_first_fill=without_first_fill)
 
 
 def collections_being_filled(services: Services, *, collections: Collection[str] = ()) -> tuple[str, ...]:
-    """Return the ids of the collections over whose source no pass has ended yet, sorted.
+    """Return the ids of the collections whose first pass has not ended, sorted.
 
     Args:
-        services: With the index.
-        collections: Ids of those that are looked at; empty: all.
+        services: The services with the index.
+        collections: Ids of collections; empty means all.
 
     Raises:
-        SourceUnavailable: The index does not answer.
+        SourceUnavailable: The index does not respond.
     """
     return being_filled(_followed_collections(services, collections), services)
 
 
 def _followed_collections(services: Services, collections: Collection[str]) -> set[str]:
-    """The collections whose changes are told: whoever follows them misses none while a source is away."""
+    """Return the collections whose changes are listed, even while a source is unreachable."""
     catalogue = services.catalogue
     served = catalogue.whole_collections | catalogue.wholly_unavailable
     return set(served & set(collections) if collections else served)
 
 
 def newest_items(collection: str, services: Services, *, limit: int) -> tuple[FoundItem, ...]:
-    """Return the items of a collection that were added or replaced last; of those put together the latest first.
+    """Return the items of a collection that were added or replaced last, newest first.
 
     Raises:
-        UnknownLayer: There is no such collection.
-        IndexIncomplete: Its items are not all known yet.
-        SourceUnavailable: The index does not answer.
+        UnknownLayer: The collection does not exist.
+        IndexIncomplete: The first pass has not ended.
+        SourceUnavailable: The index does not respond.
     """
     _require_items(collection, services)
     require_filled((collection,), services)
@@ -215,53 +215,54 @@ def search_items(search: ItemSearch, services: Services) -> ItemPage:
     """Return a page of the items of collections that are served.
 
     Args:
-        search: What is looked for; names of collections that are not served find nothing.
-        services: With the index.
+        search: The search; collections that are not served have no items.
+        services: The services with the index.
 
     Raises:
-        InvalidParameter: A value of the search is not accepted.
-        SourceUnavailable: The index does not answer, or the catalogue of others in which all of the collections are.
-        RemoteWaitRefused: Such a catalogue has to be requested, which this thread may not.
+        InvalidParameter: A value of the search is invalid.
+        SourceUnavailable: The index does not respond, or the only catalogue that has the collections.
+        RemoteWaitRefused: Another catalogue must be requested, but this thread must not wait for it.
     """
     live = _filter_names(live_names(services), search)
-    unanswered = list_unanswered(search, services)  # before the search, during which the last items may be added
+    unanswered = list_unanswered(search, services)  # before the search, as the last items may be added during it
     page = federated_page(search, live, services) if live else search_index(search, services)
     if not unanswered:
         return page
     page = replace(page, unanswered=(*page.unanswered, *unanswered))
-    partial = {each.collection for each in unanswered if each.is_partial}
+    partial = {answer.collection for answer in unanswered if answer.is_partial}
     return replace(page, matched=None) if being_filled(partial, services) else page
 
 
 def search_index(search: ItemSearch, services: Services) -> ItemPage:
-    """Return a page of the items in the index alone; of catalogues of others those that were found before.
+    """Return a page of the items in the index only; for live collections, the items that were found earlier.
 
-    Arguments and errors are those of `search_items`.
+    Has the arguments and errors of `search_items`.
     """
     return items_of(services).search(search, among=listed_collections(services))
 
 
 def list_unanswered(search: ItemSearch, services: Services) -> tuple[Unanswered, ...]:
-    """Return the collections of which a search lacks items.
+    """Return the collections whose items a search may lack.
 
     Raises:
-        SourceUnavailable: The index does not answer.
+        SourceUnavailable: The index does not respond.
     """
     unavailable = _away(search, services)
-    named = {each.collection for each in unavailable}
-    return (*unavailable, *(each for each in not_whole(search.collections, services) if each.collection not in named))
+    names = {answer.collection for answer in unavailable}
+    partial = (answer for answer in not_whole(search.collections, services) if answer.collection not in names)
+    return (*unavailable, *partial)
 
 
 def count_by_month(search: ItemSearch, services: Services) -> tuple[tuple[Instant, int], ...]:
-    """Return the months (UTC) in which items begin and how many do, ascending; months without items are missing.
+    """Return months (UTC) and the number of items that begin in them, ascending; months without items are missing.
 
     Args:
-        search: What is looked for; its limit, order and cursor do not matter.
-        services: With the index; collections that are not in it as a whole are not counted.
+        search: The search; its limit, order and cursor are ignored.
+        services: The services with the index; live collections are not counted.
 
     Raises:
-        InvalidParameter: A value of the search is not accepted.
-        SourceUnavailable: The index does not answer.
+        InvalidParameter: A value of the search is invalid.
+        SourceUnavailable: The index does not respond.
     """
     return items_of(services).count_by_month(search, among=counted_collections(services))
 
@@ -270,87 +271,87 @@ def not_counted(search: ItemSearch, services: Services) -> tuple[Unanswered, ...
     """Return the collections of a search whose items are not counted.
 
     Raises:
-        InvalidParameter: They are all that it names.
+        InvalidParameter: No collection of the search is counted.
     """
     live = _filter_names(live_names(services), search)
     if live and search.collections and not counted_collections(services).intersection(search.collections):
         raise InvalidParameter(f"{live[0]} is not counted: {NOT_COUNTED}", locator="collections")
-    return tuple(Unanswered(collection=each, reason=NOT_COUNTED) for each in live)
+    return tuple(Unanswered(collection=name, reason=NOT_COUNTED) for name in live)
 
 
 def counted_collections(services: Services) -> frozenset[str]:
-    """Return the collections that are in the index as a whole."""
+    """Return the collections that are completely in the index."""
     return listed_collections(services) - set(live_names(services))
 
 
 def _filter_names(names: tuple[str, ...], search: ItemSearch) -> tuple[str, ...]:
-    return tuple(each for each in names if not search.collections or each in search.collections)
+    return tuple(name for name in names if not search.collections or name in search.collections)
 
 
 def not_whole(names: Collection[str], services: Services) -> tuple[Unanswered, ...]:
-    """Return those of some collections, or of all, of which the index lacks items, as it is being filled.
+    """Return collections whose items are still being added to the index; empty `names` mean all.
 
     Raises:
-        SourceUnavailable: The index does not answer.
+        SourceUnavailable: The index does not respond.
     """
     index, served = items_of(services), services.catalogue.whole_collections
     among = counted_collections(services) & (set(names) if names else served)
     return tuple(
-        Unanswered(collection=each, reason="its source was not yet read completely", is_partial=True)
-        for each in sorted(among)
-        if not index.state(each).is_whole
+        Unanswered(collection=name, reason="its source was not yet read completely", is_partial=True)
+        for name in sorted(among)
+        if not index.state(name).is_whole
     )
 
 
 def _away(search: ItemSearch, services: Services) -> tuple[Unanswered, ...]:
-    """The collections that are configured and of which the index has nothing, as their source was never open."""
+    """Return configured collections without items in the index because their source was never open."""
     index, unavailable = items_of(services), sorted(services.catalogue.wholly_unavailable - set(live_names(services)))
     return tuple(
-        Unanswered(collection=each, reason="its source cannot be read now")
-        for each in unavailable
-        if (not search.collections or each in search.collections) and index.extent(each) is None
+        Unanswered(collection=name, reason="its source cannot be read now")
+        for name in unavailable
+        if (not search.collections or name in search.collections) and index.extent(name) is None
     )
 
 
-# One search over several sources: the index, and the catalogues of others. Their answers follow one another.
+# One search over several sources: the index, then other catalogues.
 #
-# They are never merged by sorting: that would need the first items of all of them before the first one of the answer.
+# Answers of sources are concatenated. Sorting them would need the first items of all sources before the first answer.
 
 INDEX = ""
-"""The name of the index among the sources of a search."""
+"""Name of the index among the sources of a search."""
 PARTS = 3
 MAX_SKIPPED = 250
-"""Items of other catalogues that a search may skip, which are requested with one page."""
+"""Maximum number of items of other catalogues that a search may skip; they are requested with the page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """Where a page begins."""
+    """Start of a page."""
 
     source: str
     at: str | None
-    """In the words of the source."""
+    """Cursor of the source."""
     matched: int | None
-    """How many match in the sources before; `None`: that is not known."""
+    """Number of matching items in earlier sources; `None` if it is unavailable."""
 
     def text(self, search: ItemSearch) -> str:
-        """Return it as the cursor of a search."""
+        """Return the cursor of the search."""
         return seal(orjson.dumps([self.source, self.at, self.matched]), what_is_searched(search))
 
 
 def federated_page(search: ItemSearch, live: Sequence[str], services: Services) -> ItemPage:
-    """Return a page of a search over collections that other catalogues are searched for, and perhaps the index.
+    """Return a page of a search over live collections, and the index if other collections are searched too.
 
     Args:
-        search: What is looked for.
-        live: Ids of such collections, in the order in which they follow the index.
-        services: With both.
+        search: The search.
+        live: Ids of live collections, in the order in which they follow the index.
+        services: The services with the index and the live collections.
 
     Raises:
-        InvalidParameter: A value of the search is not accepted; or the only source cannot do what it needs.
-        LimitExceeded: Too many items of other catalogues are to be skipped.
-        SourceUnavailable: The index does not answer, or the only other source.
-        RemoteWaitRefused: A catalogue has to be requested, which this thread may not.
+        InvalidParameter: A value of the search is invalid, or the only source does not support it.
+        LimitExceeded: Too many items of other catalogues would be skipped.
+        SourceUnavailable: The index or the only other source does not respond.
+        RemoteWaitRefused: A catalogue must be requested, but this thread must not wait for it.
     """
     if search.skip:
         return _page_after_skipped(search, live, services)
@@ -359,7 +360,7 @@ def federated_page(search: ItemSearch, live: Sequence[str], services: Services) 
 
 
 def _page_from(place: _Place, search: ItemSearch, sources: Sequence[str], services: Services) -> ItemPage:
-    """A page that begins at a place, in one of the sources or several."""
+    """Return the page that starts at a place, from one or more sources."""
     items, unanswered = list[FoundItem](), list[Unanswered]()
     failure: SourceUnavailable | SearchNotSupported | None = None
     following: _Place | None = None
@@ -397,26 +398,26 @@ def _page_from(place: _Place, search: ItemSearch, sources: Sequence[str], servic
 
 
 def _page_after_skipped(search: ItemSearch, live: Sequence[str], services: Services) -> ItemPage:
-    """The page after those that are skipped: of the index by their keys, of other catalogues as a part of the page.
+    """Return the page after skipped items, which the index skips by its keys, and other catalogues as part of the page.
 
     Raises:
-        LimitExceeded: They are in the catalogues of others, and too many.
+        LimitExceeded: Too many items of other catalogues would be skipped.
     """
     indexed: int | None = 0
     if _is_index_searched(search, live, services):
         indexed = _part(INDEX, replace(search, skip=0, limit=1), None, services).matched
     if indexed is None or indexed > search.skip:
         return _page_from(_place(search, [INDEX]), search, [INDEX, *live], services)
-    left, most = search.skip - indexed, MAX_SKIPPED
-    if left <= most:
+    remaining, max_skipped = search.skip - indexed, MAX_SKIPPED
+    if remaining <= max_skipped:
         place = _Place(source=live[0], at=None, matched=indexed)
-        page = _page_from(place, replace(search, skip=0, limit=left + search.limit), live, services)
-        if page.next is None or len(page.items) > left:
-            return replace(page, items=page.items[left:])
-        most = max(len(page.items) - 1, 0)
+        page = _page_from(place, replace(search, skip=0, limit=remaining + search.limit), live, services)
+        if page.next is None or len(page.items) > remaining:
+            return replace(page, items=page.items[remaining:])
+        max_skipped = max(len(page.items) - 1, 0)
     raise LimitExceeded(
         "items to skip",
-        allowed=indexed + most,
+        allowed=indexed + max_skipped,
         needed=search.skip,
         alternative="follow the link to the next page, which goes on without such a limit",
         locator="skip",
@@ -427,29 +428,29 @@ def _part(source: str, search: ItemSearch, at: str | None, services: Services) -
     if source == INDEX:
         indexed = listed_collections(services) - set(live_names(services))
         return items_of(services).search(replace(search, cursor=at), among=indexed)
-    assert services.live_items is not None  # noqa: S101 -- or there was no such source
+    assert services.live_items is not None  # noqa: S101 -- only live collections have other sources
     return services.live_items.page(source, search, at=at)
 
 
 def _is_index_searched(search: ItemSearch, live: Sequence[str], services: Services) -> bool:
-    # Whether a collection is searched that is not live.
+    # Whether a collection in the index is searched.
     served = listed_collections(services) - set(live_names(services))
     return bool(served.intersection(search.collections)) if search.collections else bool(served) or not live
 
 
 def _place(search: ItemSearch, sources: Sequence[str]) -> _Place:
-    """Where the page of a search begins.
+    """Return the start of the page of a search.
 
     Raises:
-        InvalidParameter: Its cursor is not of this search.
+        InvalidParameter: The cursor does not belong to this search.
     """
     if search.cursor is None:
         return _Place(source=sources[0], at=None, matched=0)
     refused = InvalidParameter("cursor is not that of a page of this search", locator="cursor")
-    found = unseal(search.cursor, what_is_searched(search), refused)
-    if not (isinstance(found, list) and len(found) == PARTS):
+    parts = unseal(search.cursor, what_is_searched(search), refused)
+    if not (isinstance(parts, list) and len(parts) == PARTS):
         raise refused
-    source, at, matched = found
+    source, at, matched = parts
     if source not in sources or not isinstance(at, str | None) or not (matched is None or is_number(matched)):
         raise refused
     if not 0 <= (matched or 0) <= MAX_MATCHED:
