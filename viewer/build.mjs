@@ -1,7 +1,6 @@
 /**
  * Makes viewer/vendor/: the libraries the viewer imports, one minified ES module each. Its towns and its ground are
- * made by
- * tools/viewer_data, in Python.
+ * made by tools/viewer_data, in Python.
  *
  * Our own modules are never bundled: what runs is what is written. The libraries are, because the browser should not
  * load ten files for one of them. Beside each stand its licence and the types of what we use of it.

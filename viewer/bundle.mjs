@@ -1,8 +1,7 @@
 /**
  * Makes viewer/dist/, which the server gives to browsers, from the modules and style sheets of viewer/ and from what
  * build.mjs made: `node viewer/bundle.mjs [FOLDER]`; FOLDER in place of viewer/dist/. With `--debug`, scripts stay
- * readable
- * and lead browsers to the modules.
+ * readable and lead browsers to the modules.
  *
  * Parts that are loaded later are few scripts and not one a part, as each shared module would else be a file too: what
  * `import()` names is in the script of its group, which exports all that the modules of the group do.

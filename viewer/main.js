@@ -66,8 +66,7 @@ const isPanelThere = signal(false);
 
 /**
  * The parts that are loaded when something of theirs is wanted: by the link that was followed, by the state, or by
- * their
- * control in the page, which then opens them. Those that come by themselves leave the line to the first picture.
+ * their control in the page, which then opens them. Those that come by themselves leave the line to the first picture.
  * @type {Record<string, Feature>}
  */
 const FEATURES = {

@@ -1,7 +1,6 @@
 /**
  * The areas of a set side by side in a table over the map: what the server says of each at a date or in a period, in
- * any
- * order, and as a file.
+ * any order, and as a file.
  *
  * @typedef {import("./place-sets.js").PlaceSet} PlaceSet
  * @typedef {import("./table-rows.js").Row} Row

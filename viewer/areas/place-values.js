@@ -1,7 +1,6 @@
 /**
- * The values of the places of the set that is shown, at the date of the map or in its period. They come for many
- * dates at
- * once, so that moving through time asks for nothing.
+ * The values of the places of the set that is shown, at the date of the map or in its period. They come for many dates
+ * at once, so that moving through time asks for nothing.
  *
  * @typedef {import("../base/api.js").Layer} Layer
  * @typedef {import("../base/api.js").PlaceValues} PlaceValues

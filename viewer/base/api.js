@@ -222,9 +222,9 @@ export function signInAddress(address) {
 export const fetchLayer = (id, signal) => askJson(urlOf(`layers/${encodeURIComponent(id)}`), signal);
 
 /**
- * All dates of a layer, the ends of their days and periods, and the share of each that has data, in all of it or in
- * a box, page by page. The server counts
- * shares after they are first asked for: `pending` says how many are still to come.
+ * All dates of a layer, the ends of their days and periods, and the share of each that has data, in all of it or in a
+ * box, page by page. The server counts shares after they are first asked for: `pending` says how many are still to
+ * come.
  * @param {Layer} layer @param {AbortSignal} signal @param {BBox} [bbox]
  * @returns {Promise<{ times: string[], ends: (string | null)[], validShares: (number | null)[], pending: number }>}
  */
@@ -452,8 +452,7 @@ export async function fetchPlace(set, number, signal) {
 
 /**
  * A page of items of the catalogue. `cursor` leads to the next one, and is null on the last; `ownAddress` makes an
- * address
- * in an item one that the viewer reaches, and null of what is not this server's.
+ * address in an item one that the viewer reaches, and null of what is not this server's.
  * @param {Parameters} asked as the STAC API names them @param {AbortSignal} signal
  */
 export async function fetchItems(asked, signal) {

@@ -2,8 +2,7 @@
  * Which colour a number or a value has: that of the server's pictures, to the last bit. Pure.
  *
  * A style comes as the server's legend tells it (`legend.json`); what is changed of it is a colouring. Both together
- * are
- * a painted style, and that with what the digital numbers mean is a table: the colour of every number there can be.
+ * are a painted style, and that with what the digital numbers mean is a table: the colour of every number there can be.
  *
  * @typedef {import("./api.js").Legend} Legend
  * @typedef {import("./state.js").Colouring} Colouring

@@ -1,13 +1,11 @@
 /**
  * Dates of a layer: parsing, the one that a text stands for, stepping, and how they are written for people.
  *
- * An instant is the server's RFC 3339 text (sent back as it came) with its milliseconds since 1970, UTC, and those
- * of the
- * first instant after it: the end of its day or period, which is excluded.
+ * An instant is the server's RFC 3339 text (sent back as it came) with its milliseconds since 1970, UTC, and those of
+ * the first instant after it: the end of its day or period, which is excluded.
  *
- * In maps of periods an instant is one of the calendar's periods, and its text is what the server takes for it: that
- * of its
- * first and last day, or of the one date that stands for it.
+ * In maps of periods an instant is one of the calendar's periods, and its text is what the server takes for it: that of
+ * its first and last day, or of the one date that stands for it.
  *
  * @typedef {"dekad" | "month" | "season" | "year"} Slot
  * @typedef {{ text: string, ms: number, end: number, slot?: Slot }} Instant
@@ -18,9 +16,8 @@ const DATE = /^(\d{4})(?:-(\d{2})(?:-(\d{2})(T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(Z
 export const DAY_MS = 86_400_000;
 
 /**
- * What a year, a month, a day or an instant (in UTC, unless it has an offset) spans, as the server reads them; null
- * for any
- * other text.
+ * What a year, a month, a day or an instant (in UTC, unless it has an offset) spans, as the server reads them; null for
+ * any other text.
  * @param {string} text @returns {TimeSpan | null}
  */
 export function parseSpan(text) {
@@ -122,9 +119,8 @@ export function indexOfMoment(instants, ms) {
 }
 
 /**
- * Index that a date in a link stands for, and whether the layer has data then: the first instant in the year, month
- * or day,
- * else the one whose period contains it, else the nearest one. -1 of a text that is no date.
+ * Index that a date in a link stands for, and whether the layer has data then: the first instant in the year, month or
+ * day, else the one whose period contains it, else the nearest one. -1 of a text that is no date.
  * @param {Instant[]} instants @param {string} date
  */
 export function resolveDate(instants, date) {

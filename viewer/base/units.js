@@ -4,8 +4,7 @@ const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "
 
 /**
  * A symbol and its power: `m^-3`, `m**2`; without a sign for it only `m-3` of up to three letters, for Sentinel-2 is
- * none;
- * and of metres and seconds alone `m2`, for CO2 is none either.
+ * none; and of metres and seconds alone `m2`, for CO2 is none either.
  */
 const POWER =
 	/(?<![\p{L}\d])(\p{L}+)(?:(?:\^|\*\*)\+?(-?\d+)|(?<=(?<!\p{L})\p{L}{1,3})(-\d+)|(?<=(?<!\p{L})(?:[kcdmµ]?m|s))(\d))(?![\p{L}\d])/gu;

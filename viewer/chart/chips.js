@@ -1,7 +1,6 @@
 /**
- * The places of the chart, a chip each: number, colour and name, its value at a date, how far its series is, and a
- * menu to
- * hide, keep, rename and remove it.
+ * The places of the chart, a chip each: number, colour and name, its value at a date, how far its series is, and a menu
+ * to hide, keep, rename and remove it.
  *
  * @typedef {import("../base/state.js").Place} Place
  * @typedef {import("./series/lines.js").Line} Line

@@ -1,7 +1,6 @@
 /**
- * The drawing of the chart over time: lines, bands and dots, numbers of the places at the ends of the lines, axes,
- * and the
- * dates of the maps. The same on the page and in a file.
+ * The drawing of the chart over time: lines, bands and dots, numbers of the places at the ends of the lines, axes, and
+ * the dates of the maps. The same on the page and in a file.
  *
  * @typedef {import("./series/scales.js").Range} Range
  * @typedef {(number | null | undefined)[]} Column

@@ -1,7 +1,6 @@
 /**
- * The chart over time as it is seen and moved: its drawing in an element, marks at the dates that the maps show,
- * which move
- * without drawing anew, and what the pointer does. Its axis of time is that of the strip below it.
+ * The chart over time as it is seen and moved: its drawing in an element, marks at the dates that the maps show, which
+ * move without drawing anew, and what the pointer does. Its axis of time is that of the strip below it.
  *
  * @typedef {import("./series/scales.js").Range} Range
  * @typedef {import("./plot-drawing.js").Picture} Picture

@@ -28,8 +28,7 @@ function moreOf(line) {
 
 /**
  * Numbers are in full, without a value there is none; `count` are the cells with a value. What areas/ reads back are
- * id,
- * name and geometry. What was measured follows.
+ * id, name and geometry. What was measured follows.
  * @param {Line[]} lines with their tables
  * @param {Measured[]} measured
  * @param {string} reducer what the values of areas are

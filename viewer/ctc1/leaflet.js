@@ -23,8 +23,7 @@ import { distanceOf } from "./source.js";
 
 /**
  * Lets a tile reach under its neighbours by a pixel of the screen where those are no whole pixels of the page:
- * otherwise
- * the ground shines through the seams.
+ * otherwise the ground shines through the seams.
  * @param {HTMLElement} tile @param {number} size in pixels of the page
  */
 export function closeSeams(tile, size) {

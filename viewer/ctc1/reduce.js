@@ -5,11 +5,9 @@
  * `…/5.ctc?datetime=2024-01-01/2024-12-31#slot=month&reducer=median`. A cube of it has a frame a period; `counts` tells
  * from how many values each number was made.
  *
- * The normal of a period is the mean, over the years, of what the reducer makes of that period in each year
- * (`usual`), or
- * of all single values in that part of the year (`usual_dates`). `anomaly` is the mean over the dates of a period of
- * the
- * value less the normal of the date's own dekad, or month, as of the server: missing dates do not move it.
+ * The normal of a period is the mean, over the years, of what the reducer makes of that period in each year (`usual`),
+ * or of all single values in that part of the year (`usual_dates`). `anomaly` is the mean over the dates of a period of
+ * the value less the normal of the date's own dekad, or month, as of the server: missing dates do not move it.
  *
  * @typedef {import("./decode.js").Header} Header
  * @typedef {import("./decode.js").Numbers} Numbers

@@ -1,7 +1,6 @@
 /**
  * Films of the map: it goes from date to date as when it is played, waits until each is wholly there, and is copied
- * frame
- * by frame, so that a film shows what the map shows, in comparisons and with filled gaps too.
+ * frame by frame, so that a film shows what the map shows, in comparisons and with filled gaps too.
  *
  * @typedef {import("../base/state.js").Side} Side
  * @typedef {import("./page/snapshot.js").PictureForm} PictureForm

@@ -1,7 +1,6 @@
 /**
- * Items of the catalogue for the panel, and the searches that find them; pure. Items come from other servers:
- * members of
- * an unexpected form are ignored.
+ * Items of the catalogue for the panel, and the searches that find them; pure. Items come from other servers: members
+ * of an unexpected form are ignored.
  *
  * @typedef {import("../areas/shapes/earth.js").Position} Position
  * @typedef {import("../base/api.js").Parameters} Parameters

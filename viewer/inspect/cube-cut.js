@@ -1,7 +1,6 @@
 /**
- * The cube of longitude, latitude and time that a rectangle or the map holds: where it is cut, and the colours on
- * its cuts,
- * from what is loaded.
+ * The cube of longitude, latitude and time that a rectangle or the map holds: where it is cut, and the colours on its
+ * cuts, from what is loaded.
  *
  * @typedef {{ indexes: number[], columns: number, rows: number }} Grid dates, and cells across and down
  */

@@ -63,8 +63,7 @@ function grant(side, range) {
 
 /**
  * Fills `side.legend`. That of another style or ramp takes the place of the one before when it is there; that of
- * another
- * layer leaves none until then.
+ * another layer leaves none until then.
  * @param {Side} side @returns {() => void} stops it
  */
 export function followLegend(side) {

@@ -83,9 +83,8 @@ export function thin({ xs, ys }, box, step) {
 }
 
 /**
- * Adds the lines to the canvas's path, as closed rings or as strokes. A line that goes on beyond 180 degrees is
- * drawn on
- * both edges of the world. A stroke leaves out what runs along an edge: there the land was cut, it does not end.
+ * Adds the lines to the canvas's path, as closed rings or as strokes. A line that goes on beyond 180 degrees is drawn
+ * on both edges of the world. A stroke leaves out what runs along an edge: there the land was cut, it does not end.
  * @param {CanvasRenderingContext2D} canvas @param {Lines} lines @param {TileCoords} coords
  * @param {number} tileSize @param {"ring" | "stroke"} kind
  */

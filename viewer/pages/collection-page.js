@@ -1,7 +1,6 @@
 /**
  * The map and the chart on the page of a collection of OGC API: a click on the map shows the series of that place, a
- * click
- * on the chart the map of that date. Without this module the page has the map of the newest clear date.
+ * click on the chart the map of that date. Without this module the page has the map of the newest clear date.
  *
  * @typedef {{ point: [number, number], times: (string | null)[], values: (number | null)[] }} Series
  */

@@ -1,7 +1,6 @@
 /**
- * The report of a place as one drawing of a page of A4, which is printed and saved as it is seen: the map with its
- * key, how
- * the place went through time, a table of its years, and where all this comes from.
+ * The report of a place as one drawing of a page of A4, which is printed and saved as it is seen: the map with its key,
+ * how the place went through time, a table of its years, and where all this comes from.
  *
  * @typedef
  *   {{ title: string, about: string, map: string, chart: SVGElement[], rows: string[][], notes: string[],

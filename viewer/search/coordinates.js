@@ -1,7 +1,6 @@
 /**
  * Places as people write them in numbers: `51.2, 4.4`, `4.4E 51.2N`, `51°12'36"N 4°24'E`, `N 51 12.6 E 4 24`, `51,2
- * 4,4`.
- * Without letters the latitude comes first, unless only the other way round gives a place.
+ * 4,4`. Without letters the latitude comes first, unless only the other way round gives a place.
  *
  * @typedef {import("../base/permalink.js").Point} Point
  * @typedef {"lat" | "lon"} Axis

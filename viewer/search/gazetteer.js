@@ -1,7 +1,6 @@
 /**
- * Looks up towns, regions and countries by name; pure. Its files are made by tools/viewer_data: of the large towns
- * of the
- * world, whose other names are in files by their first letters, and of all towns by region.
+ * Looks up towns, regions and countries by name; pure. Its files are made by tools/viewer_data: of the large towns of
+ * the world, whose other names are in files by their first letters, and of all towns by region.
  *
  * @typedef {import("../base/permalink.js").BBox} BBox
  * @typedef {import("../base/permalink.js").Point} Point

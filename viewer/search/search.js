@@ -1,7 +1,6 @@
 /**
- * The search: places by name or by coordinates, layers and areas, in a list that the arrows go through (ARIA:
- * combobox with
- * a listbox). Enter shows what is marked, Shift and Enter charts it there too.
+ * The search: places by name or by coordinates, layers and areas, in a list that the arrows go through (ARIA: combobox
+ * with a listbox). Enter shows what is marked, Shift and Enter charts it there too.
  *
  * @typedef {import("./sources.js").Result} Result
  */

@@ -1,7 +1,6 @@
 /**
  * Where the search looks, in the order in which it lists what it finds: layers, places of the server, own areas,
- * countries
- * and regions, towns, and the geocoder of the configuration.
+ * countries and regions, towns, and the geocoder of the configuration.
  *
  * @typedef {import("../base/permalink.js").Point} Point
  * @typedef {import("../base/permalink.js").BBox} BBox

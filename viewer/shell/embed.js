@@ -1,7 +1,6 @@
 /**
  * The viewer embedded in another page. The map ignores the mouse wheel and touch until it is activated, so that
- * visitors
- * can scroll past it, and a link opens the complete viewer.
+ * visitors can scroll past it, and a link opens the complete viewer.
  */
 
 import { make } from "../base/elements.js";

@@ -1,7 +1,6 @@
 /**
- * Stories: views of the map with notes, as a document, a file and the end of an address. They may come from
- * strangers, so
- * everything in them is bounded, and links keep what links of the viewer may say; pure.
+ * Stories: views of the map with notes, as a document, a file and the end of an address. They may come from strangers,
+ * so everything in them is bounded, and links keep what links of the viewer may say; pure.
  *
  * @typedef {{ title: string, text: string, link: string }} View `link` is a query string of the viewer
  * @typedef {{ title: string, views: View[] }} Story

@@ -1,9 +1,7 @@
 /**
- * A panel over the page that belongs to a button or to a place on the strip: it opens above or below it, on phones
- * at the bottom,
- * closes by Escape or a click elsewhere, and gives the focus back to where it was. It stays where its anchor is when
- * the
- * window changes its size, as it does when a keyboard comes up on a phone.
+ * A panel over the page that belongs to a button or to a place on the strip: it opens above or below it, on phones at
+ * the bottom, closes by Escape or a click elsewhere, and gives the focus back to where it was. It stays where its
+ * anchor is when the window changes its size, as it does when a keyboard comes up on a phone.
  *
  * @typedef
  *   {{ element: HTMLElement, open: (anchor: () => DOMRect) => void, close: () => void, isOpen: () => boolean }}

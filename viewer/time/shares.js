@@ -1,7 +1,6 @@
 /**
- * Which share of each date has data, of what its fullest date has: in what the map shows where that is known, else
- * in the
- * whole layer.
+ * Which share of each date has data, of what its fullest date has: in what the map shows where that is known, else in
+ * the whole layer.
  */
 import { fetchTimes } from "../base/api.js";
 import { ofFullest } from "../base/dates.js";

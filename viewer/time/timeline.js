@@ -1,7 +1,6 @@
 /**
  * The time axis: the date and the buttons beside it, there from the start; the strip, playing, the calendar and the
- * year
- * lens come as soon as there are dates, or when they are first wanted.
+ * year lens come as soon as there are dates, or when they are first wanted.
  */
 
 import { formatInstant } from "../base/dates.js";

@@ -19,8 +19,7 @@ export const inYear = (ms, year) => addMonths(ms, 12 * (year - yearOf(ms)));
 
 /**
  * The date nearest to the same day of every year that has one within ten days, in the order of years. A date of
- * December
- * may stand for a day of January of the year after, and the other way round.
+ * December may stand for a day of January of the year after, and the other way round.
  * @param {Instant[]} instants @param {number} index @returns {SameTime[]}
  */
 export function sameTimeOfYears(instants, index) {

@@ -117,9 +117,9 @@ export class Layer {
 
 	/**
 	 * Index of the date that a year, month, day or instant (`2024`, `2024-06`, `2024-06-01`, `2024-06-01T10:00:00Z`)
-	 * stands
-	 * for: the first that begins in it, else the one whose day or period contains it, else the nearest, which is the first
-	 * or the last date for what is before or after all. -1 of a text that is no date, and of a layer without time.
+	 * stands for: the first that begins in it, else the one whose day or period contains it, else the nearest, which is
+	 * the first or the last date for what is before or after all. -1 of a text that is no date, and of a layer without
+	 * time.
 	 * @param {string} date
 	 */
 	indexOf(date) {
@@ -142,9 +142,8 @@ export class Layer {
 }
 
 /**
- * What the map shows at a place: the value of what `sample` of a cube layer found, as the server writes it; null
- * while it is
- * not loaded. The cell's own value is in `series`.
+ * What the map shows at a place: the value of what `sample` of a cube layer found, as the server writes it; null while
+ * it is not loaded. The cell's own value is in `series`.
  * @param {Sample | null} sample @returns {Reading | null}
  */
 export function sampleValue(sample) {

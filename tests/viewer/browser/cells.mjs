@@ -1,7 +1,7 @@
 /**
  * What the map shows and tells beyond the native zoom: `node cells.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`, over the
- * archive
- * of `test_cells.py`. What is right is what the server's series say, which come from PROJ and the cells of the source.
+ * archive of `test_cells.py`. What is right is what the server's series say, which come from PROJ and the cells of the
+ * source.
  */
 import assert from "node:assert/strict";
 import { makeRandom } from "../random.js";
@@ -201,8 +201,7 @@ const [STEPS, STEP_MS] = [60, 16];
 
 /**
  * From now on the time of the page goes on only as it is told to: a pointer that is dragged rests when its moves say
- * so,
- * however late they come from here.
+ * so, however late they come from here.
  * @param {Page} page
  */
 async function stopClock(page) {

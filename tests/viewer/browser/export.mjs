@@ -3,8 +3,7 @@
  * [PART_OF_A_NAME]`.
  *
  * The files that were downloaded are in OUT_DIR afterwards, with `about.json`, which says where on them the data lie
- * and
- * what was copied: `test_export.py` opens them with other programs.
+ * and what was copied: `test_export.py` opens them with other programs.
  */
 import assert from "node:assert/strict";
 import { mkdir, readFile, writeFile } from "node:fs/promises";

@@ -1,9 +1,8 @@
 /**
- * Runs checks in Debian's Chromium, or its Firefox where CHRONOTILE_BROWSER is `firefox`, against a server that is
- * up, and reports what failed and why. Each page of a check is in
- * a browser context that no other page uses, without storage or cookies. Playwright drives Firefox by WebDriver
- * BiDi, which
- * has no colour schemes, no reduced motion and no sessions of the Chrome DevTools Protocol.
+ * Runs checks in Debian's Chromium, or its Firefox where CHRONOTILE_BROWSER is `firefox`, against a server that is up,
+ * and reports what failed and why. Each page of a check is in a browser context that no other page uses, without
+ * storage or cookies. Playwright drives Firefox by WebDriver BiDi, which has no colour schemes, no reduced motion and
+ * no sessions of the Chrome DevTools Protocol.
  *
  * @typedef {import("playwright-core").Browser} Browser
  * @typedef {import("playwright-core").BrowserContext} BrowserContext

@@ -165,8 +165,7 @@ export async function until(page, holds, toldAs = () => String(holds)) {
 
 /**
  * Until the server has counted the valid cells of all dates of a layer. A page that is opened before asks for them
- * again
- * after a while, also when its clock is set forward.
+ * again after a while, also when its clock is set forward.
  * @param {string} base @param {string} layer
  */
 export async function whenCounted(base, layer) {
@@ -180,8 +179,7 @@ export async function whenCounted(base, layer) {
 
 /**
  * Does something while the clock of the page stands still: a pointer that is down is not held then, however late the
- * next
- * word of this process comes.
+ * next word of this process comes.
  * @param {Page} page @param {() => Promise<unknown>} act
  */
 export async function inNoTime(page, act) {

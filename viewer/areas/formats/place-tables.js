@@ -1,7 +1,6 @@
 /**
  * Areas as tables, and what tables say: areas in a column of well-known text, positions in columns of latitude and
- * longitude, and series that
- * were measured at places; pure.
+ * longitude, and series that were measured at places; pure.
  *
  * @typedef {import("./read-geojson.js").Findings} Findings
  * @typedef {import("./read-geojson.js").Source} Source

@@ -1,8 +1,7 @@
 /**
  * Areas out of files that people have: GeoJSON, KML and KMZ, GPX, well-known text, and tables with a column of it or
- * with
- * positions; the server reads shapefiles and GeoPackage. What a file is, its content tells; names of files often do
- * not.
+ * with positions; the server reads shapefiles and GeoPackage. What a file is, its content tells; names of files often
+ * do not.
  *
  * @typedef {import("./read-geojson.js").Findings} Findings
  * @typedef {import("./read-geojson.js").Source} Source

@@ -1,8 +1,7 @@
 /**
  * Geometries as well-known text (OGC 06-103r4 §7), both ways; pure. Our own, because libraries read one geometry alone:
- * betterknown takes words for numbers and ignores what follows, and deep brackets fill its stack; @terraformer/wkt
- * (41 kB)
- * knows no SRID. Neither says where a fault is.
+ * betterknown takes words for numbers and ignores what follows, and deep brackets fill its stack; @terraformer/wkt (41
+ * kB) knows no SRID. Neither says where a fault is.
  *
  * @typedef {import("../shapes/earth.js").Position} Position
  * @typedef {import("../../base/state.js").Geometry} Geometry

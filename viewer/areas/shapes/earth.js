@@ -1,7 +1,6 @@
 /**
- * Ways on the ellipsoid WGS 84, the shortest; pure. Positions are longitude and latitude in degrees, longitudes may
- * go on
- * beyond 180.
+ * Ways on the ellipsoid WGS 84, the shortest; pure. Positions are longitude and latitude in degrees, longitudes may go
+ * on beyond 180.
  *
  * @typedef {number[]} Position longitude, latitude
  */

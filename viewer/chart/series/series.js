@@ -35,9 +35,8 @@ export const formatNumber = (value, locale) =>
 	new Intl.NumberFormat(locale, { maximumSignificantDigits: 4, useGrouping: false }).format(value);
 
 /**
- * A value as the server has it, without the noise of binary fractions: 0.20800000000000002 is 0.208. Nine digits
- * tell any
- * two numbers of 32 bits apart.
+ * A value as the server has it, without the noise of binary fractions: 0.20800000000000002 is 0.208. Nine digits tell
+ * any two numbers of 32 bits apart.
  * @param {number} value @param {string} locale
  */
 export const formatExact = (value, locale) =>

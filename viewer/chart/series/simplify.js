@@ -1,7 +1,6 @@
 /**
  * Outlines with fewer corners, for servers that take no more (Visvalingam and Whyatt 1993: the corner that spans the
- * least
- * area with its neighbours goes first); pure.
+ * least area with its neighbours goes first); pure.
  *
  * @typedef {import("../../base/state.js").Geometry} Geometry
  * @typedef {number[]} Position longitude and latitude

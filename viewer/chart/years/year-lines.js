@@ -1,7 +1,6 @@
 /**
  * A series cut into years that begin with a chosen month, each on the same 366 days, so that they lie above one
- * another;
- * what is usual on each of these days, seasons, running sums, and ranks; pure.
+ * another; what is usual on each of these days, seasons, running sums, and ranks; pure.
  *
  * Days of a year are counted from its first one, in a year that has a 29 February: the same day and month has the same
  * number in every year. A column has one entry a day: undefined without an acquisition, null without a value.

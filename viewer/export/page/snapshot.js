@@ -1,9 +1,7 @@
 /**
  * Pictures of the maps with their labels: what they show, drawn once more on a canvas of any scale, pictures and
- * numbers cell
- * by cell as they are seen, lines anew. It goes by what stands in the page, so that comparisons, layers beside the
- * main one
- * and areas are all there.
+ * numbers cell by cell as they are seen, lines anew. It goes by what stands in the page, so that comparisons, layers
+ * beside the main one and areas are all there.
  *
  * @typedef {import("../../map/basemap.js").Lines} Lines
  * @typedef {import("./page-layout.js").Rect} Rect

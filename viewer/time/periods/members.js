@@ -2,8 +2,7 @@
  * Which dates of a layer a period of the calendar is made of. Pure.
  *
  * A date that is a period itself belongs to each period of the calendar with which it shares a moment, as in the
- * server's
- * maps.
+ * server's maps.
  *
  * @typedef {import("../../base/dates.js").Instant} Instant
  * @typedef {import("../../base/dates.js").Slot} Slot

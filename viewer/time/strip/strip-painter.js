@@ -1,7 +1,6 @@
 /**
- * Paints the strip, which is linear in time: a bar and a mark a date, as high as the share of data, hollow where
- * that is
- * not known; loaded dates are outlined; years and months below.
+ * Paints the strip, which is linear in time: a bar and a mark a date, as high as the share of data, hollow where that
+ * is not known; loaded dates are outlined; years and months below.
  *
  * All lengths of the drawing are in device pixels, so that edges are crisp; those that are named `Px` are CSS pixels.
  *

@@ -2,12 +2,9 @@
  * Which part of time the strip shows, and where: a window that can be zoomed and panned.
  *
  * The strip is linear in time. Its unit is a slot: as many as there are dates, all of the same length, so that the
- * first
- * date is in the middle of the first slot and the last one in that of the last. Dates at equal intervals have a slot
- * each;
- * where there are gaps, slots are empty. A window may begin and end within a slot. All functions give back a new one
- * that
- * lies within the slots there are.
+ * first date is in the middle of the first slot and the last one in that of the last. Dates at equal intervals have a
+ * slot each; where there are gaps, slots are empty. A window may begin and end within a slot. All functions give back a
+ * new one that lies within the slots there are.
  *
  * @typedef {{ start: number, length: number, count: number }} Window in slots: its left edge, how many, of how many
  * @typedef {{ left: number, width: number }} Track where the slots are drawn, in pixels of any kind

@@ -98,7 +98,7 @@ def find_collections(query: params.SearchQuery, context: CapabilitiesContext) ->
             for offered in matches
             if offered.id in live or items.search_index(searches[offered.id], services).items
         )
-    page = ItemPage(items=(), next=None, matched=len(matches), unanswered=items.unanswered_by(search, services))
+    page = ItemPage(items=(), next=None, matched=len(matches), unanswered=items.list_unanswered(search, services))
     offered_page = matches[query.start - 1 :][: query.count]
     return page, [documents.collection_feature(offered, context) for offered in offered_page]
 
