@@ -46,7 +46,7 @@ class Encoding:
     """Numbers without a value, and their names."""
     units: str = "1"
     text_step: float | None = None
-    """Set for values that several encodings were converted to: the finest step of these encodings, 0 if unknown.
+    """Set if values of several encodings were joined as floats: the finest step of these encodings, 0 if unknown.
 
     The text of a value is the shortest decimal of its float32 if that is exact, otherwise it is rounded to a
     thousandth of this step. `None`: all files have this encoding, which decides about the text.

@@ -97,7 +97,7 @@ class NodeLattice:
 
 
 def _leaves(coordinates: FloatArray, cells: int, least_px: int) -> bool:
-    """Return whether a grid's corners are farther outside the cells than the centres of its pixels are from them."""
+    """Return whether corners of a grid are outside the cells, farther than they are from the centres of pixels."""
     corners = coordinates[:: len(coordinates) - 1, :: len(coordinates) - 1].ravel().tolist()
     least, most = min(corners), max(corners)
     margin = 1 + 2 * (most - least) / least_px

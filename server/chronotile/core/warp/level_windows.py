@@ -162,7 +162,7 @@ class Bilinear:
     def take(self, pixels: Pixels, encoding: Encoding, only: Slices = WHOLE) -> Pixels:
         """Return (y, x) pixels from a window, only some rows and columns. Cells without a value have no weight.
 
-        If the cell under the centre has no value, the pixel has none either, so that clouds and gaps keep their edges.
+        If the cell under the centre has no value, the pixel gets its number, so that clouds and gaps keep their edges.
         """
         centres = self.cells.take_pixels(pixels)
         is_valid = encoding.valid(pixels.numbers)

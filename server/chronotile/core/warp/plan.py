@@ -362,7 +362,7 @@ def _resolutions(levels: tuple[NativeGrid, ...]) -> tuple[float, ...]:
 
 
 def place_of(grid: Grid, native: NativeGrid) -> TargetPart | None:
-    """Return the part of `grid` that may have data: all if the source's box is unknown or covers half of the grid."""
+    """Return the part of `grid` that may have data, all if the source's box is unknown or large; `None` if outside."""
     whole = TargetPart(0, 0, grid)
     box = _box_of(native, grid.crs)
     if box is None or _leaves_the_world(grid):
