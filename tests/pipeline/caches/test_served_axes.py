@@ -174,4 +174,4 @@ def test_forgotten_axes_take_no_memory():
 
     axes.give("NDVI", axis(1, 2))
 
-    assert len(axes._known) <= 2
+    assert len(axes._cached) <= 2

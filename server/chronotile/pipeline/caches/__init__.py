@@ -1,1 +1,1 @@
-"""Caches that persist between requests, each with a bound in bytes."""
+"""Caches that live longer than a request, each with a limit in bytes."""

@@ -1,4 +1,4 @@
-"""How much memory answers may take together while they are made."""
+"""Limit of the memory of all large answers that are being made."""
 
 import logging
 import threading
@@ -13,34 +13,34 @@ from chronotile.core.turns import CLIENT, Turns
 log = logging.getLogger(__name__)
 
 SMALL_BYTES = 10 << 20
-"""Answers of at most this size, such as tiles (9 MB if bilinear), are not counted: a worker has memory for them."""
+"""Smaller answers, such as tiles (9 MB if bilinear), are not counted: a worker always has memory for them."""
 
 MOST_WAITING = 4
-"""Answers that wait in their threads for memory: half of those that draw pictures, so that tiles have the rest."""
+"""Maximum number of answers that wait in their threads: half of the drawing threads, so that tiles have the rest."""
 
 PATIENCE_S = 30.0
-"""For how long one waits."""
+"""Maximum wait."""
 
 LOOK_S = 1.0
-"""Time between two looks at whether the client of one that waits is still there."""
+"""Time between two checks whether the client of a waiting answer is still connected."""
 
 LOG_S = 10.0
-"""Refusals are logged no more often than this."""
+"""Minimum time between two log lines about refusals."""
 
 LIMIT = "memory of one response in bytes"
 TOO_MANY = "too many large responses are waiting for memory; try again in a few seconds"
 
 
 class AnswerMemory:
-    """A budget of bytes for large answers, in which clients take turns; may be used by several threads.
+    """A budget of bytes for large answers, given to clients alternately. Thread-safe.
 
-    Held by the threads that limiters have let in: what waits here holds its thread, and its source's share of them.
+    Waiting answers keep the thread that a limiter gave them, and a part of the quota of their source.
 
     Args:
-        max_bytes: Of all large answers that are made at once; `None` for as much as they like.
-        patience_s: For how long one waits.
-        clock: Seconds of a clock that never goes back.
-        on_end: Called when a large answer is made, before another may take its bytes: gives them back to the system.
+        max_bytes: Limit of all large answers together; `None` for no limit.
+        patience_s: Maximum wait.
+        clock: Returns monotonic seconds.
+        on_end: Called after a large answer, before its bytes are free: returns memory to the system.
     """
 
     def __init__(
@@ -56,26 +56,26 @@ class AnswerMemory:
         self._patience_s = patience_s
         self._clock = clock
         self._logged_s = -LOG_S
-        self._taken = 0
+        self._taken_bytes = 0
         self._refused = 0
         self._waiting = Turns[object]()
         self._changed = threading.Condition()
 
     @property
     def taken_bytes(self) -> int:
-        """Bytes taken by answers that are being made, by bodies of requests and by unsent answers."""
+        """Bytes of answers that are being made, of bodies of requests, and of unsent answers."""
         with self._changed:
-            return self._taken
+            return self._taken_bytes
 
     @property
     def waiting(self) -> int:
-        """Answers that wait."""
+        """Number of waiting answers."""
         with self._changed:
             return len(self._waiting)
 
     @property
     def refused(self) -> int:
-        """Answers refused since the start: too many were waiting, or they had waited too long."""
+        """Number of answers refused since the start, as too many were waiting or the wait was too long."""
         with self._changed:
             return self._refused
 
@@ -83,18 +83,18 @@ class AnswerMemory:
     def taking(
         self, size: int, *, alternative: str, locator: str | None = None, is_active: IsActive = always_active
     ) -> Iterator[None]:
-        """Take so many bytes while inside, once there are as many; not to be called within itself.
+        """Take a number of bytes for the block, waiting until they are free. Do not nest calls.
 
         Args:
-            size: In bytes.
-            alternative: What to request instead where it is more than there ever is.
-            locator: The parameter at fault then.
-            is_active: Whether the client still waits; called every `LOOK_S` while it waits for memory.
+            size: Number of bytes.
+            alternative: Advice for a smaller request, if `size` is above the limit.
+            locator: The parameter at fault in this case.
+            is_active: Whether the client still waits; called every `LOOK_S` while waiting for memory.
 
         Raises:
-            LimitExceeded: There never are so many.
-            ServerBusy: Too many wait already, or this one has waited for too long.
-            ClientGone: The client left.
+            LimitExceeded: `size` is above the limit.
+            ServerBusy: Too many answers are waiting, or this one has waited too long.
+            ClientGone: The client closed the connection.
         """
         if self.max_bytes is None or size <= SMALL_BYTES:
             yield
@@ -110,27 +110,27 @@ class AnswerMemory:
                 self.give_back(size)
 
     def may_take(self, size: int) -> bool:
-        """Return whether there ever are so many bytes."""
+        """Return whether a number of bytes is within the limit."""
         return self.max_bytes is None or size <= self.max_bytes
 
     def takes_now(self, size: int) -> bool:
-        """Take so many bytes if there are as many now, without waiting; return whether there are."""
+        """Take a number of bytes if they are free, without waiting; return whether they were taken."""
         with self._changed:
-            is_there = self.max_bytes is None or size <= 0 or self._taken + size <= self.max_bytes
-            self._taken += size if is_there else 0
-            return is_there
+            is_free = self.max_bytes is None or size <= 0 or self._taken_bytes + size <= self.max_bytes
+            self._taken_bytes += size if is_free else 0
+            return is_free
 
     def hold(self, size: int) -> None:
-        """Take so many bytes, which are in use already, though there may be fewer: the next answers wait for them."""
+        """Take a number of bytes that are in use already, even beyond the limit; later answers wait for them."""
         if size:
             with self._changed:
-                self._taken += size
+                self._taken_bytes += size
 
     def give_back(self, size: int) -> None:
-        """Give back what was taken by `takes_now` or `hold`."""
+        """Free bytes that `takes_now` or `hold` took."""
         if size:
             with self._changed:
-                self._taken -= size
+                self._taken_bytes -= size
                 self._changed.notify_all()
 
     def _take(self, size: int, max_bytes: int, is_active: IsActive) -> None:
@@ -145,7 +145,7 @@ class AnswerMemory:
                     raise self._refusal(TOO_MANY)
                 if self._clock() >= end_s:
                     raise self._refusal("other large responses use all memory; try again in a few seconds")
-                require_active(is_active)  # without the lock: it may ask the event loop
+                require_active(is_active)  # without the lock, as it may wait for the event loop
         finally:
             with self._changed:
                 self._waiting.remove(client, ticket, is_served=True)
@@ -156,13 +156,13 @@ class AnswerMemory:
         return bool(tickets) and self._waiting.remove(longest, tickets[-1])
 
     def _has_taken(self, size: int, max_bytes: int, ticket: object, wait_s: float) -> bool:
-        """Take the bytes, if there are as many within so much time and nobody else is first in line."""
+        """Take the bytes, if they become free within a time and no other answer is first in line."""
         with self._changed:
-            is_there = self._changed.wait_for(
-                lambda: self._waiting.first is ticket and self._taken + size <= max_bytes, max(0.0, wait_s)
+            is_free = self._changed.wait_for(
+                lambda: self._waiting.first is ticket and self._taken_bytes + size <= max_bytes, max(0.0, wait_s)
             )
-            self._taken += size if is_there else 0
-            return is_there
+            self._taken_bytes += size if is_free else 0
+            return is_free
 
     def _refusal(self, message: str) -> ServerBusy:
         with self._changed:
@@ -176,17 +176,17 @@ class AnswerMemory:
         return ServerBusy(message)
 
 
-# Bytes that a worker holds for clients beside the answers it makes: bodies of requests, answers not yet fetched.
+# Bytes that a worker holds for clients in addition to answers that it makes: bodies of requests, and unsent answers.
 
 
 class HeldBytes:
-    """A sum of bytes, of which what exceeds `free_bytes` is taken from the memory of large answers.
+    """A sum of bytes; the part above `free_bytes` is taken from the memory of large answers.
 
     Belongs to one event loop.
 
     Args:
-        memory: From which it is taken.
-        free_bytes: Not taken from there: part of what a worker takes in any case.
+        memory: The memory of large answers.
+        free_bytes: Bytes that are not taken from it, as every worker needs them.
     """
 
     def __init__(self, memory: AnswerMemory, *, free_bytes: int) -> None:
@@ -195,22 +195,22 @@ class HeldBytes:
         self._free = free_bytes
 
     def adds_now(self, size: int) -> bool:
-        """Add bytes if there is memory for them now; return whether there is."""
-        if not self._memory.takes_now(self._taken(self.total + size) - self._taken(self.total)):
+        """Add bytes if their memory is free; return whether it is."""
+        if not self._memory.takes_now(self._taken_bytes(self.total + size) - self._taken_bytes(self.total)):
             return False
         self.total += size
         return True
 
     def add(self, size: int) -> None:
-        """Add bytes that are held already, though the memory may be taken: new large answers wait then."""
-        self._memory.hold(self._taken(self.total + size) - self._taken(self.total))
+        """Add bytes that are in use already, even if no memory is free; later large answers wait for them."""
+        self._memory.hold(self._taken_bytes(self.total + size) - self._taken_bytes(self.total))
         self.total += size
 
     def remove(self, size: int) -> None:
         """Remove bytes that were added."""
-        self._memory.give_back(self._taken(self.total) - self._taken(self.total - size))
+        self._memory.give_back(self._taken_bytes(self.total) - self._taken_bytes(self.total - size))
         self.total -= size
 
-    def _taken(self, total: int) -> int:
-        # Of a total, what is taken from the memory of large answers.
+    def _taken_bytes(self, total: int) -> int:
+        # The part of a total that is taken from the memory of large answers.
         return max(0, total - self._free)

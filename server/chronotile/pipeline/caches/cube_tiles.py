@@ -1,4 +1,7 @@
-"""Cubes that were made, by ETag: small ones in the cache of payloads, the others in a folder that processes share."""
+"""Cache of cube tiles by ETag: small ones among the payloads, others in a folder that processes share.
+
+`PrebuiltCubeTiles` reads the cube tiles of whole years that `chronotile optimise` wrote.
+"""
 
 import logging
 import os
@@ -30,17 +33,17 @@ FORMAT, VERSION = "chronotile-cubes", 2
 
 @dataclass(slots=True)
 class Manifest:
-    """What files of a folder are of."""
+    """Contents of a folder of prebuilt cube tiles."""
 
     revisions: dict[str, dict[int, str]] = field(default_factory=dict)
-    """By layer and year: the revision of its cubes."""
+    """Revision of the cubes by layer and year."""
     grids: dict[str, str] = field(default_factory=dict)
-    """By tile matrix set: `grid_of` the one whose tiles they are."""
+    """`grid_of` the tile matrix sets, by id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CubePath:
-    """Which file a cube of a whole year is."""
+    """Identity of a cube tile of a whole year."""
 
     layer: str
     tile: CubeTile
@@ -50,18 +53,18 @@ class CubePath:
 
     @property
     def kind(self) -> str:
-        """What its name says of it beside the year."""
+        """Part of the file name after the year."""
         return "cells" if self.is_of_cells else f"res{self.res}"
 
     def path_in(self, folder: Path) -> Path:
-        """Return where it lies in a folder."""
+        """Return the path of the file in a folder."""
         tile = self.tile
-        place = folder / self.layer / tile.tile_matrix_set / tile.matrix / str(tile.column) / str(tile.row)
-        return place / f"{self.year}-{self.kind}.ctc.gz"
+        parent = folder / self.layer / tile.tile_matrix_set / tile.matrix / str(tile.column) / str(tile.row)
+        return parent / f"{self.year}-{self.kind}.ctc.gz"
 
 
 class PrebuiltCubeTiles:
-    """Reads the files of a folder, of which more may come and some be replaced at any time."""
+    """Reads the files of a folder, to which files may be added or replaced at any time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -71,7 +74,7 @@ class PrebuiltCubeTiles:
         self._last_manifest = Manifest()
 
     def read(self, path: CubePath, *, revision: str, tile_matrix_set: TileMatrixSet) -> bytes | None:
-        """Return the gzip bytes of a cube of that revision, if it is there, of a tile of the set as it is now."""
+        """Return the gzip bytes of a cube, if it exists in this revision and for the present tiles of the set."""
         manifest = self._current_manifest()
         if manifest.revisions.get(path.layer, {}).get(path.year) != revision:
             return None
@@ -80,12 +83,12 @@ class PrebuiltCubeTiles:
         try:
             return path.path_in(self._folder).read_bytes()
         except OSError:
-            return None  # no date has a pixel there, or it is not written yet
+            return None  # no date has a pixel in the tile, or the file is not written yet
 
     def _current_manifest(self) -> Manifest:
-        """What the manifest says now; nothing where there is none."""
+        """Return the present manifest; an empty one if there is none."""
         try:
-            status = os.stat(self._manifest)  # noqa: PTH116 -- the path is text, since building one takes longer
+            status = os.stat(self._manifest)  # noqa: PTH116 -- building a `Path` takes longer
         except OSError:
             return Manifest()
         state = fingerprint_of(status)
@@ -96,7 +99,7 @@ class PrebuiltCubeTiles:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Return a folder's manifest; an empty one where there is no manifest that can be read."""
+    """Return the manifest of a folder; an empty one if it is missing or invalid."""
     try:
         document = orjson.loads((folder / MANIFEST).read_bytes())
         if (document["format"], document["version"]) != (FORMAT, VERSION):
@@ -111,7 +114,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def manifest_of(cubes: Manifest) -> bytes:
-    """Return the manifest as it is written."""
+    """Return the contents of the manifest's file."""
     layers = {
         layer: {str(year): revision for year, revision in years.items()} for layer, years in cubes.revisions.items()
     }
@@ -121,17 +124,17 @@ def manifest_of(cubes: Manifest) -> bytes:
 
 @lru_cache(maxsize=64)
 def grid_of(tile_matrix_set: TileMatrixSet) -> str:
-    """Return a short text that changes when the tiles of a set lie elsewhere or have other pixels."""
+    """Return a short text that changes if tiles of the set get another position or other pixels."""
     return blake2b(repr((tile_matrix_set.crs.name, tile_matrix_set.matrices)).encode(), digest_size=12).hexdigest()
 
 
 def times_of_year(year: int) -> TimeSelection:
-    """Return the request for a calendar year."""
+    """Return the selection of a calendar year."""
     return parse_time(f"{year:04}")
 
 
 def whole_year(layer: Layer, indexes: tuple[int, ...], *, now: Instant) -> int | None:
-    """Return the year all of whose times these are, and no others; `None` where there is no such year."""
+    """Return the year whose times are exactly these, or `None`."""
     if not indexes or len(layer.times) == 0:
         return None
     ends = (layer.times.instants[index] for index in (indexes[-1], indexes[0]))
@@ -143,16 +146,16 @@ def whole_year(layer: Layer, indexes: tuple[int, ...], *, now: Instant) -> int |
 log = logging.getLogger(__name__)
 
 SMALL_BYTES = 64 << 10
-"""What takes no more is cached as a picture is: those of one date, of which there are many."""
+"""Smaller cubes, such as the many with one date, are cached like pictures."""
 
 
 class CubeTileCache:
-    """Keeps cubes, and makes each once however many request it at the same time.
+    """Cache of cubes. Each is made once, even if several clients request it at the same time.
 
     Args:
-        payloads: The cache of small ones, and of all where there is no folder.
-        files: Where the others are.
-        written: Those of closed years that were made beforehand.
+        payloads: Cache of small cubes, and of all if there is no folder.
+        files: Cache of the others.
+        written: Prebuilt cubes of past years.
     """
 
     def __init__(
@@ -167,7 +170,7 @@ class CubeTileCache:
         self._misses = 0
 
     def get(self, etag: str) -> bytes | None:
-        """Return a cube if it is there."""
+        """Return a cube if it is cached."""
         body = self._payloads.get(etag)
         if body is None and self._files is not None:
             body = self._files.read(etag)
@@ -179,7 +182,7 @@ class CubeTileCache:
 
         Args:
             etag: The key of the cube.
-            make: Raises `ClientGone` if its client has left; the next request whose client still waits then makes the
+            make: Raises `ClientGone` if its client has left; another request whose client still waits then makes the
                 cube. Other errors are raised in all requests that wait for it.
             is_active: Whether the client still waits.
         """
@@ -187,10 +190,10 @@ class CubeTileCache:
 
     @property
     def state(self) -> CacheState:
-        """What the folder holds now, by all processes, and what of it this one has used and made since it began."""
+        """Size of the folder, which all processes share, and the hits and misses of this process."""
         entries, size = (0, 0) if self._files is None else self._files.usage()
-        most = 0 if self._files is None else self._files.max_bytes
-        return CacheState(size, most, entries, self._hits, self._misses)
+        max_bytes = 0 if self._files is None else self._files.max_bytes
+        return CacheState(size, max_bytes, entries, self._hits, self._misses)
 
     def _get_or_make(self, etag: str, make: Callable[[], bytes]) -> bytes:
         body = self.get(etag)  # another process may have made it while this one waited

@@ -9,7 +9,7 @@ from time import monotonic
 from chronotile.pipeline.encoders.bodies import FileParts, SizedBody
 
 MAX_BYTES = 6 << 30
-"""Room for the largest GeoTIFF that the default `max_coverage_bytes` (4 GiB) allows: overviews take another third."""
+"""Enough for the largest GeoTIFF that the default `max_coverage_bytes` (4 GiB) allows, with a third for overviews."""
 MAX_FILES = 32
 UNUSED_S = 600.0
 
@@ -22,19 +22,19 @@ class _Entry:
     readers: int = 0
     is_dropped: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
-    """A file has one position for all who read it."""
+    """Held while the file is read, as all its readers share one position."""
 
 
 class ScratchCache:
-    """Keeps scratch files by key, those used last, within bounds; may be used by several threads.
+    """Cache of the most recently used scratch files by key, with limits. Thread-safe.
 
-    A file that is dropped while it is read exists until its last reader closes it.
+    A file that is dropped while it is read is deleted when its last reader closes it.
 
     Args:
-        most_bytes: Of all files.
-        most_files: Each holds one or a few descriptors.
-        unused_s: `tidy` drops files that no client has requested for so long.
-        clock: Seconds of a clock that never goes back.
+        max_bytes: Limit of all files.
+        max_files: Limit of the number of files; each needs one or a few descriptors.
+        unused_s: Time without a request after which `tidy` drops a file.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(
@@ -53,16 +53,16 @@ class ScratchCache:
 
     @property
     def total_bytes(self) -> int:
-        """Of the cached files."""
+        """Size of the cached files."""
         with self._lock:
             return self._total()
 
     def has_room_for(self, size: int) -> bool:
-        """Return whether a file of so many bytes is cached."""
+        """Return whether a file of this size would be cached."""
         return size <= self._max_bytes
 
     def find(self, key: str) -> SizedBody | None:
-        """Return the file of a key, to be closed, if it is there."""
+        """Return the file of a key, to be closed by the caller, or `None`."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is None:
@@ -71,18 +71,18 @@ class ScratchCache:
             return self._reader(entry)
 
     def keep(self, key: str, body: FileParts) -> SizedBody:
-        """Keep a file, and return it to be read and closed.
+        """Cache a file, and return it, to be closed by the caller.
 
-        One that is too large is not cached, but returned as it is. Where there is one of that key already, that one is
-        returned in place of it: clients may have read a part of it.
+        A file that is too large is returned without being cached. If another file has the key already, that file is
+        returned, as clients may have read a part of it.
 
         Raises:
-            OSError: The file cannot be read; it is closed then.
+            OSError: The file cannot be read; it is closed.
         """
         if not self.has_room_for(body.size):
             return body
         try:
-            checksum = body.checksum()  # before others read it: a file has one position
+            checksum = body.checksum()  # before other threads read it: a file has one position
         except OSError:
             body.close()
             raise
@@ -99,7 +99,7 @@ class ScratchCache:
             return reader
 
     def drop_idle(self) -> bool:
-        """Drop all files that nothing reads now, and return whether there were any."""
+        """Drop all files without a reader; return whether there were any."""
         with self._lock:
             idle = [key for key, entry in self._entries.items() if not entry.readers]
             for key in idle:
@@ -107,7 +107,7 @@ class ScratchCache:
             return bool(idle)
 
     def tidy(self) -> None:
-        """Drop files that no client has requested for a long time."""
+        """Drop files that were not requested for `unused_s`."""
         with self._lock:
             oldest_s = self._clock() - self._unused_s
             for key in [key for key, entry in self._entries.items() if entry.used_s < oldest_s]:
@@ -140,7 +140,7 @@ class ScratchCache:
 
 
 class _Reader(SizedBody):
-    """A file of the cache, for one answer."""
+    """A cached file, for one answer."""
 
     def __init__(self, cache: ScratchCache, entry: _Entry) -> None:
         self._cache = cache
@@ -150,15 +150,15 @@ class _Reader(SizedBody):
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """Size in bytes."""
         return self._size
 
     def checksum(self) -> str:
-        """Return a short text of the bytes of all."""
+        """Return the CRC-32 of all bytes."""
         return self._checksum
 
     def part(self, start: int, stop: int) -> Iterator[bytes]:
-        """Give bytes from `start` up to `stop`, at most a MiB at a time; none once it is closed."""
+        """Yield bytes from `start` up to `stop` in pieces of at most 1 MiB; none if it is closed."""
         entry = self._entry
         if entry is None:
             return
@@ -171,7 +171,7 @@ class _Reader(SizedBody):
             yield part
 
     def close(self) -> None:
-        """Read no more of it; more than once does no harm."""
+        """Stop reading; may be called again."""
         entry, self._entry = self._entry, None
         if entry is not None:
             self._cache._close(entry)  # noqa: SLF001 -- of the same module
