@@ -1,1 +1,1 @@
-"""Caches that live longer than a request, each with a limit in bytes."""
+"""Caches that live longer than a request, with limits in bytes."""

@@ -1,4 +1,4 @@
-"""Cache of cube tiles by ETag: small ones among the payloads, others in a folder that processes share.
+"""Cache of cube tiles by ETag: small ones among the payloads, large ones in a folder that processes share.
 
 `PrebuiltCubeTiles` reads the cube tiles of whole years that `chronotile optimise` wrote.
 """
@@ -64,7 +64,7 @@ class CubePath:
 
 
 class PrebuiltCubeTiles:
-    """Reads the files of a folder, to which files may be added or replaced at any time."""
+    """Reads the files of a folder, which may change at any time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

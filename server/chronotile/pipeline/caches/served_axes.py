@@ -94,7 +94,7 @@ class ServedAxes:
         return oldest
 
     def means_the_same(self, layer: str, encoding: int, axis: TimeAxis, indexes: range) -> bool:
-        """Return whether indexes refer to the same dates in `axis` and in all axes that were served with an encoding."""
+        """Return whether indexes refer to the same dates in `axis` and in all axes that an encoding was used for."""
         served = [item for item in self._served_axes(layer) if item.encoding == encoding]
         return all(item.axis.agrees_at(axis, indexes) for item in served)
 

@@ -40,7 +40,7 @@ class CellMask:
     stops: Int64Array
     """(run,) columns after the last."""
 
-    def of_rows(self, rows: range, width: int) -> BoolArray:
+    def rows_mask(self, rows: range, width: int) -> BoolArray:
         """Return the (y, x) mask of consecutive rows."""
         first, last = np.searchsorted(self.rows, (rows.start, rows.stop)).tolist()
         changes = np.zeros((len(rows), width + 1), dtype=np.int8)

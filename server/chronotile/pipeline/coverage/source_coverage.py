@@ -188,7 +188,7 @@ class ReadCoverage:
         if self.inside is None:
             return numbers
         return np.where(
-            self.inside.of_rows(rows, self.grid.width), numbers, numbers.dtype.type(nodata_of(whole.encoding))
+            self.inside.rows_mask(rows, self.grid.width), numbers, numbers.dtype.type(nodata_of(whole.encoding))
         )
 
     def _read_dates(self, field: int, indexes: list[int], rows: range) -> NumberArray:
