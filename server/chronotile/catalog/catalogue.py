@@ -301,7 +301,7 @@ class Catalogue:
         Raises:
             UnsupportedCrs: It is unknown or not offered.
         """
-        code, owner_crs = _normalise_code(name), () if owner is None else owner.own_crs
+        code, owner_crs = _normalise_code(name), () if owner is None else owner.all_native_crs
         same = (c for c in owner_crs if c.name == code or c.name.upper() == name.upper())
         crs = self._crs_of_code(code) or next(same, None)
         if crs is None:

@@ -114,7 +114,7 @@ def allow_replay(request: Request, payload: Payload, *, layer: str) -> None:
     instants = payload.time.instants + payload.time.base
     if payload.missing or payload.states.is_provisional:
         return
-    is_small = len(instants) <= MAX_INSTANTS and payload.states.looks <= MAX_FILE_CHECKS
+    is_small = len(instants) <= MAX_INSTANTS and payload.states.file_checks <= MAX_FILE_CHECKS
     if not is_small or answer_layer.collection not in services.is_local:
         return
     # With future times, the newest or default time up to now changes with the clock.

@@ -114,9 +114,9 @@ class Layer:
         return self.variables[0]
 
     @property
-    def own_crs(self) -> tuple[Crs, ...]:
+    def all_native_crs(self) -> tuple[Crs, ...]:
         """CRSs in which the layer has native cells."""
-        return self.main_variable.own_crs
+        return self.main_variable.all_native_crs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ class PixelStates:
 
     texts: tuple[str, ...] = ()
     """By variable."""
-    looks: int = field(default=0, compare=False)
+    file_checks: int = field(default=0, compare=False)
     """Number of files and folders that were checked for the fingerprints."""
     windows: tuple[Window | None, ...] = ()
     """By variable: the relevant cells of a mosaic, `None` for all; empty: all cells of all variables."""

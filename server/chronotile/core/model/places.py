@@ -129,7 +129,7 @@ class PlaceSet:
         return self.spec.id
 
     @property
-    def own_crs(self) -> tuple[Crs, ...]:
+    def all_native_crs(self) -> tuple[Crs, ...]:
         """The CRS of the file."""
         return (self.crs,)
 

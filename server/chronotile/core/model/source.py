@@ -55,7 +55,7 @@ class VariableInfo:
         return not self.is_categorical and self.encoding.circle is None
 
     @property
-    def own_crs(self) -> tuple[Crs, ...]:
+    def all_native_crs(self) -> tuple[Crs, ...]:
         """CRSs of its cells: the native grid first, then the pieces."""
         return tuple(dict.fromkeys((self.grid.crs, *self.pieces_crs)))
 

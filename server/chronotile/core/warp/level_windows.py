@@ -90,7 +90,7 @@ def winding_about(level: NativeGrid, middle: float) -> Winding:
     return Winding(period=period, least=(level.width - period) / 2)
 
 
-def wound(columns: FloatArray, level: NativeGrid, resampling: Resampling) -> tuple[FloatArray, bool]:
+def shift_columns(columns: FloatArray, level: NativeGrid, resampling: Resampling) -> tuple[FloatArray, bool]:
     """Return columns shifted to the cells of a level, and whether the level has a seam there."""
     if level.wrap_columns is None or not must_wind(level, CellRange(columns.min(), columns.max()), resampling):
         return columns, False
@@ -104,7 +104,7 @@ def is_inside(rows: CellRange, columns: CellRange, level: NativeGrid, *, is_circ
     return bool(are_rows_inside and (is_circular or (columns.least >= 0 and columns.most < level.width)))
 
 
-def where_inside(rows: FloatArray, columns: FloatArray, level: NativeGrid, is_circular: bool) -> BoolArray:
+def mask_inside(rows: FloatArray, columns: FloatArray, level: NativeGrid, is_circular: bool) -> BoolArray:
     """Return (y, x): whether the level has a cell."""
     inside = (rows >= 0) & (rows < level.height)
     if not is_circular:

@@ -28,10 +28,10 @@ from chronotile.core.warp.level_windows import (
     coordinates_on,
     is_inside,
     level_windows,
+    mask_inside,
     nearest,
     reach_of,
-    where_inside,
-    wound,
+    shift_columns,
 )
 
 OVERHEAD_BYTES = 1024
@@ -197,12 +197,12 @@ def plan_warp(
         if part is None or part.step == 1:
             return part
     columns, rows = coordinates_on(located, place.grid, chosen)(ALL)
-    columns, is_circular = wound(columns, chosen, resampling)
+    columns, is_circular = shift_columns(columns, chosen, resampling)
     reached = CellRange(rows.min(), rows.max()), CellRange(columns.min(), columns.max())
     inside = (
         None
         if is_inside(*reached, chosen, is_circular=is_circular)
-        else where_inside(rows, columns, chosen, is_circular)
+        else mask_inside(rows, columns, chosen, is_circular)
     )
     if inside is not None:
         if not inside.any():

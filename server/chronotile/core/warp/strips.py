@@ -24,10 +24,10 @@ from chronotile.core.warp.level_windows import (
     coordinates_on,
     is_inside,
     level_windows,
+    mask_inside,
     must_wind,
     nearest,
     reach_of,
-    where_inside,
     winding_about,
 )
 from chronotile.core.warp.plan import (
@@ -213,7 +213,7 @@ def _cells(
     def gathering(some: slice) -> Gathering:
         columns, rows = at(some)
         columns = winding.turn(columns)
-        inside = where_inside(rows, columns, level, winding.is_circular) if has_gaps else None
+        inside = mask_inside(rows, columns, level, winding.is_circular) if has_gaps else None
         if windows.is_whole_circle:
             columns = columns % level.width
         return Gathering(inside, gather(*windows.axes(rows - windows.row, columns - windows.column)))
@@ -260,7 +260,7 @@ def _find_reach(columns: FloatArray, rows: FloatArray, level: NativeGrid, *, is_
     reach = _range_of(rows), _range_of(columns)
     if is_inside(*reach, level, is_circular=is_circular):
         return _Reached(*reach, has_gaps=False)
-    inside = where_inside(rows, columns, level, is_circular)
+    inside = mask_inside(rows, columns, level, is_circular)
     return _Reached(reach_of(rows, inside), reach_of(columns, inside), has_gaps=True) if inside.any() else None
 
 

@@ -96,7 +96,7 @@ def series_csv_options(query: Kvp, layers: Sequence[Layer], name: TableFormat, a
     """
     step = None if analysis is None else analysis.step
     return csv_options(
-        query, layers, is_csv=name == TableFormat.CSV, has_steps=step is not None and step.period.is_of_days
+        query, layers, is_csv=name == TableFormat.CSV, has_steps=step is not None and step.period.is_day_or_longer
     )
 
 

@@ -32,7 +32,7 @@ class HasCrs(Protocol):
     """An object with native coordinates: a layer or a place set."""
 
     @property
-    def own_crs(self) -> tuple["Crs", ...]:
+    def all_native_crs(self) -> tuple["Crs", ...]:
         """CRSs of the native coordinates."""
         ...
 

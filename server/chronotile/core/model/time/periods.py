@@ -17,7 +17,7 @@ class Period:
     is_dekad: bool = False
 
     @property
-    def is_of_days(self) -> bool:
+    def is_day_or_longer(self) -> bool:
         """Whether it is at least a day long."""
         return self.is_dekad or self.months > 0 or bool(self.fixed >= DAY)
 

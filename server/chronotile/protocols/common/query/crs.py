@@ -18,7 +18,7 @@ _URI = re.compile(
 
 def accepted_crs(owner: HasCrs, catalogue: Catalogue) -> tuple[Crs, ...]:
     """Return the accepted CRS: CRS84, those of the service, and those of the layer or place set with its pieces."""
-    return tuple({crs.name: crs for crs in (CRS84, *catalogue.crs, *owner.own_crs)}.values())
+    return tuple({crs.name: crs for crs in (CRS84, *catalogue.crs, *owner.all_native_crs)}.values())
 
 
 def named_crs(name: str, owner: HasCrs, catalogue: Catalogue, *, locator: str = "crs") -> Crs:
