@@ -1,4 +1,4 @@
-"""A catalogue in a bucket of S3, or of a store that speaks as S3 does."""
+"""A catalogue in a bucket of S3 or of a compatible store."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -12,23 +12,23 @@ from chronotile.readers.remote.s3_environment import s3_access
 CONNECT_S = 5
 REQUEST_S = 60
 PART_BYTES = 16 << 20
-"""Of a file, sent in one request; an object has at most 10,000 parts, so that the largest has 156 GiB."""
+"""Size of a part, sent in one request. An object has at most 10,000 parts, so files are limited to 156 GiB."""
 PARTS_AT_ONCE = 2
 
 log = logging.getLogger(__name__)
 
 
 class BucketTarget:
-    """Objects below a prefix. What has no catalogue yet is not found: that document is the last.
+    """Objects below a prefix. The root document is written last, so readers never find an incomplete catalogue.
 
-    The store's address and credentials are in the variables of all programs that use S3: `AWS_ENDPOINT_URL_S3`,
-    `AWS_REGION`, `AWS_ACCESS_KEY_ID` and so on.
+    Endpoint and credentials are read from the usual environment variables of S3 clients: `AWS_ENDPOINT_URL_S3`,
+    `AWS_REGION`, `AWS_ACCESS_KEY_ID` and others.
 
     Args:
         url: `s3://bucket/prefix`.
 
     Raises:
-        ConfigurationError: The URL is not one of that form, or obstore is not installed.
+        ConfigurationError: The URL has another form, or obstore is not installed.
     """
 
     def __init__(self, url: str) -> None:
@@ -49,11 +49,11 @@ class BucketTarget:
         )
 
     def alone(self) -> AbstractContextManager[None]:
-        """Hold nothing: a bucket has no locks."""
+        """Return an empty context: a bucket has no locks."""
         return nullcontext()
 
     def read(self, path: str) -> bytes | None:
-        """Return a document."""
+        """Return a document; `None` if it is missing."""
         import obstore
 
         with self._faults():
@@ -63,7 +63,7 @@ class BucketTarget:
                 return None
 
     def size(self, path: str) -> int | None:
-        """Return how many bytes an object has."""
+        """Return the size of an object in bytes; `None` if it is missing."""
         import obstore
 
         with self._faults():
@@ -80,7 +80,7 @@ class BucketTarget:
             obstore.put(self._store, path, data, attributes={"Content-Type": media_type})
 
     def store(self, path: str, parts: Iterable[bytes], *, media_type: str) -> None:
-        """Write an object part by part; one that is not whole is never there."""
+        """Write an object part by part; it appears when it is complete."""
         import obstore
 
         source = _Parts(parts)
@@ -96,7 +96,7 @@ class BucketTarget:
             )
 
     def remove(self, path: str) -> None:
-        """Remove an object; a store may answer that there is none."""
+        """Remove an object, which may be missing."""
         import obstore
 
         with self._faults(), suppress(FileNotFoundError):
@@ -107,22 +107,22 @@ class BucketTarget:
         import obstore
 
         with self._faults():
-            for some in obstore.list(self._store, path):
-                obstore.delete(self._store, [each["path"] for each in some])
+            for objects in obstore.list(self._store, path):
+                obstore.delete(self._store, [o["path"] for o in objects])
 
     def is_empty(self) -> bool:
-        """Whether no object is there."""
+        """Return whether no object exists."""
         import obstore
 
         with self._faults():
             return not any(some for some in obstore.list(self._store, chunk_size=1))
 
     def finish(self) -> None:
-        """Do nothing: each object has its name."""
+        """Do nothing: objects are written under their final names."""
 
     @contextmanager
     def _faults(self, source: "_Parts | None" = None) -> Iterator[None]:
-        """What the store says names hosts, and goes to the log alone; errors of what is sent are raised as they are."""
+        """Log errors of the store, which name hosts, and raise `WriteFailed`; raise errors of `source` unchanged."""
         from obstore.exceptions import BaseError
 
         try:
@@ -130,12 +130,12 @@ class BucketTarget:
         except (BaseError, OSError) as error:
             if source is not None and source.failure is not None:
                 raise source.failure from error
-            log.error("%s: %s", self.name, str(error).partition("\n\nDebug source")[0])  # noqa: TRY400 -- its words say it all
+            log.error("%s: %s", self.name, str(error).partition("\n\nDebug source")[0])  # noqa: TRY400 -- the message suffices
             raise WriteFailed(f"{self.name} cannot be written or read: see the messages above") from error
 
 
 class _Parts:
-    """Parts of a file, with what went wrong when they were read: obstore has no words for it."""
+    """Parts of a file; stores the error of reading them, which obstore does not pass on."""
 
     def __init__(self, parts: Iterable[bytes]) -> None:
         self._parts = iter(parts)

@@ -10,7 +10,7 @@ import orjson
 from chronotile.archive.open import Archive
 from chronotile.archive.publish.documents import ITEMS, renders_of
 from chronotile.archive.publish.publication import Asset, Extent, Publication, PublishedItem, Variable
-from chronotile.archive.publish.sources import files_and_left_out, is_folder, shortened, source_at
+from chronotile.archive.publish.sources import files_and_left_out, is_folder, shorten_names, source_at
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.core.errors import AddressRefused, InvalidItem, InvalidParameter
 from chronotile.core.model.collection import Collection, Layer, LocalisedText
@@ -29,7 +29,7 @@ from chronotile.readers.stac.items import span_of
 
 
 def text_of(text: LocalisedText) -> str:
-    """Return a text in any language, else in English, else in the first that it is in; empty if there is none."""
+    """Return a text without a language, else in English, else in the first language; empty if there is none."""
     return text.get("") or text.get("en") or next(iter(text.values()), "")
 
 
@@ -43,7 +43,7 @@ def layers_of(collection: Collection) -> dict[str, Layer]:
 
 
 def about(collection: Collection) -> Publication:
-    """Return what a collection says of itself, without files and items."""
+    """Return the description of a collection, without files and items."""
     return Publication(
         id=collection.id,
         title=text_of(collection.title) or collection.id,
@@ -65,23 +65,23 @@ def about(collection: Collection) -> Publication:
 
 
 def extent_of(collection: Collection) -> Extent:
-    """Return where and when a collection is."""
+    """Return the extent of a collection in space and time."""
     domains = [layer.times for layer in collection.layers if len(layer.times)]
-    starts = [each.starts[0] for each in domains]
-    lasts = [last_of(each.starts[-1], each.ends[-1]) for each in domains]
+    starts = [domain.starts[0] for domain in domains]
+    lasts = [last_of(d.starts[-1], d.ends[-1]) for d in domains]
     return Extent(bbox=collection.bbox, start=min(starts, default=None), last=max(lasts, default=None))
 
 
-def with_renders(
+def add_renders(
     publication: Publication, collection: Collection, keys: Mapping[str, str], specs: Mapping[str, VariableSpec]
 ) -> Publication:
-    """Return a publication with the styles of its layers.
+    """Add the styles of the layers to a publication.
 
     Args:
-        publication: It.
-        collection: Whose layers they are.
-        keys: Of assets, by variable.
-        specs: Of variables, where they are configured.
+        publication: The publication.
+        collection: The collection with the layers.
+        keys: Keys of assets by variable.
+        specs: Configured variables.
     """
     renders = renders_of(layers_of(collection), keys, specs)
     if not renders:
@@ -92,7 +92,7 @@ def with_renders(
 
 def band_of(name: str, variable: VariableInfo, encoding: Encoding) -> Json:
     """Return a variable as a band of STAC 1.1."""
-    known: Json = {
+    members: Json = {
         "name": name,
         "description": variable.title,
         "data_type": encoding.dtype,
@@ -103,20 +103,20 @@ def band_of(name: str, variable: VariableInfo, encoding: Encoding) -> Json:
         "raster:spatial_resolution": round(variable.grid.resolution * variable.grid.crs.metres_per_unit, 6),
         "classification:classes": _classes(variable, encoding) or None,
     }
-    return {key: value for key, value in known.items() if value is not None}
+    return {key: value for key, value in members.items() if value is not None}
 
 
 def _classes(variable: VariableInfo, encoding: Encoding) -> list[Json]:
-    """Numbers with a meaning: classes, or flags that are no values."""
+    """Return digital numbers with a meaning: classes, or flags without a value."""
     flags = [{"value": json_number(number), "name": name, "description": name} for number, name in encoding.flags]
     classes = [
         {
-            "value": json_number(round((each.value - encoding.offset) / encoding.scale)),
-            "name": "".join(letter if letter.isalnum() else "_" for letter in each.label.lower()) or str(each.value),
-            "description": each.label,
-            "color_hint": each.colour.hex.removeprefix("#")[:6].upper(),
+            "value": json_number(round((x.value - encoding.offset) / encoding.scale)),
+            "name": "".join(letter if letter.isalnum() else "_" for letter in x.label.lower()) or str(x.value),
+            "description": x.label,
+            "color_hint": x.colour.hex.removeprefix("#")[:6].upper(),
         }
-        for each in (variable.classes if variable.is_categorical else ())
+        for x in (variable.classes if variable.is_categorical else ())
     ]
     return [*classes, *flags]
 
@@ -124,79 +124,81 @@ def _classes(variable: VariableInfo, encoding: Encoding) -> list[Json]:
 def publication_of_scenes(
     archive: Archive, collection: Collection, items: ItemIndex, *, search: ItemSearch, prefixes: AllowedPlaces
 ) -> tuple[Publication, str]:
-    """Return a collection of scenes or tiles, and how it is served again.
+    """Return a collection of scenes or tiles, and how it is served after publication.
 
     Args:
-        archive: That it is of.
-        collection: It.
+        archive: The archive with the collection.
+        collection: The collection.
         items: The index.
-        search: Which of its items.
-        prefixes: Where files may lie beside the host of its source.
+        search: The items to publish.
+        prefixes: Permitted locations of files, in addition to the host of the source.
     """
     spec = archive.specs[collection.id]
     places = ItemPlaces(spec.href, prefixes)
-    found = replace(search, collections=(collection.id,))
+    collection_search = replace(search, collections=(collection.id,))
     stored = spec.stored.variables
     names = stored or collection.variables
     keys = {name: (stored[name].asset if name in stored else None) or name for name in names}
     publication = replace(
         about(collection),
-        items=lambda: scenes_of(items, found, places, source=spec.href),
+        items=lambda: scenes_of(items, collection_search, places, source=spec.href),
         is_daily=True,
         extent=Extent(),
     )
-    return with_renders(publication, collection, keys, spec.variables), ITEMS
+    return add_renders(publication, collection, keys, spec.variables), ITEMS
 
 
 PAGE = 100
-"""Items of a page."""
+"""Items per page."""
 
 log = logging.getLogger(__name__)
 
 
 def scenes_of(items: ItemIndex, search: ItemSearch, places: ItemPlaces, *, source: str) -> Iterator[PublishedItem]:
-    """Yield the items that a search of one collection finds, in the order of their times.
+    """Yield the items of a search in one collection, ordered by time.
 
     Args:
         items: The index.
         search: Without a cursor; its order and limit are replaced.
-        places: Where files may lie. Assets elsewhere are left out: their addresses may be of anyone's choice.
-        source: Where the source of the collection is, which no text of an item names.
+        places: Permitted locations of files. Other assets are skipped, because anyone may have chosen their URLs.
+        source: Location of the source, which is removed from texts of items.
 
     Raises:
-        SourceUnavailable: The database does not answer.
+        SourceUnavailable: The database is unreachable.
     """
     search = replace(search, sort=(("datetime", False),), limit=PAGE, cursor=None)
     while True:
         page = items.search(search)
-        yield from (_item(found, places, source) for found in page.items)
+        yield from (_item(item, places, source) for item in page.items)
         if page.next is None:
             return
         search = replace(search, cursor=page.next)
 
 
-def _item(found: FoundItem, places: ItemPlaces, source: str) -> PublishedItem:
-    document = public_item(found, source)
-    written = orjson.loads(found.document).get("assets") or {}
-    shown = document["assets"]
-    assets = tuple(asset for name in shown for asset in _assets(name, written[name], shown[name], places))
-    return PublishedItem(document=document, start=_start(found, document), assets=assets)
+def _item(item: FoundItem, places: ItemPlaces, source: str) -> PublishedItem:
+    document = public_item(item, source)
+    written = orjson.loads(item.document).get("assets") or {}
+    public_assets = document["assets"]
+    assets = tuple(
+        asset for name in public_assets for asset in _assets(name, written[name], public_assets[name], places)
+    )
+    return PublishedItem(document=document, start=_start(item, document), assets=assets)
 
 
-def _start(found: FoundItem, document: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- an instant of numpy
-    """When it was observed; of a document that does not say so the instant of its group, and it is left out later."""
+def _start(item: FoundItem, document: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- an instant of numpy
+    """Return the time of observation; if the document has none, the instant of its group: it is skipped later."""
     try:
         return span_of(document["properties"]).start
     except (InvalidItem, InvalidParameter):
-        return found.ref.instant
+        return item.ref.instant
 
 
-def _assets(name: str, written: Mapping[str, Any], shown: Mapping[str, Any], places: ItemPlaces) -> Iterator[Asset]:
+def _assets(name: str, written: Mapping[str, Any], public: Mapping[str, Any], places: ItemPlaces) -> Iterator[Asset]:
     try:
         href = places.require_allowed(absolute_address(str(written.get("href", "")), ""))
     except (AddressRefused, InvalidItem):
         return
-    fields = {key: value for key, value in shown.items() if not key.startswith("file:")}
+    fields = {key: value for key, value in public.items() if not key.startswith("file:")}
     if is_folder(href):
         files, left_out = files_and_left_out(href, places.require_allowed)
         if left_out:
@@ -204,7 +206,7 @@ def _assets(name: str, written: Mapping[str, Any], shown: Mapping[str, Any], pla
                 "%s: %d links that lead elsewhere or to folders are not published: %s",
                 source_at(href).name,
                 len(left_out),
-                shortened(left_out),
+                shorten_names(left_out),
             )
         yield Asset(key=name, folder=files, name=source_at(href).name, fields=fields)
     else:

@@ -1,4 +1,4 @@
-"""Collections of dates: an item for each date that has files of its own; cubes are assets of the collection."""
+"""Publications of collections with one item per date that has separate files; cubes are assets of the collection."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from chronotile.archive.index.dates import CUBE, DateSource, cube_of_grid, media
 from chronotile.archive.index.file_items import PROJECTION, RASTER, band_json, describe_file, projection_of
 from chronotile.archive.index.source import ListedEntry, ReadEntry, Unread
 from chronotile.archive.open import Archive
-from chronotile.archive.publish.collections import about, band_of, extent_of, with_renders
+from chronotile.archive.publish.collections import about, add_renders, band_of, extent_of
 from chronotile.archive.publish.documents import CLASSIFICATION, DATA, ITEMS
 from chronotile.archive.publish.publication import Asset, Publication, PublishedItem
 from chronotile.archive.publish.sources import files_below, is_folder, source_at
@@ -31,7 +31,7 @@ from chronotile.readers.hrefs import local_path
 from chronotile.readers.stac.fields import is_raster
 
 _REFERENCES = (".vrt", ".json", ".parquet")
-"""Ends of names of files that refer to data in others, and hold none."""
+"""Suffixes of files that only refer to data in other files."""
 _PASS = SourcePass(
     collection="", scope="", number=0, is_whole=True, is_resumed=False, cursor=None, since=None, holder=""
 )
@@ -42,24 +42,24 @@ class _Files:
     """The files of a collection."""
 
     own: Mapping[str, tuple[str, ...]]
-    """Of one date each, with the variables that each holds."""
+    """The variables by file, for files with one date."""
     shared: tuple[str, ...]
-    """Of several dates, or of none; stores among them."""
+    """Files with several dates or without dates, and stores."""
 
 
 def publication_of_dates(archive: Archive, collection: Collection) -> tuple[Publication, str]:
-    """Return a collection of a folder, a cube or NetCDF, and how it is served again.
+    """Return a collection of a folder, a cube or NetCDF, and how it is served after publication.
 
     Args:
-        archive: That it is of.
-        collection: It.
+        archive: The archive with the collection.
+        collection: The collection.
 
     Raises:
-        SourceUnavailable: Its source is away.
-        UnsupportedSource: Its files only name others.
+        SourceUnavailable: Its source is unreachable.
+        UnsupportedSource: Its files only refer to other files.
     """
     spec, files = archive.specs[collection.id], _files_of(archive, collection)
-    references = next((each for each in (*files.own, *files.shared) if each.lower().endswith(_REFERENCES)), None)
+    references = next((x for x in (*files.own, *files.shared) if x.lower().endswith(_REFERENCES)), None)
     if references is not None:
         raise UnsupportedSource(
             f"{collection.id}: {source_at(references).name} names other files and holds no data; write a cube of it "
@@ -73,8 +73,8 @@ def publication_of_dates(archive: Archive, collection: Collection) -> tuple[Publ
     publication = replace(whole or about(collection), items=lambda: dates.items(archive))
     if whole is None:
         keys = {names[0]: names[0] for names in files.own.values() if len(names) == 1}
-        publication = with_renders(publication, collection, keys, spec.variables)
-    has_rasters = all(is_raster({"href": each}) for each in files.own)
+        publication = add_renders(publication, collection, keys, spec.variables)
+    has_rasters = all(is_raster({"href": o}) for o in files.own)
     return publication, ITEMS if whole is None and has_rasters else DATA
 
 
@@ -90,9 +90,9 @@ def _files_of(archive: Archive, collection: Collection) -> _Files:
             path = reader.file_of(name, index) or spec.href
             starts.setdefault(path, set()).add(variable.times.starts[index] if len(variable.times) else None)
             variables.setdefault(path, {})[name] = None
-    own = [path for path, found in starts.items() if len(found) == 1 and None not in found and path != spec.href]
-    shared = tuple(path for path in starts if path not in set(own))
-    return _Files({path: tuple(variables[path]) for path in own}, shared)
+    dated = [path for path, times in starts.items() if len(times) == 1 and None not in times and path != spec.href]
+    shared = tuple(path for path in starts if path not in set(dated))
+    return _Files({path: tuple(variables[path]) for path in dated}, shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +104,12 @@ class _Dates:
     files: Mapping[str, tuple[str, ...]]
 
     def items(self, archive: Archive) -> Iterator[PublishedItem]:
-        """Yield those that have files.
+        """Yield the items of dates with files.
 
         Raises:
-            SourceUnavailable: A file is gone.
+            SourceUnavailable: A file is missing.
         """
-        (dated,) = (each for each in dated_collections(archive) if each.id == self.collection.id)
+        (dated,) = (c for c in dated_collections(archive) if c.id == self.collection.id)
         for entry in DateSource(dated).entries(_PASS):
             if isinstance(entry, Unread):
                 raise SourceUnavailable(f"{self.collection.id}: {entry.key}: {entry.reason}")
@@ -122,15 +122,17 @@ class _Dates:
         document = orjson.loads(item.document)
         written = document["assets"]
         assets = tuple(
-            Asset(key=each.name, source=source_at(each.href), fields=self._fields(each.href, written[each.name]))
-            for each in item.assets
+            Asset(key=asset.name, source=source_at(asset.href), fields=self._fields(asset.href, written[asset.name]))
+            for asset in item.assets
         )
         extensions = {*document["stac_extensions"], *band_extensions(assets)}
-        shown = {name: value for name, value in document.items() if name != "links"}
-        return PublishedItem(document={**shown, "stac_extensions": sorted(extensions)}, start=item.start, assets=assets)
+        members = {name: value for name, value in document.items() if name != "links"}
+        return PublishedItem(
+            document={**members, "stac_extensions": sorted(extensions)}, start=item.start, assets=assets
+        )
 
     def _fields(self, path: str, written: Json) -> Json:
-        """What the item says of a file, with the bands in it: as the file states them, corrected as configured."""
+        """Return the fields of a file's asset, with its bands as stated in the file, corrected by the configuration."""
         fields = {key: value for key, value in written.items() if key != "href" and not key.startswith("file:")}
         variables = self.collection.variables
         names = self.files.get(path, ())
@@ -138,7 +140,7 @@ class _Dates:
             return fields | {"bands": [band_of(name, variables[name], variables[name].encoding) for name in names]}
         try:
             file = describe_file(DATA_KEY, path, crs=self.spec.crs)
-        except InvalidItem:  # it is copied as it is
+        except InvalidItem:  # the file is copied nevertheless
             return fields
         specs = self.spec.variables
         by_number = {(specs[name].band if name in specs else None) or 1: name for name in names}
@@ -146,10 +148,10 @@ class _Dates:
             self._band(by_number[number], band) if number in by_number else band_json(band)
             for number, band in enumerate(file.bands, start=1)
         ]
-        return fields | {"bands": bands} | ({} if file.grid is None else on_grid(file.grid))
+        return fields | {"bands": bands} | ({} if file.grid is None else projection_members(file.grid))
 
     def _band(self, name: str, stated: AssetBand) -> Json:
-        """The band of a variable: files of one collection may differ in how they are encoded."""
+        """Return the band of a variable; files of a collection may differ in their encoding."""
         variable, spec = self.collection.variables[name], self.spec.variables.get(name) or VariableSpec(id=name)
         encoding = Encoding(
             dtype=spec.dtype or stated.dtype or variable.encoding.dtype,
@@ -163,13 +165,13 @@ class _Dates:
 
 
 def _first(*numbers: float | None) -> float:
-    return next(each for each in numbers if each is not None)
+    return next(number for number in numbers if number is not None)
 
 
-# Cubes, and files that hold many dates: assets of the collection itself, with what STAC's datacube extension says.
+# Cubes and files with many dates: assets of the collection, described by STAC's datacube extension.
 
 MOST_VALUES = 2_000
-"""Times that are listed one by one."""
+"""Number of times up to which all are listed."""
 ZARR = "application/vnd.zarr"
 _OTHER_TYPES = {
     ".csv": "text/csv",
@@ -181,20 +183,20 @@ _OTHER_TYPES = {
 
 
 def media_type_of(name: str) -> str:
-    """Return the media type of a file by its name."""
+    """Return the media type of a file by its suffix."""
     return _OTHER_TYPES.get(PurePosixPath(name).suffix.lower()) or media_type(name)
 
 
 def publication_of_data(collection: Collection, places: Sequence[str]) -> Publication:
-    """Return a collection whose data are some files or stores, each of many dates.
+    """Return a collection whose data are files or stores with many dates.
 
     Args:
-        collection: It.
+        collection: The collection.
         places: Paths or URLs.
 
     Raises:
         SourceUnavailable: A store cannot be listed.
-        UnsupportedSource: Its server lists nothing.
+        UnsupportedSource: Its server does not list files.
     """
     variables = collection.variables
     keys = {place: "data" if len(places) == 1 else f"data-{number}" for number, place in enumerate(places, start=1)}
@@ -206,31 +208,31 @@ def publication_of_data(collection: Collection, places: Sequence[str]) -> Public
         fields=cube_of(collection, variables),
         extensions=(CUBE, *band_extensions(assets)),
     )
-    return with_renders(publication, collection, dict.fromkeys(variables, keys[places[0]]), {})
+    return add_renders(publication, collection, dict.fromkeys(variables, keys[places[0]]), {})
 
 
 def asset_at(key: str, place: str, variables: Mapping[str, VariableInfo], name: str | None = None) -> Asset:
-    """Return the file or store at a place as an asset.
+    """Return the file or store at a location as an asset.
 
     Args:
-        key: Of the asset.
+        key: Key of the asset.
         place: Path or URL.
-        variables: That it holds.
-        name: Under which it is published; `None`: its own.
+        variables: The variables in the file or store.
+        name: Published name; `None`: the name of the file.
 
     Raises:
         SourceUnavailable: A store cannot be listed.
-        UnsupportedSource: Its server lists nothing.
+        UnsupportedSource: Its server does not list files.
     """
     name = name or source_at(place).name
-    bands = [band_of(id_, each, each.encoding) for id_, each in variables.items()]
-    grids = {each.grid: None for each in variables.values()}
+    bands = [band_of(id_, variable, variable.encoding) for id_, variable in variables.items()]
+    grids = {v.grid: None for v in variables.values()}
     fields: Json = {
-        "title": ", ".join(each.title or id_ for id_, each in variables.items()) or name,
+        "title": ", ".join(v.title or id_ for id_, v in variables.items()) or name,
         "type": media_type_of(name),
         "roles": ["data"],
         **({"bands": bands} if bands else {}),
-        **(on_grid(next(iter(grids))) if len(grids) == 1 else {}),
+        **(projection_members(next(iter(grids))) if len(grids) == 1 else {}),
     }
     if is_folder(place):
         files = files_below(place)
@@ -240,28 +242,28 @@ def asset_at(key: str, place: str, variables: Mapping[str, VariableInfo], name: 
 
 
 def band_extensions(assets: Sequence[Asset]) -> set[str]:
-    """Return the extensions of STAC that assets use."""
-    fields = {name for each in assets for name in each.fields}
-    bands = {name for each in assets for band in each.fields.get("bands", ()) for name in band}
+    """Return the STAC extensions that assets use."""
+    fields = {name for asset in assets for name in asset.fields}
+    bands = {name for a in assets for band in a.fields.get("bands", ()) for name in band}
     return {
-        *([PROJECTION] if any(each.startswith("proj:") for each in fields) else []),
-        *([RASTER] if any(each.startswith("raster:") for each in bands) else []),
+        *([PROJECTION] if any(field.startswith("proj:") for field in fields) else []),
+        *([RASTER] if any(b.startswith("raster:") for b in bands) else []),
         *([CLASSIFICATION] if "classification:classes" in bands else []),
     }
 
 
-def on_grid(grid: NativeGrid) -> Json:
-    """Return a grid as STAC's projection extension has it."""
+def projection_members(grid: NativeGrid) -> Json:
+    """Return a grid as members of STAC's projection extension."""
     return {**projection_of(grid), "proj:bbox": list(grid.bbox)}
 
 
 def cube_of(collection: Collection, variables: Mapping[str, VariableInfo]) -> Json:
-    """Return the dimensions and variables of a collection on one grid; of its times those of all variables."""
-    grids = {each.grid: None for each in variables.values()}
+    """Return the dimensions and variables of a collection; the grid is that of the first variable."""
+    grids = {variable.grid: None for variable in variables.values()}
     grid = next(iter(grids), None)
     if grid is None:
         return {}
-    longest = max((each.times for each in variables.values()), key=len)
+    longest = max((v.times for v in variables.values()), key=len)
     return cube_of_grid(grid, _time(collection, longest) if len(longest) else None, variables)
 
 

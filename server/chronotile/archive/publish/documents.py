@@ -1,4 +1,4 @@
-"""The documents of a published catalogue: STAC, the Open Science Catalogue, a record of OGC API."""
+"""Documents of a published catalogue: STAC, Open Science Catalogue, and a record of OGC API Records."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Json
 from chronotile.pipeline.styling.write_style import render_of_composite, render_of_style
 
-# What several documents share: links, times, boxes, the extensions of STAC.
+# Links, times, boxes and STAC extensions, which several documents share.
 
 
 STAC_VERSION = "1.1.0"
@@ -25,11 +25,11 @@ CLASSIFICATION = "https://stac-extensions.github.io/classification/v2.0.0/schema
 PROCESSING = "https://stac-extensions.github.io/processing/v1.1.0/schema.json"
 _NAME = re.compile(r"https://stac-extensions\.github\.io/([a-z-]+)/")
 _PREFIXES = {"projection": "proj", "datacube": "cube", "scientific": "sci"}
-"""Of fields, by the name of their extension where that is another."""
+"""Prefixes of fields, for extensions whose prefix differs from their name."""
 
 
 def encode(document: Json) -> bytes:
-    """Return a document as a file has it: for people too, and equal documents as equal bytes."""
+    """Return a document as indented JSON; equal documents give equal bytes."""
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
 
 
@@ -39,50 +39,50 @@ def link(rel: str, href: str, title: str | None = None, *, media_type: str = JSO
 
 
 def box_of(bbox: BBox) -> list[float]:
-    """Return west, south, east, north, to a hundred millionth of a degree."""
-    return [round(each, 8) for each in bbox]
+    """Return west, south, east, north, rounded to 1e-8 degrees."""
+    return [round(b, 8) for b in bbox]
 
 
 def used_extensions(extensions: Iterable[str], members: Json) -> list[str]:
-    """Return those extensions of items whose fields members of their collection have, too."""
+    """Return the extensions of items whose fields also occur in the members of the collection."""
     text = orjson.dumps(members).decode()
-    found = ((each, _NAME.match(each)) for each in extensions)
-    return [each for each, name in found if name is not None and f'"{_PREFIXES.get(name[1], name[1])}:' in text]
+    names = ((extension, _NAME.match(extension)) for extension in extensions)
+    return [x for x, name in names if name is not None and f'"{_PREFIXES.get(name[1], name[1])}:' in text]
 
 
 def widen(boxes: Iterable[BBox]) -> BBox | None:
-    """Return a CRS84 box that holds all; one that crosses the antimeridian makes it go round the Earth."""
-    found = list(boxes)
-    if not found:
+    """Return a CRS84 box around all; if one crosses the antimeridian, the box goes around the earth."""
+    all_boxes = list(boxes)
+    if not all_boxes:
         return None
-    if len(set(found)) == 1:
-        return found[0]
-    whole = box_of_all(found)
-    return whole._replace(xmin=-180.0, xmax=180.0) if any(each.xmin > each.xmax for each in found) else whole
+    if len(set(all_boxes)) == 1:
+        return all_boxes[0]
+    whole = box_of_all(all_boxes)
+    return whole._replace(xmin=-180.0, xmax=180.0) if any(box.xmin > box.xmax for box in all_boxes) else whole
 
 
-def joined_extent(extents: Sequence[Extent]) -> Extent:
-    """Return an extent that holds all."""
+def join_extents(extents: Sequence[Extent]) -> Extent:
+    """Return an extent around all."""
     return Extent(
-        bbox=widen(each.bbox for each in extents if each.bbox is not None),
-        start=min((each.start for each in extents if each.start is not None), default=None),
-        last=max((each.last for each in extents if each.last is not None), default=None),
+        bbox=widen(extent.bbox for extent in extents if extent.bbox is not None),
+        start=min((e.start for e in extents if e.start is not None), default=None),
+        last=max((e.last for e in extents if e.last is not None), default=None),
     )
 
 
-def linked(document: Json, rel: str) -> dict[str, str]:
-    """Return what links of a relation lead to: names of folders of catalogues, or paths of items, with their titles."""
-    links = [each for each in document.get("links", ()) if each["rel"] == rel]
-    return {str(each["href"]).removeprefix("./").removesuffix("/catalog.json"): str(each["title"]) for each in links}
+def linked_titles(document: Json, rel: str) -> dict[str, str]:
+    """Return the titles of linked documents by target: a folder for catalogues, a path for items."""
+    links = [g for g in document.get("links", ()) if g["rel"] == rel]
+    return {str(x["href"]).removeprefix("./").removesuffix("/catalog.json"): str(x["title"]) for x in links}
 
 
-# The product and its variables as the Open Science Catalogue (ESA EarthCODE) has them, for a pull request there.
+# Product and variables as documents of the Open Science Catalogue (ESA EarthCODE), for a pull request there.
 #
-# Its validation requires STAC 1.0.0, ids that are names of folders, links of exact form, a project and a theme.
+# Its validation requires STAC 1.0.0, folder names as ids, links of exact form, a project and a theme.
 
 VERSION = "1.0.0"
 THEMES = ("atmosphere", "cryosphere", "land", "magnetosphere-ionosphere", "oceans", "solid-earth")
-"""Ids of the themes that there are."""
+"""Ids of all themes of the Open Science Catalogue."""
 USUAL_THEME = "land"
 SCHEME = "https://github.com/stac-extensions/osc#theme"
 _CF = "https://stac-extensions.github.io/cf/v0.2.0/schema.json"
@@ -91,7 +91,7 @@ _THEMES = "https://stac-extensions.github.io/themes/v1.0.0/schema.json"
 
 
 def documents_of(publication: Publication, extent: Extent, options: CatalogueOptions) -> Iterator[tuple[str, Json]]:
-    """Yield the documents with their paths in that catalogue."""
+    """Yield paths and documents for the Open Science Catalogue."""
     yield f"products/{slug(publication.id)}/collection.json", product_of(publication, extent, options)
     for variable in _distinct(publication):
         yield f"variables/{slug(variable.id)}/catalog.json", variable_of(variable, options)
@@ -101,8 +101,8 @@ def product_of(publication: Publication, extent: Extent, options: CatalogueOptio
     """Return the product."""
     variables, licence = _distinct(publication), licence_of(publication.license)
     project = slug(options.project or publication.id)
-    units = {each.id: {} if each.units == "1" else {"unit": each.units} for each in variables}
-    parameters = [{"name": each.standard_name or each.id, **units[each.id]} for each in variables]
+    units = {variable.id: {} if variable.units == "1" else {"unit": variable.units} for variable in variables}
+    parameters = [{"name": v.standard_name or v.id, **units[v.id]} for v in variables]
     parameter: Json = {"cf:parameter": parameters} if parameters else {}
     return {
         "type": "Collection",
@@ -111,13 +111,13 @@ def product_of(publication: Publication, extent: Extent, options: CatalogueOptio
         "stac_extensions": [_OSC, _THEMES, *([_CF] if parameters else [])],
         "title": publication.title,
         "description": append_licence(publication.description, licence),
-        "keywords": [each.replace(":", " ") for each in publication.keywords],
+        "keywords": [keyword.replace(":", " ") for keyword in publication.keywords],
         "license": licence.spdx or "proprietary",
         "extent": extent_of(extent),
         "osc:type": "product",
         "osc:status": "completed",
         "osc:project": project,
-        "osc:variables": [slug(each.id) for each in variables],
+        "osc:variables": [slug(v.id) for v in variables],
         "osc:missions": [],
         **parameter,
         "themes": _themes(options),
@@ -125,10 +125,7 @@ def product_of(publication: Publication, extent: Extent, options: CatalogueOptio
             *_upward("Products"),
             link("via", _address(options, "collection.json"), "Access"),
             link("related", f"../../projects/{project}/collection.json", None),
-            *(
-                link("related", f"../../variables/{slug(each.id)}/catalog.json", f"Variable: {each.title}")
-                for each in variables
-            ),
+            *(link("related", f"../../variables/{slug(v.id)}/catalog.json", f"Variable: {v.title}") for v in variables),
             *license_links(licence.page),
         ],
     }
@@ -150,12 +147,12 @@ def variable_of(variable: Variable, options: CatalogueOptions) -> Json:
 
 
 def slug(text: str) -> str:
-    """Return a name as that catalogue writes it."""
+    """Return a name in the form of the Open Science Catalogue."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "unnamed"
 
 
 def _distinct(publication: Publication) -> list[Variable]:
-    return list({slug(each.id): each for each in reversed(publication.variables)}.values())[::-1]
+    return list({slug(variable.id): variable for variable in reversed(publication.variables)}.values())[::-1]
 
 
 def _upward(title: str) -> list[Json]:
@@ -163,11 +160,11 @@ def _upward(title: str) -> list[Json]:
 
 
 def _themes(options: CatalogueOptions) -> list[Json]:
-    return [{"scheme": SCHEME, "concepts": [{"id": each} for each in options.themes or (USUAL_THEME,)]}]
+    return [{"scheme": SCHEME, "concepts": [{"id": x} for x in options.themes or (USUAL_THEME,)]}]
 
 
 def _address(options: CatalogueOptions, name: str) -> str:
-    # Without the public URL a path from these documents to the catalogue, as long as they lie in it.
+    # Without a public URL: a relative path, which is valid as long as these documents are inside the catalogue.
     return f"../../../{name}" if options.url is None else f"{options.url.rstrip('/')}/{name}"
 
 
@@ -175,13 +172,13 @@ CORE = "http://www.opengis.net/spec/ogcapi-records-1/1.0/req/record-core"
 
 
 def record_of(publication: Publication, extent: Extent, options: CatalogueOptions, *, formats: list[str]) -> Json:
-    """Return the record.
+    """Return the record of OGC API Records.
 
     Args:
-        publication: What is published.
-        extent: Of all.
-        options: What only the publisher knows.
-        formats: Media types of its files.
+        publication: The publication.
+        extent: The extent of collection and items.
+        options: Options of the publisher.
+        formats: Media types of the files.
     """
     licence = licence_of(publication.license)
     base = "." if options.url is None else options.url.rstrip("/")
@@ -191,7 +188,7 @@ def record_of(publication: Publication, extent: Extent, options: CatalogueOption
         "description": publication.description,
         "keywords": list(publication.keywords),
         "themes": _record_themes(publication),
-        "formats": [{"mediaType": each} for each in formats],
+        "formats": [{"mediaType": f} for f in formats],
         **rights_of(licence, publication.attribution),
     }
     if publication.provenance is not None:
@@ -202,7 +199,7 @@ def record_of(publication: Publication, extent: Extent, options: CatalogueOption
         "id": publication.id,
         "conformsTo": [CORE],
         "geometry": None if extent.bbox is None else _geometry(extent.bbox),
-        # Clause 7.2.4: an interval of timestamps, or null where there is none.
+        # Clause 7.2.4: an interval of timestamps, or null.
         "time": None if interval[0] is None else {"interval": interval},
         "properties": {name: value for name, value in properties.items() if value},
         "links": [
@@ -214,8 +211,8 @@ def record_of(publication: Publication, extent: Extent, options: CatalogueOption
 
 
 def _record_themes(publication: Publication) -> list[Json]:
-    """Quantities as CF names them, or nothing: a theme needs the vocabulary that it is of."""
-    names = [each.standard_name for each in publication.variables if each.standard_name]
+    """Return the CF standard names as a theme; empty without any, because a theme needs a vocabulary."""
+    names = [variable.standard_name for variable in publication.variables if variable.standard_name]
     concepts = [{"id": name} for name in dict.fromkeys(names)]
     return [{"concepts": concepts, "scheme": "http://vocab.nerc.ac.uk/collection/P07/current/"}] if concepts else []
 
@@ -230,29 +227,29 @@ def _geometry(bbox: BBox) -> Json:
     return {"type": "MultiPolygon", "coordinates": parts}
 
 
-# How layers are drawn, as `renders` of STAC's render extension 2.0.
+# Styles of layers as `renders` of STAC's render extension 2.0.
 
 
 def renders_of(layers: Mapping[str, Layer], keys: Mapping[str, str], specs: Mapping[str, VariableSpec]) -> Json:
-    """Return the renders of layers, by name; layers of variables that are in no asset alone have none.
+    """Return the renders of layers by name; layers of variables without a separate asset are skipped.
 
     Args:
-        layers: By the name of the variable or composite.
-        keys: Of assets, by the variable that each holds.
-        specs: Of variables.
+        layers: Layers by name of the variable or composite.
+        keys: Keys of assets, by variable.
+        specs: Configured variables.
     """
     renders = {name: _render(name, layer, keys, specs.get(name)) for name, layer in layers.items()}
-    return {name: each for name, each in renders.items() if each is not None}
+    return {name: render for name, render in renders.items() if render is not None}
 
 
 def _render(name: str, layer: Layer, keys: Mapping[str, str], spec: VariableSpec | None) -> Json | None:
     title = layer.title.get("") or layer.title.get("en") or name
     if isinstance(layer.content, Composite):
-        return _of_composite(title, layer.content, keys)
+        return _render_composite(title, layer.content, keys)
     variable = layer.main_variable
     if spec is not None and spec.formula is not None:
         assets = list(spec.formula.names)
-        if spec.mask is not None or any(keys.get(each) != each for each in assets):
+        if spec.mask is not None or any(keys.get(asset) != asset for asset in assets):
             return None
         formula: Json = {"expression": spec.formula.text}
     elif name in keys:
@@ -261,25 +258,25 @@ def _render(name: str, layer: Layer, keys: Mapping[str, str], spec: VariableSpec
         return None
     nodata = variable.encoding.nodata
     is_known = nodata is not None and np.isfinite(nodata) and not (formula or variable.is_mosaic)
-    known: Json = {"nodata": nodata} if is_known else {}
+    nodata_member: Json = {"nodata": nodata} if is_known else {}
     style: Json = render_of_style(layer.styles[0], variable.encoding) if layer.styles else {}
-    return {"title": title, "assets": assets, **formula, **known, **style}
+    return {"title": title, "assets": assets, **formula, **nodata_member, **style}
 
 
-def _of_composite(title: str, composite: Composite, keys: Mapping[str, str]) -> Json | None:
-    names = [each.name for each in composite.variables]
-    if not all(each in keys for each in names):
+def _render_composite(title: str, composite: Composite, keys: Mapping[str, str]) -> Json | None:
+    names = [variable.name for variable in composite.variables]
+    if not all(name in keys for name in names):
         return None
-    return {"title": title, "assets": [keys[each] for each in names], **render_of_composite(composite)}
+    return {"title": title, "assets": [keys[n] for n in names], **render_of_composite(composite)}
 
 
 FORM = "chronotile:published"
-"""Member of the catalogue's document by which a folder is known to be ours; its value is how it is served."""
+"""Member of the root document that marks a folder as published by chronotile; its value is `ITEMS` or `DATA`."""
 ITEMS, DATA = "items", "data"
 
 
 def catalogue_of(publication: Publication, *, served_by: str) -> Json:
-    """Return the document at the top."""
+    """Return the root document."""
     return {
         "type": "Catalog",
         "stac_version": STAC_VERSION,
@@ -300,11 +297,11 @@ def collection_of(
     """Return the document of the collection.
 
     Args:
-        publication: What is published.
-        extent: Of all.
-        members: Assets of the collection itself, with their places, and those of its items.
-        years: Of its items.
-        extensions: Of STAC that these use.
+        publication: The publication.
+        extent: The extent of collection and items.
+        members: Assets of the collection with hrefs, and `item_assets`.
+        years: Years with items.
+        extensions: STAC extensions of `members`.
     """
     provenance, licence = publication.provenance, licence_of(publication.license)
     processing = [] if provenance is None else [PROCESSING]
@@ -335,10 +332,10 @@ def group_of(publication: Publication, path: str, *, children: Iterable[str], it
     """Return the catalogue of a year, month or day.
 
     Args:
-        publication: What is published.
+        publication: The publication.
         path: Its folder, such as `2024/06`.
-        children: Names of the folders in it that have catalogues of their own.
-        items: Paths of documents in it, with ids.
+        children: Names of its folders with catalogues.
+        items: Relative paths of item documents, with ids.
     """
     up = "../" * (path.count("/") + 1)
     parent = f"{up}collection.json" if "/" not in path else "../catalog.json"
@@ -359,7 +356,7 @@ def group_of(publication: Publication, path: str, *, children: Iterable[str], it
 
 
 def extent_of(extent: Extent) -> Json:
-    """Return the extent; of what has no place the Earth, of what has no time an interval without ends."""
+    """Return the STAC extent: the whole earth without a box, an open interval without times."""
     box = [-180.0, -90.0, 180.0, 90.0] if extent.bbox is None else box_of(extent.bbox)
     return {"spatial": {"bbox": [box]}, "temporal": {"interval": [_interval(extent)]}}
 
@@ -371,7 +368,7 @@ def _interval(extent: Extent) -> list[str | None]:
 
 
 def license_links(page: str | None) -> list[Json]:
-    """Return the link to the page of a licence, if it has one."""
+    """Return a link to the page of a licence; empty without a page."""
     return [] if page is None else [link("license", page, "License", media_type="text/html")]
 
 
@@ -385,8 +382,8 @@ def _providers(publication: Publication) -> list[Json]:
 
 
 def processing_of(provenance: Provenance) -> Json:
-    """Return what the processing extension says of a job."""
-    read = ", ".join(dict.fromkeys(str(each["collection"]) for each in provenance.sources))
+    """Return members of the processing extension about a job."""
+    read = ", ".join(dict.fromkeys(str(source["collection"]) for source in provenance.sources))
     made = f"process {provenance.process} {provenance.process_version}, finished {format_instant(provenance.finished)}"
     execution: dict[str, Any] = {
         "process": provenance.process,

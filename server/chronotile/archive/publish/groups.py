@@ -1,4 +1,4 @@
-"""The catalogues of years, months and days, which link to items."""
+"""Catalogues of years, months and days, which link to items."""
 
 import sqlite3
 from collections import defaultdict
@@ -7,33 +7,33 @@ from contextlib import contextmanager
 from itertools import groupby
 
 from chronotile.archive.publish.copying import CATALOGUE, Copier, in_order, item_place
-from chronotile.archive.publish.documents import JSON, encode, group_of, linked
+from chronotile.archive.publish.documents import JSON, encode, group_of, linked_titles
 from chronotile.archive.publish.publication import Publication
 from chronotile.archive.publish.target import Target, read_document
 from chronotile.core.errors import WriteFailed
 from chronotile.core.model.types import Json
 
-# Which items a run has, and in which folders, on disk: they may be millions.
+# Items of a run with their folders. Stored on disk, because there may be millions.
 
 _TEMPORARY = ""
-"""Name of a database of SQLite: a file of this connection alone, of which 2 MB are in memory."""
+"""Name of a temporary SQLite database: a file of this connection only, with 2 MB in memory."""
 _MADE = 'CREATE TABLE listed (id TEXT, "group" TEXT, PRIMARY KEY (id, "group")) WITHOUT ROWID'
 
 
 class Listing:
-    """The ids of items with the folders of their years or days. One thread may use it.
+    """Ids of items with the folders of their years or days. Not thread-safe.
 
-    Its methods raise `WriteFailed` where there is no room for temporary files.
+    Methods raise `WriteFailed` if there is no space for temporary files.
     """
 
     def __init__(self) -> None:
         with _faults():
             self._database = sqlite3.connect(_TEMPORARY)
-            self._database.execute("PRAGMA journal_mode = OFF")  # nothing is undone
+            self._database.execute("PRAGMA journal_mode = OFF")  # no rollbacks
             self._database.execute(_MADE)
 
     def close(self) -> None:
-        """Remove it."""
+        """Delete the database."""
         self._database.close()
 
     def add(self, group: str, id_: str) -> None:
@@ -42,21 +42,21 @@ class Listing:
             self._database.execute("INSERT OR IGNORE INTO listed VALUES (?, ?)", (id_, group))
 
     def groups(self) -> Iterator[tuple[str, list[str]]]:
-        """Yield the folders in their order, each with the ids of its items in theirs."""
+        """Yield the folders in order, each with the ordered ids of its items."""
         with _faults():
             rows = self._database.execute('SELECT "group", id FROM listed ORDER BY "group", id')
-            for group, found in groupby(rows, key=lambda row: str(row[0])):
-                yield group, [str(id_) for _group, id_ in found]
+            for group, group_rows in groupby(rows, key=lambda row: str(row[0])):
+                yield group, [str(id_) for _group, id_ in group_rows]
 
-    def moved(self, group: str, ids: Iterable[str]) -> set[str]:
-        """Return those of some items that are in other folders, and not in this one."""
-        found, groups_of = set[str](), 'SELECT "group" FROM listed WHERE id = ?'
+    def moved_items(self, group: str, ids: Iterable[str]) -> set[str]:
+        """Return the items that have other folders, but not this one."""
+        item_ids, groups_of = set[str](), 'SELECT "group" FROM listed WHERE id = ?'
         with _faults():
             for id_ in ids:
-                groups = {str(each) for (each,) in self._database.execute(groups_of, (id_,))}
+                groups = {str(x) for (x,) in self._database.execute(groups_of, (id_,))}
                 if groups and group not in groups:
-                    found.add(id_)
-        return found
+                    item_ids.add(id_)
+        return item_ids
 
 
 @contextmanager
@@ -68,26 +68,26 @@ def _faults() -> Iterator[None]:
 
 
 class Groups:
-    """Writes these catalogues. A group is the path of a folder, such as `2024/06`.
+    """Writes catalogues of years, months and days. A group is the path of a folder, such as `2024/06`.
 
-    Its methods raise `WriteFailed` where the target cannot be read or written.
+    Methods raise `WriteFailed` if the target cannot be read or written.
 
     Args:
-        publication: What is published.
-        target: Where.
-        copier: Knows which files are an item's.
-        listed: The items that are there, with their groups.
+        publication: The publication.
+        target: The target.
+        copier: Removes files of items.
+        listed: The current items with their groups.
     """
 
     def __init__(self, publication: Publication, target: Target, copier: Copier, listed: Listing) -> None:
         self._publication, self._target, self._copier, self._listed = publication, target, copier, listed
 
     def write(self) -> set[str]:
-        """Write the catalogues of days, months and years that have other items; return all years of these."""
+        """Write changed catalogues of days, months and years; return all years with items."""
         children = defaultdict[str, set[str]](set)
         years = set[str]()
         for group, ids in self._listed.groups():
-            self._add(group, items={item_place(each): each for each in ids})
+            self._add(group, items={item_place(x): x for x in ids})
             years.add(group[:4])
             above = group
             while "/" in above:
@@ -98,17 +98,17 @@ class Groups:
         return years
 
     def drop_moved(self, groups: Collection[str]) -> list[str]:
-        """Take items that are listed elsewhere out of groups and those below, with their files.
+        """Remove items that have moved from groups and the groups below, with their files.
 
-        All that leads to their new places is there before: a run that is interrupted loses none.
+        The documents that lead to the new locations exist before, so an interrupted run loses no item.
 
         Returns:
-            The groups that lead to nothing now: for `remove`, once no link leads to them.
+            The groups that are empty now. Remove them by `remove` when no link leads to them.
         """
-        given = sorted(groups)
+        ordered = sorted(groups)
         return [
             group
-            for group, document in zip(given, in_order(self._read_group, given), strict=True)
+            for group, document in zip(ordered, in_order(self._read_group, ordered), strict=True)
             if document is not None and not self._drop_moved_of(group, document)
         ]
 
@@ -119,27 +119,27 @@ class Groups:
 
     def _add(self, group: str, *, children: set[str] | None = None, items: dict[str, str] | None = None) -> None:
         before = self._read_group(group) or {}
-        all_children = {*linked(before, "child"), *(children or ())}
-        document = self._document(group, all_children, {**linked(before, "item"), **(items or {})})
+        all_children = {*linked_titles(before, "child"), *(children or ())}
+        document = self._document(group, all_children, {**linked_titles(before, "item"), **(items or {})})
         if document != before:
             self._write(group, document)
 
     def _drop_moved_of(self, group: str, before: Json) -> bool:
-        """Do so in one group and those below; return whether it leads to something still."""
-        below = {f"{group}/{child}": child for child in linked(before, "child")}
-        items = linked(before, "item")
+        """Remove moved items from one group and the groups below; return whether it still links to anything."""
+        below = {f"{group}/{child}": child for child in linked_titles(before, "child")}
+        items = linked_titles(before, "item")
         emptied = self.drop_moved(below)
-        moved = self._listed.moved(group, items.values())
-        children = {below[each] for each in below.keys() - set(emptied)}
+        moved = self._listed.moved_items(group, items.values())
+        children = {below[k] for k in below.keys() - set(emptied)}
         stayed = {place: id_ for place, id_ in items.items() if id_ not in moved}
         if emptied or moved:
             self._write(group, self._document(group, children, stayed))
             self.remove(emptied)
-            for each in sorted(moved):
-                path = f"{group}/{item_place(each)}"
-                known = (read_document(self._target, path) or {}).get("assets", {})
-                self._target.remove(path)  # first: an interrupted run must not leave a part that looks whole
-                self._copier.remove_replaced(path.rpartition("/")[0], known, {})
+            for moved_id in sorted(moved):
+                path = f"{group}/{item_place(moved_id)}"
+                assets = (read_document(self._target, path) or {}).get("assets", {})
+                self._target.remove(path)  # first, so that an interrupted run leaves no document with missing files
+                self._copier.remove_replaced(path.rpartition("/")[0], assets, {})
         return bool(children or stayed)
 
     def _document(self, group: str, children: Collection[str], items: dict[str, str]) -> Json:

@@ -1,4 +1,4 @@
-"""Results of a job as a publication, with what made them."""
+"""Results of a job as a publication with provenance."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,9 @@ import orjson
 
 from chronotile import __version__
 from chronotile.archive.index.dates import CUBE
-from chronotile.archive.publish.collections import about, extent_of, with_renders
+from chronotile.archive.publish.collections import about, add_renders, extent_of
 from chronotile.archive.publish.dates import asset_at, band_extensions, cube_of, media_type_of
-from chronotile.archive.publish.documents import joined_extent
+from chronotile.archive.publish.documents import join_extents
 from chronotile.archive.publish.publication import Asset, Extent, Provenance, Publication
 from chronotile.archive.publish.sources import Document, LocalFile
 from chronotile.catalog.catalogue import Catalogue
@@ -25,20 +25,20 @@ from chronotile.core.model.time.parser import parse_instant
 from chronotile.core.model.types import Json
 
 MOST_TEXT = 2_000
-"""Characters of an input that is shown."""
+"""Longest published input in characters of JSON."""
 LEFT_OUT = "(left out)"
 _PLACE = re.compile(r"/|[A-Za-z]:\\|\.\.?/|~")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultFile:
-    """The file of a result, on this machine."""
+    """The local file of a result."""
 
     output: str
     path: Path
     media_type: str
     collections: tuple[Collection, ...] = ()
-    """What is served of it; none of a table or document."""
+    """The collections in the file; empty for tables and documents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,50 +48,50 @@ class FinishedJob:
     job: Job
     inputs: Mapping[str, Any]
     title: str
-    """Of its process."""
+    """Title of its process."""
     version: str
-    """Of its process."""
+    """Version of its process."""
     files: Sequence[ResultFile]
 
     @property
     def sources(self) -> tuple[Json, ...]:
-        """What it was made of."""
-        of_results = (each.metadata for each in self.job.results.values())
-        return tuple(next((each for each in of_results if each is not None), {}).get("sources", ()))
+        """The inputs that its results list."""
+        of_results = (result.metadata for result in self.job.results.values())
+        return tuple(next((r for r in of_results if r is not None), {}).get("sources", ()))
 
 
 def publication_of_job(finished: FinishedJob, catalogue: Catalogue) -> Publication:
     """Return the results of a job as a collection.
 
     Args:
-        finished: It.
-        catalogue: Of the archive, which has the licences of what it was made of.
+        finished: The job.
+        catalogue: The catalogue of the archive, which has the licences of the inputs.
 
     Raises:
-        UnsupportedSource: It has no results.
+        UnsupportedSource: The job has no results.
     """
     job = finished.job
-    documents = tuple(_document(name, each) for name, each in job.results.items() if each.file is None)
-    assets = (*(_asset(each) for each in finished.files), *documents)
+    documents = tuple(_document(name, result) for name, result in job.results.items() if result.file is None)
+    assets = (*(_asset(file) for file in finished.files), *documents)
     if not assets:
         raise UnsupportedSource(f"the job {job.id} has no results")
     read = _sources(finished, catalogue)
-    found = [collection for each in finished.files for collection in each.collections]
-    layers = {name: each for collection in found for name, each in collection.variables.items()}
+    collections = [collection for f in finished.files for collection in f.collections]
+    layers = {name: variable for collection in collections for name, variable in collection.variables.items()}
     ended = np.datetime64(round((job.finished or job.updated) * 1000), "ms").astype("datetime64[ns]")
-    licenses = {each.license for each in read}
+    licenses = {r.license for r in read}
     publication = Publication(
         id=f"{job.process}-{job.id[:12]}",
         title=f"{finished.title}, {str(ended)[:10]}",
         description=_description(finished, read),
         license=licenses.pop() if len(licenses) == 1 else None,
-        attribution="; ".join(dict.fromkeys(each.attribution for each in read if each.attribution)) or None,
-        keywords=tuple(dict.fromkeys([job.process, *(word for each in read for word in each.keywords)])),
-        variables=tuple(each for collection in found for each in about(collection).variables),
-        extent=joined_extent([*map(extent_of, found)] or _extents_read(finished, read)),
+        attribution="; ".join(dict.fromkeys(r.attribution for r in read if r.attribution)) or None,
+        keywords=tuple(dict.fromkeys([job.process, *(word for r in read for word in r.keywords)])),
+        variables=tuple(v for collection in collections for v in about(collection).variables),
+        extent=join_extents([*map(extent_of, collections)] or _extents_read(finished, read)),
         assets=assets,
-        fields=cube_of(found[0], layers) if found else {},
-        extensions=(*((CUBE,) if found else ()), *band_extensions(assets)),
+        fields=cube_of(collections[0], layers) if collections else {},
+        extensions=(*((CUBE,) if collections else ()), *band_extensions(assets)),
         provenance=Provenance(
             process=job.process,
             process_version=finished.version,
@@ -101,14 +101,14 @@ def publication_of_job(finished: FinishedJob, catalogue: Catalogue) -> Publicati
             sources=finished.sources,
         ),
     )
-    if len(found) != 1:
+    if len(collections) != 1:
         return publication
-    (key,) = (each.output for each in finished.files if each.collections)
-    return with_renders(publication, found[0], dict.fromkeys(layers, key), {})
+    (key,) = (f.output for f in finished.files if f.collections)
+    return add_renders(publication, collections[0], dict.fromkeys(layers, key), {})
 
 
 def public_inputs(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the inputs of a job as strangers may see them: without paths, signatures, and what is long."""
+    """Return the inputs of a job for publication: without paths, signatures and long values."""
     return {name: _public(value) for name, value in inputs.items()}
 
 
@@ -116,9 +116,9 @@ def _public(value: Any) -> Any:  # noqa: ANN401 -- JSON
     if len(orjson.dumps(value)) > MOST_TEXT:
         return LEFT_OUT
     if isinstance(value, dict):
-        return {name: _public(each) for name, each in value.items()}
+        return {name: _public(v) for name, v in value.items()}
     if isinstance(value, list):
-        return [_public(each) for each in value]
+        return [_public(v) for v in value]
     return _public_text(value) if isinstance(value, str) else value
 
 
@@ -135,7 +135,7 @@ def _public_text(text: str) -> str:
 
 
 def _asset(file: ResultFile) -> Asset:
-    variables = {name: each for collection in file.collections for name, each in collection.variables.items()}
+    variables = {name: variable for collection in file.collections for name, variable in collection.variables.items()}
     if not variables:
         fields = {"title": file.output, "type": file.media_type or media_type_of(file.path.name), "roles": ["data"]}
         return Asset(key=file.output, source=LocalFile(file.path), fields=fields)
@@ -151,23 +151,23 @@ def _document(name: str, result: Result) -> Asset:
 
 
 def _sources(finished: FinishedJob, catalogue: Catalogue) -> list[Collection]:
-    """The collections that were read, those that are served still."""
-    found = list[Collection]()
-    for name in dict.fromkeys(str(each["collection"]) for each in finished.sources):
+    """Return the collections that were read and are still served."""
+    collections = list[Collection]()
+    for name in dict.fromkeys(str(source["collection"]) for source in finished.sources):
         try:
-            found.append(catalogue.collection(name))
+            collections.append(catalogue.collection(name))
         except ChronotileError:
             continue
-    return found
+    return collections
 
 
 def _description(finished: FinishedJob, read: Sequence[Collection]) -> str:
-    names = ", ".join(dict.fromkeys(about(each).title for each in read))
+    names = ", ".join(dict.fromkeys(about(r).title for r in read))
     return f"Result of the process {finished.job.process}{f', made of {names}' if names else ''}."
 
 
 def _extents_read(finished: FinishedJob, read: Sequence[Collection]) -> list[Extent]:
-    """Of results without a place of their own: those of what they were made of, from the first time to the last."""
-    texts = [each[key] for each in finished.sources for key in ("first", "last") if key in each]
+    """Return the extents of the inputs, for results without an extent."""
+    texts = [source[key] for source in finished.sources for key in ("first", "last") if key in source]
     instants = [parse_instant(text).start for text in texts]
-    return [*(Extent(bbox=each.bbox) for each in read), *(Extent(start=each, last=each) for each in instants)]
+    return [*(Extent(bbox=r.bbox) for r in read), *(Extent(start=instant, last=instant) for instant in instants)]

@@ -1,4 +1,4 @@
-"""What is published, as values: a collection with its files, and items with theirs."""
+"""Values for publications: a collection with files, and items with files."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.types import Instant, Json
 
 Source = LocalFile | RemoteFile | Document
-"""A file that is to be copied: its `name` without folders, its `state`, and `parts` of some MiB, all in one state."""
+"""A file to copy: `name` without folders, `state`, and `parts` of some MiB, which all belong to one state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,19 +19,19 @@ class Asset:
     key: str
     source: Source | None = None
     folder: Mapping[str, Source] | None = None
-    """Of a folder in place of `source`: its files by their paths in it, in the order in which they are copied."""
+    """A folder instead of `source`: its files by relative path, in the order of copying."""
     name: str | None = None
-    """Under which it is published; `None`: that of `source`."""
+    """Published name; `None`: the name of `source`."""
     fields: Json = field(default_factory=dict)
-    """What the document says of it besides its place, size and checksum."""
+    """Members of the document except location, size and checksum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedItem:
-    """A STAC item, without links, and its files."""
+    """A STAC item without links, and its files."""
 
     document: Json
-    """With assets without `href`."""
+    """Its assets have no `href`."""
     start: Instant
     assets: tuple[Asset, ...]
 
@@ -43,18 +43,18 @@ class PublishedItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """A quantity, for catalogues that list what is measured."""
+    """A physical quantity, for catalogues that list quantities."""
 
     id: str
     title: str
     units: str = "1"
     standard_name: str | None = None
-    """As CF names the quantity."""
+    """The CF standard name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """The job that made what is published."""
+    """The job that made the published data."""
 
     process: str
     process_version: str
@@ -63,54 +63,54 @@ class Provenance:
     software: str
     """Version of chronotile."""
     sources: tuple[Json, ...] = ()
-    """Collections, layers, revisions and times that were read."""
+    """Collections, layers, revisions and times that the job read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extent:
-    """Where and when; `None`: not known."""
+    """Box and times; `None`: unknown."""
 
     bbox: BBox | None = None
-    """CRS84; west > east where it crosses the antimeridian."""
+    """CRS84; west > east if it crosses the antimeridian."""
     start: Instant | None = None
     last: Instant | None = None
-    """Belongs to it."""
+    """Inclusive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """A collection that is to be published."""
+    """A collection to publish."""
 
     id: str
     title: str
     description: str
     license: str | None = None
-    """SPDX id, the URL of the licence, or words."""
+    """SPDX id, URL or name of the licence."""
     attribution: str | None = None
     keywords: tuple[str, ...] = ()
     variables: tuple[Variable, ...] = ()
     extent: Extent = field(default_factory=Extent)
-    """Of what its own files hold; items widen it."""
+    """Extent of the files of the collection; items widen it."""
     fields: Json = field(default_factory=dict)
-    """Further members of the collection's document: `renders`, `cube:dimensions`, `cube:variables`."""
+    """Additional members of the collection's document: `renders`, `cube:dimensions`, `cube:variables`."""
     extensions: tuple[str, ...] = ()
-    """Of these members."""
+    """STAC extensions of these members."""
     assets: tuple[Asset, ...] = ()
-    """Of the collection itself: a cube, or files of many times."""
+    """Assets of the collection: a cube, or files with many times."""
     items: Callable[[], Iterable[PublishedItem]] = tuple
-    """Gives its items in the order of their days, however many."""
+    """Returns its items ordered by day; there may be millions."""
     is_daily: bool = False
-    """Whether there may be many items a day, which get a folder for each day; else one for each year."""
+    """Whether items are in folders per day, because there may be many per day; else in folders per year."""
     provenance: Provenance | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueOptions:
-    """What only the publisher knows."""
+    """Options that only the publisher can set."""
 
     url: str | None = None
-    """Under which the folder will be read."""
+    """Future public URL of the folder."""
     project: str | None = None
-    """Id of the project in the Open Science Catalogue; `None`: the collection's."""
+    """Id of the project in the Open Science Catalogue; `None`: id of the collection."""
     themes: tuple[str, ...] = ()
     """Ids of themes in the Open Science Catalogue."""

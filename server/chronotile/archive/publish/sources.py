@@ -1,4 +1,4 @@
-"""Files that are copied: of this machine, of the web and of S3, in parts and in one state."""
+"""Files to copy, from disk, web and S3. They are read in parts of one state."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,18 +14,18 @@ from chronotile.readers.products.folders import Allowed, followed
 from chronotile.readers.remote.requests import Away, ObjectState, ask_part, list_files, place_of, retry
 
 PART_BYTES = 4 << 20
-"""Of a file elsewhere, requested at once."""
+"""Size of one request to a remote file."""
 READ_BYTES = 1 << 20
 MOST_NAMED = 5
-"""Files of a folder that a message names."""
+"""Number of files of a folder that a message lists."""
 
 
 class LocalFile:
-    """A file of this machine.
+    """A local file.
 
     Args:
-        path: Where it is.
-        name: `None`: its own.
+        path: Its path.
+        name: Published name; `None`: the name of the file.
     """
 
     def __init__(self, path: Path, name: str | None = None) -> None:
@@ -33,7 +33,7 @@ class LocalFile:
         self.name = name or path.name
 
     def state(self) -> str:
-        """Return what changes when it is replaced.
+        """Return a text that changes when the file is replaced.
 
         Raises:
             SourceUnavailable: It cannot be read.
@@ -44,10 +44,10 @@ class LocalFile:
             raise SourceUnavailable(f"{self.name} cannot be read: {error.strerror or error}") from error
 
     def parts(self) -> Iterator[bytes]:
-        """Yield all of it.
+        """Yield the content of the file.
 
         Raises:
-            SourceUnavailable: It cannot be read, or was written meanwhile.
+            SourceUnavailable: It cannot be read, or was changed during reading.
         """
         try:
             with self._path.open("rb") as file:
@@ -65,8 +65,8 @@ class RemoteFile:
     """A file of the web or of S3.
 
     Args:
-        href: Where it is.
-        name: `None`: the last part of its path.
+        href: Its URL.
+        name: Published name; `None`: the last part of the URL.
     """
 
     def __init__(self, href: str, name: str | None = None) -> None:
@@ -75,35 +75,35 @@ class RemoteFile:
         self._state: ObjectState | None = None
 
     def state(self) -> str:
-        """Return what changes when it is replaced; empty if its server tells neither an ETag nor a time.
+        """Return a text that changes when the file is replaced; empty if its server sends neither ETag nor time.
 
         Raises:
-            SourceUnavailable: It cannot be read.
+            SourceUnavailable: It is unreachable.
         """
         state = self._now()
         return _digest(*state) if state.tag or state.modified_ns else ""
 
     def parts(self) -> Iterator[bytes]:
-        """Yield all of it.
+        """Yield the content of the file.
 
         Raises:
-            SourceUnavailable: It cannot be read, or was replaced meanwhile.
+            SourceUnavailable: It is unreachable, or was replaced during reading.
         """
         state = self._now()
         place = place_of(self._href)
         for start in range(0, state.size, PART_BYTES):
             stop = min(start + PART_BYTES, state.size)
-            data, now = self._asked(partial(ask_part, place, start, stop, state))
+            data, now = self._request(partial(ask_part, place, start, stop, state))
             if now != state or len(data) != stop - start:
                 raise SourceUnavailable(f"{self.name} was replaced while it was copied; run it again")
             yield data
 
     def _now(self) -> ObjectState:
         if self._state is None:
-            self._state = self._asked(partial(ask_part, place_of(self._href), 0, 1, None))[1]
+            self._state = self._request(partial(ask_part, place_of(self._href), 0, 1, None))[1]
         return self._state
 
-    def _asked(self, ask: Callable[[], tuple[bytes, ObjectState]]) -> tuple[bytes, ObjectState]:
+    def _request(self, ask: Callable[[], tuple[bytes, ObjectState]]) -> tuple[bytes, ObjectState]:
         try:
             return retry(ask, None)
         except (Away, BeingWritten) as error:
@@ -111,17 +111,17 @@ class RemoteFile:
 
 
 class Document:
-    """A file that is made of what is known, not copied."""
+    """A generated file."""
 
     def __init__(self, name: str, data: bytes) -> None:
         self.name, self._data = name, data
 
     def state(self) -> str:
-        """Return what changes with its content."""
+        """Return a text that changes with the content."""
         return blake2b(self._data, digest_size=8).hexdigest()
 
     def parts(self) -> Iterator[bytes]:
-        """Yield all of it."""
+        """Yield the content."""
         yield self._data
 
 
@@ -132,7 +132,7 @@ def source_at(href: str, name: str | None = None) -> LocalFile | RemoteFile:
 
 
 def is_folder(href: str) -> bool:
-    """Return whether a place is a store of many files."""
+    """Return whether a location is a store of many files."""
     path = local_path(href)
     if path is not None:
         return path.is_dir()
@@ -140,34 +140,35 @@ def is_folder(href: str) -> bool:
 
 
 def files_below(href: str) -> Mapping[str, LocalFile | RemoteFile]:
-    """Return the files of a store by their paths in it: those that hold data before those that describe them.
+    """Return the files of a store by relative path: files with data before files with metadata.
 
     Raises:
         SourceUnavailable: It cannot be listed.
-        UnsupportedSource: Its server lists nothing, or links in it lead elsewhere: without them it lacks values.
+        UnsupportedSource: Its server does not list files, or the store has links to outside, without which it is
+            incomplete.
     """
-    files, left_out = files_and_left_out(href, partial(_within, os.path.realpath(local_path(href) or ".")))
+    files, left_out = files_and_left_out(href, partial(_resolve_below, os.path.realpath(local_path(href) or ".")))
     if left_out:
         raise UnsupportedSource(
             f"{base_name(href)} has links that lead out of it, or to folders, which are not published "
-            f"({shortened(left_out)}): put files in their places"
+            f"({shorten_names(left_out)}): put files in their places"
         )
     return files
 
 
 def files_and_left_out(href: str, allowed: Allowed) -> tuple[Mapping[str, LocalFile | RemoteFile], list[str]]:
-    """Return the files of a folder, as `files_below` does, and the paths in it of what is not copied.
+    """Return the files of a folder, as `files_below` does, and the paths that are not copied.
 
-    Like downloads of products, links to files are followed where they stay in an allowed place; links to folders are
-    left out, and so is what is neither a file nor a folder.
+    Links to files are followed if they stay in permitted locations, as in downloads of products. Links to folders and
+    special files are not copied.
 
     Args:
         href: Path or URL of the folder.
-        allowed: Takes a path, gives it without links; raises `AddressRefused` if it is not opened.
+        allowed: Resolves the links of a path; raises `AddressRefused` if it must not be opened.
 
     Raises:
         SourceUnavailable: It cannot be listed.
-        UnsupportedSource: Its server lists nothing.
+        UnsupportedSource: Its server does not list files.
     """
     path = local_path(href)
     if path is not None:
@@ -181,31 +182,31 @@ def files_and_left_out(href: str, allowed: Allowed) -> tuple[Mapping[str, LocalF
     return {name: RemoteFile(f"{href.rstrip('/')}/{name}") for name in sorted(listed, key=_last_is_json)}, []
 
 
-def shortened(names: Sequence[str]) -> str:
-    """Return the first of some names, and how many more there are."""
+def shorten_names(names: Sequence[str]) -> str:
+    """Return the first names, and the number of remaining names."""
     more = [f"and {len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
     return ", ".join([*names[:MOST_NAMED], *more])
 
 
 def _local_files(folder: Path, allowed: Allowed) -> tuple[Mapping[str, LocalFile], list[str]]:
-    found, left_out = dict[str, LocalFile](), list[str]()
+    files, left_out = dict[str, LocalFile](), list[str]()
     for base, folders, names in os.walk(folder):
         here = Path(base)
-        for name in (*names, *(each for each in folders if (here / each).is_symlink())):
+        for name in (*names, *(f for f in folders if (here / f).is_symlink())):
             file = here / name
             place = followed(str(file), allowed) if file.is_symlink() else str(file) if file.is_file() else None
             if place is None:
                 left_out.append(str(file.relative_to(folder)))
             else:
-                found[str(file.relative_to(folder))] = LocalFile(Path(place), name)
-    return {name: found[name] for name in sorted(found, key=_last_is_json)}, sorted(left_out)
+                files[str(file.relative_to(folder))] = LocalFile(Path(place), name)
+    return {name: files[name] for name in sorted(files, key=_last_is_json)}, sorted(left_out)
 
 
-def _within(folder: str, path: str) -> str:
-    """A path without links.
+def _resolve_below(folder: str, path: str) -> str:
+    """Resolve the links of a path.
 
     Raises:
-        AddressRefused: It is not below the folder.
+        AddressRefused: The path is not below the folder.
     """
     real = os.path.realpath(path)
     if not Path(real).is_relative_to(folder):

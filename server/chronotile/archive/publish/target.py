@@ -1,4 +1,4 @@
-"""Where a catalogue is written: a folder, or a place in a bucket."""
+"""Targets of a catalogue: a folder, or a prefix in a bucket."""
 
 import errno
 import os
@@ -15,36 +15,35 @@ from chronotile.core.durable_files import PARTIAL, Disk, sole_writer
 from chronotile.core.errors import WriteFailed
 
 STAGING = ".publishing"
-"""End of the name of the hidden folder in which a catalogue is written for the first time."""
+"""Suffix of the hidden folder in which a new catalogue is written."""
 _DISK = Disk()
 
 
 def read_document(target: "Target", path: str) -> dict[str, Any] | None:
-    """Return a JSON object; `None` where there is none.
+    """Return a JSON object; `None` if it is missing.
 
     Raises:
-        WriteFailed: It is something else, or cannot be read.
+        WriteFailed: It is not a JSON object, or cannot be read.
     """
     data = target.read(path)
     try:
-        found = None if data is None else orjson.loads(data)
+        document = None if data is None else orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise WriteFailed(f"{path} of {target.name} is not valid JSON; remove it, or name another place") from error
-    if found is not None and not isinstance(found, dict):
+    if document is not None and not isinstance(document, dict):
         raise WriteFailed(f"{path} of {target.name} is not a JSON object; remove it, or name another place")
-    return found
+    return document
 
 
 class FolderTarget:
-    """A folder of this machine.
+    """A local folder.
 
-    A folder that is not there, or empty, appears at the end: what is written until then lies in a hidden folder beside,
-    where an interrupted run goes on. Paths have slashes, and name files below it. Methods raise `WriteFailed` where
-    they cannot do it.
+    A new folder appears when it is complete. Until then files are in a hidden folder next to it, where an interrupted
+    run can continue. Paths are relative to the folder, with slashes. Methods raise `WriteFailed` on errors of the disk.
 
     Args:
-        folder: Where the catalogue will be.
-        disk: Where it is.
+        folder: The folder of the catalogue.
+        disk: Writes files.
     """
 
     def __init__(self, folder: Path, *, disk: Disk = _DISK) -> None:
@@ -60,15 +59,15 @@ class FolderTarget:
                 disk.make_folder(self._root)
 
     def alone(self) -> AbstractContextManager[None]:
-        """Hold the folder against other runs.
+        """Return a context that locks the folder against other runs.
 
         Raises:
-            UnsupportedSource: Another run is writing there.
+            UnsupportedSource: Another run is writing to it.
         """
         return sole_writer(self._root, name=self.name, by="publish")
 
     def read(self, path: str) -> bytes | None:
-        """Return a document; `None` where there is none."""
+        """Return a document; `None` if it is missing."""
         with self._faults():
             try:
                 return (self._root / path).read_bytes()
@@ -76,19 +75,19 @@ class FolderTarget:
                 return None
 
     def size(self, path: str) -> int | None:
-        """Return the size of a file in bytes; `None` where there is none."""
+        """Return the size of a file in bytes; `None` if it is missing."""
         try:
             return (self._root / path).stat().st_size
         except OSError:
             return None
 
     def write(self, path: str, data: bytes, *, media_type: str) -> None:
-        """Write a document, whole or not at all."""
+        """Write a document atomically."""
         self.store(path, (data,), media_type=media_type)
 
     def store(self, path: str, parts: Iterable[bytes], *, media_type: str) -> None:
-        """Write a file part by part; it has its name once it is whole. What `parts` raises goes through."""
-        del media_type  # its suffix says it
+        """Write a file part by part; it gets its name when it is complete. Errors of `parts` are raised unchanged."""
+        del media_type  # the suffix implies it
         file = self._root / path
         partial = file.with_name(file.name + PARTIAL)
         with self._faults():
@@ -101,7 +100,7 @@ class FolderTarget:
             with self._faults():
                 self._disk.fsync(descriptor)
                 self._disk.rename(partial, file)
-        except BaseException:  # whatever it is: room on the disk is given back
+        except BaseException:  # free the space on the disk in any case
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
             raise
@@ -111,14 +110,14 @@ class FolderTarget:
             self._disk.settle([file.parent])
 
     def remove(self, path: str) -> None:
-        """Remove a file, if it is there, and the folders that hold nothing else."""
+        """Remove a file, which may be missing, and folders that become empty."""
         place = self._root / path
         with self._faults():
             self._disk.remove(place)
         self._remove_empty(place.parent)
 
     def remove_folder(self, path: str) -> None:
-        """Remove a folder with all that is in it, if it is there, and those that hold nothing else."""
+        """Remove a folder, which may be missing, with its content, and folders that become empty."""
         place = self._root / path
         if place.is_dir() and not place.is_symlink():
             with self._faults():
@@ -126,18 +125,18 @@ class FolderTarget:
         self._remove_empty(place.parent)
 
     def is_empty(self) -> bool:
-        """Whether nothing is there, not counting what an interrupted run has left."""
-        return not any(each for each in self._root.iterdir() if not each.name.endswith(PARTIAL))
+        """Return whether there is no file except partial files of an interrupted run."""
+        return not any(x for x in self._root.iterdir() if not x.name.endswith(PARTIAL))
 
     def finish(self) -> None:
-        """Give a new folder its name; what was written will outlast a loss of power."""
+        """Rename a new folder to its final name; written files are durable afterwards."""
         with self._faults():
             if self._is_new:
                 self._disk.rename(self._root, self.folder)
             self._disk.settle([self.folder, self.folder.parent])
 
     def _remove_empty(self, folder: Path) -> None:
-        with suppress(OSError):  # one has other files
+        with suppress(OSError):  # raised if one has other files
             while folder != self._root:
                 folder.rmdir()
                 folder = folder.parent
@@ -155,4 +154,4 @@ class FolderTarget:
 
 
 Target = FolderTarget | BucketTarget
-"""A place for a catalogue; any thread may use it."""
+"""A target of a catalogue. Thread-safe."""

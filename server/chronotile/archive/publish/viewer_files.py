@@ -1,6 +1,6 @@
-"""The viewer and what it asks a server about a collection, as files that any web server or bucket hands out.
+"""The viewer, and answers of the server about one collection, as files for any web server or bucket.
 
-The answers are those of the application; `viewer/base/api.js` finds the file of each by the same rules.
+The answers are those of the application; `viewer/base/api.js` computes the same file names.
 """
 
 import itertools
@@ -26,15 +26,15 @@ from chronotile.core.model.time.parser import parse_instant
 from chronotile.core.model.types import Json
 
 MARK = "published-viewer.json"
-"""Tells whose place it is, from the first file on."""
+"""Marks a target of this collection from the first file on."""
 PAGE = "viewer/index.html"
 MATRIX_SET = "WebMercatorQuad"
-TOLD = ("format", "layer", "style", "ramp", "anomaly")
-"""Parameters that are in the names of files."""
+NAME_PARAMETERS = ("format", "layer", "style", "ramp", "anomaly")
+"""Parameters that are part of file names."""
 MAX_DATES = 96
-"""Of a cube, as in `viewer/ctc1/source.js`."""
+"""Dates per cube, as in `viewer/ctc1/source.js`."""
 PERIOD_MONTHS = (12, 3, 1)
-"""By which dates are grouped, and then by days."""
+"""Lengths of periods for grouping dates; shorter groups are days."""
 AT_ONCE = 4
 MOST_PLACES = 10_000
 JSON, CUBE, TILE = "application/json", "application/vnd.chronotile.cube", "application/vnd.mapbox-vector-tile"
@@ -52,7 +52,7 @@ START = b'<!doctype html>\n<meta charset="utf-8">\n<meta http-equiv="refresh" co
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the application says."""
+    """An answer of the application."""
 
     status: int
     headers: Mapping[str, str]
@@ -60,30 +60,30 @@ class Answer:
 
 
 Ask = Callable[[str, Mapping[str, str]], Awaitable[Answer]]
-"""Asks the application: a path without a slash before it, and the query."""
+"""Sends a request to the application: a path without a leading slash, and the query."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewerOptions:
-    """How much is published."""
+    """The part of the collection to publish."""
 
     title: str | None = None
     bbox: BBox | None = None
     span: TimeSpan | None = None
     zooms: tuple[int, int] | None = None
-    """First and last; by default all at which the layer has tiles."""
+    """First and last zoom; by default all zooms with tiles of the layer."""
     max_files: int = 100_000
 
 
 def file_of(path: str, query: Mapping[str, str]) -> str:
-    """Return where the answer to a question lies."""
-    # Elsewhere `.json` is of a name: `layers/a.json` is the layer `a.json`, whose times are below it.
-    own = path.removesuffix(".json") if path.startswith(("tiles/", "viewer/")) else path
-    return "/".join([own, *(query[each] for each in TOLD if each in query)]) + ".json"
+    """Return the file with the answer to a request."""
+    # In other paths `.json` may be part of a name: `layers/a.json` is the layer `a.json`, whose times are below it.
+    name = path.removesuffix(".json") if path.startswith(("tiles/", "viewer/")) else path
+    return "/".join([name, *(query[N] for N in NAME_PARAMETERS if N in query)]) + ".json"
 
 
 def windows_of(times: Iterable[str], level: int = 0) -> Iterator[str]:
-    """Return the periods whose dates come together in a cube, as `windowsOf` of the viewer does."""
+    """Return the periods whose dates share a cube, as `windowsOf` of the viewer does."""
     for period, group in itertools.groupby(times, lambda time: _period(time, level)):
         dates = list(group)
         if len(dates) > MAX_DATES and level < len(PERIOD_MONTHS):
@@ -103,18 +103,18 @@ def _period(time: str, level: int) -> str:
 
 
 def tiles_of(box: BBox, zoom: int) -> list[tuple[int, int]]:
-    """Return column and row of all tiles that a box in degrees touches."""
+    """Return column and row of all tiles that intersect a box in degrees."""
     count = 1 << zoom
     east = box.xmax if box.xmax > box.xmin else box.xmax + 360
     columns = range(math.floor((box.xmin / 360 + 0.5) * count), math.floor((east / 360 + 0.5) * count) + 1)
     rows = range(_row(box.ymax, count), _row(box.ymin, count) + 1)
-    return [(column, row) for column in dict.fromkeys(each % count for each in columns) for row in rows]
+    return [(column, row) for column in dict.fromkeys(c % count for c in columns) for row in rows]
 
 
 def shared_box(one: BBox, other: BBox) -> BBox | None:
-    """Return the part of a box that reaches into another, in degrees; `None` where they do not meet."""
-    # Parts on both sides of 180 degrees are one from there and two from Greenwich.
-    hulls = [hull for each in ((one, other), (other, one)) if (hull := _shared_hull(*each)) is not None]
+    """Return the intersection of two boxes in degrees; `None` if they are disjoint."""
+    # Parts on both sides of 180 degrees are joined there, which gives a narrower hull than joining at Greenwich.
+    hulls = [hull for x in ((one, other), (other, one)) if (hull := _shared_hull(*x)) is not None]
     if not hulls:
         return None
     box, half = min(hulls, key=lambda hull: hull.xmax - hull.xmin), WHOLE_CIRCLE / 2
@@ -124,12 +124,15 @@ def shared_box(one: BBox, other: BBox) -> BBox | None:
 
 
 def _shared_hull(still: BBox, turned: BBox) -> BBox | None:
-    whole, own = still.unwound(), turned.unwound()
-    copies = [own._replace(xmin=own.xmin + turn, xmax=own.xmax + turn) for turn in (-WHOLE_CIRCLE, 0, WHOLE_CIRCLE)]
-    parts = [each.common(whole) for each in copies if each.intersects(whole)]
+    whole, turned_box = still.unwound(), turned.unwound()
+    copies = [
+        turned_box._replace(xmin=turned_box.xmin + turn, xmax=turned_box.xmax + turn)
+        for turn in (-WHOLE_CIRCLE, 0, WHOLE_CIRCLE)
+    ]
+    parts = [copy.common(whole) for copy in copies if copy.intersects(whole)]
     if not parts:
         return None
-    return parts[0]._replace(xmin=min(each.xmin for each in parts), xmax=max(each.xmax for each in parts))
+    return parts[0]._replace(xmin=min(part.xmin for part in parts), xmax=max(p.xmax for p in parts))
 
 
 def _row(latitude: float, count: int) -> int:
@@ -139,7 +142,7 @@ def _row(latitude: float, count: int) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class _Layer:
-    """A layer with all that is published of it."""
+    """A layer with its published data."""
 
     document: Json
     whole: Json
@@ -156,7 +159,7 @@ class _Layer:
         return list(windows_of(self.times["times"])) or [None]
 
     def cubes(self) -> Iterator[tuple[str, str, dict[str, str]]]:
-        """Return where each cube lies, and the question that it answers."""
+        """Yield file, path and query of each cube."""
         finest = self.zooms[1]
         for zoom in range(self.zooms[0], finest + 1):
             for (column, row), window in itertools.product(tiles_of(self.box, zoom), self.windows):
@@ -169,11 +172,11 @@ class _Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Places:
-    """A set of places that is published."""
+    """A published place set."""
 
     document: Json
     layers: list[_Layer]
-    """Those with values of its places."""
+    """Layers with values of its places."""
     tiles: list[tuple[int, int, int]]
     """Zoom, column and row."""
 
@@ -182,11 +185,11 @@ class ViewerPublication:
     """The viewer of one collection, written into a target.
 
     Args:
-        collection: Its id.
-        ask: Asks the application.
-        target: Where it is written.
-        viewer: The folder of the viewer's built files.
-        options: How much of it.
+        collection: Id of the collection.
+        ask: Sends requests to the application.
+        target: The target.
+        viewer: The folder with the built viewer.
+        options: The part of the collection to publish.
     """
 
     def __init__(self, collection: str, ask: Ask, target: Target, *, viewer: Path, options: ViewerOptions) -> None:
@@ -194,32 +197,32 @@ class ViewerPublication:
         self._target, self._options = target, options
         self.files = self.bytes = self.kept = 0
         self.left_out = list[str]()
-        """What is not published, and why."""
+        """Omitted parts, with reasons."""
 
     async def write(self, tell: Callable[[str], None], progress: Callable[[int], None]) -> None:
-        """Write it, or go on with it; its size is printed first.
+        """Write the files, or continue an interrupted run; report the size first.
 
         Raises:
-            UnsupportedSource: There is nothing to publish, or the target holds something else.
-            LimitExceeded: It would be too many files.
+            UnsupportedSource: There is nothing to publish, or the target has other content.
+            LimitExceeded: There are too many files.
             WriteFailed: The target cannot be written.
         """
         self._claim()
         listed = await self._json("layers")
-        own = [each for each in listed["layers"] if each["collection"] == self._collection]
-        dated = {each["id"] for each in own if each["times"]["count"] > 0}
-        layers = [await self._layer(each) for each in own if any(link["rel"] == "cubes" for link in each["links"])]
+        documents = [x for x in listed["layers"] if x["collection"] == self._collection]
+        dated = {d["id"] for d in documents if d["times"]["count"] > 0}
+        layers = [await self._layer(d) for d in documents if any(link["rel"] == "cubes" for link in d["links"])]
         self.left_out += [
-            f"{each['id']}: it has colours alone" for each in own if each["id"] not in {layer.id for layer in layers}
+            f"{d['id']}: it has colours alone" for d in documents if d["id"] not in {layer.id for layer in layers}
         ]
-        layers = [each for each in layers if each.times["times"] or each.id not in dated]
+        layers = [x for x in layers if x.times["times"] or x.id not in dated]
         if not layers:
             raise UnsupportedSource(f"{self._collection} has no layers with numbers there that all may see")
         cubes = [cube for layer in layers for cube in layer.cubes()]
-        shipped = [each for each in sorted(self._viewer.rglob("*")) if each.is_file()]
+        shipped = [r for r in sorted(self._viewer.rglob("*")) if r.is_file()]
         sets = await self._sets(layers)
-        files = len(shipped) + sum(len(each.tiles) for each in sets)
-        tell(await self._estimate(cubes, files, sum(each.stat().st_size for each in shipped)))
+        files = len(shipped) + sum(len(s.tiles) for s in sets)
+        tell(await self._estimate(cubes, files, sum(s.stat().st_size for s in shipped)))
         await self._documents(listed, layers)
         await self._places(sets)
         await self._cubes(cubes, progress)
@@ -260,11 +263,15 @@ class ViewerPublication:
             raise UnsupportedSource(
                 f"{id_} has the zooms {tiles['minzoom']} to {tiles['maxzoom']}, others than --zooms"
             )
-        found = times["times"]
+        instants = times["times"]
         default = document["times"]["default"]
-        usual = {"count": len(found), "first": None, "last": None, "default": default}
-        if found:
-            usual |= {"first": found[0], "last": found[-1], "default": default if default in found else found[-1]}
+        usual = {"count": len(instants), "first": None, "last": None, "default": default}
+        if instants:
+            usual |= {
+                "first": instants[0],
+                "last": instants[-1],
+                "default": default if default in instants else instants[-1],
+            }
         changed = {"bbox": list(box), "times": usual, "links": [{"rel": "cubes", "href": "cubes"}]}
         whole = await self._json(f"layers/{id_}")
         for each in (document, whole):
@@ -273,17 +280,17 @@ class ViewerPublication:
         return _Layer(document=document, whole=whole, times=times, box=box, zooms=zooms)
 
     async def _times(self, layer: str) -> Json:
-        """Return the dates that are published, with their ends."""
+        """Return the published dates with their ends."""
         dates, cursor, span = list[tuple[str, str | None]](), "", self._options.span
         while True:
             page = await self._json(f"layers/{layer}/times", limit="1000", **({"cursor": cursor} if cursor else {}))
             dates += zip(page["times"], page["ends"], strict=True)
-            found = re.search(r"[?&]cursor=([^&]+)", page["next"] or "")
-            if found is None:
+            cursor_match = re.search(r"[?&]cursor=([^&]+)", page["next"] or "")
+            if cursor_match is None:
                 break
-            cursor = unquote_plus(found[1])
+            cursor = unquote_plus(cursor_match[1])
         if span is not None:
-            dates = [each for each in dates if span.start <= parse_instant(each[0]).start < span.end]
+            dates = [d for d in dates if span.start <= parse_instant(d[0]).start < span.end]
         return {
             "times": [time for time, _ in dates],
             "ends": [end for _, end in dates],
@@ -294,8 +301,8 @@ class ViewerPublication:
         }
 
     async def _estimate(self, cubes: list[tuple[str, str, dict[str, str]]], files: int, size: int) -> str:
-        """Return how much will be written, in words, from the cube in the middle of the finest ones."""
-        finest = [each for each in cubes if "cells" in each[2]]
+        """Return the size of the publication as text, estimated by one of the finest cubes."""
+        finest = [cube for cube in cubes if "cells" in cube[2]]
         _, path, query = finest[len(finest) // 2]
         sample = await self._get(path, query)
         files, size = files + len(cubes), size + len(cubes) * len(sample.body)
@@ -313,25 +320,23 @@ class ViewerPublication:
 
     async def _documents(self, listed: Json, layers: list[_Layer]) -> None:
         config = await self._json("viewer/config.json")
-        ids = {each.id for each in layers}
-        # Maps in files of the server would each be as large as the data.
-        maps = {
-            kind: [each for each in config[kind] if each["kind"] != "pmtiles"] for kind in ("base_maps", "overlays")
-        }
+        ids = {x.id for x in layers}
+        # Maps from files of the server are omitted: each would be as large as the data.
+        maps = {kind: [c for c in config[kind] if c["kind"] != "pmtiles"] for kind in ("base_maps", "overlays")}
         first = config["default_layer"] if config["default_layer"] in ids else layers[0].id
         config |= {"default_layer": first, "title": self._options.title or config["title"], **maps}
         config.pop("sign_in", None)
         await self._answer("viewer/config.json", {}, config)
-        collections = [each for each in listed["collections"] if each["id"] == self._collection]
-        await self._answer("layers", {}, {"layers": [each.document for each in layers], "collections": collections})
+        collections = [x for x in listed["collections"] if x["id"] == self._collection]
+        await self._answer("layers", {}, {"layers": [x.document for x in layers], "collections": collections})
         ramps = await self._json("ramps")
         await self._answer("ramps", {}, ramps)
-        names = [{}, *({"ramp": str(each["id"])} for each in ramps["ramps"])]
+        names = [{}, *({"ramp": str(r["id"])} for r in ramps["ramps"])]
         for layer in layers:
             await self._answer(f"layers/{layer.id}", {}, layer.whole)
             await self._answer(f"layers/{layer.id}/times", {}, layer.times)
             zooms = {"minzoom": layer.zooms[0], "maxzoom": layer.zooms[1]}
-            for style in (str(each["id"]) for each in layer.document["styles"]):
+            for style in (str(d["id"]) for d in layer.document["styles"]):
                 await self._answer(f"tiles/{layer.id}/{MATRIX_SET}/tilejson.json", {"style": style}, zooms)
                 for ramp, anomaly in itertools.product(names, ({}, {"anomaly": "abs"})):
                     query = {"style": style, **ramp, **anomaly}
@@ -340,14 +345,14 @@ class ViewerPublication:
                         await self._answer(f"tiles/{layer.id}/legend.json", query, json.loads(legend.body))
 
     async def _sets(self, layers: list[_Layer]) -> list[_Places]:
-        """Return the sets of places that meet a layer, with the tiles of the box in which they do."""
-        finest = max(each.zooms[1] for each in layers)
+        """Return place sets that intersect a layer, with the tiles of the intersection."""
+        finest = max(x.zooms[1] for x in layers)
         sets = []
         for each in (await self._json("places"))["places"]:
             whole = BBox(*each["bbox"])
             parts = {layer.id: shared_box(whole, layer.box) for layer in layers}
-            met = [layer for layer in layers if parts[layer.id] is not None]
-            box = widen(each for each in parts.values() if each is not None)
+            met_layers = [layer for layer in layers if parts[layer.id] is not None]
+            box = widen(part for part in parts.values() if part is not None)
             if box is None:
                 continue
             if each["count"] > MOST_PLACES:
@@ -357,11 +362,11 @@ class ViewerPublication:
                 continue
             tiles = [(zoom, *tile) for zoom in range(finest + 1) for tile in tiles_of(box, zoom)]
             document = {**each, "bbox": list(box), "links": [], "maxzoom": finest}
-            sets.append(_Places(document=document, layers=met, tiles=tiles))
+            sets.append(_Places(document=document, layers=met_layers, tiles=tiles))
         return sets
 
     async def _places(self, sets: list[_Places]) -> None:
-        """Write sets of places, with the means of each place at all dates."""
+        """Write place sets, with the means of each place at all dates."""
         for each in sets:
             path = f"places/{each.document['id']}"
             for layer in each.layers:
@@ -372,15 +377,15 @@ class ViewerPublication:
             for zoom, column, row in each.tiles:
                 file = f"{path}/tiles/{MATRIX_SET}/{zoom}/{column}/{row}.mvt"
                 await self._write(file, (await self._get(file, {"rev": each.document["revision"]})).body, TILE)
-        await self._answer("places", {}, {"places": [each.document for each in sets]})
+        await self._answer("places", {}, {"places": [s.document for s in sets]})
 
     async def _values(self, path: str, layer: _Layer) -> None:
-        """Write all values of a set, by the periods of the cubes; none where the server refuses some."""
+        """Write all values of a place set, by the periods of cubes; none if the server refuses a request."""
         query = {"layer": layer.id, "reducer": "mean"}
         joined: Json = {"times": [], "values": []}
         for window in layer.windows:
-            asked = query | ({} if window is None else {"datetime": window})
-            answer = await self._ask(f"{path}/values", asked)
+            window_query = query | ({} if window is None else {"datetime": window})
+            answer = await self._ask(f"{path}/values", window_query)
             if answer.status != 200:
                 self.left_out.append(f"values of {layer.id} in {path}: {_reason(answer)}")
                 return
@@ -395,11 +400,11 @@ class ViewerPublication:
         await self._answer(f"{path}/values", query, joined)
 
     async def _cubes(self, cubes: list[tuple[str, str, dict[str, str]]], progress: Callable[[int], None]) -> None:
-        left = iter(cubes)
+        remaining = iter(cubes)
 
         async def work() -> None:
-            for file, path, query in left:
-                # A name holds the state of the layer: what is there is right.
+            for file, path, query in remaining:
+                # The name contains the revision of the layer, so an existing file is up to date.
                 if await anyio.to_thread.run_sync(self._target.size, file) is None:
                     await self._write(file, (await self._get(path, query)).body, CUBE)
                 else:
@@ -411,15 +416,15 @@ class ViewerPublication:
                 for _ in range(AT_ONCE):
                     tasks.start_soon(work)
         except BaseExceptionGroup as group:
-            known = group.subgroup(ChronotileError)
-            if known is None:
+            errors = group.subgroup(ChronotileError)
+            if errors is None:
                 raise
-            raise known.exceptions[0] from None
+            raise errors.exceptions[0] from None
 
     async def _page(self) -> None:
-        """Write what leads to all others last."""
+        """Write the page that uses all other files; it has to be last."""
         policy = (await self._get("viewer/", {})).headers["content-security-policy"]
-        policy = "; ".join(each for each in policy.split("; ") if not each.startswith("frame-ancestors"))
+        policy = "; ".join(s for s in policy.split("; ") if not s.startswith("frame-ancestors"))
         page = (self._viewer / "index.html").read_text(encoding="utf-8")
         page = page.replace('<html lang="en">', '<html lang="en" data-static>', 1)
         page = page.replace('href="../"', 'href="../index.html"')
@@ -429,7 +434,7 @@ class ViewerPublication:
         await self._write("index.html", START, "text/html")
 
     def _remove_former(self, layer: _Layer) -> None:
-        """Remove cubes of the state that a layer had before."""
+        """Remove cubes of the previous revision of a layer."""
         former = self._former.get(layer.id)
         if former not in {None, layer.document["revision"]}:
             self._target.remove_folder(f"cubes/{layer.id}/{former}")

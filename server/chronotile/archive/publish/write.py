@@ -1,4 +1,4 @@
-"""A publication written into a target: files first, then items, then the documents that lead to them."""
+"""Writing of a publication into a target: first files, then items, then the documents that lead to them."""
 
 import threading
 from collections.abc import Callable
@@ -20,21 +20,21 @@ from chronotile.core.model.types import Json
 from chronotile.readers.stac.items import span_of
 
 MARK = "publishing.json"
-"""Of a place whose catalogue is not there yet: whose it will be."""
+"""Marks an incomplete target with the id of its publication."""
 DATA_FOLDER, OPEN_SCIENCE = "data", "open-science-catalogue"
 MOST_FAILURES = 10
-"""That are named."""
+"""Number of failures that are listed."""
 MOST_KEYS = 200
-"""Of `item_assets`."""
+"""Keys of `item_assets`."""
 LEAST_FIELDS = 2
-"""Of each of them, as STAC requires it."""
+"""Minimum number of fields of a member of `item_assets`, as required by STAC."""
 _OF_ALL = ("title", "description", "type", "roles", "gsd", "data_type", "nodata", "unit", "bands")
 _PREFIXES_OF_ALL = ("raster:", "eo:")
 
 
 @dataclass(slots=True)
 class Summary:
-    """What a run did."""
+    """Result of a run."""
 
     added: int = 0
     replaced: int = 0
@@ -43,10 +43,10 @@ class Summary:
     bytes: int = 0
     failed: int = 0
     failures: list[str] = field(default_factory=list)
-    """Of some items that were left out, with the reasons."""
+    """Skipped items with reasons, at most `MOST_FAILURES`."""
 
     def lines(self, name: str, place: str) -> list[str]:
-        """Return it in words."""
+        """Return the summary as text."""
         items = f"{self.added} items added, {self.replaced} replaced, {self.unchanged} unchanged; "
         has_items = self.added + self.replaced + self.unchanged + self.failed
         return [f"{name}: {items if has_items else ''}{self.files} files ({self.bytes} bytes) copied to {place}"]
@@ -60,18 +60,18 @@ def write_publication(
     served_by: str,
     progress: Callable[[int], None] = lambda _files: None,
 ) -> Summary:
-    """Write a publication, or bring one that is there up to date; return what was done.
+    """Write a publication, or update an existing one; return a summary.
 
     Args:
-        publication: What is published.
-        target: Where.
-        options: What only the publisher knows.
-        served_by: What `chronotile serve` reads of it: its `items` or the files of its `data`.
-        progress: Called with how many files have been copied.
+        publication: The publication.
+        target: The target.
+        options: Options of the publisher.
+        served_by: How `chronotile serve` reads the result: by its `items` or the files of its `data`.
+        progress: Called with the number of copied files.
 
     Raises:
-        UnsupportedSource: The target holds something else, or there is nothing to publish.
-        SourceUnavailable: A file of the collection itself cannot be read.
+        UnsupportedSource: The target has other content, or there is nothing to publish.
+        SourceUnavailable: A file of the collection cannot be read.
         WriteFailed: The target cannot be written.
     """
     return _Run(publication, target, options, served_by=served_by, progress=progress).write()
@@ -100,47 +100,48 @@ class _Run:
         """Write it."""
         self._claim()
         before = read_document(self._target, "collection.json")
-        known = {} if before is None else before.get("assets", {})
-        assets = self._copier.assets(self._publication.assets, DATA_FOLDER, _below(known))
+        earlier_assets = {} if before is None else before.get("assets", {})
+        assets = self._copier.assets(self._publication.assets, DATA_FOLDER, _relative_assets(earlier_assets))
         assets = {
-            name: each | {"href": f"./{DATA_FOLDER}/{each['href'].removeprefix('./')}"} for name, each in assets.items()
+            name: asset | {"href": f"./{DATA_FOLDER}/{asset['href'].removeprefix('./')}"}
+            for name, asset in assets.items()
         }
-        with closing(Listing()) as listed:
+        with closing(Listing()) as listing:
             for written in in_order(self._item, self._publication.items()):
-                self._note(written, listed)
-            groups = Groups(self._publication, self._target, self._copier, listed)
+                self._note(written, listing)
+            groups = Groups(self._publication, self._target, self._copier, listing)
             years = groups.write()
             if not assets and not years and before is None:
                 reason = next(iter(self._summary.failures), "there is nothing to publish")
                 raise UnsupportedSource(f"{self._publication.id}: {reason}")
             if before is not None and not self._publication.assets:
-                # What the collection says of items that the source no longer has.
+                # Items that the source no longer has stay in the catalogue, so the collection still describes them.
                 self._extents.append(_extent_of(before))
                 self._item_assets = {**before.get("item_assets", {}), **self._item_assets}
                 self._extensions.update(before.get("stac_extensions", ()))
-                years.update(documents.linked(before, "child"))
-            self._write_collection(assets, years)  # links lead to new places of items before the former ones go
+                years.update(documents.linked_titles(before, "child"))
+            self._write_collection(assets, years)  # links lead to moved items before their old documents are removed
             emptied = groups.drop_moved(years)
             if emptied:
                 self._write_collection(assets, years.difference(emptied))
                 groups.remove(emptied)
-        self._copier.remove_replaced("", known, assets)
+        self._copier.remove_replaced("", earlier_assets, assets)
         self._target.finish()
         return self._summary
 
     def _claim(self) -> None:
-        """Check that the target is ours, or make it so.
+        """Require that the target is empty or has this publication; mark an empty target.
 
         Raises:
-            UnsupportedSource: It holds something else.
+            UnsupportedSource: It has other content.
         """
         id_, name = self._publication.id, self._target.name
-        found = read_document(self._target, CATALOGUE)
-        if found is not None:
-            if documents.FORM not in found:
+        catalogue = read_document(self._target, CATALOGUE)
+        if catalogue is not None:
+            if documents.FORM not in catalogue:
                 raise UnsupportedSource(f"{name} holds a catalogue that was not published here; name another place")
-            if found.get("id") != documents.catalogue_of(self._publication, served_by=self._served_by)["id"]:
-                raise UnsupportedSource(f"{name} holds {found.get('title')!r} and not {id_}; name another place")
+            if catalogue.get("id") != documents.catalogue_of(self._publication, served_by=self._served_by)["id"]:
+                raise UnsupportedSource(f"{name} holds {catalogue.get('title')!r} and not {id_}; name another place")
             return
         mark = read_document(self._target, MARK)
         if mark is None and not self._target.is_empty():
@@ -153,25 +154,25 @@ class _Run:
         self._target.write(MARK, documents.encode({"id": id_}), media_type=documents.JSON)
 
     def _item(self, item: PublishedItem) -> "_Written":
-        """Write an item after its files, or leave it; any thread may do it."""
+        """Write the files of an item, then the item, if it has changed. Thread-safe."""
         group = group_path(item.start, is_daily=self._publication.is_daily)
         name = item_name(item.id)
         folder = f"{group}/{name}"
         path = f"{folder}/{name}.json"
         before = read_document(self._target, path)
-        known = {} if before is None else before.get("assets", {})
+        earlier_assets = {} if before is None else before.get("assets", {})
         try:
             span_of(item.document["properties"])
-            assets = self._copier.assets(item.assets, folder, known, document=f"{name}.json")
+            assets = self._copier.assets(item.assets, folder, earlier_assets, document=f"{name}.json")
         except (SourceUnavailable, UnsupportedSource, InvalidItem) as error:
-            # What is published stays.
+            # The published version stays.
             failure = f"{item.id} is left out: {error.message}"
             return _Written(group=group, id=item.id, document=before, outcome="failed", failure=failure)
         document = self._document(item, assets, depth=folder.count("/") + 1)
         if before == document:
             return _Written(group=group, id=item.id, document=document, outcome="unchanged")
         self._target.write(path, documents.encode(document), media_type=documents.GEOJSON)
-        self._copier.remove_replaced(folder, known, assets)
+        self._copier.remove_replaced(folder, earlier_assets, assets)
         return _Written(group=group, id=item.id, document=document, outcome="added" if before is None else "replaced")
 
     def _document(self, item: PublishedItem, assets: dict[str, Json], *, depth: int) -> Json:
@@ -191,44 +192,46 @@ class _Run:
             ],
         }
 
-    def _note(self, written: "_Written", listed: Listing) -> None:
-        """Take what the catalogues and the collection say of all items."""
+    def _note(self, written: "_Written", listing: Listing) -> None:
+        """Collect the facts about an item that catalogues and collection state."""
         summary, document = self._summary, written.document
         setattr(summary, written.outcome, getattr(summary, written.outcome) + 1)
         if written.failure and len(summary.failures) < MOST_FAILURES:
             summary.failures.append(written.failure)
         if document is None:
             return
-        listed.add(written.group, written.id)
+        listing.add(written.group, written.id)
         span = span_of(document["properties"])
         extent = Extent(bbox=_bbox_of(document), start=span.start, last=last_of(span.start, span.end))
-        self._extents = [documents.joined_extent([*self._extents, extent])]
+        self._extents = [documents.join_extents([*self._extents, extent])]
         self._extensions.update(document["stac_extensions"])
         for name, asset in document["assets"].items():
             if asset.get("type"):
                 self._formats[str(asset["type"])] = None
-            known = self._item_assets.get(name, asset)
+            first_asset = self._item_assets.get(name, asset)
             if name in self._item_assets or len(self._item_assets) < MOST_KEYS:
-                common = {key: value for key, value in known.items() if _is_of_all(key) and asset.get(key) == value}
+                common = {
+                    key: value for key, value in first_asset.items() if _is_of_all(key) and asset.get(key) == value
+                }
                 self._item_assets[name] = common
 
     def _write_collection(self, assets: dict[str, Json], years: set[str]) -> None:
-        """Write the documents that lead to all others, that of the catalogue last."""
-        extent = documents.joined_extent(self._extents)
-        formats = list(self._formats | {str(each["type"]): None for each in assets.values() if each.get("type")})
-        of_items = {name: each for name, each in self._item_assets.items() if len(each) >= LEAST_FIELDS}
+        """Write the documents that lead to all others; the root catalogue last."""
+        extent = documents.join_extents(self._extents)
+        formats = list(self._formats | {str(asset["type"]): None for asset in assets.values() if asset.get("type")})
+        of_items = {name: a for name, a in self._item_assets.items() if len(a) >= LEAST_FIELDS}
         members: Json = {"assets": assets, **({"item_assets": of_items} if of_items else {})}
         extensions = documents.used_extensions(self._extensions, members)
-        given, options = self._publication, self._options
-        written = {
-            "record.json": documents.record_of(given, extent, options, formats=sorted(formats)),
-            **{f"{OPEN_SCIENCE}/{path}": each for path, each in documents.documents_of(given, extent, options)},
+        publication, options = self._publication, self._options
+        written_documents = {
+            "record.json": documents.record_of(publication, extent, options, formats=sorted(formats)),
+            **{f"{OPEN_SCIENCE}/{path}": x for path, x in documents.documents_of(publication, extent, options)},
             "collection.json": documents.collection_of(
-                given, extent, members=members, years=sorted(years), extensions=extensions
+                publication, extent, members=members, years=sorted(years), extensions=extensions
             ),
-            CATALOGUE: documents.catalogue_of(given, served_by=self._served_by),
+            CATALOGUE: documents.catalogue_of(publication, served_by=self._served_by),
         }
-        for path, document in written.items():
+        for path, document in written_documents.items():
             if read_document(self._target, path) != document:
                 media_type = documents.GEOJSON if path == "record.json" else documents.JSON
                 self._target.write(path, documents.encode(document), media_type=media_type)
@@ -243,13 +246,13 @@ class _Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Written:
-    """What became of an item."""
+    """Result of writing an item."""
 
     group: str
     """The folder of its catalogue."""
     id: str
     document: Json | None
-    """As it is in the catalogue now; `None`: it is not there."""
+    """The published document; `None`: the item is not published."""
     outcome: Literal["added", "replaced", "unchanged", "failed"]
     failure: str = ""
 
@@ -266,16 +269,16 @@ def _is_of_all(key: str) -> bool:
     return key in _OF_ALL or key.startswith(_PREFIXES_OF_ALL)
 
 
-def _below(assets: dict[str, Json]) -> dict[str, Json]:
-    """Assets of the collection with hrefs as of the folder of data."""
+def _relative_assets(assets: dict[str, Json]) -> dict[str, Json]:
+    """Return the assets of the collection with hrefs relative to the data folder."""
     return {
-        name: each | {"href": f"./{str(each['href']).removeprefix(f'./{DATA_FOLDER}/')}"}
-        for name, each in assets.items()
+        name: asset | {"href": f"./{str(asset['href']).removeprefix(f'./{DATA_FOLDER}/')}"}
+        for name, asset in assets.items()
     }
 
 
 def _extent_of(document: Json) -> Extent:
-    """The extent that a collection of ours states."""
+    """Return the extent of a published collection."""
     (box,), (interval,) = document["extent"]["spatial"]["bbox"], document["extent"]["temporal"]["interval"]
     if interval[0] is None:
         return Extent(bbox=BBox(*box))
