@@ -1,4 +1,9 @@
-"""Reduction of the cells of areas to one value per area and time."""
+"""Reduction of the cells of areas to one value per area and time.
+
+Samples are processed in blocks. Several areas at several times are one block (`_Small`), a large area at one time is
+processed in parts (`_Large`). If an area has more cells than its integer type has numbers, the frequencies of its
+numbers are counted (`NumberCounts`).
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

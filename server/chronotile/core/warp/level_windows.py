@@ -1,4 +1,9 @@
-"""Windows of a level that are read for a requested grid, and coordinates relative to these windows."""
+"""Windows of a level that are read for a requested grid, and coordinates relative to these windows.
+
+Longitudes of a grid may differ by full turns from those of a level. `Winding` shifts columns by whole circles to the
+cells of the level. A level that covers the whole circle has a seam, at which its last column meets its first; windows
+that cross the seam are read in several parts.
+"""
 
 import math
 from collections.abc import Callable, Iterator

@@ -1,4 +1,10 @@
-"""Native pixels onto a requested grid: the best level, only the needed windows, nearest or bilinear."""
+"""Native pixels onto a requested grid: the best level, only the needed windows, nearest or bilinear.
+
+A plan is made in four steps: the part of the grid that may have data (`place_of`), the level whose cells are closest in
+size to the pixels (`level_for`), the source coordinates of all pixel centres (`locate` in `approximation.py`), and the
+windows and cells at these coordinates (`level_windows.py`). It is the same for all times of a variable, so for a
+picture only the windows are read and their cells taken.
+"""
 
 import math
 import sys

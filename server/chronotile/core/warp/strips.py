@@ -1,4 +1,7 @@
-"""Native pixels onto a large grid, in strips: all coordinates would take ten times the memory of the pixels."""
+"""Native pixels onto a large grid, in strips: all coordinates would take ten times the memory of the pixels.
+
+A first pass over all strips finds the windows to read. The cells of each strip are found again when it is warped.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

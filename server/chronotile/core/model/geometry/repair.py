@@ -1,4 +1,8 @@
-"""Repair of polygons from clients (OGC 06-103r4 §6.1.11) whose rings cross themselves or each other."""
+"""Repair of polygons from clients (OGC 06-103r4 §6.1.11) whose rings cross themselves or each other.
+
+GEOS checks and repairs polygons, which may take minutes for tangled ones. So the costs are estimated from overlapping
+boxes of edges and rings before each step, and polygons that are too complex are refused.
+"""
 
 import re
 from collections.abc import Sequence
