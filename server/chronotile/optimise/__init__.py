@@ -1,1 +1,1 @@
-"""Serving cubes: what `chronotile optimise` writes."""
+"""Serving cubes: written by `chronotile optimise`, and by jobs of the process *optimise*."""

@@ -1,4 +1,4 @@
-"""Arrays of Zarr v3 as documents and as bytes, so that each file is written by one rename of ours."""
+"""Arrays of Zarr v3 as documents and bytes, so that each file is written and renamed by our own code."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from chronotile.pipeline.encoders.coverage.zarr3 import BYTES, compressor
 from chronotile.readers.zarr.commit import ATTRIBUTE, NODES
 
 SEPARATOR = "."
-"""Between the numbers in a file's name: all files of an array lie in one folder, which one fsync settles."""
+"""Separates the numbers in a file name: all files of an array are in one folder, which one fsync makes durable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +26,14 @@ class ArraySpec:
     shape: tuple[int, ...]
     dtype: str
     file: tuple[int, ...]
-    """The shape of what one file holds."""
+    """Shape of the cells in one file."""
     chunk: tuple[int, ...] | None = None
-    """The shape of a chunk in a shard; `None` where a file is one chunk."""
+    """Shape of a chunk in a shard; `None` if a file is one chunk."""
     fill: float
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self, times: int) -> Json:
-        """Return the array's `zarr.json` with as many `times`."""
+        """Return the `zarr.json` of the array with `times` times."""
         shape = [times if dim == "time" else length for dim, length in zip(self.dims, self.shape, strict=True)]
         return {
             "zarr_format": 3,
@@ -45,11 +45,11 @@ class ArraySpec:
         }
 
     def key(self, *numbers: int) -> str:
-        """Return the name of a file by its numbers."""
+        """Return the name of a file by its position along each dimension."""
         return SEPARATOR.join(("c", *map(str, numbers)))
 
     def encode(self, numbers: NumberArray) -> bytes:
-        """Return the bytes of the file whose first cells are `numbers`; the rest is the fill value."""
+        """Return the bytes of a file whose first cells are `numbers`; the other cells have the fill value."""
         origin = self.key(*(0 for _ in self.file))
         spec = {
             "driver": "zarr3",
@@ -92,7 +92,7 @@ class ArraySpec:
 
 
 def group_document(attributes: Mapping[str, Any], nodes: Mapping[str, Json]) -> Json:
-    """Return a group's `zarr.json` with the metadata of all nodes below it, by path."""
+    """Return the `zarr.json` of a group with the metadata of all nodes below it, by path."""
     return {
         "zarr_format": 3,
         "node_type": "group",
@@ -102,16 +102,16 @@ def group_document(attributes: Mapping[str, Any], nodes: Mapping[str, Json]) -> 
 
 
 def root_document(attributes: Mapping[str, Any], nodes: Mapping[str, Json]) -> Json:
-    """Return the root's `zarr.json` with the metadata of all nodes, by path.
+    """Return the `zarr.json` of the root with the metadata of all nodes, by path.
 
-    Where the root holds arrays, it lists these alone: to xarray's trees a coarser group below it is an error. The
-    others are in an attribute that our readers look at, so that one document still has one state of them all.
+    If the root has arrays, consolidated metadata list only these: `xarray.open_datatree` fails for a coarser group
+    below them. An attribute for our readers has the other nodes, so that one document still describes the whole state.
     """
-    own = {path: node for path, node in nodes.items() if "/" not in path and node["node_type"] == "array"}
-    if not own:
+    arrays = {path: node for path, node in nodes.items() if "/" not in path and node["node_type"] == "array"}
+    if not arrays:
         return group_document(attributes, nodes)
-    others = {path: node for path, node in nodes.items() if path not in own}
-    return group_document({**attributes, ATTRIBUTE: {**attributes.get(ATTRIBUTE, {}), NODES: others}}, own)
+    other_nodes = {path: node for path, node in nodes.items() if path not in arrays}
+    return group_document({**attributes, ATTRIBUTE: {**attributes.get(ATTRIBUTE, {}), NODES: other_nodes}}, arrays)
 
 
 def as_json(document: Mapping[str, Any]) -> bytes:
@@ -124,16 +124,16 @@ _CONVENTIONS: Final = {
     "proj": ("f17cb550-5864-4468-aeb7-f3180cfb622f", "Coordinate reference system information for geospatial data"),
     "spatial": ("689b58e2-cf7b-45e0-9fff-9cfc0883d6b4", "Spatial coordinate information"),
 }
-"""Zarr conventions that GeoZarr is made of: their ids and what they say of themselves at version 0.1."""
+"""Zarr conventions of GeoZarr at version 0.1: id and description."""
 
 
 def multiscale_attributes(grid: NativeGrid, paths: Sequence[str], *, resampling: str) -> Json:
-    """Return what the root of a store says of its levels.
+    """Return the root attributes about the levels of a store.
 
     Args:
         grid: The native grid.
-        paths: Of their groups, the native one first; `.` is the root itself.
-        resampling: How a level is made of the one before, in GDAL's word.
+        paths: Paths of the groups of levels, the native one first; `.` is the root itself.
+        resampling: Method that makes a level from the previous one, by its name in GDAL.
     """
     return {
         "zarr_conventions": [_convention(name) for name in ("multiscales", "proj", "spatial")],
@@ -146,7 +146,7 @@ def multiscale_attributes(grid: NativeGrid, paths: Sequence[str], *, resampling:
 
 
 def group_attributes(grid: NativeGrid) -> Json:
-    """Return what a group says of the place of its arrays' pixels."""
+    """Return the attributes of a group about CRS and position of its cells."""
     return {
         "zarr_conventions": [_convention(name) for name in ("proj", "spatial")],
         **_extent_attributes(grid),
@@ -156,15 +156,15 @@ def group_attributes(grid: NativeGrid) -> Json:
 
 
 def grid_mapping_attributes(grid: NativeGrid) -> Json:
-    """Return the attributes of the grid mapping variable (CF 5.6), with the transform in GDAL's words."""
+    """Return the attributes of the grid mapping variable (CF 5.6), with the transform in GDAL's form."""
     numbers = " ".join(f"{number:.17g}" for number in grid.transform.to_gdal())
     return {**grid.crs.definition.to_cf(), "GeoTransform": numbers}
 
 
 def is_in_crs(attributes: Mapping[str, Any], crs: Crs) -> bool:
-    """Return whether a group, as far as its attributes tell, is in a coordinate reference system."""
-    named = attributes.get("proj:code", attributes.get("proj:wkt2"))
-    return named is None or are_alike(crs_of(named), crs)
+    """Return whether a group has this CRS; also if its attributes name none."""
+    name = attributes.get("proj:code", attributes.get("proj:wkt2"))
+    return name is None or are_alike(crs_of(name), crs)
 
 
 def _extent_attributes(grid: NativeGrid) -> Json:
@@ -172,7 +172,7 @@ def _extent_attributes(grid: NativeGrid) -> Json:
 
 
 def _crs(crs: Crs) -> Json:
-    # A code where an authority has one.
+    # The code of an authority if one exists
     return {"proj:code": crs.name} if len(crs.name) <= 20 else {"proj:wkt2": crs.definition.to_wkt()}
 
 

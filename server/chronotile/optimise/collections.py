@@ -1,4 +1,4 @@
-"""`chronotile optimise --collection`: the items of a collection to a serving cube, on one grid."""
+"""`chronotile optimise --collection`: writes the items of a collection into a serving cube, on one grid."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,20 +27,20 @@ def optimise_collection(
     open_index: Callable[[], OpenIndex],
     progress: RunProgress = lambda _what, _share: None,
 ) -> Report:
-    """Bring a serving cube up to what the items of a collection have: write it, or add new and changed dates.
+    """Write a serving cube of the items of a collection, or add new and changed dates to an existing one.
 
     Args:
-        archive: What is served.
-        request: What of which collection is written.
-        target: The cube.
-        options: How it is written; those that choose files have no meaning here.
-        open_index: Opens the index of items; called in each process that reads them.
-        progress: Called with how far it is.
+        archive: Archive with the collection.
+        request: Collection, variables, grid and times to write.
+        target: Folder of the cube.
+        options: Options of the run; the selection of files is ignored.
+        open_index: Opens the item index; called in each process that reads items.
+        progress: Called with a text and the finished fraction.
 
     Raises:
-        UnsupportedSource: It cannot be made one cube, or not the one that is there.
+        UnsupportedSource: The items cannot be written as one cube, or do not fit the existing one.
         SourceUnavailable: The index or a store does not answer.
-        WriteFailed: The disk is full or fails; what was visible before still is.
+        WriteFailed: The disk is full or fails; the last visible state stays visible.
         MissingExtra: An option needs a library that is not installed.
     """
     require_extras(options)
@@ -56,7 +56,7 @@ def optimise_collection(
         there=None if document is None else document["attributes"],
     )
     names = variables_to_write(spec, reader, request.variables)
-    if document is None:  # one that is there stays as it is encoded
+    if document is None:  # an existing cube keeps its encodings
         with mosaic.open_reader() as learning:
             for name in names:
                 learning.learn_encodings(name)
@@ -67,7 +67,7 @@ def optimise_collection(
 
 
 def _source(archive: Archive, collection: str) -> tuple[SourceSpec, Reader]:
-    """What a collection of items is read from."""
+    """Specification and reader of a collection of items."""
     spec = archive.specs.get(collection)
     if spec is None:
         raise UnsupportedSource(
@@ -77,19 +77,21 @@ def _source(archive: Archive, collection: str) -> tuple[SourceSpec, Reader]:
         raise UnsupportedSource(f"collection {collection} has no items; name its files as SOURCE")
     reader = archive.services.readers.get(collection)
     if reader is None:
-        reason = next((each.message for each in archive.findings if each.place == collection), "it is not served")
+        reason = next(
+            (finding.message for finding in archive.findings if finding.place == collection), "it is not served"
+        )
         raise UnsupportedSource(f"{collection}: {reason.removeprefix(LEFT_OUT)}")
     return spec, reader
 
 
 def _about(archive: Archive, collection: str) -> dict[str, str]:
-    """What the cube says of itself."""
-    found = archive.services.catalogue.collections_by_id.get(collection)
-    if found is None:
+    """Title, attribution and license for the cube."""
+    entry = archive.services.catalogue.collections_by_id.get(collection)
+    if entry is None:
         return {}
-    layer = next(iter(found.layers))
+    layer = next(iter(entry.layers))
     texts = {
-        "title": next(iter(found.title.values()), None),
+        "title": next(iter(entry.title.values()), None),
         "attribution": layer.attribution,
         "license": layer.license,
     }

@@ -1,4 +1,4 @@
-"""From a source's numbers to those of the cube: the same ones, or values repacked."""
+"""Conversion of a source's numbers to numbers of the cube: unchanged, or values packed again."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +14,7 @@ from chronotile.readers.joined.common_encoding import Recoding, float32_values, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packing:
-    """Values as whole numbers: `number * scale + offset`; the type's greatest number is nodata."""
+    """Values as whole numbers: `number * scale + offset`; the greatest number of the dtype is nodata."""
 
     dtype: str
     scale: float
@@ -23,7 +23,7 @@ class Packing:
     def __post_init__(self) -> None:
         try:
             is_integer = np.dtype(self.dtype).kind in {"i", "u"}
-        except TypeError:  # no type of numpy
+        except TypeError:  # not a dtype of numpy
             is_integer = False
         if not is_integer:
             raise UnsupportedSource(f"--dtype {self.dtype} is not an integer type; use uint8, int16 or uint16")
@@ -33,7 +33,7 @@ class Packing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
-    """How one variable's numbers become the cube's: exactly, as float32 values, or packed as was requested."""
+    """Conversion of the numbers of one variable: exact, to float32 values, or packed as requested."""
 
     source: Encoding
     target: Encoding
@@ -42,14 +42,14 @@ class Conversion:
         """Return the cube's numbers of pixels.
 
         Raises:
-            UnsupportedSource: The cube has no number for one of them.
+            UnsupportedSource: The cube has no number for a value.
         """
         recoding = recoding_of(self.source, self.target)
         if recoding is not None:
             return self._apply_mask(recoding.pixels(pixels))
         if np.dtype(self.target.dtype).kind == "f":
             codes = self.source.codes(pixels.numbers)
-            with np.errstate(over="ignore", invalid="ignore"):  # of numbers that are no values
+            with np.errstate(over="ignore", invalid="ignore"):  # nodata numbers may overflow
                 values = self.source.values(pixels.numbers).astype(self.target.dtype)
             numbers = np.where(codes == 0, values, Recoding(self.source, self.target).lacking()[codes])
             return self._apply_mask(Pixels(numbers, pixels.valid))
@@ -57,7 +57,7 @@ class Conversion:
 
     @property
     def is_exact(self) -> bool:
-        """Whether each value stays what it is."""
+        """Whether all values stay the same."""
         return recoding_of(self.source, self.target) is not None
 
     def _pack(self, pixels: Pixels) -> NumberArray:
@@ -77,7 +77,7 @@ class Conversion:
         return np.where(valid, packed, self._nodata).astype(self.target.dtype)
 
     def _apply_mask(self, pixels: Pixels) -> NumberArray:
-        """What the source's own mask takes away becomes nodata."""
+        """Replace pixels that the mask of the source hides by nodata."""
         if pixels.valid is None:
             return pixels.numbers
         lost = pixels.valid & (pixels.numbers == self._nodata)
@@ -96,7 +96,7 @@ class Conversion:
 
 
 def conversion_of(encoding: Encoding, packing: Packing | None) -> Conversion:
-    """Return how numbers of an encoding are written."""
+    """Return the conversion of an encoding, packed if requested."""
     if packing is None:
         target = encoding
         if encoding.nodata is None and np.dtype(encoding.dtype).kind == "f":
@@ -116,19 +116,19 @@ def conversion_of(encoding: Encoding, packing: Packing | None) -> Conversion:
 
 
 def conversion_of_files(encoding: Encoding, packing: Packing | None) -> Conversion:
-    """Return how numbers of files are written: where they differ so that only floats hold all, as float32 values."""
+    """Return the conversion of files: to float32 values if their encodings differ and only floats hold all values."""
     if packing is None and encoding.text_step is not None:
         return Conversion(source=encoding, target=float32_values(encoding))
     return conversion_of(encoding, packing)
 
 
 def conversion_into(encoding: Encoding, there: Encoding) -> Conversion | None:
-    """Return how numbers are added to those that a cube has; `None` where these cannot hold the values."""
+    """Return the conversion into the encoding of an existing cube; `None` if it cannot hold the values."""
     is_of_values = there == float32_values(encoding)
     return Conversion(source=encoding, target=there) if is_of_values or recoding_of(encoding, there) else None
 
 
 def _limits(dtype: np.dtype[Any]) -> tuple[int, int]:
-    # The numbers that may be values.
+    # Smallest and greatest number of a value
     limits = np.iinfo(dtype)
     return int(limits.min), int(limits.max) - 1

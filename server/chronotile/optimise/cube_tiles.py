@@ -1,8 +1,8 @@
-"""Cube tiles of closed years written as files, for ourselves, a proxy or an object store (docs/reference).
+"""Cube tiles of closed years as files, for this server, a proxy or an object store (docs/reference).
 
-A run may be interrupted and begun again at any moment: each file is there whole or not at all, and before files of
-another revision are written those that are there are removed. A file is of the revision and the grid that the manifest
-has. Tiles without a pixel have no file: lists below each layer and tile matrix set name them.
+A run may be interrupted and repeated at any time: each file is complete or missing, and files of another revision are
+removed before new ones are written. All files of a year have the revision and grid in the manifest. A tile without a
+pixel has no file: lists per layer and tile matrix set name these tiles.
 """
 
 import re
@@ -35,51 +35,51 @@ from chronotile.pipeline.tile_ranges import native_matrix, tile_range
 
 RESOLUTIONS: tuple[Res, ...] = (1, 2)
 EMPTY = "-empty.txt"
-"""End of the name of the list of a year's tiles without a pixel, a line each."""
+"""End of the name of the list of a year's tiles without a pixel, one per line."""
 MOST_NAMED = 5
-"""Items that an error names of those that cannot be read."""
+"""Unreadable items listed in an error."""
 AHEAD = 4
-"""Cubes that wait for each thread, so that a list of millions is never held."""
+"""Cubes waiting per thread, so that a list of millions is never in memory."""
 
 TileProgress = Callable[[str, float], None]
 NumberSpan = tuple[int, int]
-"""A first and a last whole number, both included."""
+"""First and last whole number, both included."""
 
 _SPAN = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CubeOptions:
-    """Which cubes are written."""
+    """Selection of cubes."""
 
     layers: tuple[str, ...] = ()
-    """Ids or aliases; default: all that have values and times."""
+    """Ids or aliases; all layers with values and times if empty."""
     tile_matrix_set: str | None = None
-    """Otherwise the first that is served."""
+    """`None`: the first served one."""
     zooms: NumberSpan | None = None
-    """Tile matrices, counted from the coarsest; otherwise up to the one that shows the layer's own pixels."""
+    """Indexes of tile matrices, 0 is the coarsest; `None`: up to the one that shows the native cells of the layer."""
     years: NumberSpan | None = None
-    """Otherwise all that are closed."""
+    """`None`: all closed years."""
     threads: int | None = None
-    """Cubes made at once; as many as there are cores."""
+    """Cubes made in parallel; `None`: one per core."""
 
 
 @dataclass(slots=True, kw_only=True)
 class CubeReport:
-    """What a run did."""
+    """Counts of a run."""
 
     written: int = 0
     written_bytes: int = 0
     there: int = 0
-    """Files that an earlier run wrote."""
+    """Files from an earlier run."""
     empty: int = 0
-    """Cubes of tiles without a pixel, which have no file."""
+    """Cubes without a pixel, which have no file."""
     removed: int = 0
-    """Files of dates that were made again, or of another grid."""
+    """Files of changed dates or of another grid."""
     notes: tuple[str, ...] = ()
 
     def lines(self) -> Iterator[str]:
-        """Yield what an operator wants to know."""
+        """Yield the lines of the report for the operator."""
         yield from self.notes
         if self.removed:
             yield f"{self.removed} files removed because their dates or grid changed"
@@ -87,7 +87,7 @@ class CubeReport:
         yield f"{self.there} files existed, {self.empty} cubes have no pixel and no file"
 
     def count(self, size: int | None) -> None:
-        """Count a cube: its bytes, 0 of one without a pixel, nothing of one that was there."""
+        """Count a cube by its bytes: 0 without a pixel, `None` if its file existed."""
         self.there += size is None
         self.empty += size == 0
         self.written += bool(size)
@@ -96,26 +96,26 @@ class CubeReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileYear:
-    """A closed year of a layer, and the tiles that it has."""
+    """A closed year of a layer, with its tiles."""
 
     layer: Layer
     year: int
     tile_matrix_set: TileMatrixSet
     ranges: tuple[tuple[TileMatrix, TileRange], ...]
     native: str
-    """The tile matrix at which viewers request the layer's own cells too."""
+    """Tile matrix at which viewers also request native cells."""
 
     def __len__(self) -> int:
-        """Return how many cubes there are."""
+        """Return the number of cubes."""
         return sum(
-            len(_columns(held)) * len(_rows(held)) * len(list(self._kinds(matrix))) for matrix, held in self.ranges
+            len(_columns(tiles)) * len(_rows(tiles)) * len(list(self._kinds(matrix))) for matrix, tiles in self.ranges
         )
 
     def requests(self) -> Iterator[CubeRequest]:
-        """Yield a request for each."""
-        for matrix, held in self.ranges:
-            for column in _columns(held):
-                for row in _rows(held):
+        """Yield the request of each cube."""
+        for matrix, tiles in self.ranges:
+            for column in _columns(tiles):
+                for row in _rows(tiles):
                     tile = CubeTile(
                         tile_matrix_set=self.tile_matrix_set.id,
                         matrix=matrix.id,
@@ -130,18 +130,18 @@ class TileYear:
                     )
 
     def _kinds(self, matrix: TileMatrix) -> Iterator[tuple[Res, bool]]:
-        """The resolution of each cube of a tile, and whether it is of native cells."""
+        """Resolution of each cube of a tile, and whether it has native cells."""
         yield from ((res, False) for res in RESOLUTIONS)
         if matrix.id == self.native:
             yield 1, True
 
 
 class CubeTileFolder:
-    """The folder that is written.
+    """The target folder.
 
     Args:
-        path: Made if it is absent.
-        disk: Writes.
+        path: Created if it is missing.
+        disk: Writes files.
     """
 
     def __init__(self, path: Path, disk: Disk) -> None:
@@ -151,7 +151,7 @@ class CubeTileFolder:
         self._empty: dict[Path, set[str]] = {}
 
     def begin_set(self, tile_matrix_set: TileMatrixSet) -> int:
-        """Let files of a set be of its grid as it is now; return how many of another were removed."""
+        """Set the grid of the files of a tile matrix set; return the number of removed files of another grid."""
         manifest, grid = read_manifest(self._path), grid_of(tile_matrix_set)
         if manifest.grids.get(tile_matrix_set.id) == grid:
             return 0
@@ -163,9 +163,9 @@ class CubeTileFolder:
         return removed
 
     def begin(self, layer: str, year: int, revision: str) -> int:
-        """Set the revision of the files of a layer and year; return how many files of another were removed.
+        """Set the revision of the files of a layer and year; return the number of removed files of another revision.
 
-        Servers do not use outdated files meanwhile: the manifest does not list that year.
+        During the removal the manifest does not list the year, so servers do not use outdated files.
         """
         manifest = read_manifest(self._path)
         years = manifest.revisions.setdefault(layer, {})
@@ -179,7 +179,7 @@ class CubeTileFolder:
         return removed
 
     def write(self, path: CubePath, make: Callable[[], bytes]) -> int | None:
-        """Write a cube, of which `make` gives the bytes, unless it is there; return how many, `None` if it was."""
+        """Write the bytes from `make` unless the file exists; return their number, `None` if the file exists."""
         file = path.path_in(self._path)
         if file.exists():
             return None
@@ -203,7 +203,7 @@ class CubeTileFolder:
             if names not in self._empty:
                 whole, _, cut = (names.read_text() if names.exists() else "").rpartition("\n")
                 self._empty[names] = set(whole.splitlines())
-                if cut:  # was not written to its end: what follows it is not to join it
+                if cut:  # an incomplete last line: the next name must not continue it
                     self._disk.append(names, "\n")
             return name in self._empty[names]
 
@@ -212,7 +212,7 @@ class CubeTileFolder:
         self._disk.put(self._path / MANIFEST, manifest_of(manifest))
 
     def _remove(self, files: str, lists: str) -> int:
-        """Remove files and lists of tiles without any; return how many files."""
+        """Remove files and lists of empty tiles; return the number of removed files."""
         old = list(self._path.glob(files))
         for path in (*old, *self._path.glob(lists)):
             self._disk.remove(path)
@@ -223,17 +223,17 @@ class CubeTileFolder:
 def write_cubes(
     services: Services, target: Path, options: CubeOptions, *, progress: TileProgress, disk: Disk | None = None
 ) -> CubeReport:
-    """Write the cubes of closed years that are not there yet.
+    """Write the missing cubes of closed years.
 
     Args:
-        services: What is served.
+        services: Services that read the data.
         target: The folder.
-        options: Which.
-        progress: Called with what is being done, and the share of it that is.
-        disk: Writes.
+        options: Selection of cubes.
+        progress: Called with layer and year, and the finished fraction.
+        disk: Writes files.
 
     Raises:
-        WriteFailed: A file cannot be written; what is there is whole, and the next run goes on.
+        WriteFailed: A file cannot be written; existing files are complete, and the next run continues.
         ChronotileError: A layer, set or zoom is not served, or a source cannot be read.
     """
     services = replace(services, caches=make_caches(payload_bytes=0))
@@ -260,22 +260,22 @@ def write_cubes(
 
 
 def parse_span(text: str | None, *, locator: str) -> NumberSpan | None:
-    """Return `A` or `A-B` as a first and a last number.
+    """Return `A` or `A-B` as a first and a last number; `None` without a text.
 
     Raises:
-        InvalidParameter: The text is neither, or they are not in order.
+        InvalidParameter: The text has another form, or the numbers descend.
     """
     if text is None:
         return None
-    found = _SPAN.fullmatch(text)
-    span = None if found is None else (int(found[1]), int(found[2] or found[1]))
+    match = _SPAN.fullmatch(text)
+    span = None if match is None else (int(match[1]), int(match[2] or match[1]))
     if span is None or span[0] > span[1]:
         raise InvalidParameter(f"--{locator} takes a number or two with a hyphen, got {text[:40]!r}", locator=locator)
     return span
 
 
 def _tile_years(services: Services, options: CubeOptions) -> Iterator[TileYear]:
-    """The years of each layer."""
+    """Yield the selected years of each layer."""
     catalogue = services.catalogue
     if options.tile_matrix_set is None and not catalogue.tile_matrix_sets:
         raise InvalidParameter("no tile matrix set is served", locator="tile_matrix_set")
@@ -284,8 +284,10 @@ def _tile_years(services: Services, options: CubeOptions) -> Iterator[TileYear]:
         if options.tile_matrix_set is None
         else catalogue.tile_matrix_set(options.tile_matrix_set)
     )
-    named = [layer_with_values(name, services) for name in options.layers]
-    for layer in named or [each for each in catalogue.layers if not each.is_composite and len(each.times)]:
+    selected = [layer_with_values(name, services) for name in options.layers]
+    for layer in selected or [
+        candidate for candidate in catalogue.layers if not candidate.is_composite and len(candidate.times)
+    ]:
         ranges = tuple(_ranges(layer, tile_matrix_set, options.zooms))
         native = tile_matrix_set.matrices[native_matrix(layer.main_variable.grid, tile_matrix_set)].id
         for year in _closed_years(layer, services):
@@ -294,7 +296,7 @@ def _tile_years(services: Services, options: CubeOptions) -> Iterator[TileYear]:
 
 
 def _closed_years(layer: Layer, services: Services) -> list[int]:
-    """Years in which there are times and to which none is added any more, but by making them again."""
+    """Years that have times and are over, so that times are replaced but not added."""
     now = int(str(services.clock().astype("datetime64[Y]")))
     years = {int(str(instant)) for instant in layer.times.instants.astype("datetime64[Y]")}
     return sorted(year for year in years if year < now)
@@ -303,19 +305,19 @@ def _closed_years(layer: Layer, services: Services) -> list[int]:
 def _ranges(
     layer: Layer, tile_matrix_set: TileMatrixSet, zooms: NumberSpan | None
 ) -> Iterator[tuple[TileMatrix, TileRange]]:
-    """The requested tile matrices, with the tiles that a layer touches."""
+    """Yield the selected tile matrices with the tiles that a layer touches."""
     grid, count = layer.main_variable.grid, len(tile_matrix_set.matrices)
     first, last = (0, native_matrix(grid, tile_matrix_set)) if zooms is None else zooms
     if last >= count:
         raise InvalidParameter(f"{tile_matrix_set.id} has zooms 0 to {count - 1}, got {last}", locator="zooms")
     for matrix in tile_matrix_set.matrices[first : last + 1]:
-        held = tile_range(grid, tile_matrix_set, matrix)
-        if held is not None:
-            yield matrix, held
+        tiles = tile_range(grid, tile_matrix_set, matrix)
+        if tiles is not None:
+            yield matrix, tiles
 
 
 def _revision(work: TileYear, services: Services, report: CubeReport) -> str | None:
-    """The revision of a year's cubes, which all tiles have; a note, and `None`, of one that is too long for a cube."""
+    """Revision of all cubes of a year; `None`, with a note in the report, if the year is too long for a cube."""
     try:
         return next((resolve_cube(request, services).revision for request in work.requests()), None)
     except LimitExceeded as error:
@@ -324,7 +326,7 @@ def _revision(work: TileYear, services: Services, report: CubeReport) -> str | N
 
 
 def _tasks(work: TileYear, folder: CubeTileFolder, services: Services) -> Iterator[Callable[[], int | None]]:
-    """What writes each cube of a year and gives its bytes."""
+    """Yield a function per cube of a year that writes it and returns its bytes."""
     for request in work.requests():
         path = CubePath(
             layer=work.layer.id, tile=request.tile, year=work.year, res=request.res, is_of_cells=request.is_of_cells
@@ -350,20 +352,20 @@ def _body(request: CubeRequest, services: Services) -> bytes:
 def _in_threads(
     threads: ThreadPoolExecutor, tasks: Iterator[Callable[[], int | None]], *, ahead: int = AHEAD
 ) -> Iterator[int | None]:
-    """What tasks give, as they end; only some of them wait at any time."""
+    """Yield the results of tasks as they end; only some tasks wait at any time."""
     most = ahead * (this_machine().cores + 1)
     waiting = set[Future[int | None]]()
     for task in tasks:
         waiting.add(threads.submit(task))
         if len(waiting) >= most:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            yield from (each.result() for each in done)
-    yield from (each.result() for each in wait(waiting).done)
+            yield from (future.result() for future in done)
+    yield from (future.result() for future in wait(waiting).done)
 
 
-def _columns(held: TileRange) -> Sequence[int]:
-    return range(held.column_min, held.column_max + 1)
+def _columns(tiles: TileRange) -> Sequence[int]:
+    return range(tiles.column_min, tiles.column_max + 1)
 
 
-def _rows(held: TileRange) -> Sequence[int]:
-    return range(held.row_min, held.row_max + 1)
+def _rows(tiles: TileRange) -> Sequence[int]:
+    return range(tiles.row_min, tiles.row_max + 1)

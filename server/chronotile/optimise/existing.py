@@ -1,4 +1,4 @@
-"""What a run makes of a cube that is there: its layouts, names and encodings, which what is added must have too."""
+"""Existing cubes: their layouts, names and encodings, which new dates must have too, and interrupted runs."""
 
 import json
 import shutil
@@ -31,7 +31,7 @@ def require_layout(shape: Commit, options: Options) -> None:
     """Check that a cube has the requested layouts.
 
     Raises:
-        UnsupportedSource: It has others.
+        UnsupportedSource: It has other layouts.
     """
     there = {(True, True): "both", (True, False): "map", (False, True): "series"}[shape.has_map, shape.has_series]
     if options.layout is not None and options.layout != there:
@@ -39,7 +39,7 @@ def require_layout(shape: Commit, options: Options) -> None:
 
 
 def conversion_for(info: VariableInfo, options: Options, node: Json | None) -> Conversion:
-    """Return how a variable is written: into a cube that is there as that has its numbers, if it holds all values.
+    """Return the conversion of a variable; into the encoding of an existing cube if that holds all values.
 
     Raises:
         UnsupportedSource: It does not.
@@ -48,17 +48,17 @@ def conversion_for(info: VariableInfo, options: Options, node: Json | None) -> C
     there = None if node is None else written_encoding(node)
     if there is None or is_written_as(info, planned.target, there):
         return planned
-    found = None if options.packing is not None else conversion_into(info.encoding, there)
-    if found is None:
+    conversion = None if options.packing is not None else conversion_into(info.encoding, there)
+    if conversion is None:
         raise UnsupportedSource(
             f"the existing cube has another {info.name} than the source: {encoding_text(there)}, which cannot "
             f"hold all values of {encoding_text(planned.target)}; write another cube, of all files"
         )
-    return found
+    return conversion
 
 
 def rounding_findings(plan: ServingCubePlan) -> Iterator[str]:
-    """Yield what is written in other values than the sources have."""
+    """Yield a message per variable whose values are not stored exactly."""
     for name, variable in plan.variables.items():
         target = variable.conversion.target
         if variable.conversion.is_exact:
@@ -70,10 +70,10 @@ def rounding_findings(plan: ServingCubePlan) -> Iterator[str]:
 
 
 def require_nodata(plan: ServingCubePlan) -> None:
-    """Check that each variable of a mosaic has a number for cells that no item covers.
+    """Check that each variable of a mosaic has a number for cells without an item.
 
     Raises:
-        UnsupportedSource: One has none.
+        UnsupportedSource: A variable has no nodata.
     """
     for name, variable in plan.variables.items():
         if variable.encoding.nodata is None:
@@ -84,10 +84,10 @@ def require_nodata(plan: ServingCubePlan) -> None:
 
 
 def names_in_cube(inputs: CubeInputs, document: Json | None) -> dict[str, str]:
-    """Return the cube's names of the source's variables: of the only one of files whatever a cube calls its own.
+    """Return the names in the cube by names of the source; a single variable of files may have another name.
 
     Raises:
-        UnsupportedSource: It has other variables.
+        UnsupportedSource: The cube has other variables.
     """
     names = {name: name for name in inputs.variables}
     if document is None:
@@ -103,33 +103,33 @@ def names_in_cube(inputs: CubeInputs, document: Json | None) -> dict[str, str]:
     return {name: name for name in there}
 
 
-# What of the sources a cube does not have yet, or has as it was before.
+# Dates that a cube lacks, or has in an earlier state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CubeChanges:
-    """Dates that are to be written."""
+    """Dates to write."""
 
     new: tuple[TaskDate, ...]
-    """In order of time, at the positions after those that are there: late ones too."""
+    """In order of time. Positions follow the existing ones, also for late dates."""
     times: History
-    """Of the new ones."""
+    """Times and states of the new dates."""
     suspect: tuple[TaskDate, ...]
-    """Dates that are there, made from another state of their source."""
+    """Existing dates whose source has changed."""
     late: int
-    """How many of the new ones are older than the newest that is there."""
+    """Number of new dates that are older than the newest existing one."""
 
 
 def changes_of(inputs: CubeInputs, history: History) -> CubeChanges:
-    """Return what is to be done so that the cube has what the sources have."""
-    known = {start: position for position, start in enumerate(history.starts.tolist())}
+    """Return the differences between the dates of the sources and of the cube."""
+    positions = {start: position for position, start in enumerate(history.starts.tolist())}
     starts = inputs.times.starts.astype("datetime64[ns]").tolist()
-    fresh = [index for index, start in enumerate(starts) if start not in known]
+    fresh = [index for index, start in enumerate(starts) if start not in positions]
     new = tuple(
         TaskDate(position=position, origin=inputs.origins[index], state=inputs.states[index])
         for position, index in enumerate(fresh, start=len(history))
     )
-    newest = max(known, default=min(starts))
+    newest = max(positions, default=min(starts))
     return CubeChanges(
         new=new,
         times=History(
@@ -137,30 +137,30 @@ def changes_of(inputs: CubeInputs, history: History) -> CubeChanges:
             inputs.times.periods[fresh].astype("datetime64[ns]"),
             np.array([date.state for date in new], dtype=np.uint64).reshape(len(new), len(inputs.variables)),
         ),
-        suspect=tuple(_suspects(inputs, history, starts, known)),
+        suspect=tuple(_suspects(inputs, history, starts, positions)),
         late=sum(starts[index] < newest for index in fresh),
     )
 
 
-def _suspects(inputs: CubeInputs, history: History, starts: list[int], known: dict[int, int]) -> Iterator[TaskDate]:
+def _suspects(inputs: CubeInputs, history: History, starts: list[int], positions: dict[int, int]) -> Iterator[TaskDate]:
     for start, origin, state in zip(starts, inputs.origins, inputs.states, strict=True):
-        position = known.get(start)
+        position = positions.get(start)
         if position is not None and tuple(history.states[position].tolist()) != state:
             yield TaskDate(position=position, origin=origin, state=state)
 
 
-# What an unfinished run has done already, so that the next one need not do it again.
+# Progress of an interrupted run, so that the next one continues
 
 FOLDER = ".optimise"
-"""In the cube while a run is under way."""
+"""Folder in the cube during a run."""
 
 
 GRID = "grid"
-"""Beside the shape of a cube that was begun; earlier releases did not remember it."""
+"""Member next to the shape of an unfinished cube; earlier releases did not write it."""
 
 
 class WrittenFiles(NamedTuple):
-    """How much a task wrote."""
+    """Amount that a task wrote."""
 
     bytes: int
     files: int
@@ -168,7 +168,7 @@ class WrittenFiles(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """The tasks that a run has done; a task is named only when its files outlast a loss of power."""
+    """Finished tasks of a run. A task is added after its files are durable."""
 
     folder: Path
     disk: Disk
@@ -179,9 +179,9 @@ class Journal:
         return self._shape.exists()
 
     def started_shape(self, shape: Commit) -> Commit:
-        """Return the shape of the cube that an interrupted run had begun, or else `shape`.
+        """Return the shape with which an interrupted run started a new cube; otherwise `shape`.
 
-        What is committed already is what it is.
+        A committed cube keeps its shape.
         """
         if not self._has_started(shape):
             return shape
@@ -191,10 +191,10 @@ class Journal:
         return started
 
     def begin(self, shape: Commit, grid: Json) -> None:
-        """Remember the shape and the grid of the cube that this run begins.
+        """Store the shape and the grid of a new cube.
 
         Raises:
-            UnsupportedSource: An interrupted run had begun one of another grid.
+            UnsupportedSource: The interrupted run had another grid.
         """
         if self._has_started(shape):
             if json.loads(self._shape.read_bytes()).get(GRID, grid) != grid:
@@ -207,22 +207,22 @@ class Journal:
         self.disk.settle([self.folder])
 
     def finished_tasks(self) -> dict[str, WrittenFiles]:
-        """Return the tasks that are done by name; a line that was cut short is none."""
+        """Return the finished tasks by name; an incomplete last line is ignored."""
         if not self._tasks.exists():
             return {}
         lines = [line.split() for line in self._tasks.read_text().splitlines(keepends=True) if line.endswith("\n")]
         return {name: WrittenFiles(int(size), int(files)) for name, size, files in lines}
 
     def add(self, task: str, written: WrittenFiles) -> None:
-        """Remember that a task is done."""
+        """Record a finished task."""
         self.disk.append(self._tasks, f"{task} {written.bytes} {written.files}\n")
 
     def forget_tasks(self) -> None:
-        """Forget the tasks whose files are visible by now."""
+        """Delete the list of tasks whose files are visible now."""
         self.disk.remove(self._tasks)
 
     def end(self) -> None:
-        """Forget the run."""
+        """Delete the journal."""
         self.disk.remove(self._shape)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -238,44 +238,44 @@ class Journal:
         return self.folder / "tasks"
 
 
-# Which variables have classes, of which overviews hold the most frequent one and no means.
+# Variables with classes: overviews have their most frequent class instead of means.
 
 
 def mark_classes(
-    variables: Mapping[str, VariableInfo], named: Collection[str], packing: Packing | None
+    variables: Mapping[str, VariableInfo], class_names: Collection[str], packing: Packing | None
 ) -> dict[str, VariableInfo]:
-    """Return the variables, those said to have classes that are in `named` or whose name's shipped style has them.
+    """Return the variables; they are categorical if they are in `class_names` or their shipped style has classes.
 
     Raises:
         UnsupportedSource: A name is unknown, its numbers cannot be classes, or `packing` would change classes.
     """
-    for name in named:
+    for name in class_names:
         if name not in variables:
             raise UnsupportedSource(f"--classes: there is no variable {name} in it; there are {', '.join(variables)}")
         if not _may_have_classes(variables[name].encoding):
             raise UnsupportedSource(f"--classes: {name} is scaled or has no whole numbers, so it cannot be classes")
     styles = load_styles(style_folders(None))
-    found = dict(variables)
+    marked = dict(variables)
     for name, info in variables.items():
         style = style_for_name(name, styles)
         is_named_so = style is not None and style.is_categorical and _may_have_classes(info.encoding)
-        if name in named or is_named_so:
-            found[name] = replace(info, is_categorical=True)
-        if found[name].is_categorical and packing is not None and (packing.scale, packing.offset) != (1.0, 0.0):
+        if name in class_names or is_named_so:
+            marked[name] = replace(info, is_categorical=True)
+        if marked[name].is_categorical and packing is not None and (packing.scale, packing.offset) != (1.0, 0.0):
             raise UnsupportedSource(f"{name} has classes, which --scale and --offset would change; leave them out")
-    return found
+    return marked
 
 
 def match_stored_overviews(info: VariableInfo, level: Json | None, *, is_named: bool) -> VariableInfo:
-    """Return a variable with overviews of the kind that a cube which is there has.
+    """Return a variable that is categorical if the overviews of the existing cube are.
 
     Args:
-        info: As its source and `mark_classes` have it.
-        level: The document of its first overview, if there is one.
-        is_named: Whether the caller named it as having classes.
+        info: Variable of the source, after `mark_classes`.
+        level: Document of its first overview; `None` without one.
+        is_named: Whether the operator named it as having classes.
 
     Raises:
-        UnsupportedSource: It was, but the overviews that are there are means.
+        UnsupportedSource: It was named, but the existing overviews are means.
     """
     if info.classes or level is None:
         return info

@@ -1,4 +1,4 @@
-"""What a cube is made of: sources of one grid, and where each date lies in them."""
+"""Sources of a cube: files and stores of one grid, and the position of each date in them."""
 
 import glob
 import os
@@ -29,16 +29,16 @@ from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.commit import state_number
 
 COLLECTION = "the source"
-"""What messages of readers call it."""
+"""Name of the collection in messages of readers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where the pixels of one date come from."""
+    """Source of the pixels of one date."""
 
     source: int
     index: int
-    """The date's index in that source."""
+    """Index of the date in that source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,19 +47,19 @@ class CubeInputs:
 
     specs: tuple[SourceSpec, ...]
     variables: Mapping[str, VariableInfo]
-    """As the first source has them, in an encoding that holds the values of all."""
+    """Variables of the first source, in an encoding that holds the values of all sources."""
     times: TimeDomain
     origins: tuple[Origin, ...]
-    """(time,)."""
+    """Source of each time."""
     states: tuple[tuple[int, ...], ...]
-    """(time, variable): numbers that change when a source's pixels of that date may have."""
+    """(time, variable): numbers that change when the pixels of that date may have changed."""
     files: Mapping[Origin, tuple[Path, ...]] = field(default_factory=dict)
-    """Of raster files, those of each date."""
+    """Raster files of each date; empty for other sources."""
     notes: tuple[str, ...] = ()
     about: Mapping[str, str] = field(default_factory=dict)
-    """Title, attribution and license, where the first source has them."""
+    """Title, attribution and license of the first source."""
     mosaic: CollectionMosaic | None = None
-    """What the dates are in place of `specs`."""
+    """The mosaics that are read instead of `specs`."""
 
     @property
     def grid(self) -> NativeGrid:
@@ -68,7 +68,7 @@ class CubeInputs:
 
     @property
     def have_times_in_blocks(self) -> bool:
-        """Whether a block of some source may hold several dates."""
+        """Whether a block of any source may contain several dates."""
         return any(kind_of_spec(spec).has_times_in_blocks(spec) for spec in self.specs)
 
     @property
@@ -79,7 +79,7 @@ class CubeInputs:
         return kind_of_spec(self.specs[0]).has_map_layout(self.specs[0])
 
     def in_order(self, names: Sequence[str]) -> "CubeInputs":
-        """Return the same with the variables in another order."""
+        """Return the same inputs with the variables in another order."""
         columns = [list(self.variables).index(name) for name in names]
         return replace(
             self,
@@ -100,17 +100,17 @@ def find_inputs(
     time_pattern: str | None = None,
     target: Path | None = None,
 ) -> CubeInputs:
-    """Return what the files, folders, patterns and stores of `sources` hold.
+    """Return the inputs in files, folders, patterns and stores.
 
     Args:
-        sources: As they were named.
-        variable: The only one that is taken.
-        select: Of that one, the steps of its further dimensions.
-        time_pattern: Regular expression with a group `time`, over the paths of raster files.
-        target: A cube that is not a source though it may lie in one of the folders.
+        sources: Paths and patterns of the operator.
+        variable: The only variable to write; `None`: all.
+        select: Steps of additional dimensions of that variable.
+        time_pattern: Regular expression with a group `time`, applied to the paths of raster files.
+        target: The cube, which is not a source even if it is in a source folder.
 
     Raises:
-        UnsupportedSource: They are not sources of one grid with times; the message gives the reason.
+        UnsupportedSource: They are not sources of one grid with times; the message has the reason.
     """
     specs = tuple(_specs(_find(sources, target), _select_variable(variable, select), time_pattern))
     caches = ReaderCaches()
@@ -125,13 +125,13 @@ def find_inputs(
 def mosaic_inputs(
     mosaic: CollectionMosaic, names: Sequence[str], about: Mapping[str, str], notes: Sequence[str] = ()
 ) -> CubeInputs:
-    """Return the mosaics of a collection as what a cube is made of.
+    """Return the mosaics of a collection as inputs.
 
     Args:
-        mosaic: It.
-        names: Variables that are written.
-        about: Title, attribution and license, where it has them.
-        notes: What the output reports of it.
+        mosaic: The mosaics.
+        names: Variables to write.
+        about: Title, attribution and license.
+        notes: Notes for the report.
 
     Raises:
         UnsupportedSource: Its variables cannot be written.
@@ -156,10 +156,10 @@ def mosaic_inputs(
 
 
 def add_removed_dates(inputs: CubeInputs, starts: InstantArray, bounds: InstantArray) -> CubeInputs:
-    """Return inputs with dates that a cube has and whose items are all gone, so that nothing of them is left in it.
+    """Add the dates of a cube whose items were all removed, so that the run replaces their values by nodata.
 
     Args:
-        inputs: Of mosaics; others are returned as they are.
+        inputs: Inputs; returned unchanged unless they are mosaics.
         starts: (time,), of the cube.
         bounds: (time, 2), of the cube.
     """
@@ -172,24 +172,24 @@ def add_removed_dates(inputs: CubeInputs, starts: InstantArray, bounds: InstantA
 
 
 def _select_variable(variable: str | None, select: tuple[DimensionStep, ...]) -> Mapping[str, VariableSpec]:
-    """The variable that is named, with its steps.
+    """Return the selected variable with its steps.
 
     Raises:
-        UnsupportedSource: There are steps, but no variable is named.
+        UnsupportedSource: Steps are given without a variable.
     """
     if select and variable is None:
         raise UnsupportedSource("--select needs --variable: the variable whose step is used")
     return {} if variable is None else {variable: VariableSpec(id=variable, select=select)}
 
 
-def _specs(found: WalkResult, variables: Mapping[str, VariableSpec], time_pattern: str | None) -> Iterator[SourceSpec]:
-    has_steps = any(each.select for each in variables.values())
-    # Without a step all is opened, so that a name that is not there is answered with those that are.
-    own = dict(variables) if has_steps else {}
-    places = {KINDS[name]: paths for name, paths in found.places.items()}
+def _specs(walked: WalkResult, variables: Mapping[str, VariableSpec], time_pattern: str | None) -> Iterator[SourceSpec]:
+    has_steps = any(variable.select for variable in variables.values())
+    # Without a step all variables are opened, so that the error for an unknown name can list them.
+    selected = dict(variables) if has_steps else {}
+    places = {KINDS[name]: paths for name, paths in walked.places.items()}
     for kind in sorted(places, key=lambda kind: not kind.options.is_of_files):
         if not kind.options.has_bands:
-            yield from (replace(spec, variables=own) for spec in _array_specs(kind, places[kind], time_pattern))
+            yield from (replace(spec, variables=selected) for spec in _array_specs(kind, places[kind], time_pattern))
     for kind, paths in places.items():
         if kind.options.has_bands and has_steps:
             raise UnsupportedSource("--select is for NetCDF and Zarr; a band of rasters is chosen in a configuration")
@@ -198,7 +198,7 @@ def _specs(found: WalkResult, variables: Mapping[str, VariableSpec], time_patter
 
 
 def _array_specs(kind: SourceKind, paths: Sequence[Path], time_pattern: str | None) -> Iterator[SourceSpec]:
-    """One a file, whose time is in its name where it is not inside and the names differ in it; one a store."""
+    """Yield one specification per file or store. A pattern of file names gives the time of files without one inside."""
     if not kind.options.is_of_files:
         yield from (SourceSpec(collection=COLLECTION, kind=kind.name, href=str(path)) for path in paths)
         return
@@ -227,7 +227,7 @@ def _drafts(kind: SourceKind, paths: Sequence[Path]) -> list[Draft]:
 
 
 def _select_dated(paths: Sequence[Path], time_pattern: str) -> list[Path]:
-    """The files in whose paths the pattern finds something; a generous pattern of files matches others too."""
+    """Return the files whose paths match; a generous glob pattern may list others too."""
     try:
         dated = [path for path in paths if re.search(time_pattern, str(path))]
     except re.error as error:
@@ -238,21 +238,23 @@ def _select_dated(paths: Sequence[Path], time_pattern: str) -> list[Path]:
 
 
 def _draft_specs(draft: Draft) -> Iterator[SourceSpec]:
-    """One of all files; where their names tell no times, one a file, which may tell its own."""
-    found = raster_variables(draft)
-    variables = {each.id: each for each in found.variables}
-    if found.band_times:
-        times = TimeDomain(*_bounds(found.band_times))
-        yield replace(draft.spec(found.variables, times), collection=COLLECTION)
+    """Yield one specification of all files; one per file if their names have no times, but bands may have."""
+    rasters = raster_variables(draft)
+    variables = {variable.id: variable for variable in rasters.variables}
+    if rasters.band_times:
+        times = TimeDomain(*_bounds(rasters.band_times))
+        yield replace(draft.spec(rasters.variables, times), collection=COLLECTION)
         return
     series = [sole_series(draft.root / file) for file in draft.files]
     if not draft.variables and all(series):
-        for file, own in zip(draft.files, series, strict=True):
-            spec = replace(draft.spec(found.variables, own), collection=COLLECTION, href=str(draft.root / file))
+        for file, times_of_file in zip(draft.files, series, strict=True):
+            spec = replace(
+                draft.spec(rasters.variables, times_of_file), collection=COLLECTION, href=str(draft.root / file)
+            )
             yield spec
         return
     paths = {str(draft.root / file) for file in draft.files}
-    spec = replace(draft.spec(found.variables), collection=COLLECTION)
+    spec = replace(draft.spec(rasters.variables), collection=COLLECTION)
     matched = set(glob.glob(spec.href)) if "{" not in spec.href else paths  # noqa: PTH207 -- an absolute pattern
     if len(paths) == 1 or matched != paths:
         groups = [sorted(paths)] if draft.time_pattern else [[path] for path in sorted(paths)]
@@ -282,7 +284,7 @@ def _bounds(spans: Iterable[TimeSpan]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _find(sources: Sequence[str], target: Path | None) -> WalkResult:
-    """What is named, and what lies in folders that are; a named file may be a raster whatever it is called."""
+    """Collect sources by kind: named files, which may be rasters with any extension, and the contents of folders."""
     places: dict[str, list[Path]] = {}
     folders = []
     for path in (path for source in sources for path in _paths(source)):
@@ -297,22 +299,22 @@ def _find(sources: Sequence[str], target: Path | None) -> WalkResult:
             places.setdefault(kind_of_named(path).name, []).append(path)
     for folder in folders:
         for name, paths in folder.places.items():
-            others = [path for path in paths if target is None or path != target.absolute()]
-            places.setdefault(name, []).extend(others)
-    found = {name: paths for name, paths in places.items() if paths}
-    if not found:
+            kept_paths = [path for path in paths if target is None or path != target.absolute()]
+            places.setdefault(name, []).extend(kept_paths)
+    non_empty = {name: paths for name, paths in places.items() if paths}
+    if not non_empty:
         raise UnsupportedSource(f"{', '.join(sources[:3])}: there is no raster, NetCDF or Zarr in it")
-    return WalkResult(found)
+    return WalkResult(non_empty)
 
 
 def _paths(source: str) -> list[Path]:
     path = Path(source).absolute()
     if path.exists():
         return [path]
-    found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 -- pathlib cannot glob from an absolute pattern
-    if not found:
+    matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 -- pathlib cannot glob from an absolute pattern
+    if not matches:
         raise UnsupportedSource(f"{source} does not exist and matches no file")
-    return [Path(each) for each in found]
+    return [Path(match) for match in matches]
 
 
 def _inputs(specs: Sequence[SourceSpec], readers: Sequence[Reader], variable: str | None) -> CubeInputs:
@@ -321,7 +323,7 @@ def _inputs(specs: Sequence[SourceSpec], readers: Sequence[Reader], variable: st
     if any(domain.is_climatology != domains[0].is_climatology for domain in domains):
         raise UnsupportedSource("some of the sources are climatologies, others are not; name those of one kind")
     times = join_times(domains)
-    origins = tuple(Origin(*each) for each in times.slices)
+    origins = tuple(Origin(*pair) for pair in times.slices)
     return CubeInputs(
         specs=tuple(specs),
         variables=variables,
@@ -335,7 +337,7 @@ def _inputs(specs: Sequence[SourceSpec], readers: Sequence[Reader], variable: st
 
 
 def _notes(readers: Sequence[Reader], times: JoinedTimes) -> tuple[str, ...]:
-    """What the sources tell, and which of their times are left out."""
+    """Findings of the sources, and notes on skipped times."""
     notes = [f"{finding.place}: {finding.message}" for reader in readers for finding in reader.info.findings]
     place = dict(zip(times.slices, times.domain.starts, strict=True))
     notes += [f"{format_instant(place[first])} occurs twice; the first is used" for _dropped, first in times.repeated]
@@ -353,26 +355,31 @@ def _files(reader: Reader, variables: Mapping[str, VariableInfo], index: int) ->
 
 
 def _about(info: SourceInfo) -> dict[str, str]:
-    said = {"title": info.title, "attribution": info.attribution, "license": info.license}
-    return {name: text for name, text in said.items() if text}
+    texts = {"title": info.title, "attribution": info.attribution, "license": info.license}
+    return {name: text for name, text in texts.items() if text}
 
 
 def _variables(reader: Reader, selected: str | None) -> dict[str, VariableInfo]:
-    held = dict(reader.info.variables)
+    variables = dict(reader.info.variables)
     if selected is not None:
-        if selected not in held:
+        if selected not in variables:
             left_out = next(
-                (f"{each.place}: {each.message}" for each in reader.info.findings if each.place == selected), ""
+                (
+                    f"{finding.place}: {finding.message}"
+                    for finding in reader.info.findings
+                    if finding.place == selected
+                ),
+                "",
             )
-            reason = left_out or f"there is no variable {selected} in it; there are {', '.join(held)}"
+            reason = left_out or f"there is no variable {selected} in it; there are {', '.join(variables)}"
             raise UnsupportedSource(reason)
-        held = {selected: held[selected]}
-    _require_ids(held)
-    first = next(iter(held.values()))
-    for name, info in held.items():
+        variables = {selected: variables[selected]}
+    _require_ids(variables)
+    first = next(iter(variables.values()))
+    for name, info in variables.items():
         if not _same_grid(info.grid, first.grid) or not np.array_equal(info.times.starts, first.times.starts):
             raise UnsupportedSource(f"{name} has another grid or other times than {first.name}; name one: --variable")
-    return held
+    return variables
 
 
 def _require_ids(names: Iterable[str]) -> None:
@@ -382,26 +389,28 @@ def _require_ids(names: Iterable[str]) -> None:
 
 
 def _find_common_encodings(variables: Mapping[str, VariableInfo], readers: Sequence[Reader]) -> dict[str, VariableInfo]:
-    """The variables of the first source in encodings that hold the values of all sources.
+    """Return the variables of the first source in encodings that hold the values of all sources.
 
     Raises:
-        UnsupportedSource: The sources differ in units, or in what their classes or bands are.
+        UnsupportedSource: The sources differ in units, or in the meaning of classes or bands.
     """
-    found = dict(variables)
+    common = dict(variables)
     for name, info in variables.items():
-        others = [reader.info.variables[name] for reader in readers[1:] if name in reader.info.variables]
-        moved = {each.title for each in variables.values()} - {info.title, None}
-        if any(other.title in moved for other in others):
+        further = [reader.info.variables[name] for reader in readers[1:] if name in reader.info.variables]
+        moved = {variable.title for variable in variables.values()} - {info.title, None}
+        if any(other.title in moved for other in further):
             raise UnsupportedSource(f"the sources differ in the order of their bands; name one at a time, for {name}")
-        scales = {(each.encoding.scale, each.encoding.offset) for each in (info, *others)}
+        scales = {(variable.encoding.scale, variable.encoding.offset) for variable in (info, *further)}
         if info.is_categorical and len(scales) > 1:
             raise UnsupportedSource(f"the sources differ in the scale of {name}, which has classes")
-        found[name] = replace(info, encoding=common_encoding([info.encoding, *(each.encoding for each in others)]))
-    return found
+        common[name] = replace(
+            info, encoding=common_encoding([info.encoding, *(variable.encoding for variable in further)])
+        )
+    return common
 
 
 def _times(reader: Reader, variables: Mapping[str, VariableInfo]) -> TimeDomain:
-    """The times of a source that is like the first one."""
+    """Return the times of a source after checking that its grid is that of the first one."""
     for name, like in variables.items():
         info = reader.info.variables.get(name)
         if info is None or not _same_grid(info.grid, like.grid):

@@ -1,4 +1,4 @@
-"""How much is held at once, so that a run of any size stays within the memory it may have."""
+"""Sizes of tasks, so that a run of any size stays within its memory limit."""
 
 import re
 from dataclasses import dataclass
@@ -12,42 +12,42 @@ from chronotile.optimise.options import MEMORY_BYTES
 from chronotile.optimise.plan import CHUNK_PX, FILE_PX, SERIES_FILE_PX, ServingCubePlan
 
 BASE_BYTES = 560 << 20
-"""The process itself, with the libraries and their caches."""
+"""Memory of the process itself, with the libraries and their caches."""
 
 BYTES_PER_COUNT = 18
-"""Of a cell of level 0 while its overviews are counted: sums, counts and what is on its way."""
+"""Memory per native cell while overviews are computed: sums, counts and buffers."""
 
 COPIES = 3.0
-"""Of the numbers themselves: as read, as the cube has them, as they are packed."""
+"""Copies of the numbers in memory: as read, converted, and compressed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """How a run is cut to the memory it may have."""
+    """Sizes that fit the memory limit of a run."""
 
     threads: int
-    """Tasks done at once."""
+    """Tasks in parallel."""
     dates: int
-    """Dates of a task of the map layout, where the sources are read ahead."""
+    """Dates per task of the map layout, if the sources are read ahead."""
     columns: int
-    """Files side by side of a task of the series layout that reads the sources."""
+    """Adjacent files per task of the series layout that reads the sources."""
 
 
 _UNITS = {"": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
 def parse_bytes(text: str) -> int:
-    """Return how many bytes a text such as `2GiB` or `512MB` names.
+    """Return the bytes of a text such as `2GiB` or `512MB`.
 
     Raises:
-        InvalidParameter: It names none.
+        InvalidParameter: The text is not a size.
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMG]I?B)?\s*", text.upper())
-    if found is None:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMG]I?B)?\s*", text.upper())
+    if match is None:
         raise InvalidParameter(
             f"{text[:40]!r} is not a size; accepted are sizes such as 512MiB and 2GiB", locator="memory"
         )
-    return int(float(found[1]) * _UNITS[found[2] or ""])
+    return int(float(match[1]) * _UNITS[match[2] or ""])
 
 
 def default_memory(machine: Machine) -> tuple[int, tuple[str, ...]]:
@@ -59,7 +59,7 @@ def default_memory(machine: Machine) -> tuple[int, tuple[str, ...]]:
 
 
 def region_for(grid: NativeGrid, itemsize: int, memory: int, threads: int) -> int:
-    """Return the side of the largest region that as many tasks can hold at once; of files it is the largest side."""
+    """Return the side of the largest square region that fits the memory of a task; also the largest side of a file."""
     side, share = CHUNK_PX, (memory - BASE_BYTES) / threads
     while side < min(FILE_PX, max(grid.width, grid.height)) and _map_bytes(grid, itemsize, 2 * side) <= share:
         side *= 2
@@ -67,12 +67,12 @@ def region_for(grid: NativeGrid, itemsize: int, memory: int, threads: int) -> in
 
 
 def budget_of(plan: ServingCubePlan, memory: int, threads: int) -> Budget:
-    """Return how work on a cube is cut.
+    """Return the sizes of tasks of a cube.
 
     Raises:
         UnsupportedSource: Not even one task fits.
     """
-    itemsize = max(np.dtype(each.encoding.dtype).itemsize for each in plan.variables.values())
+    itemsize = max(np.dtype(variable.encoding.dtype).itemsize for variable in plan.variables.values())
     available = memory - BASE_BYTES
     region = plan.shape.region_px
     a_map = _map_bytes(plan.grid, itemsize, region) if plan.shape.has_map else 0.0
@@ -92,7 +92,7 @@ def budget_of(plan: ServingCubePlan, memory: int, threads: int) -> Budget:
 
 
 def _map_bytes(grid: NativeGrid, itemsize: int, region: int) -> float:
-    # Of a task of the map layout with one date: a region, and the coarse levels over all regions.
+    # A map task with one date: a region, and the coarse levels of all regions
     return _cells(grid, region) * (itemsize * COPIES + BYTES_PER_COUNT) + _coarse_bytes(grid, region)
 
 
@@ -101,5 +101,5 @@ def _cells(grid: NativeGrid, region: int) -> int:
 
 
 def _coarse_bytes(grid: NativeGrid, region: int) -> float:
-    # Of one date's cells of the first level that reaches over all regions: in parts, and as a whole.
+    # One date of the finest level whose files span regions: in parts, and as a whole
     return 2 * grid.width * grid.height / (2 * region / CHUNK_PX) ** 2 * BYTES_PER_COUNT

@@ -1,4 +1,4 @@
-"""A collection of items as the source of a cube: the mosaic of each of its instants, on one grid."""
+"""A collection of items as the source of a cube: a mosaic per instant, on one grid."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ from chronotile.readers.zarr.commit import state_number
 BEYOND = "items lie beyond the cells of the existing cube, which stay as they are; name another cube to have them too"
 OTHER_CUBE = "the existing cube has another --bbox, --crs or --resolution; name another cube"
 ORDERED_RULES = ("latest", "least_nodata")
-"""Rules by which the index orders the items, so that only the configuration can set them."""
+"""Rules for which the index sorts the items, so that only the configuration can set them."""
 
 
 class OpenIndex(PieceIndex, Protocol):
@@ -43,44 +43,44 @@ class OpenIndex(PieceIndex, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MosaicRequest:
-    """What of a collection is written, and onto which grid."""
+    """The part of a collection to write, and the grid."""
 
     collection: str
-    """Its id."""
+    """Id of the collection."""
     variables: tuple[str, ...] = ()
-    """Empty: those that files hold; formulas are written where they are named."""
+    """If empty, all variables in files; formulas are written only if named."""
     target: TargetGrid | None = None
-    """By default the grid of the collection."""
+    """`None`: the grid of the collection."""
     bbox: BBox | None = None
-    """CRS84; by default the whole collection."""
+    """In CRS84; `None`: the whole collection."""
     rule: MosaicRule | None = None
-    """By default that of the collection."""
+    """`None`: the rule of the collection."""
     spans: tuple[TimeSpan, ...] | None = None
-    """By default all instants."""
+    """`None`: all instants."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionMosaic:
-    """The mosaics of a collection on one grid, as any process opens them that sees the same index and files."""
+    """The mosaics of a collection on one grid; any process with the same index and files can open them."""
 
     spec: SourceSpec
     open_index: Callable[[], OpenIndex]
     places: AllowedPlaces
-    """Where files of items may lie."""
+    """Allowed locations of the files of items."""
     grid: NativeGrid
     times: TimeDomain
-    """Of which dates are counted: what comes meanwhile is left to the next run."""
+    """Dates to write, counted once; later dates are left to the next run."""
     spans: tuple[TimeSpan, ...] | None = None
     """The requested times; `None`: all."""
     notes: tuple[str, ...] = ()
-    """What the output reports of it."""
+    """Notes for the report."""
 
     @contextmanager
     def open_reader(self) -> Iterator[Reader]:
-        """Give a reader whose native cells are those of the grid.
+        """Open a reader whose native grid is `grid`.
 
         Raises:
-            UnsupportedSource: There is no item that can be opened.
+            UnsupportedSource: No item can be opened.
             SourceUnavailable: The index does not answer.
         """
         index = self.open_index()
@@ -91,19 +91,19 @@ class CollectionMosaic:
             index.close()
 
     def states(self, reader: Reader, variables: Sequence[str]) -> tuple[tuple[int, ...], ...]:
-        """Return numbers (time, variable) that change with the items of a date on the grid, and with how they are read.
+        """Return numbers (time, variable) that change with the items of a date on the grid and with the settings.
 
         Raises:
             SourceUnavailable: The index does not answer.
         """
         settings, mosaic = items_of(self.spec).settings, items_of(self.spec).mosaic
-        how = [repr((settings, mosaic.rule, self.spec.crs, _needed_specs(self.spec, name))) for name in variables]
+        variants = [repr((settings, mosaic.rule, self.spec.crs, _needed_specs(self.spec, name))) for name in variables]
         window = Window(0, self.grid.height, 0, self.grid.width)
         states = (reader.revision_of_window(variables[0], index, window) for index in range(len(self.times)))
-        return tuple(tuple(state_number(f"{state} {each}") for each in how) for state in states)
+        return tuple(tuple(state_number(f"{state} {variant}") for variant in variants) for state in states)
 
     def add_dates(self, starts: np.ndarray, bounds: np.ndarray) -> "CollectionMosaic":
-        """Return the same with further dates, as far as they are requested: those whose items are all gone.
+        """Add requested dates without items: their items were removed.
 
         Args:
             starts: (time,), in any order.
@@ -123,17 +123,17 @@ class CollectionMosaic:
 def read_mosaic(
     reader: Reader, variable: str, *, index: int, window: Window, take: Callable[[ItemRef, str], None]
 ) -> Pixels:
-    """Return (1, y, x) pixels of a window of the grid at one date; nodata where no item that is there can be read.
+    """Return (1, y, x) pixels of a window at one date; nodata if no item can be read.
 
     Args:
-        reader: Of a mosaic.
-        variable: Its id.
-        index: Of the date.
-        window: Of the grid.
-        take: Takes items that are left out, and why.
+        reader: Reader of a mosaic.
+        variable: Id of the variable.
+        index: Index of the date.
+        window: Window of the grid.
+        take: Called with each skipped item and the reason.
 
     Raises:
-        SourceUnavailable: The index or the store of an item does not answer, or an item is encoded as none before.
+        SourceUnavailable: The index or the store of an item does not answer, or an item has an unknown encoding.
     """
 
     def tell(ref: ItemRef, error: Exception) -> None:
@@ -147,7 +147,7 @@ def read_mosaic(
     telling = reader.replace_report(tell)
     try:
         pixels = replace_codes_by_mask(telling.read_block(variable, indexes=[index], window=window, along="space"))
-    except DateUnreadable:  # each of its items was told of
+    except DateUnreadable:  # its items were reported
         numbers = np.zeros((1, window.height, window.width), dtype=reader.info.variables[variable].encoding.dtype)
         pixels = Pixels(numbers, np.zeros(numbers.shape, dtype=bool))
     if telling.reopen_reason:
@@ -166,24 +166,24 @@ def find_mosaic(
     places: AllowedPlaces,
     there: Mapping[str, object] | None = None,
 ) -> CollectionMosaic:
-    """Return what of a collection is to be written.
+    """Return the mosaics to write.
 
     Args:
-        spec: Of the collection.
-        reader: Of the collection.
-        request: What is to be written.
-        open_index: Opens the index of items.
-        places: Where files of items may lie.
-        there: Attributes of the root of the cube, if it is there already.
+        spec: Specification of the collection.
+        reader: Reader of the collection.
+        request: Variables, grid and times to write.
+        open_index: Opens the item index.
+        places: Allowed locations of the files of items.
+        there: Root attributes of the existing cube; `None` without one.
 
     Raises:
-        UnsupportedSource: It has no such variable or times, or no grid; the message gives the remedy.
+        UnsupportedSource: It lacks a requested variable or all times, or has no grid; the message has the remedy.
     """
     names = variables_to_write(spec, reader, request.variables)
     rule = _rule(spec, request.rule)
     items = items_of(spec)
     mosaic = replace(items.mosaic, rule=rule)
-    own = replace(spec, items=replace(items, mosaic=mosaic), variables=_needed_variables(spec, names))
+    restricted_spec = replace(spec, items=replace(items, mosaic=mosaic), variables=_needed_variables(spec, names))
     index = open_index()
     try:
         extent = index.extent(spec.collection)
@@ -193,7 +193,7 @@ def find_mosaic(
         raise UnsupportedSource("the item index has no item of it; run chronotile index")
     grid, notes = _grid(_lattice(reader, names, request.target), extent, request.bbox, there)
     return CollectionMosaic(
-        spec=own,
+        spec=restricted_spec,
         open_index=open_index,
         places=places,
         grid=grid,
@@ -204,20 +204,20 @@ def find_mosaic(
 
 
 def variables_to_write(spec: SourceSpec, reader: Reader, requested: Sequence[str]) -> tuple[str, ...]:
-    """Return the ids that are requested, or by default those of the variables that files hold.
+    """Return the requested ids; by default all variables in files.
 
     Raises:
-        UnsupportedSource: One is not there.
+        UnsupportedSource: A variable is unknown.
     """
-    held = reader.info.variables
-    lacking = [name for name in requested if name not in held]
+    variables = reader.info.variables
+    lacking = [name for name in requested if name not in variables]
     if lacking:
-        raise UnsupportedSource(f"there is no variable {lacking[0]} in it; there are {', '.join(held)}")
-    formulas = {name for name, each in spec.variables.items() if each.formula is not None}
-    found = tuple(dict.fromkeys(requested)) or tuple(name for name in held if name not in formulas)
-    if not found:
-        raise UnsupportedSource(f"all its variables are formulas; name some: {_options(held)}")
-    return found
+        raise UnsupportedSource(f"there is no variable {lacking[0]} in it; there are {', '.join(variables)}")
+    formulas = {name for name, variable_spec in spec.variables.items() if variable_spec.formula is not None}
+    names = tuple(dict.fromkeys(requested)) or tuple(name for name in variables if name not in formulas)
+    if not names:
+        raise UnsupportedSource(f"all its variables are formulas; name some: {_options(variables)}")
+    return names
 
 
 def _options(names: Iterable[str]) -> str:
@@ -235,27 +235,29 @@ def _rule(spec: SourceSpec, requested: MosaicRule | None) -> MosaicRule:
 
 
 def _needed_specs(spec: SourceSpec, name: str) -> list[object]:
-    # A variable with all that it is made of.
-    return [spec.variables[each] for each in _needed_variables(spec, [name])]
+    # Specifications of a variable and of all variables in its formula
+    return [spec.variables[needed] for needed in _needed_variables(spec, [name])]
 
 
 def _needed_variables(spec: SourceSpec, names: Sequence[str]) -> dict[str, VariableSpec]:
-    # Variables with those that they are made of, in the order of the configuration.
-    needed = {each for name in names for each in with_only(spec, name).variables}
-    return {name: each for name, each in spec.variables.items() if name in needed}
+    # Variables with those in their formulas, in the order of the configuration
+    needed = {needed_name for name in names for needed_name in with_only(spec, name).variables}
+    return {name: needed_name for name, needed_name in spec.variables.items() if name in needed}
 
 
 def _lattice(reader: Reader, names: Sequence[str], target: TargetGrid | None) -> Lattice:
-    """The lattice of the cells that are written."""
+    """Return the lattice of the written cells."""
     grids = [reader.info.variables[name].grid for name in names]
     if target is not None:
         return whole_lattice(grids, target)
     lattices = {name: lattice_of(grid) for name, grid in zip(names, grids, strict=True)}
     if all(reader.has_native_grid(name) for name in names) and len(set(lattices.values())) == 1:
-        (found,) = set(lattices.values())
-        assert found is not None  # noqa: S101 -- such a grid is north-up
-        return found
-    sizes = {f"{each.crs.name} {each.width:g}" for name in names for each in reader.lattices(name)}
+        (lattice,) = set(lattices.values())
+        assert lattice is not None  # noqa: S101 -- such a grid is north-up
+        return lattice
+    sizes = {
+        f"{grid_lattice.crs.name} {grid_lattice.width:g}" for name in names for grid_lattice in reader.lattices(name)
+    }
     raise UnsupportedSource(
         f"its files have {len(sizes)} grids ({', '.join(sorted(sizes)[:4])}); name one with --crs and --resolution, "
         "or set grid: {crs: …, resolution: …} in the configuration"
@@ -265,18 +267,18 @@ def _lattice(reader: Reader, names: Sequence[str], target: TargetGrid | None) ->
 def _grid(
     lattice: Lattice, extent: BBox, bbox: BBox | None, there: Mapping[str, object] | None
 ) -> tuple[NativeGrid, tuple[str, ...]]:
-    """The cells of a lattice within a box, or those of a cube that is there, and what the output reports of them."""
+    """Return the cells of a lattice within a box, or the cells of the existing cube, with notes for the report."""
     shared = box_within(extent, bbox)
     if shared is None:
         edges = ",".join(f"{edge:.6g}" for edge in extent)
         raise UnsupportedSource(f"--bbox holds none of its items, which lie in {edges}")
     grid = lattice.grid(reach_in(shared, CRS84, lattice.crs))
-    known = None if there is None else there.get("spatial:bbox")
-    if there is None or not isinstance(known, list):
+    stored_box = None if there is None else there.get("spatial:bbox")
+    if there is None or not isinstance(stored_box, list):
         return grid, ()
-    if not is_in_crs(there, lattice.crs):  # its box would be another place
+    if not is_in_crs(there, lattice.crs):  # the numbers of its box have another meaning
         raise UnsupportedSource(OTHER_CUBE)
-    box, slack = BBox(*map(float, known)), grid.resolution / 100
+    box, slack = BBox(*map(float, stored_box)), grid.resolution / 100
     if np.allclose(box, grid.bbox, rtol=0, atol=slack):
         return grid, ()
     if bbox is not None and not _is_within(box, grid.bbox, slack):
@@ -295,17 +297,17 @@ def _is_within(box: BBox, other: BBox, slack: float) -> bool:
 
 
 def box_within(extent: BBox, bbox: BBox | None) -> BBox | None:
-    """Return what a box shares with an extent, both CRS84; all of it without a box, `None` where they share nothing.
+    """Return the intersection of an extent with a box, both in CRS84; the extent without a box, `None` if disjoint.
 
-    Longitudes go on beyond 180 where it crosses the antimeridian.
+    Longitudes exceed 180 if it crosses the antimeridian.
     """
     whole = extent.unwound()
     if bbox is None:
         return whole
-    wanted = bbox.unwound()
-    south, north = max(whole.ymin, wanted.ymin), min(whole.ymax, wanted.ymax)
+    requested = bbox.unwound()
+    south, north = max(whole.ymin, requested.ymin), min(whole.ymax, requested.ymax)
     for turn in (0.0, WHOLE_CIRCLE, -WHOLE_CIRCLE):
-        west, east = max(whole.xmin, wanted.xmin + turn), min(whole.xmax, wanted.xmax + turn)
+        west, east = max(whole.xmin, requested.xmin + turn), min(whole.xmax, requested.xmax + turn)
         if west < east and south < north:
             return BBox(west, south, east, north)
     return None

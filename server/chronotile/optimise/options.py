@@ -11,42 +11,42 @@ from chronotile.optimise.conversion import Packing
 Layout = Literal["both", "map", "series"]
 
 BLOCK = 64
-"""Dates in a block of the series layout; `docs/design/serving-cube.md` has the measurement."""
+"""Dates per block of the series layout; `docs/design/serving-cube.md` has the measurement."""
 
 MEMORY_BYTES = 2 << 30
 
 MOST_SHOWN = 5
-"""Items of which a report gives the reason."""
+"""Skipped items with a reason in a report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How a cube is written."""
+    """Options of a run."""
 
     layout: Layout | None = None
-    """What an existing cube has; else `both`, or over tiled rasters with overviews `series`."""
+    """`None`: the layout of an existing cube; otherwise `both`, or `series` for tiled rasters with overviews."""
     variable: str | None = None
     select: tuple[DimensionStep, ...] = ()
-    """Of the variable, the steps of its further dimensions."""
+    """Steps of additional dimensions of `variable`."""
     time_pattern: str | None = None
     classes: tuple[str, ...] = ()
-    """Variables whose numbers are classes, though no file states it."""
+    """Variables whose numbers are classes, though no file declares it."""
     packing: Packing | None = None
     memory_bytes: int = MEMORY_BYTES
     threads: int | None = None
-    """Tasks done at once; as many as there are cores."""
+    """Tasks in parallel; `None`: one per core."""
     dask: str | None = None
-    """Address of a scheduler."""
+    """Address of a Dask scheduler."""
     resume: bool = False
     verify: bool = False
     block: int = BLOCK
 
 
 def parse_step(text: str) -> DimensionStep:
-    """Return the step that `depth=10`, by value, or `depth=index:0`, by position, names.
+    """Return the step in a text: `depth=10` selects by value, `depth=index:0` by position.
 
     Raises:
-        InvalidParameter: The text is neither.
+        InvalidParameter: The text has another form.
     """
     name, _equals, value = text.partition("=")
     index = value.removeprefix("index:")
@@ -62,31 +62,31 @@ def parse_step(text: str) -> DimensionStep:
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """What a run did."""
+    """Results of a run."""
 
     added: int = 0
     late: int = 0
     replaced: int = 0
     left_out: dict[str, str] = field(default_factory=dict)
-    """Items that could not be read, and why; their dates are written again by the next run."""
+    """Reasons by id of unreadable items; the next run writes their dates again."""
     verified: str | None = None
-    """What was compared and found to be the same."""
+    """Result of the verification."""
     files: int = 0
     written_bytes: int = 0
     native_bytes: int = 0
-    """Of the numbers that were read, unpacked."""
+    """Bytes of the numbers read, unpacked."""
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
 
     def lines(self) -> Iterator[str]:
-        """Yield what an operator wants to know."""
+        """Yield the lines of the report for the operator."""
         yield from self.notes
         late = f" ({self.late} of them late)" if self.late else ""
         yield f"{self.added} dates added{late}, {self.replaced} replaced"
         if self.left_out:
-            shown = "; ".join(f"{item}: {reason}" for item, reason in sorted(self.left_out.items())[:MOST_SHOWN])
+            reasons = "; ".join(f"{item}: {reason}" for item, reason in sorted(self.left_out.items())[:MOST_SHOWN])
             more = "; …" if len(self.left_out) > MOST_SHOWN else ""
-            yield f"items left out, which the next run tries again: {len(self.left_out)} ({shown}{more})"
+            yield f"items left out, which the next run tries again: {len(self.left_out)} ({reasons}{more})"
         if self.written_bytes:
             rate = self.native_bytes / 1e6 / max(self.seconds, 1e-9)
             native, written = self.native_bytes / 1e6, self.written_bytes / 1e6

@@ -1,4 +1,4 @@
-"""Which arrays a serving cube has, their positions in files, and their attributes."""
+"""The arrays of a serving cube, their positions in files, and their attributes."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -24,18 +24,18 @@ CHUNK_PX = 512
 SERIES_CHUNK_PX = 16
 SERIES_FILE_PX = 512
 FILE_PX = 4096
-"""The most native rows, and columns, in a file of the map layout."""
+"""Maximum native rows, and columns, of a file of the map layout."""
 
 COARSEST_PX = 256
-"""Overviews are made until the whole grid is no larger than this."""
+"""Overviews are added until the whole grid is no larger than this."""
 
 TIME_CHUNK = 16_384
-"""Times in a file of a coordinate along time: one file for 44 years of days, whatever their number."""
+"""Times per file of an array along time: one file for 44 years of daily dates."""
 
 GRID_MAPPING = "spatial_ref"
 
 CLASS_OVERVIEWS = "area: mode"
-"""What overviews of classes hold, as `cell_methods` says it (CF §7.3, Appendix E)."""
+"""`cell_methods` of overviews of classes (CF §7.3, Appendix E)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,23 +43,23 @@ class PlannedVariable:
     """One variable of the cube."""
 
     info: VariableInfo
-    """As the source has it."""
+    """Variable of the source."""
     conversion: Conversion
 
     @property
     def encoding(self) -> Encoding:
-        """The cube's."""
+        """Encoding in the cube."""
         return self.conversion.target
 
     @property
     def fill(self) -> float:
-        """The number of cells that are not written yet."""
+        """Number of cells that are not written yet."""
         return 0.0 if self.encoding.nodata is None else self.encoding.nodata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingCubePlan:
-    """A serving cube as it is to be."""
+    """The contents of a serving cube, planned before it is written."""
 
     grid: NativeGrid
     variables: Mapping[str, PlannedVariable]
@@ -69,13 +69,13 @@ class ServingCubePlan:
     """`seconds` or `nanoseconds`."""
     bounds: BoundsForm
     about: Mapping[str, str] = field(default_factory=dict)
-    """Title, attribution and licence."""
+    """Title, attribution and license."""
 
     def __post_init__(self) -> None:
-        taken = {"time", "y", "x", GRID_MAPPING, self.bounds.name or ""}
+        reserved = {"time", "y", "x", GRID_MAPPING, self.bounds.name or ""}
         if not self.shape.path_of(self.groups[0]):
-            taken |= {*self.groups[1:], SERIES, SOURCES, OVERLAY}
-        if refused := sorted(taken & self.variables.keys()):
+            reserved |= {*self.groups[1:], SERIES, SOURCES, OVERLAY}
+        if refused := sorted(reserved & self.variables.keys()):
             raise UnsupportedSource(
                 f"a variable of a cube cannot be called {refused[0]}, the name of one of its coordinates or groups; "
                 "rename it in the source"
@@ -83,7 +83,7 @@ class ServingCubePlan:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The groups that hold the variables, that of the native cells first."""
+        """Groups of the variables, the native level first."""
         return self.shape.groups
 
     @property
@@ -93,7 +93,7 @@ class ServingCubePlan:
         return -(-self.grid.height // height), -(-self.grid.width // width)
 
     def grid_of(self, group: str) -> NativeGrid:
-        """Return the grid of a group's pixels."""
+        """Return the grid of a group's cells."""
         return self.grid if group == SERIES else self.grid.coarser(2 ** int(group))
 
     def array(self, group: str, variable: str) -> ArraySpec:
@@ -115,12 +115,12 @@ class ServingCubePlan:
         )
 
     def coordinates(self, group: str) -> Iterator[tuple[str, ArraySpec, np.ndarray]]:
-        """Yield the coordinates that do not change: name, array, numbers."""
+        """Yield the constant coordinates: name, array, numbers."""
         grid = self.grid_of(group)
         mapping = ArraySpec(dims=(), shape=(), dtype="int64", file=(), fill=0, attributes=grid_mapping_attributes(grid))
         yield GRID_MAPPING, mapping, np.zeros((), dtype=np.int64)
-        # Rotated cells have no coordinates along one axis, and a single cell does not tell its width by its centre:
-        # there the transform of the grid mapping stands alone.
+        # Rotated cells have no coordinates along one axis, and the centre of a single cell does not show its width:
+        # then readers use only the transform in the grid mapping.
         if grid.transform.b or grid.transform.d or min(grid.width, grid.height) < 2:
             return
         x, _ = grid.points_at(np.arange(grid.width) + 0.5, np.zeros(grid.width))
@@ -154,12 +154,12 @@ class ServingCubePlan:
         return replace(states, dims=("time", "variable"), shape=(0, count), file=(TIME_CHUNK, count))
 
     def root_attributes(self) -> Json:
-        """Return the attributes of the whole cube, but for the commit."""
+        """Return the attributes of the root without the commit."""
         common: Json = {"Conventions": "CF-1.11", **self.about}
         if not self.shape.has_map:
             return common if self.shape.path_of(SERIES) else self.attributes_of(SERIES)
         paths = [self.shape.path_of(str(level)) or "." for level in range(self.shape.levels)]
-        resampling = "mode" if all(each.info.is_categorical for each in self.variables.values()) else "average"
+        resampling = "mode" if all(variable.info.is_categorical for variable in self.variables.values()) else "average"
         return common | multiscale_attributes(self.grid, paths, resampling=resampling)
 
     def attributes_of(self, group: str) -> Json:
@@ -167,23 +167,23 @@ class ServingCubePlan:
         return {"Conventions": "CF-1.11", **self.about, **group_attributes(self.grid_of(group))}
 
     def file_px(self, level: int) -> int:
-        """Return the rows, and columns, of a file of a level: of regions as long as they fill a chunk."""
+        """Return the side of a file of a level in cells: of a region, if that fills a chunk at this level."""
         region = self.shape.region_px >> level
         return region if region >= CHUNK_PX else FILE_PX
 
     def is_regional(self, level: int) -> bool:
-        """Whether the files of a level lie each in one region."""
+        """Return whether each file of a level is within one region."""
         return self.shape.region_px >> level >= CHUNK_PX
 
 
 def _chunk_and_file(length: int, chunk: int, file: int) -> tuple[int, int]:
-    # The side of a chunk, and of a file, no longer than the grid needs.
+    # Sides of a chunk and of a file, no longer than the grid needs
     side = min(chunk, length)
     return side, min(-(-length // side) * side, file)
 
 
 def level_count(grid: NativeGrid) -> int:
-    """Return how many levels there are, the native one included."""
+    """Return the number of levels, the native one included."""
     longest, levels = max(grid.width, grid.height), 1
     while longest > COARSEST_PX:
         longest, levels = -(-longest // 2), levels + 1
@@ -191,7 +191,7 @@ def level_count(grid: NativeGrid) -> int:
 
 
 def time_unit(times: TimeDomain) -> str:
-    """Return the unit in which times are whole numbers, and their bounds if these are not the spans."""
+    """Return the unit in which times are whole numbers, and their bounds if these differ from the intervals."""
     bounds = times.starts if times.bounds is None else times.bounds.ravel()
     nanoseconds = np.concatenate([times.starts, bounds]).astype("datetime64[ns]").astype(np.int64)
     return "nanoseconds" if (nanoseconds % 1_000_000_000).any() else "seconds"
@@ -211,7 +211,7 @@ def _axis_attributes(name: str, grid: NativeGrid) -> Json:
 
 
 def _variable_attributes(variable: PlannedVariable) -> Json:
-    """CF attributes; without scale and offset flags are classes, as every reader of CF has it."""
+    """CF attributes. Only categorical variables lack scale and offset: readers take flags without these for classes."""
     info, encoding = variable.info, variable.encoding
     attributes: Json = {"units": encoding.units, "grid_mapping": GRID_MAPPING, "coordinates": GRID_MAPPING}
     attributes |= {"long_name": info.title} if info.title else {}
@@ -224,25 +224,28 @@ def _variable_attributes(variable: PlannedVariable) -> Json:
     attributes |= {"scale_factor": encoding.scale, "add_offset": encoding.offset}
     attributes |= _range_attributes(encoding)
     if encoding.flags:
-        is_float = np.dtype(encoding.dtype).kind == "f"  # flags of joined files may lie beyond all integers of JSON
+        is_float = np.dtype(encoding.dtype).kind == "f"  # flags of joined files may exceed all integers of JSON
         attributes["flag_values"] = [float(number) if is_float else number for number, _name in encoding.flags]
         attributes["flag_meanings"] = " ".join(name for _number, name in encoding.flags)
     return attributes
 
 
 def _class_attributes(info: VariableInfo) -> Json:
-    colours = [f"#{each.colour.red:02x}{each.colour.green:02x}{each.colour.blue:02x}" for each in info.classes]
+    colours = [
+        f"#{style_class.colour.red:02x}{style_class.colour.green:02x}{style_class.colour.blue:02x}"
+        for style_class in info.classes
+    ]
     if not info.classes:
         return {}
     return {
-        "flag_values": [int(each.value) for each in info.classes],
-        "flag_meanings": " ".join("_".join(each.label.split()) for each in info.classes),
+        "flag_values": [int(style_class.value) for style_class in info.classes],
+        "flag_meanings": " ".join("_".join(style_class.label.split()) for style_class in info.classes),
         "flag_colors": " ".join(colours),
     }
 
 
 def _range_attributes(encoding: Encoding) -> Json:
-    """CF has the valid range in stored numbers, of the type that they have."""
+    """Valid range in stored numbers and their type, as CF requires."""
     if encoding.valid_range is None:
         return {}
     low, high = encoding.valid_range
@@ -252,10 +255,10 @@ def _range_attributes(encoding: Encoding) -> Json:
 
 
 def written_encoding(node: Mapping[str, Any]) -> Encoding:
-    """Return the encoding that the document of an array of a cube has."""
+    """Return the encoding in the document of an array of a cube."""
     attributes = node["attributes"]
     low, high = attributes.get("valid_min"), attributes.get("valid_max")
-    is_packed = "scale_factor" in attributes  # else flags are classes
+    is_packed = "scale_factor" in attributes  # otherwise flags are classes
     names = str(attributes.get("flag_meanings", "")).split() if is_packed else []
     return Encoding(
         dtype=node["data_type"],
@@ -270,7 +273,7 @@ def written_encoding(node: Mapping[str, Any]) -> Encoding:
 
 
 def is_written_as(info: VariableInfo, encoding: Encoding, there: Encoding) -> bool:
-    """Return whether numbers of an encoding are written as those that are there."""
+    """Return whether an encoding is written with the same attributes as an existing one."""
     planned = PlannedVariable(info=info, conversion=Conversion(source=encoding, target=encoding))
     document = {"attributes": _variable_attributes(planned), "data_type": encoding.dtype, "fill_value": planned.fill}
     return written_encoding(document) == there

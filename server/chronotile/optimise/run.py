@@ -1,4 +1,16 @@
-"""`chronotile optimise`: raster stacks, NetCDF and Zarr to a serving cube (docs/design/serving-cube.md)."""
+"""`chronotile optimise`: writes raster stacks, NetCDF and Zarr into a serving cube (docs/design/serving-cube.md).
+
+Readers see the state in the last commit, the root document, which is replaced in one step. A run writes files that no
+commit uses yet, then commits. New dates extend the arrays. Changed dates are first written into an overlay folder. A
+commit then directs readers to the overlay, the files are linked to their final location, and another commit ends the
+overlay.
+
+| interrupted | visible to readers | next run with `--resume` |
+|---|---|---|
+| while files of new dates are written | the earlier dates | writes only tasks that are not in the journal |
+| while the overlay is written | the old values | compares and writes changed dates again |
+| after the commit of the overlay | the new values, in the overlay | links the files of the overlay first |
+"""
 
 import time
 import uuid
@@ -55,12 +67,12 @@ def optimise(
     disk: Disk | None = None,
     progress: RunProgress = lambda _what, _share: None,
 ) -> Report:
-    """Bring a serving cube up to what its sources have: write it, or add new and replaced dates.
+    """Write a serving cube of its sources, or add new and replaced dates to an existing one.
 
     Raises:
-        UnsupportedSource: The sources cannot be made one cube, or not the one that is there.
+        UnsupportedSource: The sources cannot be written as one cube, or do not fit the existing one.
         SourceUnavailable: A source cannot be read.
-        WriteFailed: The disk is full or fails; what was visible before still is.
+        WriteFailed: The disk is full or fails; the last visible state stays visible.
         MissingExtra: An option needs a library that is not installed.
     """
     require_extras(options)
@@ -73,10 +85,10 @@ def optimise(
 
 
 def require_extras(options: Options) -> None:
-    """Check that the libraries are installed that options need.
+    """Check that the libraries for options are installed.
 
     Raises:
-        MissingExtra: One is not.
+        MissingExtra: A library is missing.
     """
     for extra, option, is_used in (("zarr", "--verify", options.verify), ("dask", "--dask", options.dask is not None)):
         if is_used and (message := missing_extra(extra, option)):
@@ -84,10 +96,10 @@ def require_extras(options: Options) -> None:
 
 
 def write_cube(inputs: CubeInputs, target: Path, options: Options, *, disk: Disk, progress: RunProgress) -> Report:
-    """Bring a serving cube up to what is found of its sources.
+    """Write a serving cube of its inputs, or add new and replaced dates to an existing one.
 
     Raises:
-        ChronotileError: As `optimise`.
+        ChronotileError: See `optimise`.
     """
     with _translate_write_errors(target):
         _require_free(target)
@@ -135,7 +147,7 @@ def _prepare(inputs: CubeInputs, target: Path, options: Options, *, runner: Task
     if inputs.mosaic is not None:
         require_nodata(plan)
     budget = budget_of(plan, options.memory_bytes, runner.threads)
-    journal.begin(shape, group_attributes(plan.grid))  # all that can be refused is by now
+    journal.begin(shape, group_attributes(plan.grid))  # after all checks that may refuse the run
     if document is None or commit is None:
         folder.create(plan)
         commit, history = shape, no_history(len(plan.variables))
@@ -188,7 +200,8 @@ def _plan(
     there = next((name for name in (PERIOD_BOUNDS, CLIMATOLOGY_BOUNDS) if shape.path_of(group, name) in nodes), None)
     if document is not None and bounds.name != there:
         raise UnsupportedSource(
-            "periods, exact instants and climatologies cannot be in one cube; the one that is there has another"
+            "periods, exact instants and climatologies cannot be in one cube; the existing cube has another kind: "
+            "write a new cube"
         )
     along_time = nodes[shape.path_of(group, "time")]["attributes"] if nodes else {}
     if document is not None and along_time.get(TIME_KIND) != bounds.attributes.get(TIME_KIND):
@@ -204,7 +217,7 @@ def _plan(
 
 @dataclass(slots=True, kw_only=True)
 class _CubeRun:
-    """A run under way, and the state that it made visible last."""
+    """A run, and the state that it last made visible."""
 
     inputs: CubeInputs
     folder: CubeFolder
@@ -216,18 +229,20 @@ class _CubeRun:
     budget: Budget
     report: Report
     incomplete: set[Origin] = field(default_factory=set)
-    """Dates that lack items which could not be read."""
+    """Dates without some items, which could not be read."""
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def bring_up_to_date(self, progress: RunProgress) -> None:
-        """Write what the sources have and the cube has not."""
+        """Write the dates that the cube lacks or has in an earlier state."""
         started = time.monotonic()
         if self.commit.overlay:
             self._settle_overlay()
         changes = changes_of(self.inputs, self.history)
         lengths = changes.times.bounds[:, 1] - changes.times.bounds[:, 0]
         if self.plan.bounds.name is not None and bool(np.any(lengths < DAY)):
-            raise UnsupportedSource("some of its times are exact instants, those that are there are periods")
+            raise UnsupportedSource(
+                "some of its times are exact instants, the existing cube has periods; write a new cube"
+            )
         layouts = int(self.plan.shape.has_map) + int(self.plan.shape.has_series)
         self._append(changes, _ProgressMeter(progress, len(changes.new) * layouts, self._date_bytes()))
         self._replace(changes)
@@ -236,17 +251,17 @@ class _CubeRun:
         self.report.seconds = time.monotonic() - started
 
     def verify(self, progress: RunProgress) -> None:
-        """Read the sources again by themselves, and compare every value of their dates with the cube's.
+        """Read the sources again by independent code, and compare every value with the cube.
 
-        Dates that lack items are left out, which the report names.
+        Dates with skipped items are not compared; the report lists the items.
 
         Raises:
-            UnsupportedSource: Some differ.
+            UnsupportedSource: Values differ.
         """
-        known = {start: position for position, start in enumerate(self.history.starts.tolist())}
+        positions = {start: position for position, start in enumerate(self.history.starts.tolist())}
         starts = self.inputs.times.starts.astype("datetime64[ns]").tolist()
         dates = [
-            TaskDate(position=known[start], origin=origin, state=state)
+            TaskDate(position=positions[start], origin=origin, state=state)
             for start, origin, state in zip(starts, self.inputs.origins, self.inputs.states, strict=True)
             if origin not in self.incomplete
         ]
@@ -257,12 +272,12 @@ class _CubeRun:
         )
 
     def end(self) -> None:
-        """Leave nothing of the run behind, nor of those before it that were interrupted."""
+        """Remove temporary files of this run and of interrupted runs."""
         self.folder.drop_overlay()
         self.journal.end()
 
     def _append(self, changes: CubeChanges, watch: "_ProgressMeter") -> None:
-        """Add new dates, as many at a time as fill a block, and make each such round visible."""
+        """Add new dates, up to the end of a block in each round, and make each round visible."""
         done = 0
         while done < len(changes.new):
             room = self.commit.block - self.commit.times % self.commit.block
@@ -273,13 +288,15 @@ class _CubeRun:
             self.history = self._history_after(self.history.extend(changes.times.part(done, done + len(dates))), dates)
             self._publish(replace(self.commit, times=len(self.history)), since=since)
             forget(files)
-            if self.plan.shape.has_map:  # files that go on being served beside a cube of series alone are left
+            if (
+                self.plan.shape.has_map
+            ):  # otherwise the source files are still served, next to the series, and stay cached
                 forget(path for date in dates for path in self.inputs.files[date.origin])
             done += len(dates)
             self.report.added += len(dates)
 
     def _replace(self, changes: CubeChanges) -> None:
-        """Write dates whose pixels are others than those that are there into the overlay, then in their place."""
+        """Find dates with changed pixels; write them into the overlay, then to their final location."""
         if not changes.suspect:
             return
         differences: Counter[int] = Counter()
@@ -296,7 +313,7 @@ class _CubeRun:
         self.report.replaced = len(replaced)
 
     def _history_after(self, history: History, dates: Sequence[TaskDate]) -> History:
-        # A history with the states from which dates were written; of those that lack an item there is none.
+        # History with the new source states; 0 for a date with skipped items, so that the next run writes it again.
         states = [(0,) * len(date.state) if date.origin in self.incomplete else date.state for date in dates]
         return history.replace_states([date.position for date in dates], states)
 
@@ -315,7 +332,7 @@ class _CubeRun:
         self._publish(replace(self.commit, changed=changed, overlay=positions), since=len(self.history))
 
     def _settle_overlay(self, since: int | None = None) -> None:
-        """Let the overlay take its place; an interrupted run may have left one."""
+        """Move the overlay to its final location; an interrupted run may have left one."""
         if self.commit.overlay:
             self.folder.take_overlay(self.commit)
         self._publish(replace(self.commit, overlay=()), since=len(self.history) if since is None else since)
@@ -328,16 +345,16 @@ class _CubeRun:
             self.journal.forget_tasks()
 
     def _run_tasks(self, tasks: Iterator[Task], job: CubeJob, watch: "_ProgressMeter") -> Iterator[Path]:
-        """Do the tasks that are not done yet; yield the files written."""
+        """Run the tasks that are not in the journal; yield the written files."""
         done = self.journal.finished_tasks()
         tasks_by_name = {task_name(task, self.plan): task for task in tasks}
         for name in tasks_by_name.keys() & done.keys():
             self._count(tasks_by_name.pop(name), done[name], watch)
         for task, result in self.runner.run(job, tasks_by_name.values(), threads=self.budget.threads):
             written = WrittenFiles(result.bytes, len(result.files))
-            for each in result.left_out:
-                self._note_skipped(each)
-            if not result.left_out:  # else an interrupted run reads its items again
+            for item in result.left_out:
+                self._note_skipped(item)
+            if not result.left_out:  # otherwise the next run tries the items again
                 self.journal.add(task_name(task, self.plan), written)
             self._count(task, written, watch)
             yield from result.files
@@ -387,20 +404,20 @@ class _CubeRun:
         )
 
     def _share(self, task: Task) -> float:
-        """How many dates in one layout a task is."""
+        """Return the size of a task in dates of one layout."""
         if isinstance(task, MapTask):
             return len(task.dates) / len(self.plan.variables)
         rows, columns = self.plan.series_files
         return len(task.dates) * (task.columns[1] - task.columns[0]) / (rows * columns * len(self.plan.variables))
 
     def _date_bytes(self) -> int:
-        # The numbers of a date, unpacked.
+        # Bytes of the numbers of a date, unpacked
         cells = self.plan.grid.width * self.plan.grid.height
-        return sum(cells * np.dtype(each.encoding.dtype).itemsize for each in self.plan.variables.values())
+        return sum(cells * np.dtype(variable.encoding.dtype).itemsize for variable in self.plan.variables.values())
 
 
 class _ProgressMeter:
-    """Says how far a run is, and how fast."""
+    """Reports progress and speed of a run."""
 
     def __init__(self, progress: RunProgress, total: float, unit_bytes: int) -> None:
         self._progress = progress
@@ -410,7 +427,7 @@ class _ProgressMeter:
         self._started = time.monotonic()
 
     def count(self, units: float) -> None:
-        """Add what was done: dates in one layout."""
+        """Add finished work, in dates of one layout."""
         self._done += units
         seconds = max(time.monotonic() - self._started, 1e-9)
         rate = self._done * self._unit_bytes / 1e6 / seconds

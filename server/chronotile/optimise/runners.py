@@ -1,4 +1,4 @@
-"""Who does the tasks: threads of this process, or the workers of a Dask cluster."""
+"""Execution of tasks: in threads of this process, or on the workers of a Dask cluster."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -12,11 +12,11 @@ from chronotile.core.durable_files import Disk
 from chronotile.optimise.tasks import CubeJob, RunSources, Task, TaskResult, run_task, task_name
 
 RETRIES = 3
-"""Times a task is begun again elsewhere whose worker failed."""
+"""Times that a task of a failed worker is repeated on another one."""
 
 
 class TaskRunner(AbstractContextManager["TaskRunner"], Protocol):
-    """Does tasks."""
+    """Runs tasks."""
 
     @property
     def threads(self) -> int:
@@ -26,16 +26,16 @@ class TaskRunner(AbstractContextManager["TaskRunner"], Protocol):
         """Yield each task when it is done, in any order.
 
         Raises:
-            Exception: What a task raised; the others are not begun any more.
+            Exception: Any error of a task; no other task is started.
         """
 
 
 class LocalRunner(TaskRunner):
-    """Does tasks in threads of this process.
+    """Runs tasks in threads of this process.
 
     Args:
-        threads: Tasks done at once, at most.
-        disk: What writes.
+        threads: Maximum number of tasks in parallel.
+        disk: Writes files.
     """
 
     def __init__(self, threads: int, disk: Disk) -> None:
@@ -45,7 +45,7 @@ class LocalRunner(TaskRunner):
 
     @property
     def threads(self) -> int:
-        """Tasks done at once, unless memory forbids."""
+        """Tasks in parallel, unless memory allows fewer."""
         return self._threads
 
     def __exit__(
@@ -73,10 +73,10 @@ class LocalRunner(TaskRunner):
 
 
 class DaskRunner(TaskRunner):
-    """Does tasks on a Dask cluster whose workers see the same files; one that is lost is done again.
+    """Runs tasks on a Dask cluster whose workers see the same files. A lost task is repeated.
 
     Args:
-        address: Of the scheduler.
+        address: Address of the scheduler.
     """
 
     def __init__(self, address: str) -> None:
@@ -87,12 +87,12 @@ class DaskRunner(TaskRunner):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the cluster, which goes on without us."""
+        """Disconnect; the cluster continues."""
         self._client.close()
 
     @property
     def threads(self) -> int:
-        """Tasks that one worker does at once."""
+        """Tasks that one worker runs in parallel."""
         return max(self._client.nthreads().values(), default=1)
 
     def run(self, job: CubeJob, tasks: Iterable[Task], *, threads: int) -> Iterator[tuple[Task, TaskResult]]:

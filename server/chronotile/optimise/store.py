@@ -1,4 +1,4 @@
-"""The serving cube on disk: its documents and coordinates, and the commit by which a state becomes visible."""
+"""The serving cube on disk: documents and coordinates, and the commit that makes a state visible."""
 
 import json
 import os
@@ -24,20 +24,20 @@ DOCUMENT = "zarr.json"
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What is known of each position along the stored time dimension; all (position, …)."""
+    """Times and source states by position along the stored time dimension."""
 
     starts: InstantArray
     bounds: InstantArray
-    """(position, 2): start and end of the period that the values are of."""
+    """(position, 2): start and end of the period of the values."""
     states: UInt64Array
-    """(position, variable)."""
+    """(position, variable): state of the source from which the values were made."""
 
     def __len__(self) -> int:
         """The number of positions."""
         return int(self.starts.size)
 
     def extend(self, other: "History") -> "History":
-        """Return this with further positions."""
+        """Append positions."""
         return History(
             np.concatenate([self.starts, other.starts]),
             np.concatenate([self.bounds, other.bounds]),
@@ -45,18 +45,18 @@ class History:
         )
 
     def part(self, start: int, stop: int) -> "History":
-        """Return some of the positions."""
+        """Return a slice of the positions."""
         return History(self.starts[start:stop], self.bounds[start:stop], self.states[start:stop])
 
     def replace_states(self, positions: list[int], states: list[tuple[int, ...]]) -> "History":
-        """Return this with other states at some positions."""
+        """Return a history with other states at some positions."""
         changed = self.states.copy()
         changed[positions] = np.array(states, dtype=np.uint64)
         return replace(self, states=changed)
 
 
 def no_history(variables: int) -> History:
-    """Return the history of a cube that is empty."""
+    """Return the history of an empty cube."""
     nothing = np.array([], dtype="datetime64[ns]")
     return History(nothing, nothing.reshape(0, 2), np.zeros((0, variables), dtype=np.uint64))
 
@@ -69,10 +69,10 @@ class CubeFolder:
     disk: Disk
 
     def root_document(self) -> Json | None:
-        """Return the root's document, or `None` where nothing was committed yet.
+        """Return the document of the root; `None` before the first commit.
 
         Raises:
-            UnsupportedSource: What is there is not a serving cube.
+            UnsupportedSource: The store is not a serving cube.
         """
         file = self.path / DOCUMENT
         if not file.exists():
@@ -87,12 +87,12 @@ class CubeFolder:
         return dict(document)
 
     def commit(self) -> Commit | None:
-        """Return the commit, if there is one."""
+        """Return the commit; `None` before the first one."""
         document = self.root_document()
         return None if document is None else commit_of(document["attributes"])
 
     def history(self, plan: ServingCubePlan, commit: Commit) -> History:
-        """Return what is known of the committed positions."""
+        """Return the history of the committed positions."""
         stored = PlainStore(str(self.path))
         root = stored.read_group()
         nodes = root.at(commit.path_of(commit.groups[0])).arrays
@@ -108,7 +108,7 @@ class CubeFolder:
         return History(begin, (bounds * unit).astype("timedelta64[ns]") + np.datetime64(0, "ns"), states)
 
     def create(self, plan: ServingCubePlan) -> None:
-        """Write what does not change; nothing is visible yet."""
+        """Write the constant coordinates; nothing is visible yet."""
         for group in plan.groups:
             for name, spec, numbers in plan.coordinates(group):
                 folder = self.path / plan.shape.path_of(group, name)
@@ -118,13 +118,13 @@ class CubeFolder:
                 self.disk.settle([folder])
 
     def publish(self, plan: ServingCubePlan, commit: Commit, history: History, *, since: int) -> None:
-        """Make a state visible, the root's document last.
+        """Make a state visible: the document of the root is written last.
 
         Args:
             plan: The cube.
             commit: The state.
-            history: All its positions.
-            since: The first position whose time or state is another than was published.
+            history: Its positions.
+            since: First position whose time or state differs from the published one.
         """
         nodes: dict[str, Json] = {}
         for group in plan.groups:
@@ -141,14 +141,14 @@ class CubeFolder:
         self._put_document(self.path, root_document({**plan.root_attributes(), **commit.attributes()}, nodes))
 
     def describe_overlay(self, plan: ServingCubePlan, times: int) -> None:
-        """Make arrays of what was written into the overlay."""
+        """Write array documents for the files in the overlay."""
         for group in plan.groups:
             for variable in plan.variables:
                 document = plan.array(group, variable).document(times)
                 self._put_document(self.path / OVERLAY / plan.shape.path_of(group, variable), document)
 
     def take_overlay(self, commit: Commit) -> None:
-        """Put the files of the overlay in the places of those they replace; they stay in the overlay as well."""
+        """Link the files of the overlay over the files that they replace; they stay in the overlay too."""
         folders = set()
         for file in self._overlay_files(commit):
             target = self.path / file.relative_to(self.path / OVERLAY)
@@ -160,22 +160,22 @@ class CubeFolder:
                 self.disk.put(target, file.read_bytes())
             else:
                 self.disk.rename(partial, target)
-                self.disk.remove(partial)  # where both are one file already, rename does nothing
+                self.disk.remove(partial)  # rename does nothing if both names are links to the same file
             folders.add(target.parent)
         self.disk.settle(sorted(folders))
 
     def drop_overlay(self) -> None:
-        """Remove the overlay, which no reader looks at any more."""
+        """Remove the overlay, which no reader uses any more."""
         shutil.rmtree(self.path / OVERLAY, ignore_errors=True)
 
     def _overlay_files(self, commit: Commit) -> Iterator[Path]:
-        """Those that the commit names; an interrupted run may have left others."""
+        """Yield the overlay files of a commit; an interrupted run may have left other files."""
         for group in commit.groups:
-            named = commit.overlay_blocks if group == SERIES else commit.overlay
+            numbers = commit.overlay_blocks if group == SERIES else commit.overlay
             for variable in sorted((self.path / OVERLAY / commit.path_of(group)).iterdir()):
                 for file in sorted(variable.glob(f"c{SEPARATOR}*")):
-                    is_whole = file.is_file() and not file.name.endswith(PARTIAL)  # a variable may be called `c.1`
-                    if is_whole and int(file.name.split(SEPARATOR)[1]) in named:
+                    is_whole = file.is_file() and not file.name.endswith(PARTIAL)  # a variable may have the name `c.1`
+                    if is_whole and int(file.name.split(SEPARATOR)[1]) in numbers:
                         yield file
 
     def _put_times(self, plan: ServingCubePlan, group: str, history: History, since: int) -> None:
@@ -192,7 +192,7 @@ class CubeFolder:
         return {SOURCES: group_document({}, {}), f"{SOURCES}/state": document}
 
     def _put_line(self, folder: Path, spec: ArraySpec, numbers: NDArray[np.generic], since: int) -> None:
-        """Write the files of an array along time from a position on; what they had before stays as it was."""
+        """Write the files of an array along time from a position on; earlier numbers in them are unchanged."""
         self.disk.make_folder(folder)
         rest = (0,) * (len(spec.file) - 1)
         for number in range(since // TIME_CHUNK, -(-len(numbers) // TIME_CHUNK)):
@@ -217,20 +217,22 @@ def _in_units(instants: InstantArray, unit: str) -> Int64Array:
         return nanoseconds
     seconds, rest = np.divmod(nanoseconds, 1_000_000_000)
     if rest.any():
-        raise UnsupportedSource("some of its times have fractions of a second, those that are there have none")
+        raise UnsupportedSource(
+            "some of its times have fractions of a second, the existing cube has whole seconds; write a new cube"
+        )
     return seconds
 
 
 def variables_of(document: Json) -> list[str]:
-    """Return the names of a cube's variables, in their order."""
+    """Return the names of the variables of a cube in their order."""
     return list(nodes_of(document)[f"{SOURCES}/state"]["attributes"]["variables"])
 
 
 def require_same(document: Json, plan: ServingCubePlan, name: str) -> None:
-    """Check that a cube that is there has the place and the arrays that are planned.
+    """Check that an existing cube has the planned location and arrays.
 
     Raises:
-        UnsupportedSource: It has others.
+        UnsupportedSource: It differs.
     """
     nodes = nodes_of(document)
     if not _is_same_place(document["attributes"], plan):
@@ -246,7 +248,7 @@ def require_same(document: Json, plan: ServingCubePlan, name: str) -> None:
 
 
 def _is_same_place(attributes: Json, plan: ServingCubePlan) -> bool:
-    """Whether the root of a cube, as far as it tells, has the CRS and the box of a plan."""
+    """Return whether the root of a cube has the CRS and box of a plan; missing attributes count as equal."""
     if not is_in_crs(attributes, plan.grid.crs):
         return False
     box = np.array(attributes.get("spatial:bbox", plan.grid.bbox), dtype=np.float64)

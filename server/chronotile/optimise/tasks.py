@@ -1,6 +1,6 @@
-"""The work of a run, cut into tasks that may be done in any order, anywhere, and again.
+"""The tasks of a run, which may run in any order, anywhere, and repeatedly.
 
-Each writes whole files under their own names, so that doing one twice changes nothing.
+Each writes complete files with fixed names, so a repetition changes nothing.
 """
 
 import hashlib
@@ -38,15 +38,15 @@ from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.commit import OVERLAY, SERIES
 
 MOST_NAMED = 3
-"""Files of a failed read that its message names."""
+"""Files listed in the message of a failed read."""
 log = logging.getLogger(__name__)
 
 SOURCE_WINDOW_PX = 512
-"""Rows and columns read at once of a source that keeps many dates in a chunk."""
+"""Rows and columns read together from a source with many dates per chunk."""
 
 
 ReadSource = Callable[[str, Sequence[Origin], Window], Iterable[NumberArray]]
-"""Gives the (y, x) numbers of a variable's window at each of some dates, as the cube has them."""
+"""Yields the (y, x) numbers of a window of a variable at each date of a sequence, in the encoding of the cube."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class TaskDate:
     position: int
     origin: Origin
     state: tuple[int, ...]
-    """Of the source, for each variable."""
+    """State of the source, per variable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,17 +70,17 @@ class MapTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesTask:
-    """Files of a block of a variable in the series layout: some columns of files in one row of them."""
+    """Adjacent files of a block of a variable in the series layout, in one row of files."""
 
     variable: str
     block: int
     row: int
     columns: tuple[int, int]
-    """The first, and the one after the last."""
+    """First column of files, and the one after the last."""
     count: int
-    """Positions that the block holds now."""
+    """Number of positions in the block after the task."""
     dates: tuple[TaskDate, ...]
-    """Those that are new, or replaced."""
+    """New and replaced dates."""
     in_overlay: bool = False
 
 
@@ -88,55 +88,55 @@ Task = MapTask | SeriesTask
 
 
 class SkippedItem(NamedTuple):
-    """An item that is left out of a mosaic as it cannot be read."""
+    """An item that is missing in a mosaic because it cannot be read."""
 
     origin: Origin
-    """Its date."""
+    """Date of the item."""
     item: str
     reason: str
 
 
 def log_skipped_item(item: SkippedItem) -> None:
-    """Log an item that is left out."""
+    """Log a skipped item."""
     log.warning("item %s is left out: %s", item.item, item.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CubeJob:
-    """What all tasks of a run share; it may be sent to another machine that sees the same files."""
+    """Everything that all tasks of a run share; it may be sent to other hosts that see the same files."""
 
     run: str
-    """Another for each run."""
+    """Unique id of the run."""
     folder: Path
     plan: ServingCubePlan
     specs: tuple[SourceSpec, ...]
     stored_times: int
-    """Positions whose pixels are in the store, in the overlay or in their place."""
+    """Positions with pixels in the store, in the overlay or at the final location."""
     overlay: frozenset[int] = frozenset()
-    """Positions that are in the overlay."""
+    """Positions in the overlay."""
     reads_ahead: bool = False
-    """Whether small windows are read one by one, of all dates of a task: of sources that keep many dates in a chunk, or
-    of many pieces."""
+    """Whether all dates of a task are read in small windows one after the other: for sources with many dates per chunk,
+    or with many pieces."""
     read: ReadSource | None = None
-    """Reads what are no `specs`."""
+    """Reads the numbers if there are no `specs`."""
     mosaic: CollectionMosaic | None = None
-    """What is read in place of `specs`."""
+    """The mosaics that are read instead of `specs`."""
     sources: "RunSources | None" = None
-    """Those of this process; `None`: of a Dask worker, where tasks arrive as pickles (docs/design/process.md)."""
+    """Open sources of this process; `None` on Dask workers, as tasks arrive as pickles (docs/design/process.md)."""
     take: "Callable[[SkippedItem], None]" = log_skipped_item
-    """Takes items that are left out of a mosaic."""
+    """Called with each skipped item of a mosaic."""
     is_in_any_order: bool = False
-    """Whether tasks of the series layout read the sources though there are maps, which may not be written yet."""
+    """Whether series tasks read the sources even if the cube has maps, because these may not be written yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """What a task wrote."""
+    """Files written by a task."""
 
     bytes: int
     files: tuple[Path, ...]
     left_out: tuple[SkippedItem, ...] = ()
-    """Items that it lacks."""
+    """Skipped items."""
 
 
 def task_name(task: Task, plan: ServingCubePlan) -> str:
@@ -147,7 +147,7 @@ def task_name(task: Task, plan: ServingCubePlan) -> str:
 
 
 def run_task(job: CubeJob, task: Task, disk: Disk) -> TaskResult:
-    """Do a task.
+    """Run a task.
 
     Raises:
         SourceUnavailable: A source cannot be read.
@@ -164,7 +164,7 @@ def run_task(job: CubeJob, task: Task, disk: Disk) -> TaskResult:
 
 
 class _Writer:
-    """Writes files of arrays, and settles their folders in the end."""
+    """Writes files of arrays, and makes their folders durable at the end."""
 
     def __init__(self, job: CubeJob, disk: Disk, *, in_overlay: bool) -> None:
         self._root = job.folder / OVERLAY if in_overlay else job.folder
@@ -175,7 +175,7 @@ class _Writer:
         self._bytes = 0
 
     def put(self, group: str, variable: str, spec: ArraySpec, *, place: tuple[int, ...], numbers: NumberArray) -> None:
-        """Write the file at a place along each dimension."""
+        """Write the file at a position along each dimension."""
         folder = self._root / self._shape.path_of(group, variable)
         if folder not in self._folders:
             self._disk.make_folder(folder)
@@ -186,13 +186,13 @@ class _Writer:
         self._bytes += len(data)
 
     def finish(self) -> TaskResult:
-        """Make what was written outlast a loss of power."""
+        """Make the files durable and return the result of the task."""
         self._disk.settle(sorted(self._folders))
         return TaskResult(self._bytes, tuple(self._files))
 
 
 def _write_maps(job: CubeJob, task: MapTask, writer: _Writer) -> None:
-    """Region by region the native level and the overviews that lie in it; then those that reach over all regions."""
+    """Write the native level and the overviews within regions, region by region; then the coarser overviews."""
     plan = job.plan
     drawers = [_Drawer(plan, task.variable, date.position, writer) for date in task.dates]
     for window in windows_over(plan.grid, plan.shape.region_px):
@@ -215,7 +215,7 @@ class _Drawer:
         self._parts: dict[tuple[int, int], Summary] = {}
 
     def draw_region(self, native: NumberArray, window: Window) -> None:
-        """Write what lies in one region, and keep a summary of it for the coarser levels."""
+        """Write the levels of one region, and keep a summary for the coarser levels."""
         self._put(0, (window.row_start, window.column_start), native)
         summary: Summary | None = None
         for level in range(1, self._plan.shape.levels):
@@ -227,7 +227,7 @@ class _Drawer:
             self._put(level, corner, summary.numbers())
 
     def draw_rest(self) -> None:
-        """Write the levels whose files reach over several regions."""
+        """Write the levels whose files span several regions."""
         if not self._parts:
             return
         first = next(level for level in range(1, self._plan.shape.levels) if not self._plan.is_regional(level))
@@ -239,7 +239,7 @@ class _Drawer:
             self._put(level, (0, 0), summary.numbers())
 
     def _put(self, level: int, corner: tuple[int, int], numbers: NumberArray) -> None:
-        """Write the files that lie under numbers whose corner is at a row and column of a level."""
+        """Write numbers into files; `corner` is the row and column of their first cell at the level."""
         spec = self._plan.array(str(level), self._variable)
         _, height, width = spec.file
         for top, left in product(range(0, numbers.shape[0], height), range(0, numbers.shape[1], width)):
@@ -271,7 +271,7 @@ def _series_window(plan: ServingCubePlan, task: SeriesTask, file: tuple[int, int
 
 
 def _block_of_maps(job: CubeJob, task: SeriesTask, window: Window) -> NumberArray:
-    """A block (time, y, x) as the map layout has it."""
+    """Return a block (time, y, x) from the map layout."""
     start = task.block * job.plan.shape.block
     rows, columns = slice(*window[:2]), slice(*window[2:])
     stored = stored_array(job, "0", task.variable)
@@ -285,7 +285,7 @@ def _block_of_maps(job: CubeJob, task: SeriesTask, window: Window) -> NumberArra
 
 
 def _block_of_sources(job: CubeJob, task: SeriesTask, window: Window) -> NumberArray:
-    """A block (time, y, x): what is stored of it already, and the new dates from their sources."""
+    """Return a block (time, y, x): stored dates from the series layout, new dates from their sources."""
     start = task.block * job.plan.shape.block
     new = {date.position: date for date in task.dates}
     unchanged = [position for position in range(start, start + task.count) if position not in new]
@@ -303,7 +303,7 @@ def _block_of_sources(job: CubeJob, task: SeriesTask, window: Window) -> NumberA
 def _fill_from_sources(
     job: CubeJob, variable: str, dates: Mapping[int, TaskDate], numbers: NumberArray, *, window: Window, start: int
 ) -> None:
-    """Put dates, by their positions, into (time, y, x) numbers whose first position is `start`."""
+    """Read dates, given by position, into (time, y, x) numbers whose first position is `start`."""
     if not job.reads_ahead:
         for position, date in dates.items():
             (numbers[position - start],) = source_numbers(job, variable, [date.origin], window)
@@ -315,7 +315,7 @@ def _fill_from_sources(
 
 
 def stored_array(job: CubeJob, group: str, variable: str, *, in_overlay: bool = False) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
-    """Return an array of the store as long as what was written of it, whatever its metadata say yet."""
+    """Return an array of the store with all written times, also those that its document does not contain yet."""
     document = job.plan.array(group, variable).document(job.stored_times)
     folder = job.folder / OVERLAY if in_overlay else job.folder
     return ts.open(
@@ -334,7 +334,7 @@ def stored_array(job: CubeJob, group: str, variable: str, *, in_overlay: bool = 
 
 
 def _source_windows(job: CubeJob, task: MapTask, window: Window) -> Iterator[NumberArray]:
-    """The numbers of a window at each of a task's dates, as the cube has them."""
+    """Yield the numbers of a window at each date of a task, in the encoding of the cube."""
     origins = [date.origin for date in task.dates]
     if not job.reads_ahead:
         for origin in origins:
@@ -349,11 +349,12 @@ def _source_windows(job: CubeJob, task: MapTask, window: Window) -> Iterator[Num
 
 
 def _parts(window: Window, planned: PlannedVariable) -> Iterator[tuple[Window, slice, slice]]:
-    """What is read at once of sources with many dates in a chunk, with its rows and columns inside the window.
+    """Yield parts of a window that are read together from sources with many dates per chunk, with rows and columns.
 
-    Numbers that are larger than the cube's are read in fewer rows: the memory of a run is counted in the cube's.
+    If numbers of the source are larger than those of the cube, parts have fewer rows, because the memory limit is
+    computed with the numbers of the cube.
     """
-    sizes = [np.dtype(each.dtype).itemsize for each in (planned.encoding, planned.info.encoding)]
+    sizes = [np.dtype(encoding.dtype).itemsize for encoding in (planned.encoding, planned.info.encoding)]
     height, width = max(1, SOURCE_WINDOW_PX * sizes[0] // max(sizes)), SOURCE_WINDOW_PX
     for top, left in product(range(0, window.height, height), range(0, window.width, width)):
         bottom, right = min(top + height, window.height), min(left + width, window.width)
@@ -363,14 +364,14 @@ def _parts(window: Window, planned: PlannedVariable) -> Iterator[tuple[Window, s
 
 
 def source_numbers(job: CubeJob, variable: str, origins: Sequence[Origin], window: Window) -> Iterable[NumberArray]:
-    """Return the (y, x) numbers of a window at each of some dates of the sources, as the cube has them."""
+    """Return the (y, x) numbers of a window at each date in `origins` of the sources, in the encoding of the cube."""
     if job.read is not None:
         return job.read(variable, origins, window)
     return (job.sources or _worker_sources).read(job, variable, origins, window)
 
 
 class RunSources:
-    """The sources of the run that is under way, opened once."""
+    """The open sources of one run."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -379,10 +380,10 @@ class RunSources:
         self._stack = ExitStack()
 
     def read(self, job: CubeJob, variable: str, origins: Sequence[Origin], window: Window) -> Iterator[NumberArray]:
-        """Yield the (y, x) numbers of a window at each of some dates, as the cube has them.
+        """Yield the (y, x) numbers of a window at each date in `origins`, in the encoding of the cube.
 
-        Dates of one source are read together, so that a chunk which holds several of them is decoded once. They are
-        converted one by one, as that takes several float64 arrays of the same shape.
+        Dates of one source are read together, so that a chunk with several dates is decoded once. They are converted
+        one by one, as a conversion takes several float64 arrays of the same shape.
 
         Raises:
             SourceUnavailable: A source cannot be read, or its encoding changed since the cube was planned.
@@ -399,7 +400,7 @@ class RunSources:
                     yield planned.conversion.numbers(recoding.pixels(Pixels(numbers, valid)))
 
     def _open_readers(self, job: CubeJob) -> tuple[Reader, ...]:
-        """The readers of a job's sources."""
+        """Return the readers of a run's sources."""
         with self._lock:
             if self._run != job.run:
                 self._close()
@@ -412,7 +413,7 @@ class RunSources:
             return self._readers
 
     def close(self) -> None:
-        """Let go of them."""
+        """Close the sources."""
         with self._lock:
             self._close()
 
@@ -426,7 +427,7 @@ class RunSources:
 def _blocks(
     reader: Reader, job: CubeJob, variable: str, *, origins: Sequence[Origin], window: Window
 ) -> Iterator[Pixels]:
-    """Pixels (time, y, x) of a window at each of some dates of one source: mosaics are read date by date."""
+    """Yield pixels (time, y, x) of a window at dates of one source; mosaics are read date by date."""
     if job.mosaic is None:
         indexes = [origin.index for origin in origins]
         try:
@@ -449,4 +450,4 @@ def _blocks(
 
 
 _worker_sources = RunSources()
-"""Of a Dask worker."""
+"""Open sources of a Dask worker."""

@@ -1,4 +1,4 @@
-"""Every value of a cube compared with its sources at the same places and times, each read again by itself."""
+"""Comparison of every value of a cube with its sources, which are read again by independent code."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,17 +30,17 @@ from chronotile.readers.zarr.commit import SERIES
 
 LAYOUTS = {"0": "maps", SERIES: "series"}
 SLACK = 1e-3
-"""Of a cell, by which coordinates may differ from the transform."""
+"""Fraction of a cell by which coordinates may differ from the transform."""
 
 
 class CellValues(NamedTuple):
-    """Cells (y, x), by what they are."""
+    """Values and flags of cells (y, x)."""
 
     values: Float64Array
     flags: UInt32Array
-    """A number for the name of the flag that a cell is; 0 of all others."""
+    """Code of the flag name of each cell; 0 without a flag."""
     origin: str = ""
-    """Of a source, the file and the band of several."""
+    """File of the cells, with the band if it has several; empty for a cube."""
 
 
 class CellCentres(NamedTuple):
@@ -51,10 +51,10 @@ class CellCentres(NamedTuple):
 
 
 class StoredCube:
-    """A variable of a cube in each of its layouts.
+    """A variable of a cube in each layout.
 
     Raises:
-        UnsupportedSource: They have their cells at different places or times.
+        UnsupportedSource: The layouts differ in the location or time of their cells.
     """
 
     def __init__(self, job: CubeJob, name: str) -> None:
@@ -65,7 +65,7 @@ class StoredCube:
         self._datasets = {
             group: xarray.open_zarr(
                 job.folder / job.plan.shape.path_of(group),
-                consolidated=True,  # without it the folder of the run would be taken for a broken group
+                consolidated=True,  # otherwise xarray would read the folder of the run as a broken group
                 chunks=None,
                 mask_and_scale=False,
                 decode_times=False,
@@ -73,7 +73,7 @@ class StoredCube:
             for group in groups
         }
         self._arrays = {group: dataset[name] for group, dataset in self._datasets.items()}
-        is_categorical = job.plan.variables[name].info.is_categorical  # of which a single class looks like a flag
+        is_categorical = job.plan.variables[name].info.is_categorical  # a single class looks like a flag
         self._meanings = {
             group: replace(meaning_of(array), flags=()) if is_categorical else meaning_of(array)
             for group, array in self._arrays.items()
@@ -88,7 +88,7 @@ class StoredCube:
         self._points: tuple[Window, CellCentres] | None = None
 
     def close(self) -> None:
-        """Let go of open files."""
+        """Close the files."""
         for dataset in self._datasets.values():
             dataset.close()
 
@@ -98,7 +98,7 @@ class StoredCube:
         return instant
 
     def points(self, window: Window) -> CellCentres:
-        """Return the centres of cells; those of the window before are the same object."""
+        """Return the centres of cells; the same object if the window is the same as before."""
         if self._points is None or self._points[0] != window:
             columns, rows = np.meshgrid(
                 np.arange(window.column_start, window.column_stop) + 0.5,
@@ -118,12 +118,12 @@ class StoredCube:
                 numbers = array[start:stop, slice(*window[:2]), slice(*window[2:])].values
             if group == SERIES:
                 self._kept = (start, window), numbers
-            own, meaning = numbers[position - start], self._meanings[group]
-            yield CellValues(meaning.values(own), meaning.flag_codes(own))
+            date_numbers, meaning = numbers[position - start], self._meanings[group]
+            yield CellValues(meaning.values(date_numbers), meaning.flag_codes(date_numbers))
 
 
 class _LayoutAxes:
-    """Where and when the cells of a layout are."""
+    """Coordinates and transform of a layout."""
 
     def __init__(self, dataset: Any, shape: tuple[int, int]) -> None:  # noqa: ANN401 -- xarray has no types here
         self.times: InstantArray = times_of_axis(decoded(dataset, "time"), "time").coordinates
@@ -142,14 +142,18 @@ class _LayoutAxes:
 
 def _require_equal_axes(variable: str, places: Mapping[str, _LayoutAxes]) -> None:
     first = dict[str, tuple[str, AnyArray]]()
-    for axis, by, found in (each for layout, place in places.items() for each in place.coordinates(layout)):
-        other, expected = first.setdefault(axis, (by, found))
+    for axis, by, coordinates in (
+        axis_coordinates for layout, place in places.items() for axis_coordinates in place.coordinates(layout)
+    ):
+        other, expected = first.setdefault(axis, (by, coordinates))
         slack = np.timedelta64(0, "ns") if axis == "time" else SLACK * abs(float(np.diff(expected[:2]).sum()))
-        wrong = np.flatnonzero(~(np.abs(found - expected) <= slack)) if found.shape == expected.shape else [0]
+        wrong = (
+            np.flatnonzero(~(np.abs(coordinates - expected) <= slack)) if coordinates.shape == expected.shape else [0]
+        )
         if len(wrong):
             at = int(wrong[0])
             raise UnsupportedSource(
-                f"in the cube {variable} has {axis} {_coordinate_text(found[at])} at position {at} by {by}, "
+                f"in the cube {variable} has {axis} {_coordinate_text(coordinates[at])} at position {at} by {by}, "
                 f"{_coordinate_text(expected[at])} by {other}; write the cube again"
             )
 
@@ -158,16 +162,16 @@ def _coordinate_text(coordinate: Any) -> str:  # noqa: ANN401 -- an instant or a
     return format_instant(coordinate) if isinstance(coordinate, np.datetime64) else f"{float(coordinate):.10g}"
 
 
-# What the sources of a cube have at its points and times, read as `chronotile audit` does.
+# Cells of the sources at the points and times of the cube, read as by `chronotile audit`.
 #
-# To find faults of the readers and of the conversion, neither is used: files are read with GDAL, NetCDF and Zarr with
-# xarray, each by its own metadata, places and times. From the conversion comes the source of each date alone.
+# To find faults of the readers and of the conversion, neither is used: GDAL reads files and xarray reads NetCDF and
+# Zarr, each by the metadata, coordinates and times in it. Only the source of each date comes from the run.
 
 REMEDY = "leave --verify out"
 
 
 class SourceCells:
-    """A variable of the files and stores that a cube is made of."""
+    """A variable of the files and stores of a cube."""
 
     def __init__(self, inputs: CubeInputs, planned: PlannedVariable) -> None:
         self._info = planned.info
@@ -175,32 +179,32 @@ class SourceCells:
         starts = inputs.times.starts.astype("datetime64[ns]")
         self._starts = dict(zip(inputs.origins, starts, strict=True))
         self._truths = _truths(inputs, planned.info.name)
-        dates, known = Counter(each.source for each in self._starts), Counter[int]()
+        dates, dated_counts = Counter(date_origin.source for date_origin in self._starts), Counter[int]()
         for origin, start in self._starts.items():
             truth = self._truths.get(origin.source)
-            known[origin.source] += isinstance(truth, StoredTruth) and (truth.tells_dates or truth.has(start))
-        self._dated = {source for source, number in known.items() if 2 * number > dates[source]}
-        """Sources most of whose times are understood apart: then one that is not is wrong."""
+            dated_counts[origin.source] += isinstance(truth, StoredTruth) and (truth.tells_dates or truth.has(start))
+        self._dated = {source for source, number in dated_counts.items() if 2 * number > dates[source]}
+        """Sources with independently readable times for most dates: other times of theirs are faults."""
         self._date_by_files(inputs)
 
     @property
     def drops_flags(self) -> bool:
-        """Whether flags were to become nodata, as repacking makes them."""
+        """Whether the cube has nodata instead of flags, as after packing."""
         return not self._conversion.target.flags
 
     def tells_time(self, date: TaskDate) -> bool:
-        """Return whether the time of a date is understood apart."""
+        """Return whether the time of a date can be read independently."""
         return date.origin.source in self._dated
 
     def close(self) -> None:
-        """Nothing is held that is to be let go of."""
+        """Do nothing: no file stays open."""
 
     def cells(self, date: TaskDate, instant: Instant, points: CellCentres) -> CellValues:
-        """Return what the source has at points at a time of the cube.
+        """Return the cells of the source at points, at a time of the cube.
 
         Raises:
-            OtherPlace: It has no cells there, or not at that time.
-            UnsupportedSource: It does not tell in a way that is understood.
+            OtherPlace: The source has no cells there, or not at that time.
+            UnsupportedSource: The metadata of the source are not understood.
         """
         truth, start = self._truths.get(date.origin.source), self._starts.get(date.origin)
         if not isinstance(truth, StoredTruth):
@@ -209,12 +213,12 @@ class SourceCells:
             raise OtherPlace(f"its values of {format_instant(start)} are at {format_instant(instant)}")
         if self.tells_time(date) and not truth.has(instant):
             raise OtherPlace(f"its values of {format_instant(instant)} have another time in their source")
-        found = truth.cells(instant, date.origin.index, points.x, points.y)
-        flags = np.where(found.is_there, found.meaning.flag_codes(found.numbers), np.uint32(0))
-        return CellValues(found.values, flags, found.origin)
+        truth_cells = truth.cells(instant, date.origin.index, points.x, points.y)
+        flags = np.where(truth_cells.is_there, truth_cells.meaning.flag_codes(truth_cells.numbers), np.uint32(0))
+        return CellValues(truth_cells.values, flags, truth_cells.origin)
 
     def _date_by_files(self, inputs: CubeInputs) -> None:
-        """Let times that are not understood be those that the conversion has of each file."""
+        """Use the times of the run for files whose times cannot be read independently."""
         column = list(inputs.variables).index(self._info.name)
         files: dict[int, dict[np.datetime64, str]] = defaultdict(dict)
         for origin, paths in inputs.files.items():
@@ -226,7 +230,7 @@ class SourceCells:
                 truth.date_by(dates)
 
     def tolerance(self, values: Float64Array) -> Float64Array:
-        """Return how far stored values may lie from these: no farther than the last digits of their computation."""
+        """Return the allowed differences of stored values: rounding of the computation only."""
         target = self._conversion.target
         size = np.abs(np.where(np.isfinite(values), values, 0))
         kind = np.dtype(target.dtype)
@@ -240,24 +244,24 @@ class SourceCells:
 
 
 def require_apart(inputs: CubeInputs) -> None:
-    """Check, before anything is written, that some variable of the first source can be read apart.
+    """Check before writing that any variable of the first source can be read independently.
 
     Raises:
-        UnsupportedSource: None can.
+        UnsupportedSource: No variable can.
     """
-    found = [_truth(inputs.specs[:1], name) for name in inputs.variables]
-    if (reason := next(iter(found), None)) and all(isinstance(each, UnsupportedSource) for each in found):
+    truths = [_truth(inputs.specs[:1], name) for name in inputs.variables]
+    if (reason := next(iter(truths), None)) and all(isinstance(truth, UnsupportedSource) for truth in truths):
         assert isinstance(reason, UnsupportedSource)  # noqa: S101 -- as all are
         raise UnsupportedSource(f"--verify: {reason.message}; {REMEDY}")
 
 
 def has_bands(spec: SourceSpec) -> bool:
-    """Return whether a source is of files with bands."""
+    """Return whether a source consists of files with bands."""
     return kind_of_spec(spec).options.has_bands
 
 
 def _truths(inputs: CubeInputs, name: str) -> Mapping[int, StoredTruth | UnsupportedSource]:
-    """What each source holds of a variable, or why that is not known; arrays of all files are one along time."""
+    """Return the independent reader of each source, or the error; files of arrays are joined along time."""
     specs = dict(enumerate(inputs.specs))
     arrays = {number: spec for number, spec in specs.items() if not has_bands(spec)}
     joined = dict.fromkeys(arrays, _truth(tuple(arrays.values()), name)) if arrays else {}
@@ -265,10 +269,10 @@ def _truths(inputs: CubeInputs, name: str) -> Mapping[int, StoredTruth | Unsuppo
 
 
 def _band_truth(spec: SourceSpec, name: str) -> StoredTruth | UnsupportedSource:
-    """By the dates that bands or messages tell, or by the position of a band where they tell none."""
-    found = _truth([replace(spec, times=None)], name)
-    if spec.times is None or (isinstance(found, StoredTruth) and any(map(found.has, spec.times.starts))):
-        return found
+    """Return the reader of a band file by the dates in it, or by the positions of bands if it has no dates."""
+    truth = _truth([replace(spec, times=None)], name)
+    if spec.times is None or (isinstance(truth, StoredTruth) and any(map(truth.has, spec.times.starts))):
+        return truth
     return _truth([spec], name)
 
 
@@ -279,41 +283,41 @@ def _truth(specs: Sequence[SourceSpec], name: str) -> StoredTruth | UnsupportedS
         return error
 
 
-# To find faults of the readers and of the conversion, neither is used here: what was written is opened with xarray,
-# and the sources are read as `chronotile audit` does.
+# To find faults of the readers and of the conversion, neither is used: xarray reads the cube, and the sources are read
+# as by `chronotile audit`.
 
 SIDE_PX = 512
 MOST_SHOWN = 3
-"""Differing dates of which a message names the place."""
+"""Differing dates with a location in the message."""
 
 
 @dataclass(slots=True)
 class Count:
-    """What was compared so far, and what differs."""
+    """Counts of a comparison."""
 
     values: int = 0
     empty: int = 0
     """Cells without a value in both."""
     find_differing_dates: Counter[int] = field(default_factory=Counter)
-    """Cells by the position of their date."""
+    """Number of differing cells by the position of their date."""
     examples: dict[int, str] = field(default_factory=dict)
     unverified: dict[tuple[str, int], str] = field(default_factory=dict)
-    """Why a date of a variable, by its position, cannot be compared."""
+    """Reasons by variable and position of dates that cannot be compared."""
     undated: set[int] = field(default_factory=set)
-    """Positions whose times are not understood apart."""
+    """Positions whose times cannot be read independently."""
 
 
 def verify(job: CubeJob, inputs: CubeInputs, dates: Sequence[TaskDate], *, progress: Callable[[int], None]) -> str:
-    """Compare every value of dates with the cube's, and return what was compared and what was not.
+    """Compare every value of dates with the cube; return a summary, with the parts that were not compared.
 
     Args:
         job: The cube.
-        inputs: What it is made of.
-        dates: Those of the sources.
-        progress: Called with how many strips of a date of a variable are done.
+        inputs: Its sources.
+        dates: Dates of the sources.
+        progress: Called with the number of finished windows, counted per date and variable.
 
     Raises:
-        UnsupportedSource: Some differ, or none can be compared.
+        UnsupportedSource: Values differ, or nothing can be compared.
     """
     count, done = Count(), 0
     for name, planned in job.plan.variables.items():
@@ -327,9 +331,10 @@ def verify(job: CubeJob, inputs: CubeInputs, dates: Sequence[TaskDate], *, progr
                     progress(done)
     wrong = +count.find_differing_dates
     if wrong:
-        shown = "; ".join(count.examples[position] for position in sorted(wrong)[:MOST_SHOWN])
+        examples = "; ".join(count.examples[position] for position in sorted(wrong)[:MOST_SHOWN])
         raise UnsupportedSource(
-            f"{len(wrong)} dates differ from the source, in {sum(wrong.values())} cells; {shown}; write the cube again"
+            f"{len(wrong)} dates differ from the source, in {sum(wrong.values())} cells; {examples}; "
+            "write the cube again"
         )
     if count.unverified and not count.values + count.empty:
         raise UnsupportedSource(f"--verify: {next(iter(count.unverified.values()))}; {REMEDY}")
@@ -337,7 +342,7 @@ def verify(job: CubeJob, inputs: CubeInputs, dates: Sequence[TaskDate], *, progr
 
 
 def _rest(job: CubeJob, dates: Sequence[TaskDate], count: Count) -> str:
-    """What was not compared."""
+    """Return the parts that were not compared, as text."""
     reasons = Counter(count.unverified.values())
     parts = [f"{number} dates of a variable ({reason})" for reason, number in reasons.most_common(MOST_SHOWN)]
     parts += ["others"] if len(reasons) > MOST_SHOWN else []
@@ -355,7 +360,7 @@ def _text(job: CubeJob, inputs: CubeInputs, dates: Sequence[TaskDate], count: Co
     files = {path for date in dates for path in inputs.files.get(date.origin, ())}
     files |= {Path(spec.href) for spec in inputs.specs if not has_bands(spec)}
     sources = "the items of the index" if inputs.mosaic is not None else f"{len(files)} files"
-    packed = [name for name, each in job.plan.variables.items() if not each.conversion.is_exact]
+    packed = [name for name, variable in job.plan.variables.items() if not variable.conversion.is_exact]
     inexact = f" ({', '.join(packed)} to the rounding of their type)" if packed else ""
     return (
         f"{len(dates)} dates of {', '.join(job.plan.variables)} compared with {sources}, each read again by "
@@ -365,7 +370,7 @@ def _text(job: CubeJob, inputs: CubeInputs, dates: Sequence[TaskDate], count: Co
 
 
 def _strips(job: CubeJob, dates: Sequence[TaskDate]) -> Iterator[tuple[TaskDate, Window]]:
-    """Dates block by block, so that a block of the cube's series is read once for all its dates."""
+    """Yield dates and windows block by block, so that a series block of the cube is read once for all dates."""
     ordered = sorted(dates, key=lambda date: date.position)
     for _block, members in groupby(ordered, key=lambda date: date.position // job.plan.shape.block):
         block = list(members)
@@ -391,22 +396,22 @@ def _compare(name: str, *, cube: StoredCube, source: SourceCells, date: TaskDate
     tolerance = source.tolerance(expected)
     same = np.ones(expected.shape, dtype=bool)
     is_empty = np.isnan(expected)
-    found = expected
+    differing_values = expected
     for stored in cube.cells(date.position, window):
         is_same = (np.abs(stored.values - expected) <= tolerance) | (is_empty & np.isnan(stored.values))
         is_same &= (stored.flags == cells.flags) | source.drops_flags
         if same.all() and not is_same.all():
-            found = stored.values
+            differing_values = stored.values
         same &= is_same
     count.values += int(same.sum() - (same & is_empty).sum())
     count.empty += int((same & is_empty).sum())
     wrong = int(same.size - same.sum())
     if wrong:
         count.find_differing_dates[date.position] += wrong
-        row, column = (int(each[0]) for each in np.nonzero(~same))
+        row, column = (int(index[0]) for index in np.nonzero(~same))
         count.examples.setdefault(
             date.position,
-            f"in the cube {name} has {_number(found[row, column])} at row {window.row_start + row}, "
+            f"in the cube {name} has {_number(differing_values[row, column])} at row {window.row_start + row}, "
             f"column {window.column_start + column} (x {points.x[row, column]:.8g}, y {points.y[row, column]:.8g}, "
             f"{format_instant(instant)}), {cells.origin} has {_number(expected[row, column])}",
         )
@@ -416,11 +421,11 @@ def _number(value: float) -> str:
     return "no value" if np.isnan(value) else f"{value:.7g}"
 
 
-# Which dates of a cube hold other numbers than their sources have now, as the run itself reads them.
+# Dates whose numbers differ from those of their sources, read by the readers of the run
 
 
 def find_differing_dates(job: CubeJob, dates: Sequence[TaskDate]) -> Iterator[tuple[TaskDate, int]]:
-    """Yield each date with the number of its cells that differ from the source in any layout, strip by strip."""
+    """Yield each date with the number of its cells that differ from the source in any layout, window by window."""
     ordered = sorted(dates, key=lambda date: date.position)
     for _block, members in groupby(ordered, key=lambda date: date.position // job.plan.shape.block):
         block = list(members)
@@ -448,26 +453,26 @@ def _differences(job: CubeJob, variable: str, dates: Sequence[TaskDate], window:
     return counts
 
 
-# A cube of a collection of items, compared with their files: sorted, read and combined as `chronotile audit` does.
+# Cubes of collections of items, compared with the files: sorted, read and combined as by `chronotile audit`.
 
 WHOLE = BBox(-180.0, -90.0, 180.0, 90.0)
 MOST_ITEMS = 1000
-"""Whose files are looked at before anything is written."""
+"""Items whose files are checked before writing."""
 
 
 def require_items_apart(mosaic: CollectionMosaic, variables: Iterable[VariableInfo]) -> None:
-    """Check, before anything is written, that the files of a collection can be read apart.
+    """Check before writing that the files of a collection can be read independently.
 
     Raises:
         UnsupportedSource: They cannot.
     """
     index = mosaic.open_index()
     try:
-        for each in variables:
-            mosaic_truth_of(mosaic.spec, each, index)
+        for variable in variables:
+            mosaic_truth_of(mosaic.spec, variable, index)
         newest = index.covering(mosaic.spec.collection, WHOLE, instants=mosaic.times.instants[-1:])
-        found = index.assets([ref.number for ref in newest[:MOST_ITEMS]])
-        if any("://" in asset.href.removeprefix("file://") for assets in found.values() for asset in assets):
+        assets_of_items = index.assets([ref.number for ref in newest[:MOST_ITEMS]])
+        if any("://" in asset.href.removeprefix("file://") for assets in assets_of_items.values() for asset in assets):
             raise UnsupportedSource("files of its items are not on this machine")
     except UnsupportedSource as error:
         raise UnsupportedSource(f"--verify: {error.message}; {REMEDY}") from error
@@ -476,10 +481,10 @@ def require_items_apart(mosaic: CollectionMosaic, variables: Iterable[VariableIn
 
 
 class MosaicCells(SourceCells):
-    """A variable of the mosaics of a collection, read apart.
+    """A variable of the mosaics of a collection, read independently.
 
     Raises:
-        UnsupportedSource: It cannot be read apart.
+        UnsupportedSource: It cannot be read independently.
     """
 
     def __init__(self, inputs: CubeInputs, planned: PlannedVariable, mosaic: CollectionMosaic) -> None:
@@ -490,7 +495,7 @@ class MosaicCells(SourceCells):
 
     @property
     def drops_flags(self) -> bool:
-        """Return True: a flag is no value, whatever its name."""
+        """Return True: flags have no value, whatever their names."""
         return True
 
     def tells_time(self, date: TaskDate) -> bool:  # noqa: ARG002 -- as of files
@@ -498,16 +503,16 @@ class MosaicCells(SourceCells):
         return True
 
     def close(self) -> None:
-        """Let go of the index."""
+        """Close the index."""
         self._index.close()
 
     def cells(self, date: TaskDate, instant: Instant, points: CellCentres) -> CellValues:
-        """Return what the items of a time of the cube have at points."""
+        """Return the values of the items of a time at points."""
         values = self._truth.values(instant, date.origin.index, points.x, points.y)
         return CellValues(values, np.zeros(values.shape, dtype=np.uint32), "the mosaic of its items")
 
     def tolerance(self, values: Float64Array) -> Float64Array:
-        """Return how far stored values may lie from these: averages and formulas are rounded to their type first."""
+        """Return the allowed differences of stored values: averages and formulas are rounded to their type first."""
         allowed = super().tolerance(values)
         source = self._info.encoding
         if not self._float:

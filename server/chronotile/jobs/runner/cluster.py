@@ -103,7 +103,7 @@ class Cluster:
         Raises:
             ClusterLost: The cluster is lost.
             TemporaryFault: Some tasks cannot be done for now, or processes die of them.
-            Exception: Any other error of a task; no further task is started.
+            Exception: Any other error of a task; no other task is started.
         """
         batch, waiting, aside = self._open_batch(), iter(tasks.items()), list[TemporaryFault]()
         try:
