@@ -1,5 +1,5 @@
 /**
- * The areas in the panel: how to make one, what there is, and what can be done with it.
+ * The list of areas in the panel: tools to make one, the existing ones, and their actions.
  *
  * @typedef {import("./store.js").Area} Area
  */
@@ -30,7 +30,7 @@ import {
 import { draw, startTools } from "./tools.js";
 
 /**
- * Starts what the page has for areas and marks: the list, the tools, files that are dropped.
+ * Starts the areas and marks of the page: the list, the tools, and dropped files.
  * @param {{ panel: HTMLElement, tools: HTMLElement, frame: HTMLElement }} page
  * @param {boolean} embedded
  */
@@ -136,7 +136,7 @@ async function askRemoveAll() {
 const focusIn = (element) =>
 	/** @type {HTMLElement | null} */ (element?.querySelector("button:not([disabled])"))?.focus();
 
-/** A row that follows its area for as long as there is one. @param {string} id */
+/** Returns a row that follows its area until the area is removed. @param {string} id */
 function makeRow(id) {
 	const area = () => /** @type {Area} */ (findArea(id));
 	const zoom = () => {
@@ -144,7 +144,7 @@ function makeRow(id) {
 		zoomToAreas([area()]);
 	};
 	const save = () => {
-		// It may be removed before what saves it is loaded.
+		// The area may be removed before the module that saves it is loaded.
 		const saved = [area()];
 		void useTransfer(({ saveAreas }) => saveAreas(saved, "GeoJSON"));
 	};

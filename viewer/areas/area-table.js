@@ -1,6 +1,5 @@
 /**
- * The areas of a set side by side in a table over the map: what the server says of each at a date or in a period, in
- * any order, and as a file.
+ * The areas of a set in a table over the map: the statistics of each at a date or in a period, sortable, and as a file.
  *
  * @typedef {import("./place-sets.js").PlaceSet} PlaceSet
  * @typedef {import("./table-rows.js").Row} Row
@@ -31,10 +30,10 @@ import { loadStatistics } from "./statistics-of-areas.js";
 import { zoomToAreas } from "./store.js";
 import { COLUMNS, csvRows, rowsOf, sortRows, writeCell } from "./table-rows.js";
 
-/** So many rows are in the page at first, and more when they are asked for. */
+/** Number of rows at first; more are added on request. */
 const ROWS_AT_ONCE = 200;
 
-/** What the table is of: the set that is shown, else the user's own areas; at what time. */
+/** Content of the table: the set on the map or the user's own areas, and the time. */
 const wanted = computed(() => {
 	const set = shownSet.value ?? placeSets.value.find(({ shapes }) => shapes) ?? null;
 	const [of, over] = [layer.value, shownSpan.value];
@@ -138,7 +137,7 @@ function titleOf(of) {
 }
 
 /**
- * First what is quick, then how unusual it is, which takes all years.
+ * Loads the quick statistics first, then the anomalies, which need all years.
  * @param {Wanted} of
  * @param {{ value: Row[] }} rows
  * @param {HTMLElement} state

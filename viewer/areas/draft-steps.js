@@ -1,12 +1,11 @@
 /**
- * What is being drawn on the map, or changed there: the steps of it, from the tool that is taken to the area that is
- * kept.
+ * Drawing and editing on the map, step by step, from the choice of the tool to the stored area.
  *
  * @typedef {import("./shapes/drafts.js").Tool} Tool
  * @typedef {import("./shapes/earth.js").Position} Position
  * @typedef {import("../base/state.js").Geometry} Geometry
  * @typedef {{ tool: Tool, corners: import("./shapes/drafts.js").History<Position[]>, isDone: boolean }} Draft a
- *   measured line that is done stays until the next
+ *   finished measurement stays until the next one
  * @typedef {{ id: string, geometry: import("./shapes/drafts.js").History<Geometry> }} Change
  */
 import { toPlace } from "../base/permalink.js";
@@ -19,7 +18,7 @@ import { nearestTurn } from "./shapes/geometry.js";
 import { addAreas, changeArea, editedId, findArea } from "./store.js";
 
 export const draft = signal(/** @type {Draft | null} */ (null));
-/** Where the next corner would be: under the pointer, or in the middle of the map while the keyboard is used. */
+/** Position of the next vertex: under the pointer, or at the centre of the map while the keyboard is used. */
 export const cursor = signal(/** @type {Position | null} */ (null));
 /** Whether corners are set by the keyboard, in the middle of the map. */
 export const isByKeyboard = signal(false);
@@ -37,7 +36,7 @@ export function beginDraft(tool, byKeyboard) {
 	});
 }
 
-/** @param {string} id of the area whose corners are to be moved */
+/** @param {string} id of the area with vertices to move */
 export function beginChange(id) {
 	const area = findArea(id);
 	if (!area) return;
@@ -59,7 +58,7 @@ export function setCorner(position) {
 	if (isEnough(now.tool, next.now)) finish();
 }
 
-/** Takes over a new form of what is being changed. @param {Geometry | null} geometry null changes nothing */
+/** Adopts a new form of the edited area. @param {Geometry | null} geometry null changes nothing */
 export function stepChange(geometry) {
 	const now = change.peek();
 	if (now && geometry) change.value = { ...now, geometry: doStep(now.geometry, geometry) };
@@ -78,7 +77,7 @@ function walk(step) {
 export const undo = () => walk(undoStep);
 export const redo = () => walk(redoStep);
 
-/** Keeps what is drawn or changed, and lays the tool down; what holds nothing stays as it is. */
+/** Stores the drawn or edited area and puts the tool away; an edit without area changes nothing. */
 export function finish() {
 	const [now, changing] = [draft.peek(), change.peek()];
 	if (now?.tool === "measure") {
@@ -109,7 +108,7 @@ function showProfile(corners) {
 	});
 }
 
-/** Lays the tool down; what was drawn and not finished is gone. */
+/** Puts the tool away and drops an unfinished drawing. */
 export function cancel() {
 	if (!draft.peek() && !change.peek()) return;
 	batch(() => {
@@ -119,7 +118,7 @@ export function cancel() {
 		editedId.value = null;
 	});
 	dismiss("drawing");
-	// The click that set the last corner is still on its way to those who choose points by clicks.
+	// The click that set the last vertex has not yet reached the listeners that choose points by clicks.
 	window.setTimeout(() => {
 		if (!draft.peek() && !change.peek()) mapTool.value = null;
 	});

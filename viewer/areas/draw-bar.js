@@ -1,6 +1,6 @@
 /**
- * What stands over the map while something is drawn, measured or changed: what to do next, how large it is, steps back
- * and forth, and coordinates that are typed in place of a click.
+ * The bar over the map while the user draws, measures or edits: the next step, the size, undo and redo, and a field for
+ * coordinates instead of clicks.
  *
  * @typedef {import("./shapes/drafts.js").Measures} Measures
  * @typedef {import("./draft-steps.js").Draft} Draft
@@ -28,7 +28,7 @@ import { canFinish, isLine, measuresOf, measuresOfGeometry, radiusEnd } from "./
 import { closeRing, nearestTurn, selfCrossing } from "./shapes/geometry.js";
 import { areaText, lengthText, placeText } from "./size-labels.js";
 
-/** With more corners, whether the outline crosses itself is told when it is done. */
+/** With more vertices, self-intersections are reported at the end only. */
 const MAX_LOOKED_THROUGH = 1000;
 
 /** @param {HTMLElement} frame of the map */
@@ -36,7 +36,7 @@ export function startDrawBar(frame) {
 	const hint = make("p", { class: "draw-hint" });
 	const size = make("p", { class: "draw-size", title: text("draw.ellipsoid") });
 	const warning = make("p", { class: "draw-warning" });
-	/** Does what makes the bar go away; the focus goes to the map, where what was drawn is. @param {() => void} act */
+	/** Runs an action that closes the bar; the focus moves to the map, where the drawing is. @param {() => void} act */
 	const leave = (act) => () => {
 		act();
 		if (!isOpen.peek()) document.getElementById("map")?.focus();
@@ -71,7 +71,7 @@ export function startDrawBar(frame) {
 		hint.textContent = text(told.hint);
 		end.hidden = told.endsAlone;
 		end.disabled = !told.hasEnough;
-		// Of an outline that crosses itself its size says nothing.
+		// The size of a self-intersecting outline has no meaning.
 		size.textContent = told.crosses ? "" : told.size;
 		warning.textContent = told.crosses ? text("areas.crosses") : "";
 	});
@@ -96,7 +96,7 @@ function onKey(event) {
 	event.preventDefault();
 }
 
-/** What to do next. @param {Draft} now @param {boolean} byKeyboard @returns {TextKey} */
+/** Returns the text of the next step. @param {Draft} now @param {boolean} byKeyboard @returns {TextKey} */
 function hintOf({ tool, corners: { now: corners }, isDone }, byKeyboard) {
 	if (isDone) return "draw.hint.measured";
 	if (byKeyboard) return canFinish(tool, corners) ? "draw.hint.keysEnd" : "draw.hint.keys";
@@ -108,7 +108,7 @@ function hintOf({ tool, corners: { now: corners }, isDone }, byKeyboard) {
 	return "draw.hint.point";
 }
 
-/** How long and large, as far as it can be said. @param {Measures} measures @param {boolean} isLine */
+/** Returns length and area, as far as defined. @param {Measures} measures @param {boolean} isLine */
 function measuresText({ length, area, radius }, isLine) {
 	const parts = [
 		isLine && length > 0 ? text("draw.length", { length: lengthText(length) }) : "",
@@ -152,7 +152,7 @@ function wordsOfChange(geometry) {
 	};
 }
 
-/** Tells those who do not see the map what the last step was. */
+/** Announces the last step to screen readers. */
 function announce() {
 	const { tool = "point", corners } = draft.value ?? {};
 	const last = corners?.now.at(-1);

@@ -1,11 +1,11 @@
-/** Files that are dropped on the page, and what reads and writes files of areas, which comes when it is wanted. */
+/** Files dropped on the page; the module that reads and writes files of areas is loaded when needed. */
 import { startPart } from "../base/parts.js";
 
 /** @param {(transfer: typeof import("./transfer.js")) => unknown} use */
 export const useTransfer = (use) => startPart("files of areas", async () => use(await import("./transfer.js")));
 
 /**
- * Takes files that are dropped anywhere on the page, and says where while they are held over it.
+ * Accepts files dropped anywhere on the page, and shows a frame while they are dragged over it.
  * @param {HTMLElement} frame that shows so
  */
 export function startDrops(frame) {

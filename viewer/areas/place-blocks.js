@@ -1,15 +1,15 @@
-/** Which dates are asked for together when the values of places are wanted at one, and how several are one; pure. */
+/** Blocks of dates that are requested together for the values of places, and means over a block; pure. */
 
 /** Numbers of one answer: a megabyte or two. */
 const MAX_VALUES = 100_000;
 const MAX_DATES = 32;
 
-/** How many dates are asked for at once. @param {number} places of the set */
+/** Returns the number of dates per request. @param {number} places of the set */
 export const datesAtOnce = (places) => Math.max(1, Math.min(MAX_DATES, Math.floor(MAX_VALUES / Math.max(1, places))));
 
 /**
- * The dates that are asked for with one of them: index of the first, and of the one after the last.
- * @param {number} index @param {number} count dates in all @param {number} size
+ * Returns the block of dates that contains one: index of the first, and of the one after the last.
+ * @param {number} index @param {number} count number of dates @param {number} size
  */
 export function blockAround(index, count, size) {
 	const first = Math.floor(Math.max(0, index) / size) * size;
@@ -17,8 +17,8 @@ export function blockAround(index, count, size) {
 }
 
 /**
- * What the server does to the dates of a step, of a season, which is none of its steps: means of values, sums of
- * counts.
+ * Combines the dates of a season, which is no step of the server, as the server combines those of a step: means of
+ * values, sums of counts.
  * @param {import("../base/api.js").FeatureSeries} feature @returns {import("../base/api.js").FeatureSeries}
  */
 export function asOneDate({ series, analysis, valid, total, ...more }) {

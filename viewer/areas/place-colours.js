@@ -1,5 +1,5 @@
 /**
- * The colours of places: those of the layer, over a range that suits what is shown of them; diverging ones of
+ * The colours of places: those of the layer, over a range that fits the current statistic; a diverging ramp for
  * anomalies.
  */
 import { fetchLegend } from "../base/api.js";
@@ -12,14 +12,14 @@ import { hasMeans, shownSet, statistic } from "./place-sets.js";
 
 /** @typedef {import("../base/colours.js").PaintedStyle} PaintedStyle */
 
-/** Of the server's maps of differences. */
+/** The ramp of the server for maps of differences. */
 const RAMP = "difference";
 
 const diverging = signal(/** @type {PaintedStyle | null} */ (null));
 
-/** Null while nothing has a colour. @type {import("@preact/signals-core").ReadonlySignal<PaintedStyle | null>} */
+/** Null if places have no colour. @type {import("@preact/signals-core").ReadonlySignal<PaintedStyle | null>} */
 export const placeStyle = computed(() => {
-	// On one map with two sides colours of A's date would lie over B as well.
+	// With both sides on one map, colours of the date of A would cover B as well.
 	const isOfBoth = compareMode.value !== null && compareMode.value !== "side";
 	if (!legend.value || !hasMeans.value || isOfBoth) return null;
 	const own = paintedStyle(legend.value, colouring.value);
@@ -31,7 +31,7 @@ export const placeStyle = computed(() => {
 	return range ? paintedStyle(legend.value, { ...colouring.value, range, isLog: false }) : own;
 });
 
-/** The key of colours that are not the layer's own; null where they are. */
+/** The legend of colours that differ from the layer's; null if they are the same. */
 export const placesKey = computed(() => {
 	const [set, shown, what] = [shownSet.value, placeStyle.value, statistic.value];
 	if (!set || !shown || !["anomaly", "std", "valid_share"].includes(what)) return null;
@@ -44,7 +44,7 @@ export const placesKey = computed(() => {
 	};
 });
 
-/** Fetches the colours of anomalies as soon as they are shown. */
+/** Loads the colours of anomalies when they are first shown. */
 export const startPlaceColours = () =>
 	effect(() => {
 		const of = layer.value;

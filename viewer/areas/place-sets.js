@@ -1,11 +1,11 @@
 /**
- * Sets of places: those that the server has, one of each file with many shapes for as long as the page is open, and the
- * user's areas. Which of them is shown, and what of its places gives them their colour.
+ * Sets of places: those of the server, one for each file with many shapes until the page is closed, and the user's
+ * areas; the set on the map, and the statistic that colours its places.
  *
  * @typedef {import("../base/state.js").Geometry} Geometry
  * @typedef {{ id: string, name: string, geometry: Geometry }} Shape
- * @typedef {import("../base/api.js").PlaceSet & { shapes?: Shape[] }} PlaceSet with its shapes where the server
- *   knows nothing of it
+ * @typedef {import("../base/api.js").PlaceSet & { shapes?: Shape[] }} PlaceSet with its shapes if it is not on the
+ *   server
  */
 import { fetchPlace, fetchPlaceSets, fetchPlaces } from "../base/api.js";
 import { choosePlace, joinLink, layer, legend, notify, timeDomain } from "../base/state.js";
@@ -16,7 +16,7 @@ import { FILE_LIMITS, tidyName } from "./formats/faults.js";
 import { boxOf, positionsOf } from "./shapes/geometry.js";
 import { areas, chartArea, findArea } from "./store.js";
 
-/** What the colour of a place may be: of its cells at a date, or on average over the dates of a period. */
+/** Statistics that can colour a place: of its cells at a date, or averaged over the dates of a period. */
 export const STATISTICS = /** @type {const} */ ([
 	"mean",
 	"median",
@@ -54,23 +54,23 @@ export const shownSet = computed(() => placeSets.value.find(({ id }) => id === s
 export const statistic = signal(/** @type {Statistic} */ ("mean"));
 export const span = signal(/** @type {Span} */ ("date"));
 /**
- * The periods that the map shows are those of places, too.
+ * Places use the periods of the map.
  * @type {import("@preact/signals-core").ReadonlySignal<Span>}
  */
 export const shownSpan = computed(() => timeDomain.value.periods?.slot ?? span.value);
-/** What the server is asked for at a date. @param {import("../base/dates.js").Instant} at @returns {string} */
+/** Returns the `datetime` parameter for a date. @param {import("../base/dates.js").Instant} at @returns {string} */
 export const datetimeAt = ({ ms, text: date }) => {
 	const over = shownSpan.peek();
 	return over === "date" ? date : periodText(over, ms);
 };
 /** The place under the pointer, or in the middle of the map while the keyboard is used; only the map sets it. */
 export const hovered = signal(/** @type {import("./formats/mvt.js").TileFeature | null} */ (null));
-/** Number of the place that stands out on the map while a table is gone through. */
+/** Number of the place highlighted on the map while the table is used. */
 export const pointedAt = signal(/** @type {number | null} */ (null));
-/** Whether places can have the colour of their mean: that of classes, and of colours alone, means nothing. */
+/** Whether places can have the colour of their mean, which has no meaning for classes and colour composites. */
 export const hasMeans = computed(() => (layer.value?.variable ?? null) !== null && legend.value?.type === "ramp");
 
-/** @param {string} id of a set; any other shows none */
+/** @param {string} id of a set; an unknown id shows none */
 export const showSet = (id) => {
 	shownId.value = id;
 };
@@ -87,7 +87,7 @@ export function addFileSet(title, found) {
 	showSet(set.id);
 }
 
-/** Asks what sets the server has, and keeps the link what is shown. */
+/** Loads the list of sets, and keeps the link up to date. */
 export async function startPlaceSets() {
 	joinLink({
 		write: () => {
@@ -108,11 +108,11 @@ export async function startPlaceSets() {
 	try {
 		serverSets.value = await fetchPlaceSets(new AbortController().signal);
 	} catch {
-		// A server without places need not say so.
+		// A server without places may answer with an error.
 	}
 }
 
-/** Outlines that the server has told, by set. @type {WeakMap<PlaceSet, Promise<Shape[]>>} */
+/** Outlines from the server, by set. @type {WeakMap<PlaceSet, Promise<Shape[]>>} */
 const told = new WeakMap();
 
 /** The shapes of a set, in the order of their numbers. @param {PlaceSet} set @returns {Promise<Shape[]>} */
@@ -136,9 +136,9 @@ export function shapesOf(set) {
 }
 
 /**
- * Looks at a place of the set that is shown.
+ * Selects a place of the current set.
  * @param {import("./formats/mvt.js").TileFeature} feature
- * @param {boolean} isKept whether the places that are there stay
+ * @param {boolean} isKept whether the places that are selected already stay
  */
 export async function choosePlaceOfSet({ id, properties }, isKept) {
 	const set = shownSet.peek();

@@ -1,6 +1,6 @@
 /**
- * The values of the places of the set that is shown, at the date of the map or in its period. They come for many dates
- * at once, so that moving through time asks for nothing.
+ * The values of the places of the current set, at the date or in the period of the map. They are requested for many
+ * dates at a time, so that changes of the date need no request.
  *
  * @typedef {import("../base/api.js").Layer} Layer
  * @typedef {import("../base/api.js").PlaceValues} PlaceValues
@@ -8,8 +8,7 @@
  * @typedef {import("./place-sets.js").PlaceSet} PlaceSet
  * @typedef {(number | null)[]} Column
  * @typedef {{ phase: "none" | "loading" | "ready" | "failed", why: string, values: Column, done: number }} ValuesNow
- *   by number of
- *   the place; `done` places are known while others load
+ *   by number of the place; `done` is the number of loaded places
  * @typedef {{ columns: Map<string | null, number>, values: Column[] }} Block of dates
  * @typedef {{ key: string, datetime: string | null, end: number, isSingle: boolean, what: Statistic, over: Span }}
  *   Question
@@ -24,21 +23,21 @@ import { datetimeAt, hasMeans, shapesOf, shownSet, shownSpan, statistic } from "
 import { loadStatistics } from "./statistics-of-areas.js";
 
 const MAX_BLOCKS = 24;
-/** Dates that change faster than this are not asked for. */
+/** Dates that change faster are not requested. */
 const SCRUB_WAIT_MS = 120;
-/** What of one cell, as a point has it, is its value. */
+/** Statistics that are equal to the value if a place has one cell, as a point does. */
 const OF_ONE = new Set(["median", "p10", "p90", "min", "max"]);
 
 /** @type {ValuesNow} */
 const NO_VALUES = { phase: "none", why: "", values: [], done: 0 };
-/** Of the set that is shown, at the date that is shown. */
+/** Values of the current set at the current date. */
 export const valuesNow = signal(NO_VALUES);
 
-/** Values that are there, those used last at the end. @type {Map<string, Block>} */
+/** Loaded values, the most recently used last. @type {Map<string, Block>} */
 const blocks = new Map();
-/** Values that are being asked for. @type {Map<string, Promise<Block>>} */
+/** Requests under way. @type {Map<string, Promise<Block>>} */
 const coming = new Map();
-/** Sets and layers of which the server gives one date at a time, because it would have to read too much for more. */
+/** Sets and layers that are so large that the server allows only one date per request. */
 const large = new Set();
 
 /** @param {PlaceSet} set @param {Layer} of */
@@ -47,7 +46,7 @@ const keyOf = (set, of) => JSON.stringify([set.id, set.revision, nameOf(of), of.
 /**
  * @param {PlaceSet} set
  * @param {Layer} of
- * @param {Instant[]} instants of the block; none of a layer without time
+ * @param {Instant[]} instants of the block; empty for a layer without time
  * @param {number} index
  * @returns {Question}
  */
@@ -90,7 +89,7 @@ function loadBlock(set, of, question, stopped) {
 }
 
 /**
- * From the server's own matrix where it has one, else of each shape.
+ * Requests the matrix of the server if it has one, otherwise each shape.
  * @param {PlaceSet} set
  * @param {Layer} of
  * @param {Question} question
@@ -117,7 +116,7 @@ async function askValues(set, of, { datetime, what, over }, stopped) {
 
 export const startPlaceValues = () => effect(followValues);
 
-/** Keeps the values those of the set, the layer and the date that are shown. */
+/** Loads the values of the current set, layer and date when these change. */
 function followValues() {
 	const [set, of] = [shownSet.value, layer.value];
 	const { instants, phase } = timeDomain.value;
@@ -154,7 +153,7 @@ function followValues() {
  */
 async function loadShown({ set, of, now }, question, stopped) {
 	try {
-		// What is asked of each shape is many questions, which end when they are not wanted any more.
+		// Values of shapes need many requests, which are aborted when they are no longer needed.
 		const ends = set.shapes || question.over !== "date" || question.what === "anomaly";
 		const block = await loadBlock(set, of, question, ends ? stopped : new AbortController().signal);
 		if (!stopped.aborted) showBlock(block, now);

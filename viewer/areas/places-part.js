@@ -1,5 +1,5 @@
 /**
- * The part of the panel that chooses a set of places and what of it is shown, and describes the one under the pointer.
+ * The part of the panel that chooses a set of places and a statistic, and describes the place under the pointer.
  */
 
 import { make } from "../base/elements.js";
@@ -55,7 +55,7 @@ export function startPlacesPart(panel, frame) {
 	showAttribution();
 }
 
-/** What of the places has their colour, and over which time. */
+/** Returns the choices of statistic and period. */
 function makeChoices() {
 	const whats = STATISTICS.map((each) => new Option(text(`places.statistic.${each}`), each));
 	const what = make("select", { "aria-label": text("places.statistic") }, ...whats);
@@ -89,11 +89,11 @@ function stateText() {
 	return ["mean", "anomaly"].includes(method) ? "" : text("places.meanOfDates");
 }
 
-/** A value with the digits that tell it from others. @param {number} value */
+/** Formats a value with enough digits to distinguish it from others. @param {number} value */
 const write = (value) =>
 	new Intl.NumberFormat(locale(), { maximumSignificantDigits: 4, useGrouping: false }).format(value);
 
-/** Tells name and value of the place under the pointer. @param {HTMLElement} frame */
+/** Shows name and value of the place under the pointer. @param {HTMLElement} frame */
 function showHovered(frame) {
 	const tip = make("p", { class: "place-tip" });
 	frame.append(tip);
@@ -111,7 +111,7 @@ function showHovered(frame) {
 	});
 }
 
-/** Names whose places they are beside whose pixels. */
+/** Shows the attribution of the places next to that of the pixels. */
 function showAttribution() {
 	const words = make("span", { id: "places-attribution" });
 	document.getElementById("map-credit")?.after(words);

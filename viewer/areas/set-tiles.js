@@ -36,7 +36,7 @@ export function tileOfShapes(shapes, { x, y, z }) {
 	const scale = 2 ** z * EXTENT;
 	const [left, top] = [x * EXTENT, y * EXTENT];
 	const features = outlinesOf(shapes).flatMap(({ number, shape, rings, box: [west, north, east, south], isPoint }) =>
-		// What lies beyond 180 degrees is seen from the other side too.
+		// Shapes beyond 180 degrees are visible from the other side too.
 		[-1, 0, 1].flatMap((turn) => {
 			const isFar =
 				(east + turn) * scale < left - MARK ||

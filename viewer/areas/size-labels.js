@@ -12,7 +12,7 @@ const SQUARE_KILOMETRE = 1e6;
 const LARGE = 1e5 * HECTARE;
 const SMALL = 0.1 * HECTARE;
 
-/** Three digits at least, and no fraction where the whole number has as many. @param {number} value */
+/** Formats a number with at least three digits, without decimals if the integer has as many. @param {number} value */
 const write = (value) =>
 	new Intl.NumberFormat(locale(), {
 		maximumFractionDigits: value >= 100 ? 0 : value >= 10 ? 1 : 2,
@@ -29,7 +29,8 @@ export function areaText(squareMetres) {
 export const lengthText = (metres) => (metres < 1000 ? `${write(metres)} m` : `${write(metres / 1000)} km`);
 
 /**
- * How large it is, of a point where; nothing where an outline crosses itself, of which the server says what counts.
+ * Returns the size of an area or the position of a point; empty if the outline crosses itself, since the server
+ * repairs it.
  * @param {Geometry} geometry
  */
 export function sizeText(geometry) {

@@ -1,5 +1,5 @@
 /**
- * What the server says of many areas, some at a time: as many as it takes, with word of how far it is.
+ * Statistics of many areas: requested in parts as large as the server accepts, with progress.
  *
  * @typedef {import("../base/api.js").FeatureSeries} FeatureSeries
  * @typedef {import("../base/api.js").Layer} Layer
@@ -12,17 +12,17 @@ import { countCorners } from "./shapes/geometry.js";
 
 /** How the server names times whose dates are one value. */
 const STEPS = { date: null, dekad: "dekad", month: "P1M", season: null, year: "P1Y" };
-/** Of one question. */
+/** Limits of one request. */
 const [MOST_SHAPES, MOST_CORNERS] = [250, 50_000];
 
 /**
- * The series of all shapes, in their order; null of one that is too large alone, where others are not. Points have a
- * mean, and no other statistic.
+ * Returns the series of all shapes, in their order; null for a shape that is too large by itself, if others are not.
+ * Points have a mean and no other statistic.
  * @param {Layer} layer
  * @param {Shape[]} shapes
  * @param {import("../base/api.js").Parameters} parameters `reducers`, `datetime`, an analysis
  * @param {Course} course
- * @param {import("./place-sets.js").Span} [over] whose dates are one value
+ * @param {import("./place-sets.js").Span} [over] a span with dates that are combined into one value
  * @returns {Promise<{ times: (string | null)[], features: (FeatureSeries | null)[] }>}
  */
 export async function loadStatistics(layer, shapes, parameters, { stopped, onPart = () => {} }, over = "date") {
@@ -45,7 +45,7 @@ export async function loadStatistics(layer, shapes, parameters, { stopped, onPar
 				parts.unshift(part.slice(0, half), part.slice(half));
 				continue;
 			}
-			// Where not even one is possible, the others are not asked for.
+			// If no shape of this part is possible, the other parts are not requested.
 			if (features.every((feature) => feature === null)) throw error;
 		}
 		done += part.length;
@@ -56,7 +56,7 @@ export async function loadStatistics(layer, shapes, parameters, { stopped, onPar
 		: { times, features };
 }
 
-/** Numbers of shapes that are asked for together: points, or outlines. @param {Shape[]} shapes @returns {number[][]} */
+/** Returns numbers of shapes for each request: points, or outlines. @param {Shape[]} shapes @returns {number[][]} */
 function partsOf(shapes) {
 	const isPoint = (/** @type {number} */ at) => shapes[at].geometry.type === "Point";
 	/** @type {number[][]} */

@@ -10,11 +10,11 @@ import { collect, sourcesOf } from "./formats/read-geojson.js";
 import { formatGeoJson } from "./formats/write-files.js";
 
 export const STORAGE_KEY = "chronotile.areas";
-/** Browsers give a site about five million characters; other parts want some too. */
+/** Browsers allow a site about five million characters; other parts of the viewer need some too. */
 const MAX_LENGTH = 3_000_000;
 const ID = /^area-\d{1,15}$/;
 
-/** @param {string | null} source as it was stored; damage costs what is damaged @returns {Stored[]} */
+/** @param {string | null} source as stored; damaged entries are skipped @returns {Stored[]} */
 export function parseStored(source) {
 	const document = jsonOf(source ?? "");
 	const features = Array.isArray(document?.features) ? document.features : [];
@@ -37,13 +37,13 @@ function readGeometry(feature) {
 	}
 }
 
-/** What is stored; nothing where the browser stores nothing. */
+/** Returns the stored areas; empty if the browser has no storage. */
 export const loadAreas = () => parseStored(readStored(STORAGE_KEY));
 
 /**
- * Stores areas in place of those before; with none, nothing stays.
+ * Replaces the stored areas; an empty list removes the entry.
  * @param {Stored[]} areas
- * @returns {boolean} false where there is no room
+ * @returns {boolean} false if there is not enough space
  */
 export function storeAreas(areas) {
 	const written = areas.length === 0 ? null : formatGeoJson(areas);

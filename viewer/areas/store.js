@@ -1,12 +1,10 @@
 /**
- * The areas of the panel, and what links say of them. An area whose values are looked at is a place of the chart too,
- * with the same id.
+ * The areas of the panel, and their form in links. An area with a chart is also a place of the chart, with the same id.
  *
  * @typedef {import("../base/state.js").Geometry} Geometry
  * @typedef {import("../base/permalink.js").Link} Link
  * @typedef {import("../base/permalink.js").NamedLine} NamedLine
- * @typedef {{ id: string, name: string, geometry: Geometry, isSaved: boolean }} Area one that is not saved came with
- *   a link
+ * @typedef {{ id: string, name: string, geometry: Geometry, isSaved: boolean }} Area an unsaved one came with a link
  */
 import { MAX_AREA_TEXT, wrapLon } from "../base/permalink.js";
 import {
@@ -29,20 +27,20 @@ import { boxOf, countCorners, positionsOf } from "./shapes/geometry.js";
 import { loadAreas, parseStored, STORAGE_KEY, storeAreas } from "./storage.js";
 
 const MAX_LINKED = 3;
-/** A point is looked at from no farther than this. */
+/** Minimum zoom level when a point is shown. */
 const POINT_ZOOM = 13;
 
 export const areas = signal(/** @type {Area[]} */ ([]));
-/** Whether the viewer is part of another page, where it keeps nothing. */
+/** Whether the viewer is embedded in another page; it stores nothing then. */
 export const isEmbedded = signal(false);
-/** The area that is shown on the map above all others, while the panel's list is gone through. */
+/** Id of the area highlighted on the map while the list is used. */
 export const emphasised = signal(/** @type {string | null} */ (null));
 /** The area whose corners are being moved: it is drawn with them. */
 export const editedId = signal(/** @type {string | null} */ (null));
 /** @param {string} id */
 export const findArea = (id) => areas.peek().find((area) => area.id === id);
 
-/** Starts with what the browser has kept and what the link says, and keeps both so. @param {boolean} embedded */
+/** Loads the stored areas and those of the link, and keeps both up to date. @param {boolean} embedded */
 export function startStore(embedded) {
 	isEmbedded.value = embedded;
 	if (!embedded) areas.value = loadAreas().map((area) => ({ ...area, isSaved: true }));
@@ -54,7 +52,7 @@ export function startStore(embedded) {
 	if (!embedded) keepStored();
 }
 
-/** Stores what is saved whenever it changes, and takes over what another window of the viewer stores. */
+/** Stores saved areas when they change, and adopts changes of other windows. */
 function keepStored() {
 	let stored = areas.peek();
 	effect(() => {
@@ -94,9 +92,9 @@ function newName({ type }, others) {
 const nextNumber = (others) => 1 + Math.max(0, ...others.map(({ id }) => Number(id.replace("area-", ""))));
 
 /**
- * Adds areas, those first that are looked at at once as far as there is room.
+ * Adds areas, first those that get a chart immediately, as far as there is room.
  * @param {{ name: string, geometry: Geometry }[]} found @param {{ isCharted: boolean, isSaved?: boolean }} how
- * @returns {Area[]} those added: none when they would be too many
+ * @returns {Area[]} the added areas; empty if there would be too many
  */
 export function addAreas(found, { isCharted, isSaved = !isEmbedded.peek() }) {
 	const all = [...areas.peek()];
@@ -117,7 +115,7 @@ export function addAreas(found, { isCharted, isSaved = !isEmbedded.peek() }) {
 	return added;
 }
 
-/** Looks at the values of an area too. @param {string} id */
+/** Adds an area to the chart. @param {string} id */
 export function chartArea(id) {
 	const area = findArea(id);
 	if (!area || places.peek().some((place) => place.id === id)) return;
@@ -139,7 +137,7 @@ export function changeArea(id, change) {
 	});
 }
 
-/** Takes an area away; the message that says so gives it back. @param {string} id */
+/** Removes an area; the message about it offers to undo. @param {string} id */
 export function removeArea(id) {
 	const [all, area] = [areas.peek(), findArea(id)];
 	if (!area) return;
@@ -178,7 +176,7 @@ export function zoomToAreas(shown) {
 }
 
 /**
- * The areas that a link names, and those for which it has no room.
+ * Returns the areas for a link, and those that do not fit into it.
  * @param {{ name: string, geometry: Geometry }[]} shown
  */
 function linesOf(shown) {
@@ -208,7 +206,7 @@ function writeLink() {
 	return { aoi: lines.length > 0 ? lines : undefined };
 }
 
-/** Looks at the areas that a link names, and no longer at others. @param {Link} link */
+/** Shows the areas of a link in the chart, and removes others from it. @param {Link} link */
 function readLink({ aoi = [] }) {
 	const wanted = aoi.map(({ name, line }) => ({ name: tidyName(name), line, geometry: decodeGeometry(line) }));
 	if (wanted.some(({ geometry }) => geometry === null)) notify("areas", text("areas.badLink"));

@@ -35,7 +35,11 @@ export const rowsOf = (shapes, now, usual, at = 0) =>
 		};
 	});
 
-/** Of a point, which has no statistics. @param {FeatureSeries | null} feature @param {number} at */
+/**
+ * Returns the valid share of a point, which has no statistics.
+ * @param {FeatureSeries | null} feature
+ * @param {number} at
+ */
 function shareOf(feature, at) {
 	const total = feature && [feature.total].flat()[at];
 	return total ? (feature.valid[at] ?? 0) / total : null;

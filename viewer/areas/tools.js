@@ -1,6 +1,5 @@
 /**
- * The buttons on the map that take a tool: one that opens the shapes to draw and what looks into them, and one to
- * measure.
+ * The buttons on the map that choose a tool: one opens the shapes and the inspection tools, the other one measures.
  *
  * @typedef {import("./shapes/drafts.js").Tool} Tool
  */
@@ -23,7 +22,7 @@ const ICONS = {
 };
 
 /**
- * Does a step of drawing, whose modules come when it is wanted.
+ * Calls a function of the drawing modules, which are loaded when needed.
  * @param {(steps: typeof import("./draft-steps.js")) => void} act
  */
 export const draw = (act) => startPart("steps of drawing", async () => act(await import("./draft-steps.js")));

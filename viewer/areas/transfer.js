@@ -19,9 +19,9 @@ import { addFileSet } from "./place-sets.js";
 import { countCorners, selfCrossing } from "./shapes/geometry.js";
 import { addAreas, zoomToAreas } from "./store.js";
 
-/** So many are looked at as soon as they are read: as many as a link names. */
+/** Number of areas of a file that get a chart immediately: as many as fit into a link. */
 const CHARTED_AT_ONCE = 3;
-/** So many reasons are told for what was left out. */
+/** Number of reasons shown for skipped areas. */
 const REASONS = 3;
 const NOTICE = "areas file";
 
@@ -31,7 +31,7 @@ const ACCEPTED =
 /** Why something could not be read. @param {unknown} error */
 const whyOf = (error) => (error instanceof AreaFault ? error.message : String(error));
 
-/** Reads files one after the other and adds what is in them. @param {Iterable<File>} files */
+/** Reads files and adds their areas. @param {Iterable<File>} files */
 export async function takeFiles(files) {
 	dismiss(NOTICE);
 	for (const file of files) {
@@ -50,7 +50,7 @@ export async function takeFiles(files) {
 const storyIn = async (file) =>
 	file.name.endsWith(".json") && file.size <= MAX_FILE ? parseStory(await file.text()) : null;
 
-/** Adds what a text says; gives back why it cannot be read, or nothing. @param {string} source */
+/** Adds the areas of a text; returns the reason if it cannot be read. @param {string} source */
 export async function takeText(source) {
 	try {
 		takeFindings(await readText(source), text("areas.pasted"));

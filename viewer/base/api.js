@@ -1,6 +1,6 @@
 /**
- * What the viewer asks of the server; the only module that fetches. Paths are relative to the page, because the server
- * may live under a path prefix.
+ * Requests to the server; no other module fetches. Paths are relative to the page, because the server may be below a
+ * path prefix.
  *
  * @typedef {import("./permalink.js").BBox} BBox
  * @typedef {import("./permalink.js").Point} Point
@@ -13,21 +13,20 @@
  * }} BaseMap
  * @typedef {{ title: string, default_layer: string | null, base_maps: BaseMap[], overlays?: BaseMap[],
  *   default_base_map?: string | null, geocoder?: Geocoder | null, sign_in?: "offered" | "expired" }} ViewerConfig
- * @typedef {{ href: string, attribution: string }} Geocoder `{query}` in its address stands for what is looked for
+ * @typedef {{ href: string, attribution: string }} Geocoder `{query}` in its address stands for the search words
  * @typedef {{ signed_in: boolean, name: string | null, expires_in: number, renewable: boolean }} Session
  * @typedef {{ rel: string, href: string, type?: string, title?: string }} LayerLink
  * @typedef
  *   {{ first: string | null, last: string | null, count: number, default: string | null, clear?: string | null }}
- *   Times `clear`, the
- *   newest date that is clear, is of a whole layer alone
+ *   Times `clear`, the newest clear date, refers to the extent of the whole layer
  * @typedef {{
  *   id: string, title: string, collection: string, variable: string | null, units: string | null, bbox: BBox,
  *   attribution: string | null, styles: Style[], revision: string, times: Times, links?: LayerLink[],
  *     collection_title?: string,
  *   access?: "private", full_turn?: number, clear?: { layer: string, masked: string, revision: string }, masked?:
  *     string,
- * }} Layer `clear` is of one that a class layer may mask: that layer, and under which name the server has it masked;
- *   `masked` is that name where it is to be asked for so; `full_turn` is of directions, in their units
+ * }} Layer `clear` is present if a class layer may mask this one: the class layer, and the id of the masked layer;
+ *   `masked` is that id if the masked layer is shown; `full_turn` is the period of directions, in their units
  * @typedef {Layer & {
  *   abstract: string | null, keywords: string[], license: string | null, variables: string[], crs: string,
  *   resolution: [number, number], size: [number, number],
@@ -59,7 +58,7 @@
  * @typedef {{
  *   id: string | null, series: Record<string, (number | null)[]>, valid: number[], total: number,
  *   reasons?: Record<string, number[]>, note?: string, analysis?: Record<string, Analysis>,
- * }} FeatureSeries of an area or a point: by reducer, values or the counts of a histogram's bins
+ * }} FeatureSeries of an area or a point: by reducer, values or counts of histogram bins
  * @typedef {{
  *   layer: string, units: string | null, times: (string | null)[], features: FeatureSeries[],
  *   edges?: Record<string, number[]>,
@@ -69,10 +68,10 @@
  *   {{ id: string, title: string, count: number, bbox: BBox, attribution: string | null, fields: string[],
  *   revision: string, maxzoom?: number }}
  *   PlaceSet
- *   `maxzoom` is the finest of its tiles, where they are files
+ *   `maxzoom` is the finest zoom level of its tiles, if these are files
  * @typedef {{ times: (string | null)[], offset: number, total: number, ids: string[], values: (number | null)[][] }}
  *   PlaceValues
- *   a row a place, a number an instant
+ *   one row per place, one number per instant
  * @typedef {Record<string, string | number | null>} Parameters
  * @typedef
  *   {{ features?: unknown[], links?: LayerLink[], numberMatched?: number, unanswered?: { collection: string,
@@ -81,25 +80,25 @@
  */
 import { knownWord, language, text } from "./text.js";
 
-/** Of a link to which the server leads back; a longer one is given up. */
+/** Maximum length of the return address of a sign-in; a longer one is dropped. */
 const MAX_RETURN = 2500;
 const ROOT = new URL("../", document.baseURI);
 const MATRIX_SET = "WebMercatorQuad";
-/** Whether the page is one that `chronotile publish --viewer` wrote: there is no server, and the answers are files. */
+/** Whether the page was written by `chronotile publish --viewer`: there is no server, and answers are files. */
 export const isStatic = "static" in (document.documentElement?.dataset ?? {});
-/** Of answers that are files, what tells several of one path apart. */
+/** Parameters that distinguish published answers of one path. */
 const TOLD = ["format", "layer", "style", "ramp", "anomaly"];
 /** Paths that have answers without a server. */
 const PUBLISHED = /^(layers|places|ramps|tiles|viewer)\b|\.json$/;
-/** The most that the server gives at once. */
+/** Maximum number of places in one answer. */
 const MAX_PLACE_NAMES = 10_000;
 
 /** A question that the server did not answer, and why, in words for people. */
 export class Problem extends Error {
 	/**
 	 * @param {string} message
-	 * @param {number} [status] 0 when nothing came back
-	 * @param {{ name: string, allowed: number }} [limit] of the server, where one was exceeded
+	 * @param {number} [status] 0 if there was no answer
+	 * @param {{ name: string, allowed: number }} [limit] of the server, if one was exceeded
 	 */
 	constructor(message, status = 0, limit) {
 		super(message);
@@ -124,7 +123,7 @@ async function readProblem(response) {
 /**
  * @param {URL | string} url
  * @param {AbortSignal} signal
- * @param {unknown} [body] posted as it is if it is a Blob, else as JSON
+ * @param {unknown} [body] a Blob is posted unchanged, anything else as JSON
  * @returns {Promise<Response>}
  */
 async function ask(url, signal, body) {
@@ -133,7 +132,7 @@ async function ask(url, signal, body) {
 	const posted = body === undefined ? {} : { method: "POST", body: isFile ? body : JSON.stringify(body) };
 	const type = isFile ? body.type : "application/json";
 	const headers = new Headers(body === undefined ? {} : { "Content-Type": type });
-	// The browser names its own language itself, and gives us what the server had it ask with the page.
+	// Browsers send their own language by default; in that language the server has preloaded answers for the page.
 	if (window.navigator.language?.split("-")[0] !== language()) headers.set("Accept-Language", language());
 	const answer = await fetch(url, { ...posted, headers, signal }).catch((error) => {
 		throw signal.aborted ? error : new Problem(text("error.unreachable"));
@@ -171,7 +170,7 @@ export function fileOf(path, parameters) {
 	return `${[path.replace(/^((?:tiles|viewer)\/.*)\.json$/, "$1"), ...told].join("/")}.json`;
 }
 
-/** @param {string} path @param {Parameters} [parameters] those that are null or empty are left out */
+/** @param {string} path @param {Parameters} [parameters] null and empty ones are omitted */
 function urlOf(path, parameters = {}) {
 	if (isStatic && PUBLISHED.test(path)) return new URL(fileOf(path, parameters), ROOT);
 	const url = new URL(path, ROOT);
@@ -181,7 +180,7 @@ function urlOf(path, parameters = {}) {
 	return url;
 }
 
-/** The name by which a layer is asked for. @param {Layer} layer */
+/** Returns the id for requests of a layer. @param {Layer} layer */
 export const nameOf = ({ id, masked }) => masked ?? id;
 
 /** All layers, each with the title of its collection. @param {AbortSignal} signal @returns {Promise<Layer[]>} */
@@ -192,7 +191,7 @@ export async function fetchLayers(signal) {
 	return layers.map((layer) => ({ ...layer, collection_title: titles.get(layer.collection) }));
 }
 
-/** What the configuration says of the viewer. @param {AbortSignal} signal @returns {Promise<ViewerConfig>} */
+/** Returns the configuration of the viewer. @param {AbortSignal} signal @returns {Promise<ViewerConfig>} */
 export const fetchConfig = (signal) => askJson(urlOf("viewer/config.json"), signal);
 
 /** Who is signed in. @param {AbortSignal} signal @returns {Promise<Session>} */
@@ -206,13 +205,13 @@ export const fetchSession = (signal) => askJson(urlOf("signin/session"), signal)
 export const renewSession = (signal) => askJson(urlOf("signin/renew"), signal, {});
 
 /**
- * Signs out here; gives the address at which the provider does, too.
+ * Ends the session here; returns the address that ends the session of the provider.
  * @param {AbortSignal} signal
  * @returns {Promise<string | null>}
  */
 export const endSession = async (signal) => (await askJson(urlOf("signout"), signal, {})).end_session;
 
-/** Where a user signs in, to come back to an address of the viewer. @param {string} address */
+/** Returns the address of the sign-in that returns to an address of the viewer. @param {string} address */
 export function signInAddress(address) {
 	const path = address.slice(ROOT.href.length - 1);
 	return urlOf("signin", { return: path.length > MAX_RETURN ? null : path }).href;
@@ -222,9 +221,8 @@ export function signInAddress(address) {
 export const fetchLayer = (id, signal) => askJson(urlOf(`layers/${encodeURIComponent(id)}`), signal);
 
 /**
- * All dates of a layer, the ends of their days and periods, and the share of each that has data, in all of it or in a
- * box, page by page. The server counts shares after they are first asked for: `pending` says how many are still to
- * come.
+ * Returns all dates of a layer, the ends of their days and periods, and the valid share of each, in the whole layer or
+ * in a box, page by page. The server counts shares after the first request: `pending` is the number of missing ones.
  * @param {Layer} layer @param {AbortSignal} signal @param {BBox} [bbox]
  * @returns {Promise<{ times: string[], ends: (string | null)[], validShares: (number | null)[], pending: number }>}
  */
@@ -242,7 +240,7 @@ export async function fetchTimes(layer, signal, bbox) {
 		all.validShares.push(...page.valid_shares);
 		all.pending += page.valid_shares_pending ?? 0;
 		if (page.next === null || page.times.length === 0) return all;
-		// Only the question is taken from the link: behind a proxy its host may be one that we cannot reach.
+		// Only the query of the link is used: behind a proxy its host may be unreachable.
 		url.search = new URL(page.next, url).search;
 	}
 }
@@ -289,7 +287,8 @@ export const cubeTemplate = (layer) =>
 		: `${urlOf(`cubes/${encodeURIComponent(nameOf(layer))}/${MATRIX_SET}/`).href}{z}/{x}/{y}.ctc`;
 
 /**
- * Why the server does not answer, which an image element does not tell; null where it does, or is not waited for.
+ * Returns the error of the server, which an image element does not report; null if there is none or the wait is
+ * aborted.
  * @param {string} url @param {AbortSignal} signal @returns {Promise<Problem | null>}
  */
 export const fetchProblem = (url, signal) =>
@@ -299,7 +298,7 @@ export const fetchProblem = (url, signal) =>
 	);
 
 /**
- * With a title in the language of the page, once its texts are there.
+ * Translates the title into the language of the page, if its texts are loaded.
  * @template {{ title: string }} T
  * @param {T} named
  * @returns {T}
@@ -377,7 +376,7 @@ const outlinesOf = ({ id }, offset = 0) =>
 	urlOf(`places/${encodeURIComponent(id)}`, { format: "geojson", limit: 1, offset });
 
 /**
- * The places of a set that was published, all of them.
+ * Returns all places of a published set.
  * @param {PlaceSet} set
  * @param {AbortSignal} signal
  * @returns {Promise<{ geometry: Geometry }[]>}
@@ -411,7 +410,7 @@ export const fetchPlaceSets = async (signal) => (await askJson(urlOf("places"), 
 /**
  * @param {PlaceSet} set
  * @param {{ x: number, y: number, z: number }} tile
- * @param {AbortSignal} signal a Mapbox vector tile; no bytes where there are no places
+ * @param {AbortSignal} signal a Mapbox vector tile; no bytes if it has no places
  */
 export async function fetchPlaceTile({ id, revision }, { x, y, z }, signal) {
 	const url = urlOf(`places/${encodeURIComponent(id)}/tiles/${MATRIX_SET}/${z}/${x}/${y}.mvt`, { rev: revision });
@@ -451,9 +450,9 @@ export async function fetchPlace(set, number, signal) {
 }
 
 /**
- * A page of items of the catalogue. `cursor` leads to the next one, and is null on the last; `ownAddress` makes an
- * address in an item one that the viewer reaches, and null of what is not this server's.
- * @param {Parameters} asked as the STAC API names them @param {AbortSignal} signal
+ * Returns a page of items of the catalogue. `cursor` selects the next page, null after the last one; `ownAddress`
+ * converts an address in an item into one that the viewer can reach, or null if it is not on this server.
+ * @param {Parameters} asked parameters of the STAC API @param {AbortSignal} signal
  */
 export async function fetchItems(asked, signal) {
 	/** @type {ItemPage} */
@@ -461,7 +460,7 @@ export async function fetchItems(asked, signal) {
 	const { features = [], links = [], numberMatched: matched = null, unanswered = [] } = page;
 	const hrefOf = (/** @type {string} */ rel) => links.find((link) => link.rel === rel)?.href;
 	const next = hrefOf("next");
-	// Behind a proxy the server may know itself by another name than we do.
+	// Behind a proxy the server may use another name for itself than this page does.
 	const theirs = (hrefOf("self") ?? ROOT.href).replace(/stac\/search(\?.*)?$/, "");
 	return {
 		features,
@@ -477,14 +476,14 @@ export async function fetchItems(asked, signal) {
 export const productAddress = (collection, id) =>
 	urlOf(`products/${encodeURIComponent(collection)}/${encodeURIComponent(id)}`).href;
 
-/** What tells of new items of a collection, as Atom. @param {string} collection */
+/** Returns the Atom feed of new items of a collection. @param {string} collection */
 export const feedAddress = (collection) => urlOf(`stac/collections/${encodeURIComponent(collection)}/feed.atom`).href;
 
 /** A file of the viewer itself. @param {string} path @returns {Promise<any>} */
 export const fetchOwn = (path) => askJson(new URL(`../${path}`, import.meta.url), new AbortController().signal);
 
 /**
- * What asks once and keeps the answer; asking again after a failure tries again.
+ * Returns a function that requests once and caches the answer; after a failure the next call tries again.
  * @template T
  * @param {() => Promise<T>} ask
  * @returns {() => Promise<T>}
@@ -505,7 +504,11 @@ export function once(ask) {
 /** @type {Map<string, () => Promise<any>>} */
 const data = new Map();
 
-/** A file that tools/viewer_data has made, asked for once. @param {string} path below data/ @returns {Promise<any>} */
+/**
+ * Returns a file made by tools/viewer_data; requested once.
+ * @param {string} path below data/
+ * @returns {Promise<any>}
+ */
 export function fetchData(path) {
 	const ask = data.get(path) ?? once(() => fetchOwn(`data/${path}`));
 	data.set(path, ask);
@@ -513,7 +516,7 @@ export function fetchData(path) {
 }
 
 /**
- * The finest zoom of a `.pmtiles` file, which a byte of its header says.
+ * Returns the finest zoom level of a `.pmtiles` file, from a byte of its header.
  * @param {string} address
  * @param {AbortSignal} signal
  */
@@ -524,7 +527,7 @@ export async function fetchFinestZoom(address, signal) {
 }
 
 /**
- * What a geocoder of the configuration finds: an array of Nominatim, or GeoJSON of Photon and Pelias.
+ * Returns the results of a configured geocoder: an array from Nominatim, or GeoJSON from Photon and Pelias.
  * @param {string} href
  * @param {string} query
  * @param {AbortSignal} signal
@@ -545,18 +548,19 @@ export const fetchStory = async (path) => (await ask(new URL(path, ROOT), new Ab
 export const fetchPlaceNames = async ({ id }, signal) =>
 	(await askJson(urlOf(`places/${encodeURIComponent(id)}`, { limit: MAX_PLACE_NAMES }), signal)).places;
 
-/** The server's address, for what is handed on to other programs. */
+/** Returns the address of the server, for other programs. */
 export const rootUrl = () => ROOT.href;
 
 /**
- * Why the server would not give a file; null where it would. HEAD alone has the server make the file for its size: to a
- * client that holds any state of it already it is 304, for which nothing is read.
+ * Returns the reason why the server would refuse a file; null if it would not. For a plain HEAD request the server
+ * would
+ * make the file to determine its size; with `If-None-Match: *` it answers 304 and reads nothing.
  * @param {string} address @param {AbortSignal} signal
  */
 export async function fetchRefusal(address, signal) {
 	if (needsServer(address)) return new Problem(text("error.needsServer"));
 	const headers = { "If-None-Match": "*" };
-	// Files in a bucket are sent from there: that the server says so is enough.
+	// Files in a bucket are sent from there; a redirect by the server is sufficient.
 	const answer = await fetch(address, { method: "HEAD", headers, signal, redirect: "manual" }).catch(() => null);
 	if (answer?.ok || answer?.status === 304 || answer?.type === "opaqueredirect") return null;
 	return await fetchProblem(address, signal);

@@ -1,8 +1,8 @@
 /**
- * Which colour a number or a value has: that of the server's pictures, to the last bit. Pure.
+ * The colour of a number or a value, exactly that of the pictures of the server. Pure.
  *
- * A style comes as the server's legend tells it (`legend.json`); what is changed of it is a colouring. Both together
- * are a painted style, and that with what the digital numbers mean is a table: the colour of every number there can be.
+ * A style is read from the legend of the server (`legend.json`); changes by the user are a colouring. Both together are
+ * a painted style. With the meaning of the digital numbers it gives a table: the colour of every possible number.
  *
  * @typedef {import("./api.js").Legend} Legend
  * @typedef {import("./state.js").Colouring} Colouring
@@ -16,17 +16,17 @@
  * @typedef {{
  *   dtype: "uint8" | "uint16", nodata: number | null, scale: number, offset: number, flags?: Record<string, string>,
  *   source?: { shift: number, offset: number }, quantised?: boolean,
- * }} Numbers what digital numbers mean, as the header of a cube tells it; flags are names by number
+ * }} Numbers meaning of digital numbers, from the header of a cube; flags are names by number
  * @typedef {(value: number) => Rgba} ColourOf
  */
 
-/** Share of the range by which a value may miss an end, a stop or a class: `3 * 0.1` is 0.3. */
+/** Tolerance of an end, a stop or a class, as a share of the range: `3 * 0.1` is 0.3. */
 const TOLERANCE = 1e-6;
 /** Steps of a logarithmic ramp: as many as pictures of one band have colours. */
 const LOG_STEPS = 253;
 /** Colours of a picture of numbers of 16 bits; a ramp that takes more is cut into steps. */
 const MAX_COLOURS = 256;
-/** Of those, the ones of no value and of what lies below and above the range. */
+/** Three of them are for missing values and for values below and above the range. */
 const OTHER_COLOURS = 3;
 const FEWEST_STEPS = 16;
 /** @type {Rgba} */
@@ -39,14 +39,14 @@ export function parseColour(text) {
 	return [at(1), at(3), at(5), text.length === 9 ? at(7) : 255];
 }
 
-/** As style sheets and canvases write it. @param {Rgba} rgba */
+/** Returns a colour for style sheets and canvases. @param {Rgba} rgba */
 export const cssColour = ([red, green, blue, alpha]) => `rgb(${red} ${green} ${blue} / ${alpha / 255})`;
 
-/** As pixels of a picture have it, read as numbers of 32 bits. @param {Rgba} rgba */
+/** Returns a colour as a pixel of 32 bits. @param {Rgba} rgba */
 export const pack = ([red, green, blue, alpha]) => (red | (green << 8) | (blue << 16) | (alpha << 24)) >>> 0;
 
 /**
- * The style that a legend tells, with what is changed of it; its ramp is the legend's.
+ * Returns the style of a legend with the changes of a colouring; the ramp is that of the legend.
  * @param {Legend} legend
  * @param {Colouring} colouring
  * @returns {PaintedStyle}
@@ -93,7 +93,7 @@ function withRange(style, [low, high]) {
 }
 
 /**
- * The style with its colours the other way round; what is beyond the range follows the end that it is like.
+ * Returns the style with reversed colours; colours beyond the range follow the ends that they resemble.
  * @param {PaintedStyle} style
  * @returns {PaintedStyle}
  */
@@ -131,7 +131,7 @@ function logarithmic(style) {
 }
 
 /**
- * The style for differences of values: diverging colours, over half the range to either side of none.
+ * Returns the style for differences of values: diverging colours, over half the range on either side of zero.
  * @param {PaintedStyle} style that of the values @param {PaintedStyle} diverging @returns {PaintedStyle}
  */
 export function differenceStyle(style, diverging) {
@@ -139,13 +139,13 @@ export function differenceStyle(style, diverging) {
 	return { ...withRange(diverging, [-half, half]), nodata: style.nodata };
 }
 
-/** How far a value may lie beside an end or a class and still be there. @param {PaintedStyle} style */
+/** Returns the tolerance of an end or a class. @param {PaintedStyle} style */
 const slackOf = ({ range: [low, high] }) => TOLERANCE * (high - low || Math.abs(high) || 1);
 
-/** Which colour each finite value has. @param {PaintedStyle} style @returns {ColourOf} */
+/** Returns the colours of finite values. @param {PaintedStyle} style @returns {ColourOf} */
 export const colours = (style) => (style.stops.length > 0 ? rampColours(style) : classColours(style));
 
-/** To the nearest whole number, of two to the even one. @param {number} number */
+/** Rounds to the nearest integer, ties to even. @param {number} number */
 function round(number) {
 	const down = Math.floor(number);
 	const part = number - down;
@@ -153,7 +153,7 @@ function round(number) {
 }
 
 /**
- * Index of the last of ascending numbers that is not above a value; -1 where all are.
+ * Returns the index of the last of ascending numbers that is not above a value; -1 if all are.
  * @param {ArrayLike<number>} ascending
  * @param {number} value
  */
@@ -193,7 +193,7 @@ function rampColours(style) {
 }
 
 /**
- * The class that each value is of, null where none is.
+ * Returns a function that gives the class of a value, null if there is none.
  * @param {PaintedStyle} style
  * @returns {(value: number) => StyleClass | null}
  */
@@ -217,7 +217,7 @@ function classColours(style) {
 }
 
 /**
- * Tables of each legend in its last colouring, by what the numbers mean.
+ * Tables of each legend in its last colouring, by the meaning of the numbers.
  * @type {WeakMap<Legend, { colouring: Colouring, tables: Map<string, Uint32Array> }>}
  */
 const kept = new WeakMap();
@@ -256,7 +256,7 @@ export function tableOf(style, numbers) {
 }
 
 /**
- * Colours of the numbers that are no values; a flag that the style does not name has that of no value.
+ * Returns the colours of numbers that are no values; a flag without a colour in the style has that of missing values.
  * @param {PaintedStyle} style
  * @param {Numbers} numbers
  */
@@ -268,7 +268,7 @@ function fixedColours(style, { nodata, flags = {} }) {
 }
 
 /**
- * Fills a table with exact colours; gives up, and says so, when they are bounded and too many.
+ * Fills a table with exact colours; returns false if their number is bounded and exceeded.
  * @param {Uint32Array} table @param {PaintedStyle} style
  * @param {{ toValue: (number: number) => number, fixed: ReadonlyMap<number, number>, isBounded: boolean }} how
  */
@@ -287,8 +287,8 @@ function fillExactly(table, style, { toValue, fixed, isBounded }) {
 }
 
 /**
- * A ramp in equal steps, each in the colour of its middle, as pictures of at most 256 colours have it; null where flags
- * leave it too few. Gives the colour of a number of the source.
+ * Returns a ramp in equal steps, each with the colour of its middle, as in pictures of at most 256 colours, as a
+ * function of the number of the source; null if flags leave too few colours.
  * @param {PaintedStyle} style
  * @param {number[]} fixed colours of numbers that are no values
  * @param {number} scale

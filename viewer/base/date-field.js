@@ -14,8 +14,8 @@ const write = (date) =>
 
 /**
  * @param {import("./elements.js").Attributes} attributes
- * @param {(date: string) => void} changed called with a day, a month
- *   or a year as links have them, or with nothing; not with what is no date, which the field says
+ * @param {(date: string) => void} changed called with a day, a month or a year as in links, or with an empty text; an
+ *   invalid date is only reported in the field
  */
 export function makeDateField(attributes, changed) {
 	let date = "";

@@ -1,11 +1,11 @@
 /**
- * Dates of a layer: parsing, the one that a text stands for, stepping, and how they are written for people.
+ * Dates of a layer: parsing, the instant of a text, steps, and formats for people.
  *
- * An instant is the server's RFC 3339 text (sent back as it came) with its milliseconds since 1970, UTC, and those of
- * the first instant after it: the end of its day or period, which is excluded.
+ * An instant has the RFC 3339 text of the server (sent back unchanged), its milliseconds since 1970, UTC, and those of
+ * the end of its day or period, which is excluded.
  *
- * In maps of periods an instant is one of the calendar's periods, and its text is what the server takes for it: that of
- * its first and last day, or of the one date that stands for it.
+ * In maps of periods an instant is a period of the calendar. Its text is the parameter for the server: the first and
+ * last day, or the one date that represents the period.
  *
  * @typedef {"dekad" | "month" | "season" | "year"} Slot
  * @typedef {{ text: string, ms: number, end: number, slot?: Slot }} Instant
@@ -16,7 +16,7 @@ const DATE = /^(\d{4})(?:-(\d{2})(?:-(\d{2})(T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(Z
 export const DAY_MS = 86_400_000;
 
 /**
- * What a year, a month, a day or an instant (in UTC, unless it has an offset) spans, as the server reads them; null for
+ * Returns the span of a year, a month, a day or an instant (in UTC, unless it has an offset), like the server; null for
  * any other text.
  * @param {string} text @returns {TimeSpan | null}
  */
@@ -35,7 +35,7 @@ export function parseSpan(text) {
 }
 
 /**
- * The months of a language as they are written, without dots.
+ * Returns the names of months in a language, without dots.
  * @param {string} locale
  * @param {"long" | "short"} month
  */
@@ -49,10 +49,9 @@ const monthNames = (locale, month) =>
 	);
 
 /**
- * What a person typed as a date: `2019-06-04`, `4/6/2019`, `4.6.2019`, `4 June 2019`, `2019-06`, `June 2019` or
- * `2019`, as
- * links have it; null for all else.
- * @param {string} typed @param {string} [locale] whose months may be named
+ * Parses a typed date, `2019-06-04`, `4/6/2019`, `4.6.2019`, `4 June 2019`, `2019-06`, `June 2019` or `2019`, into the
+ * form of links; null if invalid.
+ * @param {string} typed @param {string} [locale] language of names of months
  */
 export function parseTyped(typed, locale = "en") {
 	const words = typed.trim().toLocaleLowerCase(locale);
@@ -73,7 +72,7 @@ export function parseTyped(typed, locale = "en") {
 
 /**
  * @param {string} text RFC 3339
- * @param {string | null} [end] of its day or period; none of an exact instant
+ * @param {string | null} [end] of its day or period; null for an exact instant
  * @returns {Instant}
  */
 export function toInstant(text, end = null) {
@@ -82,7 +81,7 @@ export function toInstant(text, end = null) {
 }
 
 /**
- * Index of the instant nearest to `ms`, the earlier of two as near; -1 of none.
+ * Returns the index of the instant nearest to `ms`, the earlier of two equally near ones; -1 if there is none.
  * @param {{ ms: number }[]} instants
  * @param {number} ms
  */
@@ -95,7 +94,7 @@ export function nearestIndex(instants, ms) {
 }
 
 /**
- * Index of the last instant that is not after `ms`; the first where all are.
+ * Returns the index of the last instant that is not after `ms`; the first if all are.
  * @param {Instant[]} instants ascending
  * @param {number} ms
  */
@@ -109,7 +108,7 @@ export const indexAtOrBefore = (instants, ms) =>
 export const isWithin = (instant, ms) => instant.ms <= ms && ms < instant.end;
 
 /**
- * Index of the instant whose day or period contains `ms`, else of the nearest one; -1 of none.
+ * Returns the index of the instant with `ms` in its day or period, or of the nearest one; -1 if there is none.
  * @param {Instant[]} instants
  * @param {number} ms
  */
@@ -119,8 +118,8 @@ export function indexOfMoment(instants, ms) {
 }
 
 /**
- * Index that a date in a link stands for, and whether the layer has data then: the first instant in the year, month or
- * day, else the one whose period contains it, else the nearest one. -1 of a text that is no date.
+ * Returns the index for a date of a link, and whether the layer has data then: the first instant in the year, month or
+ * day, otherwise the one with the date in its period, otherwise the nearest one; -1 if the date is invalid.
  * @param {Instant[]} instants @param {string} date
  */
 export function resolveDate(instants, date) {
@@ -134,8 +133,8 @@ export function resolveDate(instants, date) {
 }
 
 /**
- * First and last index of the instants that share a moment with the time from one date to the end of another, both
- * included as the server includes them; null where there are none.
+ * Returns the first and last index of the instants that overlap the time from one date to the end of another, both
+ * included, like the server; null if there are none.
  * @param {Instant[]} instants @param {string | undefined} from @param {string | undefined} to
  */
 export function indexesBetween(instants, from, to) {
@@ -147,7 +146,7 @@ export function indexesBetween(instants, from, to) {
 }
 
 /**
- * Shortest text that names the instant among the others: its day, or all of it.
+ * Returns the shortest text that identifies an instant among the others: its day, or the whole text.
  * @param {Instant[]} instants
  * @param {number} index
  */
@@ -175,7 +174,7 @@ export function addMonths(ms, months) {
 }
 
 /**
- * Index after a step of whole months, at least one instant further while there is one.
+ * Returns the index after a step of whole months, at least one instant away if there is one.
  * @param {Instant[]} instants @param {number} index @param {number} months
  */
 export function stepMonths(instants, index, months) {
@@ -198,7 +197,8 @@ export function yearsOf(instants) {
 }
 
 /**
- * Shares of the fullest date: what lies in the sea is a gap at every date, and no cloud.
+ * Returns shares relative to the date with the largest one: pixels in the sea are missing at every date and are no
+ * cloud.
  * @param {readonly (number | null)[]} shares @returns {(number | null)[]}
  */
 export function ofFullest(shares) {
@@ -206,13 +206,13 @@ export function ofFullest(shares) {
 	return shares.map((share) => (share === null || most === 0 ? share : share / most));
 }
 
-/** Of the fullest date, a date that is clear has at least so much. */
+/** Minimum share of a clear date, relative to the date with the largest one. */
 const CLEAR_SHARE = 0.8;
-/** So many dates are looked at for a clear one, the newest first. */
+/** Number of dates that are searched for a clear one, newest first. */
 const MAX_LOOKED_AT = 12;
 
 /**
- * Index of the newest date that is clear, or nearest to it; the last one where its share is not known.
+ * Returns the index of the newest clear date, or the clearest; the last one if its share is unknown.
  * @param {readonly (number | null)[]} shares
  */
 export function newestClear(shares) {
@@ -224,7 +224,7 @@ export function newestClear(shares) {
 /** @param {number} ms */
 const hasTime = (ms) => ms % DAY_MS !== 0;
 
-/** "11 June 2020", with the time of day where it is not midnight. @param {number} ms @param {string} locale */
+/** Returns "11 June 2020", with the time of day unless it is midnight. @param {number} ms @param {string} locale */
 export const formatDate = (ms, locale) => format(ms, locale, { day: "numeric", month: "long", year: "numeric" });
 
 /** "11 Jun 2020": as `formatDate`, shorter. @param {number} ms @param {string} locale */
@@ -253,7 +253,7 @@ export const formatPartOfYear = (instant, locale, month = "long") =>
 /**
  * @param {Instant} instant
  * @param {string} locale
- * @param {Intl.DateTimeFormatOptions} parts of those that are not shorter than it
+ * @param {Intl.DateTimeFormatOptions} parts those that are not shorter than the period are used
  */
 function formatPeriod({ ms, end, slot }, locale, { month, year }) {
 	const longer = { year, month: slot === "year" ? undefined : month };
@@ -265,7 +265,7 @@ function formatPeriod({ ms, end, slot }, locale, { month, year }) {
 export const formatDayOfYear = (ms, locale) => format(ms, locale, { day: "numeric", month: "long" });
 
 /**
- * A date as it was named, "11 June 2020", "June 2020" or "2020"; null of a text that is no date.
+ * Formats a date in its precision, "11 June 2020", "June 2020" or "2020"; null if invalid.
  * @param {string} date
  * @param {string} locale
  */

@@ -1,4 +1,4 @@
-/** Waiting: for a while, or until signals say so. */
+/** Waits: for a time, or until a condition on signals holds. */
 import { effect } from "../vendor/signals-core.js";
 
 const { signal: never } = new AbortController();
@@ -31,7 +31,7 @@ export function until(holds, stopped = never, limitMs = Number.POSITIVE_INFINITY
 	});
 }
 
-/** What has something done before the browser draws next, once however often it is called. @param {() => void} run */
+/** Returns a function that runs work before the next frame, once for several calls. @param {() => void} run */
 export function beforeDrawing(run) {
 	let isDue = false;
 	const start = () => {

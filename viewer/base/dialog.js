@@ -1,4 +1,4 @@
-/** Dialogs: one at a time, over everything, with the focus in them until they close. */
+/** Dialogs: one at a time, above the page, with the focus inside until they close. */
 
 import { make, makeIconButton } from "./elements.js";
 import { text } from "./text.js";
@@ -6,8 +6,8 @@ import { text } from "./text.js";
 /** @typedef {{ element: HTMLDialogElement, close: () => void, whenClosed: Promise<void> }} OpenDialog */
 
 /**
- * Opens a dialog. Escape, its × and `close` close it; then the focus goes back to where it was.
- * @param {string} title its heading, and its name for those who do not see it
+ * Opens a dialog. Escape, its × and `close` close it; the focus then returns to its previous element.
+ * @param {string} title its heading and accessible name
  * @param {...(Node | string)} content
  * @returns {OpenDialog}
  */
@@ -32,7 +32,7 @@ export function openDialog(title, ...content) {
 }
 
 /**
- * A press that begins and ends beside the dialog closes it; one that slips out of a field does not.
+ * Closes a dialog by a press that starts and ends outside it; a press that leaves a field by accident does not.
  * @param {HTMLDialogElement} element
  */
 function closeOnBackdrop(element) {

@@ -1,9 +1,9 @@
-/** Elements made with their attributes and what is in them; texts are set as text. */
+/** Creates elements with attributes and content; texts are set as text. */
 import { makeIcon } from "./icons.js";
 
 /**
  * @typedef {Record<string, string | number | boolean | ((event: any) => void)>} Attributes `on…` is a listener; false
- *   leaves out, true is empty; buttons submit nothing unless their `type` says so
+ *   omits the attribute, true makes it empty; buttons do not submit unless `type` is set
  */
 
 /**
@@ -25,7 +25,7 @@ export function make(tag, attributes = {}, ...children) {
 }
 
 /**
- * What gives the colours of a style sheet where an element is, as canvases take them.
+ * Returns a function that gives the colours of the style sheet at an element, for canvases.
  * @param {Element} element
  * @returns {(name: string) => string}
  */
@@ -43,7 +43,7 @@ export function colourReader(element) {
 export const SLIDER = { role: "slider", tabindex: 0, "aria-valuemin": 0 };
 
 /**
- * Does what a key stands for, in place of what the browser would do; nothing of other keys.
+ * Runs the action of a key and prevents the default of the browser; ignores other keys.
  * @param {KeyboardEvent} event
  * @param {Record<string, () => void>} acts by key
  */
@@ -54,7 +54,7 @@ export function runKey(event, acts) {
 }
 
 /**
- * Follows a pointer from where it is pressed to where it is let go.
+ * Follows a pointer while it is pressed.
  * @param {HTMLElement} element
  * @param {(event: PointerEvent) => void} take
  */
@@ -94,10 +94,10 @@ export const makeButton = (words, onclick, more = {}) => make("button", { onclic
 let fieldsMade = 0;
 
 /**
- * A control under its words.
+ * Returns a control with a label above it.
  * @param {string} words
  * @param {HTMLElement} control
- * @param {HTMLElement} [content] the control with what stands beside it
+ * @param {HTMLElement} [content] the control and the elements next to it
  */
 export function makeField(words, control, content = control) {
 	control.id ||= `field-${++fieldsMade}`;
@@ -107,7 +107,7 @@ export function makeField(words, control, content = control) {
 /** @typedef {readonly [value: string, words: string, isDisabled?: boolean]} Choice */
 
 /**
- * A list of which one is chosen.
+ * Returns a list with one choice.
  * @param {readonly Choice[]} choices
  * @param {(value: string) => void} choose
  * @param {Attributes} [more]
@@ -119,7 +119,7 @@ export function makeSelect(choices, choose, more = {}) {
 }
 
 /**
- * Gives a list other choices; what was chosen stays so where it is still there.
+ * Replaces the choices of a list; the current one stays selected if it still exists.
  * @param {HTMLSelectElement} select
  * @param {readonly Choice[]} choices
  */
@@ -164,10 +164,10 @@ export function makeOpener(icon, label, element, opened = () => {}) {
 }
 
 /**
- * Keeps a row for each key, in their order: what has the focus keeps it while others come and go.
+ * Updates a list to one row for each key, in their order; existing rows stay, and with them the focus.
  * @template {{ element: HTMLElement, remove: () => void }} Row
  * @param {HTMLElement} list
- * @param {Map<string, Row>} rows that are there
+ * @param {Map<string, Row>} rows existing rows
  * @param {string[]} keys
  * @param {(key: string) => Row} makeRow
  */

@@ -4,7 +4,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const spriteUrl = () => new URL("../icons.svg", import.meta.url).href;
 
 /**
- * An icon that says nothing to those who do not see it: the control beside it has its label.
+ * Returns an icon that screen readers ignore; the control next to it has a label.
  * @param {string} name as in icons.svg
  */
 export function makeIcon(name) {

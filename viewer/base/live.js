@@ -1,10 +1,9 @@
 /**
- * What lasts as long as something else, or follows it: whatever is begun in a scope, or in an effect of `live`, ends
- * with it.
+ * Lifetimes: everything that is started in a scope, or in an effect of `live`, ends with it.
  */
 import { effect, signal, untracked } from "../vendor/signals-core.js";
 
-/** What ends all that the innermost scope has begun; null outside of all scopes. @type {(() => void)[] | null} */
+/** Functions that end the content of the innermost scope; null outside of scopes. @type {(() => void)[] | null} */
 let ends = null;
 
 /** Has something done when the scope ends that is open now, if one is. @param {() => void} end */
@@ -15,7 +14,7 @@ export function atEnd(end) {
 /**
  * @template T
  * @param {() => T} run
- * @returns {{ made: T, end: () => void }} what it gives, and what ends all that it has begun
+ * @returns {{ made: T, end: () => void }} the result, and a function that ends everything started by `run`
  */
 function scope(run) {
 	const outer = ends;
@@ -34,7 +33,7 @@ function scope(run) {
 }
 
 /**
- * An effect. What it has begun ends before it runs again, and it ends with the scope around it.
+ * Runs an effect. Its content ends before it runs again, and it ends with the surrounding scope.
  * @param {() => void | (() => void)} run
  * @returns {() => void} stops it
  */
@@ -51,7 +50,7 @@ export function live(run) {
 }
 
 /**
- * Makes something once of each thing in a changing list, and ends what was made of one that is there no more.
+ * Calls a function once for each element of a changing list, and ends its content when the element is removed.
  * @template T, R
  * @param {(each: T) => R} make
  * @returns {(all: T[]) => R[]}
@@ -75,7 +74,7 @@ export function eachOnce(make) {
 	return keep;
 }
 
-/** How wide an element is, kept up until the scope ends. @param {Element} element */
+/** Returns the width of an element as a signal, updated until the scope ends. @param {Element} element */
 export function widthOf(element) {
 	const width = signal(0);
 	const watch = new ResizeObserver(() => {

@@ -1,12 +1,12 @@
-/** A name that is changed where it stands. */
+/** Edits a name in place. */
 import { make } from "./elements.js";
 
 const MAX_NAME = 80;
 
 /**
- * Puts a field in place of a name; Enter and leaving it take the name over, Escape does not.
+ * Replaces a name by a field; Enter and leaving the field accept the new name, Escape does not.
  * @param {HTMLElement} shown @param {string} name @param {import("./elements.js").Attributes} attributes of the field
- * @param {(name: string | null, isByKey: boolean) => void} done null where it is not taken over
+ * @param {(name: string | null, isByKey: boolean) => void} done null if it was not accepted
  */
 export function editName(shown, name, attributes, done) {
 	const field = make("input", { type: "text", maxlength: MAX_NAME, ...attributes });

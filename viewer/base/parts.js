@@ -1,4 +1,4 @@
-/** The parts of the viewer that are loaded later: what they wait for, and what is told when some cannot be loaded. */
+/** Parts of the viewer that are loaded later: when they start, and the message if some cannot be loaded. */
 
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { until } from "./delays.js";
@@ -6,17 +6,16 @@ import { catalogue, dismiss, layers, notify, tileProgress, timeDomain } from "./
 import { text } from "./text.js";
 
 /**
- * The first picture is waited for no longer; over a slow line three times as long as page, script and first answers
- * took.
+ * Maximum wait for the first picture; over a slow connection, three times the time of page, script and first answers.
  */
 const FIRST_VIEW_MS = 4000;
 const SLOWEST_VIEW_MS = 60_000;
 const NOTICE = "parts";
 
-/** Whether the first picture is on the map, or is waited for no more: what it does not need is loaded from then on. */
+/** Whether the first picture is shown or no longer awaited; other parts are loaded from then on. */
 export const isFirstViewOver = signal(false);
 
-/** Whether there is a picture, or there will be none. */
+/** Whether there is a picture, or will be none. */
 const isSettled = computed(
 	() =>
 		tileProgress.value.phase === "shown" ||
@@ -31,7 +30,7 @@ const coming = signal(/** @type {ReadonlySet<string>} */ (new Set()));
 /** Whether parts of the page are still to come. */
 export const isLoading = computed(() => !isFirstViewOver.value || coming.value.size > 0);
 
-/** Brings the scripts of parts that nobody has asked for yet, when the browser has nothing else to do. */
+/** Loads the scripts of all parts when the browser is idle. */
 function fetchAhead() {
 	if (/** @type {any} */ (window.navigator).connection?.saveData) return;
 	const wait = window.requestIdleCallback ?? window.setTimeout;
@@ -40,7 +39,7 @@ function fetchAhead() {
 	});
 }
 
-/** Waits for the first picture, but not when the user presses something: then all is wanted. */
+/** Waits for the first picture; the first press of the user ends the wait. */
 export function startFirstView() {
 	const end = () => {
 		isFirstViewOver.value = true;
@@ -48,18 +47,18 @@ export function startFirstView() {
 	for (const kind of ["pointerdown", "keydown", "focusin"]) window.addEventListener(kind, end, { once: true });
 	const limitMs = Math.min(SLOWEST_VIEW_MS, Math.max(FIRST_VIEW_MS, 3 * performance.now()));
 	void until(() => isSettled.value, undefined, limitMs).then(end);
-	// For those who watch the page from outside.
+	// For tests, which watch the page.
 	effect(() => {
 		document.documentElement.toggleAttribute("data-loading", isLoading.value);
 	});
 	void until(() => !isLoading.value).then(fetchAhead);
 }
 
-/** What starts those that could not be loaded, by name. @type {Map<string, () => unknown>} */
+/** Functions that start the parts that could not be loaded, by name. @type {Map<string, () => unknown>} */
 const missing = new Map();
 
 /**
- * Does what brings something of the page, unless that is on its way.
+ * Runs work that loads a part, unless it is already running.
  * @param {string} name
  * @param {() => Promise<void>} bring
  */
@@ -71,8 +70,8 @@ export async function bringPart(name, bring) {
 }
 
 /**
- * Loads and starts a part, unless it is on its way. That it cannot be loaded is told once for all such parts, with what
- * tries all of them again.
+ * Loads and starts a part, unless it is being loaded. Failures of all parts share one message, which offers to try
+ * again.
  * @param {string} name @param {() => unknown} start
  */
 export const startPart = (name, start) =>

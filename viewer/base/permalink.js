@@ -1,8 +1,8 @@
 /**
- * The state of the viewer as a query string, both ways, and the only module that touches the address bar.
+ * The state of the viewer as a query string, both ways; no other module changes the address bar.
  *
- * Keys are those of Terrascope's viewer (language, layer, date, bbox, overlay, bgLayer) and our own, which all are
- * optional. Every value is checked here; parameters we do not know are kept as they came.
+ * Keys are those of Terrascope's viewer (language, layer, date, bbox, overlay, bgLayer) and our own; all are optional.
+ * Every value is checked here; unknown parameters are preserved.
  *
  * @typedef {[west: number, south: number, east: number, north: number]} BBox degrees; west > east crosses 180
  * @typedef {{ lon: number, lat: number }} Point
@@ -26,14 +26,14 @@
  * @typedef {"clearest" | "latest" | "median" | "max" | "anomaly"} Method
  * @typedef {{ id: string, opacity: number }} LayerEntry
  * @typedef {"swipe" | "side" | "opacity" | "spy" | "diff"} CompareMode
- * @typedef {"0" | "1" | "time" | "years" | "statistics" | "table"} ChartView 0 of a drawer that is folded; 1 as time
+ * @typedef {"0" | "1" | "time" | "years" | "statistics" | "table"} ChartView 0 is a folded drawer; 1 equals time
  * @typedef {"mean" | "median" | "p10" | "p90" | "min" | "max" | "std" | "valid_share" | "anomaly"} PlaceStatistic
  * @typedef {"light" | "dark" | "auto"} Theme
  * @typedef {"show" | "last" | "skip"} Gaps
  * @typedef {{ name: string, line: string }} NamedLine the outline as an encoded polyline of 5 decimals
  * @typedef {import("./text.js").TextKey} TextKey
- * @typedef {{ key: TextKey, values?: Record<string, string | number> }} Expected what would have been right, as a
- *   text of i18n/
+ * @typedef {{ key: TextKey, values?: Record<string, string | number> }} Expected description of valid values, a text of
+ *   i18n/
  * @typedef {{ key: string, value: string, expected: Expected }} Fault
  */
 import { parseSpan } from "./dates.js";
@@ -42,13 +42,12 @@ const MAX_POINTS = 8;
 const MAX_CORNERS = 50;
 const MAX_LAYERS = 8;
 const MAX_AREAS = 3;
-/** Digits of the degrees of a place whose values are looked at: a centimetre, which no cell's edge is nearer to. */
+/** Decimals of degrees of a selected place: a centimetre, finer than the distance to any edge of a cell. */
 export const PLACE_DIGITS = 7;
-/** Of all areas together; larger ones do not fit into a link. */
+/** Maximum length of all areas of a link together. */
 export const MAX_AREA_TEXT = 1500;
 /**
- * What encoded polylines are written with, but for `;`, which stands between areas: those of 5 decimals need `?` to
- * `~`.
+ * Characters of encoded polylines with 5 decimals, `?` to `~`, except `;`, which separates areas.
  */
 const POLYLINE = /^[?-~]+$/;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}$/;
@@ -96,7 +95,7 @@ function parseView(text) {
 	return isPlace(lon, lat) && zoom >= 0 && zoom <= 24 ? { lon, lat, zoom } : null;
 }
 
-/** @param {RegExp} pattern @param {TextKey} key what is expected @returns {Key<string>} */
+/** @param {RegExp} pattern @param {TextKey} key description of valid values @returns {Key<string>} */
 const name = (pattern, key) => ({
 	parse: (text) => (pattern.test(text) ? text : null),
 	format: (value) => value,
@@ -193,7 +192,7 @@ const points = (least, most, digits) => ({
 	expected: { key: "link.expected.points", values: { count: most } },
 });
 
-/** In the order in which they are written. @type {{ [K in keyof Link]-?: Key<NonNullable<Link[K]>> }} */
+/** In the order of the link. @type {{ [K in keyof Link]-?: Key<NonNullable<Link[K]>> }} */
 const KEYS = {
 	language: name(LANGUAGE, "link.expected.language"),
 	layer: name(NAME, "link.expected.name"),
@@ -290,17 +289,18 @@ function decode(text) {
 }
 
 /**
- * A name as it stands before the `~` of its outline; halves of surrogate pairs, which no URL can hold, are replaced.
+ * Encodes a name, which precedes `~` and its outline; halves of surrogate pairs, which URLs cannot contain, are
+ * replaced.
  * @param {string} label
  */
 const encodeLabel = (label) => encodeURIComponent(label.replace(/\p{Surrogate}/gu, "\ufffd")).replaceAll("~", "%7E");
 
-/** Percent-encodes what a query must not hold, and leaves what people read. @param {string} text */
+/** Percent-encodes characters that a query must not contain, and preserves readable ones. @param {string} text */
 const encode = (text) => encodeURIComponent(text).replace(/%(2C|2F|3A|3B)/g, (escaped) => decodeURIComponent(escaped));
 
 /**
- * What a query string says: the values that are good, the parameters that are not ours, and what was wrong with the
- * others. Of a repeated parameter the first one counts.
+ * Parses a query string into valid values, unknown parameters, and faults of the others. The first of a repeated
+ * parameter counts.
  * @param {string} search with or without its question mark
  * @returns {{ link: Link, rest: string[], faults: Fault[] }}
  */
@@ -349,7 +349,7 @@ export function formatLink(link, rest = []) {
 export const wrapLon = (lon) => ((((lon + 180) % 360) + 360) % 360) - 180;
 
 /**
- * A place as a link names it, so that the link leads to the same cell.
+ * Returns a place with the precision of a link, so that the link selects the same cell.
  * @param {{ lat: number, lng: number }} latlng
  * @param {number} [digits]
  */
@@ -358,12 +358,12 @@ export const toPlace = ({ lat, lng }, digits = PLACE_DIGITS) => ({
 	lat: Number(lat.toFixed(digits)),
 });
 
-/** What the address bar says now. */
+/** Parses the current address. */
 export const readAddress = () => parseLink(window.location.search);
 
 /**
- * Writes the link into the address bar if it says something new.
- * @param {Link} link @param {boolean} isStep whether the browser's Back shall return to what was there before
+ * Writes the link into the address bar if it changed.
+ * @param {Link} link @param {boolean} isStep whether Back shall return to the previous link
  */
 export function writeAddress(link, isStep) {
 	const search = formatLink(link, readAddress().rest);
@@ -376,7 +376,7 @@ export function writeAddress(link, isStep) {
 export const addressOf = (link) =>
 	new URL(formatLink(link, readAddress().rest) || window.location.pathname, window.location.href).href;
 
-/** What a key adds to the path of the page: `/k/KEY`. */
+/** Matches the part of a path that contains a key: `/k/KEY`. */
 const KEY_IN_PATH = /(?:\/k\/[\w-]+)+(?=\/viewer(?:\/|$))/;
 
 /**
@@ -391,23 +391,23 @@ export function withoutKey(words, path = window.location.pathname) {
 
 const STORY = /^#story=([\w-]+)$/;
 
-/** The story that the address itself holds; null of none. */
+/** Returns the story in the address; null if there is none. */
 export const storyOfAddress = () => STORY.exec(window.location.hash)?.[1] ?? null;
 
 /** @param {string} address @param {string} packed */
 export const addressOfStory = (address, packed) => `${address}#story=${packed}`;
 
-/** The address is that of a view from now on. */
+/** Removes the story from the address. */
 export function dropStory() {
 	const { pathname, search } = window.location;
 	if (storyOfAddress() !== null) window.history.replaceState(null, "", `${pathname}${search}`);
 }
 
-/** Loads the viewer anew at a link. @param {Link} link */
+/** Reloads the viewer at a link. @param {Link} link */
 export const visit = (link) => window.location.assign(addressOf(link));
 
 /** Leaves the viewer. @param {string} address */
 export const leaveTo = (address) => window.location.assign(address);
 
-/** Calls back when the user goes Back or Forward. @param {() => void} callback */
+/** Calls back after Back or Forward. @param {() => void} callback */
 export const onAddressChange = (callback) => window.addEventListener("popstate", callback);

@@ -7,14 +7,14 @@ import { make } from "./elements.js";
 export function saveFile(file, name) {
 	const address = URL.createObjectURL(file);
 	saveFrom(address, name);
-	// Browsers begin to read it at once; a minute is for those that ask where to put it.
+	// Browsers read it immediately, unless they ask for a folder; a minute is enough for that.
 	window.setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
 /**
- * Lets the browser fetch a file of the server.
+ * Downloads a file of the server.
  * @param {string} address
- * @param {string} [name] where the server gives none
+ * @param {string} [name] if the server provides none
  */
 function saveFrom(address, name = "") {
 	const link = make("a", { href: address, download: name });
@@ -24,9 +24,9 @@ function saveFrom(address, name = "") {
 }
 
 /**
- * Lets the browser fetch a file of the server, or says why the server gives none.
+ * Downloads a file of the server, or shows the reason why the server refuses it.
  * @param {string} address
- * @param {HTMLElement} fault where it is said
+ * @param {HTMLElement} fault element for the reason
  * @param {AbortSignal} signal
  */
 export async function saveUnlessRefused(address, fault, signal) {
@@ -60,7 +60,7 @@ export const fileOfDrawing = (svg) => new Blob([new XMLSerializer().serializeToS
  * Saves a drawing as PNG.
  * @param {SVGElement} svg
  * @param {string} name
- * @param {number} scale pixels of the file in one of the drawing
+ * @param {number} scale pixels of the file per unit of the drawing
  */
 export async function saveDrawing(svg, name, scale) {
 	const image = new Image();

@@ -1,8 +1,8 @@
 /**
- * The state of the viewer: signals that the other modules read by effect, and the functions that change them.
+ * The state of the viewer: signals that other modules read in effects, and functions that change them.
  *
- * What one map shows is a side: the main one, A, and in comparisons a second one, B, of the same form. The signals of A
- * are exported under their own names, for all that knows no comparisons.
+ * The content of one map is a side: the main one, A, and in comparisons a second one, B, of the same form. The signals
+ * of A are exported under separate names, for modules without comparisons.
  *
  * @typedef {import("./api.js").Layer} Layer
  * @typedef {import("./api.js").Legend} Legend
@@ -19,16 +19,15 @@
  *     string[], years: string,
  *   cubes: CubesOfTimes | null,
  * }} Periods
- *   how periods are made of `dates`, by their indexes; normals are made of values reduced `by` this, and are of the
+ *   the rule that makes periods of `dates`, given by indexes; normals are made of values reduced `by` this, over the
  *     `years`;
- *   `cubes` is null where only the server can make them
+ *   `cubes` is null if only the server can make them
  * @typedef
  *   {{ times: (string | null)[], windows?: import("../ctc1/source.js").Window[], order?: string, areApart?: boolean }}
  *   CubesOfTimes
- *   the options of a `CubeSource` that concern time
- * @typedef {import("./permalink.js").Method | "usual" | "usual_dates"} Method how the values of a period become one;
- *   `usual` is what
- *   they are in the mean of all years, and `usual_dates` the same of single dates
+ *   options of a `CubeSource` that concern time
+ * @typedef {import("./permalink.js").Method | "usual" | "usual_dates"} Method how the values of a period are combined;
+ *   `usual` is the mean over all years, and `usual_dates` that of single dates
  * @typedef {{ label: string, run: () => void }} Action
  * @typedef {{ id: string, message: string, action?: Action }} Notice
  * @typedef {{ phase: "loading" | "shown" | "filling", failed: number, total: number }} TileProgress
@@ -46,8 +45,8 @@
  *   id: string, name: string, colour: string, geometry: Geometry, isShown: boolean, isSaved: boolean, isKept: boolean,
  * }} Place a point or an area whose values are looked at; a point that is not kept gives way to the next one chosen
  * @typedef {ReturnType<typeof makeSide>} Side
- * @typedef {(side: Side) => TimeDomain | null} Grouping what makes periods of a side's dates; null where it shows those
- * @typedef {{ side: Side, isBelow: boolean, isShown: boolean }} Extra a layer shown beside the main one, below or
+ * @typedef {(side: Side) => TimeDomain | null} Grouping makes periods of the dates of a side; null if it shows dates
+ * @typedef {{ side: Side, isBelow: boolean, isShown: boolean }} Extra a layer in addition to the main one, below or
  *   above it
  */
 
@@ -59,19 +58,19 @@ import { whenText } from "./when.js";
 
 /** @typedef {{ id: string, title: string, baseMap?: import("./api.js").BaseMap }} Background */
 
-/** The backgrounds: ids, as links name them, and what people read. The first is the default. */
+/** The backgrounds: ids, as in links, and titles. The first is the default. */
 export const BACKGROUNDS = signal(/** @type {Background[]} */ ([{ id: "NaturalEarth", title: "" }]));
 
-/** What this server calls itself. */
+/** Title of this server. */
 export const serviceTitle = signal("");
 
-/** Maps of the configuration that may be laid over the data, and the ids of those that are. */
+/** Configured maps that may be drawn over the data, and the ids of the visible ones. */
 export const overlayMaps = signal(/** @type {import("./api.js").BaseMap[]} */ ([]));
 export const shownOverlays = signal(/** @type {string[]} */ ([]));
 
 const defaultBackground = signal(/** @type {string | null} */ (null));
 
-/** What finds addresses elsewhere, as the configuration has it. */
+/** The configured geocoder. */
 export const geocoder = signal(/** @type {import("./api.js").Geocoder | null} */ (null));
 
 /** Whether users may sign in. */
@@ -80,11 +79,11 @@ export const isSignInOffered = signal(false);
 /** A link to a layer that is not there, at least not for this user, and the layer that is shown instead. */
 export const missed = signal(/** @type {{ link: Link, message: string, instead: string } | null} */ (null));
 
-/** Layer that is shown where the link names none; null: the first. */
+/** Layer that is shown if the link has none; null means the first. */
 const defaultLayer = signal(/** @type {string | null} */ (null));
 
 /**
- * Takes over what the configuration says; the texts must be there.
+ * Adopts the configuration; the texts must be loaded.
  * @param {import("./api.js").ViewerConfig | null} config
  */
 export function configure(config) {
@@ -119,11 +118,11 @@ export const AS_STYLED = { range: null, ramp: null, isReversed: false, isLog: fa
 /** Makes periods of a layer's dates, while maps of periods are shown; only time/periods sets it. */
 const grouping = signal(/** @type {Grouping | null} */ (null));
 
-/** What one map shows. @param {string} id */
+/** Returns the state of one map. @param {string} id */
 export function makeSide(id) {
 	/** The layer's own dates. */
 	const dates = signal(NO_TIMES);
-	/** Whether it shows what is usual and not what was. */
+	/** Whether it shows usual values instead of a date. */
 	const isUsual = signal(false);
 	/** The dates, or the periods that replace them. */
 	/** @type {{ readonly value: TimeDomain, peek: () => TimeDomain }} */
@@ -135,9 +134,9 @@ export function makeSide(id) {
 		id,
 		layer: signal(/** @type {Layer | null} */ (null)),
 		style: signal(""),
-		/** Of the style, as the server tells it; null while it is loading. */
+		/** Legend of the style, from the server; null while it is loading. */
 		legend: signal(/** @type {Legend | null} */ (null)),
-		/** Why there is no legend, where that is so. */
+		/** Reason why there is no legend, if any. */
 		legendFault: signal(/** @type {string | null} */ (null)),
 		colouring: signal(AS_STYLED),
 		opacity: signal(1),
@@ -147,9 +146,9 @@ export function makeSide(id) {
 		timeIndex,
 		instant,
 		shownDate: computed(() => (instant.value ? whenText(instant.value, timeDomain.value.periods) : "")),
-		/** Dates whose numbers are in the browser for all that the map shows, and how finely. */
+		/** Dates with numbers in the browser for the whole visible area, and their resolution. */
 		loadedTimes: signal(/** @type {ReadonlyMap<number, Loaded>} */ (new Map())),
-		/** How far the pictures are: `filling` is when those shown are complete but for the places the map was moved to. */
+		/** Progress of the pictures: `filling` means complete except for newly visible areas. */
 		tileProgress: signal(/** @type {TileProgress} */ ({ phase: "loading", failed: 0, total: 0 })),
 	};
 	return side;
@@ -158,22 +157,22 @@ export function makeSide(id) {
 export const sideA = makeSide("a");
 export const { layer, style, legend, colouring, opacity, timeDomain, timeIndex, instant, shownDate } = sideA;
 export const { loadedTimes, tileProgress } = sideA;
-/** What A is compared with; null while nothing is. */
+/** The side that is compared with A; null without a comparison. */
 export const sideB = signal(/** @type {Side | null} */ (null));
-/** How the two sides are shown; null while nothing is compared. */
+/** How the two sides are shown; null without a comparison. */
 export const compareMode = signal(/** @type {import("./permalink.js").CompareMode | null} */ (null));
-/** As many layers as links name, without the main one. */
+/** Maximum number of additional layers in a link. */
 export const MAX_EXTRAS = 7;
-/** The layers beside the main one, the topmost first: those above it before those below. */
+/** The additional layers, topmost first: those above the main layer before those below. */
 export const extras = signal(/** @type {Extra[]} */ ([]));
 /** The main side, and the other one while two are compared. */
 export const comparedSides = computed(() => (sideB.value ? [sideA, sideB.value] : [sideA]));
-/** All of which something is shown: those, and the layers beside them. */
+/** All visible sides: the compared ones and the additional layers. */
 export const sidesInSight = computed(() => {
 	const beside = extras.value.filter(({ isShown }) => isShown);
 	return [...comparedSides.value, ...beside.map(({ side }) => side)];
 });
-/** Who made what is shown, each once. */
+/** Attributions of the visible layers, without repetitions. */
 export const attributions = computed(() => {
 	const all = sidesInSight.value.map((side) => side.layer.value?.attribution);
 	return [...new Set(all.filter((each) => each))];
@@ -183,37 +182,37 @@ export const catalogue = signal(LOADING);
 export const layers = signal(/** @type {Layer[]} */ ([]));
 export const overlay = signal(true);
 export const background = signal(BACKGROUNDS.peek()[0].id);
-/** What the map shows; only the map sets it. */
+/** Extent of the map; only the map sets it. */
 export const view = signal(/** @type {(View & { bbox: BBox }) | null} */ (null));
 /**
- * Where the map shall go next; a box that is held stays fitted while the map changes its size, until the user moves it.
- * `near` is a place of the box that shall be in the middle, at a zoom that the size of the map does not change.
+ * Next target of the map; a fixed box stays fitted while the map changes its size, until the user moves it. `near` is a
+ * place of the box for the centre, at a zoom level that does not depend on the size of the map.
  */
 export const destination = signal(
 	/** @type {{ view?: View, bbox?: BBox, isHeld?: boolean, near?: Point } | null} */ (null),
 );
-/** Where the pointer, or in keyboard mode the centre, of the map is; only the map sets it. */
+/** Position of the pointer, or of the centre in keyboard mode; only the map sets it. */
 export const pointer = signal(/** @type {Point | null} */ (null));
-/** The places whose values are looked at, in the order in which they were chosen. */
+/** The selected places, in the order of their selection. */
 export const places = signal(/** @type {Place[]} */ ([]));
-/** What is looked into beside the map, and the line along which; null while nothing is. */
+/** The inspection next to the map, and its line; null if none is open. */
 export const inspected = signal(/** @type {"profile" | "scatter" | "cube" | null} */ (null));
 export const profileLine = signal(/** @type {Point[] | null} */ (null));
-/** What clicks on the map and Enter are for just now, by name; null while they choose a point. */
+/** The tool that currently uses clicks on the map and Enter, by name; null while they select a point. */
 export const mapTool = signal(/** @type {string | null} */ (null));
-/** Names of areas that are looked at and for which a link has no room; only those who know areas set it. */
+/** Names of selected areas that do not fit into a link; only the areas set it. */
 export const unlinkable = signal(/** @type {string[]} */ ([]));
-/** Whether the report of a place that is looked at is shown. */
+/** Whether the report of a selected place is open. */
 export const isReportOpen = signal(false);
 /**
- * Whether time is moving, by hand or by itself: then coarse numbers may be shown where the fine ones are not there yet.
+ * Whether time is moving, by hand or by itself: coarse numbers may then be shown until the fine ones are loaded.
  */
 export const isMoving = signal(false);
-/** Whether a pointer is down that may drag time: nothing is loaded ahead then. */
+/** Whether a pressed pointer may drag time: nothing is prefetched then. */
 export const isPressed = signal(false);
-/** Whether it drags time and has not come to rest: nothing is asked for then. */
+/** Whether the pointer is dragging time: nothing is requested then. */
 export const isDragged = signal(false);
-/** Index of a date to which time may go next, so that a preview of what lies around it is loaded; -1 of none. */
+/** Index of the expected next date, around which a preview is loaded; -1 if there is none. */
 export const ahead = signal(-1);
 /**
  * Counts up when the user is about to move through time (focus, hover, drag, play): numbers of other dates are loaded
@@ -222,29 +221,29 @@ export const ahead = signal(-1);
 export const intent = signal(0);
 /** Whether layers that a class layer can mask are shown so. */
 export const isClearOnly = signal(true);
-/** What becomes of gaps: they are seen, show the last value, or dates with many of them are not played. */
+/** Treatment of gaps: they are visible, show the last value, or dates with many of them are not played. */
 export const gaps = signal(/** @type {import("./permalink.js").Gaps} */ ("show"));
 /** Whether places without a value show their last one. */
 export const isGapFilled = computed(() => gaps.value === "last");
 export const notices = signal(/** @type {Notice[]} */ ([]));
 /** The place that the search has found. */
 export const foundPlace = signal(/** @type {(Point & { name: string }) | null} */ (null));
-/** The colours that the page wears, and whether they are the dark ones: what is drawn in them is drawn anew then. */
+/** The colour scheme, and whether it is dark; canvases are drawn again when it changes. */
 export const theme = signal(/** @type {import("./permalink.js").Theme} */ ("auto"));
 export const isDark = signal(false);
-/** What the map shows now, told to those who do not see it, at most once a second. */
+/** Content of the map for screen readers, announced at most once a second. */
 export const spoken = signal("");
-/** What came of the last thing that was done, told before what the map then shows. */
+/** Result of the last action, announced before the content of the map. */
 export const outcome = signal("");
-/** Counts up when the saved views are to be seen. */
+/** Incremented to open the saved views. */
 export const storiesOpened = signal(0);
 
 const linkParts = signal(/** @type {LinkPart[]} */ ([]));
 
-/** What a link to this state says; null until there is a state worth a link. */
+/** The link to this state; null until there is one. */
 export const link = computed(() => {
 	const parts = linkParts.value.map(({ write }) => write());
-	// While dates are on their way the link of before is still true of them; where they fail, the layer is what is shown.
+	// While dates are loading, the previous link is still valid; if they fail, the layer is shown.
 	if (!layer.value || timeDomain.value.phase === "loading" || !view.value) return null;
 	const { bbox, lon, lat, zoom } = view.value;
 	/** @type {Link} */
@@ -264,11 +263,11 @@ export const link = computed(() => {
 	return Object.assign(now, ...parts);
 });
 
-/** The link that was followed last, for the parts that come later; only what follows one sets it. */
+/** The link that was followed last, for parts that are loaded later; only the function that follows one sets it. */
 export const followedLink = signal(/** @type {Link} */ ({}));
 
 /**
- * Lets a part of the viewer say what links tell of it, and hear what a link that is followed says.
+ * Registers a part of the viewer that contributes to links and reads followed ones.
  * @param {LinkPart} part
  */
 export function joinLink(part) {
@@ -297,7 +296,7 @@ joinLinkAs("clear", isClearOnly, true);
 joinLinkAs("report", isReportOpen, false);
 
 /**
- * Tells the user something, in place of what was told under the same id.
+ * Shows a notice, which replaces the one with the same id.
  * @param {string} id
  * @param {string} message
  * @param {Action} [action]
@@ -314,8 +313,7 @@ export function dismiss(id) {
 }
 
 /**
- * Whether a side shows amounts, with which one can reckon, and not pictures, classes or directions; null while that is
- * not known.
+ * Whether the values of a side are amounts, in contrast to pictures, classes and directions; null while unknown.
  * @param {Side} side
  */
 export function hasAmounts({ layer, legend }) {
@@ -327,14 +325,14 @@ export function hasAmounts({ layer, legend }) {
 /** The name of a notice about a side. @param {Side} side @param {string} about */
 export const noticeOf = (side, about) => (side.id === "a" ? about : `${about} ${side.id}`);
 
-/** What tries once more what a notice tells of. @param {() => void} run */
+/** Returns the action of a notice that repeats what failed. @param {() => void} run */
 export const tryAgain = (run) => ({ label: text("action.tryAgain"), run });
 
 /** @param {unknown} error */
 const reason = (error) => (error instanceof Problem ? error.message : String(error));
 
 /**
- * Asks the server what it has, unless that was asked already, and shows what the link names of it.
+ * Loads the list of layers, unless it was requested already, and shows the layer of the link.
  * @param {Link} asked
  * @param {Promise<Layer[] | null>} [listed]
  */
@@ -351,11 +349,11 @@ export async function openCatalogue(asked, listed = Promise.resolve(null)) {
 	await followLink(asked);
 }
 
-/** Shows the layer and date that a link names, or what is nearest to them. @param {Link} asked */
+/** Shows the layer and date of a link, or the nearest ones. @param {Link} asked */
 export async function followLink(asked) {
 	const before = layer.peek();
 	const found = await findLayer(asked.layer);
-	// Meanwhile another link may have been followed, or a layer chosen.
+	// In the meantime, another link may have been followed or a layer chosen.
 	if (!found || followedLink.peek() !== asked || layer.peek() !== before) return;
 	if (asked.layer !== undefined && found.isInstead) {
 		const message = text("link.unknownLayer", { layer: asked.layer, instead: found.layer.title });
@@ -381,11 +379,10 @@ export async function findLayer(id) {
 }
 
 /**
- * @typedef {{ wish: Wish, loading?: AbortController, clear?: string }} Asked `clear` is the newest date that is
- *   clear, where
- *   the server had to be asked: it may know dates that came since
+ * @typedef {{ wish: Wish, loading?: AbortController, clear?: string }} Asked `clear` is the newest clear date, if the
+ *   server had to be queried; it may be newer than the loaded dates
  */
-/** What was asked of the layer that is loading, and what stops that, by side. @type {WeakMap<Side, Asked>} */
+/** The request for the layer that is loading, with its abort controller, by side. @type {WeakMap<Side, Asked>} */
 const opening = new WeakMap();
 
 /**
@@ -429,7 +426,7 @@ export async function openLayer(next, wish, side = sideA) {
 }
 
 /**
- * The newest clear date, of a layer whose dates the server has not looked through yet.
+ * Returns the newest clear date of a layer whose shares the server has not counted yet.
  * @param {Layer} of
  * @param {AbortSignal} stopped
  */
@@ -439,7 +436,7 @@ const clearDate = ({ id }, stopped) =>
 		() => undefined,
 	);
 
-/** A layer as it is asked for. @param {Layer} of */
+/** Returns a layer without its masked form. @param {Layer} of */
 function asShown({ masked: _, ...of }) {
 	const { clear } = of;
 	return clear && isClearOnly.peek() ? { ...of, masked: clear.masked, revision: clear.revision } : of;
@@ -455,8 +452,8 @@ export function chooseClear(isOn) {
 }
 
 /**
- * Index of the requested date, or of the period that contains it, the nearest there is, or the layer's default: where
- * that is its last date, the newest that is clear.
+ * Returns the index of the requested date, of the period that contains it, of the nearest one, or of the default of the
+ * layer; if that is its last date, of the newest clear one.
  * @param {Layer} of
  * @param {Pick<TimeDomain, "instants" | "validShares">} domain
  * @param {Asked} [asked]
@@ -476,17 +473,17 @@ function indexFor(of, { instants, validShares }, { wish: { date }, clear } = { w
 	return index;
 }
 
-/** The sides that there are now. */
+/** Returns the current sides. */
 const sidesNow = () => [...comparedSides.peek(), ...extras.peek().map(({ side }) => side)];
 
 /**
- * Changes what makes dates of sides to periods; each side then shows the period that its date is in, or the other
- * way round.
+ * Changes the rule that groups dates of sides into periods; each side then shows the period of its date, or a date of
+ * its period.
  * @param {() => void} change @param {Side[]} [sides]
  */
 export function regroup(change, sides = sidesNow()) {
 	const before = sides.map((side) => side.instant.peek()?.ms);
-	// What draws the dates of before knows no others, and is gone only when all has heard of them.
+	// Code that draws the previous dates must not see the new ones, and is removed only after all effects ran.
 	batch(() => {
 		for (const side of sides) side.timeIndex.value = -1;
 		change();
@@ -516,7 +513,7 @@ export function chooseLayer(id, side = sideA) {
 	void openLayer(next, { date }, side);
 }
 
-/** Asks once more for the dates of the layer. @param {Side} [side] */
+/** Requests the dates of the layer again. @param {Side} [side] */
 export function retryTimes(side = sideA) {
 	const again = side.layer.peek();
 	if (again) void openLayer(again, opening.get(side)?.wish ?? {}, side);
@@ -537,12 +534,12 @@ export function chooseTime(index, side = sideA) {
 	dismiss("date");
 }
 
-/** How many places are looked at side by side: as many as PLACE_COLOURS tells apart. */
+/** Maximum number of selected places: the number of PLACE_COLOURS. */
 export const MAX_PLACES = 8;
-/** Of marks and lines, in the order in which they are given out; app.css has them for both themes. */
+/** Colours of marks and lines, in the order of their use; app.css defines them for both colour schemes. */
 const PLACE_COLOURS = Array.from({ length: MAX_PLACES }, (_, index) => `--place-${index + 1}`);
 
-/** What stands on a place's mark and beside its name, so that its colour is not alone. @param {Place} place */
+/** Returns the number on the mark of a place and next to its name, in addition to its colour. @param {Place} place */
 export const placeNumber = ({ colour }) => PLACE_COLOURS.indexOf(colour) + 1;
 
 let placesMade = 0;
@@ -564,7 +561,7 @@ export function makePlace(geometry, name, more = {}) {
 /** @param {Place} place */
 const isPoint = ({ geometry }) => geometry.type === "Point";
 
-/** The points that are looked at. */
+/** The selected points. */
 export const points = computed(() =>
 	places.value.filter(isPoint).map(({ geometry }) => {
 		const [lon, lat] = /** @type {number[]} */ (geometry.coordinates);
@@ -573,8 +570,8 @@ export const points = computed(() =>
 );
 
 /**
- * Looks at a place, in place of the last one unless that is kept.
- * @param {Geometry} geometry @param {string} name @param {boolean} isKept whether those that are there stay
+ * Selects a place, which replaces the last one unless that is kept.
+ * @param {Geometry} geometry @param {string} name @param {boolean} isKept whether the existing places stay
  */
 export function choosePlace(geometry, name, isKept) {
 	const all = isKept ? places.peek().map((each) => ({ ...each, isKept: true })) : places.peek();
@@ -588,11 +585,11 @@ export function choosePlace(geometry, name, isKept) {
 		: [...all, makePlace(geometry, name)];
 }
 
-/** @param {Point} point @param {boolean} [isKept] whether the places that are there stay */
+/** @param {Point} point @param {boolean} [isKept] whether the existing places stay */
 export const choosePoint = ({ lon, lat }, isKept = false) =>
 	choosePlace({ type: "Point", coordinates: [lon, lat] }, "", isKept);
 
-/** What a click on the map, or Enter in its middle, chooses there. */
+/** The action of a click on the map, or of Enter at its centre. */
 export const chooser = signal(/** @type {(point: Point, isKept: boolean) => void} */ (choosePoint));
 
 /** @param {string} id @param {Partial<Pick<Place, "name" | "isShown" | "isKept">>} change */
@@ -617,7 +614,7 @@ export function chooseTheme(next) {
 	if (isUsual) background.value = usualBackground();
 }
 
-/** Takes over what a link says beside layer and date, which take a question to the server. @param {Link} asked */
+/** Adopts the values of a link except layer and date, which need a request to the server. @param {Link} asked */
 export function applyLink(asked) {
 	batch(() => {
 		followedLink.value = asked;
@@ -637,11 +634,11 @@ export function applyLink(asked) {
 		if (asked.language !== undefined && asked.language.split("-")[0] !== language()) {
 			notify("language", text("link.unknownLanguage", { language: asked.language }));
 		}
-		// Until it is known how periods are made, there are none.
+		// Until the rule of periods is loaded, there are none.
 		if ((asked.slot || asked.date2 === "usual") && !grouping.peek()) grouping.value = () => NO_TIMES;
 		for (const { read } of linkParts.peek()) read(asked);
 	});
-	// Which colours the page wears is known when all have read the link.
+	// The colour scheme is known after all parts have read the link.
 	if (asked.bgLayer === undefined) background.value = usualBackground();
 }
 
@@ -651,7 +648,7 @@ export const ownLand = () => (isDark.peek() ? "NaturalEarth_Dark" : "NaturalEart
 /** The default background. */
 const usualBackground = () => defaultBackground.peek() ?? ownLand();
 
-/** Tells what was wrong with a link, all in one message. @param {Fault[]} faults */
+/** Reports all faults of a link in one notice. @param {Fault[]} faults */
 export function reportFaults(faults) {
 	if (faults.length === 0) return;
 	const told = faults.map(({ key, value, expected }) =>

@@ -1,6 +1,6 @@
-/** What this browser keeps between visits. */
+/** Storage of the browser between visits. */
 
-/** What was kept; null where there is nothing, or the browser keeps nothing. @param {string} key */
+/** Returns a stored text; null if there is none, or the browser has no storage. @param {string} key */
 export function readStored(key) {
 	try {
 		return window.localStorage.getItem(key);
@@ -10,10 +10,10 @@ export function readStored(key) {
 }
 
 /**
- * Keeps a text in place of the one before, or none.
+ * Replaces a stored text, or removes it.
  * @param {string} key
  * @param {string | null} words
- * @returns {boolean} false where there is no room
+ * @returns {boolean} false if there is not enough space
  */
 export function store(key, words) {
 	try {
@@ -25,7 +25,7 @@ export function store(key, words) {
 	}
 }
 
-/** What a text says as JSON; null where it is none. @param {string} source @returns {any} */
+/** Parses a text as JSON; null if invalid. @param {string} source @returns {any} */
 export function jsonOf(source) {
 	try {
 		return JSON.parse(source);

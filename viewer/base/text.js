@@ -1,7 +1,8 @@
 /**
- * What the viewer says, in the language chosen. The texts are in i18n/, one file a language; main.js hands them over
- * before anything is shown. A text has names in braces for what is filled in; one that depends on a number is an object
- * of the plural forms of its language, chosen by `count`.
+ * The texts of the viewer in the chosen language. They are in i18n/, one file per language; main.js passes them on
+ * before
+ * anything is shown. Names in braces are placeholders; a text that depends on a number is an object of the plural forms
+ * of its language, chosen by `count`.
  *
  * @typedef {keyof (typeof import("../i18n/en.json"))} TextKey
  * @typedef {string | Partial<Record<Intl.LDMLPluralRule, string>>} Entry
@@ -9,8 +10,7 @@
  */
 
 /**
- * Codes of the languages that i18n/ has, and the locale in which each writes numbers and dates. The first is the
- * default.
+ * Codes of the languages in i18n/, and the locale of each for numbers and dates. The first is the default.
  */
 export const LOCALES = { en: "en-GB", nl: "nl-BE", fr: "fr-BE", de: "de-DE", es: "es-ES", pt: "pt-BR" };
 
@@ -20,7 +20,7 @@ export const LOCALES = { en: "en-GB", nl: "nl-BE", fr: "fr-BE", de: "de-DE", es:
 let now = { language: "en", entries: {} };
 
 /**
- * The language that a link or the browser asks for, as near as we have it.
+ * Returns the available language that fits the wishes of the link or the browser best.
  * @param {(string | undefined)[]} wishes in their order
  * @returns {Language}
  */
@@ -40,11 +40,11 @@ export function useTexts(language, entries) {
 /** Code of the language in use. */
 export const language = () => now.language;
 
-/** In which numbers and dates are written. */
+/** Returns the locale of numbers and dates. */
 export const locale = () => LOCALES[now.language];
 
 /**
- * A text with what is filled in; numbers are written as the language has them.
+ * Returns a text with its placeholders filled in; numbers are formatted for the language.
  * @param {TextKey} key @param {Values} [values]
  */
 export function text(key, values = {}) {
@@ -58,8 +58,8 @@ export function text(key, values = {}) {
 }
 
 /**
- * A title of a style or a class in the language of the page, where it is one of those that
- * servers have without configuration; others are as the operator wrote them.
+ * Translates the title of a style or a class, if it is one of the built-in ones; titles of the configuration are not
+ * changed.
  * @param {string} word in English
  */
 export function knownWord(word) {
@@ -81,7 +81,7 @@ export const flagText = (name) => (name === "nodata" ? text("value.noData") : kn
 export const percent = (share) =>
 	new Intl.NumberFormat(locale(), { style: "percent", maximumFractionDigits: 0 }).format(share);
 
-/** What an attribute names: the text of the element itself, or of one of its attributes. */
+/** Attributes for texts: the text of the element itself, or of one of its attributes. */
 const TARGETS = { text: null, label: "aria-label", title: "title", placeholder: "placeholder" };
 
 /**

@@ -1,15 +1,15 @@
-/** Units as people write them; pure. What programs read keeps them as the source has them. */
+/** Units for people; pure. Programs get the units of the source. */
 
 const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 
 /**
- * A symbol and its power: `m^-3`, `m**2`; without a sign for it only `m-3` of up to three letters, for Sentinel-2 is
- * none; and of metres and seconds alone `m2`, for CO2 is none either.
+ * A symbol and its power: `m^-3`, `m**2`; without an operator only negative powers of up to three letters, as `m-3`
+ * (Sentinel-2 is none), and positive ones of metres and seconds, as `m2` (CO2 is none).
  */
 const POWER =
 	/(?<![\p{L}\d])(\p{L}+)(?:(?:\^|\*\*)\+?(-?\d+)|(?<=(?<!\p{L})\p{L}{1,3})(-\d+)|(?<=(?<!\p{L})(?:[kcdmµ]?m|s))(\d))(?![\p{L}\d])/gu;
 
-/** A unit with its powers raised; that of a plain number is not written. @param {string | null | undefined} units */
+/** Returns a unit with superscript powers; empty for a plain number. @param {string | null | undefined} units */
 export function unitText(units) {
 	if (!units || units === "1") return "";
 	return units.replace(POWER, (_, symbol, ...powers) => {

@@ -12,7 +12,7 @@ const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
 /**
  * The dialects of the server's CSV (`dialect=`): `semicolon` has a decimal comma.
- * @param {Cell[][]} rows the first one with the names of the columns @param {"comma" | "semicolon"} dialect
+ * @param {Cell[][]} rows the first has the names of the columns @param {"comma" | "semicolon"} dialect
  */
 export function formatCsv(rows, dialect = "comma") {
 	const [separator, sign] = dialect === "semicolon" ? [";", ","] : [",", "."];
@@ -27,7 +27,7 @@ export function formatCsv(rows, dialect = "comma") {
 }
 
 /**
- * The rows of a table, each with the line it begins in, counted from 1; empty lines are left out.
+ * Returns the rows of a table, each with the number of its first line, from 1; empty lines are skipped.
  * @param {string} source @returns {{ line: number, cells: string[] }[]}
  */
 export function parseCsv(source) {
@@ -54,7 +54,7 @@ export function parseCsv(source) {
 /** @param {string} words */
 const withoutApostrophe = (words) => (words.startsWith("'") && FORMULA.test(words.slice(1)) ? words.slice(1) : words);
 
-/** What stands between the names of the columns most often, outside quotes. @param {string} source */
+/** Returns the most frequent separator between the names of the columns, outside quotes. @param {string} source */
 function separatorOf(source) {
 	const head = source.split(/\r?\n|\r/, 1)[0].replaceAll(/"[^"]*"/g, "");
 	const counted = [",", ";", "\t"].map((separator) => ({ separator, count: head.split(separator).length }));
@@ -68,7 +68,7 @@ export const plainName = (name) =>
 		.toLowerCase()
 		.replaceAll(/\(.*?\)|[^a-z0-9]/g, "");
 
-/** A number, with a point or a comma before its decimals; NaN where it is none. @param {string | undefined} words */
+/** Parses a number with a decimal point or comma; NaN if invalid. @param {string | undefined} words */
 export function readNumber(words = "") {
 	const plain = words.trim().replace(/^([+-]?\d*),(\d+)$/, "$1.$2");
 	return plain === "" ? Number.NaN : Number(plain);

@@ -19,7 +19,7 @@ const LOCAL = /^(\d\d?)([./-])(\d\d?)\2(\d{4})(?: (\d\d):(\d\d))?$/;
  * @param {string[]} head names of the columns
  * @param {Row[]} rows
  * @returns {Measured[]} one for each place and column of numbers
- * @throws {AreaFault} where there is no column of dates or none of numbers, or a date is ambiguous
+ * @throws {AreaFault} if there is no column of dates or none of numbers, or a date is ambiguous
  */
 export function readMeasured(head, rows) {
 	const names = head.map(plainName);
@@ -50,14 +50,14 @@ export function readMeasured(head, rows) {
 	);
 }
 
-/** Whether a column has numbers, and nothing but numbers and gaps. @param {Row[]} rows @param {number} at */
+/** Whether a column has only numbers and gaps, with at least one number. @param {Row[]} rows @param {number} at */
 function isNumeric(rows, at) {
 	const words = rows.map(({ cells }) => (cells[at] ?? "").trim()).filter((each) => !/^(|-+|n\/?an?|null)$/i.test(each));
 	return words.length > 0 && words.every((each) => Number.isFinite(readNumber(each)));
 }
 
 /**
- * Whether dates with slashes name the month first; null where they can be read both ways.
+ * Whether dates with slashes start with the month; null if ambiguous.
  * @param {Row[]} rows
  * @param {number} at
  */

@@ -1,8 +1,8 @@
 /**
- * Polygons out of Mapbox vector tiles (specification 2.1); pure. Points and lines are left out.
+ * Reads polygons from Mapbox vector tiles (specification 2.1); pure. Points and lines are skipped.
  *
  * @typedef {{ id: number, properties: Record<string, string | number | boolean>, rings: Int32Array[] }} TileFeature
- *   rings as x, y, x, y …; none repeats its first position
+ *   rings as x, y, x, y …, without the repeated first position
  * @typedef {{ name: string, extent: number, features: TileFeature[] }} TileLayer `extent` units along each side of
  *   the tile
  */
@@ -11,7 +11,7 @@ import { VectorTile } from "../../vendor/vector-tile.js";
 
 const POLYGON = 3;
 
-/** A tile that is not as the specification says. */
+/** A tile that violates the specification. */
 export class TileError extends Error {}
 
 /** The layers of a tile that have features. @param {Uint8Array} bytes @returns {TileLayer[]} @throws {TileError} */

@@ -1,6 +1,6 @@
 /**
- * Areas as tables, and what tables say: areas in a column of well-known text, positions in columns of latitude and
- * longitude, and series that were measured at places; pure.
+ * Areas as tables: areas in a column of well-known text, positions in columns of latitude and longitude, and series
+ * that were measured at places; pure.
  *
  * @typedef {import("./read-geojson.js").Findings} Findings
  * @typedef {import("./read-geojson.js").Source} Source
@@ -20,8 +20,8 @@ const LATITUDE = /^(lat|latitude?|breitengrad|geogr?breite|breedtegraad)(deg|dd|
 const LONGITUDE = /^(lon|lng|long|longitude?|langengrad|geogr?lange|lengtegraad)(deg|dd|wgs84?|4326)?$/;
 
 /**
- * Areas of a table, such as the one the chart gives, or series of one that has none: what has several rows, one a
- * date, is one area.
+ * Reads areas from a table, such as an export of the chart, or series from a table without geometry. Several rows with
+ * one name and different dates are one area.
  * @param {string} source @returns {Findings}
  */
 export function readTable(source) {
@@ -65,8 +65,8 @@ function readShape(written, where) {
 }
 
 /**
- * A table with the columns id, name, geometry (as well-known text) and hectares, which points and outlines that cross
- * themselves have none of.
+ * Returns a table with the columns id, name, geometry (well-known text) and hectares. Hectares are empty for points and
+ * self-intersecting outlines.
  * @param {Named[]} areas
  */
 export const formatTable = (areas) =>

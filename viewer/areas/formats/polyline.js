@@ -13,7 +13,7 @@ const PAIRS = /^(?:(?:[_-~]{0,5}[?-^]){2})+$/;
 /** Latitude first, or longitude again. @param {Position} position @returns {[number, number]} */
 const flip = ([one, other]) => [other, one];
 
-/** @param {string} written @returns {Position[] | null} null where it breaks off or leads off the earth */
+/** @param {string} written @returns {Position[] | null} null if it is incomplete or leaves the earth */
 function decodeLine(written) {
 	if (!PAIRS.test(written)) return null;
 	const line = decode(written).map(flip);
@@ -21,7 +21,7 @@ function decodeLine(written) {
 }
 
 /**
- * A geometry as a link holds it; null of one with holes or of several parts, for which a line has no room.
+ * Encodes a geometry for a link; null for polygons with holes and for several parts, which a line cannot express.
  * @param {Geometry} geometry
  */
 export function encodeGeometry({ type, coordinates }) {
@@ -31,7 +31,7 @@ export function encodeGeometry({ type, coordinates }) {
 }
 
 /**
- * The point or the polygon that a link holds; null where it holds neither.
+ * Decodes a point or polygon of a link; null if invalid.
  * @param {string} written
  * @returns {Geometry | null}
  */

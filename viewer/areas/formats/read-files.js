@@ -1,11 +1,11 @@
 /**
- * Areas out of files that people have: GeoJSON, KML and KMZ, GPX, well-known text, and tables with a column of it or
- * with positions; the server reads shapefiles and GeoPackage. What a file is, its content tells; names of files often
- * do not.
+ * Reads areas from usual files: GeoJSON, KML and KMZ, GPX, well-known text, and tables with a column of it or with
+ * positions; the server reads shapefiles and GeoPackage. The content determines the format, because names of files are
+ * often wrong.
  *
  * @typedef {import("./read-geojson.js").Findings} Findings
  * @typedef {import("./read-geojson.js").Source} Source
- * @typedef {(file: Blob) => Promise<unknown>} AskServer gives GeoJSON of formats that are not known here
+ * @typedef {(file: Blob) => Promise<unknown>} AskServer returns GeoJSON for formats that are not read here
  */
 import { text } from "../../base/text.js";
 import { distance, lineLength } from "../shapes/earth.js";
@@ -15,10 +15,10 @@ import { collect, readGeoJson, sourcesOf } from "./read-geojson.js";
 import { isWkt, parseWkt } from "./wkt.js";
 import { checkXml } from "./xml.js";
 
-/** What a ZIP file begins with, such as a KMZ, and what a GeoPackage does. */
+/** First characters of a ZIP file, such as a KMZ, and of a GeoPackage. */
 const [ZIP, GEOPACKAGE] = ["PK", "SQLite format 3"];
 const UNPACKED = /\.(kml|shp)$/i;
-/** A track of GPX that ends as near to where it began, or within such a share of its length, goes round an area. */
+/** A GPX track outlines an area if it ends this close to its start, or within this share of its length. */
 const [CLOSED_M, CLOSED_SHARE] = [20, 0.05];
 
 /** @param {File} file @param {AskServer} askServer @returns {Promise<Findings>} */
@@ -50,7 +50,7 @@ function toText(bytes) {
 	}
 }
 
-/** @param {string} source of a file, or as it was pasted @returns {Promise<Findings>} */
+/** @param {string} source of a file or from the clipboard @returns {Promise<Findings>} */
 export async function readText(source) {
 	const start = source.trimStart();
 	if (start === "") throw new AreaFault("areas.fault.empty");
@@ -102,7 +102,7 @@ async function unpack(bytes) {
 
 /** @param {string} source of KML or GPX @returns {Promise<Findings>} */
 async function readXml(source) {
-	// Entities that name one another can fill the memory; neither format needs them.
+	// Nested entities can exhaust the memory; neither format needs them.
 	if (/<!(DOCTYPE|ENTITY)/i.test(source)) throw new AreaFault("areas.fault.doctype");
 	checkXml(source);
 	const document = new DOMParser().parseFromString(source, "application/xml");

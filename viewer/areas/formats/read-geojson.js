@@ -1,14 +1,12 @@
 /**
- * Areas out of GeoJSON (RFC 7946) and out of what other formats are turned into; pure.
+ * Reads areas from GeoJSON (RFC 7946) and from the converted content of other formats; pure.
  *
  * @typedef {import("../shapes/earth.js").Position} Position
  * @typedef {import("../../base/state.js").Geometry} Geometry
  * @typedef {{ name: string, geometry: Geometry }} Found
- * @typedef {{ areas: Found[], leftOut: string[], measured?: import("./measured.js").Measured[] }} Findings what
- *   there is, why some
- *   of it is left out, and series of a table
- * @typedef {{ geometry: unknown, name: string, where: string }} Source a geometry as it came, and where it stood, in
- *   words
+ * @typedef {{ areas: Found[], leftOut: string[], measured?: import("./measured.js").Measured[] }} Findings areas,
+ *   reasons of skipped ones, and series of a table
+ * @typedef {{ geometry: unknown, name: string, where: string }} Source a geometry as read, and its place in words
  */
 import { text } from "../../base/text.js";
 import { countCorners, geometryOf, tidyPolygon, toFirstTurn } from "../shapes/geometry.js";
@@ -70,9 +68,9 @@ function nameOf(feature) {
 }
 
 /**
- * All points and polygons of what was read.
+ * Returns all points and polygons of the sources.
  * @param {Source[]} sources
- * @throws {AreaFault} when there are none, when they are too many, or where coordinates are no longitude and latitude
+ * @throws {AreaFault} if there are none or too many, or coordinates are no longitude and latitude
  */
 export function collect(sources) {
 	/** @type {Findings} */
@@ -129,7 +127,7 @@ function toGeometries({ type, coordinates }, where) {
 	throw new AreaFault("areas.fault.geometry", { where });
 }
 
-/** @param {Position[][][]} polygons @returns {Geometry[]} none where no polygon holds anything */
+/** @param {Position[][][]} polygons @returns {Geometry[]} empty if no polygon has an area */
 function toPolygon(polygons) {
 	const tidy = polygons
 		.map(tidyPolygon)

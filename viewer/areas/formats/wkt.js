@@ -1,11 +1,11 @@
 /**
- * Geometries as well-known text (OGC 06-103r4 §7), both ways; pure. Our own, because libraries read one geometry alone:
- * betterknown takes words for numbers and ignores what follows, and deep brackets fill its stack; @terraformer/wkt (41
- * kB) knows no SRID. Neither says where a fault is.
+ * Reads and writes geometries as well-known text (OGC 06-103r4 §7); pure. No library is used, because betterknown
+ * accepts words as numbers, ignores the rest of the text and overflows its stack at deep brackets, @terraformer/wkt
+ * (41 kB) does not know SRID, and neither reports the position of a fault.
  *
  * @typedef {import("../shapes/earth.js").Position} Position
  * @typedef {import("../../base/state.js").Geometry} Geometry
- * @typedef {{ type: string, coordinates: unknown }} AnyGeometry as GeoJSON has it
+ * @typedef {{ type: string, coordinates: unknown }} AnyGeometry as in GeoJSON
  */
 import { AreaFault } from "./faults.js";
 
@@ -70,7 +70,7 @@ class Tokens {
 }
 
 /**
- * The geometries that a text holds, one after the other; those of a collection one by one.
+ * Returns the geometries of a text, with collections flattened.
  * @param {string} source
  * @returns {AnyGeometry[]}
  */
@@ -128,7 +128,7 @@ function readNested(tokens, depth) {
 }
 
 /**
- * A position of a line, or of a MULTIPOINT, which may stand in brackets of its own.
+ * Reads a position of a line or of a MULTIPOINT, with or without brackets.
  * @param {Tokens} tokens
  * @returns {Position}
  */
@@ -139,7 +139,7 @@ function readMember(tokens) {
 	return position;
 }
 
-/** @param {Tokens} tokens @returns {Position} longitude and latitude; further coordinates are left out */
+/** @param {Tokens} tokens @returns {Position} longitude and latitude; other coordinates are dropped */
 function readPosition(tokens) {
 	const numbers = [];
 	while (/^[-+.\d]/.test(tokens.next)) numbers.push(Number(tokens.advance()));

@@ -1,14 +1,14 @@
 /**
- * Whether a text is well-formed XML, and if not in which line; pure. The browser's own parser would say so too, but
- * writes its complaint with a style of its own, which the page's security policy forbids.
+ * Finds the first line at which a text is not well-formed XML; pure. The parser of the browser reports it too, but with
+ * inline styles, which the security policy of the page forbids.
  */
 import { AreaFault } from "./faults.js";
 
-/** What comes next: a comment, CDATA, an instruction, a tag, text, or one of XML's five entities or of a character. */
+/** The next piece: a comment, CDATA, an instruction, a tag, text, a predefined entity or a character reference. */
 const PIECE =
 	/<!--[\s\S]*?-->|<!\[CDATA\[[\s\S]*?\]\]>|<\?[\s\S]*?\?>|<(\/?)([^\s<>/=!?"'&]+)(?:\s+[^\s<>/="']+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*\s*(\/?)>|[^<&]+|&(?:lt|gt|amp|quot|apos|#\d+|#x[\da-fA-F]+);/y;
 
-/** @param {string} source @throws {AreaFault} with the line where it goes wrong */
+/** @param {string} source @throws {AreaFault} with the line of the fault */
 export function checkXml(source) {
 	/** @type {string[]} */
 	const open = [];

@@ -1,11 +1,11 @@
 /**
- * Corners of a geometry that is being changed: moved, added, taken away; pure. Each gives back a new geometry.
+ * Vertices of an edited geometry: moved, added, removed; pure. Each function returns a new geometry.
  *
  * @typedef {import("./earth.js").Position} Position
  * @typedef {import("../../base/state.js").Geometry} Geometry
- * @typedef {{ polygon: number, ring: number, index: number }} At which corner it is; the last position of a ring is
- *   none
- * @typedef {At & { position: Position, next: Position }} Corner with the one that comes after it; of a point itself
+ * @typedef {{ polygon: number, ring: number, index: number }} At index of a vertex, without the closing position of
+ *   the ring
+ * @typedef {At & { position: Position, next: Position }} Corner with the next vertex; a point is its own next one
  */
 import { roundPosition } from "./drafts.js";
 import { geometryOf, polygonsOf, tidyPolygon } from "./geometry.js";
@@ -57,7 +57,7 @@ export const addCorner = (geometry, at, position) =>
 	changeRing(geometry, at, (corners) => corners.toSpliced(at.index + 1, 0, roundPosition(position)));
 
 /**
- * Takes a corner away, and with it a hole that has no more than three; null where that is the outer ring.
+ * Removes a vertex, or a whole hole of three vertices; null if the outer ring has only three.
  * @param {Geometry} geometry
  * @param {At} at
  * @returns {Geometry | null}
@@ -78,7 +78,7 @@ export function moveAll(geometry, [east, north]) {
 }
 
 /**
- * As it is kept after it was changed: rings turned the right way; null where one holds nothing.
+ * Returns the stored form of an edited geometry: rings oriented; null if a ring has no area.
  * @param {Geometry} geometry
  * @returns {Geometry | null}
  */

@@ -1,20 +1,20 @@
 /**
- * What is being drawn: its corners so far, the shape they make, and steps back and forth; pure.
+ * A drawing in progress: its vertices, the shape they make, undo and redo; pure.
  *
  * @typedef {import("./earth.js").Position} Position
  * @typedef {import("../../base/state.js").Geometry} Geometry
  * @typedef {"point" | "rectangle" | "polygon" | "circle" | "measure" | "profile"} Tool
- * @typedef {{ length: number, area: number, radius: number }} Measures metres and square metres on the ellipsoid; 0
- *   where there is none yet
+ * @typedef {{ length: number, area: number, radius: number }} Measures metres and square metres on the ellipsoid; 0 if
+ *   undefined
  */
 import { PLACE_DIGITS } from "../../base/permalink.js";
 import { destinationOf, distance, lineLength } from "./earth.js";
 import { areaOf, closeRing, tidyPolygon, toFirstTurn } from "./geometry.js";
 import { ringArea } from "./ring-area.js";
 
-/** Corners with which a tool has all it needs; without end of the others. @type {Partial<Record<Tool, number>>} */
+/** Number of vertices that complete a drawing; other tools accept any number. @type {Partial<Record<Tool, number>>} */
 const ENOUGH = { point: 1, rectangle: 2, circle: 2 };
-/** Corners without which a tool has drawn nothing. @type {Record<Tool, number>} */
+/** Minimum number of vertices. @type {Record<Tool, number>} */
 const LEAST = { point: 1, rectangle: 2, circle: 2, polygon: 3, measure: 2, profile: 2 };
 const CIRCLE_CORNERS = 64;
 /** Decimals of degrees that links keep: about a metre. */
@@ -29,20 +29,20 @@ export const beginHistory = (now) => ({ past: [], now, future: [] });
 /** @template T @param {History<T>} history @param {T} next @returns {History<T>} */
 export const doStep = ({ past, now }, next) => ({ past: [...past, now].slice(-MAX_STEPS), now: next, future: [] });
 
-/** @template T @param {History<T>} history @returns {History<T>} itself where there is nothing to undo */
+/** @template T @param {History<T>} history @returns {History<T>} the same object if there is nothing to undo */
 export const undoStep = (history) => {
 	const { past, now, future } = history;
 	const before = past.at(-1);
 	return before === undefined ? history : { past: past.slice(0, -1), now: before, future: [now, ...future] };
 };
 
-/** @template T @param {History<T>} history @returns {History<T>} itself where nothing was undone */
+/** @template T @param {History<T>} history @returns {History<T>} the same object if nothing was undone */
 export const redoStep = (history) => {
 	const { past, now, future } = history;
 	return future.length === 0 ? history : { past: [...past, now], now: future[0], future: future.slice(1) };
 };
 
-/** Whether what it draws holds nothing. @param {Tool} tool */
+/** Whether a tool draws lines. @param {Tool} tool */
 export const isLine = (tool) => tool === "measure" || tool === "profile";
 
 /** Whether the tool needs no more corners. @param {Tool} tool @param {Position[]} corners */
@@ -52,7 +52,7 @@ export const isEnough = (tool, corners) => corners.length >= (ENOUGH[tool] ?? Nu
 export const canFinish = (tool, corners) => corners.length >= LEAST[tool];
 
 /**
- * A position as it is kept: what a link says of it leads to the same cells.
+ * Rounds a position to its stored form: a link with it selects the same cells.
  * @param {Position} position
  * @returns {Position}
  */
@@ -88,7 +88,7 @@ function circleOf(centre, radius) {
 export const radiusEnd = (centre, metres) => destinationOf(centre, 90, metres);
 
 /**
- * What is drawn, as it is kept; null where it holds nothing, or reaches over a pole.
+ * Returns the drawn geometry; null if it has no area or contains a pole.
  * @param {Tool} tool @param {Position[]} corners @returns {Geometry | null}
  */
 export function shapeOf(tool, corners) {
@@ -117,7 +117,7 @@ export function measuresOf(tool, corners) {
 	return { length: lineLength(outline), area, radius };
 }
 
-/** Of a geometry that is there. @param {Geometry} geometry @returns {Measures} */
+/** Returns the measures of an existing geometry. @param {Geometry} geometry @returns {Measures} */
 export function measuresOfGeometry(geometry) {
 	if (geometry.type === "Point") return { length: 0, area: 0, radius: 0 };
 	const rings = geometry.type === "Polygon" ? geometry.coordinates : geometry.coordinates.flat();

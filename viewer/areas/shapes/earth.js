@@ -12,7 +12,7 @@ const { WGS84, LONG_UNROLL, STANDARD } = Geodesic;
 export const distance = ([lon, lat], [toLon, toLat]) => WGS84.Inverse(lat, lon, toLat, toLon).s12 ?? 0;
 
 /**
- * Where one comes to from a position; the longitude goes on from that of the start.
+ * Returns the destination of a path on the ellipsoid; its longitude is continuous with that of the start.
  * @param {Position} from
  * @param {number} bearing degrees, from north to the east
  * @param {number} metres
@@ -48,7 +48,7 @@ export function partsOfWay([lon, lat], to, count) {
 }
 
 /**
- * The same line with positions between, so that it lies where the shortest way is when it is drawn.
+ * Inserts positions into a line, so that it is drawn along the shortest path.
  * @param {Position[]} line
  * @param {number} stepM
  */

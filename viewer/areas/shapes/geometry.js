@@ -1,5 +1,5 @@
 /**
- * What areas are made of: rings, boxes, sizes, and what is wrong with them; pure.
+ * Parts of areas: rings, boxes, sizes and faults; pure.
  *
  * @typedef {import("./earth.js").Position} Position
  * @typedef {import("../../base/permalink.js").BBox} BBox
@@ -9,7 +9,7 @@
 import { ringArea } from "./ring-area.js";
 
 /**
- * The polygons of a geometry, each a list of rings, the outer one first; a point has none.
+ * Returns the polygons of a geometry, each a list of rings with the outer one first; empty for a point.
  * @param {Geometry} geometry
  * @returns {Position[][][]}
  */
@@ -28,7 +28,7 @@ export const geometryOf = (polygons) =>
 export const positionsOf = (geometry) =>
 	geometry.type === "Point" ? [geometry.coordinates] : polygonsOf(geometry).flat(2);
 
-/** Corners of a geometry; the position that closes a ring is none of its own. @param {Geometry} geometry */
+/** Counts the vertices of a geometry, without closing positions of rings. @param {Geometry} geometry */
 export const countCorners = (geometry) =>
 	geometry.type === "Point" ? 1 : polygonsOf(geometry).reduce((sum, rings) => sum + corners(rings), 0);
 
@@ -36,7 +36,7 @@ export const countCorners = (geometry) =>
 const corners = (rings) => rings.reduce((sum, ring) => sum + ring.length - 1, 0);
 
 /**
- * What finds something out once about each object, which never changes.
+ * Returns a function that caches its result for each object; objects must never change.
  * @template {object} K, V
  * @param {(of: K) => V} find
  * @returns {(of: K) => V}
@@ -82,7 +82,7 @@ export function closeRing(ring) {
 	return isClosed || distinct.length === 0 ? distinct : [...distinct, distinct[0]];
 }
 
-/** Twice what a closed ring holds in square degrees: positive where it runs anticlockwise. @param {Position[]} ring */
+/** Returns twice the area of a closed ring in square degrees: positive if anticlockwise. @param {Position[]} ring */
 function turnOf(ring) {
 	const [lon0, lat0] = ring[0];
 	let sum = 0;
@@ -94,7 +94,7 @@ function turnOf(ring) {
 }
 
 /**
- * A polygon as RFC 7946 wants it, or null where a ring has fewer than three corners or holds nothing.
+ * Returns a polygon as RFC 7946 requires; null if a ring has fewer than three vertices or no area.
  * @param {Position[][]} rings closed or open, in either direction
  */
 export function tidyPolygon(rings) {
@@ -106,7 +106,7 @@ export function tidyPolygon(rings) {
 }
 
 /**
- * Brings a polygon to the turn of the globe where its first corner lies between -180 and 180.
+ * Shifts a polygon by turns of the globe until its first vertex is between -180 and 180.
  * @param {Position[][]} rings
  */
 export function toFirstTurn(rings) {
@@ -123,7 +123,7 @@ export function toFirstTurn(rings) {
 export const nearestTurn = ([lon, lat], other) =>
 	other ? [lon + 360 * Math.round((other[0] - lon) / 360), lat] : [lon, lat];
 
-/** Where a geometry crosses itself first, seen from the west; null where it does not. */
+/** Returns the first self-intersection of a geometry from the west; null if there is none. */
 export const selfCrossing = oncePer((/** @type {Geometry} */ geometry) => {
 	for (const rings of polygonsOf(geometry)) {
 		const found = crossingOf(rings);
@@ -167,11 +167,11 @@ function isNextTo(a, b) {
 	return steps <= 1 || steps === a.last;
 }
 
-/** Which side of a line a position is on: its sign. @param {Edge} line @param {Position} at */
+/** Returns the side of a line on which a position is, as a sign. @param {Edge} line @param {Position} at */
 const side = ({ from, to }, at) => (to[0] - from[0]) * (at[1] - from[1]) - (to[1] - from[1]) * (at[0] - from[0]);
 
 /**
- * Where two edges cross one another; edges that only touch do not.
+ * Returns the intersection of two edges; null if they only touch.
  * @param {Edge} a
  * @param {Edge} b
  * @returns {Position | null}
@@ -184,7 +184,7 @@ function meeting(a, b) {
 }
 
 /**
- * A ring as it lies on a Mercator map: long edges in pieces of a degree, since they are straight in longitude and
+ * Returns a ring for a Mercator map: long edges are divided at every degree, because they are straight in longitude and
  * latitude.
  * @param {Position[]} ring closed
  */

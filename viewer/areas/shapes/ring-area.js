@@ -1,5 +1,5 @@
 /**
- * What lies inside a ring on the ellipsoid WGS 84; pure.
+ * The area inside a ring on the ellipsoid WGS 84; pure.
  *
  * @typedef {import("./earth.js").Position} Position
  */
@@ -24,8 +24,8 @@ function stripArea(lat) {
 }
 
 /**
- * What lies inside a ring, in square metres: positive where it runs anticlockwise. Its edges are straight in longitude
- * and latitude, as those of GeoJSON are.
+ * Returns the area inside a ring in square metres: positive if anticlockwise. Its edges are straight in longitude and
+ * latitude, as in GeoJSON.
  * @param {Position[]} ring closed or open
  */
 export function ringArea(ring) {
