@@ -1,4 +1,4 @@
-"""The demo archive as a folder: cube, pictures, places and configuration, made once and whole."""
+"""The demo archive as a folder with cube, pictures, places and configuration, made once and completely."""
 
 import json
 import shutil
@@ -21,12 +21,12 @@ from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import ObjectArray, UInt16Array
 from chronotile.demo.cube import create_cube
 from chronotile.demo.plan import DemoPlan, affine_of
-from chronotile.demo.scene import FULL_SCALE, Scene, open_scene
+from chronotile.demo.scene import FULL_SCALE, DemoScene, open_scene
 from chronotile.demo.variables import ATTRIBUTION, LICENSE
 
 FORMAT: Final = "chronotile-demo"
 FORMAT_VERSION: Final = 6
-"""Raised with every change of what is written; archives of another version are made again."""
+"""Incremented with every change of the written files; archives of another version are made again."""
 
 CUBE: Final = "biopar.zarr"
 PICTURES: Final = "toc"
@@ -34,29 +34,29 @@ PLACES: Final = "places"
 CONFIGURATION: Final = "demo.yaml"
 PARTS: Final = (CUBE, PICTURES, PLACES, CONFIGURATION)
 MARKER: Final = "chronotile-demo.json"
-"""Says that the folder is ours and, written last, what the whole archive in it holds, so that it is not made again."""
+"""Marks the folder as a demo archive. It is written last and describes the complete archive, which is then kept."""
 
-Progress = Callable[[str, float], None]
-"""Called with what is being made and the share of it that is done, 0 to 1."""
+DemoProgress = Callable[[str, float], None]
+"""Called with the current part and the finished fraction, 0 to 1."""
 
 FIRST_STEP: Final = "landscape"
 CUBE_SHARE: Final = 0.8
-"""Share of the time that the cube takes."""
+"""Fraction of the time that the cube takes."""
 
 
-def make_demo(folder: Path, *, progress: Progress | None = None, plan: DemoPlan | None = None) -> Path:
-    """Return the configuration file of the demo archive in `folder`, making the archive unless it is there.
+def make_demo(folder: Path, *, progress: DemoProgress | None = None, plan: DemoPlan | None = None) -> Path:
+    """Return the configuration file of the demo archive in `folder`, after making the archive if it is missing.
 
-    Everything is written beside its place and moved there when whole; other files in `folder` are left alone. Parts of
-    an archive of ours that is old or half moved are replaced.
+    Everything is written into a temporary folder and moved when complete. Other files in `folder` are not touched.
+    Parts of an outdated or partly moved demo archive are replaced.
 
     Args:
-        folder: Made if absent.
-        progress: Called with how far the work is.
-        plan: What the archive holds; less than the default is for tests.
+        folder: Created if it is missing.
+        progress: Called with the current part and the finished fraction.
+        plan: Size of the archive; tests use less than the default.
 
     Raises:
-        InvalidParameter: The folder holds files under the names of the archive that are not ours.
+        InvalidParameter: The folder has other files under names of the archive.
     """
     plan = plan or DemoPlan()
     if not _is_complete(folder, plan):
@@ -69,12 +69,12 @@ def make_demo(folder: Path, *, progress: Progress | None = None, plan: DemoPlan 
 
 
 def demo_at(folder: Path, *, plan: DemoPlan | None = None) -> Path | None:
-    """Return the configuration file of the demo archive in `folder`, if a whole one is there."""
+    """Return the configuration file of the demo archive in `folder`; `None` if the archive is incomplete."""
     return folder / CONFIGURATION if _is_complete(folder, plan or DemoPlan()) else None
 
 
 def _marker_text(plan: DemoPlan | None) -> str:
-    # Return what the marker says of a whole archive, or of one that is being moved in.
+    # Text of the marker of a complete archive; `None` while its parts are moved.
     holds = None if plan is None else plan.describe()
     return json.dumps({"format": FORMAT, "version": FORMAT_VERSION, "plan": holds}, indent=2)
 
@@ -85,7 +85,7 @@ def _is_complete(folder: Path, plan: DemoPlan) -> bool:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Raise where replacing an archive would delete what is not one of ours."""
+    """Raise if replacing an archive would delete files of another origin."""
     foreign = [name for name in PARTS if (folder / name).exists()]
     if foreign and not (folder / MARKER).is_file():
         raise InvalidParameter(
@@ -94,7 +94,7 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
-def _write_archive(folder: Path, plan: DemoPlan, progress: Progress) -> None:
+def _write_archive(folder: Path, plan: DemoPlan, progress: DemoProgress) -> None:
     progress(FIRST_STEP, 0.0)
     scene = open_scene(plan.grid)
     for share in create_cube(folder / CUBE, plan).write_years(scene):
@@ -111,7 +111,7 @@ def _write_archive(folder: Path, plan: DemoPlan, progress: Progress) -> None:
 
 
 def _move_in(partial: Path, folder: Path) -> None:
-    """Move a whole archive into its folder, in place of what is left of an older one."""
+    """Move a complete archive into its folder, where it replaces the remains of an older one."""
     (folder / MARKER).write_text(_marker_text(None), "utf-8")
     for name in PARTS:
         _remove(folder / name)
@@ -126,14 +126,14 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-# The demo's true-colour pictures: a cloud-optimised GeoTIFF a day and band.
+# True-colour pictures: one cloud-optimised GeoTIFF per day and band
 
 BANDS: Final = ("RED", "GREEN", "BLUE")
 BLOCK_PX: Final = 512
 
 
-def write_pictures(folder: Path, scene: Scene, day: str, *, overviews: int) -> None:
-    """Write `RED_YYYYMMDD.tif` and its fellows for one day into `folder`."""
+def write_pictures(folder: Path, scene: DemoScene, day: str, *, overviews: int) -> None:
+    """Write `RED_YYYYMMDD.tif` and the two other bands of a day into `folder`."""
     stamp = day.replace("-", "")
     for band, numbers in zip(BANDS, scene.true_colour(day), strict=True):
         _write_cog(folder / f"{band}_{stamp}.tif", numbers, scene.grid, overviews=overviews)
@@ -180,25 +180,25 @@ CENTRES: Final = (
     ("vilvoorde", "Vilvoorde", 4.430, 50.928),
     ("wavre", "Wavre", 4.610, 50.717),
 )
-"""Id, name, longitude and latitude of the towns that regions lie around: invented regions, of what is nearest."""
+"""Id, name, longitude and latitude of towns: an invented region contains all points nearest to its town."""
 
 MOST_FIELDS: Final = 1000
 SMALLEST_FIELD_PX: Final = 4
 SMOOTHED_M: Final = 120.0
-"""By which the stairs of pixels along borders are straightened, those of neighbours alike."""
+"""Tolerance in metres of smoothing the pixel edges along borders; shared borders stay identical."""
 
 DECIMALS: Final = 6
-"""Of degrees: a decimetre."""
+"""Decimals of degrees: a decimetre."""
 
 
-def write_places(folder: Path, scene: Scene) -> None:
-    """Write both sets as GeoJSON."""
+def write_places(folder: Path, scene: DemoScene) -> None:
+    """Write regions and fields as GeoJSON."""
     _write(folder / REGIONS, *_regions(scene.grid), grid=scene.grid)
     _write(folder / FIELDS, *_fields(scene), grid=scene.grid)
 
 
 def _regions(grid: Grid) -> tuple[ObjectArray, list[Mapping[str, Any]]]:
-    """The part of the grid that is nearest to each town; towns to which none is are left out."""
+    """Return the part of the grid that is nearest to each town; towns without a part are skipped."""
     ids, names, longitudes, latitudes = zip(*CENTRES, strict=True)
     towns = shapely.points(*transformer(CRS84, grid.crs).transform(longitudes, latitudes))
     box = shapely.box(*grid.bbox)
@@ -209,13 +209,15 @@ def _regions(grid: Grid) -> tuple[ObjectArray, list[Mapping[str, Any]]]:
     return regions[inside], [{"id": ids[number], "name": names[number]} for number in inside.tolist()]
 
 
-def _fields(scene: Scene) -> tuple[ObjectArray, list[Mapping[str, Any]]]:
-    """The largest fields under crops, from north to south."""
+def _fields(scene: DemoScene) -> tuple[ObjectArray, list[Mapping[str, Any]]]:
+    """Return the largest arable fields, from north to south."""
     parcel = scene.parts[0].astype(np.int32)
     is_arable = scene.arrays["is_arable"][parcel]
-    found = list(outlines(parcel, mask=is_arable, transform=affine_of(scene.grid)))
-    shapes = shapely.coverage_simplify(np.array([shapely.geometry.shape(each) for each, _ in found]), SMOOTHED_M)
-    owners = np.array([int(number) for _, number in found])
+    polygons = list(outlines(parcel, mask=is_arable, transform=affine_of(scene.grid)))
+    shapes = shapely.coverage_simplify(
+        np.array([shapely.geometry.shape(polygon) for polygon, _ in polygons]), SMOOTHED_M
+    )
+    owners = np.array([int(number) for _, number in polygons])
     pixel_m2 = scene.grid.resolution[0] ** 2
     usable = np.flatnonzero(shapely.is_valid(shapes) & (shapely.area(shapes) >= SMALLEST_FIELD_PX * pixel_m2))
     largest = usable[np.argsort(-shapely.area(shapes[usable]), kind="stable")[:MOST_FIELDS]]
@@ -223,11 +225,11 @@ def _fields(scene: Scene) -> tuple[ObjectArray, list[Mapping[str, Any]]]:
     ordered = largest[np.lexsort((bounds[:, 0], -bounds[:, 3]))]
     sand = scene.arrays["sand"][owners[ordered]] / 255
     hectares = shapely.area(shapes[ordered]) / 10_000
-    said: list[Mapping[str, Any]] = [
+    properties: list[Mapping[str, Any]] = [
         {"id": f"F{number:04}", "soil": "sand" if part > 0.5 else "loam", "area_ha": round(float(size), 1)}
         for number, (part, size) in enumerate(zip(sand, hectares, strict=True), start=1)
     ]
-    return shapes[ordered], said
+    return shapes[ordered], properties
 
 
 def _write(path: Path, shapes: ObjectArray, properties: Sequence[Mapping[str, Any]], *, grid: Grid) -> None:
@@ -235,14 +237,14 @@ def _write(path: Path, shapes: ObjectArray, properties: Sequence[Mapping[str, An
     turn = transformer(grid.crs, CRS84).transform
     degrees = shapely.transform(shapes, lambda metres: np.column_stack(turn(*metres.T)).round(DECIMALS))
     features = [
-        {"type": "Feature", "properties": said, "geometry": json.loads(geometry)}
-        for said, geometry in zip(properties, shapely.to_geojson(shapely.orient_polygons(degrees)), strict=True)
+        {"type": "Feature", "properties": members, "geometry": json.loads(geometry)}
+        for members, geometry in zip(properties, shapely.to_geojson(shapely.orient_polygons(degrees)), strict=True)
     ]
     lines = ",\n".join(json.dumps(feature) for feature in features)
     path.write_text(f'{{"type": "FeatureCollection", "features": [\n{lines}\n]}}\n', "utf-8")
 
 
-# The configuration file of the demo archive, which serves as an example too.
+# The configuration file of the demo archive, which is also an example
 
 CONFIGURATION_TEXT: Final = r"""# Written by `chronotile demo`; an example of a configuration to start from.
 # The data are synthetic, in the form of 10-daily Sentinel-2 products of central Belgium.

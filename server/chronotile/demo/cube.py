@@ -14,16 +14,16 @@ from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.types import AnyArray, Json, UInt8Array, UnsignedArray
 from chronotile.demo import variables
 from chronotile.demo.plan import DemoPlan, level_grid, pixel_centres
-from chronotile.demo.scene import Scene
+from chronotile.demo.scene import DemoScene
 from chronotile.optimise.arrays import ArraySpec, as_json, group_document, root_document
 
 CHUNK_PX: Final = 512
 SHARD_DEKADS: Final = 36
-"""A year a file."""
+"""Dekads per file: a year."""
 DOCUMENT: Final = "zarr.json"
 
 DekadNumbers = dict[str, list[UInt8Array]]
-"""For each variable its levels, each (y, x)."""
+"""Levels (y, x) of each variable, the native one first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,10 @@ class CubeWriter:
     path: Path
     plan: DemoPlan
 
-    def write_years(self, scene: Scene) -> Iterator[float]:
-        """Write all dekads, some at a time to bound memory; give the share that is done.
+    def write_years(self, scene: DemoScene) -> Iterator[float]:
+        """Write all dekads, a year at a time to limit memory; yield the finished fraction.
 
-        Dekads do not depend on one another, and numpy computes without Python's lock: one thread per core.
+        Dekads are independent, and numpy computes without Python's global lock, so one thread per core is used.
         """
         starts = self.plan.time_domain.starts.astype("datetime64[D]")
         with ThreadPoolExecutor(this_machine().cores, thread_name_prefix="demo") as pool:
@@ -47,21 +47,21 @@ class CubeWriter:
                     yield (first + len(year)) / starts.size
                 self._write(year, first // SHARD_DEKADS, pool)
 
-    def _levels_of(self, scene: Scene, day: np.datetime64) -> DekadNumbers:
+    def _levels_of(self, scene: DemoScene, day: np.datetime64) -> DekadNumbers:
         return {
             name: [native, *overviews_of(native, self.plan.levels - 1)]
             for name, native in scene.dekad_numbers(day).items()
         }
 
     def _write(self, year: list[DekadNumbers], number: int, pool: Executor) -> None:
-        """Write a file a variable and level."""
+        """Write one file per variable and level."""
 
         def write(name: str, level: int) -> None:
             numbers = np.stack([dekad[name][level] for dekad in year])
             spec = _values_spec(name, level_grid(self.plan.grid, level), self.plan.dekads)
             (self.path / _path_of(level, name) / spec.key(number, 0, 0)).write_bytes(spec.encode(numbers))
 
-        tasks = [(each.id, level) for each in variables.VARIABLES for level in range(self.plan.levels)]
+        tasks = [(variable.id, level) for variable in variables.VARIABLES for level in range(self.plan.levels)]
         for _ in pool.map(write, *zip(*tasks, strict=True)):
             pass
 
@@ -69,7 +69,7 @@ class CubeWriter:
 def create_cube(path: Path, plan: DemoPlan) -> CubeWriter:
     """Create the groups, coordinates and empty arrays of the cube at `path`.
 
-    The root holds the native level, and a group each coarser one; each opens with one read.
+    The root has the native level, and a group has each coarser one. Each opens with a single read.
     """
     nodes = dict[str, Json]()
     for level in range(plan.levels):
@@ -88,7 +88,7 @@ def create_cube(path: Path, plan: DemoPlan) -> CubeWriter:
 
 
 def _path_of(level: int, *names: str) -> str:
-    # Return the path of a level, or of an array in it; the native level is the root.
+    # Path of a level, or of an array in it; the native level is the root.
     return "/".join((str(level), *names) if level else names)
 
 
@@ -115,7 +115,7 @@ def _create_whole(folder: Path, data: AnyArray, dims: tuple[str, ...], attribute
 
 
 def _values_spec(name: str, grid: Grid, dekads: int) -> ArraySpec:
-    """Return the array of a variable at a level: a chunk a dekad, a shard a year."""
+    """Return the array of a variable at a level: a chunk per dekad, a shard per year."""
     variable = _BY_ID[name]
     chunk = (min(CHUNK_PX, grid.height), min(CHUNK_PX, grid.width))
     shard = (-(-grid.height // chunk[0]) * chunk[0], -(-grid.width // chunk[1]) * chunk[1])
@@ -136,40 +136,40 @@ def _put_document(folder: Path, document: Json) -> Json:
     return document
 
 
-_BY_ID: Final[dict[str, variables.Variable]] = {each.id: each for each in variables.VARIABLES}
+_BY_ID: Final[dict[str, variables.DemoVariable]] = {variable.id: variable for variable in variables.VARIABLES}
 
 
-# Coarser copies of digital numbers: the mean of all valid cells below, or the most frequent reason for none.
+# Overviews of digital numbers: the mean of all valid native cells, or the most frequent code if no cell is valid
 
 _CODES: Final = np.array([variables.SNOW, variables.CLOUD, variables.WATER, variables.NODATA], dtype=np.uint8)
-"""Of equally frequent codes the first here is taken, so that nodata never hides a reason."""
+"""Of equally frequent codes the first one is used, so that nodata never hides a reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """What cells of one level hold of the cells of level 0, all (…, height, width)."""
+    """Counts of the native cells within cells of one level, all (…, height, width)."""
 
     total: UnsignedArray
     """Sum of the valid digital numbers."""
     valid: UnsignedArray
     codes: tuple[UnsignedArray, ...]
-    """Cells of each code."""
+    """Number of cells per code."""
 
     def halve(self) -> "_Counts":
         """Return the counts of cells twice as large."""
         return _Counts(_halve(self.total), _halve(self.valid), tuple(_halve(code) for code in self.codes))
 
     def numbers(self) -> UInt8Array:
-        """Return the mean of the valid numbers, half rounded up; where none is valid, the most frequent code."""
+        """Return the mean of the valid numbers, half rounded up; the most frequent code if no cell is valid."""
         mean = (2 * self.total + self.valid) // np.maximum(2 * self.valid, 1)
         code = _CODES[np.argmax(np.stack(self.codes), axis=0)]
         return np.where(self.valid > 0, mean, code).astype(np.uint8)
 
 
 def overviews_of(numbers: UInt8Array, count: int) -> Iterator[UInt8Array]:
-    """Give `count` overviews of digital numbers (…, height, width), each half the size of the one before, rounded up.
+    """Yield `count` overviews of digital numbers (…, height, width), each half the previous size, rounded up.
 
-    Every cell is the mean of the valid cells of level 0 that it covers, not a mean of means.
+    A cell is the mean of all valid native cells in it, not a mean of means.
     """
     cells = 4**count
     short, long = np.min_scalar_type(2 * cells), np.min_scalar_type(2 * cells * variables.LAST_VALID + cells)
@@ -185,7 +185,7 @@ def overviews_of(numbers: UInt8Array, count: int) -> Iterator[UInt8Array]:
 
 
 def _halve(cells: UnsignedArray) -> UnsignedArray:
-    """Return the sums of 2 by 2 cells; past an odd edge there is nothing to add."""
+    """Return the sums of 2 by 2 cells; cells beyond an odd edge count as 0."""
     height, width = cells.shape[-2:]
     if height % 2 or width % 2:
         cells = np.pad(cells, [(0, 0)] * (cells.ndim - 2) + [(0, height % 2), (0, width % 2)])

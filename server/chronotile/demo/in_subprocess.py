@@ -1,4 +1,4 @@
-"""The demo archive made in a process of its own, whose memory goes with it."""
+"""The demo archive made in a separate process, which returns its memory when it ends."""
 
 import multiprocessing
 import signal
@@ -7,28 +7,28 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from chronotile.core.errors import ChronotileError, ConfigurationError, InvalidParameter, raised_instead
-from chronotile.demo.archive import FIRST_STEP, Progress, demo_at, make_demo
+from chronotile.demo.archive import FIRST_STEP, DemoProgress, demo_at, make_demo
 from chronotile.demo.plan import DemoPlan
 
 PATIENCE_S = 10
-"""How long the process may take to clean up after itself."""
+"""Time that the process has to remove temporary files."""
 
-_Message = tuple[str, str, float]
-"""What it is (`progress`, `refused`, `not built`, `made`), a text, a share."""
+_DemoMessage = tuple[str, str, float]
+"""Kind (`progress`, `refused`, `not built`, `made`), text, and finished fraction."""
 
 
-def make_demo_in_subprocess(folder: Path, *, progress: Progress, plan: DemoPlan | None = None) -> Path:
-    """Return what `make_demo` does of the same arguments; the server that comes after it is 120 MB smaller.
+def make_demo_in_subprocess(folder: Path, *, progress: DemoProgress, plan: DemoPlan | None = None) -> Path:
+    """Make the demo archive like `make_demo`, but the memory of the calling server stays 120 MB smaller.
 
     Raises:
         ConfigurationError: The landscape is not built.
-        InvalidParameter: The folder holds files under the names of the archive that are not ours.
-        ChronotileError: The process ended before its time.
+        InvalidParameter: The folder has other files under names of the archive.
+        ChronotileError: The process ended early.
     """
     made = demo_at(folder, plan=plan)
     if made is not None:
         return made
-    progress(FIRST_STEP, 0.0)  # at once: a busy machine takes seconds to start the process
+    progress(FIRST_STEP, 0.0)  # now, because a busy machine takes seconds to start the process
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_make, args=(folder, plan, sender), name="chronotile-demo")
@@ -42,7 +42,7 @@ def make_demo_in_subprocess(folder: Path, *, progress: Progress, plan: DemoPlan 
         process.kill()
 
 
-def _follow(receiver: "Connection[None, _Message]", progress: Progress) -> Path:
+def _follow(receiver: "Connection[None, _DemoMessage]", progress: DemoProgress) -> Path:
     while True:
         with raised_instead(EOFError, ChronotileError("the demo archive could not be made; see the messages above")):
             kind, text, share = receiver.recv()
@@ -55,10 +55,10 @@ def _follow(receiver: "Connection[None, _Message]", progress: Progress) -> Path:
         progress(text, share)
 
 
-def _make(folder: Path, plan: DemoPlan | None, sender: "Connection[_Message, None]") -> None:
-    """What the other process does; stopped, it leaves nothing half made behind."""
+def _make(folder: Path, plan: DemoPlan | None, sender: "Connection[_DemoMessage, None]") -> None:
+    """Run the subprocess; a stop removes unfinished files."""
     is_stopped = threading.Event()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the one that waits stops this one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes; the parent stops this one
     signal.signal(signal.SIGTERM, lambda _number, _frame: is_stopped.set())
 
     def report(what: str, share: float) -> None:

@@ -1,4 +1,4 @@
-"""How large the demo archive is: its grid, its dekads and the days of its true-colour pictures."""
+"""The size of the demo archive: its grid, its dekads and the days of its true-colour pictures."""
 
 from dataclasses import asdict, dataclass
 from typing import Final
@@ -21,7 +21,7 @@ AREA: Final = BBox(3_900_000.0, 3_082_000.0, 3_960_000.0, 3_142_000.0)
 """The whole landscape in EPSG:3035: Brussels in the south, Antwerp in the north, Aalst to Leuven from west to east."""
 
 CENTRE: Final = (3_930_000.0, 3_112_000.0)
-"""Where a demo smaller than the whole is cut out: just south-west of Mechelen."""
+"""Centre of a demo smaller than the landscape: just south-west of Mechelen."""
 
 PICTURE_DAYS: Final = (
     *("2024-01-15", "2024-02-14", "2024-03-10", "2024-04-09", "2024-05-12", "2024-06-01"),
@@ -32,7 +32,7 @@ PICTURE_DAYS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoPlan:
-    """What a demo archive holds; less than the default is for tests."""
+    """Size of a demo archive; tests use less than the default."""
 
     size_px: int = 600
     """Rows, and columns, of the square grid."""
@@ -40,7 +40,7 @@ class DemoPlan:
     """First day of the first dekad."""
     dekads: int = 180
     levels: int = 4
-    """The full resolution and its overviews."""
+    """Number of levels, the native one included."""
     picture_days: tuple[str, ...] = PICTURE_DAYS
 
     def __post_init__(self) -> None:
@@ -51,7 +51,7 @@ class DemoPlan:
 
     @property
     def grid(self) -> Grid:
-        """The native grid, cut out of the landscape round its centre."""
+        """The native grid, a part of the landscape around its centre."""
         half = self.size_px // 2 * RESOLUTION_M
         xmin, ymax = CENTRE[0] - half, CENTRE[1] + half
         side = self.size_px * RESOLUTION_M
@@ -60,7 +60,7 @@ class DemoPlan:
 
     @property
     def time_domain(self) -> TimeDomain:
-        """The dekads, each named by its first day and ending where the next one starts."""
+        """The dekads, each from its first day to the start of the next."""
         return domain_of_periods(np.datetime64(self.first_day, "ns"), DEKAD, self.dekads)
 
     def describe(self) -> dict[str, object]:
@@ -69,7 +69,7 @@ class DemoPlan:
 
 
 def level_grid(grid: Grid, level: int) -> Grid:
-    """Return the grid of an overview: pixels `2 ** level` as large, from the same north-west corner on."""
+    """Return the grid of an overview: pixels `2 ** level` as large, with the same north-west corner."""
     factor = 2**level
     width, height = -(-grid.width // factor), -(-grid.height // factor)
     x_size, y_size = (size * factor for size in grid.resolution)

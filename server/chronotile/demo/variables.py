@@ -1,4 +1,4 @@
-"""The four variables of the demo: how their values follow from NDVI, and their digital numbers."""
+"""The four variables of the demo: their computation from NDVI, and their digital numbers."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -19,7 +19,7 @@ FLAGS: Final = ((SNOW, "snow"), (CLOUD, "cloud"), (WATER, "water"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Variable:
+class DemoVariable:
     """One variable of the cube."""
 
     id: str
@@ -30,23 +30,23 @@ class Variable:
 
 
 VARIABLES: Final = (
-    Variable(
+    DemoVariable(
         id="NDVI",
         title="Normalised difference vegetation index",
         standard_name="normalized_difference_vegetation_index",
         scale=0.004,
         offset=-0.08,
     ),
-    Variable(
+    DemoVariable(
         id="FAPAR",
         title="Fraction of absorbed photosynthetically active radiation",
         standard_name="fraction_of_surface_downwelling_photosynthetic_radiative_flux_absorbed_by_vegetation",
         scale=0.005,
     ),
-    Variable(
+    DemoVariable(
         id="FCOVER", title="Fraction of green vegetation cover", standard_name="vegetation_area_fraction", scale=0.005
     ),
-    Variable(id="LAI", title="Leaf area index", standard_name="leaf_area_index", scale=0.04),
+    DemoVariable(id="LAI", title="Leaf area index", standard_name="leaf_area_index", scale=0.04),
 )
 
 
@@ -55,13 +55,13 @@ def numbers_of(
 ) -> dict[str, UInt8Array]:
     """Return the digital numbers (height, width) of each variable.
 
-    FAPAR, FCOVER and LAI rise with NDVI, each by a curve and with noise of its own.
+    FAPAR, FCOVER and LAI rise with NDVI, each by a separate curve and with separate noise.
 
     Args:
         ndvi: (height, width).
-        leafy: (height, width): leaf area in addition to what NDVI alone would give.
-        flags: (height, width): the codes of pixels without a value, 0 elsewhere.
-        random: Draws the noise.
+        leafy: (height, width): leaf area factor, independent of NDVI.
+        flags: (height, width): codes of pixels without a value, 0 for other pixels.
+        random: Generator of the noise.
     """
     green = np.clip((ndvi - 0.11) / 0.83, 0.0, 1.0)
     noise = random.standard_normal((3, *ndvi.shape), dtype=np.float32) * np.float32(0.003)
@@ -72,15 +72,15 @@ def numbers_of(
         "FCOVER": cover + noise[1] * (0.3 + green),
         "LAI": leafy * (-2.3 * np.log1p(-0.955 * np.clip(cover, 0.0, 1.0))) * (1 + 5.0 * noise[2]),
     }
-    return {each.id: np.where(flags > 0, flags, _encode(values[each.id], each)) for each in VARIABLES}
+    return {variable.id: np.where(flags > 0, flags, _encode(values[variable.id], variable)) for variable in VARIABLES}
 
 
-def _encode(values: Float32Array, variable: Variable) -> UInt8Array:
+def _encode(values: Float32Array, variable: DemoVariable) -> UInt8Array:
     numbers = np.rint((values - np.float32(variable.offset)) / np.float32(variable.scale))
     return np.asarray(np.clip(numbers, 0, LAST_VALID), dtype=np.uint8)
 
 
-# Attributes by which others understand the demo cube: CF for arrays, GeoZarr for groups.
+# Attributes of the demo cube for readers: CF for arrays, GeoZarr for groups
 
 TITLE: Final = "Synthetic vegetation of central Belgium (demo)"
 ATTRIBUTION: Final = "Synthetic data made by chronotile; not observations"
@@ -93,13 +93,13 @@ _DESCRIPTION: Final = (
 
 
 def root_attributes(grid: Grid, levels: int) -> Json:
-    """Return the attributes of the root: what the cube is, and its levels (multiscales, spatial, proj)."""
+    """Return the attributes of the root: title, source and levels (multiscales, spatial, proj)."""
     paths = [".", *map(str, range(1, levels))]
     return {**_about(), **multiscale_attributes(_native(grid), paths, resampling="average")}
 
 
 def level_attributes(grid: Grid) -> Json:
-    """Return the attributes of the group of the level whose pixels are `grid`."""
+    """Return the attributes of the group of a level, by its grid."""
     return {**_about(), **group_attributes(_native(grid))}
 
 
@@ -123,8 +123,8 @@ def _about() -> Json:
     }
 
 
-def variable_attributes(variable: Variable) -> Json:
-    """Return the CF attributes of a variable's array: valid numbers, flags, and how numbers become values."""
+def variable_attributes(variable: DemoVariable) -> Json:
+    """Return the CF attributes of a variable's array: valid numbers, flags, scale and offset."""
     return {
         "long_name": variable.title,
         "standard_name": variable.standard_name,
