@@ -156,7 +156,7 @@ def test_an_item_that_is_listed_in_two_folders_has_moved_from_neither():
             listed.add(group, id_)
 
         assert list(listed.groups()) == [("2020", ["a"]), ("2021", ["a", "b"])]
-        assert [listed.moved(group, ["a", "b", "c"]) for group in ("2019", "2020", "2021")] == [
+        assert [listed.moved_items(group, ["a", "b", "c"]) for group in ("2019", "2020", "2021")] == [
             {"a", "b"},
             {"b"},
             set(),
