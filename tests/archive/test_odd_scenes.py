@@ -107,8 +107,8 @@ def test_files_of_units_that_no_other_has_are_not_read_again_and_again(scenes, m
         )
     )
     opened = []
-    grown = live.grown
-    monkeypatch.setattr(live, "grown", lambda *args, **more: (opened.append(args), grown(*args, **more))[1])
+    grown = live.reopen_grown
+    monkeypatch.setattr(live, "reopen_grown", lambda *args, **more: (opened.append(args), grown(*args, **more))[1])
     with scenes.served() as client:
         first = client.get(AT_POINT).json()
         of_first = len(opened)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from chronotile.archive.open import grown, open_archive
+from chronotile.archive.open import open_archive, reopen_grown
 from chronotile.catalog.items.opening import open_items
 from chronotile.core.model.items import IndexSettings
 from chronotile.core.web.places import AllowedPlaces
@@ -116,7 +116,7 @@ def test_documents_are_read_once_for_one_configuration(opened, catalogue, tmp_pa
     archive = opened(href=copy)
 
     copy.unlink()
-    newer = grown(archive, clock=lambda: np.datetime64("2026-01-01", "ns"))
+    newer = reopen_grown(archive, clock=lambda: np.datetime64("2026-01-01", "ns"))
 
     assert newer.services.catalogue.collections[0].title == {"": "Made scenes"}
 
@@ -135,7 +135,7 @@ def test_a_document_that_could_not_be_read_is_not_waited_for_again(opened, tmp_p
     archive = opened(href=tmp_path / "gone.json")
 
     (tmp_path / "gone.json").write_text('{"type": "Collection", "title": "Late"}')
-    newer = grown(archive, clock=lambda: np.datetime64("2026-01-01", "ns"))
+    newer = reopen_grown(archive, clock=lambda: np.datetime64("2026-01-01", "ns"))
 
     assert newer.services.catalogue.collections[0].title == {"": "s2"}
     assert any("could not be read" in each.message for each in newer.findings)

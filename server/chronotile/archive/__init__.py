@@ -1,1 +1,1 @@
-"""All that is served: opened, refreshed, checked, described."""
+"""The archive: opening, reloading, checks, descriptions."""

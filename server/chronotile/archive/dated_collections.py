@@ -8,10 +8,10 @@ from chronotile.archive.open import Archive
 
 def dated_collections(archive: Archive) -> tuple[DatedCollection, ...]:
     """Return the served collections whose source is open; the dates of an unreachable source are unknown."""
-    return tuple(_dated(archive))
+    return tuple(_open_dated_collections(archive))
 
 
-def _dated(archive: Archive) -> Iterator[DatedCollection]:
+def _open_dated_collections(archive: Archive) -> Iterator[DatedCollection]:
     services = archive.services
     opened = services.elsewhere.found.opened
     for collection in services.catalogue.collections:

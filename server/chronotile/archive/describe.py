@@ -24,7 +24,7 @@ def archive_lines(catalogue: Catalogue) -> Iterator[str]:
         width = max(len(layer.id) for layer in collection.layers)
         yield from (f"  {layer.id:{width}}  {_layer_text(layer)}" for layer in collection.layers)
     for places in catalogue.places.values():
-        count = counted(len(places), "place")
+        count = count_text(len(places), "place")
         yield f"places.{places.id}  {count}  {_box_text(places.bbox)}  {crs_text(places.crs)}"
 
 
@@ -45,13 +45,13 @@ def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
 def summary(catalogue: Catalogue, findings: Sequence[Finding]) -> str:
     """Return one line with the numbers of collections, layers and findings by severity."""
     severities = ", ".join(
-        counted(sum(finding.severity == severity for finding in findings), severity) for severity in _MARKS
+        count_text(sum(finding.severity == severity for finding in findings), severity) for severity in _MARKS
     )
     layers = sum(1 for _layer in catalogue.layers)
     return f"{counted(len(catalogue.collections), 'collection')}, {counted(layers, 'layer')}: {severities}"
 
 
-def counted(count: int, what: str) -> str:
+def count_text(count: int, what: str) -> str:
     """Return a number with its noun; the plural of the noun adds an s."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chronotile.archive.describe import counted
 from chronotile.catalog.checks import default_id
 from chronotile.catalog.default_styles import GREYS, default_style, is_temperature, style_for_name, widen_range
 from chronotile.catalog.load import Configuration

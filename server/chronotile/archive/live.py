@@ -14,10 +14,9 @@ from typing import Self
 
 import numpy as np
 
-from chronotile.archive.describe import counted
 from chronotile.archive.discovery.names import slug
 from chronotile.archive.finding_log import FindingLog
-from chronotile.archive.open import Archive, grown, is_configuration, open_archive, refresh_archive
+from chronotile.archive.open import Archive, is_configuration, open_archive, refresh_archive, reopen_grown
 from chronotile.catalog.items.opening import read_items
 from chronotile.catalog.load import read_configured_id
 from chronotile.catalog.resolve_times import fills_gaps_on_maps
@@ -128,7 +127,7 @@ class LiveArchive:
             with self._replacing:
                 if self.has_grown(collection):
                     before = self._archive
-                    make = partial(grown, before, clock=system_clock)
+                    make = partial(reopen_grown, before, clock=system_clock)
                     self._replace(before, self._reload(before, make, looked_at=STORES))
 
     def refresh(self, *, after_s: float = 0.0, unless_revision: str | None = None) -> None:

@@ -164,7 +164,7 @@ def _can_open(specs: Mapping[str, SourceSpec], caches: ReaderCaches) -> bool:
     return bool(readers)
 
 
-def grown(archive: Archive, *, clock: Clock) -> Archive:
+def reopen_grown(archive: Archive, *, clock: Clock) -> Archive:
     """Reopen an archive with the current content of its sources; the configuration is not read again.
 
     Raises:

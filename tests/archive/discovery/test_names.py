@@ -13,8 +13,8 @@ from chronotile.archive.discovery.names import (
     group_times,
     name_of,
     slug,
+    strip_suffix,
     variable_in,
-    without_suffix,
 )
 from chronotile.core.sections import ID
 
@@ -122,7 +122,7 @@ def test_variable_keeps_its_spelling(texts, expected):
     [("a.tif", "a"), ("a.b.tif", "a.b"), ("cube.zarr", "cube"), ("cube.zarr.zip", "cube"), ("plain", "plain")],
 )
 def test_suffix_is_removed(name, expected):
-    assert without_suffix(name) == expected
+    assert strip_suffix(name) == expected
 
 
 DAYS = ("20240101", "20240111", "20240121")

@@ -1,1 +1,1 @@
-"""A configuration made from what a folder holds."""
+"""A configuration derived from the content of a folder."""

@@ -1,4 +1,4 @@
-"""A first look at a STAC catalogue or API: its collection, some of its items, and where their files lie."""
+"""Summary of a STAC catalogue or API by few requests: its collection, some items, and the locations of their files."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -17,29 +17,29 @@ from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.stac.fields import absolute_address, is_raster
 
 Read = Callable[[str], JsonMapping]
-"""Returns the JSON object at a path or URL that may be opened.
+"""Returns the JSON object at a permitted path or URL.
 
 Raises:
-    ChronotileError: There is none, or it cannot be read.
+    ChronotileError: It is missing or unreachable.
 """
 
 MOST_ITEMS = 20
-"""Items that are looked at."""
+"""Number of items that are read."""
 MOST_CHILDREN = 10
-"""Catalogues directly below, which are looked at for whether there are several collections."""
+"""Number of child catalogues that are read to find out if there are several collections."""
 MOST_DOCUMENTS = 100
 MOST_UNREAD = 5
-"""Documents below the catalogue that may fail: each may take as long as its server is waited for."""
+"""Number of documents that may fail: each failure may take as long as the time limit of its server."""
 MOST_SHOWN = 8
-"""Names in a line."""
+"""Names per line."""
 _ITEMS = ("Feature", "FeatureCollection")
-_Found = dict[tuple[str, bool], tuple[dict[str, None], set[int]]]
-"""Keys of assets, and numbers of items, by prefix and whether it is allowed."""
+_HostsByPrefix = dict[tuple[str, bool], tuple[dict[str, None], set[int]]]
+"""Keys of assets and numbers of items, by prefix and whether the prefix is permitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenItem:
-    """An item, and the address of the document that has it."""
+    """An item, and the URL of its document."""
 
     document: JsonMapping
     base: str
@@ -47,89 +47,91 @@ class SeenItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenCatalogue:
-    """What a first look at a catalogue finds."""
+    """Summary of a catalogue."""
 
     href: str
-    """Of the source, as the configuration is to name it."""
+    """`source.href` for the configuration."""
     collection: JsonMapping
-    """Without members where there is none."""
+    """Empty if there is no collection document."""
     items: tuple[SeenItem, ...]
-    """Some of them, at least one."""
+    """Some of the items, at least one."""
     left_out: tuple[str, ...] = ()
-    """Documents below it that could not be read, with the reasons."""
+    """Documents that could not be read, with reasons."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenHost:
-    """A server, bucket or folder where files of items lie."""
+    """A server, bucket or folder with files of items."""
 
     prefix: str
-    """What allows it."""
+    """The prefix that would permit it."""
     is_allowed: bool
     assets: tuple[str, ...]
-    """Keys of the assets there."""
+    """Keys of the assets in it."""
     items: int
-    """How many of those that were looked at have files there."""
+    """Number of items with files in it."""
 
     @property
     def line(self) -> str:
-        """What the operator sees."""
-        shown = ", ".join(self.assets[:MOST_SHOWN]) + (", …" if len(self.assets) > MOST_SHOWN else "")
+        """A line for the operator."""
+        names = ", ".join(self.assets[:MOST_SHOWN]) + (", …" if len(self.assets) > MOST_SHOWN else "")
         state = "allowed" if self.is_allowed else f"not allowed; to read them, add --allow {self.prefix}"
-        return f"files at      {self.prefix} of {self.items} items ({shown}): {state}"
+        return f"files at      {self.prefix} of {self.items} items ({names}): {state}"
 
 
 def look_at(place: str, read: Read, prefixes: AllowedPlaces) -> SeenCatalogue:
-    """Return what a catalogue, collection, item collection, item or API holds, by reading few documents.
+    """Summarise a catalogue, collection, item collection, item or API by reading few documents.
 
     Args:
         place: Its path or URL.
         read: Reads a document.
-        prefixes: Where documents may lie to which it links, beside its own host or folder.
+        prefixes: Permitted locations of linked documents, in addition to the catalogue's host or folder.
 
     Raises:
-        ConfigurationError: It is not one of them, has no items, or several collections, of which one must be named.
+        ConfigurationError: It is no STAC document, has no items, or has several collections, so that one must be named.
         ChronotileError: A document cannot be read.
     """
     path = local_path(place)
     href = place if path is None else os.path.realpath(path)
     inner_hosts.trust(href)
-    return _Look(href, read, ItemPlaces(href, prefixes)).seen()
+    return _CatalogueReader(href, read, ItemPlaces(href, prefixes)).summarise()
 
 
 def hosts_of(seen: SeenCatalogue, prefixes: AllowedPlaces) -> list[SeenHost]:
-    """Return where the rasters of the items lie, those of most items first; files of this machine below one folder.
+    """Return the locations of the items' rasters by decreasing number of items. Local files share one folder.
 
     Args:
         seen: The catalogue.
-        prefixes: What is allowed beside its own host or folder.
+        prefixes: Permitted locations, in addition to the catalogue's host or folder.
     """
     places = ItemPlaces(seen.href, prefixes)
-    found: _Found = {}
+    hosts_by_prefix: _HostsByPrefix = {}
     for number, item in enumerate(seen.items):
         for name, address in _rasters(item):
             try:
                 key = prefix_of(places.require_allowed(address)), True
             except AddressRefused as error:
                 key = error.prefix, False
-            names, items = found.setdefault(key, ({}, set()))
+            names, items = hosts_by_prefix.setdefault(key, ({}, set()))
             names[name] = None
             items.add(number)
     hosts = [
         SeenHost(prefix=prefix, is_allowed=is_allowed, assets=tuple(names), items=len(items))
-        for (prefix, is_allowed), (names, items) in _below_one_folder(found).items()
+        for (prefix, is_allowed), (names, items) in _join_folders(hosts_by_prefix).items()
         if prefix
     ]
     return sorted(hosts, key=lambda host: -host.items)
 
 
-def _below_one_folder(found: _Found) -> _Found:
-    """The same, with one entry in place of those of folders: tiles often have a folder each."""
-    together: _Found = {}
+def _join_folders(hosts_by_prefix: _HostsByPrefix) -> _HostsByPrefix:
+    """Replace local folders by their common folder, because tiles often have separate folders."""
+    together: _HostsByPrefix = {}
     for is_allowed in (True, False):
-        folders = [prefix for prefix, allowed in found if prefix and is_local(prefix) and allowed is is_allowed]
+        folders = [
+            prefix for prefix, allowed in hosts_by_prefix if prefix and is_local(prefix) and allowed is is_allowed
+        ]
         common = os.path.commonpath(folders) if folders else ""
-        for (prefix, allowed), (names, items) in found.items():
+        for (prefix, allowed), (names, items) in hosts_by_prefix.items():
             if allowed is is_allowed:
                 is_joined = prefix in folders and common != os.sep
                 all_names, all_items = together.setdefault((common if is_joined else prefix, allowed), ({}, set()))
@@ -146,8 +148,8 @@ def _rasters(item: SeenItem) -> Iterator[tuple[str, str]]:
                 yield str(name), absolute_address(asset["href"], item.base)
 
 
-class _Look:
-    """One look, of at most `MOST_DOCUMENTS` documents, each read once."""
+class _CatalogueReader:
+    """A reader of at most `MOST_DOCUMENTS` documents, without repetition."""
 
     def __init__(self, href: str, read: Read, places: ItemPlaces) -> None:
         self._href, self._read, self._places = href, read, places
@@ -156,39 +158,39 @@ class _Look:
         self._collection: JsonMapping = {}
         self._left_out: list[str] = []
 
-    def seen(self) -> SeenCatalogue:
-        """Return what there is.
+    def summarise(self) -> SeenCatalogue:
+        """Return the summary.
 
         Raises:
             ConfigurationError: See `look_at`.
         """
         root = self._document(self._href)
         if isinstance(root.get("conformsTo"), list):
-            return self._of_api(root)
+            return self._summarise_api(root)
         if root.get("type") not in ("Catalog", "Collection", *_ITEMS):
             self._refuse("it is not a STAC catalogue, collection, item collection, item or API")
         children = islice(self._links(root, self._href, "child"), MOST_CHILDREN)
         collections = [href for href in children if self._document_below(href).get("type") == "Collection"]
         if len(collections) > 1:
             self._refuse(f"it has several collections; name one: {list_names([*map(shown_href, collections)])}")
-        items = tuple(islice(self._below(root, self._href), MOST_ITEMS))
+        items = tuple(islice(self._walk(root, self._href), MOST_ITEMS))
         if not items:
             why = f"; {self._left_out[0]}" if self._left_out else ""
             self._refuse(f"there is no item in the first {len(self._documents)} documents{why}")
         left_out = tuple(self._left_out)
         return SeenCatalogue(href=self._href, collection=self._collection, items=items, left_out=left_out)
 
-    def _of_api(self, root: JsonMapping) -> SeenCatalogue:
+    def _summarise_api(self, root: JsonMapping) -> SeenCatalogue:
         links = self._links(root, self._href, "data")
         listed = self._document(next(links, f"{self._href.rstrip('/')}/collections")).get("collections")
-        ids = [str(each.get("id")) for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+        ids = [str(x.get("id")) for x in listed if isinstance(x, Mapping)] if isinstance(listed, list) else []
         below = f"{self._href.rstrip('/')}/collections"
         if len(ids) != 1:
             self._refuse(f"it has {len(ids)} collections ({list_names(ids)}); name one: {shown_href(below)}/ID")
-        return _Look(f"{below}/{ids[0]}", self._read, self._places).seen()
+        return _CatalogueReader(f"{below}/{ids[0]}", self._read, self._places).summarise()
 
-    def _below(self, document: JsonMapping, href: str) -> Iterator[SeenItem]:
-        """The items of a document and of those below it, depth first."""
+    def _walk(self, document: JsonMapping, href: str) -> Iterator[SeenItem]:
+        """Yield the items of a document and of those below it, depth first."""
         if document.get("type") == "Collection" and not self._collection:
             self._collection = document
         yield from self._features(document, href)
@@ -203,18 +205,18 @@ class _Look:
         for child in self._links(document, href, "child"):
             if child not in self._visited and len(self._documents) < MOST_DOCUMENTS:
                 self._visited.add(child)
-                yield from self._below(self._document_below(child), child)
+                yield from self._walk(self._document_below(child), child)
 
     def _features(self, document: JsonMapping, base: str) -> Iterator[SeenItem]:
         if document.get("type") == "Feature":
             yield SeenItem(document=document, base=base)
         features = document.get("features")
-        for each in features if isinstance(features, list) else ():
-            if isinstance(each, Mapping):
-                yield SeenItem(document=each, base=base)
+        for feature in features if isinstance(features, list) else ():
+            if isinstance(feature, Mapping):
+                yield SeenItem(document=feature, base=base)
 
     def _links(self, document: JsonMapping, base: str, relation: str) -> Iterator[str]:
-        """Addresses of links that may be opened; indexing reports the others."""
+        """Yield permitted targets of links; indexing reports the others."""
         links = document.get("links")
         for link in links if isinstance(links, list) else ():
             if isinstance(link, Mapping) and link.get("rel") == relation and isinstance(link.get("href"), str):
@@ -222,13 +224,13 @@ class _Look:
                     yield self._places.require_allowed(absolute_address(link["href"], base))
 
     def _document(self, href: str) -> JsonMapping:
-        found = self._documents.get(href)
-        if found is None:
-            found = self._documents[href] = self._read(href)
-        return found
+        document = self._documents.get(href)
+        if document is None:
+            document = self._documents[href] = self._read(href)
+        return document
 
     def _document_below(self, href: str) -> JsonMapping:
-        """A document to which another links; without members where it cannot be read, which is noted."""
+        """Return a linked document; empty if it cannot be read, which is noted."""
         try:
             return self._document(href)
         except ChronotileError as error:

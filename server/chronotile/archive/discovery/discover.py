@@ -1,4 +1,4 @@
-"""A configuration made from what lies in a folder (`chronotile serve FOLDER`, docs/design/discovery.md)."""
+"""A configuration derived from the content of a folder (`chronotile serve FOLDER`, docs/design/discovery.md)."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from chronotile.archive.discovery.collection import DiscoveredCollection, Section, found_collection
+from chronotile.archive.discovery.collection import DiscoveredCollection, Section, describe_collection
 from chronotile.archive.discovery.date_findings import TIME_REMEDY, date_findings, masked_href
 from chronotile.archive.discovery.drafts import Draft, drafts_of, escape_pattern
 from chronotile.archive.discovery.names import ANY, TIME, as_title, is_known, name_of
@@ -30,30 +30,30 @@ HINT = "name a folder or file of data; without any of your own: chronotile demo"
 _NUMBER = re.compile(r"\d\d")
 
 Progress = Callable[[str, float], None]
-"""Called with what is being looked at and the share of the work that is done, 0 to 1."""
+"""Called with the id of the current collection and the finished fraction of the work, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """What was found in a folder, as a configuration."""
+    """The content of a folder in the form of a configuration."""
 
     place: Path
-    """The folder, file or store looked into."""
+    """The folder, file or store."""
     root: Path
-    """The folder from which its files are counted."""
+    """The base folder of the paths of its files."""
     collections: tuple[DiscoveredCollection, ...]
     findings: tuple[Finding, ...]
-    """What was left out, and why."""
+    """Findings about skipped files, and about the collections."""
 
     def values(self, folder: Path) -> dict[str, object]:
-        """Return the configuration, its paths relative to `folder`."""
+        """Return the configuration with paths relative to `folder`."""
         return {
             "service": {"title": as_title(self.place.name) or "chronotile"},
-            "collections": {each.draft.id: _section(each, folder) for each in self.collections},
+            "collections": {collection.draft.id: _section(collection, folder) for collection in self.collections},
         }
 
     def text(self, folder: Path) -> str:
-        """Return the configuration as a file in `folder` holds it, with what was found as comments."""
+        """Return the configuration as text of a file in `folder`, with findings as comments."""
         parts = [
             "# Made by chronotile from what it found; change what it guessed wrong.\n",
             *(f"# {finding.place}: {finding.message}\n" for finding in self.findings),
@@ -61,11 +61,12 @@ class Discovery:
             write_yaml({"service": self.values(folder)["service"]}),
             "\ncollections:\n",
         ]
-        for each in self.collections:
+        for collection in self.collections:
             parts += [
-                f"\n  # {comment}\n" if not index else f"  # {comment}\n" for index, comment in enumerate(each.comments)
+                f"\n  # {comment}\n" if not index else f"  # {comment}\n"
+                for index, comment in enumerate(collection.comments)
             ]
-            text = write_yaml({each.draft.id: _section(each, folder)})
+            text = write_yaml({collection.draft.id: _section(collection, folder)})
             parts += [f"  {line}" for line in text.splitlines(keepends=True)]
         return "".join(parts)
 
@@ -73,33 +74,33 @@ class Discovery:
 def discover(
     place: Path, styles: Mapping[str, Style], caches: ReaderCaches, *, progress: Progress | None = None
 ) -> Discovery:
-    """Return the sources of a folder, file or store that can be served; data read from them is cached in `caches`.
+    """Return the servable sources of a folder, file or store; data read from them stays in `caches`.
 
     Raises:
-        ConfigurationError: None can be served; the message has the reason for each source.
+        ConfigurationError: No source can be served; the message has the reason for each.
     """
     if not place.exists():
         raise ConfigurationError([f"{place} does not exist; {HINT}"])
     place = place.absolute()
-    found, root = _find(place)
-    drafts = drafts_of(found, root, looks_below(root))
-    looked = list(_look(drafts, partial(found_collection, styles=styles, caches=caches), progress))
-    collections = tuple(each for each in looked if isinstance(each, DiscoveredCollection))
-    failures = [each for each in looked if isinstance(each, Finding)]
+    result, root = _find(place)
+    drafts = drafts_of(result, root, looks_below(root))
+    results = list(_look(drafts, partial(describe_collection, styles=styles, caches=caches), progress))
+    collections = tuple(item for item in results if isinstance(item, DiscoveredCollection))
+    failures = [item for item in results if isinstance(item, Finding)]
     if not collections:
-        _refuse(place, failures, found)
+        _refuse(place, failures, result)
     notes = [
         *_undated_findings(collections),
         *tile_findings(collections, root),
         *alike_findings(drafts, root),
         *date_findings(collections, root),
-        *(finding for each in collections for finding in each.findings),
+        *(finding for item in collections for finding in item.findings),
     ]
-    return Discovery(place=place, root=root, collections=collections, findings=(*found.findings, *failures, *notes))
+    return Discovery(place=place, root=root, collections=collections, findings=(*result.findings, *failures, *notes))
 
 
 def _find(place: Path) -> tuple[WalkResult, Path]:
-    """What there is, and the folder it is in; a file that is named is looked into whatever it is called."""
+    """Return files and their folder. A file that was named by the operator may have any suffix."""
     if place.is_dir() and kind_of_path(place) is None:
         return walk(place), place
     if reason := reason_by_content(place):
@@ -117,32 +118,32 @@ def _look(
                     "its name has { or }, which have a special meaning in a configuration; rename it"
                 )
             with opening("it"):
-                found = find(draft)
-                # Of one that no configuration may have, the configuration of all would be refused.
-                values = {"collections": {found.draft.id: _section(found, found.draft.root)}}
+                collection = find(draft)
+                # An invalid collection would make the whole configuration invalid, so each is checked separately.
+                values = {"collections": {collection.draft.id: _section(collection, collection.draft.root)}}
                 parse_configuration(values, file=Path("configuration"), kinds=kind_options())
-                return found
+                return collection
         except ChronotileError as error:
             place = str(draft.files[0]) if len(draft.files) == 1 else f"{draft.href} ({len(draft.files)} files)"
             return Finding("error", place, f"{LEFT_OUT}{error.message}")
 
     with ThreadPoolExecutor(THREADS, thread_name_prefix="discover") as pool:
-        for number, (draft, each) in enumerate(zip(drafts, pool.map(look, drafts), strict=True), start=1):
+        for number, (draft, result) in enumerate(zip(drafts, pool.map(look, drafts), strict=True), start=1):
             if progress is not None:
                 progress(draft.id, number / len(drafts))
-            yield each
+            yield result
 
 
 def _undated_findings(collections: Iterable[DiscoveredCollection]) -> Iterator[Finding]:
-    """A finding for each grid that several files without time have: most often they are the times of one variable."""
+    """Yield a finding for each grid with several undated files, which are mostly times of one variable."""
     groups: dict[NativeGrid, list[Draft]] = {}
-    for each in collections:
-        if each.is_undated:
-            groups.setdefault(each.grid, []).append(each.draft)
+    for collection in collections:
+        if collection.is_undated:
+            groups.setdefault(collection.grid, []).append(collection.draft)
     for drafts in groups.values():
         names = [str(draft.files[0]) for draft in drafts]
         if len(names) > 1:
-            # Without any number they are rather different things: dem.tif, slope.tif.
+            # Names without any number are mostly different things, such as dem.tif and slope.tif.
             severity: Severity = "warning" if any(map(_NUMBER.search, names)) else "note"
             message = (
                 f"{len(names)} files on one grid without times in their names, such as {names[0]}: each is a "
@@ -152,31 +153,31 @@ def _undated_findings(collections: Iterable[DiscoveredCollection]) -> Iterator[F
             yield Finding(severity, drafts[0].root.name, message)
 
 
-def _refuse(place: Path, failures: list[Finding], found: WalkResult) -> NoReturn:
-    """Say why nothing can be served: of each source that does not open, or of what was skipped.
+def _refuse(place: Path, failures: list[Finding], result: WalkResult) -> NoReturn:
+    """Raise the reasons why nothing can be served: the failed sources, or else the skipped files.
 
     Raises:
         ConfigurationError: Always.
     """
     if failures:
-        raise ConfigurationError([f"{each.place}: {each.message.removeprefix(LEFT_OUT)}" for each in failures])
-    skipped = [f"{each.place}: {each.message}" for each in found.findings]
+        raise ConfigurationError([f"{failure.place}: {failure.message.removeprefix(LEFT_OUT)}" for failure in failures])
+    skipped = [f"{finding.place}: {finding.message}" for finding in result.findings]
     raise ConfigurationError([f"{place.name} holds no GeoTIFF, JPEG 2000, VRT, NetCDF or Zarr; {HINT}", *skipped])
 
 
-def _section(found: DiscoveredCollection, folder: Path) -> Section:
-    title: Section = {"title": found.title} if found.title else {}
-    draft, start = found.draft, _start(found.draft, folder)
+def _section(collection: DiscoveredCollection, folder: Path) -> Section:
+    title: Section = {"title": collection.title} if collection.title else {}
+    draft, start = collection.draft, _start(collection.draft, folder)
     href = f"{start if draft.is_literal else escape_pattern(start)}{draft.href}"
-    source = {"kind": draft.kind.name, "href": href, **found.source}
+    source = {"kind": draft.kind.name, "href": href, **collection.source}
     without = [f"{start}{path}" for path in draft.left_out]
     source |= {"without": without} if without else {}
-    section: Section = {**title, "source": source, "variables": dict(found.variables)}
-    return section | ({"composites": dict(found.composites)} if found.composites else {})
+    section: Section = {**title, "source": source, "variables": dict(collection.variables)}
+    return section | ({"composites": dict(collection.composites)} if collection.composites else {})
 
 
 def _start(draft: Draft, folder: Path) -> str:
-    """The path from `folder` to that of the draft's files, with a slash, where both are on one drive."""
+    """Return the path from `folder` to the draft's root, ending with a slash; absolute on another drive."""
     try:
         start = os.path.relpath(draft.root, folder)
     except ValueError:
@@ -184,11 +185,11 @@ def _start(draft: Draft, folder: Path) -> str:
     return "" if start == "." else f"{Path(start).as_posix()}/"
 
 
-# Collections that belong together: tiles of one, as their names and grids tell, and those of like names.
+# Related collections: tiles of one collection by names and grids, and collections with similar names.
 
 FEWEST_TILES = 3
 MOST_UNLIKE = 0.01
-"""Share by which the pixels of tiles may differ in size."""
+"""Relative difference of pixel sizes up to which grids may be tiles."""
 CATALOGUES = ("catalog.json", "collection.json")
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _KINDS = {
@@ -206,17 +207,17 @@ _REMEDIES = {
 
 
 def tile_findings(collections: Iterable[DiscoveredCollection], root: Path) -> Iterator[Finding]:
-    """Yield a finding for each group of dated collections whose names differ in one word and which lie side by side."""
+    """Yield a finding for each group of dated collections that differ in one word and have separate grids."""
     groups: dict[str, list[DiscoveredCollection]] = {}
-    for each in collections:
-        if each.draft.kind.options.may_have_items and each.draft.time_pattern is not None:
-            for pattern in _patterns(each.draft):
-                groups.setdefault(pattern, []).append(each)
-    named: set[str] = set()
+    for collection in collections:
+        if collection.draft.kind.options.may_have_items and collection.draft.time_pattern is not None:
+            for pattern in _patterns(collection.draft):
+                groups.setdefault(pattern, []).append(collection)
+    tile_ids: set[str] = set()
     for pattern, members in sorted(groups.items(), key=lambda group: (-len(group[1]), len(group[0]), group[0])):
-        ids = {each.draft.id for each in members}
-        if len(members) >= FEWEST_TILES and not ids & named and _are_tiles(members):
-            named |= ids
+        ids = {collection.draft.id for collection in members}
+        if len(members) >= FEWEST_TILES and not ids & tile_ids and _are_tiles(members):
+            tile_ids |= ids
             yield Finding("warning", root.name, _message(pattern, members[0].draft.id, len(members), root))
 
 
@@ -230,7 +231,7 @@ def _message(pattern: str, example: str, count: int, root: Path) -> str:
 
 
 def _patterns(draft: Draft) -> set[str]:
-    """The pattern of the files with `*` in place of each folder, or word with a digit, by which tiles may differ."""
+    """Return patterns of the files, with `*` for one folder or one word with a digit, because tiles may differ in it."""
     href = undated_href(draft)
     folders = href.split("/")[:-1]
     words = {word for word in _WORD.findall(href) if re.search(r"\d", word) and not is_known(word)}
@@ -239,27 +240,27 @@ def _patterns(draft: Draft) -> set[str]:
 
 
 def undated_href(draft: Draft) -> str:
-    """Return the pattern of a collection's files; of a single one with `*` for its time and further dates."""
+    """Return the pattern of a collection's files; for a single file `*` replaces its dates."""
     if len(draft.files) > 1:
         return draft.href
     return re.sub(f"[{TIME}{ANY}]", "*", escape_pattern(name_of(draft.files[0]).pattern))
 
 
 def _are_tiles(members: Sequence[DiscoveredCollection]) -> bool:
-    """Whether all are on grids of their own, of like pixels."""
-    grids = [each.grid for each in members]
+    """Return whether all grids are different and have similar pixels."""
+    grids = [member.grid for member in members]
     sizes = [grid.resolution for grid in grids]
     return len(set(grids)) == len(grids) and max(sizes) <= min(sizes) * (1 + MOST_UNLIKE)
 
 
 def alike_findings(drafts: Iterable[Draft], root: Path) -> Iterator[Finding]:
-    """Yield a note for each group of dated collections whose files' names differ in one of these words only."""
+    """Yield a note for each group of dated collections that differ only in the satellite or the version."""
     patterns = {draft.id: undated_href(draft) for draft in drafts if draft.time_pattern is not None}
     for what, expression in _KINDS.items():
         groups: dict[str, dict[str, str]] = {}
-        for own, pattern in patterns.items():
+        for id_, pattern in patterns.items():
             for word in expression.finditer(pattern):
-                groups.setdefault(f"{pattern[: word.start()]}\0{pattern[word.end() :]}", {})[own] = word[0]
+                groups.setdefault(f"{pattern[: word.start()]}\0{pattern[word.end() :]}", {})[id_] = word[0]
         for pattern, words in groups.items():
             if len(words) > 1:
                 yield Finding("note", root.name, _message_of_alike(what, pattern, words))
@@ -269,6 +270,6 @@ def _message_of_alike(what: str, pattern: str, words: Mapping[str, str]) -> str:
     different = sorted(set(words.values()))
     is_like = len({len(word) for word in different}) == 1
     letters = zip(*different, strict=True) if is_like else ()
-    spelled = "".join(each[0] if len(set(each)) == 1 else "?" for each in letters) or "*"
+    spelled = "".join(letter[0] if len(set(letter)) == 1 else "?" for letter in letters) or "*"
     remedy = _REMEDIES[what].format(pattern=pattern.replace("\0", spelled))
     return f"{list_names(words, most=4)} differ only in the {what} ({list_names(different, most=4)}): {remedy}"

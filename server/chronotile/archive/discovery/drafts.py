@@ -1,4 +1,4 @@
-"""Collections to be: which files make one, before any of them was opened."""
+"""Drafts of collections: grouping of files before any file is opened."""
 
 import glob
 import re
@@ -18,7 +18,7 @@ from chronotile.archive.discovery.names import (
     group_names,
     group_times,
     slug,
-    without_suffix,
+    strip_suffix,
 )
 from chronotile.archive.discovery.walk import WalkResult
 from chronotile.core.model.source import SourceSpec, VariableSpec
@@ -28,41 +28,41 @@ from chronotile.readers.kinds import KINDS
 from chronotile.readers.name_parts import time_of_groups
 
 NAMELESS = "data"
-"""Id where neither the files' names nor their folder's have a letter or digit."""
+"""Id if neither the files' names nor the folder's have a letter or digit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """One collection to be."""
+    """A proposed collection."""
 
     id: str
     text: str
-    """What the names of its files share, or the name of its one file."""
+    """The shared part of its files' names, or the name of its only file."""
     kind: SourceKind
     root: Path
-    """The folder looked into."""
+    """The folder of the discovery."""
     href: str
-    """From that folder."""
+    """Relative to `root`."""
     files: tuple[Path, ...]
-    """From that folder."""
+    """Relative to `root`."""
     time_pattern: str | None = None
     variables: tuple[str, ...] = ()
-    """What stands for `{variable}` in the href."""
+    """The values of `{variable}` in the href."""
     left_out: tuple[str, ...] = ()
-    """Paths from that folder that the href matches, but that may not be opened."""
+    """Paths, relative to `root`, that the href matches, but that must not be opened."""
 
     @property
     def first(self) -> Path:
-        """The first file or the store."""
+        """The first file, or the store."""
         return self.root / self.files[0]
 
     @property
     def is_literal(self) -> bool:
-        """Whether its href is a path, in which no character stands for others."""
+        """Whether its href is a path instead of a pattern."""
         return not self.kind.options.has_bands and len(self.files) == 1
 
     def spec(self, variables: Iterable[VariableSpec] = (), times: TimeDomain | None = None) -> SourceSpec:
-        """Return what is to be opened; `times` that the files tell go before those of their names."""
+        """Return the source to open; `times` from the files override times in their names."""
         return SourceSpec(
             collection=self.id,
             kind=self.kind.name,
@@ -74,40 +74,42 @@ class Draft:
         )
 
 
-def drafts_of(found: WalkResult, root: Path, looks: Looks) -> list[Draft]:
-    """Return the collections that the files make, in order of their names, each with an id of its own.
+def drafts_of(result: WalkResult, root: Path, looks: Looks) -> list[Draft]:
+    """Return the drafts of collections in the order of their files, with unique ids.
 
     Args:
-        found: The files.
-        root: From which they are counted.
-        looks: Into files.
+        result: The files.
+        root: The base folder of their paths.
+        looks: Checks of file contents.
     """
-    places = {KINDS[name]: [path.relative_to(root) for path in paths] for name, paths in found.places.items()}
+    places = {KINDS[name]: [path.relative_to(root) for path in paths] for name, paths in result.places.items()}
     everything = sorted(path.as_posix() for kind, paths in places.items() if kind.options.is_of_files for path in paths)
-    drafts = [draft for kind, paths in places.items() for draft in _of_kind(kind, paths, everything, root, looks=looks)]
-    left_out = sorted(path.relative_to(root).as_posix() for path in found.left_out)
+    drafts = [
+        draft for kind, paths in places.items() for draft in _draft_kind(kind, paths, everything, root, looks=looks)
+    ]
+    left_out = sorted(path.relative_to(root).as_posix() for path in result.left_out)
     bounded = (replace(draft, left_out=tuple(paths_matching(draft.href, left_out))) for draft in drafts)
-    return list(_with_own_ids(sorted(bounded, key=lambda draft: draft.files[0])))
+    return list(_make_ids_unique(sorted(bounded, key=lambda draft: draft.files[0])))
 
 
-def _of_kind(
+def _draft_kind(
     kind: SourceKind, paths: Sequence[Path], everything: Sequence[str], root: Path, *, looks: Looks
 ) -> Iterator[Draft]:
-    """Of files of bands, one for each group of like names; of other files, one for those that differ in their times."""
+    """Yield drafts of a kind: one per group of similar names for files of bands, else one per group of times."""
     if kind.options.has_bands:
-        yield from (_of_group(group, kind, everything, root) for group in group_names(paths, looks))
+        yield from (_draft_group(group, kind, everything, root) for group in group_names(paths, looks))
     elif kind.options.is_of_files:
         for group in group_times(paths):
             if len(group.names) > 1 and group.is_dated:
-                yield _of_group(group, kind, everything, root)
+                yield _draft_group(group, kind, everything, root)
             else:
-                yield from (_of_store(name.path, kind, root) for name in group.names)
+                yield from (_draft_store(name.path, kind, root) for name in group.names)
     else:
-        yield from (_of_store(path, kind, root) for path in paths)
+        yield from (_draft_store(path, kind, root) for path in paths)
 
 
-def _of_group(group: NameGroup, kind: SourceKind, everything: Sequence[str], root: Path) -> Draft:
-    # The nearest folder whose name does not vary.
+def _draft_group(group: NameGroup, kind: SourceKind, everything: Sequence[str], root: Path) -> Draft:
+    # The nearest folder with a constant name.
     fixed = [part for part in group.folder_pattern.split("/") if part and part.isprintable()]
     folder = fixed[-1] if fixed else root.name
     text = group.shared_text
@@ -123,21 +125,21 @@ def _of_group(group: NameGroup, kind: SourceKind, everything: Sequence[str], roo
     )
 
 
-def _of_store(path: Path, kind: SourceKind, root: Path) -> Draft:
-    text = without_suffix(path.name)
+def _draft_store(path: Path, kind: SourceKind, root: Path) -> Draft:
+    text = strip_suffix(path.name)
     return Draft(id=slug(text) or NAMELESS, text=text, kind=kind, root=root, href=path.as_posix(), files=(path,))
 
 
-def _with_own_ids(drafts: Iterable[Draft]) -> Iterator[Draft]:
-    """Of several with one id the second is called `id-2`, and so on."""
-    taken: set[str] = set()
+def _make_ids_unique(drafts: Iterable[Draft]) -> Iterator[Draft]:
+    """Make ids unique: the second draft with an id is called `id-2`, the third `id-3`."""
+    ids: set[str] = set()
     for draft in drafts:
-        number, own = 1, draft.id
-        while own in taken:
+        number, id_ = 1, draft.id
+        while id_ in ids:
             number += 1
-            own = f"{draft.id}-{number}"
-        taken.add(own)
-        yield replace(draft, id=own)
+            id_ = f"{draft.id}-{number}"
+        ids.add(id_)
+        yield replace(draft, id=id_)
 
 
 _DIGITS = re.compile(r"\d+")
@@ -145,48 +147,48 @@ _LAST_WORD = re.compile(r"[A-Za-z0-9]*[-_. ]*$")
 
 
 def href_of(group: NameGroup, everything: Sequence[str]) -> str:
-    """Return the pattern of the group's files from the folder looked into, as a configuration has it.
+    """Return the pattern of the group's files for a configuration, relative to the folder.
 
-    `*` stands for what varies, or else as many `?`, where with `*` the pattern would match other files too.
+    Variable parts are `*`, or `?` per letter if `*` would also match other files.
 
     Args:
         group: The files.
-        everything: All files there are, sorted.
+        everything: All files of the folder, sorted.
     """
-    own = {name.path.as_posix() for name in group.names}
-    if len(own) == 1:
-        return escape_pattern(*own)
+    group_paths = {name.path.as_posix() for name in group.names}
+    if len(group_paths) == 1:
+        return escape_pattern(*group_paths)
     start = re.split(f"[{TIME}{ANY}{VARIABLE}{ONE}]", group.pattern)[0]
     first = bisect_left(everything, start)
     last = bisect_left(everything, start + chr(0x10FFFF), lo=first)
-    others = [path for path in everything[first:last] if path not in own]
+    other_paths = [path for path in everything[first:last] if path not in group_paths]
     loose = _href(group.pattern, ["*"] * group.pattern.count(TIME))
-    if not _matches_any(loose, group, others):
+    if not _matches_any(loose, group, other_paths):
         return loose
     spelled = {re.sub("[^/]", "?", name.time or "") for name in group.names}
     strict = _href(group.pattern, spelled.pop().split("/")) if len(spelled) == 1 else loose
-    return loose if _matches_any(strict, group, others) else strict
+    return loose if _matches_any(strict, group, other_paths) else strict
 
 
 def _href(pattern: str, times: Iterable[str]) -> str:
-    """The pattern with each of `times` for the part of a time in one folder or name."""
+    """Return the pattern with a text of `times` for each part of the time."""
     parts, rest = re.split(f"([{TIME}{ANY}{VARIABLE}{ONE}])", pattern), iter(times)
     spelled = {ANY: "*", VARIABLE: "{variable}", ONE: "?"}
     return "".join(next(rest) if part == TIME else spelled.get(part, escape_pattern(part)) for part in parts)
 
 
 def escape_pattern(text: str) -> str:
-    """Return a literal text as a glob has it; braces, which a configuration reads otherwise, match any character."""
+    """Return a literal text as a glob; braces, which are special in a configuration, become `?`."""
     return re.sub(r"[{}$]", "?", glob.escape(text)) if re.search(r"[][*?{}$]", text) else text
 
 
-def _matches_any(href: str, group: NameGroup, others: Iterable[str]) -> bool:
+def _matches_any(href: str, group: NameGroup, other_paths: Iterable[str]) -> bool:
     expressions = [_expression(href.replace("{variable}", word)) for word in (group.variables or ("",))]
-    return any(expression.fullmatch(path) for path in others for expression in expressions)
+    return any(expression.fullmatch(path) for path in other_paths for expression in expressions)
 
 
 def paths_matching(href: str, paths: Iterable[str]) -> Iterator[str]:
-    """Yield the paths, from the folder looked into, that a pattern matches with any variable."""
+    """Yield the paths that a pattern matches with any variable."""
     expression = _expression(href.replace("{variable}", "*"))
     yield from (path for path in paths if expression.fullmatch(path))
 
@@ -200,7 +202,7 @@ def _expression(pattern: str) -> re.Pattern[str]:
 
 
 def time_pattern_of(group: NameGroup, root: Path) -> str | None:
-    """Return the expression that finds the times in the paths of a group, if one does in all of them."""
+    """Return an expression that finds the times in all paths of a group; `None` if there is no common one."""
     if not group.is_dated:
         return None
     before, after = group.pattern.partition(TIME)[0], group.pattern.rpartition(TIME)[2]
@@ -215,27 +217,27 @@ def time_pattern_of(group: NameGroup, root: Path) -> str | None:
 
 
 def _grouped_shape(name: Name) -> str:
-    """The form of a name's time, with a group for each part of one whose last digit is a dekad or pentad."""
+    """Return the form of a name's time; with named groups if its last digit is a dekad, pentad or half of a month."""
     if name.number is None or name.time is None:
         return _shape(name.time or "")
-    found = re.fullmatch(r"\d{4}(\D*)\d\d(\D*)[\dabAB]", name.time)
-    between, apart = map(_quoted, found.groups()) if found else ("", "")
+    match = re.fullmatch(r"\d{4}(\D*)\d\d(\D*)[\dabAB]", name.time)
+    between, apart = map(_quote, match.groups()) if match else ("", "")
     digit = "[abAB]" if name.number == "half" else r"\d"
     return rf"(?P<year>\d{{4}}){between}(?P<month>\d{{2}}){apart}(?P<{name.number}>{digit})"
 
 
 def _shape(time: str) -> str:
-    # The form of a time's text: `2019-06-04` is `\d{4}-\d{2}-\d{2}`.
-    return _DIGITS.sub(lambda found: rf"\d{{{len(found[0])}}}" if len(found[0]) > 1 else r"\d", _quoted(time))
+    # The form of the text of a time: `2019-06-04` is `\d{4}-\d{2}-\d{2}`.
+    return _DIGITS.sub(lambda match: rf"\d{{{len(match[0])}}}" if len(match[0]) > 1 else r"\d", _quote(time))
 
 
 def _literal(text: str) -> str:
-    # The text as an expression; what varies is anything but a slash.
+    # The text as an expression; placeholders match anything except a slash.
     parts, spelled = re.split(f"([{ANY}{VARIABLE}{ONE}])", text), {ANY: "[^/]*", VARIABLE: "[^/]*", ONE: "[^/]"}
-    return "".join(spelled.get(part) or _quoted(part) for part in parts)
+    return "".join(spelled.get(part) or _quote(part) for part in parts)
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     # The text as an expression; hyphens and blanks need no backslash outside brackets.
     return re.escape(text).replace(r"\-", "-").replace(r"\ ", " ")
 

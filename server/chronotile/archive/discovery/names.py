@@ -1,4 +1,4 @@
-"""What the names of files tell: their time, what they share with others, and the variable they hold."""
+"""Times, variables and shared parts in names of files."""
 
 import re
 import unicodedata
@@ -30,54 +30,54 @@ KNOWN_VARIABLES = frozenset(
 _BAND = re.compile(r"b\d{1,2}", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _LONG_NUMBER = re.compile(r"\d{10,}")
-"""Production times and similar, which differ from file to file."""
+"""Production times and similar numbers, which differ from file to file."""
 _ALL_DIGITS = re.compile(r"\d{1,4}")
 _PLACEHOLDERS = re.compile(f"[{TIME}{ANY}{VARIABLE}]")
 _SCENE = re.compile(rf"(?P<head>(?:.*/)?[^/]*[A-Za-z0-9][^/]*[{TIME}{ANY}])[^/{TIME}{ANY}]*", re.DOTALL)
-"""A name with more before its last date than other dates, and what follows that."""
+"""A name with other text before its last date, and the text after that date."""
 _TAIL_WORD = re.compile(r"[^A-Za-z0-9]*[A-Za-z0-9]+|[^A-Za-z0-9]+$")
 _CODE = re.compile(
     r"(?<![A-Za-z0-9])(?:[A-UW-Za-uw-z]?\d{3,}|(?=[A-Fa-f]*\d)(?:[0-9A-F]{4,8}|[0-9a-f]{4,8})"
     r"|[A-Z0-9]{3}(?=_[FODRI]_(?:NR|ST|NT)_))(?![A-Za-z0-9])"
 )
-"""Orbits, cycles, checksums and baselines, which differ from product to product."""
+"""Orbits, cycles, checksums and baselines, which differ between products."""
 _LEVEL = re.compile(r"(?<=[-_])(?:RT\d|R\d{5}_\d{3})(?=[-_.])")
-"""Consolidation of Copernicus Land products, and releases of SMAP."""
+"""Consolidation levels of Copernicus Land products, and releases of SMAP."""
 _SECONDS_DIGITS = 13
-"""Digits of an instant to the second by the day of the year; other forms have more."""
+"""Number of digits of an instant to the second with the day of the year; other forms have more."""
 _OTHER = r"(?:(?!(?<!\d)(?:19|20)\d\d(?!\d)).)*"
 _PERIOD_WORD = "w|wk|week|d|dk|dek|dekad|p|pt|pentad|m|month|q|season|doy|day"
 _SOLE_YEAR = re.compile(
     rf"{_OTHER}(?<!(?<!\d)\d\d[-_. ])(?:19|20)\d\d(?![-_. ]?(?:{_PERIOD_WORD})?\d{{1,3}}(?![A-Za-z\d])){_OTHER}"
 )
-"""A name with one number like a year, which has no number beside it that could be a day, month or period."""
+"""A name with one number that may be a year, and no adjacent number that may be a day, month or period."""
 _YEARS_SERVED = range(1900, 2061)
 """Years that a bare number in a name may be, if files differ in nothing else."""
 MOST_COMPARED = 6
-"""Files of different times of day whose grids are compared."""
+"""Number of files with different times of day whose grids are compared."""
 _VERSION = re.compile(r"[vV]\d+")
 _TWIN = re.compile(r"(?<![A-Za-z0-9])(?:(S[123])[A-D]|(L[COT]0)[89]|(LT0)[45])(?![A-Za-z0-9])")
-"""Satellites of one build, whose bands have the same numbers."""
+"""Satellites of one type, whose bands have the same numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A file's path below the folder looked into, with patterns for what varies."""
+    """A file's path relative to the folder of the discovery, with placeholders for variable parts."""
 
     path: Path
-    """From the folder looked into."""
+    """Relative to the folder of the discovery."""
     pattern: str
-    """The path with `TIME`, `ANY` and `VARIABLE` for what varies."""
+    """The path with placeholders for variable parts."""
     time: str | None
-    """The text that stands for the time."""
+    """The text of the time."""
     variable: str | None = None
-    """The text that stands for the variable."""
+    """The text of the variable."""
     part: Part | None = None
-    """What follows its date as a part of its time."""
+    """The text after the date, if it is a part of the time."""
 
     @property
     def number(self) -> PartKind | None:
-        """Whether the last digit of its time is the number of a dekad or pentad."""
+        """The kind of the last digit of its time, if this is a number of dekads, pentads or halves of a month."""
         return self.part.kind if self.part and self.part.kind in NUMBERED else None
 
     @property
@@ -88,38 +88,38 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class NameGroup:
-    """Files whose names differ in time and variable only, in order of their paths."""
+    """Files whose names differ only in time and variable, in order of their paths."""
 
     pattern: str
     names: tuple[Name, ...]
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """What stands for the variable, each once; nothing where the names do not differ in it."""
+        """Variables in the names; empty if the names do not differ in a variable."""
         return tuple(sorted({name.variable for name in self.names if name.variable is not None}))
 
     @property
     def folder_pattern(self) -> str:
-        """The pattern of the folders of all."""
+        """The pattern of the folders."""
         return self.names[0].folder_pattern
 
     @property
     def is_dated(self) -> bool:
-        """Whether the names tell times."""
+        """Whether the names have times."""
         return self.names[0].time is not None
 
     @property
     def shared_text(self) -> str:
-        """The part of the files' names that all share, without suffix; of a single undated file all of it."""
+        """The shared part of the files' names without suffix; the whole name of a single undated file."""
         if len(self.names) == 1 and not self.is_dated:
-            return without_suffix(self.names[0].path.name)
-        pattern = re.sub(f"(?<![A-Za-z0-9])A{TIME}", TIME, self.pattern)  # as MODIS writes its days: A2019155
+            return strip_suffix(self.names[0].path.name)
+        pattern = re.sub(f"(?<![A-Za-z0-9])A{TIME}", TIME, self.pattern)  # days of MODIS: A2019155
         pattern = re.sub(f"0?{ONE}", "", pattern)
-        words = re.split(_PLACEHOLDERS, without_suffix(pattern.rpartition("/")[2]))
+        words = re.split(_PLACEHOLDERS, strip_suffix(pattern.rpartition("/")[2]))
         return "_".join(filter(None, (word.strip("_-. ") for word in words)))
 
 
-def without_suffix(name: str) -> str:
+def strip_suffix(name: str) -> str:
     """Return a file's name without `.tif`, `.zarr.zip` and similar."""
     stem = name.removesuffix(".zip") if name.lower().endswith(".zarr.zip") else name
     return Path(stem).stem if Path(stem).suffix else stem
@@ -127,99 +127,99 @@ def without_suffix(name: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looks:
-    """Properties of files that names do not show, found by opening some of them; paths are from the folder."""
+    """Checks of file contents, for properties that names do not show; paths are relative to the folder."""
 
     holds_times: Callable[[Path], bool]
-    """Whether a file has times inside; where names differ in a bare year."""
+    """Whether a file has times inside; checked if names differ in a bare year."""
     are_alike: Callable[[Sequence[Path]], bool]
-    """Whether files have the same grid and bands; where names differ in the satellite or the time of day."""
+    """Whether files have the same grid and bands; checked if names differ in the satellite or the time of day."""
     are_of_one_place: Callable[[Sequence[Path]], bool]
-    """Whether files cover the same area; where names differ in what follows the date."""
+    """Whether files cover the same area; checked if names differ after the date."""
 
 
 def group_names(paths: Iterable[Path], looks: Looks | None = None) -> list[NameGroup]:
-    """Return the files in groups whose names differ in their times, or in a known variable, only.
+    """Return groups of files whose names differ only in their times or in a known variable.
 
     Args:
-        paths: From the folder looked into.
-        looks: Into files; without, their names alone count.
+        paths: Relative to the folder of the discovery.
+        looks: Checks of file contents; `None`: only names are compared.
     """
     names = [name_of(path) for path in paths]
     if looks is None:
-        return _grouped(_with_variables(names))
-    names = _with_years(_with_codes(_with_parts(names, looks.are_alike), looks.are_alike), looks)
-    names = _with_assets(names, _with_variables(names), looks.are_of_one_place)
-    return _grouped(_with_twins(names, looks.are_alike))
+        return _group(_find_variables(names))
+    names = _find_years(_mask_codes(_extend_times(names, looks.are_alike), looks.are_alike), looks)
+    names = _find_assets(names, _find_variables(names), looks.are_of_one_place)
+    return _group(_mask_satellites(names, looks.are_alike))
 
 
 def group_times(paths: Iterable[Path]) -> list[NameGroup]:
-    """Return the files in groups whose names differ in their times only, of which a bare year is one.
+    """Return groups of files whose names differ only in their times, including bare years.
 
-    For files that tell their variables, and mostly their times, themselves.
+    For files with variables, and usually times, inside.
 
     Args:
-        paths: From the folder looked into.
+        paths: Relative to the folder of the discovery.
     """
-    return _grouped([_with_year(name) for name in _with_parts([name_of(path) for path in paths], None)])
+    return _group([_find_year(name) for name in _extend_times([name_of(path) for path in paths], None)])
 
 
-def _grouped(names: Iterable[Name]) -> list[NameGroup]:
+def _group(names: Iterable[Name]) -> list[NameGroup]:
     groups: dict[str, list[Name]] = defaultdict(list)
     for name in names:
         groups[name.pattern].append(name)
     return [NameGroup(pattern, tuple(members)) for pattern, members in sorted(groups.items())]
 
 
-def _with_parts(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool] | None) -> Sequence[Name]:
-    """The names, with `TIME` for a date and what follows it as a part of the time; `None`: no file is opened."""
+def _extend_times(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool] | None) -> Sequence[Name]:
+    """Include the text after a date in the time, if it is a part of it; `None`: no file is opened."""
     for kind in PART_KINDS:
-        others = [_with_part(name, kind) for name in names]
-        names = _replaced(names, others, partial(_are_parts, are_alike=are_alike), key=_without_variable)
+        candidates = [_extend_time(name, kind) for name in names]
+        names = _replace_groups(names, candidates, partial(_are_parts, are_alike=are_alike), key=_mask_variable)
     return names
 
 
-def _replaced(
+def _replace_groups(
     names: Sequence[Name],
-    others: Sequence[Name],
+    candidates: Sequence[Name],
     are_one: Callable[[Sequence[tuple[Name, Name]]], bool],
     *,
     key: Callable[[str], str] = str,
 ) -> list[Name]:
-    """The names, or the others in their places where those whose patterns have one key belong together."""
+    """Replace names by `candidates` for each group of equal keys that `are_one` accepts."""
     groups: dict[str, list[tuple[Name, Name]]] = defaultdict(list)
-    for name, other in zip(names, others, strict=True):
+    for name, other in zip(names, candidates, strict=True):
         if other is not name:
             groups[key(other.pattern)].append((name, other))
-    joined = {id(other) for members in groups.values() if are_one(members) for _name, other in members}
-    return [other if id(other) in joined else name for name, other in zip(names, others, strict=True)]
+    accepted = {id(other) for members in groups.values() if are_one(members) for _name, other in members}
+    return [other if id(other) in accepted else name for name, other in zip(names, candidates, strict=True)]
 
 
-def _with_part(name: Name, kind: PartKind) -> Name:
-    """A name, with `TIME` for its date and the part of a kind after that."""
-    stem = without_suffix(name.path.name)
-    found = find_time(stem)
-    part = parts_after(stem, found, kind) if found and name.time == stem[found.start : found.stop] else None
+def _extend_time(name: Name, kind: PartKind) -> Name:
+    """Return a name with `TIME` for its date and the following part of a kind."""
+    stem = strip_suffix(name.path.name)
+    date = find_time(stem)
+    part = parts_after(stem, date, kind) if date and name.time == stem[date.start : date.stop] else None
     if part is None:
         return name
     _span, start, stop = part.whole
     folder = f"{name.folder_pattern}/" if name.folder_pattern else ""
-    pattern = folder + _dated(stem, start, stop) + name.path.name[len(stem) :]
+    pattern = folder + _mask_time(stem, start, stop) + name.path.name[len(stem) :]
     return Name(name.path, pattern, stem[start:stop], part=part)
 
 
 @lru_cache(maxsize=1 << 12)
-def _without_variable(pattern: str) -> str:
-    # A pattern in which variables and satellites of one build are one.
-    return with_one_satellite(_WORD.sub(lambda word: VARIABLE if is_known(word[0]) else word[0], pattern))
+def _mask_variable(pattern: str) -> str:
+    # A pattern without differences in variables and satellites of one type.
+    return mask_satellite_letter(_WORD.sub(lambda word: VARIABLE if is_known(word[0]) else word[0], pattern))
 
 
-def with_one_satellite(text: str) -> str:
-    """Return a text with `ONE` instead of the letters of satellites of one build."""
-    return _TWIN.sub(lambda found: f"{found[found.lastindex or 0]}{ONE}", text)
+def mask_satellite_letter(text: str) -> str:
+    """Return a text with `ONE` instead of the letters of satellites of one type."""
+    return _TWIN.sub(lambda match: f"{match[match.lastindex or 0]}{ONE}", text)
 
 
 def _are_parts(pairs: Sequence[tuple[Name, Name]], *, are_alike: Callable[[Sequence[Path]], bool] | None) -> bool:
-    """Whether what follows dates is a part of the times; tiles differ in their grids."""
+    """Return whether the texts after dates are parts of the times; tiles differ in their grids instead."""
     parts = [other.part for _name, other in pairs if other.part]
     if not are_parts(parts):
         return False
@@ -230,49 +230,55 @@ def _are_parts(pairs: Sequence[tuple[Name, Name]], *, are_alike: Callable[[Seque
     paths: dict[str, dict[str, Path]] = defaultdict(dict)
     for (_name, other), part in zip(pairs, parts, strict=True):
         paths[other.pattern].setdefault(part.text, other.path)
-    return all(are_alike(list(each.values())[:: -(-len(each) // MOST_COMPARED)]) for each in paths.values())
+    return all(are_alike(list(p.values())[:: -(-len(p) // MOST_COMPARED)]) for p in paths.values())
 
 
-def _with_codes(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool]) -> list[Name]:
-    """The names, with `ANY` for orbits and other codes, if each product has its own and files share a grid.
+def _mask_codes(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool]) -> list[Name]:
+    """Replace orbits and other codes by `ANY`, if each product has different codes and files share a grid.
 
-    The dates of products are instants to the second, and differ; so do levels of consolidation (`RT0`).
+    The dates of products are different instants to the second. Levels of consolidation (`RT0`) are replaced too.
     """
 
     def are_one(pairs: Sequence[tuple[Name, Name]]) -> bool:
-        own = [name for name, _other in pairs]
-        if len({name.pattern for name in own}) < 2 or not are_alike([name.path for name in own[:MOST_COMPARED]]):
+        members = [name for name, _other in pairs]
+        if len({name.pattern for name in members}) < 2 or not are_alike(
+            [name.path for name in members[:MOST_COMPARED]]
+        ):
             return False
-        products = {(name.time, _without_variable(name.pattern)) for name in own}
-        is_coded_by_time = len(products) == len({name.time for name in own})
-        return is_coded_by_time or all(_LEVEL.search(name.pattern) for name in own)
+        products = {(name.time, _mask_variable(name.pattern)) for name in members}
+        is_coded_by_time = len(products) == len({name.time for name in members})
+        return is_coded_by_time or all(_LEVEL.search(name.pattern) for name in members)
 
-    def without_codes(name: Name) -> Name:
+    def mask_codes(name: Name) -> Name:
         is_exact = sum(map(str.isdigit, name.time or "")) >= _SECONDS_DIGITS
-        folder, slash, own = name.pattern.rpartition("/")
-        masked = _CODE.sub(ANY, re.sub(rf"(?<![A-Za-z0-9])[a-z]{ANY}", ANY, own)) if is_exact else _LEVEL.sub(ANY, own)
-        return replace(name, pattern=folder + slash + masked) if name.time and masked != own else name
+        folder, slash, members = name.pattern.rpartition("/")
+        masked = (
+            _CODE.sub(ANY, re.sub(rf"(?<![A-Za-z0-9])[a-z]{ANY}", ANY, members))
+            if is_exact
+            else _LEVEL.sub(ANY, members)
+        )
+        return replace(name, pattern=folder + slash + masked) if name.time and masked != members else name
 
-    return _replaced(names, list(map(without_codes, names)), are_one, key=_without_variable)
+    return _replace_groups(names, list(map(mask_codes, names)), are_one, key=_mask_variable)
 
 
-def _with_years(names: Sequence[Name], looks: Looks) -> list[Name]:
-    """The names, with `TIME` for a bare year in those that differ in it only, or have no other number like a year."""
+def _find_years(names: Sequence[Name], looks: Looks) -> list[Name]:
+    """Replace a bare year by `TIME` in names that differ only in it, or have no other number that may be a year."""
 
     def are_years(members: Sequence[tuple[Name, Name]]) -> bool:
         paths = [name.path for name, _other in members]
         if len(paths) > 1 and all(map(looks.holds_times, paths)):
             return True
         years = [int(other.time or 0) for _name, other in members]
-        is_sure = all(_SOLE_YEAR.fullmatch(without_suffix(path.name)) for path in paths)
+        is_sure = all(_SOLE_YEAR.fullmatch(strip_suffix(path.name)) for path in paths)
         return is_sure and all(year in _YEARS_SERVED for year in years) and looks.are_alike(paths[:MOST_COMPARED])
 
-    return _replaced(names, list(map(_with_year, names)), are_years)
+    return _replace_groups(names, list(map(_find_year, names)), are_years)
 
 
-def _with_year(name: Name) -> Name:
-    """A name without time, with `TIME` for the last year that stands alone in it."""
-    stem = without_suffix(name.path.name)
+def _find_year(name: Name) -> Name:
+    """Return an undated name with `TIME` for its last separate year."""
+    stem = strip_suffix(name.path.name)
     year = find_bare_year(stem) if name.time is None else None
     if year is None:
         return name
@@ -281,107 +287,107 @@ def _with_year(name: Name) -> Name:
 
 
 def name_of(path: Path) -> Name:
-    """Return the time in a path: in the file's name, or else in the nearest folders'."""
-    folders, stem = list(path.parts[:-1]), without_suffix(path.name)
+    """Return a name with the time in a path: in the file's name, or else in the nearest folders."""
+    folders, stem = list(path.parts[:-1]), strip_suffix(path.name)
     suffix = path.name[len(stem) :]
-    found = find_time(stem)
-    if found is not None:
-        folders = [ANY if _ALL_DIGITS.fullmatch(folder) else _undated(folder) for folder in folders]
-        dated_stem = _dated(stem, found.start, found.stop)
-        return Name(path, "/".join((*folders, dated_stem + suffix)), stem[found.start : found.stop])
+    date = find_time(stem)
+    if date is not None:
+        folders = [ANY if _ALL_DIGITS.fullmatch(folder) else _mask_dates(folder) for folder in folders]
+        dated_stem = _mask_time(stem, date.start, date.stop)
+        return Name(path, "/".join((*folders, dated_stem + suffix)), stem[date.start : date.stop])
     parts = [*folders, stem]
     dated = find_folder_time(parts if stem.isdigit() else folders)
     if dated is None:
         return Name(path, "/".join(parts) + suffix, None)
     start, stop = dated.found.start, dated.found.stop
-    parts[dated.first : dated.last + 1] = [_dated(dated.text, start, stop)]
+    parts[dated.first : dated.last + 1] = [_mask_time(dated.text, start, stop)]
     return Name(path, "/".join(parts) + suffix, dated.text[start:stop])
 
 
-def _dated(text: str, start: int, stop: int) -> str:
-    # The text with `TIME` for the time; of a time in several folders, for the part in each.
+def _mask_time(text: str, start: int, stop: int) -> str:
+    # The text with `TIME` for the time; if the time is in several folders, for the part in each.
     times = "/".join(TIME for _part in text[start:stop].split("/"))
-    return _undated(text[:start]) + times + _undated(text[stop:])
+    return _mask_dates(text[:start]) + times + _mask_dates(text[stop:])
 
 
-def _undated(text: str) -> str:
-    """The text with `ANY` for each further date and long number."""
-    found = find_time(text)
-    while found is not None:
-        text = text[: found.start] + ANY + text[found.stop :]
-        found = find_time(text)
+def _mask_dates(text: str) -> str:
+    """Replace remaining dates and long numbers by `ANY`."""
+    date = find_time(text)
+    while date is not None:
+        text = text[: date.start] + ANY + text[date.stop :]
+        date = find_time(text)
     return _LONG_NUMBER.sub(ANY, text)
 
 
-def _with_twins(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool]) -> list[Name]:
-    """The names, with `ONE` for the letter of the satellite in those that differ in it and have no date in common."""
-    twins = [replace(name, pattern=with_one_satellite(name.pattern)) for name in names]
+def _mask_satellites(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool]) -> list[Name]:
+    """Replace the letter of the satellite by `ONE` in names that differ only in it and share no date."""
+    twins = [replace(name, pattern=mask_satellite_letter(name.pattern)) for name in names]
 
     def are_one(pairs: Sequence[tuple[Name, Name]]) -> bool:
-        """Whether files of several satellites are the times of one collection."""
+        """Return whether files of several satellites are the times of one collection."""
         members: dict[str, list[Name]] = defaultdict(list)
         for name, _twin in pairs:
             members[name.pattern].append(name)
         dated = [
-            {(name.variable, span.start) for name in own if (span := time_of_text(name.time or ""))}
-            for own in members.values()
+            {(name.variable, span.start) for name in same_pattern if (span := time_of_text(name.time or ""))}
+            for same_pattern in members.values()
         ]
         is_apart = len(members) > 1 and all(dated) and sum(map(len, dated)) == len(set().union(*dated))
-        return is_apart and are_alike([own[0].path for own in members.values()])
+        return is_apart and are_alike([same_pattern[0].path for same_pattern in members.values()])
 
-    return _replaced(names, twins, are_one)
+    return _replace_groups(names, twins, are_one)
 
 
-def _with_variables(names: Sequence[Name]) -> list[Name]:
-    """The names with `VARIABLE` in place of the word by which most otherwise equal names differ."""
+def _find_variables(names: Sequence[Name]) -> list[Name]:
+    """Replace the word that distinguishes most otherwise equal names by `VARIABLE`."""
     options = [_variable_options(name) for name in names]
-    seen: dict[str, set[str]] = defaultdict(set)
-    for pattern, word in chain.from_iterable(each.items() for each in options):
-        seen[pattern].add(word)
-    best = [max(each, key=lambda pattern: len(seen[pattern]), default="") for each in options]
+    words_by_pattern: dict[str, set[str]] = defaultdict(set)
+    for pattern, word in chain.from_iterable(option.items() for option in options):
+        words_by_pattern[pattern].add(word)
+    best = [max(o, key=lambda pattern: len(words_by_pattern[pattern]), default="") for o in options]
     return [
-        replace(name, pattern=pattern, variable=words[pattern]) if len(seen[pattern]) > 1 else name
+        replace(name, pattern=pattern, variable=words[pattern]) if len(words_by_pattern[pattern]) > 1 else name
         for name, words, pattern in zip(names, options, best, strict=True)
     ]
 
 
-def _with_assets(
-    plain: Sequence[Name], named: Sequence[Name], are_of_one_place: Callable[[Sequence[Path]], bool]
+def _find_assets(
+    plain: Sequence[Name], variable_names: Sequence[Name], are_of_one_place: Callable[[Sequence[Path]], bool]
 ) -> list[Name]:
-    """The names, with `VARIABLE` for what follows the last date where that names the files of a scene.
+    """Replace the text after the last date by `VARIABLE` if it names the files of a scene.
 
     Args:
         plain: The names without variables.
-        named: The same, with those variables that single words tell.
+        variable_names: The names with variables that are single words.
         are_of_one_place: Whether files cover the same area.
     """
-    found, scenes = list(named), defaultdict[str, list[int]](list)
+    result, scenes = list(variable_names), defaultdict[str, list[int]](list)
     for number, name in enumerate(plain):
         dated = _SCENE.fullmatch(name.pattern) if name.time else None
         if dated is not None:
             scenes[dated["head"]].append(number)
     for head, numbers in scenes.items():
-        if len({named[number].pattern for number in numbers}) == 1:
+        if len({variable_names[number].pattern for number in numbers}) == 1:
             continue
         tails = {number: plain[number].pattern.removeprefix(head) for number in numbers}
         pattern, variables = _assets_of(set(tails.values()))
         first = {variables[tail]: number for number, tail in reversed(tails.items())} if variables else {}
         if first and are_of_one_place([plain[number].path for number in first.values()]):
             for number, tail in tails.items():
-                found[number] = replace(plain[number], pattern=head + pattern, variable=variables[tail])
-    return found
+                result[number] = replace(plain[number], pattern=head + pattern, variable=variables[tail])
+    return result
 
 
 def _assets_of(tails: Collection[str]) -> tuple[str, dict[str, str]]:
-    """The pattern of what follows dates, and the part in which it differs, by tail; nothing if no part is known."""
+    """Return the pattern of the texts after dates, and the different part by text; empty if no part is known."""
     words = {tail: _TAIL_WORD.findall(tail) for tail in tails}
     shortest = min(map(len, words.values()))
-    first = next((n for n in range(shortest) if len({each[n] for each in words.values()}) > 1), shortest)
-    last = next((n for n in range(shortest) if len({each[-1 - n] for each in words.values()}) > 1), shortest)
-    middles = {tail: "".join(each[first : len(each) - last]) for tail, each in words.items()}
-    said = [word for middle in middles.values() for word in _WORD.findall(middle)]
+    first = next((n for n in range(shortest) if len({w[n] for w in words.values()}) > 1), shortest)
+    last = next((n for n in range(shortest) if len({w[-1 - n] for w in words.values()}) > 1), shortest)
+    middles = {tail: "".join(w[first : len(w) - last]) for tail, w in words.items()}
+    known_words = [word for middle in middles.values() for word in _WORD.findall(middle)]
     signs = {middle[:1] for middle in middles.values()}
-    if signs - {"_"} or not any(map(is_known, said)) or any(map(_VERSION.fullmatch, said)):
+    if signs - {"_"} or not any(map(is_known, known_words)) or any(map(_VERSION.fullmatch, known_words)):
         return "", {}
     one = next(iter(words.values()))
     pattern = f"{''.join(one[:first])}_{VARIABLE}{''.join(one[len(one) - last :])}"
@@ -389,7 +395,7 @@ def _assets_of(tails: Collection[str]) -> tuple[str, dict[str, str]]:
 
 
 def _variable_options(name: Name) -> dict[str, str]:
-    """For each known variable in the file's name: the pattern without it, and the word."""
+    """Return the words by pattern: for each known variable the pattern without it."""
     return {
         name.pattern[: word.start()] + VARIABLE + name.pattern[word.end() :]: word[0]
         for word in _WORD.finditer(name.pattern, len(name.folder_pattern))
@@ -398,7 +404,7 @@ def _variable_options(name: Name) -> dict[str, str]:
 
 
 def is_known(word: str) -> bool:
-    """Whether a word is the name of a variable or of a satellite's band."""
+    """Return whether a word is the name of a variable or of a satellite's band."""
     return word.lower() in KNOWN_VARIABLES or _BAND.fullmatch(word) is not None
 
 
@@ -408,28 +414,28 @@ _HIDDEN_WORD = re.compile(
 
 
 def variable_in(*texts: str) -> str | None:
-    """Return the first known variable that any of the texts names, as it is spelled there (`ndvi` of `ndvi300`)."""
-    found = (_HIDDEN_WORD.search(text) for text in texts)
-    return next((each[1] for each in found if each), None)
+    """Return the first known variable in any of the texts, in their spelling (`ndvi` in `ndvi300`)."""
+    matches = (_HIDDEN_WORD.search(text) for text in texts)
+    return next((match[1] for match in matches if match), None)
 
 
 def band_in(*texts: str) -> str | None:
-    """Return the first satellite's band that any of the texts names as a word of its own (`B08` of `T31UFS_B08`)."""
+    """Return the first satellite's band that is a separate word in any of the texts (`B08` in `T31UFS_B08`)."""
     words = (word for text in texts for word in re.split(r"[^A-Za-z0-9]+", text))
     return next((word for word in words if _BAND.fullmatch(word) or word.lower() == "b8a"), None)
 
 
 def slug(text: str) -> str:
-    """Return a text as an id: lower case without accents, with `-` for all that is neither letter nor digit."""
+    """Return a text as an id: lower case without accents, with `-` instead of other characters."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:100].strip("-")
 
 
 def as_id(text: str) -> str:
-    """Return a name as the id of a variable; nothing where it has neither letter nor digit."""
+    """Return a name as the id of a variable; empty if it has neither letter nor digit."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", text).strip("_.-")[:60].strip("_.-")
 
 
 def as_title(text: str) -> str | None:
-    """Return a name as a title, without what a configuration would take for a variable of the environment."""
+    """Return a name as a title, without characters that a configuration would read as an environment variable."""
     return " ".join(re.sub(r"[_\s]+|[${}]", " ", text).split()) or None

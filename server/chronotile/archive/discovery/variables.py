@@ -1,4 +1,4 @@
-"""The variables that raster files hold: from their names, their bands' descriptions and colours."""
+"""Variables in raster files, from file names, descriptions of bands and colours."""
 
 import re
 from collections import Counter
@@ -10,7 +10,7 @@ from typing import TypeVar
 from rasterio.enums import ColorInterp
 
 from chronotile.archive.discovery.drafts import Draft
-from chronotile.archive.discovery.names import Looks, as_id, band_in, is_known, variable_in, without_suffix
+from chronotile.archive.discovery.names import Looks, as_id, band_in, is_known, strip_suffix, variable_in
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.finding import LEFT_OUT, Finding
 from chronotile.core.model.source import VariableSpec
@@ -24,28 +24,28 @@ from chronotile.readers.raster.dated_bands import BandSeries, BandTimes, band_ti
 from chronotile.readers.raster.handle import FileLayout, RasterHandle
 from chronotile.readers.raster.pool import HandlePool
 
-_Seen = TypeVar("_Seen")
+_Result = TypeVar("_Result")
 
 _COLOURS = {ColorInterp.red: "RED", ColorInterp.green: "GREEN", ColorInterp.blue: "BLUE"}
 _MEANINGLESS = re.compile(r"(band|layer|lyr|b)?[-_. ]?\d*", re.IGNORECASE)
 """Descriptions without information, such as `Band 1`."""
 
 RGB_NAMES = (("red", "green", "blue"), ("b04", "b03", "b02"), ("b4", "b3", "b2"))
-"""Variables that make a true-colour picture."""
+"""Variables that form a true-colour picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class RasterVariables:
-    """What a group of raster files holds."""
+    """The content of a group of raster files."""
 
     variables: tuple[VariableSpec, ...]
     band_times: tuple[TimeSpan, ...] = ()
-    """Of a file with one band a time, the times that the bands' descriptions tell."""
+    """Times in descriptions of bands, for a file with one band per time."""
     findings: tuple[Finding, ...] = ()
 
 
 def raster_variables(draft: Draft) -> RasterVariables:
-    """Return the variables of the files, by the names that the files' names or their bands give them.
+    """Return the variables of the files, named by the files' names or by their bands.
 
     Raises:
         UnsupportedSource: No file can be opened.
@@ -55,7 +55,7 @@ def raster_variables(draft: Draft) -> RasterVariables:
     first = _first(draft)
     bands, colours = first.bands, first.colours
     if first.band_times.series:
-        return _of_series(draft, first)
+        return _series_variables(draft, first)
     if len(bands) == 1:
         return RasterVariables((VariableSpec(id=_name_of_one(draft, bands[0].title)),))
     names = distinct([_band_name(band, colour) for band, colour in zip(bands, colours, strict=True)])
@@ -64,7 +64,7 @@ def raster_variables(draft: Draft) -> RasterVariables:
 
 
 def true_colour_of(names: Iterable[str]) -> tuple[str, str, str] | None:
-    """Return the variables that are red, green and blue, if the names tell."""
+    """Return the variables that are red, green and blue by their names; `None` if any is missing."""
     by_name = {name.lower(): name for name in names}
     for red, green, blue in RGB_NAMES:
         if red in by_name and green in by_name and blue in by_name:
@@ -73,7 +73,7 @@ def true_colour_of(names: Iterable[str]) -> tuple[str, str, str] | None:
 
 
 def looks_below(root: Path) -> Looks:
-    """Return what opens the raster files below a folder."""
+    """Return checks of the raster files below a folder."""
     return Looks(
         holds_times=lambda path: holds_dated_bands(root / path),
         are_alike=lambda paths: _are_alike([root / path for path in paths]),
@@ -82,12 +82,12 @@ def looks_below(root: Path) -> Looks:
 
 
 def holds_dated_bands(path: Path) -> bool:
-    """Return whether the bands of a file tell times."""
-    return bool(_looked_into(path, lambda handle: band_times_of(handle).series))
+    """Return whether the bands of a file have times."""
+    return bool(_inspect(path, lambda handle: band_times_of(handle).series))
 
 
-def _looked_into(path: Path, look: Callable[[RasterHandle], _Seen]) -> _Seen | None:
-    """What is seen in a raster file; `None` where it cannot be opened."""
+def _inspect(path: Path, look: Callable[[RasterHandle], _Result]) -> _Result | None:
+    """Return the result of `look` for a raster file; `None` if the file cannot be opened."""
     try:
         with opening("it"), HandlePool(max_idle=0).lend(str(path)) as handle:
             return look(handle)
@@ -96,41 +96,45 @@ def _looked_into(path: Path, look: Callable[[RasterHandle], _Seen]) -> _Seen | N
 
 
 def _are_alike(paths: Sequence[Path]) -> bool:
-    # Return whether raster files have the same grid and bands of the same descriptions.
-    found = _layouts(paths)
-    return bool(found) and all(layout.matches(found[0][0]) and described == found[0][1] for layout, described in found)
+    # Whether raster files have the same grid, and bands with the same descriptions.
+    layouts = _layouts(paths)
+    return bool(layouts) and all(
+        layout.matches(layouts[0][0]) and described == layouts[0][1] for layout, described in layouts
+    )
 
 
 def _are_of_one_place(paths: Sequence[Path]) -> bool:
-    """Return whether raster files cover the same area, to a pixel of the coarsest."""
+    """Return whether raster files cover the same area, to a pixel of the coarsest file."""
     layouts = [layout for layout, _described in _layouts(paths)]
     corners = [(*layout.transform @ (0, 0), *layout.transform @ (layout.width, layout.height)) for layout in layouts]
     step = max((abs(layout.transform.a) + abs(layout.transform.b) for layout in layouts), default=0.0)
     return len({str(layout.crs) for layout in layouts}) == 1 and all(
-        abs(own - other) <= step for each in corners for own, other in zip(each, corners[0], strict=True)
+        abs(value - expected) <= step
+        for position in corners
+        for value, expected in zip(position, corners[0], strict=True)
     )
 
 
 def _layouts(paths: Sequence[Path]) -> list[tuple[FileLayout, tuple[str | None, ...]]]:
-    """The grid and the descriptions of each file; nothing where one cannot be opened."""
-    found = list[tuple[FileLayout, tuple[str | None, ...]]]()
+    """Return grid and band descriptions of each file; empty if any cannot be opened."""
+    layouts = list[tuple[FileLayout, tuple[str | None, ...]]]()
     for path in paths:
-        seen = _looked_into(path, lambda handle: (handle.layout, handle.dataset.descriptions))
-        if seen is None:
+        layout = _inspect(path, lambda handle: (handle.layout, handle.dataset.descriptions))
+        if layout is None:
             return []
-        found.append(seen)
-    return found
+        layouts.append(layout)
+    return layouts
 
 
 def sole_series(path: Path) -> TimeDomain | None:
-    """Return the times of the bands of a file, in order, if all are times of one variable; else nothing."""
+    """Return the ordered times of the bands of a file if all bands are times of one variable; else `None`."""
 
     def look(handle: RasterHandle) -> TimeDomain | None:
         series = band_times_of(handle).series
         is_sole = len(series) == 1 and series[0].bands == tuple(range(1, handle.dataset.count + 1))
         return series[0].times if is_sole else None
 
-    return _looked_into(path, look)
+    return _inspect(path, look)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +146,13 @@ class _FirstFile:
     band_times: BandTimes
 
 
-def _of_series(draft: Draft, first: _FirstFile) -> RasterVariables:
-    """The variables whose times are bands; those of a single file with nothing else are reported, for review."""
-    series, findings = _of_few_members(first.band_times.series, draft)
+def _series_variables(draft: Draft, first: _FirstFile) -> RasterVariables:
+    """Return variables with bands as times; the times are returned for a single file without other bands, for review."""
+    series, findings = _drop_large_ensembles(first.band_times.series, draft)
     if len(series) > 1 or series[0].name is not None:
-        ids = distinct([as_id(each.name or "") or _name_of_one(draft, None) for each in series])
+        ids = distinct([as_id(s.name or "") or _name_of_one(draft, None) for s in series])
         return RasterVariables(
-            tuple(VariableSpec(id=own, name=each.name) for own, each in zip(ids, series, strict=True)),
+            tuple(VariableSpec(id=id_, name=x.name) for id_, x in zip(ids, series, strict=True)),
             findings=findings,
         )
     variables = (VariableSpec(id=_name_of_one(draft, None)),)
@@ -158,29 +162,29 @@ def _of_series(draft: Draft, first: _FirstFile) -> RasterVariables:
     return RasterVariables(variables, tuple(map(TimeSpan, times.starts, times.ends)))
 
 
-def _of_few_members(series: Sequence[BandSeries], draft: Draft) -> tuple[list[BandSeries], tuple[Finding, ...]]:
-    """The series but those of ensembles with many members, which are to be named.
+def _drop_large_ensembles(series: Sequence[BandSeries], draft: Draft) -> tuple[list[BandSeries], tuple[Finding, ...]]:
+    """Return the series without ensembles of many members, whose members the configuration must name.
 
     Raises:
-        UnsupportedSource: There are no others.
+        UnsupportedSource: No series is left.
     """
-    counts = Counter(each.ensemble for each in series if each.ensemble is not None)
+    counts = Counter(s.ensemble for s in series if s.ensemble is not None)
     many = {ensemble: count for ensemble, count in counts.items() if count > MOST_LISTED}
     reasons = []
     for ensemble, count in many.items():
-        names = [each.name or "" for each in series if each.ensemble == ensemble]
+        names = [s.name or "" for s in series if s.ensemble == ensemble]
         reasons.append(
             f"{ensemble} has {count} members; name those to serve in a configuration, variables: "
             f"{{{names[0]}: {{}}}}: accepted are {', '.join(names[:FIRST_LISTED])}, ... {names[-1]}"
         )
-    kept = [each for each in series if each.ensemble not in many]
-    if not kept:
+    accepted = [s for s in series if s.ensemble not in many]
+    if not accepted:
         raise UnsupportedSource("; ".join(reasons))
-    return kept, tuple(Finding("warning", draft.files[0].name, f"{LEFT_OUT}{reason}") for reason in reasons)
+    return accepted, tuple(Finding("warning", draft.files[0].name, f"{LEFT_OUT}{reason}") for reason in reasons)
 
 
 def _first(draft: Draft) -> _FirstFile:
-    """The first file that opens."""
+    """Return the first file that opens."""
     pool = HandlePool(max_idle=0)
     first: UnsupportedSource | None = None
     for path in draft.files:
@@ -194,15 +198,15 @@ def _first(draft: Draft) -> _FirstFile:
 
 
 def _name_of_one(draft: Draft, description: str | None) -> str:
-    """The name of the only variable: a known word of its description or of the file's name, else the description."""
-    said = description if description and _tells(description, draft) else ""
-    known = variable_in(said, draft.text, *reversed(draft.files[0].parts[:-1]), draft.root.name)
-    return known or band_in(said, draft.text) or (as_id(said) if said else "") or "band1"
+    """Return the name of the only variable: a known word of its description or file name, else the description."""
+    text = description if description and _is_informative(description, draft) else ""
+    variable = variable_in(text, draft.text, *reversed(draft.files[0].parts[:-1]), draft.root.name)
+    return variable or band_in(text, draft.text) or (as_id(text) if text else "") or "band1"
 
 
-def _tells(description: str, draft: Draft) -> bool:
-    # Whether a description says what is in the band: R writes the name of the file there.
-    is_name = without_suffix(draft.files[0].name) in description
+def _is_informative(description: str, draft: Draft) -> bool:
+    # Whether a description is informative; R writes the name of the file into it.
+    is_name = strip_suffix(draft.files[0].name) in description
     return not (_MEANINGLESS.fullmatch(description) or find_time(description) or is_name)
 
 
@@ -214,6 +218,6 @@ def _band_name(band: Band, colour: ColorInterp) -> str:
 
 
 def distinct(names: Sequence[str]) -> list[str]:
-    """Return the names, those that stand twice with their position."""
+    """Return the names, adding its position to each repeated name."""
     counts = Counter(names)
     return [f"{name}_{index}" if counts[name] > 1 else name for index, name in enumerate(names, start=1)]

@@ -1,4 +1,4 @@
-"""The files under a folder that may be served, and why the others are not."""
+"""The servable files below a folder, and the reasons against other files."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from chronotile.readers.raster.further_formats import RAW_ENDS
 from chronotile.readers.tiff import TIFF
 
 MAX_DEPTH = 8
-"""Folders in folders that are looked into."""
+"""Depth of folders that are read."""
 MAX_FILES = 200_000
 
 _SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg", ".sbn", ".sbx", ".qix", ".shp.xml")
@@ -56,28 +56,28 @@ _LEADS_NOWHERE = "it is a link to a file that does not exist"
 _SPECIAL = "it is a pipe, a socket or a device, not a file"
 _HIDDEN = "its name begins with a dot; rename it if it is data"
 _MAY_BE_DATA = {_FOREIGN, _HDF4, _PACKED, _NOT_UNICODE, _SPECIAL, _LEADS_NOWHERE}
-"""Reasons against files that most likely hold data: an operator must know of them."""
+"""Reasons against files that probably hold data, so that operators get a warning."""
 _LISTED_SKIPS = 3
-"""The most files that are named of those skipped for one reason; of more only the number is given."""
+"""Number of files listed by name per reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class WalkResult:
-    """Files and stores that may be served, in order of their names, and findings on others."""
+    """Servable files and stores in order of their names, and findings about other files."""
 
     places: Mapping[str, Sequence[Path]]
-    """By the name of their kind."""
+    """Files by name of their kind."""
     findings: tuple[Finding, ...] = ()
     left_out: tuple[Path, ...] = ()
-    """Files that patterns may match, but that may not be opened."""
+    """Files that patterns may match, but that must not be opened."""
 
 
 def walk(root: Path) -> WalkResult:
-    """Return what is under a folder, without hidden files, each folder once however links lead to it.
+    """Return the files below a folder without hidden files. Each folder is read once, even if several links lead to it.
 
-    Files of data that are hidden, or of formats that are not read, become findings.
+    Hidden data files, and data files in unsupported formats, become findings.
     """
-    found: dict[str, list[Path]] = {}
+    files: dict[str, list[Path]] = {}
     skipped: dict[str, list[Path]] = {}
     findings: list[Finding] = []
     left_out: list[Path] = []
@@ -91,32 +91,32 @@ def walk(root: Path) -> WalkResult:
         elif kind is not None:
             place = place_outside(path, root) if path.suffix.lower() == VRT_END else None
             if place is None:
-                found.setdefault(kind.name, []).append(path)
+                files.setdefault(kind.name, []).append(path)
             else:
                 left_out.append(path)
                 findings.append(Finding("warning", _name(path, root), _LEADS_OUT, path=place))
         elif not path.is_dir():
             skipped.setdefault(reason_against(path), []).append(path)
     skipped.pop("", None)
-    findings += [each for reason, paths in skipped.items() for each in _skips(reason, paths, root)]
-    return WalkResult(found, tuple(findings), tuple(left_out))
+    findings += [skip for reason, paths in skipped.items() for skip in _skips(reason, paths, root)]
+    return WalkResult(files, tuple(findings), tuple(left_out))
 
 
 def _oddity(path: Path) -> str | None:
-    """Why an entry of a folder is no file or folder that can be opened by its name."""
+    """Return why a directory entry is not a file or folder that can be opened by name; `None` if it is."""
     if not is_unicode(path.name):
         return _NOT_UNICODE
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        return _LEADS_NOWHERE if path.is_symlink() else ""  # it was removed since the folder was listed
+        return _LEADS_NOWHERE if path.is_symlink() else ""  # deleted since the folder was listed
     except OSError as error:
         return f"it cannot be read: {error.strerror}"
     return None if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else _SPECIAL
 
 
 def reason_against(path: Path) -> str:
-    """Return why a file is not served; nothing of one that belongs to a source beside it."""
+    """Return why a file is not served; empty for a file that belongs to an adjacent source."""
     for kind in KINDS.values():
         reason = kind.side_reason(path)
         if reason is not None:
@@ -125,7 +125,7 @@ def reason_against(path: Path) -> str:
 
 
 def reason_by_content(path: Path) -> str | None:
-    """Return why a file is not served whose content alone tells it; `None` of others."""
+    """Return why a file is not served by its content; `None` if the content is no reason."""
     is_meant = path.suffix.lower() in _HDF4_ENDS and head_of(path).startswith(_HDF4_HEAD)
     return _HDF4 if is_meant else None
 
@@ -137,18 +137,18 @@ def _entries(root: Path, findings: list[Finding]) -> Iterator[Path]:
         message = f"skipped: it cannot be read: {error.strerror}"
         findings.append(Finding("warning", _name(Path(error.filename), root), message))
 
-    seen, count = set[tuple[int, int]](), 0
+    visited, count = set[tuple[int, int]](), 0
     for folder, folders, files in os.walk(root, followlinks=True, onerror=report):
         path, below = Path(folder), sorted(name for name in folders if not name.startswith("."))
         folders.clear()
         try:
             status = path.stat()
-        except OSError as error:  # such as of a folder that was removed since it was listed
+        except OSError as error:  # for example if the folder was deleted since it was listed
             report(error)
             continue
-        if (status.st_dev, status.st_ino) in seen:
+        if (status.st_dev, status.st_ino) in visited:
             continue
-        seen.add((status.st_dev, status.st_ino))
+        visited.add((status.st_dev, status.st_ino))
         plain = [name for name in below if is_unicode(name) and kind_of_path(path / name) is None]
         for name in sorted({*files, *below} - {*plain}):
             count += 1
@@ -176,26 +176,26 @@ def _name(path: Path, root: Path) -> str:
     return str(path.relative_to(root)) if path != root else path.name
 
 
-# Where a VRT leads: GDAL follows it to any file and host, with the credentials of this machine.
+# Targets of VRTs: GDAL follows them to any file and host, with the credentials of this machine.
 
 MOST_NESTED = 4
-"""VRTs in VRTs that are looked into."""
+"""Depth of nested VRTs that are read."""
 _ROOT = "VRTDataset"
 _NAMES = ("sourcefilename", "sourcedataset", "dempath")
 _KEYS = re.compile(r"[XY]_DATASET|RPC_DEM|.*DATASET_FILENAME.*", re.IGNORECASE)
-"""Of options and arguments whose values are names."""
+"""Options and arguments whose values are file names."""
 _SUBDATASET = re.compile(r'(?:NETCDF|HDF5):"?(?P<path>[^":]+)"?:.*')
 _HOLDING = (*TIFF, *JPEG2000, b"GRIB", HDF5, b"CDF", b"\x89PNG", b"\xff\xd8\xff", b"EHFA_HEADER_TAG")
-"""How files begin that hold pixels themselves; of others, such as texts, some lead GDAL on."""
+"""First bytes of files that contain pixels. Other files, such as texts, may lead GDAL to other files."""
 
 
 def place_outside(vrt: Path, root: Path, *, nested: int = 0) -> str | None:
-    """Return the first place that a VRT names, or one that it names, which is not a file below a folder."""
+    """Return the first location in a VRT, or in VRTs that it refers to, that is not a file below a folder."""
     folders = (Path(os.path.normpath(root)), root.resolve())
     try:
         with vrt.open("rb") as file:
             elements = etree.iterparse(file, resolve_entities=False, no_network=True)
-            named = [
+            locations = [
                 (text, _path_of(text, vrt, element))
                 for _event, element in elements
                 if _is_name(element) and (text := (element.text or "").strip())
@@ -203,20 +203,20 @@ def place_outside(vrt: Path, root: Path, *, nested: int = 0) -> str | None:
     except etree.XMLSyntaxError:
         return "places in a text other than XML"
     except OSError:
-        return None  # which its reader reports
+        return None  # its reader reports this
     if nested and elements.root.tag != _ROOT:
         return f"{vrt.name}, which is not a VRT"
-    for text, path in dict.fromkeys(named):
+    for text, path in dict.fromkeys(locations):
         if path is None or not any(map(path.is_relative_to, folders)):
             return text
         if path.suffix.lower() != VRT_END:
-            further = text if _may_lead_on(path) else None
+            outside = text if _may_lead_on(path) else None
         elif path != vrt:
-            further = text if nested == MOST_NESTED else place_outside(path, root, nested=nested + 1)
+            outside = text if nested == MOST_NESTED else place_outside(path, root, nested=nested + 1)
         else:
-            further = None
-        if further is not None:
-            return further
+            outside = None
+        if outside is not None:
+            return outside
     return None
 
 
@@ -227,7 +227,7 @@ def _is_name(element: Any) -> bool:  # noqa: ANN401 -- lxml has no types
 
 
 def _path_of(text: str, vrt: Path, element: Any) -> Path | None:  # noqa: ANN401 -- lxml has no types
-    """The file that a VRT names, links not followed; nothing of a URL and of what is no file."""
+    """Return the file in a VRT without following links; `None` for URLs and other texts."""
     relative = {key.lower(): value for key, value in element.attrib.items()}.get("relativetovrt", "0")
     base = {"1": vrt.parent, "0": Path.cwd()}.get(relative)
     if base is None or "/vsi" in text or "://" in text or text.startswith("<"):
@@ -240,7 +240,7 @@ def _path_of(text: str, vrt: Path, element: Any) -> Path | None:  # noqa: ANN401
 
 
 def _may_lead_on(path: Path) -> bool:
-    """Whether a file may lead GDAL to others; one that is missing or empty does not."""
+    """Return whether a file may lead GDAL to other files; False if it is missing or empty."""
     head = head_of(path)
     if not head.startswith(HDF5):
         return bool(head) and not head.startswith(_HOLDING)
