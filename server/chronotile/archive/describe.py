@@ -48,7 +48,7 @@ def summary(catalogue: Catalogue, findings: Sequence[Finding]) -> str:
         count_text(sum(finding.severity == severity for finding in findings), severity) for severity in _MARKS
     )
     layers = sum(1 for _layer in catalogue.layers)
-    return f"{counted(len(catalogue.collections), 'collection')}, {counted(layers, 'layer')}: {severities}"
+    return f"{count_text(len(catalogue.collections), 'collection')}, {count_text(layers, 'layer')}: {severities}"
 
 
 def count_text(count: int, what: str) -> str:

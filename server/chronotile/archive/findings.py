@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from chronotile.archive.describe import count_text
 from chronotile.catalog.checks import default_id
 from chronotile.catalog.default_styles import GREYS, default_style, is_temperature, style_for_name, widen_range
 from chronotile.catalog.load import Configuration
@@ -178,13 +179,13 @@ def files_passed_over(specs: Mapping[str, SourceSpec]) -> Iterator[Finding]:
         if unread_files:
             names = list_names([file.name for file in unread_files], most=_NAMED)
             message = (
-                f"{counted(len(unread_files), 'other file')} of data in the folder of its files, which no href of the "
-                f"configuration matches: {names}; widen href, or make it a collection"
+                f"{count_text(len(unread_files), 'other file')} of data in the folder of its files, which no href of "
+                f"the configuration matches: {names}; widen href, or make it a collection"
             )
             yield Finding("note", name, message)
         undecodable_files = find_unnamed(of_files[name])
         if undecodable_files:
-            yield Finding("warning", name, f"left out: {counted(len(undecodable_files), 'file')} {NOT_UNICODE}")
+            yield Finding("warning", name, f"left out: {count_text(len(undecodable_files), 'file')} {NOT_UNICODE}")
         side_files = find_skipped(of_files[name])
         if side_files:
             names = list_names([base_name(f) for f in side_files], most=_NAMED)

@@ -14,6 +14,7 @@ from typing import Self
 
 import numpy as np
 
+from chronotile.archive.describe import count_text
 from chronotile.archive.discovery.names import slug
 from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.open import Archive, is_configuration, open_archive, refresh_archive, reopen_grown
@@ -318,9 +319,9 @@ def _date_changes(old: Layer, new: Layer) -> Iterator[str]:
     added = np.setdiff1d(new.times.instants, old.times.instants).size
     removed = np.setdiff1d(old.times.instants, new.times.instants).size
     if added:
-        yield f"{counted(added, 'date')} added to"
+        yield f"{count_text(added, 'date')} added to"
     if removed:
-        yield f"{counted(removed, 'date')} removed from"
+        yield f"{count_text(removed, 'date')} removed from"
     if old.time_rules == new.time_rules and fills_gaps_on_maps(old) != fills_gaps_on_maps(new):
         how = "now" if fills_gaps_on_maps(new) else "no longer"
         yield f"maps of WMS and WMTS {how} show the latest date before a time between the dates of"

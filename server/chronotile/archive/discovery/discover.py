@@ -231,7 +231,7 @@ def _message(pattern: str, example: str, count: int, root: Path) -> str:
 
 
 def _patterns(draft: Draft) -> set[str]:
-    """Return patterns of the files, with `*` for one folder or one word with a digit, because tiles may differ in it."""
+    """Return patterns of the files, with `*` for one folder or one word with a digit, as tiles may differ in it."""
     href = undated_href(draft)
     folders = href.split("/")[:-1]
     words = {word for word in _WORD.findall(href) if re.search(r"\d", word) and not is_known(word)}

@@ -147,7 +147,7 @@ class _FirstFile:
 
 
 def _series_variables(draft: Draft, first: _FirstFile) -> RasterVariables:
-    """Return variables with bands as times; the times are returned for a single file without other bands, for review."""
+    """Return variables with bands as times, and for a single file without other bands the times, for review."""
     series, findings = _drop_large_ensembles(first.band_times.series, draft)
     if len(series) > 1 or series[0].name is not None:
         ids = distinct([as_id(s.name or "") or _name_of_one(draft, None) for s in series])
