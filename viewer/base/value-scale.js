@@ -1,18 +1,18 @@
 /**
- * Scales of values: where a value lies on them, which values are worth a tick, and how numbers are written. Pure.
+ * Scales of values: positions of values, ticks, and formats of numbers. Pure.
  *
- * @typedef {{ low: number, high: number, isLog: boolean }} Scale from `low` to `high`, of logarithms where `isLog`
+ * @typedef {{ low: number, high: number, isLog: boolean }} Scale from `low` to `high`, logarithmic if `isLog`
  */
 import { withoutNoise } from "../ctc1/decode.js";
 
 /** About so many ticks a scale has. */
 const TICKS = 6;
 const ROUND_STEPS = [1, 2, 2.5, 5, 10];
-/** Steps of a scale that a hand can tell apart. */
+/** Number of steps of a scale that can be distinguished by hand. */
 const FINEST = 400;
 
 /**
- * Where a value lies: 0 at the lower end, 1 at the upper one; less or more beyond them.
+ * Returns the position of a value: 0 at the lower end, 1 at the upper one, outside of that beyond the ends.
  * @param {Scale} scale
  * @param {number} value
  */
@@ -69,11 +69,10 @@ function logValues({ low, high }, count) {
 }
 
 /**
- * Without values that would lie closer than `least` to one kept before them: those of a logarithmic style crowd on a
- * plain scale.
+ * Drops values that are closer than `least` to the previous one: those of a logarithmic style crowd on a linear scale.
  * @param {number[]} values in order
  * @param {(value: number) => number} placeOf
- * @param {number} least as `placeOf` counts
+ * @param {number} least in the unit of `placeOf`
  */
 export function withRoom(values, placeOf, least) {
 	/** @type {number[]} */
@@ -92,7 +91,7 @@ export function numberText(value, locale) {
 	return value.toLocaleString(locale, { maximumSignificantDigits: 7, ...(isFar ? { notation: "scientific" } : {}) });
 }
 
-/** The number that a text says, with a point or a comma; null if none. @param {string} text */
+/** Parses a number with a decimal point or comma; null if invalid. @param {string} text */
 export function parseNumber(text) {
 	const plain = text.trim().replace("−", "-").replace(",", ".");
 	return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i.test(plain) ? Number(plain) : null;

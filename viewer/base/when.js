@@ -1,21 +1,25 @@
-/** When what is shown is of, in words: a date, or a period with how its values become one. */
+/** The time of the visible data in words: a date, or a period and how its values are combined. */
 import { formatDate, formatInstant, formatPartOfYear } from "./dates.js";
 import { locale, text } from "./text.js";
 
 /** @typedef {import("./dates.js").Instant} Instant */
 /** @typedef {import("./state.js").Periods} Periods */
 
-/** What is usual, of a part of the year or of all of it. @param {string} part @param {string} years */
+/**
+ * Returns the name of usual values, of a part of the year or of the whole year.
+ * @param {string} part
+ * @param {string} years
+ */
 const usualText = (part, years) => text("when.usual", { part, years }).replace(/\s+/g, " ");
 
 /**
- * What an anomaly is: values of a layer less what is usual.
+ * Returns the name of an anomaly: values of a layer minus usual ones.
  * @param {string} title of the layer
  * @param {Periods} periods
  */
 export const anomalyTitle = (title, { years }) => text("when.anomaly", { period: title, usual: usualText("", years) });
 
-/** @param {Instant} instant @param {Periods} [periods] that it is one of @param {"long" | "short"} [month] */
+/** @param {Instant} instant @param {Periods} [periods] that contain it @param {"long" | "short"} [month] */
 export function whenText(instant, periods, month) {
 	const period = formatInstant(instant, locale(), month);
 	if (!periods) return period;
@@ -28,7 +32,7 @@ export function whenText(instant, periods, month) {
 	return text(`when.${method}`, { period });
 }
 
-/** How far a layer reaches in time; nothing of one without dates. @param {import("./api.js").Layer} of */
+/** Returns the period of a layer in words; empty without dates. @param {import("./api.js").Layer} of */
 export function extentInTime({ times: { first, last, count } }) {
 	if (first === null || last === null) return "";
 	const write = (/** @type {string} */ time) => formatDate(Date.parse(time), locale());

@@ -40,19 +40,19 @@ import { startTable } from "./table.js";
 /** @typedef {"time" | "years" | "statistics" | "table"} ViewName */
 /** @typedef {import("./series/figure.js").Sheet} Sheet */
 
-/** Height of what is in the drawer, as a share of the window's; over time the strip below has the dates. */
+/** Height of the content of the drawer, as a share of the window; the time chart uses the dates of the strip below. */
 const SHARES = { time: 0.13, years: 0.3, statistics: 0.21, table: 0.21 };
 
-/** As in chart.css: elsewhere the chart stands on the strip. */
+/** As in chart.css: in other windows the chart is directly above the strip. */
 const NARROW = window.matchMedia("(max-width: 47.99rem) and (min-height: 31.25rem)");
 
-/** Seconds since 1970 of the moment under the pointer; null while it is elsewhere. */
+/** Seconds since 1970 at the pointer; null if it is not over the chart. */
 const hovered = signal(/** @type {number | null} */ (null));
 const isFolded = signal(false);
 const view = signal(/** @type {ViewName} */ ("time"));
 
 /**
- * What is shown of the time, a date at its end left out; null for all.
+ * The visible period, without a date exactly at its end; null for all.
  * @type {import("@preact/signals-core").ReadonlySignal<Range | null>}
  */
 const period = computed(() => {
@@ -71,14 +71,14 @@ const drawn = computed(() =>
 
 const picture = computed(() => describePicture(drawn.value, measured.value, reducer.value));
 
-/** Whether there are no lines to draw and none to come, so that the places are all that the chart has to show. */
+/** Whether there are no lines and none are loading, so that the chart only lists the places. */
 const isPlain = computed(
 	() => view.value === "time" && picture.value === null && lines.value.every(({ phase }) => phase !== "loading"),
 );
 
 /**
- * Which of a line's dates its values are told of: that under the pointer, else that of its map; in comparisons of one
- * layer that of the other side as well.
+ * Dates at which the values of a line are shown: that under the pointer, otherwise that of its map; in comparisons of
+ * one layer also that of the other side.
  */
 const momentsOf = computed(() => {
 	const second = hovered.value;
@@ -177,12 +177,12 @@ function buildDrawer(root) {
 	});
 }
 
-/** What the lines are of. */
+/** Returns the subject of the lines. */
 const titleText = () =>
 	sides.value.flatMap(({ layer: of }) => (of.value ? [titled(of.value.title, of.value.units)] : [])).join(", ");
 
 /**
- * The places, and what is chosen of the chart.
+ * Returns the list of places and the options of the chart.
  * @param {HTMLElement} root
  * @param {HTMLElement} tabs
  * @param {() => Sheet} sheetOf
@@ -207,7 +207,7 @@ function makeHead(root, tabs, sheetOf) {
 	return make("div", { class: "chart-head" }, title, chips, tools, download, fold, close);
 }
 
-/** What is shown over time, as files. @param {Plot} plot @returns {Sheet} */
+/** Returns the time chart for export. @param {Plot} plot @returns {Sheet} */
 function sheetOfTime(plot) {
 	const isShown = (/** @type {number} */ ms) => isIn(period.peek(), ms / 1000);
 	return {
@@ -238,7 +238,7 @@ function makePlot(element) {
 		},
 		onPick: showNear,
 		onDrag: (second) => {
-			// As on the strip: nothing is asked for meanwhile, and Back takes it as one step.
+			// As on the strip: nothing is requested during the drag, and Back undoes it in one step.
 			pause();
 			isMoving.value = isDragged.value = second !== null;
 			if (second !== null) showNear(second);
@@ -247,7 +247,7 @@ function makePlot(element) {
 		onWheel: turnWheel,
 		isOnStrip: () => shownSpan.peek() !== null && !NARROW.matches,
 		onLayout: (left, right) => {
-			// The strip has room for half a knob beside its dates.
+			// The strip leaves space for half a knob next to its dates.
 			edges.left.value = left - SIDE_PX;
 			edges.right.value = right - SIDE_PX;
 		},
@@ -262,7 +262,7 @@ function makePlot(element) {
 	effect(() => plot.zoom(period.value));
 	effect(() => {
 		plot.mark(shownSeconds.value);
-		// A date that was chosen elsewhere is what people look at, wherever the pointer rests.
+		// After another date is chosen, the user looks at that one, even if the pointer rests on the chart.
 		hovered.value = null;
 	});
 	effect(() => {

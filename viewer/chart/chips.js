@@ -20,7 +20,7 @@ import { askForLess, lines, pointOf, reducer, retryFailed } from "./series/lines
 import { formatExact } from "./series/series.js";
 
 /**
- * @typedef {{ name: string, index: number }} Moment a date of a line, and the side whose date it is where there are two
+ * @typedef {{ name: string, index: number }} Moment a date of a line, and the name of its side if there are two
  */
 
 /**
@@ -66,7 +66,12 @@ export function startChips(list, momentsOf, hovered) {
 	});
 }
 
-/** What was measured, with its value of the same day. @param {Measured} of @param {number} at @param {number} ms */
+/**
+ * Returns the chip of a measured series, with its value of the same day.
+ * @param {Measured} of
+ * @param {number} at
+ * @param {number} ms
+ */
 function measuredChip(of, at, ms) {
 	const day = (/** @type {number} */ time) => Math.floor(time / DAY_MS);
 	const value = of.values[of.times.findIndex((time) => day(time) === day(ms))];
@@ -85,7 +90,7 @@ function measuredChip(of, at, ms) {
 }
 
 /**
- * A place was removed: what had the focus is gone.
+ * Moves the focus after the place with the focus was removed.
  * @param {HTMLElement} list
  * @param {Map<string, Row>} rows
  * @param {string} id
@@ -127,7 +132,7 @@ function stateOf(own) {
 }
 
 /**
- * What may help: less where it was too much, another try unless the question itself was refused.
+ * Returns the remedy: a smaller request after one that was too large, or a retry unless the request itself was refused.
  * @param {Line} failed
  * @returns {State["button"]}
  */
@@ -194,7 +199,7 @@ class Row {
 		changePlace(this.place.id, { isShown: !this.place.isShown });
 	}
 
-	/** @param {string[]} values one a side */
+	/** @param {string[]} values one per side */
 	tell(values) {
 		const words = values.join(" · ");
 		if (this.value.textContent !== words) this.value.textContent = words;

@@ -1,4 +1,4 @@
-/** What is seen of the chart as a file: its numbers, a drawing or a picture. */
+/** Downloads the visible chart: its numbers, a drawing or a picture. */
 import { formatCsv } from "../areas/formats/csv.js";
 import { fileName } from "../areas/formats/write-files.js";
 import { make, makeIconButton } from "../base/elements.js";
@@ -14,12 +14,12 @@ import { placeName } from "./series/line-labels.js";
 /** @typedef {import("./series/figure.js").Sheet} Sheet */
 
 const ENDINGS = /** @type {const} */ (["csv", "png", "svg"]);
-/** Pixels of a picture for each of the page's. */
+/** Pixels of a picture per CSS pixel. */
 const SCALE = 2;
 /** So much of a file's name is for its places. */
 const MOST_NAMES = 36;
 
-/** @param {() => Sheet} sheetOf what is open @param {HTMLElement} host */
+/** @param {() => Sheet} sheetOf returns the open tab @param {HTMLElement} host */
 export function makeDownload(sheetOf, host) {
 	const label = text("chart.download");
 	const button = makeIconButton("download", label, () => {}, { "aria-haspopup": "dialog", "aria-expanded": "false" });

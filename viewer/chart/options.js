@@ -1,4 +1,4 @@
-/** What may be changed of the chart: which value areas have, curves, the usual range, the period. */
+/** Options of the chart: the statistic of areas, curves, the usual range, the period. */
 
 import { makeDateField } from "../base/date-field.js";
 import { DAY_MS, parseSpan } from "../base/dates.js";
@@ -15,10 +15,10 @@ import { reducerText } from "./series/line-labels.js";
 import { classesOf, pointOf, reducer, sides } from "./series/lines.js";
 import { LINE_REDUCERS } from "./series/tables.js";
 
-/** Of fewer days there is only one value for each time of the year. */
+/** With fewer days there is only one value for each time of the year. */
 const LEAST_NORMAL_DAYS = 400;
 
-/** @param {HTMLElement} host of what opens @returns {HTMLElement[]} */
+/** @param {HTMLElement} host parent of popovers @returns {HTMLElement[]} */
 export function makeOptions(host) {
 	const reset = makeWordButton("reset", text("chart.allDates"), () => showSpan(null), { class: "quiet" });
 	bind(reset, () => ({ hidden: chosen.value === null }));
@@ -65,7 +65,7 @@ function makeCurves() {
 	return field;
 }
 
-/** Two dates to be typed, for those who do not drag over the chart. */
+/** Returns fields for the first and last date, as an alternative to dragging over the chart. */
 function makePeriod() {
 	const take = () => {
 		const [start, end] = [from, to].map(({ date }) => parseSpan(date()));

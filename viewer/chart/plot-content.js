@@ -1,5 +1,5 @@
 /**
- * What the chart draws of the lines that are shown, and of what was measured.
+ * Describes the drawing of visible lines and measured series.
  *
  * @typedef {import("./series/lines.js").Line} Line
  * @typedef {import("./series/tables.js").Table} Table
@@ -17,12 +17,12 @@ import { lineName, measuredLabel } from "./series/line-labels.js";
 import { classesOf } from "./series/lines.js";
 import { joinTimes, spread, valuesOf } from "./series/tables.js";
 
-/** Whether two layers are drawn, so that colours tell them apart and not the places. @param {Drawn[]} of */
+/** Whether two layers are drawn, so that colours distinguish layers instead of places. @param {Drawn[]} of */
 const isOfTwo = (of) => new Set(of.map(({ side }) => side.id)).size > 1;
 
 /**
- * @param {Drawn[]} of @param {Measured[]} measured @param {string} kind what is drawn of areas
- * @returns {Picture | null} null when there is nothing to draw over time
+ * @param {Drawn[]} of @param {Measured[]} measured @param {string} kind statistic of areas
+ * @returns {Picture | null} null if there is nothing to draw over time
  */
 export function describePicture(of, measured, kind) {
 	const own = measured.map(({ times }) => times.map((ms) => new Date(ms).toISOString()));
@@ -32,7 +32,7 @@ export function describePicture(of, measured, kind) {
 	const [{ layer, side }] = of;
 	const onAxis = (/** @type {number} */ at) => (/** @type {Column} */ column) =>
 		spread(column, places[at], seconds.length);
-	/** Values of another quantity have an axis of their own. @param {Drawn} line */
+	/** Whether a line uses the right axis, because its quantity differs. @param {Drawn} line */
 	const isRight = (line) => line.layer.units !== layer.units || line.layer.variable !== layer.variable;
 	const isTwo = isOfTwo(of);
 	const lines = [

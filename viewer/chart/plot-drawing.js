@@ -1,6 +1,6 @@
 /**
- * The drawing of the chart over time: lines, bands and dots, numbers of the places at the ends of the lines, axes, and
- * the dates of the maps. The same on the page and in a file.
+ * The drawing of the time chart: lines, bands and dots, numbers of the places at the ends of the lines, axes, and the
+ * dates of the maps. The same on the page and in a file.
  *
  * @typedef {import("./series/scales.js").Range} Range
  * @typedef {(number | null | undefined)[]} Column
@@ -9,13 +9,14 @@
  *     isRight?: boolean, isMeasured?: boolean,
  *   smooth?: Column | null, band?: [low: Column, high: Column] | null, normal?: [low: Column, high: Column] | null,
  * }} PlotLine `colour` names a variable of the style sheet; columns are (moment,),
- *   undefined where the line has no such moment; `isRight` of the axis on the right; `label` at its end, `name` in full
+ *   undefined if the line has no such moment; `isRight` uses the right axis; `label` is at its end, `name` is the
+ *     full one
  * @typedef {{ words: string, colour: string, isRight: boolean }} AxisTitle
  * @typedef {{ seconds: number[], lines: PlotLine[], titles: AxisTitle[], classes: { value: number, label: string }[],
- *   writeValue: (value: number) => string }} Picture `classes` are named on the axis in place of values
+ *   writeValue: (value: number) => string }} Picture `classes` are named on the axis instead of values
  * @typedef
  *   {{ width: number, height: number, period: Range, isOnStrip: boolean, colourOf: (name: string) => string }} Paper
- *   of CSS pixels; `isOnStrip` has no dates, as they stand below it
+ *   in CSS pixels; `isOnStrip` omits dates, because they are below it
  * @typedef {ReturnType<typeof layOut>} Board
  */
 import { DAY_MS } from "../base/dates.js";
@@ -25,9 +26,9 @@ import { ticksOf } from "../time/strip/ticks.js";
 import { bandOf, dotsPath, label, makeSvg, pathOf, rule } from "./series/figure.js";
 import { aloneIn, isIn, rangeOf, stackLabels } from "./series/scales.js";
 
-/** Dots on the lines when they are so far apart at least. */
+/** Minimum distance between dots on the lines. */
 const DOT_SPACE_PX = 9;
-/** Of two axes, so much of each is room above or below its lines. */
+/** Share of the height of each of two axes that stays free above or below its lines. */
 const ROOM_SHARE = 0.3;
 const CLASS_AXIS = { size: 134, characters: 18 };
 const [VALUE_AXIS_PX, TITLE_PX, LABEL_PX, LABEL_HEIGHT_PX, DATES_PX, TICK_PX] = [48, 20, 20, 12, 24, 18];
@@ -60,8 +61,8 @@ export function layOut(picture, paper) {
 }
 
 /**
- * Ends of one of the axes. Of two, one has room below and one above: or else lines of the same shape would lie on one
- * another.
+ * Returns the ends of an axis. Of two axes, one has free space below and one above; otherwise lines of the same shape
+ * would cover each other.
  * @param {Picture} picture
  * @param {boolean} isRight
  * @param {Range} period
@@ -80,7 +81,7 @@ function rangeOfAxis({ lines, seconds }, isRight, period) {
 /** @param {Board} board */
 export function drawPlot(board) {
 	const { left, top, box, lines } = board;
-	// What is outside of its axes is not seen. Bands are first, under all lines.
+	// Content outside the axes is clipped. Bands come first, below all lines.
 	const within = makeSvg(
 		"svg",
 		{ ...box, viewBox: `${left} ${top} ${box.width} ${box.height}` },
@@ -109,8 +110,8 @@ function drawBands({ xs, ys, colourOf }, { normal, band, colour, isRight }) {
 export const dashOf = ({ isDashed, isMeasured }) => (isMeasured ? "1 3" : isDashed ? "6 4" : undefined);
 
 /**
- * All values have dots where there is room and beside a curve, or only those that no line would show; those of the
- * second layer are hollow.
+ * Draws dots for all values if there is enough space and next to a curve; otherwise only for values that no line would
+ * show. Dots of the second layer are hollow.
  * @param {Board} board
  * @param {PlotLine} line
  */
@@ -134,7 +135,7 @@ function drawLine({ xs, ys, colourOf, hasRoom }, line) {
 	return [path, makeSvg("g", look, dots)];
 }
 
-/** Where years, months or days begin. @param {Board} board */
+/** Draws the starts of years, months or days. @param {Board} board */
 function drawDates({ seconds, left, right, top, bottom, period, isOnStrip, xOf, colourOf }) {
 	const [from, to] = period.map((second) => second * 1000);
 	const instants = seconds.map((second) => ({ text: "", ms: second * 1000, end: 0 }));
@@ -149,7 +150,7 @@ function drawDates({ seconds, left, right, top, bottom, period, isOnStrip, xOf, 
 	return [rule([left, bottom, right, bottom], line), ...drawn];
 }
 
-/** Two axes have the colours of what they are of. @param {Board} board @param {boolean} isRight */
+/** Draws an axis; two axes have the colours of their quantities. @param {Board} board @param {boolean} isRight */
 function drawAxis({ classes, titles, writeValue, hasRight, ranges, left, right, top, bottom, yOf, colourOf }, isRight) {
 	const [low, high] = ranges[Number(isRight)];
 	const most = Math.max(2, Math.floor((bottom - top) / TICK_PX));
@@ -170,7 +171,7 @@ function drawAxis({ classes, titles, writeValue, hasRight, ranges, left, right, 
 	});
 }
 
-/** What each axis is of, above it. @param {Board} board */
+/** Draws the quantity of each axis above it. @param {Board} board */
 function drawTitles({ titles, width, colourOf }) {
 	return [false, true].map((isRight) => {
 		const at = isRight ? { x: width - 4, "text-anchor": "end" } : { x: 4 };
@@ -182,7 +183,7 @@ function drawTitles({ titles, width, colourOf }) {
 	});
 }
 
-/** The numbers of the places at the ends of their lines, where there is room for all. @param {Board} board */
+/** Draws the numbers of the places at the ends of their lines, if there is space for all. @param {Board} board */
 function drawLabels({ lines, seconds, period, hasRight, right, top, bottom, ys, colourOf }) {
 	if (new Set(lines.map((line) => line.label)).size < 2) return [];
 	const ends = lines.flatMap((line) => {
@@ -199,7 +200,7 @@ function drawLabels({ lines, seconds, period, hasRight, right, top, bottom, ys, 
 }
 
 /**
- * The date of side A as a line, that of B as a broken one, with the values of each side's lines.
+ * Draws the date of side A as a line and that of B as a dashed one, with the values of the lines of each side.
  * @param {Board} board
  * @param {number[]} seconds
  */

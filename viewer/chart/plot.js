@@ -1,6 +1,6 @@
 /**
- * The chart over time as it is seen and moved: its drawing in an element, marks at the dates that the maps show, which
- * move without drawing anew, and what the pointer does. Its axis of time is that of the strip below it.
+ * The interactive time chart: its drawing in an element, marks at the dates of the maps, which move without a new
+ * drawing, and actions of the pointer. Its time axis is that of the strip below it.
  *
  * @typedef {import("./series/scales.js").Range} Range
  * @typedef {import("./plot-drawing.js").Picture} Picture
@@ -9,8 +9,8 @@
  *   void,
  *   onSelect: (period: Range | null) => void, onWheel?: (event: WheelEvent, share: number, widthPx: number) => void,
  *   onLayout?: (left: number, right: number) => void, isOnStrip?: () => boolean
- *     }} Listeners `onDrag` of the date's line, null at its end;
- *   `onLayout` how far the axis of time is from the edges; `isOnStrip` whether the strip below has its dates
+ *     }} Listeners `onDrag` of the line of the date, null at the end; `onLayout` with the distance of the time axis from
+ *   the edges; `isOnStrip` whether the strip below shows its dates
  */
 import { colourReader } from "../base/elements.js";
 import { dashOf, drawMarks, drawMoment, drawPlot, layOut } from "./plot-drawing.js";
@@ -19,7 +19,7 @@ import { nearestSecond, wholePeriod } from "./series/scales.js";
 
 /** A pointer that moves less has clicked. */
 const DRAG_PX = 6;
-/** The date's line is grasped from so far. */
+/** Distance within which the line of the date can be dragged. */
 const GRASP_PX = 7;
 /** Height of the dates below a drawing in a file. */
 const DATES_PX = 24;
@@ -31,7 +31,7 @@ export class Plot {
 		this.listeners = listeners;
 		/** @type {Picture | null} */
 		this.picture = null;
-		/** What is shown of the time; null for all. @type {Range | null} */
+		/** The visible period; null for all. @type {Range | null} */
 		this.period = null;
 		/** @type {number[]} */
 		this.marked = [];
@@ -62,13 +62,13 @@ export class Plot {
 		this.redraw();
 	}
 
-	/** Shows a part of the time; null for all of it. @param {Range | null} period */
+	/** Shows a period; null for all. @param {Range | null} period */
 	zoom(period) {
 		this.period = period;
 		this.redraw();
 	}
 
-	/** Lays what is shown out on the room that there is. @param {number} height @param {boolean} isOnStrip */
+	/** Fits the drawing to the available space. @param {number} height @param {boolean} isOnStrip */
 	layOut(height, isOnStrip) {
 		const picture = /** @type {Picture} */ (this.picture);
 		const [width, colourOf] = [this.root.clientWidth, colourReader(this.root)];
@@ -94,16 +94,16 @@ export class Plot {
 		this.mark(this.marked);
 	}
 
-	/** Marks the date of side A, and that of B. @param {number[]} seconds */
+	/** Marks the dates of side A and B. @param {number[]} seconds */
 	mark(seconds) {
 		this.marked = seconds;
 		if (this.board) this.marks.replaceChildren(...drawMarks(this.board, seconds));
 	}
 
 	/**
-	 * What is seen as a drawing that stands alone, with its dates; null where nothing is.
+	 * Returns the visible drawing for export, with its dates; null if it is empty.
 	 * @param {string} title
-	 * @param {Element} root that has the colour behind it
+	 * @param {Element} root the element with the background colour
 	 */
 	figure(title, root) {
 		if (!this.board) return null;
@@ -135,7 +135,7 @@ export class Plot {
 	listen() {
 		const { over, shade } = this;
 		const { onPick, onDrag, onSelect, onWheel } = this.listeners;
-		/** Where the drag began. @type {ReturnType<Plot["spotOf"]> | null} */
+		/** Start of the drag. @type {ReturnType<Plot["spotOf"]> | null} */
 		let start = null;
 		const end = () => {
 			if (start?.isOnDate) onDrag?.(null);

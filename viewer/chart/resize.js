@@ -7,22 +7,22 @@ const STEP_PX = 24;
 const LOWEST_PX = 110;
 
 /**
- * The handle of what is on the page already.
- * @param {HTMLElement} body whose height it sets
+ * Adds behaviour to the handle that exists in the page.
+ * @param {HTMLElement} body element with the adjustable height
  * @param {() => number} usual in pixels; reads the signals that it depends on
  */
 export function makeHandle(body, usual) {
 	const label = text("chart.height");
 	const role = { role: "separator", tabindex: 0, "aria-label": label, "aria-orientation": "horizontal" };
 	const handle = make("div", { class: "chart-handle", ...role, "aria-valuemin": LOWEST_PX });
-	/** What the user has made it; null as long as it is as usual. @type {number | null} */
+	/** Height set by the user; null for the default. @type {number | null} */
 	let wished = null;
 	let height = 0;
 	const map = /** @type {HTMLElement} */ (document.getElementById("map-frame"));
 	const stage = /** @type {HTMLElement} */ (map.parentElement);
 	const highest = () => {
 		const room = map.offsetHeight + body.offsetHeight - (stage.scrollHeight - stage.clientHeight);
-		// What is left to the map in any case.
+		// The minimum height of the map.
 		const least = Number.parseFloat(window.getComputedStyle(map).flexBasis) || 0;
 		return Math.max(LOWEST_PX, room - least);
 	};
@@ -51,7 +51,7 @@ export function makeHandle(body, usual) {
 			handle.addEventListener(end, () => handle.removeEventListener("pointermove", move), { once: true });
 	});
 	handle.addEventListener("dblclick", () => set(null));
-	// What else stands above and below the map takes of the same room, and gives it back.
+	// Other parts above and below the map use the same space and release it.
 	const resized = new ResizeObserver(() => window.requestAnimationFrame(() => set(wished)));
 	for (const element of [stage, ...stage.children]) resized.observe(element);
 	return handle;

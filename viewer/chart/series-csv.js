@@ -1,6 +1,5 @@
 /**
- * The series of the chart as a table that stands alone: what is shown of each place at each date, with the place's
- * geometry.
+ * The series of the chart as a complete table: values of each place at each date, with the geometry of the place.
  */
 import { formatWkt } from "../areas/formats/wkt.js";
 import { nameOf } from "../base/api.js";
@@ -16,7 +15,7 @@ import { valuesOf } from "./series/tables.js";
  * @typedef {(ms: number) => boolean} IsShown
  */
 
-/** What the chart may draw beside a line's values, in the order of its columns. */
+/** Optional columns of a line, in the order of the table. */
 const MORE = ["smooth", "p10", "p90", "usual_p10", "usual_p90"];
 
 /** @param {Line} line @returns {Record<string, Column | null | undefined>} */

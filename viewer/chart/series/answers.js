@@ -1,6 +1,7 @@
 /**
- * Answers that are waited for, by a key that says what was asked: each is asked for once, those that nobody wants any
- * more are not waited for, and the last ones are remembered. It knows neither page nor server.
+ * A cache of answers by keys that identify requests: each is requested once, unneeded requests are aborted, and the
+ * most
+ * recent answers are remembered. It depends on neither page nor server.
  */
 import { signal } from "../../vendor/signals-core.js";
 
@@ -18,18 +19,21 @@ export class Answers {
 		this.wanted = new Set();
 	}
 
-	/** @param {string} key @returns {Answer<T> | undefined} what is known of it; undefined if nobody has asked */
+	/**
+	 * @param {string} key
+	 * @returns {Answer<T> | undefined} the state of the answer; undefined if it was never requested
+	 */
 	get(key) {
 		return this.all.value.get(key);
 	}
 
 	/**
-	 * Asks for what is not known yet, and stops what is asked for and no longer wanted.
+	 * Requests missing answers, and aborts requests that are no longer needed.
 	 * @template {{ key: string }} Q
 	 * @param {Q[]} wanted
-	 * @param {(questions: Q[], signal: AbortSignal) => Promise<T[]>} load gives the answers in the order of the
+	 * @param {(questions: Q[], signal: AbortSignal) => Promise<T[]>} load returns the answers in the order of the
 	 *   questions
-	 * @param {(question: Q) => string} [groupOf] those of one group are asked at once
+	 * @param {(question: Q) => string} [groupOf] questions of one group are requested together
 	 */
 	follow(wanted, load, groupOf = ({ key }) => key) {
 		this.wanted = new Set(wanted.map(({ key }) => key));
@@ -73,7 +77,7 @@ export class Answers {
 		this.asking.delete(keys);
 	}
 
-	/** Remembers answers; the oldest that nobody wants give way. @param {[string, Answer<T>][]} entries */
+	/** Stores answers; the oldest unneeded ones are dropped. @param {[string, Answer<T>][]} entries */
 	set(entries) {
 		const all = new Map(this.all.peek());
 		for (const [key] of entries) all.delete(key);
@@ -83,7 +87,7 @@ export class Answers {
 		this.all.value = all;
 	}
 
-	/** So that they are asked for again when they are wanted. @param {string[]} keys */
+	/** Removes answers, so that they are requested again. @param {string[]} keys */
 	forget(keys) {
 		this.all.value = new Map([...this.all.peek()].filter(([key]) => !keys.includes(key)));
 	}

@@ -1,10 +1,10 @@
 /**
- * How values are spread in an area: what is asked of the server for it, and what comes back; pure.
+ * Distributions of values in an area: the reducer for the server, and its answer; pure.
  *
  * @typedef {import("../../base/api.js").FeatureSeries} FeatureSeries
  * @typedef {import("../../base/api.js").FeaturesSeries} FeaturesSeries
- * @typedef {{ counts: number[], edges: number[] }} Histogram cells in each bin; one more edge than bins, from low to
- *   high, the last bin with both of its
+ * @typedef {{ counts: number[], edges: number[] }} Histogram cells in each bin; one more edge than bins, ascending; the
+ *   last bin includes both of its edges
  */
 
 const BINS = 30;
@@ -12,9 +12,10 @@ const BINS = 30;
 const MAX_BINS = 1024;
 
 /**
- * The reducer that counts all values of an area, whose lowest and highest are known. Where values are whole steps, each
- * bin has as many of them, or else some would stand out.
- * @param {number} low @param {number} high @param {number | null} [step] between two values that there can be
+ * Returns the reducer that counts all values of an area between its minimum and maximum. If values are whole steps,
+ * each
+ * bin has the same number of them; otherwise some bins would stand out.
+ * @param {number} low @param {number} high @param {number | null} [step] difference between two possible values
  */
 export function histogramBetween(low, high, step = null) {
 	if (step !== null) {
@@ -32,7 +33,7 @@ export function histogramBetween(low, high, step = null) {
 }
 
 /**
- * The reducer that counts each class; null where there are none, or none that bins can count.
+ * Returns the reducer that counts each class; null if there are none, or bins cannot count them.
  * @param {{ value: number }[]} classes
  */
 export function histogramOfClasses(classes) {
@@ -44,7 +45,7 @@ export function histogramOfClasses(classes) {
 }
 
 /**
- * (time,) null where no cell has a value; nothing if no histogram was asked for.
+ * Returns histograms (time,), null where no cell has a value; empty if none were requested.
  * @param {FeaturesSeries} answer
  * @param {FeatureSeries} feature
  * @returns {(Histogram | null)[]}
@@ -56,7 +57,10 @@ export function histogramsOf({ edges = {} }, { series }) {
 	return counts.map((each) => each && { counts: each, edges: edges[name] });
 }
 
-/** The middle of the bin with the most cells: of classes, the commonest of them. @param {Histogram | null} histogram */
+/**
+ * Returns the middle of the bin with most cells, for classes the most frequent one.
+ * @param {Histogram | null} histogram
+ */
 export function commonestValue(histogram) {
 	if (!histogram) return null;
 	const { counts, edges } = histogram;

@@ -1,4 +1,4 @@
-/** What is chosen of the chart, as fields that follow signals. */
+/** Options of the chart as fields that follow signals. */
 
 import { make } from "../../base/elements.js";
 import { bind } from "../../base/live.js";

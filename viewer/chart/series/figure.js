@@ -1,23 +1,23 @@
 /**
- * What a tab of the chart shows, as a drawing that stands alone: SVG written by hand. PNG is made of it.
+ * The content of a tab of the chart as a complete drawing: SVG, from which a PNG is made.
  *
  * @typedef {import("../../areas/formats/csv.js").Cell} Cell
  * @typedef
  *   {{ rows: () => Cell[][], svg: () => SVGSVGElement | null, span: () => [from: number, to: number] | null }} Sheet
- *   what is seen: as a table, the first row with the names of its columns; as a picture; and from when to when, in
+ *   the visible content: as a table, with the names of its columns in the first row; as a picture; and its period in
  *     milliseconds since 1970
- * @typedef {{ words: string, colour: string, dash?: string }} Entry of the key
+ * @typedef {{ words: string, colour: string, dash?: string }} Entry of the legend
  */
 import { colourReader } from "../../base/elements.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const [MARGIN_PX, TITLE_PX, ENTRY_PX, SWATCH_PX] = [12, 24, 18, 24];
-/** Width of a letter, about: a key has no layout of its own. */
+/** Approximate width of a letter: the legend has no automatic layout. */
 const LETTER_PX = 6.6;
 
 /**
  * @param {Element} element
- * @param {Record<string, string | number | undefined>} attributes those that are undefined stay as they are
+ * @param {Record<string, string | number | undefined>} attributes undefined ones are not changed
  */
 export function setAttributes(element, attributes) {
 	for (const [name, value] of Object.entries(attributes))
@@ -53,8 +53,8 @@ export const label = (x, y, fill, words, more) => makeSvg("text", { x, y, fill, 
 export const rule = ([x1, y1, x2, y2], stroke, more) => makeSvg("line", { x1, y1, x2, y2, stroke, ...more });
 
 /**
- * The line through places of a drawing, which breaks where there is no value, and goes on over moments that it does
- * not have.
+ * Returns the path through points of a drawing. It is interrupted where there is no value, and continues over moments
+ * that are undefined.
  * @param {number[]} xs
  * @param {(number | null | undefined)[]} ys
  * @param {boolean} [isStepped] whether each value holds until the next
@@ -71,10 +71,10 @@ export function pathOf(xs, ys, isStepped = false) {
 }
 
 /**
- * Dots at some places of a line.
+ * Returns dots at points of a line.
  * @param {number[]} xs
  * @param {(number | null | undefined)[]} ys
- * @param {number[]} which indexes of those with a value
+ * @param {number[]} which indexes of points with a value
  * @param {number} radius
  */
 export const dotsPath = (xs, ys, which, radius) =>
@@ -86,7 +86,7 @@ export const dotsPath = (xs, ys, which, radius) =>
 		.join("");
 
 /**
- * What lies between two lines, as far as both are there.
+ * Returns the area between two lines where both have values.
  * @param {number[]} xs
  * @param {(number | null | undefined)[]} lows
  * @param {(number | null | undefined)[]} highs
@@ -111,9 +111,9 @@ export function bandOf(xs, lows, highs) {
 }
 
 /**
- * A picture with its title and key above what is drawn.
+ * Returns a picture with its title and legend above the content.
  * @param {{ root: Element, width: number, height: number, title: string, key: Entry[], content: SVGElement[] }} of
- *   CSS pixels; `root` has the letters and colours; `content` begins at 0, 0
+ *   CSS pixels; `root` defines fonts and colours; `content` starts at 0, 0
  * @returns {SVGSVGElement}
  */
 export function makeFigure({ root, width, height, title, key, content }) {

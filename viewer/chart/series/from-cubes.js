@@ -1,4 +1,4 @@
-/** The series of a point from all cubes of its tile, where there is no server that knows it. */
+/** The series of a point from all cubes of its tile, for a published viewer without a server. */
 import {
 	cubeTemplate,
 	fetchPlaceSets,
@@ -17,7 +17,7 @@ import { isWithin } from "../../map/extent.js";
 const TILE_CELLS = 256 * 256;
 
 /**
- * The values at all dates, of the layer's own cells; null where a cube does not tell them.
+ * Returns the values at all dates, of native cells; null if a cube does not contain them.
  * @param {import("../../base/api.js").Layer} layer
  * @param {import("../../base/permalink.js").Point} point
  * @param {AbortSignal} stopped
@@ -57,7 +57,7 @@ function readAll(source, point, series, stopped) {
 				if (sample.cube.beyond(number) === 0) series.values[index] = sample.cube.exactValueOf(number);
 			}
 		};
-		// What is read need not stay: a long series may be larger than what is held at once.
+		// Cubes are dropped after they are read, because a long series may exceed the memory limit.
 		const ask = () => {
 			if (left.size === 0) return resolve(undefined);
 			const wanted = [...left].map(([url, { count }]) => ({

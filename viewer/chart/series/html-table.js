@@ -3,7 +3,7 @@ import { make } from "../../base/elements.js";
 
 /** @typedef {string | Node | (string | Node)[]} Content of a cell */
 
-/** @param {string[]} words what each column is of */
+/** @param {string[]} words headings of the columns */
 export const makeHead = (words) => make("tr", {}, ...words.map((each) => make("th", { scope: "col" }, each)));
 
 /**

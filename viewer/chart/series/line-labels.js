@@ -1,4 +1,4 @@
-/** What the chart says of places and values. */
+/** Texts of the chart for places and values. */
 import { placeText } from "../../areas/size-labels.js";
 import { placeNumber } from "../../base/state.js";
 import { flagText, locale, text } from "../../base/text.js";
@@ -12,7 +12,7 @@ import { valuesOf } from "./tables.js";
  * @typedef {import("./lines.js").Line} Line
  */
 
-/** Its name, or where it is. @param {Place} place */
+/** Returns the name or the position. @param {Place} place */
 export function placeName(place) {
 	const point = pointOf(place);
 	return (
@@ -22,19 +22,19 @@ export function placeName(place) {
 }
 
 /**
- * What stands at the end of the line of a measured series, as numbers do of places.
- * @param {number} index among those that are drawn
+ * Returns the label at the end of the line of a measured series, a letter; places have numbers.
+ * @param {number} index among the visible ones
  */
 export const measuredLabel = (index) => String.fromCharCode("a".charCodeAt(0) + (index % 26));
 
-/** Number and name of a line's place, and its layer where there are several. @param {Line} line */
+/** Returns number and name of the place of a line, and its layer if there are several. @param {Line} line */
 export function lineName({ place, layer }) {
 	const name = `${placeNumber(place)} ${placeName(place)}`;
 	return sides.value.length > 1 ? `${name}, ${layer.title}` : name;
 }
 
 /**
- * A value without its unit, or why there is none: of a point as exact as the server's.
+ * Returns a value without its unit, or the reason why it is missing; values of points are exact.
  * @param {Line} line
  * @param {number} index of the date
  * @param {string} reducer

@@ -1,21 +1,21 @@
 /**
- * The series that the chart shows: of every place, on every side whose layer is another one, what the map has loaded at
- * once, and what the server says as soon as it does.
+ * The series of the chart: of every place, for every side with a different layer. Values loaded by the map are shown
+ * immediately, and those of the server when they arrive.
  *
  * @typedef {import("../../base/api.js").Layer} Layer
  * @typedef {import("../../base/state.js").Place} Place
  * @typedef {import("../../base/state.js").Side} Side
  * @typedef {import("./tables.js").Table} Table
  * @typedef {import("./tables.js").Column} Column
- * @typedef {{ place: Place, side: Side, layer: Layer, asked: Asked, key: string }} Subject what a line is of
+ * @typedef {{ place: Place, side: Side, layer: Layer, asked: Asked, key: string }} Subject place and layer of a line
  * @typedef
  *   {{ geometry: Geometry, parameters: { reducers: string, datetime: string | null }, isSimplified: boolean }} Asked
- *   of areas
+ *   for areas
  * @typedef {import("../../base/state.js").Geometry} Geometry
  * @typedef
  *   {Subject & { phase: "loading" | "ready" | "failed", table: Table | null, isFromMap: boolean, error: Error | null }}
  *   Line
- *   `table` is there while it loads too, if the map had numbers
+ *   `table` exists while it is loading, too, if the map has values
  */
 import { fetchSeries, fetchSeriesOfArea, fetchSeriesOfPoints, isStatic } from "../../base/api.js";
 import { places, sideA, sideB } from "../../base/state.js";
@@ -27,12 +27,12 @@ import { seriesOfCubes, seriesOfPlace } from "./from-cubes.js";
 import { simplify } from "./simplify.js";
 import { AREA_REDUCERS, LINE_REDUCERS, tableOfFeature, tableOfPoint } from "./tables.js";
 
-/** What is drawn of areas. */
+/** The statistic of areas. */
 export const reducer = signal(LINE_REDUCERS[0]);
 
 /**
- * What is asked of areas: of a layer of classes how often each occurs. A link may name a percentile that is not among
- * those always asked for.
+ * Returns the reducers for areas; for a layer of classes the count of each class. A link may name a percentile in
+ * addition to the default ones.
  * @param {Side} side
  */
 function reducersOf(side) {
@@ -44,12 +44,12 @@ function reducersOf(side) {
 export const classesOf = (side) => (side.legend.value?.type === "classes" ? (side.legend.value.classes ?? []) : []);
 
 /**
- * Of areas that were too much for the server, by layer and place: the year that alone is asked for, or the corners that
- * their outlines may have.
+ * Reductions for areas that were too large for the server, by layer and place: a single year, or a maximum number of
+ * vertices of their outlines.
  */
 const eased = signal(/** @type {ReadonlyMap<string, { year?: string, corners?: number }>} */ (new Map()));
 
-/** Asks for less of an area of a layer. @param {Subject} of @param {{ year?: string, corners?: number }} how */
+/** Reduces the request of an area. @param {Subject} of @param {{ year?: string, corners?: number }} how */
 export function askForLess({ layer, place }, how) {
 	const name = easedName(layer, place);
 	eased.value = new Map([...eased.peek(), [name, { ...eased.peek().get(name), ...how }]]);
@@ -62,7 +62,7 @@ const easedName = (layer, { id }) => `${layer.id} ${id}`;
 const answers = new Answers();
 
 /**
- * Whose numbers are to be seen: side A, and B where it has another layer.
+ * Sides with lines: A, and B if it has another layer.
  * @type {import("@preact/signals-core").ReadonlySignal<Side[]>}
  */
 export const sides = computed(() => {
@@ -108,20 +108,20 @@ export const lines = computed(() =>
 	}),
 );
 
-/** What the map has of a point. @param {Subject} subject @returns {Table | null} */
+/** Returns the values of a point that the map has loaded. @param {Subject} subject @returns {Table | null} */
 function loadedTable({ place, side, layer }) {
 	const point = pointOf(place);
 	const loaded = point && side.loadedTimes.value.size > 0 ? cubesOf(side)?.seriesAt(point) : null;
 	return loaded ? tableOfPoint({ ...loaded, units: layer.units }) : null;
 }
 
-/** Asks once more for what has failed. */
+/** Repeats failed requests. */
 export function retryFailed() {
 	answers.forget(lines.peek().flatMap(({ phase, key }) => (phase === "failed" ? [key] : [])));
 	follow();
 }
 
-/** Asks the server for the series of all places, and again whenever they or the layers change. */
+/** Requests the series of all places when they or the layers change. */
 export const followPlaces = () => effect(follow);
 
 /** One question for each area, and one for all points of a layer. */

@@ -1,5 +1,5 @@
 /**
- * Scales of the chart: ends of the axes, and where labels at the ends of lines stand; pure.
+ * Scales of the chart: ends of the axes, and positions of labels at the ends of lines; pure.
  *
  * @typedef {[low: number, high: number]} Range
  */
@@ -17,7 +17,7 @@ export function valueRange(low, high) {
 }
 
 /**
- * Ends of the value axis for what is drawn of a period; of columns without a value there, 0 to 1.
+ * Returns the ends of the value axis for a period; 0 to 1 if the columns have no value there.
  * @param {(number | null | undefined)[][]} columns each (moment,)
  * @param {number[]} seconds of the moments
  * @param {Range} period
@@ -36,20 +36,24 @@ export function rangeOf(columns, seconds, [from, to]) {
 }
 
 /**
- * Whether a moment is shown, which all are where there is no period.
+ * Whether a moment is visible; always without a period.
  * @param {Range | null} period
  * @param {number} second
  */
 export const isIn = (period, second) => period === null || (second >= period[0] && second <= period[1]);
 
-/** All of the time, with a little room at the ends. @param {number[]} seconds in their order @returns {Range} */
+/** Returns the whole period with margins. @param {number[]} seconds ascending @returns {Range} */
 export function wholePeriod(seconds) {
 	const [first, last] = [seconds[0] ?? 0, seconds.at(-1) ?? 0];
 	const room = Math.max((last - first) * 0.012, DAY_S / 2);
 	return [first - room, last + room];
 }
 
-/** Index of the nearest of the moments; -1 of none. @param {number[]} seconds in their order @param {number} second */
+/**
+ * Returns the index of the nearest moment; -1 if there is none.
+ * @param {number[]} seconds ascending
+ * @param {number} second
+ */
 export function nearestSecond(seconds, second) {
 	const after = firstFrom(seconds, second);
 	const isBefore = after === seconds.length || second - seconds[after - 1] <= seconds[after] - second;
@@ -57,12 +61,12 @@ export function nearestSecond(seconds, second) {
 }
 
 /**
- * Heights at which labels stand, as near to those wished for as they can without touching.
+ * Returns positions of labels, as near as possible to their targets without touching.
  * @param {number[]} wished centres, in pixels
  * @param {number} size of a label
  * @param {number} top
- * @param {number} bottom of the room for them
- * @returns {number[] | null} null when there is no room for all
+ * @param {number} bottom of the available space
+ * @returns {number[] | null} null if there is no space for all
  */
 export function stackLabels(wished, size, top, bottom) {
 	if (wished.length * size > bottom - top) return null;
@@ -82,7 +86,7 @@ export function stackLabels(wished, size, top, bottom) {
 }
 
 /**
- * Values that stand alone between gaps, which no line would show.
+ * Returns single values between gaps, which no line would show.
  * @param {(number | null | undefined)[]} column
  * @returns {number[]} their indexes
  */

@@ -35,8 +35,8 @@ export const formatNumber = (value, locale) =>
 	new Intl.NumberFormat(locale, { maximumSignificantDigits: 4, useGrouping: false }).format(value);
 
 /**
- * A value as the server has it, without the noise of binary fractions: 0.20800000000000002 is 0.208. Nine digits tell
- * any two numbers of 32 bits apart.
+ * Formats a value without the noise of binary fractions, like the server: 0.20800000000000002 is 0.208. Nine digits
+ * distinguish any two numbers of 32 bits.
  * @param {number} value @param {string} locale
  */
 export const formatExact = (value, locale) =>

@@ -1,6 +1,6 @@
 /**
- * Outlines with fewer corners, for servers that take no more (Visvalingam and Whyatt 1993: the corner that spans the
- * least area with its neighbours goes first); pure.
+ * Simplifies outlines for servers with a limit of vertices (Visvalingam and Whyatt 1993: the vertex that spans the
+ * smallest area with its neighbours is removed first); pure.
  *
  * @typedef {import("../../base/state.js").Geometry} Geometry
  * @typedef {number[]} Position longitude and latitude
@@ -13,7 +13,7 @@ const LEAST_CORNERS = 4;
 const spanOf = ([x, y], [x2, y2], [x3, y3]) => Math.abs((x2 - x) * (y3 - y) - (x3 - x) * (y2 - y));
 
 /**
- * Below what span corners go, so that about `count` of all are left.
+ * Returns the area below which vertices are removed, so that about `count` remain.
  * @param {Position[][]} rings
  * @param {number} count
  */
@@ -27,7 +27,7 @@ function thresholdOf(rings, count) {
 }
 
 /**
- * One pass: of neighbours only one goes, so that slow curves stay.
+ * Removes vertices in one pass, never two neighbours, so that slow curves are preserved.
  * @param {Position[]} ring
  * @param {number} threshold
  */
@@ -46,7 +46,7 @@ function thin(ring, threshold) {
 }
 
 /**
- * A polygon with at most `most` corners where its rings allow that; points as they are.
+ * Returns a polygon with at most `most` vertices if its rings allow that; points are not changed.
  * @param {Geometry} geometry @param {number} most @returns {Geometry}
  */
 export function simplify(geometry, most) {

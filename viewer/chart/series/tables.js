@@ -1,6 +1,6 @@
 /**
- * What is known of one place over time, in columns, wherever it comes from: the server's answer for a point or an area,
- * or the numbers that the map has loaded; pure.
+ * The series of one place in columns, from any source: the answer of the server for a point or an area, or the numbers
+ * loaded by the map; pure.
  *
  * @typedef {import("../../base/api.js").Series} Series
  * @typedef {import("../../base/api.js").FeatureSeries} FeatureSeries
@@ -10,12 +10,12 @@
  * @typedef {{
  *   times: (string | null)[], columns: Record<string, Column>, reasons: (string | null)[], counts: number[],
  *   total: number, units: string | null, note: string, isApproximate: boolean, histograms: (Histogram | null)[],
- * }} Table each column and list (time,): `columns` by reducer, `value` of a point, `commonest` of an area of classes;
- *   `reasons` why there is no value; `counts` cells with a value, of `total`; `histograms` where they were asked for
+ * }} Table each column and list (time,): `columns` by reducer, `value` for a point, `commonest` for an area of classes;
+ *   `reasons` of missing values; `counts` cells with a value, of `total`; `histograms` if they were requested
  */
 import { commonestValue, histogramsOf } from "./area-histogram.js";
 
-/** What may be drawn of areas; the first is unless another one is chosen. */
+/** Statistics of areas for lines; the first is the default. */
 export const LINE_REDUCERS = ["mean", "median", "min", "max", "p10", "p90"];
 /** What is asked of areas. */
 export const AREA_REDUCERS = [...LINE_REDUCERS, "std"];
