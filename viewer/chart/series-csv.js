@@ -26,13 +26,13 @@ function moreOf(line) {
 }
 
 /**
- * Numbers are in full, without a value there is none; `count` are the cells with a value. What areas/ reads back are
- * id, name and geometry. What was measured follows.
+ * Returns the rows of the table. Numbers are exact, missing values empty; `count` is the number of cells with a value.
+ * areas/ can read id, name and geometry again. Measured series are at the end.
  * @param {Line[]} lines with their tables
  * @param {Measured[]} measured
- * @param {string} reducer what the values of areas are
+ * @param {string} reducer statistic of areas
  * @param {IsShown} isShown
- * @returns {Cell[][]} the first with the names of the columns
+ * @returns {Cell[][]} the first row has the names of the columns
  */
 export function seriesRows(lines, measured, reducer, isShown) {
 	const more = lines.map(moreOf);

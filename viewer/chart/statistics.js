@@ -1,6 +1,6 @@
 /**
- * Statistics of what the chart shows: of each area at the date of its map, as the server tells them, with a histogram;
- * and of every place over the period that the chart shows.
+ * Statistics of the chart: of each area at the date of its map, from the server, with a histogram; and of every place
+ * over the visible period.
  *
  * @typedef {import("../base/state.js").Side} Side
  * @typedef {import("./plot-content.js").Drawn} Line
@@ -24,7 +24,7 @@ import { isIn } from "./series/scales.js";
 import { formatNumber, summarise } from "./series/series.js";
 import { valuesOf } from "./series/tables.js";
 
-/** A date that is passed over faster is not asked for. */
+/** A date that is shown for a shorter time is not requested. */
 const REST_MS = 200;
 
 const AT_A_DATE = ["mean", "std", "min", "p10", "median", "p90", "max"];
@@ -46,7 +46,7 @@ export function startStatistics(root, drawn, period, isOpen) {
 	const spread = make("div", { class: "histograms" });
 	const overTime = make("section", { class: "statistics-part" });
 	root.append(now, spread, overTime);
-	// What scrolls must be reachable by keyboard.
+	// Scrollable elements must be reachable by keyboard.
 	root.tabIndex = 0;
 	const areas = computed(() => drawn.value.filter(({ place }) => !pointOf(place)));
 	effect(() => {
@@ -56,7 +56,7 @@ export function startStatistics(root, drawn, period, isOpen) {
 		if (isOpen.value) overTime.replaceChildren(...describePeriod(drawn.value, period.value));
 	});
 	followHistograms(areas, isOpen);
-	/** The last histogram of each place stays until the next is there. @type {Map<string, HTMLElement>} */
+	/** The last histogram of each place stays until the next one is loaded. @type {Map<string, HTMLElement>} */
 	const shown = new Map();
 	effect(() => {
 		if (!isOpen.value) return;
@@ -72,11 +72,11 @@ export function startStatistics(root, drawn, period, isOpen) {
 	});
 }
 
-/** Where the date of its map is in a line. @param {Line} line */
+/** Returns the index of the date of its map in a line. @param {Line} line */
 const indexOf = ({ table, side }) => table.times.indexOf(side.instant.value?.text ?? null);
 
 /**
- * What lies between two values of a layer, as its cubes have it; null where it is not known, or any value may be.
+ * Returns the difference between two possible values of a layer, from its cubes; null if unknown or continuous.
  * @param {Side} side
  */
 function stepOf(side) {
@@ -85,7 +85,7 @@ function stepOf(side) {
 	return header && !header.quantised ? Math.abs(header.scale) : null;
 }
 
-/** What is to be asked for the histogram of an area; null where it is known or has no values. @param {Line} line */
+/** Returns the request for the histogram of an area; null if it is loaded or there are no values. @param {Line} line */
 function questionOf(line) {
 	const { table, side, layer } = line;
 	const { geometry } = line.asked;
@@ -106,7 +106,7 @@ function histogramOf(line) {
 }
 
 /**
- * Asks for the histograms of the areas at the dates at which the maps rest.
+ * Requests the histograms of the areas at the dates of the maps, when these are idle.
  * @param {import("@preact/signals-core").ReadonlySignal<Line[]>} areas
  * @param {import("@preact/signals-core").ReadonlySignal<boolean>} isOpen
  */
@@ -184,7 +184,7 @@ function drawHistogram(line, { counts, edges }) {
 	const [low, high, from, to] = [edges[0], edges[edges.length - 1], edges[peak], edges[peak + 1]].map(write);
 	const words = text("chart.histogram", { name: placeName(place), count: valid, low, high, from, to });
 	const ends = [low, unitText(layer.units), high].map((each) => make("span", {}, each));
-	// Of classes those that occur, the commonest first.
+	// Classes that occur, the most frequent first.
 	const found = bins.filter(({ count }) => count > 0).sort((one, other) => other.count - one.count);
 	const items = found.map(({ count, named }) =>
 		make("li", {}, make("span", {}, named?.label ?? ""), percent(count / valid)),

@@ -1,4 +1,4 @@
-/** What the chart says, in words. */
+/** The content of the chart in words. */
 import { measured } from "../areas/measured-series.js";
 import { formatDate } from "../base/dates.js";
 import { hasAmounts, layer, timeDomain } from "../base/state.js";
@@ -14,9 +14,9 @@ import { valuesOf } from "./series/tables.js";
 const write = (/** @type {number} */ value) => formatNumber(value, locale());
 
 /**
- * What is to be known, and whether that is more than the values come to.
+ * Returns a summary, or a note if there is something more important to report than the values.
  * @param {Drawn[]} drawn
- * @param {boolean} isOverTime whether values stand over the layer's dates
+ * @param {boolean} isOverTime whether values are shown over the dates of the layer
  * @returns {{ words: string, kind: "summary" | "note" }}
  */
 export function describeDrawn(drawn, isOverTime) {
@@ -31,7 +31,7 @@ export function describeDrawn(drawn, isOverTime) {
 }
 
 /**
- * How many values of B and of what was measured are beside the dates of the layer, which the axis has.
+ * Counts the values of B and of measured series that are not at dates of the layer, which the axis has.
  * @param {Drawn[]} drawn
  */
 function outsideOf(drawn) {

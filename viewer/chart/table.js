@@ -1,5 +1,5 @@
 /**
- * The same numbers as the chart's, as a table: a row a date, a column a place, of areas with the cells that have a
+ * The numbers of the chart as a table: a row per date, a column per place, for areas with the number of cells with a
  * value.
  */
 
@@ -16,7 +16,7 @@ import { joinTimes } from "./series/tables.js";
 
 /** @typedef {import("./plot-content.js").Drawn} Line */
 
-/** Rows that are shown at once, but for those up to the date of the map; more of them when they are asked for. */
+/** Number of rows at first, in addition to those up to the date of the map; more on request. */
 const PAGE_ROWS = 250;
 
 /**
@@ -30,7 +30,7 @@ export function startTable(root, lines, isOpen) {
 	const body = make("tbody");
 	const more = make("button", { onclick: () => (shownRows.value += 4 * PAGE_ROWS) });
 	root.append(make("table", {}, make("caption", { class: "unseen" }, text("chart.tableLabel")), head, body), more);
-	// What scrolls must be reachable by keyboard.
+	// Scrollable elements must be reachable by keyboard.
 	root.tabIndex = 0;
 	effect(() => {
 		if (!isOpen.value) return;
@@ -50,7 +50,7 @@ export function startTable(root, lines, isOpen) {
 	});
 }
 
-/** @typedef {{ time: string | null, indexes: number[] }} DatedRow where the date is in each line; -1 where it is not */
+/** @typedef {{ time: string | null, indexes: number[] }} DatedRow index of the date in each line; -1 if it has none */
 
 /** @param {Line[]} drawn @returns {DatedRow[]} */
 function datesOf(drawn) {

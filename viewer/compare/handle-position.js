@@ -1,4 +1,4 @@
-/** Where the handle between two sides is, as a share of the map from 0 to 1. Pure. */
+/** Position of the handle between two sides, as a share of the map from 0 to 1. Pure. */
 
 const STEP = 0.02;
 const PAGE = 0.1;
@@ -6,7 +6,7 @@ const PAGE = 0.1;
 /** @param {number} share */
 export const clamp = (share) => Math.min(1, Math.max(0, share));
 
-/** Where a key moves the handle. @param {string} key @param {number} now */
+/** Returns the position after a key. @param {string} key @param {number} now */
 export function movedBy(key, now) {
 	const to = {
 		ArrowLeft: now - STEP,

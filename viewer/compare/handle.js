@@ -8,7 +8,7 @@ import { effect } from "../vendor/signals-core.js";
 import { clamp, movedBy } from "./handle-position.js";
 import { isHorizontal, split } from "./second-side.js";
 
-/** Puts the handle where the pointer is. @param {HTMLElement} frame @param {PointerEvent | MouseEvent} event */
+/** Moves the handle to the pointer. @param {HTMLElement} frame @param {PointerEvent | MouseEvent} event */
 function moveTo(frame, { clientX, clientY }) {
 	const { left, top, width, height } = frame.getBoundingClientRect();
 	const share = isHorizontal.peek() ? (clientY - top) / height : (clientX - left) / width;

@@ -1,4 +1,4 @@
-/** How far two dates are apart, so that the second one follows the first: in years and what is left. Pure. */
+/** Distance between two dates, so that the second one follows the first: in years and a remainder. Pure. */
 
 import { addMonths, indexOfMoment, isWithin, nearestIndex } from "../base/dates.js";
 
@@ -23,7 +23,7 @@ export const after = (from, { years, ms }) => addYears(from, years) + ms;
 const NEAR_MS = 16 * 86_400_000;
 
 /**
- * Index of the date that is so many years after another one; -1 where there is none near to it.
+ * Returns the index of the date that is some years after another one; -1 if there is none near it.
  * @param {Instant[]} instants
  * @param {number} ms
  * @param {number} years
@@ -42,8 +42,7 @@ export function areYearsApart(one, other) {
 }
 
 /**
- * Index of the date that is compared with another at first: that of a year earlier, else of a year later, else the
- * furthest.
+ * Returns the index of the first comparison: a year earlier, otherwise a year later, otherwise the most distant date.
  * @param {Instant[]} instants
  * @param {number} ms
  */

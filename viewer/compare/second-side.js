@@ -1,5 +1,5 @@
 /**
- * What is compared with what, and how: the second side, and that it keeps in step with the first.
+ * The comparison: its second side, its mode, and keeping it in step with the first side.
  *
  * @typedef {import("../base/dates.js").Instant} Instant
  * @typedef {import("../base/permalink.js").CompareMode} CompareMode
@@ -31,17 +31,17 @@ import { after, apartOf, otherIndex } from "./offset.js";
 /** @type {CompareMode[]} */
 export const MODES = ["swipe", "side", "opacity", "spy", "diff"];
 
-/** What a link says in place of B's date where B shows what is usual at that of A. */
+/** Value of the date of B in links if B shows usual values for the date of A. */
 const USUAL = "usual";
-/** Where the handle is, or how much of B is seen: 0 to 1. */
+/** Position of the handle, or opacity of B: 0 to 1. */
 export const split = signal(0.5);
-/** Whether A and B lie above one another instead of beside. */
+/** Whether A is above B instead of next to it. */
 export const isHorizontal = signal(false);
-/** Ends of the colours of a difference; null for those of the style. */
+/** Ends of the colour range of a difference; null for those of the style. */
 export const differenceRange = signal(/** @type {[number, number] | null} */ (null));
 /**
- * The sides of a difference, the later first: what is shown is its values less those of the other. Of one date it is B
- * less A; what is usual is always taken away.
+ * The sides of a difference, the later first: the map shows the later minus the earlier. For one date it is B minus A;
+ * usual values are always subtracted.
  */
 export const inOrder = computed(() => {
 	const other = sideB.value;
@@ -50,8 +50,7 @@ export const inOrder = computed(() => {
 	return isEarlier ? { later: sideA, earlier: other } : { later: other, earlier: sideA };
 });
 /**
- * Whether values of one side can be taken from those of the other: numbers of one unit, not classes or pictures; null
- * while that is not known.
+ * Whether the values of the sides can be subtracted: numbers of one unit, not classes or pictures; null while unknown.
  */
 export const canSubtract = computed(() => {
 	const other = sideB.value ?? sideA;
@@ -59,18 +58,18 @@ export const canSubtract = computed(() => {
 	if (!one || !two) return one === false || two === false ? false : null;
 	return unitText(sideA.layer.value?.units) === unitText(other.layer.value?.units);
 });
-/** The colours of differences as they are shown, for the key; null while there are none. Only the map sets it. */
+/** The current colours of differences, for the legend; null if there are none. Only the map sets it. */
 export const shownDifference = signal(/** @type {import("../base/colours.js").PaintedStyle | null} */ (null));
 
 /**
- * Counts up with each comparison that is wanted or ended: an older one that still waits for its layer is none any more.
+ * Incremented when a comparison starts or ends; an older one that still waits for its layer is then dropped.
  */
 let wanted = 0;
 
 /**
- * Shows a second side. Gives null where another comparison or none was wanted before it could.
+ * Shows a second side. Returns null if another comparison was started, or this one ended, before it was ready.
  * @param {CompareMode} how
- * @param {Wish} [wish] what of; by default the layer of A, a year apart, or another one at its date
+ * @param {Wish} [wish] layer and date; by default the layer of A a year apart, or another layer at its date
  * @returns {Promise<Side | null>}
  */
 export async function compare(how, wish = {}) {
@@ -96,7 +95,7 @@ export async function compare(how, wish = {}) {
 }
 
 /**
- * The date that B has at first: that of A, and of the same layer a year apart.
+ * Returns the first date of B: that of A, or for the same layer a year apart.
  * @param {import("../base/api.js").Layer} of
  */
 function dateFor(of) {
@@ -114,7 +113,7 @@ export function chooseLayerOfB(of) {
 	void openLayer(of, { date: dateFor(of) }, other);
 }
 
-/** Shows what is usual at the date of A as B, or the date itself. @param {Side} side @param {boolean} isOn */
+/** Shows usual values for the date of A as B, or the date itself. @param {Side} side @param {boolean} isOn */
 export function showUsual(side, isOn) {
 	if (side.isUsual.peek() === isOn) return;
 	regroup(() => {
@@ -136,9 +135,9 @@ export function stopComparing() {
 /** Dates as far apart as a day and the period that contains it. */
 const TOGETHER = { years: 0, ms: 0 };
 
-/** Moves B with A through time, as far apart as they are when B is moved alone. @param {Side} side */
+/** Moves B with A through time, at the distance that B had when it was moved alone. @param {Side} side */
 function keepInStep(side) {
-	/** Null where B was moved while A had no date. */
+	/** Null if B was moved while A had no date. */
 	let apart = /** @type {typeof TOGETHER | null} */ (TOGETHER);
 	let isFollowing = false;
 	const measure = (/** @type {Instant} */ from, /** @type {Instant} */ to) =>
@@ -155,14 +154,14 @@ function keepInStep(side) {
 		const to = side.instant.peek();
 		apart ??= to ? measure(from, to) : TOGETHER;
 		isFollowing = true;
-		// Periods of other years begin up to a day off: of those the nearest is meant.
+		// Periods of other years start up to a day off: the nearest is right.
 		const find = apart === TOGETHER ? indexOfMoment : nearestIndex;
 		chooseTime(find(instants, after(from.ms, apart)), side);
 		isFollowing = false;
 	});
 }
 
-/** Lets A show what B shows, and B what A shows. */
+/** Swaps the content of A and B. */
 export function swapSides() {
 	const other = sideB.peek();
 	if (!other) return;

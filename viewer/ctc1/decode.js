@@ -1,8 +1,9 @@
 /**
- * Reads CTC1: all dates of one map tile as numbers (docs/design/ctc1.md). Pure, and alone: it needs no other module.
+ * Reads CTC1: all dates of one map tile as numbers (docs/design/ctc1.md). Pure; it imports no other module.
  *
- * The body is what is left when gzip is undone, which browsers do by themselves. Whatever is not exactly as the format
- * says throws a CubeError: there are right numbers or none.
+ * The body is given without gzip, which browsers remove by themselves. Any deviation from the format throws a
+ * CubeError:
+ * numbers are right, or there are none.
  *
  * @typedef {Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer>} Numbers
  * @typedef {{ n: number, mask: 0 | 1, pred: 0 | 1 | 2 }} Block
@@ -13,12 +14,11 @@
  *   flags?: Record<string, string>, categorical?: boolean, mean?: boolean, warped?: boolean, quantised?: boolean,
  *   source?: { shift: number, offset: number }, reach?: [number | null, number | null],
  *   cells?: Cells, unreadable?: string[], left_out?: Record<string, string[]>, isExact?: boolean,
- * }} Header `isExact` is of cubes of periods,
- *   whose values may be as exact as their dates' although they are `quantised`
- * @typedef {{ columns: number[][], rows: number[][] }} Cells of a cube of native cells: polynomials that lead from a
- *   place
- *   of the tile to the column and row of its cell
- * @typedef {{ left: number, top: number, width: number }} Part of a tile, a square; all from 0 to 1 of the tile
+ * }} Header `isExact` is for cubes of periods, with values that may be as exact as those of their dates although they
+ *   are `quantised`
+ * @typedef {{ columns: number[][], rows: number[][] }} Cells of a cube of native cells: polynomials from a position on
+ *   the tile to the column and row of its cell
+ * @typedef {{ left: number, top: number, width: number }} Part a square of a tile; all from 0 to 1 of the tile
  */
 
 const MAGIC = [0x43, 0x54, 0x43, 0x31];
@@ -41,8 +41,8 @@ function check(isGood, what) {
 const isWhole = (value, low, high) => Number.isInteger(value) && Number(value) >= low && Number(value) <= high;
 
 /**
- * The numbers of one tile at all its dates: frame after frame, row after row, nodata where there is neither a value nor
- * a flag.
+ * The numbers of one tile at all its dates: frame by frame, row by row, nodata where there is neither a value nor a
+ * flag.
  */
 export class Cube {
 	/** @type {Numbers | null} */
@@ -63,17 +63,17 @@ export class Cube {
 		this.counts = counts;
 		this.count = header.times.length;
 		this.size = header.w * header.h;
-		/** Names of what numbers mean that are no values. */
+		/** Names of numbers that are no values. */
 		this.flags = new Map(Object.entries(header.flags ?? {}).map(([number, name]) => [Number(number), name]));
 	}
 
-	/** Index of the date of that text; -1 when it has none. @param {string | null} time */
+	/** Returns the index of the date with a text; -1 if there is none. @param {string | null} time */
 	frameOf(time) {
 		this.#frames ??= new Map(this.header.times.map((each, index) => [each, index]));
 		return this.#frames.get(time) ?? -1;
 	}
 
-	/** Whether its values are not exactly those of the source's cells: means, rounded, or of cells beside. */
+	/** Whether its values differ from those of native cells: means, rounded values, or values of neighbours. */
 	get isApproximate() {
 		const { mean, warped, quantised, isExact } = this.header;
 		return mean === true || warped === true || (quantised === true && !isExact);
@@ -95,7 +95,7 @@ export class Cube {
 	}
 
 	/**
-	 * As `numbersAt`, where there is no value with the last one of the cube before it, if any.
+	 * Like `numbersAt`, but missing values are replaced by the last one of the cube, if any.
 	 * @param {number} index
 	 * @returns {Numbers}
 	 */
@@ -105,7 +105,7 @@ export class Cube {
 	}
 
 	/**
-	 * Index of the number of a place of the tile; -1 where the source has no cell.
+	 * Returns the index of the number at a position on the tile; -1 if the source has no cell there.
 	 * @param {number} across from 0 to 1
 	 * @param {number} down from 0 to 1
 	 */
@@ -114,7 +114,7 @@ export class Cube {
 	}
 
 	/**
-	 * What `cellAt` is for the middles of `size` by `size` pixels of a part of the tile.
+	 * Returns `cellAt` for the centres of `size` by `size` pixels of a part of the tile.
 	 * @param {Part} part
 	 * @param {number} size
 	 */
@@ -144,14 +144,14 @@ export class Cube {
 		return indexes;
 	}
 
-	/** The same for cubes whose numbers lie in the same places of their tiles. */
+	/** Identifies the positions of numbers on the tile; equal for cubes that share them. */
 	get layout() {
 		const { w, h, cells } = this.header;
 		this.#layout ??= JSON.stringify([w, h, cells]);
 		return this.#layout;
 	}
 
-	/** What each number stands for; NaN of those that are no values. */
+	/** Values of all numbers; NaN for those that are no values. */
 	get values() {
 		const length = this.header.dtype === "uint8" ? 0x100 : 0x10000;
 		return Float64Array.from({ length }, (_, number) => this.valueOf(number) ?? Number.NaN);
@@ -164,13 +164,13 @@ export class Cube {
 		return isGap;
 	}
 
-	/** Lets go of what `filledAt` has made. */
+	/** Frees the memory of `filledAt`. */
 	forgetFilled() {
 		this.#filled = null;
 	}
 
 	/**
-	 * Index of the last date up to this one at which a cell has a value; -1 without.
+	 * Returns the index of the last date up to this one at which a cell has a value; -1 if there is none.
 	 * @param {number} index
 	 * @param {number} cell
 	 */
@@ -182,7 +182,7 @@ export class Cube {
 	}
 
 	/**
-	 * What a number stands for, in the layer's units; null where it is no value.
+	 * Returns the value of a number, in the units of the layer; null if it is no value.
 	 * @param {number} number
 	 * @returns {number | null}
 	 */
@@ -203,7 +203,7 @@ export class Cube {
 	}
 
 	/**
-	 * 1 where a number stands for its value and all above it, -1 for it and all below it, else 0.
+	 * Returns 1 if a number means its value and all above, -1 for its value and all below, otherwise 0.
 	 * @param {number} number
 	 */
 	beyond(number) {
@@ -232,7 +232,7 @@ function lineOf(terms, v) {
 }
 
 /**
- * Chebyshev polynomials of the first kind up to a count at places, all places of one after those of the other.
+ * Returns Chebyshev polynomials of the first kind up to a count at positions, ordered by position.
  * @param {Float64Array} places 0 to 1
  * @param {number} count
  */
@@ -369,9 +369,9 @@ function undoTime(out, size) {
 }
 
 /**
- * P = T + half of the change at the left and above, cut to what numbers can be. The first frame is as if all of the one
- * before it were 0: then the change is the number itself.
- * @param {Numbers} out residuals, which become numbers @param {number} w @param {number} h @param {number} most
+ * Inverts the prediction P = T + half of the change at the left and above, clipped to the range of numbers. Before the
+ * first frame all numbers are 0: then the change is the number itself.
+ * @param {Numbers} out residuals, overwritten by numbers @param {number} w @param {number} h @param {number} most
  */
 function undoGradient(out, w, h, most) {
 	const size = w * h;

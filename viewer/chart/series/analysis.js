@@ -1,20 +1,21 @@
 /**
- * What the server finds out about the series of the chart: a smooth curve, and what is normal for the time of the year.
+ * Analyses of the chart's series by the server: a smooth curve, and the normal range for the time of the year.
  *
  * @typedef {import("../../base/api.js").Parameters} Parameters
  * @typedef {import("./lines.js").Line} Line
  * @typedef {import("./tables.js").Column} Column
  * @typedef {{ times: (string | null)[], values: Column, analysis?: import("../../base/api.js").Analysis }} Analysed
- * @typedef {{ column: Column | null, why: string }} Found as long as the series; null and why where nothing was found
- * @typedef {{ kind: "smooth" | "climatology", way: string, key: string }} Wish `kind` and `way` as the server's
- *   parameter and its value
+ * @typedef {{ column: Column | null, why: string }} Found as long as the series; null with the reason if impossible
+ * @typedef {{ kind: "smooth" | "climatology", way: string, key: string }} Wish `kind` and `way` are the parameter of
+ *   the
+ *   server and its value
  */
 import { fetchSeries, fetchSeriesOfArea } from "../../base/api.js";
 import { effect, signal } from "../../vendor/signals-core.js";
 import { Answers } from "./answers.js";
 import { classesOf, pointOf, reducer } from "./lines.js";
 
-/** The ways to smooth that docs/reference/series-analysis.md has; the first is none. */
+/** The smoothing methods of docs/reference/series-analysis.md; the first is none. */
 export const CURVES = /** @type {const} */ (["", "whittaker", "savgol"]);
 
 /** How the lines are smoothed. @type {import("@preact/signals-core").Signal<(typeof CURVES)[number]>} */
@@ -22,7 +23,7 @@ export const curve = signal(/** @type {(typeof CURVES)[number]} */ (CURVES[0]));
 /** Whether the range that is normal for the time of the year is shown. */
 export const hasNormal = signal(false);
 
-/** Eight of ten values of all years lie between. */
+/** Eight of ten values of all years are between them. */
 const NORMAL = ["p10", "p90"];
 
 /** @type {Answers<Found>} */
@@ -39,7 +40,7 @@ function wishesOf({ phase, layer, side, key }) {
 	return wished.flatMap(([kind, ways]) => ways.map((way) => ({ kind, way, key: `${key} ${reducer.value} ${way}` })));
 }
 
-/** Asks for what is wished for of lines. @param {import("@preact/signals-core").ReadonlySignal<Line[]>} lines */
+/** Requests the selected analyses of lines. @param {import("@preact/signals-core").ReadonlySignal<Line[]>} lines */
 export const followAnalyses = (lines) =>
 	effect(() => {
 		const of = reducer.value;
@@ -53,10 +54,10 @@ export const followAnalyses = (lines) =>
 	});
 
 /**
- * A line's series with an analysis of the server.
+ * Returns the series of a line with an analysis of the server.
  * @param {Line} line
  * @param {Parameters} parameters
- * @param {string} of what is analysed of an area
+ * @param {string} of the analysed statistic of an area
  * @param {AbortSignal} stopped
  * @returns {Promise<Analysed>}
  */
@@ -68,7 +69,7 @@ export async function fetchAnalysed({ place, layer, asked }, parameters, of, sto
 	return { times, values: features[0].series[of], analysis: features[0].analysis?.[of] };
 }
 
-/** The curve of a line and its normal range, as far as they are there. @param {Line} line */
+/** Returns the curve of a line and its normal range, as far as loaded. @param {Line} line */
 export function foundOf(line) {
 	const columns = new Map(wishesOf(line).map(({ way, key }) => [way, answers.get(key)?.value?.column]));
 	const [low, high] = NORMAL.map((way) => columns.get(way));

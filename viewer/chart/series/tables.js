@@ -17,15 +17,15 @@ import { commonestValue, histogramsOf } from "./area-histogram.js";
 
 /** Statistics of areas for lines; the first is the default. */
 export const LINE_REDUCERS = ["mean", "median", "min", "max", "p10", "p90"];
-/** What is asked of areas. */
+/** Statistics that are requested for areas. */
 export const AREA_REDUCERS = [...LINE_REDUCERS, "std"];
 
-/** The reducer of a line that a link names: one of those, or a percentile. @param {string | undefined} name */
+/** Returns the statistic of a link: one of the list, or a percentile. @param {string | undefined} name */
 export const lineReducer = (name = "") =>
 	LINE_REDUCERS.includes(name) || /^p(\d{1,2}|100)$/.test(name) ? name : LINE_REDUCERS[0];
 
 /**
- * Of a point: the server's series of it, or what cubes tell.
+ * Returns the table of a point, from a series of the server or from cubes.
  * @param {Partial<Series> & Pick<Series, "times" | "values" | "units"> & { isApproximate?: boolean }} series
  * @returns {Table}
  */
@@ -78,7 +78,7 @@ export function tableOfFeature(answer, feature, isPoint, isApproximate = false) 
 }
 
 /**
- * The values of one kind: of a point, and of an area of classes, there is only one.
+ * Returns the values of one statistic; points and areas of classes have only one column.
  * @param {Table} table
  * @param {string} reducer
  * @returns {Column}
@@ -86,8 +86,8 @@ export function tableOfFeature(answer, feature, isPoint, isApproximate = false) 
 export const valuesOf = ({ columns }, reducer) => columns.value ?? columns.commonest ?? columns[reducer] ?? [];
 
 /**
- * One list of moments for series that have different ones, and where each of theirs is in it.
- * @param {(string | null)[][]} lists RFC 3339, each in its order
+ * Returns one list of moments for several series, and the positions of their moments in it.
+ * @param {(string | null)[][]} lists RFC 3339, each ascending
  * @returns {{ seconds: number[], places: number[][] }} since 1970
  */
 export function joinTimes(lists) {
@@ -98,7 +98,7 @@ export function joinTimes(lists) {
 }
 
 /**
- * A column on the list of moments of all: undefined where the series has no such moment, which is no gap in it.
+ * Returns a column for the common list of moments: undefined where the series has no such moment, which is no gap.
  * @param {Column} column
  * @param {number[]} places
  * @param {number} count

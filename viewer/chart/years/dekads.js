@@ -1,15 +1,15 @@
 /**
- * The server's means of dekads as a table of years and 36 dekads; pure.
+ * Means of dekads from the server as a table of years and 36 dekads; pure.
  *
- * @typedef {{ time: string, value: number | null, count: number }} Dekad `time` is its first day; `count` the dates
- *   with a value
- * @typedef {{ year: number, cells: (Dekad | null)[] }} DekadRow of a year; null where the layer has no date
+ * @typedef {{ time: string, value: number | null, count: number }} Dekad `time` is its first day; `count` is the number
+ *   of dates with a value
+ * @typedef {{ year: number, cells: (Dekad | null)[] }} DekadRow of a year; null if the layer has no date
  */
 import { yearDayOf } from "./year-lines.js";
 
 export const DEKADS = 36;
 
-/** @param {string} time the first day of a dekad @param {number} month with which years begin */
+/** @param {string} time the first day of a dekad @param {number} month the first month of years */
 const columnOf = (time, month) => {
 	const [, own, day] = time.slice(0, 10).split("-").map(Number);
 	return ((own - month + 12) % 12) * 3 + Math.min(2, Math.floor((day - 1) / 10));
@@ -42,7 +42,7 @@ export function dekadRows(times, values, counts, month) {
 }
 
 /**
- * Where the dekad of a moment is; row -1 of a year that there is not.
+ * Returns the position of the dekad with a moment; row -1 if its year is missing.
  * @param {DekadRow[]} rows
  * @param {number} ms
  * @param {number} month

@@ -1,4 +1,4 @@
-/** What is chosen of the years, and what is to be known of what is shown. */
+/** Options of the years, and messages about them. */
 
 import { make } from "../../base/elements.js";
 import { bind } from "../../base/live.js";
@@ -43,7 +43,7 @@ export function makeControls({ show, ownMonth, isFit, chosen, all, line, month, 
 	return make("div", { class: "years-controls" }, group, place.field, first.field, fit);
 }
 
-/** What is to be known of what is shown, or why nothing is. @param {Years} years */
+/** Returns the message about the years, or the reason why there are none. @param {Years} years */
 export function messageOf({ all, answer, usualMonth, ownMonth, month, show, model }) {
 	const { phase, error } = answer.value ?? {};
 	if (all.value.length === 0) return text("years.nothing");

@@ -1,6 +1,6 @@
 /**
- * The drawings of years by hand as SVG: above one another over the days of a year, and as rows of a heat map; the
- * same on the page, in a file and in a report.
+ * The drawings of years as SVG: overlaid on the days of a year, and as rows of a heat map; the same on the page, in a
+ * file and in a report.
  *
  * @typedef {import("./year-lines.js").Column} Column
  * @typedef {{
@@ -8,12 +8,12 @@
  *     import("./year-lines.js").Usual | null,
  *   seasons: import("./year-lines.js").Season[], range: [low: number, high: number], title: string, isBars: boolean,
  * }} YearPicture `now` is the year of the map; `isBars` draws it as bars from zero
- * @typedef {{ width: number, height: number, strong: string, colourOf: (name: string) => string }} Paper of CSS
+ * @typedef {{ width: number, height: number, strong: string, colourOf: (name: string) => string }} Paper in CSS
  *   pixels; `strong` is the colour of the year of the map
  * @typedef {{
  *   ink: string, left: number, right: number, top: number, bottom: number, row: number, xs: number[],
  *   dayAt: (x: number) => number, yOf: (value: number) => number, ys: (column: Column) => Column,
- * }} Room `row` is the height of a year's bar of seasons
+ * }} Room `row` is the height of the bar of seasons of a year
  * @typedef {YearPicture & Paper & Room} Board
  * @typedef {{ rows: import("./dekads.js").DekadRow[], month: number, fill: (value: number) => string }} HeatPicture
  */
@@ -27,11 +27,11 @@ import { DAYS, modelStart, msOf, yearName } from "./year-lines.js";
 
 const ROOM = { left: 44, right: 64, top: 20, months: 17, dates: 14, dated: 58, letter: 7, named: 40 };
 const LABEL_PX = 13;
-/** Bars of seasons: of all years together, of one of few, of one of many. */
+/** Heights of the bars of seasons: all together, one of few, one of many. */
 const STRIP_PX = { most: 48, row: 7, least: 2 };
-/** Of the height, that of all years together at most. */
+/** Maximum share of the height for all bars of seasons. */
 const STRIP_SHARE = 0.25;
-/** Months have one letter where they are narrower. */
+/** Narrower months have a label of one letter. */
 const NARROW_PX = 30;
 const HEAT_ROOM = { left: 58, right: 6, top: 20, bottom: 4 };
 const ROW_PX = { least: 12, most: 34 };
@@ -45,9 +45,9 @@ const format = (ms, parts) => new Intl.DateTimeFormat(locale(), { ...parts, time
 export const dayText = (ms) => format(ms, { day: "numeric", month: "short" });
 
 /**
- * The months as they follow one another, and the days they begin with.
+ * Returns the months in order, with their first days.
  * @param {number} month the first
- * @param {number} width of one
+ * @param {number} width of a month
  */
 function monthsFrom(month, width) {
 	const first = new Date(modelStart(month));
@@ -120,7 +120,7 @@ function drawUsual({ usual, ink, xs, ys }) {
 }
 
 /**
- * A line; that of the map's year is thick, of the others old ones are light and new ones dark.
+ * Draws a line: thick for the year of the map, otherwise light for old years and dark for new ones.
  * @param {Board} board
  * @param {number} year
  */
@@ -148,7 +148,7 @@ function drawBars({ lines, colourOf, xs, yOf }, year) {
 	});
 }
 
-/** The years at the ends of their lines; where there is no room for all, the oldest give way. @param {Board} board */
+/** Draws the years at the ends of their lines; without space for all, the oldest are omitted. @param {Board} board */
 function drawNames({ lines, now, month, colourOf, ink, right, top, bottom, xs, ys }) {
 	const all = [...lines].reverse().flatMap(([year, column]) => {
 		const heights = ys(column);
@@ -167,7 +167,11 @@ function drawNames({ lines, now, month, colourOf, ink, right, top, bottom, xs, y
 	});
 }
 
-/** The line's height on a day, between its dates too; null of none. @param {Column} heights @param {number} day */
+/**
+ * Returns the height of the line on a day, interpolated; null if there is none.
+ * @param {Column} heights
+ * @param {number} day
+ */
 function heightOn(heights, day) {
 	const known = heights.flatMap((y, at) => (typeof y === "number" ? [{ at, y }] : []));
 	const [before, after] = [known.findLast(({ at }) => at <= day), known.find(({ at }) => at >= day)];
@@ -215,7 +219,7 @@ function drawStrip({ lines, seasons, now, colourOf, strong, bottom, row, xs }) {
 }
 
 /**
- * The day of the map, that of B in the same days, and that under the pointer.
+ * Draws the day of the map, the equivalent day of B, and the day at the pointer.
  * @param {Board} board
  * @param {(number | null | undefined)[]} days
  */
@@ -228,8 +232,8 @@ export function drawMarks({ xs, top, bottom, colourOf }, days) {
 }
 
 /**
- * The heat map of a series: one row per year and one column per dekad, in the colours of the layer; hatched where a
- * dekad has no value.
+ * Draws the heat map of a series: one row per year and one column per dekad, in the colours of the layer, with hatching
+ * for dekads without a value.
  * @param {HeatPicture} picture
  * @param {Paper} paper
  */
@@ -262,7 +266,7 @@ export function drawHeatMap({ rows, month, fill }, { width, height, colourOf }) 
 	/** A frame around a cell. @param {{ row: number, column: number }} at */
 	const frame = ({ row, column }) =>
 		makeSvg("rect", { ...boxAt(row, column), fill: "none", stroke: colourOf("--text"), "stroke-width": 2.5 });
-	/** The cell at a place of the drawing; null where there is none. @param {{ x: number, y: number }} at */
+	/** Returns the cell at a point of the drawing; null if there is none. @param {{ x: number, y: number }} at */
 	const cellAt = ({ x, y }) =>
 		rows[Math.floor((y - HEAT_ROOM.top) / tall)]?.cells[Math.floor((x - HEAT_ROOM.left) / wide)] ?? null;
 	return {

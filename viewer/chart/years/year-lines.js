@@ -1,36 +1,36 @@
 /**
- * A series cut into years that begin with a chosen month, each on the same 366 days, so that they lie above one
- * another; what is usual on each of these days, seasons, running sums, and ranks; pure.
+ * A series divided into years that start with a chosen month, each on the same 366 days, so that they can be overlaid;
+ * usual values of each of these days, seasons, running sums, and ranks; pure.
  *
- * Days of a year are counted from its first one, in a year that has a 29 February: the same day and month has the same
- * number in every year. A column has one entry a day: undefined without an acquisition, null without a value.
+ * Days of a year are counted from its first one, in a year with a 29 February: the same day and month has the same
+ * number in every year. A column has one entry per day: undefined without an acquisition, null without a value.
  *
  * @typedef {(number | null | undefined)[]} Column of 366 days
  * @typedef {(number | null)[]} Values as long as the times
- * @typedef {{ day: number, value: number | null }[]} Daily one mean a day that has acquisitions; days since 1970 in
- *   their order
- * @typedef {{ year: number, day: number }} YearDay `year` is that in which the year begins
- * @typedef {ReadonlyMap<number, Column>} YearLines by year, in their order
+ * @typedef {{ day: number, value: number | null }[]} Daily one mean per day with acquisitions; days since 1970,
+ *   ascending
+ * @typedef {{ year: number, day: number }} YearDay `year` is that of the first day
+ * @typedef {ReadonlyMap<number, Column>} YearLines by year, ascending
  * @typedef {{ slots: string[], values: Values, counts: number[] }} Normals slots as `MM-DD`, their first days
  * @typedef {{ low: Column, middle: Column, high: Column }} Usual
  * @typedef {{ start: string[], peak: string[], end: string[], length: number[] }} Phenology
- * @typedef {{ year: number, days: YearDay[], dates: string[], length: number }} Season of the year of its peak;
- *   start, peak and end
+ * @typedef {{ year: number, days: YearDay[], dates: string[], length: number }} Season `year` is that of its peak; days
+ *   and dates of start, peak and end
  */
 import { DAY_MS } from "../../base/dates.js";
 
 export const DAYS = 366;
-/** A sum goes on over a gap of so many days, by a straight line; before the first value of all by half of them. */
+/** A sum continues over a gap of so many days, linearly; before the very first value over half of them. */
 const MAX_GAP_DAYS = 60;
-/** Of fewer years there is nothing usual. */
+/** Minimum number of years for usual values. */
 const LEAST_YEARS = 3;
 
 /** @param {number} month 1 to 12 */
 const modelYear = (month) => (month <= 2 ? 2000 : 1999);
 
 /**
- * The first day of the model of all years, which has a 29 February.
- * @param {number} month 1 to 12, with which it begins
+ * Returns the first day of the model year, which has a 29 February.
+ * @param {number} month its first month, 1 to 12
  */
 export const modelStart = (month) => Date.UTC(modelYear(month), month - 1);
 
@@ -61,7 +61,7 @@ export const monthDay = (day, month) => new Date(modelStart(month) + day * DAY_M
 export const yearName = (year, month) => (month === 1 ? String(year) : `${year}/${String(year + 1).slice(-2)}`);
 
 /**
- * Acquisitions of one day are one: the mean of those with a value.
+ * Combines acquisitions of one day: the mean of those with a value.
  * @param {(string | null)[]} times
  * @param {Values} values
  * @returns {Daily}
@@ -93,9 +93,9 @@ export function cutYears(series, month) {
 }
 
 /**
- * @param {Daily} known without gaps
+ * @param {Daily} known values without gaps
  * @param {number} day since 1970
- * @returns {number | null} on the line between values that are near enough
+ * @returns {number | null} interpolated between values that are near enough
  */
 function valueOn(known, day) {
 	const index = known.findIndex((each) => each.day >= day);
@@ -108,8 +108,8 @@ function valueOn(known, day) {
 }
 
 /**
- * Running sums of value × days from the first day of each year: of the values on their days and of the straight lines
- * between them. A sum ends before a gap of more than 60 days, and where the values end.
+ * Returns running sums of value × days from the first day of each year: of the daily values and of linear interpolation
+ * between them. A sum ends before a gap of more than 60 days, and after the last value.
  * @param {Daily} series @param {number} month @returns {Map<number, Column>}
  */
 export function cumulate(series, month) {
@@ -140,8 +140,9 @@ function quantile(sorted, share) {
 }
 
 /**
- * What is usual on each day: the 10th percentile, the server's median and the 90th percentile of its slot of the year;
- * null of less than three years.
+ * Returns the usual values of each day: the 10th percentile, the median and the 90th percentile of its slot of the
+ * year,
+ * from the server; null with less than three years.
  * @param {(string | null)[]} times
  * @param {Values} values
  * @param {Normals} normals

@@ -1,6 +1,5 @@
 /**
- * What the tab of years knows: which line of the chart it shows, what of it, from which month on, and what links say
- * of that.
+ * The state of the tab of years: its line of the chart, the quantity, the first month, and their form in links.
  *
  * @typedef {import("../series/lines.js").Line & { table: import("../series/tables.js").Table }} DrawnLine
  * @typedef {import("./year-model.js").Kind | "dekads"} Show
@@ -22,7 +21,7 @@ import { modelOf } from "./year-model.js";
 /** @typedef {{ lines: Read<DrawnLine[]>, reducer: Read<string>, isOpen: Read<boolean> }} Chart */
 /** @typedef {ReturnType<typeof makeYears>} Years */
 
-/** With which the years of a southern place begin: its summer is in one. */
+/** First month of years at southern places: each contains a whole summer. */
 const SOUTHERN_MONTH = 7;
 /** Seasons need a curve, whether one is drawn or not. */
 const OF_SEASONS = { smooth: "whittaker", phenology: "threshold", climatology: "median", anomaly: "abs" };
@@ -33,11 +32,11 @@ export const seasonParameters = () => ({ ...OF_SEASONS, smooth: curve.value || O
 export const firstMonthOf = ({ geometry }) =>
 	/** @type {any[]} */ (geometry.coordinates).flat(9)[1] < 0 ? SOUTHERN_MONTH : 1;
 
-/** What is chosen, as links have it. */
+/** Returns the options, as in links. */
 function makeChoices() {
 	const show = signal(/** @type {Show} */ ("value"));
 	const ownMonth = signal(/** @type {number | null} */ (null));
-	/** Whether the axis fits what is drawn, and not the palette. */
+	/** Whether the axis fits the drawing instead of the colour range. */
 	const isFit = signal(false);
 	joinLink({
 		write: () => ({
@@ -59,7 +58,7 @@ function makeChoices() {
 export function makeYears({ lines, reducer, isOpen }) {
 	const choices = makeChoices();
 	const { show, ownMonth, chosen } = choices;
-	/** Classes have no mean, and what has one date has no year. */
+	/** Lines with years: classes have no mean, and a single date has no year. */
 	const all = computed(() =>
 		lines.value.filter(({ side, table }) => !classesOf(side).length && table.times.length > 1),
 	);
@@ -102,7 +101,7 @@ export function makeYears({ lines, reducer, isOpen }) {
 		return rows.value[row]?.cells[column] ?? null;
 	});
 	const year = computed(() => now.value?.year ?? null);
-	/** The colours of its layer; null where it has no ramp. */
+	/** The colours of the layer; null without a ramp. */
 	const style = computed(() => {
 		const { legend, colouring } = line.value?.side ?? {};
 		return legend?.value?.stops?.length && colouring ? paintedStyle(legend.value, colouring.value) : null;
@@ -125,7 +124,7 @@ export function goTo({ line }, from, to = from) {
 	if (side && index >= 0 && index !== side.timeIndex.peek()) chooseTime(index, side);
 }
 
-/** Moves the map by dates; by dekads where these are shown. @param {Years} years @param {number} by */
+/** Moves the map by dates, or by dekads if these are shown. @param {Years} years @param {number} by */
 export function step(years, by) {
 	const { line, rows, moment } = years;
 	const side = line.peek()?.side;

@@ -1,6 +1,6 @@
 /**
- * The years at one day, the highest first, each with its seasons: what the pointer is over, and a table for those who
- * do not see the drawing.
+ * The years at one day, the highest first, each with its seasons: the values at the pointer, and a table for screen
+ * readers.
  */
 import { make } from "../../base/elements.js";
 import { locale, text } from "../../base/text.js";
@@ -16,7 +16,7 @@ import { msOf, placesOf, rankOf, valuesAt, yearName } from "./year-lines.js";
  * @typedef {{ day: number, now: number | null, month: number }} At
  */
 
-/** "lowest of 5"; nothing of one year alone. @param {{ value: number }[]} found @param {number} value */
+/** Returns "lowest of 5"; empty for a single year. @param {{ value: number }[]} found @param {number} value */
 function rankText(found, value) {
 	const [rank, count] = [rankOf(found, value), found.length];
 	if (count < 2) return "";
@@ -26,7 +26,7 @@ function rankText(found, value) {
 		: text("years.rank", { rank, count });
 }
 
-/** The map's year among the others at a day, in words. @param {Model} model @param {At} at */
+/** Returns the rank of the year of the map at a day, in words. @param {Model} model @param {At} at */
 export function rankedText({ lines, nearness }, { day, now, month }) {
 	const found = valuesAt(lines, day, nearness);
 	const own = found.find(({ year }) => year === now);
@@ -84,7 +84,7 @@ export function dekadText({ time, value, count }) {
 	return text("years.dekad", { days, value: formatNumber(value, locale()), count });
 }
 
-/** The heat map for those who do not see it. @param {import("./dekads.js").DekadRow[]} rows @param {number} month */
+/** Returns the heat map for screen readers. @param {import("./dekads.js").DekadRow[]} rows @param {number} month */
 export const makeDekadTable = (rows, month) =>
 	makeTable(
 		[],

@@ -1,6 +1,6 @@
 /**
- * The tab with the years of one place above one another: a season chart of values, anomalies or running sums, or a heat
- * map of dekads; beside it, or below, the years as a table.
+ * The tab with the overlaid years of one place: a season chart of values, anomalies or running sums, or a heat map of
+ * dekads; next to it, or below, the years as a table.
  *
  * @typedef {import("../series/figure.js").Sheet} Sheet
  * @typedef {import("./year-state.js").Years} Years
@@ -30,9 +30,9 @@ const DRAG_PX = 5;
 const [NEAR_PX, NEAR_DAYS] = [7, 6];
 
 /**
- * @param {HTMLElement} element the tab's panel
+ * @param {HTMLElement} element panel of the tab
  * @param {import("./year-state.js").Chart} chart
- * @returns {Sheet} what is saved of it
+ * @returns {Sheet} content for export
  */
 export function startYears(element, chart) {
 	const years = makeYears(chart);
@@ -71,7 +71,7 @@ export function startYears(element, chart) {
 /** @param {import("../../base/colours.js").Rgba} rgba */
 const lightOf = ([red, green, blue]) => 0.3 * red + 0.6 * green + 0.1 * blue;
 
-/** What the axis counts: "NDVI (1)". @param {Years} years */
+/** Returns the quantity of the axis: "NDVI (1)". @param {Years} years */
 function titleOf({ line, show }) {
 	const { title = "", units = null } = line.value?.layer ?? {};
 	const name = units === null ? title : `${title} (${unitText(units) || "1"})`;
@@ -84,7 +84,7 @@ function titleOf({ line, show }) {
 function makeView(root, years) {
 	const { show, month, model, rows, now, year, moment, style, isFit } = years;
 	const size = signal({ width: 0, height: 0 });
-	/** Where the pointer is. */
+	/** Position of the pointer. */
 	const spot = signal(/** @type {Spot | null} */ (null));
 	const paper = computed(() => {
 		const colourOf = colourReader(root);
@@ -110,7 +110,7 @@ function makeView(root, years) {
 	const draw = () => (board.value ? drawYears(board.value) : (heat.value?.content ?? []));
 	/** The day under the pointer. */
 	const hovered = computed(() => (spot.value && board.value ? board.value.dayAt(spot.value.x) : null));
-	/** The year of a line at the pointer that is not the map's; undefined of none. */
+	/** The year of the line at the pointer, unless it is that of the map; undefined if there is none. */
 	const near = computed(() => {
 		const [of, day, y] = [board.value, hovered.value, spot.value?.y ?? 0];
 		if (!of || day === null) return undefined;
@@ -131,13 +131,13 @@ function makeView(root, years) {
 }
 
 /**
- * Dragged, the drawing moves the map; a press chooses what is there; keys go through dates and years.
+ * Dragging the drawing moves the map; a click selects a date or year; keys move through dates and years.
  * @param {HTMLElement} holder
  * @param {Years} years
  * @param {View} view
  */
 function followPointer(holder, years, { spot, board, dekad, near }) {
-	/** Where it was pressed. @type {number | null} */
+	/** Start of the press. @type {number | null} */
 	let start = null;
 	const spotOf = (/** @type {PointerEvent} */ { clientX, clientY }) => {
 		const { left, top } = holder.getBoundingClientRect();
@@ -209,7 +209,7 @@ function showDrawing(holder, svg, { size, heat, draw, mark, near }) {
 }
 
 /**
- * The table, and what the drawing says of the map's date.
+ * Shows the table, and describes the date of the map.
  * @param {HTMLElement} holder
  * @param {HTMLElement} table
  * @param {Years} years
@@ -236,7 +236,7 @@ function showTable(holder, table, years, { hovered }) {
 	});
 }
 
-/** What is seen, with its title and key. @param {Element} root @param {Years} years @param {View} view */
+/** Returns the visible drawing with title and legend. @param {Element} root @param {Years} years @param {View} view */
 function figureOf(root, { line, style }, { board, heat, paper, draw, mark, spot }) {
 	const [of, { width, colourOf }, warm] = [line.peek(), paper.peek(), heat.peek()];
 	if (!of || (!board.peek() && !warm)) return null;
