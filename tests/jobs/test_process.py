@@ -1,6 +1,6 @@
 """What results say of what they were made of."""
 
-from chronotile.jobs.processes.process import MOST_TIMES, JobSource, metadata_of, revision_of
+from chronotile.jobs.processes.sources import MOST_TIMES, JobSource, metadata_of, revision_of
 
 DAY_NS = 86_400_000_000_000
 

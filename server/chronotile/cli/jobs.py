@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chronotile.core.model.types import Json
     from chronotile.jobs.queue.bucket import Bucket
     from chronotile.jobs.queue.job_folder import ResultFiles
-    from chronotile.jobs.queue.table import JobStore
+    from chronotile.jobs.queue.store import JobStore
 
 LONGEST = 200
 """Maximum characters of a printed value."""
@@ -55,7 +55,7 @@ def list_(
     """List the jobs of an archive, the newest first."""
     with exiting_in_one_line(), _store(place) as store:
         from chronotile.core.model.job import ENDED, STATUSES
-        from chronotile.jobs.queue.table import no_worker_message
+        from chronotile.jobs.queue.heartbeat import no_worker_message
 
         requested = _members(status)
         wrong = next((name for name in requested if name not in STATUSES), None)
@@ -93,7 +93,7 @@ def show(job_id: JobArgument, place: ArchiveArgument = None) -> None:
 def cancel(job_id: JobArgument, place: ArchiveArgument = None) -> None:
     """Cancel a job that has not ended: its worker stops, and its files are removed."""
     with exiting_in_one_line(), _store(place) as store:
-        from chronotile.jobs.queue.job_folder import cancel as cancel_job
+        from chronotile.jobs.queue.removal import cancel as cancel_job
 
         job = cancel_job(store.table, store.folder, job_id, bucket=_bucket())
         if job.status != "dismissed":
@@ -134,7 +134,7 @@ def open_job_store(settings: "Settings") -> Iterator["JobStore"]:
         ConfigurationError: It has no jobs, or the database cannot be used.
         SourceUnavailable: The database is out of reach.
     """
-    from chronotile.jobs.queue.table import open_store
+    from chronotile.jobs.queue.store import open_store
 
     state = state_place(settings)
     require_state(state, "jobs")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from chronotile.app.settings import Settings
     from chronotile.archive.open import Archive
     from chronotile.jobs.queue.bucket import Bucket
-    from chronotile.jobs.queue.table import JobStore
+    from chronotile.jobs.queue.store import JobStore
     from chronotile.jobs.runner.cluster import Cluster
     from chronotile.jobs.runner.runner import JobRunner
 
@@ -45,7 +45,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
     from chronotile.archive.live import ItemAccess, LiveArchive, id_of_open
     from chronotile.core.logs import configure_logging
     from chronotile.jobs.queue.faults import ClusterLost
-    from chronotile.jobs.queue.table import open_store
+    from chronotile.jobs.queue.store import open_store
     from chronotile.jobs.runner.runner import JobRunner
 
     _prepare_process()
@@ -105,9 +105,9 @@ def _bucket(settings: "Settings") -> "Bucket | None":
 @contextmanager
 def _notifying(store: "JobStore", archive: "Archive", bucket: "Bucket | None") -> Iterator[None]:
     """Notify the subscribers of all jobs while the context is open."""
+    from chronotile.jobs.queue.job_outbox import JobOutbox
     from chronotile.jobs.queue.notifier import Notifier
     from chronotile.jobs.queue.outbox import CallbackQueue
-    from chronotile.jobs.queue.table import JobOutbox
     from chronotile.protocols.ogcapi.processes.subscriber import message_of
 
     write = partial(message_of, catalogue=archive.services.catalogue, folder=store.folder, bucket=bucket)

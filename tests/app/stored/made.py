@@ -15,7 +15,7 @@ from chronotile.app.settings import load_settings
 from chronotile.catalog.items.opening import open_items
 from chronotile.cli.main import app
 from chronotile.core.model.job import Execution, Result
-from chronotile.jobs.queue.table import open_store
+from chronotile.jobs.queue.store import open_store
 from tests.archive.index.test_files import tree
 from tests.catalog.items.conftest import make_item
 from tests.running import PATIENCE_S, PROGRAM

@@ -8,8 +8,9 @@ from typing import Any
 
 from chronotile.core.model.job import Execution, Result
 from chronotile.jobs.processes.execute import finish_results, plan_execution
-from chronotile.jobs.processes.process import JobPlan, JobSource, Work
+from chronotile.jobs.processes.process import JobPlan, Work
 from chronotile.jobs.processes.registry import process_of, processes
+from chronotile.jobs.processes.sources import JobSource
 from chronotile.jobs.queue.job_folder import make_folders
 from chronotile.pipeline.services import Services
 from tests.protocols import served

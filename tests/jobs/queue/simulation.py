@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
-from chronotile.jobs.queue.notifier import Runtime
+from chronotile.jobs.queue.runtime import Runtime
 
 
 class Killed(BaseException):

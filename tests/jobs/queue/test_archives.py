@@ -7,9 +7,10 @@ import pytest
 from chronotile.core.errors import UnknownPath
 from chronotile.core.model.job import Execution, Result, Subscriber
 from chronotile.jobs.queue.database import open_engine
-from chronotile.jobs.queue.job_folder import forget_ended
+from chronotile.jobs.queue.heartbeat import no_worker_message
 from chronotile.jobs.queue.outbox import CallbackQueue
-from chronotile.jobs.queue.table import JobTable, no_worker_message
+from chronotile.jobs.queue.removal import forget_ended
+from chronotile.jobs.queue.table import JobTable
 
 ECHO = Execution(process="echo", inputs={"string": "a"})
 SUBSCRIBER = Subscriber(urls={"successful": "https://example.test/done"}, base="https://example.test")

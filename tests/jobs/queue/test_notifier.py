@@ -5,9 +5,10 @@ import pytest
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.model.job import Execution, Subscriber, WebhookMessage
 from chronotile.jobs.queue.database import open_engine
+from chronotile.jobs.queue.job_outbox import JobOutbox
 from chronotile.jobs.queue.notifier import LEASE_S, LOST_S, PER_HOST, WAITS_S, Notifier
 from chronotile.jobs.queue.outbox import CallbackQueue
-from chronotile.jobs.queue.table import JobOutbox, JobTable
+from chronotile.jobs.queue.table import JobTable
 
 
 class Web:

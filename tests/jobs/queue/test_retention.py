@@ -6,9 +6,10 @@ import pytest
 
 from chronotile.core.errors import SourceUnavailable, UnknownPath
 from chronotile.core.model.job import Execution
-from chronotile.jobs.queue import job_folder
+from chronotile.jobs.queue import removal
 from chronotile.jobs.queue.bucket import Bucket
-from chronotile.jobs.queue.job_folder import ASIDE, PARTIAL_RESULTS, RESULTS, clear, forget_ended, make_folders
+from chronotile.jobs.queue.job_folder import ASIDE, PARTIAL_RESULTS, RESULTS, clear, make_folders
+from chronotile.jobs.queue.removal import forget_ended
 from chronotile.jobs.queue.table import new_id
 from tests.running import PATIENCE_S
 from tests.s3 import Server
@@ -95,7 +96,7 @@ def test_all_rows_of_a_forgotten_job_are_removed(table, clock, make_job, tmp_pat
 
 
 def test_jobs_without_files_are_forgotten_some_at_a_time(table, clock, tmp_path, monkeypatch):
-    monkeypatch.setattr(job_folder, "AT_ONCE", 2)
+    monkeypatch.setattr(removal, "AT_ONCE", 2)
     for _ in range(5):
         table.dismiss(table.submit(Execution(process="echo", inputs={}), user=None, max_open=10).id)
 

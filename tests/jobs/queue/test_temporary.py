@@ -7,7 +7,7 @@ import tempfile
 import pytest
 
 from chronotile.core.errors import SourceUnavailable
-from chronotile.jobs.queue.job_folder import TemporaryFolders
+from chronotile.jobs.queue.temporary_folders import TemporaryFolders
 
 OTHER = """
 import sys

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from chronotile.core.model.job import Execution
-from chronotile.jobs.queue import faults
+from chronotile.jobs.queue import attempts
 from chronotile.jobs.runner.cluster import NO_PROCESSES, Cluster
 from chronotile.jobs.runner.connection import connect
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
@@ -40,7 +40,7 @@ def texts(table, id_):
     ],
 )
 def test_job_unknown_to_the_configuration_is_not_claimed(process, inputs, table, running, ended, monkeypatch):
-    monkeypatch.setattr(faults, "LEFT_S", 0.0)
+    monkeypatch.setattr(attempts, "LEFT_S", 0.0)
     id_, other = ask(table, process, **inputs), ask(table, "echo", string="a")
 
     with running():

@@ -12,8 +12,8 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application
 from chronotile.core.model.job import Execution
+from chronotile.jobs.queue import attempts
 from chronotile.jobs.queue import bucket as bucket_module
-from chronotile.jobs.queue import faults
 from chronotile.jobs.queue.bucket import Bucket
 from chronotile.jobs.queue.service import JobService
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
@@ -108,8 +108,8 @@ def test_job_with_an_unavailable_store_restarts_when_it_returns(submit, running,
 
 
 def test_a_store_that_stays_away_fails_the_job(submit, running, ended, monkeypatch):
-    monkeypatch.setattr(faults, "AGAIN_S", 0.01)
-    monkeypatch.setattr(faults, "MAX_FRUITLESS", 2)
+    monkeypatch.setattr(attempts, "AGAIN_S", 0.01)
+    monkeypatch.setattr(attempts, "MAX_FRUITLESS", 2)
     for name, value in Server().environment.items():
         monkeypatch.setenv(name, value)
     id_ = submit()

@@ -16,7 +16,7 @@ from chronotile.catalog.items import schema as items
 from chronotile.core import database
 from chronotile.core.database import Usage
 from chronotile.jobs.queue import schema as jobs
-from chronotile.jobs.queue import shares, table
+from chronotile.jobs.queue import shares, store
 from chronotile.jobs.queue.database import JOBS
 from chronotile.jobs.queue.webhooks import positions
 
@@ -74,7 +74,7 @@ STATE = (
         usage=JOBS,
         version=jobs.VERSION,
         read_version=partial(_read_schema_version, jobs.SCHEMA),
-        open=table.open_store,
+        open=store.open_store,
     ),
     StoredTables(
         name="item index",
@@ -89,7 +89,7 @@ STATE = (
     _tables_with_version(keys.KEYS, sessions.METADATA, sessions.open_sessions),
     _tables_with_version(keys.KEYS, usage.METADATA, Ledger),
     _tables_with_version(keys.KEYS, quotas.METADATA, Ledger),
-    _tables_with_version(JOBS, shares.METADATA, table.open_store),
+    _tables_with_version(JOBS, shares.METADATA, store.open_store),
 )
 """All tables of the state. New tables must be added."""
 

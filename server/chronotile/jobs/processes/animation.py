@@ -29,18 +29,8 @@ from chronotile.jobs.processes.inputs import (
     times_from_json,
     trims_of,
 )
-from chronotile.jobs.processes.process import (
-    Input,
-    Inputs,
-    JobPlan,
-    Output,
-    Process,
-    Work,
-    binary,
-    choice,
-    optional,
-    source_of,
-)
+from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Output, Process, Work, binary, choice, optional
+from chronotile.jobs.processes.sources import source_of
 from chronotile.jobs.processes.work.partial_results import (
     PartialResult,
     keep,

@@ -9,16 +9,9 @@ from chronotile.core.errors import InvalidParameter, UnknownParameter
 from chronotile.core.model.job import Execution, Result
 from chronotile.core.model.types import Json
 from chronotile.jobs.processes.input_schema import MAX_SHOWN, fault_in
-from chronotile.jobs.processes.process import (
-    Inputs,
-    JobPlan,
-    Process,
-    Work,
-    find_revisions,
-    metadata_of,
-    require_unchanged,
-)
+from chronotile.jobs.processes.process import Inputs, JobPlan, Process, Work
 from chronotile.jobs.processes.registry import process_of
+from chronotile.jobs.processes.sources import find_revisions, metadata_of, require_unchanged
 from chronotile.jobs.processes.work.partial_results import add_unreadable, run_task
 from chronotile.pipeline.estimate import require_seconds
 from chronotile.pipeline.services import Services

@@ -22,17 +22,8 @@ from chronotile.jobs.processes.inputs import (
     locate_errors,
     trims_of,
 )
-from chronotile.jobs.processes.process import (
-    Inputs,
-    JobPlan,
-    Output,
-    Process,
-    Work,
-    binary,
-    choice,
-    optional,
-    sources_of,
-)
+from chronotile.jobs.processes.process import Inputs, JobPlan, Output, Process, Work, binary, choice, optional
+from chronotile.jobs.processes.sources import sources_of
 from chronotile.jobs.processes.work.stored_coverage import (
     FILE_FORMATS,
     StoredCoverage,

@@ -19,7 +19,8 @@ from chronotile.core.model.time.instants import ONE_NS, TimeSpan
 from chronotile.core.model.time.parser import parse_time
 from chronotile.core.model.time.selection import ABSENT, TimePart, TimeSelection
 from chronotile.core.model.types import InstantArray, Json
-from chronotile.jobs.processes.process import Input, Inputs, JobSource, Output, choice, optional, source_of
+from chronotile.jobs.processes.process import Input, Inputs, Output, choice, optional
+from chronotile.jobs.processes.sources import JobSource, source_of
 from chronotile.pipeline.encoders.series.csv import DIALECTS, CsvOptions, require_days_apart
 from chronotile.pipeline.resolve_series import layer_with_values, selection_of, series_indexes
 from chronotile.pipeline.services import Services

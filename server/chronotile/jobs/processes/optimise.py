@@ -21,8 +21,8 @@ from chronotile.jobs.processes.process import (
     choice,
     optional,
     require_few_tasks,
-    sources_of,
 )
+from chronotile.jobs.processes.sources import sources_of
 from chronotile.jobs.processes.work.cubes import FORMAT, ZIP, JobCube, cube_of, format_of, variable_of
 from chronotile.jobs.processes.work.mosaic_view import INPUTS, view_of
 from chronotile.jobs.processes.work.published_cubes import NAME, NAMED, require_name

@@ -28,17 +28,8 @@ from chronotile.jobs.processes.inputs import (
     series_file,
     times_from_json,
 )
-from chronotile.jobs.processes.process import (
-    Input,
-    Inputs,
-    JobPlan,
-    JobSource,
-    Process,
-    Work,
-    choice,
-    optional,
-    require_few_tasks,
-)
+from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Process, Work, choice, optional, require_few_tasks
+from chronotile.jobs.processes.sources import JobSource
 from chronotile.jobs.processes.work.partial_results import (
     PartialResult,
     new_file,

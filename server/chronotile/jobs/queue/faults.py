@@ -1,21 +1,15 @@
-"""Faults of jobs, worded like errors of requests, and the decision whether a job is tried again."""
+"""Faults of jobs, worded like errors of requests."""
 
 import errno
 import os
-import platform
-import random
-import secrets
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from chronotile.core.errors import (
     LOG_SAYS_WHY,
     ChronotileError,
     Overtaken,
-    ServerBusy,
     SourceUnavailable,
     StorageFull,
     UnknownCollection,
@@ -26,7 +20,7 @@ from chronotile.core.errors import (
     UnknownStyle,
     UnsupportedCrs,
 )
-from chronotile.core.model.job import Job, JobFault, Result
+from chronotile.core.model.job import JobFault
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -145,123 +139,3 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__
-
-
-# Attempts at a job
-
-MAX_FRUITLESS = 10
-"""Attempts in a row without a finished task, at most: an unavailable source may take some minutes to return."""
-MAX_DEADLY = 3
-"""The same if processes died of a task: every attempt costs the other jobs several processes."""
-LEFT_S = 30.0
-"""Time after which a worker checks whether its configuration can run a declined job now."""
-FORGOTTEN_S = 3600.0
-"""Time after which the reason is forgotten: a job declined again for the same reason is logged once."""
-AGAIN_S, MOST_AGAIN_S = 2.0, 60.0
-"""Wait before the next attempt; it doubles with each attempt in a row that was fruitless."""
-
-
-@dataclass(slots=True, kw_only=True)
-class OwnedJob:
-    """A job that this worker runs."""
-
-    job: Job
-    owner: str
-    """Unique per attempt: if this worker has two attempts at a job after an interruption, only one ends the job."""
-    until: float
-    """Time limit of the job by the monotonic clock of this host; clocks of hosts differ."""
-    is_ours: bool = True
-    is_fruitful: bool = False
-    """Whether a task was finished in this attempt."""
-
-    @property
-    def fruitless(self) -> int:
-        """Attempts in a row in which no task was finished."""
-        return 0 if self.is_fruitful else self.job.fruitless + 1
-
-    @property
-    def is_in_vain(self) -> bool:
-        """Whether so many workers were killed during the job that another attempt is not worth it."""
-        return self.job.fruitless >= MAX_FRUITLESS
-
-    @property
-    def name(self) -> str:
-        """Name of this attempt; without its number, which an interrupted attempt gives back."""
-        return f"{self.job.process}-{self.job.id}-{self.owner}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Again:
-    """The job returns to the queue."""
-
-    reason: str
-    wait_s: float
-    """Time during which no worker starts the job."""
-    is_attempt: bool = True
-    """Whether the attempt counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Declined:
-    """The job needs a worker with another configuration; `reason` is the missing name."""
-
-    reason: str
-
-
-AttemptOutcome = Mapping[str, Result] | JobFault | Again | Declined | None
-"""Outcome of an attempt: results, fault, return to the queue or refusal; `None` if the worker lost the job."""
-
-
-class DeclinedJobs:
-    """Ids of jobs that this worker declined and leaves to other workers.
-
-    Args:
-        clock: Monotonic clock in seconds.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._left: dict[str, tuple[float, str]] = {}
-        """End of the period for which a job is declined, and the reason."""
-
-    def add(self, id_: str, reason: str) -> bool:
-        """Decline a job for `LEFT_S` seconds; return whether the reason is new."""
-        _until, last_reason = self._left.get(id_, (0.0, None))
-        self._left[id_] = self._clock() + LEFT_S, reason
-        return reason != last_reason
-
-    def now(self) -> list[str]:
-        """Return the ids of the jobs that are declined now."""
-        now = self._clock()
-        self._left = {id_: entry for id_, entry in list(self._left.items()) if entry[0] > now - FORGOTTEN_S}
-        return [id_ for id_, (until, _reason) in list(self._left.items()) if until > now]
-
-
-def new_worker_name() -> str:
-    """Return a unique name that shows operators the host and the OS process."""
-    return f"{platform.node()[:50]}-{os.getpid()}-{secrets.token_hex(4)}"
-
-
-def next_attempt(owned_job: OwnedJob, error: TemporaryFault | ClusterLost | SourceUnavailable) -> Again | JobFault:
-    """Decide whether a hindered job is tried again; it fails after too many fruitless attempts in a row."""
-    hindered = _hindrance(error)
-    if owned_job.fruitless >= (MAX_DEADLY if hindered.is_deadly else MAX_FRUITLESS):
-        return final_fault(owned_job, hindered.fault)
-    wait_s = min(MOST_AGAIN_S, AGAIN_S * 2 ** max(0, owned_job.fruitless - 1))
-    # Random, so that attempts do not coincide: if a process died with several tasks in its queue, one was the cause.
-    return Again(reason=hindered.fault.detail, wait_s=random.uniform(wait_s / 2, wait_s))
-
-
-def final_fault(owned_job: OwnedJob, fault: JobFault) -> JobFault:
-    """Return the fault of a job that is not tried again."""
-    return replace(fault, detail=f"{fault.detail}; it was begun {owned_job.job.attempts} times")
-
-
-def _hindrance(error: TemporaryFault | ClusterLost | SourceUnavailable) -> TemporaryFault:
-    match error:
-        case TemporaryFault():
-            return error
-        case ClusterLost():
-            return TemporaryFault(fault_of(ServerBusy(str(error))))
-        case SourceUnavailable():
-            return TemporaryFault(fault_of(error))

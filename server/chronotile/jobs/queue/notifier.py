@@ -2,13 +2,9 @@
 
 import logging
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from threading import Event
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -17,29 +13,7 @@ from chronotile.core.model.job import WebhookMessage
 from chronotile.core.web.fetch import post
 from chronotile.jobs.queue.faults import fault_of, is_foreseen
 from chronotile.jobs.queue.outbox import host_of
-
-# Time, waiting and threads of workers are values, so that tests pass a simulated clock.
-
-
-def threads(count: int, name: str) -> Executor:
-    """Return an executor of `count` threads."""
-    return ThreadPoolExecutor(count, thread_name_prefix=name)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runtime:
-    """Clock, waiting and threads of this process."""
-
-    clock: Callable[[], float] = time.monotonic
-    """Monotonic clock in seconds."""
-    wait: Callable[[Event, float], bool] = Event.wait
-    """Wait for an event or a number of seconds; return whether the event is set."""
-    threads: Callable[[int, str], Executor] = threads
-    """Create an executor with a number of threads and a prefix of their names."""
-
-
-SYSTEM = Runtime()
-
+from chronotile.jobs.queue.runtime import SYSTEM, Runtime
 
 log = logging.getLogger(__name__)
 

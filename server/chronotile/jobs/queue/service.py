@@ -11,11 +11,14 @@ from chronotile.core.model.job import Execution, Job, JobDetails, JobSelection, 
 from chronotile.core.private_files import make_private_folder
 from chronotile.jobs.queue.bucket import Bucket
 from chronotile.jobs.queue.faults import no_job, storing_results
-from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles, TemporaryFolders, forget, remove_files
+from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles
+from chronotile.jobs.queue.removal import forget, remove_files
+from chronotile.jobs.queue.temporary_folders import TemporaryFolders
 
 if TYPE_CHECKING:
     from chronotile.jobs.queue.shares import JobShares
-    from chronotile.jobs.queue.table import JobStore, JobTable
+    from chronotile.jobs.queue.store import JobStore
+    from chronotile.jobs.queue.table import JobTable
 
 
 class JobService:
@@ -268,7 +271,7 @@ def _require_folder(folder: Path | None) -> Path:
 def _open_store(url: str | None, folder: Path, *, archive: str) -> "JobStore":
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 -- only where there are jobs
 
-    from chronotile.jobs.queue.table import open_store  # noqa: PLC0415 -- as above
+    from chronotile.jobs.queue.store import open_store  # noqa: PLC0415 -- as above
 
     try:
         make_private_folder(folder)

@@ -1,33 +1,27 @@
 """The table of jobs: an accepted job stays in it until it is deleted, even if processes are killed."""
 
-import logging
 import secrets
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, delete, func, insert, or_, select, update
 
 from chronotile.core.database import close_engine, newer_version
-from chronotile.core.errors import ConfigurationError, ServerBusy, UnknownPath
+from chronotile.core.errors import ConfigurationError, ServerBusy
 from chronotile.core.model.job import (
-    ENDED,
     ID,
-    Callback,
     Excerpt,
     Execution,
     Job,
     Result,
     Status,
     Subscriber,
-    WebhookMessage,
 )
 from chronotile.core.model.types import Json
-from chronotile.core.private_files import make_private
-from chronotile.jobs.queue.database import database_time, hold, open_engine, read_transaction, write_transaction
+from chronotile.jobs.queue.database import database_time, hold, read_transaction, write_transaction
 from chronotile.jobs.queue.faults import no_job
-from chronotile.jobs.queue.outbox import CallbackQueue, subscribe
+from chronotile.jobs.queue.heartbeat import Heartbeat
+from chronotile.jobs.queue.outbox import subscribe
 from chronotile.jobs.queue.owned_jobs import BRIEF_COLUMNS, OwnedJobs
 from chronotile.jobs.queue.schema import (
     CLIENTS,
@@ -47,7 +41,6 @@ from chronotile.jobs.queue.schema import (
     row_of,
     storable,
 )
-from chronotile.jobs.queue.shares import JobShares
 
 MAX_LISTED = 1000
 LOG_LINES = 1000
@@ -332,146 +325,3 @@ def _make_tables(engine: Engine) -> None:
         METADATA.create_all(connection)
         if version is None:
             connection.execute(insert(SCHEMA).values(version=VERSION))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobStore:
-    """Jobs of one archive, with their folder and links."""
-
-    engine: Engine
-    table: JobTable
-    folder: Path
-    """Folder with one folder per job, named by its id."""
-    shares: JobShares
-
-    def close(self) -> None:
-        """Close the database."""
-        self.table.close()
-
-
-def open_store(url: str | None, folder: Path, *, archive: str) -> JobStore:
-    """Open the jobs of an archive; missing tables are created.
-
-    Args:
-        url: See `open_engine`.
-        folder: Folder of all jobs.
-        archive: Id of the archive.
-
-    Raises:
-        ConfigurationError: See `open_engine`, or the tables have the version of another chronotile.
-        SourceUnavailable: The database is unreachable or damaged.
-        StorageFull: The disk is full.
-    """
-    engine = open_engine(url, folder)
-    make_private(folder)
-    return JobStore(engine=engine, table=JobTable(engine, archive=archive), folder=folder, shares=JobShares(engine))
-
-
-WORDS = {"running": "that it runs", "successful": "that it is done", "failed": "that it failed"}
-
-log = logging.getLogger(__name__)
-
-
-class JobOutbox:
-    """Messages to the subscribers of jobs; implements `Outbox`.
-
-    Args:
-        table: Table of the jobs.
-        callbacks: Queue of messages.
-        write: Makes the message from the current job.
-    """
-
-    def __init__(
-        self, table: JobTable, callbacks: CallbackQueue, *, write: Callable[[Job, Callback], WebhookMessage]
-    ) -> None:
-        self._table = table
-        self._callbacks = callbacks
-        self._write = write
-
-    def take(self, *, lease_s: float, without: Collection[str]) -> Callback | None:
-        """Take the message that has been due for longest; `None` if no message is due."""
-        return self._callbacks.take(lease_s=lease_s, without=without)
-
-    def message(self, due: Callback) -> WebhookMessage | None:
-        """Return the message; `None` if the job was deleted, or has a later status with a separate message."""
-        try:
-            job = self._table.job(due.job)
-        except UnknownPath:
-            return None
-        return self._write(job, due) if job.status == due.status else None
-
-    def set_sent(self, due: Callback) -> None:
-        """Drop a sent message; a progress message stays for the next progress."""
-        self._callbacks.set_sent(due)
-
-    def retry_later(self, due: Callback, *, wait_s: float, reason: str) -> None:
-        """Let any notifier try again after a while."""
-        log.info("job %s: %s", due.job, _failure_text(due, reason))
-        self._callbacks.retry_later(due, wait_s=wait_s)
-
-    def give_up(self, due: Callback, reason: str) -> None:
-        """Drop the message and write the reason to the log of the job."""
-        text = _failure_text(due, reason)
-        log.info("job %s: %s", due.job, text)
-        self._callbacks.drop(due)
-        self._table.add_log_line(due.job, f"{text}; it was tried {due.tries} times")
-
-
-def _failure_text(due: Callback, reason: str) -> str:
-    return f"its subscriber was not notified {WORDS[due.status]}: {reason}"
-
-
-# Workers that are running: without one, jobs wait until an operator starts one.
-
-GONE_S = 30.0
-"""Time without a heartbeat after which a worker counts as ended."""
-
-
-class Heartbeat:
-    """Running workers of an archive; several processes may use it concurrently.
-
-    Args:
-        engine: Engine of the job table.
-        archive: Id of the archive: workers of other archives do not run its jobs.
-        clock: Seconds since 1970, as in `JobTable`.
-
-    Raises:
-        SourceUnavailable: The database is unreachable, damaged or locked for too long; also in each method.
-        StorageFull: The disk is full; also in each method that writes.
-    """
-
-    def __init__(self, engine: Engine, *, archive: str, clock: Callable[[Connection], float] = database_time) -> None:
-        self._engine = engine
-        self._archive = archive
-        self._clock = clock
-
-    def report_alive(self, worker: str) -> None:
-        """Register a worker for `GONE_S` seconds, and delete workers whose time is over."""
-        with write_transaction(self._engine) as connection:
-            now = self._clock(connection)
-            connection.execute(delete(WORKERS).where(or_(WORKERS.c.id == worker, WORKERS.c.seen < now - GONE_S)))
-            connection.execute(insert(WORKERS).values(id=worker, archive=self._archive, seen=now))
-
-    def report_end(self, worker: str) -> None:
-        """Remove a worker that ends."""
-        with write_transaction(self._engine) as connection:
-            connection.execute(delete(WORKERS).where(WORKERS.c.id == worker))
-
-    def has_workers(self) -> bool:
-        """Return whether a worker of the archive is running."""
-        with read_transaction(self._engine) as connection:
-            is_here = WORKERS.c.archive == self._archive, WORKERS.c.seen >= self._clock(connection) - GONE_S
-            return connection.scalar(select(WORKERS.c.id).where(*is_here).limit(1)) is not None
-
-    def mark_unattended(self, jobs: Iterable[Job]) -> tuple[Job, ...]:
-        """Return jobs; if no worker is running, the messages of unfinished jobs mention it."""
-        listed = tuple(jobs)
-        if all(job.status in ENDED for job in listed) or self.has_workers():
-            return listed
-        nobody = no_worker_message(self._archive)
-        return tuple(job if job.status in ENDED else replace(job, message=f"{job.message}; {nobody}") for job in listed)
-
-
-def no_worker_message(archive: str) -> str:
-    """Return the message for unfinished jobs of an archive without a running worker."""
-    return f"no worker of the archive {archive} is running"

@@ -14,7 +14,7 @@ from chronotile.core.errors import ServerBusy
 from chronotile.core.model.job import Result
 from chronotile.core.model.types import Json
 from chronotile.jobs.queue.faults import ClusterLost, TemporaryFault, fault_of
-from chronotile.jobs.queue.notifier import SYSTEM, Runtime
+from chronotile.jobs.queue.runtime import SYSTEM, Runtime
 from chronotile.jobs.runner.connection import Connection
 from chronotile.jobs.runner.tasks import TaskContext, do_task, finish
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from chronotile.core.extras import require_configured
 from chronotile.jobs.queue.faults import ClusterLost
-from chronotile.jobs.queue.job_folder import TemporaryFolders
+from chronotile.jobs.queue.temporary_folders import TemporaryFolders
 from chronotile.jobs.runner import worker_setup
 
 CONNECT_S = 10.0

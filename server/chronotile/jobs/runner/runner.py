@@ -22,27 +22,31 @@ from chronotile.core.model.job import ENDED, JobFault, Result, Status
 from chronotile.core.model.types import Json
 from chronotile.jobs.processes.execute import plan_execution, select_results
 from chronotile.jobs.processes.registry import process_of
-from chronotile.jobs.queue.bucket import Bucket
-from chronotile.jobs.queue.faults import (
-    UNKNOWN,
+from chronotile.jobs.queue.attempts import (
     Again,
     AttemptOutcome,
-    ClusterLost,
     Declined,
     DeclinedJobs,
-    JobFailed,
-    NameUnknown,
     OwnedJob,
-    PlanNeeded,
-    TemporaryFault,
-    fault_of,
     final_fault,
-    is_foreseen,
     new_worker_name,
     next_attempt,
 )
-from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles, clear, forget_ended, remove, remove_files
-from chronotile.jobs.queue.notifier import SYSTEM, Runtime, log_failures
+from chronotile.jobs.queue.bucket import Bucket
+from chronotile.jobs.queue.faults import (
+    UNKNOWN,
+    ClusterLost,
+    JobFailed,
+    NameUnknown,
+    PlanNeeded,
+    TemporaryFault,
+    fault_of,
+    is_foreseen,
+)
+from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles, clear, remove
+from chronotile.jobs.queue.notifier import log_failures
+from chronotile.jobs.queue.removal import forget_ended, remove_files
+from chronotile.jobs.queue.runtime import SYSTEM, Runtime
 from chronotile.jobs.queue.table import JobTable
 from chronotile.jobs.runner.cluster import Cluster
 from chronotile.jobs.runner.tasks import (

@@ -25,8 +25,9 @@ from chronotile.core.model.job import Result
 from chronotile.core.model.types import Json
 from chronotile.core.private_files import make_private_folder, open_private
 from chronotile.jobs.processes.execute import finish_results
-from chronotile.jobs.processes.process import Inputs, JobPlan, Work, require_meaning, sources_from_json, sources_to_json
+from chronotile.jobs.processes.process import Inputs, JobPlan, Work
 from chronotile.jobs.processes.registry import process_of
+from chronotile.jobs.processes.sources import require_meaning, sources_from_json, sources_to_json
 from chronotile.jobs.processes.work.partial_results import run_task
 from chronotile.jobs.queue.faults import (
     UNKNOWN,

@@ -12,7 +12,7 @@ from chronotile.catalog.items.schema import INDEX, VERSION
 from chronotile.core.database import open_engine, write_transaction
 from chronotile.core.errors import SourceUnavailable
 from chronotile.jobs.queue.notifier import LEASE_S, WAITS_S
-from chronotile.jobs.queue.webhooks import outbox, positions
+from chronotile.jobs.queue.webhooks import news, positions
 from chronotile.jobs.queue.webhooks.outbox import LOOK_S, PAGES
 from chronotile.jobs.queue.webhooks.positions import KEPT_S
 from tests.changing import scene
@@ -133,7 +133,7 @@ def test_only_the_collection_is_reported(make_notifier, tell, index, web):
 
 
 def test_filter_is_that_of_searches_and_removals_are_reported(make_notifier, tell, index, web, monkeypatch):
-    monkeypatch.setattr(outbox, "PAGE", 3)
+    monkeypatch.setattr(news, "PAGE", 3)
     notifier = make_notifier(web.hook(filter=CLEAR))
     tell(notifier)
 
@@ -160,7 +160,7 @@ def test_filter_selects_items_of_a_collection_with_an_unavailable_source(make_no
 
 
 def test_many_changes_that_a_filter_leaves_out_are_passed_by(make_notifier, tell, index, web, monkeypatch):
-    monkeypatch.setattr(outbox, "PAGE", 1)
+    monkeypatch.setattr(news, "PAGE", 1)
     never = {"op": "=", "args": [{"property": "platform"}, "none"]}
     notifier = make_notifier(web.hook(filter=never))
     tell(notifier)

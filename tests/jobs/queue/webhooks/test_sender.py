@@ -15,7 +15,7 @@ from chronotile.catalog.items.schema import INDEX
 from chronotile.core.database import read_transaction
 from chronotile.core.model.webhook import Webhook
 from chronotile.core.web.places import web_places
-from chronotile.jobs.queue.notifier import Runtime
+from chronotile.jobs.queue.runtime import Runtime
 from chronotile.jobs.queue.webhooks import positions as positions_module
 from chronotile.jobs.queue.webhooks.positions import MISSING
 from chronotile.jobs.queue.webhooks.sender import KEEP_S, WebhookSender

@@ -3,7 +3,8 @@
 import pytest
 
 from chronotile.jobs.processes.process import JobPlan
-from chronotile.jobs.queue.faults import MAX_DEADLY, ClusterLost, TemporaryFault
+from chronotile.jobs.queue.attempts import MAX_DEADLY
+from chronotile.jobs.queue.faults import ClusterLost, TemporaryFault
 from chronotile.jobs.runner.cluster import AHEAD, ANSWER_S, COLLECT_S, LOOK_S, NO_PROCESSES, PROCESSES_S, RETRIES
 from chronotile.jobs.runner.connection import Connection
 from chronotile.jobs.runner.tasks import TaskContext, store_plan, store_task_results

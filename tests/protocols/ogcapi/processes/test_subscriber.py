@@ -9,9 +9,9 @@ from chronotile.app.application import ServerOptions, application
 from chronotile.core.errors import ConfigurationError
 from chronotile.core.model.job import Result
 from chronotile.jobs.queue.database import open_engine
+from chronotile.jobs.queue.job_outbox import JobOutbox
 from chronotile.jobs.queue.notifier import Notifier
 from chronotile.jobs.queue.outbox import CallbackQueue
-from chronotile.jobs.queue.table import JobOutbox
 from chronotile.protocols.ogcapi.processes.subscriber import message_of
 from tests.listener import Answer
 from tests.protocols import served

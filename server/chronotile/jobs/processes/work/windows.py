@@ -26,7 +26,8 @@ from chronotile.jobs.processes.inputs import (
     locate_errors,
     trims_of,
 )
-from chronotile.jobs.processes.process import Inputs, JobPlan, Work, cuts, require_few_tasks, sources_of
+from chronotile.jobs.processes.process import Inputs, JobPlan, Work, cuts, require_few_tasks
+from chronotile.jobs.processes.sources import sources_of
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.coverage.source_coverage import ReadCoverage
 from chronotile.pipeline.mosaic_lattices import NAME_CRS

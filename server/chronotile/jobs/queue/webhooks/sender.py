@@ -11,7 +11,8 @@ from chronotile.core.model.job import WebhookMessage
 from chronotile.core.model.webhook import Webhook
 from chronotile.core.web.fetch import post
 from chronotile.core.web.places import AllowedPlaces
-from chronotile.jobs.queue.notifier import SYSTEM, Notifier, Post, Runtime, log_failures
+from chronotile.jobs.queue.notifier import Notifier, Post, log_failures
+from chronotile.jobs.queue.runtime import SYSTEM, Runtime
 from chronotile.jobs.queue.webhooks.allowed import select_allowed, webhook_findings
 from chronotile.jobs.queue.webhooks.outbox import WebhookCounts, WebhookEvent, WebhookOutbox
 from chronotile.jobs.queue.webhooks.positions import WebhookPositions

@@ -29,8 +29,9 @@ from chronotile.jobs.processes.inputs import layer_names_in
 from chronotile.jobs.processes.process import JobPlan, Process
 from chronotile.jobs.processes.work.partial_results import LEFT_OUT, UNREADABLE
 from chronotile.jobs.queue.faults import FORBIDDEN, storing_results
-from chronotile.jobs.queue.job_folder import ResultFiles, remove_on_failure
+from chronotile.jobs.queue.job_folder import ResultFiles
 from chronotile.jobs.queue.service import JobService
+from chronotile.jobs.queue.temporary_folders import remove_on_failure
 from chronotile.pipeline.retries import retry_overtaken
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.processes.execution import execution_of, execution_offer

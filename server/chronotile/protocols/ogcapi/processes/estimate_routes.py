@@ -10,7 +10,8 @@ from starlette.responses import Response
 from chronotile.core.model.types import Json
 from chronotile.http.request_services import services_of
 from chronotile.http.server_state import state_of
-from chronotile.jobs.processes.process import MOST_TASKS, JobPlan, JobSource
+from chronotile.jobs.processes.process import MOST_TASKS, JobPlan
+from chronotile.jobs.processes.sources import JobSource
 from chronotile.jobs.queue.service import JobService
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.openapi import COUNT, INDEX, TEXT, body, enum_of, list_of, object_of, ref

@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from chronotile.core.model.job import STATUSES
 from chronotile.core.model.types import Json
-from chronotile.jobs.processes.process import MOST_TIMES
 from chronotile.jobs.processes.registry import process_of, processes
+from chronotile.jobs.processes.sources import MOST_TIMES
 from chronotile.protocols.common.openapi import ADDRESS, COUNT, INDEX, OBJECT, TEXT, enum_of, list_of, object_of, ref
 from chronotile.protocols.common.processes.execution import TRANSMISSIONS
 from chronotile.protocols.common.processes.media_types import BASE64, HTML, JSON
