@@ -123,6 +123,6 @@ def test_formulas_that_are_more_than_arithmetic_are_not_audited(tmp_path, audite
     lines, found = audited(scenes)
 
     assert lines == [
-        "not audited: scenes.LOW, LOW: its formula has where(B04 < 0.2, B04, 0.2), which is not computed apart"
+        "not audited: scenes.LOW, LOW: its formula has where(B04 < 0.2, B04, 0.2), which the audit does not compute"
     ]
     assert (found.mismatches, found.layers) == (0, ["scenes.B04"])

@@ -1,1 +1,1 @@
-"""What is served, cell by cell, beside the same cells read with rasterio and xarray alone."""
+"""Comparison of served values with independent reads of their sources by rasterio and xarray, cell by cell."""

@@ -20,22 +20,22 @@ from chronotile.core.model.types import Float64Array, IndexArray
 from chronotile.readers.reader import Along, Reader
 
 ALL_CELLS = 30_000_000
-"""At all dates of a variable: of one with no more, every cell is compared."""
+"""Number of cells at all dates up to which every cell of a variable is compared."""
 BLOCK_CELLS = 1 << 20
-"""Compared at once."""
+"""Cells per comparison."""
 BLOCK_SIDE = 256
-"""Cells along a side of what a sample compares."""
+"""Side of the window of a sample in cells."""
 BLOCK_TIMES = 64
-"""Dates that a sample of the series layout compares."""
+"""Dates of a sample of the series layout."""
 MOST_LINES = 10
-"""Mismatches of one block that have lines of their own."""
+"""Mismatches per block that are listed."""
 ROUNDING = {"float32": 1.2e-7, "float16": 1e-3}
-"""By which values stored as floats may differ from those they were made of, as a share; others by `EXACT`."""
+"""Relative tolerance of values stored as floats; other types have `EXACT`."""
 EXACT = 1e-12
 
 
 class Sample(NamedTuple):
-    """Dates and cells of a variable that are compared at once."""
+    """Dates and cells of a variable that are compared together."""
 
     indexes: Sequence[int]
     window: Window
@@ -44,66 +44,66 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A variable that is served."""
+    """A served variable."""
 
     layer: str
-    """Id of the first layer that has it."""
+    """Id of the first layer with the variable."""
     reader: Reader
     variable: VariableInfo
     truth: Truth
     has_listed_times: bool
-    """Whether the times are set by the configuration and not by the source."""
+    """Whether the configuration lists the times."""
 
     @property
     def times(self) -> int:
-        """How many there are: one of a variable without time."""
+        """Number of times; 1 for a variable without times."""
         return max(1, len(self.variable.times))
 
     @property
     def cells(self) -> int:
-        """How many there are at all dates in all layouts."""
+        """Number of cells at all dates in all layouts."""
         grid = self.variable.grid
         return self.times * grid.width * grid.height * len(self.layouts)
 
     @property
     def layouts(self) -> tuple[Along, ...]:
-        """How it is read: for maps, and for series where those have blocks of their own."""
+        """Layouts: for maps, and for series if these have separate blocks."""
         shapes = {along: self.reader.block_shape(self.variable.name, along) for along in ("space", "time")}
         return ("space",) if shapes["space"] == shapes["time"] else ("space", "time")
 
 
 @dataclass(slots=True, kw_only=True)
 class Audit:
-    """What came of it, line by line."""
+    """The result of an audit."""
 
     seed: int
     mismatches: int = 0
-    """Cells at a date and in a layout."""
+    """Number of cells, counted per date and layout."""
     compared: int = 0
-    """The same."""
+    """Number of compared cells, counted per date and layout."""
     total: int = 0
-    """Cells at all dates in all layouts of what is audited."""
+    """Cells at all dates in all layouts of the audited variables."""
     samples: int = 0
     layers: list[str] = field(default_factory=list)
-    """Of the variables that are audited, as far as is known."""
+    """Layers of the audited variables."""
     not_audited: list[str] = field(default_factory=list)
-    """A line for each of the others."""
+    """One line for each other variable."""
 
     @property
     def is_right(self) -> bool:
-        """Whether something was audited, and nothing differs."""
+        """Whether at least one variable was audited, without mismatches."""
         return bool(self.layers) and not self.mismatches
 
     def summary(self) -> str:
-        """Return one line for the end."""
+        """Return one line with all numbers."""
         share = f"{100 * self.compared / self.total:.3g} %" if self.total else "none"
         return (
             f"{self.mismatches} mismatches: {len(self.layers)} variables audited, {len(self.not_audited)} not audited; "
             f"{self.compared} of {self.total} cells at a date ({share}), {self.samples} samples (seed {self.seed})"
         )
 
-    def leave_out(self, target: "Target", reason: str, *, compared: int) -> str:
-        """Note that a variable is not audited after all, of which some cells were, and return the line for it."""
+    def remove_target(self, target: "Target", reason: str, *, compared: int) -> str:
+        """Record that a variable is not audited after all; return the line about it."""
         self.layers.remove(target.layer)
         self.total -= target.cells
         self.compared -= compared
@@ -114,12 +114,12 @@ class Audit:
 def audit_archive(archive: Archive, audit: Audit, *, samples: int) -> Iterator[str]:
     """Yield a line for each mismatch and for each variable that is not audited.
 
-    Of a variable with few cells all are compared, in each layout; of others random blocks of cells.
+    All cells of small variables are compared in each layout; of large variables random blocks are compared.
 
     Args:
-        archive: What is served.
-        audit: Where it is counted.
-        samples: Random blocks, all variables and layouts together, at least one each.
+        archive: The archive.
+        audit: Receives the counts.
+        samples: Number of random blocks of all variables and layouts together; each layout gets at least one.
     """
     random = np.random.default_rng(audit.seed)
     targets: list[Target] = []
@@ -129,20 +129,20 @@ def audit_archive(archive: Archive, audit: Audit, *, samples: int) -> Iterator[s
     yield from audit.not_audited
     count = max(1, samples // max(1, len(targets)))
     for target in targets:
-        yield from _audited(target, audit, list(_samples(target, count, random)))
+        yield from _audit_target(target, audit, list(_samples(target, count, random)))
 
 
 def _targets(archive: Archive, audit: Audit) -> Iterator[Target]:
-    """Each variable once; what cannot be audited is noted."""
+    """Yield each variable once; variables that cannot be audited are recorded."""
     services = archive.services
     for collection in services.catalogue.collections:
         spec, reader = archive.specs[collection.id], services.readers[collection.id]
-        seen: set[str] = set()
+        names: set[str] = set()
         for layer in collection.layers:
             for variable in layer.variables:
-                if variable.name in seen:
+                if variable.name in names:
                     continue
-                seen.add(variable.name)
+                names.add(variable.name)
                 try:
                     truth = (
                         truth_of(spec, variable.name)
@@ -156,14 +156,14 @@ def _targets(archive: Archive, audit: Audit) -> Iterator[Target]:
 
 
 def _added_dates(target: Target) -> dict[int, np.datetime64]:
-    """Dates that are served and that the source lacks, by their index; none where it has no readable ones."""
+    """Return served dates that the source lacks, by index; empty if the dates of the source are not understood."""
     times = target.variable.times
     if target.has_listed_times or not len(times):
         return {}
-    known = [target.truth.has(instant) for instant in times.instants]
-    if not any(known) and not target.truth.tells_dates:
+    are_dates = [target.truth.has(instant) for instant in times.instants]
+    if not any(are_dates) and not target.truth.tells_dates:
         return {}
-    return {index: times.instants[index] for index, is_known in enumerate(known) if not is_known}
+    return {index: times.instants[index] for index, is_known in enumerate(are_dates) if not is_known}
 
 
 def _samples(target: Target, count: int, random: np.random.Generator) -> Iterator[Sample]:
@@ -177,9 +177,13 @@ def _samples(target: Target, count: int, random: np.random.Generator) -> Iterato
             times = 1 if along == "space" else min(BLOCK_TIMES, target.times)
             if along == "time":
                 height, width = min(64, height), min(64, width)
-            top, left = (int(random.integers(0, most + 1)) for most in (grid.height - height, grid.width - width))
+            top, first_column = (
+                int(random.integers(0, most + 1)) for most in (grid.height - height, grid.width - width)
+            )
             first = int(random.integers(0, target.times - times + 1))
-            yield Sample(range(first, first + times), Window(top, top + height, left, left + width), along)
+            yield Sample(
+                range(first, first + times), Window(top, top + height, first_column, first_column + width), along
+            )
 
 
 def _everything(target: Target, along: Along) -> Iterator[Sample]:
@@ -192,29 +196,27 @@ def _everything(target: Target, along: Along) -> Iterator[Sample]:
             yield Sample(range(first, min(first + times, target.times)), window, along)
 
 
-def _audited(target: Target, audit: Audit, samples: Sequence[Sample]) -> Iterator[str]:
+def _audit_target(target: Target, audit: Audit, samples: Sequence[Sample]) -> Iterator[str]:
     audit.total += target.cells
     before = audit.compared
     added = _added_dates(target)
     audit.mismatches += len(added)
-    yield from (
-        f"{target.layer}, {format_instant(each)}: served, but its source has no such date" for each in added.values()
-    )
-    known = (each._replace(indexes=[index for index in each.indexes if index not in added]) for each in samples)
-    for sample in (each for each in known if each.indexes):
+    yield from (f"{target.layer}, {format_instant(a)}: served, but its source has no such date" for a in added.values())
+    remaining = (s._replace(indexes=[index for index in s.indexes if index not in added]) for s in samples)
+    for sample in (r for r in remaining if r.indexes):
         try:
-            lines, compared, mismatches = _compared(target, sample)
+            lines, compared, mismatches = _compare(target, sample)
         except OtherPlace as error:
             audit.mismatches += 1
             yield f"{target.layer}: {error}"
             return
         except UnsupportedSource as error:
-            yield audit.leave_out(target, error.message, compared=audit.compared - before)
+            yield audit.remove_target(target, error.message, compared=audit.compared - before)
             return
         except SourceUnavailable as error:
             if not _has_truth(target, sample):
                 reason = "its source is damaged and not served"
-                yield audit.leave_out(target, reason, compared=audit.compared - before)
+                yield audit.remove_target(target, reason, compared=audit.compared - before)
                 return
             lines = [f"{target.layer}: not served, although its source is readable: {error}"]
             compared, mismatches = 0, 1
@@ -225,7 +227,7 @@ def _audited(target: Target, audit: Audit, samples: Sequence[Sample]) -> Iterato
 
 
 def _has_truth(target: Target, sample: Sample) -> bool:
-    """Whether the source can be read at all; a damaged one is not served, and `check` reports it."""
+    """Return whether the source is readable; a damaged source is not served, which `chronotile check` reports."""
     x, y = _centres(target.variable.grid, sample.window)
     try:
         for index in sample.indexes:
@@ -235,8 +237,8 @@ def _has_truth(target: Target, sample: Sample) -> bool:
     return True
 
 
-def _compared(target: Target, sample: Sample) -> tuple[list[str], int, int]:
-    """Lines, cells that were compared, and mismatches."""
+def _compare(target: Target, sample: Sample) -> tuple[list[str], int, int]:
+    """Compare a sample; return lines, the number of compared cells and the number of mismatches."""
     name, indexes = target.variable.name, list(sample.indexes)
     pixels = target.reader.read_block(name, indexes=indexes, window=sample.window, along=sample.along)
     served = _values(target, pixels)
@@ -256,15 +258,15 @@ def _compared(target: Target, sample: Sample) -> tuple[list[str], int, int]:
 
 
 def _wrong_cells(target: Target, sample: Sample, served: Float64Array) -> list[str]:
-    """A cell in the middle by itself, as a click reads it."""
+    """Compare the cell in the middle with a read of this single cell, as for a click."""
     row, column = served.shape[1] // 2, served.shape[2] // 2
-    where = {"row": sample.window.row_start + row, "column": sample.window.column_start + column}
-    pixels = target.reader.read_cell(target.variable.name, indexes=list(sample.indexes), **where)
-    alone, beside = _values(target, pixels), served[:, row, column]
-    if np.array_equal(alone, beside, equal_nan=True):
+    position = {"row": sample.window.row_start + row, "column": sample.window.column_start + column}
+    pixels = target.reader.read_cell(target.variable.name, indexes=list(sample.indexes), **position)
+    single, block = _values(target, pixels), served[:, row, column]
+    if np.array_equal(single, block, equal_nan=True):
         return []
-    place = np.array([int(np.flatnonzero(~((alone == beside) | (np.isnan(alone) & np.isnan(beside))))[0]), row, column])
-    one = np.broadcast_to(alone[:, np.newaxis, np.newaxis], served.shape)
+    place = np.array([int(np.flatnonzero(~((single == block) | (np.isnan(single) & np.isnan(block))))[0]), row, column])
+    one = np.broadcast_to(single[:, np.newaxis, np.newaxis], served.shape)
     return [_line(target, sample._replace(along="time"), place, served=one, source=served)]
 
 
@@ -274,7 +276,7 @@ def _values(target: Target, pixels: Pixels) -> Float64Array:
 
 
 def _centres(grid: NativeGrid, window: Window) -> tuple[Float64Array, Float64Array]:
-    """X and y (y, x) of the cells."""
+    """Return x and y (y, x) of the centres of cells."""
     columns, rows = np.meshgrid(
         np.arange(window.column_start, window.column_stop) + 0.5, np.arange(window.row_start, window.row_stop) + 0.5
     )

@@ -1,7 +1,7 @@
-"""Mosaics, read apart: which items there are by their documents, sorted and combined here, files by rasterio alone.
+"""Mosaics, read independently: items from their documents, sorted and combined here, with files read by rasterio.
 
-A statistic combines the cells that hold the centre of the cell which `first` would choose; formulas are computed of
-each item.
+A statistic combines one cell per item: the cell that contains the centre of the cell that rule `first` would choose.
+Formulas are computed per item.
 """
 
 import ast
@@ -19,7 +19,7 @@ from affine import Affine
 from rasterio.enums import MaskFlags
 
 from chronotile.audit.rasters import cells_at, reading
-from chronotile.audit.truth import Meaning, Truth, meant
+from chronotile.audit.truth import Meaning, Truth, override_meaning
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.items import Asset, IndexSettings, ItemPage, ItemSearch, MosaicRule
@@ -29,23 +29,23 @@ from chronotile.core.model.types import BoolArray, Float64Array, NumberArray
 from chronotile.core.python_syntax import parse_python
 
 PAGE = 1000
-"""Items of one search."""
+"""Items per search."""
 DAY, SECOND = np.timedelta64(1, "D"), np.timedelta64(1, "s")
 MOST_INSTANTS = 8
-"""Of which items are cached."""
+"""Number of instants whose items are cached."""
 COMBINED: Mapping[str, Callable[..., Float64Array]] = {"max": np.nanmax, "mean": np.nanmean, "median": np.nanmedian}
 ORDERED = {"first", "latest", "least_nodata"}
-"""By which items differ in their order alone, which the settings have."""
+"""Rules that differ only in the order of items, which the settings contain."""
 
 
 class ItemDocuments(Protocol):
-    """An index that gives the documents of items."""
+    """An index with the documents of items."""
 
     def search(self, search: ItemSearch) -> ItemPage:
         """Return a page of items."""
 
     def assets(self, numbers: Sequence[int]) -> Mapping[int, Sequence[Asset]]:
-        """Return where their files are."""
+        """Return the files of items by number."""
 
 
 class Found(NamedTuple):
@@ -64,14 +64,14 @@ class Points(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """What an item shows at some points."""
+    """The cells of an item at some points."""
 
     values: Float64Array
-    """NaN where there is none."""
+    """NaN for missing values."""
     is_flag: Any
-    """Where a flag takes the place of a value, which is a finding."""
+    """True for flags, which hide items below like values do."""
     centres: Points
-    """Of the cells that hold the points, in the CRS of the file."""
+    """Centres of the cells that contain the points, in the CRS of the file."""
 
 
 class Opened(NamedTuple):
@@ -83,28 +83,28 @@ class Opened(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedMosaic:
-    """What a mosaic is served from."""
+    """Configuration and index of a served mosaic."""
 
     collection: str
-    """Its id."""
+    """Id of the collection."""
     settings: IndexSettings
     rule: MosaicRule
-    """Of the variable: classes have no averages."""
+    """Rule of the variable; classes cannot be averaged."""
     index: ItemDocuments
     crs: str
-    """Of the points that are compared."""
+    """CRS of the compared points."""
 
 
 class MosaicTruth:
     """One variable of a collection of items.
 
     Args:
-        served: What it is served from.
-        name: Of the variable.
-        variables: By the configuration; others are assets of their name.
+        served: The served mosaic.
+        name: Name of the variable.
+        variables: Configured variables; other variables are assets of their name.
 
     Raises:
-        UnsupportedSource: Its rule or formula is not known here, or the type of its numbers is overridden.
+        UnsupportedSource: Its rule or formula is not supported, or the type of its numbers is overridden.
     """
 
     def __init__(self, served: ServedMosaic, name: str, variables: Mapping[str, VariableSpec]) -> None:
@@ -112,137 +112,139 @@ class MosaicTruth:
             raise UnsupportedSource(f"the rule {served.rule} is not audited")
         self._served = served
         self._variables = variables
-        self._variable = self._named(name)
+        self._variable = self._variable_spec(name)
         if self._variable.formula is not None:
             formula = self._variable.formula
-            computed(formula.text, dict.fromkeys(formula.names, np.zeros(1)))  # refuses what is more than arithmetic
+            compute_formula(
+                formula.text, dict.fromkeys(formula.names, np.zeros(1))
+            )  # raises if it is not plain arithmetic
         self._of_instant = lru_cache(MOST_INSTANTS)(self._find)
 
     tells_dates = True
 
-    def values(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Float64Array:  # noqa: ARG002 -- as other sources have it
+    def values(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Float64Array:  # noqa: ARG002 -- part of the protocol
         """Return values (y, x)."""
-        points, opened = Points(x, y, self._served.crs), self._opened(instant, x, y)
+        points, opened = Points(x, y, self._served.crs), self._open_items(instant, x, y)
         if self._served.rule in ORDERED:
             return _first(self._pieces(opened, points), x.shape)
         items = list(opened)
-        chosen = _chosen(self._pieces(items, points), points)
+        chosen = _choose(self._pieces(items, points), points)
         values = np.full(x.shape, np.nan)
         for is_chosen, centres in chosen:
-            found = [piece.values for piece in self._pieces(items, centres)]
-            values[is_chosen] = _combined(self._served.rule, np.stack(found))
+            layers = [piece.values for piece in self._pieces(items, centres)]
+            values[is_chosen] = _combine(self._served.rule, np.stack(layers))
         return values
 
     def has(self, instant: np.datetime64) -> bool:
-        """Return whether an item is of that instant."""
+        """Return whether an item has the instant."""
         return bool(self._of_instant(instant))
 
-    def _opened(self, instant: np.datetime64 | None, x: Float64Array, y: Float64Array) -> Iterator[Opened]:
-        """Each item in order; not those far away."""
+    def _open_items(self, instant: np.datetime64 | None, x: Float64Array, y: Float64Array) -> Iterator[Opened]:
+        """Yield the items near the points, in order."""
         if instant is None:
             raise UnsupportedSource("a mosaic has times")
-        near = [each for each in self._of_instant(instant) if _is_near(each.document, self._served.crs, x, y)]
-        paths = self._served.index.assets([each.number for each in near])
-        for found in near:
-            yield Opened(found.document, {asset.name: asset for asset in paths.get(found.number, ())})
+        near = [o for o in self._of_instant(instant) if _is_near(o.document, self._served.crs, x, y)]
+        paths = self._served.index.assets([n.number for n in near])
+        for item in near:
+            yield Opened(item.document, {asset.name: asset for asset in paths.get(item.number, ())})
 
     def _pieces(self, opened: Iterable[Opened], points: Points) -> Iterator[Piece]:
-        # What each item shows, as far as it has the variable.
-        found = (self._piece(self._variable, item, points) for item in opened)
-        return (piece for piece in found if piece is not None)
+        # The pieces of all items that have the variable.
+        pieces = (self._piece(self._variable, item, points) for item in opened)
+        return (piece for piece in pieces if piece is not None)
 
     def _piece(self, variable: VariableSpec, item: Opened, points: Points) -> Piece | None:
-        """What an item shows of a variable; `None` where it lacks a file of it."""
+        """Return the piece of an item; `None` if a file of the variable is missing."""
         if variable.formula is None:
-            piece = self._stored(variable, item, points)
+            piece = self._read_piece(variable, item, points)
         else:
-            piece = self._computed(variable.formula, item, points)
+            piece = self._compute(variable.formula, item, points)
         if piece is None or variable.mask is None:
             return piece
-        quality = self._named(variable.mask.variable)
+        quality = self._variable_spec(variable.mask.variable)
         if _asset_of(quality) not in item.files:
             return None
         classes, is_there, _, _ = self._cells(quality, item, points)
         is_kept = is_there & np.isin(classes, variable.mask.keep)
         return piece._replace(values=np.where(is_kept, piece.values, np.nan), is_flag=piece.is_flag & is_kept)
 
-    def _stored(self, variable: VariableSpec, item: Opened, points: Points) -> Piece | None:
+    def _read_piece(self, variable: VariableSpec, item: Opened, points: Points) -> Piece | None:
         if _asset_of(variable) not in item.files:
             return None
         numbers, inside, meaning, centres = self._cells(variable, item, points)
         values = np.where(inside, meaning.values(numbers), np.nan)
         return Piece(values, inside & meaning.is_flag(numbers), centres)
 
-    def _computed(self, formula: Expression, item: Opened, points: Points) -> Piece | None:
+    def _compute(self, formula: Expression, item: Opened, points: Points) -> Piece | None:
         operands = dict[str, Piece]()
         for name in formula.names:
-            piece = self._piece(self._named(name), item, points)
+            piece = self._piece(self._variable_spec(name), item, points)
             if piece is None:
                 return None
             operands[name] = piece
-        values = computed(formula.text, {name: piece.values for name, piece in operands.items()})
+        values = compute_formula(formula.text, {name: piece.values for name, piece in operands.items()})
         is_flag = np.isnan(values) & np.any([piece.is_flag for piece in operands.values()], axis=0)
         return Piece(values, is_flag, operands[formula.names[0]].centres)
 
-    def _named(self, name: str) -> VariableSpec:
+    def _variable_spec(self, name: str) -> VariableSpec:
         variable = self._variables.get(name, VariableSpec(id=name))
         if variable.dtype is not None:
             raise UnsupportedSource("the configuration overrides the type of its numbers")
         return variable
 
     def _cells(self, variable: VariableSpec, item: Opened, points: Points) -> tuple[NumberArray, Any, Meaning, Points]:
-        """Digital numbers, where there are any, what they mean, and the centres of their cells."""
+        """Return digital numbers, a mask of points inside, the encoding, and the centres of the cells."""
         name = _asset_of(variable)
         stated = _bands(item.document, name)
         band = variable.band or next(
-            (at for at, each in enumerate(stated, 1) if each.get("name") == (variable.name or variable.id)), 1
+            (at for at, s in enumerate(stated, 1) if s.get("name") == (variable.name or variable.id)), 1
         )
         with reading(_local(item.files[name].href)) as dataset:
             crs = dataset.crs.to_wkt()
-            x, y = (np.asarray(each) for each in _between(points.crs, crs).transform(points.x, points.y))
+            x, y = (np.asarray(t) for t in _transformer(points.crs, crs).transform(points.x, points.y))
             centres = _centres(dataset.transform, x, y, crs)
             try:
                 numbers, inside = cells_at(dataset, band, x, y)
-            except UnsupportedSource:  # no point lies in it
+            except UnsupportedSource:  # no point is inside
                 shape = points.x.shape
                 return np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=bool), _NOTHING, centres
             if MaskFlags.per_dataset in dataset.mask_flag_enums[band - 1]:
                 inside &= cells_at(dataset, band, x, y, is_mask=True)[0] != 0
-            own = stated[band - 1] if band <= len(stated) else {}
-            nodata = own.get("nodata", dataset.nodatavals[band - 1])
+            band_members = stated[band - 1] if band <= len(stated) else {}
+            nodata = band_members.get("nodata", dataset.nodatavals[band - 1])
             meaning = Meaning(
-                scale=own.get("scale", dataset.scales[band - 1]),
-                offset=own.get("offset", dataset.offsets[band - 1]),
+                scale=band_members.get("scale", dataset.scales[band - 1]),
+                offset=band_members.get("offset", dataset.offsets[band - 1]),
                 nodata=() if nodata is None else (float(nodata),),
             )
-        return numbers, inside, meant(meaning, variable), centres
+        return numbers, inside, override_meaning(meaning, variable), centres
 
     def _find(self, instant: np.datetime64) -> tuple[Found, ...]:
-        """All items of an instant, sorted."""
+        """Return all items of an instant, sorted."""
         settings = self._served.settings
         is_solar = settings.group == "solar_day"
-        # Longitudes shift a day by up to 12 hours.
+        # The solar day may differ from the day of UTC by 12 hours.
         span = TimeSpan(instant - DAY, instant + 2 * DAY) if is_solar else TimeSpan(instant, instant + SECOND)
         search = ItemSearch(collections=(self._served.collection,), span=span, limit=PAGE)
-        found = []
+        items = []
         while True:
             page = self._served.index.search(search)
-            for each in page.items:
-                document = json.loads(each.document)
+            for item in page.items:
+                document = json.loads(item.document)
                 if _instant(document, is_solar=is_solar) == instant:
-                    found.append(Found(each.ref.number, document))
+                    items.append(Found(item.ref.number, document))
             if page.next is None:
                 break
             search = replace(search, cursor=page.next)
         order_by, sign = settings.order_by, -1.0 if settings.is_descending else 1.0
-        return tuple(sorted(found, key=lambda each: _rank(each.document, order_by, sign)))
+        return tuple(sorted(items, key=lambda e: _rank(e.document, order_by, sign)))
 
 
 _NOTHING = Meaning(scale=1.0, offset=0.0)
 
 
 def _rank(document: Mapping[str, Any], order_by: str | None, sign: float) -> tuple[float, str]:
-    """The key of an item: equal and missing values go by id."""
+    """Return the sort key of an item; equal and missing values are sorted by id."""
     rank = 0.0
     if order_by == "datetime":
         rank = sign * float(_start(document).astype(np.int64))
@@ -263,8 +265,8 @@ def _first(pieces: Iterator[Piece], shape: tuple[int, ...]) -> Float64Array:
     return values
 
 
-def _chosen(pieces: Iterator[Piece], points: Points) -> Iterator[tuple[BoolArray, Points]]:
-    """Yield where each piece is the first with a value or a flag, and the centres of its cells there."""
+def _choose(pieces: Iterator[Piece], points: Points) -> Iterator[tuple[BoolArray, Points]]:
+    """Yield masks of the points at which each piece is the first with a value or flag, and the cells' centres there."""
     is_done = np.zeros(points.x.shape, dtype=bool)
     for piece in pieces:
         is_first = ~is_done & (~np.isnan(piece.values) | piece.is_flag)
@@ -276,7 +278,7 @@ def _chosen(pieces: Iterator[Piece], points: Points) -> Iterator[tuple[BoolArray
 
 
 def _centres(transform: Affine, x: Float64Array, y: Float64Array, crs: str) -> Points:
-    """The centres of the cells of a file that hold points of its CRS."""
+    """Return the centres of the cells that contain points in the CRS of the file."""
     inverse = ~transform
     columns = np.floor(inverse.a * x + inverse.b * y + inverse.c) + 0.5
     rows = np.floor(inverse.d * x + inverse.e * y + inverse.f) + 0.5
@@ -287,11 +289,11 @@ def _centres(transform: Affine, x: Float64Array, y: Float64Array, crs: str) -> P
     )
 
 
-def _combined(rule: str, values: Float64Array) -> Float64Array:
-    """Of (piece, …) values."""
+def _combine(rule: str, values: Float64Array) -> Float64Array:
+    """Combine values (piece, …) along the first axis."""
     is_empty = np.isnan(values).all(axis=0)
-    found: Float64Array = COMBINED[rule](np.where(is_empty, 0.0, values), axis=0)
-    return np.where(is_empty, np.nan, found)
+    combined: Float64Array = COMBINED[rule](np.where(is_empty, 0.0, values), axis=0)
+    return np.where(is_empty, np.nan, combined)
 
 
 def _start(document: Mapping[str, Any]) -> np.datetime64:
@@ -317,9 +319,9 @@ def _box(document: Mapping[str, Any]) -> tuple[float, float, float, float]:
 
 
 def _is_near(document: Mapping[str, Any], crs: str, x: Float64Array, y: Float64Array) -> bool:
-    """Whether an item may hold one of the points; a pole or antimeridian may be anywhere."""
+    """Return whether an item may contain a point; True for items that may contain a pole or the antimeridian."""
     west, south, east, north = _box(document)
-    longitude, latitude = _between(crs, "OGC:CRS84").transform(x, y)
+    longitude, latitude = _transformer(crs, "OGC:CRS84").transform(x, y)
     margin = 0.1
     is_level = (latitude >= south - margin) & (latitude <= north + margin)
     is_beside = (longitude >= west - margin) & (longitude <= east + margin)
@@ -327,12 +329,12 @@ def _is_near(document: Mapping[str, Any], crs: str, x: Float64Array, y: Float64A
 
 
 def _bands(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """What an item states of the bands of an asset: name, scale, offset, nodata."""
+    """Return name, scale, offset and nodata of the bands of an asset by the item's document."""
     asset, properties = document["assets"].get(name, {}), document["properties"]
     older, newer = asset.get("raster:bands") or [], asset.get("bands") or []
-    named = asset.get("eo:bands") or []
-    found = []
-    for at in range(max(len(older), len(newer), len(named), 1)):
+    eo_bands = asset.get("eo:bands") or []
+    bands = []
+    for at in range(max(len(older), len(newer), len(eo_bands), 1)):
         places = [(older, ""), (newer, "raster:")]
         band: dict[str, Any] = {}
         for listed, prefix in (*places, ([asset] * (at + 1), "raster:")):
@@ -340,12 +342,12 @@ def _bands(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
             for key, spelled in (("scale", f"{prefix}scale"), ("offset", f"{prefix}offset"), ("nodata", "nodata")):
                 if of_band.get(spelled) is not None:
                     band.setdefault(key, of_band[spelled])
-        names = [each[at].get("name") for each in (newer, named) if at < len(each) and isinstance(each[at], dict)]
+        names = [e[at].get("name") for e in (newer, eo_bands) if at < len(e) and isinstance(e[at], dict)]
         band["name"] = next(filter(None, names), None)
         if properties.get("earthsearch:boa_offset_applied") or properties.get("sentinel:boa_offset_applied"):
             band["offset"] = 0.0
-        found.append(band)
-    return found
+        bands.append(band)
+    return bands
 
 
 def _local(href: str) -> str:
@@ -353,12 +355,12 @@ def _local(href: str) -> str:
     if "://" in path:
         raise UnsupportedSource("its files are not on this machine")
     if not Path(path).exists():
-        raise UnsupportedSource(f"{Path(path).name} is gone")
+        raise UnsupportedSource(f"{Path(path).name} is missing")
     return path
 
 
 @lru_cache(256)
-def _between(source: str, target: str) -> pyproj.Transformer:
+def _transformer(source: str, target: str) -> pyproj.Transformer:
     return pyproj.Transformer.from_crs(source, target, always_xy=True)
 
 
@@ -366,7 +368,7 @@ def _asset_of(variable: VariableSpec) -> str:
     return variable.asset or variable.id
 
 
-# Formulas, computed apart of audited values: Python's grammar and numpy alone, nothing of `model.expression`.
+# Formulas, computed with Python's grammar and numpy only, independently of `model.expression`.
 
 OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
     ast.Add: lambda first, second: first + second,
@@ -389,46 +391,48 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 
 
 class ComputedTruth(NamedTuple):
-    """A formula over variables of one grid."""
+    """A formula over variables on one grid."""
 
     text: str
     operands: Mapping[str, Truth]
 
     @property
     def tells_dates(self) -> bool:
-        """Whether all operands do."""
+        """Whether all dates of all operands are understood."""
         return all(truth.tells_dates for truth in self.operands.values())
 
     def values(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Float64Array:
-        """Return values, NaN where an operand has none or the result is not finite."""
-        return computed(self.text, {name: truth.values(instant, index, x, y) for name, truth in self.operands.items()})
+        """Return values, NaN if an operand has no value or the result is not finite."""
+        return compute_formula(
+            self.text, {name: truth.values(instant, index, x, y) for name, truth in self.operands.items()}
+        )
 
     def has(self, instant: np.datetime64) -> bool:
-        """Return whether all operands have a date of that name."""
+        """Return whether all operands have the date."""
         return all(truth.has(instant) for truth in self.operands.values())
 
 
-def computed(text: str, values: Mapping[str, Float64Array]) -> Float64Array:
-    """Return a formula of values, NaN where it has no finite result.
+def compute_formula(text: str, values: Mapping[str, Float64Array]) -> Float64Array:
+    """Compute a formula; NaN for results that are not finite.
 
     Raises:
-        UnsupportedSource: It has more than arithmetic.
+        UnsupportedSource: The formula is not plain arithmetic.
     """
     with np.errstate(all="ignore"):
-        result = np.asarray(_computed(parse_python(text), values), dtype=np.float64)
+        result = np.asarray(_compute(parse_python(text), values), dtype=np.float64)
     return np.where(np.isfinite(result), result, np.nan)
 
 
-def _computed(node: ast.expr, values: Mapping[str, Float64Array]) -> Any:  # noqa: ANN401 -- an array or a number
+def _compute(node: ast.expr, values: Mapping[str, Float64Array]) -> Any:  # noqa: ANN401 -- an array or a number
     match node:
         case ast.Constant(value=int() | float() as number):
             return np.float64(number)
         case ast.Name(id=name) if name in values:
             return values[name]
         case ast.BinOp(left=left, op=operator, right=right) if type(operator) in OPERATORS:
-            return OPERATORS[type(operator)](_computed(left, values), _computed(right, values))
+            return OPERATORS[type(operator)](_compute(left, values), _compute(right, values))
         case ast.UnaryOp(op=operator, operand=operand) if type(operator) in OPERATORS:
-            return OPERATORS[type(operator)](_computed(operand, values))
+            return OPERATORS[type(operator)](_compute(operand, values))
         case ast.Call(func=ast.Name(id=name), args=arguments) if name in FUNCTIONS:
-            return FUNCTIONS[name](*(_computed(each, values) for each in arguments))
-    raise UnsupportedSource(f"its formula has {ast.unparse(node)[:40]}, which is not computed apart")
+            return FUNCTIONS[name](*(_compute(argument, values) for argument in arguments))
+    raise UnsupportedSource(f"its formula has {ast.unparse(node)[:40]}, which the audit does not compute")

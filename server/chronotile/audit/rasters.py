@@ -1,4 +1,4 @@
-"""Raster files, read apart with rasterio: each by its own scale, offset, nodata and descriptions of bands."""
+"""Raster files, read with rasterio: each by its own scale, offset, nodata and band descriptions."""
 
 import re
 import struct
@@ -25,7 +25,7 @@ from chronotile.audit.truth import (
     OtherPlace,
     StoredTruth,
     found_paths,
-    meant,
+    override_meaning,
     time_in,
     time_of,
 )
@@ -41,14 +41,14 @@ YEAR = re.compile(r"(?<![0-9A-Za-z])\d{4}(?![0-9A-Za-z])")
 
 
 def truth_of_files(spec: SourceSpec, variable: VariableSpec) -> "RasterTruth | GribTruth":
-    """Return one variable of raster files.
+    """Return the independent reader of a variable in raster files.
 
     Raises:
-        UnsupportedSource: They cannot be read apart.
+        UnsupportedSource: The audit cannot read the files.
     """
-    found = found_paths(spec.href.replace("{variable}", variable.name or variable.id))
-    own = spec.files or (path for path in found if path not in spec.left_out)
-    paths = sorted(path for path in own if Path(path).suffix.lower() in SUFFIXES)
+    matches = found_paths(spec.href.replace("{variable}", variable.name or variable.id))
+    file_paths = spec.files or (path for path in matches if path not in spec.left_out)
+    paths = sorted(path for path in file_paths if Path(path).suffix.lower() in SUFFIXES)
     if not paths:
         raise UnsupportedSource("no raster file is found for it by its suffix")
     if spec.times is None and all(map(is_grib, paths)):
@@ -57,49 +57,49 @@ def truth_of_files(spec: SourceSpec, variable: VariableSpec) -> "RasterTruth | G
 
 
 class RasterTruth(StoredTruth):
-    """One variable of raster files: a date is a file, or a band of the one file where the configuration lists times."""
+    """One variable of raster files. A date is a file, or a band of the only file if the configuration lists times."""
 
     def __init__(self, spec: SourceSpec, variable: VariableSpec, paths: Sequence[str]) -> None:
         self._spec = spec
         self._variable = variable
         self._paths = paths
         self._bands = dated_bands(spec, variable, self._paths)
-        """Of files whose bands are dates: the file and the band of each."""
+        """File and band by date, for files whose bands are dates."""
         self._dated = self._files_by_time()
 
     tells_dates = False
-    """Names of files have dates in more ways than are understood here."""
+    """File names have more forms of dates than the audit understands."""
 
     def cells(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Cells:
-        """Return numbers (y, x) with what they mean."""
+        """Return numbers (y, x) with their encoding."""
         with self._band(instant, index) as (dataset, band):
             require_centres(dataset.transform, x, y)
             numbers, inside = cells_at(dataset, band, x, y)
             nodata = dataset.nodatavals[band - 1]
-            own = Meaning(
+            stored_meaning = Meaning(
                 scale=dataset.scales[band - 1],
                 offset=dataset.offsets[band - 1],
                 nodata=() if nodata is None else (nodata,),
             )
-            is_dated = bool(self._bands) or self._spec.times is not None  # no band of which is alpha
+            is_dated = bool(self._bands) or self._spec.times is not None  # then no band is alpha
             has_alpha = is_dated and ColorInterp.alpha in dataset.colorinterp
             if MaskFlags.per_dataset in dataset.mask_flag_enums[band - 1] and not has_alpha:
                 inside &= cells_at(dataset, band, x, y, is_mask=True)[0] != 0
             title = dataset.descriptions[band - 1]
             origin = f"band {band}{f' ({title})' if title else ''} of {Path(dataset.name).name}"
-        return Cells(numbers, meant(own, self._variable), inside, origin)
+        return Cells(numbers, override_meaning(stored_meaning, self._variable), inside, origin)
 
     def has(self, instant: np.datetime64) -> bool:
-        """Return whether a file's name or the description of a band has that date."""
+        """Return whether a file name or band description has the date."""
         return instant in (self._bands or self._dated)
 
     def date_by(self, files: Mapping[np.datetime64, str]) -> None:
-        """Let dates be those of files whose names are not understood."""
+        """Set the dates of files whose names are not understood."""
         self._dated = dict(files)
 
     @contextmanager
     def _band(self, instant: np.datetime64 | None, index: int) -> Iterator[tuple[Any, int]]:
-        """An open file and a band of it."""
+        """Yield an open file and the number of its band."""
         if self._bands and instant is not None:
             if instant not in self._bands:
                 raise UnsupportedSource(f"no band of a file that could be read has the date {instant}")
@@ -119,20 +119,20 @@ class RasterTruth(StoredTruth):
             raise UnsupportedSource(f"no file's name has the date {instant}") from None
 
     def _files_by_time(self) -> dict[np.datetime64, str]:
-        """The first file of each date; names before folders, days before months."""
-        found: dict[np.datetime64, str] = {}
+        """Return the first file of each date; dates in names override those of folders."""
+        files: dict[np.datetime64, str] = {}
         for path in self._paths:
             time = time_in(path, self._spec.time_pattern)
             if time is not None:
-                found.setdefault(time, path)
-        return found
+                files.setdefault(time, path)
+        return files
 
     def _number(self, dataset: Any, instant: np.datetime64 | None, index: int) -> int:  # noqa: ANN401 -- rasterio has no types
-        """By the configuration, by its description in this very file, or the only one."""
+        """Return the band by configuration, by its description in this file, or the only band."""
         if self._spec.times is not None:
             return index + 1
         if self._variable.band is not None:
-            return self._described_as_most(dataset, self._variable.band)
+            return self._usual_band(dataset, self._variable.band)
         names = {self._variable.name, self._variable.id}
         described = [number for number, text in enumerate(dataset.descriptions, 1) if text and _plain(text) in names]
         described += [number for number, text in enumerate(dataset.descriptions, 1) if text in names]
@@ -146,8 +146,8 @@ class RasterTruth(StoredTruth):
             return int(numbered[1])
         raise UnsupportedSource("no band description names it")
 
-    def _described_as_most(self, dataset: Any, number: int) -> int:  # noqa: ANN401 -- as above
-        """The band of a file that has the description which the band of that number has in most files."""
+    def _usual_band(self, dataset: Any, number: int) -> int:  # noqa: ANN401 -- as above
+        """Return the band with the description that band `number` has in most files."""
         usual = self._usual_descriptions
         title = usual[number - 1] if number <= len(usual) else None
         if title is None or usual.count(title) > 1 or dataset.descriptions.count(title) != 1:
@@ -156,72 +156,74 @@ class RasterTruth(StoredTruth):
 
     @cached_property
     def _usual_descriptions(self) -> tuple[str | None, ...]:
-        """Those that most files have."""
+        """The band descriptions of most files."""
         counts = Counter[tuple[str | None, ...]]()
         for path in self._paths:
             with suppress(UnsupportedSource), reading(path) as dataset:
                 counts[dataset.descriptions] += 1
-        return max(counts, key=lambda each: counts[each], default=())
+        return max(counts, key=lambda count: counts[count], default=())
 
 
 def dated_bands(spec: SourceSpec, variable: VariableSpec, paths: Sequence[str]) -> dict[np.datetime64, tuple[str, int]]:
-    """Return the first file and band of each date where bands are dates of several files, or by their descriptions."""
+    """Return the first file and band of each date, if bands are dates by configuration or by their descriptions."""
     if spec.times is not None:
         return _listed_bands(spec.times.instants, paths) if len(paths) > 1 else {}
-    found: dict[np.datetime64, tuple[str, int]] = {}
-    if any(each.band is not None for each in spec.variables.values()):
-        return found
-    named = {each.name or each.id for each in spec.variables.values()}
+    bands: dict[np.datetime64, tuple[str, int]] = {}
+    if any(v.band is not None for v in spec.variables.values()):
+        return bands
+    names = {v.name or v.id for v in spec.variables.values()}
     for path, descriptions in _descriptions(paths):
         described = _described_dates(descriptions, variable.name or variable.id)
-        if not found and (not described or named & set(descriptions)):
+        if not bands and (not described or names & set(descriptions)):
             return {}
         for number, time in described.items():
-            found.setdefault(time, (path, number))
-    return found
+            bands.setdefault(time, (path, number))
+    return bands
 
 
 def _descriptions(paths: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Those of the bands of each file that can be read."""
+    """Yield the band descriptions of each readable file."""
     for path in paths:
         with suppress(UnsupportedSource), reading(path) as dataset:
             yield path, [text or "" for text in dataset.descriptions]
 
 
 def _described_dates(descriptions: Sequence[str], variable: str) -> dict[int, np.datetime64]:
-    """The bands of one variable that tell dates, if most bands do."""
+    """Return the dates of one variable by band, if most bands have dates."""
     dates = {number: time for number, text in enumerate(descriptions, 1) if (time := time_of(text)) is not None}
     if 2 * len(dates) <= len(descriptions) or len(set(dates.values())) < 2:
         return {}
     if len(set(dates.values())) == len(dates):
         return dates
-    own = {
+    variable_dates = {
         number: time
         for number, time in dates.items()
         if re.fullmatch(rf"(.*[\W_])?{re.escape(variable)}([\W_].*)?", descriptions[number - 1])
     }
-    if len(set(own.values())) != len(own) or not own:
+    if len(set(variable_dates.values())) != len(variable_dates) or not variable_dates:
         raise UnsupportedSource("band descriptions repeat a date without naming the variable")
-    return own
+    return variable_dates
 
 
 def _listed_bands(times: InstantArray, paths: Sequence[str]) -> dict[np.datetime64, tuple[str, int]]:
-    """The bands that are the configured times: those of the year in each file's name, else one file after another."""
+    """Return the bands with the configured times: those of the year in each file's name, else consecutive times."""
     years = [tuple(YEAR.findall(Path(path).stem)) for path in paths]
-    have_years = len(set(years)) == len(paths) and all(len(each) == 1 for each in years)
+    have_years = len(set(years)) == len(paths) and all(len(e) == 1 for e in years)
     if any(time_of(Path(path).name) is not None for path in paths) or (any(years) and not have_years):
         raise UnsupportedSource("its file names do not each contain one year")
-    found: dict[np.datetime64, tuple[str, int]] = {}
+    bands: dict[np.datetime64, tuple[str, int]] = {}
     start = 0
     for path, year in zip(paths, years, strict=True):
         with reading(path) as dataset:
             count = dataset.count
-        is_own = times.astype("datetime64[Y]") == np.datetime64(year[0], "Y") if year else slice(start, start + count)
-        own = times[is_own]
+        is_in_file = (
+            times.astype("datetime64[Y]") == np.datetime64(year[0], "Y") if year else slice(start, start + count)
+        )
+        file_times = times[is_in_file]
         start += count
-        if len(own) == count:
-            found |= {time: (path, number) for number, time in enumerate(own, 1)}
-    return found
+        if len(file_times) == count:
+            bands |= {time: (path, number) for number, time in enumerate(file_times, 1)}
+    return bands
 
 
 @contextmanager
@@ -233,24 +235,24 @@ def reading(path: str) -> Iterator[Any]:
 
 
 def _plain(text: str) -> str:
-    # A description as an id has it.
+    # Returns a description in the form of an id.
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", text.strip()).strip("-")
 
 
 def require_centres(transform: Affine, x: Float64Array, y: Float64Array) -> None:
-    """Check that points are the centres of cells.
+    """Require that points are the centres of cells.
 
     Raises:
-        OtherPlace: They are not.
+        OtherPlace: A point is not.
     """
-    columns, rows = (np.asarray(each) for each in ~transform @ (x, y))
+    columns, rows = (np.asarray(e) for e in ~transform @ (x, y))
     apart = np.maximum(np.abs(columns % 1 - 0.5), np.abs(rows % 1 - 0.5))
     worst = np.unravel_index(int(apart.argmax()), apart.shape)
     if apart[worst] > NEAR_PX:
         at, there = (x[worst], y[worst]), transform @ (np.floor(columns[worst]) + 0.5, np.floor(rows[worst]) + 0.5)
         raise OtherPlace(
-            f"its cells are served {apart[worst]:.2f} of a pixel beside those of its source, at "
-            f"{at[0]:.10g} {at[1]:.10g} in place of {there[0]:.10g} {there[1]:.10g}"
+            f"its cells are served {apart[worst]:.2f} of a pixel away from those of its source, at "
+            f"{at[0]:.10g} {at[1]:.10g} instead of {there[0]:.10g} {there[1]:.10g}"
         )
 
 
@@ -262,10 +264,10 @@ def cells_at(
     *,
     is_mask: bool = False,
 ) -> tuple[NumberArray, Any]:
-    """Return the pixels that hold points, and which points lie inside.
+    """Return the pixels that contain the points, and a mask of the points inside.
 
     Raises:
-        UnsupportedSource: None does.
+        UnsupportedSource: No point is inside.
     """
     inverse = ~dataset.transform
     columns = np.floor(inverse.a * x + inverse.b * y + inverse.c).astype(int)
@@ -273,37 +275,37 @@ def cells_at(
     inside = (columns >= 0) & (columns < dataset.width) & (rows >= 0) & (rows < dataset.height)
     if not inside.any():
         raise UnsupportedSource("its pixels are not at the positions of the served pixels")
-    top, left = rows[inside].min(), columns[inside].min()
-    window = Window(left, top, columns[inside].max() - left + 1, rows[inside].max() - top + 1)
+    top, first_column = rows[inside].min(), columns[inside].min()
+    window = Window(first_column, top, columns[inside].max() - first_column + 1, rows[inside].max() - top + 1)
     read = dataset.read_masks(band, window=window) if is_mask else dataset.read(band, window=window)
-    places = np.clip(rows - top, 0, read.shape[0] - 1), np.clip(columns - left, 0, read.shape[1] - 1)
+    places = np.clip(rows - top, 0, read.shape[0] - 1), np.clip(columns - first_column, 0, read.shape[1] - 1)
     return read[places], inside
 
 
-# GRIB files, read apart: each message is cut out of its file and opened by itself with GDAL.
+# GRIB files. Each message is cut out of its file and opened separately with GDAL.
 #
-# A message alone has its own grid, time and values, whatever stands beside it in the file. The rows of Gaussian
-# grids, which GDAL takes for evenly spaced, are at the roots of Legendre polynomials, which numpy computes.
+# A separate message has its own grid, time and values, independent of the others in the file. GDAL takes the rows of
+# Gaussian grids for evenly spaced; they are at the roots of Legendre polynomials, which numpy computes.
 
 MAGIC, END = b"GRIB", b"7777"
 LEAST_SIZE = 12
-"""Of a message: its first section and its end."""
+"""Bytes of a message with its first section and its end."""
 GAUSSIAN = 40
-"""Template of section 3 of edition 2."""
+"""Number of the template of section 3, edition 2."""
 GAUSSIAN_1 = 4
-"""Type of the grid in edition 1."""
+"""Number of the type of grid, edition 1."""
 PROCESS_AT = {"8": 23, "9": 30, "10": 24, "11": 26, "12": 25}
 PROCESSES = ("average", "accumulation", "maximum", "minimum", "difference", "rms", "deviation")
 DERIVED = {"0": "mean", "1": "weighted_mean", "2": "deviation", "3": "normalised_deviation", "4": "spread"}
-"""Of members."""
+"""Statistics of ensemble members."""
 ROUNDING = 1e-6
-"""GRIB has millionths of a degree, or thousandths in edition 1."""
+"""GRIB stores millionths of a degree, or thousandths in edition 1."""
 MOST_OPEN, MOST_FILES = 2, 64
-"""Fields that are held, and files whose messages are known."""
+"""Numbers of cached fields, and of files whose messages are cached."""
 
 
 class Message(NamedTuple):
-    """Where a message is in its file."""
+    """The position of a message in its file."""
 
     path: str
     start: int
@@ -311,12 +313,12 @@ class Message(NamedTuple):
 
 
 class FieldOfMessage(NamedTuple):
-    """One of the fields of a message, which most often has one."""
+    """A field of a message; most messages have one field."""
 
     message: Message
     band: int
     name: str
-    """Element, level and kind, as GDAL tells them."""
+    """Element, level and kind, as reported by GDAL."""
     time: np.datetime64 | None
 
 
@@ -327,34 +329,36 @@ class GribTruth(StoredTruth):
         if variable.band is not None:
             raise UnsupportedSource("messages that the configuration numbers are not audited")
         name = variable.name or variable.id
-        fields = [each for path in paths for each in _fields(path, Path(path).stat().st_mtime_ns)]
-        own = [each for each in fields if each.name == name]
-        if not own:  # GDAL does not tell the kinds of fields of edition 1
-            own = [each for each in fields if name.startswith(f"{each.name}_")]
-            if len({each.time for each in own}) != len(own) or not own:
+        fields = [field for path in paths for field in _fields(path, Path(path).stat().st_mtime_ns)]
+        element_fields = [f for f in fields if f.name == name]
+        if not element_fields:  # GDAL does not report the kinds of fields of edition 1
+            element_fields = [f for f in fields if name.startswith(f"{f.name}_")]
+            if len({f.time for f in element_fields}) != len(element_fields) or not element_fields:
                 raise UnsupportedSource("it is not certain which messages are of its element, level and kind")
         self._variable = variable
         self._by_time = dict[np.datetime64 | None, FieldOfMessage]()
-        for each in own:
+        for each in element_fields:
             self._by_time.setdefault(each.time, each)
-        self._opened = lru_cache(MOST_OPEN)(_read)
+        self._open_message = lru_cache(MOST_OPEN)(_read)
 
-    def cells(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Cells:  # noqa: ARG002 -- as other sources have it
-        """Return numbers (y, x) with what they mean."""
+    def cells(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Cells:  # noqa: ARG002 -- part of the protocol
+        """Return numbers (y, x) with their encoding."""
         if instant not in self._by_time:
             raise UnsupportedSource(f"no message is of {instant}")
         place = self._by_time[instant]
-        field = self._opened(place)
-        own = Meaning(scale=1.0, offset=0.0, nodata=() if field.nodata is None else (field.nodata,))
-        return Cells(field.at(x, y), meant(own, self._variable), origin=Path(place.message.path).name)
+        field = self._open_message(place)
+        stored_meaning = Meaning(scale=1.0, offset=0.0, nodata=() if field.nodata is None else (field.nodata,))
+        return Cells(
+            field.at(x, y), override_meaning(stored_meaning, self._variable), origin=Path(place.message.path).name
+        )
 
     def has(self, instant: np.datetime64) -> bool:
-        """Return whether a message is of that instant."""
+        """Return whether a message has the instant."""
         return instant in self._by_time
 
 
 class _Read(NamedTuple):
-    """The numbers of a field, and where they are."""
+    """The numbers of a field, and their positions."""
 
     numbers: NumberArray
     nodata: float | None
@@ -366,13 +370,13 @@ class _Read(NamedTuple):
 
 
 def is_grib(path: str) -> bool:
-    """Return whether a file begins as GRIB does; headings of bulletins may stand before."""
+    """Return whether a file starts with GRIB, possibly after the heading of a bulletin."""
     with Path(path).open("rb") as file:
         return MAGIC in file.read(200)
 
 
 def _messages(path: str) -> Iterator[Message]:
-    """Each message of a file, by the lengths that the messages tell."""
+    """Yield the messages of a file by their stated lengths."""
     with Path(path).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
         start = content.find(MAGIC)
         while start >= 0:
@@ -388,7 +392,7 @@ def _messages(path: str) -> Iterator[Message]:
 def _fields(path: str, _changed_ns: int) -> tuple[FieldOfMessage, ...]:
     fields = []
     for message in _messages(path):
-        with _opened(message) as dataset:
+        with _open_message(message) as dataset:
             for band in dataset.indexes:
                 tags = dataset.tags(band)
                 parts = (tags.get("GRIB_ELEMENT", "").strip(), tags.get("GRIB_SHORT_NAME", "").strip(), *_kind(tags))
@@ -397,7 +401,7 @@ def _fields(path: str, _changed_ns: int) -> tuple[FieldOfMessage, ...]:
 
 
 def _kind(tags: dict[str, str]) -> Iterator[str]:
-    """The statistical process and the member of a field of edition 2, by the numbers of its product's template."""
+    """Yield statistical process and ensemble member of a field of edition 2, by the template of its product."""
     template, values = tags.get("GRIB_PDS_PDTN", ""), tags.get("GRIB_PDS_TEMPLATE_ASSEMBLED_VALUES", "").split()
     process = PROCESS_AT.get(template)
     if process is not None and process < len(values):
@@ -410,15 +414,15 @@ def _kind(tags: dict[str, str]) -> Iterator[str]:
 
 
 def _time(tags: dict[str, str]) -> np.datetime64 | None:
-    """The valid time; of a message without one the time of reference with its step."""
+    """Return the valid time, or else the reference time plus the step."""
     texts = (tags.get(f"GRIB_{name}", "") for name in ("VALID_TIME", "REF_TIME", "FORECAST_SECONDS"))
-    valid, reference, step = (int(found[1]) if (found := re.match(r"\s*(-?\d+)", each)) else 0 for each in texts)
+    valid, reference, step = (int(match[1]) if (match := re.match(r"\s*(-?\d+)", text)) else 0 for text in texts)
     seconds = valid or reference + step
     return np.datetime64(seconds, "s").astype("datetime64[ns]") if seconds else None
 
 
 @contextmanager
-def _opened(message: Message) -> Iterator[Any]:
+def _open_message(message: Message) -> Iterator[Any]:
     with Path(message.path).open("rb") as file:
         file.seek(message.start)
         content = file.read(message.size)
@@ -437,7 +441,7 @@ def _read(field: FieldOfMessage) -> _Read:
     with Path(field.message.path).open("rb") as file:
         file.seek(field.message.start)
         parallels = _parallels(file.read(field.message.size))
-    with _opened(field.message) as dataset:
+    with _open_message(field.message) as dataset:
         transform, is_degrees = dataset.transform, bool(dataset.crs and dataset.crs.is_geographic)
         columns, rows = (np.arange(size) + 0.5 for size in dataset.shape[::-1])
         y = transform.f + transform.e * rows
@@ -454,13 +458,13 @@ def _read(field: FieldOfMessage) -> _Read:
 
 
 def _parallels(message: bytes) -> int | None:
-    """Of a Gaussian grid, how many rows are between pole and equator; `None` of others.
+    """Return the number of rows between pole and equator of a Gaussian grid; `None` for other grids.
 
     Raises:
         UnsupportedSource: The grid is a reduced one.
     """
     if message[7] == 1:
-        grid = message[8 + int.from_bytes(message[8:11]) :]  # a grid that is predefined has no section of its own
+        grid = message[8 + int.from_bytes(message[8:11]) :]  # a predefined grid has no such section
         kind, is_reduced, parallels = grid[5], grid[6:8] == b"\xff\xff", int.from_bytes(grid[25:27])
         is_gaussian = bool(message[15] & 0x80) and kind == GAUSSIAN_1
     else:

@@ -1,4 +1,4 @@
-"""Which independent read gives the values of a source."""
+"""Choice of the independent reader for a source."""
 
 from collections.abc import Sequence
 
@@ -13,33 +13,35 @@ from chronotile.readers.kinds import kind_of_spec
 
 
 def truth_of(spec: SourceSpec, variable: str) -> Truth:
-    """Return the source of a variable's values.
+    """Return the independent reader of a variable.
 
     Raises:
-        UnsupportedSource: It cannot be read apart.
+        UnsupportedSource: The audit cannot read the source.
     """
-    own = spec.variables.get(variable, VariableSpec(id=variable))
-    if own.formula is not None and own.mask is not None:
-        raise UnsupportedSource("a mask over a formula is audited of collections of items alone")
-    if own.formula is not None:
-        return ComputedTruth(own.formula.text, {name: truth_of(spec, name) for name in own.formula.names})
-    truth = stored_truth([spec], own)
-    if own.mask is None:
+    variable_spec = spec.variables.get(variable, VariableSpec(id=variable))
+    if variable_spec.formula is not None and variable_spec.mask is not None:
+        raise UnsupportedSource("a mask over a formula is audited only for collections of items")
+    if variable_spec.formula is not None:
+        return ComputedTruth(
+            variable_spec.formula.text, {name: truth_of(spec, name) for name in variable_spec.formula.names}
+        )
+    truth = stored_truth([spec], variable_spec)
+    if variable_spec.mask is None:
         return truth
-    quality = spec.variables.get(own.mask.variable, VariableSpec(id=own.mask.variable))
-    return Masked(truth, stored_truth([spec], quality), own.mask.keep)
+    quality = spec.variables.get(variable_spec.mask.variable, VariableSpec(id=variable_spec.mask.variable))
+    return Masked(truth, stored_truth([spec], quality), variable_spec.mask.keep)
 
 
 def mosaic_truth_of(spec: SourceSpec, served: VariableInfo, index: object) -> Truth:
-    """Return the source of a mosaic's values, at points in the CRS of its grid.
+    """Return the independent reader of a mosaic, for points in the CRS of its grid.
 
     Args:
-        spec: Of the collection.
+        spec: The source of the collection.
         served: The variable.
-        index: Of the items.
+        index: The index of the items.
 
     Raises:
-        UnsupportedSource: It cannot be read apart.
+        UnsupportedSource: The audit cannot read the source.
     """
     if spec.items is None or not isinstance(index, ItemIndex):
         raise UnsupportedSource("its items are not in an index")
@@ -55,10 +57,10 @@ def mosaic_truth_of(spec: SourceSpec, served: VariableInfo, index: object) -> Tr
 
 
 def stored_truth(specs: Sequence[SourceSpec], variable: VariableSpec) -> StoredTruth:
-    """Return what files hold of a variable; several specs are of arrays that are one along time.
+    """Return the independent reader of files; several sources are arrays that are joined along time.
 
     Raises:
-        UnsupportedSource: They cannot be read apart.
+        UnsupportedSource: The audit cannot read the files.
     """
     spec = specs[0]
     if variable.dtype is not None:

@@ -1,4 +1,4 @@
-"""Values that sources hold, read with rasterio or xarray alone: nothing here is shared with the readers."""
+"""Values of sources, read with rasterio or xarray. The audit shares no code with the readers."""
 
 import glob
 import re
@@ -16,50 +16,50 @@ from chronotile.core.model.source import VariableSpec
 from chronotile.core.model.types import BoolArray, Float64Array, IndexArray, NumberArray, UInt32Array
 
 MISSING = "missing"
-"""Name of the flag of a further missing value, which has no name in CF."""
+"""Name of the flag of an additional missing value, which has no name in CF."""
 
 NEAR_PX = 0.06
-"""How far from its coordinate the centre of a cell may be served: axes are served as evenly spaced."""
+"""Tolerance in cells between served and stored centres: served axes are evenly spaced."""
 TURNS = (0.0, 360.0, -360.0)
 
 
 class OtherPlace(Exception):
-    """A source has its cells elsewhere than they are served."""
+    """The cells of a source have other positions than served."""
 
 
 class Axis(NamedTuple):
-    """Coordinates as an independent library decodes them, in the unit of the system."""
+    """Coordinates decoded by an independent library, in units of the CRS."""
 
     name: str
     centres: Float64Array
-    """In the order of the source."""
+    """Centres of cells in the order of the source."""
     rounding: float
-    """What their type rounds off, as a share."""
+    """Relative rounding error of the type."""
     is_longitude: bool = False
 
     def places(self, points: Float64Array) -> IndexArray:
         """Return the index of the coordinate at each point.
 
         Raises:
-            OtherPlace: There is none at one of them.
+            OtherPlace: A point has no coordinate.
         """
         order = np.argsort(self.centres, kind="stable")
         ascending, last = self.centres[order], self.centres.size - 1
-        found = np.zeros(points.shape, dtype=np.intp)
-        apart = np.full(points.shape, np.inf)
+        indices = np.zeros(points.shape, dtype=np.intp)
+        distances = np.full(points.shape, np.inf)
         for turn in TURNS if self.is_longitude else TURNS[:1]:
             after = np.clip(np.searchsorted(ascending, points + turn), 0, last)
             for places in (after, np.maximum(after - 1, 0)):
                 distance = np.abs(ascending[places] - points - turn)
-                is_nearer = distance < apart
-                found, apart = np.where(is_nearer, places, found), np.where(is_nearer, distance, apart)
+                is_nearer = distance < distances
+                indices, distances = np.where(is_nearer, places, indices), np.where(is_nearer, distance, distances)
         step = float(np.median(np.abs(np.diff(ascending)))) if last else 0.0
-        if (apart > NEAR_PX * step + self.rounding * float(np.abs(ascending).max())).any():
+        if (distances > NEAR_PX * step + self.rounding * float(np.abs(ascending).max())).any():
             raise OtherPlace(
                 f"its cells are served at {self.name} {points.min():.8g} to {points.max():.8g}, its source has them at "
                 f"{ascending[0]:.8g} to {ascending[-1]:.8g}"
             )
-        return np.asarray(order[found])
+        return np.asarray(order[indices])
 
 
 class Truth(Protocol):
@@ -67,39 +67,39 @@ class Truth(Protocol):
 
     @property
     def tells_dates(self) -> bool:
-        """Whether all of its dates are understood here: one that it lacks is wrong, also where it lacks all."""
+        """Whether all dates of the source are understood. Then each date that it lacks is a mismatch."""
 
     def values(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Float64Array:
-        """Return the values (y, x) of the cells that hold these points, NaN where there is none.
+        """Return the values (y, x) of the cells that contain the points, NaN for missing values.
 
         Args:
-            instant: By which the source's date is found; `None` without time.
-            index: Of the instant, for a source whose dates the configuration lists.
+            instant: The date; `None` for a variable without times.
+            index: Index of the date, for a source whose dates the configuration lists.
             x: In the source's CRS.
-            y: The same.
+            y: In the source's CRS.
 
         Raises:
             OtherPlace: It has no cells there.
-            UnsupportedSource: The source does not tell in a way that is understood here.
+            UnsupportedSource: The audit does not understand the source.
         """
 
     def has(self, instant: np.datetime64) -> bool:
-        """Return whether a date of the source itself goes by that instant."""
+        """Return whether the source has the date."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """The encoding of numbers: that of their own file, or of the configuration where it sets one."""
+    """Encoding of numbers: that of their file, overridden by the configuration."""
 
     scale: float
     offset: float
     nodata: Sequence[float] = ()
     flags: Sequence[tuple[float, str]] = ()
-    """Numbers with names, which are no values."""
+    """Numbers with names instead of values."""
     valid_range: tuple[float, float] = (-np.inf, np.inf)
 
     def values(self, numbers: NumberArray) -> Float64Array:
-        """Return values, NaN where there is none."""
+        """Return values, NaN for missing ones."""
         valid = np.isfinite(numbers) & ~self.is_flag(numbers)
         for each in self.nodata:
             valid &= numbers != (numbers.dtype.type(each) if numbers.dtype.kind == "f" else each)
@@ -107,11 +107,11 @@ class Meaning:
         return np.where(valid, numbers.astype(np.float64) * self.scale + self.offset, np.nan)
 
     def is_flag(self, numbers: NumberArray) -> BoolArray:
-        """Return which numbers are flags."""
+        """Return a mask of the numbers that are flags."""
         return np.asarray(np.isin(numbers, [number for number, _name in self.flags]))
 
     def flag_codes(self, numbers: NumberArray) -> UInt32Array:
-        """Return a number for the name of the flag that each is; 0 of others, and of missing ones."""
+        """Return a code for the flag of each number; 0 for other numbers, and for `MISSING`."""
         codes = np.zeros(numbers.shape, dtype=np.uint32)
         for number, name in self.flags:
             codes[numbers == number] = 0 if name == MISSING else crc32(name.encode())
@@ -119,53 +119,53 @@ class Meaning:
 
 
 class Cells(NamedTuple):
-    """What a source has at some points."""
+    """Numbers of a source at some points."""
 
     numbers: NumberArray
     """(y, x)."""
     meaning: Meaning
     is_there: Any = True
-    """Where the numbers are not outside or masked."""
+    """True for points inside the source that are not masked."""
     origin: str = ""
-    """The file, and the band of several."""
+    """The file, with the band if it has several."""
 
     @property
     def values(self) -> Float64Array:
-        """NaN where there is none."""
+        """Values, NaN for missing ones."""
         return np.where(self.is_there, self.meaning.values(self.numbers), np.nan)
 
 
 class StoredTruth(ABC):
-    """Values of one variable that files hold."""
+    """Values of one variable in files."""
 
     tells_dates = True
 
     @abstractmethod
     def cells(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Cells:
-        """Return numbers (y, x) with what they mean; arguments and errors are those of `Truth.values`."""
+        """Return numbers (y, x) with their encoding; arguments and errors are those of `Truth.values`."""
 
     @abstractmethod
     def has(self, instant: np.datetime64) -> bool:
-        """As `Truth`."""
+        """Return whether the source has the date."""
 
     def values(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Float64Array:
         """Return values (y, x)."""
         return self.cells(instant, index, x, y).values
 
 
-def meant(own: Meaning, spec: VariableSpec) -> Meaning:
-    """Return what numbers mean with what the configuration says, which overrides every file."""
+def override_meaning(stored: Meaning, spec: VariableSpec) -> Meaning:
+    """Return the encoding of a file, overridden by the configuration."""
     return Meaning(
-        scale=own.scale if spec.scale is None else spec.scale,
-        offset=own.offset if spec.offset is None else spec.offset,
-        nodata=own.nodata if spec.nodata is None else (spec.nodata,),
-        flags=spec.flags or own.flags,
-        valid_range=own.valid_range if spec.valid_range is None else spec.valid_range,
+        scale=stored.scale if spec.scale is None else spec.scale,
+        offset=stored.offset if spec.offset is None else spec.offset,
+        nodata=stored.nodata if spec.nodata is None else (spec.nodata,),
+        flags=spec.flags or stored.flags,
+        valid_range=stored.valid_range if spec.valid_range is None else spec.valid_range,
     )
 
 
 class Masked(NamedTuple):
-    """A variable whose values stand only where another has one of some numbers."""
+    """A variable that is masked by the numbers of another variable."""
 
     variable: StoredTruth
     quality: StoredTruth
@@ -173,27 +173,27 @@ class Masked(NamedTuple):
 
     @property
     def tells_dates(self) -> bool:
-        """As the variable does."""
+        """Whether all dates of the variable are understood."""
         return self.variable.tells_dates
 
     def values(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Float64Array:
-        """Return values, NaN where there is none or it is masked."""
+        """Return values, NaN for missing and masked ones."""
         is_valid = np.isin(self.quality.cells(instant, index, x, y).numbers, self.keep)
         return np.where(is_valid, self.variable.values(instant, index, x, y), np.nan)
 
     def has(self, instant: np.datetime64) -> bool:
-        """Return whether the variable has a date of that name."""
+        """Return whether the variable has the date."""
         return self.variable.has(instant)
 
 
 def found_paths(href: str) -> list[str]:
-    """Return the paths on this machine that an href names, in order."""
+    """Return the local paths that an href matches, in order."""
     pattern = href.removeprefix("file://")
     is_pattern = glob.has_magic(pattern) and not Path(pattern).is_file()
     return sorted(glob.glob(pattern, recursive=True)) if is_pattern else [pattern]  # noqa: PTH207 -- may be absolute
 
 
-# Dates in names of files and descriptions of bands, found apart from the readers.
+# Dates in names of files and descriptions of bands, parsed independently of the readers.
 
 _Y = r"(?<!\d)(?P<Y>\d{4})"
 _DAY = rf"{_Y}(?P<s>[-_./]?)(?P<m>\d\d)(?P=s)(?P<d>\d\d)"
@@ -223,21 +223,21 @@ _EXPRESSIONS = tuple(
         ),
     )
 )
-"""From the most to the least precise; four digits alone tell a time of day in a whole text only."""
+"""From most to least precise. Four digits are a time of day only if the date and the time are the whole text."""
 
 
 def time_in(path: str, pattern: str | None) -> np.datetime64 | None:
-    """Return the time in a path: what `time_pattern` finds, else its name, else its folders."""
+    """Return the time in a path by `time_pattern`, else in its name, else in its folders."""
     if pattern is not None:
         match = re.search(pattern, path)
         groups = match.groupdict() if match else {}
         return _time_of_groups(groups) if groups.get("year") else time_of(groups.get("time") or "")
-    found = time_of(Path(path).name)
-    return found if found is not None else time_of("/".join(Path(path).parts[-4:-1]))
+    instant = time_of(Path(path).name)
+    return instant if instant is not None else time_of("/".join(Path(path).parts[-4:-1]))
 
 
 def _time_of_groups(groups: Mapping[str, str | None]) -> np.datetime64 | None:
-    """The start of the date of which an expression names each part."""
+    """Return the start of a date from the named groups of an expression."""
     letters = {
         "day_of_year": "j",
         "dekad": "k" if groups.get("month") else "D",
@@ -258,13 +258,13 @@ def _time_of_groups(groups: Mapping[str, str | None]) -> np.datetime64 | None:
 
 
 def time_of(text: str) -> np.datetime64 | None:
-    """Return the start of the most precise time in a text, of several the first."""
+    """Return the start of the first time in a text, with the most precise expression that matches."""
     for expression in _EXPRESSIONS:
         for match in expression.finditer(text):
             numbers = {key: int(part) for key, part in match.groupdict().items() if part and part.isdigit()}
-            found = _start(numbers) if 1850 <= numbers["Y"] <= 2100 else None
-            if found is not None:
-                return np.datetime64(found, "ns")
+            start = _start(numbers) if 1850 <= numbers["Y"] <= 2100 else None
+            if start is not None:
+                return np.datetime64(start, "ns")
     return None
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from affine import Affine
 
-from chronotile.audit.arrays import decoded, meaning_of, times_of_axis
+from chronotile.audit.arrays import decode_coordinate, meaning_of, times_of_axis
 from chronotile.audit.rasters import RasterTruth
 from chronotile.audit.sources import mosaic_truth_of, stored_truth
 from chronotile.audit.truth import OtherPlace, StoredTruth
@@ -126,9 +126,11 @@ class _LayoutAxes:
     """Coordinates and transform of a layout."""
 
     def __init__(self, dataset: Any, shape: tuple[int, int]) -> None:  # noqa: ANN401 -- xarray has no types here
-        self.times: InstantArray = times_of_axis(decoded(dataset, "time"), "time").coordinates
+        self.times: InstantArray = times_of_axis(decode_coordinate(dataset, "time"), "time").coordinates
         self.transform = Affine.from_gdal(*map(float, str(dataset[GRID_MAPPING].attrs["GeoTransform"]).split()))
-        self._axes = {name: decoded(dataset, name)[name].values for name in ("x", "y") if name in dataset.variables}
+        self._axes = {
+            name: decode_coordinate(dataset, name)[name].values for name in ("x", "y") if name in dataset.variables
+        }
         self._shape = shape
 
     def coordinates(self, layout: str) -> Iterator[tuple[str, str, AnyArray]]:
