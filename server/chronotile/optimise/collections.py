@@ -10,11 +10,11 @@ from chronotile.core.finding import LEFT_OUT
 from chronotile.core.model.source import SourceSpec
 from chronotile.core.yaml_source import list_names
 from chronotile.optimise.inputs import mosaic_inputs
+from chronotile.optimise.mosaic_cells import require_items_apart
 from chronotile.optimise.mosaics import MosaicRequest, OpenIndex, find_mosaic, variables_to_write
 from chronotile.optimise.options import Options, Report
 from chronotile.optimise.run import RunProgress, require_extras, write_cube
 from chronotile.optimise.store import CubeFolder
-from chronotile.optimise.verify import require_items_apart
 from chronotile.readers.reader import Reader
 
 

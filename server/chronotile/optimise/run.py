@@ -31,29 +31,27 @@ from chronotile.core.model.time.cf_bounds import CLIMATOLOGY_BOUNDS, PERIOD_BOUN
 from chronotile.core.model.time.instants import DAY
 from chronotile.core.model.types import Json
 from chronotile.optimise.arrays import group_attributes
+from chronotile.optimise.changes import CubeChanges, changes_of
+from chronotile.optimise.classes import mark_classes, match_stored_overviews
 from chronotile.optimise.conversion import conversion_of_files
+from chronotile.optimise.differences import find_differing_dates
 from chronotile.optimise.existing import (
-    FOLDER,
-    CubeChanges,
-    Journal,
-    WrittenFiles,
-    changes_of,
     conversion_for,
-    mark_classes,
-    match_stored_overviews,
     names_in_cube,
     require_layout,
     require_nodata,
     rounding_findings,
 )
 from chronotile.optimise.inputs import CubeInputs, Origin, add_removed_dates, find_inputs
+from chronotile.optimise.journal import FOLDER, Journal, WrittenFiles
 from chronotile.optimise.memory import Budget, budget_of, region_for
 from chronotile.optimise.options import Options, Report
 from chronotile.optimise.plan import PlannedVariable, ServingCubePlan, level_count, time_unit
 from chronotile.optimise.runners import DaskRunner, LocalRunner, TaskRunner
+from chronotile.optimise.source_cells import require_apart
 from chronotile.optimise.store import CubeFolder, History, no_history, require_same
 from chronotile.optimise.tasks import CubeJob, MapTask, RunSources, SeriesTask, SkippedItem, Task, TaskDate, task_name
-from chronotile.optimise.verify import find_differing_dates, require_apart, verify
+from chronotile.optimise.verify import verify
 from chronotile.readers.zarr.commit import Commit, commit_of, nodes_of
 
 RunProgress = Callable[[str, float], None]
