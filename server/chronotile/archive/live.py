@@ -129,7 +129,7 @@ class LiveArchive:
                 if self.has_grown(collection):
                     before = self._archive
                     make = partial(reopen_grown, before, clock=system_clock)
-                    self._replace(before, self._reload(before, make, looked_at=STORES))
+                    self._replace(before, self._reload(before, make, scope=STORES))
 
     def refresh(self, *, after_s: float = 0.0, unless_revision: str | None = None) -> None:
         """Reload if anything has changed.
@@ -150,7 +150,7 @@ class LiveArchive:
             while not is_done:
                 before = self._archive
                 make = partial(refresh_archive, before, self._place, environment=os.environ, clock=system_clock)
-                newer = self._reload(before, make, looked_at=EVERYTHING)
+                newer = self._reload(before, make, scope=EVERYTHING)
                 with self._replacing:
                     is_done = self._replace(before, newer)
         list_failing_dates(self.services)  # removes dates that are readable again

@@ -125,12 +125,12 @@ def _body(documents: "Documents", href: str) -> "JsonMapping":
     Raises:
         ConfigurationError: The document cannot be read; the message has its path or URL.
     """
-    from chronotile.archive.index.documents import required
+    from chronotile.archive.index.documents import require_document
     from chronotile.core.errors import ChronotileError, ConfigurationError
     from chronotile.readers.hrefs import shown_href
 
     try:
-        return required(documents.read(href)).body
+        return require_document(documents.read(href)).body
     except ChronotileError as error:
         reason = error.message.removeprefix(f"{shown_href(href)} ")
         raise ConfigurationError([f"{shown_href(href)}: {reason}"]) from error

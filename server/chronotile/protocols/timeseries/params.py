@@ -13,6 +13,7 @@ from chronotile.core.model.geometry.json_estimates import containers_in
 from chronotile.core.model.geometry.json_text import ID_FORM, is_id, is_number
 from chronotile.core.model.request import Point, PointsSeriesRequest, SeriesRequest, place_in_degrees
 from chronotile.core.model.series import analysis as analyses
+from chronotile.core.model.series.reducers import MEAN, Reducer, parse_reducer
 from chronotile.core.model.time.parser import parse_time
 from chronotile.core.model.time.period_parser import requested_period
 from chronotile.core.model.types import Instant, JsonValue
@@ -70,10 +71,10 @@ def _step(given: str) -> analyses.PeriodStep:
     return analyses.PeriodStep(period, "dekad" if period.is_dekad else given.upper())
 
 
-def _normal(given: str) -> analyses.Reducer:
+def _normal(given: str) -> Reducer:
     accepted = "use mean, median, or p0 to p100 such as p10"
     try:
-        reducer = analyses.parse_reducer(given)
+        reducer = parse_reducer(given)
     except InvalidParameter as error:
         message = f"climatology {given[:MAX_SHOWN]!r} is not accepted; {accepted}"
         raise InvalidParameter(message, locator="climatology") from error
@@ -94,7 +95,7 @@ CLIMATOLOGY = custom(
     "climatology",
     "Normal value for the time of the year: `mean`, `median`, or `p0` to `p100`",
     _normal,
-    default=analyses.MEAN,
+    default=MEAN,
 )
 CLIMATOLOGY_BY = choice("climatology_by", "Parts of a year", analyses.SLOT_KINDS)
 REFERENCE = times("reference", "Reference times of the normals, in any form of `datetime`; default: all")
@@ -128,7 +129,7 @@ def analysis_of(query: Kvp) -> analyses.Analysis | None:
         reducer=CLIMATOLOGY.value(query), by=CLIMATOLOGY_BY.optional(query), reference=REFERENCE.value(query)
     )
     threshold = THRESHOLD.optional(query) or analyses.Phenology().threshold
-    if anomaly == "z" and climatology.reducer != analyses.MEAN:
+    if anomaly == "z" and climatology.reducer != MEAN:
         raise InvalidParameter("anomaly=z is relative to the mean; use climatology=mean with it", locator="anomaly")
     return analyses.Analysis(
         step=STEP.optional(query),
