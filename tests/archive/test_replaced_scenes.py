@@ -18,7 +18,7 @@ from chronotile.app.application import create_app
 from chronotile.app.configured_archive import index_store, source_access
 from chronotile.app.settings import Settings
 from chronotile.archive.index.fill import fill
-from chronotile.archive.index.sources import indexed, source_of, specs_of_items
+from chronotile.archive.index.sources import indexed_collection, source_of, specs_of_items
 from chronotile.core.model.space.boxes import BBox
 from chronotile.readers.cog.file_tags import tag_of_path
 
@@ -71,7 +71,7 @@ def client(tmp_path, files):
     settings = Settings(config=place, watch_s=0, jobs_dir=tmp_path / "jobs")
     (spec,) = specs_of_items(place, environment={})
     with closing(index_store(settings)) as store:
-        fill(indexed(spec), source_of(spec, source_access(settings)), store)
+        fill(indexed_collection(spec), source_of(spec, source_access(settings)), store)
     with TestClient(create_app(settings)) as one, closing(one.app.state.chronotile.services.reader_caches.items):
         yield one
 

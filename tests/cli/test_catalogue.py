@@ -17,7 +17,7 @@ from chronotile.app.settings import load_settings
 from chronotile.archive.discovery.catalogue import SeenCatalogue, SeenItem
 from chronotile.archive.index.background import reason_to_fill
 from chronotile.archive.index.fill import fill
-from chronotile.archive.index.sources import indexed, source_of, specs_of_items
+from chronotile.archive.index.sources import indexed_collection, source_of, specs_of_items
 from chronotile.cli import catalogue as commands
 from chronotile.cli import main as cli
 from chronotile.cli.catalogue import is_catalogue, settings_of_catalogue
@@ -224,5 +224,5 @@ def test_items_not_indexed_at_the_start_are_indexed_while_the_server_runs(
     with closing(index_store(settings)) as store:
         (spec,) = specs_of_items(settings.config, environment={})
         assert reason_to_fill(spec, source_access(settings), store) == reason
-        fill(indexed(spec), source_of(spec, source_access(settings)), store)
+        fill(indexed_collection(spec), source_of(spec, source_access(settings)), store)
         assert reason_to_fill(spec, source_access(settings), store) is None

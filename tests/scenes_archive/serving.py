@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from chronotile.app.application import application
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.fill import FillSummary, IndexStore, fill
-from chronotile.archive.index.sources import SourceAccess, indexed, source_of, specs_of_items
+from chronotile.archive.index.sources import SourceAccess, indexed_collection, source_of, specs_of_items
 from chronotile.archive.open import open_archive
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.opening import open_items
@@ -133,7 +133,7 @@ def fill_index(configuration: Path, index: ItemIndex, source: Source) -> FillSum
     access = SourceAccess(prefixes=prefixes_of(source), documents=Documents())
     with closing(open_passes(None, configuration.parent / "index")) as passes:
         store = IndexStore(items=index, passes=passes)
-        return fill(indexed(spec), source_of(spec, access), store)
+        return fill(indexed_collection(spec), source_of(spec, access), store)
 
 
 def prefixes_of(source: Source) -> AllowedPlaces:

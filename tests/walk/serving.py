@@ -14,7 +14,7 @@ from chronotile.app.settings import Settings
 from chronotile.archive.dated_collections import dated_collections
 from chronotile.archive.index.dates import list_dates
 from chronotile.archive.index.fill import fill
-from chronotile.archive.index.sources import indexed, source_of, specs_of_items
+from chronotile.archive.index.sources import indexed_collection, source_of, specs_of_items
 from tests.walk.address import BASE
 
 
@@ -30,7 +30,7 @@ def opened(place: Path, folder: Path, **more: Any) -> Starlette:
     settings = Settings(config=place, **folders | given | more)
     with closing(index_store(settings)) as store:
         for spec in specs_of_items(place, environment={}) if has_items(place) else ():
-            fill(indexed(spec), source_of(spec, source_access(settings)), store)
+            fill(indexed_collection(spec), source_of(spec, source_access(settings)), store)
         archive = open_configured(settings)
         for dated in dated_collections(archive):
             list_dates(dated, store)

@@ -43,7 +43,7 @@ class Sample(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class AuditTarget:
     """A served variable."""
 
     layer: str
@@ -102,7 +102,7 @@ class Audit:
             f"{self.compared} of {self.total} cells at a date ({share}), {self.samples} samples (seed {self.seed})"
         )
 
-    def remove_target(self, target: "Target", reason: str, *, compared: int) -> str:
+    def remove_target(self, target: "AuditTarget", reason: str, *, compared: int) -> str:
         """Record that a variable is not audited after all; return the line about it."""
         self.layers.remove(target.layer)
         self.total -= target.cells
@@ -122,7 +122,7 @@ def audit_archive(archive: Archive, audit: Audit, *, samples: int) -> Iterator[s
         samples: Number of random blocks of all variables and layouts together; each layout gets at least one.
     """
     random = np.random.default_rng(audit.seed)
-    targets: list[Target] = []
+    targets: list[AuditTarget] = []
     for target in _targets(archive, audit):
         targets.append(target)
         audit.layers.append(target.layer)
@@ -132,7 +132,7 @@ def audit_archive(archive: Archive, audit: Audit, *, samples: int) -> Iterator[s
         yield from _audit_target(target, audit, list(_samples(target, count, random)))
 
 
-def _targets(archive: Archive, audit: Audit) -> Iterator[Target]:
+def _targets(archive: Archive, audit: Audit) -> Iterator[AuditTarget]:
     """Yield each variable once; variables that cannot be audited are recorded."""
     services = archive.services
     for collection in services.catalogue.collections:
@@ -152,10 +152,10 @@ def _targets(archive: Archive, audit: Audit) -> Iterator[Target]:
                 except UnsupportedSource as error:
                     audit.not_audited.append(f"not audited: {layer.id}, {variable.name}: {error.message}")
                     continue
-                yield Target(layer.id, reader, variable, truth, has_listed_times=spec.times is not None)
+                yield AuditTarget(layer.id, reader, variable, truth, has_listed_times=spec.times is not None)
 
 
-def _added_dates(target: Target) -> dict[int, np.datetime64]:
+def _added_dates(target: AuditTarget) -> dict[int, np.datetime64]:
     """Return served dates that the source lacks, by index; empty if the dates of the source are not understood."""
     times = target.variable.times
     if target.has_listed_times or not len(times):
@@ -166,7 +166,7 @@ def _added_dates(target: Target) -> dict[int, np.datetime64]:
     return {index: times.instants[index] for index, is_known in enumerate(are_dates) if not is_known}
 
 
-def _samples(target: Target, count: int, random: np.random.Generator) -> Iterator[Sample]:
+def _samples(target: AuditTarget, count: int, random: np.random.Generator) -> Iterator[Sample]:
     grid = target.variable.grid
     for along in target.layouts:
         if target.cells <= ALL_CELLS:
@@ -186,7 +186,7 @@ def _samples(target: Target, count: int, random: np.random.Generator) -> Iterato
             )
 
 
-def _everything(target: Target, along: Along) -> Iterator[Sample]:
+def _everything(target: AuditTarget, along: Along) -> Iterator[Sample]:
     grid = target.variable.grid
     rows = max(1, min(grid.height, BLOCK_CELLS // grid.width))
     times = 1 if along == "space" else max(1, BLOCK_CELLS // (rows * grid.width))
@@ -196,7 +196,7 @@ def _everything(target: Target, along: Along) -> Iterator[Sample]:
             yield Sample(range(first, min(first + times, target.times)), window, along)
 
 
-def _audit_target(target: Target, audit: Audit, samples: Sequence[Sample]) -> Iterator[str]:
+def _audit_target(target: AuditTarget, audit: Audit, samples: Sequence[Sample]) -> Iterator[str]:
     audit.total += target.cells
     before = audit.compared
     added = _added_dates(target)
@@ -226,7 +226,7 @@ def _audit_target(target: Target, audit: Audit, samples: Sequence[Sample]) -> It
         yield from lines
 
 
-def _has_truth(target: Target, sample: Sample) -> bool:
+def _has_truth(target: AuditTarget, sample: Sample) -> bool:
     """Return whether the source is readable; a damaged source is not served, which `chronotile check` reports."""
     x, y = _centres(target.variable.grid, sample.window)
     try:
@@ -237,7 +237,7 @@ def _has_truth(target: Target, sample: Sample) -> bool:
     return True
 
 
-def _compare(target: Target, sample: Sample) -> tuple[list[str], int, int]:
+def _compare(target: AuditTarget, sample: Sample) -> tuple[list[str], int, int]:
     """Compare a sample; return lines, the number of compared cells and the number of mismatches."""
     name, indexes = target.variable.name, list(sample.indexes)
     pixels = target.reader.read_block(name, indexes=indexes, window=sample.window, along=sample.along)
@@ -257,7 +257,7 @@ def _compare(target: Target, sample: Sample) -> tuple[list[str], int, int]:
     return lines, served.size, max(len(wrong), len(lines))
 
 
-def _wrong_cells(target: Target, sample: Sample, served: Float64Array) -> list[str]:
+def _wrong_cells(target: AuditTarget, sample: Sample, served: Float64Array) -> list[str]:
     """Compare the cell in the middle with a read of this single cell, as for a click."""
     row, column = served.shape[1] // 2, served.shape[2] // 2
     position = {"row": sample.window.row_start + row, "column": sample.window.column_start + column}
@@ -270,7 +270,7 @@ def _wrong_cells(target: Target, sample: Sample, served: Float64Array) -> list[s
     return [_line(target, sample._replace(along="time"), place, served=one, source=served)]
 
 
-def _values(target: Target, pixels: Pixels) -> Float64Array:
+def _values(target: AuditTarget, pixels: Pixels) -> Float64Array:
     encoding = target.variable.encoding
     return np.where(valid_pixels(pixels, encoding), encoding.values(pixels.numbers), np.nan)
 
@@ -284,12 +284,12 @@ def _centres(grid: NativeGrid, window: Window) -> tuple[Float64Array, Float64Arr
     return np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
 
 
-def _instant(target: Target, index: int) -> np.datetime64 | None:
+def _instant(target: AuditTarget, index: int) -> np.datetime64 | None:
     times = target.variable.times
     return times.instants[index] if len(times) else None
 
 
-def _line(target: Target, sample: Sample, place: IndexArray, *, served: Float64Array, source: Float64Array) -> str:
+def _line(target: AuditTarget, sample: Sample, place: IndexArray, *, served: Float64Array, source: Float64Array) -> str:
     time, row, column = place.tolist()
     instant = _instant(target, sample.indexes[time])
     date = "without time" if instant is None else format_instant(instant)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from chronotile.audit.truth import Axis, Cells, Meaning, StoredTruth, found_paths, override_meaning, time_in
+from chronotile.audit.truth import Axis, Cells, NumberMeaning, StoredTruth, found_paths, override_meaning, time_in
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.encoding import DEFAULT_FILLS
 from chronotile.core.model.source import DimensionStep, SourceSpec, VariableSpec
@@ -111,10 +111,10 @@ class ArrayTruth(StoredTruth):
         self._has_listed_times = specs[0].times is not None
         self._failures: list[UnsupportedSource] = []
         """Errors of files without the array, or that the audit does not understand."""
-        parts: list[Part] = []
+        parts: list[ArrayPart] = []
         for spec, path in ((s, path) for s in specs for path in found_paths(s.href)):
             try:
-                parts.append(Part(spec, variable, Path(path)))
+                parts.append(ArrayPart(spec, variable, Path(path)))
             except UnsupportedSource as error:
                 self._failures.append(error)
         if not parts:
@@ -133,7 +133,7 @@ class ArrayTruth(StoredTruth):
         """Return whether a slice has the date, or may have it in a file that is not understood."""
         return bool(self._failures) or bool((np.abs(self._names - instant) <= self._tolerance).any())
 
-    def _slice(self, instant: np.datetime64 | None, index: int) -> "tuple[Part, int]":
+    def _slice(self, instant: np.datetime64 | None, index: int) -> "tuple[ArrayPart, int]":
         """Return the slice of a date, the first if there are several."""
         if self._has_listed_times:
             return self._slices[index]
@@ -147,7 +147,7 @@ class ArrayTruth(StoredTruth):
         raise UnsupportedSource(f"its time axis has no {instant}")
 
 
-class Part:
+class ArrayPart:
     """The array in one store or file."""
 
     def __init__(self, spec: SourceSpec, variable: VariableSpec, path: Path) -> None:
@@ -269,7 +269,7 @@ def _axis(dataset: Any, array: Any, name: Any) -> Axis:  # noqa: ANN401 -- as ab
     )
 
 
-def meaning_of(array: Any, *, is_netcdf: bool = False) -> Meaning:  # noqa: ANN401 -- as above
+def meaning_of(array: Any, *, is_netcdf: bool = False) -> NumberMeaning:  # noqa: ANN401 -- as above
     """Return the encoding of an array by its attributes, or by the defaults of NetCDF."""
     attributes = {**array.encoding, **array.attrs}
     scale, offset = (_first(attributes, name) for name in ("scale_factor", "add_offset"))
@@ -284,7 +284,7 @@ def meaning_of(array: Any, *, is_netcdf: bool = False) -> Meaning:  # noqa: ANN4
         fills = [f % 256.0**array.dtype.itemsize for f in fills]
     is_packed = scale is not None or offset is not None
     own_scale, own_offset = 1.0 if scale is None else scale, 0.0 if offset is None else offset
-    return Meaning(
+    return NumberMeaning(
         scale=own_scale,
         offset=own_offset,
         nodata=fills,

@@ -19,7 +19,7 @@ from affine import Affine
 from rasterio.enums import MaskFlags
 
 from chronotile.audit.rasters import cells_at, reading
-from chronotile.audit.truth import Meaning, Truth, override_meaning
+from chronotile.audit.truth import NumberMeaning, Truth, override_meaning
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.items import Asset, IndexSettings, ItemPage, ItemSearch, MosaicRule
@@ -48,14 +48,14 @@ class ItemDocuments(Protocol):
         """Return the files of items by number."""
 
 
-class Found(NamedTuple):
+class IndexedDocument(NamedTuple):
     """An item of an instant."""
 
     number: int
     document: Mapping[str, Any]
 
 
-class Points(NamedTuple):
+class AuditPoints(NamedTuple):
     """Points (y, x) or (point,)."""
 
     x: Float64Array
@@ -63,18 +63,18 @@ class Points(NamedTuple):
     crs: str
 
 
-class Piece(NamedTuple):
+class PieceValues(NamedTuple):
     """The cells of an item at some points."""
 
     values: Float64Array
     """NaN for missing values."""
     is_flag: Any
     """True for flags, which hide items below like values do."""
-    centres: Points
+    centres: AuditPoints
     """Centres of the cells that contain the points, in the CRS of the file."""
 
 
-class Opened(NamedTuple):
+class ItemFiles(NamedTuple):
     """An item with its files."""
 
     document: Mapping[str, Any]
@@ -124,7 +124,7 @@ class MosaicTruth:
 
     def values(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Float64Array:  # noqa: ARG002 -- part of the protocol
         """Return values (y, x)."""
-        points, opened = Points(x, y, self._served.crs), self._open_items(instant, x, y)
+        points, opened = AuditPoints(x, y, self._served.crs), self._open_items(instant, x, y)
         if self._served.rule in ORDERED:
             return _first(self._pieces(opened, points), x.shape)
         items = list(opened)
@@ -139,21 +139,21 @@ class MosaicTruth:
         """Return whether an item has the instant."""
         return bool(self._of_instant(instant))
 
-    def _open_items(self, instant: np.datetime64 | None, x: Float64Array, y: Float64Array) -> Iterator[Opened]:
+    def _open_items(self, instant: np.datetime64 | None, x: Float64Array, y: Float64Array) -> Iterator[ItemFiles]:
         """Yield the items near the points, in order."""
         if instant is None:
             raise UnsupportedSource("a mosaic has times")
         near = [o for o in self._of_instant(instant) if _is_near(o.document, self._served.crs, x, y)]
         paths = self._served.index.assets([n.number for n in near])
         for item in near:
-            yield Opened(item.document, {asset.name: asset for asset in paths.get(item.number, ())})
+            yield ItemFiles(item.document, {asset.name: asset for asset in paths.get(item.number, ())})
 
-    def _pieces(self, opened: Iterable[Opened], points: Points) -> Iterator[Piece]:
+    def _pieces(self, opened: Iterable[ItemFiles], points: AuditPoints) -> Iterator[PieceValues]:
         # The pieces of all items that have the variable.
         pieces = (self._piece(self._variable, item, points) for item in opened)
         return (piece for piece in pieces if piece is not None)
 
-    def _piece(self, variable: VariableSpec, item: Opened, points: Points) -> Piece | None:
+    def _piece(self, variable: VariableSpec, item: ItemFiles, points: AuditPoints) -> PieceValues | None:
         """Return the piece of an item; `None` if a file of the variable is missing."""
         if variable.formula is None:
             piece = self._read_piece(variable, item, points)
@@ -168,15 +168,15 @@ class MosaicTruth:
         is_kept = is_there & np.isin(classes, variable.mask.keep)
         return piece._replace(values=np.where(is_kept, piece.values, np.nan), is_flag=piece.is_flag & is_kept)
 
-    def _read_piece(self, variable: VariableSpec, item: Opened, points: Points) -> Piece | None:
+    def _read_piece(self, variable: VariableSpec, item: ItemFiles, points: AuditPoints) -> PieceValues | None:
         if _asset_of(variable) not in item.files:
             return None
         numbers, inside, meaning, centres = self._cells(variable, item, points)
         values = np.where(inside, meaning.values(numbers), np.nan)
-        return Piece(values, inside & meaning.is_flag(numbers), centres)
+        return PieceValues(values, inside & meaning.is_flag(numbers), centres)
 
-    def _compute(self, formula: Expression, item: Opened, points: Points) -> Piece | None:
-        operands = dict[str, Piece]()
+    def _compute(self, formula: Expression, item: ItemFiles, points: AuditPoints) -> PieceValues | None:
+        operands = dict[str, PieceValues]()
         for name in formula.names:
             piece = self._piece(self._variable_spec(name), item, points)
             if piece is None:
@@ -184,7 +184,7 @@ class MosaicTruth:
             operands[name] = piece
         values = compute_formula(formula.text, {name: piece.values for name, piece in operands.items()})
         is_flag = np.isnan(values) & np.any([piece.is_flag for piece in operands.values()], axis=0)
-        return Piece(values, is_flag, operands[formula.names[0]].centres)
+        return PieceValues(values, is_flag, operands[formula.names[0]].centres)
 
     def _variable_spec(self, name: str) -> VariableSpec:
         variable = self._variables.get(name, VariableSpec(id=name))
@@ -192,7 +192,9 @@ class MosaicTruth:
             raise UnsupportedSource("the configuration overrides the type of its numbers")
         return variable
 
-    def _cells(self, variable: VariableSpec, item: Opened, points: Points) -> tuple[NumberArray, Any, Meaning, Points]:
+    def _cells(
+        self, variable: VariableSpec, item: ItemFiles, points: AuditPoints
+    ) -> tuple[NumberArray, Any, NumberMeaning, AuditPoints]:
         """Return digital numbers, a mask of points inside, the encoding, and the centres of the cells."""
         name = _asset_of(variable)
         stated = _bands(item.document, name)
@@ -212,14 +214,14 @@ class MosaicTruth:
                 inside &= cells_at(dataset, band, x, y, is_mask=True)[0] != 0
             band_members = stated[band - 1] if band <= len(stated) else {}
             nodata = band_members.get("nodata", dataset.nodatavals[band - 1])
-            meaning = Meaning(
+            meaning = NumberMeaning(
                 scale=band_members.get("scale", dataset.scales[band - 1]),
                 offset=band_members.get("offset", dataset.offsets[band - 1]),
                 nodata=() if nodata is None else (float(nodata),),
             )
         return numbers, inside, override_meaning(meaning, variable), centres
 
-    def _find(self, instant: np.datetime64) -> tuple[Found, ...]:
+    def _find(self, instant: np.datetime64) -> tuple[IndexedDocument, ...]:
         """Return all items of an instant, sorted."""
         settings = self._served.settings
         is_solar = settings.group == "solar_day"
@@ -232,7 +234,7 @@ class MosaicTruth:
             for item in page.items:
                 document = json.loads(item.document)
                 if _instant(document, is_solar=is_solar) == instant:
-                    items.append(Found(item.ref.number, document))
+                    items.append(IndexedDocument(item.ref.number, document))
             if page.next is None:
                 break
             search = replace(search, cursor=page.next)
@@ -240,7 +242,7 @@ class MosaicTruth:
         return tuple(sorted(items, key=lambda e: _rank(e.document, order_by, sign)))
 
 
-_NOTHING = Meaning(scale=1.0, offset=0.0)
+_NOTHING = NumberMeaning(scale=1.0, offset=0.0)
 
 
 def _rank(document: Mapping[str, Any], order_by: str | None, sign: float) -> tuple[float, str]:
@@ -255,7 +257,7 @@ def _rank(document: Mapping[str, Any], order_by: str | None, sign: float) -> tup
     return rank, document["id"]
 
 
-def _first(pieces: Iterator[Piece], shape: tuple[int, ...]) -> Float64Array:
+def _first(pieces: Iterator[PieceValues], shape: tuple[int, ...]) -> Float64Array:
     values, is_done = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
     for piece in pieces:
         values = np.where(is_done, values, piece.values)
@@ -265,24 +267,24 @@ def _first(pieces: Iterator[Piece], shape: tuple[int, ...]) -> Float64Array:
     return values
 
 
-def _choose(pieces: Iterator[Piece], points: Points) -> Iterator[tuple[BoolArray, Points]]:
+def _choose(pieces: Iterator[PieceValues], points: AuditPoints) -> Iterator[tuple[BoolArray, AuditPoints]]:
     """Yield masks of the points at which each piece is the first with a value or flag, and the cells' centres there."""
     is_done = np.zeros(points.x.shape, dtype=bool)
     for piece in pieces:
         is_first = ~is_done & (~np.isnan(piece.values) | piece.is_flag)
         is_done |= is_first
         if is_first.any():
-            yield is_first, Points(piece.centres.x[is_first], piece.centres.y[is_first], piece.centres.crs)
+            yield is_first, AuditPoints(piece.centres.x[is_first], piece.centres.y[is_first], piece.centres.crs)
         if is_done.all():
             break
 
 
-def _centres(transform: Affine, x: Float64Array, y: Float64Array, crs: str) -> Points:
+def _centres(transform: Affine, x: Float64Array, y: Float64Array, crs: str) -> AuditPoints:
     """Return the centres of the cells that contain points in the CRS of the file."""
     inverse = ~transform
     columns = np.floor(inverse.a * x + inverse.b * y + inverse.c) + 0.5
     rows = np.floor(inverse.d * x + inverse.e * y + inverse.f) + 0.5
-    return Points(
+    return AuditPoints(
         transform.a * columns + transform.b * rows + transform.c,
         transform.d * columns + transform.e * rows + transform.f,
         crs,

@@ -21,7 +21,7 @@ from chronotile.audit.truth import (
     NEAR_PX,
     Axis,
     Cells,
-    Meaning,
+    NumberMeaning,
     OtherPlace,
     StoredTruth,
     found_paths,
@@ -76,7 +76,7 @@ class RasterTruth(StoredTruth):
             require_centres(dataset.transform, x, y)
             numbers, inside = cells_at(dataset, band, x, y)
             nodata = dataset.nodatavals[band - 1]
-            stored_meaning = Meaning(
+            stored_meaning = NumberMeaning(
                 scale=dataset.scales[band - 1],
                 offset=dataset.offsets[band - 1],
                 nodata=() if nodata is None else (nodata,),
@@ -347,7 +347,7 @@ class GribTruth(StoredTruth):
             raise UnsupportedSource(f"no message is of {instant}")
         place = self._by_time[instant]
         field = self._open_message(place)
-        stored_meaning = Meaning(scale=1.0, offset=0.0, nodata=() if field.nodata is None else (field.nodata,))
+        stored_meaning = NumberMeaning(scale=1.0, offset=0.0, nodata=() if field.nodata is None else (field.nodata,))
         return Cells(
             field.at(x, y), override_meaning(stored_meaning, self._variable), origin=Path(place.message.path).name
         )
@@ -357,7 +357,7 @@ class GribTruth(StoredTruth):
         return instant in self._by_time
 
 
-class _Read(NamedTuple):
+class _GribField(NamedTuple):
     """The numbers of a field, and their positions."""
 
     numbers: NumberArray
@@ -437,7 +437,7 @@ def _open_message(message: Message) -> Iterator[Any]:
         raise UnsupportedSource("a message cannot be read by GDAL") from error
 
 
-def _read(field: FieldOfMessage) -> _Read:
+def _read(field: FieldOfMessage) -> _GribField:
     with Path(field.message.path).open("rb") as file:
         file.seek(field.message.start)
         parallels = _parallels(file.read(field.message.size))
@@ -449,7 +449,7 @@ def _read(field: FieldOfMessage) -> _Read:
             all_rows = np.degrees(np.arcsin(np.polynomial.legendre.leggauss(2 * parallels)[0]))[::-1]
             first = int(np.abs(all_rows - y[0]).argmin())
             y = all_rows[first : first + y.size]
-        return _Read(
+        return _GribField(
             numbers=dataset.read(field.band),
             nodata=dataset.nodatavals[field.band - 1],
             x=Axis("x", transform.c + transform.a * columns, ROUNDING, is_longitude=is_degrees),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from chronotile.audit.arrays import ArrayTruth
 from chronotile.audit.mosaics import ComputedTruth, MosaicTruth, ServedMosaic
 from chronotile.audit.rasters import truth_of_files
-from chronotile.audit.truth import Masked, StoredTruth, Truth
+from chronotile.audit.truth import MaskedTruth, StoredTruth, Truth
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.source import SourceSpec, VariableInfo, VariableSpec
@@ -29,7 +29,7 @@ def truth_of(spec: SourceSpec, variable: str) -> Truth:
     if variable_spec.mask is None:
         return truth
     quality = spec.variables.get(variable_spec.mask.variable, VariableSpec(id=variable_spec.mask.variable))
-    return Masked(truth, stored_truth([spec], quality), variable_spec.mask.keep)
+    return MaskedTruth(truth, stored_truth([spec], quality), variable_spec.mask.keep)
 
 
 def mosaic_truth_of(spec: SourceSpec, served: VariableInfo, index: object) -> Truth:

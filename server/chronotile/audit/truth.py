@@ -88,7 +88,7 @@ class Truth(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Meaning:
+class NumberMeaning:
     """Encoding of numbers: that of their file, overridden by the configuration."""
 
     scale: float
@@ -123,7 +123,7 @@ class Cells(NamedTuple):
 
     numbers: NumberArray
     """(y, x)."""
-    meaning: Meaning
+    meaning: NumberMeaning
     is_there: Any = True
     """True for points inside the source that are not masked."""
     origin: str = ""
@@ -153,9 +153,9 @@ class StoredTruth(ABC):
         return self.cells(instant, index, x, y).values
 
 
-def override_meaning(stored: Meaning, spec: VariableSpec) -> Meaning:
+def override_meaning(stored: NumberMeaning, spec: VariableSpec) -> NumberMeaning:
     """Return the encoding of a file, overridden by the configuration."""
-    return Meaning(
+    return NumberMeaning(
         scale=stored.scale if spec.scale is None else spec.scale,
         offset=stored.offset if spec.offset is None else spec.offset,
         nodata=stored.nodata if spec.nodata is None else (spec.nodata,),
@@ -164,7 +164,7 @@ def override_meaning(stored: Meaning, spec: VariableSpec) -> Meaning:
     )
 
 
-class Masked(NamedTuple):
+class MaskedTruth(NamedTuple):
     """A variable that is masked by the numbers of another variable."""
 
     variable: StoredTruth

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chronotile.archive.publish.jobs import ResultFile
     from chronotile.archive.publish.publication import CatalogueOptions, Publication
     from chronotile.archive.publish.viewer_files import ViewerOptions
-    from chronotile.archive.publish.write import Summary
+    from chronotile.archive.publish.write import PublicationSummary
     from chronotile.core.model.items import ItemSearch
     from chronotile.jobs.queue.job_folder import ResultFiles, StoredFile
 
@@ -160,7 +160,7 @@ def _publish_collection(
     *,
     search: "ItemSearch",
     catalogue: "CatalogueOptions",
-) -> "Summary":
+) -> "PublicationSummary":
     from chronotile.app.configured_archive import item_index
     from chronotile.archive.publish.collections import publication_of_scenes
     from chronotile.archive.publish.dates import publication_of_dates
@@ -181,7 +181,7 @@ def _publish_collection(
 
 def write_to(
     options: PublishOptions, publication: "Publication", catalogue: "CatalogueOptions", *, served_by: str
-) -> "Summary":
+) -> "PublicationSummary":
     """Write a publication to `--to`."""
     from chronotile.archive.publish.bucket import BucketTarget
     from chronotile.archive.publish.target import FolderTarget
@@ -202,7 +202,7 @@ ZIPPED_STORE = ".zarr.zip"
 
 def publish_job(
     archive: "Archive", settings: "Settings", id_: str, options: PublishOptions, *, catalogue: "CatalogueOptions"
-) -> "Summary":
+) -> "PublicationSummary":
     """Publish the results of a job of an archive.
 
     Raises:

@@ -13,7 +13,7 @@ from chronotile.core.errors import ChronotileError, UnsupportedSource
 
 if TYPE_CHECKING:
     from chronotile.archive.open import Archive
-    from chronotile.archive.publish.viewer_files import Answer, ViewerOptions
+    from chronotile.archive.publish.viewer_files import ViewerAnswer, ViewerOptions
 
 
 def publish_viewer(archive: "Archive", collection: str, to: str, options: "ViewerOptions") -> None:
@@ -62,8 +62,8 @@ class _ApplicationClient:
         self._app = app
         self.state: dict[str, Any] = {}
 
-    async def __call__(self, path: str, query: Mapping[str, str]) -> "Answer":
-        from chronotile.archive.publish.viewer_files import Answer
+    async def __call__(self, path: str, query: Mapping[str, str]) -> "ViewerAnswer":
+        from chronotile.archive.publish.viewer_files import ViewerAnswer
 
         status, headers, parts = 0, dict[str, str](), list[bytes]()
         over = anyio.Event()
@@ -103,4 +103,4 @@ class _ApplicationClient:
         }
         await self._app(scope, receive, send)
         over.set()
-        return Answer(status, headers, b"".join(parts))
+        return ViewerAnswer(status, headers, b"".join(parts))

@@ -24,11 +24,11 @@ def url(request):
 @pytest.fixture
 def read(monkeypatch):
     """Ids of the rows that were read from a file of GeoParquet."""
-    ids, read_row = [], geoparquet.Rows.read
+    ids, read_row = [], geoparquet.GeoparquetRows.read
 
     def noting(self, number, before):
         ids.append(self.documents[number]["id"])
         return read_row(self, number, before)
 
-    monkeypatch.setattr(geoparquet.Rows, "read", noting)
+    monkeypatch.setattr(geoparquet.GeoparquetRows, "read", noting)
     return ids

@@ -9,7 +9,7 @@ from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.export import export_items
 from chronotile.archive.index.fill import IndexStore, Interrupted, fill
 from chronotile.archive.index.source import ItemRules
-from chronotile.archive.index.sources import SourceAccess, indexed, source_of
+from chronotile.archive.index.sources import SourceAccess, indexed_collection, source_of
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
 from chronotile.core.model.items import IndexSettings, ItemSearch
@@ -77,7 +77,7 @@ def access_of(*prefixes):
 
 
 def fill_with(spec, store, *prefixes, **more):
-    return fill(indexed(spec), source_of(spec, access_of(*prefixes)), store, **more)
+    return fill(indexed_collection(spec), source_of(spec, access_of(*prefixes)), store, **more)
 
 
 def assets_in(store):

@@ -9,7 +9,7 @@ from chronotile.archive.index.background import BackgroundFill, reason_to_fill
 from chronotile.archive.index.dates import IDENTITY
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.fill import IndexStore, Interrupted, fill
-from chronotile.archive.index.sources import SourceAccess, indexed, source_of
+from chronotile.archive.index.sources import SourceAccess, indexed_collection, source_of
 from chronotile.archive.live import LiveArchive
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
@@ -204,10 +204,10 @@ def test_stopped_pass_reads_no_more_entries_and_stores_those_already_read(catalo
     spec = spec_of(catalogue)
     source = source_of(spec, replace(ACCESS, documents=Stopping()))
     with pytest.raises(Interrupted):
-        fill(indexed(spec), source, store, is_stopped=stopping.is_set)
+        fill(indexed_collection(spec), source, store, is_stopped=stopping.is_set)
 
     assert len(store.items.times("s2").instants) > 0
-    fill(indexed(spec), source_of(spec, ACCESS), store)
+    fill(indexed_collection(spec), source_of(spec, ACCESS), store)
     assert store.passes.was_whole("s2")
 
 

@@ -20,7 +20,7 @@ from chronotile.archive.index.background import reason_to_fill
 from chronotile.archive.index.dates import DATED, date_id, list_dates, media_type, reason_to_list
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.fill import IndexStore, Interrupted, fill
-from chronotile.archive.index.sources import SourceAccess, indexed, source_of, specs_of_items
+from chronotile.archive.index.sources import SourceAccess, indexed_collection, source_of, specs_of_items
 from chronotile.archive.live import LiveArchive
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
@@ -450,7 +450,7 @@ def test_scenes_become_dates_and_dates_scenes(data, live_at, store):
     (data / "chronotile.yaml").write_text(tiles)
     (spec,) = specs_of_items(data / "chronotile.yaml", environment={})
     assert reason_to_fill(spec, ACCESS, store) is not None
-    fill(indexed(spec), source_of(spec, ACCESS), store)
+    fill(indexed_collection(spec), source_of(spec, ACCESS), store)
     assert sorted(found(store)) == ["NDVI_20200101", "NDVI_20200111", "NDVI_20200121"]
     store.items.put("made", [make_item("added by a client")])
     (dated,) = dated_collections(live.archive)

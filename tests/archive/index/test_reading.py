@@ -19,7 +19,7 @@ from chronotile.archive.index.export import export_items
 from chronotile.archive.index.fill import IndexStore, Interrupted, fill
 from chronotile.archive.index.geoparquet import GeoparquetSource
 from chronotile.archive.index.source import ItemFilter, ItemRules
-from chronotile.archive.index.sources import SourceAccess, indexed, source_of
+from chronotile.archive.index.sources import SourceAccess, indexed_collection, source_of
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import LEASE_S, SourcePasses, open_passes
 from chronotile.catalog.items.schema import INDEX
@@ -127,7 +127,7 @@ def test_processes_give_the_same_rows_as_one(form, url, tmp_path, monkeypatch, r
         folder = tmp_path / f"index-{processes}"
         of_run = url if url is None or not processes else request.getfixturevalue("postgresql").make_database()
         with closing(IndexStore(items=open_items(of_run, folder), passes=open_passes(of_run, folder))) as store:
-            summary = fill(indexed(spec), source_of(spec, ACCESS), store, processes=processes, batch=64)
+            summary = fill(indexed_collection(spec), source_of(spec, ACCESS), store, processes=processes, batch=64)
         assert summary.put.added > 300
         assert summary.filtered == 1
         assert summary.problems
@@ -149,9 +149,9 @@ def test_killed_process_ends_the_pass_and_the_next_one_continues(tmp_path, monke
 
     with closing(IndexStore(items=open_items(None, folder), passes=open_passes(None, folder))) as store:
         with pytest.raises(SourceUnavailable, match="a process that reads items has ended"):
-            fill(indexed(spec), source_of(spec, ACCESS), store, processes=2, batch=16, progress=kill)
+            fill(indexed_collection(spec), source_of(spec, ACCESS), store, processes=2, batch=16, progress=kill)
         assert not active_children()
-        summary = fill(indexed(spec), source_of(spec, ACCESS), store)
+        summary = fill(indexed_collection(spec), source_of(spec, ACCESS), store)
         assert 0 < summary.put.added < COUNT
         found = store.items.faults("s2").items
     assert found > 300
@@ -191,7 +191,7 @@ def test_pass_that_reads_ahead_excludes_others(tmp_path, monkeypatch):
 
     monkeypatch.setattr(source, "entries", slowly)
     with closing(IndexStore(items=open_items(None, folder), passes=passes)) as store:
-        assert fill(indexed(spec), source, store, processes=2, batch=16).put.added > 300
+        assert fill(indexed_collection(spec), source, store, processes=2, batch=16).put.added > 300
     assert len(refused) > COUNT * 0.9
 
 
@@ -310,13 +310,13 @@ def test_rows_are_the_same_items_in_another_process(tmp_path):
     """Rows that have all in common, of which one value is made, and one that differs by a null, too."""
     import pickle
 
-    from chronotile.archive.index.geoparquet import Rows
+    from chronotile.archive.index.geoparquet import GeoparquetRows
 
     documents = [item_document(f"{number}", same=7, odd=None if number == 3 else 1.5) for number in range(6)]
     export_items(Listing(documents, page=6), "s2", tmp_path / "items.parquet")
     (batch,) = pq.ParquetFile(tmp_path / "items.parquet").iter_batches()
 
-    here = Rows(lambda: batch.slice(1), ItemRules(), "/x.parquet")
+    here = GeoparquetRows(lambda: batch.slice(1), ItemRules(), "/x.parquet")
     there = pickle.loads(pickle.dumps(here))
 
     assert there.documents == here.documents

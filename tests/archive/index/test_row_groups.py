@@ -86,14 +86,14 @@ def test_rows_of_a_file_that_is_replaced_while_it_is_read_are_read_again(file, s
     after = file.rename(file.with_suffix(".after"))
     write(file, [row("a")], [row("b", 1)])
     assert file.stat().st_size == after.stat().st_size  # so that the same places hold the bytes of both
-    read_row = geoparquet.Rows.read
+    read_row = geoparquet.GeoparquetRows.read
 
     def replacing(self, number, before):
         if after.exists():
             after.replace(file)
         return read_row(self, number, before)
 
-    monkeypatch.setattr(geoparquet.Rows, "read", replacing)
+    monkeypatch.setattr(geoparquet.GeoparquetRows, "read", replacing)
     assert fill(S2, source_of(file), store, batch=1).put == PutSummary(added=2)
     assert sizes(store) == {"a": 1, "b": 1}
     assert fill(S2, source_of(file), store, is_whole=False).put == PutSummary(replaced=1, unchanged=1)

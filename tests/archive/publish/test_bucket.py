@@ -7,8 +7,8 @@ import pytest
 
 from chronotile.archive.publish.bucket import PART_BYTES, BucketTarget
 from chronotile.archive.publish.documents import ITEMS
-from chronotile.archive.publish.publication import Asset, CatalogueOptions
-from chronotile.archive.publish.sources import Document, RemoteFile, files_below
+from chronotile.archive.publish.publication import CatalogueOptions, PublishedAsset
+from chronotile.archive.publish.sources import GeneratedFile, RemoteFile, files_below
 from chronotile.archive.publish.write import write_publication
 from chronotile.core.errors import ConfigurationError, SourceUnavailable, UnsupportedSource, WriteFailed
 from tests.archive.publish.published import check
@@ -50,9 +50,9 @@ def download(target, folder):
 
 def test_catalogue_in_a_bucket_is_valid_and_updated(bucket, tmp_path):
     url = f"s3://{bucket}/published/one"
-    write(url, publication(item("a", Document("a.tif", b"one"))))
+    write(url, publication(item("a", GeneratedFile("a.tif", b"one"))))
 
-    changed = publication(item("a", Document("a.tif", b"two")), item("b", Document("b.tif", b"b")))
+    changed = publication(item("a", GeneratedFile("a.tif", b"two")), item("b", GeneratedFile("b.tif", b"b")))
     summary = write(url, changed)
 
     assert (summary.added, summary.replaced) == (1, 1)
@@ -63,7 +63,7 @@ def test_catalogue_in_a_bucket_is_valid_and_updated(bucket, tmp_path):
 def test_item_of_another_day_leaves_nothing_at_its_old_path(bucket, tmp_path):
     url = f"s3://{bucket}/published/moved"
     for day in ("2020-06-01", "2021-01-01"):
-        write(url, publication(item("a", Document("a.tif", b"one"), day=day)))
+        write(url, publication(item("a", GeneratedFile("a.tif", b"one"), day=day)))
 
     (found,) = check(download(BucketTarget(url), tmp_path))
     assert found.id == "a"
@@ -74,7 +74,7 @@ def test_large_files_are_sent_in_parts_and_hashed(bucket, tmp_path):
     url = f"s3://{bucket}/published/large"
     data = bytes(range(256)) * (PART_BYTES // 128)
 
-    class Large(Document):
+    class Large(GeneratedFile):
         def parts(self):
             yield from (data[start : start + 1_000_000] for start in range(0, len(data), 1_000_000))
 
@@ -88,7 +88,7 @@ def test_large_files_are_sent_in_parts_and_hashed(bucket, tmp_path):
 def test_a_file_that_cannot_be_read_to_its_end_is_no_object(bucket, tmp_path):
     url = f"s3://{bucket}/published/broken"
 
-    summary = write(url, publication(item("a", Broken()), item("b", Document("b.tif", b"b"))))
+    summary = write(url, publication(item("a", Broken()), item("b", GeneratedFile("b.tif", b"b"))))
 
     assert summary.failures == ["a is left out: broken.tif cannot be read: Input/output error"]
     assert {each.id for each in check(download(BucketTarget(url), tmp_path))} == {"b"}
@@ -99,7 +99,7 @@ def test_a_bucket_that_holds_something_else_is_refused(bucket):
     BucketTarget(url).write("mine.txt", b"mine", media_type="text/plain")
 
     with pytest.raises(UnsupportedSource, match="holds something else"):
-        write(url, publication(item("a", Document("a.tif", b"one"))))
+        write(url, publication(item("a", GeneratedFile("a.tif", b"one"))))
 
 
 def test_requests_are_signed(monkeypatch, tmp_path):
@@ -108,19 +108,19 @@ def test_requests_are_signed(monkeypatch, tmp_path):
             monkeypatch.setenv(name, value)
         url = f"s3://{signed.bucket}"  # moto takes signatures of lists below a prefix for wrong
 
-        write(url, publication(item("a", Document("a.tif", b"one"))))
+        write(url, publication(item("a", GeneratedFile("a.tif", b"one"))))
 
         check(download(BucketTarget(url), tmp_path))
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
         with pytest.raises(WriteFailed, match="cannot be written or read"):
-            write(url, publication(item("a", Document("a.tif", b"two"))))
+            write(url, publication(item("a", GeneratedFile("a.tif", b"two"))))
 
 
 def test_a_folder_that_was_replaced_is_removed(bucket, tmp_path):
     url = f"s3://{bucket}/cube"
     for text in (b"one", b"two"):
-        folder = {"c/0": Document("0", text), "zarr.json": Document("zarr.json", b"{}")}
-        assets = (Asset(key="data", folder=folder, name="cube.zarr"),)
+        folder = {"c/0": GeneratedFile("0", text), "zarr.json": GeneratedFile("zarr.json", b"{}")}
+        assets = (PublishedAsset(key="data", folder=folder, name="cube.zarr"),)
         write(url, publication(assets=assets))
 
     check(download(BucketTarget(url), tmp_path))
@@ -151,7 +151,7 @@ def test_documents_have_their_media_types(bucket):
     import obstore
 
     url = f"s3://{bucket}/published/types"
-    write(url, publication(item("a", Document("a.tif", b"one"))))
+    write(url, publication(item("a", GeneratedFile("a.tif", b"one"))))
 
     store = BucketTarget(url)._store
     found = obstore.get(store, "2020/06/01/a/a.json")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.archive.publish.groups import Listing
-from chronotile.archive.publish.publication import Asset, PublishedItem
-from chronotile.archive.publish.sources import Document
+from chronotile.archive.publish.groups import ItemListing
+from chronotile.archive.publish.publication import PublishedAsset, PublishedItem
+from chronotile.archive.publish.sources import GeneratedFile
 from chronotile.core.durable_files import Disk
 from chronotile.core.errors import WriteFailed
 from tests.archive.publish.published import check, check_assets, read, validate
@@ -71,10 +71,13 @@ def test_unreadable_item_of_another_day_stays_at_its_old_path(tmp_path):
 
 def test_stores_and_files_that_were_replaced_go_with_their_item(tmp_path):
     def made(day, text):
-        store = {"c/0": Document("0", text), "zarr.json": Document("zarr.json", b"{}")}
+        store = {"c/0": GeneratedFile("0", text), "zarr.json": GeneratedFile("zarr.json", b"{}")}
         plain = item("a", day=day)
         shown = plain.document | {"assets": {"cube": {}, "file": {}}}
-        assets = (Asset(key="cube", folder=store, name="cube.zarr"), Asset(key="file", source=Document("a.tif", text)))
+        assets = (
+            PublishedAsset(key="cube", folder=store, name="cube.zarr"),
+            PublishedAsset(key="file", source=GeneratedFile("a.tif", text)),
+        )
         return publication(PublishedItem(document=shown, start=plain.start, assets=assets))
 
     for day, text in (("2020-06-01", b"one"), ("2020-06-01", b"two"), ("2021-06-01", b"two")):
@@ -151,7 +154,7 @@ def test_any_failure_loses_no_item_and_the_next_run_completes_it(operation, numb
 
 
 def test_an_item_that_is_listed_in_two_folders_has_moved_from_neither():
-    with closing(Listing()) as listed:
+    with closing(ItemListing()) as listed:
         for group, id_ in (("2021", "b"), ("2020", "a"), ("2021", "a"), ("2021", "a")):
             listed.add(group, id_)
 
@@ -164,7 +167,7 @@ def test_an_item_that_is_listed_in_two_folders_has_moved_from_neither():
 
 
 def test_run_without_room_for_the_list_of_items_reports_it():
-    with closing(Listing()) as listed:
+    with closing(ItemListing()) as listed:
         listed._database.execute("PRAGMA max_page_count = 2")
 
         with pytest.raises(WriteFailed, match=r"the list of items, a temporary file, cannot be written: .* is full"):

@@ -11,8 +11,14 @@ import numpy as np
 import pytest
 
 from chronotile.archive.publish.documents import DATA, ITEMS
-from chronotile.archive.publish.publication import Asset, CatalogueOptions, Extent, Publication, PublishedItem
-from chronotile.archive.publish.sources import Document, files_below
+from chronotile.archive.publish.publication import (
+    CatalogueOptions,
+    Publication,
+    PublishedAsset,
+    PublishedExtent,
+    PublishedItem,
+)
+from chronotile.archive.publish.sources import GeneratedFile, files_below
 from chronotile.archive.publish.target import FolderTarget
 from chronotile.archive.publish.write import write_publication
 from chronotile.core.durable_files import Disk
@@ -63,7 +69,7 @@ def item(id_, *sources, day="2020-06-01", bbox=BOX):
         "properties": {"datetime": f"{day}T10:00:00Z"},
         "assets": {name: {} for name in names},
     }
-    assets = tuple(Asset(key=name, source=source) for name, source in zip(names, sources, strict=True))
+    assets = tuple(PublishedAsset(key=name, source=source) for name, source in zip(names, sources, strict=True))
     return PublishedItem(document=document, start=np.datetime64(f"{day}T10:00:00", "ns"), assets=assets)
 
 
@@ -81,7 +87,7 @@ def write(folder, made, *, disk=None, served_by=ITEMS):
 
 
 def document(text):
-    return Document("a.tif", text.encode())
+    return GeneratedFile("a.tif", text.encode())
 
 
 def test_items_of_several_days_are_linked_by_days_months_and_years(tmp_path):
@@ -115,9 +121,9 @@ def test_boxes_across_the_antimeridian_make_the_extent_go_round(tmp_path):
 
 
 def test_a_collection_across_the_antimeridian_has_a_record_in_two_parts(tmp_path):
-    extent = Extent(bbox=BBox(178, -10, -178, 0))
+    extent = PublishedExtent(bbox=BBox(178, -10, -178, 0))
 
-    write(tmp_path / "out", publication(assets=(Asset(key="data", source=document("a")),), extent=extent))
+    write(tmp_path / "out", publication(assets=(PublishedAsset(key="data", source=document("a")),), extent=extent))
 
     check(tmp_path / "out")
     geometry = read(tmp_path / "out" / "record.json")["geometry"]
@@ -221,7 +227,7 @@ def test_ids_that_would_lead_elsewhere_stay_below_the_folder(tmp_path):
     ids=repr,
 )
 def test_files_named_like_documents_or_like_each_other_are_all_published(names, tmp_path):
-    files = [Document(name, name.encode()) for name in names]
+    files = [GeneratedFile(name, name.encode()) for name in names]
 
     write(tmp_path / "out", publication(item("scene", *files)))
 
@@ -246,7 +252,7 @@ def test_folder_is_copied_with_its_checksums_and_continues_after_a_stop(tmp_path
         (store / "0").mkdir(parents=True, exist_ok=True)
         (store / "0" / str(number)).write_bytes(bytes([number]))
     (store / "zarr.json").write_text("{}")
-    assets = (Asset(key="data", folder=files_below(str(store)), name="cube.zarr"),)
+    assets = (PublishedAsset(key="data", folder=files_below(str(store)), name="cube.zarr"),)
     names = list(assets[0].folder)
 
     with pytest.raises(WriteFailed):
@@ -258,7 +264,7 @@ def test_folder_is_copied_with_its_checksums_and_continues_after_a_stop(tmp_path
     assert 0 < summary.files < 21
     assert write(tmp_path / "out", publication(assets=assets), served_by=DATA).files == 0
     (store / "0" / "1").write_bytes(b"new")
-    changed = (Asset(key="data", folder=files_below(str(store)), name="cube.zarr"),)
+    changed = (PublishedAsset(key="data", folder=files_below(str(store)), name="cube.zarr"),)
     write(tmp_path / "out", publication(assets=changed), served_by=DATA)
     check(tmp_path / "out")
     assert len(list((tmp_path / "out" / "data").rglob("zarr.json"))) == 1
@@ -372,7 +378,7 @@ def test_a_file_is_no_folder(tmp_path):
 def test_many_items_are_read_a_few_at_a_time(tmp_path):
     lock, waiting, most = threading.Lock(), [0], [0]
 
-    class Slow(Document):
+    class Slow(GeneratedFile):
         def parts(self):
             with lock:
                 waiting[0] -= 1

@@ -16,7 +16,7 @@ from chronotile.core.yaml_source import list_names
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.stac.fields import absolute_address, is_raster
 
-Read = Callable[[str], JsonMapping]
+ReadDocument = Callable[[str], JsonMapping]
 """Returns the JSON object at a permitted path or URL.
 
 Raises:
@@ -79,7 +79,7 @@ class SeenHost:
         return f"files at      {self.prefix} of {self.items} items ({names}): {state}"
 
 
-def look_at(place: str, read: Read, prefixes: AllowedPlaces) -> SeenCatalogue:
+def look_at(place: str, read: ReadDocument, prefixes: AllowedPlaces) -> SeenCatalogue:
     """Summarise a catalogue, collection, item collection, item or API by reading few documents.
 
     Args:
@@ -151,7 +151,7 @@ def _rasters(item: SeenItem) -> Iterator[tuple[str, str]]:
 class _CatalogueReader:
     """A reader of at most `MOST_DOCUMENTS` documents, without repetition."""
 
-    def __init__(self, href: str, read: Read, places: ItemPlaces) -> None:
+    def __init__(self, href: str, read: ReadDocument, places: ItemPlaces) -> None:
         self._href, self._read, self._places = href, read, places
         self._documents: dict[str, JsonMapping] = {}
         self._visited = {href}

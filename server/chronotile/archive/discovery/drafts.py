@@ -12,8 +12,8 @@ from chronotile.archive.discovery.names import (
     ONE,
     TIME,
     VARIABLE,
+    FileName,
     Looks,
-    Name,
     NameGroup,
     group_names,
     group_times,
@@ -216,7 +216,7 @@ def time_pattern_of(group: NameGroup, root: Path) -> str | None:
     return None
 
 
-def _grouped_shape(name: Name) -> str:
+def _grouped_shape(name: FileName) -> str:
     """Return the form of a name's time; with named groups if its last digit is a dekad, pentad or half of a month."""
     if name.number is None or name.time is None:
         return _shape(name.time or "")

@@ -61,7 +61,7 @@ _TWIN = re.compile(r"(?<![A-Za-z0-9])(?:(S[123])[A-D]|(L[COT]0)[89]|(LT0)[45])(?
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class FileName:
     """A file's path relative to the folder of the discovery, with placeholders for variable parts."""
 
     path: Path
@@ -91,7 +91,7 @@ class NameGroup:
     """Files whose names differ only in time and variable, in order of their paths."""
 
     pattern: str
-    names: tuple[Name, ...]
+    names: tuple[FileName, ...]
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -163,14 +163,14 @@ def group_times(paths: Iterable[Path]) -> list[NameGroup]:
     return _group([_find_year(name) for name in _extend_times([name_of(path) for path in paths], None)])
 
 
-def _group(names: Iterable[Name]) -> list[NameGroup]:
-    groups: dict[str, list[Name]] = defaultdict(list)
+def _group(names: Iterable[FileName]) -> list[NameGroup]:
+    groups: dict[str, list[FileName]] = defaultdict(list)
     for name in names:
         groups[name.pattern].append(name)
     return [NameGroup(pattern, tuple(members)) for pattern, members in sorted(groups.items())]
 
 
-def _extend_times(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool] | None) -> Sequence[Name]:
+def _extend_times(names: Sequence[FileName], are_alike: Callable[[Sequence[Path]], bool] | None) -> Sequence[FileName]:
     """Include the text after a date in the time, if it is a part of it; `None`: no file is opened."""
     for kind in PART_KINDS:
         candidates = [_extend_time(name, kind) for name in names]
@@ -179,14 +179,14 @@ def _extend_times(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], b
 
 
 def _replace_groups(
-    names: Sequence[Name],
-    candidates: Sequence[Name],
-    are_one: Callable[[Sequence[tuple[Name, Name]]], bool],
+    names: Sequence[FileName],
+    candidates: Sequence[FileName],
+    are_one: Callable[[Sequence[tuple[FileName, FileName]]], bool],
     *,
     key: Callable[[str], str] = str,
-) -> list[Name]:
+) -> list[FileName]:
     """Replace names by `candidates` for each group of equal keys that `are_one` accepts."""
-    groups: dict[str, list[tuple[Name, Name]]] = defaultdict(list)
+    groups: dict[str, list[tuple[FileName, FileName]]] = defaultdict(list)
     for name, other in zip(names, candidates, strict=True):
         if other is not name:
             groups[key(other.pattern)].append((name, other))
@@ -194,7 +194,7 @@ def _replace_groups(
     return [other if id(other) in accepted else name for name, other in zip(names, candidates, strict=True)]
 
 
-def _extend_time(name: Name, kind: PartKind) -> Name:
+def _extend_time(name: FileName, kind: PartKind) -> FileName:
     """Return a name with `TIME` for its date and the following part of a kind."""
     stem = strip_suffix(name.path.name)
     date = find_time(stem)
@@ -204,7 +204,7 @@ def _extend_time(name: Name, kind: PartKind) -> Name:
     _span, start, stop = part.whole
     folder = f"{name.folder_pattern}/" if name.folder_pattern else ""
     pattern = folder + _mask_time(stem, start, stop) + name.path.name[len(stem) :]
-    return Name(name.path, pattern, stem[start:stop], part=part)
+    return FileName(name.path, pattern, stem[start:stop], part=part)
 
 
 @lru_cache(maxsize=1 << 12)
@@ -218,7 +218,9 @@ def mask_satellite_letter(text: str) -> str:
     return _TWIN.sub(lambda match: f"{match[match.lastindex or 0]}{ONE}", text)
 
 
-def _are_parts(pairs: Sequence[tuple[Name, Name]], *, are_alike: Callable[[Sequence[Path]], bool] | None) -> bool:
+def _are_parts(
+    pairs: Sequence[tuple[FileName, FileName]], *, are_alike: Callable[[Sequence[Path]], bool] | None
+) -> bool:
     """Return whether the texts after dates are parts of the times; tiles differ in their grids instead."""
     parts = [other.part for _name, other in pairs if other.part]
     if not are_parts(parts):
@@ -233,13 +235,13 @@ def _are_parts(pairs: Sequence[tuple[Name, Name]], *, are_alike: Callable[[Seque
     return all(are_alike(list(p.values())[:: -(-len(p) // MOST_COMPARED)]) for p in paths.values())
 
 
-def _mask_codes(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool]) -> list[Name]:
+def _mask_codes(names: Sequence[FileName], are_alike: Callable[[Sequence[Path]], bool]) -> list[FileName]:
     """Replace orbits and other codes by `ANY`, if each product has different codes and files share a grid.
 
     The dates of products are different instants to the second. Levels of consolidation (`RT0`) are replaced too.
     """
 
-    def are_one(pairs: Sequence[tuple[Name, Name]]) -> bool:
+    def are_one(pairs: Sequence[tuple[FileName, FileName]]) -> bool:
         members = [name for name, _other in pairs]
         if len({name.pattern for name in members}) < 2 or not are_alike(
             [name.path for name in members[:MOST_COMPARED]]
@@ -249,7 +251,7 @@ def _mask_codes(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], boo
         is_coded_by_time = len(products) == len({name.time for name in members})
         return is_coded_by_time or all(_LEVEL.search(name.pattern) for name in members)
 
-    def mask_codes(name: Name) -> Name:
+    def mask_codes(name: FileName) -> FileName:
         is_exact = sum(map(str.isdigit, name.time or "")) >= _SECONDS_DIGITS
         folder, slash, members = name.pattern.rpartition("/")
         masked = (
@@ -262,10 +264,10 @@ def _mask_codes(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], boo
     return _replace_groups(names, list(map(mask_codes, names)), are_one, key=_mask_variable)
 
 
-def _find_years(names: Sequence[Name], looks: Looks) -> list[Name]:
+def _find_years(names: Sequence[FileName], looks: Looks) -> list[FileName]:
     """Replace a bare year by `TIME` in names that differ only in it, or have no other number that may be a year."""
 
-    def are_years(members: Sequence[tuple[Name, Name]]) -> bool:
+    def are_years(members: Sequence[tuple[FileName, FileName]]) -> bool:
         paths = [name.path for name, _other in members]
         if len(paths) > 1 and all(map(looks.holds_times, paths)):
             return True
@@ -276,17 +278,17 @@ def _find_years(names: Sequence[Name], looks: Looks) -> list[Name]:
     return _replace_groups(names, list(map(_find_year, names)), are_years)
 
 
-def _find_year(name: Name) -> Name:
+def _find_year(name: FileName) -> FileName:
     """Return an undated name with `TIME` for its last separate year."""
     stem = strip_suffix(name.path.name)
     year = find_bare_year(stem) if name.time is None else None
     if year is None:
         return name
     pattern = stem[: year.start] + TIME + stem[year.stop :] + name.path.name[len(stem) :]
-    return Name(name.path, "/".join((*name.path.parts[:-1], pattern)), stem[year.start : year.stop])
+    return FileName(name.path, "/".join((*name.path.parts[:-1], pattern)), stem[year.start : year.stop])
 
 
-def name_of(path: Path) -> Name:
+def name_of(path: Path) -> FileName:
     """Return a name with the time in a path: in the file's name, or else in the nearest folders."""
     folders, stem = list(path.parts[:-1]), strip_suffix(path.name)
     suffix = path.name[len(stem) :]
@@ -294,14 +296,14 @@ def name_of(path: Path) -> Name:
     if date is not None:
         folders = [ANY if _ALL_DIGITS.fullmatch(folder) else _mask_dates(folder) for folder in folders]
         dated_stem = _mask_time(stem, date.start, date.stop)
-        return Name(path, "/".join((*folders, dated_stem + suffix)), stem[date.start : date.stop])
+        return FileName(path, "/".join((*folders, dated_stem + suffix)), stem[date.start : date.stop])
     parts = [*folders, stem]
     dated = find_folder_time(parts if stem.isdigit() else folders)
     if dated is None:
-        return Name(path, "/".join(parts) + suffix, None)
+        return FileName(path, "/".join(parts) + suffix, None)
     start, stop = dated.found.start, dated.found.stop
     parts[dated.first : dated.last + 1] = [_mask_time(dated.text, start, stop)]
-    return Name(path, "/".join(parts) + suffix, dated.text[start:stop])
+    return FileName(path, "/".join(parts) + suffix, dated.text[start:stop])
 
 
 def _mask_time(text: str, start: int, stop: int) -> str:
@@ -319,13 +321,13 @@ def _mask_dates(text: str) -> str:
     return _LONG_NUMBER.sub(ANY, text)
 
 
-def _mask_satellites(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool]) -> list[Name]:
+def _mask_satellites(names: Sequence[FileName], are_alike: Callable[[Sequence[Path]], bool]) -> list[FileName]:
     """Replace the letter of the satellite by `ONE` in names that differ only in it and share no date."""
     twins = [replace(name, pattern=mask_satellite_letter(name.pattern)) for name in names]
 
-    def are_one(pairs: Sequence[tuple[Name, Name]]) -> bool:
+    def are_one(pairs: Sequence[tuple[FileName, FileName]]) -> bool:
         """Return whether files of several satellites are the times of one collection."""
-        members: dict[str, list[Name]] = defaultdict(list)
+        members: dict[str, list[FileName]] = defaultdict(list)
         for name, _twin in pairs:
             members[name.pattern].append(name)
         dated = [
@@ -338,7 +340,7 @@ def _mask_satellites(names: Sequence[Name], are_alike: Callable[[Sequence[Path]]
     return _replace_groups(names, twins, are_one)
 
 
-def _find_variables(names: Sequence[Name]) -> list[Name]:
+def _find_variables(names: Sequence[FileName]) -> list[FileName]:
     """Replace the word that distinguishes most otherwise equal names by `VARIABLE`."""
     options = [_variable_options(name) for name in names]
     words_by_pattern: dict[str, set[str]] = defaultdict(set)
@@ -352,8 +354,8 @@ def _find_variables(names: Sequence[Name]) -> list[Name]:
 
 
 def _find_assets(
-    plain: Sequence[Name], variable_names: Sequence[Name], are_of_one_place: Callable[[Sequence[Path]], bool]
-) -> list[Name]:
+    plain: Sequence[FileName], variable_names: Sequence[FileName], are_of_one_place: Callable[[Sequence[Path]], bool]
+) -> list[FileName]:
     """Replace the text after the last date by `VARIABLE` if it names the files of a scene.
 
     Args:
@@ -394,7 +396,7 @@ def _assets_of(tails: Collection[str]) -> tuple[str, dict[str, str]]:
     return pattern, {tail: middle[1:] for tail, middle in middles.items()}
 
 
-def _variable_options(name: Name) -> dict[str, str]:
+def _variable_options(name: FileName) -> dict[str, str]:
     """Return the words by pattern: for each known variable the pattern without it."""
     return {
         name.pattern[: word.start()] + VARIABLE + name.pattern[word.end() :]: word[0]

@@ -171,7 +171,7 @@ class ApiSource(source.StacSource):
             try:
                 yield from self._pages(self._page(resumed))
                 return
-            except _Refused:
+            except _PageRefused:
                 pass
         yield from self._pages(self._first_page(since))  # also if the API no longer accepts the position of the pass
 
@@ -192,7 +192,7 @@ class ApiSource(source.StacSource):
                 "; ".join(parts),
             )
         for page in PAGES[:-1]:
-            with suppress(_Refused):
+            with suppress(_PageRefused):
                 return self._page(self._search.first(self._rules, page=page))
         return self._page(self._search.first(self._rules, page=PAGES[-1]), is_first=True)
 
@@ -202,7 +202,7 @@ class ApiSource(source.StacSource):
         except MissingDocument as error:
             if is_first:
                 raise UnsupportedSource(f"{shown_href(request.href)}: {error.message}") from error
-            raise _Refused from error
+            raise _PageRefused from error
 
     def _pages(self, first: tuple[Request, Document]) -> Iterator[source.Listed]:
         request, document = first
@@ -223,7 +223,9 @@ class ApiSource(source.StacSource):
             _require_same_server(following.href, self._href)
             stored = {"href": following.href, "body": following.body, "newest": self._newest}
             yield source.Bookmark(cursor=orjson.dumps(stored).decode())
-            with raised_instead(_Refused, UnsupportedSource(f"{shown_href(following.href)}: the next page is refused")):
+            with raised_instead(
+                _PageRefused, UnsupportedSource(f"{shown_href(following.href)}: the next page is refused")
+            ):
                 request, document = self._page(following)
 
     def _entry(self, feature: Json, base: str) -> source.ListedEntry:
@@ -246,7 +248,7 @@ class ApiSource(source.StacSource):
             self._newest = begin
 
 
-class _Refused(Exception):
+class _PageRefused(Exception):
     """An API refuses a page: the position where a pass stopped, or the number of items."""
 
 

@@ -57,7 +57,7 @@ def reason_to_fill(spec: SourceSpec, access: SourceAccess, store: IndexStore) ->
 # Kinds of work that fill the index of a collection. Work that equals finished work is not repeated. `reason` returns
 # why the index is incomplete, or `None`.
 @dataclass(frozen=True, slots=True)
-class _Scenes:
+class _ItemsWork:
     """A collection of items."""
 
     spec: SourceSpec
@@ -75,7 +75,7 @@ class _Scenes:
         return fill(indexed_collection(self.spec), source, store, is_stopped=stopping.is_set)
 
 
-class _Live(_Scenes):
+class _LiveWork(_ItemsWork):
     """A live collection: only its newest items are indexed, which show the properties of its layers."""
 
     __slots__ = ()
@@ -89,7 +89,7 @@ class _Live(_Scenes):
 
 
 @dataclass(frozen=True, slots=True)
-class _Dates:
+class _DatesWork:
     """A collection with one item per date."""
 
     dated: DatedCollection
@@ -114,7 +114,7 @@ class _Dates:
         return list_dates(self.dated, store, progress=rest, is_stopped=stopping.is_set)
 
 
-_Work = _Scenes | _Dates
+_Work = _ItemsWork | _DatesWork
 
 
 @dataclass(slots=True)
@@ -206,8 +206,8 @@ class BackgroundFill:
     def _due(self) -> list[_Waiting]:
         """Return the collections to check now: new and changed ones, and waiting ones that are due."""
         # Items come before dates: without its items a collection is not served at all.
-        works: list[_Work] = [(_Live if spec.is_live else _Scenes)(spec, self._access) for spec in self._specs()]
-        works += [_Dates(date) for date in self._dates()]
+        works: list[_Work] = [(_LiveWork if spec.is_live else _ItemsWork)(spec, self._access) for spec in self._specs()]
+        works += [_DatesWork(date) for date in self._dates()]
         now = {work.collection: work for work in works}
         self._filled = {name: work for name, work in self._filled.items() if now.get(name) == work}
         waiting, now_s = self._waiting, self._clock()
@@ -271,7 +271,7 @@ LATEST_S = 600.0
 
 
 @dataclass(slots=True)
-class _Watched:
+class _WatchedSource:
     spec: SourceSpec
     source: ItemSource | None = None
     due_s: float = 0.0
@@ -293,7 +293,7 @@ class Watch:
     """Called after each pass that changed something or was incomplete."""
     is_stopped: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = monotonic
-    _watched: list[_Watched] = field(default_factory=list)
+    _watched: list[_WatchedSource] = field(default_factory=list)
 
     def __post_init__(self, specs: Sequence[SourceSpec]) -> None:
         self.follow(specs)
@@ -304,7 +304,7 @@ class Watch:
         self._watched = [
             before[spec.collection]
             if spec.collection in before and before[spec.collection].spec == spec
-            else _Watched(spec)
+            else _WatchedSource(spec)
             for spec in specs
         ]
 
@@ -320,7 +320,7 @@ class Watch:
             if self.is_stopped():
                 raise Interrupted
 
-    def _look_at(self, watched: _Watched) -> None:
+    def _look_at(self, watched: _WatchedSource) -> None:
         try:
             if watched.source is None:
                 watched.source = source_of(watched.spec, self.access)
@@ -345,7 +345,7 @@ class Watch:
             if watched.failures == 1:
                 log.warning("%s: %s", watched.spec.collection, error.message)
 
-    def _is_whole_due(self, watched: _Watched, source: ItemSource) -> bool:
+    def _is_whole_due(self, watched: _WatchedSource, source: ItemSource) -> bool:
         """Return whether a source is read completely: a local source at first, and every source after `WHOLE_S`."""
         if not watched.has_begun and source.is_here:
             return True

@@ -11,7 +11,15 @@ from itertools import islice
 from pathlib import Path
 
 from chronotile.archive.index.file_items import read_files
-from chronotile.archive.index.source import Gone, Listed, ListedEntry, ReadEntry, Unread, age_limit_text, any_address
+from chronotile.archive.index.source import (
+    DeletedEntry,
+    Listed,
+    ListedEntry,
+    ReadEntry,
+    Unread,
+    age_limit_text,
+    any_address,
+)
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.core.errors import InvalidItem, SourceUnavailable, UnsupportedSource
 from chronotile.core.model.source import DATA, SourceSpec
@@ -98,7 +106,7 @@ class FilesSource:
             if run.is_whole or before.get(key) != group:
                 yield ListedEntry(key=key, read=partial(self._read, key, group, spans.get(key)), state=group.state)
         if not run.is_whole:
-            yield from (Gone(key=key) for key in before.keys() - self._groups.keys())
+            yield from (DeletedEntry(key=key) for key in before.keys() - self._groups.keys())
 
     def _group_files(self) -> dict[str, FileGroup]:
         paths, states = dict[str, dict[str, str]](), dict[str, list[str]]()
@@ -186,16 +194,16 @@ _MAGIC = re.compile(r"[*?[]")
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _FolderEntry:
     name: str
     is_folder: bool
     state: str
 
 
 @dataclass(slots=True)
-class _Folder:
+class _ListedFolder:
     mtime_ns: int
-    entries: tuple[_Entry, ...]
+    entries: tuple[_FolderEntry, ...]
 
 
 @dataclass(slots=True)
@@ -204,9 +212,9 @@ class FolderScan:
 
     failures: dict[str, str] = field(default_factory=dict)
     """Reasons by path of folders that could not be listed, so that their content is unknown."""
-    _folders: dict[str, _Folder] = field(default_factory=dict)
+    _folders: dict[str, _ListedFolder] = field(default_factory=dict)
     _used: set[str] = field(default_factory=set)
-    _turn: Iterator[tuple[str, _Entry]] = field(default_factory=lambda: iter(()))
+    _turn: Iterator[tuple[str, _FolderEntry]] = field(default_factory=lambda: iter(()))
 
     def files(self, patterns: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
         """Yield pattern names, paths of matching files and their states, sorted within a pattern.
@@ -278,7 +286,7 @@ class FolderScan:
             elif len(parts) == 1 and not entry.is_folder:
                 yield path, entry.state
 
-    def _list_folder(self, folder: str) -> tuple[_Entry, ...]:
+    def _list_folder(self, folder: str) -> tuple[_FolderEntry, ...]:
         self._used.add(folder)
         mtime_ns = _mtime(folder)
         stored = self._folders.get(folder)
@@ -291,15 +299,15 @@ class FolderScan:
             self.failures[folder] = f"it cannot be listed: {error.strerror}"
             return ()
         # The time was read before the listing, so that a change during the listing counts as a later change.
-        self._folders[folder] = _Folder(mtime_ns, entries)
+        self._folders[folder] = _ListedFolder(mtime_ns, entries)
         return entries
 
 
-def _entries(directory: Iterable["os.DirEntry[str]"]) -> Iterator[_Entry]:
+def _entries(directory: Iterable["os.DirEntry[str]"]) -> Iterator[_FolderEntry]:
     for entry in directory:
         try:
             is_folder = entry.is_dir()
-            yield _Entry(entry.name, is_folder, "" if is_folder else state_of(entry.stat()))
+            yield _FolderEntry(entry.name, is_folder, "" if is_folder else state_of(entry.stat()))
         except OSError:
             continue  # a broken link, or a file that was just deleted
 

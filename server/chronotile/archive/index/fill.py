@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from chronotile.archive.index.source import (
-    Answer,
     Bookmark,
+    DeletedEntry,
+    EntryAnswer,
     EntryReaders,
     Excluded,
-    Gone,
     ItemSource,
     Listed,
     ListedEntry,
@@ -293,7 +293,7 @@ class _Batch(NamedTuple):
     problems: dict[str, str | None]
     """Problems of entries that were stored before."""
     changed: list[ListedEntry]
-    answers: Iterator[Answer]
+    answers: Iterator[EntryAnswer]
     """The answers for `changed`."""
 
 
@@ -405,7 +405,7 @@ class _Filling:
                 self._miss(part)
             elif isinstance(part, Excluded):
                 read.append(SourceEntry(key=part.key, state="", problem=part.reason))
-        self._drop([part.key for part in batch if isinstance(part, Gone)])
+        self._drop([part.key for part in batch if isinstance(part, DeletedEntry)])
         for bookmark in (b for b in batch if isinstance(b, Bookmark)):
             # Entries that could not be read must not be before the bookmark, else they would be skipped.
             self._cursor = bookmark.cursor if self._unread_count == 0 else None

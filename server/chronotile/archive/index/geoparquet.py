@@ -123,13 +123,13 @@ class GeoparquetSource(source.StacSource):
             for part, names in enumerate(_names(file, ROWS, [number])):
                 if (number, part) >= done:
                     start, end = np.searchsorted(losing, (first, first + len(names)))
-                    rows = Rows(partial(group.batch, part), self._rules, self._href, group.digest)
+                    rows = GeoparquetRows(partial(group.batch, part), self._rules, self._href, group.digest)
                     yield from self._entries(rows, names, first, set((losing[start:end] - first).tolist()))
                     yield source.Bookmark(cursor=f"{state} {number}.{part + 1}")
                 first += len(names)
 
     def _entries(
-        self, rows: "Rows", names: Sequence[tuple[Any, ...]], first: int, losing: Container[int]
+        self, rows: "GeoparquetRows", names: Sequence[tuple[Any, ...]], first: int, losing: Container[int]
     ) -> Iterator[source.Listed]:
         twins = list[source.ListedEntry]()  # at the end, because the others are read together
         for number, (id_, collection) in enumerate(names):
@@ -206,7 +206,7 @@ class _RowGroup:
         return next(islice(self._batches, skipped, None))
 
 
-class Rows:
+class GeoparquetRows:
     """Rows of a file, which become items on the first use in each process.
 
     Args:
@@ -221,7 +221,9 @@ class Rows:
 
     def __reduce__(
         self,
-    ) -> tuple[Callable[[bytes, source.ItemRules, str, str], "Rows"], tuple[bytes, source.ItemRules, str, str]]:
+    ) -> tuple[
+        Callable[[bytes, source.ItemRules, str, str], "GeoparquetRows"], tuple[bytes, source.ItemRules, str, str]
+    ]:
         """Support pickling, by the rows as an Arrow stream."""
         from pyarrow import BufferOutputStream, ipc
 
@@ -271,10 +273,10 @@ def _reading(href: str) -> Iterator[None]:
         raise SourceUnavailable(f"{shown_href(href)} cannot be read: {error.strerror or error}") from error
 
 
-def _rows_of_bytes(data: bytes, rules: source.ItemRules, href: str, group: str) -> Rows:
+def _rows_of_bytes(data: bytes, rules: source.ItemRules, href: str, group: str) -> GeoparquetRows:
     from pyarrow import ipc
 
-    return Rows(ipc.open_stream(data).read_next_batch, rules, href, group)
+    return GeoparquetRows(ipc.open_stream(data).read_next_batch, rules, href, group)
 
 
 def _batches_done(cursor: str | None, state: str) -> tuple[int, int]:

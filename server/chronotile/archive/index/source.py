@@ -51,7 +51,7 @@ class ReadEntry:
         return self.prepared or self.items
 
 
-class Part(Protocol):
+class SourcePart(Protocol):
     """A part of a source with several entries, such as a row group."""
 
     def load(self) -> None:
@@ -77,7 +77,7 @@ class ListedEntry(NamedTuple):
     """
     state: str = ""
     """Empty: only `read` can detect changes. For entries of a part: the state of the part, a prefix of the entry's."""
-    part: Part | None = None
+    part: SourcePart | None = None
     """The part with this entry; one process reads all entries of a part. `read` compares the entry's state itself."""
 
 
@@ -114,13 +114,13 @@ class Excluded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gone:
+class DeletedEntry:
     """A deleted entry, in a pass that lists only changes."""
 
     key: str
 
 
-Listed = ListedEntry | Bookmark | Unread | Excluded | Gone
+Listed = ListedEntry | Bookmark | Unread | Excluded | DeletedEntry
 
 
 class ItemSource(Protocol):
@@ -393,9 +393,9 @@ TOGETHER = 64
 NICE = 5
 """Increment of the nice value of these processes, because requests have priority."""
 
-Answer = ReadEntry | Unread | str | None
+EntryAnswer = ReadEntry | Unread | str | None
 """`None`: the entry is unchanged. Text: only its state has changed."""
-_Work = Sequence[tuple[ListedEntry, str]]
+_EntryTask = Sequence[tuple[ListedEntry, str]]
 """Entries of one task, with the states at their last reading."""
 
 
@@ -423,10 +423,10 @@ class EntryReaders(ExitStack):
         """Whether entries can be read while earlier ones are stored."""
         return self._pool is not None
 
-    def read(self, entries: Sequence[ListedEntry], states: Sequence[str]) -> Iterator[Answer]:
+    def read(self, entries: Sequence[ListedEntry], states: Sequence[str]) -> Iterator[EntryAnswer]:
         """Return the answers for entries with the states at their last reading.
 
-        Raises `SourceUnavailable` if a process dies, and the errors of `Part.load`, in this call or during iteration.
+        Raises `SourceUnavailable` if a process dies, and errors of `SourcePart.load`, in this call or during iteration.
         """
         self._count += len(entries)
         for part in (entry.part for entry in entries if entry.part is not None):
@@ -439,18 +439,18 @@ class EntryReaders(ExitStack):
                 return _answers(self._pool.map(_read_apart, _together(entries, states)))
         return (map if self._threads is None else self._threads.map)(self._read_here, entries, states)
 
-    def _read_here(self, entry: ListedEntry, before: str) -> Answer:
+    def _read_here(self, entry: ListedEntry, before: str) -> EntryAnswer:
         return Unread(key=entry.key, reason="the pass was stopped") if self._is_stopped() else _read(entry, before)
 
 
-def _together(entries: Sequence[ListedEntry], states: Sequence[str]) -> Iterator[_Work]:
+def _together(entries: Sequence[ListedEntry], states: Sequence[str]) -> Iterator[_EntryTask]:
     """Yield the tasks of processes."""
     for part, pairs in groupby(zip(entries, states, strict=True), key=lambda z: z[0].part):
         work = list(pairs)
         yield from [work] if part is not None else chunks(work, TOGETHER)
 
 
-def _answers(batches: Iterator[list[Answer]]) -> Iterator[Answer]:
+def _answers(batches: Iterator[list[EntryAnswer]]) -> Iterator[EntryAnswer]:
     with _report_dead_process():
         for answers in batches:
             yield from answers
@@ -464,7 +464,7 @@ def _report_dead_process() -> Iterator[None]:
         raise SourceUnavailable("a process that reads items has ended: is there too little memory?") from error
 
 
-def _read(entry: ListedEntry, before: str) -> Answer:
+def _read(entry: ListedEntry, before: str) -> EntryAnswer:
     try:
         return entry.read(before)
     except (InvalidItem, UnsupportedSource) as error:
@@ -473,7 +473,7 @@ def _read(entry: ListedEntry, before: str) -> Answer:
         return Unread(key=entry.key, reason=error.message)
 
 
-def _read_apart(work: _Work) -> list[Answer]:
+def _read_apart(work: _EntryTask) -> list[EntryAnswer]:
     """Read entries and prepare their items for storage."""
     answers = (_read(entry, before) for entry, before in work)
     return [

@@ -83,7 +83,7 @@ class BucketTarget:
         """Write an object part by part; it appears when it is complete."""
         import obstore
 
-        source = _Parts(parts)
+        source = _UploadParts(parts)
         with self._faults(source):
             obstore.put(
                 self._store,
@@ -121,7 +121,7 @@ class BucketTarget:
         """Do nothing: objects are written under their final names."""
 
     @contextmanager
-    def _faults(self, source: "_Parts | None" = None) -> Iterator[None]:
+    def _faults(self, source: "_UploadParts | None" = None) -> Iterator[None]:
         """Log errors of the store, which name hosts, and raise `WriteFailed`; raise errors of `source` unchanged."""
         from obstore.exceptions import BaseError
 
@@ -134,7 +134,7 @@ class BucketTarget:
             raise WriteFailed(f"{self.name} cannot be written or read: see the messages above") from error
 
 
-class _Parts:
+class _UploadParts:
     """Parts of a file; stores the error of reading them, which obstore does not pass on."""
 
     def __init__(self, parts: Iterable[bytes]) -> None:

@@ -9,7 +9,13 @@ import orjson
 
 from chronotile.archive.open import Archive
 from chronotile.archive.publish.documents import ITEMS, renders_of
-from chronotile.archive.publish.publication import Asset, Extent, Publication, PublishedItem, Variable
+from chronotile.archive.publish.publication import (
+    Publication,
+    PublishedAsset,
+    PublishedExtent,
+    PublishedItem,
+    PublishedVariable,
+)
 from chronotile.archive.publish.sources import files_and_left_out, is_folder, shorten_names, source_at
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.core.errors import AddressRefused, InvalidItem, InvalidParameter
@@ -52,7 +58,7 @@ def about(collection: Collection) -> Publication:
         attribution=collection.attribution,
         keywords=collection.keywords,
         variables=tuple(
-            Variable(
+            PublishedVariable(
                 id=name,
                 title=text_of(layer.title) or name,
                 units=layer.main_variable.encoding.units,
@@ -64,12 +70,12 @@ def about(collection: Collection) -> Publication:
     )
 
 
-def extent_of(collection: Collection) -> Extent:
+def extent_of(collection: Collection) -> PublishedExtent:
     """Return the extent of a collection in space and time."""
     domains = [layer.times for layer in collection.layers if len(layer.times)]
     starts = [domain.starts[0] for domain in domains]
     lasts = [last_of(d.starts[-1], d.ends[-1]) for d in domains]
-    return Extent(bbox=collection.bbox, start=min(starts, default=None), last=max(lasts, default=None))
+    return PublishedExtent(bbox=collection.bbox, start=min(starts, default=None), last=max(lasts, default=None))
 
 
 def add_renders(
@@ -143,7 +149,7 @@ def publication_of_scenes(
         about(collection),
         items=lambda: scenes_of(items, collection_search, places, source=spec.href),
         is_daily=True,
-        extent=Extent(),
+        extent=PublishedExtent(),
     )
     return add_renders(publication, collection, keys, spec.variables), ITEMS
 
@@ -193,7 +199,9 @@ def _start(item: FoundItem, document: Mapping[str, Any]) -> Any:  # noqa: ANN401
         return item.ref.instant
 
 
-def _assets(name: str, written: Mapping[str, Any], public: Mapping[str, Any], places: ItemPlaces) -> Iterator[Asset]:
+def _assets(
+    name: str, written: Mapping[str, Any], public: Mapping[str, Any], places: ItemPlaces
+) -> Iterator[PublishedAsset]:
     try:
         href = places.require_allowed(absolute_address(str(written.get("href", "")), ""))
     except (AddressRefused, InvalidItem):
@@ -208,6 +216,6 @@ def _assets(name: str, written: Mapping[str, Any], public: Mapping[str, Any], pl
                 len(left_out),
                 shorten_names(left_out),
             )
-        yield Asset(key=name, folder=files, name=source_at(href).name, fields=fields)
+        yield PublishedAsset(key=name, folder=files, name=source_at(href).name, fields=fields)
     else:
-        yield Asset(key=name, source=source_at(href), fields=fields)
+        yield PublishedAsset(key=name, source=source_at(href), fields=fields)

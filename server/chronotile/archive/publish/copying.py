@@ -11,7 +11,7 @@ from hashlib import blake2b, sha256
 from itertools import islice
 from typing import TypeVar
 
-from chronotile.archive.publish.publication import Asset, Source
+from chronotile.archive.publish.publication import PublishedAsset, Source
 from chronotile.archive.publish.target import Target
 from chronotile.core.durable_files import PARTIAL
 from chronotile.core.model.types import Instant, Json
@@ -41,7 +41,12 @@ class Copier:
         self._target, self._progress = target, progress
 
     def assets(
-        self, all_assets: Iterable[Asset], folder: str, before: Mapping[str, Json], *, document: str | None = None
+        self,
+        all_assets: Iterable[PublishedAsset],
+        folder: str,
+        before: Mapping[str, Json],
+        *,
+        document: str | None = None,
     ) -> dict[str, Json]:
         """Copy the files of assets into a folder of the catalogue; return the documents of the assets.
 
@@ -82,7 +87,7 @@ class Copier:
                 remove = self._target.remove if is_file else self._target.remove_folder
                 remove(join_path(folder, href))
 
-    def _file(self, asset: Asset, source: Source, folder: str, *, name: str, earlier: Json) -> Json:
+    def _file(self, asset: PublishedAsset, source: Source, folder: str, *, name: str, earlier: Json) -> Json:
         state = source.state()
         if state and earlier.get(STATE) == state:
             size = self._target.size(join_path(folder, str(earlier.get("href"))))
@@ -96,13 +101,13 @@ class Copier:
         return _document(asset, {"href": href, **copied, **({STATE: state} if state else {})})
 
     def _copy(self, source: Source, path: str, media_type: str) -> Json:
-        counted = _Counted(source.parts())
+        counted = _CountedParts(source.parts())
         self._target.store(path, counted, media_type=media_type)
         self._progress(1, counted.size)
         return {"file:size": counted.size, "file:checksum": counted.multihash}
 
     def _folder(
-        self, asset: Asset, files: Mapping[str, Source], folder: str, *, name: str, earlier: tuple[Json, Json]
+        self, asset: PublishedAsset, files: Mapping[str, Source], folder: str, *, name: str, earlier: tuple[Json, Json]
     ) -> dict[str, Json]:
         """Copy a folder to a separate location per state, so that an interrupted copy can continue."""
         state = _joined_state(files)
@@ -117,7 +122,7 @@ class Copier:
             place = f"{base}/{'/'.join(map(_safe_segment, path.split('/')))}"
             if self._target.size(place) is None:
                 return path, str(self._copy(files[path], place, _BYTES)["file:checksum"])
-            counted = _Counted(files[path].parts())
+            counted = _CountedParts(files[path].parts())
             deque(counted, maxlen=0)
             return path, counted.multihash
 
@@ -125,7 +130,7 @@ class Copier:
             for path, multihash in in_order(copy, files):
                 lines.write(f"{multihash.removeprefix(SHA2_256)}  {name}/{path}\n".encode())
             lines.seek(0)
-            counted = _Counted(iter(partial(lines.read, 1 << 20), b""))
+            counted = _CountedParts(iter(partial(lines.read, 1 << 20), b""))
             self._target.store(f"{base}.sha256", counted, media_type="text/plain")
         listed = {
             "href": f"{href}.sha256",
@@ -161,7 +166,7 @@ def in_order(work: Callable[[Given], Made], values: Iterable[Given]) -> Iterator
                 future.cancel()
 
 
-class _Counted:
+class _CountedParts:
     """Parts of a file, counted and hashed during iteration."""
 
     def __init__(self, parts: Iterable[bytes]) -> None:
@@ -180,7 +185,7 @@ class _Counted:
         return SHA2_256 + self._hash.hexdigest()
 
 
-def _document(asset: Asset, place: Json) -> Json:
+def _document(asset: PublishedAsset, place: Json) -> Json:
     return {"href": place["href"], **asset.fields, **{key: value for key, value in place.items() if key != "href"}}
 
 

@@ -14,7 +14,7 @@ from chronotile.archive.index.source import ListedEntry, ReadEntry, Unread
 from chronotile.archive.open import Archive
 from chronotile.archive.publish.collections import about, add_renders, band_of, extent_of
 from chronotile.archive.publish.documents import CLASSIFICATION, DATA, ITEMS
-from chronotile.archive.publish.publication import Asset, Publication, PublishedItem
+from chronotile.archive.publish.publication import Publication, PublishedAsset, PublishedItem
 from chronotile.archive.publish.sources import files_below, is_folder, source_at
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.core.errors import InvalidItem, SourceUnavailable, UnsupportedSource
@@ -69,7 +69,7 @@ def publication_of_dates(archive: Archive, collection: Collection) -> tuple[Publ
     if not files.own:
         assert whole is not None  # noqa: S101 -- each collection has files
         return whole, DATA
-    dates = _Dates(collection, spec, files.own)
+    dates = _PublishedDates(collection, spec, files.own)
     publication = replace(whole or about(collection), items=lambda: dates.items(archive))
     if whole is None:
         keys = {names[0]: names[0] for names in files.own.values() if len(names) == 1}
@@ -96,7 +96,7 @@ def _files_of(archive: Archive, collection: Collection) -> _Files:
 
 
 @dataclass(frozen=True, slots=True)
-class _Dates:
+class _PublishedDates:
     """Makes the items of dates."""
 
     collection: Collection
@@ -122,7 +122,9 @@ class _Dates:
         document = orjson.loads(item.document)
         written = document["assets"]
         assets = tuple(
-            Asset(key=asset.name, source=source_at(asset.href), fields=self._fields(asset.href, written[asset.name]))
+            PublishedAsset(
+                key=asset.name, source=source_at(asset.href), fields=self._fields(asset.href, written[asset.name])
+            )
             for asset in item.assets
         )
         extensions = {*document["stac_extensions"], *band_extensions(assets)}
@@ -211,7 +213,7 @@ def publication_of_data(collection: Collection, places: Sequence[str]) -> Public
     return add_renders(publication, collection, dict.fromkeys(variables, keys[places[0]]), {})
 
 
-def asset_at(key: str, place: str, variables: Mapping[str, VariableInfo], name: str | None = None) -> Asset:
+def asset_at(key: str, place: str, variables: Mapping[str, VariableInfo], name: str | None = None) -> PublishedAsset:
     """Return the file or store at a location as an asset.
 
     Args:
@@ -237,11 +239,11 @@ def asset_at(key: str, place: str, variables: Mapping[str, VariableInfo], name: 
     if is_folder(place):
         files = files_below(place)
         version = 3 if "zarr.json" in files else 2
-        return Asset(key=key, folder=files, name=name, fields=fields | {"type": f"{ZARR}; version={version}"})
-    return Asset(key=key, source=source_at(place), name=name, fields=fields)
+        return PublishedAsset(key=key, folder=files, name=name, fields=fields | {"type": f"{ZARR}; version={version}"})
+    return PublishedAsset(key=key, source=source_at(place), name=name, fields=fields)
 
 
-def band_extensions(assets: Sequence[Asset]) -> set[str]:
+def band_extensions(assets: Sequence[PublishedAsset]) -> set[str]:
     """Return the STAC extensions that assets use."""
     fields = {name for asset in assets for name in asset.fields}
     bands = {name for a in assets for band in a.fields.get("bands", ()) for name in band}

@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 import orjson
 
-from chronotile.archive.publish.publication import CatalogueOptions, Extent, Provenance, Publication, Variable
+from chronotile.archive.publish.publication import (
+    CatalogueOptions,
+    Provenance,
+    Publication,
+    PublishedExtent,
+    PublishedVariable,
+)
 from chronotile.core.licence import append_licence, licence_of, rights_of
 from chronotile.core.model.collection import Composite, Layer
 from chronotile.core.model.source import VariableSpec
@@ -61,9 +67,9 @@ def widen(boxes: Iterable[BBox]) -> BBox | None:
     return whole._replace(xmin=-180.0, xmax=180.0) if any(box.xmin > box.xmax for box in all_boxes) else whole
 
 
-def join_extents(extents: Sequence[Extent]) -> Extent:
+def join_extents(extents: Sequence[PublishedExtent]) -> PublishedExtent:
     """Return an extent around all."""
-    return Extent(
+    return PublishedExtent(
         bbox=widen(extent.bbox for extent in extents if extent.bbox is not None),
         start=min((e.start for e in extents if e.start is not None), default=None),
         last=max((e.last for e in extents if e.last is not None), default=None),
@@ -90,14 +96,16 @@ _OSC = "https://stac-extensions.github.io/osc/v1.0.0/schema.json"
 _THEMES = "https://stac-extensions.github.io/themes/v1.0.0/schema.json"
 
 
-def documents_of(publication: Publication, extent: Extent, options: CatalogueOptions) -> Iterator[tuple[str, Json]]:
+def documents_of(
+    publication: Publication, extent: PublishedExtent, options: CatalogueOptions
+) -> Iterator[tuple[str, Json]]:
     """Yield paths and documents for the Open Science Catalogue."""
     yield f"products/{slug(publication.id)}/collection.json", product_of(publication, extent, options)
     for variable in _distinct(publication):
         yield f"variables/{slug(variable.id)}/catalog.json", variable_of(variable, options)
 
 
-def product_of(publication: Publication, extent: Extent, options: CatalogueOptions) -> Json:
+def product_of(publication: Publication, extent: PublishedExtent, options: CatalogueOptions) -> Json:
     """Return the product."""
     variables, licence = _distinct(publication), licence_of(publication.license)
     project = slug(options.project or publication.id)
@@ -131,7 +139,7 @@ def product_of(publication: Publication, extent: Extent, options: CatalogueOptio
     }
 
 
-def variable_of(variable: Variable, options: CatalogueOptions) -> Json:
+def variable_of(variable: PublishedVariable, options: CatalogueOptions) -> Json:
     """Return a variable."""
     units = "" if variable.units == "1" else f", in {variable.units}"
     return {
@@ -151,7 +159,7 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "unnamed"
 
 
-def _distinct(publication: Publication) -> list[Variable]:
+def _distinct(publication: Publication) -> list[PublishedVariable]:
     return list({slug(variable.id): variable for variable in reversed(publication.variables)}.values())[::-1]
 
 
@@ -171,7 +179,9 @@ def _address(options: CatalogueOptions, name: str) -> str:
 CORE = "http://www.opengis.net/spec/ogcapi-records-1/1.0/req/record-core"
 
 
-def record_of(publication: Publication, extent: Extent, options: CatalogueOptions, *, formats: list[str]) -> Json:
+def record_of(
+    publication: Publication, extent: PublishedExtent, options: CatalogueOptions, *, formats: list[str]
+) -> Json:
     """Return the record of OGC API Records.
 
     Args:
@@ -292,7 +302,7 @@ def catalogue_of(publication: Publication, *, served_by: str) -> Json:
 
 
 def collection_of(
-    publication: Publication, extent: Extent, *, members: Json, years: Iterable[str], extensions: Iterable[str]
+    publication: Publication, extent: PublishedExtent, *, members: Json, years: Iterable[str], extensions: Iterable[str]
 ) -> Json:
     """Return the document of the collection.
 
@@ -355,13 +365,13 @@ def group_of(publication: Publication, path: str, *, children: Iterable[str], it
     }
 
 
-def extent_of(extent: Extent) -> Json:
+def extent_of(extent: PublishedExtent) -> Json:
     """Return the STAC extent: the whole earth without a box, an open interval without times."""
     box = [-180.0, -90.0, 180.0, 90.0] if extent.bbox is None else box_of(extent.bbox)
     return {"spatial": {"bbox": [box]}, "temporal": {"interval": [_interval(extent)]}}
 
 
-def _interval(extent: Extent) -> list[str | None]:
+def _interval(extent: PublishedExtent) -> list[str | None]:
     if extent.start is None or extent.last is None:
         return [None, None]
     return [format_instant(extent.start), format_instant(extent.last)]

@@ -20,7 +20,7 @@ _TEMPORARY = ""
 _MADE = 'CREATE TABLE listed (id TEXT, "group" TEXT, PRIMARY KEY (id, "group")) WITHOUT ROWID'
 
 
-class Listing:
+class ItemListing:
     """Ids of items with the folders of their years or days. Not thread-safe.
 
     Methods raise `WriteFailed` if there is no space for temporary files.
@@ -79,7 +79,7 @@ class Groups:
         listed: The current items with their groups.
     """
 
-    def __init__(self, publication: Publication, target: Target, copier: Copier, listed: Listing) -> None:
+    def __init__(self, publication: Publication, target: Target, copier: Copier, listed: ItemListing) -> None:
         self._publication, self._target, self._copier, self._listed = publication, target, copier, listed
 
     def write(self) -> set[str]:

@@ -15,8 +15,8 @@ from chronotile.archive.index.dates import CUBE
 from chronotile.archive.publish.collections import about, add_renders, extent_of
 from chronotile.archive.publish.dates import asset_at, band_extensions, cube_of, media_type_of
 from chronotile.archive.publish.documents import join_extents
-from chronotile.archive.publish.publication import Asset, Extent, Provenance, Publication
-from chronotile.archive.publish.sources import Document, LocalFile
+from chronotile.archive.publish.publication import Provenance, Publication, PublishedAsset, PublishedExtent
+from chronotile.archive.publish.sources import GeneratedFile, LocalFile
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import ChronotileError, UnsupportedSource
 from chronotile.core.model.collection import Collection
@@ -134,20 +134,20 @@ def _public_text(text: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
-def _asset(file: ResultFile) -> Asset:
+def _asset(file: ResultFile) -> PublishedAsset:
     variables = {name: variable for collection in file.collections for name, variable in collection.variables.items()}
     if not variables:
         fields = {"title": file.output, "type": file.media_type or media_type_of(file.path.name), "roles": ["data"]}
-        return Asset(key=file.output, source=LocalFile(file.path), fields=fields)
+        return PublishedAsset(key=file.output, source=LocalFile(file.path), fields=fields)
     asset = asset_at(file.output, str(file.path), variables)
     is_file = asset.source is not None
     return replace(asset, fields={**asset.fields, "type": file.media_type}) if is_file else asset
 
 
-def _document(name: str, result: Result) -> Asset:
+def _document(name: str, result: Result) -> PublishedAsset:
     fields = {"title": name, "type": "application/json", "roles": ["data"]}
     data = orjson.dumps(result.value, option=orjson.OPT_INDENT_2)
-    return Asset(key=name, source=Document(f"{name}.json", data), fields=fields)
+    return PublishedAsset(key=name, source=GeneratedFile(f"{name}.json", data), fields=fields)
 
 
 def _sources(finished: FinishedJob, catalogue: Catalogue) -> list[Collection]:
@@ -166,8 +166,11 @@ def _description(finished: FinishedJob, read: Sequence[Collection]) -> str:
     return f"Result of the process {finished.job.process}{f', made of {names}' if names else ''}."
 
 
-def _extents_read(finished: FinishedJob, read: Sequence[Collection]) -> list[Extent]:
+def _extents_read(finished: FinishedJob, read: Sequence[Collection]) -> list[PublishedExtent]:
     """Return the extents of the inputs, for results without an extent."""
     texts = [source[key] for source in finished.sources for key in ("first", "last") if key in source]
     instants = [parse_instant(text).start for text in texts]
-    return [*(Extent(bbox=r.bbox) for r in read), *(Extent(start=instant, last=instant) for instant in instants)]
+    return [
+        *(PublishedExtent(bbox=r.bbox) for r in read),
+        *(PublishedExtent(start=instant, last=instant) for instant in instants),
+    ]

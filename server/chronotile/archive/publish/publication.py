@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chronotile.archive.publish.sources import Document, LocalFile, RemoteFile
+from chronotile.archive.publish.sources import GeneratedFile, LocalFile, RemoteFile
 from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.types import Instant, Json
 
-Source = LocalFile | RemoteFile | Document
+Source = LocalFile | RemoteFile | GeneratedFile
 """A file to copy: `name` without folders, `state`, and `parts` of some MiB, which all belong to one state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asset:
+class PublishedAsset:
     """A file, or a folder of files such as a Zarr store, of a collection or an item."""
 
     key: str
@@ -33,7 +33,7 @@ class PublishedItem:
     document: Json
     """Its assets have no `href`."""
     start: Instant
-    assets: tuple[Asset, ...]
+    assets: tuple[PublishedAsset, ...]
 
     @property
     def id(self) -> str:
@@ -42,7 +42,7 @@ class PublishedItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Variable:
+class PublishedVariable:
     """A physical quantity, for catalogues that list quantities."""
 
     id: str
@@ -67,7 +67,7 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Extent:
+class PublishedExtent:
     """Box and times; `None`: unknown."""
 
     bbox: BBox | None = None
@@ -88,14 +88,14 @@ class Publication:
     """SPDX id, URL or name of the licence."""
     attribution: str | None = None
     keywords: tuple[str, ...] = ()
-    variables: tuple[Variable, ...] = ()
-    extent: Extent = field(default_factory=Extent)
+    variables: tuple[PublishedVariable, ...] = ()
+    extent: PublishedExtent = field(default_factory=PublishedExtent)
     """Extent of the files of the collection; items widen it."""
     fields: Json = field(default_factory=dict)
     """Additional members of the collection's document: `renders`, `cube:dimensions`, `cube:variables`."""
     extensions: tuple[str, ...] = ()
     """STAC extensions of these members."""
-    assets: tuple[Asset, ...] = ()
+    assets: tuple[PublishedAsset, ...] = ()
     """Assets of the collection: a cube, or files with many times."""
     items: Callable[[], Iterable[PublishedItem]] = tuple
     """Returns its items ordered by day; there may be millions."""

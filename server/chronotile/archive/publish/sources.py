@@ -110,7 +110,7 @@ class RemoteFile:
             raise SourceUnavailable(f"{self.name} cannot be read: {error}") from error
 
 
-class Document:
+class GeneratedFile:
     """A generated file."""
 
     def __init__(self, name: str, data: bytes) -> None:

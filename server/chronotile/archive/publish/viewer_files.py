@@ -51,7 +51,7 @@ START = b'<!doctype html>\n<meta charset="utf-8">\n<meta http-equiv="refresh" co
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ViewerAnswer:
     """An answer of the application."""
 
     status: int
@@ -59,7 +59,7 @@ class Answer:
     body: bytes
 
 
-Ask = Callable[[str, Mapping[str, str]], Awaitable[Answer]]
+Ask = Callable[[str, Mapping[str, str]], Awaitable[ViewerAnswer]]
 """Sends a request to the application: a path without a leading slash, and the query."""
 
 
@@ -141,7 +141,7 @@ def _row(latitude: float, count: int) -> int:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Layer:
+class _ViewerLayer:
     """A layer with its published data."""
 
     document: Json
@@ -171,11 +171,11 @@ class _Layer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Places:
+class _ViewerPlaces:
     """A published place set."""
 
     document: Json
-    layers: list[_Layer]
+    layers: list[_ViewerLayer]
     """Layers with values of its places."""
     tiles: list[tuple[int, int, int]]
     """Zoom, column and row."""
@@ -247,7 +247,7 @@ class ViewerPublication:
         if mark is None:
             self._target.write(MARK, json.dumps({"collection": self._collection}).encode(), media_type=JSON)
 
-    async def _layer(self, document: Json) -> _Layer:
+    async def _layer(self, document: Json) -> _ViewerLayer:
         id_, options = str(document["id"]), self._options
         times = await self._times(id_)
         tiles = await self._json(f"tiles/{id_}/{MATRIX_SET}/tilejson.json", style=document["styles"][0]["id"])
@@ -277,7 +277,7 @@ class ViewerPublication:
         for each in (document, whole):
             each.update(changed)
             each.pop("clear", None)
-        return _Layer(document=document, whole=whole, times=times, box=box, zooms=zooms)
+        return _ViewerLayer(document=document, whole=whole, times=times, box=box, zooms=zooms)
 
     async def _times(self, layer: str) -> Json:
         """Return the published dates with their ends."""
@@ -318,7 +318,7 @@ class ViewerPublication:
         )
         return words
 
-    async def _documents(self, listed: Json, layers: list[_Layer]) -> None:
+    async def _documents(self, listed: Json, layers: list[_ViewerLayer]) -> None:
         config = await self._json("viewer/config.json")
         ids = {x.id for x in layers}
         # Maps from files of the server are omitted: each would be as large as the data.
@@ -344,7 +344,7 @@ class ViewerPublication:
                     if legend.status == 200:  # classes have no ramp and no anomaly
                         await self._answer(f"tiles/{layer.id}/legend.json", query, json.loads(legend.body))
 
-    async def _sets(self, layers: list[_Layer]) -> list[_Places]:
+    async def _sets(self, layers: list[_ViewerLayer]) -> list[_ViewerPlaces]:
         """Return place sets that intersect a layer, with the tiles of the intersection."""
         finest = max(x.zooms[1] for x in layers)
         sets = []
@@ -362,10 +362,10 @@ class ViewerPublication:
                 continue
             tiles = [(zoom, *tile) for zoom in range(finest + 1) for tile in tiles_of(box, zoom)]
             document = {**each, "bbox": list(box), "links": [], "maxzoom": finest}
-            sets.append(_Places(document=document, layers=met_layers, tiles=tiles))
+            sets.append(_ViewerPlaces(document=document, layers=met_layers, tiles=tiles))
         return sets
 
-    async def _places(self, sets: list[_Places]) -> None:
+    async def _places(self, sets: list[_ViewerPlaces]) -> None:
         """Write place sets, with the means of each place at all dates."""
         for each in sets:
             path = f"places/{each.document['id']}"
@@ -379,7 +379,7 @@ class ViewerPublication:
                 await self._write(file, (await self._get(file, {"rev": each.document["revision"]})).body, TILE)
         await self._answer("places", {}, {"places": [s.document for s in sets]})
 
-    async def _values(self, path: str, layer: _Layer) -> None:
+    async def _values(self, path: str, layer: _ViewerLayer) -> None:
         """Write all values of a place set, by the periods of cubes; none if the server refuses a request."""
         query = {"layer": layer.id, "reducer": "mean"}
         joined: Json = {"times": [], "values": []}
@@ -433,7 +433,7 @@ class ViewerPublication:
         await self._write(PAGE, page.encode(), "text/html")
         await self._write("index.html", START, "text/html")
 
-    def _remove_former(self, layer: _Layer) -> None:
+    def _remove_former(self, layer: _ViewerLayer) -> None:
         """Remove cubes of the previous revision of a layer."""
         former = self._former.get(layer.id)
         if former not in {None, layer.document["revision"]}:
@@ -442,7 +442,7 @@ class ViewerPublication:
         mark = {"collection": self._collection, "revisions": self._former}
         self._target.write(MARK, json.dumps(mark).encode(), media_type=JSON)
 
-    async def _get(self, path: str, query: Mapping[str, str]) -> Answer:
+    async def _get(self, path: str, query: Mapping[str, str]) -> ViewerAnswer:
         answer = await self._ask(path, query)
         if answer.status >= 400:
             raise UnsupportedSource(f"{path} cannot be published: {_reason(answer)}")
@@ -460,7 +460,7 @@ class ViewerPublication:
         self.bytes += len(data)
 
 
-def _reason(answer: Answer) -> str:
+def _reason(answer: ViewerAnswer) -> str:
     try:
         return str(json.loads(answer.body).get("detail", answer.status))
     except ValueError:

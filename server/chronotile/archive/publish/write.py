@@ -9,8 +9,8 @@ from typing import Literal
 from chronotile.archive.index.dates import FILE
 from chronotile.archive.publish import documents
 from chronotile.archive.publish.copying import CATALOGUE, Copier, group_path, in_order, item_name
-from chronotile.archive.publish.groups import Groups, Listing
-from chronotile.archive.publish.publication import CatalogueOptions, Extent, Publication, PublishedItem
+from chronotile.archive.publish.groups import Groups, ItemListing
+from chronotile.archive.publish.publication import CatalogueOptions, Publication, PublishedExtent, PublishedItem
 from chronotile.archive.publish.target import Target, read_document
 from chronotile.core.errors import InvalidItem, SourceUnavailable, UnsupportedSource
 from chronotile.core.model.space.boxes import BBox
@@ -33,7 +33,7 @@ _PREFIXES_OF_ALL = ("raster:", "eo:")
 
 
 @dataclass(slots=True)
-class Summary:
+class PublicationSummary:
     """Result of a run."""
 
     added: int = 0
@@ -59,7 +59,7 @@ def write_publication(
     *,
     served_by: str,
     progress: Callable[[int], None] = lambda _files: None,
-) -> Summary:
+) -> PublicationSummary:
     """Write a publication, or update an existing one; return a summary.
 
     Args:
@@ -74,10 +74,10 @@ def write_publication(
         SourceUnavailable: A file of the collection cannot be read.
         WriteFailed: The target cannot be written.
     """
-    return _Run(publication, target, options, served_by=served_by, progress=progress).write()
+    return _PublicationRun(publication, target, options, served_by=served_by, progress=progress).write()
 
 
-class _Run:
+class _PublicationRun:
     def __init__(
         self,
         publication: Publication,
@@ -89,14 +89,14 @@ class _Run:
     ) -> None:
         self._publication, self._target, self._options = publication, target, options
         self._served_by, self._progress = served_by, progress
-        self._summary, self._lock = Summary(), threading.Lock()
+        self._summary, self._lock = PublicationSummary(), threading.Lock()
         self._copier = Copier(target, self._count)
-        self._extents = list[Extent]([publication.extent])
+        self._extents = list[PublishedExtent]([publication.extent])
         self._item_assets: dict[str, Json] = {}
         self._formats = dict[str, None]()
         self._extensions = {FILE}
 
-    def write(self) -> Summary:
+    def write(self) -> PublicationSummary:
         """Write it."""
         self._claim()
         before = read_document(self._target, "collection.json")
@@ -106,7 +106,7 @@ class _Run:
             name: asset | {"href": f"./{DATA_FOLDER}/{asset['href'].removeprefix('./')}"}
             for name, asset in assets.items()
         }
-        with closing(Listing()) as listing:
+        with closing(ItemListing()) as listing:
             for written in in_order(self._item, self._publication.items()):
                 self._note(written, listing)
             groups = Groups(self._publication, self._target, self._copier, listing)
@@ -153,7 +153,7 @@ class _Run:
             )
         self._target.write(MARK, documents.encode({"id": id_}), media_type=documents.JSON)
 
-    def _item(self, item: PublishedItem) -> "_Written":
+    def _item(self, item: PublishedItem) -> "_WrittenItem":
         """Write the files of an item, then the item, if it has changed. Thread-safe."""
         group = group_path(item.start, is_daily=self._publication.is_daily)
         name = item_name(item.id)
@@ -167,13 +167,15 @@ class _Run:
         except (SourceUnavailable, UnsupportedSource, InvalidItem) as error:
             # The published version stays.
             failure = f"{item.id} is left out: {error.message}"
-            return _Written(group=group, id=item.id, document=before, outcome="failed", failure=failure)
+            return _WrittenItem(group=group, id=item.id, document=before, outcome="failed", failure=failure)
         document = self._document(item, assets, depth=folder.count("/") + 1)
         if before == document:
-            return _Written(group=group, id=item.id, document=document, outcome="unchanged")
+            return _WrittenItem(group=group, id=item.id, document=document, outcome="unchanged")
         self._target.write(path, documents.encode(document), media_type=documents.GEOJSON)
         self._copier.remove_replaced(folder, earlier_assets, assets)
-        return _Written(group=group, id=item.id, document=document, outcome="added" if before is None else "replaced")
+        return _WrittenItem(
+            group=group, id=item.id, document=document, outcome="added" if before is None else "replaced"
+        )
 
     def _document(self, item: PublishedItem, assets: dict[str, Json], *, depth: int) -> Json:
         up = "../" * depth
@@ -192,7 +194,7 @@ class _Run:
             ],
         }
 
-    def _note(self, written: "_Written", listing: Listing) -> None:
+    def _note(self, written: "_WrittenItem", listing: ItemListing) -> None:
         """Collect the facts about an item that catalogues and collection state."""
         summary, document = self._summary, written.document
         setattr(summary, written.outcome, getattr(summary, written.outcome) + 1)
@@ -202,7 +204,7 @@ class _Run:
             return
         listing.add(written.group, written.id)
         span = span_of(document["properties"])
-        extent = Extent(bbox=_bbox_of(document), start=span.start, last=last_of(span.start, span.end))
+        extent = PublishedExtent(bbox=_bbox_of(document), start=span.start, last=last_of(span.start, span.end))
         self._extents = [documents.join_extents([*self._extents, extent])]
         self._extensions.update(document["stac_extensions"])
         for name, asset in document["assets"].items():
@@ -245,7 +247,7 @@ class _Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Written:
+class _WrittenItem:
     """Result of writing an item."""
 
     group: str
@@ -277,9 +279,11 @@ def _relative_assets(assets: dict[str, Json]) -> dict[str, Json]:
     }
 
 
-def _extent_of(document: Json) -> Extent:
+def _extent_of(document: Json) -> PublishedExtent:
     """Return the extent of a published collection."""
     (box,), (interval,) = document["extent"]["spatial"]["bbox"], document["extent"]["temporal"]["interval"]
     if interval[0] is None:
-        return Extent(bbox=BBox(*box))
-    return Extent(bbox=BBox(*box), start=parse_instant(interval[0]).start, last=parse_instant(interval[1]).start)
+        return PublishedExtent(bbox=BBox(*box))
+    return PublishedExtent(
+        bbox=BBox(*box), start=parse_instant(interval[0]).start, last=parse_instant(interval[1]).start
+    )

@@ -8,7 +8,7 @@ from chronotile.archive.index.background import reason_to_fill
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.fill import IndexStore, fill
 from chronotile.archive.index.live.touching import reason_to_seed, seed
-from chronotile.archive.index.sources import SourceAccess, indexed, source_of
+from chronotile.archive.index.sources import SourceAccess, indexed_collection, source_of
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
 from chronotile.core.errors import SourceUnavailable
@@ -89,7 +89,7 @@ def test_live_and_indexed_items_link_to_each_other(api, store):
     seed(live, ACCESS, store)
     assert reason_to_fill(whole, ACCESS, store) is not None
 
-    fill(indexed(whole), source_of(whole, ACCESS), store)
+    fill(indexed_collection(whole), source_of(whole, ACCESS), store)
 
     assert len(ids(store)) == 15
     assert reason_to_fill(whole, ACCESS, store) is None

@@ -54,7 +54,7 @@ class _CachedPage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Live:
+class _LiveCollection:
     """A live collection; replaced when its configuration changes."""
 
     spec: SourceSpec
@@ -89,7 +89,7 @@ class LiveCollections:
     ) -> None:
         self._specs, self._items, self._access = specs, items, access
         self._most_s, self._clock = most_s, clock
-        self._lives = dict[str, _Live]()
+        self._lives = dict[str, _LiveCollection]()
         self._names: tuple[Mapping[str, SourceSpec], tuple[str, ...]] | None = None
         self._lock = threading.Lock()
         self._pages: ByteCache[_CachedPage] = ByteCache(CACHED_BYTES, lambda page: page.nbytes, largest_share=2)
@@ -146,7 +146,7 @@ class LiveCollections:
                 return None
             return next((item for item in page_items if item.ref.id == id_), None)
 
-    def _walk(self, live: _Live, api_request: LiveRequest, place: PagePlace, search: ItemSearch) -> LivePage:
+    def _walk(self, live: _LiveCollection, api_request: LiveRequest, place: PagePlace, search: ItemSearch) -> LivePage:
         """Read pages of the API from a position until the page of the search is full."""
         items = list[FoundItem]()
         request, skipped, requests_left = place.request, place.skipped, MOST_REQUESTS
@@ -192,7 +192,13 @@ class LiveCollections:
         return LivePage(items=tuple(items), next=at, matched=matched)
 
     def _smaller(
-        self, live: _Live, api_request: LiveRequest, search: ItemSearch, refusal: RefusedSearch, *, is_first: bool
+        self,
+        live: _LiveCollection,
+        api_request: LiveRequest,
+        search: ItemSearch,
+        refusal: RefusedSearch,
+        *,
+        is_first: bool,
     ) -> tuple[_CachedPage, Request]:
         """Return the first page in the smallest size, and its request; on success, later pages are smaller too."""
         try:
@@ -208,7 +214,7 @@ class LiveCollections:
         live.api.most_items = next(P for P in PAGES if api_request.page > P)
         return page, smallest.first
 
-    def _cached_page(self, live: _Live, request: Request) -> _CachedPage:
+    def _cached_page(self, live: _LiveCollection, request: Request) -> _CachedPage:
         """Return a page of the API from the cache, which is renewed every `PAGE_S`."""
         period = int(self._clock() // PAGE_S)
         request_digest = blake2b(request.key.encode(), digest_size=16).digest()  # of any size, as clients write filters
@@ -217,7 +223,7 @@ class LiveCollections:
             require_remote_waits(host_of(live.spec.href))  # before others may wait for this thread to make the page
         return self._pages.get_or_make(key, lambda: self._request_page(live, request))
 
-    def _request_page(self, live: _Live, request: Request) -> _CachedPage:
+    def _request_page(self, live: _LiveCollection, request: Request) -> _CachedPage:
         page = live.api.page(request)
         index = self._items()
         if index is None:
@@ -231,7 +237,7 @@ class LiveCollections:
             is_refused=bool(done.refused) and done.refused == len(page.features),
         )
 
-    def _live(self, collection: str) -> _Live:
+    def _live(self, collection: str) -> _LiveCollection:
         spec = self._specs().get(collection)
         if spec is None or spec.items is None:
             raise SourceUnavailable("it is not configured any more")
@@ -243,7 +249,7 @@ class LiveCollections:
                 except ConfigurationError as error:
                     raise SourceUnavailable(f"it is not configured correctly: {error.message}") from error
                 api = LiveApi(spec.href, most_s=self._most_s, clock=self._clock)
-                live = _Live(spec, api, Touching(collection, spec.items.settings, rules))
+                live = _LiveCollection(spec, api, Touching(collection, spec.items.settings, rules))
                 self._lives[collection] = live
             return live
 
