@@ -17,7 +17,7 @@ from chronotile.archive.open import open_archive
 from chronotile.catalog.load import load_configuration
 from chronotile.core.errors import ConfigurationError, InvalidParameter
 from chronotile.demo import DemoPlan, make_demo
-from chronotile.demo.cube import overviews_of
+from chronotile.demo.overviews import overviews_of
 from chronotile.demo.scene import open_scene
 from chronotile.pipeline.styling.load import load_styles, style_folders
 from chronotile.readers.kinds import kind_options

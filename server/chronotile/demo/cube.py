@@ -11,8 +11,18 @@ import numpy as np
 from chronotile.core.machine import this_machine
 from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.time.domain import TimeDomain
-from chronotile.core.model.types import AnyArray, Json, UInt8Array, UnsignedArray
+from chronotile.core.model.types import AnyArray, Json, UInt8Array
 from chronotile.demo import variables
+from chronotile.demo.attributes import (
+    TIME_ATTRIBUTES,
+    axis_attributes,
+    days_of,
+    level_attributes,
+    mapping_attributes,
+    root_attributes,
+    variable_attributes,
+)
+from chronotile.demo.overviews import overviews_of
 from chronotile.demo.plan import DemoPlan, level_grid, pixel_centres
 from chronotile.demo.scene import DemoScene
 from chronotile.optimise.arrays import ArraySpec, as_json, group_document, root_document
@@ -80,10 +90,10 @@ def create_cube(path: Path, plan: DemoPlan) -> CubeWriter:
             spec = _values_spec(variable.id, grid, plan.dekads)
             arrays[variable.id] = _put_document(folder / variable.id, spec.document(plan.dekads))
         if level:
-            _put_document(folder, group_document(variables.level_attributes(grid), arrays))
-            nodes[_path_of(level)] = group_document(variables.level_attributes(grid), {})
+            _put_document(folder, group_document(level_attributes(grid), arrays))
+            nodes[_path_of(level)] = group_document(level_attributes(grid), {})
         nodes |= {_path_of(level, name): document for name, document in arrays.items()}
-    _put_document(path, root_document(variables.root_attributes(plan.grid, plan.levels), nodes))
+    _put_document(path, root_document(root_attributes(plan.grid, plan.levels), nodes))
     return CubeWriter(path, plan)
 
 
@@ -95,14 +105,14 @@ def _path_of(level: int, *names: str) -> str:
 def _create_coordinates(group: Path, grid: Grid, domain: TimeDomain) -> dict[str, Json]:
     """Write the coordinates of a level; return their documents."""
     x, y = pixel_centres(grid)
-    bounds = np.stack([variables.days_of(domain.starts), variables.days_of(domain.ends)], axis=1)
+    bounds = np.stack([days_of(domain.starts), days_of(domain.ends)], axis=1)
     mapping = np.zeros((), dtype=np.int64)
     return {
-        "time": _create_whole(group / "time", bounds[:, 0], ("time",), variables.TIME_ATTRIBUTES),
+        "time": _create_whole(group / "time", bounds[:, 0], ("time",), TIME_ATTRIBUTES),
         "time_bnds": _create_whole(group / "time_bnds", bounds, ("time", "bnds"), {}),
-        "y": _create_whole(group / "y", y, ("y",), variables.axis_attributes("y")),
-        "x": _create_whole(group / "x", x, ("x",), variables.axis_attributes("x")),
-        "spatial_ref": _create_whole(group / "spatial_ref", mapping, (), variables.mapping_attributes(grid)),
+        "y": _create_whole(group / "y", y, ("y",), axis_attributes("y")),
+        "x": _create_whole(group / "x", x, ("x",), axis_attributes("x")),
+        "spatial_ref": _create_whole(group / "spatial_ref", mapping, (), mapping_attributes(grid)),
     }
 
 
@@ -126,7 +136,7 @@ def _values_spec(name: str, grid: Grid, dekads: int) -> ArraySpec:
         file=(min(SHARD_DEKADS, dekads), *shard),
         chunk=(1, *chunk),
         fill=variables.NODATA,
-        attributes=variables.variable_attributes(variable),
+        attributes=variable_attributes(variable),
     )
 
 
@@ -137,57 +147,3 @@ def _put_document(folder: Path, document: Json) -> Json:
 
 
 _BY_ID: Final[dict[str, variables.DemoVariable]] = {variable.id: variable for variable in variables.VARIABLES}
-
-
-# Overviews of digital numbers: the mean of all valid native cells, or the most frequent code if no cell is valid
-
-_CODES: Final = np.array([variables.SNOW, variables.CLOUD, variables.WATER, variables.NODATA], dtype=np.uint8)
-"""Of equally frequent codes the first one is used, so that nodata never hides a reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Counts:
-    """Counts of the native cells within cells of one level, all (…, height, width)."""
-
-    total: UnsignedArray
-    """Sum of the valid digital numbers."""
-    valid: UnsignedArray
-    codes: tuple[UnsignedArray, ...]
-    """Number of cells per code."""
-
-    def halve(self) -> "_Counts":
-        """Return the counts of cells twice as large."""
-        return _Counts(_halve(self.total), _halve(self.valid), tuple(_halve(code) for code in self.codes))
-
-    def numbers(self) -> UInt8Array:
-        """Return the mean of the valid numbers, half rounded up; the most frequent code if no cell is valid."""
-        mean = (2 * self.total + self.valid) // np.maximum(2 * self.valid, 1)
-        code = _CODES[np.argmax(np.stack(self.codes), axis=0)]
-        return np.where(self.valid > 0, mean, code).astype(np.uint8)
-
-
-def overviews_of(numbers: UInt8Array, count: int) -> Iterator[UInt8Array]:
-    """Yield `count` overviews of digital numbers (…, height, width), each half the previous size, rounded up.
-
-    A cell is the mean of all valid native cells in it, not a mean of means.
-    """
-    cells = 4**count
-    short, long = np.min_scalar_type(2 * cells), np.min_scalar_type(2 * cells * variables.LAST_VALID + cells)
-    is_valid = numbers <= variables.LAST_VALID
-    counts = _Counts(
-        total=np.where(is_valid, numbers, np.uint8(0)).astype(long),
-        valid=is_valid.astype(short),
-        codes=tuple((numbers == code).astype(short) for code in _CODES),
-    )
-    for _ in range(count):
-        counts = counts.halve()
-        yield counts.numbers()
-
-
-def _halve(cells: UnsignedArray) -> UnsignedArray:
-    """Return the sums of 2 by 2 cells; cells beyond an odd edge count as 0."""
-    height, width = cells.shape[-2:]
-    if height % 2 or width % 2:
-        cells = np.pad(cells, [(0, 0)] * (cells.ndim - 2) + [(0, height % 2), (0, width % 2)])
-    rows = cells[..., 0::2, :] + cells[..., 1::2, :]
-    return np.asarray(rows[..., 0::2] + rows[..., 1::2])

@@ -31,7 +31,7 @@ from chronotile.jobs.processes import export
 from chronotile.jobs.processes.execute import execute
 from chronotile.jobs.processes.registry import process_of
 from chronotile.jobs.processes.work import stored_coverage
-from chronotile.jobs.processes.work.stored_coverage import FILE_FORMATS
+from chronotile.jobs.processes.work.coverage_files import FILE_FORMATS
 from chronotile.pipeline.coverage import extract as coverage_warped
 from chronotile.pipeline.coverage import source_coverage as coverage_runs
 from chronotile.pipeline.coverage.deliver import deliver_coverage

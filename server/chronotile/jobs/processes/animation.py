@@ -19,17 +19,9 @@ from chronotile.core.model.time.parser import parse_time
 from chronotile.core.model.time.period_parser import requested_period
 from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Json
-from chronotile.jobs.processes.inputs import (
-    BBOX,
-    DATETIME,
-    LAYER,
-    instants_to_json,
-    lift_limits,
-    locate_errors,
-    times_from_json,
-    trims_of,
-)
+from chronotile.jobs.processes.inputs import instants_to_json, lift_limits, locate_errors, times_from_json, trims_of
 from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Output, Process, Work, binary, choice, optional
+from chronotile.jobs.processes.shared_inputs import BBOX, DATETIME, LAYER
 from chronotile.jobs.processes.sources import source_of
 from chronotile.jobs.processes.work.partial_results import (
     PartialResult,

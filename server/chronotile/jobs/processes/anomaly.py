@@ -13,8 +13,8 @@ from chronotile.core.model.series.analysis import (
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Float64Array
 from chronotile.core.stats.climatology import find_anomalies, find_normals
-from chronotile.jobs.processes.inputs import DATETIME
 from chronotile.jobs.processes.process import Input, Inputs, choice, optional
+from chronotile.jobs.processes.shared_inputs import DATETIME
 from chronotile.jobs.processes.work.cell_maps import CellMaps, CellProcess
 from chronotile.pipeline.encoders.coverage.cog import MOST_BANDS
 

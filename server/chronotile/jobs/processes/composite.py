@@ -16,8 +16,8 @@ from chronotile.core.model.space.grid import Window
 from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.types import Json, NumberArray
 from chronotile.core.stats.over_time import reduce_over_time
-from chronotile.jobs.processes.inputs import BBOX, DATETIME, LAYER
 from chronotile.jobs.processes.process import Inputs, JobPlan, Output, Process, Work, choice, optional
+from chronotile.jobs.processes.shared_inputs import BBOX, DATETIME, LAYER
 from chronotile.jobs.processes.work.cubes import FORMAT, ZIP, ZIP_TYPE, JobCube, cube_of, format_of, variable_of
 from chronotile.jobs.processes.work.map_files import (
     GEOTIFF,

@@ -12,9 +12,6 @@ from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.parser import parse_time
 from chronotile.core.model.types import Json
 from chronotile.jobs.processes.inputs import (
-    BBOX,
-    DATETIME,
-    LAYERS,
     instants_from_json,
     instants_to_json,
     layers_of,
@@ -23,14 +20,14 @@ from chronotile.jobs.processes.inputs import (
     trims_of,
 )
 from chronotile.jobs.processes.process import Inputs, JobPlan, Output, Process, Work, binary, choice, optional
+from chronotile.jobs.processes.shared_inputs import BBOX, DATETIME, LAYERS
 from chronotile.jobs.processes.sources import sources_of
+from chronotile.jobs.processes.work.coverage_files import FILE_FORMATS, write_coverage
 from chronotile.jobs.processes.work.stored_coverage import (
-    FILE_FORMATS,
     StoredCoverage,
     coverage_tasks,
     most_file_bytes,
     store_partial_coverage,
-    write_coverage,
 )
 from chronotile.jobs.processes.work.windows import read_bytes
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS

@@ -18,9 +18,6 @@ from chronotile.core.model.types import Float64Array, Int64Array, Json
 from chronotile.core.stats.histogram_bins import even_edges
 from chronotile.core.stats.samples import reduce_samples
 from chronotile.jobs.processes.inputs import (
-    BBOX,
-    DATETIME,
-    LAYER,
     geometry_rules,
     locate_errors,
     resolve_input_times,
@@ -28,6 +25,7 @@ from chronotile.jobs.processes.inputs import (
     trims_of,
 )
 from chronotile.jobs.processes.process import Inputs, JobPlan, Output, Process, Work, cuts, optional, require_few_tasks
+from chronotile.jobs.processes.shared_inputs import BBOX, DATETIME, LAYER
 from chronotile.jobs.processes.work.windows import read_bytes
 from chronotile.pipeline.estimate import window_seconds
 from chronotile.pipeline.resolve_series import reach_of

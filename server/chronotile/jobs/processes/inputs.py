@@ -1,27 +1,25 @@
-"""Inputs and outputs that several processes have, and their meaning; times that all tasks of a job share."""
+"""The meaning of inputs of processes: layers, parts of them, and times that all tasks of a job share."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from chronotile.core.errors import ChronotileError, InvalidParameter, SourceUnavailable
+from chronotile.core.errors import ChronotileError, SourceUnavailable
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.coverage import Trim
-from chronotile.core.model.formats import TableFormat
 from chronotile.core.model.geometry.geojson import GeometryRules
-from chronotile.core.model.series.analysis import SLOT_KINDS
 from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.crs import CRS84_URI, is_north_first
 from chronotile.core.model.time.instants import ONE_NS, TimeSpan
 from chronotile.core.model.time.parser import parse_time
 from chronotile.core.model.time.selection import ABSENT, TimePart, TimeSelection
-from chronotile.core.model.types import InstantArray, Json
-from chronotile.jobs.processes.process import Input, Inputs, Output, choice, optional
+from chronotile.core.model.types import InstantArray
+from chronotile.jobs.processes.process import Inputs
+from chronotile.jobs.processes.shared_inputs import MOST_LAYERS
 from chronotile.jobs.processes.sources import JobSource, source_of
-from chronotile.pipeline.encoders.series.csv import DIALECTS, CsvOptions, require_days_apart
 from chronotile.pipeline.resolve_series import layer_with_values, selection_of, series_indexes
 from chronotile.pipeline.services import Services
 
@@ -133,88 +131,6 @@ def _nothing_before(starts: InstantArray) -> TimeSelection:
     # A selection without any time of the layer
     before = (starts - ONE_NS)[0]
     return TimeSelection("parts", (TimePart(TimeSpan(before, before), is_interval=True),))
-
-
-# Shared inputs and outputs
-
-LAYER = Input(title="Layer", description="Id or alias of the layer.", schema={"type": "string", "maxLength": 200})
-MOST_LAYERS = 100
-LAYERS = Input(
-    title="Layers",
-    description="Ids or aliases of layers of one collection, on one grid.",
-    schema=LAYER.schema,
-    most=MOST_LAYERS,
-)
-DATETIME = optional(
-    "Times",
-    "An instant, an interval, or a list of either; default: all times of the layer.",
-    {"type": "string", "maxLength": 10_000},
-)
-BBOX = optional(
-    "Bounding box",
-    "Cells outside are left out; default: the whole layer. Coordinates are in the axis order of their "
-    "CRS (default: CRS84). A west greater than the east crosses the antimeridian.",
-    {
-        "type": "object",
-        "examples": [{"bbox": [4, 50, 5, 51]}],
-        "required": ["bbox"],
-        "additionalProperties": False,
-        "properties": {
-            "bbox": {"type": "array", "minItems": 4, "maxItems": 4, "items": {"type": "number"}},
-            "crs": {"type": "string", "format": "uri", "default": CRS84_URI},
-        },
-        "format": "ogc-bbox",
-    },
-)
-BY = optional(
-    "Division of the year",
-    "Parts of a year: days, dekads or months; by default, months for times four weeks and more apart, else dekads.",
-    {"type": "string", "enum": list(SLOT_KINDS)},
-)
-
-
-CSV_INPUTS: Mapping[str, Input] = {
-    "dialect": optional("Dialect of CSV", "semicolon writes ; between fields and a decimal comma.", choice(DIALECTS)),
-    "date": optional(
-        "Dates of CSV",
-        "day writes times as YYYY-MM-DD, of layers with at most one time per day.",
-        choice(("instant", "day")),
-    ),
-    "columns": optional(
-        "Columns of CSV", "all adds the columns layer, units and attribution.", {"type": "string", "enum": ["all"]}
-    ),
-}
-
-
-def check_csv_inputs(inputs: Inputs, layers: Iterable[Layer]) -> None:
-    """Refuse inputs that a CSV of these layers, or a file in another format, cannot have.
-
-    Raises:
-        InvalidParameter: Such an input is present.
-    """
-    csv_inputs = [name for name in CSV_INPUTS if name in inputs]
-    if csv_inputs and inputs.get("format", "csv") != "csv":
-        raise InvalidParameter(f"{csv_inputs[0]} is accepted for format csv alone; leave it out", locator=csv_inputs[0])
-    if csv_options_of(inputs).has_days:
-        require_days_apart(layers)
-
-
-def csv_options_of(inputs: Inputs) -> CsvOptions:
-    """Return the CSV options of a job."""
-    return CsvOptions(
-        dialect=inputs.get("dialect", "comma"), has_days=inputs.get("date") == "day", has_source="columns" in inputs
-    )
-
-
-def series_file(title: str, description: str, formats: Sequence[TableFormat]) -> Output:
-    """Return an output that is a file of series in any of these formats."""
-    kinds: dict[str, Json] = {"csv": {"type": "string"}, "parquet": {"type": "string", "contentEncoding": "binary"}}
-    media_types = {str(format_): format_.media_type for format_ in formats}
-    schemas = [
-        {**kinds.get(name, {"type": "object"}), "contentMediaType": media_type}
-        for name, media_type in media_types.items()
-    ]
-    return Output(title=title, description=description, schema={"oneOf": schemas}, formats=media_types)
 
 
 def layers_of(inputs: Inputs) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.job import Result
 from chronotile.core.model.space.grid import Window
 from chronotile.core.model.types import InstantArray, Json, NumberArray
-from chronotile.jobs.processes.inputs import BBOX, DATETIME, LAYERS, instants_to_json
+from chronotile.jobs.processes.inputs import instants_to_json
 from chronotile.jobs.processes.process import (
     Inputs,
     JobPlan,
@@ -22,6 +22,7 @@ from chronotile.jobs.processes.process import (
     optional,
     require_few_tasks,
 )
+from chronotile.jobs.processes.shared_inputs import BBOX, DATETIME, LAYERS
 from chronotile.jobs.processes.sources import sources_of
 from chronotile.jobs.processes.work.cubes import FORMAT, ZIP, JobCube, cube_of, format_of, variable_of
 from chronotile.jobs.processes.work.mosaic_view import INPUTS, view_of

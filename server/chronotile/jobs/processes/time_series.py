@@ -15,20 +15,22 @@ from chronotile.core.model.request import Point, PointsSeriesRequest, place_in_d
 from chronotile.core.model.series.series import PointsSeries
 from chronotile.core.model.types import AnyArray, Json
 from chronotile.jobs.processes.inputs import (
-    CSV_INPUTS,
-    DATETIME,
     MOST_FEATURES,
-    MOST_LAYERS,
     RequestedTimes,
-    check_csv_inputs,
-    csv_options_of,
     lift_limits,
     locate_errors,
     resolve_input_times,
-    series_file,
     times_from_json,
 )
 from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Process, Work, choice, optional, require_few_tasks
+from chronotile.jobs.processes.shared_inputs import (
+    CSV_INPUTS,
+    DATETIME,
+    MOST_LAYERS,
+    check_csv_inputs,
+    csv_options_of,
+    series_file,
+)
 from chronotile.jobs.processes.sources import JobSource
 from chronotile.jobs.processes.work.partial_results import (
     PartialResult,

@@ -19,21 +19,23 @@ from chronotile.core.model.series.reducers import MAX_REDUCERS, Reducer, parse_r
 from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Json
 from chronotile.jobs.processes.inputs import (
-    CSV_INPUTS,
-    DATETIME,
-    LAYER,
     MOST_FEATURES,
     RequestedTimes,
-    check_csv_inputs,
-    csv_options_of,
     geometry_rules,
     lift_limits,
     locate_errors,
     resolve_input_times,
-    series_file,
     times_from_json,
 )
 from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Process, Work, choice, optional, require_few_tasks
+from chronotile.jobs.processes.shared_inputs import (
+    CSV_INPUTS,
+    DATETIME,
+    LAYER,
+    check_csv_inputs,
+    csv_options_of,
+    series_file,
+)
 from chronotile.jobs.processes.work.partial_results import (
     PartialResult,
     new_file,

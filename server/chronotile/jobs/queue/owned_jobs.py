@@ -33,7 +33,8 @@ from chronotile.core.model.job import Job, JobFault, Result
 from chronotile.core.model.types import Json
 from chronotile.jobs.queue.database import database_time, read_transaction, write_transaction
 from chronotile.jobs.queue.outbox import call_back
-from chronotile.jobs.queue.schema import FINISHED_TASKS, JOBS, LOG, brief_of, fault_text, results_text, storable
+from chronotile.jobs.queue.rows import brief_of, fault_text, results_text, storable
+from chronotile.jobs.queue.schema import FINISHED_TASKS, JOBS, LOG
 
 BRIEF_COLUMNS = [column for column in JOBS.c if column.name not in {"inputs", "wanted", "results"}]
 """Columns of a job in a list: without inputs and results, which may be long."""

@@ -23,15 +23,7 @@ from chronotile.jobs.queue.faults import no_job
 from chronotile.jobs.queue.heartbeat import Heartbeat
 from chronotile.jobs.queue.outbox import subscribe
 from chronotile.jobs.queue.owned_jobs import BRIEF_COLUMNS, OwnedJobs
-from chronotile.jobs.queue.schema import (
-    CLIENTS,
-    FINISHED_TASKS,
-    JOBS,
-    LOG,
-    METADATA,
-    SCHEMA,
-    VERSION,
-    WORKERS,
+from chronotile.jobs.queue.rows import (
     brief_of,
     excerpt_of,
     execution_of,
@@ -41,6 +33,7 @@ from chronotile.jobs.queue.schema import (
     row_of,
     storable,
 )
+from chronotile.jobs.queue.schema import CLIENTS, FINISHED_TASKS, JOBS, LOG, METADATA, SCHEMA, VERSION, WORKERS
 
 MAX_LISTED = 1000
 LOG_LINES = 1000

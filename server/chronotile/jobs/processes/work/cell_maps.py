@@ -8,8 +8,9 @@ from chronotile.core.model.job import Result
 from chronotile.core.model.series.analysis import Analysis
 from chronotile.core.model.types import Float64Array, Json
 from chronotile.core.stats.analysis_costs import check_directions
-from chronotile.jobs.processes.inputs import BBOX, BY, DATETIME, LAYER, locate_errors
+from chronotile.jobs.processes.inputs import locate_errors
 from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Output, Process, Work
+from chronotile.jobs.processes.shared_inputs import BBOX, BY, DATETIME, LAYER
 from chronotile.jobs.processes.work.map_files import (
     GEOTIFF,
     geotiff_of_partial_maps,

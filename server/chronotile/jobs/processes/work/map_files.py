@@ -19,8 +19,8 @@ from chronotile.core.model.time.instants import format_day
 from chronotile.core.model.types import Json, NumberArray
 from chronotile.jobs.processes.inputs import locate_errors
 from chronotile.jobs.processes.process import Work, binary
+from chronotile.jobs.processes.work.coverage_files import write_coverage
 from chronotile.jobs.processes.work.partial_results import new_file, translate_missing_files
-from chronotile.jobs.processes.work.stored_coverage import write_coverage
 from chronotile.pipeline.encoders.coverage.cog import geo_tags
 
 GEOTIFF: Json = binary(GEOTIFF_TYPE)

@@ -7,7 +7,7 @@ compressed record, since files are written picture by picture. The index of reco
 
 import os
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise, product
 
@@ -15,26 +15,16 @@ import numpy as np
 
 from chronotile.core.cancellation import require_active
 from chronotile.core.model.coverage import Coverage
-from chronotile.core.model.job import Result
 from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import Json, NumberArray
 from chronotile.jobs.processes.process import Work, require_few_tasks
 from chronotile.jobs.processes.work.partial_results import (
-    keep,
     new_file,
-    scratch_of,
-    translate_job_storage_errors,
     translate_missing_files,
 )
-from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, coverage_file_name
 from chronotile.pipeline.coverage.numbers import blank_numbers
-from chronotile.pipeline.encoders.bodies import Body, StreamedBody
-from chronotile.pipeline.encoders.coverage.geotiff import coverage_geotiff
-from chronotile.pipeline.encoders.coverage.netcdf import coverage_netcdf
 from chronotile.pipeline.encoders.coverage.strips import times_of
-from chronotile.pipeline.encoders.coverage.zarr import iter_coverage_zarr
 from chronotile.pipeline.encoders.deflated import deflate
-from chronotile.pipeline.encoders.scratch_files import Scratch
 
 LEVEL = 1
 PARTIAL_BYTES = 64 << 20
@@ -187,35 +177,3 @@ def _group_of(place: int, groups: Mapping[int, list[int]]) -> list[int]:
 
 def _name_of(task: Json) -> str:
     return f"{task['field']}-{task['rows'][0]}-{task['times'][0]}.numbers"
-
-
-# Files of coverages among the results of a job, with the encoders of requests
-
-_ENCODERS: Mapping[str, Callable[[Coverage, Work, Scratch], Body]] = {
-    "GTiff": lambda coverage, work, scratch: coverage_geotiff(coverage, scratch=scratch, is_active=work.is_active),
-    "NetCDF": lambda coverage, work, scratch: coverage_netcdf(coverage, scratch=scratch, is_active=work.is_active),
-    "zarr": lambda coverage, work, _scratch: StreamedBody(iter_coverage_zarr(coverage, is_active=work.is_active)),
-}
-FILE_FORMATS = tuple(_ENCODERS)
-"""Formats of `COVERAGE_FORMATS` that are written in bounded memory."""
-
-
-def write_coverage(coverage: Coverage, format_name: str, work: Work, *, name: str | None = None) -> Result:
-    """Write a coverage as a result file, with temporary files in the folder of partial results.
-
-    Args:
-        coverage: The coverage.
-        format_name: A name in `FILE_FORMATS`.
-        work: Work of the job.
-        name: Name of the file without extension; made of collection and times if `None`.
-
-    Raises:
-        StorageFull: The disk is full.
-        ClientGone: The job was dismissed.
-    """
-    written = COVERAGE_FORMATS[format_name]
-    file = coverage_file_name(coverage, written.extension) if name is None else f"{name}.{written.extension}"
-    with translate_job_storage_errors():
-        body = _ENCODERS[format_name](coverage, work, scratch_of(work))
-    keep(body, work.results / file, work)
-    return Result(file=file, media_type=written.media_type)
