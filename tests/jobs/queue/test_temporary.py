@@ -11,7 +11,7 @@ from chronotile.jobs.queue.temporary_folders import TemporaryFolders
 
 OTHER = """
 import sys
-from chronotile.jobs.queue.job_folder import TemporaryFolders
+from chronotile.jobs.queue.temporary_folders import TemporaryFolders
 folder = TemporaryFolders().make()
 (folder / "result.tif").write_text("pixels")
 print(folder, flush=True)
