@@ -1,6 +1,5 @@
 /**
- * Starts the viewer: texts, the parts that are there from the beginning, those that come when they are wanted, the
- * link.
+ * Starts the viewer: texts, the parts that are present from the start, those that are loaded on demand, the link.
  */
 
 import { fetchConfig, fetchLayers, fetchOwn, renewSession } from "./base/api.js";
@@ -49,7 +48,7 @@ import { startTimeline } from "./time/timeline.js";
 import { computed, effect, signal } from "./vendor/signals-core.js";
 
 const LINK_WAIT_MS = 300;
-/** What takes longer has a wheel that turns beside it. */
+/** Loading that takes longer shows a spinner. */
 const BUSY_MS = 100;
 /** The layers of a session that is not renewed by then come later. */
 const RENEWAL_WAIT_MS = 5000;
@@ -61,12 +60,13 @@ const SYSTEM_IS_DARK = "(prefers-color-scheme: dark)";
  *   Feature `isWanted` reads signals
  */
 
-/** Whether the panel has layers and legend: what is looked for next may come. */
+/** Whether the panel has layers and legend: the next parts may load. */
 const isPanelThere = signal(false);
 
 /**
- * The parts that are loaded when something of theirs is wanted: by the link that was followed, by the state, or by
- * their control in the page, which then opens them. Those that come by themselves leave the line to the first picture.
+ * Parts that are loaded on demand: by the followed link, by the state, or by their control in the page, which then
+ * opens
+ * them. Those that load automatically wait for the first picture.
  * @type {Record<string, Feature>}
  */
 const FEATURES = {
@@ -200,13 +200,13 @@ function keepPress({ target }) {
 	if (button instanceof HTMLElement) pressed.add(button);
 }
 
-/** Presses once more what was pressed in vain, now that it is answered. */
+/** Repeats the clicks that came before the frame was loaded. */
 function repeatPresses() {
 	document.removeEventListener("click", keepPress);
 	for (const button of pressed) button.click();
 }
 
-/** Starts each feature once, at the first moment that it is wanted. */
+/** Starts each feature once, when it is first needed. */
 function startFeatures() {
 	document.addEventListener("click", keepPress);
 	for (const [name, { isWanted, start, control }] of Object.entries(FEATURES)) {
@@ -225,7 +225,7 @@ function startFeatures() {
 	}
 }
 
-/** Wears the colours that the link, the switch or the system wants. */
+/** Applies the colour scheme of the link, the switch or the system. */
 function startTheme() {
 	const system = window.matchMedia(SYSTEM_IS_DARK);
 	const isSystemDark = signal(system.matches);
@@ -248,7 +248,7 @@ function startTheme() {
 	});
 }
 
-/** A page within a page, and one that shall show little, stay so from their first link to the last. */
+/** Embedded and minimal pages keep their form for all links. */
 function startForm() {
 	const { embed, ui } = readAddress().link;
 	const { dataset } = document.documentElement;
@@ -263,7 +263,7 @@ function startForm() {
 	joinLink({ write: () => ({ embed, ui }), read: () => {} });
 }
 
-/** Shows the messages; one that stays is not written again, or else it would be spoken again. */
+/** Shows the messages; a remaining one is not written again, or else it would be spoken again. */
 function startNotices() {
 	const list = byId("notices");
 	effect(() => {
@@ -283,7 +283,7 @@ function startNotices() {
 
 /** @param {import("./base/state.js").Notice} notice @param {HTMLElement} list */
 function noticeItem({ id, message, action }, list) {
-	// Of notices that say the same the newest one's is done.
+	// If several notices have the same text, the action of the newest one runs.
 	const newest = () => notices.peek().find((notice) => notice.id === id);
 	const close = () => {
 		dismiss(id);
@@ -302,7 +302,7 @@ function shownText(key, title) {
 	return key === "map.loading" ? text("map.loadingUndated", { layer: title }) : title;
 }
 
-/** What is on the map, in words: for the page's title, and for those who do not see it. */
+/** Describes the content of the map in words: for the title of the page, and for screen readers. */
 function startStatus() {
 	const status = byId("status");
 	effect(() => {
@@ -310,7 +310,7 @@ function startStatus() {
 	});
 	effect(() => {
 		const { phase, why } = catalogue.value;
-		// What is on the map stays there while the list is asked for once more.
+		// The text of the map remains while the list is requested again.
 		if (phase !== "ready" && !layer.peek()) status.textContent = phase === "loading" ? text("layers.loading") : "";
 		if (phase === "failed") {
 			notify("catalogue", text("layers.failed", { why }), { label: text("action.tryAgain"), run: () => open() });
@@ -324,14 +324,14 @@ function startStatus() {
 	effect(() => {
 		status.dataset.phase = phase.value;
 		if (phase.value !== "loading") return;
-		// No wheel for what is painted in the next frame.
+		// No spinner for pictures that are painted in the next frame.
 		const waiting = window.setTimeout(() => status.toggleAttribute("data-busy", true), BUSY_MS);
 		return () => {
 			window.clearTimeout(waiting);
 			status.removeAttribute("data-busy");
 		};
 	});
-	// While dates change it does not get narrower: each change of its width lays out anew what lies on the map.
+	// While dates change it does not become narrower: each change of its width causes a new layout of the map's controls.
 	const keepWidth = () => {
 		status.style.minWidth = `min(${Math.floor(status.getBoundingClientRect().width)}px, 100% - 20px - 4rem)`;
 	};
@@ -345,23 +345,23 @@ function startStatus() {
 		const { title } = layer.value;
 		const words = shownText(phase.value === "loading" ? "map.loading" : "map.showing", title);
 		status.textContent = words;
-		// What moves is seen; told is where it comes to rest.
+		// Movement is visible; only the date at rest is spoken.
 		if (isMoving.value) return;
 		spoken.value = words;
 		document.title = `${shownText("map.showing", title)} · ${serviceTitle.value || "chronotile"}`;
 	});
 }
 
-/** Keeps the address bar at a link to what is shown, and follows it when the user goes Back. */
+/** Updates the link in the address bar, and follows it when the user goes Back. */
 function startLink() {
-	/** The link written last; null until the first one, and after each step Back, which are no steps of their own. */
+	/** The link written last; null before the first one and after each step Back, which adds no history entry. */
 	let written = /** @type {Link | null} */ (null);
 	let isStarting = true;
 	let waiting = 0;
 	effect(() => {
 		const now = link.value;
 		window.clearTimeout(waiting);
-		// One step for a whole drag, not one a date; and parts that are still to come with the page have a word to say.
+		// One step for a whole drag, not one per date; parts that are still loading will change the link too.
 		if (!now || isMoving.value || (isStarting && isLoading.value)) return;
 		waiting = window.setTimeout(() => {
 			isStarting = false;
@@ -378,7 +378,7 @@ function startLink() {
 	});
 }
 
-/** @param {Promise<import("./base/api.js").Layer[] | null>} [listed] the layers, where they were asked for already */
+/** @param {Promise<import("./base/api.js").Layer[] | null>} [listed] the layers, if they were requested already */
 function open(listed) {
 	const { link: asked, faults } = readAddress();
 	applyLink(asked);
@@ -386,13 +386,13 @@ function open(listed) {
 	void openCatalogue(asked, listed);
 }
 
-/** What the first view asks of the server: the page has browsers ask it with the script, in their own language. */
+/** Sends the first requests; the page preloads them together with the script, in the language of the browser. */
 async function start() {
 	const code = pickLanguage([readAddress().link.language, ...window.navigator.languages]);
-	// Questions are asked in that language too.
+	// Requests use that language too.
 	useTexts(code, {});
 	const { signal: never } = new AbortController();
-	// Without the texts nobody could tell why there is no answer.
+	// Without the texts no failure could be described.
 	const listed = fetchLayers(never).catch(() => null);
 	const [texts, configured] = await Promise.all([fetchOwn(`i18n/${code}.json`), fetchConfig(never).catch(() => null)]);
 	useTexts(code, texts);
@@ -410,7 +410,7 @@ async function start() {
 	startLegends();
 	startFeatures();
 	startLink();
-	// What was listed for a session that had expired is less than there is; the provider may take its time.
+	// The layers of an expired session are incomplete; the identity provider may be slow.
 	const isExpired = configured?.sign_in === "expired";
 	const renewed = isExpired && (await renewSession(AbortSignal.timeout(RENEWAL_WAIT_MS)).catch(() => null));
 	open(renewed ? undefined : listed);

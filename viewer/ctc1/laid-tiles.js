@@ -20,7 +20,7 @@ export class LaidTiles {
 	}
 
 	/**
-	 * Adds canvases of new tiles, removes those of other tiles, and requests the cubes.
+	 * Adds canvases of new tiles, removes those of tiles that left the view, and requests the cubes.
 	 * @param {Seat[]} seats
 	 */
 	lay(seats) {

@@ -1,6 +1,6 @@
 /**
- * Cubes on a Leaflet map: a layer of canvases that goes through time without asking the server, and tells the values
- * under the pointer. Leaflet 1.9 is handed over by who uses it.
+ * Cubes on a Leaflet map: a layer of canvases that goes through time without requests to the server, and returns the
+ * values under the pointer. The caller passes Leaflet 1.9.
  *
  * @typedef {import("./loader.js").Tile} Tile
  * @typedef {import("./source.js").Place} Place
@@ -14,16 +14,15 @@
  *     boolean,
  *   onProgress?: (progress: import("./painter.js").Progress) => void, onPaint?: () => void, onLoad?: () => void,
  *   zoomOffset?: number,
- * }} CubeOptions `covers` tells whether the layer reaches into a tile;
- *   with a `tileSize` of 128 and a `zoomOffset` of 1 tiles are
- *   those of the next zoom, half as large
+ * }} CubeOptions `covers` returns whether the layer has data in a tile; with a `tileSize` of 128 and a `zoomOffset` of
+ *   1, tiles are those of the next zoom, half as large
  */
 import { CubePainter } from "./painter.js";
 import { distanceOf } from "./source.js";
 
 /**
- * Lets a tile reach under its neighbours by a pixel of the screen where those are no whole pixels of the page:
- * otherwise the ground shines through the seams.
+ * Enlarges a tile by one pixel of the screen under its neighbours if their size is not a whole number of page pixels:
+ * otherwise the base map is visible through the seams.
  * @param {HTMLElement} tile @param {number} size in pixels of the page
  */
 export function closeSeams(tile, size) {
@@ -62,7 +61,7 @@ export function makeCubeLayer(
 			return canvas;
 		}
 
-		/** Puts the tile in the middle first, and asks for what they all need; once for all that change together. */
+		/** Puts the tile in the middle first and requests all cubes; only once for changes in the same task. */
 		askForTiles() {
 			if (isAsking) return;
 			isAsking = true;
@@ -86,7 +85,7 @@ export function makeCubeLayer(
 		}
 
 		/**
-		 * What is here of a place at a date; null when it is not loaded, or the layer on no map.
+		 * Returns the value at a point and a date; null if it is not loaded or the layer is on no map.
 		 * @param {Place} place
 		 * @param {number} index
 		 * @returns {Sample | null}

@@ -1,14 +1,16 @@
 /**
- * Loads cubes in workers and keeps them: those that are wanted first, up to so many bytes, the least recently used go.
+ * Loads cubes in workers and stores them: the most urgent first, up to a number of bytes. The least recently used are
+ * discarded.
  *
- * Who shows cubes says again and again which ones it wants now, the most urgent first (`want`); what nobody wants any
- * more is stopped. Nothing else needs to be undone.
+ * A layer calls `want` whenever its list of needed cubes changes, the most urgent first. Requests that no layer
+ * needs any
+ * more are stopped. There is nothing else to undo.
  *
  * @typedef {import("./worker.js").Answer} Answer
  * @typedef {import("./worker.js").Failure} Failure
  * @typedef {{ z: number, x: number, y: number }} Tile
  * @typedef {{ url: string, tile: Tile, res: 1 | 2, urgency: number, bytes: number }} Wanted
- *   the least `urgency` comes first; `bytes` is a guess
+ *   the smallest `urgency` comes first; `bytes` is an estimate
  * @typedef {{ onCube: (url: string, cube: Cube) => void, onFailure: (url: string, failure: Failure) => void }} Owner
  * @typedef {{ id: number, worker: Worker, wanted: Wanted }} Job
  */
@@ -16,23 +18,23 @@ import { Cube } from "./decode.js";
 import { sourcesOf } from "./reduce.js";
 
 const MIB = 2 ** 20;
-/** As many as browsers have connections to a server, and twice as many over one connection for all (HTTP/2, HTTP/3). */
+/** Browsers open 6 connections to a server (HTTP/1.1), but one for many requests with HTTP/2 and HTTP/3. */
 const MAX_REQUESTS = 6;
 const MAX_SHARED = 12;
-/** Of them only so many for what is not urgent, so that what is need not wait. */
+/** Maximum number of requests that are not urgent, so that urgent ones need not wait. */
 const MAX_PATIENT = 4;
 /**
- * The first of those is asked for when no more than so many urgent ones are on their way, which shall have the line.
+ * Maximum number of running urgent requests at which the first one that is not urgent starts.
  */
 const LAST_URGENT = 2;
-/** Urgencies below this one are of what shall be seen at once. */
+/** Smaller urgencies are for cubes that must be visible soon. */
 export const PATIENT = 2;
-/** The urgency of what is shown now. */
+/** The urgency of cubes that are visible now. */
 export const FIRST = 0;
 const RETRY_WAITS_MS = [600, 2500];
 const PHONE_WIDTH_PX = 768;
 
-/** Of a tile that has nothing at any of its dates. */
+/** Cube of a tile without data at all dates. */
 const NOTHING = new Cube(
 	/** @type {any} */ ({ times: [], valid: [], blocks: [], w: 0, h: 0, nodata: 0, scale: 1, offset: 0 }),
 	new Uint8Array(0),
@@ -41,12 +43,12 @@ const NOTHING = new Cube(
 /** Whether a question that failed so may be answered the next time. @param {Failure} failure */
 const mayPass = ({ status, isCube }) => isCube || status === 0 || status === 429 || status >= 500;
 
-/** Whether a cube is the one that was asked for. @param {import("./decode.js").Header} header @param {Wanted} wanted */
+/** Whether a cube is the requested one. @param {import("./decode.js").Header} header @param {Wanted} wanted */
 const isOf = ({ z, x, y, res }, { tile, res: asked }) =>
 	String(z) === String(tile.z) && x === tile.x && y === tile.y && res === asked;
 
 /**
- * A worker from this folder; where the page is of another origin, through a module of the page's own that imports it.
+ * Starts a worker from this folder; if the page has another origin, through a module of the page that imports it.
  */
 function makeOwnWorker() {
 	const url = new URL("./worker.js", import.meta.url);
@@ -56,7 +58,8 @@ function makeOwnWorker() {
 }
 
 /**
- * Says of a cube how many may be on their way to its server: how another than the page's speaks is not known.
+ * Returns a function for the maximum number of concurrent requests for a cube: the protocol of other servers is
+ * unknown.
  * @returns {(url: string) => number}
  */
 function mostAtOnce() {
@@ -76,7 +79,7 @@ export class CubeLoader {
 	#failures = new Map();
 	/** @type {Map<string, number>} how often each was tried in vain */
 	#tries = new Map();
-	/** @type {Map<string, number>} timers of what is tried again */
+	/** @type {Map<string, number>} timers of retries */
 	#waiting = new Map();
 	/** @type {Map<string, Job>} */
 	#jobs = new Map();
@@ -90,9 +93,9 @@ export class CubeLoader {
 
 	/**
 	 * @param {object} [options]
-	 * @param {number} [options.workers] how many; by default one less than the machine has cores, at most 4, on phones 2
+	 * @param {number} [options.workers] number; by default one less than the machine has cores, at most 4, on phones 2
 	 * @param {number} [options.maxBytes] of decoded cubes; by default 256 MiB, on phones 96
-	 * @param {() => Worker} [options.makeWorker] of worker.js, for pages that keep it elsewhere
+	 * @param {() => Worker} [options.makeWorker] starts worker.js, for pages that store it elsewhere
 	 */
 	constructor({ workers, maxBytes, makeWorker = makeOwnWorker } = {}) {
 		const cores = globalThis.navigator?.hardwareConcurrency ?? 2;
@@ -101,7 +104,7 @@ export class CubeLoader {
 		this.makeWorker = makeWorker;
 	}
 
-	/** Bytes of all cubes that are kept. */
+	/** Bytes of all stored cubes. */
 	get bytes() {
 		return [...this.#cubes.values()].reduce((sum, cube) => sum + cube.bytes, 0);
 	}
@@ -131,19 +134,19 @@ export class CubeLoader {
 		return this.#failures.get(url);
 	}
 
-	/** What an owner needs now, in place of what it needed before. @param {Owner} owner @param {Wanted[]} wanted */
+	/** Replaces the list of cubes that an owner needs. @param {Owner} owner @param {Wanted[]} wanted */
 	want(owner, wanted) {
 		this.#wants.set(owner, wanted);
 		this.#plan();
 	}
 
-	/** An owner needs nothing any more, and hears nothing. @param {Owner} owner */
+	/** Removes an owner; it is not called any more. @param {Owner} owner */
 	leave(owner) {
 		this.#wants.delete(owner);
 		this.#plan();
 	}
 
-	/** Asks for nothing new while it is held; what is on its way and still wanted comes. @param {boolean} isHeld */
+	/** Starts no requests while `isHeld`; running ones that are still needed complete. @param {boolean} isHeld */
 	hold(isHeld) {
 		this.#isHeld = isHeld;
 		this.#plan();
@@ -154,14 +157,14 @@ export class CubeLoader {
 		if (this.#running.length === 0) this.#worker();
 	}
 
-	/** Tries again what failed. */
+	/** Requests failed cubes again. */
 	retry() {
 		for (const timer of this.#waiting.values()) clearTimeout(timer);
 		for (const each of [this.#failures, this.#tries, this.#waiting]) each.clear();
 		this.#plan();
 	}
 
-	/** Asks anew for cubes that lack something, past copies that are kept. @param {string[]} urls */
+	/** Requests incomplete cubes again, without the browser's cache. @param {string[]} urls */
 	renew(urls) {
 		for (const url of urls) {
 			this.#cubes.delete(url);
@@ -170,7 +173,7 @@ export class CubeLoader {
 		this.#plan();
 	}
 
-	/** Lets go of what was made to show cubes without gaps. */
+	/** Discards the copies of cubes whose gaps are filled. */
 	forgetFilled() {
 		for (const cube of this.#cubes.values()) cube.forgetFilled();
 	}
@@ -183,7 +186,7 @@ export class CubeLoader {
 		for (const each of [this.#cubes, this.#failures, this.#tries, this.#waiting, this.#jobs, this.#wants]) each.clear();
 	}
 
-	/** Once for all that is said in one go. */
+	/** Schedules requests once for all changes in the same task. */
 	#plan() {
 		if (this.#isPlanned) return;
 		this.#isPlanned = true;
@@ -219,21 +222,21 @@ export class CubeLoader {
 	}
 
 	/**
-	 * Whether one more of its urgency may be on its way.
+	 * Whether one more request of its urgency may run.
 	 * @param {Wanted} wanted
-	 * @param {number} most at once
-	 * @param {boolean} hasSecond whether something waits that is urgent and not shown now
+	 * @param {number} most maximum number of concurrent requests
+	 * @param {boolean} hasSecond whether an urgent cube that is not visible now is waiting
 	 */
 	#mayStart({ urgency }, most, hasSecond) {
 		const on = [...this.#jobs.values()].map(({ wanted }) => wanted.urgency);
-		// The server makes one of the others meanwhile, which takes longer.
+		// One request stays free for the second urgency: the server needs longer for these cubes.
 		if (urgency === FIRST) return !hasSecond || on.filter((each) => each === FIRST).length < most - 1;
 		if (urgency < PATIENT) return true;
 		const urgent = on.filter((each) => each < PATIENT).length;
 		return urgent <= LAST_URGENT && on.length - urgent < (urgent > 0 ? 1 : MAX_PATIENT);
 	}
 
-	/** What anybody wants, the most urgent first. @returns {Map<string, Wanted>} */
+	/** Returns the cubes of all owners, the most urgent first. @returns {Map<string, Wanted>} */
 	#merged() {
 		const all = [...this.#wants.values()].flat().sort((one, other) => one.urgency - other.urgency);
 		/** @type {Map<string, Wanted>} */
@@ -242,7 +245,7 @@ export class CubeLoader {
 		return merged;
 	}
 
-	/** Those that can be held together. @param {Map<string, Wanted>} wanted @returns {Set<string>} */
+	/** Returns the most urgent cubes that fit into memory. @param {Map<string, Wanted>} wanted @returns {Set<string>} */
 	#affordable(wanted) {
 		let left = this.maxBytes;
 		const kept = new Set();
@@ -254,7 +257,7 @@ export class CubeLoader {
 		return kept;
 	}
 
-	/** Lets go of cubes until there is room again. @param {Set<string>} kept */
+	/** Discards cubes until the limit is met. @param {Set<string>} kept */
 	#evict(kept) {
 		let over = this.bytes - this.maxBytes;
 		for (const [url, cube] of this.#cubes) {
@@ -271,11 +274,11 @@ export class CubeLoader {
 		const worker = this.#worker();
 		const id = this.#nextId++;
 		this.#jobs.set(url, { id, worker, wanted });
-		// What was wrong once may be a copy that is kept.
+		// The failure may come from a cached copy.
 		worker.postMessage({ id, url, cache: this.#tries.has(url) ? "reload" : "default", held: this.#heldOf(url) });
 	}
 
-	/** Cubes that are here of those that are reduced to one of periods; the worker gets copies. @param {string} url */
+	/** Returns the loaded cubes of which a cube of periods is made; the worker gets copies. @param {string} url */
 	#heldOf(url) {
 		return sourcesOf(url).flatMap((source) => {
 			const cube = source === url ? undefined : this.get(source);
@@ -295,7 +298,7 @@ export class CubeLoader {
 		return [...this.#jobs.values()].filter((job) => job.worker === worker);
 	}
 
-	/** One that has nothing to do, a new one while there may be more, or that with the least to do. @returns {Worker} */
+	/** Returns an idle worker, a new one if the limit allows it, or the least busy one. @returns {Worker} */
 	#worker() {
 		const countOf = (/** @type {Worker} */ each) => this.#jobsOf(each).length;
 		const [least] = this.#running.toSorted((one, other) => countOf(one) - countOf(other));

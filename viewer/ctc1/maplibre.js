@@ -1,6 +1,7 @@
 /**
- * Cubes on a MapLibre map (6), flat or on the globe: a custom layer that goes through time without asking the server,
- * and tells the values of places. It draws each tile's canvas as a texture, so MapLibre itself need not be handed over.
+ * Cubes on a MapLibre map (6), flat or on the globe: a custom layer that goes through time without requests to the
+ * server, and returns the values at points. It draws the canvas of each tile as a texture, and does not import
+ * MapLibre.
  *
  * @typedef {import("./loader.js").Tile} Tile
  * @typedef {import("./painter.js").Cell} Cell
@@ -10,7 +11,7 @@
  * @typedef {{
  *   coveringTiles: (options: { tileSize: number, roundZoom: boolean, minzoom: number, maxzoom: number }) => TileId[],
  *   getCenter: () => { lng: number, lat: number }, triggerRepaint: () => void,
- * }} MapLibreMap what is used of `maplibregl.Map`
+ * }} MapLibreMap the used part of `maplibregl.Map`
  * @typedef {{
  *   shaderData: { variantName: string, vertexShaderPrelude: string, define: string },
  *   getProjectionData: (of: { tileID: TileId, aligned: boolean, applyGlobeMatrix: boolean }) => Projection,
@@ -23,8 +24,8 @@
  *   id: string, source: import("./source.js").CubeSource, tableOf: import("./painter.js").TableOf, opacity?: number,
  *   minZoom?: number, maxNativeZoom?: number, covers?: (tile: Tile) => boolean,
  *   onProgress?: (progress: import("./painter.js").Progress) => void, onPaint?: () => void, onLoad?: () => void,
- * }} CubeOptions `id` is that of the layer in the style; `maxNativeZoom` is the last at which there are tiles, beyond
- *   which their cells are drawn larger; `covers` tells whether the layer reaches into a tile
+ * }} CubeOptions `id` is that of the layer in the style; `maxNativeZoom` is the last zoom with tiles, beyond it their
+ *   cells are drawn larger; `covers` returns whether the layer has data in a tile
  * @typedef {ReturnType<typeof makeCubeLayer>} CubeLayer
  */
 import { LaidTiles } from "./laid-tiles.js";
@@ -36,7 +37,7 @@ const MOST_ZOOM = 30;
 const EXTENT = 8192;
 /** Squares on each side of a tile, which bend with the globe. */
 const SQUARES = 16;
-/** Of the two triangles of each square. */
+/** Vertices of the two triangles of each square. */
 const CORNERS = SQUARES * SQUARES * 6;
 
 const FRAGMENT_SHADER = `#version 300 es
@@ -89,7 +90,7 @@ function makeProgram(gl, shaderData) {
 	return program;
 }
 
-/** What is on the graphics card: one program by projection, one texture by tile. */
+/** Objects on the graphics card: one program per projection, one texture per tile. */
 class Drawing {
 	/** @type {Map<string, WebGLProgram>} */
 	#programs = new Map();
@@ -99,7 +100,7 @@ class Drawing {
 	/** @param {WebGL2RenderingContext} gl */
 	constructor(gl) {
 		this.gl = gl;
-		// The shader knows the corners by their numbers: there is nothing to be read.
+		// The shader computes vertices from their numbers: there is no array to read.
 		this.noArrays = gl.createVertexArray();
 	}
 
@@ -219,7 +220,7 @@ export function makeCubeLayer(options) {
 		},
 
 		/**
-		 * What is here of a place at a date; null when it is not loaded.
+		 * Returns the value at a point and a date; null if it is not loaded.
 		 * @param {Place} place
 		 * @param {number} index
 		 * @returns {Sample | null}

@@ -1,22 +1,21 @@
 /**
- * Cubes on an OpenLayers map (10) in spherical Mercator: a layer that goes through time without asking the server, and
- * tells the values of places. `ol/layer/Layer` is handed over by who uses it.
+ * Cubes on an OpenLayers map (10) in spherical Mercator: a layer that goes through time without requests to the server,
+ * and returns the values at points. The caller passes `ol/layer/Layer`.
  *
  * @typedef {import("./loader.js").Tile} Tile
  * @typedef {import("./source.js").Place} Place
- * @typedef {{ column: number, row: number, tile: Tile }} Seat where a tile is drawn; columns go on beyond the ends
- *   of the world
+ * @typedef {{ column: number, row: number, tile: Tile }} Seat position of a tile; columns continue beyond the ends of
+ *   the world
  * @typedef {{
  *   size: number[], pixelRatio: number, extent: number[], layerStatesArray: { opacity: number }[], layerIndex: number,
  *   viewState: { center: number[], resolution: number, rotation: number },
- * }} FrameState what OpenLayers tells of a picture that it draws
+ * }} FrameState description of a picture that OpenLayers draws
  * @typedef {{
  *   source: import("./source.js").CubeSource, tableOf: import("./painter.js").TableOf,
  *   minZoom?: number, maxNativeZoom?: number, covers?: (tile: Tile) => boolean, attribution?: string | null,
  *   onProgress?: (progress: import("./painter.js").Progress) => void, onLoad?: () => void,
- * }} CubeOptions `maxNativeZoom` is the last at which there are tiles, beyond which their cells are drawn larger;
- *   `covers`
- *   tells whether the layer reaches into a tile; `attribution` is shown by the map's attribution control
+ * }} CubeOptions `maxNativeZoom` is the last zoom with tiles, beyond it their cells are drawn larger; `covers` returns
+ *   whether the layer has data in a tile; `attribution` is shown by the map's attribution control
  */
 import { LaidTiles } from "./laid-tiles.js";
 import { CubePainter, TILE_PX } from "./painter.js";
@@ -82,7 +81,7 @@ function draw(canvas, tiles, seats, zoom, frame) {
 
 /**
  * @param {new (options: any) => any} Layer `ol/layer/Layer`
- * @param {CubeOptions & Record<string, unknown>} options those of the cubes, and of any layer of OpenLayers
+ * @param {CubeOptions & Record<string, unknown>} options for the cubes, and those of any OpenLayers layer
  * @returns {any} the layer, with `painter` and `sample(place, index)`
  */
 export function makeCubeLayer(Layer, options) {
@@ -108,7 +107,7 @@ export function makeCubeLayer(Layer, options) {
 		painter,
 		/** @param {any} view */
 		getAttributions: (view) => (attribution && layer.isVisible(view) ? [attribution] : []),
-		/** What is here of a place at a date; null when it is not loaded. @param {Place} place @param {number} index */
+		/** Returns the value at a point and a date; null if not loaded. @param {Place} place @param {number} index */
 		sample: (place, index) => source.sample(place, zoom, index),
 	});
 }

@@ -1,9 +1,9 @@
 /**
- * Paints the cubes of one layer on canvases, one a tile, whatever map library lays them out: numbers through a table of
- * 256 or 65,536 colours. Values are never read back from a canvas.
+ * Paints the cubes of one layer on canvases, one per tile, for any map library: digital numbers through a table of 256
+ * or 65,536 colours. Values are never read back from a canvas.
  *
- * A date is shown when all tiles have it, so that no two dates stand side by side; one that keeps us waiting is shown
- * where it is there; elsewhere what was there before stays, struck out.
+ * A date is shown when it is loaded for all tiles, so that the map never shows two dates. If loading takes long, the
+ * loaded tiles are shown; the other tiles still have their old picture, which is hatched.
  *
  * @typedef {import("./decode.js").Cube} Cube
  * @typedef {import("./loader.js").Tile} Tile
@@ -16,16 +16,15 @@
  *   tile: Tile, data: Tile, canvas: HTMLCanvasElement, isShown: boolean, isStruck: boolean, painted: Found | null,
  *     isCurrent: boolean,
  *   order: number, layout: import("./source.js").Layout | null, ready: () => void,
- * }} Cell `data` is the tile whose cubes it shows, of which it is a part;
- *   `isCurrent` is false of those that only stand in
- *   until others are there; `order` is 0 for the one in the middle
+ * }} Cell `data` is the tile whose cubes it shows, of which it is a part; `isCurrent` is false for tiles that are only
+ *   shown until others are loaded; `order` is 0 for the one in the middle
  * @typedef
  *   {{ total: number, loaded: number, failed: number, failure: Failure | null, isPreview: boolean, shown: number }}
  *   Progress
- *   of the date that is wanted; `shown` is the index of the one that is seen
+ *   for the requested date; `shown` is the index of the visible one
  */
 
-/** A date that is not there after so long is shown as far as it is. */
+/** After this time a date is shown even if it is incomplete. */
 const PATIENCE_MS = 1500;
 export const TILE_PX = 256;
 const MAX_RATIO = 3;
@@ -69,7 +68,7 @@ export function colour(words, numbers, table, width, zoom) {
 }
 
 /**
- * Colours of the numbers that lie under pixels; none where there is none.
+ * Paints the colours of the numbers under pixels; transparent if there is none.
  * @param {Uint32Array} words
  * @param {import("./decode.js").Numbers} numbers
  * @param {Uint32Array} table
@@ -80,12 +79,11 @@ function colourCells(words, numbers, table, cells) {
 }
 
 /**
- * Pixels of the screen to a pixel of the page, along an edge: cells that lie on a tile in another way keep straight
- * edges.
+ * Returns the pixels of the screen per pixel of the page along an edge, so that resampled cells have straight edges.
  */
 const screenRatio = () => Math.min(MAX_RATIO, Math.max(1, Math.ceil(globalThis.devicePixelRatio || 1)));
 
-/** Strikes out a picture that is of another date than the one wanted. @param {HTMLCanvasElement} canvas */
+/** Hatches a picture of another date than the requested one. @param {HTMLCanvasElement} canvas */
 function hatch(canvas) {
 	const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
 	const { width, height } = canvas;
@@ -119,8 +117,8 @@ export class CubePainter {
 	 * @param {TableOf} options.tableOf
 	 * @param {(progress: Progress) => void} [options.onProgress]
 	 * @param {() => void} [options.onPaint] after each painting
-	 * @param {() => void} [options.onLoad] when cubes have come or gone
-	 * @param {number} [options.maxNativeZoom] the last at which there are tiles, beyond which their cells are drawn larger
+	 * @param {() => void} [options.onLoad] called when cubes were loaded or failed
+	 * @param {number} [options.maxNativeZoom] the last zoom with tiles, beyond it their cells are drawn larger
 	 */
 	constructor({ source, tableOf, onProgress = () => {}, onPaint = () => {}, onLoad = () => {}, maxNativeZoom }) {
 		source.maxZoom = maxNativeZoom ?? source.maxZoom;
@@ -139,7 +137,7 @@ export class CubePainter {
 		};
 	}
 
-	/** Those of the zoom that is looked at, the one in the middle first. */
+	/** The tiles of the visible zoom, the one in the middle first. */
 	get current() {
 		return [...this.cells].filter(({ isCurrent }) => isCurrent).sort((one, other) => one.order - other.order);
 	}
@@ -149,7 +147,7 @@ export class CubePainter {
 		return [...new Map(this.current.map(({ data }) => [`${data.z}/${data.x}/${data.y}`, data])).values()];
 	}
 
-	/** Whether what is seen has its gaps filled, as far as there is something to fill them with. */
+	/** Whether the gaps of all visible tiles are filled, as far as there are values to fill them. */
 	get isAllFilled() {
 		return this.current.every(
 			({ data, painted }) =>
@@ -159,7 +157,7 @@ export class CubePainter {
 		);
 	}
 
-	/** Changes what is wanted. @param {Partial<import("./source.js").Need>} wish */
+	/** Changes the request. @param {Partial<import("./source.js").Need>} wish */
 	set(wish) {
 		const before = this.#wish;
 		this.#wish = { ...before, ...wish };
@@ -202,13 +200,13 @@ export class CubePainter {
 		this.#dirty();
 	}
 
-	/** Paints all anew: the colours are others. */
+	/** Paints all tiles again, because the colours have changed. */
 	recolour() {
 		for (const cell of this.cells) cell.painted = null;
 		this.#dirty();
 	}
 
-	/** Asks for what is needed of the tiles that are laid out now. */
+	/** Requests the cubes of the current tiles. */
 	ask() {
 		this.#dirty();
 		const tiles = this.dataTiles;
@@ -219,7 +217,7 @@ export class CubePainter {
 		this.source.loader.want(this.owner, this.source.plan(tiles, this.#wish));
 	}
 
-	/** Stops; nothing is asked for any more. */
+	/** Stops painting and all requests. */
 	close() {
 		cancelAnimationFrame(this.#frame);
 		clearTimeout(this.#patience);
@@ -251,7 +249,7 @@ export class CubePainter {
 		});
 	}
 
-	/** Paints what has changed, now. */
+	/** Paints changed tiles immediately. */
 	paint() {
 		const { index, isMoving } = this.#wish;
 		if (index < 0) return;
@@ -272,7 +270,7 @@ export class CubePainter {
 		return this.source.find(tile, index, this.#wish.isFilled);
 	}
 
-	/** @param {Cell} cell @param {Found | null} wanted @returns {number} how many were painted */
+	/** @param {Cell} cell @param {Found | null} wanted @returns {number} number of painted tiles */
 	#paintCell(cell, wanted) {
 		const isWanted = this.shown === this.#wish.index;
 		const found = isWanted ? wanted : this.shown < 0 ? null : this.#find(cell.data, this.shown);
@@ -286,7 +284,7 @@ export class CubePainter {
 		}
 		if (!found && !isWanted) return 0;
 		if (!found && cell.painted) {
-			// What was there before is more than nothing, but must not be taken for what is wanted.
+			// The old picture is better than nothing, but must not be taken for the requested date.
 			if (!cell.isStruck) hatch(cell.canvas);
 			cell.isStruck = true;
 			return 0;
@@ -315,7 +313,7 @@ export class CubePainter {
 		}
 		const { cube, frame } = found;
 		const { w, h, res, cells } = cube.header;
-		// Its own pixels, or those that lie on the tile in another way.
+		// Either the pixels of the cube, or cells resampled to the tile.
 		const isAsItIs = data.z === tile.z && !cells;
 		const size = TILE_PX * screenRatio();
 		const [width, height] = isAsItIs ? [w * res, h * res] : [size, size];
@@ -331,7 +329,7 @@ export class CubePainter {
 	}
 
 	/**
-	 * Colours the cells that have had no value since the window began as they were before it.
+	 * Fills cells without a value since the start of the window with the colours of the window before.
 	 * @param {Uint32Array} words
 	 * @param {Cell} cell
 	 * @param {Found} found
@@ -348,7 +346,7 @@ export class CubePainter {
 		}
 	}
 
-	/** Fills one cube after the other, so that the page goes on in between. */
+	/** Fills one cube per task, so that the page remains responsive. */
 	#fillLater() {
 		if (this.#filling || !this.#wish.isFilled) return;
 		const cubes = this.dataTiles.flatMap((tile) => [
@@ -364,7 +362,7 @@ export class CubePainter {
 		});
 	}
 
-	/** @param {Map<Cell, Found | null>} found of the date that is wanted */
+	/** @param {Map<Cell, Found | null>} found for the requested date */
 	#report(found) {
 		const cells = this.current;
 		const all = cells.map((cell) => found.get(cell));

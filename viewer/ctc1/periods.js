@@ -1,5 +1,5 @@
 /**
- * The calendar's periods, in UTC: dekads begin on days 1, 11 and 21, seasons with December, March, June and September.
+ * The calendar's periods, in UTC: dekads start on days 1, 11 and 21, seasons with December, March, June and September.
  * Pure.
  *
  * @typedef {"dekad" | "month" | "season" | "year"} Slot
@@ -13,12 +13,12 @@ export const DAY_MS = 86_400_000;
 /** @param {number} year @param {number} month from 0; may be of another year @param {number} [day] */
 function utc(year, month, day = 1) {
 	const date = new Date(0);
-	// Date.UTC takes the years 0 to 99 for those of the 20th century.
+	// Date.UTC maps the years 0 to 99 to the 20th century.
 	date.setUTCFullYear(year, month, day);
 	return date.getTime();
 }
 
-/** When the period of a moment begins. @param {Slot} slot @param {number} ms since 1970 */
+/** Returns the start of the period with a moment. @param {Slot} slot @param {number} ms since 1970 */
 export function startOf(slot, ms) {
 	const date = new Date(ms);
 	const [year, month, day] = [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()];
@@ -27,7 +27,7 @@ export function startOf(slot, ms) {
 	return utc(year, month, slot === "month" ? 1 : 1 + DEKAD_DAYS * Math.min(2, Math.floor((day - 1) / DEKAD_DAYS)));
 }
 
-/** When the period after that of a moment begins. @param {Slot} slot @param {number} ms since 1970 */
+/** Returns the end of the period with a moment, exclusive. @param {Slot} slot @param {number} ms since 1970 */
 export const endOf = (slot, ms) => startOf(slot, startOf(slot, ms) + MOST_DAYS[slot] * DAY_MS);
 
 /** @param {number} ms */
@@ -53,7 +53,7 @@ export function spanText(ms, months) {
 }
 
 /**
- * Which part of the year the period of a moment is, by its first day: `06-01`.
+ * Returns the part of the year of a moment's period, by its first day: `06-01`.
  * @param {Slot} slot
  * @param {number} ms since 1970
  */

@@ -1,5 +1,5 @@
 /**
- * Colours of numbers from a few stops; pure. For pages that have no style of their own.
+ * Colours of numbers from a few stops; pure. For pages without styles of the server.
  *
  * @typedef {import("./decode.js").Header} Header
  * @typedef {[value: number, colour: string][]} Stops values ascending, colours as `#rrggbb`
@@ -23,8 +23,8 @@ function colourAt(stops, value) {
 }
 
 /**
- * What `tableOf` of a cube layer asks for: the colour of each number, mixed between the stops, that of the nearest one
- * beyond them; numbers that are no values are transparent. Each table is made once.
+ * Makes a `tableOf` function for a cube layer: the colour of each number, interpolated between the stops; beyond them
+ * the colour of the nearest one. Numbers without a value are transparent. Each table is computed once.
  * @param {Stops} stops
  * @returns {(header: Header) => Uint32Array}
  */

@@ -1,13 +1,14 @@
 /**
- * Makes maps of periods from the cubes of their dates: each pixel's values reduced to one. Pure.
+ * Makes maps of periods from the cubes of their dates: the values of each pixel reduced to one. Pure.
  *
- * What is made stands behind the `#` of a cube's address, so that it has an address of its own:
- * `…/5.ctc?datetime=2024-01-01/2024-12-31#slot=month&reducer=median`. A cube of it has a frame a period; `counts` tells
- * from how many values each number was made.
+ * The request follows the `#` of a cube's address, so that each result has a separate address:
+ * `…/5.ctc?datetime=2024-01-01/2024-12-31#slot=month&reducer=median`. The resulting cube has a frame per period;
+ * `counts`
+ * has the number of values behind each number.
  *
- * The normal of a period is the mean, over the years, of what the reducer makes of that period in each year (`usual`),
- * or of all single values in that part of the year (`usual_dates`). `anomaly` is the mean over the dates of a period of
- * the value less the normal of the date's own dekad, or month, as of the server: missing dates do not move it.
+ * The normal of a period is the mean, over the years, of the reduced value of that period in each year (`usual`), or of
+ * all single values in that part of the year (`usual_dates`). `anomaly` is the mean over the dates of a period of the
+ * value minus the normal of the date's dekad, or month, as on the server: missing dates do not change it.
  *
  * @typedef {import("./decode.js").Header} Header
  * @typedef {import("./decode.js").Numbers} Numbers
@@ -15,28 +16,25 @@
  * @typedef {"latest" | "max" | "median" | "mean"} Reducer
  * @typedef {Reducer | "anomaly" | "usual" | "usual_dates"} Made
  * @typedef {{ slot: Slot, made: Made, by: Reducer, of: string[], also: Map<string, number[]> }} Order `by` reduces
- *   the periods of a
- *   normal; `of` are the spans of the cubes from which it is made; `also` are dates that reach into further periods,
- *     with
- *   the beginnings of those
+ *   the periods of a normal; `of` are the spans of the cubes from which it is made; `also` are dates that reach into
+ *   further periods, with the starts of those
  * @typedef {{ url: string, header: Header, numbers: Numbers }} Part
  * @typedef {{ header: Header, numbers: Numbers, counts: Uint8Array<ArrayBuffer> }} Reduced
- * @typedef {{ values: Float64Array, counts: Uint8Array, chosen?: Numbers }} Layer by cell: NaN without a value, and
- *   of how many it is; the
- *   number that was `chosen` where one was
+ * @typedef {{ values: Float64Array, counts: Uint8Array, chosen?: Numbers }} Layer by cell: the value, NaN if it is
+ *   missing; the number of values behind it; the stored number if one was `chosen`
  */
 import { Cube } from "./decode.js";
 import { partOfYear, periodText, startOf } from "./periods.js";
 
 const NODATA = 0xffff;
-/** Where the middle of numbers is that stand for both signs. */
+/** The number that stands for 0 in signed cubes. */
 const ZERO = 0x7fff;
 const MOST_COUNTED = 0xff;
 /** First and last day in the address of a cube; of files they are the name. */
 const SPAN = /(datetime=|\/)(\d{4}-\d\d-\d\d)([/_])(\d{4}-\d\d-\d\d)(?=[&.]|$)/;
 
 /**
- * The order in an address; null of that of a cube as the server gives it.
+ * Returns the reduction in an address; null for a cube that the server makes.
  * @param {string} url
  * @returns {Order | null}
  */
@@ -54,7 +52,7 @@ export function orderOf(url) {
 	return { slot: /** @type {Slot} */ (asked.get("slot")), made, by, of: list("of"), also };
 }
 
-/** Address of the cube of which periods are, as the server gives it. @param {string} url */
+/** Returns the server's address of the cube from which periods are made. @param {string} url */
 export const ownOf = (url) => url.split("#", 1)[0];
 
 /** Addresses of the cubes that are reduced to one, its own first. @param {string} url @returns {string[]} */
@@ -66,9 +64,9 @@ export function sourcesOf(url) {
 }
 
 /**
- * @param {string} url as `orderOf` reads it
- * @param {Part[]} all those of `sourcesOf`
- * @returns {Reduced | null} null where there is nothing
+ * @param {string} url in the form that `orderOf` reads
+ * @param {Part[]} all the cubes of `sourcesOf`
+ * @returns {Reduced | null} null if there are no data
  */
 export function reduceCubes(url, all) {
 	const parts = all.filter(({ header }) => header.times.length > 0);
@@ -91,7 +89,7 @@ export function reduceCubes(url, all) {
 }
 
 /**
- * Frames of each period that begins within the span of a cube, by its beginning.
+ * Returns the frames of each period that starts within the span of a cube, by its start.
  * @param {Part} part
  * @param {Order} order
  */
@@ -111,7 +109,7 @@ function framesOf({ url, header }, { slot, also }) {
 /** Tables of `valuesOf`. @type {WeakMap<Numbers, Float64Array>} */
 const tables = new WeakMap();
 
-/** What each number of a cube stands for; NaN of no value. @param {Pick<Part, "header" | "numbers">} part */
+/** Returns the value of each number of a cube; NaN for no value. @param {Pick<Part, "header" | "numbers">} part */
 function valuesOf(part) {
 	const { header, numbers } = part;
 	const table = tables.get(numbers) ?? new Cube(header, numbers).values;
@@ -131,7 +129,7 @@ function reduced(part, frames, by) {
 	const size = header.w * header.h;
 	const table = valuesOf(part);
 	const [values, counts] = [new Float64Array(size).fill(Number.NaN), new Uint8Array(size)];
-	// What pixels that never have a value show: the flag of the newest date, or nothing.
+	// Pixels without any value show the flag of the newest date, or nothing.
 	const newest = frames[frames.length - 1] * size;
 	const chosen = by === "latest" ? numbers.slice(newest, newest + size) : numbers.slice(0, size).fill(header.nodata);
 	const some = new Float64Array(frames.length);
@@ -167,7 +165,7 @@ function median(some) {
 }
 
 /**
- * What is usual in each part of the year, and of how many years or dates that is the mean.
+ * Returns the normal of each part of the year, with its number of years or dates.
  * @param {Order} order
  * @param {Part[]} parts
  * @returns {Map<string, Layer>}
@@ -249,7 +247,7 @@ function differences(part, frames, { slotOf, sums }) {
 	return { values, counts };
 }
 
-/** What a cube of layers says beside its numbers. @param {Part} part @param {Map<string, Layer>} layers */
+/** Returns header and counts of a cube of layers. @param {Part} part @param {Map<string, Layer>} layers */
 function described({ header, numbers }, layers) {
 	const [size, all] = [header.w * header.h, [...layers.values()]];
 	const share = (/** @type {(cell: number) => number} */ valueAt) => {
@@ -257,7 +255,7 @@ function described({ header, numbers }, layers) {
 		for (let cell = 0; cell < size; cell++) if (!Number.isNaN(valueAt(cell))) count++;
 		return count / size;
 	};
-	// Shares are of the tile, beside which cells of the source may lie: of the fullest date both shares are known.
+	// `valid` counts the whole tile, cells only a part of it: the fullest date has both fractions, and gives their ratio.
 	const fullest = header.valid.indexOf(Math.max(...header.valid));
 	const table = valuesOf({ header, numbers });
 	const weight = header.valid[fullest] / (share((cell) => table[numbers[fullest * size + cell]]) || 1);

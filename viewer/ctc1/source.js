@@ -1,28 +1,27 @@
 /**
- * The cubes of one layer: which of them its dates are in, which a view needs, and what of them is here.
+ * The cubes of one layer: the windows of its dates, the cubes that a view needs, and the loaded ones.
  *
- * Dates are asked for by calendar years, so that the same addresses serve everybody; where a year has too many, by its
- * quarters, months or days. A date that is looked at and not moved through is a cube of its own, which is small.
+ * Dates are requested by calendar years, so that the same addresses serve all clients; if a year has too many dates, by
+ * quarters, months or days. A single date without movement through time is a separate, small cube.
  *
  * @typedef {import("./decode.js").Cube} Cube
  * @typedef {import("./loader.js").CubeLoader} CubeLoader
  * @typedef {import("./loader.js").Tile} Tile
  * @typedef {import("./loader.js").Wanted} Wanted
  * @typedef {import("./worker.js").Failure} Failure
- * @typedef {{ first: number, count: number, datetime: string | null }} Window dates that come together
- * @typedef {{ cube: Cube, frame: number, isPreview: boolean }} Found `frame` is -1 where the tile has nothing then
+ * @typedef {{ first: number, count: number, datetime: string | null }} Window dates that are loaded together
+ * @typedef {{ cube: Cube, frame: number, isPreview: boolean }} Found `frame` is -1 if the tile has no data at the date
  * @typedef {{ lon: number, lat: number }} Place in degrees
- * @typedef {Found & { cell: number }} Sample `cell` is the index of the number in the frame; -1 where the layer has
- *   none
- * @typedef {{ of: string, cells: Int32Array }} Layout which number of cubes of that layout each pixel of a tile shows
+ * @typedef {Found & { cell: number }} Sample `cell` is the index of the number in the frame; -1 outside the layer
+ * @typedef {{ of: string, cells: Int32Array }} Layout index of the number that each pixel of a tile shows, for cubes of
+ *   that layout
  * @typedef {{
  *   index: number, isMoving: boolean, isEngaged: boolean, isFrugal: boolean, isFilled?: boolean, isDragged?: boolean,
  *   ahead?: number, also?: number[],
- * }} Need which date, whether time is moving now, whether it soon may, whether bytes shall be saved,
- *   whether gaps show what
- *   was there before, whether a pointer drags time now, so that nothing is loaded ahead, a date to which time may go
- *     next
- *   (-1 of none), and dates that are needed besides
+ * }} Need the date; whether time is moving; whether it may move soon; whether to save bytes; whether gaps show earlier
+ *   values; whether a pointer drags time, so that nothing is loaded in advance; the date to which time may go next
+ *     (-1 if
+ *   there is none); and additional dates
  */
 import { FIRST, PATIENT } from "./loader.js";
 import { spanText } from "./periods.js";
@@ -31,7 +30,7 @@ import { ownOf } from "./reduce.js";
 const TILE_PX = 256;
 
 /**
- * The tile of spherical Mercator in which a place lies, and where in it, both from 0 to 1.
+ * Returns the tile of spherical Mercator with a point, and the position in it, both from 0 to 1.
  * @param {Place} place
  * @param {number} zoom
  */
@@ -62,7 +61,7 @@ const foundIn = (cube, time, isPreview = false) => (cube ? { cube, frame: cube.f
 
 /** Dates of a cube, at most: 6 MiB of numbers of 8 bits. */
 export const MAX_DATES = 96;
-/** Dates from the end of a window at which the next one is needed, as a share of it. */
+/** Dates from the end of a window at which the next one is loaded, as a fraction of the window. */
 const NEAR_SHARE = 0.2;
 const TILE_CELLS = TILE_PX * TILE_PX;
 
@@ -70,8 +69,8 @@ const TILE_CELLS = TILE_PX * TILE_PX;
 const SPANS = [12, 3, 1, 0];
 
 /**
- * The windows of dates, in order, all of them together being all dates.
- * @param {(string | null)[]} times RFC 3339; one null of a layer without time
+ * Returns the windows of dates in order; together they contain all dates.
+ * @param {(string | null)[]} times RFC 3339; one null for a layer without time
  * @returns {Window[]}
  */
 export function windowsOf(times) {
@@ -106,22 +105,22 @@ export class CubeSource {
 	#width = 1;
 	/** @type {Map<string, string>} */
 	#queries = new Map();
-	/** The last zoom that is asked for: finer tiles are parts of its tiles. It is that of the layer's own cells. */
+	/** The last zoom of requests, that of the layer's native cells: finer tiles are parts of its tiles. */
 	maxZoom = Number.POSITIVE_INFINITY;
 
 	/**
 	 * @param {object} options
-	 * @param {string} options.template with {z}, {x} and {y}; with {datetime}, of files
-	 * @param {(string | null)[]} options.times as /layers/{layer}/times lists them; [null] of a layer without time
+	 * @param {string} options.template with {z}, {x} and {y}; with {datetime}, for files
+	 * @param {(string | null)[]} options.times as /layers/{layer}/times lists them; [null] for a layer without time
 	 * @param {CubeLoader} options.loader
-	 * @param {string} [options.revision] of the layer; with it the browser keeps what it got
+	 * @param {string} [options.revision] of the layer; with it the browser caches cubes
 	 * @param {Window[]} [options.windows] by default years or parts of them
-	 * @param {string} [options.order] of periods that replace dates: what follows `#` (reduce.js)
-	 * @param {boolean} [options.areApart] whether each can be had alone
+	 * @param {string} [options.order] request of periods that replace dates: the part after `#` (reduce.js)
+	 * @param {boolean} [options.areApart] whether single dates can be requested
 	 */
 	constructor({ template, times, loader, revision = "", windows = windowsOf(times), order = "", areApart = true }) {
 		this.template = template;
-		/** Whether cubes are files, one for each window: nothing smaller can be asked for. */
+		/** Whether cubes are files, one per window: smaller parts cannot be requested. */
 		this.isOfFiles = template.includes("{datetime}");
 		this.times = times;
 		this.loader = loader;
@@ -134,7 +133,7 @@ export class CubeSource {
 		for (const [index, { first, count }] of this.windows.entries()) this.windowAt.fill(index, first, first + count);
 	}
 
-	/** The tile that is asked for to draw a tile. @param {Tile} tile @returns {Tile} */
+	/** Returns the tile whose cubes are requested to draw a tile. @param {Tile} tile @returns {Tile} */
 	dataTile(tile) {
 		const finer = tile.z - this.maxZoom;
 		if (finer <= 0) return tile;
@@ -142,11 +141,11 @@ export class CubeSource {
 	}
 
 	/**
-	 * Which number of a cube each of the `size` by `size` pixels of a tile shows.
+	 * Returns the index of the number that each of the `size` by `size` pixels of a tile shows.
 	 * @param {Tile} tile
 	 * @param {Cube} cube of its `dataTile`
 	 * @param {number} size
-	 * @param {Layout | null} [known] as it was before
+	 * @param {Layout | null} [known] the previous layout
 	 * @returns {Layout}
 	 */
 	layout(tile, cube, size, known = null) {
@@ -169,7 +168,7 @@ export class CubeSource {
 	/**
 	 * @param {string | null} datetime
 	 * @param {1 | 2} res
-	 * @param {boolean} isOfCells whether the layer's own cells are wanted
+	 * @param {boolean} isOfCells whether the native cells of the layer are requested
 	 */
 	#query(datetime, res, isOfCells) {
 		const key = `${datetime} ${res} ${isOfCells}`;
@@ -187,7 +186,7 @@ export class CubeSource {
 	}
 
 	/**
-	 * Of a date: its window with all its cells, itself alone, its window halved.
+	 * Returns the addresses for a date: its window with all cells, the date alone, its window at half resolution.
 	 * @param {Tile} tile
 	 * @param {number} index
 	 * @returns {[full: string, single: string, preview: string]}
@@ -207,14 +206,15 @@ export class CubeSource {
 		return this.url(tile, this.areApart && this.#hasParts(window) ? this.times[index] : window.datetime, 1);
 	}
 
-	/** Whether less of a window can be had than all of it. @param {Window} window */
+	/** Whether a part of a window can be requested. @param {Window} window */
 	#hasParts({ count }) {
 		return count > 1 && !this.isOfFiles;
 	}
 
 	/**
-	 * The best that is here of a date. Where gaps shall be filled, a preview of its window goes before the date alone, in
-	 * which there is nothing to fill them with.
+	 * Returns the best loaded cube of a date. If gaps shall be filled, a preview of its window is better than the date
+	 * alone,
+	 * which has no other dates to fill them with.
 	 * @param {Tile} tile @param {number} index @param {boolean} [isFilled] @returns {Found | null}
 	 */
 	find(tile, index, isFilled = false) {
@@ -232,7 +232,7 @@ export class CubeSource {
 	}
 
 	/**
-	 * What is here of a place at a date; null when it is not loaded.
+	 * Returns the value at a point and a date; null if it is not loaded.
 	 * @param {Place} place
 	 * @param {number} zoom of the tiles
 	 * @param {number} index
@@ -242,13 +242,13 @@ export class CubeSource {
 		return this.#sampled(place, zoom, (tile) => this.find(tile, index));
 	}
 
-	/** As `sample`, of cubes of many dates alone. @param {Place} place @param {number} zoom @param {number} index */
+	/** Like `sample`, but only from cubes of windows. @param {Place} place @param {number} zoom @param {number} index */
 	sampleWindow(place, zoom, index) {
 		return this.#sampled(place, zoom, (tile) => foundIn(this.findWindow(tile, index), this.times[index]));
 	}
 
 	/**
-	 * The last date of the window before that of a date, at a place.
+	 * Returns the value at a point at the last date of the window before that of a date.
 	 * @param {Place} place
 	 * @param {number} zoom
 	 * @param {number} index
@@ -283,7 +283,7 @@ export class CubeSource {
 	}
 
 	/**
-	 * The last date of the window before that of a date; null when it is not here.
+	 * Returns the last date of the window before that of a date; null if it is not loaded.
 	 * @param {Tile} tile
 	 * @param {number} index
 	 * @returns {Found | null}
@@ -304,17 +304,17 @@ export class CubeSource {
 		return this.loader.failure(this.#single(tile, index));
 	}
 
-	/** Whether the window of a date can be had of none of these tiles. @param {Tile[]} tiles @param {number} index */
+	/** Whether the window of a date failed for all these tiles. @param {Tile[]} tiles @param {number} index */
 	isRefused(tiles, index) {
 		const { datetime } = this.windows[this.windowAt[index]];
 		return tiles.every((tile) => this.loader.failure(this.url(tile, datetime, 1)) !== undefined);
 	}
 
 	/**
-	 * How much of each window, and of the date that is looked at, is here of all these tiles; what cannot be had is not
-	 * waited for.
+	 * Returns how much of each window, and of the current date, is loaded for all these tiles. Failed cubes count as
+	 * loaded.
 	 * @param {Tile[]} tiles
-	 * @param {number} now index of that date
+	 * @param {number} now index of the current date
 	 * @returns {Map<number, "preview" | "full">} by index of the date
 	 */
 	loaded(tiles, now) {
@@ -340,7 +340,7 @@ export class CubeSource {
 	}
 
 	/**
-	 * What a view needs, the most urgent first.
+	 * Returns the cubes that a view needs, the most urgent first.
 	 * @param {Tile[]} tiles the nearest to the middle first @param {Need} need @returns {Wanted[]}
 	 */
 	plan(tiles, { index, isMoving, isEngaged, isFrugal, isFilled = false, isDragged = false, ahead = -1, also = [] }) {
@@ -351,7 +351,7 @@ export class CubeSource {
 		const add = (/** @type {Window} */ window, /** @type {1 | 2} */ res, /** @type {number} */ urgency) => {
 			for (const tile of tiles) {
 				const full = this.url(tile, window.datetime, 1);
-				// What is made of a cube that is here takes no preview.
+				// Cubes that are made of a loaded cube need no preview.
 				if (res === 2 && (this.loader.has(full) || this.loader.has(ownOf(full)))) continue;
 				wanted.push(this.#wanted(tile, window.datetime, window.count, res, urgency));
 			}
@@ -360,7 +360,7 @@ export class CubeSource {
 			const [full, , preview] = this.#urls(tile, index);
 			const isRefused = this.loader.failure(full) && this.loader.failure(preview);
 			if (this.loader.has(full) || (isMoving && this.#hasParts(current) && !isRefused)) continue;
-			// A period of which all dates are here needs nothing from the server.
+			// A period whose dates are all loaded needs nothing from the server.
 			const isAlone = this.areApart && this.#hasParts(current) && !this.loader.has(ownOf(full));
 			wanted.push(
 				this.#wanted(tile, isAlone ? this.times[index] : current.datetime, isAlone ? 1 : current.count, 1, FIRST),
@@ -384,7 +384,7 @@ export class CubeSource {
 		return [...wanted, ...this.#kept(tiles, at)];
 	}
 
-	/** Windows that begin or end near a date. @param {number} index @returns {Window[]} */
+	/** Returns neighbouring windows if they are near a date. @param {number} index @returns {Window[]} */
 	#near(index) {
 		const at = this.windowAt[index];
 		const { first, count } = this.windows[at];
@@ -396,9 +396,9 @@ export class CubeSource {
 	}
 
 	/**
-	 * What is here of these tiles, which shall stay as long as there is room.
+	 * Returns the loaded cubes of these tiles, which remain as long as memory suffices.
 	 * @param {Tile[]} tiles
-	 * @param {number} at index of the window that is looked at
+	 * @param {number} at index of the current window
 	 */
 	#kept(tiles, at) {
 		return this.windows.flatMap(({ datetime, count }, index) =>
@@ -423,7 +423,7 @@ export class CubeSource {
 		return { url: this.url(tile, datetime, res), tile, res, urgency, bytes };
 	}
 
-	/** Learns from a cube that came how large others will be. @param {Cube} cube */
+	/** Reads from a loaded cube how large others will be. @param {Cube} cube */
 	learn(cube) {
 		if (cube.count > 0) this.#width = cube.numbers.BYTES_PER_ELEMENT;
 	}

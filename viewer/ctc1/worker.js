@@ -1,19 +1,19 @@
 /**
- * Fetches and decodes cubes beside the page, so that it never waits for them. The browser undoes gzip.
+ * Fetches and decodes cubes in a separate thread, so that the page remains responsive. The browser decompresses gzip.
  *
  * @typedef
  *   {{ id: number, url: string, cache: RequestCache, headers?: Record<string, string>, held?: Held[] } | { id: number,
  *   stop: true }}
  *   Order
- *   `held` are cubes that the page has, of those that are reduced to the one of `url`
+ *   `held` are cubes of the page of which the one of `url` is made
  * @typedef {{ url: string, header: import("./decode.js").Header, numbers: import("./decode.js").Numbers }} Held
- * @typedef {{ message: string, status: number, isCube: boolean }} Failure status 0 when nothing came back; `isCube`
- *   when what came is no cube
+ * @typedef {{ message: string, status: number, isCube: boolean }} Failure status 0 if there was no answer; `isCube` if
+ *   the answer is a damaged cube
  * @typedef {{
  *   header: import("./decode.js").Header | null, numbers: import("./decode.js").Numbers | null, counts?:
  *     Uint8Array<ArrayBuffer>,
  * }} Delivery
- *   null where the tile has nothing at any of its dates
+ *   null if the tile has no data at all dates
  * @typedef {Delivery | { failure: Failure }} Found
  * @typedef {Found & { id: number }} Answer
  */
@@ -33,7 +33,7 @@ async function readDetail(response) {
 const NOTHING = { header: null, numbers: null };
 
 /**
- * A cube of periods from those of dates; those that are not held are fetched.
+ * Makes a cube of periods from those of dates; missing ones are fetched.
  * @param {string} url
  * @param {RequestInit} options
  * @param {Held[]} held
@@ -50,7 +50,7 @@ async function reduce(url, options, held) {
 	return reduceCubes(url, parts) ?? NOTHING;
 }
 
-/** What a place of files hands out as it is. @param {Uint8Array<ArrayBuffer>} bytes */
+/** Decompresses files that a file server sends without `Content-Encoding`. @param {Uint8Array<ArrayBuffer>} bytes */
 async function unpacked(bytes) {
 	if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
 	const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -66,7 +66,7 @@ async function run(url, options) {
 		if (!response.ok) return { failure: { message: await readDetail(response), status, isCube: false } };
 		if (status === 204) return NOTHING;
 		const bytes = await unpacked(new Uint8Array(await response.arrayBuffer()));
-		// A file cannot say that there is no content.
+		// A file server cannot answer 204: an empty file stands for a tile without data.
 		if (bytes.length === 0) return NOTHING;
 		const { header, numbers } = decodeCube(bytes);
 		return { header, numbers };

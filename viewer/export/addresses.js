@@ -1,5 +1,5 @@
 /**
- * Where the server gives what the viewer shows: addresses and lines of code for other programs. Pure.
+ * Addresses on the server and lines of code with which other programs get the current view. Pure.
  *
  * @typedef {import("../base/api.js").Layer} Layer
  * @typedef {import("../base/permalink.js").BBox} BBox
@@ -10,14 +10,13 @@
  *   metres: [west: number, south: number, east: number, north: number], width: number, height: number,
  *   centre: { z: number, x: number, y: number }, wms: string | null, wmts: string | null,
  *   difference: { later: string, earlier: string | null, colouring: Colouring } | null,
- * }} Shown `root` is the server's address with a slash at the end; `name` that of the layer there,
- *   with clear pixels alone or with all; `bbox` in degrees, `metres` of Web Mercator; `centre` is
- *   the tile in the middle; `difference` is of two dates of the layer, or of one and what is usual, where that is
- *     shown; `wms` and `wmts` are their addresses without a query, null where they are not served
+ * }} Shown `root` is the server's address with a slash at the end; `name` is the name of the layer on the server, with
+ *   clear pixels only or with all; `bbox` in degrees, `metres` of Web Mercator; `centre` is the tile in the middle;
+ *   `difference` is of two dates of the layer, or of a date and the normal, if one is shown; `wms` and `wmts` are the
+ *   addresses of these services without a query, null if they are not served
  * @typedef {"wms" | "wmts" | "xyz" | "tilejson" | "coverage" | "curl" | "python"} CopyKind
- * @typedef {{ kind: CopyKind, text: string, isWithoutColours: boolean }} Copy `isWithoutColours` is where the
- *   service has no
- *   word for what was changed of the colours
+ * @typedef {{ kind: CopyKind, text: string, isWithoutColours: boolean }} Copy `isWithoutColours` is true if the
+ *   service has no parameters for the changed colours
  */
 
 import { formatWkt } from "../areas/formats/wkt.js";
@@ -27,8 +26,8 @@ const MATRIX_SET = "WebMercatorQuad";
 const DECIMALS = 6;
 
 /**
- * A query whose commas, colons and slashes can be read.
- * @param {Record<string, string | number | null>} parameters those that are null or empty are left out
+ * Returns a query with readable commas, colons and slashes.
+ * @param {Record<string, string | number | null>} parameters null and empty ones are omitted
  */
 export function queryOf(parameters) {
 	const query = new URLSearchParams();
@@ -41,7 +40,7 @@ export function queryOf(parameters) {
 /** @param {BBox} bbox @param {number} [decimals] */
 export const bboxText = (bbox, decimals = DECIMALS) => bbox.map((edge) => Number(edge.toFixed(decimals))).join(",");
 
-/** How tiles and time-lapses are told what is changed of the colours. @param {Colouring} colouring */
+/** Returns the parameters of tiles and films for changed colours. @param {Colouring} colouring */
 const colourParameters = ({ range, ramp, isReversed, isLog }) => ({
 	ramp,
 	range: range?.join(",") ?? null,
@@ -50,7 +49,7 @@ const colourParameters = ({ range, ramp, isReversed, isLog }) => ({
 });
 
 /**
- * What pictures show: a date, or what a later one is less an earlier one, whose colours are those of differences.
+ * Returns the date and colours of pictures: of one date, or of a difference.
  * @param {Shown} shown
  */
 const pictured = ({ instant, colouring, difference }) =>
@@ -59,14 +58,14 @@ const pictured = ({ instant, colouring, difference }) =>
 		: { time: instant, earlier: null, colouring };
 
 /**
- * A style as WMS names it with what is changed of its ramp: `ndvi/viridis`, the other way round `ndvi/viridis-inv`.
+ * Returns the name of a style with its ramp in WMS: `ndvi/viridis`, reversed `ndvi/viridis-inv`.
  * @param {string} style
  * @param {Colouring} colouring
  */
 const wmsStyle = (style, { ramp, isReversed }) =>
 	ramp || isReversed ? `${style}/${ramp ?? style}${isReversed ? "-inv" : ""}` : style;
 
-/** The date and how it is of its period, as WMS and WMTS are told. @param {Shown} shown */
+/** Returns the parameters of WMS and WMTS for date and method of periods. @param {Shown} shown */
 function timeParameters(shown) {
 	const { time, earlier } = pictured(shown);
 	return { TIME: time, DIFFERENCE: earlier, REDUCER: shown.period.reducer, ANOMALY: shown.period.anomaly };
@@ -126,7 +125,7 @@ function tilesAddress(shown, file) {
 export const xyzTemplate = (shown) => tilesAddress(shown, "{z}/{x}/{y}.png");
 
 /**
- * Numbers of a layer as a file, on their own cells.
+ * Returns the address of a layer's values as a file, on the native grid.
  * @param {string} root
  * @param {Layer} layer
  * @param {{ bbox: BBox, datetime: string | null, format: "GTiff" | "NetCDF" }} what
@@ -138,7 +137,7 @@ export const coverageAddress = (root, { id }, { bbox, datetime, format }) =>
 const LONGEST_AREA = 6000;
 
 /**
- * Numbers of a layer in an area, without those of cells outside of it; null of an area whose address would be too long.
+ * Returns the address of a layer's values in an area, without cells outside of it; null if it would be too long.
  * @param {string} root @param {Layer} layer
  * @param {{ geometry: import("../base/state.js").Geometry, datetime: string | null, format: "GTiff" | "NetCDF" }} what
  */
@@ -183,7 +182,11 @@ with urllib.request.urlopen(url) as answer, rasterio.open(io.BytesIO(answer.read
     print(file.crs, file.bounds, values.mean())
 `;
 
-/** Everything by which other programs show or read what is shown. @param {Shown} shown @returns {Copy[]} */
+/**
+ * Returns all addresses and code with which other programs show or read the view.
+ * @param {Shown} shown
+ * @returns {Copy[]}
+ */
 export function copiesOf(shown) {
 	const { layer, instant, wms, wmts } = shown;
 	const { colouring } = pictured(shown);

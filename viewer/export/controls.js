@@ -1,6 +1,5 @@
 /**
- * Fields of the export dialog, and what several of its tabs ask: of what part of the map, at which size, with which
- * labels.
+ * Fields that several tabs of the export dialog share: part of the map, size, labels.
  */
 
 import { boxOf, positionsOf } from "../areas/shapes/geometry.js";
@@ -20,18 +19,18 @@ import { wholeRect } from "./page/snapshot.js";
  * @typedef {import("./page/labels.js").LabelChoice} LabelChoice
  */
 
-/** Id of the area that is cut out; nothing for all that the map shows. */
+/** Id of the area to which the picture is cropped; empty for the whole map. */
 export const chosenArea = signal("");
 export const labels = signal(
 	/** @type {LabelChoice} */ ({ title: true, date: true, legend: true, scale: true, north: true }),
 );
 
-/** The polygons that may be cut out: in two maps beside one another, none. */
+/** The polygons to which pictures can be cropped: none if two maps are shown. */
 const choosable = computed(() =>
 	compareMode.value === "side" ? [] : areas.value.filter(({ geometry }) => geometry.type !== "Point"),
 );
 
-/** What is cut out of the map's frame; null while the chosen area is not wholly in sight. @returns {Rect | null} */
+/** Returns the crop of the map's frame; null if the chosen area is not entirely visible. @returns {Rect | null} */
 export function chosenRect() {
 	const bbox = chosenBox();
 	const whole = wholeRect();
@@ -44,7 +43,7 @@ export function chosenRect() {
 }
 
 /**
- * The chosen area's box in degrees; null for what the map shows.
+ * Returns the bbox of the chosen area in degrees; null for the whole map.
  * @returns {import("../base/permalink.js").BBox | null}
  */
 export function chosenBox() {
@@ -52,7 +51,7 @@ export function chosenBox() {
 	return geometry && boxOf(positionsOf(geometry));
 }
 
-/** The chosen area; null for what the map shows. */
+/** Returns the geometry of the chosen area; null for the whole map. */
 export const chosenGeometry = () => choosable.peek().find(({ id }) => id === chosenArea.peek())?.geometry ?? null;
 
 /** Shows the chosen area as a whole. */
@@ -67,7 +66,7 @@ export function makeCheck(words, isChecked, choose) {
 	return make("label", { class: "export-check" }, box, words);
 }
 
-/** Which part of the map. @param {() => void} changed */
+/** Makes the field for the part of the map. @param {() => void} changed */
 export function makePartField(changed) {
 	const some = choosable.peek().map(({ id, name }) => /** @type {const} */ ([id, name]));
 	const select = makeSelect([["", text("export.wholeMap")], ...some], (value) => {
@@ -83,7 +82,7 @@ export function makePartField(changed) {
 const SIZE_TEXTS = { 0.5: "export.size.half", 1: "export.size.screen", 2: "export.size.double" };
 
 /**
- * How many pixels of a file are one of the screen; one at first.
+ * Makes the field for pixels of the file per pixel of the screen; one at first.
  * @param {number[]} scales
  * @param {(scale: number) => void} choose
  */
@@ -95,7 +94,7 @@ export function makeSizeField(scales, choose) {
 	return makeField(text("export.size"), select);
 }
 
-/** What is written on pictures. */
+/** Makes the fields for labels of pictures. */
 export function makeLabelFields() {
 	const boxes = /** @type {(keyof LabelChoice)[]} */ (Object.keys(labels.peek())).map((name) =>
 		makeCheck(text(`export.label.${name}`), labels.peek()[name], (isChecked) => {
@@ -105,7 +104,7 @@ export function makeLabelFields() {
 	return make("fieldset", { class: "export-labels" }, make("legend", {}, text("export.labels")), ...boxes);
 }
 
-/** What there is to say of the chosen area while it is not wholly in sight. */
+/** Makes a note that is visible if the chosen area is not entirely visible. */
 export function makeOutsideNote() {
 	const words = make("p", {}, text("export.areaOutside"));
 	const button = makeButton(text("export.zoomToArea"), zoomToChosen);
@@ -113,12 +112,12 @@ export function makeOutsideNote() {
 }
 
 /**
- * Two fields of days, from and to.
+ * Makes two fields for days, from and to.
  * @param {import("../base/dates.js").Instant[]} instants
- * @param {import("../time/frames.js").Range} range chosen at first
+ * @param {import("../time/frames.js").Range} range initial value
  * @param {() => void} changed
  * @returns {{ element: HTMLElement, from: () => string | undefined, to: () => string | undefined }} days, undefined
- *   where none is given
+ *   if empty
  */
 export function makeDates(instants, range, changed) {
 	const days = instants.map((each) => each.text.slice(0, 10));

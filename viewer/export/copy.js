@@ -1,4 +1,4 @@
-/** The tab of what can be copied into other programs: this layer, date, place and style in their own words. */
+/** The tab with addresses and code for other programs: this layer, date, bbox and style. */
 import { make } from "../base/elements.js";
 import { colouring, compareMode, instant, layer, style, view } from "../base/state.js";
 import { text } from "../base/text.js";

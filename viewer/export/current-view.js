@@ -1,4 +1,4 @@
-/** What side A shows now, as addresses of the server are made of it. */
+/** The current view of side A, in the form from which addresses of the server are made. */
 import { nameOf, periodParameters, rootUrl } from "../base/api.js";
 import { AS_STYLED, colouring, compareMode, instant, layer, style, timeDomain, view } from "../base/state.js";
 import { differenceRange, inOrder, shownDifference } from "../compare/second-side.js";
@@ -10,10 +10,10 @@ import { maps } from "../map/map.js";
 const TILE_PX = 256;
 /** Half of the way around the Earth in Web Mercator. */
 const HALF_WORLD_M = 20_037_508.342_789_244;
-/** Finest zoom at which every layer has tiles to be asked for by address. */
+/** Finest zoom at which the tiles of every layer can be requested. */
 const MOST_ZOOM = 18;
 
-/** @returns {Shown | null} null while nothing is shown */
+/** @returns {Shown | null} null while no layer is shown */
 export function currentView() {
 	const [of, now, map] = [layer.peek(), view.peek(), maps.peek()[0]];
 	if (!of || !now || !map) return null;
@@ -61,18 +61,18 @@ function differenceShown() {
 }
 
 /**
- * Where a service that tells of a layer answers, without a query; null where it is not served.
+ * Returns the address of a service for a layer, without a query; null if it is not served.
  * @param {import("../base/api.js").Layer} layer
  * @param {"wms" | "wmts"} rel
  */
 function servicePath({ links = [] }, rel) {
 	const link = links.find((each) => each.rel === rel);
-	// Behind a proxy the server may know itself by another name than we do.
+	// Behind a proxy the server may use another name in its links than the page.
 	return link ? new URL(`.${new URL(link.href).pathname.slice(pathOfServer(links).length)}`, rootUrl()).href : null;
 }
 
 /**
- * The path below which the server lies, as it knows itself: what stands before its lists of layers.
+ * Returns the path prefix of the server in its links: the part before its lists of layers.
  * @param {import("../base/api.js").LayerLink[]} links
  */
 const pathOfServer = (links) =>

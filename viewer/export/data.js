@@ -81,7 +81,7 @@ export class DataTab {
 		return `${this.#instants[first].text}/${this.#instants[last].text}`;
 	}
 
-	/** Where the numbers are; of an area with very many corners those of its box. */
+	/** Returns the address of the values; for an area with very many vertices, those of its bbox. */
 	#address() {
 		const [of, bbox, geometry] = [layer.peek(), chosenBox() ?? view.peek()?.bbox, chosenGeometry()];
 		if (!of || !bbox) return null;
@@ -90,7 +90,7 @@ export class DataTab {
 		return geometry ? (areaAddress(rootUrl(), of, { geometry, ...what }) ?? whole) : whole;
 	}
 
-	/** Hands the file over, or says why the server gives none. */
+	/** Downloads the file, or shows why the server refuses it. */
 	async #handOver() {
 		const address = this.#address();
 		if (!address) return;

@@ -1,4 +1,4 @@
-/** The export dialog: a picture, a film, numbers, and addresses for other programs, each of what the map shows. */
+/** The export dialog: a picture, a film, values, and addresses for other programs, each of the current map. */
 
 import { isStatic } from "../base/api.js";
 import { openDialog } from "../base/dialog.js";
@@ -12,7 +12,7 @@ import { text } from "../base/text.js";
  * @typedef {import("./picture.js").Tab} Tab
  */
 
-/** Loaded when they are looked at. @type {Record<TabId, () => Promise<Tab>>} */
+/** Loaded when they are opened. @type {Record<TabId, () => Promise<Tab>>} */
 const TABS = {
 	picture: async () => (await import("./picture.js")).makePictureTab(),
 	film: async () => (await import("./film.js")).makeFilmTab(),
@@ -26,7 +26,7 @@ export function startExport(button, isOpened) {
 	if (isOpened) void openExport();
 }
 
-/** The tabs that there is something in. @returns {TabId[]} */
+/** Returns the tabs that have content. @returns {TabId[]} */
 function tabsNow() {
 	const isFilm = timeDomain.peek().instants.length > 1;
 	const hasNumbers = layer.peek()?.variable !== null;
@@ -34,7 +34,7 @@ function tabsNow() {
 	return /** @type {TabId[]} */ (Object.keys(TABS)).filter((id) => has[id]);
 }
 
-/** Why a tab has nothing in it, in its place: notices lie behind the dialog. @param {() => void} tryAgain */
+/** Shows in a tab why it is empty: notices are hidden behind the dialog. @param {() => void} tryAgain */
 const makeFault = (tryAgain) =>
 	make("p", { role: "alert" }, `${text("shell.partFailed")} `, makeButton(text("action.tryAgain"), tryAgain));
 

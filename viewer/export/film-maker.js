@@ -1,15 +1,14 @@
 /**
- * Films of the map: it goes from date to date as when it is played, waits until each is wholly there, and is copied
- * frame by frame, so that a film shows what the map shows, in comparisons and with filled gaps too.
+ * Films of the map: the map goes from date to date as in playback, waits until each date is complete, and is copied
+ * frame
+ * by frame. A film shows the same as the map, including comparisons and filled gaps.
  *
  * @typedef {import("../base/state.js").Side} Side
  * @typedef {import("./page/snapshot.js").PictureForm} PictureForm
- * @typedef {{ add: (frame: number) => Promise<void>, end: () => Promise<Blob>, cancel: () => void }} Writer takes
- *   the frames
- *   that are drawn on its canvas, by number
+ * @typedef {{ add: (frame: number) => Promise<void>, end: () => Promise<Blob>, cancel: () => void }} Writer reads the
+ *   frames from its canvas, by number
  * @typedef {{ frames: readonly number[], canvas: HTMLCanvasElement, form: PictureForm, writer: Writer }} Film
- *   `frames` are
- *   indexes of dates
+ *   `frames` are indexes of dates
  * @typedef {{ done: number, count: number }} FilmProgress
  */
 
@@ -22,7 +21,7 @@ import { PictureMaker } from "./page/snapshot.js";
 const FRAME_MS = 250;
 /** How long numbers that are here may take until they are painted. */
 const PAINT_MS = 1500;
-/** In so many frames of the browser at least: a page that stands still for a while has none. */
+/** Minimum number of animation frames before a late date is copied: a suspended page has none. */
 const LEAST_PAINTS = 30;
 
 /** Until the browser has painted once more. @returns {Promise<void>} */
@@ -35,7 +34,7 @@ const nextPaint = () =>
 		});
 	});
 
-/** Whether a side is painted as it stands at its date, in all its cells. @param {Side} side */
+/** Whether a side is completely painted at its date. @param {Side} side */
 function isPainted(side) {
 	if (side.tileProgress.peek().phase !== "shown") return false;
 	const cubes = cubesOf(side);
@@ -55,13 +54,13 @@ async function goTo(index, stopped) {
 		stopped.throwIfAborted();
 		const isThere = sides.every(isPainted);
 		const isLate = paints >= LEAST_PAINTS && performance.now() > late;
-		// Pictures take as long as the server does; numbers that are here do not.
+		// Pictures depend on the speed of the server; loaded cubes do not.
 		if (isThere || (isLate && sides.every((side) => cubesOf(side)))) return;
 	}
 }
 
 /**
- * Makes a film; the map is where it was afterwards.
+ * Makes a film; afterwards the map shows its previous date again.
  * @param {Film} film @param {AbortSignal} stopped @param {(progress: FilmProgress) => void} onProgress
  * @returns {Promise<Blob>}
  */

@@ -1,4 +1,4 @@
-/** The tab that makes films: which dates, how fast, in which format; and how far the making is. */
+/** The tab that makes films: selection of dates, speed and format; and the progress. */
 import { isStatic } from "../base/api.js";
 import { fillSelect, make, makeButton, makeField, makeSelect, makeWordButton } from "../base/elements.js";
 import { saveFile } from "../base/save.js";
@@ -45,12 +45,12 @@ export const makeFilmTab = () => new FilmTab().start();
 class FilmTab {
 	element = make("div", { class: "export-columns" });
 	#instants = timeDomain.peek().instants;
-	/** What is asked for. */
+	/** The requested format. */
 	#kind = /** @type {FilmKind} */ ("mp4");
 	#scale = 1;
 	#step = frameStep.peek();
 	#fps = playedFps.peek();
-	/** By which each kind is made; null where the browser cannot. @type {Record<FilmKind, Codec | "gif" | null>} */
+	/** Encoder of each kind; null if the browser has none. @type {Record<FilmKind, Codec | "gif" | null>} */
 	#codecs = { mp4: null, gif: "gif", webm: null };
 	/** @type {Rect | null} */
 	#rect = null;
@@ -139,7 +139,7 @@ class FilmTab {
 		return makeField(text(key), field);
 	}
 
-	/** Asks the browser which films it can make at this size. */
+	/** Determines which films the browser can make at this size. */
 	async #findKinds() {
 		const { codecFor } = await import("./video.js");
 		const size = this.#size();
@@ -166,7 +166,7 @@ class FilmTab {
 		return framesOf({ range, step: this.#step, least: leastShare.peek(), shares: shares.peek() });
 	}
 
-	/** Says what the film will be, and what stands in its way. */
+	/** Describes the film, or the reason why it cannot be made. */
 	#describe() {
 		const [frames, size] = [this.#frames(), this.#size()];
 		const bytes = filmBytes(this.#kind, size, frames.length);
@@ -187,7 +187,7 @@ class FilmTab {
 		return [frames[0], frames[frames.length - 1]].map((index) => this.#instants[index].text);
 	}
 
-	/** The address at which the server makes a film of the layer alone. @param {readonly number[]} frames */
+	/** Shows the address at which the server makes a film of the layer alone. @param {readonly number[]} frames */
 	#describeServer(frames) {
 		const shown = currentView();
 		// Films of the server have single dates.

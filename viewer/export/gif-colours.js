@@ -1,21 +1,21 @@
 /**
- * A frame of a film as indexes into a table of its colours, as GIF has it. Pure.
+ * Converts a frame of a film to indexes into a table of its colours, as GIF requires. Pure.
  *
- * Frames of numbers have few colours, and these stay exact. Where a frame has more than a table can hold, those of most
- * pixels stay, and each of the others becomes the nearest of them.
+ * Frames of values have few colours, which remain exact. If a frame has more colours than a table can hold, the most
+ * frequent ones remain, and each of the others becomes the nearest of them.
  *
  * @typedef {{ index: Uint8Array, palette: number[][] }} Indexed colours as red, green and blue
  */
 
 const MAX_COLOURS = 256;
-/** More than so many are no longer told apart to the last bit, but by their five highest ones. */
+/** More colours than this are counted by their five highest bits only. */
 const MAX_COUNTED = 8192;
-/** Slots of the table in which colours are counted: a power of two, well above the 32,768 of five bits each. */
+/** Slots of the hash table for counting colours: a power of two, well above the 32,768 of five bits each. */
 const SLOTS = 1 << 16;
 const ALL_BITS = 0xffffff;
 const FIVE_BITS = 0xf8f8f8;
 
-/** Where a colour is counted. @param {Int32Array} slots colours by slot, -1 where it is free @param {number} colour */
+/** Returns the slot of a colour. @param {Int32Array} slots colours by slot, -1 if free @param {number} colour */
 function slotOf(slots, colour) {
 	let slot = (Math.imul(colour, 0x9e3779b1) >>> 16) & (SLOTS - 1);
 	while (slots[slot] !== -1 && slots[slot] !== colour) slot = (slot + 1) & (SLOTS - 1);
@@ -28,9 +28,9 @@ export const indexed = (words) =>
 
 /**
  * @param {Uint32Array} words
- * @param {number} bits that tell colours apart
+ * @param {number} bits mask of the bits that distinguish colours
  * @param {number} most
- * @returns {Indexed | null} null of more colours than that
+ * @returns {Indexed | null} null for more colours than `most`
  */
 function indexedBy(words, bits, most) {
 	const slots = new Int32Array(SLOTS).fill(-1);
@@ -85,7 +85,7 @@ function nearest(colours, wanted) {
 }
 
 /**
- * How long each frame lasts, in hundredths of a second: whole ones, in all as long as they should.
+ * Returns the duration of each frame in hundredths of a second: whole numbers with the right sum.
  * @param {number} count
  * @param {number} fps
  */

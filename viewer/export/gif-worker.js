@@ -1,4 +1,4 @@
-/** Makes a GIF of the frames it is sent, beside the page. */
+/** Encodes frames as a GIF in a separate thread. */
 import { GIFEncoder } from "../vendor/gifenc.js";
 import { indexed } from "./gif-colours.js";
 

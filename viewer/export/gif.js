@@ -23,7 +23,7 @@ export async function startGif(canvas, { count, fps }) {
 			worker.onerror = ({ message }) => reject(new Error(message));
 			worker.postMessage(order, given);
 		});
-	/** The frame that the worker has; the next one is drawn meanwhile. @type {Promise<unknown>} */
+	/** The frame that the worker encodes; the next one is drawn at the same time. @type {Promise<unknown>} */
 	let busy = Promise.resolve();
 	return {
 		add: async (frame) => {

@@ -1,4 +1,4 @@
-/** A small picture of what a file will show, kept at what the map shows. */
+/** A small preview of a file, updated with the map. */
 import { make } from "../base/elements.js";
 import { colouring, extras, isGapFilled, legend, sideB, tileProgress, timeIndex, view } from "../base/state.js";
 import { text } from "../base/text.js";
@@ -7,14 +7,14 @@ import { chosenArea, chosenRect, labels } from "./controls.js";
 import { sizeOf } from "./page/page-layout.js";
 import { PictureMaker } from "./page/snapshot.js";
 
-/** Of its longer side, on the screen. */
+/** Length of its longer side on the screen. */
 const SIDE_PX = 400;
-/** As often as it is drawn anew at most, while the map is busy. */
+/** Minimum time between two drawings while the map changes. */
 const WAIT_MS = 120;
 
 /**
- * @param {(rect: import("./page/page-layout.js").Rect | null, isPartial: boolean) => void} changed is told what part
- *   of the map is drawn
+ * @param {(rect: import("./page/page-layout.js").Rect | null, isPartial: boolean) => void} changed is called with the
+ *   drawn part of the map
  * @returns {Promise<{ element: HTMLElement, stop: () => void }>}
  */
 export async function makePreview(changed) {

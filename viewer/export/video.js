@@ -18,11 +18,11 @@ import {
 
 /** In the order of preference. @type {Record<VideoKind, Codec[]>} */
 const CODECS = { mp4: ["avc"], webm: ["vp9", "vp8"] };
-/** Seconds between frames that stand alone, so that players can go to any date at once. */
+/** Seconds between key frames, so that players can go to any date immediately. */
 const KEY_FRAMES_S = 2;
 
 /**
- * The codec by which this browser makes such a film; null where it cannot.
+ * Returns the codec with which this browser can make a film; null if it cannot.
  * @param {VideoKind} kind
  * @param {Size} size
  * @returns {Promise<Codec | null>}
@@ -36,7 +36,7 @@ export async function codecFor(kind, size) {
 }
 
 /**
- * @param {HTMLCanvasElement} canvas on which each frame is drawn, of even sides
+ * @param {HTMLCanvasElement} canvas on which each frame is drawn; width and height are even
  * @param {{ kind: VideoKind, codec: Codec, fps: number }} film @returns {Promise<Writer>}
  */
 export async function startVideo(canvas, { kind, codec, fps }) {

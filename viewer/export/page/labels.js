@@ -1,4 +1,4 @@
-/** What is written on pictures of the map: title and date, legend, scale, north, and whose data they are. */
+/** Labels of pictures of the map: title and date, legend, scale, north arrow, and attribution. */
 
 import { BACKGROUNDS, background, compareMode, extras, overlay, sideA, sideB, view } from "../../base/state.js";
 import { locale, text } from "../../base/text.js";
@@ -29,14 +29,14 @@ const LEGEND_HEIGHT = 0.6;
 const LEGEND_PX = [130, 240];
 const SCALE_PX = 110;
 const NORTH_PX = 34;
-/** A line of words beside a legend is at least so wide. */
+/** Minimum width of a line of text next to a legend. */
 const LEAST_LINE_PX = 170;
 
 const font = (/** @type {number} */ weight, /** @type {number} */ px) =>
 	`${weight} ${px}px system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif`;
 
 /**
- * The sides that are compared, with their letters, or the one that is shown.
+ * Returns the compared sides with their letters, or the single one.
  * @returns {{ side: Side, tag: string }[]}
  */
 function sidesShown() {
@@ -51,7 +51,7 @@ const titleWith = (tag, title) => [tag, title].filter(Boolean).join("  ");
 const headings = () =>
 	sidesShown().map(({ side, tag }) => ({ tag, title: side.layer.peek()?.title ?? "", date: side.shownDate.peek() }));
 
-/** Those that are on the map: of each side, of each layer shown with them, or of the difference. */
+/** Returns the legends on the map: of each side, of each additional layer, or of the difference. */
 function keys() {
 	if (compareMode.peek() === "diff" && differenceKey.peek()) return [differenceKey.peek()];
 	const beside = extras.peek().filter(({ isShown }) => isShown);
@@ -61,7 +61,7 @@ function keys() {
 	});
 }
 
-/** Whose data and maps are shown, each once. */
+/** Returns the attributions of data and base maps, each once. */
 function credits() {
 	const layers = [...sidesShown(), ...extras.peek()].map(({ side }) => side.layer.peek()?.attribution ?? "");
 	const ground = BACKGROUNDS.peek().find(({ id }) => id === background.peek());
@@ -71,7 +71,7 @@ function credits() {
 }
 
 /**
- * Writes what is chosen on a picture of the map, as far as it has room.
+ * Draws the chosen labels on a picture of the map, as far as there is room.
  * @param {Context} context scaled to pixels of the screen
  * @param {{ width: number, height: number }} size
  * @param {LabelChoice} choice
@@ -98,7 +98,7 @@ function drawCard(context, x, y, width, height) {
 }
 
 /**
- * Writes words that stand around a height.
+ * Writes text that is vertically centred at a height.
  * @param {Context} context
  * @param {string} words
  * @param {number} x
@@ -111,11 +111,11 @@ export function write(context, words, x, y, { font, colour = INK, align = "left"
 }
 
 /**
- * In the corners at the top.
+ * Draws title and date in the corners at the top.
  * @param {Context} context
  * @param {Page} page
  * @param {LabelChoice} choice
- * @returns {number} how far down what stands on the right reaches
+ * @returns {number} the lower edge of the text on the right
  */
 function drawHeadings(context, { width, px }, { title, date }) {
 	const all = headings();
@@ -172,7 +172,7 @@ function drawNorth(context, right, top) {
 	context.fill(new Path2D(`M${x} ${top + 6}l7 20l-7 -5l-7 5Z`));
 }
 
-/** @param {Context} context @param {Page} page @returns {Block | null} null where there is none, or no room */
+/** @param {Context} context @param {Page} page @returns {Block | null} null if there is no legend or no room */
 function legendCard(context, { width, height, px }) {
 	const inner = Math.min(LEGEND_PX[1], Math.max(LEGEND_PX[0], Math.round(width * LEGEND_WIDTH))) - 2 * PAD;
 	const form = { width: inner, px: px - 0.5, font: (/** @type {number} */ weight) => font(weight, px - 0.5) };
@@ -192,7 +192,7 @@ function legendCard(context, { width, height, px }) {
 }
 
 /**
- * Legend, scale and attribution, beside or above one another.
+ * Draws legend, scale and attribution, next to each other or stacked.
  * @param {Context} context
  * @param {Page} page
  * @param {Block | null} legend

@@ -1,4 +1,4 @@
-/** A key as it is drawn on pictures: a bar with its numbers or a swatch a class, then what is no value. */
+/** Draws a legend on pictures: a bar with its numbers or a swatch per class, then swatches for missing values. */
 import { cssColour } from "../../base/colours.js";
 import { make } from "../../base/elements.js";
 import { ticksOf } from "../../layers/key-content.js";
@@ -7,7 +7,7 @@ import { wrapLines } from "./page-layout.js";
 
 /**
  * @typedef {import("../../layers/key-content.js").KeyContent} KeyContent
- * @typedef {{ width: number, height: number, draw: (x: number, y: number) => void }} Block what is drawn somewhere
+ * @typedef {{ width: number, height: number, draw: (x: number, y: number) => void }} Block a part of a picture
  */
 
 const INK = "#18231f";

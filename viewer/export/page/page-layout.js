@@ -1,8 +1,8 @@
 /**
- * Where things lie on a picture of the map: what is cut out, how long a scale bar is, how large files become. Pure.
+ * The layout of a picture of the map: its crop, the length of the scale bar, the size of files. Pure.
  *
  * @typedef {{ left: number, top: number, width: number, height: number }} Rect in pixels of the map's frame
- * @typedef {{ kind: "path", d: string, isEvenOdd: boolean }} Clip a shape as SVG writes it
+ * @typedef {{ kind: "path", d: string, isEvenOdd: boolean }} Clip a shape in the syntax of SVG
  */
 
 /** Around the Earth along the equator of Web Mercator. */
@@ -33,7 +33,7 @@ export function scaleBar(pixelM, mostPx) {
 const downTo = (edge, step) => Math.floor(edge / step) * step;
 
 /**
- * What is cut out around a box, with a margin; null where the box is not within the frame.
+ * Returns the crop around a box, with a margin; null if the box is not within the frame.
  * @param {Rect} box @param {{ width: number, height: number }} frame @returns {Rect | null}
  */
 export function cropAround(box, frame) {
@@ -53,7 +53,7 @@ export function cropAround(box, frame) {
 }
 
 /**
- * A size of whole pixels, of which H.264 wants even ones.
+ * Returns a size in whole pixels; H.264 requires even ones.
  * @param {Rect} rect
  * @param {number} scale
  * @param {boolean} isEven
@@ -64,8 +64,8 @@ export function sizeOf({ width, height }, scale, isEven) {
 }
 
 /**
- * The shape that a pane of the map is cut to, in its own coordinates; null where it is whole.
- * @param {string} clipPath as the style sheet has it
+ * Returns the shape that clips a pane of the map, in its coordinates; null if it is not clipped.
+ * @param {string} clipPath in the syntax of CSS
  * @returns {Clip | null}
  */
 export function clipOf(clipPath) {

@@ -1,12 +1,12 @@
 /**
- * Pictures of the maps with their labels: what they show, drawn once more on a canvas of any scale, pictures and
- * numbers cell by cell as they are seen, lines anew. It goes by what stands in the page, so that comparisons, layers
- * beside the main one and areas are all there.
+ * Pictures of the maps with their labels: the visible part drawn again on a canvas of any scale; tiles cell by cell as
+ * they are visible, lines in full resolution. It reads the elements of the page, so that comparisons, additional layers
+ * and areas are included.
  *
  * @typedef {import("../../map/basemap.js").Lines} Lines
  * @typedef {import("./page-layout.js").Rect} Rect
  * @typedef {import("./labels.js").LabelChoice} LabelChoice
- * @typedef {{ crop: Rect, scale: number, labels: LabelChoice }} PictureForm `scale` is pixels of the picture in one
+ * @typedef {{ crop: Rect, scale: number, labels: LabelChoice }} PictureForm `scale` is pixels of the picture per pixel
  *   of the screen
  * @typedef {(typeof maps.value)[number]} LeafletMap
  * @typedef {CanvasRenderingContext2D} Context
@@ -21,10 +21,10 @@ import { clipOf } from "./page-layout.js";
 
 const TILE_PX = 256;
 
-/** The element in which the maps lie. */
+/** Returns the element that contains the maps. */
 const frameElement = () => /** @type {HTMLElement} */ (document.getElementById("map-frame"));
 
-/** Size of what is seen of the maps. @returns {Rect} */
+/** Returns the size of the visible maps. @returns {Rect} */
 export function wholeRect() {
 	const { width, height } = frameElement().getBoundingClientRect();
 	return { left: 0, top: 0, width: Math.round(width), height: Math.round(height) };
@@ -39,7 +39,7 @@ function placeOf(element) {
 
 export class PictureMaker {
 	/**
-	 * Whether something of the background is missing on the picture that was drawn last, which its owner lets nobody copy.
+	 * Whether a part of the background is missing on the last picture, because its server does not allow copies.
 	 */
 	isPartial = false;
 	/** Land and outlines of each map, which stay while it does not move. @type {Map<string, OffscreenCanvas>} */
@@ -56,7 +56,7 @@ export class PictureMaker {
 	}
 
 	/**
-	 * Draws what is seen now on a canvas that has its size.
+	 * Draws the visible part on a canvas of its size.
 	 * @param {HTMLCanvasElement} canvas
 	 * @param {PictureForm} form
 	 */
@@ -114,7 +114,7 @@ export class PictureMaker {
 	}
 
 	/**
-	 * Its cells stay as sharp as they are on the screen.
+	 * Draws a tile without smoothing, if it is not smooth on the screen.
 	 * @param {Context} context
 	 * @param {HTMLCanvasElement | HTMLImageElement} tile
 	 * @param {HTMLElement} pane
@@ -189,7 +189,7 @@ function panesOf(map) {
 		.map(({ name, pane }) => [name, pane]);
 }
 
-/** How dense an element is, with all that it lies in up to its pane. @param {Element} element @param {Element} pane */
+/** Returns the product of opacities from an element to its pane. @param {Element} element @param {Element} pane */
 function opacityWithin(element, pane) {
 	let opacity = 1;
 	for (let at = /** @type {Element | null} */ (element); at; at = at === pane ? null : at.parentElement) {
