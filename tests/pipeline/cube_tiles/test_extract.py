@@ -14,7 +14,7 @@ from chronotile.core.model.cube import CubeRequest, CubeTile
 from chronotile.core.model.source import Mask
 from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.time.parser import parse_time
-from chronotile.pipeline.cube_tiles import MOST_READ, CubeTarget, extract_cube, find_cube
+from chronotile.pipeline.cube_tiles import MAX_READ_CELLS, CubeTarget, extract_cube, find_cube
 from tests.ctc1 import Decoded, decode_cube
 from tests.protocols import served
 from tests.readers.memory import CLOUD, NODATA, MemoryReader, derived, random_numbers
@@ -285,7 +285,7 @@ def test_more_cells_to_read_than_a_cube_may_take_are_refused_before_reading():
         extract_cube(CubeRequest(layer="NDVI", tile=small), services)
 
     between_outer_centres = 64 - 64 // 4 + 1
-    assert (refused.value.needed, refused.value.allowed) == (4 * between_outer_centres**2, 100 * MOST_READ)
+    assert (refused.value.needed, refused.value.allowed) == (4 * between_outer_centres**2, 100 * MAX_READ_CELLS)
     assert reader.windows == []
 
 

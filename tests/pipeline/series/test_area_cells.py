@@ -154,7 +154,7 @@ def cube_services(cube):
 )
 def test_states_are_those_of_the_read_cells_and_of_few_others(boxes):
     windows = np.array([(row, row + height, column, column + width) for row, height, column, width in boxes])
-    found = list(area_cells._joined(windows.reshape(-1, 4)))
+    found = list(area_cells._join_windows(windows.reshape(-1, 4)))
 
     held = [
         [

@@ -99,7 +99,7 @@ def calls_in_clipping(area):
 
     sys.setprofile(count)
     try:
-        area_clipping.near_parts([area], GRID)
+        area_clipping.clip_to_grid([area], GRID)
     finally:
         sys.setprofile(None)
     return calls
@@ -111,5 +111,5 @@ def test_all_rings_are_clipped_together():
 
     found = calls_in_clipping(many)
 
-    assert found["near_parts"] == 1
+    assert found["clip_to_grid"] == 1
     assert found == calls_in_clipping(few)
