@@ -1,6 +1,6 @@
 """What results say of what they were made of."""
 
-from chronotile.jobs.processes.sources import MOST_TIMES, JobSource, metadata_of, revision_of
+from chronotile.jobs.processes.sources import MAX_TIMES, JobSource, metadata_of, revision_of
 
 DAY_NS = 86_400_000_000_000
 
@@ -37,9 +37,9 @@ def test_a_layer_without_time_has_none():
 
 
 def test_report_of_many_times_has_the_first_the_last_and_their_number():
-    (all_told,) = metadata_of([source("A", *range(MOST_TIMES))])["sources"]
-    (told,) = metadata_of([source("A", *range(MOST_TIMES + 1))])["sources"]
+    (all_told,) = metadata_of([source("A", *range(MAX_TIMES))])["sources"]
+    (told,) = metadata_of([source("A", *range(MAX_TIMES + 1))])["sources"]
 
-    assert len(all_told["times"]) == MOST_TIMES
+    assert len(all_told["times"]) == MAX_TIMES
     assert "times" not in told
     assert (told["count"], told["first"], told["last"]) == (1001, "1970-01-01T00:00:00Z", "1972-09-27T00:00:00Z")

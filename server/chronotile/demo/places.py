@@ -30,7 +30,7 @@ CENTRES: Final = (
     ("wavre", "Wavre", 4.610, 50.717),
 )
 """Id, name, longitude and latitude of towns: an invented region contains all points nearest to its town."""
-MOST_FIELDS: Final = 1000
+MAX_FIELDS: Final = 1000
 SMALLEST_FIELD_PX: Final = 4
 SMOOTHED_M: Final = 120.0
 """Tolerance in metres of smoothing the pixel edges along borders; shared borders stay identical."""
@@ -67,7 +67,7 @@ def _fields(scene: DemoScene) -> tuple[ObjectArray, list[Mapping[str, Any]]]:
     owners = np.array([int(number) for _, number in polygons])
     pixel_m2 = scene.grid.resolution[0] ** 2
     usable = np.flatnonzero(shapely.is_valid(shapes) & (shapely.area(shapes) >= SMALLEST_FIELD_PX * pixel_m2))
-    largest = usable[np.argsort(-shapely.area(shapes[usable]), kind="stable")[:MOST_FIELDS]]
+    largest = usable[np.argsort(-shapely.area(shapes[usable]), kind="stable")[:MAX_FIELDS]]
     bounds = shapely.bounds(shapes[largest])
     ordered = largest[np.lexsort((bounds[:, 0], -bounds[:, 3]))]
     sand = scene.arrays["sand"][owners[ordered]] / 255

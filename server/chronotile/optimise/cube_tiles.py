@@ -36,7 +36,7 @@ from chronotile.pipeline.tile_ranges import native_matrix, tile_range
 RESOLUTIONS: tuple[Res, ...] = (1, 2)
 EMPTY = "-empty.txt"
 """End of the name of the list of a year's tiles without a pixel, one per line."""
-MOST_NAMED = 5
+MAX_NAMED = 5
 """Unreadable items listed in an error."""
 AHEAD = 4
 """Cubes waiting per thread, so that a list of millions is never in memory."""
@@ -343,7 +343,7 @@ def _body(request: CubeRequest, services: Services) -> bytes:
     unread_items = made.missing.unread_items
     if unread_items:
         raise SourceUnavailable(
-            f"layer {request.layer} has items that cannot be read ({', '.join(unread_items[:MOST_NAMED])}), and cube "
+            f"layer {request.layer} has items that cannot be read ({', '.join(unread_items[:MAX_NAMED])}), and cube "
             "tiles must have all; replace their files"
         )
     return made.body

@@ -15,7 +15,7 @@ BLOCK = 64
 
 MEMORY_BYTES = 2 << 30
 
-MOST_SHOWN = 5
+MAX_SHOWN = 5
 """Skipped items with a reason in a report."""
 
 
@@ -84,8 +84,8 @@ class Report:
         late = f" ({self.late} of them late)" if self.late else ""
         yield f"{self.added} dates added{late}, {self.replaced} replaced"
         if self.left_out:
-            reasons = "; ".join(f"{item}: {reason}" for item, reason in sorted(self.left_out.items())[:MOST_SHOWN])
-            more = "; …" if len(self.left_out) > MOST_SHOWN else ""
+            reasons = "; ".join(f"{item}: {reason}" for item, reason in sorted(self.left_out.items())[:MAX_SHOWN])
+            more = "; …" if len(self.left_out) > MAX_SHOWN else ""
             yield f"items left out, which the next run tries again: {len(self.left_out)} ({reasons}{more})"
         if self.written_bytes:
             rate = self.native_bytes / 1e6 / max(self.seconds, 1e-9)

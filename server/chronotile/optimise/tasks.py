@@ -37,7 +37,7 @@ from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.commit import OVERLAY, SERIES
 
-MOST_NAMED = 3
+MAX_NAMED = 3
 """Files listed in the message of a failed read."""
 log = logging.getLogger(__name__)
 
@@ -434,7 +434,7 @@ def _blocks(
             pixels = reader.read_block(variable, indexes=indexes, window=window, along="space")
         except DateUnreadable as error:
             files = (reader.file_of(variable, index) for index in indexes)
-            names = list_names(list(dict.fromkeys(base_name(file) for file in files if file)), most=MOST_NAMED)
+            names = list_names(list(dict.fromkeys(base_name(file) for file in files if file)), most=MAX_NAMED)
             raise SourceUnavailable(
                 f"{names or variable}: {one_line(origin_of(error))}; replace what is damaged, or leave it out, then "
                 "run again with --resume"

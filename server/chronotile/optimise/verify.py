@@ -24,7 +24,7 @@ from chronotile.optimise.stored_cubes import LAYOUTS, StoredCube
 from chronotile.optimise.tasks import CubeJob, TaskDate
 
 SIDE_PX = 512
-MOST_SHOWN = 3
+MAX_SHOWN = 3
 """Differing dates with a location in the message."""
 
 
@@ -68,7 +68,7 @@ def verify(job: CubeJob, inputs: CubeInputs, dates: Sequence[TaskDate], *, progr
                     progress(done)
     wrong = +count.find_differing_dates
     if wrong:
-        examples = "; ".join(count.examples[position] for position in sorted(wrong)[:MOST_SHOWN])
+        examples = "; ".join(count.examples[position] for position in sorted(wrong)[:MAX_SHOWN])
         raise UnsupportedSource(
             f"{len(wrong)} dates differ from the source, in {sum(wrong.values())} cells; {examples}; "
             "write the cube again"
@@ -81,8 +81,8 @@ def verify(job: CubeJob, inputs: CubeInputs, dates: Sequence[TaskDate], *, progr
 def _rest(job: CubeJob, dates: Sequence[TaskDate], count: Count) -> str:
     """Return the parts that were not compared, as text."""
     reasons = Counter(count.unverified.values())
-    parts = [f"{number} dates of a variable ({reason})" for reason, number in reasons.most_common(MOST_SHOWN)]
-    parts += ["others"] if len(reasons) > MOST_SHOWN else []
+    parts = [f"{number} dates of a variable ({reason})" for reason, number in reasons.most_common(MAX_SHOWN)]
+    parts += ["others"] if len(reasons) > MAX_SHOWN else []
     if count.undated:
         parts.append(
             f"the times of {len(count.undated)} dates, as names or bands of their files do not tell them plainly"

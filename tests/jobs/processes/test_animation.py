@@ -62,16 +62,16 @@ def test_file_may_be_larger_than_in_a_synchronous_answer(services, tmp_path, mon
     monkeypatch.setattr("chronotile.pipeline.encoders.animation.animation.MAX_BYTES", 1000)
     assert filmed(services, tmp_path).stat().st_size > 1000
 
-    monkeypatch.setattr(animation, "MOST_BYTES", 1000)
+    monkeypatch.setattr(animation, "MAX_BYTES", 1000)
     with pytest.raises(LimitExceeded, match="bytes of an animation"):
         filmed(services, tmp_path, fps=3)
 
 
 def test_a_film_of_too_many_pixels_is_refused_before_anything_is_drawn(services, monkeypatch):
-    monkeypatch.setattr(animation, "MOST_PIXELS", 80 * 60 * 4)
+    monkeypatch.setattr(animation, "MAX_PIXELS", 80 * 60 * 4)
     assert tasks_of("animation", INPUTS, services)
 
-    monkeypatch.setattr(animation, "MOST_PIXELS", 80 * 60 * 4 - 1)
+    monkeypatch.setattr(animation, "MAX_PIXELS", 80 * 60 * 4 - 1)
     with pytest.raises(LimitExceeded, match="pixels of a film"):
         tasks_of("animation", INPUTS, services)
 

@@ -206,7 +206,7 @@ def test_tasks_do_not_repeat_the_inputs(services):
 
 
 def test_too_many_tasks_are_refused(services, monkeypatch):
-    monkeypatch.setattr(process_module, "MOST_TASKS", 8)
+    monkeypatch.setattr(process_module, "MAX_TASKS", 8)
     monkeypatch.setattr(windows, "LARGEST_SIDE", 64)
 
     with pytest.raises(LimitExceeded, match="9 requested"):

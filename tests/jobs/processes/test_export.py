@@ -283,7 +283,7 @@ def test_impossible_file_is_refused_before_anything_is_read(services, inputs, er
 
 
 def test_file_larger_than_any_disk_is_refused(services, monkeypatch):
-    monkeypatch.setattr(export, "MOST_BYTES", 479_999)
+    monkeypatch.setattr(export, "MAX_BYTES", 479_999)
 
     with pytest.raises(LimitExceeded, match="smaller bbox"):
         tasks_of("export", {"layer": "NDVI"}, services)

@@ -203,7 +203,7 @@ def test_histogram_of_a_continent_equals_that_of_numpy(monkeypatch, tmp_path):
 def test_too_many_tasks_are_refused_before_they_are_listed(services, monkeypatch):
     monkeypatch.setattr(histogram, "TASK_CELLS", 100)
     monkeypatch.setattr(histogram, "TASK_NUMBERS", 100)
-    monkeypatch.setattr(process_module, "MOST_TASKS", 100)
+    monkeypatch.setattr(process_module, "MAX_TASKS", 100)
 
     with pytest.raises(LimitExceeded, match="fewer times"):
         tasks_of("histogram", {"layer": "NDVI"}, services)

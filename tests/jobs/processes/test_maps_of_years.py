@@ -169,7 +169,7 @@ def test_impossible_map_is_refused_before_anything_is_read(services, name, input
 
 
 def test_too_many_pairs_are_refused(services, monkeypatch):
-    monkeypatch.setattr(trend, "MOST_PAIRS", 629)
+    monkeypatch.setattr(trend, "MAX_PAIRS", 629)
 
     with pytest.raises(LimitExceeded, match="seasonal"):
         tasks_of("trend", {"layer": "NDVI"}, services)

@@ -136,7 +136,7 @@ def test_tasks_hold_few_values(services, monkeypatch):
 
 def test_too_many_tasks_are_refused(services, monkeypatch):
     monkeypatch.setattr(time_series, "POINTS_PER_TASK", 2)
-    monkeypatch.setattr(process_module, "MOST_TASKS", 4)
+    monkeypatch.setattr(process_module, "MAX_TASKS", 4)
 
     with pytest.raises(LimitExceeded, match="request fewer p"):
         tasks_of("time-series", {"layers": "NDVI", "points": POSITIONS}, services)

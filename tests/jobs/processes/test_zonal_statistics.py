@@ -210,7 +210,7 @@ def test_added_dates_are_excluded_and_a_removed_one_ends_the_job(tmp_path):
 
 def test_too_many_tasks_are_refused(services, monkeypatch):
     monkeypatch.setattr(zonal_statistics, "PLACES_PER_TASK", 2)
-    monkeypatch.setattr(process_module, "MOST_TASKS", 4)
+    monkeypatch.setattr(process_module, "MAX_TASKS", 4)
 
     with pytest.raises(LimitExceeded, match="request fewer p"):
         tasks_of("zonal-statistics", {"layer": "NDVI", "places": squares(10)}, services)

@@ -43,9 +43,9 @@ from chronotile.pipeline.services import Services
 
 TASK_S = 10.0
 """Duration of a task, unless a single frame takes longer."""
-MOST_PIXELS = 1 << 32
+MAX_PIXELS = 1 << 32
 """Limit of the pixels of all frames together."""
-MOST_BYTES = (1 << 32) - 1
+MAX_BYTES = (1 << 32) - 1
 """Limit of the file: a WebP file cannot be larger."""
 DEFAULT_FORMAT = usual_format()
 FORMATS = {str(format_): format_ for format_ in AnimationFormat}
@@ -64,7 +64,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     assert animation is not None  # noqa: S101 -- without a body there is nothing to make
     grid, count = request.map_request.grid, animation.frames
     pixels, alternative = grid.width * grid.height * count, "request a smaller picture or fewer frames"
-    require_at_most("pixels of a film", pixels, MOST_PIXELS, alternative=alternative, locator="inputs.width")
+    require_at_most("pixels of a film", pixels, MAX_PIXELS, alternative=alternative, locator="inputs.width")
     seconds = max(estimate_animation(request, lift_limits(services)), 1e-6)
     layer = services.catalogue.layer(request.map_request.layer)
     indexes = resolve_series_times(layer, request.map_request.time, now=services.clock()).indexes
@@ -96,7 +96,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
         lift_limits(work.services),
         pictures=_pictures(done[-1]["last"], work),
         scratch=scratch_of(work),
-        most_bytes=MOST_BYTES,
+        most_bytes=MAX_BYTES,
         is_active=work.is_active,
     )
     keep(delivery.body, work.results / delivery.file_name, work)

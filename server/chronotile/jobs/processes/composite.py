@@ -29,7 +29,7 @@ from chronotile.jobs.processes.work.map_files import (
     store_partial_maps,
 )
 from chronotile.jobs.processes.work.published_cubes import NAME, NAMED, require_name
-from chronotile.jobs.processes.work.stored_coverage import most_file_bytes
+from chronotile.jobs.processes.work.stored_coverage import max_file_bytes
 from chronotile.jobs.processes.work.windows import (
     all_of,
     itemsize,
@@ -67,7 +67,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     plan = planned_windows(coverage, value_s=VALUE_S.get(reducer, 2e-9), held_bytes=held_bytes)
     if cube is None:
         size = np.dtype(_band(coverage, reducer).encoding.dtype).itemsize
-        return replace(plan, result_bytes=most_file_bytes(coverage.grid, 1, size))
+        return replace(plan, result_bytes=max_file_bytes(coverage.grid, 1, size))
     shared = {**plan.shared, FORMAT: FORMAT_VERSION}
     return replace(plan, shared=shared, held_bytes=max(plan.held_bytes, cube.held_bytes))
 

@@ -15,7 +15,7 @@ from chronotile.core.model.types import Json
 from chronotile.jobs.processes.process import Inputs, JobPlan, Output, Process, Work, optional
 from chronotile.pipeline.services import Services
 
-MOST_PAUSE_S = 60.0
+MAX_PAUSE_S = 60.0
 STEP_S = 0.05
 """Interval between checks whether the pause has to end early."""
 
@@ -75,7 +75,7 @@ process = Process(
         "pause": optional(
             "Pause",
             "Seconds to wait before the end.",
-            {"type": "number", "minimum": 0, "maximum": MOST_PAUSE_S, "default": 0},
+            {"type": "number", "minimum": 0, "maximum": MAX_PAUSE_S, "default": 0},
         ),
         **{name: optional(title, f"{title}, which is returned.", schema) for name, (title, schema) in KINDS.items()},
     },

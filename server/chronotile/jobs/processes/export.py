@@ -26,7 +26,7 @@ from chronotile.jobs.processes.work.coverage_files import FILE_FORMATS, write_co
 from chronotile.jobs.processes.work.stored_coverage import (
     StoredCoverage,
     coverage_tasks,
-    most_file_bytes,
+    max_file_bytes,
     store_partial_coverage,
 )
 from chronotile.jobs.processes.work.windows import read_bytes
@@ -34,7 +34,7 @@ from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.services import Services
 
-MOST_BYTES = 1 << 38
+MAX_BYTES = 1 << 38
 """Limit of all numbers before compression."""
 BYTE_S = 15e-9
 """Processor time to compress and write a byte."""
@@ -46,7 +46,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         coverage = extract_coverage(_request(inputs, services), unlimited)
         COVERAGE_FORMATS[_format(inputs)].check(coverage, unlimited.catalogue.limits)
     alternative = "request a smaller bbox or fewer times"
-    require_at_most("bytes of an export", coverage.nbytes, MOST_BYTES, alternative=alternative, locator="inputs.bbox")
+    require_at_most("bytes of an export", coverage.nbytes, MAX_BYTES, alternative=alternative, locator="inputs.bbox")
     times = coverage.times
     pictures = len(coverage.fields) * max(1, len(times))
     itemsize = max(np.dtype(field.encoding.dtype).itemsize for field in coverage.fields)
@@ -61,7 +61,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         },
         sources=sources_of(coverage),
         pixels=coverage.grid.width * coverage.grid.height * pictures,
-        result_bytes=most_file_bytes(coverage.grid, pictures, itemsize),
+        result_bytes=max_file_bytes(coverage.grid, pictures, itemsize),
     )
 
 

@@ -35,7 +35,7 @@ from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.pipeline.zones.outlines import outlines_of
 from chronotile.pipeline.zones.spans import Spans, centre_spans
 
-MOST_BINS, DEFAULT_BINS = 4096, 64
+MAX_BINS, DEFAULT_BINS = 4096, 64
 TASK_CELLS = 1 << 22
 """Cells of a task at one time, unless one row of source blocks has more."""
 TASK_NUMBERS = 1 << 27
@@ -213,7 +213,7 @@ process = Process(
         "bins": optional(
             "Bins",
             "Number of bins of equal width.",
-            {"type": "integer", "minimum": 1, "maximum": MOST_BINS, "default": DEFAULT_BINS},
+            {"type": "integer", "minimum": 1, "maximum": MAX_BINS, "default": DEFAULT_BINS},
         ),
         "range": optional(
             "Range",
@@ -223,7 +223,7 @@ process = Process(
         "edges": optional(
             "Edges",
             "Edges of the bins, ascending, instead of their number and range.",
-            {"type": "array", "minItems": 2, "maxItems": MOST_BINS + 1, "items": {"type": "number"}},
+            {"type": "array", "minItems": 2, "maxItems": MAX_BINS + 1, "items": {"type": "number"}},
         ),
     },
     outputs={

@@ -18,16 +18,16 @@ from chronotile.core.model.time.parser import parse_time
 from chronotile.core.model.time.selection import ABSENT, TimePart, TimeSelection
 from chronotile.core.model.types import InstantArray
 from chronotile.jobs.processes.process import Inputs
-from chronotile.jobs.processes.shared_inputs import MOST_LAYERS
+from chronotile.jobs.processes.shared_inputs import MAX_LAYERS
 from chronotile.jobs.processes.sources import JobSource, source_of
 from chronotile.pipeline.resolve_series import layer_with_values, selection_of, series_indexes
 from chronotile.pipeline.services import Services
 
 UNBOUNDED = 1 << 62
 """Limit of a whole job: only its tasks are limited."""
-MOST_FEATURES = 250_000
-MOST_VERTICES = 4_000_000
-MOST_CONTAINERS = 4_000_000
+MAX_FEATURES = 250_000
+MAX_VERTICES = 4_000_000
+MAX_CONTAINERS = 4_000_000
 """Limit of lists and objects in the body of an execution: each takes at least a hundred bytes when parsed."""
 
 
@@ -124,7 +124,7 @@ def lift_limits(services: Services) -> Services:
 def geometry_rules(layer: Layer, services: Services, *, first: int = 1) -> GeometryRules:
     """Return the rules for geometries about a layer; messages count features from `first`."""
     crs_named = partial(services.catalogue.offered_crs, owner=layer)
-    return GeometryRules(max_vertices=MOST_VERTICES, max_features=MOST_FEATURES, crs_named=crs_named, first=first)
+    return GeometryRules(max_vertices=MAX_VERTICES, max_features=MAX_FEATURES, crs_named=crs_named, first=first)
 
 
 def _nothing_before(starts: InstantArray) -> TimeSelection:
@@ -143,7 +143,7 @@ def layer_names_in(inputs: Inputs) -> list[str]:
     """Return the names of layers in the unchecked inputs of any process."""
     values = [inputs.get(name, ()) for name in ("layer", "layers")]
     several = (value if isinstance(value, list | tuple) else (value,) for value in values)
-    return [name for names in several for name in names[:MOST_LAYERS] if isinstance(name, str)]
+    return [name for names in several for name in names[:MAX_LAYERS] if isinstance(name, str)]
 
 
 def trims_of(inputs: Inputs, services: Services) -> tuple[Trim, ...]:

@@ -14,7 +14,7 @@ from chronotile.pipeline.services import Services
 
 Inputs = Mapping[str, Any]
 
-MOST_TASKS = 100_000
+MAX_TASKS = 100_000
 """Limit of the tasks of a job: each is a row in the table of jobs, and may be a file."""
 
 
@@ -111,7 +111,7 @@ def binary(media_type: str) -> Json:
 
 
 def require_few_tasks(count: int, *, alternative: str) -> None:
-    """Refuse more than `MOST_TASKS` tasks, before their list is made.
+    """Refuse more than `MAX_TASKS` tasks, before their list is made.
 
     Args:
         count: Number of tasks.
@@ -120,7 +120,7 @@ def require_few_tasks(count: int, *, alternative: str) -> None:
     Raises:
         LimitExceeded: The limit is exceeded.
     """
-    require_at_most("blocks of a job", count, MOST_TASKS, alternative=alternative)
+    require_at_most("blocks of a job", count, MAX_TASKS, alternative=alternative)
 
 
 def cuts(first: int, last: int, length: int) -> list[list[int]]:

@@ -12,12 +12,12 @@ from chronotile.jobs.processes.process import Input, Inputs, Output, choice, opt
 from chronotile.pipeline.encoders.series.csv import DIALECTS, CsvOptions, require_days_apart
 
 LAYER = Input(title="Layer", description="Id or alias of the layer.", schema={"type": "string", "maxLength": 200})
-MOST_LAYERS = 100
+MAX_LAYERS = 100
 LAYERS = Input(
     title="Layers",
     description="Ids or aliases of layers of one collection, on one grid.",
     schema=LAYER.schema,
-    most=MOST_LAYERS,
+    most=MAX_LAYERS,
 )
 DATETIME = optional(
     "Times",

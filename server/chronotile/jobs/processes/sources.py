@@ -15,7 +15,7 @@ from chronotile.core.model.types import InstantArray, Json
 from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.services import Services
 
-MOST_TIMES = 1000
+MAX_TIMES = 1000
 """Times of a source that metadata list individually: they are in each answer about the job."""
 
 
@@ -141,5 +141,5 @@ def _describe(collection: str, times: Sequence[int], members: Sequence[JobSource
         "revision": revision_of(members),
         "count": len(instants),
         **span,
-        **({"times": instants} if len(instants) <= MOST_TIMES else {}),
+        **({"times": instants} if len(instants) <= MAX_TIMES else {}),
     }

@@ -15,7 +15,7 @@ from chronotile.core.model.request import Point, PointsSeriesRequest, place_in_d
 from chronotile.core.model.series.series import PointsSeries
 from chronotile.core.model.types import AnyArray, Json
 from chronotile.jobs.processes.inputs import (
-    MOST_FEATURES,
+    MAX_FEATURES,
     RequestedTimes,
     lift_limits,
     locate_errors,
@@ -26,7 +26,7 @@ from chronotile.jobs.processes.process import Input, Inputs, JobPlan, Process, W
 from chronotile.jobs.processes.shared_inputs import (
     CSV_INPUTS,
     DATETIME,
-    MOST_LAYERS,
+    MAX_LAYERS,
     check_csv_inputs,
     csv_options_of,
     series_file,
@@ -189,7 +189,7 @@ def _point(position: Sequence[float], id_: Any, path: str) -> Point:  # noqa: AN
 
 
 POSITION: Json = {"type": "array", "minItems": 2, "maxItems": 3, "items": {"type": "number"}}
-POSITIONS: Json = {"type": "array", "minItems": 1, "maxItems": MOST_FEATURES, "items": POSITION}
+POSITIONS: Json = {"type": "array", "minItems": 1, "maxItems": MAX_FEATURES, "items": POSITION}
 MULTI_POINT: Json = {
     "type": "object",
     "required": ["type", "coordinates"],
@@ -213,7 +213,7 @@ POINT_FEATURES: Json = {
     "required": ["type", "features"],
     "properties": {
         "type": {"type": "string", "enum": ["FeatureCollection"]},
-        "features": {"type": "array", "minItems": 1, "maxItems": MOST_FEATURES, "items": POINT_FEATURE},
+        "features": {"type": "array", "minItems": 1, "maxItems": MAX_FEATURES, "items": POINT_FEATURE},
     },
     "format": "geojson-feature-collection",
 }
@@ -222,14 +222,14 @@ process = Process(
     id="time-series",
     title="Time series",
     description="Time series of layers at many points: the same as /timeseries/points, for up to "
-    f"{MOST_FEATURES:,} points.",
+    f"{MAX_FEATURES:,} points.",
     keywords=("time series", "points"),
     inputs={
         "layers": Input(
             title="Layers",
             description="Ids or aliases; several only with json.",
             schema={"type": "string", "maxLength": 200},
-            most=MOST_LAYERS,
+            most=MAX_LAYERS,
         ),
         "points": Input(
             title="Points",

@@ -16,22 +16,22 @@ from chronotile.jobs.processes.work.map_files import dates
 
 BANDS = ("slope", "low", "high", "intercept", "p", "count")
 """Bands in the order of the file."""
-LEAST_VALUES = 4
+MIN_VALUES = 4
 """A cell with fewer values has no trend."""
 PAIR_S = 45e-9
 """Processor time for the slope of a pair of values and for its rank."""
-MOST_PAIRS = 1 << 24
+MAX_PAIRS = 1 << 24
 """Limit of pairs of values of one cell, which are in memory together: 5,792 times."""
 
 
 def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
     count = len(coverage.times)
-    if count < LEAST_VALUES:
-        raise InvalidParameter(f"a trend needs {LEAST_VALUES} times at least, got {count}", locator="inputs.datetime")
+    if count < MIN_VALUES:
+        raise InvalidParameter(f"a trend needs {MIN_VALUES} times at least, got {count}", locator="inputs.datetime")
     groups = groups_of(coverage.times.instants, inputs.get("method", TREND_METHODS[0]), inputs.get("by"))
     pairs = pair_count(groups)
     alternative = "request fewer times, or use a seasonal trend"
-    require_at_most("pairs of times of a trend", pairs, MOST_PAIRS, alternative=alternative, locator="inputs.datetime")
+    require_at_most("pairs of times of a trend", pairs, MAX_PAIRS, alternative=alternative, locator="inputs.datetime")
     units = coverage.fields[0].encoding.units
     a_year = "year-1" if units == "1" else f"{units} year-1"
     units_of_bands = dict.fromkeys(BANDS[:3], a_year) | {"intercept": units, "p": "1", "count": "1"}
@@ -49,7 +49,7 @@ def _trends(curves: Curves, *, groups: Sequence[IndexArray]) -> Float64Array:
     counts = np.isfinite(curves.values).sum(axis=1)
     trends = np.full((len(counts), len(BANDS)), np.nan)
     trends[:, -1] = counts
-    rows = np.flatnonzero(counts >= LEAST_VALUES)
+    rows = np.flatnonzero(counts >= MIN_VALUES)
     fits = find_trends(Curves(times=curves.times, values=curves.values[rows]), groups)
     trends[rows, :-1] = np.stack([fits.slope, fits.low, fits.high, fits.intercept, fits.p], axis=1)
     return trends

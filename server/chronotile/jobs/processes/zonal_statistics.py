@@ -19,7 +19,7 @@ from chronotile.core.model.series.reducers import MAX_REDUCERS, Reducer, parse_r
 from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Json
 from chronotile.jobs.processes.inputs import (
-    MOST_FEATURES,
+    MAX_FEATURES,
     RequestedTimes,
     geometry_rules,
     lift_limits,
@@ -232,7 +232,7 @@ FEATURES: Json = {
     "required": ["type", "features"],
     "properties": {
         "type": {"type": "string", "enum": ["FeatureCollection"]},
-        "features": {"type": "array", "minItems": 1, "maxItems": MOST_FEATURES, "items": {"type": "object"}},
+        "features": {"type": "array", "minItems": 1, "maxItems": MAX_FEATURES, "items": {"type": "object"}},
     },
     "format": "geojson-feature-collection",
 }
@@ -241,7 +241,7 @@ process = Process(
     id="zonal-statistics",
     title="Zonal statistics",
     description="Statistics of a layer in many areas over time, such as the mean of each field at each date: the "
-    f"same as /timeseries/{{layer}}/areas, for up to {MOST_FEATURES:,} areas.",
+    f"same as /timeseries/{{layer}}/areas, for up to {MAX_FEATURES:,} areas.",
     keywords=("statistics", "time series", "polygons"),
     inputs={
         "layer": LAYER,

@@ -23,7 +23,7 @@ LEFT_S = 30.0
 """Time after which a worker checks whether its configuration can run a declined job now."""
 FORGOTTEN_S = 3600.0
 """Time after which the reason is forgotten: a job declined again for the same reason is logged once."""
-AGAIN_S, MOST_AGAIN_S = 2.0, 60.0
+AGAIN_S, MAX_AGAIN_S = 2.0, 60.0
 """Wait before the next attempt; it doubles with each attempt in a row that was fruitless."""
 
 
@@ -113,7 +113,7 @@ def next_attempt(owned_job: OwnedJob, error: TemporaryFault | ClusterLost | Sour
     hindered = _hindrance(error)
     if owned_job.fruitless >= (MAX_DEADLY if hindered.is_deadly else MAX_FRUITLESS):
         return final_fault(owned_job, hindered.fault)
-    wait_s = min(MOST_AGAIN_S, AGAIN_S * 2 ** max(0, owned_job.fruitless - 1))
+    wait_s = min(MAX_AGAIN_S, AGAIN_S * 2 ** max(0, owned_job.fruitless - 1))
     # Random, so that attempts do not coincide: if a process died with several tasks in its queue, one was the cause.
     return Again(reason=hindered.fault.detail, wait_s=random.uniform(wait_s / 2, wait_s))
 

@@ -9,7 +9,7 @@ from chronotile.core.model.coverage import CoverageRequest, Trim
 from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.types import Json
 from chronotile.http.job_offers import JobOffer
-from chronotile.jobs.processes.export import MOST_BYTES
+from chronotile.jobs.processes.export import MAX_BYTES
 from chronotile.pipeline.estimate import LIMIT
 from chronotile.protocols.common.job_offer import bbox_input, crs_input, datetime_input, format_input, names_input
 
@@ -18,9 +18,9 @@ OF_FORMATS = ("max_series_values", "max_features", "max_pixels")
 BYTES_A_VALUE = 8
 """Maximum size of a value."""
 LIMITS: Mapping[str, float] = {
-    "max_coverage_bytes": MOST_BYTES,
+    "max_coverage_bytes": MAX_BYTES,
     LIMIT: math.inf,
-    **dict.fromkeys(OF_FORMATS, MOST_BYTES / BYTES_A_VALUE),
+    **dict.fromkeys(OF_FORMATS, MAX_BYTES / BYTES_A_VALUE),
 }
 
 

@@ -12,7 +12,7 @@ from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.time.selection_text import selection_text
 from chronotile.core.model.types import Json
-from chronotile.jobs.processes.inputs import MOST_CONTAINERS, MOST_FEATURES, MOST_VERTICES
+from chronotile.jobs.processes.inputs import MAX_CONTAINERS, MAX_FEATURES, MAX_VERTICES
 from chronotile.jobs.processes.registry import process_of
 from chronotile.pipeline.estimate import LIMIT
 from chronotile.protocols.common.query.crs import in_axis_order, requested_crs
@@ -21,9 +21,9 @@ OF_SERIES: Mapping[str, float] = {
     "max_series_values": math.inf,
     "max_area_values": math.inf,
     LIMIT: math.inf,
-    "max_features": MOST_FEATURES,
-    "max_vertices": MOST_VERTICES,
-    "max_containers": MOST_CONTAINERS,
+    "max_features": MAX_FEATURES,
+    "max_vertices": MAX_VERTICES,
+    "max_containers": MAX_CONTAINERS,
 }
 """Limits of jobs for series, by the names of the limits of requests."""
 MOST_OFFERED_VERTICES = 5_000

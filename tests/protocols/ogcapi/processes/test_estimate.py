@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from chronotile.app.application import ServerOptions, application, create_app
 from chronotile.app.settings import Settings
 from chronotile.catalog.limits import Limits
-from chronotile.jobs.processes.process import MOST_TASKS
+from chronotile.jobs.processes.process import MAX_TASKS
 from tests.agreement.doors import kinds
 from tests.protocols.fuzzing.site import made_services
 from tests.protocols.fuzzing.valid_bodies import INPUTS
@@ -43,7 +43,7 @@ def test_estimate_is_an_upper_bound_of_an_execution(client: TestClient, process:
     told, result = told_and_done(client, process, INPUTS[process])
 
     assert told["processID"] == process
-    assert told["limits"] == {"seconds": Limits().max_seconds, "tasks": MOST_TASKS, "openJobs": 1000}
+    assert told["limits"] == {"seconds": Limits().max_seconds, "tasks": MAX_TASKS, "openJobs": 1000}
     assert told["jobControlOptions"] == ["sync-execute"]  # this server has no folder of jobs
     assert told["tasks"] >= 1
     assert (told["resultBytes"] is not None) is (process in FILES)

@@ -165,7 +165,7 @@ def test_all_together_are_bounded(ask, web):
 
 def test_total_size_of_references_is_bounded(monkeypatch):
     most = 100_000
-    monkeypatch.setattr(references, "MOST_CONTAINERS", most)
+    monkeypatch.setattr(references, "MAX_CONTAINERS", most)
     many, one = Fetched(body=b'"%s"' % (b"[" * most), media_type=""), Fetched(body=b"[]", media_type="")
     two = [Reference(name=name, index=None, url="", media_type=None) for name in ("string", "mixed")]
     assert replace_references(process_of("echo"), {}, two[:1], [many])["string"]["value"] == "[" * most

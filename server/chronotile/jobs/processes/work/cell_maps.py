@@ -18,7 +18,7 @@ from chronotile.jobs.processes.work.map_files import (
     require_geotiff,
     store_partial_maps,
 )
-from chronotile.jobs.processes.work.stored_coverage import most_file_bytes
+from chronotile.jobs.processes.work.stored_coverage import max_file_bytes
 from chronotile.jobs.processes.work.windows import (
     all_of,
     compute_by_cell,
@@ -85,7 +85,7 @@ class CellProcess:
         times = sum(len(c.times) for c in (coverage, *references))
         held_bytes = times * itemsize(coverage) + len(maps.bands) * 4
         plan = planned_windows(coverage, *references, value_s=maps.value_s, held_bytes=held_bytes)
-        return replace(plan, result_bytes=most_file_bytes(coverage.grid, len(maps.bands), 4))
+        return replace(plan, result_bytes=max_file_bytes(coverage.grid, len(maps.bands), 4))
 
     def _run(self, inputs: Inputs, task: Json, work: Work) -> Json:
         windows = [window_of(inputs, task, work, number=number) for number in range(1 + len(self.references))]

@@ -49,7 +49,7 @@ FORMAT = "format"
 ZIP_TYPE = "application/zip"
 ZIP: Json = binary(ZIP_TYPE)
 """Schema of a result."""
-MOST_BYTES = 1 << 38
+MAX_BYTES = 1 << 38
 """Limit of all numbers before compression."""
 MEMORY_BYTES = BASE_BYTES + (384 << 20)
 """Memory of a task process: overviews of 4096 by 4096 bytes, or of 2048 by 2048 floats, fit."""
@@ -199,7 +199,7 @@ def cube_of(
     grid, itemsizes = variables[0].grid, [np.dtype(variable.encoding.dtype).itemsize for variable in variables]
     requested = grid.width * grid.height * len(times) * sum(itemsizes)
     alternative = "request a smaller bbox or fewer times"
-    require_at_most("bytes of a cube", requested, MOST_BYTES, alternative=alternative, locator="inputs.bbox")
+    require_at_most("bytes of a cube", requested, MAX_BYTES, alternative=alternative, locator="inputs.bbox")
     descriptions = tuple((variable.name, variable.title, variable.encoding) for variable in variables)
     shape = Commit(
         id=fingerprint("cube", coverage.etag, descriptions, times.starts.tobytes(), layout),

@@ -35,7 +35,7 @@ INDEX = np.dtype("<i8")
 """Offset and length of a record: one pair for each run of rows at each time."""
 
 
-def most_file_bytes(grid: Grid, pictures: int, itemsize: int) -> int:
+def max_file_bytes(grid: Grid, pictures: int, itemsize: int) -> int:
     """Return the maximum size of the file of a coverage in any format, with overviews, coordinates and names."""
     numbers = grid.width * grid.height * pictures * itemsize
     return numbers * 3 // 2 + 16 * (grid.width + grid.height) + PICTURE_BYTES * pictures + HEAD_BYTES

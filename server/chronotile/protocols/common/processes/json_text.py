@@ -5,10 +5,10 @@ import orjson
 from chronotile.core.errors import InvalidParameter, require_at_most
 from chronotile.core.model.geometry.json_estimates import containers_in
 from chronotile.core.model.geometry.json_text import load_json
-from chronotile.jobs.processes.inputs import MOST_CONTAINERS
+from chronotile.jobs.processes.inputs import MAX_CONTAINERS
 
 
-def parse_json(text: bytes, *, what: str, locator: str, most: int = MOST_CONTAINERS) -> object:
+def parse_json(text: bytes, *, what: str, locator: str, most: int = MAX_CONTAINERS) -> object:
     """Return what a text is as JSON.
 
     Args:

@@ -13,7 +13,7 @@ from chronotile.core.model.geometry.json_estimates import containers_in
 from chronotile.core.model.types import Json
 from chronotile.core.web.fetch import Fetched, fetch
 from chronotile.core.web.places import AllowedPlaces
-from chronotile.jobs.processes.inputs import MOST_CONTAINERS
+from chronotile.jobs.processes.inputs import MAX_CONTAINERS
 from chronotile.jobs.processes.process import Process
 from chronotile.protocols.common.processes.json_text import parse_json
 from chronotile.protocols.common.processes.media_types import (
@@ -106,7 +106,7 @@ def replace_references(
         InvalidParameter: It is not of its kind.
         LimitExceeded: All together have too many lists and objects.
     """
-    left, values = MOST_CONTAINERS, dict(inputs)
+    left, values = MAX_CONTAINERS, dict(inputs)
     for reference, each in zip(references, found, strict=True):
         value = _qualified(each, reference, process.inputs[reference.name].schema, most=left)
         left -= containers_in(each.body)

@@ -34,7 +34,7 @@ from chronotile.http.problems import dated_problem
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run
 from chronotile.http.work_kinds import ANIMATIONS, PICTURES
-from chronotile.jobs.processes.animation import MOST_PIXELS
+from chronotile.jobs.processes.animation import MAX_PIXELS
 from chronotile.pipeline.caches.answer_memory import LIMIT as MEMORY
 from chronotile.pipeline.estimate import LIMIT
 from chronotile.pipeline.maps.animation import AnimationPayload, find_animation, render_animation
@@ -193,7 +193,7 @@ routes = routes_of(operations)
 
 # The job that makes a time-lapse which is too large for a request.
 
-LIMITS: Mapping[str, float] = {"max_animation_pixels": MOST_PIXELS, MEMORY: math.inf, LIMIT: math.inf}
+LIMITS: Mapping[str, float] = {"max_animation_pixels": MAX_PIXELS, MEMORY: math.inf, LIMIT: math.inf}
 
 
 def animation_offer(animation: AnimationRequest, query: Kvp, catalogue: Catalogue) -> JobOffer | None:

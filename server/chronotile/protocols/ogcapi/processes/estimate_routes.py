@@ -10,7 +10,7 @@ from starlette.responses import Response
 from chronotile.core.model.types import Json
 from chronotile.http.request_services import services_of
 from chronotile.http.server_state import state_of
-from chronotile.jobs.processes.process import MOST_TASKS, JobPlan
+from chronotile.jobs.processes.process import MAX_TASKS, JobPlan
 from chronotile.jobs.processes.sources import JobSource
 from chronotile.jobs.queue.service import JobService
 from chronotile.pipeline.services import Services
@@ -56,7 +56,7 @@ def estimate_document(process: str, plan: JobPlan, services: Services, desk: Job
         "memoryBytes": plan.held_bytes,
         "seconds": round(plan.seconds, 3),
         "jobControlOptions": [name for name, is_accepted in options if is_accepted],
-        "limits": {"seconds": limit_s, "tasks": MOST_TASKS, "openJobs": desk.max_open},
+        "limits": {"seconds": limit_s, "tasks": MAX_TASKS, "openJobs": desk.max_open},
     }
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from chronotile.core.model.job import STATUSES
 from chronotile.core.model.types import Json
 from chronotile.jobs.processes.registry import process_of, processes
-from chronotile.jobs.processes.sources import MOST_TIMES
+from chronotile.jobs.processes.sources import MAX_TIMES
 from chronotile.protocols.common.openapi import ADDRESS, COUNT, INDEX, OBJECT, TEXT, enum_of, list_of, object_of, ref
 from chronotile.protocols.common.processes.execution import TRANSMISSIONS
 from chronotile.protocols.common.processes.media_types import BASE64, HTML, JSON
@@ -180,7 +180,7 @@ SCHEMAS: Mapping[str, Json] = {
         {
             "first": _TIME,
             "last": _TIME,
-            "times": {**list_of(_TIME), "description": f"All of them, where they are no more than {MOST_TIMES}"},
+            "times": {**list_of(_TIME), "description": f"All of them, where they are no more than {MAX_TIMES}"},
         },
     ),
     "ProcessEstimate": ESTIMATE,
