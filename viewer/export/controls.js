@@ -104,7 +104,7 @@ export function makeLabelFields() {
 	return make("fieldset", { class: "export-labels" }, make("legend", {}, text("export.labels")), ...boxes);
 }
 
-/** Makes a note that is visible if the chosen area is not entirely visible. */
+/** Makes the note for a chosen area that is not entirely visible. */
 export function makeOutsideNote() {
 	const words = make("p", {}, text("export.areaOutside"));
 	const button = makeButton(text("export.zoomToArea"), zoomToChosen);

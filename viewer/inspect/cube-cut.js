@@ -1,6 +1,6 @@
 /**
- * The cube of longitude, latitude and time that a rectangle or the map holds: where it is cut, and the colours on its
- * cuts, from what is loaded.
+ * The cube of longitude, latitude and time over a rectangle or the map: the positions of its cuts, and the colours of
+ * its faces, from loaded cubes.
  *
  * @typedef {{ indexes: number[], columns: number, rows: number }} Grid dates, and cells across and down
  */
@@ -15,12 +15,11 @@ import { cube } from "./marks.js";
 import { shownArea } from "./readings.js";
 
 const [MOST_CELLS, MOST_DATES] = [256, 180];
-/** Of cells that are not loaded: half a grey, little-endian. */
+/** Colour of cells that are not loaded: half-transparent grey, little-endian. */
 const UNKNOWN = 0x66808080;
 
 /**
- * The rectangle: the area that was drawn last, as far as the map shows it, else the map; null where the layer is not
- * there.
+ * The rectangle: the visible part of the area that was drawn last, else the map; null if the layer is outside.
  */
 export const box = computed(() => {
 	const [now, of] = [view.value, sideA.layer.value];
@@ -40,7 +39,7 @@ export const box = computed(() => {
 });
 
 /**
- * The dates that are loaded around that of the map, and those of its window; cells are pixels of the map.
+ * The loaded dates around that of the map, and those of its window; cells are pixels of the map.
  * @type {import("@preact/signals-core").ReadonlySignal<Grid | null>}
  */
 export const grid = computed(() => {
@@ -88,9 +87,9 @@ function paintPlace(at, indexes, write) {
 }
 
 /**
- * Paints the colours of places at dates: those of a place every `apart` pixels.
+ * Paints the colours of points at dates: a pixel per point and date, the dates below one another.
  * @param {HTMLCanvasElement} canvas @param {number} columns @param {number} rows
- * @param {{ indexes: number[], places: { lng: number, lat: number }[] }} of from the newest date on; pixel by pixel
+ * @param {{ indexes: number[], places: { lng: number, lat: number }[] }} of newest date first; points by pixel
  */
 function paint(canvas, columns, rows, { indexes, places }) {
 	Object.assign(canvas, { width: columns, height: rows });
@@ -108,7 +107,7 @@ const middles = (count, from, to) =>
 	Array.from({ length: count }, (_, at) => from + ((at + 0.5) / count) * (to - from));
 
 /**
- * Paints a face: time goes upwards, the row from west to east, the column from south to north.
+ * Paints a face: time goes upwards; a row goes from west to east, a column from south to north.
  * @param {HTMLCanvasElement} canvas @param {"lon" | "lat"} along
  */
 export function paintFace(canvas, along) {
@@ -121,7 +120,7 @@ export function paintFace(canvas, along) {
 	paint(canvas, places.length, of.indexes.length, { indexes: of.indexes.toReversed(), places });
 }
 
-/** Paints what the map shows of the rectangle, north above. @param {HTMLCanvasElement} canvas */
+/** Paints the rectangle at the date of the map, north is up. @param {HTMLCanvasElement} canvas */
 export function paintTop(canvas) {
 	const [now, of] = [cube.peek(), grid.peek()];
 	if (!now || !of) return;
@@ -130,7 +129,7 @@ export function paintTop(canvas) {
 	paint(canvas, of.columns, of.rows, { indexes: [Math.max(0, timeIndex.peek())], places });
 }
 
-/** Where the cube is cut, 0 to 1 along each axis. */
+/** Returns the positions of the cuts, 0 to 1 along each axis. */
 export function cutShares() {
 	const [now, of] = [cube.value, grid.value];
 	if (!now || !of) return { lon: 0, lat: 0, time: 0 };

@@ -1,4 +1,4 @@
-/** Three faces of the cube in space: dragging one cuts there, dragging beside them turns, the wheel stretches time. */
+/** Three faces of the cube in space: dragging a face cuts there, dragging elsewhere turns, the wheel stretches time. */
 import { make, runKey } from "../base/elements.js";
 import { chooseTime, timeIndex } from "../base/state.js";
 import { text } from "../base/text.js";
@@ -19,8 +19,8 @@ const turned = signal({ x: -28, y: -32, stretch: 1 });
 
 /**
  * @param {HTMLElement} scene
- * @param {{ faces: HTMLCanvasElement[], painted: import("@preact/signals-core").ReadonlySignal<number> }} of as they
- *   are beside the map
+ * @param {{ faces: HTMLCanvasElement[], painted: import("@preact/signals-core").ReadonlySignal<number> }} of the flat
+ *   faces
  */
 export function startCube(scene, { faces, painted }) {
 	const [front, side, top] = /** @type {Axis[]} */ (["lat", "lon", "time"]).map((axis) =>
@@ -105,7 +105,7 @@ function place(face, width, height, move) {
 }
 
 /**
- * How far a movement of the pointer goes along an axis as it is seen, in pixels.
+ * Projects a movement of the pointer onto an axis as seen on the screen, in pixels.
  * @param {Axis} axis
  * @param {PointerEvent} event
  */

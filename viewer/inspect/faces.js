@@ -1,4 +1,4 @@
-/** What lies along a row and along a column of the cube over time, beside the map. */
+/** Panel with the values of a row and of a column of the cube over time. */
 import { placeText } from "../areas/size-labels.js";
 import { until } from "../base/delays.js";
 import { followDrag, make, makeWordButton, runKey, SLIDER } from "../base/elements.js";
@@ -12,7 +12,7 @@ import { followSide } from "./readings.js";
 
 const STEP = 0.01;
 
-/** Whether the cube is shown as one that can be turned. */
+/** Whether the cube is shown in space. */
 export const isTurned = signal(false);
 
 /** @param {"lon" | "lat"} along @param {HTMLElement} root */

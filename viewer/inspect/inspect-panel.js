@@ -1,5 +1,5 @@
 /**
- * What stands beside the map to look into its values: along a line, of two layers, through time. Loaded when wanted.
+ * The panel next to the map for inspecting values: along a line, of two layers, through time. Loaded on demand.
  */
 import { make, makeIconButton } from "../base/elements.js";
 import { inspected, joinLink, profileLine } from "../base/state.js";
@@ -28,7 +28,7 @@ export function startInspect(frame) {
 			inspected.value = asked.line ? "profile" : asked.cube ? "cube" : asked.scatter ? "scatter" : null;
 		},
 	});
-	// What the user has opened meanwhile is newer than the link.
+	// A tool that the user has opened in the meantime is newer than the link.
 	if (opened !== null)
 		batch(() => {
 			inspected.value = opened;

@@ -1,5 +1,5 @@
 /**
- * Values along a line, of all that is shown at the dates that are shown.
+ * Values along a line, of all visible layers at the visible dates.
  *
  * @typedef {import("./samples.js").Stop} Stop
  * @typedef {import("../chart/series/figure.js").Sheet} Sheet
@@ -31,7 +31,7 @@ import { stopsAlong } from "./samples.js";
 
 const MOST_STOPS = 600;
 const [WIDTH, HEIGHT, LEFT, BELOW, GAP] = [380, 110, 46, 20, 12];
-/** The pointer is on the line where it is so near to it. */
+/** Distance within which the pointer is on the line. */
 const NEAR_PX = 12;
 
 const at = signal(/** @type {number | null} */ (null));
@@ -52,7 +52,7 @@ const profile = computed(() => {
 			isPartial ||= reading === null;
 			isMean ||= reading?.isMean ?? false;
 			isNear ||= reading?.isApproximate ?? false;
-			// What is only known to be beyond a number is no value to draw.
+			// A value beyond the range of the cube is unknown, and is not drawn.
 			return reading && reading.beyond === 0 && !reading.isFilled ? reading.value : null;
 		});
 		const { id = "", units = "" } = side.layer.peek() ?? {};
@@ -136,7 +136,7 @@ function draw(of, colourOf) {
 }
 
 /**
- * A band in the colours of the classes: between them there is nothing.
+ * Draws a band in the colours of the classes; values between classes are not drawn.
  * @param {Row} row
  * @param {import("../base/colours.js").PaintedStyle} style
  * @param {number[]} xs of the stops

@@ -1,5 +1,5 @@
 /**
- * What is at a place of the map: the values of all that is shown there, in words.
+ * Values of all visible layers at a point of the map, as text.
  *
  * @typedef {import("../base/permalink.js").Point} Point
  * @typedef {import("../base/state.js").Side} Side
@@ -22,13 +22,13 @@ import { formatLength, pixelLength } from "../time/resolution.js";
 import { computed, signal } from "../vendor/signals-core.js";
 
 const TILE_PX = 256;
-/** The last digit of a place is no more than this part of a cell. */
+/** The last digit of coordinates is at most this fraction of a cell. */
 const PARTS_OF_CELL = 100;
 const LEAST_DIGITS = 4;
 
 /**
- * What is written before a value that is not exact.
- * @param {number} beyond 1 where it is this or above, -1 this or below
+ * Returns the sign before a value that is not exact.
+ * @param {number} beyond 1 if the value is this or above, -1 if this or below
  */
 const signOf = (beyond) => (beyond === 0 ? "≈" : beyond > 0 ? "≥" : "≤");
 
@@ -36,8 +36,8 @@ const signOf = (beyond) => (beyond === 0 ? "≈" : beyond > 0 ? "≥" : "≤");
 export const series = signal(/** @type {typeof import("../chart/series/lines.js") | null} */ (null));
 
 /**
- * What is at a place, and where that is a mean of cells and the place was chosen, the value of its cell once the
- * chart has it.
+ * Returns the value at a point. If that is a mean of cells and the point is in the chart, returns the value of its cell
+ * from the chart, if loaded.
  * @param {Side} side @param {Point} at @returns {Reading | null}
  */
 function readingAt(side, at) {
@@ -54,7 +54,7 @@ function readingAt(side, at) {
 }
 
 /**
- * What is at a place, in words; null while it is not loaded.
+ * Returns the value at a point as text, or that it is loading.
  * @param {Side} side
  * @param {Reading | null} reading
  * @param {Point} at
@@ -84,7 +84,7 @@ function readingText(side, reading, at) {
 	return text("value.filled", { value: words, date: formatDate(Date.parse(from.split("/")[0]), locale()) });
 }
 
-/** @param {Side} side @param {Point} at @param {string} name what tells it from the other side */
+/** @param {Side} side @param {Point} at @param {string} name distinguishes it from the other side */
 function rowOf(side, at, name) {
 	if (!cubesOf(side)) return null;
 	const reading = readingAt(side, at);
@@ -100,14 +100,14 @@ function rowOf(side, at, name) {
 
 /**
  * @param {string} side
- * @param {number | null | undefined} value as the server has it, for those who copy it and for tests
+ * @param {number | null | undefined} value unformatted, for scripts and tests
  * @param {...(Node | string)} children
  */
 const makeRow = (side, value, ...children) =>
 	make("span", { class: "reading", "data-side": side, "data-value": value ?? "" }, ...children);
 
 /**
- * What the later side is less the earlier one at a place, where both have a value.
+ * Returns the value of the later side minus the earlier one at a point, if both have a value.
  * @param {{ later: Side, earlier: Side }} sides
  * @param {Point} at
  */
@@ -120,7 +120,7 @@ function differenceRow({ later, earlier }, at) {
 	else if (!found) words.textContent = a && b ? text("value.noData") : text("value.loading");
 	else {
 		const isNear = a?.isApproximate || b?.isApproximate;
-		// What the subtraction of binary fractions adds is no part of the values.
+		// Binary fractions add noise to a difference, which is removed.
 		const number = isNear
 			? `${signOf(found.beyond)} ${formatNumber(found.value, locale())}`
 			: formatExact(withoutNoise(found.value), locale());
@@ -129,7 +129,7 @@ function differenceRow({ later, earlier }, at) {
 	return makeRow("difference", found?.value, differenceWords.value, " ", words);
 }
 
-/** How many digits of its degrees tell a place from those of other cells of a side's layer. @param {Side} side */
+/** Returns the number of decimals that distinguish the cells of a side's layer. @param {Side} side */
 export function digitsOf(side) {
 	const cellDegrees = 360 / (TILE_PX * 2 ** (cubesOf(side)?.source.maxZoom ?? Number.POSITIVE_INFINITY));
 	const digits = Math.ceil(-Math.log10(cellDegrees / PARTS_OF_CELL));
@@ -137,7 +137,7 @@ export function digitsOf(side) {
 }
 
 /**
- * Everything that is shown: the main layer, what it is compared with, and the layers beside it.
+ * Returns all visible sides: the main layer, the compared side, and additional layers.
  * @returns {{ side: Side, mark: string, name: string }[]}
  */
 export function shownSides() {
@@ -147,16 +147,16 @@ export function shownSides() {
 	});
 }
 
-/** The area that was drawn last, of those that are shown. */
+/** The visible area that was drawn last. */
 export const shownArea = computed(() =>
 	places.value.findLast(({ geometry, isShown }) => isShown && geometry.type !== "Point"),
 );
 
-/** Takes part in an effect with all that changes a side's values on the map. @param {Side} side */
+/** Subscribes an effect to all signals that change a side's values on the map. @param {Side} side */
 export const followSide = ({ layer, timeIndex, loadedTimes, tileProgress, colouring, legend }) =>
 	void [layer.value, timeIndex.value, loadedTimes.value, tileProgress.value, colouring.value, legend.value];
 
-/** The rows of all that is shown at a place. @param {Point} at @returns {HTMLElement[]} */
+/** Makes the rows of all visible layers at a point. @param {Point} at @returns {HTMLElement[]} */
 export function rowsAt(at) {
 	const all = shownSides();
 	const rows = all.map(({ side, mark }) => {

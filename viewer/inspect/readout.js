@@ -1,6 +1,7 @@
 /**
- * The bubble with the values under the pointer, or in the middle of the map for those who use the keyboard. It asks the
- * server for nothing; where no pointer hovers, it is in the corner.
+ * The bubble with the values under the pointer, or in the middle of the map for keyboard users. It sends no
+ * requests; on
+ * devices without hovering it is in the corner.
  *
  * @typedef {import("../base/permalink.js").Point} Point
  * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
@@ -18,10 +19,10 @@ import { digitsOf, rowsAt, series } from "./readings.js";
 /** Between the pointer and the bubble. */
 const GAP_PX = 16;
 
-/** What draws the line of a year, once it is here. */
+/** The module that draws the line of a year, once loaded. */
 const spark = signal(/** @type {typeof import("./spark.js") | null} */ (null));
 
-/** Where it is on the page, and whether the keyboard moves it. */
+/** Position on the page, and whether it was set by keyboard. */
 const spot = signal({ x: 0, y: 0, isByKeys: false });
 
 /** @param {Point} point @param {{ x: number, y: number, isByKeys: boolean }} at */
@@ -51,7 +52,7 @@ function show(element) {
 }
 
 /**
- * Puts it beside a place of the page, within the map.
+ * Moves it next to a position on the page, within the map.
  * @param {HTMLElement} element
  * @param {number} x
  * @param {number} y
@@ -67,7 +68,7 @@ function moveTo(element, x, y) {
 }
 
 /**
- * Keeps the state's pointer where the pointer is, or where Enter takes the values.
+ * Updates the state's pointer from the pointer, or from the centre of the map if the keyboard is used.
  * @param {LeafletMap} map
  * @param {HTMLElement} element of the bubble
  */
@@ -80,7 +81,7 @@ function followPointer(map, element) {
 		tell(centreOf(map), { x: left + width / 2, y: top + height / 2, isByKeys: true });
 	};
 	/**
-	 * Where the pointer is on this map, while it is there, and whether it is a mouse: what touched the map rests nowhere.
+	 * The last event of the pointer while it is over this map; after a touch the pointer does not rest on the map.
 	 * @type {any}
 	 */
 	let hovering = null;
@@ -97,7 +98,7 @@ function followPointer(map, element) {
 	/** @type {Record<string, (event: any) => void>} */
 	const onMap = {
 		mousemove: (event) => {
-			// Browsers tell of pointers at rest too, when what lies under them has moved.
+			// Browsers also send events for pointers at rest, if the content under them has moved.
 			const { movementX, movementY } = event.originalEvent;
 			if (isKeyboard() && movementX === 0 && movementY === 0) return;
 			hovering = event;
@@ -106,10 +107,10 @@ function followPointer(map, element) {
 		mouseout: leave,
 		move: () => {
 			if (isKeyboard()) takeCentre();
-			// A map that glides on after a drag, or goes elsewhere, brings other places under a pointer at rest.
+			// After a drag or a change of the view, the map moves under a pointer at rest.
 			else if (hovering && isMouse && !document.body.classList.contains("leaflet-dragging")) takeHovered();
 		},
-		// Screen readers get the place where the map has come to rest.
+		// Screen readers get the values when the map has stopped.
 		moveend: () => {
 			takeCentre();
 			if (!isKeyboard() || element.hidden) return;
@@ -136,7 +137,7 @@ function followPointer(map, element) {
 }
 
 /**
- * Takes what is loaded, if it comes.
+ * Sets a signal to a loaded module, null if loading fails.
  * @template T
  * @param {import("@preact/signals-core").Signal<T | null>} into
  * @param {Promise<T>} coming

@@ -1,8 +1,8 @@
 /**
- * Places along a line, and what columns of values say together; pure.
+ * Points along a line, and the correlation of columns of values; pure.
  *
  * @typedef {import("../base/permalink.js").Point} Point
- * @typedef {{ at: Point, metres: number }} Stop a place on a line, and how far along it
+ * @typedef {{ at: Point, metres: number }} Stop a point on a line, and its distance from the start
  */
 import { distance, partsOfWay } from "../areas/shapes/earth.js";
 import { toPlace } from "../base/permalink.js";
@@ -29,11 +29,11 @@ export function stopsAlong(line, step) {
 }
 
 /**
- * How two columns of values go together: correlation after Pearson, and the line of least squares of the second over
+ * Compares two columns of values: the correlation coefficient of Pearson, and the least-squares line of the second over
  * the first.
  * @param {number[]} xs
  * @param {number[]} ys
- * @returns {{ count: number, r: number, slope: number, start: number }} NaN where there is none
+ * @returns {{ count: number, r: number, slope: number, start: number }} NaN if undefined
  */
 export function fitOf(xs, ys) {
 	const count = xs.length;

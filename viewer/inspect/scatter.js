@@ -1,6 +1,6 @@
 /**
- * Values of two layers, or of two dates, one against the other, and how each is spread; of the area that was drawn
- * last or the map.
+ * Values of two layers, or of two dates, as a scatter plot with histograms; of the area that was drawn last, or the
+ * map.
  *
  * @typedef {import("../base/state.js").Side} Side
  * @typedef {import("../chart/series/figure.js").Sheet} Sheet
@@ -8,7 +8,7 @@
  *   {{ names: string[], columns: number[][], isSameGrid: boolean, isPartial: boolean, isMean: boolean, step: number,
  *   place: string }}
  *   Pairs
- *   values of the first layer and, where there is one, of the second
+ *   values of the first layer and of the second, if there is one
  */
 import { polygonsOf } from "../areas/shapes/geometry.js";
 import { colourReader, make } from "../base/elements.js";
@@ -30,14 +30,14 @@ import { effect, signal } from "../vendor/signals-core.js";
 import { followSide, shownArea, shownSides } from "./readings.js";
 import { fitOf } from "./samples.js";
 
-/** Pixels of the map that are looked at, at most. */
+/** Maximum number of sampled pixels of the map. */
 const MOST_PIXELS = 120_000;
 /** Counting takes part of a second, which only a map at rest can spare. */
 const WAIT_MS = 150;
 const [SIZE, LEFT, BELOW, MARGIN, BINS] = [290, 46, 36, 40, 48];
 
 /**
- * What is loaded of a side at a place: "partial" where that is not here, null where there is no value.
+ * Returns the loaded cell of a side at a point: "partial" if it is not loaded, null if there is no value.
  * @param {Side} side
  * @param {import("../base/permalink.js").Point} at
  */
@@ -54,9 +54,10 @@ function cellAt(side, at) {
 }
 
 /**
- * Values that all sides have at once: each cell once where they share their cells, else pixel by pixel of the map.
+ * Returns the values at points where all sides have one: each cell once if they share a grid, else per pixel of the
+ * map.
  * @param {{ side: Side, name: string }[]} of one or two
- * @param {number[][][] | null} rings of an area that alone is looked at
+ * @param {number[][][] | null} rings of the area to which it is restricted
  * @returns {Omit<Pairs, "place">}
  */
 function pairsOf(of, rings) {
@@ -69,7 +70,7 @@ function pairsOf(of, rings) {
 	const tile = { z: Math.log2((256 * 2 ** map.getZoom()) / size), x: corner.x / size, y: corner.y / size };
 	const isInside = rings && insideRings(rings, tile, across, across);
 	/**
-	 * Cells of the first side, by cube; where grids are the same, they are those of the other one too.
+	 * Cells of the first side, by cube; if both sides share a grid, the cells of the second side are the same.
 	 * @type {Map<object, Set<number>>}
 	 */
 	const seen = new Map();
@@ -94,7 +95,7 @@ function pairsOf(of, rings) {
 	return { names: of.map(({ name }) => name), columns, isSameGrid, isPartial, isMean, step };
 }
 
-/** How often each of so many bins is named. @param {number} count @param {number[]} bins */
+/** Counts the entries per bin. @param {number} count number of bins @param {number[]} bins */
 function countsOf(count, bins) {
 	const counts = new Array(count).fill(0);
 	for (const bin of bins) counts[bin] += 1;

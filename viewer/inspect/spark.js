@@ -8,7 +8,7 @@ import { cubesOf } from "../map/cubes.js";
 const SPARK = { width: 150, height: 30 };
 
 /**
- * How the main layer's values go at a place over the loaded year, with a dot at its date; null where that is not
+ * Draws the main layer's values at a point over the loaded year, with a dot at its date; returns null if they are not
  * loaded.
  * @param {Point} at
  */
@@ -22,7 +22,7 @@ export function sparkAt(at) {
 	if (!window || valid.length < 2) return null;
 	const [low, high] = [Math.min(...valid), Math.max(...valid)];
 	const xs = values.map((_, step) => 2 + (step / (values.length - 1)) * (SPARK.width - 4));
-	// The line goes on over dates without a value: its dots are few.
+	// The line connects values across dates without one: they are few.
 	const ys = values.map((value) =>
 		value === null ? undefined : SPARK.height - 3 - ((value - low) / (high - low || 1)) * (SPARK.height - 6),
 	);

@@ -1,5 +1,5 @@
 /**
- * What is changed of a side's colours, and how: range, ramp, direction, logarithm, classes that are not shown.
+ * Changes of a side's colours: range, ramp, direction, logarithm, hidden classes.
  *
  * @typedef {import("../base/state.js").Colouring} Colouring
  * @typedef {import("../base/state.js").Side} Side
@@ -9,7 +9,7 @@ import { paintedStyle } from "../base/colours.js";
 import { AS_STYLED, notify } from "../base/state.js";
 import { text } from "../base/text.js";
 
-/** Of the upper end: where a logarithmic scale begins when the range begins at 0 or less. */
+/** Start of a logarithmic scale as a fraction of its upper end, if the range starts at 0 or less. */
 const LOG_START = 0.01;
 
 /** @param {Side} side @param {Partial<Colouring>} change */
@@ -23,7 +23,7 @@ export function isChanged(side) {
 	return range !== null || ramp !== null || isReversed || isLog || hidden.length > 0;
 }
 
-/** Shows the style as it is. @param {Side} side */
+/** Restores the colours of the style. @param {Side} side */
 export function resetColouring(side) {
 	side.colouring.value = AS_STYLED;
 }
@@ -52,7 +52,7 @@ export function setRange(side, range) {
 }
 
 /**
- * Spreads colours over logarithms; a range that begins at 0 or less begins above it from then on.
+ * Switches to a logarithmic scale; a range that starts at 0 or less then starts above it.
  * @param {Side} side
  * @param {boolean} isLog
  */
@@ -70,7 +70,7 @@ export function showClass(side, value, isShown) {
 }
 
 /**
- * Takes back what a style cannot have, as links may ask for it: the server would refuse it too.
+ * Removes settings of a link that the style does not support: the server would refuse them too.
  * @param {Side} side @param {import("../base/api.js").Legend} legend
  */
 export function keepPossible(side, legend) {

@@ -1,4 +1,4 @@
-/** The layers beside the main one in the panel, as they lie on the map: order, density, and whether they are seen. */
+/** The list of additional layers in the panel: order on the map, opacity, and visibility. */
 import { make, makeIconButton } from "../base/elements.js";
 import { changeIcon } from "../base/icons.js";
 import { eachOnce, live } from "../base/live.js";
@@ -32,7 +32,7 @@ export function startExtrasList(root) {
 	});
 }
 
-/** Where the main layer lies among the others. */
+/** Makes the row that shows the position of the main layer among the others. */
 function makeMainRow() {
 	const name = make("span", { class: "extra-name" });
 	effect(() => {
@@ -111,7 +111,7 @@ function label(button, words) {
 	button.setAttribute("aria-label", words);
 }
 
-/** Which date is shown, where it is not that of the main layer. @param {Side} side */
+/** Returns the date of a layer if it differs from that of the main layer. @param {Side} side */
 function dateText(side) {
 	const { phase, why } = side.timeDomain.value;
 	if (phase === "loading") return text("time.loading");

@@ -1,6 +1,5 @@
 /**
- * Layers beside the main one: each is a side of its own that keeps to the date of the main one, drawn below or above
- * it.
+ * Additional layers on the map: each is a separate side that follows the date of the main one, drawn below or above it.
  *
  * @typedef {import("../base/api.js").Layer} Layer
  * @typedef {import("../base/permalink.js").LayerEntry} LayerEntry
@@ -104,7 +103,7 @@ export function moveExtra(side, step) {
 	extras.value = all;
 }
 
-/** Keeps a layer in step with the main one, and draws it on a pane of its own while it is there. @param {Side} side */
+/** Synchronises a layer with the main one, and draws it on a separate pane while it is visible. @param {Side} side */
 const panesOf = eachOnce((/** @type {Side} */ side) => {
 	const [map] = maps.peek();
 	const pane = map.createPane(side.id);
@@ -130,7 +129,7 @@ function drawAll(all) {
 	}
 }
 
-/** All layers that are seen, the lowest first; the main one's place among them is told too. */
+/** Returns all visible layers for the link, the lowest first, including the main one. */
 function writeExtras() {
 	const seen = extras.value.filter(({ isShown }) => isShown).toReversed();
 	if (seen.length === 0 || !layer.value) return {};
@@ -143,7 +142,7 @@ function writeExtras() {
 
 let linksRead = 0;
 
-/** Shows the layers that a link names, unless they are there already. @param {LayerEntry[]} asked the lowest first */
+/** Shows the layers of a link, unless they are visible already. @param {LayerEntry[]} asked the lowest first */
 async function readExtras(asked) {
 	linksRead += 1;
 	const own = linksRead;
@@ -162,5 +161,5 @@ async function readExtras(asked) {
 	}
 }
 
-/** Resolves when the layers are known, and which one is the main one. */
+/** Resolves when the list of layers is loaded and the main one is chosen. */
 const whenListed = () => until(() => layers.value.length > 0 && layer.value !== null);

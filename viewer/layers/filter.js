@@ -1,10 +1,10 @@
-/** Which layers a filter finds. Pure. */
+/** Text filter of layers. Pure. */
 
 /** Without accents and capitals, so that "évapo" is found by "evapo". @param {string} text */
 const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 
 /**
- * Whether each word of a filter is in what is known of a layer.
+ * Whether the names of a layer contain each word of a filter.
  * @param {Pick<import("../base/api.js").Layer, "id" | "title" | "collection" | "collection_title" | "variable">} of
  * @param {string} filter
  */

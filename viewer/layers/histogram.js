@@ -6,11 +6,11 @@
  */
 import { shareOf } from "../base/value-scale.js";
 
-/** Of the outline's width: over so much to either side a count is spread, as bins and steps of numbers do not meet. */
+/** Fraction of the width over which a count is spread to either side, because bins and steps of numbers differ. */
 const SPREAD = 0.012;
 
 /**
- * The value below which a share of all lies, 0 to 1; null where there is none.
+ * Returns the value below which a fraction of all values is, 0 to 1; null if there are none.
  * @param {Counts} counts
  * @param {number} share
  */

@@ -1,4 +1,4 @@
-/** What is known of a layer, and where other programs get it: a dialog. */
+/** The dialog about a layer: metadata, and addresses for other programs. */
 import { fetchLayer, isStatic, rootUrl } from "../base/api.js";
 import { openDialog } from "../base/dialog.js";
 import { make, makeIconButton } from "../base/elements.js";
@@ -97,7 +97,7 @@ function makeAddress(kind, href) {
 }
 
 /**
- * Where other programs get a layer: names of the services, and addresses or templates of addresses.
+ * Returns the addresses of a layer: names of the services, and addresses or templates of addresses.
  * @param {import("../base/api.js").Layer} layer
  * @returns {[kind: string, address: string][]}
  */

@@ -1,14 +1,15 @@
 /**
- * What a key tells of a side's colours, wherever it is shown: on the map, in the panel, on pictures, films and paper.
+ * The content of a legend for a side's colours, for all outputs: on the map, in the panel, on pictures, films and
+ * paper.
  *
  * @typedef {import("../base/colours.js").PaintedStyle} PaintedStyle
  * @typedef {import("../base/colours.js").Rgba} Rgba
- * @typedef {{ label: string, rgba: Rgba | null }} Swatch null: hatched, as gaps of a difference are
+ * @typedef {{ label: string, rgba: Rgba | null }} Swatch null: hatched, like gaps of a difference
  * @typedef {{
  *   title: string, style: PaintedStyle, swatches: Swatch[], ends: [low: string, high: string] | null,
- * }} KeyContent `ends` are names of the ends of the bar, where they have any
- * @typedef {{ share: number, words: string, left: number }} Tick where it is on the bar, and where its number
- *   begins, in pixels
+ * }} KeyContent `ends` are names of the ends of the bar, if they have any
+ * @typedef {{ share: number, words: string, left: number }} Tick position on the bar, and the left edge of its number
+ *   in pixels
  */
 import { paintedStyle } from "../base/colours.js";
 import { flagText, locale, text } from "../base/text.js";
@@ -16,12 +17,12 @@ import { unitText } from "../base/units.js";
 import { numberText, roundValues, shareOf } from "../base/value-scale.js";
 import { anomalyTitle } from "../base/when.js";
 
-/** Numbers below a bar, with those of its ends. */
+/** Maximum number of numbers below a bar, including those of its ends. */
 const MOST_TICKS = 5;
 /** Between two numbers. */
 const GAP_PX = 6;
 
-/** @param {import("../base/state.js").Side} side @returns {KeyContent | null} null while its colours are not known */
+/** @param {import("../base/state.js").Side} side @returns {KeyContent | null} null while its colours are loading */
 export function keyOf(side) {
 	const [layer, legend] = [side.layer.value, side.legend.value];
 	if (!layer || !legend) return null;
@@ -43,7 +44,7 @@ export function keyOf(side) {
 }
 
 /**
- * The numbers of a bar: those of its ends, and round ones between them that have room.
+ * Returns the ticks of a bar: those of its ends, and round numbers between them if there is room.
  * @param {PaintedStyle} style
  * @param {number} width of the bar in pixels
  * @param {(words: string) => number} widthOf
@@ -66,7 +67,7 @@ export function ticksOf({ range: [low, high], labels, isLog }, width, widthOf) {
 		const isFree = tick.left >= ticks[ticks.length - 1].right + GAP_PX && tick.right + GAP_PX <= last.left;
 		if (isFree && tick.share > 0 && tick.share < 1 && ticks.length < MOST_TICKS - 1) ticks.push(tick);
 	}
-	// To either side of none there are the same.
+	// Symmetric ranges have symmetric ticks.
 	const even =
 		low === -high ? ticks.filter(({ value }) => value === low || ticks.some((tick) => tick.value === -value)) : ticks;
 	return last.left >= even[even.length - 1].right + GAP_PX ? [...even, last] : even;

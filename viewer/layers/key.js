@@ -1,10 +1,10 @@
 /**
- * The key of what is shown: name and unit, the colours with their numbers, classes and flags. It is a button that opens
- * what changes the colours.
+ * The legend of a layer on the map: name and unit, the colours with their numbers, classes and flags. It is a button
+ * that opens the controls of the colours.
  *
  * @typedef {import("./key-content.js").KeyContent} KeyContent
- * @typedef {(element: HTMLElement) => () => void} Render shows in an element what changes the colours, until it is
- *   stopped
+ * @typedef {(element: HTMLElement) => () => void} Render shows the controls of the colours in an element, and returns
+ *   the function that removes them
  */
 import { cssColour } from "../base/colours.js";
 import { make } from "../base/elements.js";
@@ -25,12 +25,12 @@ function widthIn(element) {
 	return (words) => context.measureText(words).width;
 }
 
-/** The key that was pressed, and what it opens: null of the main layer, whose colours are changed in the panel. */
+/** The pressed legend, and the function that shows its controls: null for the main layer, whose panel has them. */
 export const pressed = signal(/** @type {{ key: HTMLElement, render: Render | null } | null} */ (null));
 
 /**
- * @param {{ readonly value: KeyContent | null }} content nothing is shown while there is none
- * @param {Render | null} render as of `pressed`
+ * @param {{ readonly value: KeyContent | null }} content empty while it is null
+ * @param {Render | null} render like in `pressed`
  */
 export function makeKey(content, render) {
 	const title = make("span", { class: "key-title" });

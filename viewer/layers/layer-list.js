@@ -13,17 +13,16 @@ import { makeOpacity } from "./opacity.js";
 /** @typedef {import("../base/api.js").Layer} Layer */
 /** @typedef {import("../base/state.js").Side} Side */
 /**
- * @typedef {{ id: string, sideOf: () => Side, choose: (of: Layer) => void, add?: (of: Layer) => void }} Choice of
- *   whose layer,
- *   and what shows another one beside it
+ * @typedef {{ id: string, sideOf: () => Side, choose: (of: Layer) => void, add?: (of: Layer) => void }} Choice
+ *   `sideOf` returns the side whose layer is chosen; `add` shows an additional layer
  */
 
 /** With fewer layers than this a filter is more to read than the list. */
 const FEWEST_TO_FILTER = 9;
-/** Of a collection; more are folded away. */
+/** Maximum number of visible layers of a collection; more are folded. */
 const MOST_IN_SIGHT = 24;
 
-/** Shows what is known of a layer. @param {Layer} of */
+/** Opens the dialog about a layer. @param {Layer} of */
 const showInfo = async (of) => (await import("./info.js")).openInfo(of);
 
 /**
@@ -121,7 +120,7 @@ function makeList({ id, sideOf, choose, add, close, isOpen }) {
 	effect(() => {
 		if (!isOpen.value) return;
 		wanted.value = filter.value = "";
-		// Once the list is to be seen.
+		// After the list has become visible.
 		queueMicrotask(() => {
 			const first = filter.hidden ? root.querySelector("[aria-current=true]") : filter;
 			if (first instanceof HTMLElement) first.focus();

@@ -1,5 +1,5 @@
 /**
- * Keeps the legend of a side at that of its layer, style and ramp, as the server tells it, and its colours in the link.
+ * Loads the legend of a side for its layer, style and ramp, and writes its colours to the link.
  */
 import { fetchLegend, Problem, periodParameters } from "../base/api.js";
 import { live } from "../base/live.js";
@@ -12,12 +12,12 @@ import { keepPossible, rangeFault, setRange } from "./colouring.js";
 /** @typedef {import("../base/permalink.js").Link} Link */
 
 /**
- * What links say of the colours of side A; those that name one end of a range wait here for the other, by side.
+ * Ends of the range from a link, by side; if only one is in the link, the legend provides the other.
  * @type {WeakMap<Side, { min?: number, max?: number }>}
  */
 const wishes = new WeakMap();
 
-/** Counts up when legends that could not be loaded shall be asked for once more. */
+/** Increases when failed legends must be requested again. */
 const retries = signal(0);
 
 export function startLegends() {
@@ -28,7 +28,7 @@ export function startLegends() {
 	});
 }
 
-/** What a link says of a side's colours, under the names of side A. @param {Side} side */
+/** Returns the parameters of a link for a side's colours, with the names of side A. @param {Side} side */
 export function writeColouring(side) {
 	const { range, ramp, isReversed, isLog } = side.colouring.value;
 	return {
@@ -41,7 +41,7 @@ export function writeColouring(side) {
 }
 
 /**
- * Gives a side the colours that a link names.
+ * Applies the colours of a link to a side.
  * @param {Side} side
  * @param {Pick<Link, "ramp" | "min" | "max" | "reversed" | "log">} asked
  */
@@ -53,7 +53,7 @@ export function readColouring(side, { ramp, min, max, reversed = false, log = fa
 	if (min !== undefined && max !== undefined) grant(side, [min, max]);
 }
 
-/** @param {Side} side @param {[number, number]} range that a link asks for */
+/** @param {Side} side @param {[number, number]} range of a link */
 function grant(side, range) {
 	wishes.delete(side);
 	const why = rangeFault(range, false);
@@ -62,14 +62,14 @@ function grant(side, range) {
 }
 
 /**
- * Fills `side.legend`. That of another style or ramp takes the place of the one before when it is there; that of
- * another layer leaves none until then.
+ * Updates `side.legend`. The legend of another style or ramp replaces the old one when it is loaded; for another layer
+ * the legend is null until then.
  * @param {Side} side @returns {() => void} stops it
  */
 export function followLegend(side) {
 	/** @type {string | null} */
 	let shownOf = null;
-	// Other changes of the colours, and of dates, ask nothing of the server.
+	// Other changes of colours and dates cause no requests.
 	const chosenRamp = computed(() => side.colouring.value.ramp);
 	const chosenAnomaly = computed(() => periodParameters(side.timeDomain.value.periods).anomaly);
 	return live(() => {
@@ -105,14 +105,14 @@ function take(side, legend) {
 }
 
 /**
- * Whether the server knows no such ramp.
+ * Whether the server has refused a ramp as unknown.
  * @param {string | null} ramp
  * @param {unknown} error
  * @returns {ramp is string}
  */
 const isUnknown = (ramp, error) => ramp !== null && error instanceof Problem && [400, 404].includes(error.status);
 
-/** Shows the style's own colours in place of a ramp that there is not. @param {Side} side @param {string} ramp */
+/** Uses the colours of the style instead of an unknown ramp. @param {Side} side @param {string} ramp */
 function leaveOut(side, ramp) {
 	notify(`ramp ${side.id}`, text("link.unknownRamp", { ramp }));
 	side.colouring.value = { ...side.colouring.peek(), ramp: null };

@@ -1,5 +1,5 @@
 /**
- * The legend of a side, in which its colours are changed: palette, range over what is on the map, direction, logarithm,
+ * The legend of a side with controls for its colours: palette, range over the values on the map, direction, logarithm,
  * classes and flags.
  *
  * @typedef {import("../base/state.js").Side} Side
@@ -52,12 +52,12 @@ function kindOf(side) {
 /** @param {string} said */
 const words = (said) => make("p", { class: "hint" }, said);
 
-/** The choice of styles, where there is one. @param {Side} side */
+/** Makes the selection of styles, if there are several. @param {Side} side */
 const makeStyles = (side) =>
 	(side.layer.peek()?.styles.length ?? 0) > 1 ? makePalettes(side) : make("div", { hidden: true });
 
 /**
- * How often which values are on the map, kept up with it; null where they are not in the browser, or there is none.
+ * Returns a signal with the histogram of the values on the map; null if they are not loaded or there are none.
  * @param {Side} side
  */
 function watchValues(side) {
@@ -104,7 +104,7 @@ function makeSwatch(color) {
 	return swatch;
 }
 
-/** Classes by name; where the browser paints, each can be left out. @param {Side} side */
+/** Makes the list of classes; if the browser paints, each can be hidden. @param {Side} side */
 function makeClasses(side) {
 	const list = make("ul", { class: "legend-classes" });
 	const canHide = hasCubes(side);
@@ -138,7 +138,7 @@ function makeChips(side, entriesOf, more = {}) {
 	return list;
 }
 
-/** Which variable is which colour. @param {Side} side */
+/** Shows the variable of each colour of a composite. @param {Side} side */
 const makeColours = (side) => makeChips(side, (legend) => legend?.classes);
 
 /** Numbers that are no values but have a colour and a name. @param {Side} side */

@@ -47,7 +47,7 @@ function rampGradient({ range: [low, high], stops }) {
 	return gradient({ low, high, isLog: false }, painted);
 }
 
-/** What a style looks like now. @param {import("../base/colours.js").PaintedStyle} style */
+/** Returns the CSS gradient of a style. @param {import("../base/colours.js").PaintedStyle} style */
 function styleGradient({ stops, classes, range: [low, high], isLog }) {
 	if (stops.length > 0) return gradient({ low, high, isLog }, stops);
 	const blocks = classes.flatMap(({ rgba }, at) => [at, at + 1].map((value) => ({ value, rgba })));
@@ -61,7 +61,7 @@ function makeSwatch(background) {
 	return swatch;
 }
 
-/** A button that shows what is chosen, and the list that it opens. @param {Side} side */
+/** Makes the button with the chosen palette, and its list. @param {Side} side */
 export function makePalettes(side) {
 	const id = `palette-${side.id}`;
 	const list = make("ul", { id: `${id}-list`, role: "listbox", tabindex: -1, "aria-label": text("legend.palette") });
@@ -76,7 +76,7 @@ export function makePalettes(side) {
 		name,
 		makeIcon("chevron-down"),
 	);
-	// At once, as keys may follow: the event that tells of it comes later.
+	// Immediately, because keys may follow: the `toggle` event comes later.
 	const open = () => {
 		popover.showPopover();
 		placeBelow(popover, button);
@@ -151,7 +151,7 @@ function choicesOf(side, known) {
 	];
 }
 
-/** What is chosen, by its name. @param {Side} side @param {Ramp[]} known */
+/** Returns the name of the chosen palette. @param {Side} side @param {Ramp[]} known */
 function nameOf(side, known) {
 	const { ramp } = side.colouring.value;
 	if (ramp === null && side.timeDomain.value.periods?.method === "anomaly") return text("method.anomaly");
@@ -160,7 +160,7 @@ function nameOf(side, known) {
 }
 
 /**
- * Fills a list box and moves through it by keys: the list has the focus, one of its options is active.
+ * Fills a list box and adds its keys: the list has the focus, one of its options is active.
  * @param {{
  *   list: HTMLElement, choices: import("@preact/signals-core").ReadonlySignal<Choice[]>,
  *   chosen: import("@preact/signals-core").ReadonlySignal<number>, choose: (choice: Choice | undefined) => void,
@@ -230,7 +230,7 @@ function optionsOf(choices, chosen, id) {
 }
 
 /**
- * Lays a list below its button, or above it where there is more room; as wide as it.
+ * Places a list below its button, or above if there is more room; with the same width.
  * @param {HTMLElement} popover
  * @param {HTMLElement} button
  */

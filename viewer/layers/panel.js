@@ -1,4 +1,4 @@
-/** The panel of layers: which one is shown in which colours and how densely, and which others with it. */
+/** The panel of layers: choice of the layer, its colours and opacity, and additional layers. */
 
 import { until } from "../base/delays.js";
 import { make } from "../base/elements.js";

@@ -1,5 +1,5 @@
 /**
- * A ramp as a bar of colours with ticks below it: that of the legend, and of the npm package's legend element.
+ * A ramp as a bar of colours with ticks below, for the legend, and for the legend element of the npm package.
  *
  * @typedef {import("../base/colours.js").PaintedStyle} PaintedStyle
  * @typedef {import("../base/value-scale.js").Scale} Scale

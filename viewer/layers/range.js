@@ -1,6 +1,7 @@
 /**
- * The scale of a side's ramp: how many values of each there are on the map, which colours they have, and the range that
- * these fill, which is dragged by its ends or typed.
+ * The scale of a side's ramp: a histogram of the values on the map, the ramp, and its range, which can be dragged at
+ * its
+ * ends or typed.
  *
  * @typedef {import("../base/state.js").Side} Side
  * @typedef {import("../base/colours.js").PaintedStyle} PaintedStyle
@@ -28,9 +29,11 @@ const FIT = [0.02, 0.98];
 
 /** Steps of the handles: no finer than a hand can set. */
 const STEPS = 400;
-/** Of the scale, what is beside the range and the values on the map. */
+/** Margin around the range and the values on the map, as a fraction of the scale. */
 const MARGIN = 0.04;
-/** How far beyond the range, in its lengths, values on the map widen the scale: a few that lie far off do not. */
+/**
+ * Maximum extension of the scale beyond the range, in lengths of the range, for values on the map; excludes outliers.
+ */
 const FARTHEST = 1;
 const PLOT_HEIGHT_PX = 44;
 
@@ -48,7 +51,7 @@ export function makeRangeEditor(side, values) {
 		const style = painted.value;
 		if (!style) return null;
 		const wide = isHeld.value && held?.isLog === style.isLog ? held : wideScale(style, values.value);
-		// The same scale is the same object, so that what is drawn from it alone is not drawn anew.
+		// An equal scale keeps its identity, so that drawings that depend only on it are not repeated.
 		if (wide.low !== held?.low || wide.high !== held.high || wide.isLog !== held.isLog) held = wide;
 		return held;
 	});
@@ -75,7 +78,7 @@ export function makeRangeEditor(side, values) {
 }
 
 /**
- * What is shown beside a range: as far as values on the map reach, and a margin.
+ * Returns the scale around a range: it includes the values on the map, and a margin.
  * @param {PaintedStyle} style
  * @param {Counts | null} counts
  * @returns {Scale}
@@ -140,7 +143,7 @@ function makeHandle(side, end, { painted, scale, isHeld }) {
 }
 
 /**
- * How many values there are, as an area over the ramp; what is beside the range is paler.
+ * Draws the histogram as an area over the ramp; paler outside of the range.
  * @param {HTMLCanvasElement} canvas
  * @param {{ style: PaintedStyle, scale: Scale, counts: Counts | null, width: number }} what
  */
@@ -178,7 +181,7 @@ function drawPlot(canvas, { style, scale, counts, width }) {
 }
 
 /**
- * The range as numbers to type, and what sets both at once.
+ * Makes fields for the range, and buttons that set both ends.
  * @param {Side} side @param {ReadonlySignal<PaintedStyle | null>} painted @param {ScreenValues} values
  */
 function makeRangeRow(side, painted, values) {
@@ -234,15 +237,15 @@ function makeRangeRow(side, painted, values) {
 	return make("div", {}, make("div", { class: "legend-row" }, low, fit, reset, high), message);
 }
 
-/** As it is typed: without marks of thousands. @param {number} value */
+/** Formats a number as it is typed: without thousands separators. @param {number} value */
 const plainNumber = (value) =>
 	Number(value.toPrecision(7)).toLocaleString(locale(), { maximumSignificantDigits: 7, useGrouping: false });
 
 /**
- * Lets the colours fill the values on the map, but for the few at both ends.
+ * Sets the range to the values on the map, except for a few at both ends.
  * @param {Side} side
  * @param {Counts} counts
- * @returns {string | null} why it cannot be done
+ * @returns {string | null} reason if it is impossible
  */
 function fitRange(side, counts) {
 	const [low, high] = FIT.map((share) => quantile(counts, share));

@@ -114,7 +114,7 @@ export class PictureMaker {
 	}
 
 	/**
-	 * Draws a tile without smoothing, if it is not smooth on the screen.
+	 * Draws a tile without smoothing, so that its cells have sharp edges.
 	 * @param {Context} context
 	 * @param {HTMLCanvasElement | HTMLImageElement} tile
 	 * @param {HTMLElement} pane
