@@ -61,7 +61,7 @@ def test_weights_do_not_depend_on_other_areas(grid):
     together = covered_spans(outlines_of(areas, grid), grid)
 
     for number, area in enumerate(areas):
-        own, alone = together.from_to(number, number + 1), covered_spans(outlines_of([area], grid), grid)
+        own, alone = together.select_areas(number, number + 1), covered_spans(outlines_of([area], grid), grid)
         assert own.starts.tolist() == alone.starts.tolist()
         assert own.weights.tolist() == alone.weights.tolist()
 
