@@ -28,7 +28,7 @@ import rasterio
 
 from benchmarks.optimise import make_stack
 from benchmarks.soak.watch import descendants, memory_of
-from chronotile.archive.live import archive_id
+from chronotile.archive.archive_ids import archive_id
 from chronotile.core.model.job import Execution, Job
 from chronotile.jobs.queue.database import open_engine
 from chronotile.jobs.queue.job_folder import RESULTS

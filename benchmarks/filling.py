@@ -22,7 +22,7 @@ from benchmarks.catalogue import pgstac
 from benchmarks.figures import median
 from benchmarks.made_items import COLLECTION
 from benchmarks.made_parquet import documents, write_parquet
-from chronotile.archive.live import archive_id_at
+from chronotile.archive.archive_ids import archive_id_at
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.opening import open_items
 from chronotile.core.errors import ChronotileError

@@ -22,7 +22,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from chronotile.archive.live import archive_id
+from chronotile.archive.archive_ids import archive_id
 from chronotile.jobs.queue.database import open_engine
 from chronotile.jobs.queue.table import JobTable
 from tests.jobs.runs.deployment import SITE, Deployment, begun, deployed

@@ -24,7 +24,7 @@ from rio_tiler.models import ImageData
 from rio_tiler.mosaic import mosaic_reader
 
 from benchmarks.hanging_host import serving
-from chronotile.archive.live import archive_id
+from chronotile.archive.archive_ids import archive_id
 from chronotile.archive.open import open_archive
 from chronotile.catalog.items.opening import open_items
 from chronotile.core.model.items import Asset, IndexSettings, Item

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from chronotile.access.keys import open_keys
 from chronotile.app.application import ServerOptions, application
-from chronotile.archive.live import archive_id_at
+from chronotile.archive.archive_ids import archive_id_at
 from chronotile.jobs.processes.execute import execute
 from tests.access.addresses import OF_ALL, OF_ONE, WITH_BODY
 from tests.access.twins import SCENE, SCENES, TOKEN, Server, Twins, seen, twins

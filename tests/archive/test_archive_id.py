@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from chronotile.archive.live import archive_id, archive_id_at
+from chronotile.archive.archive_ids import archive_id, archive_id_at
 from chronotile.catalog.load import load_configuration
 from chronotile.core.errors import ConfigurationError
 from chronotile.readers.kinds import kind_options

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chronotile.archive.live import changes_line
 from chronotile.archive.open import refresh_archive
+from chronotile.archive.reload_changes import changes_line
 from tests.scenes import Scene, write_cogs
 
 SCENE = Scene()

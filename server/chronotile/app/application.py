@@ -25,12 +25,13 @@ from chronotile.app.process_setup import allow_open_files, keep_freed_memory
 from chronotile.app.settings import Settings
 from chronotile.app.unknown_paths import answer_http_fault
 from chronotile.app.upkeep import Upkeep
+from chronotile.archive.archive_ids import id_of_open
 from chronotile.archive.dated_collections import DatedCollections
 from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.index.background import BackgroundFill
 from chronotile.archive.index.live.collections import LiveCollections
 from chronotile.archive.index.write import ItemWriter
-from chronotile.archive.live import LiveArchive, id_of_open
+from chronotile.archive.live import LiveArchive
 from chronotile.archive.open import Archive
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.source_specs import source_specs

@@ -7,11 +7,11 @@ from functools import partial
 
 from chronotile.app.process_setup import give_back_freed_memory, share_one_heap
 from chronotile.app.settings import ANSWER_BYTES, DEFAULT_CONFIGURATION, Settings
+from chronotile.archive.archive_ids import archive_id_at
 from chronotile.archive.discovery.discover import Progress
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.fill import IndexStore
 from chronotile.archive.index.sources import SourceAccess
-from chronotile.archive.live import archive_id_at
 from chronotile.archive.open import Archive, open_archive
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.opening import open_items

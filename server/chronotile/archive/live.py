@@ -1,32 +1,25 @@
 """The current archive: opened once, then reopened when its configuration, styles or sources change."""
 
-import hashlib
 import logging
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Self
 
-import numpy as np
-
-from chronotile.archive.describe import count_text
-from chronotile.archive.discovery.names import slug
+from chronotile.archive.archive_ids import archive_id_at
 from chronotile.archive.finding_log import FindingLog
-from chronotile.archive.open import Archive, is_configuration, open_archive, refresh_archive, reopen_grown
+from chronotile.archive.open import Archive, open_archive, refresh_archive, reopen_grown
+from chronotile.archive.reload_changes import changes_line
 from chronotile.catalog.items.opening import read_items
-from chronotile.catalog.load import read_configured_id
-from chronotile.catalog.resolve_times import fills_gaps_on_maps
-from chronotile.core.errors import ChronotileError, ConfigurationError
-from chronotile.core.model.collection import Layer
+from chronotile.core.errors import ChronotileError
 from chronotile.core.model.time.instants import system_clock
 from chronotile.core.web.item_places import SETTING
 from chronotile.core.web.places import AllowedPlaces
-from chronotile.core.yaml_source import list_names
 from chronotile.pipeline.bounded_wait import BoundedChecks
 from chronotile.pipeline.failing_dates import list_failing_dates
 from chronotile.pipeline.services import Services
@@ -272,131 +265,3 @@ class LiveArchives:
 
 
 # One line for the log about the differences between an archive and its successor.
-
-MOST_NAMES = 6
-"""Number of layers or skipped files listed by name."""
-
-
-def changes_line(before: Archive, after: Archive) -> str:
-    """Return one line of limited length about added, removed and skipped layers and files since `before`."""
-    opened = before.unavailable & after.specs.keys() - after.unavailable - before.services.readers.keys()
-    changes = _away_changes, _layer_changes, _skip_changes
-    parts = [text for change in changes for text in change(before, after, opened)]
-    if not parts:  # collections whose files were rewritten, with the same dates
-        old, new = before.services.readers, after.services.readers
-        changed = [name for name, reader in new.items() if name in old and old[name] is not reader]
-        parts += _names_text("files of collection", "replaced", changed)
-        # If nothing else differs, the reasons for unavailable or skipped sources have changed.
-        is_same = (before.state.written, before.state.styles) == (after.state.written, after.state.styles)
-        parts += ["findings changed"] if is_same and before.findings != after.findings else []
-        parts = parts or ["the configuration or a style was changed"]
-    return f"reloaded: {', '.join(parts)}"
-
-
-def _away_changes(before: Archive, after: Archive, opened: Collection[str]) -> Iterator[str]:
-    """Yield changes of availability; `opened` has the collections that are served for the first time."""
-    yield from _names_text("source of collection", "away", sorted(after.unavailable - before.unavailable))
-    yield from _names_text("collection", "served now", sorted(opened))
-    back = (before.unavailable - after.unavailable) & before.services.readers.keys() & after.specs.keys()
-    yield from _names_text("source of collection", "back", sorted(back))
-
-
-def _layer_changes(before: Archive, after: Archive, opened: Collection[str]) -> Iterator[str]:
-    old = {layer.id: layer for layer in before.services.catalogue.layers}
-    new = {layer.id: layer for layer in after.services.catalogue.layers}
-    added = [name for name in new if name not in old and new[name].collection not in opened]
-    yield from _names_text("layer", "added", added)
-    yield from _names_text("layer", "removed", [name for name in old if name not in new])
-    layers: dict[str, list[str]] = {}
-    for name in new.keys() & old.keys():
-        for text in _date_changes(old[name], new[name]):
-            layers.setdefault(text, []).append(name)
-    for text in sorted(layers):
-        yield f"{text} {list_names(sorted(layers[text]), most=MOST_NAMES)}"
-
-
-def _date_changes(old: Layer, new: Layer) -> Iterator[str]:
-    added = np.setdiff1d(new.times.instants, old.times.instants).size
-    removed = np.setdiff1d(old.times.instants, new.times.instants).size
-    if added:
-        yield f"{count_text(added, 'date')} added to"
-    if removed:
-        yield f"{count_text(removed, 'date')} removed from"
-    if old.time_rules == new.time_rules and fills_gaps_on_maps(old) != fills_gaps_on_maps(new):
-        how = "now" if fills_gaps_on_maps(new) else "no longer"
-        yield f"maps of WMS and WMTS {how} show the latest date before a time between the dates of"
-
-
-def _skip_changes(before: Archive, after: Archive, opened: Collection[str]) -> Iterator[str]:
-    removed = sorted(before.configuration.collections.keys() - after.configuration.collections.keys())
-    without_layers = [
-        name for name in removed if all(layer.collection != name for layer in before.services.catalogue.layers)
-    ]
-    yield from _names_text("collection", "removed", without_layers)  # if it had layers, these are listed already
-    new = {finding.place for finding in after.findings if finding.is_left_out}
-    old = {f.place for f in before.findings if f.is_left_out and f.collection not in {*removed, *opened}}
-    yield from _places_text("left out", new - old)
-    yield from _places_text("no longer left out", old - new)
-
-
-def _places_text(what: str, places: Collection[str]) -> Iterator[str]:
-    if places:
-        yield f"{len(places)} {what} ({list_names(sorted(places), most=MOST_NAMES, separator='; ')})"
-
-
-def _names_text(what: str, how: str, names: list[str]) -> Iterator[str]:
-    if names:
-        yield f"{what}{'s' if len(names) > 1 else ''} {list_names(names, most=MOST_NAMES)} {how}"
-
-
-# The id of an archive, which binds jobs to it. Server, workers and `chronotile jobs` compute the same id.
-
-MOST_LETTERS = 40
-"""Length of the part of a derived id that is taken from the name of the file or folder."""
-
-
-def archive_id(place: Path, written: str | None) -> str:
-    """Return the id of an archive.
-
-    Without a configured id it is made of the resolved path, so that editing the configuration does not change it: the
-    name of the file or folder, and a hash of the path, which makes it unique without disclosing the path.
-
-    Args:
-        place: The configuration file, or the folder or file of data.
-        written: `service.id` of the configuration.
-    """
-    if written is not None:
-        return written
-    path = place.resolve()
-    name = slug(path.stem)[:MOST_LETTERS].strip("-") or "archive"
-    return f"{name}-{hashlib.blake2b(os.fsencode(path), digest_size=5).hexdigest()}"
-
-
-def id_of_open(archive: Archive, place: Path, *, is_shared: bool) -> str:
-    """Return the id of an open archive; log a warning if another archive may have the same id.
-
-    Args:
-        archive: The open archive.
-        place: Where it was opened.
-        is_shared: Whether its jobs are in a database that other hosts may use too.
-    """
-    written = archive.configuration.service.id
-    if written is None and is_shared:
-        log.warning(
-            "jobs are in a shared database (CHRONOTILE_DATABASE_URL) and the configuration has no service.id: an "
-            "archive at the same path on another host or in another container would be taken for this one; set "
-            "service.id"
-        )
-    return archive_id(place, written)
-
-
-def archive_id_at(place: Path, *, environment: Mapping[str, str]) -> str:
-    """Return the id of the archive at `place` without opening its data.
-
-    Raises:
-        ConfigurationError: `place` does not exist, or its configuration is not valid YAML.
-    """
-    if not place.exists():
-        remedy = "name the configuration, or the folder or file of data"
-        raise ConfigurationError([f"{place} cannot be read: there is no such file; {remedy}"])
-    return archive_id(place, read_configured_id(place, environment=environment) if is_configuration(place) else None)

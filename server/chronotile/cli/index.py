@@ -87,7 +87,7 @@ def passes_of(settings: "Settings", archive: "Archive") -> "Iterator[SourcePasse
     if all(spec.items is None for spec in archive.specs.values()):
         yield None
         return
-    from chronotile.archive.live import archive_id_at
+    from chronotile.archive.archive_ids import archive_id_at
     from chronotile.catalog.items.passes import open_passes
 
     id_ = archive_id_at(settings.config, environment=os.environ)
@@ -181,7 +181,7 @@ def _watch(
         read_specs: Reads the collections of the configuration again.
     """
     from chronotile.app.process_setup import exit_on_signal
-    from chronotile.archive.index.background import TICK_S, Watch
+    from chronotile.archive.index.watch import TICK_S, Watch
     from chronotile.core.errors import ConfigurationError
 
     watch = Watch(

@@ -20,7 +20,7 @@ def state_place(settings: "Settings") -> "StateLocation":
         ConfigurationError: The configuration is missing or not valid YAML.
     """
     from chronotile.app.stored.state import StateLocation
-    from chronotile.archive.live import archive_id_at
+    from chronotile.archive.archive_ids import archive_id_at
 
     archive = archive_id_at(settings.config, environment=os.environ)
     return StateLocation(archive=archive, folder=settings.jobs_folder(archive).absolute(), url=settings.database_url)

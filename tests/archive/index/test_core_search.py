@@ -1,7 +1,7 @@
 import cql2
 import pytest
 
-from chronotile.archive.index.apis import core_search
+from chronotile.archive.index.core_search import core_search
 from chronotile.archive.index.source import ItemFilter
 from tests.archive.index.catalogues import item_document
 

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from chronotile.archive.index.background import EVERY_S, TICK_S, WHOLE_S, Watch
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.sources import SourceAccess
+from chronotile.archive.index.watch import EVERY_S, TICK_S, WHOLE_S, Watch
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.model.source import ItemsSpec, SourceSpec
 from chronotile.core.web.places import AllowedPlaces

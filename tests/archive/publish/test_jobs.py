@@ -9,7 +9,7 @@ import pytest
 
 from chronotile import __version__
 from chronotile.app.settings import load_settings
-from chronotile.archive.live import archive_id_at
+from chronotile.archive.archive_ids import archive_id_at
 from chronotile.archive.open import open_archive
 from chronotile.archive.publish.jobs import LEFT_OUT, public_inputs
 from chronotile.core.model.job import Execution, Result

@@ -7,7 +7,8 @@ from threading import Thread
 import pytest
 
 import chronotile.jobs.processes as package
-from chronotile.archive.live import LiveArchive, archive_id
+from chronotile.archive.archive_ids import archive_id
+from chronotile.archive.live import LiveArchive
 from chronotile.core.model.job import Execution
 from chronotile.jobs.processes.registry import processes
 from chronotile.jobs.queue.database import open_engine

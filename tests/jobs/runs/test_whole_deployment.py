@@ -20,7 +20,7 @@ import rasterio
 import xarray
 from sqlalchemy import Engine, func, select, update
 
-from chronotile.archive.live import archive_id_at
+from chronotile.archive.archive_ids import archive_id_at
 from chronotile.core.model.job import ENDED
 from chronotile.jobs.queue.database import open_engine, read_transaction, write_transaction
 from chronotile.jobs.queue.schema import JOBS

@@ -9,7 +9,8 @@ import cql2
 import orjson
 import shapely
 
-from chronotile.archive.index.apis import ApiSearch, CoreSearch, Request, core_search
+from chronotile.archive.index.apis import ApiSearch, Request
+from chronotile.archive.index.core_search import CoreSearch, core_search
 from chronotile.archive.index.source import ItemRules, matches
 from chronotile.catalog.items.cells import search_boxes
 from chronotile.catalog.items.cql2.columns import PropertyColumns
