@@ -40,7 +40,7 @@ export async function makeMapLayers({ kind, href, layers, max_zoom, opacity }, p
  * @param {boolean} isDark
  */
 async function drawFile(url, { pane, maxZoom, opacity }, isDark) {
-	// What the library takes Leaflet from.
+	// The library reads Leaflet from this global.
 	Object.assign(globalThis, { L: { DomUtil, GridLayer } });
 	const { leafletLayer } = await import("../vendor/protomaps-leaflet.js");
 	const maxDataZoom = await fetchFinestZoom(url, new AbortController().signal);

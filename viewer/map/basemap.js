@@ -1,11 +1,12 @@
 /**
- * Draws land and borders on the canvas of one map tile; pure but for the canvas it is given.
+ * Draws land and borders on the canvas of one map tile; pure except for the canvas.
  *
- * The files hold lines in whole units of Web Mercator, `size` of them across the world, row 0 in the north; each point
- * as its distance from the one before.
+ * The files contain lines in integer units of Web Mercator, `size` units across the world, row 0 in the north; each
+ * point
+ * is the difference from the one before.
  *
- * @typedef {{ size: number, lines: number[][], cut?: number }} LinesFile where `cut` is, the lines end at each of so
- *   many units
+ * @typedef {{ size: number, lines: number[][], cut?: number }} LinesFile with `cut`, lines are cut at every multiple of
+ *   this number of units
  * @typedef {{ xmin: number, ymin: number, xmax: number, ymax: number }} Box
  * @typedef {Box & { xs: Float32Array, ys: Float32Array }} Line
  * @typedef {{ size: number, lines: Line[], cut: number }} Lines
@@ -19,7 +20,7 @@ const MARGIN_PX = 4;
 const STEP_PX = 0.75;
 
 /**
- * Colours of land for the backgrounds that have it; that of the sea is the style sheet's.
+ * Colours of land for the backgrounds that have land; the style sheet has that of the sea.
  * @type {Record<string, string>}
  */
 export const LAND_COLOURS = { NaturalEarth: "#f3f1ea", NaturalEarth_Dark: "#2b343b" };
@@ -46,7 +47,7 @@ function decodeLine(deltas) {
 }
 
 /**
- * Which sides of the box the point lies beyond, one bit a side.
+ * Returns the sides of the box beyond which the point is, one bit per side.
  * @param {Box} box
  * @param {number} x
  * @param {number} y
@@ -55,8 +56,8 @@ const sidesBeyond = (box, x, y) =>
 	(x < box.xmin ? 1 : 0) | (x > box.xmax ? 2 : 0) | (y < box.ymin ? 4 : 0) | (y > box.ymax ? 8 : 0);
 
 /**
- * Indices of the points that matter for what is seen inside the box: of a run of points beyond one same side only the
- * ends, and of points closer together than `step` only one.
+ * Returns indices of the points that affect the picture inside the box: of successive points beyond the same side only
+ * the first and the last, and of points closer together than `step` only one.
  * @param {Line} line @param {Box} box @param {number} step
  */
 export function thin({ xs, ys }, box, step) {
@@ -83,8 +84,8 @@ export function thin({ xs, ys }, box, step) {
 }
 
 /**
- * Adds the lines to the canvas's path, as closed rings or as strokes. A line that goes on beyond 180 degrees is drawn
- * on both edges of the world. A stroke leaves out what runs along an edge: there the land was cut, it does not end.
+ * Adds the lines to the canvas's path, as closed rings or as strokes. A line that extends beyond 180 degrees is drawn
+ * on both edges of the world. A stroke omits segments along a cut: the land continues there.
  * @param {CanvasRenderingContext2D} canvas @param {Lines} lines @param {TileCoords} coords
  * @param {number} tileSize @param {"ring" | "stroke"} kind
  */

@@ -1,6 +1,6 @@
 /**
- * What can be read of the cubes that are loaded for what a map shows: values, series, counts. Numbers of previews are
- * never read, they are means.
+ * Reads values, series and counts from the loaded cubes of a map. Previews are never read, because their numbers are
+ * means.
  *
  * @typedef {import("../ctc1/decode.js").Cube} Cube
  * @typedef {import("../ctc1/decode.js").Header} Header
@@ -12,15 +12,13 @@
  * @typedef {{
  *   value: number | null, beyond: number, flag: string | null, isFilled: boolean, isApproximate: boolean,
  *   isMean: boolean, zoom: number, from: string | null, isUnreadable: boolean, count: number,
- * }} Reading `count` is of how many values it is made, 0 where that is not known;
- *    `beyond` is 1 where the value is this or above, -1 where it is this or below; `from` is the date that it is
- *   of; `zoom` that of the tile
+ * }} Reading `count` is the number of values behind it, 0 if unknown; `beyond` is 1 if the value is this or above, -1 if
+ *   it is this or below; `from` is its date; `zoom` is that of the tile
  * @typedef {{
  *   counts: Float64Array, low: number, high: number, valid: number, beyond: number, total: number, mean: number,
  * }} Histogram
- *   counts in equal bins from `low` to `high`; values outside are in the first and the last, but those of which the
- *     cube
- *   only says that they lie `beyond` its reach count nowhere else
+ *   counts in equal bins from `low` to `high`; values outside are in the first and the last bin, except values `beyond`
+ *   the range of the cube, which are only counted there
  */
 import { isGapFilled } from "../base/state.js";
 import { boxOfTile, isWithin, shareWithin } from "./extent.js";
@@ -32,10 +30,10 @@ const TILE_PX = 256;
 export class CubeReader {
 	/** Whether numbers are of periods and not of the layer's own dates. */
 	areOfPeriods = false;
-	/** Finer tiles of the date that is looked at, while they are what is seen. @type {CubeLayer | null} */
+	/** Finer tiles of the current date, while they are shown. @type {CubeLayer | null} */
 	detail = null;
 
-	/** Which cells of the tiles lie in the part of the world that the map shows, by tile. */
+	/** Cells of the tiles inside the visible part of the world, by tile. */
 	#seen = { ring: "", cells: /** @type {Map<string, Uint8Array>} */ (new Map()) };
 
 	/**
@@ -56,7 +54,7 @@ export class CubeReader {
 		return this.layer.painter.dataTiles;
 	}
 
-	/** Of those tiles. */
+	/** Zoom of the tiles. */
 	zoom() {
 		return Math.round(this.map.getZoom());
 	}
@@ -105,7 +103,7 @@ export class CubeReader {
 	}
 
 	/**
-	 * The last value up to a date, of its window or the one before.
+	 * Returns the last value up to a date, from its window or the one before.
 	 * @param {Point} point
 	 * @param {number} index
 	 * @returns {{ value: number | null, beyond: number, from: string | null } | null}
@@ -126,9 +124,9 @@ export class CubeReader {
 	}
 
 	/**
-	 * The values of a place at the dates that are loaded; null where there are none, or some of which cubes do not tell.
+	 * Returns the values at a point at the loaded dates; null if there are none, or if cubes do not have the exact values.
 	 * @param {Point} point
-	 * @param {import("../ctc1/source.js").Window[]} [windows] that alone are looked at
+	 * @param {import("../ctc1/source.js").Window[]} [windows] to which it is restricted
 	 * @returns {{ times: string[], values: (number | null)[], isApproximate: boolean } | null}
 	 */
 	seriesAt(point, windows = this.source.windows) {
@@ -213,7 +211,7 @@ export class CubeReader {
 	}
 
 	/**
-	 * What the numbers mean that the map shows at a date; undefined while none are loaded.
+	 * Returns the encoding of the numbers on the map at a date; undefined while none are loaded.
 	 * @param {number} timeIndex
 	 * @returns {Header | undefined}
 	 */
@@ -255,8 +253,8 @@ export class CubeReader {
 	}
 
 	/**
-	 * Share of the layer's part of the tiles on the map that has values, by date; null where it is not known.
-	 * @param {number} now index of the date that is looked at
+	 * Returns the fraction of the layer's part of the visible tiles that has values, by date; null if unknown.
+	 * @param {number} now index of the current date
 	 * @returns {(number | null)[]}
 	 */
 	shares(now) {
@@ -282,11 +280,11 @@ export class CubeReader {
 	}
 }
 
-/** Which number each pixel of a tile shows, of cubes that do not hold pixels. @type {WeakMap<Cube, Int32Array>} */
+/** Index of the number of each pixel of a tile, for cubes of native cells. @type {WeakMap<Cube, Int32Array>} */
 const pixels = new WeakMap();
 
 /**
- * How often each number is in a frame, of the pixels that count.
+ * Counts each number in a frame, for the pixels with `isCounted` 1.
  * @param {Cube} cube
  * @param {number} frame
  * @param {Uint8Array} isCounted

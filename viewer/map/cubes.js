@@ -1,5 +1,5 @@
 /**
- * The cubes of a side's layer on a map: what is loaded when, how it is painted, and what others may read of it.
+ * The cubes of a side's layer on a map: order of loading, painting, and reading.
  *
  * @typedef {import("../ctc1/leaflet.js").CubeLayer} CubeLayer
  * @typedef {import("../ctc1/painter.js").Progress} Progress
@@ -38,7 +38,7 @@ window.addEventListener("online", () => loader.retry());
 effect(() => loader.hold(isDragged.value));
 const RETRY_MS = 10_000;
 const TELL_MS = 30;
-/** A date that is looked at for so long is shown as finely as the screen can. */
+/** After this time without movement, a date is shown at the resolution of the screen. */
 const REST_MS = 300;
 /** Items that a notice names. */
 const MOST_NAMED = 3;
@@ -46,10 +46,10 @@ const MOST_NAMED = 3;
 /** @type {WeakMap<Side, CubeDrawing>} */
 const drawings = new WeakMap();
 
-/** What may be read of the cubes of a side; null while its layer has none. @param {Side} side */
+/** Returns the reader of a side's cubes; null if its layer has none. @param {Side} side */
 export const cubesOf = (side) => drawings.get(side) ?? null;
 
-/** Whether the browser was told to save data. */
+/** Whether the browser is set to save data. */
 const isFrugal = () => /** @type {any} */ (window.navigator).connection?.saveData === true;
 
 /**
@@ -67,7 +67,7 @@ function failureText(failure, failed, total) {
 }
 
 export class CubeDrawing extends CubeReader {
-	/** Share of what the map shows that has a value, by date; null where it is not known. */
+	/** Fraction of the visible part that has a value, by date; null if unknown. */
 	validShares = signal(/** @type {(number | null)[]} */ ([]));
 	/** Counts up with each painting. */
 	paintings = signal(0);
@@ -81,9 +81,9 @@ export class CubeDrawing extends CubeReader {
 	#isComplete = false;
 	#retrying = 0;
 	#telling = 0;
-	/** Whether what is seen are the finer tiles. */
+	/** Whether the finer tiles are shown. */
 	#isDetailed = signal(false);
-	/** The items that the user was told of. */
+	/** The missing items in the last notice. */
 	#leftOut = "";
 
 	/** @param {Task} task */
@@ -123,7 +123,7 @@ export class CubeDrawing extends CubeReader {
 		atEnd(() => this.#close());
 	}
 
-	/** Takes it off the map; nothing is asked for any more. */
+	/** Removes it from the map and stops all requests. */
 	#close() {
 		window.clearTimeout(this.#retrying);
 		window.clearTimeout(this.#telling);
@@ -136,7 +136,7 @@ export class CubeDrawing extends CubeReader {
 	}
 
 	/**
-	 * Resolves when all that the map shows is here of these dates, or cannot be had.
+	 * Resolves when these dates are loaded for the whole map, or have failed.
 	 * @param {number[]} indexes @param {AbortSignal} stopped @param {(share: number) => void} [onProgress] from 0 to 1
 	 * @returns {Promise<void>}
 	 */
@@ -168,7 +168,7 @@ export class CubeDrawing extends CubeReader {
 		if (!this.#hasColours.value) return;
 		const { timeIndex, tileProgress } = this.side;
 		const index = Math.max(0, timeIndex.value);
-		// Of the dates that come next a drawing may hear before it is gone.
+		// The index may already be of the next dates, shortly before this drawing is removed.
 		if (index >= this.source.times.length) return;
 		if (index !== this.layer.painter.shown) tileProgress.value = { ...tileProgress.peek(), phase: "loading" };
 		this.layer.painter.set({
@@ -193,7 +193,7 @@ export class CubeDrawing extends CubeReader {
 	}
 
 	/**
-	 * Shows finer tiles of the date on screens that have room for them, while nothing moves.
+	 * Shows finer tiles of the date on high-resolution screens, while nothing moves.
 	 * @param {import("../ctc1/leaflet.js").CubeOptions & import("leaflet").GridLayerOptions} options
 	 */
 	#followDetail(options) {
@@ -250,7 +250,7 @@ export class CubeDrawing extends CubeReader {
 		this.paintings.value += 1;
 	}
 
-	/** Once for all that comes together. */
+	/** Updates the state once for several changes. */
 	#tellSoon() {
 		this.#telling ||= window.setTimeout(() => {
 			this.#telling = 0;
@@ -274,7 +274,7 @@ export class CubeDrawing extends CubeReader {
 		loadedTimes.value = now;
 	}
 
-	/** Tells the user which items the date lacks; once of the same ones. @param {number} index */
+	/** Shows which items the date lacks; only once for the same ones. @param {number} index */
 	#tellLeftOut(index) {
 		const items = this.leftOut(index);
 		if (items.join() === this.#leftOut) return;
@@ -286,7 +286,7 @@ export class CubeDrawing extends CubeReader {
 		notify(notice, text("map.leftOut", { count: items.length, names }), again);
 	}
 
-	/** Tells the state how far the date is, and the user what did not come. @param {Progress} progress */
+	/** Writes the progress of the date to the state, and shows failures. @param {Progress} progress */
 	#report({ total, loaded, failed, failure, isPreview, shown }) {
 		const { tileProgress, timeIndex } = this.side;
 		window.clearTimeout(this.#retrying);
@@ -306,7 +306,7 @@ export class CubeDrawing extends CubeReader {
 			failureText(failure, failed, total),
 			tryAgain(() => loader.retry()),
 		);
-		// The network may come back without telling.
+		// The network may return without an event.
 		if (failure?.status === 0) this.#retrying = window.setTimeout(() => loader.retry(), RETRY_MS);
 	}
 }

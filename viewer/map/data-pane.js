@@ -1,10 +1,10 @@
 /**
- * What a side shows, drawn into a pane of a map: from cubes of numbers where the layer has them, else from pictures.
+ * Draws a side into a pane of a map: from cubes if the layer has them, else from pictures.
  *
  * @typedef {import("../base/api.js").Layer} Layer
  * @typedef {import("../base/state.js").Side} Side
  * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
- * @typedef {{ minzoom: number, maxzoom: number }} Zooms levels at which the layer has tiles; beyond the last it is
+ * @typedef {{ minzoom: number, maxzoom: number }} Zooms zooms at which the layer has tiles; beyond the last they are
  *   enlarged
  * @typedef {{ map: LeafletMap, side: Side, pane: string, of: Layer, zooms: Zooms }} Task
  */
@@ -20,7 +20,7 @@ import { PictureDrawing } from "./pictures.js";
 /** @type {WeakMap<Layer, Promise<Zooms>>} */
 const known = new WeakMap();
 
-/** Asked for once. @param {Layer} of @param {string} style @returns {Promise<Zooms>} */
+/** Requests the zooms once. @param {Layer} of @param {string} style @returns {Promise<Zooms>} */
 function zoomsOf(of, style) {
 	let zooms = known.get(of);
 	if (!zooms) {
@@ -32,11 +32,11 @@ function zoomsOf(of, style) {
 	return zooms;
 }
 
-/** Whether the layer tells its numbers and not only its colours. @param {Layer} of */
+/** Whether the layer has cubes and not only pictures. @param {Layer} of */
 export const hasCubes = (of) => of.links?.some(({ rel }) => rel === "cubes") ?? false;
 
 /**
- * Draws what a side shows, until the scope ends in which this is begun.
+ * Draws a side until the surrounding scope ends.
  * @param {LeafletMap} map
  * @param {Side} side
  * @param {string} [pane] of the map, in which it is drawn
@@ -44,10 +44,10 @@ export const hasCubes = (of) => of.links?.some(({ rel }) => rel === "cubes") ?? 
 export function drawSide(map, side, pane = "tilePane") {
 	const { layer, style, timeDomain, tileProgress } = side;
 	const notice = noticeOf(side, "tiles");
-	/** Whether the server tells no colours for numbers; its pictures have them all the same. */
+	/** Whether the server has no colours for the layer's numbers; its pictures are coloured nevertheless. */
 	const isWithoutColours = computed(() => !side.legend.value && side.legendFault.value !== null);
 
-	// Draws the layer when its dates are known.
+	// Draws the layer when its dates are loaded.
 	live(() => {
 		const of = layer.value;
 		const { phase } = timeDomain.value;
@@ -79,7 +79,7 @@ export function drawSide(map, side, pane = "tilePane") {
 		);
 	});
 
-	/** Asks once more for a layer that could not be drawn. */
+	/** Requests a failed layer again. */
 	function again() {
 		side.dates.value = { ...side.dates.peek() };
 	}
@@ -88,11 +88,11 @@ export function drawSide(map, side, pane = "tilePane") {
 	function draw(of, zooms) {
 		const { periods } = timeDomain.peek();
 		const isOfNumbers = hasCubes(of) && !isWithoutColours.value && periods?.cubes !== null;
-		// The server has no maps of what is usual, and files are of numbers alone.
+		// The server has no pictures of normals, and static sites have cubes only.
 		if (!isOfNumbers && (isStatic || periods?.method === "usual" || periods?.method === "usual_dates")) {
 			tileProgress.value = { phase: "shown", failed: 0, total: 0 };
 			if (!isStatic) notify(notice, text("period.noUsual", { layer: of.title }));
-			// That there are no colours is told where they are asked for.
+			// Missing colours are reported where they are requested.
 			else if (!isWithoutColours.value)
 				notify(notice, text("map.layerFailed", { layer: of.title, why: text("error.needsServer") }));
 			return;
@@ -104,7 +104,11 @@ export function drawSide(map, side, pane = "tilePane") {
 		});
 	}
 
-	/** Says where the layer is when nothing of it can be seen on the map. @param {Layer} of @param {Zooms} zooms */
+	/**
+	 * Shows a notice with the location of a layer that is not visible on the map.
+	 * @param {Layer} of
+	 * @param {Zooms} zooms
+	 */
 	function adviseOn(of, { minzoom }) {
 		if (!view.peek()) return;
 		const [west, south, east, north] = map.getBounds().toBBoxString().split(",").map(Number);

@@ -18,7 +18,7 @@ const latitudeAt = (down) => (Math.atan(Math.sinh(Math.PI * (1 - 2 * down))) * 1
  */
 export const downAt = (lat) => (1 - Math.asinh(Math.tan((lat * Math.PI) / 180)) / Math.PI) / 2;
 
-/** What a tile of Web Mercator shows. @param {{ z: number, x: number, y: number }} tile @returns {Box} */
+/** Returns the bbox of a tile of Web Mercator. @param {{ z: number, x: number, y: number }} tile @returns {Box} */
 export function boxOfTile({ z, x, y }) {
 	const across = 2 ** z;
 	return {
@@ -30,7 +30,7 @@ export function boxOfTile({ z, x, y }) {
 }
 
 /**
- * How far two stretches lie over one another; less than 0 where they are apart.
+ * Returns the length of the overlap of two ranges; less than 0 if they are apart.
  * @param {number} from
  * @param {number} to
  * @param {number} otherFrom
@@ -45,7 +45,7 @@ const within = (share) => Math.max(0, Math.min(1, share));
 const LEAST_SEEN_PX = 6;
 
 /**
- * Whether a layer is there and too small to be seen.
+ * Whether a layer is on the map and too small to be visible.
  * @param {BBox} bbox of the layer
  * @param {number} zoom of the map
  */
@@ -55,11 +55,11 @@ export function isTooSmall(bbox, zoom) {
 	return Math.max((east - west) / 360, within(downAt(south)) - within(downAt(north))) * world < LEAST_SEEN_PX;
 }
 
-/** Share of a box below which nothing of it is seen: half a cell of a tile. */
+/** Fraction of a box below which nothing is visible: half a cell of a tile. */
 const UNSEEN = 1 / 512;
 
 /**
- * Share of a box that a layer reaches into, however often round the world that is; 0 where it only touches it.
+ * Returns the fraction of a box that a layer covers, in any copy of the world; 0 if it only touches the box.
  * @param {BBox} bbox of the layer @param {Box} box
  */
 export function shareWithin(bbox, box) {

@@ -1,4 +1,4 @@
-/** What lies under the layers, and what over them: the menu of the button on the map. */
+/** The menu of base maps below the layers and of overlays above them: it opens from a button on the map. */
 
 import { make } from "../base/elements.js";
 import { BACKGROUNDS, background, dismiss, overlay, overlayMaps, shownOverlays } from "../base/state.js";

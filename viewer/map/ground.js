@@ -1,5 +1,5 @@
 /**
- * What lies under and over the data: land, and borders and coasts.
+ * Base map and overlays of the data: land, and borders and coasts.
  *
  * @typedef {import("./basemap.js").Lines} Lines
  * @typedef {import("./basemap.js").TileCoords} TileCoords
@@ -54,7 +54,7 @@ export class PaintedLayer extends GridLayer {
 		return canvas;
 	}
 
-	/** Paints all tiles anew where they are, so that there is no frame without them. */
+	/** Paints all tiles again without removing them, so that there is no frame without them. */
 	repaint() {
 		const { _tiles, _wrapCoords } = /** @type {any} */ (this);
 		for (const { el, coords } of Object.values(_tiles)) this.paintTile(el, _wrapCoords.call(this, coords));
@@ -69,7 +69,7 @@ const [fetchLand, fetchBorders, fetchCoarseLand] = ["land", "borders", "land-coa
 /** Land and borders as finely as there are. @returns {Promise<[land: Lines, borders: Lines]>} */
 export const fetchLines = () => Promise.all([fetchLand(), fetchBorders()]);
 
-/** The land that is drawn: coarse until the first view is over. */
+/** The drawn land: coarse until the first view is complete. */
 const land = signal(/** @type {Lines | null} */ (null));
 /** Coasts and borders, drawn when they are fine. */
 const outlines = signal(/** @type {Lines[]} */ ([]));
@@ -115,11 +115,10 @@ export function linesAt({ x, y, z }, world, lines) {
 }
 
 /**
- * Loads what is drawn, for all maps: what is coarse after the first questions, and all of it when it is in nobody's way
- * any more.
+ * Loads land and borders for all maps: coarse lines after the first requests, and all of them after the first view.
  */
 async function loadLines() {
-	// Not before what the picture needs: browsers have few connections to a server.
+	// After the requests of the picture: browsers have few connections to a server.
 	const isNone = () => catalogue.value.phase !== "loading" && layers.value.length === 0;
 	await until(() => layer.value !== null || isNone() || isFirstViewOver.value);
 	const coarse = fetchCoarseLand().then(
@@ -150,8 +149,7 @@ async function loadFineLines() {
 const startLines = once(() => bringPart("ground", loadLines));
 
 /**
- * Lays the chosen background under a map, and borders and coasts over its data, until the scope ends in which this is
- * begun.
+ * Shows the chosen background below a map, and borders and coasts above its data, until the surrounding scope ends.
  * @param {LeafletMap} map
  */
 export function showGround(map) {
@@ -171,11 +169,11 @@ export function showGround(map) {
 /** The base map of the configuration that is chosen, if one is. */
 const chosen = () => BACKGROUNDS.value.find(({ id }) => id === background.value)?.baseMap;
 
-/** The base map of the configuration of which tiles have come, and that of which none can be had; by id. */
+/** The configured base map with loaded tiles, and the one whose tiles all failed; by id. */
 const seen = signal("");
 const dead = signal("");
 
-/** What is drawn: our own land until a chosen base map has tiles, and where it has none. */
+/** The drawn background: built-in land until a chosen base map has tiles, and if it has none. */
 const ground = computed(() => {
 	void isDark.value;
 	return chosen() && seen.value !== background.value ? ownLand() : background.value;
@@ -200,11 +198,11 @@ function showBaseMap(map) {
 }
 
 /**
- * Lays a map of the configuration on a pane.
+ * Adds a configured map to a pane.
  * @param {LeafletMap} map
  * @param {import("../base/api.js").BaseMap} of
  * @param {string} pane
- * @param {(isFault: boolean) => void} tell of the first tile, and the first that could not be had
+ * @param {(isFault: boolean) => void} tell is called for the first tile, and for the first failure
  */
 function addMap(map, of, pane, tell) {
 	const dark = isDark.value;
@@ -257,7 +255,7 @@ function paintLines(canvas, coords, tileSize) {
 }
 
 /**
- * Paints a layer, anew whenever that may look different, or takes it away.
+ * Paints a layer, again after each change, or removes it.
  * @param {LeafletMap} map
  * @param {string} pane
  * @param {PaintTile} paint

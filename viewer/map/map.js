@@ -1,5 +1,5 @@
 /**
- * The map: where it looks, what clicks and keys do on it, and what draws on it from the start.
+ * The map: its view, clicks and keys on it, and the parts that draw on it from the start.
  *
  * @typedef {import("../base/permalink.js").BBox} BBox
  * @typedef {import("../base/permalink.js").Point} Point
@@ -16,17 +16,17 @@ import { creditGround, showGround } from "./ground.js";
 
 const MAX_ZOOM = 18;
 const NAMES_WAIT_MS = 1000;
-/** Of the degrees of the middle of the map, as links have it. */
+/** Decimals of the coordinates of the map's centre, as in links. */
 const VIEW_DIGITS = 5;
 /** Between places that shall be in sight and the edges of the map. @type {[number, number]} */
 const MARGIN_PX = [40, 40];
-/** Of a map that stands for all when a link names a place and no view. */
+/** Size of a typical map, for links that name a place and no view. */
 const USUAL_PX = { width: 1024, height: 576 };
 
-/** The maps on the page: that of side A first, and beside it that of B while there is one. */
+/** The maps on the page: that of side A first, then that of B if there are two. */
 export const maps = signal(/** @type {LeafletMap[]} */ ([]));
 
-/** A box that crosses 180 degrees goes on beyond it. @param {BBox} bbox */
+/** Returns bounds that extend beyond 180 degrees if the box crosses it. @param {BBox} bbox */
 const toBounds = ([west, south, east, north]) =>
 	new LatLngBounds([south, west], [north, east > west ? east : east + 360]);
 
@@ -65,7 +65,7 @@ export function startMap(element) {
 	return map;
 }
 
-/** Loads the names of towns once pictures are there and at rest; not where data shall be saved. */
+/** Loads the names of towns after the first pictures, while nothing moves; not if the browser shall save data. */
 function nameTowns() {
 	if (/** @type {any} */ (window.navigator).connection?.saveData) return;
 	const stop = effect(() => {
@@ -79,16 +79,18 @@ function nameTowns() {
 }
 
 /**
- * Goes where the state says, and stays there while the frame of the map changes its size: what a link asked for is what
- * the next link says. A box is fitted anew only until the first pictures are there, while the page still takes its
- * form, or until the user moves the map when the box is held; after that a change of size never zooms.
+ * Moves the map to the destination, and restores that view when its frame changes its size, so that the next link
+ * equals
+ * the requested one. A box is fitted again only until the first pictures are shown, while the page is still loading,
+ * or,
+ * if the box is held, until the user moves the map; after that a change of size never zooms.
  * @param {LeafletMap} map
  */
 function followDestination(map) {
-	/** Where the map is meant to be: where it was sent, or where the user has moved it. */
+	/** The intended view: the destination, or where the user has moved the map. */
 	let held = destination.peek();
 	let [isSent, isMoving] = [false, false];
-	/** Whether the user has done anything since: what room the parts of the page take before that moves no map. */
+	/** Whether the user has done anything since then: before that, changes of the page's layout restore the view. */
 	let isTouched = false;
 	const touch = () => {
 		isTouched = true;
@@ -122,7 +124,7 @@ function followDestination(map) {
 	effect(() => {
 		held = destination.value;
 		isTouched = false;
-		// What follows the map when it has gone there may read what else changes, which sends nobody anywhere.
+		// Code that runs after the move may read other signals, which must not move the map again.
 		untracked(go);
 	});
 	effect(() => {
@@ -133,7 +135,7 @@ function followDestination(map) {
 		isSent = true;
 		map.invalidateSize({ animate: false, pan: false });
 		isSent = false;
-		// Where the user is moving it, the end of the movement tells.
+		// If the user is moving it, the end of the movement updates the view.
 		if (!isMoving) go();
 	};
 	new ResizeObserver(() => {
@@ -146,8 +148,9 @@ function followDestination(map) {
 }
 
 /**
- * A place in the middle, as near as the box around it fits into a usual window, whatever this one has room for; a box
- * without the place.
+ * Returns a view with a point in the middle, at the zoom at which the box fits into a typical window, independent of
+ * the
+ * current one; returns the box if the point is outside of it.
  * @param {LeafletMap} map
  * @param {Point} near
  * @param {BBox} bbox
@@ -177,9 +180,9 @@ function keepInSight(map, resize) {
 }
 
 /**
- * The box around a place, on the copy of the world that a meridian is nearest to.
+ * Returns the bounds of a place, on the copy of the world that is nearest to a meridian.
  * @param {import("../base/state.js").Place} place
- * @param {number} near degrees; of the map, where they go on beyond 180
+ * @param {number} near degrees of the map, which may exceed 180
  */
 function boundsOf({ geometry }, near) {
 	const numbers = /** @type {number[]} */ (geometry.coordinates.flat(3));
@@ -191,7 +194,7 @@ function boundsOf({ geometry }, near) {
 const placeOf = (map) => ({ ...toPlace(map.getCenter(), VIEW_DIGITS), zoom: map.getZoom() });
 
 /**
- * What the map shows around a place that it was sent to; the map itself is off by part of a pixel.
+ * Returns the bbox of the map around a requested centre; the centre of the map itself deviates by part of a pixel.
  * @param {LeafletMap} map @param {import("../base/permalink.js").View} place @returns {BBox}
  */
 function bboxAround(map, { lon, lat, zoom }) {
@@ -203,7 +206,7 @@ function bboxAround(map, { lon, lat, zoom }) {
 	return [west, Math.max(-90, southEast.lat), east, Math.min(90, northWest.lat)];
 }
 
-/** Charts what is clicked on a map. @param {LeafletMap} map */
+/** Charts the clicked points of a map. @param {LeafletMap} map */
 export function followClicks(map) {
 	let before = places.peek();
 	map.on("click", ({ containerPoint, originalEvent }) => {
@@ -221,7 +224,7 @@ export function followClicks(map) {
 		event.preventDefault();
 		chooser.peek()(centreOf(map), event.shiftKey);
 	});
-	// The style sheet marks the centre for those who use the keyboard: `:focus-visible` is true after some clicks too.
+	// The style sheet marks the centre for keyboard users: `:focus-visible` is true after some clicks too.
 	container.addEventListener("keyup", () => {
 		container.dataset.keyboard = "";
 	});
@@ -229,8 +232,8 @@ export function followClicks(map) {
 }
 
 /**
- * Where the middle of the pixel is at which a pointer points: of the tiles' own pixels, whose edges need not be the
- * page's.
+ * Returns the centre of the pixel under a pointer. Pixels of tiles count, whose edges may differ from those of the
+ * page.
  * @param {LeafletMap} map @param {import("../vendor/leaflet.js").Point} containerPoint
  */
 export function placeUnder(map, containerPoint) {
@@ -239,7 +242,7 @@ export function placeUnder(map, containerPoint) {
 }
 
 /**
- * Keeps on every map there is what is made for each, as `live` does.
+ * Adds layers to every map, made separately for each, like `live`.
  * @param {(map: LeafletMap) => import("../vendor/leaflet.js").Layer[]} make
  */
 export const putOnMaps = (make) =>

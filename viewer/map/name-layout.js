@@ -1,20 +1,19 @@
 /**
- * Which names of towns a map has room for; pure. Larger towns come first, and a name never lies on another one.
+ * Layout of the names of towns on a map; pure. Larger towns have priority, and names never overlap.
  *
- * @typedef {{ names: string[], lons: number[], lats: number[], ranks?: number[] }} TownsFile thousandths of a
- *   degree, and
- *   how many towns of the world are larger: without, all larger ones are in the file
- * @typedef {{ xs: Float64Array, ys: Float64Array, names: string[], ranks: number[] }} Towns in shares of the world
- *   of Web
- *   Mercator, row 0 in the north; the largest town first
+ * @typedef {{ names: string[], lons: number[], lats: number[], ranks?: number[] }} TownsFile thousandths of a degree,
+ *   and the number of larger towns in the world: without it, all larger ones are in the file
+ * @typedef {{ xs: Float64Array, ys: Float64Array, names: string[], ranks: number[] }} Towns as fractions of the
+ *   world of
+ *   Web Mercator, row 0 in the north; the largest town first
  * @typedef {{ left: number, top: number, width: number, height: number }} Window in pixels of the world at a zoom
- * @typedef {{ index: number, x: number, y: number }} Named a town by its index, and where it is in pixels of the world
+ * @typedef {{ index: number, x: number, y: number }} Named a town by its index, and its position in pixels of the world
  */
 import { downAt } from "./extent.js";
 
-/** Room around a name, so that the names leave most of the map to what it shows. */
+/** Margins around a name, so that most of the map remains visible. */
 const [AROUND_PX, ABOVE_PX] = [48, 30];
-/** How many of the largest towns have names on a world of one pixel; twice as many where it is twice as wide. */
+/** Number of largest towns with names per pixel of the world's width. */
 const LARGEST = 1 / 8;
 
 /** @param {...TownsFile} files a town may be in more than one @returns {Towns} */

@@ -1,6 +1,6 @@
 /**
- * Names of towns over the data, on every map there is, while its lines are shown too. Base maps of the configuration
- * have names of their own.
+ * Names of towns over the data, on every map, while borders and coasts are shown too. Base maps of the configuration
+ * have names already.
  *
  * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
  * @typedef {import("./name-layout.js").Towns} Towns
@@ -17,7 +17,7 @@ import { cellsIn } from "./regions.js";
 const PANE = "names";
 /** Over the outlines, below marks and areas. */
 const HEIGHT = "360";
-/** As the style sheet has it. */
+/** Same font as in the style sheet. */
 const FONT = "600 12px system-ui, sans-serif";
 const DOT_PX = 9;
 /** From here on the towns of the regions in sight have names too. */
@@ -33,7 +33,7 @@ export async function startNames(maps) {
 	const towns = signal(readTowns(world));
 	let asked = "";
 	effect(() => {
-		// Nothing is asked for while time is dragged.
+		// No requests while time is dragged.
 		if (!view.value || !isShown.value || isDragged.value) return;
 		const { bbox, zoom } = view.value;
 		const nameNear = async () => {
@@ -44,7 +44,7 @@ export async function startNames(maps) {
 			const near = await Promise.all(cells.map((cell) => fetchData(`towns/${cell}.json`)));
 			if (cells.join() === asked) towns.value = readTowns(world, ...near);
 		};
-		// The towns of the world stay where others cannot be had.
+		// The towns of the world remain if others cannot be loaded.
 		nameNear().catch(() => {
 			asked = "";
 		});
@@ -67,9 +67,9 @@ const widthOf = (name) => DOT_PX + ruler.measureText(name).width;
 function nameTowns(map, towns) {
 	const pane = map.getPane(PANE) ?? map.createPane(PANE);
 	pane.style.zIndex = HEIGHT;
-	// What is told of the map in words names none either: the search finds towns.
+	// Hidden from screen readers, like the map: the search finds towns.
 	pane.setAttribute("aria-hidden", "true");
-	/** By the towns' ranks in the world. @type {Map<number, import("./name-layout.js").Named>} */
+	/** Named towns by their rank in the world. @type {Map<number, import("./name-layout.js").Named>} */
 	let coming = new Map();
 	// No markers of Leaflet's: each would be a layer of the compositor, and the map slower for every name on it.
 	const markAll = eachOnce((/** @type {number} */ key) => {
@@ -83,7 +83,7 @@ function nameTowns(map, towns) {
 		const zoom = map.getZoom();
 		const { x: width, y: height } = map.getSize();
 		const middle = map.project(map.getCenter(), zoom);
-		// Beyond the edges too: what comes into sight has its name.
+		// Includes an area beyond the edges, so that names are present before it becomes visible.
 		const window = { left: middle.x - width, top: middle.y - height, width: 2 * width, height: 2 * height };
 		const named = chooseNames(towns.value, 256 * 2 ** zoom, window, widthOf);
 		coming = new Map(named.map((each) => [towns.value.ranks[each.index], each]));
@@ -94,7 +94,7 @@ function nameTowns(map, towns) {
 		}
 	};
 	map.on("zoom moveend resize", show);
-	// Reads the towns, so that others are named when they are there.
+	// Reads the signal of towns, so that new ones are named when they are loaded.
 	live(show);
 	atEnd(() => map.off("zoom moveend resize", show));
 }

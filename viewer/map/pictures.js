@@ -1,6 +1,8 @@
 /**
- * Pictures of a layer that has no cubes. Those of another date are loaded unseen and replace the old ones when they are
- * complete, so that the map does not flicker; those of the dates around follow, so that the next step finds them there.
+ * Pictures of a layer without cubes. Pictures of another date are loaded invisibly and replace the old ones when
+ * they are
+ * complete, so that the map does not flicker. The dates around are loaded next, so that the next step needs no
+ * requests.
  *
  * @typedef {import("./data-pane.js").Task} Task
  */
@@ -12,14 +14,14 @@ import { closeSeams } from "../ctc1/leaflet.js";
 import { TileLayer } from "../vendor/leaflet.js";
 import { boxOfTile, covers } from "./extent.js";
 
-/** Dates that change faster than this are not asked for. */
+/** Dates that change faster than this are not requested. */
 const SCRUB_WAIT_MS = 80;
-/** Dates ahead that are loaded while one is looked at. */
+/** Number of following dates that are loaded in advance. */
 const LOOK_AHEAD = 4;
 const AHEAD_WAIT_MS = 400;
 const NO_PICTURE = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
 
-/** Pictures where the layer is, and nothing elsewhere. */
+/** Pictures inside the bbox of the layer only. */
 class LayerTiles extends TileLayer {
 	/** @param {Task} task @param {string} template */
 	constructor({ of, pane, zooms }, template) {
@@ -82,7 +84,7 @@ export class PictureDrawing {
 		const stopping = new AbortController();
 		this.#coming?.remove();
 		this.#coming = null;
-		// Pictures are asked for when the pointer rests: those of dates that it only passes would never be seen.
+		// Pictures are requested when the pointer rests: those of passed dates would never be visible.
 		if (isDragged.value) return;
 		const load = () => this.#load(new LayerTiles(this.task, this.#template(index)), index, stopping.signal);
 		const waiting = window.setTimeout(load, this.#shown ? SCRUB_WAIT_MS : 0);
@@ -98,7 +100,7 @@ export class PictureDrawing {
 		this.#coming = tiles;
 		tiles.once("load", () => this.#show(tiles, index, signal));
 		tiles.addTo(this.task.map);
-		// Nothing to load: the layer is elsewhere.
+		// Nothing to load: the layer is outside of the map.
 		if (!tiles.isLoading()) this.#show(tiles, index, signal);
 	}
 
@@ -137,7 +139,7 @@ export class PictureDrawing {
 	}
 
 	/**
-	 * Tells the state how far the pictures have come, and the user why some did not.
+	 * Writes the progress of the pictures to the state, and shows why some failed.
 	 * @param {LayerTiles} tiles
 	 * @param {AbortSignal} signal
 	 */

@@ -1,5 +1,5 @@
 /**
- * The regions of the world by which towns are in files of their own, as tools/viewer_data makes them; pure.
+ * The regions of the world into which towns are divided as files, as tools/viewer_data makes them; pure.
  *
  * @typedef {import("../base/permalink.js").BBox} BBox
  * @typedef {import("../base/permalink.js").Point} Point
@@ -9,8 +9,8 @@ const CELL_DEGREES = 5;
 const MOST_CELLS = 12;
 
 /**
- * Names of the files of towns in boxes, those nearest to a place first.
- * @param {BBox[]} boxes @param {Point} from @param {string[]} known those that there are
+ * Returns the names of the files of towns in boxes, those nearest to a point first.
+ * @param {BBox[]} boxes @param {Point} from @param {string[]} known existing files
  */
 export function cellsIn(boxes, from, known) {
 	const [there, found] = [new Set(known), new Set()];
@@ -33,7 +33,7 @@ export function cellsIn(boxes, from, known) {
 		.slice(0, MOST_CELLS);
 }
 
-/** In degrees of latitude, as far as it takes to compare. @param {Point} one @param {Point} other */
+/** Returns an approximate distance in degrees of latitude. @param {Point} one @param {Point} other */
 export function distanceOf(one, other) {
 	const turn = Math.abs(one.lon - other.lon) % 360;
 	return Math.hypot(Math.min(turn, 360 - turn) * Math.cos((one.lat * Math.PI) / 180), one.lat - other.lat);

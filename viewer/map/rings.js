@@ -1,5 +1,5 @@
 /**
- * Which cells of a map tile lie in a polygon; pure.
+ * Cells of a map tile inside a polygon; pure.
  *
  * @typedef {{ z: number, x: number, y: number }} Tile
  */

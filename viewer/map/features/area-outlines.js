@@ -1,6 +1,6 @@
 /**
- * Outlines of areas and marks of points on every map: in the colour of its line in the chart, with its number, what is
- * looked at there; thin and dark what is not.
+ * Outlines of areas and marks of points on every map. Places in the chart have the colour of their line and a number;
+ * other areas are thin and dark.
  *
  * @typedef {import("../../areas/shapes/earth.js").Position} Position
  * @typedef {import("../../base/state.js").Geometry} Geometry
@@ -21,10 +21,10 @@ const AREAS_PANE = "areas";
 const BADGES_PANE = "area-badges";
 const CASING = "var(--page)";
 const QUIET = "var(--text)";
-/** How far inside of 180 degrees a polygon is drawn on the other side too, where the map may be turned to. */
+/** Distance from 180 degrees within which a polygon is also drawn on the other side, which the map may show. */
 const NEAR_EDGE = 30;
 
-/** What is to be drawn, the last one on top. */
+/** The outlines and marks, the last one on top. */
 const drawn = computed(() => {
 	const [now, strong, edited] = [places.value, emphasised.value, editedId.value];
 	const known = new Set(now.map(({ id }) => id));
@@ -37,14 +37,14 @@ const drawn = computed(() => {
 	return [...quiet, ...shown].filter(({ id }) => id !== edited);
 });
 
-/** What is drawn on a map, by id. @type {(map: LeafletMap) => Map<string, { each: Drawn, group: LayerGroup }>} */
+/** The drawn layers of a map, by id. @type {(map: LeafletMap) => Map<string, { each: Drawn, group: LayerGroup }>} */
 const shownOn = oncePer((map) => {
 	map.createPane(AREAS_PANE).style.zIndex = "450";
 	map.createPane(BADGES_PANE).style.zIndex = "455";
 	return new Map();
 });
 
-/** Draws on each map that there is, and on those that come. */
+/** Draws on every map, including later ones. */
 export const startAreaOutlines = () =>
 	effect(() => {
 		for (const map of maps.value) drawOn(map, shownOn(map));
@@ -70,7 +70,7 @@ const isSame = (a, b) =>
 /** @param {Drawn} each @returns {LeafletLayer[]} */
 const layersOf = (each) => (each.geometry.type === "Point" ? pointLayers(each) : outlineLayers(each));
 
-/** A ring that leaves the cell in it free, and its number beside it. @param {Drawn} each */
+/** Makes a ring around a cell, and its number. @param {Drawn} each */
 function pointLayers({ geometry, colour, number, isStrong }) {
 	const [lon, lat] = /** @type {Position} */ (geometry.coordinates);
 	const ring = { pane: AREAS_PANE, fill: false, interactive: false, radius: isStrong ? 10 : 7 };
@@ -98,7 +98,7 @@ function outlineLayers({ geometry, colour, number, isStrong }) {
 		});
 }
 
-/** The polygon itself, and where it lies near 180 degrees once more on the other side. @param {Position[][]} rings */
+/** Returns the polygon, and near 180 degrees also its copy on the other side. @param {Position[][]} rings */
 export function turnsOf(rings) {
 	const lons = rings[0].map(([lon]) => lon);
 	const turns = [0];
@@ -111,7 +111,7 @@ export function turnsOf(rings) {
 const topOf = (latLngs) => latLngs.reduce((top, each) => (each[0] > top[0] ? each : top));
 
 /**
- * The number of a place in its colour.
+ * Makes the number of a place in its colour.
  * @param {[number, number]} at
  * @param {number} number
  * @param {string} colour

@@ -1,5 +1,5 @@
 /**
- * Two sides on the map: one beside the other over a handle or under a lens, faded, in two maps, or their difference.
+ * Two sides on the map: divided by a handle or a lens, faded, in two maps, or as their difference.
  *
  * @typedef {import("../../base/state.js").Side} Side
  * @typedef {import("../../vendor/leaflet.js").Map} LeafletMap
@@ -21,7 +21,7 @@ const DIFFERENCE_PANE = "difference";
 /** Radius of the lens. */
 const LENS_PX = 110;
 
-/** Draws the second side as the mode wants it, and takes it away. @param {HTMLElement} frame in which the map lies */
+/** Draws the second side in the current mode, and removes it. @param {HTMLElement} frame contains the map */
 export function startComparison(frame) {
 	const [map] = maps.peek();
 	map.createPane(PANE).style.zIndex = "210";
@@ -49,7 +49,7 @@ function showOver(map, side, how) {
 	if (how === "diff") showDifference(map, sideA, side, DIFFERENCE_PANE);
 }
 
-/** Cuts both sides to what the mode shows of them. @param {LeafletMap} map @param {CompareMode} how */
+/** Clips both sides to their visible parts. @param {LeafletMap} map @param {CompareMode} how */
 function clip(map, how) {
 	const [under, over] = ["tilePane", PANE].map((name) => /** @type {HTMLElement} */ (map.getPane(name)));
 	const cut = () => {
@@ -69,7 +69,7 @@ function clip(map, how) {
 }
 
 /**
- * What is seen of A and of B, in the coordinates of the map's panes.
+ * Returns the visible parts of A and of B, in the coordinates of the map's panes.
  * @param {LeafletMap} map
  * @param {CompareMode} how
  */
@@ -95,7 +95,7 @@ function shapesOf(map, how) {
 }
 
 /**
- * A second map beside the first, which moves with it.
+ * Shows a second map next to the first, which moves with it.
  * @param {HTMLElement} frame
  * @param {LeafletMap} map
  * @param {Side} side

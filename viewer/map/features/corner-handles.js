@@ -20,24 +20,24 @@ import { maps, toLatLngs, turnTo } from "../map.js";
 import { ARROWS, CASING, STROKE, startDraftLayer } from "./draft-layer.js";
 
 const HANDLES_PANE = "handles";
-/** More handles than these would hide the map; the user is told to zoom in. */
+/** More handles than these would hide the map; a message suggests to zoom in. */
 const MAX_HANDLES = 250;
 /** Corners nearer together than this have no handle between them. */
 const LEAST_GAP_PX = 36;
-/** Handles of an area that is smaller lie upon one another. */
+/** Handles of a smaller area overlap. */
 const SMALL_PX = 48;
-/** What a handle needs to the edges of the map. */
+/** Distance between handles and the edges of the map. */
 const EDGE_PX = 28;
 const STEP_PX = 10;
 const FINE_STEP_PX = 1;
-/** What a press on a handle must not start. */
+/** Events on a handle that must not reach the map. */
 const PRESSES = ["mousedown", "touchstart", "click", "dblclick", "contextmenu"];
 
 /** The form that is being dragged to, before it is let go. */
 const dragged = signal(/** @type {Geometry | null} */ (null));
 
 /**
- * Starts what draws on the map: the bar that says how, what is being drawn, handles at corners.
+ * Starts the drawing tools on the map: the bar with instructions, the current drawing, handles at vertices.
  * @param {HTMLElement} frame of the map
  */
 export function startDrawing(frame) {
@@ -53,14 +53,14 @@ export function startDrawing(frame) {
 	});
 }
 
-/** The outline and its handles, as long as an area is being changed. */
+/** The outline and its handles, while an area is being changed. */
 class Handles {
 	/** @param {LeafletMap} map */
 	constructor(map) {
 		this.map = map;
 		this.outline = new LayerGroup().addTo(map);
 		this.handles = new LayerGroup().addTo(map);
-		/** Of what the handles are that are there, and at which zoom; null where the map shows only some. */
+		/** Geometry, zoom and turn of the current handles; null if only a part of them is shown. */
 		this.placed = /** @type {{ geometry: Geometry, zoom: number, turn: number } | null} */ (null);
 		const place = () => this.placeHandles();
 		map.on("moveend zoomend", place);
@@ -83,7 +83,7 @@ class Handles {
 		dragged.value = null;
 	}
 
-	/** Moves the map so that all corners are beside what stands over it; an area too small to take hold of is enlarged. */
+	/** Moves the map so that no vertex is hidden by the bar; zooms in if the area is too small for handles. */
 	bringIntoSight() {
 		const positions = positionsOf(/** @type {Geometry} */ (change.peek()?.geometry.now));
 		const bounds = new LatLngBounds(toLatLngs(positions, this.turn()));
@@ -96,7 +96,7 @@ class Handles {
 		if (isSmall || !isInside) this.map.fitBounds(bounds, { animate: false, maxZoom, ...margins });
 	}
 
-	/** At the edges of the map where something may stand over it. */
+	/** Returns the margins of the map that the bar may cover. */
 	margins() {
 		const map = this.map.getContainer().getBoundingClientRect();
 		const bar = document.querySelector(".draw-bar")?.getBoundingClientRect();
@@ -119,7 +119,7 @@ class Handles {
 		return toLatLngs([position], this.turn())[0];
 	}
 
-	/** Where it is in the frame of the map. @param {Position} position */
+	/** Returns the pixel in the frame of the map. @param {Position} position */
 	pixelOf(position) {
 		return this.map.latLngToContainerPoint(this.toLatLng(position));
 	}
@@ -141,7 +141,7 @@ class Handles {
 		}
 	}
 
-	/** Puts handles at what is in sight, in place of those before; the one that has the focus keeps it. */
+	/** Replaces the handles by those of the visible vertices; the focus is kept. */
 	placeHandles() {
 		const geometry = change.peek()?.geometry.now;
 		const zoom = this.map.getZoom();
@@ -194,13 +194,13 @@ class Handles {
 		});
 	}
 
-	/** Half way to the next corner, where it is not too near. @param {Geometry} geometry @param {Corner} corner */
+	/** Adds a handle in the middle of an edge if it is long enough. @param {Geometry} geometry @param {Corner} corner */
 	addMiddleHandle(geometry, corner) {
 		if (this.pixelOf(corner.position).distanceTo(this.pixelOf(corner.next)) < LEAST_GAP_PX) return;
 		const middle = middleAfter(corner);
 		const add = (/** @type {Position} */ position) => addCorner(geometry, corner, position);
 		const button = this.addHandle("middle", text("draw.addCorner"), middle, add);
-		// Those who use the keyboard add corners at the one before.
+		// Keyboard users add vertices at the handle before.
 		button.tabIndex = -1;
 		button.addEventListener("click", () => stepChange(add(middle)));
 	}

@@ -1,4 +1,4 @@
-/** What the later side is less the earlier one as tiles, painted from the cubes of both. */
+/** The later side minus the earlier one as tiles, painted from the cubes of both. */
 
 import { fetchLegend } from "../../base/api.js";
 import { differenceStyle, paintedStyle } from "../../base/colours.js";
@@ -26,12 +26,12 @@ const image = new ImageData(TILE_PX, TILE_PX);
 const words = new Uint32Array(image.data.buffer);
 
 /**
- * Which number each pixel of a tile shows, as it was before, by side.
+ * The last layout of each tile, by side.
  * @type {WeakMap<HTMLCanvasElement, Map<Side, Layout>>}
  */
 const layouts = new WeakMap();
 
-/** Paints a tile as both sides stand now. @param {HTMLCanvasElement} canvas @param {Tile} tile */
+/** Paints a tile from the current cubes of both sides. @param {HTMLCanvasElement} canvas @param {Tile} tile */
 function paintTile(canvas, tile) {
 	if (!layouts.has(canvas)) {
 		canvas.width = canvas.height = TILE_PX;
@@ -49,7 +49,7 @@ function paintTile(canvas, tile) {
 }
 
 /**
- * What a side shows of a tile, and which number each pixel.
+ * Returns the cube and the layout of a side on a tile.
  * @param {HTMLCanvasElement} canvas
  * @param {Tile} tile
  * @param {Side} side
@@ -66,7 +66,7 @@ function findTile(canvas, tile, side) {
 }
 
 /**
- * Where the layers of both sides are on a tile; all of it where one of them crosses the meridian of 180 degrees.
+ * Returns the part of a tile that both layers together cover; the whole tile if one of them crosses 180 degrees.
  * @param {Tile} tile
  */
 function reachOn({ x, y, z }) {
@@ -98,7 +98,7 @@ export function showDifference(map, a, b, pane) {
 	followColours(a);
 	live(() => {
 		void [shownDifference.value, isGapFilled.value, inOrder.value];
-		// Each of these changes when a drawing is made anew, or has come further.
+		// Each of these changes when a drawing is replaced, or has loaded more.
 		for (const side of [a, b]) void [side.layer.value, side.timeDomain.value, side.tileProgress.value];
 		const paintings = [a, b].map((side) => cubesOf(side)?.paintings.value);
 		if (!paintings.includes(undefined)) tiles.addTo(map);
@@ -110,10 +110,10 @@ export function showDifference(map, a, b, pane) {
 	});
 }
 
-/** Keeps the colours at those of the server's differences of this style. @param {Side} side */
+/** Follows the colours that the server uses for differences of this style. @param {Side} side */
 function followColours(side) {
 	const diverging = signal(/** @type {PaintedStyle | null} */ (null));
-	// Classes have none, and the server refuses to tell them.
+	// Classes have none, and the server refuses the request.
 	const isAble = computed(() => hasAmounts(side) === true);
 	live(() => {
 		const [of, style] = [side.layer.value, side.style.value];

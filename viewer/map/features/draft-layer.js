@@ -1,5 +1,5 @@
 /**
- * Drawing on the map: the pointer and the keyboard set corners, and what they make is seen while it grows.
+ * Drawing on the map: pointer and keyboard set vertices, and the shape is visible while it grows.
  *
  * @typedef {import("../../areas/draft-steps.js").Draft} Draft
  * @typedef {import("../../areas/shapes/earth.js").Position} Position
@@ -29,7 +29,7 @@ const SAME_PX = 4;
 const DOUBLE_PX = 40;
 /** A click so near to the first corner closes the polygon. */
 const CLOSING_PX = 12;
-/** A pointer that was pressed and moved so far has drawn a rectangle or a circle. */
+/** After a press and a movement of this length, a drag draws a rectangle or a circle. */
 const DRAG_PX = 6;
 const STEP_PX = 40;
 const FINE_STEP_PX = 4;
@@ -68,7 +68,7 @@ function listen(map, isDragged) {
 	container.dataset.tool = "draw";
 	container.addEventListener("keydown", (event) => onKey(map, event), { capture: true, signal });
 	container.addEventListener("pointerdown", () => usePointer(map), { signal });
-	/** Where on the map the last two clicks were. @type {import("leaflet").Point[]} */
+	/** Positions of the last two clicks on the map. @type {import("leaflet").Point[]} */
 	let clicks = [];
 	/** @type {import("leaflet").LeafletEventHandlerFnMap} */
 	const handlers = {
@@ -121,13 +121,13 @@ function pixelsBetween(map, a, b) {
 	return from.distanceTo(to);
 }
 
-/** Whether what is drawn can be finished. */
+/** Whether the drawing can be finished. */
 function hasEnough() {
 	const now = draft.peek();
 	return now !== null && canFinish(now.tool, now.corners.now);
 }
 
-/** Sets a corner, or finishes where one is already. @param {LeafletMap} map @param {{ lng: number, lat: number }} at */
+/** Sets a vertex, or finishes if it exists. @param {LeafletMap} map @param {{ lng: number, lat: number }} at */
 function setAt(map, at) {
 	const now = draft.peek();
 	if (!now) return;
@@ -160,7 +160,7 @@ function onKey(map, event) {
 }
 
 /**
- * Lets a rectangle or a circle be drawn from where the pointer is pressed to where it is let go.
+ * Draws a rectangle or a circle from the position where the pointer is pressed to where it is released.
  * @param {LeafletMap} map
  * @param {AbortSignal} signal
  */
@@ -203,7 +203,7 @@ function drawByDrag(map, signal) {
 }
 
 /**
- * What is drawn so far, where the map is turned to.
+ * Returns the layers of the current drawing, on the visible copy of the world.
  * @param {LeafletMap} map
  * @param {Draft} now
  * @param {Position | null} at

@@ -1,4 +1,4 @@
-/** Outlines of the scenes that were found, on every map; that of the scene that the list is at stands out. */
+/** Outlines of the found scenes, on every map; the current scene of the list is highlighted. */
 
 import { emphasised, found, isOpen } from "../../find/finder.js";
 import { linesOf } from "../../find/scenes.js";

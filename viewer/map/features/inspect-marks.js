@@ -1,5 +1,5 @@
 /**
- * What the maps show of what is looked into: the line of the profile, the place pointed at, and where the cube is cut.
+ * Marks of the inspection tools on the maps: the line of the profile, a point, and the cuts of the cube.
  */
 import { alongTheEarth } from "../../areas/shapes/earth.js";
 import { live } from "../../base/live.js";
@@ -13,12 +13,12 @@ import { putOnMaps, toLatLngs } from "../map.js";
 
 const LINE = { interactive: false, pane: "outlines", weight: 2, color: "var(--accent-on-map)" };
 const CASING = { ...LINE, weight: 5, color: "#fff", opacity: 0.9 };
-/** Of the cube, that an arrow key moves a cut by. */
+/** Fraction of the cube by which an arrow key moves a cut. */
 const STEP = 0.01;
 /** @type {Record<string, [x: number, y: number]>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
-/** Whether the cube is looked at, wherever it is cut. */
+/** Whether the cube is shown, independent of its cuts. */
 const isCut = computed(() => cube.value !== null);
 
 export function startInspectMarks() {
@@ -40,7 +40,7 @@ function drawMark() {
 	return [new CircleMarker([place.lat, place.lon], look)];
 }
 
-/** Two lines, and a handle where they cut that pointer and arrow keys move. */
+/** Draws two lines, and a handle at their intersection that pointer and arrow keys move. */
 function drawCuts() {
 	const icon = new DivIcon({ className: "cut-handle", iconSize: [28, 28] });
 	const handle = new Marker([0, 0], { icon, draggable: true, keyboard: true, title: text("inspect.cut") });

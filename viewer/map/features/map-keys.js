@@ -1,4 +1,4 @@
-/** The keys on the map, those of the layer and of the layers shown with it, and what opens when a key is pressed. */
+/** The legends on the map, of the main and the additional layers, and the controls that open from a legend. */
 
 import { make } from "../../base/elements.js";
 import { live } from "../../base/live.js";
@@ -17,12 +17,12 @@ import { computed, effect, signal, untracked } from "../../vendor/signals-core.j
 /**
  * @typedef {{ content: import("@preact/signals-core").ReadonlySignal<KeyContent | null>, body: HTMLElement }} KeyAbove
  */
-/** The key of what lies over all layers, and what of the panel changes it. */
+/** The legend of the overlay above all layers, and the element of the panel with its controls. */
 export const keyAbove = signal(/** @type {KeyAbove | null} */ (null));
 
-/** @param {HTMLElement} element where they stand @param {HTMLElement} frame of the map */
+/** @param {HTMLElement} element contains the legends @param {HTMLElement} frame of the map */
 export function startMapKeys(element, frame) {
-	// The topmost layer first. In comparisons the key of the main one stands at its name.
+	// The topmost layer first. In comparisons the legend of the main one is at its name.
 	const sides = computed(() => {
 		const shown = extras.value.filter(({ isShown }) => isShown);
 		const of = (/** @type {boolean} */ isBelow) =>
@@ -48,7 +48,7 @@ export function startMapKeys(element, frame) {
 }
 
 /**
- * Takes what changes the colours of the main layer out of the panel, and gives it back.
+ * Moves colour controls from the panel to a host, and later back.
  * @param {HTMLElement} body
  * @returns {Render}
  */

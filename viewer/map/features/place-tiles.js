@@ -1,6 +1,6 @@
 /**
- * The places of a set as vector tiles, each in the colour of its value at the date of the map. A date or a colour that
- * changes paints the tiles anew that are there; nothing is asked for.
+ * The places of a set as vector tiles, each in the colour of its value at the date of the map. If the date or a colour
+ * changes, loaded tiles are painted again without requests.
  *
  * @typedef {import("../../areas/place-sets.js").PlaceSet} PlaceSet
  * @typedef {import("../../areas/formats/mvt.js").TileFeature} TileFeature
@@ -29,14 +29,14 @@ import { keyAbove } from "./map-keys.js";
 const PANE = "places";
 const CASING = "rgb(255 255 255 / 85%)";
 const STROKE = "#1d2b26";
-/** Of what is not larger on the map the colour is seen, and its outline is left out. */
+/** Smaller places on the map are filled without an outline. */
 const SMALL_PX = 10;
 
-/** Colour of a value; null while nothing has a colour. */
+/** Returns the colour of a value; null while there are no colours. */
 const colourOf = computed(() => placeStyle.value && colours(placeStyle.value));
 
 /**
- * Starts what is shown of sets of places: the choice of one, its places on the map, their values and colours.
+ * Starts the sets of places: the choice of one, its places on the map, their values and colours.
  * @param {HTMLElement} panel
  * @param {HTMLElement} frame of the map
  */
@@ -86,7 +86,7 @@ function startPlaceTiles(map) {
 
 /**
  * @typedef {{ values: (number | null)[], colour: ColourOf | null, strong: number }} Look `strong` is the number of the
- *   place that stands out
+ *   highlighted place
  */
 
 class PlaceTiles extends GridLayer {
@@ -137,7 +137,7 @@ class PlaceTiles extends GridLayer {
 		const wrapped = { x: ((x % across) + across) % across, y, z };
 		const { shapes } = this.set;
 		if (!shapes && !covers(this.set.bbox, boxOfTile(wrapped))) return;
-		// Of files there are none beyond a zoom: the tile is a part of one of that zoom.
+		// Files have a maximum zoom: beyond it the tile is a part of one of that zoom.
 		const parts = 2 ** (shapes ? 0 : Math.max(0, z - (this.set.maxzoom ?? z)));
 		const whole = { x: Math.floor(wrapped.x / parts), y: Math.floor(y / parts), z: z - Math.log2(parts) };
 		const corner = { left: wrapped.x - whole.x * parts, top: y - whole.y * parts };
@@ -166,7 +166,7 @@ class PlaceTiles extends GridLayer {
 		}
 	}
 
-	/** The place that lies there, on the tiles that are shown. @param {Point} point */
+	/** Returns the place at a point, from the visible tiles. @param {Point} point */
 	featureAt({ lon, lat }) {
 		const map = this._map;
 		const zoom = map?.getZoom();
