@@ -50,7 +50,7 @@ def run(ground: Ground, options: Options) -> Findings:
 def _measure(findings: Findings, name: str, engine: Engine, rounds: int) -> None:
     with closing(JobTable(engine, archive="a")) as table:
         for _ in range(ENDED):
-            table.keep(new_id(), EXECUTION, {}, user=None)
+            table.add_finished(new_id(), EXECUTION, {}, user=None)
         for _ in range(WAITING):
             _submit(table)
         calls: dict[str, Callable[[], object]] = {

@@ -10,7 +10,7 @@ from chronotile.core.finding import LEFT_OUT
 from chronotile.core.model.source import SourceSpec
 from chronotile.core.yaml_source import list_names
 from chronotile.optimise.inputs import mosaic_inputs
-from chronotile.optimise.mosaic_cells import require_items_apart
+from chronotile.optimise.mosaic_cells import require_readable_items
 from chronotile.optimise.mosaics import MosaicRequest, OpenIndex, find_mosaic, variables_to_write
 from chronotile.optimise.options import Options, Report
 from chronotile.optimise.run import RunProgress, require_extras, write_cube
@@ -62,7 +62,7 @@ def optimise_collection(
                 learning.learn_encodings(name)
     inputs = mosaic_inputs(mosaic, names, _about(archive, request.collection), mosaic.notes)
     if options.verify:
-        require_items_apart(mosaic, inputs.variables.values())
+        require_readable_items(mosaic, inputs.variables.values())
     return write_cube(inputs, target, options, disk=disk, progress=progress)
 
 

@@ -21,7 +21,7 @@ MAX_ITEMS = 1000
 """Items whose files are checked before writing."""
 
 
-def require_items_apart(mosaic: CollectionMosaic, variables: Iterable[VariableInfo]) -> None:
+def require_readable_items(mosaic: CollectionMosaic, variables: Iterable[VariableInfo]) -> None:
     """Check before writing that the files of a collection can be read independently.
 
     Raises:
@@ -59,7 +59,7 @@ class MosaicCells(SourceCells):
         """Return True: flags have no value, whatever their names."""
         return True
 
-    def tells_time(self, date: TaskDate) -> bool:  # noqa: ARG002 -- as of files
+    def has_readable_time(self, date: TaskDate) -> bool:  # noqa: ARG002 -- as of files
         """Return True: items of another time have other values."""
         return True
 

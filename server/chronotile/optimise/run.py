@@ -48,7 +48,7 @@ from chronotile.optimise.memory import Budget, budget_of, region_for
 from chronotile.optimise.options import Options, Report
 from chronotile.optimise.plan import PlannedVariable, ServingCubePlan, level_count, time_unit
 from chronotile.optimise.runners import DaskRunner, LocalRunner, TaskRunner
-from chronotile.optimise.source_cells import require_apart
+from chronotile.optimise.source_cells import require_readable_sources
 from chronotile.optimise.store import CubeFolder, History, no_history, require_same
 from chronotile.optimise.tasks import CubeJob, MapTask, RunSources, SeriesTask, SkippedItem, Task, TaskDate, task_name
 from chronotile.optimise.verify import verify
@@ -78,7 +78,7 @@ def optimise(
         sources, variable=options.variable, select=options.select, time_pattern=options.time_pattern, target=target
     )
     if options.verify:
-        require_apart(inputs)
+        require_readable_sources(inputs)
     return write_cube(inputs, target, options, disk=disk or Disk(), progress=progress)
 
 

@@ -48,7 +48,7 @@ class SourceCells:
         """Whether the cube has nodata instead of flags, as after packing."""
         return not self._conversion.target.flags
 
-    def tells_time(self, date: TaskDate) -> bool:
+    def has_readable_time(self, date: TaskDate) -> bool:
         """Return whether the time of a date can be read independently."""
         return date.origin.source in self._dated
 
@@ -67,7 +67,7 @@ class SourceCells:
             raise truth or UnsupportedSource("it has no source")
         if start is not None and instant != start:
             raise OtherPlace(f"its values of {format_instant(start)} are at {format_instant(instant)}")
-        if self.tells_time(date) and not truth.has(instant):
+        if self.has_readable_time(date) and not truth.has(instant):
             raise OtherPlace(f"its values of {format_instant(instant)} have another time in their source")
         truth_cells = truth.cells(instant, date.origin.index, points.x, points.y)
         flags = np.where(truth_cells.is_there, truth_cells.meaning.flag_codes(truth_cells.numbers), np.uint32(0))
@@ -99,7 +99,7 @@ class SourceCells:
         return np.asarray(size * 1e-12 + step)
 
 
-def require_apart(inputs: CubeInputs) -> None:
+def require_readable_sources(inputs: CubeInputs) -> None:
     """Check before writing that any variable of the first source can be read independently.
 
     Raises:

@@ -128,7 +128,7 @@ def _compare(name: str, *, cube: StoredCube, source: SourceCells, date: TaskDate
     except UnsupportedSource as error:
         count.unverified[name, date.position] = error.message
         return
-    count.undated |= set() if source.tells_time(date) else {date.position}
+    count.undated |= set() if source.has_readable_time(date) else {date.position}
     expected = cells.values
     tolerance = source.tolerance(expected)
     same = np.ones(expected.shape, dtype=bool)

@@ -79,7 +79,7 @@ def test_each_user_may_have_so_many_jobs_that_have_not_ended(desk):
 
 
 def test_cached_job_of_one_user_is_not_seen_by_others(desk, made):
-    job, _files = desk.keep(ECHO, {}, made, user="a")
+    job, _files = desk.store_execution(ECHO, {}, made, user="a")
 
     assert desk.job(job.id, user="a") == job
     with pytest.raises(UnknownPath):
@@ -92,7 +92,7 @@ def test_results_that_cannot_be_moved_are_reported_and_leave_nothing(desk, made,
     (tmp_path / "jobs").touch()
 
     with pytest.raises(SourceUnavailable, match="files of results cannot be written now"):
-        desk.keep(ECHO, {}, made, user=None)
+        desk.store_execution(ECHO, {}, made, user=None)
 
     assert [path for path in (tmp_path / "away").iterdir() if path.is_dir()] == []
 
@@ -104,14 +104,14 @@ def test_results_that_the_table_does_not_take_leave_no_files(tmp_path, made, mon
     with closing(sqlite3.connect(tmp_path / "jobs" / engine.FILE, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(SourceUnavailable, match="locked"):
-            desk.keep(ECHO, {}, made, user=None)
+            desk.store_execution(ECHO, {}, made, user=None)
 
     assert [path for path in (tmp_path / "jobs").iterdir() if path.is_dir()] == []
     desk.close()
 
 
 def test_a_job_whose_files_stay_is_not_forgotten(desk, made, tmp_path, caplog):
-    job, _files = desk.keep(ECHO, {}, made, user=None)
+    job, _files = desk.store_execution(ECHO, {}, made, user=None)
     folder = desk.result_files(job).folder.parent
     folder.rename(tmp_path / "elsewhere")
     folder.symlink_to(tmp_path / "elsewhere")  # which is not followed, lest the files of others go

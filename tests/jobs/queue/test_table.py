@@ -134,7 +134,7 @@ def test_forgotten_jobs_are_removed(table, clock):
 def test_finished_job_stays_with_its_results(table):
     results = {"string": Result(value="a")}
 
-    job = table.keep(new_id(), ECHO, results, user="me")
+    job = table.add_finished(new_id(), ECHO, results, user="me")
 
     assert (job.status, job.results, job.user) == ("successful", results, "me")
     assert table.execution(job.id) == ECHO

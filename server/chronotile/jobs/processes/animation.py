@@ -25,9 +25,9 @@ from chronotile.jobs.processes.shared_inputs import BBOX, DATETIME, LAYER
 from chronotile.jobs.processes.sources import source_of
 from chronotile.jobs.processes.work.partial_results import (
     PartialResult,
-    keep,
     read_partial_result,
     scratch_of,
+    write_body,
     write_partial_result,
 )
 from chronotile.pipeline.encoders.deflated import deflate
@@ -99,7 +99,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
         most_bytes=MAX_BYTES,
         is_active=work.is_active,
     )
-    keep(delivery.body, work.results / delivery.file_name, work)
+    write_body(delivery.body, work.results / delivery.file_name, work)
     return {"animation": Result(file=delivery.file_name, media_type=delivery.media_type)}
 
 

@@ -46,7 +46,7 @@ class OwnedJob:
         return 0 if self.is_fruitful else self.job.fruitless + 1
 
     @property
-    def is_in_vain(self) -> bool:
+    def has_failed_too_often(self) -> bool:
         """Whether so many workers were killed during the job that another attempt is not worth it."""
         return self.job.fruitless >= MAX_FRUITLESS
 
@@ -57,7 +57,7 @@ class OwnedJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Again:
+class Requeue:
     """The job returns to the queue."""
 
     reason: str
@@ -74,7 +74,7 @@ class Declined:
     reason: str
 
 
-AttemptOutcome = Mapping[str, Result] | JobFault | Again | Declined | None
+AttemptOutcome = Mapping[str, Result] | JobFault | Requeue | Declined | None
 """Outcome of an attempt: results, fault, return to the queue or refusal; `None` if the worker lost the job."""
 
 
@@ -96,7 +96,7 @@ class DeclinedJobs:
         self._left[id_] = self._clock() + LEFT_S, reason
         return reason != last_reason
 
-    def now(self) -> list[str]:
+    def list_ids(self) -> list[str]:
         """Return the ids of the jobs that are declined now."""
         now = self._clock()
         self._left = {id_: entry for id_, entry in list(self._left.items()) if entry[0] > now - FORGOTTEN_S}
@@ -108,14 +108,14 @@ def new_worker_name() -> str:
     return f"{platform.node()[:50]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def next_attempt(owned_job: OwnedJob, error: TemporaryFault | ClusterLost | SourceUnavailable) -> Again | JobFault:
+def next_attempt(owned_job: OwnedJob, error: TemporaryFault | ClusterLost | SourceUnavailable) -> Requeue | JobFault:
     """Decide whether a hindered job is tried again; it fails after too many fruitless attempts in a row."""
     hindered = _hindrance(error)
     if owned_job.fruitless >= (MAX_DEADLY if hindered.is_deadly else MAX_FRUITLESS):
         return final_fault(owned_job, hindered.fault)
     wait_s = min(MAX_AGAIN_S, AGAIN_S * 2 ** max(0, owned_job.fruitless - 1))
     # Random, so that attempts do not coincide: if a process died with several tasks in its queue, one was the cause.
-    return Again(reason=hindered.fault.detail, wait_s=random.uniform(wait_s / 2, wait_s))
+    return Requeue(reason=hindered.fault.detail, wait_s=random.uniform(wait_s / 2, wait_s))
 
 
 def final_fault(owned_job: OwnedJob, fault: JobFault) -> JobFault:

@@ -7,7 +7,7 @@ change a job that another worker has taken over.
 | status | event | method | next status |
 |---|---|---|---|
 | | a client submits a job | `JobTable.submit` | accepted |
-| | a server stores the results of a synchronous execution | `JobTable.keep` | successful |
+| | a server stores the results of a synchronous execution | `JobTable.add_finished` | successful |
 | accepted | a worker takes it, not before `not_before` | `claim` | running |
 | running | the owner works | `renew`, `report_progress`, `store_task_result`, `replace_plan` | running |
 | running | the lease expired and another worker takes it over | `claim` | running |

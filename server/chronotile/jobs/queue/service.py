@@ -168,7 +168,7 @@ class JobService:
         except SourceUnavailable:  # the job is accepted, even if the database became unreachable since
             return job
 
-    def keep(
+    def store_execution(
         self,
         execution: Execution,
         results: Mapping[str, Result],
@@ -202,7 +202,7 @@ class JobService:
             else:
                 ResultFiles(made, self._bucket, id_).store(results)
                 shutil.rmtree(made, ignore_errors=True)
-            return table.keep(id_, execution, results, user=user, revision=revision), files
+            return table.add_finished(id_, execution, results, user=user, revision=revision), files
         except BaseException:  # in any case: the files are useless without a row in the table
             remove_files(_require_folder(self._folder), id_, bucket=self._bucket)
             raise
@@ -233,7 +233,7 @@ class JobService:
             raise SourceUnavailable(f"files of the job cannot be deleted now; {LOG_SAYS_WHY}")
 
     def make_folder(self) -> Path:
-        """Create a folder for files of a synchronous execution; the caller removes it, or `keep` moves it.
+        """Create a folder for files of a synchronous execution; the caller removes it, or `store_execution` moves it.
 
         Raises:
             StorageFull: The disk is full.

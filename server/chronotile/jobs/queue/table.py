@@ -118,7 +118,7 @@ class JobTable(OwnedJobs):
                 subscribe(connection, job.id, subscriber)
             return job
 
-    def keep(
+    def add_finished(
         self,
         id_: str,
         execution: Execution,

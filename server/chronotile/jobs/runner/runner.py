@@ -23,11 +23,11 @@ from chronotile.core.model.types import Json
 from chronotile.jobs.processes.execute import plan_execution, select_results
 from chronotile.jobs.processes.registry import process_of
 from chronotile.jobs.queue.attempts import (
-    Again,
     AttemptOutcome,
     Declined,
     DeclinedJobs,
     OwnedJob,
+    Requeue,
     final_fault,
     new_worker_name,
     next_attempt,
@@ -78,7 +78,7 @@ LOST_S = 5.0
 FORGET_S = 3600.0
 HANG_S = 5.0
 """Time that running jobs have to end after a stop is requested, before other threads return them to the queue."""
-STOPPED = Again(reason="its worker was stopped", wait_s=0.0, is_attempt=False)
+STOPPED = Requeue(reason="its worker was stopped", wait_s=0.0, is_attempt=False)
 PROGRESS_S = 0.5
 """Minimum interval between reports of progress."""
 
@@ -158,7 +158,7 @@ class JobRunner:
         is_begun, owner = False, new_worker_name()
         try:
             self._cluster.renew()
-            job = self._table.claim(owner, lease_s=LEASE_S, without=self._declined.now())
+            job = self._table.claim(owner, lease_s=LEASE_S, without=self._declined.list_ids())
             if job is None:
                 return IDLE_S
             ran_s = job.updated - (job.started or job.updated)
@@ -230,7 +230,7 @@ class JobRunner:
 
     def _outcome(self, owned_job: OwnedJob) -> AttemptOutcome:
         try:
-            if owned_job.is_in_vain:
+            if owned_job.has_failed_too_often:
                 return final_fault(owned_job, fault_of(ServerBusy("its worker was killed")))
             results = self._planned_results(owned_job)
             return self._interruption(owned_job) if results is None else results
@@ -378,7 +378,7 @@ class JobRunner:
         match outcome:
             case None:
                 is_ours, text = False, ""
-            case Again(reason=reason):
+            case Requeue(reason=reason):
                 text = f"is returned to the queue: {reason}"
                 is_ours = self._retry_table(partial(self._release, owned_job, outcome))
             case Declined(reason=reason):
@@ -397,14 +397,14 @@ class JobRunner:
         elif not is_ours:
             log.info("job %s is abandoned: it was dismissed, or another worker has it", id_)
 
-    def _release(self, owned_job: OwnedJob, again: Again) -> bool:
+    def _release(self, owned_job: OwnedJob, requeue: Requeue) -> bool:
         """Return a job to the queue; return whether this worker still owned it."""
         return self._table.release(
             owned_job.job.id,
             owned_job.owner,
-            message=f"waits: {again.reason}",
-            wait_s=again.wait_s,
-            is_attempt=again.is_attempt,
+            message=f"waits: {requeue.reason}",
+            wait_s=requeue.wait_s,
+            is_attempt=requeue.is_attempt,
         )
 
     def _decline(self, owned_job: OwnedJob, reason: str) -> str:

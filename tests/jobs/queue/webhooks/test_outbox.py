@@ -348,11 +348,11 @@ def test_a_webhook_that_was_not_configured_for_a_day_is_new(
     make_notifier, tell, index, web, open_positions, simulation
 ):
     tell(make_notifier(web.hook()))
-    open_positions().keep([])
+    open_positions().remove_obsolete([])
     index.put("s2", [scene("a")])
     simulation.now_s += KEPT_S + 1
 
-    assert open_positions().keep([web.hook().id]) == 1
+    assert open_positions().remove_obsolete([web.hook().id]) == 1
     notifier = make_notifier(web.hook())
     tell(notifier)
     index.put("s2", [scene("b")])
@@ -368,11 +368,11 @@ def test_a_webhook_that_was_not_configured_for_a_day_is_new(
 )
 def test_a_webhook_continues(make_notifier, tell, index, web, open_positions, simulation, is_configured, passed_s):
     tell(make_notifier(web.hook()))
-    open_positions().keep([web.hook().id] if is_configured else [])
+    open_positions().remove_obsolete([web.hook().id] if is_configured else [])
     index.put("s2", [scene("a")])
     simulation.now_s += passed_s
 
-    assert open_positions().keep([web.hook().id]) == 0
+    assert open_positions().remove_obsolete([web.hook().id]) == 0
     tell(make_notifier(web.hook()))
 
     assert told(web) == [("create", "a")]
@@ -385,7 +385,7 @@ def test_a_server_with_another_configuration_removes_no_webhook_of_this_one(
     tell(make_notifier(hook))
     here, elsewhere = open_positions(), open_positions()
     for _hour in range(72):
-        assert elsewhere.keep(["another"]) == here.keep([hook.id]) == 0
+        assert elsewhere.remove_obsolete(["another"]) == here.remove_obsolete([hook.id]) == 0
         simulation.now_s += 3600
 
     assert here.find(hook.id) is not None

@@ -6,9 +6,9 @@ from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.job import Result
 from chronotile.jobs.processes.process import Work
 from chronotile.jobs.processes.work.partial_results import (
-    keep,
     scratch_of,
     translate_job_storage_errors,
+    write_body,
 )
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, coverage_file_name
 from chronotile.pipeline.encoders.bodies import Body, StreamedBody
@@ -43,5 +43,5 @@ def write_coverage(coverage: Coverage, format_name: str, work: Work, *, name: st
     file = coverage_file_name(coverage, written.extension) if name is None else f"{name}.{written.extension}"
     with translate_job_storage_errors():
         body = _ENCODERS[format_name](coverage, work, scratch_of(work))
-    keep(body, work.results / file, work)
+    write_body(body, work.results / file, work)
     return Result(file=file, media_type=written.media_type)

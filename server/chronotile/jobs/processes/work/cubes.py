@@ -29,7 +29,7 @@ from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.types import Json
 from chronotile.jobs.processes.process import Inputs, Work, binary
 from chronotile.jobs.processes.work.partial_results import new_file, new_file_unsynced, translate_job_storage_errors
-from chronotile.jobs.processes.work.published_cubes import is_put, put
+from chronotile.jobs.processes.work.published_cubes import is_published, publish_cube
 from chronotile.optimise.conversion import conversion_of
 from chronotile.optimise.inputs import Origin
 from chronotile.optimise.memory import BASE_BYTES, BYTES_PER_COUNT, COPIES, Budget, budget_of, region_for
@@ -156,12 +156,12 @@ class JobCube:
             self._settle(states, work)
             _zip(work.folder / FOLDER, work.results / f"{file}.zarr.zip", work)
             return Result(file=f"{file}.zarr.zip", media_type=ZIP_TYPE)
-        if not is_put(name, self.plan.shape.id, work.services):
+        if not is_published(name, self.plan.shape.id, work.services):
             try:
                 self._settle(states, work)
-                put(work.folder / FOLDER, name, work)
+                publish_cube(work.folder / FOLDER, name, work)
             except ChronotileError:  # perhaps another attempt finished the job and moved the store
-                if not is_put(name, self.plan.shape.id, work.services):
+                if not is_published(name, self.plan.shape.id, work.services):
                     raise
         return Result(value={"name": name})
 

@@ -132,7 +132,7 @@ def translate_missing_files() -> AbstractContextManager[None]:
     return raised_instead(FileNotFoundError, ClientGone("no client is waiting any more"))
 
 
-def keep(body: Body, path: Path, work: Work) -> None:
+def write_body(body: Body, path: Path, work: Work) -> None:
     """Write a body as a complete file, and close the body.
 
     Raises:

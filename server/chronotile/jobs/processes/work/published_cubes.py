@@ -53,7 +53,7 @@ def require_name(inputs: Inputs, services: Services) -> None:
         raise _taken_name(inputs["name"])
 
 
-def is_put(name: str, id_: str, services: Services) -> bool:
+def is_published(name: str, id_: str, services: Services) -> bool:
     """Return whether the cube with an id is stored under a name: an attempt may repeat the end of a job."""
     place = _place(_published_cubes(services), name)
     try:
@@ -63,7 +63,7 @@ def is_put(name: str, id_: str, services: Services) -> bool:
     return commit is not None and commit.id == id_
 
 
-def put(store: Path, name: str, work: Work) -> None:
+def publish_cube(store: Path, name: str, work: Work) -> None:
     """Move a complete cube to a name in one step.
 
     Raises:

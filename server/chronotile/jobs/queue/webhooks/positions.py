@@ -90,7 +90,7 @@ class WebhookPositions(ArchiveTables):
             due = self._clock(connection) + wait_s
             connection.execute(update(POSITIONS).where(*self._is(webhook, before)).values(due=due))
 
-    def keep(self, configured: Collection[str]) -> int:
+    def remove_obsolete(self, configured: Collection[str]) -> int:
         """Remove the positions of webhooks that have not been configured for a day; return their number.
 
         Servers that share the database may have different configurations for some time. Each server notes the webhooks

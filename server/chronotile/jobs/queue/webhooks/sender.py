@@ -90,11 +90,11 @@ class WebhookSender:
                 wait_s = LOOK_S
             self._runtime.wait(self._stopping, wait_s)
 
-    def _keep(self, configured: tuple[Webhook, ...]) -> None:
+    def _remove_obsolete(self, configured: tuple[Webhook, ...]) -> None:
         """Remove the positions of webhooks that have not been configured for a day."""
         try:
             with closing(self._open_positions()) as positions:
-                count = positions.keep([webhook.id for webhook in configured])
+                count = positions.remove_obsolete([webhook.id for webhook in configured])
         except ChronotileError as error:
             log.debug("positions of webhooks cannot be looked through now: %s", error.message)
         else:
@@ -121,7 +121,7 @@ class WebhookSender:
         """Send events until the configuration has other webhooks."""
         webhooks = select_allowed(configured, self._places)
         looked_s = self._runtime.clock()
-        self._keep(configured)
+        self._remove_obsolete(configured)
         with ExitStack() as stack:
             if webhooks:
                 positions = self._open_positions()
@@ -136,6 +136,6 @@ class WebhookSender:
                 self._log_collections(webhooks)
                 if self._runtime.clock() - looked_s >= KEEP_S:
                     looked_s = self._runtime.clock()
-                    self._keep(configured)
+                    self._remove_obsolete(configured)
                 if self._runtime.wait(self._stopping, LOOK_S):
                     return

@@ -190,7 +190,7 @@ def _stored_response(
     execution: Execution, done: SyncResults, respond: Respond, desk: JobService, *, base: str, user: str | None
 ) -> Response:
     """Return the answer that names where results lie, which are stored as those of a job."""
-    job, files = desk.keep(execution, done.results, done.folder, user=user, revision=done.revision)
+    job, files = desk.store_execution(execution, done.results, done.folder, user=user, revision=done.revision)
     response = _with_warning(respond(results_of(job, execution, files, base), None), done)
     response.headers.append("Link", f'<{job_address(job, base)}>; rel="monitor"; type="{JSON}"')
     return response
