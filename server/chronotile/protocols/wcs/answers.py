@@ -1,4 +1,4 @@
-"""What all versions answer: documents, and files."""
+"""Answers of all versions of WCS: documents and coverage files."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -32,75 +32,75 @@ from chronotile.protocols.common.query.parameter import keyword
 from chronotile.protocols.wcs.coverages import WcsCoverage, coverage_of, offered_coverages
 from chronotile.protocols.wcs.documents import document
 from chronotile.protocols.wcs.faults import refusal
-from chronotile.protocols.wcs.version import Pairs, Version, Wanted
+from chronotile.protocols.wcs.version import GetCoverage, Pairs, Version
 
 OPERATIONS = ("GetCapabilities", "DescribeCoverage", "GetCoverage")
 OPERATION = keyword("REQUEST", "The operation", {name: name for name in OPERATIONS}, error=OperationNotSupported)
 MAX_TIMES = 100_000
-"""Of all coverages that one request describes: a document of 6 MB."""
+"""Instants of all coverages that one document describes; 100,000 make a document of 6 MB."""
 ALMOST = 1e-3
-"""Of a cell, by which a size or position may be off and still be meant: it was written in decimals."""
+"""Tolerance in cells for sizes and positions, which requests round to decimals."""
 
 
 async def answer(version: Version, request: Request, pairs: Pairs) -> Response:
-    """Return what REQUEST requests."""
+    """Answer the operation that REQUEST names."""
     query, services = version.query_of(pairs), services_of(request)
     operation = OPERATION.value(query)
     if operation == "GetCoverage":
         return await _get_coverage(version, request, query)
-    name, given, told = "descriptions", query.optional(version.ids), dict[str, object]()
-    find: Callable[[], Iterable[WcsCoverage]] = partial(_described, given, version.ids, services)
-    if operation == "DescribeCoverage" and given is None and version.without_ids is not None:
+    name, ids, parts = "descriptions", query.optional(version.ids), dict[str, object]()
+    find: Callable[[], Iterable[WcsCoverage]] = partial(_find_described, ids, version.ids, services)
+    if operation == "DescribeCoverage" and ids is None and version.without_ids is not None:
         raise refusal(version.without_ids, f"{version.ids} is missing or empty", locator=version.ids)
     if operation == "GetCapabilities":
-        name, given, find = "capabilities", None, partial(offered_coverages, services)
+        name, ids, find = "capabilities", None, partial(offered_coverages, services)
         sequence = update_sequence(services)
-        told |= {"base": base_url(request), "sequence": sequence, "sections": version.sections(query, sequence)}
+        parts |= {"base": base_url(request), "sequence": sequence, "sections": version.sections(query, sequence)}
     language = capabilities_language(query, services.catalogue.service.languages)
     template = version.template(name)
-    make = partial(document, template, find, services, language, **told, **version.values)
-    key = (template, language, given, *told.values())
+    make = partial(document, template, find, services, language, **parts, **version.values)
+    key = (template, language, ids, *parts.values())
     return await answer_document(request, services, make, key=key, media_type=version.media_type)
 
 
-def _described(given: str | None, parameter: str, services: Services) -> Iterable[WcsCoverage]:
-    """The coverages of a list of ids, else all."""
-    names = dict.fromkeys(name.strip() for name in (given or "").split(","))
-    found = [coverage_of(services, name) for name in names] if given else list(offered_coverages(services))
-    count, alternative = sum(each.instants.size for each in found), f"name fewer coverages in {parameter}"
+def _find_described(ids: str | None, parameter: str, services: Services) -> Iterable[WcsCoverage]:
+    """Return the coverages of a comma-separated list of ids, or all coverages."""
+    names = dict.fromkeys(name.strip() for name in (ids or "").split(","))
+    coverages = [coverage_of(services, name) for name in names] if ids else list(offered_coverages(services))
+    count, alternative = sum(coverage.instants.size for coverage in coverages), f"name fewer coverages in {parameter}"
     require_at_most("described times", count, MAX_TIMES, alternative=alternative, locator=parameter)
-    return found
+    return coverages
 
 
 async def _get_coverage(version: Version, request: Request, query: Kvp) -> Response:
-    """The file, with headers that name the time where the request did not, and slips of the pen."""
+    """Return the file; `Warning` headers name a default time and parameters that look misspelt."""
     services = services_of(request)
-    wanted = await run(request, TEXTS, partial(version.parse, query, services))
-    offer_job(request, partial(_job, wanted, services.catalogue))
+    parsed = await run(request, TEXTS, partial(version.parse, query, services))
+    offer_job(request, partial(_job, parsed, services.catalogue))
     conditions = file_conditions(request)
 
     def work(is_active: IsActive) -> CoveragePayload:
-        (name,) = wanted.formats
+        (name,) = parsed.formats
         return deliver_coverage(
-            wanted.request, name, services, formats=wanted.formats, conditions=conditions, is_active=is_active
+            parsed.request, name, services, formats=parsed.formats, conditions=conditions, is_active=is_active
         )
 
-    delivery = await run(request, COVERAGES, work, layers=[wanted.request.layers[0]])
+    delivery = await run(request, COVERAGES, work, layers=[parsed.request.layers[0]])
     response, warnings = respond_with_file(delivery), query.slip_warnings(version.parameters)
-    if wanted.request.time == DEFAULT and len(delivery.times):
+    if parsed.request.time == DEFAULT and len(delivery.times):
         warnings.append(value_warning("default", tuple(reversed(delivery.times.instants)), delivery.times))
     for warning in warnings:
         response.headers.append("Warning", warning)
     return response
 
 
-def _job(wanted: Wanted, catalogue: Catalogue) -> JobOffer | None:
-    """The job; `None` for cells that are named and not native ones, which no job makes."""
-    request, cells = wanted.request, wanted.request.cells
+def _job(parsed: GetCoverage, catalogue: Catalogue) -> JobOffer | None:
+    """Return the equivalent job; `None` for a requested grid that is not the native one: jobs export native cells."""
+    request, cells = parsed.request, parsed.request.cells
     if cells is not None:
         native = catalogue.layer(request.layers[0]).main_variable.grid
         is_native = are_alike(cells.crs, native.crs)
         if not (is_native and np.allclose(cells.resolution, native.steps, rtol=ALMOST, atol=0)):
             return None
         request = replace(request, trims=(Trim(box=cells.bbox, crs=cells.crs),), cells=None)
-    return export_offer(request, wanted.format, catalogue)
+    return export_offer(request, parsed.format, catalogue)

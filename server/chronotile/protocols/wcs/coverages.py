@@ -32,17 +32,17 @@ class WcsCoverage:
 
     @property
     def id(self) -> str:
-        """An NCName."""
+        """The collection's id as an NCName."""
         return xml_name(self.offered.id)
 
     @cached_property
     def layers(self) -> Mapping[str, Layer]:
-        """By the NCNames of their variables; at least one, all on one grid."""
+        """Layers by the NCNames of their variables; at least one, all on one grid."""
         return {xml_name(name): layer for name, layer in self.offered.fields.items()}
 
     @property
     def fields(self) -> Mapping[str, CoverageField]:
-        """The same as they are written."""
+        """The fields as files contain them, by NCName."""
         return {name: coverage_field(layer) for name, layer in self.layers.items()}
 
     @property
@@ -52,24 +52,24 @@ class WcsCoverage:
 
     @property
     def crs(self) -> Crs:
-        """The native CRS; CRS84 where no authority names that of the data."""
-        own = self.layer.main_variable.grid.crs
-        return CRS84 if own.uri is None else own
+        """The native CRS; CRS84 if the CRS of the data has no authority code."""
+        native_crs = self.layer.main_variable.grid.crs
+        return CRS84 if native_crs.uri is None else native_crs
 
     @property
     def accepted_crs(self) -> tuple[Crs, ...]:
-        """Those that requests may name, each with a code; the native one first."""
+        """The CRSs that requests may name, each with a code; the native CRS first."""
         accepted = accepted_crs(self.layer, self.services.catalogue)
         return tuple(crs for crs in dict.fromkeys((self.crs, *accepted)) if crs.uri)
 
     @property
     def box(self) -> BBox | None:
-        """In CRS84; `None` without longitudes and latitudes."""
+        """The extent in CRS84; `None` if the grid has no longitudes and latitudes."""
         return geographic_box(self.layer.main_variable.grid)
 
     @cached_property
     def instants(self) -> InstantArray:
-        """(time,): those that any field has, ascending; empty without time."""
+        """(time,): instants of any field, ascending; empty without a time axis."""
         return np.unique(np.concatenate([layer.times.instants for layer in self.layers.values()]))
 
     @cached_property
@@ -78,7 +78,7 @@ class WcsCoverage:
         return self.grid_of(CoverageRequest(layers=(self.layer.id,), crs=self.crs))
 
     def grid_of(self, request: CoverageRequest) -> Grid:
-        """Return the cells that a request means."""
+        """Return the cells that a request selects."""
         lattice = choose_coverage_lattice(self.layer, self.services, request.crs)
         return resolve_grid(
             request, align_layers([self.layer], self.services, lattice).layers[0].main_variable.grid
@@ -86,15 +86,19 @@ class WcsCoverage:
 
 
 def offered_coverages(services: Services) -> Iterator[WcsCoverage]:
-    """Return all, in the order of OGC API's collections."""
-    return (WcsCoverage(each, services) for each in offered_collections(services.catalogue) if each.has_values)
+    """Return all coverages, in the order of the collections of OGC API."""
+    return (
+        WcsCoverage(collection, services)
+        for collection in offered_collections(services.catalogue)
+        if collection.has_values
+    )
 
 
 def coverage_of(services: Services, name: str) -> WcsCoverage:
-    """Return the coverage of an id, or of an alias.
+    """Return the coverage with this id or alias.
 
     Raises:
-        UnknownCollection: There is none.
+        UnknownCollection: No collection has the name, or it has no values.
     """
     offered = offered_collection(services.catalogue, plain_name(name))
     if not offered.has_values:

@@ -1,4 +1,4 @@
-"""Errors of WCS: the codes of its standards, and the sentences that all versions have."""
+"""Errors of WCS: the codes of its standards, and the messages that all versions share."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,16 +20,16 @@ STATUSES: Mapping[str, int] = {
     **dict.fromkeys(("VersionNegotiationFailed", "InvalidUpdateSequence"), 400),
     "OperationNotSupported": 501,
 }
-"""Of HTTP, by the code."""
+"""HTTP status by code."""
 
 
 def refusal(code: str, message: str, *, locator: str) -> errors.InvalidParameter:
-    """Return the error with a code of the standards.
+    """Return an error with a code of the standards.
 
     Args:
-        code: One of `STATUSES`.
+        code: A key of `STATUSES`.
         message: The sentence for the client.
-        locator: The parameter, or what the standard has the report name.
+        locator: The parameter, or the value that the standard requires as locator.
     """
     error = errors.InvalidParameter(message, locator=locator)
     error.code, error.status = code, STATUSES[code]
@@ -38,10 +38,10 @@ def refusal(code: str, message: str, *, locator: str) -> errors.InvalidParameter
 
 @contextmanager
 def refusing(code: str, *, locator: str) -> Iterator[None]:
-    """Give what is refused meanwhile a code of the standards.
+    """Replace the code of errors that the block raises with a code of the standards.
 
     Raises:
-        InvalidParameter: It, with the code.
+        InvalidParameter: The error, with the code.
     """
     try:
         yield
@@ -50,7 +50,7 @@ def refusing(code: str, *, locator: str) -> Iterator[None]:
 
 
 def message_of(error: errors.ChronotileError, request: Request) -> str:
-    """Return the sentence of an error; past a limit it names the job that does it, if there is one."""
+    """Return the message of an error; if a limit was exceeded, it includes the job that can do the work."""
     job = job_document(error, request) if isinstance(error, errors.LimitExceeded) else None
     if job is None:
         return error.message

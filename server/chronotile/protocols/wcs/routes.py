@@ -1,4 +1,4 @@
-"""The endpoint of WCS: one path for all versions, the version and the operation are parameters."""
+"""The endpoint of WCS: one path; parameters select the version and the operation."""
 
 import re
 
@@ -21,16 +21,16 @@ from chronotile.protocols.wcs.version import Pairs, Version
 
 PATH = "/wcs"
 VERSIONS: tuple[Version, ...] = (WCS_2, WCS_1_1, WCS_1_0)
-"""The highest one first."""
+"""Newest first."""
 SPOKEN = "chronotile.wcs_version"
-"""Where a request keeps the version in which it is answered."""
+"""ASGI scope key of the version that answers a request."""
 CAPABILITIES = (("SERVICE", "WCS"), ("REQUEST", "GetCapabilities"))
-"""What an address alone means."""
+"""Parameters of a request without parameters."""
 _NUMBERS = re.compile(r"\d{1,3}(\.\d{1,3}){0,2}", re.ASCII)
 
 
 async def answer(request: Request) -> Response:
-    """Return what REQUEST requests, in the version that suits the client."""
+    """Answer the operation that REQUEST names, in the negotiated version."""
     request.scope[SPOKEN] = VERSIONS[0]
     pairs = await _pairs(request) or CAPABILITIES
     version = request.scope[SPOKEN] = _spoken_version(pairs)
@@ -41,10 +41,10 @@ async def answer(request: Request) -> Response:
 
 
 async def _pairs(request: Request) -> Pairs:
-    """The parameters, in key-value pairs, or of the document in the body as if they were such.
+    """Return the parameters of a key-value request, or of an XML body as if it were one.
 
     Raises:
-        InvalidParameter: The body is neither.
+        InvalidParameter: The body is not a request.
     """
     media_type = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
     if request.method != "POST" or media_type == FORM:
@@ -52,9 +52,9 @@ async def _pairs(request: Request) -> Pairs:
     with refusing("InvalidEncodingSyntax", locator="request"):
         root = parse_xml(await read_body(request, at_most=MAX_BYTES), what="the body")
     namespace = etree.QName(root).namespace
-    version = next((each for each in VERSIONS if each.namespace == namespace), None)
+    version = next((candidate for candidate in VERSIONS if candidate.namespace == namespace), None)
     if version is None:
-        accepted = ", ".join(each.namespace for each in VERSIONS)
+        accepted = ", ".join(candidate.namespace for candidate in VERSIONS)
         where = f"the namespace {namespace[:MAX_SHOWN]!r}" if namespace else "no namespace"
         message = f"the root of the body is in {where}; accepted are {accepted}"
         raise refusal("InvalidEncodingSyntax", message, locator="request")
@@ -67,37 +67,39 @@ async def _pairs(request: Request) -> Pairs:
 
 
 def _spoken_version(pairs: Pairs) -> Version:
-    """The version of a request (OGC 09-110r4 §8.2, OWS Common 2.0 §7.3.2; of GetCapabilities OGC 03-065r6 §6.2.4 too).
+    """Return the version of a request (OGC 09-110r4 §8.2, OWS Common 2.0 §7.3.2).
+
+    GetCapabilities without an exact match follows OGC 03-065r6 §6.2.4.
 
     Raises:
-        VersionNegotiationFailed: None of AcceptVersions is spoken.
-        ChronotileError: VERSION is missing or not spoken, of an operation other than GetCapabilities.
+        VersionNegotiationFailed: AcceptVersions names no version that is offered.
+        ChronotileError: VERSION is missing or not offered, and the operation is not GetCapabilities.
     """
     query = last_of_each(pairs)
     by_number = {number: version for version in VERSIONS for number in version.numbers}
-    given, accepted = query.optional("VERSION"), query.optional("ACCEPTVERSIONS")
+    requested, accepted = query.optional("VERSION"), query.optional("ACCEPTVERSIONS")
     if (query.optional("REQUEST") or "").lower() != "getcapabilities":
         number = query.require("VERSION", accepted=", ".join(by_number))
         if number not in by_number:
             message = f"VERSION is one of {', '.join(by_number)}, got {number[:MAX_SHOWN]!r}"
             raise InvalidParameter(message, locator="version")
         return by_number[number]
-    if given is not None:
-        return by_number.get(given) or _not_higher(given)
+    if requested is not None:
+        return by_number.get(requested) or _not_higher(requested)
     if accepted is None:
         return VERSIONS[0]
     listed = [number.strip() for number in accepted.split(",")]
-    found = next((by_number[number] for number in listed if number in by_number), None)
-    if found is None:
+    negotiated = next((by_number[number] for number in listed if number in by_number), None)
+    if negotiated is None:
         message = f"ACCEPTVERSIONS {accepted[:MAX_SHOWN]!r} names none of {', '.join(by_number)}"
         raise VersionNegotiationFailed(message, locator="AcceptVersions")
-    return found
+    return negotiated
 
 
-def _not_higher(given: str) -> Version:
-    # The highest version that is not higher than one that is not spoken, else the lowest (OGC 03-065r6 §6.2.4).
-    asked = given if _NUMBERS.fullmatch(given) else VERSIONS[0].numbers[0]
-    return next((each for each in VERSIONS if _number(each.numbers[0]) <= _number(asked)), VERSIONS[-1])
+def _not_higher(requested: str) -> Version:
+    # The highest version that is not higher than the requested one, else the lowest (OGC 03-065r6 §6.2.4).
+    known_number = requested if _NUMBERS.fullmatch(requested) else VERSIONS[0].numbers[0]
+    return next((version for version in VERSIONS if _number(version.numbers[0]) <= _number(known_number)), VERSIONS[-1])
 
 
 def _number(text: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""One version of WCS, as `routes` chooses among them and `answers` answers them."""
+"""Interface of a version of WCS: `routes` selects one, `answers` calls it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,54 +16,54 @@ from chronotile.protocols.common.query.kvp import Kvp, last_of_each
 from chronotile.protocols.wcs.faults import refusal
 
 Pairs = Sequence[tuple[str, str]]
-"""Parameters of a request, in order; one may be there several times."""
+"""Parameters of a request, in order; a name may occur several times."""
 
 
-class Wanted(NamedTuple):
-    """What a GetCoverage means."""
+class GetCoverage(NamedTuple):
+    """A parsed GetCoverage."""
 
     request: CoverageRequest
     format: str
-    """Of the file, as the core names it."""
+    """Core name of the file format."""
     formats: Mapping[str, CoverageFormat]
-    """The one in which it is answered, under a name that is part of ETags."""
+    """The format of the answer, under a name that becomes part of ETags."""
 
 
 def refuse_xml(_root: etree._Element) -> Pairs:
     """Refuse a request in XML.
 
     Raises:
-        InvalidParameter: As said.
+        InvalidParameter: Always.
     """
     raise refusal("InvalidParameterValue", "WCS 1.x takes key-value pairs here; WCS 2.0.1 takes XML", locator="request")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """What a version answers, and how."""
+    """Names, parsers and templates of one version."""
 
     numbers: tuple[str, ...]
-    """Under which clients request it; the first is its own, which the names of its templates end with."""
+    """Numbers that clients may request; the first is the official one and part of template names."""
     namespace: str
-    """Of requests in XML."""
+    """Namespace of requests in XML."""
     templates: str
-    """The folder, below `protocols`."""
+    """Folder of templates below `protocols`."""
     ids: str
-    """The parameter of DescribeCoverage."""
+    """Parameter of DescribeCoverage that lists coverages."""
     without_ids: str | None = None
-    """The code if it is missing; `None` where all coverages are described then."""
+    """Error code if that parameter is missing; `None` if all coverages are described then."""
     sections: Callable[[Kvp, str | None], frozenset[str]]
-    """Parts of the capabilities that a request wants, by the current `updateSequence`."""
-    parse: Callable[[Kvp, Services], Wanted]
+    """Return requested sections of the capabilities, from the query and the current `updateSequence`."""
+    parse: Callable[[Kvp, Services], GetCoverage]
     fault: Callable[[ChronotileError, Request], Response]
     parameters: Sequence[str] = ()
-    """Of GetCoverage: a header of the answer names others that are nearly one of these."""
+    """Parameters of GetCoverage; a `Warning` header reports parameters that look like misspelt ones."""
     query_of: Callable[[Pairs], Kvp] = last_of_each
     pairs_of_xml: Callable[[etree._Element], Pairs] = refuse_xml
-    """The root of a request in XML as the parameters of one in key-value pairs."""
+    """Converts the root of an XML request into parameters of a key-value request."""
     media_type: str = "text/xml"
     values: Mapping[str, object] = field(default_factory=dict)
-    """What only the templates of this version take."""
+    """Additional values for the templates of this version."""
 
     def template(self, name: str) -> str:
         """Return the path of a template."""

@@ -1,4 +1,4 @@
-"""Inputs and outputs as WPS has them, made of their JSON schemas: literals, boxes, and all else as complex data."""
+"""Inputs and outputs as WPS has them, derived from JSON schemas: literals, boxes, and complex data for the rest."""
 
 import base64
 import math
@@ -18,9 +18,9 @@ from chronotile.protocols.common.processes.json_text import parse_json
 from chronotile.protocols.common.query.values import choice, number
 
 TYPES: Mapping[str, str] = {"integer": "integer", "number": "double", "string": "string"}
-"""Of XML Schema, by those of JSON that literals have; of several the last one counts."""
+"""Types of XML Schema by JSON types of literals; the last one wins if a schema allows several."""
 PLAIN = frozenset({"", "utf-8", "utf8", "raw"})
-"""Names of encodings that are none."""
+"""Names that mean "not encoded"."""
 MOST_DIGITS = 64
 INTEGERS = range(-(1 << 63), 1 << 63)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -28,37 +28,37 @@ _OF_EPSG = re.compile(r"epsg:\d+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """An input as a client gives it: a value, or where it lies."""
+class WpsInput:
+    """An input in a request: a value, or the URL of a value; also a requested output, which has attributes only."""
 
     name: str
     attributes: Mapping[str, str]
-    """By their names in small letters."""
+    """Values by attribute names in lower case."""
     text: str = ""
-    """The value; of a box its numbers, and its CRS where no attribute has it."""
+    """The value. A box is written as its numbers, followed by the CRS unless an attribute names it."""
     is_xml: bool = False
-    """Whether the text is that of elements."""
+    """Whether `text` is XML elements."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """Of which kind an input or output is."""
+    """The kind of data that a WPS input or output has, with its types and formats."""
 
     form: str
     """`literal`, `bbox` or `complex`."""
     data_type: str = ""
-    """Of a literal, in XML Schema."""
+    """Type of a literal in XML Schema."""
     formats: tuple[tuple[str, str | None], ...] = ()
-    """Media types of complex data, the usual one first, with the encoding that XML has them in."""
+    """Media types of complex data, the default first, each with its encoding in XML."""
     schema: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """A value in the words of XML, or where it lies."""
+    """A value as templates write it, or a reference to it."""
 
     form: str
-    """Of its kind, or `reference`."""
+    """`literal`, `bbox`, `complex` or `reference`."""
     text: str = ""
     data_type: str = ""
     media_type: str = ""
@@ -68,54 +68,59 @@ class Data:
 
 
 def kind_of(schema: Json, *, is_output: bool = False) -> Kind:
-    """Return of which kind the values of a schema are."""
+    """Return the kind of the values that a schema describes."""
     if schema.get("format") == "ogc-bbox":
         return Kind(form="bbox")
-    types = {each.get("type", "") for each in schema.get("oneOf", [schema])}
+    types = {alternative.get("type", "") for alternative in schema.get("oneOf", [schema])}
     if types <= set(TYPES) and not (of.media_types(schema) or of.is_base64(schema)):
-        data_type = [name for each, name in TYPES.items() if each in types][-1]
+        data_type = [name for alternative, name in TYPES.items() if alternative in types][-1]
         return Kind(form="literal", data_type=data_type, schema=schema)
     if is_output:
-        names = [name for each in schema.get("oneOf", [schema]) for name in of.output_types(each)]
+        names = [name for alternative in schema.get("oneOf", [schema]) for name in of.output_types(alternative)]
     else:
         names = [*(of.media_types(schema) or (of.JSON, of.GEOJSON, *([of.TEXT] if "string" in types else [])))]
-    return Kind(form="complex", formats=tuple((each, _encoding(each)) for each in dict.fromkeys(names)))
+    return Kind(
+        form="complex", formats=tuple((alternative, _encoding(alternative)) for alternative in dict.fromkeys(names))
+    )
 
 
 def occurrences(declared: Input) -> tuple[Kind, int, int]:
-    """Return the kind of an input, and how often it may be there: an array of literals is as many of them."""
+    """Return the kind of an input, and its least and greatest number of occurrences.
+
+    An array of literals is a repeated literal in WPS.
+    """
     schema, item = declared.schema, _item(declared.schema)
     least, most = (1, declared.most) if item is schema else (schema.get("minItems", 1), schema.get("maxItems", 1000))
     return kind_of(item), least if declared.is_required else 0, most
 
 
-def inputs_of(process: Process, given: Iterable[Given]) -> dict[str, Any]:
-    """Return inputs as the body of an execution has them; they are not checked against their schemas.
+def inputs_of(process: Process, wps_inputs: Iterable[WpsInput]) -> dict[str, Any]:
+    """Return inputs as the body of an execution has them; the caller checks them against their schemas.
 
     Raises:
         InvalidParameter: One is not of its kind.
         LimitExceeded: JSON has too many lists and objects.
     """
-    found: dict[str, list[Any]] = {}
+    values_by_name: dict[str, list[Any]] = {}
     arrays = set()
-    for each in given:
-        schema = process.inputs[each.name].schema if each.name in process.inputs else {}
-        value = _value(each, _item(schema))
-        found.setdefault(each.name, []).append(value)
-        if _item(schema) is not schema and not isinstance(value, dict):  # JSON and what lies elsewhere may be all of it
-            arrays.add(each.name)
-    return {name: values if len(values) > 1 or name in arrays else values[0] for name, values in found.items()}
+    for wps_input in wps_inputs:
+        schema = process.inputs[wps_input.name].schema if wps_input.name in process.inputs else {}
+        value = _value(wps_input, _item(schema))
+        values_by_name.setdefault(wps_input.name, []).append(value)
+        if _item(schema) is not schema and not isinstance(value, dict):  # JSON and references may be the whole array
+            arrays.add(wps_input.name)
+    return {name: values if len(values) > 1 or name in arrays else values[0] for name, values in values_by_name.items()}
 
 
 def data_of(kind: Kind, value: Any, content: bytes, media_type: str, *, encoding: str | None) -> Data:  # noqa: ANN401 -- JSON
-    """Return a value in the words of XML.
+    """Return a value as templates write it.
 
     Args:
-        kind: Its kind.
-        value: As JSON.
-        content: Of a file, or what its value is as bytes.
-        media_type: Of these.
-        encoding: In which complex data has to come; otherwise text that XML can hold comes as it is.
+        kind: Kind of the output.
+        value: The value as JSON.
+        content: The file, or the value as bytes.
+        media_type: Media type of `content`.
+        encoding: Requested encoding of complex data; if `None`, text that XML can contain is not encoded.
     """
     if kind.form == "literal":
         return Data(form="literal", text=content.decode(), data_type=kind.data_type)
@@ -130,38 +135,38 @@ def data_of(kind: Kind, value: Any, content: bytes, media_type: str, *, encoding
 
 
 def _item(schema: Json) -> Json:
-    # The schema of one of several literals, where an input is an array of them; else its own.
+    # The schema of the items if an input is an array of literals, else the schema itself.
     items: Json = schema.get("items", {}) if schema.get("type") == "array" else {}
     return items if items.get("type") in TYPES else schema
 
 
-def _value(given: Given, schema: Json) -> Any:  # noqa: ANN401 -- JSON
-    attributes, text, path, kind = given.attributes, given.text, f"inputs.{given.name}", kind_of(schema)
+def _value(wps_input: WpsInput, schema: Json) -> Any:  # noqa: ANN401 -- JSON
+    attributes, text, path, kind = wps_input.attributes, wps_input.text, f"inputs.{wps_input.name}", kind_of(schema)
     media_type, encoding = attributes.get("mimetype", ""), attributes.get("encoding", "")
     if "href" in attributes:
         choice(attributes.get("method", "GET").upper(), ["GET"], locator=f"{path}.href")
         return {"href": attributes["href"], "type": media_type or None}
     if kind.form == "bbox" and not _is_json(media_type):
-        return _box(given)
+        return _box(wps_input)
     if kind.form == "literal" and not _is_json(media_type):
         return _literal(text, schema)
     value: object = text
     accepts_text = "string" in {each.get("type") for each in schema.get("oneOf", [schema])}
     if of.is_base64(schema):
-        value = base64.b64encode(text.encode()).decode() if given.is_xml else "".join(text.split())
+        value = base64.b64encode(text.encode()).decode() if wps_input.is_xml else "".join(text.split())
         media_type = "" if of.OCTETS in of.media_types(schema) else media_type
     elif accepts_text and _is_json(media_type) and text.lstrip()[:1] not in {"{", "[", '"'}:
-        media_type = ""  # birdy names the usual media type of each input
+        media_type = ""  # birdy sends the default media type of each input
     elif _is_json(media_type) or (not media_type and text.lstrip()[:1] in {"{", "["}):
-        value = parse_json(text.encode(), what=f"input {given.name}", locator=path)
+        value = parse_json(text.encode(), what=f"input {wps_input.name}", locator=path)
     qualifiers = {"mediaType": media_type, "encoding": "" if encoding.lower() in PLAIN else encoding}
     return {"value": value, **{name: each for name, each in qualifiers.items() if each}}
 
 
-def _box(given: Given) -> Json:
-    parts = [part.strip() for part in given.text.split(",")]
-    edges = [number(part, locator=given.name) for part in takewhile(_NUMBER.fullmatch, parts)]
-    crs = given.attributes.get("crs") or next(iter(parts[len(edges) :]), None)
+def _box(wps_input: WpsInput) -> Json:
+    parts = [part.strip() for part in wps_input.text.split(",")]
+    edges = [number(part, locator=wps_input.name) for part in takewhile(_NUMBER.fullmatch, parts)]
+    crs = wps_input.attributes.get("crs") or next(iter(parts[len(edges) :]), None)
     return {"bbox": edges} if crs is None else {"bbox": edges, "crs": crs.upper() if _OF_EPSG.fullmatch(crs) else crs}
 
 

@@ -1,4 +1,4 @@
-"""What WPS answers, as documents of either version: capabilities, descriptions, how far jobs are, and results."""
+"""Documents of both versions of WPS: capabilities, descriptions, job status and results."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from chronotile.protocols.wps.data import Data, data_of, kind_of, occurrences
 from chronotile.protocols.wps.params import OPERATIONS, VERSIONS
 
 ALL = "all"
-"""Stands for every process."""
+"""Identifier that stands for every process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WpsContext:
-    """What documents are made of."""
+    """Values that all documents share."""
 
     version: str
     base: str
@@ -44,14 +44,14 @@ def descriptions(context: WpsContext, names: Iterable[str]) -> bytes:
     """Return the descriptions of processes (OGC 14-065 §9.3, OGC 05-007r7 §9.3).
 
     Raises:
-        UnknownPath: There is no process of one of the names.
+        UnknownPath: A name is not that of a process.
     """
-    found = processes().values() if any(name.lower() == ALL for name in names) else map(process_of, names)
-    return context.render("descriptions", processes=found, occurrences=occurrences, kind_of=kind_of, crs=CRS84_URI)
+    described = processes().values() if any(name.lower() == ALL for name in names) else map(process_of, names)
+    return context.render("descriptions", processes=described, occurrences=occurrences, kind_of=kind_of, crs=CRS84_URI)
 
 
 def status(context: WpsContext, job: Job, *, is_gone: bool = False) -> bytes:
-    """Return how far a job is (OGC 14-065 §9.5), or that it is dismissed."""
+    """Return the status of a job (OGC 14-065 §9.5), or that it was dismissed."""
     name = "dismissed" if is_gone else "succeeded" if job.status == "successful" else job.status
     return context.render("status", job=job, status=name.capitalize())
 
@@ -60,15 +60,18 @@ def result(context: WpsContext, results: Results) -> bytes:
     """Return results as a document (OGC 14-065 §9.6).
 
     Raises:
-        LimitExceeded: A file that shall be part of it is too large for that.
-        SourceUnavailable: A file is gone.
+        LimitExceeded: A file that belongs into the document is too large.
+        SourceUnavailable: A file is missing.
     """
     outputs = [(name, data_in(results, name)) for name in results.values]
     return context.render("result", job=results.job, outputs=outputs)
 
 
 def literal(context: WpsContext, results: Results) -> bytes | None:
-    """Return the one result as an element if it is a literal: in WPS 2.0 OGC's suite reads that of raw data."""
+    """Return the single result as an XML element, `None` unless it is a literal.
+
+    OGC's test suite for WPS 2.0 reads this element even if it requested raw data.
+    """
     (name,) = results.values
     is_literal = kind_of(output_schema(results.execution.process, name), is_output=True).form == "literal"
     return context.render("literal", literal=data_in(results, name)) if is_literal else None
@@ -83,15 +86,15 @@ def response(
     results: Results | None = None,
     has_lineage: bool = False,
 ) -> bytes:
-    """Return the response to an Execute of WPS 1.0.0 (OGC 05-007r7 §10.3), at once or as the status of a job.
+    """Return the response to an Execute of WPS 1.0.0 (OGC 05-007r7 §10.3): results, or the status of a job.
 
     Args:
-        context: With the version.
-        execution: What was requested.
-        created: When the status was, as RFC 3339.
-        job: The job, whose status is where the response lies; a request that waited may have none.
-        results: What came of it, if something did.
-        has_lineage: Whether it repeats inputs and the form of outputs.
+        context: Context whose version is 1.0.0.
+        execution: The request.
+        created: Time of the status, as RFC 3339.
+        job: The job, whose status document is this response; `None` if a synchronous request has no job.
+        results: Its results, `None` while it has none.
+        has_lineage: Whether the response repeats the inputs and the requested outputs.
     """
     outputs = None if results is None else [(name, data_in(results, name)) for name in results.values]
     lineage = execution if has_lineage else None
@@ -100,10 +103,15 @@ def response(
 
 
 def data_in(results: Results, name: str) -> Data:
-    """Return one of some results in the words of XML; raises as `result`."""
-    found, part, execution = results.values[name], part_of(results, name), results.execution
-    if is_referenced(execution, name, found) and results.address_of is not None:
+    """Return one result as templates write it.
+
+    Raises:
+        LimitExceeded: A file that belongs into the document is too large.
+        SourceUnavailable: A file is missing.
+    """
+    result_value, part, execution = results.values[name], part_of(results, name), results.execution
+    if is_referenced(execution, name, result_value) and results.address_of is not None:
         return Data(form="reference", text=results.address_of(name), media_type=part.media_type)
     kind = kind_of(output_schema(execution.process, name), is_output=True)
     encoding = BASE64 if (execution.outputs or {}).get(name, {}).get("format", {}).get("encoding") else None
-    return data_of(kind, found.value, inline_bytes(part, name), part.media_type, encoding=encoding)
+    return data_of(kind, result_value.value, inline_bytes(part, name), part.media_type, encoding=encoding)

@@ -13,7 +13,7 @@ from chronotile.protocols.common.processes.jobs import NOT_READY
 from chronotile.protocols.wps.params import spoken_version
 
 SPOKEN = "chronotile.wps"
-"""Where a request keeps the text by which it is known in which version its client reads errors."""
+"""ASGI scope key of the start of the request text; it shows which version the client reads."""
 NO_CODE, WRONG = "NoApplicableCode", "InvalidParameterValue"
 OWS_CODES = {NO_CODE, WRONG, "MissingParameterValue", "OperationNotSupported", "VersionNegotiationFailed"}
 OF_PATHS: Mapping[str | None, tuple[str, str]] = {
@@ -21,14 +21,14 @@ OF_PATHS: Mapping[str | None, tuple[str, str]] = {
     "jobID": ("NoSuchJob", "JobID"),
     NOT_READY: ("ResultNotReady", "JobID"),
 }
-"""Codes and locators by what OGC API calls what is not there."""
+"""Codes and locators of missing resources, by the path parameter of OGC API or by `NOT_READY`."""
 SIZE = "SizeExceeded"
 REFUSED = {401, 403}
 OF_1_0: Mapping[type, str] = {errors.StorageFull: "NotEnoughStorage", errors.ServerBusy: "ServerBusy"}
 
 
 def fault(error: errors.ChronotileError, request: Request) -> Response:
-    """Return the exception report of an error, in the version that its client speaks."""
+    """Return the exception report of an error, in the version of the request."""
     version, (code, locator) = spoken_version(request.scope.get(SPOKEN, "")), _code_of(error)
     common: Common = "2.0" if version == "2.0.0" else "1.1"
     if version == "1.0.0":
@@ -41,7 +41,7 @@ def fault(error: errors.ChronotileError, request: Request) -> Response:
 
 
 def _code_of(error: errors.ChronotileError) -> tuple[str, str | None]:
-    """The code of WPS 2.0 and the locator: of what is wrong with an input or output its name alone."""
+    """Return the WPS 2.0 code and the locator; faults of inputs and outputs have only their name as locator."""
     if error.locator in OF_PATHS and isinstance(error, errors.UnknownPath):
         return OF_PATHS[error.locator]
     where, _dot, path = (error.locator or "").partition(".")

@@ -13,23 +13,23 @@ from chronotile.core.xml_text import local_name, parse_xml
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import keyword
 from chronotile.protocols.common.query.values import choice
-from chronotile.protocols.wps.data import PLAIN, Given
+from chronotile.protocols.wps.data import PLAIN, WpsInput
 
 VERSIONS = ("2.0.0", "1.0.0")
-"""The one first that is spoken with who names none."""
+"""The default version first."""
 OF_NAMESPACES = {"http://www.opengis.net/wps/2.0": "2.0.0", "http://www.opengis.net/wps/1.0.0": "1.0.0"}
 OF_PROCESSES = ("DescribeProcess", "Execute")
 OPERATIONS = ("GetCapabilities", *OF_PROCESSES, "GetStatus", "GetResult", "Dismiss")
 REQUEST = keyword("request", "The operation", {each: each for each in OPERATIONS}, error=OperationNotSupported)
 OPTIONS = ("storeexecuteresponse", "status", "lineage")
 MAX_XML_BYTES = 8 << 20
-"""Of a request: what is larger comes by reference, or to OGC API - Processes."""
+"""Size of a request in XML; larger inputs have to be sent by reference or to OGC API - Processes."""
 _OF_1_0 = re.compile(r"opengis\.net/wps/1\.0\.0|(^|&)(accept)?versions?=1", re.ASCII | re.IGNORECASE)
 _ATTRIBUTE = re.compile("@(?:xlink:)?(mimeType|encoding|schema|uom|dataType|href|method|asReference)=", re.IGNORECASE)
 _CORNERS = ("LowerCorner", "UpperCorner")
 _BOXES = ("BoundingBoxData", "BoundingBox", "WGS84BoundingBox")
 _HOLDERS = frozenset({"LiteralData", "LiteralValue", "ComplexData", *_BOXES})
-"""Elements in which values are."""
+"""Elements that contain values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +39,19 @@ class WpsRequest:
     version: str
     operation: str
     names: Sequence[str] = ()
-    """Identifiers of processes, or the one of a job."""
-    inputs: Sequence[Given] = ()
+    """Identifiers of processes, or the identifier of a job."""
+    inputs: Sequence[WpsInput] = ()
     outputs: Mapping[str, Json] | None = None
-    """The form of each, as OGC API - Processes has it; all outputs by value if `None`."""
+    """Output definitions by name, as OGC API - Processes has them; `None` requests all outputs by value."""
     is_raw: bool = False
     mode: str = "sync"
     is_stored: bool = False
-    """Whether the response is kept, even if the client waits for it (1.0.0)."""
+    """Whether the response is stored, even if the client waits for it (1.0.0)."""
     has_lineage: bool = False
 
 
 def spoken_version(text: str) -> str:
-    """Return in which version a client reads errors, by the beginning of what it sent."""
+    """Return the version in which a client reads errors, from the first characters of its request."""
     return "1.0.0" if _OF_1_0.search(text) else "2.0.0"
 
 
@@ -65,46 +65,54 @@ def request_in_query(query: Kvp) -> WpsRequest:
     operation = REQUEST.value(query)
     if operation == "GetCapabilities":
         accepted = query.optional("acceptversions") or query.optional("version") or VERSIONS[0]
-        return WpsRequest(_negotiated(accepted.split(",")), operation)
-    version = _negotiated([query.require("version", accepted=" or ".join(VERSIONS))])
+        return WpsRequest(_negotiate_version(accepted.split(",")), operation)
+    version = _negotiate_version([query.require("version", accepted=" or ".join(VERSIONS))])
     if (version, operation) == ("2.0.0", "Execute"):
         raise OperationNotSupported("Execute of WPS 2.0 is offered by POST of XML alone", locator="Execute")
     names = query.require("identifier" if operation in OF_PROCESSES else "jobid").split(",")
     raw = query.optional("rawdataoutput")
     options = dict(query.select(OPTIONS)) | ({"response": "raw"} if raw else {})
     outputs = _members(raw or query.optional("responsedocument"))
-    return _wanted(WpsRequest(version, operation, names), _members(query.optional("datainputs")), outputs, options)
+    return _complete_request(
+        WpsRequest(version, operation, names), _members(query.optional("datainputs")), outputs, options
+    )
 
 
 def request_in_xml(body: bytes) -> WpsRequest:
     """Return the request of an XML document.
 
     Raises:
-        ChronotileError: It is not one, or a member of it is not accepted.
+        ChronotileError: The body is not a WPS request, or a part of it is not accepted.
     """
     root = parse_xml(body, what="the request", max_bytes=MAX_XML_BYTES)
     operation = REQUEST.parse(local_name(root))
     space = etree.QName(root).namespace or ""
-    version = _negotiated([root.get("version", OF_NAMESPACES.get(space, ""))])
+    version = _negotiate_version([root.get("version", OF_NAMESPACES.get(space, ""))])
     choice(space, [name for name, spoken in OF_NAMESPACES.items() if spoken == version], locator="version")
     choice(root.get("service", "WPS"), ["WPS"], locator="service")
     if operation == "GetCapabilities":
-        accepted = [each.text or "" for each in root.iter("{*}Version")]
-        return WpsRequest(_negotiated(accepted or [version]), operation)
-    named = "Identifier" if operation in OF_PROCESSES else "JobID"
-    names = [each.text or "" for each in root.iterchildren(f"{{*}}{named}")]
+        accepted = [element.text or "" for element in root.iter("{*}Version")]
+        return WpsRequest(_negotiate_version(accepted or [version]), operation)
+    identifier = "Identifier" if operation in OF_PROCESSES else "JobID"
+    names = [element.text or "" for element in root.iterchildren(f"{{*}}{identifier}")]
     if not names:
-        raise MissingParameter(f"{operation} needs the element {named}", locator=named)
-    form = next(root.iterfind("{*}ResponseForm/*"), root)  # in 2.0 there is none
+        raise MissingParameter(f"{operation} needs the element {identifier}", locator=identifier)
+    form = next(root.iterfind("{*}ResponseForm/*"), root)  # WPS 2.0 has no ResponseForm
     is_raw = local_name(form) == "RawDataOutput"
-    inputs = [_given(each) for path in ("{*}DataInputs/{*}Input", "{*}Input") for each in root.iterfind(path)]
-    outputs = [Given(_name(each), _attributes(each)) for each in ([form] if is_raw else form.iterfind("{*}Output"))]
+    inputs = [
+        _parse_input(element) for path in ("{*}DataInputs/{*}Input", "{*}Input") for element in root.iterfind(path)
+    ]
+    outputs = [
+        WpsInput(_name(element), _attributes(element)) for element in ([form] if is_raw else form.iterfind("{*}Output"))
+    ]
     options = _attributes(form) | ({"response": "raw"} if is_raw else {})
-    return _wanted(WpsRequest(version, operation, names), inputs, outputs, options)
+    return _complete_request(WpsRequest(version, operation, names), inputs, outputs, options)
 
 
-def _wanted(head: WpsRequest, inputs: list[Given], outputs: list[Given], options: Mapping[str, str]) -> WpsRequest:
-    """The request with what an Execute has: options are attributes of its root in 2.0, of its ResponseForm in 1.0.0."""
+def _complete_request(
+    head: WpsRequest, inputs: list[WpsInput], outputs: list[WpsInput], options: Mapping[str, str]
+) -> WpsRequest:
+    """Add the members of an Execute. Options are attributes of the root in 2.0, of the ResponseForm in 1.0.0."""
     is_raw = choice(options.get("response", "document"), ("raw", "document"), locator="response") == "raw"
     is_stored, has_status, has_lineage = (_is_true(options.get(name), name) for name in OPTIONS)
     default = "async" if is_stored and has_status else "sync"
@@ -113,36 +121,36 @@ def _wanted(head: WpsRequest, inputs: list[Given], outputs: list[Given], options
     return WpsRequest(head.version, head.operation, names, inputs, forms, is_raw, mode, is_stored, has_lineage)
 
 
-def _negotiated(accepted: Iterable[str]) -> str:
+def _negotiate_version(accepted: Iterable[str]) -> str:
     for name in accepted:
         if name.strip() in VERSIONS:
             return name.strip()
     raise VersionNegotiationFailed(f"the versions spoken here are {', '.join(VERSIONS)}", locator="version")
 
 
-def _members(text: str | None) -> list[Given]:
-    """Values of a list in one parameter, with their attributes (OGC 05-007r7 Table 53)."""
-    found = []
+def _members(text: str | None) -> list[WpsInput]:
+    """Return the members of a list in one parameter, with their attributes (OGC 05-007r7 Table 53)."""
+    members = []
     for member in (text or "").split(";"):
         value, *attributes = _ATTRIBUTE.split(member)
         name, _equals, content = value.partition("=")
-        known = zip(map(str.lower, attributes[::2]), map(unquote, attributes[1::2]), strict=True)
-        found.append(Given(name.strip(), dict(known), unquote(content)))
-    return [each for each in found if each.name]
+        attribute_pairs = zip(map(str.lower, attributes[::2]), map(unquote, attributes[1::2]), strict=True)
+        members.append(WpsInput(name.strip(), dict(attribute_pairs), unquote(content)))
+    return [entry for entry in members if entry.name]
 
 
-def _output(given: Given) -> tuple[str, Json]:
-    attributes, format_ = given.attributes, {}
+def _output(output: WpsInput) -> tuple[str, Json]:
+    attributes, format_ = output.attributes, {}
     if "mimetype" in attributes:
         format_["mediaType"] = attributes["mimetype"]
     if attributes.get("encoding", "").lower() not in PLAIN:
         format_["encoding"] = attributes["encoding"]
     default = "reference" if _is_true(attributes.get("asreference"), "asReference") else "value"
-    return given.name, {"format": format_, "transmissionMode": attributes.get("transmission", default)}
+    return output.name, {"format": format_, "transmissionMode": attributes.get("transmission", default)}
 
 
-def _given(element: etree._Element) -> Given:
-    """What an element Input has, in either version."""
+def _parse_input(element: etree._Element) -> WpsInput:
+    """Return the input that an Input element of either version describes."""
     name, data = _name(element), element.find("{*}Data")
     if data is None:
         reference = element.find("{*}Reference")
@@ -150,12 +158,16 @@ def _given(element: etree._Element) -> Given:
             raise MissingParameter(f"input {name} needs Data or Reference", locator=f"inputs.{name}")
         if "href" not in _attributes(reference) or len(reference):
             raise InvalidParameter(f"Reference of {name} takes href alone", locator=f"inputs.{name}.href")
-        return Given(name, _attributes(reference))
-    held = next((each for each in data if local_name(each) in _HOLDERS), data)
-    corners = [each.text or "" for corner in _CORNERS for each in held.iterchildren(f"{{*}}{corner}")]
-    xml = [etree.tostring(each, with_tail=False, encoding="unicode") for each in held] if not corners else []
-    text = ",".join(" ".join(corners).split()) or "".join(xml) or "".join(held.itertext())
-    return Given(name, _attributes(data) | _attributes(held), text, is_xml=bool(xml))
+        return WpsInput(name, _attributes(reference))
+    holder = next((element_part for element_part in data if local_name(element_part) in _HOLDERS), data)
+    corners = [element_part.text or "" for corner in _CORNERS for element_part in holder.iterchildren(f"{{*}}{corner}")]
+    xml = (
+        [etree.tostring(element_part, with_tail=False, encoding="unicode") for element_part in holder]
+        if not corners
+        else []
+    )
+    text = ",".join(" ".join(corners).split()) or "".join(xml) or "".join(holder.itertext())
+    return WpsInput(name, _attributes(data) | _attributes(holder), text, is_xml=bool(xml))
 
 
 def _name(element: etree._Element) -> str:

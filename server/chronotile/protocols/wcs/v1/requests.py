@@ -1,4 +1,4 @@
-"""What requests of WCS 1.x have in common: formats, interpolation, and cells that are named one by one."""
+"""Parts that requests of WCS 1.0 and 1.1 share: formats, interpolation, and cells of a requested lattice."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from chronotile.protocols.wcs.answers import ALMOST
 
 TEMPLATES = "wcs/v1/templates"
 MOST_STEPS = 1e12
-"""From the origin of a lattice to a point of it, and cells along a side: more is refused where sizes are checked."""
+"""Steps from the origin of a lattice to a point, and cells along a side; the limits of sizes are far below."""
 FORMAT = keyword(
     "FORMAT",
     "The format, by any of its names",
@@ -26,22 +26,22 @@ FORMAT = keyword(
 
 
 def interpolation(name: str) -> Parameter[Resampling]:
-    """Return a parameter of some name that is a method of interpolation, such as `nearest neighbor`."""
+    """Return a parameter that names an interpolation method; spaces may replace hyphens (`nearest neighbor`)."""
     spaced = {word.replace("-", " "): method for word, method in INTERPOLATIONS.items()}
     return keyword(name, "How cells that are not native ones are made", INTERPOLATIONS, aliases=spaced)
 
 
 def lattice_cells(box: BBox, crs: Crs, origin: Sequence[float], steps: Sequence[float]) -> Grid:
-    """Return the cells whose centres lie in a box and on a lattice (OGC 07-067r5 §7.5.4, 7.6.4).
+    """Return the cells whose centres are points of a lattice inside a box (OGC 07-067r5 §7.5.4, 7.6.4).
 
     Args:
-        box: Of centres.
-        crs: Of all.
+        box: Box around the centres, in the CRS.
+        crs: CRS of the box, the lattice and the answer.
         origin: Any point of the lattice, x and y.
-        steps: Between its points along x and y, above 0.
+        steps: Distances of its points along x and y, above 0.
 
     Raises:
-        InvalidParameter: No point lies in the box, or those that do are too far from the origin to be counted.
+        InvalidParameter: No point is inside the box, or the steps are too small to count them.
     """
     (left, right), (bottom, top) = (
         _inside(low, high, start, step) for low, high, start, step in zip(box[:2], box[2:], origin, steps, strict=True)
@@ -52,7 +52,7 @@ def lattice_cells(box: BBox, crs: Crs, origin: Sequence[float], steps: Sequence[
 
 
 def _inside(low: float, high: float, origin: float, step: float) -> tuple[int, int]:
-    """The first and the last point of a lattice along an axis between two positions."""
+    """Return the first and last point of a lattice between two positions on an axis, in steps from the origin."""
     first, last = (low - origin) / step - ALMOST, (high - origin) / step + ALMOST
     if max(abs(first), abs(last)) > MOST_STEPS:
         raise InvalidParameter("GRIDOFFSETS are too small for the BOUNDINGBOX", locator="GRIDOFFSETS")

@@ -1,4 +1,4 @@
-"""WCS 1.0.0 (OGC 03-065r6): x before y in whatever CRS, one size or resolution, service exceptions."""
+"""WCS 1.0.0 (OGC 03-065r6): x before y in every CRS, size or resolution of the grid, service exceptions."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +20,7 @@ from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wcs.coverages import coverage_of
 from chronotile.protocols.wcs.faults import message_of
 from chronotile.protocols.wcs.v1.requests import FORMAT, MOST_STEPS, TEMPLATES, interpolation
-from chronotile.protocols.wcs.version import Version, Wanted
+from chronotile.protocols.wcs.version import GetCoverage, Version
 
 EXCEPTION = f"{TEMPLATES}/exception_1_2_0.xml"
 PARTS = ("Service", "Capability", "ContentMetadata")
@@ -38,8 +38,8 @@ def _sections(query: Kvp, sequence: str | None) -> frozenset[str]:
     return SECTION.value(query)
 
 
-def wanted(query: Kvp, services: Services) -> Wanted:
-    """Return what GetCoverage requests (§9.2.2).
+def parse_get_coverage(query: Kvp, services: Services) -> GetCoverage:
+    """Return the coverage request of a GetCoverage (§9.2.2).
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
@@ -48,23 +48,23 @@ def wanted(query: Kvp, services: Services) -> Wanted:
     layer, name = coverage.layer, query.require("CRS")
     crs = named_crs(name, layer, services.catalogue)
     target = named_crs(query.optional("RESPONSE_CRS") or name, layer, services.catalogue, locator="RESPONSE_CRS")
-    given, time = BBOX.optional(query), TIME.optional(query)
-    if given is None and time is None:
+    bbox, time = BBOX.optional(query), TIME.optional(query)
+    if bbox is None and time is None:
         raise errors.MissingParameter("give BBOX, TIME or both", locator=BBOX.name)
     described = coverage.grid.bbox if crs == coverage.crs else layer.main_variable.grid.bbox_in(crs)
-    edges = box_in(given or described, crs, target)
+    edges = box_in(bbox or described, crs, target)
     width = _count(query, edges.xmax - edges.xmin, WIDTH, RESX)
     height = _count(query, edges.ymax - edges.ymin, HEIGHT, RESY)
     cells = Grid(crs=target, bbox=edges, width=width, height=height)
-    layers, format_ = tuple(each.id for each in coverage.layers.values()), FORMAT.value(query)
+    layers, format_ = tuple(field.id for field in coverage.layers.values()), FORMAT.value(query)
     request = CoverageRequest(
         layers=layers, time=time or DEFAULT, resampling=INTERPOLATION.optional(query), cells=cells
     )
-    return Wanted(request, format_, {format_: COVERAGE_FORMATS[format_]})
+    return GetCoverage(request, format_, {format_: COVERAGE_FORMATS[format_]})
 
 
 def _count(query: Kvp, length: float, count: Parameter[int], step: Parameter[float]) -> int:
-    """Cells along an axis: as many as requested, or those of about a requested size that fill it."""
+    """Return the number of cells along an axis: the requested number, or the length divided by the resolution."""
     size = step.optional(query)
     if size is None:
         return count.value(query)
@@ -78,13 +78,13 @@ SPELLING = {
     "datetime": "TIME",
     "f": "FORMAT",
 }
-"""The core's names of parameters as WCS 1.0.0 spells them, where not only by case."""
+"""Names of parameters in WCS 1.0.0 by the core's names; names that differ only by case are not listed."""
 CODES = {"InvalidFormat", "MissingParameterValue", "CurrentUpdateSequence", "InvalidUpdateSequence"}
-"""Of the standard and the core; all other faults of clients are of values."""
+"""Codes of the standard and the core; all other client errors are `InvalidParameterValue`."""
 
 
 def fault(error: errors.ChronotileError, request: Request) -> Response:
-    """Return the service exception (§6.5, Annex A.3), with the status that those of WMS have."""
+    """Return the service exception (§6.5, Annex A.3), with the HTTP status configured for WMS exceptions."""
     is_of_server = error.status >= 500 and error.code != "OperationNotSupported"
     code = error.code if error.code in CODES else None if is_of_server else "InvalidParameterValue"
     if isinstance(error, errors.UnknownCollection | errors.UnknownLayer):
@@ -103,6 +103,6 @@ WCS_1_0 = Version(
     templates=TEMPLATES,
     ids="COVERAGE",
     sections=_sections,
-    parse=wanted,
+    parse=parse_get_coverage,
     fault=fault,
 )

@@ -27,7 +27,7 @@ from chronotile.protocols.wcs.coverages import WcsCoverage, coverage_of
 from chronotile.protocols.wcs.documents import in_parts
 from chronotile.protocols.wcs.faults import message_of
 from chronotile.protocols.wcs.v1.requests import FORMAT, TEMPLATES, interpolation, lattice_cells
-from chronotile.protocols.wcs.version import Version, Wanted
+from chronotile.protocols.wcs.version import GetCoverage, Version
 
 SECTIONS = ("ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents")
 BOX, OFFSETS, FIELDS = "BOUNDINGBOX", "GRIDOFFSETS", "RANGESUBSET"
@@ -36,12 +36,12 @@ STORE = keyword("STORE", "Whether files are stored: they are not", {"false": Fal
 METHOD = interpolation(FIELDS)
 MANIFEST = f"{TEMPLATES}/coverages_1_1_1.xml"
 GRID_TYPES = {"2dsimplegrid": 2, "2dgridin2dcrs": 4}
-"""How many offsets each has, by the end of its URN."""
+"""Number of GRIDOFFSETS by the end of the grid type's URN."""
 _FIELD = re.compile(r"(?P<name>[^:\[\]]+)(:(?P<method>[^\[\]]+))?")
 
 
-def wanted(query: Kvp, services: Services) -> Wanted:
-    """Return what GetCoverage requests (§10.2).
+def parse_get_coverage(query: Kvp, services: Services) -> GetCoverage:
+    """Return the coverage request of a GetCoverage (§10.2).
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
@@ -61,11 +61,11 @@ def wanted(query: Kvp, services: Services) -> Wanted:
     def manifest(_coverage: Coverage, file_name: str) -> bytes:
         return render_xml(MANIFEST, file_name=file_name, media_type=file.media_type)
 
-    return Wanted(request, name, {f"manifest {name}": in_parts(file, "text/xml", manifest)})
+    return GetCoverage(request, name, {f"manifest {name}": in_parts(file, "text/xml", manifest)})
 
 
 def _cells(query: Kvp, coverage: WcsCoverage) -> Grid:
-    """The cells of the grid that is requested whose centres lie in the box; of the native one where none is."""
+    """Return the cells whose centres are inside the box: cells of the requested grid, by default the native one."""
     layer, catalogue = coverage.layer, coverage.services.catalogue
     corners, _comma, last = query.require(BOX).rpartition(",")
     is_named = corners.count(",") == 3
@@ -78,7 +78,7 @@ def _cells(query: Kvp, coverage: WcsCoverage) -> Grid:
     box = box_in(as_xy(edges, crs), crs, base)
     if OFFSETS in query:
         origin = numbers(query.optional("GRIDORIGIN") or "0,0", 2, locator="GRIDORIGIN")
-        turned = (in_axis_order(pair, base) for pair in (origin, _steps(query)))  # the same there and back
+        turned = (in_axis_order(pair, base) for pair in (origin, _steps(query)))  # swapping is its own inverse
         return lattice_cells(box, base, *turned)
     if base != coverage.crs:
         raise errors.MissingParameter(f"{OFFSETS} are missing: GRIDBASECRS is not the native CRS", locator=OFFSETS)
@@ -87,7 +87,10 @@ def _cells(query: Kvp, coverage: WcsCoverage) -> Grid:
 
 
 def _in_turn(box: BBox, whole: Grid) -> BBox:
-    """The part of a grid that a box holds, whose longitudes may be those of another turn; all of them if of two."""
+    """Return the part of a box that a grid covers.
+
+    Longitudes may be shifted by a turn of 360°. If the box then meets the grid twice, its longitudes are kept.
+    """
     turns = (-WHOLE_CIRCLE, 0, WHOLE_CIRCLE) if whole.crs.is_geographic else (0,)
     moved = [box._replace(xmin=box.xmin + turn, xmax=box.xmax + turn).common(whole.bbox) for turn in turns]
     parts = [part for part in moved if part.xmin < part.xmax]
@@ -96,9 +99,9 @@ def _in_turn(box: BBox, whole: Grid) -> BBox:
 
 
 def _steps(query: Kvp) -> tuple[float, float]:
-    """Distances of cells along the axes (§7.6.4): two offsets, or two vectors along the axes, either way round.
+    """Return distances of cells along the axes (§7.6.4): two offsets, or two vectors along the axes in either order.
 
-    Files are north-up whatever the signs and the order of vectors say.
+    Signs and order of vectors are ignored: files are always north-up.
     """
     kind = (query.optional("GRIDTYPE") or "2dSimpleGrid").rpartition(":")[2].lower()
     offsets = numbers(query.require(OFFSETS), GRID_TYPES.get(kind, 4), locator=OFFSETS)
@@ -113,16 +116,16 @@ def _steps(query: Kvp) -> tuple[float, float]:
 
 
 def _fields(query: Kvp, coverage: WcsCoverage) -> tuple[Sequence[Layer], Resampling | None]:
-    """Layers of the fields that are requested, else of all, and the first method of interpolation that is."""
-    known, layers, methods = coverage.layers, list[Layer](), list[Resampling]()
-    for each in (query.optional(FIELDS) or ";".join(known)).split(";"):
-        found = _FIELD.fullmatch(each.strip())
-        if found is None or found["name"] not in known:
-            accepted = f"{', '.join(known)}, each with `:` and a method if any"
-            message = f"{FIELDS} is, separated by semicolons, of {accepted}; got {each[: errors.MAX_SHOWN]!r}"
+    """Return the layers of the requested fields, by default all, and the first requested interpolation method."""
+    offered, layers, methods = coverage.layers, list[Layer](), list[Resampling]()
+    for entry in (query.optional(FIELDS) or ";".join(offered)).split(";"):
+        match = _FIELD.fullmatch(entry.strip())
+        if match is None or match["name"] not in offered:
+            accepted = f"{', '.join(offered)}, each with `:` and a method if any"
+            message = f"{FIELDS} is, separated by semicolons, of {accepted}; got {entry[: errors.MAX_SHOWN]!r}"
             raise errors.InvalidParameter(message, locator=FIELDS)
-        layers.append(known[found["name"]])
-        methods += [METHOD.parse(found["method"])] if found["method"] else []
+        layers.append(offered[match["name"]])
+        methods += [METHOD.parse(match["method"])] if match["method"] else []
     return layers, next(iter(methods), None)
 
 
@@ -135,14 +138,14 @@ SPELLING = {
     "width": OFFSETS,
     "f": "FORMAT",
 }
-"""The core's names of parameters as WCS 1.1 spells them."""
+"""Names of parameters in WCS 1.1 by the core's names."""
 CODES = {"MissingParameterValue", "VersionNegotiationFailed", "InvalidUpdateSequence", "OperationNotSupported"}
-"""Of OWS Common 1.1; all other faults of clients are of values."""
+"""Codes of OWS Common 1.1; all other client errors are `InvalidParameterValue`."""
 
 
 def fault(error: errors.ChronotileError, request: Request) -> Response:
     """Return the exception report (OWS Common 1.1, OGC 06-121r3 §8)."""
-    status = 400 if error.status == 404 else error.status  # OWSLib shows the text of no other
+    status = 400 if error.status == 404 else error.status  # OWSLib shows only the text of status 400
     request.scope[FAULT_STATUS] = status
     other = "InvalidParameterValue" if status < 500 else "NoApplicableCode"
     locator = error.locator and SPELLING.get(error.locator, error.locator.upper())
@@ -158,6 +161,6 @@ WCS_1_1 = Version(
     ids="IDENTIFIERS",
     without_ids="MissingParameterValue",
     sections=partial(requested_sections, offered=SECTIONS),
-    parse=wanted,
+    parse=parse_get_coverage,
     fault=fault,
 )

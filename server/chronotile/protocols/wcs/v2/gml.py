@@ -1,4 +1,4 @@
-"""Coverages in the GML Application Schema for Coverages (GMLCOV 1.0, OGC 09-146r2): described, whole, with a file."""
+"""Coverages in GMLCOV 1.0 (OGC 09-146r2): descriptions, whole coverages, and documents that refer to a file."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,22 +19,22 @@ from chronotile.protocols.common.xml import number_text, render_xml
 
 TEMPLATES = "wcs/v2/templates"
 TIME_CRS = "http://www.opengis.net/def/crs/OGC/0/UnixTime"
-"""Whose coordinates are numbers, as GML's positions are: seconds since 1970."""
+"""Temporal CRS with numeric coordinates, which GML positions require: seconds since 1970."""
 COMPOUND_CRS = "http://www.opengis.net/def/crs-compound?1={space}&2={time}"
 
 
 def axis_labels(crs: Crs) -> dict[CoverageAxis, str]:
-    """Return what the axes of a CRS are called, by x and y, in the order of the CRS.
+    """Return labels of the axes x and y, in the axis order of the CRS.
 
-    They are its own abbreviations, unless these mislead: EPSG:2180 calls its northing `x`.
+    Labels are the abbreviations of the CRS, unless these mislead: EPSG:2180 abbreviates its northing as `x`.
     """
     order: list[CoverageAxis] = ["y", "x"] if is_north_first(crs) else ["x", "y"]
     if crs.is_geographic:
         return {axis: {"x": "Long", "y": "Lat"}[axis] for axis in order}
-    registered = crs_of(crs.name).definition  # files may have other words for the same axes
-    own = dict(zip(order, (axis.abbrev for axis in registered.axis_info[:2]), strict=False))
-    is_usual = own.get("x") in {"E", "X"} and own.get("y") in {"N", "Y"}
-    return own if is_usual else {axis: {"x": "E", "y": "N"}[axis] for axis in order}
+    registered = crs_of(crs.name).definition  # files may describe the same axes in other words
+    abbreviations = dict(zip(order, (axis.abbrev for axis in registered.axis_info[:2]), strict=False))
+    is_usual = abbreviations.get("x") in {"E", "X"} and abbreviations.get("y") in {"N", "Y"}
+    return abbreviations if is_usual else {axis: {"x": "E", "y": "N"}[axis] for axis in order}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,32 +46,32 @@ class GridAxis:
     unit: str
     low: float
     high: float
-    """The edges of the outermost cells, as values are of areas; of time the first and last instant."""
+    """Edges of the outermost cells, as a value describes an area; first and last instant on the time axis."""
     origin: float
-    """Where the first cell has its centre."""
+    """Centre of the first cell."""
     step: float
     offsets: Sequence[float] = ()
-    """In steps from the origin, of an irregular axis; none of a regular one."""
+    """Distances from the origin in steps, for an irregular axis; empty for a regular axis."""
     count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
-    """Where and when a coverage has values."""
+    """Axes and CRS of a coverage."""
 
     axes: tuple[GridAxis, ...]
-    """In the order of the CRS, then time."""
+    """Axes in the order of the CRS, then time."""
     srs: str
     """The URI of the CRS."""
 
     @property
     def subtype(self) -> str:
-        """What a coverage of this domain is."""
+        """Element name of a coverage with this domain."""
         return subtype_of(self.axes)
 
 
 def subtype_of(axes: Iterable[GridAxis]) -> str:
-    """Return what a coverage with such axes is; those that are left out are regular."""
+    """Return the element name of a coverage with these axes; sliced axes do not matter, they count as regular."""
     return "ReferenceableGridCoverage" if any(axis.offsets for axis in axes) else "RectifiedGridCoverage"
 
 
@@ -79,9 +79,9 @@ def domain_of(grid: Grid, instants: InstantArray, *, sliced: Collection[Coverage
     """Return the domain of a coverage.
 
     Args:
-        grid: Of a CRS with a URI.
-        instants: (time,); empty without time.
-        sliced: Axes that a slice took away; if these are all, those in space stay.
+        grid: Grid whose CRS has a URI.
+        instants: (time,); empty without a time axis.
+        sliced: Axes removed by slices. If no axis remains, the spatial axes are kept.
     """
     every = [_in_space(grid, key, label) for key, label in axis_labels(grid.crs).items()]
     axes = tuple(axis for axis in (*every, *in_time(instants)) if axis.key not in sliced) or tuple(every)
@@ -109,7 +109,7 @@ def _in_space(grid: Grid, key: CoverageAxis, label: str) -> GridAxis:
 
 
 def in_time(instants: InstantArray) -> tuple[GridAxis, ...]:
-    """Return the axis of instants (time,), ascending, regular where their distances are equal; none without any."""
+    """Return the axis of ascending instants (time,), regular if all distances are equal; empty without instants."""
     if not instants.size:
         return ()
     nanoseconds = instants.astype("datetime64[ns]").astype(np.int64)
@@ -135,28 +135,28 @@ VALUES: Mapping[str, object] = {
     "is_scaled": is_scaled,
     "standard_name_uri": standard_name_uri,
 }
-"""What the macros of `gml.xml` take."""
+"""Functions for the macros of `gml.xml`."""
 
 
 def coverage_gml(coverage: Coverage, domain: Domain, name: str, **of_range: str) -> bytes:
-    """Return a coverage as a document.
+    """Return a coverage as a GML document.
 
     Args:
-        coverage: It.
-        domain: Its.
+        coverage: The coverage.
+        domain: Its domain.
         name: Its id.
-        of_range: Its numbers as `tuples`, or the `file` that has them, of a `media_type`.
+        of_range: Values as `tuples`, or the `file` that contains them with its `media_type`.
     """
-    fields = {each.name: each for each in coverage.fields}
+    fields = {field.name: field for field in coverage.fields}
     return render_xml(f"{TEMPLATES}/coverage_2_0_1.xml", domain=domain, id=name, fields=fields, **of_range, **VALUES)
 
 
 def tuple_list(coverage: Coverage, is_active: IsActive) -> str:
-    """Return the numbers of a coverage, all of which are held at once.
+    """Return the values of a coverage as text; all values are in memory at the same time.
 
     Raises:
-        SourceUnavailable: The source is gone or damaged.
-        ClientGone: The client left.
+        SourceUnavailable: The source is missing or damaged.
+        ClientGone: The client disconnected.
     """
     columns = [_texts(coverage, field, is_active) for field in range(len(coverage.fields))]
     return " ".join(map(",".join, zip(*columns, strict=True)))
@@ -164,7 +164,7 @@ def tuple_list(coverage: Coverage, is_active: IsActive) -> str:
 
 def _texts(coverage: Coverage, field: int, is_active: IsActive) -> list[str]:
     numbers: NumberArray = np.concatenate(
-        [each.numbers.ravel() for each in strips(coverage, field, is_active=is_active)]
+        [strip.numbers.ravel() for strip in strips(coverage, field, is_active=is_active)]
     )
     texts: list[str] = numbers.astype(str).tolist()
     return texts if numbers.dtype.kind in "iu" else ["NaN" if text == "nan" else text for text in texts]

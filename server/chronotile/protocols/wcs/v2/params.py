@@ -1,4 +1,4 @@
-"""GetCoverage of WCS 2.0.1 in key-value pairs, with its extensions, turned into a request for numbers."""
+"""GetCoverage of WCS 2.0.1 in key-value pairs, with its extensions, parsed into a coverage request."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from chronotile.protocols.wcs.documents import in_parts
 from chronotile.protocols.wcs.faults import refusal, refusing
 from chronotile.protocols.wcs.v2.gml import COMPOUND_CRS, TIME_CRS, Domain, coverage_gml, domain_of, tuple_list
 from chronotile.protocols.wcs.v2.subsets import axes_by_label, requested_subset
-from chronotile.protocols.wcs.version import Wanted
+from chronotile.protocols.wcs.version import GetCoverage
 
 GML_TYPE = "application/gml+xml"
 FORMATS: Mapping[str, str] = {
@@ -30,7 +30,7 @@ FORMATS: Mapping[str, str] = {
     COVERAGE_FORMATS["json"].media_type: "json",
     GML_TYPE: "gml",
 }
-"""Names of formats in the core, by media types; the first is the native one."""
+"""Core names of formats by media type; the first is the native format."""
 NATIVE = next(iter(FORMATS))
 FORMAT = keyword(
     "FORMAT",
@@ -41,7 +41,7 @@ FORMAT = keyword(
         **dict.fromkeys(("image/tiff;application=geotiff", "image/tiff; application=geotiff"), NATIVE),
         **dict.fromkeys(("application/x-netcdf", "netcdf", "netcdf4"), "application/netcdf"),
         **dict.fromkeys(("application/xml+gml", "gml"), GML_TYPE),
-        **{media_type.replace("+", " "): media_type for media_type in FORMATS},  # a plus sign in an address
+        **{media_type.replace("+", " "): media_type for media_type in FORMATS},  # an unescaped plus sign in a URL
     },
     default=NATIVE,
 )
@@ -59,7 +59,7 @@ INTERPOLATION = keyword(
 )
 SCALING = ("SCALEFACTOR", "SCALEAXES", "SCALESIZE", "SCALEEXTENT")
 ONCE = ("SUBSETTINGCRS", "OUTPUTCRS", *SCALING)
-"""Parameters that a request contains at most once (11-053r1 requirements 8 and 11, 12-039 requirement 9)."""
+"""Parameters that a request may contain only once (11-053r1 requirements 8 and 11, 12-039 requirement 9)."""
 OF_COVERAGE = (
     *("SERVICE", "REQUEST", "VERSION", "COVERAGEID", "SUBSET", "FORMAT", "MEDIATYPE", "SUBSETTINGCRS", "OUTPUTCRS"),
     *(*SCALING, "INTERPOLATION", "RANGESUBSET"),
@@ -70,7 +70,7 @@ COMPOUND = re.compile(re.escape(COMPOUND_CRS).replace(r"\{space\}", "(?P<space>[
 SMALLER = "request a smaller part, or image/tiff or application/netcdf"
 
 
-def wanted(query: Kvp, services: Services) -> Wanted:
+def parse_get_coverage(query: Kvp, services: Services) -> GetCoverage:
     """Return the coverage request of a query.
 
     Raises:
@@ -80,28 +80,28 @@ def wanted(query: Kvp, services: Services) -> Wanted:
     coverage = coverage_of(services, query.require("COVERAGEID"))
     subsetting = _crs(query, "SUBSETTINGCRS", coverage)
     crs = _crs(query, "OUTPUTCRS", coverage) or subsetting or coverage.crs
-    has_time, own = coverage.instants.size > 0, coverage.layer.main_variable
+    has_time, native = coverage.instants.size > 0, coverage.layer.main_variable
     subset = requested_subset(query.optional("SUBSET"), subsetting or coverage.crs, has_time=has_time)
     request = CoverageRequest(
         layers=_layers(query, coverage),
         trims=subset.trims,
         time=subset.time,
-        crs=None if crs == own.grid.crs and not own.is_mosaic else crs,
+        crs=None if crs == native.grid.crs and not native.is_mosaic else crs,
         resampling=INTERPOLATION.optional(query),
     )
     scale = _scale(query, crs, has_time=has_time)
-    if isinstance(scale, ScaleSize) and not (scale.width and scale.height):  # an axis that is not named keeps its own
+    if isinstance(scale, ScaleSize) and not (scale.width and scale.height):  # an axis that is not named is not scaled
         grid = coverage.grid_of(request)
         scale = replace(scale, width=scale.width or grid.width, height=scale.height or grid.height)
     media_type, is_multipart = FORMAT.value(query), MEDIA_TYPE.optional(query) is not None
     formats = _formats(media_type, coverage.id, subset.sliced, is_multipart=is_multipart)
-    return Wanted(replace(request, scale=scale), FORMATS[media_type], formats)
+    return GetCoverage(replace(request, scale=scale), FORMATS[media_type], formats)
 
 
 def _formats(
     media_type: str, id_: str, sliced: frozenset[CoverageAxis], *, is_multipart: bool
 ) -> Mapping[str, CoverageFormat]:
-    """The format, under a name that has what is in its files beside the coverage."""
+    """Return the format, under a name that includes everything that shapes the file except the coverage."""
     name = FORMATS[media_type]
 
     def domain(coverage: Coverage) -> Domain:
@@ -134,16 +134,16 @@ def _crs(query: Kvp, name: str, coverage: WcsCoverage) -> Crs | None:
 
 
 def _space_of(uri: str, coverage: WcsCoverage) -> str:
-    # Without the parameter the CRS is that of the envelope, so its name is accepted (11-053r1 requirements 7 and 10).
+    # The default CRS is the CRS of the envelope, so its compound name is accepted (11-053r1 requirements 7 and 10).
     compound = COMPOUND.fullmatch(uri) if coverage.instants.size else None
     return uri if compound is None else compound["space"]
 
 
 def _layers(query: Kvp, coverage: WcsCoverage) -> tuple[str, ...]:
-    """The layers of RANGESUBSET: fields and intervals of them, in the requested order (OGC 12-040 §7.2)."""
+    """Return the layers of RANGESUBSET: fields and intervals of fields, in the requested order (OGC 12-040 §7.2)."""
     fields, names = list(coverage.layers), list[str]()
     for part in (query.optional("RANGESUBSET") or ",".join(fields)).split(","):
-        first, _colon, last = (each.strip() for each in part.partition(":"))
+        first, _colon, last = (end.strip() for end in part.partition(":"))
         for name in (first, last or first):
             if name not in fields:
                 message = f"RANGESUBSET names a field {name[:MAX_SHOWN]!r}; there are {', '.join(fields)}"
@@ -156,17 +156,17 @@ def _layers(query: Kvp, coverage: WcsCoverage) -> tuple[str, ...]:
     return tuple(coverage.layers[name].id for name in dict.fromkeys(names))
 
 
-# Scaling (OGC 12-039), whose factors multiply the number of cells, where those of the core divide it.
+# Scaling (OGC 12-039): its factors multiply the number of cells; factors of the core divide it.
 
 
 def _scale(query: Kvp, crs: Crs, *, has_time: bool) -> ScaleFactors | ScaleSize | None:
-    given = [name for name in SCALING if name in query]
-    if len(given) > 1:
-        message = f"{' and '.join(given)} each set the number of cells; give one of them"
-        raise InvalidParameter(message, locator=given[0])
-    if not given:
+    scalings = [name for name in SCALING if name in query]
+    if len(scalings) > 1:
+        message = f"{' and '.join(scalings)} each set the number of cells; give one of them"
+        raise InvalidParameter(message, locator=scalings[0])
+    if not scalings:
         return None
-    (name,) = given
+    (name,) = scalings
     text = query.require(name)
     if name == "SCALEFACTOR":
         factor = _factor(text, name)
@@ -189,12 +189,12 @@ def _factor(text: str, name: str) -> float:
 
 
 def _size(text: str, name: str) -> int:
-    """How many cells a number or an interval of them stands for."""
-    found = _EXTENT.fullmatch(text)
+    """Return the number of cells: a number, or the length of an interval `low:high`."""
+    match = _EXTENT.fullmatch(text)
     with refusing("InvalidExtent", locator=text):
         if name == "SCALESIZE":
             return whole(name, "", least=1).parse(text.removesuffix(".0"))
-        if found is None or int(found[1]) > int(found[2]):
+        if match is None or int(match[1]) > int(match[2]):
             message = f"{name} takes the first and last cell as low:high; got {text[:MAX_SHOWN]!r}"
             raise InvalidParameter(message, locator=name)
-        return int(found[2]) - int(found[1]) + 1
+        return int(match[2]) - int(match[1]) + 1

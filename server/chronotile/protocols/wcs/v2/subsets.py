@@ -30,53 +30,53 @@ from chronotile.protocols.wcs.v2.gml import axis_labels
 LOCATOR = "subset"
 OPEN = "*"
 _SECONDS = re.compile(r"-?\d{1,10}(\.\d{1,9})?([eE][+-]?\d{1,2})?", re.ASCII)
-"""Coordinate of the axis `time`, an XML double (09-110r4 requirements 32, 33); four digits alone are a year."""
+"""Coordinate on the axis `time`, an XML double (09-110r4 requirements 32, 33); four digits are a year."""
 MOST_SECONDS = 9_200_000_000
-"""Before the end of the years that are served."""
+"""Seconds since 1970 that are still inside the supported years."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subset:
-    """The part of a coverage that trims and slices leave."""
+    """The part of a coverage that trims and slices select."""
 
     trims: tuple[Trim, ...] = ()
     time: TimeSelection = ABSENT
     sliced: frozenset[CoverageAxis] = frozenset()
-    """Axes that the answer no longer has."""
+    """Axes that slices remove from the answer."""
 
 
 def axes_by_label(text: str, crs: Crs, *, has_time: bool, locator: str, unknown: str) -> dict[CoverageAxis, AxisMember]:
-    """Return the members of a list `axis(...),axis(...)` by their axes.
+    """Return the members of a list `axis(...),axis(...)` by axis.
 
     Args:
         text: The list.
-        crs: Whose axes they are, under the labels of documents or other names that are usual.
+        crs: CRS of the axes, which may have the labels of documents or other usual names.
         has_time: Whether there is an axis `time`.
         locator: The parameter.
-        unknown: The code for a label that is none or twice there, of the standard that defines the parameter.
+        unknown: Code of the standard for unknown or repeated labels.
 
     Raises:
-        InvalidParameter: With the code.
+        InvalidParameter: A label is unknown or repeated.
     """
     members, labels = members_of(text, locator=locator), axis_labels(crs)
     if has_time:
         labels["time"] = "time"
-    known = (GEOGRAPHIC if crs.is_geographic else PROJECTED) | {own.lower(): axis for axis, own in labels.items()}
+    axes = (GEOGRAPHIC if crs.is_geographic else PROJECTED) | {label.lower(): axis for axis, label in labels.items()}
     with refusing(unknown, locator=locator):
         accepted = (*labels.values(), "or those of the CRS that SUBSETTINGCRS names")
-        return members_by_axis(members, known, accepted=accepted, locator=locator)
+        return members_by_axis(members, axes, accepted=accepted, locator=locator)
 
 
 def requested_subset(texts: str | None, crs: Crs, *, has_time: bool) -> Subset:
-    """Return what SUBSET selects.
+    """Return the part of a coverage that SUBSET selects.
 
     Args:
-        texts: All values, joined by commas.
-        crs: Of the positions.
+        texts: All values of SUBSET, joined by commas.
+        crs: CRS of the positions.
         has_time: Whether the coverage has an axis `time`.
 
     Raises:
-        InvalidParameter: It is not accepted; with the code of the standard.
+        InvalidParameter: SUBSET is not accepted; has the code of the standard.
     """
     if texts is None:
         return Subset()
@@ -88,11 +88,13 @@ def requested_subset(texts: str | None, crs: Crs, *, has_time: bool) -> Subset:
         box = BBox(xmin, ymin, xmax, ymax)
         check_degrees(box, crs, locator=LOCATOR)
     trims = (Trim(box=box, crs=crs, locator=LOCATOR),) if ends.keys() - {"time"} else ()
-    return Subset(trims=trims, time=time, sliced=frozenset(axis for axis, own in ends.items() if len(own) == 1))
+    return Subset(
+        trims=trims, time=time, sliced=frozenset(axis for axis, positions in ends.items() if len(positions) == 1)
+    )
 
 
 def _ends(member: AxisMember) -> Sequence[str]:
-    """One text of a slice, two of a trim."""
+    """Return one text for a slice, two for a trim."""
     parts = [part.strip() for part in member.content.split(",")]
     if len(parts) > 2 or not all(parts) or parts == [OPEN]:
         raise _invalid(member, "takes one position, or two as low,high of which either may be *")
@@ -114,7 +116,7 @@ def _times(ends: Sequence[str]) -> TimeSelection:
 
 
 def _time_text(end: str) -> str:
-    """Return the text of a time; a plain number is in seconds since 1970, as the coordinates in documents."""
+    """Return the text of a time; a plain number means seconds since 1970, as in documents."""
     plain = end.strip('"').strip()
     if plain != end or len(plain) == 4 or _SECONDS.fullmatch(plain) is None or abs(float(plain)) > MOST_SECONDS:
         return plain or "-"

@@ -1,4 +1,4 @@
-"""WCS 2.0.1 (OGC 09-110r4): what is its own beside GetCoverage, which `params` has."""
+"""WCS 2.0.1 (OGC 09-110r4): sections, faults and values of templates; `params` parses GetCoverage."""
 
 import re
 from functools import partial
@@ -15,13 +15,13 @@ from chronotile.protocols.common.query.axes import INTERPOLATION_URI, query_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.wcs.faults import STATUSES, message_of
 from chronotile.protocols.wcs.v2 import gml
-from chronotile.protocols.wcs.v2.params import ADVERTISED, FORMATS, NATIVE, OF_COVERAGE, wanted
+from chronotile.protocols.wcs.v2.params import ADVERTISED, FORMATS, NATIVE, OF_COVERAGE, parse_get_coverage
 from chronotile.protocols.wcs.v2.xml_requests import pairs_of_xml
 from chronotile.protocols.wcs.version import Pairs, Version
 
 SECTIONS = ("ServiceIdentification", "ServiceProvider", "OperationsMetadata", "ServiceMetadata", "Contents")
 _NUMBERED_SUBSET = re.compile(r"subset\d{1,2}", re.ASCII | re.IGNORECASE)
-"""How GDAL's driver calls those of axes beside the two that it draws."""
+"""Parameters of GDAL's driver for axes other than the two that it draws."""
 
 
 def _query_of(pairs: Pairs) -> Kvp:
@@ -38,10 +38,10 @@ SPELLING = {
     **{name.lower(): name for name in ("scaleFactor", "scaleAxes", "scaleSize", "scaleExtent")},
     **{name: name for name in ("service", "request", "version", "subset", "format", "interpolation")},
 }
-"""Names of parameters as WCS 2.0 spells them, by those of the core and by its own in lower case."""
+"""Names of parameters in WCS 2.0 by names of the core, and by WCS names in lower case."""
 
 OF_VALUES = {"NoSuchField", "InvalidScaleFactor", "InvalidExtent"}
-"""Codes whose locator is what was requested (OGC 12-039, 12-040)."""
+"""Codes whose locator is the requested value (OGC 12-039, 12-040)."""
 
 
 def fault(error: errors.ChronotileError, request: Request) -> Response:
@@ -75,7 +75,7 @@ WCS_2 = Version(
     ids="COVERAGEID",
     without_ids="emptyCoverageIdList",
     sections=partial(requested_sections, offered=SECTIONS),
-    parse=wanted,
+    parse=parse_get_coverage,
     fault=fault,
     parameters=OF_COVERAGE,
     query_of=_query_of,

@@ -14,14 +14,14 @@ from chronotile.protocols.wcs.version import Pairs
 OPERATIONS = ("GetCapabilities", "DescribeCoverage", "GetCoverage")
 OWS = "http://www.opengis.net/ows/2.0"
 CONTAINERS = {"extension", "scaling", "getcoveragecrs"}
-"""What only holds elements of extensions, in lower case."""
+"""Elements that only group elements of extensions, in lower case."""
 
 
 def pairs_of_xml(root: etree._Element) -> Pairs:
-    """Return the parameters of a request; elements of extensions are taken by their local names.
+    """Return the parameters of a request; elements of extensions are recognised by local name.
 
     Raises:
-        InvalidParameter: It is not a request, or has an element that has no place in one.
+        InvalidParameter: The document is not a request, or contains an element that does not belong in one.
     """
     operation = local_name(root)
     if operation not in OPERATIONS:
@@ -35,7 +35,7 @@ def pairs_of_xml(root: etree._Element) -> Pairs:
 def _pairs(parent: etree._Element) -> Iterator[tuple[str, str]]:
     for element in parent:
         name = local_name(element)
-        is_foreign = name == "AcceptVersions" and etree.QName(element).namespace != OWS  # whose numbers are others
+        is_foreign = name == "AcceptVersions" and etree.QName(element).namespace != OWS  # other versions of OWS
         if name.lower() in CONTAINERS:
             yield from _pairs(element)
         elif name.lower() in READERS:
@@ -56,7 +56,7 @@ def _first(element: etree._Element, name: str) -> str:
 
 def _text(element: etree._Element) -> str:
     text: str = (element.text or "").strip()
-    if set(text) & set(",()"):  # which stand between values in key-value pairs
+    if set(text) & set(",()"):  # separators in key-value pairs
         message = f"{local_name(element)} is one value, got {text[:MAX_SHOWN]!r}"
         raise refusal("InvalidEncodingSyntax", message, locator=local_name(element)[:MAX_SHOWN])
     return text
@@ -89,4 +89,4 @@ READERS: Mapping[str, tuple[str, Callable[[etree._Element], str]]] = {
     "interpolation": ("interpolation", lambda element: _first(element, "globalInterpolation") or _text(element)),
     "rangesubset": ("rangeSubset", _fields),
 }
-"""Parameters, and how their values are read, by elements in lower case: examples of the standards mix it."""
+"""Parameter and reader of each element, by lower-case name: examples of the standards mix upper and lower case."""
