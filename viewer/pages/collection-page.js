@@ -36,12 +36,12 @@ const plot = new Plot(place, {
 	onPick: (second) => series && showDate(secondsOf(series).indexOf(second)),
 	onSelect: (period) => plot.zoom(period),
 });
-/** The instant that the map shows; nothing until the server said which is the newest clear one. */
+/** The instant on the map; empty until the server has returned the newest clear one. */
 let shown = "";
 let latest = new AbortController();
 let dateRequest = new AbortController();
 
-/** The chosen layer: its attributes are what the server wrote of it. */
+/** Returns the chosen layer: an option with attributes written by the server. */
 const chosen = () => choice.selectedOptions[0];
 
 /** @param {string} path below the server's address @param {Record<string, string | number>} query */
@@ -126,14 +126,14 @@ function nameDate(time) {
 	plot.mark([Date.parse(time) / 1000]);
 }
 
-/** Which date the map shows while none is chosen. @param {AbortSignal} signal */
+/** Shows the date of the map while none is chosen. @param {AbortSignal} signal */
 async function nameNewestDate(signal) {
 	const answer = await fetch(picture.src, { method: "HEAD", signal }).catch(() => null);
 	const time = answer?.headers.get("chronotile-time");
 	if (time && !signal.aborted && shown === "") nameDate(time);
 }
 
-/** To the next date with a value at the place, in a direction. @param {1 | -1} step */
+/** Goes to the next date with a value at the point, in a direction. @param {1 | -1} step */
 function stepDate(step) {
 	if (series === null) return;
 	const { times, values } = series;

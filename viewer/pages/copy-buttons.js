@@ -1,10 +1,10 @@
 /** Buttons that copy the address or the code before them; without scripts they are not shown. */
 
-/** How long a button says that it copied, in milliseconds. */
+/** How long a button shows that it copied, in milliseconds. */
 const SAID_MS = 2000;
 
 /**
- * Copies the text of an element also where the page has no secure address; what cannot be copied stays selected.
+ * Copies the text of an element, also on pages without HTTPS; if copying fails, the text remains selected.
  * @param {HTMLElement} source
  */
 async function copyText(source) {

@@ -4,11 +4,11 @@
  */
 import SwaggerUI from "../vendor/swagger-ui.js";
 
-/** Nothing in the place of a part that the page shows itself. */
+/** Replaces a part of Swagger UI that the page has already. */
 const nothing = () => () => null;
 
 /**
- * Requests go to the server that the page is from, also where the document names its public address.
+ * Sends requests to the server of the page, even if the document names its public address.
  * @param {string} server
  */
 const onThisServer = (server) => () => ({
@@ -26,10 +26,10 @@ const onThisServer = (server) => () => ({
 /** Swagger UI has its own switch of colours; the system's choice is ours. @param {{ matches: boolean }} dark */
 const followScheme = ({ matches }) => document.documentElement.classList.toggle("dark-mode", matches);
 
-/** Where the page says that something is. @param {string} relation */
+/** Returns the link element of a relation. @param {string} relation */
 const linked = (relation) => /** @type {HTMLLinkElement} */ (document.querySelector(`link[rel="${relation}"]`)).href;
 
-/** Swagger UI has a `main` of its own. */
+/** Removes the `main` role inside Swagger UI, because the page has a main element. */
 function replaceList() {
 	document.querySelector("#content")?.remove();
 	place.hidden = false;

@@ -1,16 +1,16 @@
 /**
- * The report of a place as one drawing of a page of A4, which is printed and saved as it is seen: the map with its key,
- * how the place went through time, a table of its years, and where all this comes from.
+ * The report of a place as one drawing of an A4 page, which is printed and saved as shown: the map with its legend, the
+ * values of the place over time, a table of its years, and the sources.
  *
  * @typedef
  *   {{ title: string, about: string, map: string, chart: SVGElement[], rows: string[][], notes: string[],
  *   source: string,
- *   link: string }} Report `map` is a picture's address, the first of `rows` names the columns
+ *   link: string }} Report `map` is the address of a picture, the first of `rows` has the names of the columns
  */
 import { makeSvg } from "../chart/series/figure.js";
 import { wrapLines } from "../export/page/page-layout.js";
 
-/** Of A4 at 96 pixels an inch. */
+/** Size of A4 at 96 pixels per inch. */
 export const PAGE = { width: 794, height: 1123 };
 export const MAP = { width: 698, height: 400 };
 export const CHART = { width: 698, height: 250 };
@@ -68,7 +68,7 @@ export function drawReport({ title, about, map, chart, rows, notes, source, link
 	return page;
 }
 
-/** @param {SVGElement} page @param {string[][]} rows @param {number} top @returns {number} where it goes on */
+/** @param {SVGElement} page @param {string[][]} rows @param {number} top @returns {number} lower edge of the table */
 function drawTable(page, rows, top) {
 	const across = MAP.width / (rows[0]?.length ?? 1);
 	for (const [index, row] of rows.entries()) {

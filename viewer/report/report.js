@@ -35,13 +35,13 @@ import { CHART, drawReport, MAP } from "./report-page.js";
 /** @typedef {import("../base/api.js").Layer} Layer */
 /** @typedef {import("./report-page.js").Report} Report */
 
-/** Pixels of the picture in one of the page: 200 an inch. */
+/** Pixels of the picture per pixel of the page: 200 per inch. */
 const SCALE = 200 / 96;
 /** The last years of a long archive have room. */
 const MOST_YEARS = 12;
 const COLUMNS = /** @type {const} */ (["mean", "p10", "p90", "valid_share", "anomaly"]);
 
-/** Shows the report while it is wanted and there is a place. */
+/** Shows the report while it is open and there is a place. */
 export function startReport() {
 	effect(() => {
 		const isReady = isReportOpen.value && places.value.length > 0 && timeDomain.value.phase === "ready";
@@ -105,7 +105,7 @@ async function open() {
 	isReportOpen.value = false;
 }
 
-/** What is in the middle of the map, in the form of the page. @param {PictureMaker} maker */
+/** Draws the middle of the map in the aspect ratio of the page. @param {PictureMaker} maker */
 function drawMap(maker) {
 	const whole = wholeRect();
 	const share = Math.min(whole.width / MAP.width, whole.height / MAP.height);
@@ -118,7 +118,7 @@ function drawMap(maker) {
 }
 
 /**
- * The years of a place above one another, and their numbers, as the server has them.
+ * Loads the years of a place as a drawing, and their values from the server.
  * @param {Layer} of
  * @param {Place} place
  * @param {HTMLElement} paper

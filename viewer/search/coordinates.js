@@ -21,16 +21,16 @@ const LETTERS = {
 
 const LIMITS = { lat: 90, lon: 180 };
 
-/** Degrees, minutes and seconds in what is left of one coordinate without its letter. */
+/** Degrees, minutes and seconds of one coordinate without its letter. */
 const PARTS = /^(\d+(?:[.,]\d+)?)\s*°?(?:\s*(\d+(?:[.,]\d+)?)\s*'?)?(?:\s*(\d+(?:[.,]\d+)?)\s*"?)?$/;
 const SIGNED = /[+-]?\d+(?:[.,]\d+)?°(?:\s*\d+(?:[.,]\d+)?')?(?:\s*\d+(?:[.,]\d+)?")?/g;
 const WITH_POINTS = /^([+-]?\d+(?:\.\d+)?)°?(?:\s*[,;]\s*|\s+)([+-]?\d+(?:\.\d+)?)°?$/;
 const WITH_COMMAS = /^([+-]?\d+(?:,\d+)?)°?(?:\s*;\s*|,?\s+)([+-]?\d+(?:,\d+)?)°?$/;
 
 /**
- * The place that a text says in numbers, else null.
+ * Returns the point for coordinates in a text, null if it has none.
  * @param {string} text
- * @param {string} [language] in which O is east or west
+ * @param {string} [language] determines whether O is east or west
  * @returns {Point | null}
  */
 export function parsePlace(text, language = "") {

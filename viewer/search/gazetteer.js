@@ -1,11 +1,11 @@
 /**
- * Looks up towns, regions and countries by name; pure. Its files are made by tools/viewer_data: of the large towns of
- * the world, whose other names are in files by their first letters, and of all towns by region.
+ * Looks up towns, regions and countries by name; pure. Its files are made by tools/viewer_data: the large towns of the
+ * world, whose other names are in files by their first letters, and all towns by region.
  *
  * @typedef {import("../base/permalink.js").BBox} BBox
  * @typedef {import("../base/permalink.js").Point} Point
  * @typedef {{ names: string[], lons: number[], lats: number[] }} TownsFile names, and thousandths of a degree
- * @typedef {TownsFile & { regions: number[] }} LargeFile the largest first, regions as places in the list of those
+ * @typedef {TownsFile & { regions: number[] }} LargeFile the largest first, regions as indexes of the list of regions
  * @typedef {[code: string, name: string, west: number, south: number, east: number, north: number]} Region
  * @typedef {{ regions: Region[], countries: Record<string, [names: string, ...bbox: number[]]> }} AreasFile
  * @typedef {{ towns: TownsFile & { ranks: number[] }, others: { regions: number[], others: string[] } }} Cell
@@ -20,12 +20,12 @@ import { distanceOf } from "../map/regions.js";
 
 /** @type {Record<string, string>} letters that are no letter with a mark on it */
 const LETTERS = { ß: "ss", ø: "o", æ: "ae", œ: "oe", ł: "l", đ: "d", ð: "d", þ: "th", ı: "i", ə: "e" };
-/** As tools/viewer_data has them. */
+/** Same values as in tools/viewer_data. */
 const [FILES, KEY_LETTERS] = [64, 2];
-/** What is nearer to the middle of the view is near. */
+/** Towns within this distance of the middle of the view are near. */
 const NEAR_DEGREES = 3;
 
-/** A name without what people leave out when they type it. @param {string} name */
+/** Returns a name without marks and punctuation, which users often omit. @param {string} name */
 export const simplify = (name) =>
 	name
 		.toLowerCase()
@@ -35,14 +35,14 @@ export const simplify = (name) =>
 		.replace(/[^\p{L}\p{N}|]+/gu, " ")
 		.trim();
 
-/** The number of the file that has the names that begin so; null of too few letters. @param {string} simple */
+/** Returns the number of the file for the first letters of a name; null if too short. @param {string} simple */
 export function fileOf(simple) {
 	const letters = [...simple].slice(0, KEY_LETTERS);
 	if (letters.length < KEY_LETTERS) return null;
 	return letters.reduce((sum, letter, at) => sum + 31 ** at * /** @type {number} */ (letter.codePointAt(0)), 0) % FILES;
 }
 
-/** What is looked for, without postcodes too, and, after a comma, where. @param {string} words */
+/** Splits a query into the name, also without postcodes, and, after a comma, the location. @param {string} words */
 export function splitWords(words) {
 	const [first, ...where] = words.split(",").map(simplify);
 	const named = first
@@ -53,7 +53,7 @@ export function splitWords(words) {
 }
 
 /**
- * 3 called just so, 2 begins so, 1 has a word that begins so, 0 otherwise.
+ * Returns 3 for an equal name, 2 if it starts with the query, 1 if one of its words does, else 0.
  * @param {string} simple
  * @param {string} wanted
  */
@@ -64,7 +64,7 @@ export function likenessOf(simple, wanted) {
 	return simple.includes(` ${wanted}`) ? 1 : 0;
 }
 
-/** The most alike of several names. @param {string[]} names simplified @param {string} wanted */
+/** Returns the best match among several names. @param {string[]} names simplified @param {string} wanted */
 function bestOf(names, wanted) {
 	let best = { likeness: 0, index: 0 };
 	for (const [index, name] of names.entries()) {
@@ -91,7 +91,7 @@ export function openAreas({ regions, countries }) {
 
 	return {
 		regions,
-		/** Those that are called so. @param {string} wanted simplified @returns {Area[]} */
+		/** Returns areas that match a query. @param {string} wanted simplified @returns {Area[]} */
 		find: (wanted) =>
 			all.flatMap(({ country, names, simple, isCountry, bbox }) => {
 				const { likeness, index } = bestOf(simple, wanted);
@@ -104,9 +104,9 @@ export function openAreas({ regions, countries }) {
 export function openLarge({ names, lons, lats, regions: regionOf }, regions) {
 	const simple = names.map(simplify);
 	/**
-	 * The large towns that are called so.
+	 * Returns large towns that match a query.
 	 * @param {string} wanted simplified
-	 * @param {Record<string, number[]>} others of the file of its first letters
+	 * @param {Record<string, number[]>} others from the file of its first letters
 	 */
 	return (wanted, others) => {
 		/** @type {Map<number, { alias: string, likeness: number }>} */
@@ -129,7 +129,7 @@ export function openLarge({ names, lons, lats, regions: regionOf }, regions) {
 export function openCell({ towns, others }, regions) {
 	const all = towns.names.map((name, at) => [name, ...others.others[at].split("|").filter(Boolean)]);
 	const simple = all.map((names) => names.map(simplify));
-	/** The towns of the cell that are called so. @param {string} wanted simplified */
+	/** Returns towns of the cell that match a query. @param {string} wanted simplified */
 	return (wanted) =>
 		simple.flatMap((names, at) => {
 			const { likeness, index } = bestOf(names, wanted);

@@ -13,7 +13,7 @@ const ZONE_LAST = new RegExp(`^${METRES}[\\s,;]+${ZONE}$`);
 const EPSG = new RegExp(`^EPSG:32([67])(\\d\\d)[\\s,;]+${METRES}$`);
 const MGRS = /^\d{1,2}[C-HJ-NP-X][A-HJ-NP-Z]{2}(\d\d){0,5}$/;
 
-/** Of WGS 84: the flattening's third form, and the radius of the circle as long as a meridian. */
+/** WGS 84: third flattening, and radius of the circle with the length of a meridian. */
 const FLATTENING = 1 / 298.257223563;
 const n = FLATTENING / (2 - FLATTENING);
 const RADIUS_M = (6_378_137 / (1 + n)) * (1 + n ** 2 / 4 + n ** 4 / 64);
@@ -48,7 +48,11 @@ function fromUtm(zone, isSouth, easting, northing) {
 /** @param {string} letter */
 const isSouthern = (letter) => letter === "S" || letter < "N";
 
-/** The place that a text says in metres of a grid, else null. @param {string} text @returns {Point | null} */
+/**
+ * Returns the point for grid coordinates in a text, null if it has none.
+ * @param {string} text
+ * @returns {Point | null}
+ */
 export function parseGrid(text) {
 	const plain = text
 		.trim()

@@ -1,6 +1,6 @@
 /**
- * The search: places by name or by coordinates, layers and areas, in a list that the arrows go through (ARIA: combobox
- * with a listbox). Enter shows what is marked, Shift and Enter charts it there too.
+ * The search: places by name or by coordinates, layers and areas, in a list with arrow keys (ARIA: combobox with a
+ * listbox). Enter shows the marked result, Shift and Enter also charts it.
  *
  * @typedef {import("./sources.js").Result} Result
  */
@@ -14,9 +14,9 @@ import { parseGrid } from "./grids.js";
 import { findAddresses, findKnown, pointResult } from "./sources.js";
 
 const MAX_RESULTS = 8;
-/** A geocoder elsewhere is asked when the words have come to rest, and are more than one letter or two. */
+/** An external geocoder is requested after this pause in typing, from this number of letters on. */
 const [GEOCODER_WAIT_MS, GEOCODER_LETTERS] = [400, 3];
-/** What stands before each kind of result. */
+/** Icon of each kind of result. */
 const ICONS = { layer: "layers", place: "area", area: "area", country: "language", region: "language" };
 
 /** @param {HTMLInputElement} input */
@@ -52,7 +52,7 @@ export async function startSearch(input) {
 }
 
 /**
- * What has the name; nothing, and why, when the names cannot be loaded. Asking again tries again.
+ * Returns results by name; none, with a notice, if the names cannot be loaded. The next search tries again.
  * @param {string} words
  */
 async function findByName(words) {
@@ -95,9 +95,9 @@ class Popup {
 		this.frame.addEventListener("pointerdown", (event) => event.preventDefault());
 	}
 
-	/** @param {Result[]} results @param {string} words what was looked for */
+	/** @param {Result[]} results @param {string} words the query */
 	show(results, words) {
-		// More that comes to what is listed leaves the mark where it is.
+		// Additional results do not move the mark.
 		const marked = results[this.active] && results[this.active] === this.results[this.active] ? this.active : 0;
 		this.results = results;
 		this.list.replaceChildren(...results.map((result, index) => this.makeOption(result, index)));

@@ -1,6 +1,6 @@
 /**
- * Where the search looks, in the order in which it lists what it finds: layers, places of the server, own areas,
- * countries and regions, towns, and the geocoder of the configuration.
+ * Sources of the search, in the order of their results: layers, places of the server, areas of the user, countries and
+ * regions, towns, and the configured geocoder.
  *
  * @typedef {import("../base/permalink.js").Point} Point
  * @typedef {import("../base/permalink.js").BBox} BBox
@@ -29,11 +29,11 @@ import { locale } from "../base/text.js";
 import { cellsIn } from "../map/regions.js";
 import { fileOf, likenessOf, openAreas, openCell, openLarge, rankTowns, simplify } from "./gazetteer.js";
 
-/** Of each kind but towns, so that a list has them all. */
+/** Maximum number of results per kind except towns, so that all kinds are listed. */
 const MOST_OF_KIND = 4;
-/** Of places given by their coordinates and of addresses, unless the map is nearer already. */
+/** Minimum zoom for coordinates and addresses. */
 const LEAST_ZOOM = 11;
-/** Zoom at which a town fits the map, for the largest, the next, and the others. */
+/** Zoom for the largest, large and other towns. */
 const ZOOMS = [
 	{ largest: 300, zoom: 10 },
 	{ largest: 3000, zoom: 11 },
@@ -48,7 +48,7 @@ const middleOf = ([west, south, east, north]) => ({
 });
 
 /**
- * A result that is a point.
+ * Makes a result for a point.
  * @param {Point} point
  * @param {Pick<Result, "name" | "where" | "kind" | "likeness">} told
  * @param {number} [zoom]
@@ -65,7 +65,7 @@ export const pointResult = ({ lon, lat }, told, zoom = Math.max(LEAST_ZOOM, view
 });
 
 /**
- * A result that is a box, whose middle is charted.
+ * Makes a result for a box, whose centre is charted.
  * @param {BBox} bbox
  * @param {Pick<Result, "name" | "where" | "kind" | "likeness">} told
  * @param {() => void} [open]
@@ -111,7 +111,7 @@ const findOwn = ({ whole }) =>
 	}));
 
 /**
- * Names of the places of a set, asked for once.
+ * Names of the places of a set, requested once.
  * @type {Map<string, ReturnType<typeof once<{ number: number, id: string, label?: string }[]>>>}
  */
 const namesOfSets = new Map();
@@ -159,7 +159,7 @@ async function openedCell(cell) {
 	return find;
 }
 
-/** Towns, countries and regions. @param {Asked} asked @param {number} most @returns {Promise<Result[]>} */
+/** Finds towns, countries and regions. @param {Asked} asked @param {number} most @returns {Promise<Result[]>} */
 async function findNamed({ what, where }, most) {
 	const known = await openedAreas();
 	const countryName = new Intl.DisplayNames([locale()], { type: "region" });
@@ -209,7 +209,12 @@ async function findNamed({ what, where }, most) {
 	];
 }
 
-/** What is known here, the most alike first. @param {Asked} asked @param {number} most @returns {Promise<Result[]>} */
+/**
+ * Returns all results except addresses, best first.
+ * @param {Asked} asked
+ * @param {number} most
+ * @returns {Promise<Result[]>}
+ */
 export async function findKnown(asked, most) {
 	const [places, named] = await Promise.all([findPlaces(asked), findNamed(asked, most)]);
 	const found = [...findLayers(asked), ...places, ...findOwn(asked), ...named];
@@ -217,7 +222,7 @@ export async function findKnown(asked, most) {
 }
 
 /**
- * What the geocoder of the configuration finds.
+ * Requests addresses from the configured geocoder.
  * @param {string} words
  * @param {AbortSignal} signal
  * @returns {Promise<Result[]>}

@@ -1,4 +1,4 @@
-/** The dialog of saved views: kept, named, ordered, and handed on as a story. */
+/** The dialog of saved views: list, names, order, and export as a story. */
 import { openDialog } from "../base/dialog.js";
 import { make, makeIconButton, makeWordButton } from "../base/elements.js";
 import { addressOf, addressOfStory, parseLink, withoutKey } from "../base/permalink.js";
@@ -12,7 +12,7 @@ import { keep, openStory, saved, startPlayer } from "./story-player.js";
 
 /** @typedef {import("./story.js").View} View */
 
-/** Plays what the address names, and opens the dialog when it is wanted. */
+/** Plays the story of the address, and opens the dialog on request. */
 export function startStories() {
 	startPlayer();
 	effect(() => {
@@ -136,7 +136,7 @@ function openStories() {
 	draw();
 }
 
-/** Asks for a file and plays it. @param {() => void} done */
+/** Opens a file dialog and plays the file. @param {() => void} done */
 const chooseStory = (done) =>
 	chooseFiles({ accept: ".json,application/json" }, async ([file]) => {
 		done();

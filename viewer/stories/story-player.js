@@ -10,9 +10,9 @@ import { formatStory, MAX_FILE, MAX_VIEWS, parseStory, readingMs, unpackStory, v
 
 /** @typedef {import("./story.js").Story} Story */
 
-/** What is played, and the file of the server that it is from. */
+/** The current story, and its file on the server. */
 const played = signal(/** @type {{ story: Story, index: number, from?: string } | null} */ (null));
-/** Whether views follow one another by themselves. */
+/** Whether views follow each other automatically. */
 const isRunning = signal(false);
 const TAKES_PAGES = "input, select, textarea, dialog, [role=slider], [role=grid]";
 
@@ -21,7 +21,7 @@ const STORED_AS = "chronotile.story";
 /** The views that this browser keeps. */
 export const saved = signal(parseStory(readStored(STORED_AS) ?? "") ?? { title: "", views: [] });
 
-/** Keeps a story in place of the one before. @param {Story} story @returns {boolean} false where there is no room */
+/** Stores a story instead of the old one. @param {Story} story @returns {boolean} false if there is no space */
 export function keep(story) {
 	const written = formatStory(story);
 	if (story.views.length > MAX_VIEWS || written.length > MAX_FILE || !store(STORED_AS, written)) return false;
@@ -31,7 +31,7 @@ export function keep(story) {
 
 let isStarted = false;
 
-/** Plays what the address names, and whatever is opened later. */
+/** Plays the story of the address, and stories that are opened later. */
 export function startPlayer() {
 	if (isStarted) return;
 	isStarted = true;
@@ -81,7 +81,7 @@ async function openFrom(path) {
 
 /**
  * Plays a story.
- * @param {Story | null} story null of what is none
+ * @param {Story | null} story null if it is invalid
  * @param {number} [index] of its first view
  * @param {string} [from]
  */
@@ -95,7 +95,7 @@ export function openStory(story, index = 0, from = undefined) {
 	show(index);
 }
 
-/** Shows a view of what is played. @param {number} index */
+/** Shows a view of the current story. @param {number} index */
 function show(index) {
 	const now = played.peek();
 	const view = now?.story.views[index];

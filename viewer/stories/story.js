@@ -1,6 +1,6 @@
 /**
  * Stories: views of the map with notes, as a document, a file and the end of an address. They may come from strangers,
- * so everything in them is bounded, and links keep what links of the viewer may say; pure.
+ * so all sizes are limited, and links may only have parameters of the viewer; pure.
  *
  * @typedef {{ title: string, text: string, link: string }} View `link` is a query string of the viewer
  * @typedef {{ title: string, views: View[] }} Story
@@ -14,13 +14,13 @@ export const MAX_VIEWS = 100;
 export const MAX_TITLE = 120;
 export const MAX_TEXT = 3000;
 const MAX_LINK = 6000;
-/** Of a file, in characters. */
+/** Maximum length of a file in characters. */
 export const MAX_FILE = 1_000_000;
-/** Of a story in an address: programs that pass links on cut longer ones. */
+/** Maximum length of a story in an address: programs that forward links cut longer ones. */
 const MAX_HASH = 8000;
-/** What a reader chooses, and no view. */
+/** Parameters that the reader chooses, and not the view. */
 const OF_READER = { language: undefined, theme: undefined, embed: undefined, ui: undefined, story: undefined };
-/** Characters that are not seen, or turn the direction of what follows. */
+/** Invisible characters, and those that change the direction of text. */
 const UNSEEN = /[^\P{Cc}\n]|[\u202a-\u202e\u2066-\u2069]/gu;
 
 /** @param {unknown} words @param {number} most */
@@ -29,7 +29,7 @@ const tidy = (words, most) => (typeof words === "string" ? words.replace(UNSEEN,
 /** A link as views have it. @param {import("../base/permalink.js").Link} link */
 export const viewLink = (link) => formatLink({ ...link, ...OF_READER });
 
-/** A story as a document has it; null where it is none. @param {string} source @returns {Story | null} */
+/** Returns the story of a document; null if it is invalid. @param {string} source @returns {Story | null} */
 export function parseStory(source) {
 	if (source.length > MAX_FILE) return null;
 	const document = jsonOf(source);
@@ -49,7 +49,7 @@ export const formatStory = (story) => JSON.stringify({ type: TYPE, version: 1, .
  * @param {Uint8Array<ArrayBuffer>} bytes
  * @param {GenericTransformStream} through
  * @param {number} most
- * @returns {Promise<Uint8Array<ArrayBuffer> | null>} null where more comes out
+ * @returns {Promise<Uint8Array<ArrayBuffer> | null>} null if the output is longer than `most`
  */
 async function passed(bytes, through, most) {
 	const parts = [];
@@ -67,7 +67,7 @@ async function passed(bytes, through, most) {
 	}
 }
 
-/** A story as an address may hold it; null where it is too large. @param {Story} story */
+/** Returns a story as the end of an address; null if it is too large. @param {Story} story */
 export async function packStory(story) {
 	const bytes = new TextEncoder().encode(JSON.stringify({ type: TYPE, ...story }));
 	const packed = await passed(bytes, new CompressionStream("deflate-raw"), (MAX_HASH * 3) / 4);

@@ -1,5 +1,5 @@
 /**
- * The calendar: a grid of the days of a month, of which those with data can be chosen, and a field to type a date into.
+ * The calendar: a grid of the days of a month, with days with data that can be chosen, and a field to type a date into.
  * Loaded when it is first opened. Keys are those of the ARIA date grid.
  *
  * @typedef {import("./month.js").DayData} DayData
@@ -28,8 +28,9 @@ const writer = (parts) => {
 /**
  * Makes the calendar of a button that shows a date.
  * @param {HTMLButtonElement} button
- * @param {{ sideOf?: () => Side, host?: HTMLElement, before?: Node[] }} [how] whose dates they
- *   are, and what stands above them @returns {() => void} what opens it
+ * @param {{ sideOf?: () => Side, host?: HTMLElement, before?: Node[] }} [how] side of the dates, parent element, and
+ *   elements above the calendar
+ * @returns {() => void} opens it
  */
 export function startCalendar(button, { sideOf = () => sideA, host, before = [] } = {}) {
 	const home = host ?? /** @type {HTMLElement} */ (button.closest("section"));
@@ -58,7 +59,7 @@ class Calendar {
 		this.grid = make("table", { role: "grid", class: "days", onkeydown });
 		this.times = make("div", { class: "times" });
 		this.years = makeButton(text("lens.title"), () => this.showYears());
-		// What the marks mean.
+		// Explanation of the marks.
 		const key = make("p", { class: "hint key" }, make("span", { class: "mark" }), text("calendar.key"));
 		popover.element.append(this.typed.form, this.makeHead(), this.grid, this.times, key, this.years);
 		effect(() => {
@@ -94,7 +95,7 @@ class Calendar {
 	}
 
 	/**
-	 * Goes to the date that was typed or the period that contains it, else to the nearest, and says so.
+	 * Goes to the typed date or the period that contains it, else to the nearest date with a message.
 	 * @param {string} typed
 	 */
 	goToTyped(typed) {
@@ -124,7 +125,7 @@ class Calendar {
 		return make("div", { class: "month-head" }, step(-1), this.month, this.year, step(1));
 	}
 
-	/** Shows the month that the two lists say. */
+	/** Shows the month of the two lists. */
 	chooseMonth() {
 		const now = new Date(this.focused.peek());
 		const years = Number(this.year.value) - now.getUTCFullYear();

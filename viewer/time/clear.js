@@ -1,5 +1,6 @@
 /**
- * Where a date has no data in what the map shows: that, and the nearest date that has, for which the server is asked.
+ * Shows a notice for dates without data in the visible part, with the nearest date with data, requested from the
+ * server.
  */
 
 import { DAY_MS, formatInstant } from "../base/dates.js";
@@ -11,18 +12,19 @@ import { nearestClear } from "./frames.js";
 import { goTo } from "./playback.js";
 import { followShares, shownShares } from "./shares.js";
 
-/** A date with a smaller share of data is none that one would go to. */
+/** Dates with a smaller fraction of data are not suggested. */
 const CLEAR = 0.3;
 const NOTICE = "clear";
 
 /**
- * Whether the date has nothing where the map is; of a layer too small to be seen, which the map tells, nobody knows.
+ * Whether the date has no data in the visible part; false for layers too small to be visible, which have another
+ * notice.
  */
 const isEmpty = computed(() => {
 	if (isMoving.value || shownShares.value[timeIndex.value] !== 0) return false;
 	return !layer.value || !view.value || !isTooSmall(layer.value.bbox, view.value.zoom);
 });
-/** Shares of all dates where the map is, as far as the server has counted. */
+/** Fractions of all dates in the visible part, as far as the server has counted. */
 const here = signal(/** @type {import("./shares.js").Shares} */ ([]));
 
 export function startClear() {

@@ -1,5 +1,5 @@
 /**
- * Which dates are played, and in which order.
+ * Selects the dates of playback and their order.
  *
  * @typedef {import("../base/dates.js").Instant} Instant
  * @typedef {{ first: number, last: number }} Range indexes, both included
@@ -12,8 +12,8 @@ import { indexesBetween, nearestIndex, yearsOf } from "../base/dates.js";
 const LEAST_DATES = 6;
 
 /**
- * The dates between two that a link or a person names, both included with all of their day, month or year; all of
- * them where there are none between.
+ * Returns the dates between two dates of a link or a user, both included with all of their day, month or year; returns
+ * all dates if there are none between.
  * @param {Instant[]} instants @param {string | undefined} from @param {string | undefined} to
  * @returns {Range}
  */
@@ -22,7 +22,7 @@ export function rangeOf(instants, from, to) {
 }
 
 /**
- * The dates of a year; all of them where it has few.
+ * Returns the dates of a year; all dates if it has few.
  * @param {Instant[]} instants @param {number} year @returns {Range}
  */
 export function yearRange(instants, year) {
@@ -32,7 +32,7 @@ export function yearRange(instants, year) {
 }
 
 /**
- * Indexes of the dates that are played, in their order. Dates of which the share is not known are played.
+ * Returns indexes of the played dates, in their order. Dates with an unknown fraction are played.
  * @param {Choice} choice
  */
 export function framesOf({ range, step, least, shares }) {
@@ -58,9 +58,9 @@ export function nextFrame(frames, index, { isReversed, isLooping }) {
 }
 
 /**
- * The nearest date with at least a share of data, the earlier of two as near; -1 of none.
+ * Returns the nearest date with at least a fraction of data, the earlier of two equally near ones; -1 if there is none.
  * @param {Instant[]} instants
- * @param {number} index the date that is left
+ * @param {number} index the current date
  * @param {readonly (number | null)[]} shares
  * @param {number} least
  */

@@ -1,5 +1,5 @@
 /**
- * The year lens: the time of year of one date in all years, as small pictures of what the map shows, to choose from.
+ * The year lens: the time of year of one date in all years, as small pictures of the map, to choose from.
  */
 import { fetchTileJson, isStatic, tileTemplate } from "../base/api.js";
 import { formatDayOfYear } from "../base/dates.js";
@@ -20,7 +20,7 @@ let popover = null;
 
 /**
  * Shows the lens of a date above the strip.
- * @param {HTMLElement} strip @param {number} index @param {number} x where the date is, from the window's left edge
+ * @param {HTMLElement} strip @param {number} index @param {number} x of the date, from the window's left edge
  */
 export function showLens(strip, index, x) {
 	const host = /** @type {HTMLElement} */ (strip.closest("section"));
@@ -39,7 +39,7 @@ export function showLens(strip, index, x) {
 	void fillPictures(list);
 }
 
-/** A press on the strip closes it, and may drag at once. @param {HTMLElement} host @param {HTMLElement} strip */
+/** A press on the strip closes it, and may start a drag. @param {HTMLElement} host @param {HTMLElement} strip */
 function makeLens(host, strip) {
 	const lens = makePopover("lens", { label: text("lens.title"), host });
 	strip.addEventListener("pointerdown", () => lens.close());

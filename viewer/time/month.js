@@ -11,7 +11,7 @@ import { DAY_MS } from "../base/dates.js";
 export const dayOf = (ms) => ms - (((ms % DAY_MS) + DAY_MS) % DAY_MS);
 
 /**
- * What each day that has data has, by its midnight.
+ * Returns the data of each day that has any, by its midnight.
  * @param {Instant[]} instants
  * @param {readonly (number | null)[]} shares
  * @returns {Map<number, DayData>}
@@ -32,7 +32,8 @@ export function daysOf(instants, shares) {
 }
 
 /**
- * The weeks of a month, each of seven days, with those of the months before and after that fill the first and the last.
+ * Returns the weeks of a month, each of seven days; days of the months before and after complete the first and the
+ * last.
  * @param {number} year @param {number} month from 0 @param {number} firstDay of a week: 1 is Monday, 7 is Sunday
  * @returns {number[][]} midnights
  */
@@ -48,7 +49,7 @@ export function weeksOf(year, month, firstDay) {
 /** Days from a week's first to a day: 0 to 6. @param {number} ms @param {number} firstDay */
 export const placeInWeek = (ms, firstDay) => (new Date(ms).getUTCDay() - firstDay + 14) % 7;
 
-/** Day with which weeks begin where a language is written. @param {string} locale */
+/** Returns the first day of weeks in a locale. @param {string} locale */
 export function firstDayOfWeek(locale) {
 	const known = /** @type {any} */ (new Intl.Locale(locale));
 	return (known.getWeekInfo?.() ?? known.weekInfo)?.firstDay ?? 1;

@@ -1,6 +1,7 @@
 /**
- * How fine the cells are, at the map's scale; and a note beside the controls, of what playing waits for or is a
- * preview.
+ * The size of cells at the scale of the map; and a note next to the controls: playback waits for a date, or a
+ * preview is
+ * shown.
  */
 import { fetchLayer } from "../base/api.js";
 import { formatInstant } from "../base/dates.js";
@@ -17,7 +18,7 @@ const COARSER = 1.5;
 
 /** @param {HTMLElement} note */
 export function startNote(note) {
-	/** All that the server tells of the layer; null while it loads, or when it does not come. */
+	/** The server's document of the layer; null while it loads, or if that fails. */
 	const whole = signal(/** @type {import("./resolution.js").Whole | null} */ (null));
 	effect(() => {
 		const of = layer.value;
@@ -37,14 +38,14 @@ export function startNote(note) {
 	});
 }
 
-/** What is waited for; null while nothing is. */
+/** Returns the date for which playback waits, as text; null if there is none. */
 function waitText() {
 	const instant = timeDomain.value.instants[awaited.value ?? -1];
 	return instant ? text("play.waiting", { date: formatInstant(instant, locale(), "short") }) : null;
 }
 
 /**
- * Metres of ground: of a cell of the layer, and of what the map shows of it.
+ * Returns metres on the ground: of a cell of the layer, and of a cell as it is shown on the map.
  * @param {import("./resolution.js").Whole | null} whole
  */
 function lengthsOf(whole) {

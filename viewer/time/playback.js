@@ -1,5 +1,5 @@
 /**
- * Playing: what is played, how fast, and the clock that does it.
+ * Playback: selection of dates, speed, and clock.
  *
  * The signals are for all parts (exports take the same frames); they change by the functions below.
  */
@@ -28,9 +28,9 @@ import { hasCubes, shares } from "./shares.js";
 /** Faster, the flashes of clouds may harm who is sensitive to them (WCAG 2.2, 2.3.1). */
 export const SAFE_FPS = 6;
 const [DEFAULT_FPS, CALM_FPS] = [4, 2];
-/** What "skip" leaves out: dates with a smaller share of data than this, of what the fullest date has. */
+/** "skip" omits dates with a smaller fraction of data, relative to the fullest date. */
 const CLEAR_SHARE = 0.6;
-/** How long playing waits for a date before it asks for it as a single one. */
+/** Maximum wait for a date in playback; afterwards it is shown, and so requested alone. */
 const MAX_WAIT_MS = 8000;
 const NOTICE = "play";
 
@@ -44,20 +44,20 @@ export const isLooping = signal(true);
 export const isReversed = signal(false);
 /** Every how many dates there is a frame. */
 export const frameStep = signal(1);
-/** The ends of what is played, as dates; both undefined: the year of the date that is shown. */
+/** First and last date of playback; both undefined: the year of the current date. */
 export const playFrom = signal(/** @type {string | undefined} */ (undefined));
 export const playTo = signal(/** @type {string | undefined} */ (undefined));
-/** The date that playing waits for; null while it waits for none. */
+/** The date for which playback waits; null if it does not wait. */
 export const awaited = signal(/** @type {number | null} */ (null));
 
-/** Whether an end of what is played was chosen. */
+/** Whether a first or last date was chosen. */
 export const isRangeChosen = computed(() => playFrom.value !== undefined || playTo.value !== undefined);
 
 /** @param {number} index of a date */
 const yearOf = (index) => new Date(timeDomain.value.instants[index]?.ms ?? 0).getUTCFullYear();
 const shownYear = computed(() => yearOf(timeIndex.value));
 
-/** Ends of what is played, as indexes. */
+/** Range of playback, as indexes. */
 export const playRange = computed(() => {
 	const { instants } = timeDomain.value;
 	if (isRangeChosen.value) return rangeOf(instants, playFrom.value, playTo.value);
@@ -79,7 +79,7 @@ const framesIn = (range) => framesOf({ range, step: frameStep.value, least: leas
 /** Indexes of the dates that are played. */
 export const frames = computed(() => framesIn(playRange.value));
 
-/** Of all dates those that may be played: of any year, as long as no end was chosen. */
+/** The dates that may be played: of any year, unless a range was chosen. */
 export const playable = computed(() =>
 	isRangeChosen.value ? frames.value : framesIn({ first: 0, last: timeDomain.value.instants.length - 1 }),
 );
@@ -92,17 +92,17 @@ export function chooseRange(from, to) {
 	});
 }
 
-/** The frame that follows the date shown; null when none does. */
+/** Returns the frame after the current date; null if there is none. */
 const frameAfter = () =>
 	nextFrame(frames.peek(), timeIndex.peek(), { isReversed: isReversed.peek(), isLooping: isLooping.peek() });
 
-/** Plays all dates that there are. */
+/** Plays all existing dates. */
 export function chooseAll() {
 	const { instants } = timeDomain.peek();
 	chooseRange(instants[0].text.slice(0, 10), instants[instants.length - 1].text.slice(0, 10));
 }
 
-/** Shows a notice that there is nothing to play, with an action that changes that. */
+/** Shows a notice that there is nothing to play, with an action that changes the selection. */
 function refuse() {
 	const isSkipping = gaps.peek() === "skip";
 	const run = () => {
@@ -123,7 +123,7 @@ export function play() {
 	if (frames.peek().length < 2) return refuse();
 	dismiss(NOTICE);
 	intent.value = intent.peek() + 1;
-	// At the end, where there is no loop, it plays from the start.
+	// At the end, without a loop, it plays from the start.
 	if (frameAfter() === null) chooseTime((isReversed.peek() ? frames.peek().at(-1) : frames.peek()[0]) ?? 0);
 	isPlaying.value = true;
 }
@@ -134,7 +134,7 @@ export function pause() {
 
 export const togglePlay = () => (isPlaying.peek() ? pause() : play());
 
-/** Goes to a date because a person says so, which ends playing. @param {number} index */
+/** Goes to a date on request of the user, which stops playback. @param {number} index */
 export function goTo(index) {
 	pause();
 	chooseTime(index);
@@ -143,7 +143,7 @@ export function goTo(index) {
 /** Whether all maps show their date. */
 const areShown = () => [sideA, sideB.value].every((side) => side?.tileProgress.value.phase !== "loading");
 
-/** Shows one frame after the other until there is none or it is stopped. @param {AbortSignal} stopped */
+/** Shows frame after frame until there is none or it is stopped. @param {AbortSignal} stopped */
 async function run(stopped) {
 	let due = performance.now();
 	while (!stopped.aborted) {
@@ -167,7 +167,7 @@ async function run(stopped) {
 	}
 }
 
-/** Plays while `isPlaying` says so. */
+/** Plays while `isPlaying` is true. */
 function runClock() {
 	effect(() => {
 		if (!isPlaying.value) return;
@@ -201,7 +201,7 @@ function runClock() {
 	});
 }
 
-/** Starts playing when the dates are there, if the system does not ask for less motion. */
+/** Starts playback when the dates are loaded, unless the system requests reduced motion. */
 function playFirst() {
 	if (calm.matches) {
 		notify(NOTICE, text("play.calm"), { label: text("play.play"), run: play });

@@ -113,7 +113,7 @@ function makeList(words, of, choices) {
 }
 
 /**
- * Numbers in order; one that is not among them, as of a link, is added.
+ * Returns numbers in order; the current one, for example from a link, is added if it is missing.
  * @param {readonly number[]} values
  * @param {number} now
  */
@@ -132,7 +132,7 @@ const makeStep = () =>
 		withNow(STEPS, frameStep.value).map((count) => [count, text("play.everyDate", { count })]),
 	);
 
-/** What becomes of gaps; only those of numbers can be filled. */
+/** Makes the selection for gaps; only gaps of layers with values can be filled. */
 function makeGaps() {
 	// Gaps are filled from other dates.
 	effect(() => {
@@ -178,7 +178,7 @@ function makeRange() {
 	return make("div", { class: "choice range" }, ...labels, year, all, fault);
 }
 
-/** Whether a date ends before another begins. @param {string} start @param {string} end */
+/** Whether a date ends before another starts. @param {string} start @param {string} end */
 const isBackward = (start, end) => (parseSpan(end)?.end ?? 0) <= (parseSpan(start)?.start ?? 0);
 
 /** @param {number} ms */
@@ -200,7 +200,7 @@ function makeNotes() {
 		warning.hidden = fps.value <= SAFE_FPS;
 		warning.textContent = warning.hidden ? "" : text("play.flashes");
 	});
-	// Apart from it: what is written anew in a status is spoken anew.
+	// In a separate effect: each change of a status is spoken again.
 	effect(() => {
 		count.textContent = text("play.frames", { count: frames.value.length, all: timeDomain.value.instants.length });
 	});

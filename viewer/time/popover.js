@@ -1,7 +1,8 @@
 /**
- * A panel over the page that belongs to a button or to a place on the strip: it opens above or below it, on phones at
- * the bottom, closes by Escape or a click elsewhere, and gives the focus back to where it was. It stays where its
- * anchor is when the window changes its size, as it does when a keyboard comes up on a phone.
+ * A panel over the page that belongs to a button or to a position on the strip: it opens above or below it, on
+ * phones at
+ * the bottom, closes with Escape or a click elsewhere, and restores the focus. It stays at its anchor when the window
+ * changes its size, for example when a keyboard opens on a phone.
  *
  * @typedef
  *   {{ element: HTMLElement, open: (anchor: () => DOMRect) => void, close: () => void, isOpen: () => boolean }}
@@ -31,8 +32,8 @@ function place(element, anchor) {
 }
 
 /**
- * @param {string} name of its class and of what is in it
- * @param {{ label: string, host: HTMLElement }} how `host` is where in the page it stands
+ * @param {string} name of its class and of its content
+ * @param {{ label: string, host: HTMLElement }} how `host` is its parent element
  * @returns {Popover}
  */
 export function makePopover(name, { label, host }) {

@@ -2,13 +2,13 @@
  * How much ground a cell on the map covers; pure.
  *
  * @typedef {{ bbox: readonly number[], resolution: readonly number[], crs: string, size: readonly number[] }} Whole
- *   what the server tells of a layer
+ *   the server's document of a layer
  */
 
 const EQUATOR_M = 40_075_016.686;
 const DEGREE_M = EQUATOR_M / 360;
 const WEB_MERCATOR = /\b(3857|900913)\b/;
-/** No cell of metres is so much smaller than what the layer's extent says. */
+/** Ratio of the layer's extent to its cells in metres above which cells must be in degrees. */
 const DEGREES_RATIO = 1000;
 
 /** Metres of ground that a pixel of the map covers. @param {number} zoom @param {number} lat degrees */

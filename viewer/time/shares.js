@@ -1,6 +1,6 @@
 /**
- * Which share of each date has data, of what its fullest date has: in what the map shows where that is known, else in
- * the whole layer.
+ * Fractions of data of each date, relative to its fullest date: in the visible part of the map if known, else in the
+ * whole layer.
  */
 import { fetchTimes } from "../base/api.js";
 import { ofFullest } from "../base/dates.js";
@@ -12,45 +12,45 @@ import { computed, effect, signal } from "../vendor/signals-core.js";
 /**
  * @typedef {import("../base/api.js").Layer} Layer
  * @typedef {import("../base/permalink.js").BBox} BBox
- * @typedef {(number | null)[]} Shares by date; null where it is not known
+ * @typedef {(number | null)[]} Shares by date; null if unknown
  */
 
-/** What the server has not counted yet is asked for after so long, and then ever later. */
+/** Wait before dates that the server has not counted yet are requested again, growing by a factor. */
 const [FIRST_WAIT_MS, LATER, LAST_WAIT_MS] = [1500, 1.7, 30_000];
 
 /** Whether numbers of other dates are loaded ahead; else the pictures of each date come when it is shown. */
 export const hasCubes = computed(() => layer.value?.links?.some(({ rel }) => rel === "cubes") ?? false);
 
-/** Of the whole layer, as far as the server has counted. */
+/** Fractions of the whole layer, as far as the server has counted. */
 const counted = signal(/** @type {Shares} */ ([]));
 
-/** What is on the map; another drawing than before is told by what it has loaded. */
+/** Returns the cubes on the map; a new drawing changes the loaded dates, and so runs effects again. */
 function drawn() {
 	void loadedTimes.value;
 	return cubesOf(sideA);
 }
 
-/** Of what the map shows, as far as it is loaded. @type {{ readonly value: Shares, peek: () => Shares }} */
+/** Fractions of the visible part, as far as loaded. @type {{ readonly value: Shares, peek: () => Shares }} */
 export const shownShares = computed(() => {
 	const seen = drawn()?.validShares.value ?? [];
 	return seen.length === timeDomain.value.instants.length ? seen : [];
 });
 
-/** The best that is known of each date. @type {{ readonly value: Shares, peek: () => Shares }} */
+/** The best known fraction of each date. @type {{ readonly value: Shares, peek: () => Shares }} */
 export const shares = computed(() => {
 	const known = shownShares.value.filter((share) => share !== null).length;
-	// A single date is its own fullest, and tells nothing.
+	// A single date is always its own maximum, so that its fraction means nothing.
 	const shown = known > 1 ? ofFullest(shownShares.value) : [];
 	const { validShares, periods } = timeDomain.value;
 	const whole = ofFullest(validShares.map((share, index) => (periods ? null : counted.value[index]) ?? share));
 	return whole.map((share, index) => shown[index] ?? share);
 });
 
-/** What is known of the whole layer of each of its dates. @returns {Shares} */
+/** Returns the fractions of the whole layer by date, as far as known. @returns {Shares} */
 export const wholeShares = () => sideA.dates.peek().validShares.map((share, index) => counted.peek()[index] ?? share);
 
 /**
- * Indexes of the dates that the server could not read where the map looks, as far as that is known.
+ * Indexes of the dates that the server could not read in the visible part, as far as known.
  * @type {{ readonly value: ReadonlySet<number>, peek: () => ReadonlySet<number> }}
  */
 export const unreadable = computed(() => drawn()?.unreadable.value ?? new Set());
@@ -63,7 +63,7 @@ export function startShares() {
 		const stopping = new AbortController();
 		void followShares(of, undefined, stopping.signal, (next) => {
 			counted.value = next;
-			// Which date of a period is the clearest is known when all are counted.
+			// The clearest date of a period is known when all are counted.
 			if (timeDomain.peek().periods && !next.includes(null))
 				sideA.dates.value = { ...sideA.dates.peek(), validShares: next };
 		});
@@ -72,9 +72,9 @@ export function startShares() {
 }
 
 /**
- * Asks for the shares of a layer's dates until the server has counted all, never while time moves.
+ * Requests the fractions of a layer's dates until the server has counted all, never while time moves.
  * @param {Layer} of
- * @param {BBox | undefined} bbox where; of none, in all of the layer
+ * @param {BBox | undefined} bbox undefined: the whole layer
  * @param {AbortSignal} stopped
  * @param {(shares: Shares) => void} take
  */
@@ -84,7 +84,7 @@ export async function followShares(of, bbox, stopped, take) {
 	while (!stopped.aborted) {
 		await pass(wait, stopped);
 		await until(() => !isMoving.value, stopped);
-		// What does not come is not known, which is shown as such.
+		// Missing answers are shown as unknown.
 		const answer = stopped.aborted ? null : await fetchTimes(of, stopped, bbox).catch(() => null);
 		if (!answer || stopped.aborted || answer.validShares.length !== count) return;
 		take(answer.validShares);

@@ -1,12 +1,12 @@
 /**
- * How the strip is moved: drag, double click, wheel, pinch, keys.
+ * Moves the strip: drag, double click, wheel, pinch, keys.
  *
  * @typedef {import("./strip.js").Strip} Strip
  * @typedef
  *   {{ id: number, x: number, startX: number, left: number, hasMoved: boolean, isRange: boolean, from: number }}
  *   Drag
- *   `x` is where the pointer is, from the window's left edge; `left` the strip's; `from` the date that the drag
- *     began at
+ *   `x` is the pointer's position from the window's left edge; `left` is that of the strip; `from` is the date at the
+ *   start of the drag
  */
 
 import { dateOf, stepMonths } from "../base/dates.js";
@@ -18,7 +18,7 @@ import { chooseRange, goTo, isPlaying, pause, togglePlay } from "./playback.js";
 import { panAxis, turnWheel } from "./strip/axis.js";
 import { isWhole, MIN_SHOWN } from "./strip/window.js";
 
-/** A pointer that moves less than this from where it was pressed does not drag yet. */
+/** A pointer that has moved less than this since it was pressed does not drag yet. */
 const STILL_PX = 3;
 /** A pointer that does not move for so long is at rest. */
 const REST_MS = 400;
@@ -26,7 +26,7 @@ const REST_MS = 400;
 const EDGE_PX = 28;
 const ZOOM_STEP = 1.6;
 
-/** @param {Strip} strip @param {(index: number, x: number) => void} onYears asks for the same time in other years */
+/** @param {Strip} strip @param {(index: number, x: number) => void} onYears opens the year lens */
 export function followMoves(strip, onYears) {
 	const { slider } = strip;
 	const drags = new StripDrags(strip);
@@ -52,7 +52,7 @@ export function followMoves(strip, onYears) {
 		(event) => turnWheel(event, (event.offsetX - strip.track.left) / strip.track.width, strip.track.width),
 		{ passive: false },
 	);
-	// Where the pointer rests it may be pressed: what it would show is asked for before, as a drag asks for nothing.
+	// A resting pointer may be pressed next: its date is loaded in advance, because a drag sends no requests.
 	effect(() => {
 		const index = strip.hovered.value;
 		const resting = window.setTimeout(() => {
@@ -85,7 +85,7 @@ class StripDrags {
 			this.second = { id: event.pointerId, x: event.clientX };
 			return;
 		}
-		// The one time that the page is asked where the strip is; while it is dragged it does not move.
+		// The position of the strip is read only once per drag; it does not move in the meantime.
 		const { left } = slider.getBoundingClientRect();
 		const from = this.strip.indexAt(event.clientX - left);
 		const { clientX: x, pointerId: id } = event;
@@ -131,7 +131,7 @@ class StripDrags {
 		this.schedule();
 	}
 
-	/** Shows the date under the pointer; near the edges of a zoomed strip it goes on by itself. */
+	/** Shows the date under the pointer; near the edges of a zoomed strip it pans automatically. */
 	show() {
 		const { drag, strip } = this;
 		if (!drag?.hasMoved) return;

@@ -1,6 +1,5 @@
 /**
- * The strip: the slider of dates and what it shows. It draws at most once a frame, and asks for no layout while it
- * does.
+ * The strip: the slider of dates and its drawing. It draws at most once per frame, and causes no layout then.
  *
  * @typedef {import("./strip/window.js").Window} Window
  * @typedef {import("./strip/strip-painter.js").Colours} Colours
@@ -19,9 +18,9 @@ import { drawStrip, SIDE_PX } from "./strip/strip-painter.js";
 import { ticksOf } from "./strip/ticks.js";
 import { indexAt, isWhole, msAt, slotsOf, usualGap, xOf } from "./strip/window.js";
 
-/** What is spoken while time moves comes at most so often. */
+/** Minimum time between two spoken texts while time moves. */
 const SPEECH_MS = 1000;
-/** Dates that are wider are easy to tell apart and to point at. */
+/** Wider dates are easy to distinguish and to point at. */
 const EASY_PX = 6;
 /** Half the width that the tip may take, so that it stays on the strip. */
 const TIP_HALF_PX = 90;
@@ -41,20 +40,20 @@ export class Strip {
 		/** @type {Colours | null} */
 		this.colours = null;
 		this.schedule = beforeDrawing(() => this.draw());
-		/** Where each date is, in slots, and what usually lies between two. */
+		/** Position of each date, in slots, and the usual distance between two. */
 		this.places = computed(() => {
 			const slots = slotsOf(timeDomain.value.instants);
 			return { slots, gap: usualGap(slots) };
 		});
-		/** Which dates are shown; null before there are any. */
+		/** The visible dates; null before there are any. */
 		this.window = shown;
-		/** Whether there are so many dates that one would zoom in. */
+		/** Whether there are so many dates that zooming in is useful. */
 		this.isLong = signal(false);
-		/** The date under the pointer; -1 of none. */
+		/** The date under the pointer; -1 if there is none. */
 		this.hovered = signal(-1);
 	}
 
-	/** Shows what the state says from now on. */
+	/** Starts to follow the state. */
 	follow() {
 		new ResizeObserver(([{ contentRect }]) => this.resize(contentRect.width, contentRect.height)).observe(this.canvas);
 		effect(() => {
@@ -66,7 +65,7 @@ export class Strip {
 		effect(() => {
 			if (timeIndex.value >= 0) followDate(this.places.peek().slots[timeIndex.value]);
 		});
-		// How many dates are loaded, for those who watch the page from outside.
+		// Number of loaded dates, for tests and scripts outside of the page.
 		effect(() => {
 			const all = [...loadedTimes.value.values()];
 			this.root.dataset.loaded = String(all.length);
@@ -94,7 +93,7 @@ export class Strip {
 		this.draw();
 	}
 
-	/** Where bars are, in CSS pixels. */
+	/** Position of the bars, in CSS pixels. */
 	get track() {
 		return { left: SIDE_PX, width: Math.max(1, this.size.width - 2 * SIDE_PX) };
 	}
@@ -116,12 +115,12 @@ export class Strip {
 		return shown ? indexAt(shown, this.track, x, this.places.peek().slots) : -1;
 	}
 
-	/** Shows fewer dates, or more. @param {number} factor above 1 for fewer @param {number} [x] what stays in place */
+	/** Shows fewer dates, or more. @param {number} factor above 1 for fewer @param {number} [x] fixed position */
 	zoom(factor, x = this.xOfIndex(timeIndex.peek())) {
 		zoomAxis(factor, (x - this.track.left) / this.track.width);
 	}
 
-	/** Shows the dates around a share of all of them. @param {number} share */
+	/** Shows the dates around a fraction of the whole range. @param {number} share */
 	centre(share) {
 		const shown = this.window.peek();
 		if (shown) panAxis((share * shown.count - shown.start) / shown.length - 0.5);
@@ -133,7 +132,7 @@ export class Strip {
 		return shown ? xOf(shown, this.track, this.places.peek().slots[index] + 0.5) : 0;
 	}
 
-	/** All that is drawn; reads the signals that it depends on. @returns {import("./strip/strip-painter.js").Scene} */
+	/** Returns the content of the drawing; reads its signals. @returns {import("./strip/strip-painter.js").Scene} */
 	sceneNow() {
 		const other = sideB.value?.instant.value;
 		return {
@@ -191,7 +190,7 @@ export class Strip {
 		this.thumb.style.width = `${(100 * shown.length) / shown.count}%`;
 	}
 
-	/** Keeps what a screen reader says of the slider: at once at rest, now and then while time moves. */
+	/** Updates the slider's text for screen readers: immediately at rest, at intervals while time moves. */
 	followSpeech() {
 		let lastMs = 0;
 		let waiting = 0;
@@ -212,7 +211,7 @@ export class Strip {
 	}
 }
 
-/** A date with how much of it there is. @param {string} date @param {number} index */
+/** Returns a date with its fraction of data. @param {string} date @param {number} index */
 function spokenDate(date, index) {
 	if (unreadable.peek().has(index)) return text("time.dateUnreadable", { date });
 	const share = shares.peek()[index] ?? null;

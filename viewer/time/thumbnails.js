@@ -1,5 +1,5 @@
 /**
- * Small pictures of the map: which tiles they are made of, and where each one lies; pure.
+ * Small pictures of the map: their tiles, and the position of each tile; pure.
  *
  * @typedef {{ z: number, x: number, y: number, left: number, top: number }} PlacedTile tile matrix, column, row;
  *   pixels from the picture's upper left corner

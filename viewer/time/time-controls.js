@@ -1,4 +1,4 @@
-/** All that moves through time, loaded when a layer has dates to move through. */
+/** All controls of time, loaded when a layer has several dates. */
 import { startClear } from "./clear.js";
 import { startNote } from "./note.js";
 import { pause, startPlayback } from "./playback.js";

@@ -1,6 +1,6 @@
 /**
- * The time axis: the date and the buttons beside it, there from the start; the strip, playing, the calendar and the
- * year lens come as soon as there are dates, or when they are first wanted.
+ * The time axis: the date and the buttons next to it are present from the start; the strip, playback, the calendar and
+ * the year lens are loaded when there are dates, or on first use.
  */
 
 import { formatInstant } from "../base/dates.js";
@@ -24,7 +24,7 @@ export function startTimeline(root) {
 	const step = (/** @type {-1 | 1} */ dates) => () => {
 		chooseTime(timeIndex.peek() + dates);
 		presses += 1;
-		// Who goes on once will go on: the year is loaded.
+		// After two steps a third is likely: the year is loaded.
 		if (presses === 2) intent.value = intent.peek() + 1;
 	};
 	parts.previous.addEventListener("click", step(-1));
@@ -57,9 +57,9 @@ function showDomain(parts, { phase, why, instants }, hasLayer) {
 }
 
 /**
- * Brings the calendar, open, when its button is first pressed.
+ * Loads and opens the calendar when its button is first pressed.
  * @param {HTMLButtonElement} button
- * @param {HTMLButtonElement} period opens what periods are chosen in
+ * @param {HTMLButtonElement} period opens the menu of periods
  */
 function startCalendar(button, period) {
 	button.addEventListener("click", (event) => {

@@ -1,25 +1,25 @@
 /**
- * The same time of year in all years: what the year lens shows.
+ * The same time of year in all years: the content of the year lens.
  *
  * @typedef {import("../base/dates.js").Instant} Instant
- * @typedef {{ year: number, index: number, days: number }} SameTime the year's date, and how many days earlier
- *   (negative) or later in its year it is
+ * @typedef {{ year: number, index: number, days: number }} SameTime the date of a year, and its distance in days
+ *   (negative if earlier in the year)
  */
 import { addMonths, DAY_MS, nearestIndex, yearOf, yearsOf } from "../base/dates.js";
 
-/** Further away, it is another time of year. */
+/** Dates with a larger distance are another time of year. */
 const MAX_DAYS = 10;
 
 /**
- * The same day and month in another year; 29 February is the 28th where there is none.
+ * Returns the same day and month in another year; 28 February for 29 February if there is none.
  * @param {number} ms
  * @param {number} year
  */
 export const inYear = (ms, year) => addMonths(ms, 12 * (year - yearOf(ms)));
 
 /**
- * The date nearest to the same day of every year that has one within ten days, in the order of years. A date of
- * December may stand for a day of January of the year after, and the other way round.
+ * Returns the date nearest to the same day of every year that has one within ten days, in the order of years. A date in
+ * December may represent a day of January of the next year, and vice versa.
  * @param {Instant[]} instants @param {number} index @returns {SameTime[]}
  */
 export function sameTimeOfYears(instants, index) {

@@ -1,5 +1,5 @@
 /**
- * Periods in place of dates: how the values of each become one, and what links say of that.
+ * Periods instead of dates: their method, and their parameters in links.
  *
  * @typedef {import("../../base/dates.js").Slot} Slot
  * @typedef {import("../../base/permalink.js").Method} Method
@@ -19,18 +19,18 @@ import { cubesOfPeriods } from "./period-cubes.js";
 export const SLOTS = ["dekad", "month", "season", "year"];
 /** @type {Method[]} */
 export const METHODS = ["clearest", "latest", "median", "max", "anomaly"];
-/** What becomes of classes and of composites, which have no values to compute with. */
+/** Methods for classes and composites, which have no values to compute with. */
 const CHOSEN_METHODS = METHODS.slice(0, 2);
 /** @type {Method} the server's, too */
 const USUAL_METHOD = "latest";
 
-/** What periods are shown, and how their values become one; null while single dates are. */
+/** The shown periods and their method; null while single dates are shown. */
 export const period = signal(/** @type {{ slot: Slot, method: Method } | null} */ (null));
 
 /** The methods that a side's layer has. @param {Side} side */
 export function methodsOf(side) {
 	const able = hasAmounts(side) === false ? CHOSEN_METHODS : METHODS;
-	// Files do not say which date is clear.
+	// Static sites have no fractions to find the clearest date.
 	return isStatic ? able.filter((each) => each !== "clearest") : able;
 }
 
@@ -78,7 +78,7 @@ export function choosePeriod(next) {
 	if (next?.slot === before?.slot && next?.method === before?.method) return;
 	regroup(() => {
 		if (!before) sideA.dates.value = { ...sideA.dates.peek(), validShares: wholeShares() };
-		// An anomaly has a scale of its own.
+		// An anomaly has another scale.
 		if ((next?.method === "anomaly") !== (before?.method === "anomaly")) {
 			for (const side of comparedSides.peek()) side.colouring.value = AS_STYLED;
 		}
@@ -100,7 +100,7 @@ export function startGrouping() {
 		},
 	});
 	setGrouping(group);
-	// What has classes is known when its legend is there.
+	// Whether a layer has classes is known when its legend is loaded.
 	effect(() => {
 		const chosen = period.value;
 		if (chosen && !methodsOf(sideA).includes(chosen.method)) choosePeriod({ ...chosen, method: USUAL_METHOD });

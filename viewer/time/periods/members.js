@@ -1,15 +1,15 @@
 /**
- * Which dates of a layer a period of the calendar is made of. Pure.
+ * The dates of a layer in a period of the calendar. Pure.
  *
- * A date that is a period itself belongs to each period of the calendar with which it shares a moment, as in the
- * server's maps.
+ * A date that is a period itself belongs to each period of the calendar that it overlaps, like in the maps of the
+ * server.
  *
  * @typedef {import("../../base/dates.js").Instant} Instant
  * @typedef {import("../../base/dates.js").Slot} Slot
  */
 import { DAY_MS, endOf, periodText, startOf } from "../../ctc1/periods.js";
 
-/** Of dates that are further apart, what is usual is that of a month, as the server's normals are. */
+/** For dates with larger gaps, normals are those of months, as on the server. */
 const MONTHLY_MS = 28 * DAY_MS;
 
 /**
@@ -33,14 +33,14 @@ export function periodsOf(dates, slot) {
 }
 
 /**
- * The index of the date of which most is known to have a value; of equal ones the newest.
+ * Returns the index of the date with the largest known fraction of values; the newest if several are equal.
  * @param {number[]} members
  * @param {(number | null)[]} shares
  */
 export const clearestOf = (members, shares) =>
 	members.reduce((best, index) => ((shares[index] ?? -1) >= (shares[best] ?? -1) ? index : best));
 
-/** Of which parts of the year single dates have a usual value. @param {Instant[]} dates @returns {Slot} */
+/** Returns the part of the year for normals of single dates. @param {Instant[]} dates @returns {Slot} */
 export function usualSlot(dates) {
 	const gaps = dates.slice(1).map(({ ms }, at) => ms - dates[at].ms);
 	const middle = gaps.sort((one, other) => one - other)[gaps.length >> 1] ?? 0;

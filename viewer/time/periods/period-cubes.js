@@ -1,5 +1,5 @@
 /**
- * How maps of periods are made of the cubes of their dates: which cubes, and what becomes of them (ctc1/reduce.js).
+ * Determines how maps of periods are made of the cubes of their dates: the cubes, and their reduction (ctc1/reduce.js).
  * Pure.
  *
  * @typedef {import("../../base/dates.js").Instant} Instant
@@ -11,12 +11,12 @@ import { DAY_MS } from "../../base/dates.js";
 import { dayText, periodText, spanText, startOf } from "../../ctc1/periods.js";
 import { MAX_DATES, windowsOf as windowsOfDates } from "../../ctc1/source.js";
 
-/** Cubes of which what is usual is made, at most; with more, the server's pictures show it. */
+/** Maximum number of cubes for normals; with more, the server's pictures show them. */
 const MAX_CUBES = 12;
 
 /**
- * Days that hold all of a period and are asked for together, the longest first: its year, its quarter, itself. Those of
- * years and quarters are the ones that single dates are asked for by, so that what is loaded serves both.
+ * Spans of days that contain a whole period and are requested together, the longest first: its year, its quarter, the
+ * period. Single dates are also requested by years and quarters, so that loaded cubes serve both.
  * @type {((period: Instant & { slot: import("../../base/dates.js").Slot }) => string)[]}
  */
 const SPANS = [
@@ -32,7 +32,7 @@ function seasonsOf(ms) {
 }
 
 /**
- * Periods by the files whose span they are in; null where some period is in none.
+ * Returns the periods by the files whose span contains them; null if a period is in none.
  * @param {Omit<Periods, "cubes">} periods
  * @param {Instant[]} instants
  * @returns {Window[] | null}
@@ -55,7 +55,7 @@ function windowsOfFiles({ dates }, instants) {
 }
 
 /**
- * Periods that come together; null where all dates of some period are too many for a cube.
+ * Returns the periods that are loaded together; null if a period has too many dates for a cube.
  * @param {Omit<Periods, "cubes">} periods
  * @param {Instant[]} instants
  * @returns {Window[] | null}
@@ -77,7 +77,7 @@ function windowsOf({ members }, instants) {
 }
 
 /**
- * Dates that reach into periods in which they do not begin.
+ * Returns the dates that reach into periods in which they do not start.
  * @param {Omit<Periods, "cubes">} periods
  * @param {Instant[]} instants
  */
@@ -92,12 +92,12 @@ function reaching({ slot, dates, members }, instants) {
 /**
  * @param {Omit<Periods, "cubes">} periods
  * @param {Instant[]} instants of the periods
- * @param {boolean} [areFiles] whether there are no cubes but those that single dates are in
- * @returns {CubesOfTimes | null} null where only the server can make them
+ * @param {boolean} [areFiles] whether only the cubes of single dates exist
+ * @returns {CubesOfTimes | null} null if only the server can make them
  */
 export function cubesOfPeriods(periods, instants, areFiles = false) {
 	const texts = instants.map(({ text }) => text);
-	// One date stands for each.
+	// Each period is represented by one date.
 	if (periods.method === "clearest") return { times: texts };
 	const windows = areFiles ? windowsOfFiles(periods, instants) : windowsOf(periods, instants);
 	if (!windows) return null;

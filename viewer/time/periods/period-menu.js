@@ -1,6 +1,6 @@
 /**
- * The menu beside the date: single dates or maps of dekads, months, seasons or years, how the values of a period become
- * one, and which period, of a year.
+ * The menu next to the date: single dates or maps of dekads, months, seasons or years, the method of periods, and the
+ * period within a year.
  */
 import { formatInstant, formatPartOfYear } from "../../base/dates.js";
 import { make } from "../../base/elements.js";
@@ -32,7 +32,7 @@ export function startPeriods(button, isOpened) {
 }
 
 /**
- * Choices of which one is taken.
+ * Makes radio buttons.
  * @template {string} T @param {string} words @param {readonly T[]} values @param {(value: T) => string} wordsOf
  * @param {() => T | undefined} chosen reads signals @param {(value: T) => void} choose
  */

@@ -13,14 +13,14 @@ import { fitWindow, followWindow, isWhole, msAt, panWindow, windowBetween, zoomW
 const FEW_DAYS = 4;
 const WHEEL_ZOOM = 0.0022;
 
-/** What is shown; null while there are not two dates. */
+/** The visible window; null while there are less than two dates. */
 export const shown = signal(/** @type {Window | null} */ (null));
 /** The part of time that the user or a link has chosen, of whichever dates; null for as much as there is room for. */
 export const chosen = signal(/** @type {Span | null} */ (null));
-/** Whether all dates are what there is room for. */
+/** Whether there is room for all dates. */
 let isRoomy = true;
 
-/** When what is shown begins and ends. @type {import("@preact/signals-core").ReadonlySignal<Span | null>} */
+/** Start and end of the visible window. @type {import("@preact/signals-core").ReadonlySignal<Span | null>} */
 export const shownSpan = computed(() => {
 	const [window, { instants }] = [shown.value, timeDomain.value];
 	return window && window.count === instants.length ? spanOf(window, instants) : null;
@@ -36,7 +36,7 @@ function choose(next) {
 }
 
 /**
- * Shows of other dates the part that was chosen, else those around one of them.
+ * Shows the chosen part of time for new dates, or the dates around one of them.
  * @param {number} widthPx
  * @param {number} slot of that date
  */
@@ -51,7 +51,7 @@ export function showDates(widthPx, slot) {
 	shown.value = isThere ? windowBetween(instants, span) : usual;
 }
 
-/** Moves what is shown as little as it takes to have a date well inside. @param {number} slot */
+/** Moves the window by the smallest distance so that a date is well inside. @param {number} slot */
 export function followDate(slot) {
 	const now = shown.peek();
 	const next = now && followWindow(now, slot);
@@ -84,9 +84,9 @@ export function panAxis(share) {
 }
 
 /**
- * Zooms about the pointer, or pans when the wheel turns sideways.
+ * Zooms around the pointer, or pans if the wheel turns sideways.
  * @param {WheelEvent} event
- * @param {number} share of the width where the pointer is
+ * @param {number} share position of the pointer as a fraction of the width
  * @param {number} widthPx
  */
 export function turnWheel(event, share, widthPx) {
@@ -98,18 +98,18 @@ export function turnWheel(event, share, widthPx) {
 }
 
 /**
- * First and last day of what is shown, as links name them; of few days with their time.
+ * Returns first and last day of a span for links; with the time if it has few days.
  * @param {Span} span
  * @returns {[from: string, to: string]}
  */
 export function daysOf([from, to]) {
 	const length = to - from > FEW_DAYS * DAY_MS ? 10 : 16;
 	const write = (/** @type {number} */ ms) => new Date(ms).toISOString().slice(0, length) + (length > 10 ? "Z" : "");
-	// What begins at midnight, but for what a division leaves, begins with that day and ends with the day before.
+	// A start or an end within 1 ms of midnight, after rounding, becomes that day or the day before.
 	return [write(from + 1), write(to - 1)];
 }
 
-/** What a link says of the part of time that is shown, and hears of it. */
+/** Joins the visible part of time with the link. */
 export const joinPeriod = () =>
 	joinLink({
 		write: () => ({ period: chosen.value ? daysOf(chosen.value) : undefined }),

@@ -1,8 +1,8 @@
 /**
- * Paints the strip, which is linear in time: a bar and a mark a date, as high as the share of data, hollow where that
- * is not known; loaded dates are outlined; years and months below.
+ * Paints the strip, which is linear in time: a bar and a mark per date. The height of a bar is the fraction of data, a
+ * hollow bar means unknown; loaded dates are outlined; years and months are below.
  *
- * All lengths of the drawing are in device pixels, so that edges are crisp; those that are named `Px` are CSS pixels.
+ * All lengths of the drawing are in device pixels, so that edges are sharp; names with `Px` are in CSS pixels.
  *
  * @typedef {import("./window.js").Window} Window
  * @typedef {import("./window.js").Track} Track
@@ -15,9 +15,8 @@
  *     ReadonlyMap<number, Loaded>, areLoadsKnown: boolean,
  *   played: ReadonlySet<number> | null, range: { first: number, last: number } | null,
  *   index: number, other: number, hovered: number, awaited: number | null,
- * }} Scene `played` is null when all dates are; `range` when it is all there is; indexes are -1 of none,
- *   `other` is of side B;
- *   `slots` are where dates are, `gap` is what usually lies between two of them
+ * }} Scene `played` is null if all dates are; `range` is null if it is everything; indexes are -1 if there is none;
+ *   `other` is the date of side B; `slots` are positions of dates, `gap` is the usual distance of two of them
  */
 import { shownIndexes, xOf } from "./window.js";
 
@@ -27,7 +26,7 @@ const [TOP_PX, LABELS_PX] = [10, 18];
 export const SIDE_PX = 8;
 const KNOB_PX = 6;
 const MAX_BAR_PX = 14;
-/** Below the bars, where each date is. */
+/** Height of the marks of dates below the bars. */
 const MARK_PX = 3;
 /** Narrower bars are not outlined but filled. */
 const MIN_OUTLINED_PX = 5;
@@ -102,7 +101,7 @@ function drawBars(context, place, scene, colours) {
 }
 
 /**
- * Where a date is.
+ * Draws the mark of a date.
  * @param {CanvasRenderingContext2D} context
  * @param {Place} place
  * @param {number} index
@@ -171,7 +170,7 @@ function drawAwaited(context, place, index, colours) {
 }
 
 /**
- * What is played, when that is not all.
+ * Draws the range of playback, if it is not everything.
  * @param {CanvasRenderingContext2D} context
  * @param {Place} place
  * @param {{ first: number, last: number }} range

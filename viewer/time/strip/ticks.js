@@ -1,8 +1,8 @@
 /**
- * What is written below the bars: where years, months or days begin, as many as there is room for.
+ * Labels below the bars at starts of years, months or days, as far as there is room.
  *
  * @typedef {import("../../base/dates.js").Instant} Instant
- * @typedef {{ ms: number, text: string, isMajor: boolean }} Tick major ones begin a year or, among days, a month
+ * @typedef {{ ms: number, text: string, isMajor: boolean }} Tick major ones start a year or, among days, a month
  * @typedef {{ from: number, to: number }} Span in milliseconds since 1970
  */
 import { DAY_MS, yearOf } from "../../base/dates.js";
@@ -12,13 +12,13 @@ const MONTH_DAYS = 30.44;
 const [YEAR_PX, MONTH_PX, DAY_PX] = [40, 34, 30];
 const YEAR_STEPS = [1, 2, 5, 10, 20, 50, 100];
 const MONTH_STEPS = [1, 2, 3, 6];
-/** Of more months than this no days are written. */
+/** Days are labelled for at most this number of months. */
 const MAX_MONTHS_OF_DAYS = 2;
 
 /** Months since the year 0. @param {number} ms */
 const monthOf = (ms) => yearOf(ms) * 12 + new Date(ms).getUTCMonth();
 
-/** When a month begins. @param {number} month since the year 0 */
+/** Returns the start of a month. @param {number} month since the year 0 */
 function startOfMonth(month) {
 	const date = new Date(0);
 	date.setUTCFullYear(Math.floor(month / 12), month % 12, 1);
@@ -32,7 +32,7 @@ function writer(locale, parts) {
 }
 
 /**
- * Where months begin within a span; the first date of all stands for the month it is in.
+ * Returns starts of months within a span; the first date of all stands for its month.
  * @param {Instant[]} instants @param {Span} span @param {number} step months
  */
 function startsOf(instants, { from, to }, step) {
@@ -48,7 +48,7 @@ function startsOf(instants, { from, to }, step) {
 }
 
 /**
- * Leaves out what would run into what stands before it, and what stands before a major one.
+ * Removes labels that would overlap the one before, and labels that would overlap a major one after them.
  * @param {Tick[]} ticks
  * @param {number} dayPx
  * @param {number} needPx
@@ -88,7 +88,7 @@ export function ticksOf(instants, span, dayPx, locale) {
 }
 
 /**
- * Where no year begins, the first month tells its own.
+ * Returns ticks of months; if no year starts among them, the first month has its year.
  * @param {Instant[]} instants
  * @param {Span} span
  * @param {number} dayPx
@@ -108,7 +108,7 @@ function monthTicks(instants, span, dayPx, { locale, step }) {
 }
 
 /**
- * Of a few weeks the dates themselves, the first one of a month with its year.
+ * Returns ticks of dates for a few weeks; the first date of a month has its year.
  * @param {Instant[]} instants
  * @param {Span} span
  * @param {number} dayPx

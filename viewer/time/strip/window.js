@@ -1,16 +1,17 @@
 /**
- * Which part of time the strip shows, and where: a window that can be zoomed and panned.
+ * The visible part of time on the strip: a window that can be zoomed and panned.
  *
- * The strip is linear in time. Its unit is a slot: as many as there are dates, all of the same length, so that the
- * first date is in the middle of the first slot and the last one in that of the last. Dates at equal intervals have a
- * slot each; where there are gaps, slots are empty. A window may begin and end within a slot. All functions give back a
- * new one that lies within the slots there are.
+ * The strip is linear in time. Its unit is a slot: there are as many slots as dates, all of the same length. The first
+ * date is in the middle of the first slot, the last date in the middle of the last slot. Dates at equal intervals
+ * have a
+ * slot each; in gaps, slots are empty. A window may start and end within a slot. All functions return a new window
+ * within the existing slots.
  *
- * @typedef {{ start: number, length: number, count: number }} Window in slots: its left edge, how many, of how many
- * @typedef {{ left: number, width: number }} Track where the slots are drawn, in pixels of any kind
+ * @typedef {{ start: number, length: number, count: number }} Window in slots: left edge, length, number of all slots
+ * @typedef {{ left: number, width: number }} Track position of the slots, in CSS or device pixels
  */
 
-/** The most dates that are shown at first; with more, each would be thinner than a finger or an eye can tell. */
+/** Maximum number of dates at first; with more, each would be too thin for fingers and eyes. */
 export const MAX_SHOWN = 400;
 /** Zooming in ends here. */
 export const MIN_SHOWN = 3;
@@ -58,7 +59,7 @@ export function windowBetween(instants, span) {
 }
 
 /**
- * What lies between two dates that follow one another, in the middle of all; 1 at equal intervals.
+ * Returns the median distance of successive dates in slots; 1 at equal intervals.
  * @param {Float64Array} slots
  */
 export function usualGap(slots) {
@@ -70,7 +71,7 @@ export function usualGap(slots) {
 }
 
 /**
- * As many slots as there may be dates that can be told apart, with a date among them.
+ * Returns a window with as many slots as there may be distinguishable dates, around a date.
  * @param {number} count
  * @param {number} widthPx
  * @param {number} slot of the date
@@ -84,7 +85,7 @@ export function fitWindow(count, widthPx, slot) {
 export const isWhole = ({ length, count }) => length >= count;
 
 /**
- * Shows `1 / factor` as many dates; the slot at `share` of the window stays where it is.
+ * Shows `1 / factor` as many dates; the slot at `share` of the window does not move.
  * @param {Window} window
  * @param {number} factor
  * @param {number} share
@@ -109,11 +110,11 @@ export function followWindow(window, slot) {
 	return moved === start ? window : makeWindow(moved, length, count);
 }
 
-/** Where a place of the strip is. @param {Window} window @param {Track} track @param {number} slot */
+/** Returns the x of a position on the strip. @param {Window} window @param {Track} track @param {number} slot */
 export const xOf = ({ start, length }, { left, width }, slot) => left + ((slot - start) / length) * width;
 
 /**
- * The date nearest to a position, of those that are shown, if any are.
+ * Returns the visible date nearest to a position; -1 if none is visible.
  * @param {Window} window
  * @param {Track} track
  * @param {number} x
@@ -129,7 +130,7 @@ export function indexAt(window, { left, width }, x, slots) {
 }
 
 /**
- * The dates of whose slots something is to be seen; the first is after the last where there are none.
+ * Returns the dates with visible slots; the first is after the last if there are none.
  * @param {Window} window
  * @param {Float64Array} slots of the dates
  * @returns {[first: number, last: number]}
@@ -140,7 +141,7 @@ export const shownIndexes = ({ start, length }, slots) => [
 ];
 
 /**
- * Index of the first number that is not less than another; how many there are where all are less.
+ * Returns the index of the first number that is not less than `least`; the length if all are less.
  * @param {ArrayLike<number>} ascending
  * @param {number} least
  */
