@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from chronotile.archive.check import items_findings
+from chronotile.archive.check_items import items_findings
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
 from chronotile.core.model.items import IndexSettings, ItemSearch, Mosaic
@@ -138,7 +138,7 @@ def test_missing_assets_are_counted(fill, found):
 
 def test_large_files_without_overviews_are_counted(fill, found, index, monkeypatch):
     fill()
-    monkeypatch.setattr("chronotile.archive.check.LARGE_FILE_PX", 100)
+    monkeypatch.setattr("chronotile.archive.check_items.LARGE_FILE_PX", 100)
     flat = replace(MADE.scenes(0)[0], plan=replace(MADE, overviews=0))
     data = cog(flat.numbers("B04"), flat, "B04")
     header = read_header(lambda offset, count: data[offset : offset + count], len(data)).to_bytes()

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from chronotile.audit.truth import Axis, Cells, NumberMeaning, StoredTruth, found_paths, override_meaning, time_in
+from chronotile.audit.dates_in_names import time_in
+from chronotile.audit.truth import Axis, Cells, NumberMeaning, StoredTruth, found_paths, override_meaning
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.encoding import DEFAULT_FILLS
 from chronotile.core.model.source import DimensionStep, SourceSpec, VariableSpec

@@ -15,18 +15,9 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from chronotile.audit.dates_in_names import time_in, time_of
 from chronotile.audit.grib import GribTruth, is_grib
-from chronotile.audit.truth import (
-    NEAR_PX,
-    Cells,
-    NumberMeaning,
-    OtherPlace,
-    StoredTruth,
-    found_paths,
-    override_meaning,
-    time_in,
-    time_of,
-)
+from chronotile.audit.truth import NEAR_PX, Cells, NumberMeaning, OtherPlace, StoredTruth, found_paths, override_meaning
 from chronotile.core.errors import UnsupportedSource, raised_instead
 from chronotile.core.model.source import SourceSpec, VariableSpec
 from chronotile.core.model.types import Float64Array, InstantArray, NumberArray

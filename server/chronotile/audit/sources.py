@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from chronotile.audit.arrays import ArrayTruth
-from chronotile.audit.mosaics import ComputedTruth, MosaicTruth, ServedMosaic
+from chronotile.audit.formulas import ComputedTruth
+from chronotile.audit.mosaics import MosaicTruth, ServedMosaic
 from chronotile.audit.rasters import truth_of_files
 from chronotile.audit.truth import MaskedTruth, StoredTruth, Truth
 from chronotile.catalog.items.index import ItemIndex

@@ -104,7 +104,7 @@ class PublishOptions:
         Raises:
             InvalidParameter: A theme or the URL is not accepted.
         """
-        from chronotile.archive.publish.documents import THEMES
+        from chronotile.archive.publish.open_science import THEMES
         from chronotile.archive.publish.publication import CatalogueOptions
 
         wrong = next((theme for theme in self.themes if theme not in THEMES), None)

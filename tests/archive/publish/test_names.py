@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.archive.publish.copying import distinct_names, group_path, item_name, safe_name
+from chronotile.archive.publish.names import distinct_names, group_path, item_name, safe_name
 
 
 @pytest.mark.parametrize("name", ["S2A_31UFS_20200601.tif", "2020-06-01", "a.b+c=d", "x" * 120])

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from chronotile.archive.open import Archive
-from chronotile.archive.publish.documents import ITEMS, renders_of
+from chronotile.archive.publish.documents import ITEMS
 from chronotile.archive.publish.publication import (
     Publication,
     PublishedAsset,
@@ -16,6 +16,7 @@ from chronotile.archive.publish.publication import (
     PublishedItem,
     PublishedVariable,
 )
+from chronotile.archive.publish.renders import renders_of
 from chronotile.archive.publish.sources import files_and_left_out, is_folder, shorten_names, source_at
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.core.errors import AddressRefused, InvalidItem, InvalidParameter

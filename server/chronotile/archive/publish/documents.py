@@ -1,10 +1,9 @@
 """Documents of a published catalogue: STAC, Open Science Catalogue, and a record of OGC API Records."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
 import orjson
 
 from chronotile.archive.publish.publication import (
@@ -12,15 +11,11 @@ from chronotile.archive.publish.publication import (
     Provenance,
     Publication,
     PublishedExtent,
-    PublishedVariable,
 )
 from chronotile.core.licence import append_licence, licence_of, rights_of
-from chronotile.core.model.collection import Composite, Layer
-from chronotile.core.model.source import VariableSpec
 from chronotile.core.model.space.boxes import BBox, box_of_all, boxes_of
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Json
-from chronotile.pipeline.styling.write_style import render_of_composite, render_of_style
 
 # Links, times, boxes and STAC extensions, which several documents share.
 
@@ -82,100 +77,6 @@ def linked_titles(document: Json, rel: str) -> dict[str, str]:
     return {str(x["href"]).removeprefix("./").removesuffix("/catalog.json"): str(x["title"]) for x in links}
 
 
-# Product and variables as documents of the Open Science Catalogue (ESA EarthCODE), for a pull request there.
-#
-# Its validation requires STAC 1.0.0, folder names as ids, links of exact form, a project and a theme.
-
-VERSION = "1.0.0"
-THEMES = ("atmosphere", "cryosphere", "land", "magnetosphere-ionosphere", "oceans", "solid-earth")
-"""Ids of all themes of the Open Science Catalogue."""
-USUAL_THEME = "land"
-SCHEME = "https://github.com/stac-extensions/osc#theme"
-_CF = "https://stac-extensions.github.io/cf/v0.2.0/schema.json"
-_OSC = "https://stac-extensions.github.io/osc/v1.0.0/schema.json"
-_THEMES = "https://stac-extensions.github.io/themes/v1.0.0/schema.json"
-
-
-def documents_of(
-    publication: Publication, extent: PublishedExtent, options: CatalogueOptions
-) -> Iterator[tuple[str, Json]]:
-    """Yield paths and documents for the Open Science Catalogue."""
-    yield f"products/{slug(publication.id)}/collection.json", product_of(publication, extent, options)
-    for variable in _distinct(publication):
-        yield f"variables/{slug(variable.id)}/catalog.json", variable_of(variable, options)
-
-
-def product_of(publication: Publication, extent: PublishedExtent, options: CatalogueOptions) -> Json:
-    """Return the product."""
-    variables, licence = _distinct(publication), licence_of(publication.license)
-    project = slug(options.project or publication.id)
-    units = {variable.id: {} if variable.units == "1" else {"unit": variable.units} for variable in variables}
-    parameters = [{"name": v.standard_name or v.id, **units[v.id]} for v in variables]
-    parameter: Json = {"cf:parameter": parameters} if parameters else {}
-    return {
-        "type": "Collection",
-        "id": slug(publication.id),
-        "stac_version": VERSION,
-        "stac_extensions": [_OSC, _THEMES, *([_CF] if parameters else [])],
-        "title": publication.title,
-        "description": append_licence(publication.description, licence),
-        "keywords": [keyword.replace(":", " ") for keyword in publication.keywords],
-        "license": licence.spdx or "proprietary",
-        "extent": extent_of(extent),
-        "osc:type": "product",
-        "osc:status": "completed",
-        "osc:project": project,
-        "osc:variables": [slug(v.id) for v in variables],
-        "osc:missions": [],
-        **parameter,
-        "themes": _themes(options),
-        "links": [
-            *_upward("Products"),
-            link("via", _address(options, "collection.json"), "Access"),
-            link("related", f"../../projects/{project}/collection.json", None),
-            *(link("related", f"../../variables/{slug(v.id)}/catalog.json", f"Variable: {v.title}") for v in variables),
-            *license_links(licence.page),
-        ],
-    }
-
-
-def variable_of(variable: PublishedVariable, options: CatalogueOptions) -> Json:
-    """Return a variable."""
-    units = "" if variable.units == "1" else f", in {variable.units}"
-    return {
-        "type": "Catalog",
-        "id": slug(variable.id),
-        "stac_version": VERSION,
-        "stac_extensions": [_THEMES],
-        "title": variable.title,
-        "description": f"{variable.title}{units}",
-        "themes": _themes(options),
-        "links": [*_upward("Variables"), link("via", _address(options, "collection.json"), "Description")],
-    }
-
-
-def slug(text: str) -> str:
-    """Return a name in the form of the Open Science Catalogue."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "unnamed"
-
-
-def _distinct(publication: Publication) -> list[PublishedVariable]:
-    return list({slug(variable.id): variable for variable in reversed(publication.variables)}.values())[::-1]
-
-
-def _upward(title: str) -> list[Json]:
-    return [link("root", "../../catalog.json", "Open Science Catalog"), link("parent", "../catalog.json", title)]
-
-
-def _themes(options: CatalogueOptions) -> list[Json]:
-    return [{"scheme": SCHEME, "concepts": [{"id": x} for x in options.themes or (USUAL_THEME,)]}]
-
-
-def _address(options: CatalogueOptions, name: str) -> str:
-    # Without a public URL: a relative path, which is valid as long as these documents are inside the catalogue.
-    return f"../../../{name}" if options.url is None else f"{options.url.rstrip('/')}/{name}"
-
-
 CORE = "http://www.opengis.net/spec/ogcapi-records-1/1.0/req/record-core"
 
 
@@ -235,49 +136,6 @@ def _geometry(bbox: BBox) -> Json:
     if len(parts) == 1:
         return {"type": "Polygon", "coordinates": parts[0]}
     return {"type": "MultiPolygon", "coordinates": parts}
-
-
-# Styles of layers as `renders` of STAC's render extension 2.0.
-
-
-def renders_of(layers: Mapping[str, Layer], keys: Mapping[str, str], specs: Mapping[str, VariableSpec]) -> Json:
-    """Return the renders of layers by name; layers of variables without a separate asset are skipped.
-
-    Args:
-        layers: Layers by name of the variable or composite.
-        keys: Keys of assets, by variable.
-        specs: Configured variables.
-    """
-    renders = {name: _render(name, layer, keys, specs.get(name)) for name, layer in layers.items()}
-    return {name: render for name, render in renders.items() if render is not None}
-
-
-def _render(name: str, layer: Layer, keys: Mapping[str, str], spec: VariableSpec | None) -> Json | None:
-    title = layer.title.get("") or layer.title.get("en") or name
-    if isinstance(layer.content, Composite):
-        return _render_composite(title, layer.content, keys)
-    variable = layer.main_variable
-    if spec is not None and spec.formula is not None:
-        assets = list(spec.formula.names)
-        if spec.mask is not None or any(keys.get(asset) != asset for asset in assets):
-            return None
-        formula: Json = {"expression": spec.formula.text}
-    elif name in keys:
-        formula, assets = {}, [keys[name]]
-    else:
-        return None
-    nodata = variable.encoding.nodata
-    is_known = nodata is not None and np.isfinite(nodata) and not (formula or variable.is_mosaic)
-    nodata_member: Json = {"nodata": nodata} if is_known else {}
-    style: Json = render_of_style(layer.styles[0], variable.encoding) if layer.styles else {}
-    return {"title": title, "assets": assets, **formula, **nodata_member, **style}
-
-
-def _render_composite(title: str, composite: Composite, keys: Mapping[str, str]) -> Json | None:
-    names = [variable.name for variable in composite.variables]
-    if not all(name in keys for name in names):
-        return None
-    return {"title": title, "assets": [keys[n] for n in names], **render_of_composite(composite)}
 
 
 FORM = "chronotile:published"

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
 
-from chronotile.archive.publish.copying import CATALOGUE, Copier, in_order, item_place
+from chronotile.archive.publish.copying import Copier, in_order
 from chronotile.archive.publish.documents import JSON, encode, group_of, linked_titles
+from chronotile.archive.publish.names import CATALOGUE, item_place
 from chronotile.archive.publish.publication import Publication
 from chronotile.archive.publish.target import Target, read_document
 from chronotile.core.errors import WriteFailed

@@ -8,8 +8,10 @@ from typing import Literal
 
 from chronotile.archive.index.dates import FILE
 from chronotile.archive.publish import documents
-from chronotile.archive.publish.copying import CATALOGUE, Copier, group_path, in_order, item_name
+from chronotile.archive.publish.copying import Copier, in_order
 from chronotile.archive.publish.groups import Groups, ItemListing
+from chronotile.archive.publish.names import CATALOGUE, group_path, item_name
+from chronotile.archive.publish.open_science import documents_of
 from chronotile.archive.publish.publication import CatalogueOptions, Publication, PublishedExtent, PublishedItem
 from chronotile.archive.publish.target import Target, read_document
 from chronotile.core.errors import InvalidItem, SourceUnavailable, UnsupportedSource
@@ -227,7 +229,7 @@ class _PublicationRun:
         publication, options = self._publication, self._options
         written_documents = {
             "record.json": documents.record_of(publication, extent, options, formats=sorted(formats)),
-            **{f"{OPEN_SCIENCE}/{path}": x for path, x in documents.documents_of(publication, extent, options)},
+            **{f"{OPEN_SCIENCE}/{path}": x for path, x in documents_of(publication, extent, options)},
             "collection.json": documents.collection_of(
                 publication, extent, members=members, years=sorted(years), extensions=extensions
             ),

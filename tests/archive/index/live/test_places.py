@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from chronotile.archive.index.apis import ApiSearch, Request
-from chronotile.archive.index.live.api import PagePlace, place_of, require_within
+from chronotile.archive.index.live.positions import PagePlace, place_of, require_within
 from chronotile.core.errors import AddressRefused, InvalidParameter
 
 ROOT = "https://api.test/v1"

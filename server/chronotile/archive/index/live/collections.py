@@ -11,7 +11,8 @@ from time import monotonic
 import orjson
 
 from chronotile.archive.index.apis import Request
-from chronotile.archive.index.live.api import MOST_S, LiveApi, PagePlace, RefusedSearch, place_of
+from chronotile.archive.index.live.api import MOST_S, LiveApi, RefusedSearch
+from chronotile.archive.index.live.positions import PagePlace, place_of
 from chronotile.archive.index.live.requests import PAGES, DocumentCheck, LiveRequest, item_request, live_request
 from chronotile.archive.index.live.touching import Touching
 from chronotile.archive.index.source import ItemRules
