@@ -242,9 +242,9 @@ class _Drawer:
         """Write numbers into files; `corner` is the row and column of their first cell at the level."""
         spec = self._plan.array(str(level), self._variable)
         _, height, width = spec.file
-        for top, left in product(range(0, numbers.shape[0], height), range(0, numbers.shape[1], width)):
-            place = (self._position, (corner[0] + top) // height, (corner[1] + left) // width)
-            part = numbers[np.newaxis, top : top + height, left : left + width]
+        for row, column in product(range(0, numbers.shape[0], height), range(0, numbers.shape[1], width)):
+            place = (self._position, (corner[0] + row) // height, (corner[1] + column) // width)
+            part = numbers[np.newaxis, row : row + height, column : column + width]
             self._writer.put(str(level), self._variable, spec, place=place, numbers=part)
 
 
@@ -255,8 +255,8 @@ def _write_series(job: CubeJob, task: SeriesTask, writer: _Writer) -> None:
     is_of_maps = job.plan.shape.has_map and not job.is_in_any_order
     numbers = _block_of_maps(job, task, window) if is_of_maps else _block_of_sources(job, task, window)
     for column in range(*task.columns):
-        left = column * width - window.column_start
-        part = numbers[:, :, left : left + width]
+        offset = column * width - window.column_start
+        part = numbers[:, :, offset : offset + width]
         writer.put(SERIES, task.variable, spec, place=(task.block, task.row, column), numbers=part)
 
 
@@ -356,11 +356,11 @@ def _parts(window: Window, planned: PlannedVariable) -> Iterator[tuple[Window, s
     """
     sizes = [np.dtype(encoding.dtype).itemsize for encoding in (planned.encoding, planned.info.encoding)]
     height, width = max(1, SOURCE_WINDOW_PX * sizes[0] // max(sizes)), SOURCE_WINDOW_PX
-    for top, left in product(range(0, window.height, height), range(0, window.width, width)):
-        bottom, right = min(top + height, window.height), min(left + width, window.width)
+    for row, column in product(range(0, window.height, height), range(0, window.width, width)):
+        row_stop, column_stop = min(row + height, window.height), min(column + width, window.width)
         first_row, first_column = window.row_start, window.column_start
-        part = Window(first_row + top, first_row + bottom, first_column + left, first_column + right)
-        yield part, slice(top, bottom), slice(left, right)
+        part = Window(first_row + row, first_row + row_stop, first_column + column, first_column + column_stop)
+        yield part, slice(row, row_stop), slice(column, column_stop)
 
 
 def source_numbers(job: CubeJob, variable: str, origins: Sequence[Origin], window: Window) -> Iterable[NumberArray]:
