@@ -8,10 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from chronotile.core.errors import (
-    ServerBusy,
-    SourceUnavailable,
-)
+from chronotile.core.errors import ServerBusy, SourceUnavailable
 from chronotile.core.model.job import Job, JobFault, Result
 from chronotile.jobs.queue.faults import ClusterLost, TemporaryFault, fault_of
 

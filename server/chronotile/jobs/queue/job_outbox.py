@@ -4,11 +4,7 @@ import logging
 from collections.abc import Callable, Collection
 
 from chronotile.core.errors import UnknownPath
-from chronotile.core.model.job import (
-    Callback,
-    Job,
-    WebhookMessage,
-)
+from chronotile.core.model.job import Callback, Job, WebhookMessage
 from chronotile.jobs.queue.outbox import CallbackQueue
 from chronotile.jobs.queue.table import JobTable
 

@@ -8,15 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, del
 
 from chronotile.core.database import close_engine, newer_version
 from chronotile.core.errors import ConfigurationError, ServerBusy
-from chronotile.core.model.job import (
-    ID,
-    Excerpt,
-    Execution,
-    Job,
-    Result,
-    Status,
-    Subscriber,
-)
+from chronotile.core.model.job import ID, Excerpt, Execution, Job, Result, Status, Subscriber
 from chronotile.core.model.types import Json
 from chronotile.jobs.queue.database import database_time, hold, read_transaction, write_transaction
 from chronotile.jobs.queue.faults import no_job

@@ -5,11 +5,7 @@ from collections.abc import Callable, Mapping
 from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.job import Result
 from chronotile.jobs.processes.process import Work
-from chronotile.jobs.processes.work.partial_results import (
-    scratch_of,
-    translate_job_storage_errors,
-    write_body,
-)
+from chronotile.jobs.processes.work.partial_results import scratch_of, translate_job_storage_errors, write_body
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, coverage_file_name
 from chronotile.pipeline.encoders.bodies import Body, StreamedBody
 from chronotile.pipeline.encoders.coverage.geotiff import coverage_geotiff

@@ -18,10 +18,7 @@ from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import Json, NumberArray
 from chronotile.jobs.processes.process import Work, require_few_tasks
-from chronotile.jobs.processes.work.partial_results import (
-    new_file,
-    translate_missing_files,
-)
+from chronotile.jobs.processes.work.partial_results import new_file, translate_missing_files
 from chronotile.pipeline.coverage.numbers import blank_numbers
 from chronotile.pipeline.encoders.coverage.strips import times_of
 from chronotile.pipeline.encoders.deflated import deflate
