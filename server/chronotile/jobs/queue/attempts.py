@@ -25,8 +25,8 @@ AGAIN_S, MAX_AGAIN_S = 2.0, 60.0
 
 
 @dataclass(slots=True, kw_only=True)
-class OwnedJob:
-    """A job that this worker runs."""
+class Attempt:
+    """An attempt of this worker at a job."""
 
     job: Job
     owner: str
@@ -35,7 +35,7 @@ class OwnedJob:
     """Time limit of the job by the monotonic clock of this host; clocks of hosts differ."""
     is_ours: bool = True
     is_fruitful: bool = False
-    """Whether a task was finished in this attempt."""
+    """Whether a task was finished."""
 
     @property
     def fruitless(self) -> int:
@@ -105,19 +105,19 @@ def new_worker_name() -> str:
     return f"{platform.node()[:50]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def next_attempt(owned_job: OwnedJob, error: TemporaryFault | ClusterLost | SourceUnavailable) -> Requeue | JobFault:
+def next_attempt(attempt: Attempt, error: TemporaryFault | ClusterLost | SourceUnavailable) -> Requeue | JobFault:
     """Decide whether a hindered job is tried again; it fails after too many fruitless attempts in a row."""
     hindered = _hindrance(error)
-    if owned_job.fruitless >= (MAX_DEADLY if hindered.is_deadly else MAX_FRUITLESS):
-        return final_fault(owned_job, hindered.fault)
-    wait_s = min(MAX_AGAIN_S, AGAIN_S * 2 ** max(0, owned_job.fruitless - 1))
+    if attempt.fruitless >= (MAX_DEADLY if hindered.is_deadly else MAX_FRUITLESS):
+        return final_fault(attempt, hindered.fault)
+    wait_s = min(MAX_AGAIN_S, AGAIN_S * 2 ** max(0, attempt.fruitless - 1))
     # Random, so that attempts do not coincide: if a process died with several tasks in its queue, one was the cause.
     return Requeue(reason=hindered.fault.detail, wait_s=random.uniform(wait_s / 2, wait_s))
 
 
-def final_fault(owned_job: OwnedJob, fault: JobFault) -> JobFault:
+def final_fault(attempt: Attempt, fault: JobFault) -> JobFault:
     """Return the fault of a job that is not tried again."""
-    return replace(fault, detail=f"{fault.detail}; it was begun {owned_job.job.attempts} times")
+    return replace(fault, detail=f"{fault.detail}; it was begun {attempt.job.attempts} times")
 
 
 def _hindrance(error: TemporaryFault | ClusterLost | SourceUnavailable) -> TemporaryFault:

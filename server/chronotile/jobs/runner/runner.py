@@ -23,10 +23,10 @@ from chronotile.core.model.types import Json
 from chronotile.jobs.processes.execute import plan_execution, select_results
 from chronotile.jobs.processes.registry import process_of
 from chronotile.jobs.queue.attempts import (
+    Attempt,
     AttemptOutcome,
     Declined,
     DeclinedJobs,
-    OwnedJob,
     Requeue,
     final_fault,
     new_worker_name,
@@ -127,8 +127,8 @@ class JobRunner:
         self._items = items
         self._clock, self._wait, self._threads = runtime.clock, runtime.wait, runtime.threads
         self._declined = DeclinedJobs(runtime.clock)
-        self._owned_jobs: dict[str, OwnedJob] = {}
-        """Running jobs by owner, the name of the attempt."""
+        self._attempts: dict[str, Attempt] = {}
+        """Attempts by owner, their unique name."""
         self._one_ended = Event()
         self._is_stopped = Event()
 
@@ -152,7 +152,7 @@ class JobRunner:
     def _begin_one(self, pool: Executor) -> float:
         """Start a job if one is due and a slot is free; return the seconds to wait before the next call."""
         self._one_ended.clear()
-        if len(self._owned_jobs) >= AT_ONCE:
+        if len(self._attempts) >= AT_ONCE:
             self._wait(self._one_ended, IDLE_S)
             return 0
         is_begun, owner = False, new_worker_name()
@@ -162,9 +162,9 @@ class JobRunner:
             if job is None:
                 return IDLE_S
             ran_s = job.updated - (job.started or job.updated)
-            owned_job = OwnedJob(job=job, owner=owner, until=self._clock() + self._timeout_s - ran_s)
-            self._owned_jobs[owner] = owned_job
-            pool.submit(self._run_job, owned_job)
+            attempt = Attempt(job=job, owner=owner, until=self._clock() + self._timeout_s - ran_s)
+            self._attempts[owner] = attempt
+            pool.submit(self._run_job, attempt)
             is_begun = True
         except (ClusterLost, ChronotileError) as error:
             log.warning("no job can be started: %s", error)
@@ -174,7 +174,7 @@ class JobRunner:
             return LOST_S
         finally:
             if not is_begun:
-                self._owned_jobs.pop(owner, None)
+                self._attempts.pop(owner, None)
         return 0
 
     def _send_heartbeats(self) -> None:
@@ -191,22 +191,22 @@ class JobRunner:
     def _renew_leases(self) -> None:
         """Renew the leases of running jobs until `stop`, then release jobs that hang."""
         while not self._wait(self._is_stopped, RENEW_S):
-            for owned_job in list(self._owned_jobs.values()):
-                with log_failures(log, f"the lease of job {owned_job.job.id} cannot be extended"):
-                    owned_job.is_ours = owned_job.is_ours and self._table.renew(
-                        owned_job.job.id, owned_job.owner, lease_s=LEASE_S
+            for attempt in list(self._attempts.values()):
+                with log_failures(log, f"the lease of job {attempt.job.id} cannot be extended"):
+                    attempt.is_ours = attempt.is_ours and self._table.renew(
+                        attempt.job.id, attempt.owner, lease_s=LEASE_S
                     )
         self._release_hanging()
 
     def _release_hanging(self) -> None:
         """Release jobs that have not ended some seconds after `stop`, because a store they wait for may be frozen."""
         until = self._clock() + HANG_S
-        while self._owned_jobs and self._clock() < until:
+        while self._attempts and self._clock() < until:
             self._one_ended.clear()
             self._wait(self._one_ended, IDLE_S)
-        for owned_job in list(self._owned_jobs.values()):
-            with log_failures(log, f"job {owned_job.job.id} cannot be returned to the queue"):
-                self._release(owned_job, STOPPED)
+        for attempt in list(self._attempts.values()):
+            with log_failures(log, f"job {attempt.job.id} cannot be returned to the queue"):
+                self._release(attempt, STOPPED)
 
     def _delete_expired(self) -> None:
         """Delete expired jobs from time to time."""
@@ -217,60 +217,60 @@ class JobRunner:
             if self._wait(self._is_stopped, FORGET_S):
                 return
 
-    def _run_job(self, owned_job: OwnedJob) -> None:
+    def _run_job(self, attempt: Attempt) -> None:
         """Run one attempt at a job. If its end cannot be written, the job is repeated when its lease expires."""
-        id_ = owned_job.job.id
-        log.info("job %s (%s) starts, attempt %d", id_, owned_job.job.process, owned_job.job.attempts)
+        id_ = attempt.job.id
+        log.info("job %s (%s) starts, attempt %d", id_, attempt.job.process, attempt.job.attempts)
         try:
             with log_failures(log, f"job {id_} stays leased until its lease expires"):
-                self._end(owned_job, self._outcome(owned_job))
+                self._end(attempt, self._outcome(attempt))
         finally:
-            del self._owned_jobs[owned_job.owner]
+            del self._attempts[attempt.owner]
             self._one_ended.set()
 
-    def _outcome(self, owned_job: OwnedJob) -> AttemptOutcome:
+    def _outcome(self, attempt: Attempt) -> AttemptOutcome:
         try:
-            if owned_job.has_failed_too_often:
-                return final_fault(owned_job, fault_of(ServerBusy("its worker was killed")))
-            results = self._planned_results(owned_job)
-            return self._interruption(owned_job) if results is None else results
+            if attempt.has_failed_too_often:
+                return final_fault(attempt, fault_of(ServerBusy("its worker was killed")))
+            results = self._planned_results(attempt)
+            return self._interruption(attempt) if results is None else results
         except (TemporaryFault, ClusterLost, SourceUnavailable) as error:
-            return next_attempt(owned_job, error)
+            return next_attempt(attempt, error)
         except (NameUnknown, *UNKNOWN) as error:
             return Declined(str(error))
         except JobFailed as failed:
             return failed.fault
         except Exception as error:  # a process may raise anything, which ends its job
             if not is_foreseen(error):
-                log.exception("job %s fails", owned_job.job.id)
+                log.exception("job %s fails", attempt.job.id)
             return fault_of(error)
 
-    def _planned_results(self, owned_job: OwnedJob) -> Mapping[str, Result] | None:
+    def _planned_results(self, attempt: Attempt) -> Mapping[str, Result] | None:
         """Run a job, and plan it again as long as each plan fails for a new reason; else see `_results`."""
 
-        def attempt() -> Mapping[str, Result] | None:
+        def run_once() -> Mapping[str, Result] | None:
             try:
-                return self._results(owned_job)
+                return self._results(attempt)
             except PlanNeeded:
-                forget_plan(self._folder / owned_job.job.id)
-                owned_job.is_fruitful = False
-                owned_job.is_ours = self._retry_table(
-                    partial(self._table.replace_plan, owned_job.job.id, owned_job.owner, revision=None)
+                forget_plan(self._folder / attempt.job.id)
+                attempt.is_fruitful = False
+                attempt.is_ours = self._retry_table(
+                    partial(self._table.replace_plan, attempt.job.id, attempt.owner, revision=None)
                 )
                 raise
 
         def log_reason(error: PlanNeeded) -> None:
             self._retry_table(
-                partial(self._table.add_log_line, owned_job.job.id, f"is planned again: {error.fault.detail}")
+                partial(self._table.add_log_line, attempt.job.id, f"is planned again: {error.fault.detail}")
             )
 
-        return retry_overtaken(attempt, PlanNeeded, log_reason)
+        return retry_overtaken(run_once, PlanNeeded, log_reason)
 
-    def _results(self, owned_job: OwnedJob) -> Mapping[str, Result] | None:
+    def _results(self, attempt: Attempt) -> Mapping[str, Result] | None:
         """Run the remaining tasks of a job; `None` if the job is no longer active."""
-        job, folder, is_active = owned_job.job, self._folder / owned_job.job.id, partial(self._is_active, owned_job)
+        job, folder, is_active = attempt.job, self._folder / attempt.job.id, partial(self._is_active, attempt)
         services = current_services(self._archive)
-        outputs, plan = self._prepare_plan(owned_job, services)
+        outputs, plan = self._prepare_plan(attempt, services)
         if plan is None:
             return None
         process = process_of(job.process)
@@ -286,15 +286,15 @@ class JobRunner:
         done = self._table.finished_tasks(job.id)
         remaining = {number: task for number, task in enumerate(plan.tasks) if number not in done}
         self._table.add_log_line(job.id, f"attempt {job.attempts}: {len(remaining)} of {len(plan.tasks)} tasks to do")
-        self._do_tasks(owned_job, context, remaining, done)
+        self._do_tasks(attempt, context, remaining, done)
         if not is_active():
             return None
         store_task_results(folder, [done[number] for number in range(len(plan.tasks))])
         results = self._cluster.finish(
             context,
-            name=f"{owned_job.name}-{plan.id}",
+            name=f"{attempt.name}-{plan.id}",
             is_active=is_active,
-            report=partial(self._report_progress, owned_job, len(done), len(done)),
+            report=partial(self._report_progress, attempt, len(done), len(done)),
         )
         if results is None:
             return None
@@ -306,62 +306,62 @@ class JobRunner:
         return requested
 
     def _prepare_plan(
-        self, owned_job: OwnedJob, services: Services
+        self, attempt: Attempt, services: Services
     ) -> tuple[Mapping[str, Json] | None, StoredPlan | None]:
         """Return the requested outputs and the plan; the plan is `None` if this worker lost the job.
 
         The inputs are dropped here: they may take hundreds of megabytes, and tasks read them from the folder of the
         job.
         """
-        id_, folder = owned_job.job.id, self._folder / owned_job.job.id
+        id_, folder = attempt.job.id, self._folder / attempt.job.id
         plan = stored_plan(folder)
         if plan is not None:  # inputs are needed for a new plan only
             return self._table.execution_without_inputs(id_).outputs, plan
         execution = self._table.execution(id_)
         made = plan_execution(execution, services)
         # Before the plan is stored: results of tasks of another plan are useless, and its task numbers may be the same.
-        owned_job.is_ours = self._table.replace_plan(id_, owned_job.owner, revision=made.revision)
-        if owned_job.job.revision not in {None, made.revision}:
+        attempt.is_ours = self._table.replace_plan(id_, attempt.owner, revision=made.revision)
+        if attempt.job.revision not in {None, made.revision}:
             self._table.add_log_line(id_, "its data changed after it was submitted; it uses the current state")
-        return execution.outputs, store_plan(folder, execution.inputs, made) if owned_job.is_ours else None
+        return execution.outputs, store_plan(folder, execution.inputs, made) if attempt.is_ours else None
 
     def _do_tasks(
-        self, owned_job: OwnedJob, context: TaskContext, remaining: Mapping[int, Json], done: dict[int, Json]
+        self, attempt: Attempt, context: TaskContext, remaining: Mapping[int, Json], done: dict[int, Json]
     ) -> None:
         """Run tasks and add their results to `done` while the job is active."""
-        id_, reported, count = owned_job.job.id, 0.0, len(remaining) + len(done)
-        self._report_progress(owned_job, len(done), count)
+        id_, reported, count = attempt.job.id, 0.0, len(remaining) + len(done)
+        self._report_progress(attempt, len(done), count)
         tasks = self._cluster.run(
             context,
             remaining,
-            name=f"{owned_job.name}-{context.plan}",
-            is_active=partial(self._is_active, owned_job),
-            report=lambda hindered: self._report_progress(owned_job, len(done), count, hindered),
+            name=f"{attempt.name}-{context.plan}",
+            is_active=partial(self._is_active, attempt),
+            report=lambda hindered: self._report_progress(attempt, len(done), count, hindered),
         )
         with closing(tasks):
             for number, result in tasks:
                 done[number] = result
-                owned_job.is_fruitful = True
-                if not self._retry_table(partial(self._table.store_task_result, id_, owned_job.owner, number, result)):
-                    owned_job.is_ours = False
+                attempt.is_fruitful = True
+                if not self._retry_table(partial(self._table.store_task_result, id_, attempt.owner, number, result)):
+                    attempt.is_ours = False
                 elif self._clock() >= reported + PROGRESS_S:
                     reported = self._clock()
-                    self._report_progress(owned_job, len(done), count)
+                    self._report_progress(attempt, len(done), count)
 
-    def _report_progress(self, owned_job: OwnedJob, done: int, count: int, hindered: str = "") -> None:
+    def _report_progress(self, attempt: Attempt, done: int, count: int, hindered: str = "") -> None:
         """Report the number of finished tasks and a hindrance of the others. Making the results counts as one task."""
         progress, message = 100 * done // (count + 1), f"{done} of {count} tasks"
         message = f"{message}; {hindered}" if hindered else message
         self._retry_table(
-            partial(self._table.report_progress, owned_job.job.id, owned_job.owner, progress=progress, message=message)
+            partial(self._table.report_progress, attempt.job.id, attempt.owner, progress=progress, message=message)
         )
 
-    def _is_active(self, owned_job: OwnedJob) -> bool:
-        return owned_job.is_ours and not self._is_stopped.is_set() and self._clock() < owned_job.until
+    def _is_active(self, attempt: Attempt) -> bool:
+        return attempt.is_ours and not self._is_stopped.is_set() and self._clock() < attempt.until
 
-    def _interruption(self, owned_job: OwnedJob) -> AttemptOutcome:
+    def _interruption(self, attempt: Attempt) -> AttemptOutcome:
         """Outcome of an attempt at a job that is no longer active."""
-        if not owned_job.is_ours:
+        if not attempt.is_ours:
             return None
         if self._is_stopped.is_set():
             return STOPPED
@@ -372,17 +372,17 @@ class JobRunner:
             status=LimitExceeded.status,
         )
 
-    def _end(self, owned_job: OwnedJob, outcome: AttemptOutcome) -> None:
+    def _end(self, attempt: Attempt, outcome: AttemptOutcome) -> None:
         """Write the outcome of an attempt, and remove files that are not needed any more."""
-        id_, owner, is_stored = owned_job.job.id, owned_job.owner, False
+        id_, owner, is_stored = attempt.job.id, attempt.owner, False
         match outcome:
             case None:
                 is_ours, text = False, ""
             case Requeue(reason=reason):
                 text = f"is returned to the queue: {reason}"
-                is_ours = self._retry_table(partial(self._release, owned_job, outcome))
+                is_ours = self._retry_table(partial(self._release, attempt, outcome))
             case Declined(reason=reason):
-                text, is_ours = self._decline(owned_job, reason), True
+                text, is_ours = self._decline(attempt, reason), True
             case JobFault(detail=detail):
                 text = f"failed: {detail}"
                 is_ours = self._retry_table(partial(self._table.fail, id_, owner, outcome))
@@ -397,21 +397,21 @@ class JobRunner:
         elif not is_ours:
             log.info("job %s is abandoned: it was dismissed, or another worker has it", id_)
 
-    def _release(self, owned_job: OwnedJob, requeue: Requeue) -> bool:
+    def _release(self, attempt: Attempt, requeue: Requeue) -> bool:
         """Return a job to the queue; return whether this worker still owned it."""
         return self._table.release(
-            owned_job.job.id,
-            owned_job.owner,
+            attempt.job.id,
+            attempt.owner,
             message=f"waits: {requeue.reason}",
             wait_s=requeue.wait_s,
             is_attempt=requeue.is_attempt,
         )
 
-    def _decline(self, owned_job: OwnedJob, reason: str) -> str:
+    def _decline(self, attempt: Attempt, reason: str) -> str:
         """Decline a job and return its log line; the line is empty if the reason is the same as before."""
-        id_, message = owned_job.job.id, f"waits for a worker whose configuration has its layers: {reason}"
+        id_, message = attempt.job.id, f"waits for a worker whose configuration has its layers: {reason}"
         is_news = self._declined.add(id_, reason)
-        self._retry_table(partial(self._table.decline, id_, owned_job.owner, message=message))
+        self._retry_table(partial(self._table.decline, id_, attempt.owner, message=message))
         return f"is left to another worker: {reason}" if is_news else ""
 
     def _tidy(self, id_: str, *, is_stored: bool) -> None:
