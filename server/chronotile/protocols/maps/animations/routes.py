@@ -52,17 +52,17 @@ from chronotile.protocols.common.query.values import integer
 FORMATS: Mapping[str, AnimationFormat] = {each.extension: each for each in AnimationFormat}
 
 DEFAULT_FRAMES = 36
-"""Of a request without times: a year of dekads."""
+"""Frames of an animation requested without times: a year of dekads."""
 
 
-def _step(given: str) -> int | Period:
-    if given.isdecimal() and given.isascii():
-        return integer(given, locator="step", least=1)
-    return requested_period(given, also="one frame every N times, ")
+def _step(text: str) -> int | Period:
+    if text.isdecimal() and text.isascii():
+        return integer(text, locator="step", least=1)
+    return requested_period(text, also="one frame every N times, ")
 
 
-def _labels(given: str) -> frozenset[AnimationLabel]:
-    names = [] if given == "none" else [name.strip() for name in given.split(",")]
+def _labels(text: str) -> frozenset[AnimationLabel]:
+    names = [] if text == "none" else [name.strip() for name in text.split(",")]
     unknown = [name for name in names if name not in ANIMATION_LABELS]
     if unknown:
         accepted = f"use none, or any of {', '.join(ANIMATION_LABELS)}"
@@ -97,10 +97,10 @@ def animation_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue)
         ChronotileError: A name is unknown, or a parameter is not accepted.
     """
     query.check_names(names_of(OF_ANIMATION))
-    layer, written = catalogue.layer(path["layer"]), format_of_extension(path["extension"], FORMATS)
+    layer, format_ = catalogue.layer(path["layer"]), format_of_extension(path["extension"], FORMATS)
     return AnimationRequest(
         map_request=map_request(layer, _grid(query, layer, catalogue), query, time=DATETIME.value(query)),
-        format=written,
+        format=format_,
         step=STEP.value(query),
         fps=FPS.value(query),
         labels=LABELS.value(query),
@@ -109,7 +109,7 @@ def animation_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue)
 
 
 def _grid(query: Kvp, layer: Layer, catalogue: Catalogue) -> Grid:
-    """The box, its pixels square on the ground unless both sides are given."""
+    """Return the grid of the box; pixels are square on the ground unless both sides are requested."""
     crs = requested_crs(CRS.optional(query), layer, catalogue)
     extent = BBOX.optional(query)
     if extent is None:
@@ -121,12 +121,12 @@ def _grid(query: Kvp, layer: Layer, catalogue: Catalogue) -> Grid:
 
 
 async def get_animation(request: Request) -> Response:
-    """Return a time-lapse of a layer; who leaves before it is made ends the making of it."""
+    """Return an animation of a layer; its rendering stops if the client disconnects."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     animation = animation_request(request.path_params, query, services.catalogue)
     offer_job(request, lambda: animation_offer(animation, query, services.catalogue))
-    known, with_body, revision = client_etags(request), request.method != "HEAD", REV.optional(query)
+    etags, with_body, revision = client_etags(request), request.method != "HEAD", REV.optional(query)
 
     def revision_check() -> RevisionCheck:
         return RevisionCheck(
@@ -134,18 +134,18 @@ async def get_animation(request: Request) -> Response:
         )
 
     def find() -> tuple[AnimationPayload | None, bool]:
-        check, film = revision_check(), find_animation(animation, services, client_etags=known, with_body=with_body)
+        check, film = revision_check(), find_animation(animation, services, client_etags=etags, with_body=with_body)
         return film, film is not None and check.is_immutable(*film.frame_states)
 
     def make(is_active: IsActive) -> tuple[AnimationPayload, bool]:
-        check, film = revision_check(), render_animation(animation, services, client_etags=known, is_active=is_active)
+        check, film = revision_check(), render_animation(animation, services, client_etags=etags, is_active=is_active)
         return film, check.is_immutable(*film.frame_states)
 
     layer = animation.map_request.layer
-    # Errors and unchanged answers are sent at once, also while other requests wait for a film.
-    found, is_immutable = await run(request, PICTURES, find, layers=[layer])
-    if found is not None:
-        return _answer(found, is_immutable=is_immutable, with_body=with_body)
+    # Errors and unchanged answers do not wait behind other animations.
+    film_payload, is_immutable = await run(request, PICTURES, find, layers=[layer])
+    if film_payload is not None:
+        return _answer(film_payload, is_immutable=is_immutable, with_body=with_body)
     payload, is_immutable = await run(request, ANIMATIONS, make, layers=[layer])
     return _answer(payload, is_immutable=is_immutable, with_body=True)
 
@@ -158,14 +158,14 @@ def _answer(payload: AnimationPayload, *, is_immutable: bool, with_body: bool) -
     }
     if payload.frames < payload.requested_frames:
         number, every = payload.frames, payload.requested_frames
-        told = f'299 - "the newest {number} of {every} frames; an interval such as datetime=2000/.. requests all"'
-        headers["Warning"] = ", ".join(filter(None, (headers.get("Warning"), told)))
+        warning = f'299 - "the newest {number} of {every} frames; an interval such as datetime=2000/.. requests all"'
+        headers["Warning"] = ", ".join(filter(None, (headers.get("Warning"), warning)))
     if payload.unchanged:
         return Response(status_code=304, headers=headers)
     headers["Content-Disposition"] = f'inline; filename="{payload.file_name}"'
     if not with_body:
         response = Response(media_type=payload.media_type, headers=headers)
-        del response.headers["Content-Length"]  # of the body that was not made
+        del response.headers["Content-Length"]  # starlette's 0, but the body was not rendered
         return response
     headers["Content-Length"] = str(payload.body.size)
     return BodyResponse(payload.body, media_type=payload.media_type, headers=headers)
@@ -191,35 +191,40 @@ operations = (
 routes = routes_of(operations)
 
 
-# The job that makes a time-lapse which is too large for a request.
+# The job that makes an animation that is too large for a request.
 
 LIMITS: Mapping[str, float] = {"max_animation_pixels": MAX_PIXELS, MEMORY: math.inf, LIMIT: math.inf}
 
 
 def animation_offer(animation: AnimationRequest, query: Kvp, catalogue: Catalogue) -> JobOffer | None:
-    """Return the job; `None` if the request has colours that belong to no style, or numbers that belong to no layer.
+    """Return the job; `None` if it has no input for an option of the request, such as colours or an expression.
 
     Raises:
-        UnsupportedCrs: No process takes the CRS.
+        UnsupportedCrs: No process accepts the CRS.
     """
-    shown, grid = animation.map_request, animation.map_request.grid
+    map_request, grid = animation.map_request, animation.map_request.grid
     plain = MapRequest(
-        layer=shown.layer, grid=grid, time=shown.time, style=shown.style, reducer=shown.reducer, format=shown.format
+        layer=map_request.layer,
+        grid=grid,
+        time=map_request.time,
+        style=map_request.style,
+        reducer=map_request.reducer,
+        format=map_request.format,
     )
-    if shown != plain:
+    if map_request != plain:
         return None
     labels = [label for label in ANIMATION_LABELS if label in animation.labels]
     inputs = {
-        "layer": shown.layer,
-        **datetime_input(shown.time),
-        **bbox_input(grid.bbox, grid.crs, catalogue.layer(shown.layer), catalogue),
+        "layer": map_request.layer,
+        **datetime_input(map_request.time),
+        **bbox_input(grid.bbox, grid.crs, catalogue.layer(map_request.layer), catalogue),
         "width": grid.width,
         "height": grid.height,
         "format": animation.format,
         "step": animation.step if isinstance(animation.step, int) else query.require("step"),
         "fps": animation.fps,
-        "reducer": shown.reducer,
-        **({"style": shown.style} if shown.style else {}),
+        "reducer": map_request.reducer,
+        **({"style": map_request.style} if map_request.style else {}),
         **({"labels": labels} if len(labels) < len(ANIMATION_LABELS) else {}),
     }
     return JobOffer(process="animation", inputs=inputs, limits=LIMITS)

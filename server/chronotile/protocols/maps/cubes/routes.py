@@ -55,7 +55,7 @@ def cube_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> C
         grid=address.grid(),
     )
     res = RES.value(query)
-    # Half the resolution is of pixels: it is for pictures that move.
+    # `CELLS` has no effect at half the resolution, which is for moving pictures.
     is_of_cells = res == 1 and CELLS.value(query)
     return CubeRequest(layer=layer.id, tile=tile, time=DATETIME.value(query), res=res, is_of_cells=is_of_cells)
 
@@ -64,20 +64,20 @@ GZIP_WRAPPER = 16 + zlib.MAX_WBITS
 
 
 async def get_cube(request: Request) -> Response:
-    """Return the numbers of one tile at many times; nothing where no time has a pixel there."""
+    """Return the digital numbers of one tile at many times; 204 if no time has a pixel in the tile."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     cube = cube_request(request.path_params, query, services.catalogue)
-    known, revision = client_etags(request), REV.optional(query)
+    etags, revision = client_etags(request), REV.optional(query)
 
     def find() -> tuple[Payload | CubeTarget, RevisionCheck, bool]:
         check = RevisionCheck(revision, cube.layer, services)
-        found = find_cube(cube, services, client_etags=known)
-        return found, check, isinstance(found, Payload) and check.is_immutable((found.time, found.states))
+        payload = find_cube(cube, services, client_etags=etags)
+        return payload, check, isinstance(payload, Payload) and check.is_immutable((payload.time, payload.states))
 
     target, check, is_immutable = await run(request, PICTURES, find, layers=[cube.layer])
     if isinstance(target, Payload):
-        found = target
+        payload = target
     else:
 
         def make(is_active: IsActive) -> tuple[Payload, bool]:
@@ -85,19 +85,19 @@ async def get_cube(request: Request) -> Response:
             return made, check.is_immutable((made.time, made.states))
 
         kind = CUBES_OF_ONE_TIME if len(target.times.indexes) == 1 else CUBES
-        found, is_immutable = await run(request, kind, make, layers=[cube.layer])
-    if not found.body and not found.unchanged:
-        whole = answer_payload(found, is_immutable=is_immutable)
+        payload, is_immutable = await run(request, kind, make, layers=[cube.layer])
+    if not payload.body and not payload.unchanged:
+        whole = answer_payload(payload, is_immutable=is_immutable)
         headers = {name: value for name, value in whole.headers.items() if not name.startswith("content-")}
         return Response(status_code=204, headers={**headers, "Vary": "Accept-Encoding"})
-    if accepts_gzip(request.headers.get("accept-encoding", "")) or found.unchanged:
-        response = answer_payload(found, is_immutable=is_immutable)
+    if accepts_gzip(request.headers.get("accept-encoding", "")) or payload.unchanged:
+        response = answer_payload(payload, is_immutable=is_immutable)
         response.headers["Vary"] = "Accept-Encoding"
-        if found.body:
+        if payload.body:
             response.headers["Content-Encoding"] = "gzip"
         return response
-    body = await run(request, CUBE_BODIES, partial(zlib.decompress, found.body, GZIP_WRAPPER))
-    return answer_payload(replace(found, body=body), is_immutable=is_immutable)
+    body = await run(request, CUBE_BODIES, partial(zlib.decompress, payload.body, GZIP_WRAPPER))
+    return answer_payload(replace(payload, body=body), is_immutable=is_immutable)
 
 
 operations = (

@@ -1,4 +1,4 @@
-"""`/tiles` and `/ramps`: pictures by tile, TileJSON, legends, and the colours they may have."""
+"""`/tiles` and `/ramps`: tiles, TileJSON, legends, and the list of ramps."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -53,20 +53,20 @@ OF_TEMPLATE = (
     picture.ANOMALY,
     picture.REFERENCE,
 )
-"""Those of a TileJSON that its tiles have, too, in the order of their address."""
+"""Parameters of TileJSON that its tile URLs repeat, in the order of the URL."""
 OF_TILEJSON = (DATETIME, *OF_TEMPLATE)
 OF_TILE = (*OF_TILEJSON, REV)
-"""TileJSON and legends ignore those that they have no use for, as one query often goes to all."""
+"""Parameters of a tile. TileJSON and legends ignore some of them, as clients send one query to all endpoints."""
 
 
 def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue, *, scale: int = 1) -> MapRequest:
     """Return the map that `/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}` requests.
 
     Args:
-        path: Its parts.
-        query: Its parameters.
-        catalogue: What is served.
-        scale: Pixels of a side per pixel of the tile matrix, for screens of high resolution.
+        path: Path parameters.
+        query: Query parameters.
+        catalogue: Layers and tile matrix sets.
+        scale: Pixels per pixel of the tile matrix along a side, for high-resolution screens.
 
     Raises:
         ChronotileError: A name is unknown, the tile is out of range, or a parameter is not accepted.
@@ -82,7 +82,7 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue, *, s
 
 
 def style_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
-    """Return the colours of the path's layer that a query requests.
+    """Return the colours that a query requests for the layer of the path.
 
     Raises:
         InvalidParameter: A parameter is not accepted, or a name is misspelt.
@@ -97,11 +97,11 @@ async def get_tile(request: Request, *, scale: int = 1) -> Response:
     query = Kvp(request.query_params.multi_items())
     tile = tile_request(request.path_params, query, services.catalogue, scale=scale)
     revision = REV.optional(query)
-    known = client_etags(request)
+    etags = client_etags(request)
 
     def draw() -> tuple[Payload, bool]:
         check = RevisionCheck(revision, tile.layer, services, expression=tile.expression)
-        payload = overlay_maps([tile], services, client_etags=known)
+        payload = overlay_maps([tile], services, client_etags=etags)
         return payload, check.is_immutable((payload.time, payload.states))
 
     payload, is_immutable = await run(request, PICTURES, draw, layers=[tile.layer])
@@ -112,7 +112,7 @@ async def get_tile(request: Request, *, scale: int = 1) -> Response:
 
 
 async def get_tilejson(request: Request) -> Response:
-    """Return the TileJSON of a layer, whose template names the instant and the revision it is of."""
+    """Return the TileJSON of a layer; its tile template contains the resolved instant and the revision."""
     body = await run(request, DOCUMENTS, partial(_tilejson, request, services_of(request)))
     return answer_content(body, "application/json", request)
 
@@ -149,10 +149,10 @@ def _tilejson(request: Request, services: Services) -> bytes:
     template = {name: value for name in names_of(OF_TEMPLATE) if (value := query.optional(name))}
     shown, reading = apply_expression(layer, picture.EXPRESSION.optional(query), services)
     resolve_map_style(style_request(request.path_params, query), shown, reading)
-    found = picture.pin_times(layer, query, DATETIME.value(query), services)
-    if "datetime" not in found and len(shown.times):
+    pinned = picture.pin_times(layer, query, DATETIME.value(query), services)
+    if "datetime" not in pinned and len(shown.times):
         template["datetime"] = query.require(DATETIME.name)
-    template |= found
+    template |= pinned
     path = f"{base_url(request)}/tiles/{quote(shown.id)}/{quote(tile_matrix_set.id)}/{{z}}/{{x}}/{{y}}.png"
     language = services.catalogue.service.languages[0]
     tiles = f"{path}?{urlencode(template)}"

@@ -1,4 +1,4 @@
-"""What is served, as capabilities; and the warning on the time that was used."""
+"""Capabilities documents of WMS."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ class OfferedCrs:
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
-    """A box as the version writes it."""
+class VersionBox:
+    """A box with the CRS name and axis order of the WMS version."""
 
     crs: str
     minx: float
@@ -46,13 +46,13 @@ class Box:
 
 
 def capabilities(context: entries.CapabilitiesContext, version: Version, *, path: str) -> bytes:
-    """Return the capabilities document; `path` is that of the service, under the base URL."""
+    """Return the capabilities document; `path` is the path of the service, below the base URL."""
     catalogue = context.services.catalogue
     offered = tuple(offered_crs(catalogue, version))
     listed = frozenset(name for name, _layer in entries.advertised_layers(context))
-    named = {each.id: each for each in named_groups(catalogue, listed)}
-    collections = entries.collection_entries(context, times=most_listed_times(len(listed) + len(named)))
-    boxes = {layer.name: tuple(_boxes(layer, offered, version)) for each in collections for layer in each.layers}
+    groups_by_id = {entry.id: entry for entry in named_groups(catalogue, listed)}
+    collections = entries.collection_entries(context, times=most_listed_times(len(listed) + len(groups_by_id)))
+    boxes = {layer.name: tuple(_boxes(layer, offered, version)) for entry in collections for layer in entry.layers}
     time = context.time_text
     return render_xml(
         TEMPLATES[version],
@@ -63,7 +63,7 @@ def capabilities(context: entries.CapabilitiesContext, version: Version, *, path
         update_sequence=update_sequence(context.services),
         inspire=_inspire(catalogue, context.language),
         metadata={collection.id: collection.metadata for collection in catalogue.collections},
-        # With the time, so that it is the default indeed where a client names none.
+        # TIME is part of the URL, so that it is the default of clients that send no TIME.
         url=f"{context.base}{path}?{'' if time is None else urlencode({'TIME': time}) + '&'}",
         formats=FORMAT.words,
         info_formats=tuple(INFO_FORMATS),
@@ -76,28 +76,28 @@ def capabilities(context: entries.CapabilitiesContext, version: Version, *, path
         world=_union([collection.box for collection in collections]) if collections else None,
         collections=collections,
         boxes=boxes,
-        groups={each.name: _group(each, boxes, named.get(each.name)) for each in collections},
+        groups={entry.name: _group(entry, boxes, groups_by_id.get(entry.name)) for entry in collections},
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupEntry:
-    """The attributes and elements of a collection that can be requested as one."""
+    """Attributes and elements of a collection that clients can request as one layer."""
 
     queryable: bool
-    """Whether one of its layers is."""
-    boxes: tuple[Box, ...]
-    """Round those of its layers, in each CRS that all of them have one in: they would inherit others."""
+    """Whether any layer of the collection is queryable."""
+    boxes: tuple[VersionBox, ...]
+    """A box per CRS, around the boxes of all layers; none if a layer has no box, as it would inherit this box."""
     time: TimeExtent | None
-    """That of its layers; `None` where they differ."""
+    """Times of the layers; `None` if they differ."""
     attribution: str | None
-    """Likewise."""
+    """Attribution of the layers; `None` if they differ."""
 
 
 def _group(
-    entry: entries.CollectionEntry, boxes: Mapping[str, tuple[Box, ...]], collection: Collection | None
+    entry: entries.CollectionEntry, boxes: Mapping[str, tuple[VersionBox, ...]], collection: Collection | None
 ) -> GroupEntry | None:
-    """The entry of a collection that has a name; `None` where a layer of it has no geographic box."""
+    """Return the entry of a requestable collection; `None` if any of its layers has no geographic box."""
     layers = [each for each in entry.layers if each.name == each.layer.id]
     if collection is None or len(layers) < len(collection.layers):
         return None
@@ -112,14 +112,14 @@ def _group(
     )
 
 
-def _round(boxes: Sequence[Box]) -> Box:
-    # The box round others of the same CRS.
-    return Box(boxes[0].crs, *_union([BBox(box.minx, box.miny, box.maxx, box.maxy) for box in boxes]))
+def _round(boxes: Sequence[VersionBox]) -> VersionBox:
+    # The box around boxes of the same CRS.
+    return VersionBox(boxes[0].crs, *_union([BBox(box.minx, box.miny, box.maxx, box.maxy) for box in boxes]))
 
 
 @dataclass(frozen=True, slots=True)
 class InspireCapabilities:
-    """What INSPIRE adds (view services, technical guidance 3.11, scenario 1); languages by ISO 639-2/B's codes."""
+    """Extended capabilities of INSPIRE (view services 3.11, scenario 1); languages as ISO 639-2/B codes."""
 
     record: MetadataLink
     default_language: str
@@ -131,25 +131,25 @@ def _inspire(catalogue: Catalogue, language: str) -> InspireCapabilities | None:
     service = catalogue.service
     if service.inspire is None:
         return None
-    default, *others = (inspire_code(each) for each in service.languages)
+    default, *others = (inspire_code(name) for name in service.languages)
     return InspireCapabilities(service.inspire, default, tuple(others), inspire_code(language))
 
 
 def offered_crs(catalogue: Catalogue, version: Version) -> Iterator[OfferedCrs]:
-    """Yield what maps are offered in; CRS:84 is a name of WMS 1.3.0 (Annex B.2), not of 1.1.1."""
+    """Yield the CRSs of maps by name; CRS:84 is a name in WMS 1.3.0 (Annex B.2), not in 1.1.1."""
     for crs in catalogue.crs:
         name = wms_name(crs)
         if name is not None and (version == "1.3.0" or crs != CRS84):
             yield OfferedCrs(name, crs)
 
 
-def _boxes(entry: entries.LayerEntry, offered: Iterable[OfferedCrs], version: Version) -> Iterator[Box]:
-    """The layer's box in each CRS it has coordinates in, in the axis order of the CRS (WMS 1.3.0 §7.2.4.6.8)."""
+def _boxes(entry: entries.LayerEntry, offered: Iterable[OfferedCrs], version: Version) -> Iterator[VersionBox]:
+    """Yield the layer's box in each CRS that can express it, in the axis order of the CRS (WMS 1.3.0 §7.2.4.6.8)."""
     for each in offered:
         box = box_in_crs(entry.layer.main_variable.grid, each.crs)
         if box is not None:
             edges = [round(edge, entries.DECIMALS) for edge in box]
-            yield Box(each.name, *(in_axis_order(edges, each.crs) if version == "1.3.0" else edges))
+            yield VersionBox(each.name, *(in_axis_order(edges, each.crs) if version == "1.3.0" else edges))
 
 
 def _union(boxes: Sequence[BBox]) -> BBox:

@@ -1,4 +1,4 @@
-"""Errors as WMS words them, service exceptions of the requested version, and its warnings."""
+"""Errors of WMS as service exceptions of the requested version, and warnings about maps."""
 
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
@@ -32,7 +32,7 @@ from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.maps.wms import params
 
 MEDIA_TYPES = {"1.3.0": "text/xml", "1.1.1": "application/vnd.ogc.se_xml"}
-"""Without a charset, which the document names itself: QGIS shows the text of exceptions of exactly `text/xml`."""
+"""Media types without charset, which the XML declares: QGIS shows only exceptions of exactly `text/xml`."""
 TEMPLATES = {"1.3.0": "maps/wms/templates/exception_1_3_0.xml", "1.1.1": "maps/wms/templates/exception_1_1_1.xml"}
 SPELLING = {
     "layer": "LAYERS",
@@ -53,7 +53,7 @@ SPELLING = {
     "reducer": "REDUCER",
     "legend_options": "LEGEND_OPTIONS",
 }
-"""The core's words as WMS spells them; the reference system is called by the version."""
+"""Names of parameters in WMS by names of the core; the name of the CRS parameter depends on the version."""
 WITHOUT_CODE = {"NoApplicableCode", "limit-exceeded"}
 
 
@@ -82,9 +82,9 @@ def fault(error: errors.ChronotileError, request: Request) -> Response:
 async def or_in_picture(
     handler: Callable[[Request, Kvp], Awaitable[Response]], request: Request, query: Kvp
 ) -> Response:
-    """Return an answer or, where EXCEPTIONS requests that and the client is at fault, a picture instead.
+    """Return the answer or, if EXCEPTIONS requests that and the client caused the error, a picture.
 
-    What keeps the picture itself from being drawn is an exception as usual, and so is a source that fails.
+    Errors of sources, and errors that prevent the picture itself, remain exceptions.
     """
     try:
         return await handler(request, query)
@@ -101,7 +101,7 @@ async def or_in_picture(
 
 
 def _picture_of(error: errors.ChronotileError, query: Kvp) -> MessageRequest | None:
-    """The picture that stands for an error (WMS 1.3.0 §7.3.3.11), where one is requested and the request says how."""
+    """Return the picture of an error (WMS 1.3.0 §7.3.3.11), `None` unless one is requested and can be drawn."""
     with contextlib.suppress(errors.ChronotileError):
         exceptions, picture_format = params.EXCEPTIONS.value(query), params.FORMATS[params.FORMAT.value(query)]
         if exceptions in {"INIMAGE", "BLANK"} and picture_format != MapFormat.GEOTIFF:
@@ -116,13 +116,13 @@ def _picture_of(error: errors.ChronotileError, query: Kvp) -> MessageRequest | N
 
 
 def _pairs(request: Request) -> Sequence[tuple[str, str]]:
-    # The parameters; only those of the address where the body could not be read.
+    # Parameters of the body; only of the URL if the body could not be read.
     pairs: Sequence[tuple[str, str]] = getattr(request.state, "pairs", request.query_params.multi_items())
     return pairs
 
 
 def _last(request: Request, name: str) -> Kvp:
-    # One parameter alone, its last value, which counts.
+    # A query with only the last value of one parameter.
     return Kvp([pair for pair in _pairs(request) if pair[0].lower() == name.lower()][-1:])
 
 
@@ -141,9 +141,9 @@ def _wants_json(request: Request) -> bool:
 
 
 def _code(error: errors.ChronotileError, version: params.Version, request: Request) -> str | None:
-    """The code of Annex E, else that of OWS Common; none where neither has one."""
+    """Return the code of Annex E, else of OWS Common; `None` if neither defines one."""
     is_about_time = isinstance(error, errors.InvalidParameter | errors.MissingTime) and error.locator == "time"
-    # Whether the request has a time, were it `current` where there is none.
+    # A TIME in the request was invalid, even `current` for a layer without current time.
     if is_about_time and any(name.lower() == "time" and value.strip() for name, value in _pairs(request)):
         return "InvalidDimensionValue"
     if isinstance(error, errors.UnsupportedCrs):
@@ -151,7 +151,7 @@ def _code(error: errors.ChronotileError, version: params.Version, request: Reque
     return None if error.code in WITHOUT_CODE else error.code
 
 
-# Warnings about maps that may not show what was meant.
+# Warnings about maps that may differ from the request.
 
 WHOLE_CIRCLE = (-180.0, 180.0)
 
@@ -159,7 +159,7 @@ WHOLE_CIRCLE = (-180.0, 180.0)
 def time_warnings(
     requests: Sequence[MapRequest | IdentifyRequest], times: Sequence[TimeUsed], catalogue: Catalogue
 ) -> list[str]:
-    """Return the Warning headers of an answer about several layers, each text once."""
+    """Return the Warning headers of an answer about several layers, without repetitions."""
     warnings: dict[str, None] = {}
     for request, used in zip(requests, times, strict=True):
         layer = catalogue.layer(request.layer)
@@ -172,11 +172,13 @@ def time_warnings(
 
 
 def axes_warning(maps: Sequence[MapRequest], version: params.Version, catalogue: Catalogue) -> str | None:
-    """Return the Warning header of a map that shows nothing, but would if the axes of its box were swapped."""
+    """Return the Warning header of an empty map whose box would meet the layers if its axes were swapped."""
     crs, box = maps[0].grid.crs, maps[0].grid.bbox
     if not (crs.is_geographic or is_north_first(crs)):
         return None
-    boxes = [each for layer in maps if (each := box_in_crs(catalogue.layer(layer.layer).main_variable.grid, crs))]
+    boxes = [
+        layer_box for layer in maps if (layer_box := box_in_crs(catalogue.layer(layer.layer).main_variable.grid, crs))
+    ]
     swapped = BBox(box.ymin, box.xmin, box.ymax, box.xmax)
     if any(map(box.intersects, boxes)) or not any(map(swapped.intersects, boxes)):
         return None
@@ -186,9 +188,9 @@ def axes_warning(maps: Sequence[MapRequest], version: params.Version, catalogue:
 
 
 def _time_warning(selection: TimeSelection, used: TimeUsed, layer: Layer) -> str | None:
-    """The Warning header of a map that does not show exactly the times named (WMS 1.3.0 Annex C.4).
+    """Return the Warning header of a map that does not show exactly the requested times (WMS 1.3.0 Annex C.4).
 
-    Of a list or an interval the times that the layer has are drawn; where some of it has none, a warning reports it.
+    Lists and intervals draw the times that the layer has; the warning reports values and ends that it lacks.
     """
     if not used.instants:
         return None
@@ -200,7 +202,7 @@ def _time_warning(selection: TimeSelection, used: TimeUsed, layer: Layer) -> str
 
 
 def _exceeds(part: TimePart, domain: TimeDomain) -> bool:
-    """Whether a value has no time, or an interval begins before the first or ends after the last; open ends do not."""
+    """Return whether a value matches no time, or a closed end of an interval is outside the time domain."""
     if not part.is_interval:
         return not domain.indexes_within(part.span)
     end = part.span.end if part.end is None else part.end
@@ -209,10 +211,10 @@ def _exceeds(part: TimePart, domain: TimeDomain) -> bool:
 
 @lru_cache(maxsize=4096)
 def box_in_crs(native: NativeGrid, crs: Crs) -> BBox | None:
-    """Return the layer's box in a CRS, `None` where it has no coordinates there.
+    """Return the layer's box in a CRS, `None` if the layer has no coordinates there.
 
-    In a CRS that goes round the earth, data that go round it too, or reach beyond its latitudes, have the box of their
-    longitudes and of the latitudes they share: that minds the seam, and leaves out a pole at infinity.
+    If the CRS covers all longitudes, data that do so too or exceed its latitudes get the box of their longitudes and
+    the shared latitudes. This avoids wrong edges at the antimeridian and infinite coordinates at a pole.
     """
     try:
         box = native.bbox_in(crs)

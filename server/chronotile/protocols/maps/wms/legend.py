@@ -1,4 +1,4 @@
-"""GetLegendGraphic: what the colours of a layer mean (OGC 02-070 §6.9, OGC 05-078r4 §8)."""
+"""GetLegendGraphic: legends of layers (OGC 02-070 §6.9, OGC 05-078r4 §8)."""
 
 import contextlib
 from collections.abc import Collection, Mapping
@@ -40,32 +40,30 @@ WIDTH, HEIGHT = (
     whole(name, "Size of the picture, in pixels", least=1, most=picture.MAX_SIDE_PX) for name in ("WIDTH", "HEIGHT")
 )
 LEAST_PICTURE_PX = 64
-"""A picture that is smaller both ways holds no legend that can be read."""
+"""A picture smaller than this in both directions is too small for a readable legend."""
 STANDARD_DPI = 25.4 / 0.28
-"""Dots per inch of the pixels that standards count with."""
+"""Dots per inch of the standard pixel of 0.28 mm."""
 DPIS = (30, 600)
 FONT_SIZES = (6, 72)
-"""Pixels, at `STANDARD_DPI`."""
+"""Range in pixels at `STANDARD_DPI`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WmsLegend:
-    """What GetLegendGraphic requests."""
+    """A parsed GetLegendGraphic."""
 
     requests: tuple[LegendRequest, ...]
-    """The uppermost layer first; several of a group."""
+    """Uppermost layer first; several for a group."""
     format: LegendFormat
     shape: LegendShape
 
 
 def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
-    """Return what GetLegendGraphic requests; LAYERS and STYLES are taken for LAYER and STYLE, as clients write them.
+    """Parse GetLegendGraphic; LAYERS and STYLES are accepted as LAYER and STYLE, as some clients send them.
 
-    The legend of a group is that of its layers.
-
-    WIDTH and HEIGHT are those of the picture; those that leave no room to read it are, as in GeoServer, those of a
-    swatch. As there LEGEND_OPTIONS may hold `layout:horizontal`, `dpi` and `fontSize`. Colours are the same at every
-    SCALE.
+    A group has the legends of its layers. WIDTH and HEIGHT are the size of the picture, or, as in GeoServer, of a
+    swatch if they are too small for a legend. LEGEND_OPTIONS may contain GeoServer's `layout:horizontal`, `dpi` and
+    `fontSize`. SCALE has no effect: colours are the same at every scale.
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
@@ -75,18 +73,21 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
     sheets = sheets_of(query)
     refuse_styled_groups(sheets, catalogue)
     names = names_of(name, text, catalogue)
-    layers = [(each, catalogue.layer(each)) for each in names]
-    named = [
-        style_and_ramp("" if names != (name,) else text, [each.id for each in layer.styles]) for _, layer in layers
+    layers = [(layer_name, catalogue.layer(layer_name)) for layer_name in names]
+    styles_and_ramps = [
+        style_and_ramp("" if names != (name,) else text, [layer_name.id for layer_name in layer.styles])
+        for _, layer in layers
     ]
-    drawn = resolve_styles([(layer, style) for (_, layer), (style, _) in zip(layers, named, strict=True)], sheets)
+    drawn = resolve_styles(
+        [(layer, style) for (_, layer), (style, _) in zip(layers, styles_and_ramps, strict=True)], sheets
+    )
     SCALE.value(query)
     anomaly = picture.anomaly_of(query, ANOMALY, REFERENCE)
     requests = tuple(
         LegendRequest(
-            layer=each,
-            style=shown.style,
-            own_style=shown.own_style,
+            layer=layer_name,
+            style=styled.style,
+            own_style=styled.own_style,
             is_difference=requested_difference(query, layer) is not None,
             reducer=picture.reducer_of(query, anomaly, REDUCER),
             anomaly=anomaly,
@@ -95,20 +96,20 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
             range=colour_range(query),
             colouring=colouring(query),
         )
-        for (each, layer), (_, ramp), shown in zip(layers, named, drawn, strict=True)
+        for (layer_name, layer), (_, ramp), styled in zip(layers, styles_and_ramps, drawn, strict=True)
     )
     return WmsLegend(requests=requests[::-1], format=FORMAT.value(query), shape=_shape(query))
 
 
 def answer_legend(legend: WmsLegend, services: Services, *, client_etags: Collection[str]) -> Payload:
-    """Return the legend."""
+    """Return the drawn legend or its document."""
     if len(legend.requests) == 1:
         return draw_legend(legend.requests[0], legend.format, services, shape=legend.shape, client_etags=client_etags)
     return draw_legends(legend.requests, legend.format, services, shape=legend.shape, client_etags=client_etags)
 
 
 def _shape(query: Kvp) -> LegendShape:
-    """What WIDTH, HEIGHT and LEGEND_OPTIONS request; options that are not known are for other servers."""
+    """Return the shape that WIDTH, HEIGHT and LEGEND_OPTIONS request; options of other servers are ignored."""
     pairs = (option.partition(":") for option in (query.optional("LEGEND_OPTIONS") or "").lower().split(";"))
     options = {name.strip(): value.strip() for name, _colon, value in pairs}
     width, height = (side.optional(query) for side in (WIDTH, HEIGHT))
@@ -133,10 +134,10 @@ def _is_horizontal(layout: str) -> bool:
 
 
 def _option(options: Mapping[str, str], name: str, *, otherwise: float, within: tuple[int, int]) -> float:
-    """The number that an option has, in pixels or dots per inch.
+    """Return the number of an option, in pixels or dots per inch; `otherwise` if it is missing.
 
     Raises:
-        InvalidParameter: It is none, or not `within` these.
+        InvalidParameter: The option is not a number within the range.
     """
     text = options.get(name.lower())
     if text is None:

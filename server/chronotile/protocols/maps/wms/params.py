@@ -1,4 +1,4 @@
-"""Parameters of WMS requests turned into what the core understands."""
+"""Parameters of WMS, parsed into requests of the core."""
 
 import math
 import re
@@ -48,16 +48,16 @@ from chronotile.protocols.common.query.parameter import (
 from chronotile.protocols.maps.wms import colouring
 
 LAYER_LIMIT = 20
-"""Maximum number of names in LAYERS and QUERY_LAYERS (WMS 1.3.0 §7.2.4.3), and of the layers of a group.
+"""Maximum number of names in LAYERS and QUERY_LAYERS (WMS 1.3.0 §7.2.4.3), and of layers in a group.
 
-So a map has at most 400 layers; `max_cube_values` bounds their pixels together.
+So a map has at most 400 layers; `max_cube_values` limits their pixels together.
 """
 LAYERS = name_list("LAYERS", "Layers, the first at the bottom")
 STYLES = name_list("STYLES", "One per layer, `style` or `style/ramp`; empty for the default", default=("",))
 
 
 def layers_in(name: str, catalogue: Catalogue) -> tuple[Layer, ...]:
-    """Return the layers of a group, the first at the bottom; none if it is not a collection.
+    """Return the layers of a group, the first at the bottom; empty if the name is not a collection.
 
     Raises:
         InvalidParameter: The collection has more layers than a map may show.
@@ -73,9 +73,9 @@ def layers_in(name: str, catalogue: Catalogue) -> tuple[Layer, ...]:
 
 
 def named_groups(catalogue: Catalogue, listed: frozenset[str]) -> tuple[Collection, ...]:
-    """Return the collections that capabilities name: those of 2 to 20 layers, all of them among the names listed.
+    """Return the collections that capabilities offer as layers: they have 2 to 20 layers, all of them in `listed`.
 
-    One layer alone is not a group: it would be listed twice.
+    A collection of one layer would only repeat that layer.
     """
     return tuple(
         each
@@ -85,11 +85,11 @@ def named_groups(catalogue: Catalogue, listed: frozenset[str]) -> tuple[Collecti
 
 
 def names_of(name: str, style: str, catalogue: Catalogue) -> tuple[str, ...]:
-    """Return the ids of the layers of a group, which has no style but the default; of anything else its own name.
+    """Return the ids of the layers of a group, else the name itself. A group has only the default style.
 
     Raises:
-        UnknownStyle: A group is given another style.
-        InvalidParameter: It is a collection of too many layers.
+        UnknownStyle: Another style was requested for a group.
+        InvalidParameter: The group has too many layers.
     """
     members = layers_in(name, catalogue)
     if members and style not in {"", "default"}:
@@ -110,10 +110,10 @@ def check_count(names: Sequence[str], parameter: str) -> None:
 
 
 def refuse_styled_groups(sheets: Sequence[SheetLayer], catalogue: Catalogue) -> None:
-    """Refuse SLD that gives a group styles of its own: it has none but its layers'.
+    """Refuse SLD that defines styles for a group: only layers have styles.
 
     Raises:
-        UnknownStyle: As said.
+        UnknownStyle: The SLD styles a group.
     """
     for sheet in sheets:
         if sheet.styles and sheet.name in catalogue.collections_by_id:
@@ -123,12 +123,12 @@ def refuse_styled_groups(sheets: Sequence[SheetLayer], catalogue: Catalogue) -> 
 
 
 def expand_groups(query: Kvp, catalogue: Catalogue) -> Kvp:
-    """Return the parameters with each group replaced by its layers, all in their default styles.
+    """Return the parameters with each group replaced by its layers, in their default styles.
 
     Raises:
-        UnknownLayer: There is not one of a name among the first `LAYER_LIMIT`.
-        UnknownStyle: A group is given another style.
-        InvalidParameter: There are more styles than names of layers, or too many names, or layers of a collection.
+        UnknownLayer: A name among the first `LAYER_LIMIT` is unknown.
+        UnknownStyle: Another style was requested for a group.
+        InvalidParameter: LAYERS has too many names, a group too many layers, or STYLES more names than LAYERS.
     """
     names = LAYERS.value(query)
     if len(names) > LAYER_LIMIT:
@@ -144,8 +144,8 @@ def expand_groups(query: Kvp, catalogue: Catalogue) -> Kvp:
         raise InvalidParameter(f"STYLES names {len(styles)} styles for {len(names)} layers", locator="STYLES")
     opened: list[tuple[str, str]] = []
     for name, style in zip(names, styles + ("",) * len(names), strict=False):
-        found = names_of(name, style, catalogue)
-        opened += [(each, "") for each in found] if members[name] else [(name, style)]
+        member_names = names_of(name, style, catalogue)
+        opened += [(each, "") for each in member_names] if members[name] else [(name, style)]
     opened_names, opened_styles = zip(*opened, strict=True)
     return query.replace("LAYERS", ",".join(opened_names)).replace("STYLES", ",".join(opened_styles))
 
@@ -155,12 +155,12 @@ Operation = Literal["GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGra
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 VERSIONS: Mapping[str, Version] = {"1.3.0": "1.3.0", "1.3": "1.3.0", "1.1.1": "1.1.1", "1.1.0": "1.1.1", "1.1": "1.1.1"}
-"""Versions of GetMap with the one whose rules hold: that of 1.1.0 has the parameters of 1.1.1."""
+"""Accepted versions with the version whose rules apply: 1.1.0 has the parameters of 1.1.1."""
 FORMATS: Mapping[str, DrawnFormat] = {
     **{each: each for each in (MapFormat.PNG, MapFormat.PNG8, MapFormat.JPEG, MapFormat.WEBP, MapFormat.GIF)},
     "image/tiff": MapFormat.GEOTIFF,
 }
-"""What maps are offered in."""
+"""Map formats by advertised media type."""
 _OTHER_FORMATS: Mapping[str, str] = {
     "image/png24": MapFormat.PNG,
     "image/png32": MapFormat.PNG,
@@ -169,7 +169,7 @@ _OTHER_FORMATS: Mapping[str, str] = {
     "image/geotiff": "image/tiff",
     "image/jpg": MapFormat.JPEG,
 }
-"""Other names of theirs that clients write."""
+"""Media types that clients send for the same formats."""
 ExceptionFormat = Literal["XML", "INIMAGE", "BLANK", "JSON"]
 EXCEPTION_FORMATS: Mapping[Version, Mapping[str, ExceptionFormat]] = {
     "1.3.0": {each: each for each in get_args(ExceptionFormat)},
@@ -180,21 +180,21 @@ EXCEPTION_FORMATS: Mapping[Version, Mapping[str, ExceptionFormat]] = {
         "application/json": "JSON",
     },
 }
-"""How exceptions are offered; the names of each version are taken in the other one too."""
+"""Exception formats by advertised name; names of one version are accepted in the other version too."""
 FARTHEST = 1e15
-"""A coordinate beyond is a mistake: next to it a float cannot tell decimetres."""
+"""Larger coordinates are errors: floating-point numbers there are more than a decimetre apart."""
 
 
-def _version(given: str) -> Version:
-    if given not in VERSIONS:
-        raise InvalidParameter(f"VERSION {given[:MAX_SHOWN]!r} is not supported; use 1.3.0 or 1.1.1", locator="VERSION")
-    return VERSIONS[given]
+def _version(value: str) -> Version:
+    if value not in VERSIONS:
+        raise InvalidParameter(f"VERSION {value[:MAX_SHOWN]!r} is not supported; use 1.3.0 or 1.1.1", locator="VERSION")
+    return VERSIONS[value]
 
 
-def _box(given: str) -> BBox:
-    box = values.bbox(given, locator="BBOX")
+def _box(value: str) -> BBox:
+    box = values.bbox(value, locator="BBOX")
     if max(map(abs, box)) > FARTHEST:
-        raise InvalidParameter(f"BBOX {given[:MAX_SHOWN]} lies beyond all coordinates", locator="BBOX")
+        raise InvalidParameter(f"BBOX {value[:MAX_SHOWN]} lies beyond all coordinates", locator="BBOX")
     return box
 
 
@@ -242,24 +242,23 @@ _VERSION = re.compile(r"(\d{1,3})(?:\.(\d{1,3}))?(?:\.(\d{1,3}))?")
 
 
 def max_side(catalogue: Catalogue) -> int:
-    """Return what capabilities of 1.3.0 tell as MaxWidth and MaxHeight: a square map of it is within `max_pixels`."""
+    """Return MaxWidth and MaxHeight (1.3.0): a square of this side has at most `max_pixels` pixels."""
     return math.isqrt(catalogue.limits.max_pixels)
 
 
 def crs_parameter(version: Version) -> str:
-    """Return what the version calls the reference system."""
+    """Return the name of the CRS parameter in a version."""
     return (CRS if version == "1.3.0" else SRS).name
 
 
 def operation(query: Kvp) -> Operation:
-    """Return the request.
+    """Return the requested operation.
 
-    The bare address, which people paste, gives the capabilities.
-    SERVICE may be left out, also with GetCapabilities, where WMS 1.3.0 §7.2.3.3 has clients give it; both are taken in
-    upper or lower case.
+    A URL without parameters, as users paste it, requests the capabilities. SERVICE is optional, although
+    WMS 1.3.0 §7.2.3.3 requires it in GetCapabilities. Both parameters are case-insensitive.
 
     Raises:
-        ChronotileError: The service is another, or the operation is missing or not offered.
+        ChronotileError: SERVICE is not WMS, or the operation is missing or not offered.
     """
     if query.is_empty:
         return "GetCapabilities"
@@ -271,9 +270,9 @@ def operation(query: Kvp) -> Operation:
 
 
 def negotiated_version(query: Kvp) -> Version:
-    """Return the version in which the capabilities are given (WMS 1.3.0 §6.2.4).
+    """Return the version of the capabilities (WMS 1.3.0 §6.2.4).
 
-    Without one it is the highest; another than those supported gives the next lower one, or the lowest.
+    The default is the highest version; an unsupported version gets the next lower one, or the lowest.
 
     Raises:
         InvalidParameter: The text is not a version.
@@ -281,10 +280,10 @@ def negotiated_version(query: Kvp) -> Version:
     text = query.optional("VERSION")
     if text is None:
         return "1.3.0"
-    found = _VERSION.fullmatch(text)
-    if found is None:
+    match = _VERSION.fullmatch(text)
+    if match is None:
         raise InvalidParameter(f"VERSION must be a version such as 1.3.0, got {text[:MAX_SHOWN]!r}", locator="VERSION")
-    return "1.3.0" if tuple(int(part or 0) for part in found.groups()) >= (1, 3, 0) else "1.1.1"
+    return "1.3.0" if tuple(int(part or 0) for part in match.groups()) >= (1, 3, 0) else "1.1.1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,16 +291,16 @@ class WmsMap:
     """A map as WMS requests it."""
 
     layers: tuple[MapRequest, ...]
-    """The first at the bottom (WMS 1.3.0 §7.3.3.3); all of one grid, format and background."""
+    """The first at the bottom (WMS 1.3.0 §7.3.3.3); all have the same grid, format and background."""
     media_type: str
-    """That the answer has: what FORMAT says."""
+    """Media type of the answer: the requested FORMAT."""
 
 
 def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
     """Return the map that GetMap requests (WMS 1.3.0 §7.3.3).
 
-    STYLES may be absent, which stands for default styles. As in ncWMS a style may be `style/ramp`, and COLORSCALERANGE
-    is the range of values that the ramp fills; the colour parameters apply to all layers.
+    STYLES is optional; missing styles are the defaults. As in ncWMS, a style may be `style/ramp`, and COLORSCALERANGE
+    is the range of values of the ramp. Colour parameters apply to all layers.
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
@@ -310,33 +309,33 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
     EXCEPTIONS.value(query)
     sheets = colouring.sheets_of(query)
     refuse_styled_groups(sheets, catalogue)
-    query = expand_groups(colouring.with_layers(query, sheets), catalogue)
+    query = expand_groups(colouring.add_layers(query, sheets), catalogue)
     layers = [(name, catalogue.layer(name)) for name in LAYERS.value(query)]
-    # What CRS names, in 1.1.1 SRS; the name of the other version is taken where that is missing.
+    # The CRS is CRS in 1.3.0 and SRS in 1.1.1; the other parameter is accepted if that one is missing.
     naming, other = (CRS, SRS) if version == "1.3.0" else (SRS, CRS)
     crs = catalogue.crs_for_map(naming.optional(query) or other.optional(query) or naming.value(query))
     box = BOX.value(query)
-    # WMS 1.3.0 §7.3.3.6: BBOX is in the axis order of the CRS; in 1.1.1 it is x before y whatever the CRS says.
+    # WMS 1.3.0 §7.3.3.6: BBOX is in the axis order of the CRS; in 1.1.1 x always comes before y.
     bbox = as_xy(box, crs) if version == "1.3.0" else box
     grid = Grid(crs=crs, bbox=bbox, width=WIDTH.value(query), height=HEIGHT.value(query))
-    if version == "1.3.0":  # 1.1.1 has no such limits
+    if version == "1.3.0":  # 1.1.1 does not have these limits
         _check_sides(grid, max_side(catalogue))
     media_type = FORMAT.value(query)
-    named = _styles(query, layers)
+    styles_and_ramps = _styles(query, layers)
     drawn = colouring.resolve_styles(
-        [(layer, style) for (_, layer), (style, _) in zip(layers, named, strict=True)], sheets
+        [(layer, style) for (_, layer), (style, _) in zip(layers, styles_and_ramps, strict=True)], sheets
     )
     anomaly = picture.anomaly_of(query, ANOMALY, REFERENCE)
     maps = tuple(
         MapRequest(
             layer=name,
             grid=grid,
-            # A layer without time ignores TIME, so that it can be drawn beside others (OGC 12-111r1).
+            # A layer without time ignores TIME, so that it can be drawn together with others (OGC 12-111r1).
             time=parse_frame_time(TIME.optional(query), layer.times) if len(layer.times) else ABSENT,
             fills_gaps=True,
             difference=requested_difference(query, layer),
-            style=each.style,
-            own_style=each.own_style,
+            style=styled.style,
+            own_style=styled.own_style,
             ramp=ramp,
             range=colouring.colour_range(query),
             colouring=colouring.colouring(query),
@@ -345,13 +344,13 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
             format=FORMATS[media_type],
             background=background(query, FORMATS[media_type]),
         )
-        for (name, layer), (_, ramp), each in zip(layers, named, drawn, strict=True)
+        for (name, layer), (_, ramp), styled in zip(layers, styles_and_ramps, drawn, strict=True)
     )
     return WmsMap(layers=maps, media_type=media_type)
 
 
 def background(query: Kvp, format: MapFormat) -> tuple[int, int, int] | None:
-    """Return what lies under a map: nothing with TRANSPARENT=TRUE (WMS 1.3.0 §7.3.3.9), if the format can.
+    """Return the colour under a map; `None` with TRANSPARENT=TRUE (WMS 1.3.0 §7.3.3.9) if the format has alpha.
 
     Raises:
         InvalidParameter: TRANSPARENT is neither TRUE nor FALSE, or BGCOLOR is not a colour.
@@ -362,10 +361,10 @@ def background(query: Kvp, format: MapFormat) -> tuple[int, int, int] | None:
 
 
 def requested_difference(query: Kvp, layer: Layer) -> TimeSelection | None:
-    """Return the time that DIFFERENCE names, as TIME does; a layer without time ignores both.
+    """Return the time of DIFFERENCE, parsed like TIME; a layer without time ignores both.
 
     Raises:
-        InvalidParameter: It is not a time.
+        InvalidParameter: The text is not a time.
     """
     if DIFFERENCE.optional(query) is None or len(layer.times) == 0:
         return None
@@ -373,7 +372,7 @@ def requested_difference(query: Kvp, layer: Layer) -> TimeSelection | None:
 
 
 def _styles(query: Kvp, layers: list[tuple[str, Layer]]) -> list[tuple[str, str | None]]:
-    """Styles and ramps of the layers; what is empty or not there stands for the default."""
+    """Return style and ramp of each layer; an empty or missing member of STYLES means the default."""
     names = STYLES.value(query)
     if len(names) > len(layers) and any(names):
         raise InvalidParameter(f"STYLES names {len(names)} styles for {len(layers)} layers", locator="STYLES")
@@ -385,34 +384,34 @@ def _styles(query: Kvp, layers: list[tuple[str, Layer]]) -> list[tuple[str, str 
 
 
 def _check_sides(grid: Grid, most: int) -> None:
-    """MaxWidth and MaxHeight are the most that a client may request (WMS 1.3.0 §7.2.4.3)."""
+    """Refuse sides above MaxWidth and MaxHeight (WMS 1.3.0 §7.2.4.3)."""
     for name, limit, size in (("WIDTH", "MaxWidth", grid.width), ("HEIGHT", "MaxHeight", grid.height)):
         alternative = "request a smaller picture, or use tiles"
         require_at_most(limit, size, most, alternative=alternative, locator=name)
 
 
 def is_quickly_read(query: Kvp, catalogue: Catalogue) -> bool:
-    """Return whether a request is read without a style sheet and without asking PROJ, which take milliseconds."""
-    named = [name for parameter in (CRS, SRS) if (name := parameter.optional(query)) is not None]
-    return query.optional("SLD_BODY") is None and all(map(catalogue.is_crs_for_map_known, named))
+    """Return whether a request is parsed without SLD and without PROJ, which take milliseconds."""
+    crs_names = [name for parameter in (CRS, SRS) if (name := parameter.optional(query)) is not None]
+    return query.optional("SLD_BODY") is None and all(map(catalogue.is_crs_for_map_known, crs_names))
 
 
-# TIME as players of maps write it: frames that follow one another.
+# TIME of clients that play animations: consecutive frames.
 
 _CLOCK = re.compile(r"\d[Tt ]\d|^\d{12,13}$", re.ASCII)
-"""A time of day, or milliseconds since 1970."""
+"""A time of day, or a number of milliseconds since 1970."""
 
 
 def parse_frame_time(text: str | None, domain: TimeDomain) -> TimeSelection:
-    """Return what TIME selects of a layer's times, where an interval may be a frame of an animation.
+    """Return the times that TIME selects; an interval may be a frame of an animation.
 
-    The frame of June is `2020-06-01T00:00:00Z/2020-07-01T00:00:00Z`, and that of July begins where it ends. So an
-    interval that has times of day, and ends at just the instant that follows those in it, leaves that one out: where it
-    is of whole days, also if nothing else lies in it, or holds one instant alone. Other intervals hold their end
-    (WMS 1.3.0 Annex D), and so do lists.
+    The frame of June is `2020-06-01T00:00:00Z/2020-07-01T00:00:00Z`, and the frame of July starts at its end. So the
+    end is exclusive if the interval is written with times of day, its end is an instant of the layer, and it either
+    consists of whole days or contains exactly one earlier instant. Ends of other intervals and of lists are inclusive
+    (WMS 1.3.0 Annex D).
 
     Raises:
-        InvalidParameter: It is not a time.
+        InvalidParameter: The text is not a time.
     """
     selection = parse_time(text)
     ends = [] if text is None else [end.strip() for end in text.split("/")]
@@ -422,8 +421,8 @@ def parse_frame_time(text: str | None, domain: TimeDomain) -> TimeSelection:
     start, end = part.span.start, parse_time(ends[1]).parts[0].span.start
     if start >= end or not np.any(domain.starts == end):
         return selection
-    held = len(domain.indexes_within(TimeSpan(start, end)))
-    if held == 1 or (_is_midnight(start) and _is_midnight(end)):
+    earlier_count = len(domain.indexes_within(TimeSpan(start, end)))
+    if earlier_count == 1 or (_is_midnight(start) and _is_midnight(end)):
         return replace(selection, parts=(replace(part, span=TimeSpan(start, end)),))
     return selection
 

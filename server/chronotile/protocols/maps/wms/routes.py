@@ -1,4 +1,4 @@
-"""The endpoints of WMS: one path, the operation is a parameter."""
+"""The endpoint of WMS: one path; a parameter selects the operation."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -52,7 +52,7 @@ from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
 from chronotile.protocols.common.sld import SldVersion, sld_document
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.maps.wms import params
-from chronotile.protocols.maps.wms.colouring import with_document
+from chronotile.protocols.maps.wms.colouring import fetch_document
 from chronotile.protocols.maps.wms.documents import MEDIA_TYPES, capabilities
 from chronotile.protocols.maps.wms.faults import axes_warning, fault, or_in_picture, time_warnings
 from chronotile.protocols.maps.wms.legend import answer_legend, legend_query
@@ -61,16 +61,16 @@ Parsed = TypeVar("Parsed")
 
 OF_GET_MAP = ("SERVICE", "REQUEST", *(each.name for each in params.OF_MAP))
 WITH_OWN_STYLES: tuple[params.Operation, ...] = ("GetMap", "GetFeatureInfo", "GetLegendGraphic")
-"""Operations that take SLD and SLD_BODY."""
+"""Operations that accept SLD and SLD_BODY."""
 
 
 async def answer(request: Request, *, path: str, places: AllowedPlaces) -> Response:
-    """Return what REQUEST requests."""
+    """Answer the operation that REQUEST names."""
     request.state.pairs = await read_pairs(request)
     query = last_of_each(request.state.pairs)
     requested = params.operation(query)
     if requested in WITH_OWN_STYLES:
-        query = await with_document(request, query, places)
+        query = await fetch_document(request, query, places)
     match requested:
         case "GetMap":
             return await or_in_picture(get_map, request, query)
@@ -88,7 +88,7 @@ async def answer(request: Request, *, path: str, places: AllowedPlaces) -> Respo
 
 
 async def get_capabilities(request: Request, query: Kvp, *, path: str) -> Response:
-    """Return the capabilities in the version that suits the client; FORMAT has no say (WMS 1.3.0 §7.2.3.1)."""
+    """Return the capabilities in the negotiated version; FORMAT is ignored (WMS 1.3.0 §7.2.3.1)."""
     version = params.negotiated_version(query)
     services = services_of(request)
     check_update_sequence(query, update_sequence(services))
@@ -99,26 +99,26 @@ async def get_capabilities(request: Request, query: Kvp, *, path: str) -> Respon
 
 
 async def get_map(request: Request, query: Kvp) -> Response:
-    """Return a map, with a warning for each layer whose time the client did not name."""
+    """Return a map, with a warning for each layer that is not drawn at exactly the requested time."""
     services = services_of(request)
-    maps = await _parsed(request, query, params.wms_map)
-    _maps, found = await draw_maps(request, [each.layer for each in maps.layers], lambda: maps.layers)
-    response = answer_payload(replace(found, media_type=maps.media_type))
+    maps = await _parse(request, query, params.wms_map)
+    _maps, payload = await draw_maps(request, [layer.layer for layer in maps.layers], lambda: maps.layers)
+    response = answer_payload(replace(payload, media_type=maps.media_type))
     axes = axes_warning(maps.layers, params.VERSION.value(query), services.catalogue)
     beside = [*query.slip_warnings(OF_GET_MAP), *([] if axes is None else [axes])]
-    return _with_warnings(response, maps.layers, found.times, services.catalogue, beside=beside)
+    return _add_warnings(response, maps.layers, payload.times, services.catalogue, beside=beside)
 
 
 async def get_feature_info(request: Request, query: Kvp) -> Response:
-    """Return what layers show at a pixel of a map, with the warnings of that map."""
+    """Return values of layers at a pixel of a map, with the warnings of that map."""
     services = services_of(request)
-    info = await _parsed(request, query, info_query)
+    info = await _parse(request, query, info_query)
     work = partial(deliver_identified, info.requests, info.format, services, client_etags=client_etags(request))
-    found = await run(request, SERIES, work, layers=[each.layer for each in info.requests])
-    return _with_warnings(answer_payload(found), info.requests, found.times, services.catalogue)
+    payload = await run(request, SERIES, work, layers=[info_request.layer for info_request in info.requests])
+    return _add_warnings(answer_payload(payload), info.requests, payload.times, services.catalogue)
 
 
-def _with_warnings(
+def _add_warnings(
     response: Response,
     requests: Sequence[MapRequest] | Sequence[IdentifyRequest],
     times: Sequence[TimeUsed],
@@ -134,14 +134,14 @@ def _with_warnings(
 async def get_legend_graphic(request: Request, query: Kvp) -> Response:
     """Return a layer's legend as picture or document."""
     services = services_of(request)
-    legend = await _parsed(request, query, legend_query)
+    legend = await _parse(request, query, legend_query)
     return answer_payload(
         await run(request, DOCUMENTS, partial(answer_legend, legend, services, client_etags=client_etags(request)))
     )
 
 
-async def _parsed(request: Request, query: Kvp, parse: Callable[[Kvp, Catalogue], Parsed]) -> Parsed:
-    """What a query requests; in a thread where reading it takes milliseconds."""
+async def _parse(request: Request, query: Kvp, parse: Callable[[Kvp, Catalogue], Parsed]) -> Parsed:
+    """Parse a query, in a thread if that takes milliseconds."""
     catalogue = services_of(request).catalogue
     if params.is_quickly_read(query, catalogue):
         return parse(query, catalogue)
@@ -156,14 +156,14 @@ async def _document(
 
 
 def routes(paths: Sequence[str], *, sld_prefixes: Sequence[str] = ()) -> list[Route]:
-    """Return the routes of the service under each of its paths.
+    """Return the routes of the service under all its paths.
 
     Args:
-        paths: Of the service.
-        sld_prefixes: URLs below which documents may lie that SLD names; without any none is fetched.
+        paths: Paths of the service.
+        sld_prefixes: Prefixes of URLs that the parameter SLD may name; empty to fetch none.
 
     Raises:
-        ConfigurationError: One of `sld_prefixes` is none.
+        ConfigurationError: A prefix is not a URL.
     """
     places = web_places(sld_prefixes, setting="CHRONOTILE_SLD_PREFIXES")
     return [
@@ -172,7 +172,7 @@ def routes(paths: Sequence[str], *, sld_prefixes: Sequence[str] = ()) -> list[Ro
     ]
 
 
-# GetStyles and DescribeLayer: what the SLD profiles ask of layers (OGC 02-070 §6.7 and 6.8, OGC 05-078r4 §7).
+# GetStyles and DescribeLayer of the SLD profiles (OGC 02-070 §6.7 and 6.8, OGC 05-078r4 §7).
 
 DESCRIPTIONS = {
     "1.3.0": "maps/wms/templates/describe_layer_1_1_0.xml",
@@ -181,20 +181,20 @@ DESCRIPTIONS = {
 
 
 def get_styles(query: Kvp, catalogue: Catalogue) -> bytes:
-    """Return the styles of LAYERS as SLD of SLDVER, else of the version that belongs to VERSION.
+    """Return the styles of LAYERS as SLD, in the version of SLDVER, else in the SLD version that VERSION implies.
 
     Raises:
-        ChronotileError: A layer or version is missing or not known.
+        ChronotileError: A layer or version is missing or unknown.
     """
     version = _sld_version(query)
     return sld_document(list(_layers(query, catalogue)), version)
 
 
 def describe_layer(query: Kvp, catalogue: Catalogue, *, base: str) -> bytes:
-    """Return which coverages of `/wcs` LAYERS are; those with colours alone are none.
+    """Return the coverages of `/wcs` that LAYERS correspond to; composites have colours only, so no coverage.
 
     Raises:
-        ChronotileError: A layer or version is missing or not known.
+        ChronotileError: A layer or version is missing or unknown.
     """
     template = DESCRIPTIONS[params.VERSION.value(query)]
     coverages = {
@@ -205,9 +205,9 @@ def describe_layer(query: Kvp, catalogue: Catalogue, *, base: str) -> bytes:
 
 
 def _layers(query: Kvp, catalogue: Catalogue) -> Iterator[tuple[str, Layer]]:
-    # Layers by their names, each once; a group is its layers.
+    # Layers by name, without repetitions; a group is replaced by its layers.
     names = dict.fromkeys(
-        each for name in dict.fromkeys(params.LAYERS.value(query)) for each in params.names_of(name, "", catalogue)
+        member for name in dict.fromkeys(params.LAYERS.value(query)) for member in params.names_of(name, "", catalogue)
     )
     return ((name, catalogue.layer(name)) for name in names)
 
@@ -231,42 +231,42 @@ FEATURE_COUNT = whole("FEATURE_COUNT", "The most features of a layer", least=1, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InfoQuery:
-    """What GetFeatureInfo requests."""
+    """A parsed GetFeatureInfo."""
 
     requests: tuple[IdentifyRequest, ...]
-    """One a query layer, in the order they are named."""
+    """One per query layer, in the order of the names."""
     format: InfoFormat
 
 
 def info_query(query: Kvp, catalogue: Catalogue) -> InfoQuery:
-    """Return what GetFeatureInfo requests; times, styles and places are read as those of the map.
+    """Parse GetFeatureInfo, including the parameters of its map.
 
-    The map's FORMAT has no say. FEATURE_COUNT is the most features of a layer, of which there is never more than one.
+    FORMAT of the map is ignored. FEATURE_COUNT limits the features per layer, which has at most one.
 
     Raises:
-        ChronotileError: A parameter of the map or of the question is missing or not accepted.
+        ChronotileError: A parameter of the map or of GetFeatureInfo is missing or not accepted.
     """
     version = params.VERSION.value(query)
     maps = params.wms_map(query.replace("FORMAT", MapFormat.PNG), catalogue).layers
     point = _point(query, maps[0], version)
     media_type = INFO_FORMAT.optional(query) if version == "1.1.1" else INFO_FORMAT.value(query)
     FEATURE_COUNT.value(query)
-    shown = {catalogue.layer(each.layer).id: each for each in maps}
+    maps_by_layer = {catalogue.layer(map_request.layer).id: map_request for map_request in maps}
     return InfoQuery(
         requests=tuple(
-            IdentifyRequest.from_map_request(shown[layer.id], point, layer=name)
-            for name, layer in _query_layers(query, catalogue, shown)
+            IdentifyRequest.from_map_request(maps_by_layer[layer.id], point, layer=name)
+            for name, layer in _query_layers(query, catalogue, maps_by_layer)
         ),
         format=info_format(media_type or "text/plain", locator=INFO_FORMAT.name),
     )
 
 
-def _query_layers(query: Kvp, catalogue: Catalogue, shown: Collection[str]) -> Iterator[tuple[str, Layer]]:
+def _query_layers(query: Kvp, catalogue: Catalogue, map_layers: Collection[str]) -> Iterator[tuple[str, Layer]]:
     requested = QUERY_LAYERS.value(query)
     params.check_count(requested, "QUERY_LAYERS")
-    for name in [member for named in requested for member in _queryable(named, catalogue)]:
+    for name in [member for group_or_layer in requested for member in _queryable(group_or_layer, catalogue)]:
         layer = catalogue.layer(name)
-        if layer.id not in shown:
+        if layer.id not in map_layers:
             raise UnknownLayer(
                 f"QUERY_LAYERS names {name[:MAX_SHOWN]!r}, which is not one of LAYERS", locator="QUERY_LAYERS"
             )
@@ -276,10 +276,10 @@ def _query_layers(query: Kvp, catalogue: Catalogue, shown: Collection[str]) -> I
 
 
 def _queryable(name: str, catalogue: Catalogue) -> list[str]:
-    """The name, or those of the layers of a group that can be queried.
+    """Return the name, or the names of the queryable layers of a group.
 
     Raises:
-        LayerNotQueryable: None of them can.
+        LayerNotQueryable: No layer of the group is queryable.
     """
     members = params.layers_in(name, catalogue)
     if members and not any(layer.queryable for layer in members):
@@ -287,16 +287,16 @@ def _queryable(name: str, catalogue: Catalogue) -> list[str]:
     return [layer.id for layer in members if layer.queryable] or [name]
 
 
-def _point(query: Kvp, shown: MapRequest, version: params.Version) -> Point:
+def _point(query: Kvp, map_request: MapRequest, version: params.Version) -> Point:
     names = ("I", "J") if version == "1.3.0" else ("X", "Y")
     column, row = (
         _pixel(query.require(name), size, locator=name)
-        for name, size in zip(names, (shown.grid.width, shown.grid.height), strict=True)
+        for name, size in zip(names, (map_request.grid.width, map_request.grid.height), strict=True)
     )
-    return pixel_point(shown.grid, column, row)
+    return pixel_point(map_request.grid, column, row)
 
 
 def _pixel(text: str, size: int, *, locator: str) -> int:
-    # As `parse_pixel_index`, with the fault that WMS has for it.
+    # An index outside the map has a separate error code.
     with translate_error(InvalidParameter, InvalidPoint, locator=locator):
         return parse_pixel_index(text, size, locator=locator)

@@ -1,4 +1,4 @@
-"""What is served, as capabilities (WMTS 1.0.0 §7.1)."""
+"""Capabilities documents of WMTS (WMTS 1.0.0 §7.1)."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from chronotile.protocols.maps.wmts import params
 from chronotile.protocols.maps.wmts.feature_info import ADVERTISED_INFO, INFO_OF_VIEWERS
 
 LIMIT_BYTES = 180
-"""What the limits of one matrix take."""
+"""Size of the limits of one matrix in the document."""
 
 ANNEX_E_OF_ANOTHER_CRS = "urn:ogc:def:wkss:OGC:1.0:GoogleMapsCompatible"
-"""Annex E gives this scale set EPSG's 3857 of version 6.18.3, which is not the name that clients know it by."""
+"""Annex E defines this scale set for EPSG:3857 of version 6.18.3, not for the CRS name of today's clients."""
 
 TEMPLATE = "maps/wmts/templates/capabilities_1_0_0.xml"
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixLimits:
-    """A tile matrix with the rows and columns of a layer in it."""
+    """A tile matrix with the rows and columns that a layer covers."""
 
     matrix: TileMatrix
     range: TileRange
@@ -36,7 +36,7 @@ class MatrixLimits:
 
 @dataclass(frozen=True, slots=True)
 class SetLink:
-    """A tile matrix set that a layer has tiles in, with those limits that the schema can express, or none."""
+    """A tile matrix set of a layer, with the limits that the schema can express, or without limits."""
 
     name: str
     limits: tuple[MatrixLimits, ...]
@@ -44,7 +44,7 @@ class SetLink:
 
 @dataclass(frozen=True, slots=True)
 class NativeBox:
-    """A layer's box in a CRS, its corners in the axis order of that."""
+    """A layer's box in a CRS; corners in the axis order of the CRS."""
 
     urn: str
     lower: tuple[float, ...]
@@ -70,7 +70,7 @@ class Theme:
 
 
 def capabilities(context: entries.CapabilitiesContext, sections: Collection[params.Section], *, path: str) -> bytes:
-    """Return the capabilities document; `path` is that of the service, under the base URL."""
+    """Return the capabilities document; `path` is the path of the service, below the base URL."""
     catalogue = context.services.catalogue
     offered, formats = params.offered_sets(catalogue), params.offered_formats(catalogue)
     are_few = len(entries.advertised_layers(context)) <= params.LIMITED_LAYERS
@@ -88,7 +88,7 @@ def capabilities(context: entries.CapabilitiesContext, sections: Collection[para
         update_sequence=update_sequence(context.services),
         version=params.VERSION,
         formats=formats,
-        # Of many layers one format, and the infos that viewers request alone, without templates.
+        # If layers are many, each lists one format, and infos only for viewers and without templates.
         templates=formats if are_few else formats[:1],
         info_formats=ADVERTISED_INFO if are_few else dict.fromkeys(INFO_OF_VIEWERS),
         all_sections=params.SECTIONS,
@@ -106,7 +106,7 @@ def capabilities(context: entries.CapabilitiesContext, sections: Collection[para
 def _themes(context: entries.CapabilitiesContext, offered: tuple[TileMatrixSet, ...]) -> Iterator[Theme]:
     count = len(entries.advertised_layers(context))
     is_limited = count <= params.LIMITED_LAYERS
-    limits_bytes = LIMIT_BYTES * sum(len(each.matrices) for each in offered) if is_limited else 0
+    limits_bytes = LIMIT_BYTES * sum(len(set_.matrices) for set_ in offered) if is_limited else 0
     times = most_listed_times(count, layer_bytes=LAYER_BYTES + limits_bytes)
     for collection in entries.collection_entries(context, times=times):
         layers = tuple(_tile_layer(entry, offered, is_limited=is_limited) for entry in collection.layers)
@@ -116,14 +116,14 @@ def _themes(context: entries.CapabilitiesContext, offered: tuple[TileMatrixSet, 
 
 
 def _tile_layer(entry: entries.LayerEntry, offered: tuple[TileMatrixSet, ...], *, is_limited: bool) -> TileLayer:
-    links = tuple(link for each in offered for link in _links(entry.layer, each, is_limited=is_limited))
+    links = tuple(link for set_ in offered for link in _links(entry.layer, set_, is_limited=is_limited))
     default = None if entry.time is None else entry.time.default or entry.time.newest or entry.time.first
-    boxes = tuple(box for each in offered for box in _boxes(entry.layer, each))
+    boxes = tuple(box for set_ in offered for box in _boxes(entry.layer, set_))
     return TileLayer(entry, links, tuple(dict.fromkeys(boxes)), default)
 
 
 def _boxes(layer: Layer, tile_matrix_set: TileMatrixSet) -> Iterator[NativeBox]:
-    """The box in a CRS that is not cylindrical, which GDAL does not find from longitudes near a pole."""
+    """Yield the box in a CRS that is not cylindrical: GDAL cannot derive it from longitudes near a pole."""
     crs = tile_matrix_set.crs
     name, box = urn(crs), box_in_set(layer.main_variable.grid, tile_matrix_set)
     if name is not None and box is not None and not is_cylindrical(crs):
@@ -132,13 +132,13 @@ def _boxes(layer: Layer, tile_matrix_set: TileMatrixSet) -> Iterator[NativeBox]:
 
 
 def _links(layer: Layer, tile_matrix_set: TileMatrixSet, *, is_limited: bool) -> Iterator[SetLink]:
-    """One link, or none to a set in which the layer has no tile."""
+    """Yield one link; none if the layer has no tile in the set."""
     limits = params.advertised_limits(layer, tile_matrix_set) if is_limited else ()
     if box_in_set(layer.main_variable.grid, tile_matrix_set) is not None:
-        yield SetLink(tile_matrix_set.id, tuple(MatrixLimits(*each) for each in limits))
+        yield SetLink(tile_matrix_set.id, tuple(MatrixLimits(*matrix_limits) for matrix_limits in limits))
 
 
 def _scale_set(tile_matrix_set: TileMatrixSet) -> str | None:
-    # The well-known scale set (Annex E) that a set is of, CRS and all.
-    found = tile_matrix_set.well_known_scale_set
-    return None if found == ANNEX_E_OF_ANOTHER_CRS else found
+    # The well-known scale set (Annex E) of a set whose CRS is also that of Annex E.
+    scale_set = tile_matrix_set.well_known_scale_set
+    return None if scale_set == ANNEX_E_OF_ANOTHER_CRS else scale_set

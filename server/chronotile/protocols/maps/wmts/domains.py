@@ -1,7 +1,7 @@
-"""DescribeDomains and GetDomainValues of GeoServer's multidimensional extension: which times there are, in pages.
+"""DescribeDomains and GetDomainValues of GeoServer's multidimensional extension: times of layers, in pages.
 
-They are its requests and documents (https://docs.geoserver.org/stable/en/user/extensions/wmts-multidimensional/),
-key-value pairs alone as there; a layer has one dimension, `Time`.
+Requests and documents are those of https://docs.geoserver.org/stable/en/user/extensions/wmts-multidimensional/, only in
+key-value pairs. A layer has one dimension, `Time`.
 """
 
 from collections.abc import Sequence
@@ -33,11 +33,11 @@ DIMENSION = TIME.name
 SPACE = "bbox"
 DEFAULT_LIMIT, MAX_LIMIT = 1000, 10_000
 DEFAULT_EXPANDED = 200
-"""Times that DescribeDomains lists; of more it has the first and the last."""
+"""Number of times that DescribeDomains lists; more are shortened to the first and the last."""
 
 
-def _domains(given: str) -> tuple[str, ...]:
-    names = tuple(name.strip().lower() for name in given.split(","))
+def _domains(value: str) -> tuple[str, ...]:
+    names = tuple(name.strip().lower() for name in value.split(","))
     for name in names:
         values.choice(name, (SPACE, DIMENSION.lower()), locator="Domains")
     return names
@@ -54,7 +54,7 @@ LIMIT = whole("Limit", "Values of a page", least=1, most=MAX_LIMIT, default=DEFA
 SORTS: tuple[Sort, ...] = ("asc", "desc")
 SORT = choice("Sort", "The order of values", SORTS, default="asc")
 FROM_END = truth("FromEnd", "Whether the ends of times are compared with `FromValue`")
-FROM_VALUE = custom("FromValue", "The page begins behind it", lambda given: parse_instant(given).start)
+FROM_VALUE = custom("FromValue", "The page begins behind it", lambda value: parse_instant(value).start)
 DOMAINS_TEMPLATE = "maps/wmts/templates/domains.xml"
 VALUES_TEMPLATE = "maps/wmts/templates/domain_values.xml"
 
@@ -65,26 +65,26 @@ class Part:
 
     layer: Layer
     indexes: tuple[int, ...]
-    """Of its times, ascending."""
+    """Indexes of its times, ascending."""
     box: BBox | None
-    """What the layer and the request share, in `crs`; `None` where that is nothing."""
+    """Intersection of layer and request, in `crs`; `None` if they are disjoint."""
     crs: Crs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """How domain values are enumerated."""
+    """A page of domain values."""
 
     limit: int
     sort: Sort
     from_value: Instant | None
-    """The page begins behind it."""
+    """The page starts after it."""
     from_end: bool
-    """Whether the ends of times are compared with it, and listed."""
+    """Whether the ends of times are compared with `from_value`, and listed."""
 
 
 def describe_domains(query: Kvp, services: Services) -> bytes:
-    """Return the domains of a layer, cut by a box and by a time.
+    """Return the domains of a layer, restricted to a box and a time.
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
@@ -130,8 +130,8 @@ def _part(query: Kvp, services: Services) -> Part:
     name = TILE_MATRIX_SET.optional(query)
     crs = CRS84 if name is None else services.catalogue.tile_matrix_set(name).crs
     extent = layer.main_variable.grid.bbox_in(crs)
-    given = BOX.optional(query)
-    box = extent if given is None else _intersection(extent, given)
+    requested = BOX.optional(query)
+    box = extent if requested is None else _intersection(extent, requested)
     indexes = matching_times(layer, parse_time(TIME.optional(query)), now=services.clock()).indexes
     return Part(layer=layer, indexes=indexes if box is not None else (), box=box, crs=crs)
 
@@ -147,7 +147,7 @@ def _intersection(first: BBox, second: BBox) -> BBox | None:
 
 
 def _domain(part: Part, expanded: int) -> str:
-    """All times, or the first and the last."""
+    """Return all times, or the first and the last."""
     if len(part.indexes) > expanded:
         first, last = _texts(part.layer, (part.indexes[0], part.indexes[-1]))
         return f"{first}--{last}"
@@ -164,7 +164,7 @@ def _page(query: Kvp) -> Page:
 
 
 def _values(part: Part, page: Page) -> list[str]:
-    """The times of a page; with their ends, written so that the interval names just that time."""
+    """Return the times of a page; with their ends, each interval selects exactly that time."""
     domain = part.layer.times
     indexes = np.array(part.indexes, dtype=np.intp)
     if page.from_value is not None:

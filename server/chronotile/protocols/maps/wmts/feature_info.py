@@ -1,4 +1,4 @@
-"""GetFeatureInfo: what a layer shows at a pixel of a tile (WMTS 1.0.0 §7.3)."""
+"""GetFeatureInfo: values of a layer at a pixel of a tile (WMTS 1.0.0 §7.3)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,28 +29,27 @@ EXTENSIONS: Mapping[str, str] = {
     "geojson": "application/geo+json",
     "json": "application/json",
 }
-"""Of REST, with the media type each stands for; those of tiles are others."""
+"""Media types by extension in REST paths; tiles have other extensions."""
 ADVERTISED_INFO: Mapping[str, str] = {
     "text/plain": "txt",
     "text/html": "html",
     "application/json": "json",
     "application/vnd.ogc.gml": "gml",
 }
-"""What the capabilities list of each layer, with the extension of its template, in the order that QGIS needs, as
-`INFO_FORMATS`."""
+"""Advertised info formats with the extension in their templates; QGIS needs the order of `INFO_FORMATS`."""
 INFO_OF_VIEWERS = ("text/html", "application/json")
-"""What they list, without templates, where they have many layers."""
+"""Formats advertised, without templates, in capabilities of many layers."""
 PIXEL_COLUMN, PIXEL_ROW = (
     whole(name, "Position in the tile, in pixels from its upper left corner") for name in ("I", "J")
 )
 INFO_FORMAT = text("InfoFormat", "The media type of the answer", schema=enum_of(list(INFO_FORMATS)))
 SEGMENTS = 6
-"""Of a path behind the time: tile matrix set, tile matrix, row, column, J, I."""
+"""Segments of a path after the time: tile matrix set, tile matrix, row, column, J, I."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InfoNames:
-    """What a pixel of a tile is called, as text."""
+    """Names and numbers that identify a pixel of a tile, as text."""
 
     tile: TileNames
     i: str
@@ -59,10 +58,10 @@ class InfoNames:
 
 
 def info_names_in_query(query: Kvp, offered: Sequence[TileFormat]) -> InfoNames:
-    """Return the names in a GetFeatureInfo request (WMTS 1.0.0 Table 31); formats of its tile are those `offered`.
+    """Return the names in a GetFeatureInfo request (WMTS 1.0.0 Table 31); `offered` are formats of its tile.
 
     Raises:
-        ChronotileError: One is missing, or version or format are not offered.
+        ChronotileError: A name is missing, or the version or format is not offered.
     """
     return InfoNames(
         tile=names_in_query(query, offered),
@@ -73,13 +72,13 @@ def info_names_in_query(query: Kvp, offered: Sequence[TileFormat]) -> InfoNames:
 
 
 def info_names_in_path(path: Mapping[str, str], query: Kvp) -> InfoNames:
-    """Return the names in the path of a feature info, and in its query those of `names_in_path`.
+    """Return the names in the path of a feature info; the query is the same as for `names_in_path`.
 
-    A time may be an interval, which has a slash. Such a path also matches that of a tile, with the segments of the
-    tile at the end of the time.
+    A time may be an interval, which contains a slash. Such a path also matches the route of a tile, whose `time` then
+    ends with the first segments of the tile.
 
     Raises:
-        UnknownPath: It is too short.
+        UnknownPath: The path is too short.
     """
     behind_style = [*path.get("time", "").split("/"), *(path[name] for name in ("tms", "matrix", "row", "column"))]
     time, place = "/".join(behind_style[:-SEGMENTS]), behind_style[-SEGMENTS:]
@@ -101,11 +100,11 @@ def info_names_in_path(path: Mapping[str, str], query: Kvp) -> InfoNames:
 
 
 def answer_info(names: InfoNames, services: Services, *, client_etags: Collection[str]) -> Payload:
-    """Return the document.
+    """Return the info document.
 
     Raises:
         OperationNotSupported: The layer cannot be queried.
-        ChronotileError: A name is unknown, or the pixel is outside its tile, or the tile outside its limits.
+        ChronotileError: A name is unknown, the pixel is outside its tile, or the tile is outside its limits.
     """
     layer = services.catalogue.layer(names.tile.layer)
     if not layer.queryable:
@@ -121,10 +120,10 @@ def answer_info(names: InfoNames, services: Services, *, client_etags: Collectio
     return deliver_identified([request], info, services, client_etags=client_etags)
 
 
-def _pixel(parameter: Parameter[int], given: str, size: int) -> int:
+def _pixel(parameter: Parameter[int], value: str, size: int) -> int:
     # A number outside the tile has a separate error code (OGC 07-057r7 Table 30).
-    parameter.parse(given)
+    parameter.parse(value)
     try:
-        return parse_pixel_index(given, size, locator=parameter.name)
+        return parse_pixel_index(value, size, locator=parameter.name)
     except InvalidParameter as error:
         raise PixelOutOfRange(error.message, locator=parameter.name) from error

@@ -1,4 +1,4 @@
-"""Parameters and paths of WMTS requests turned into what the core understands."""
+"""Parameters and paths of WMTS, parsed into requests of the core."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,15 +42,15 @@ SECTIONS: tuple[Section, ...] = get_args(Section)
 MEDIA_TYPE = "application/xml"
 
 
-def _version(given: str) -> str:
-    if given != VERSION:
-        raise InvalidParameter(f"version {given[:MAX_SHOWN]!r} is not supported; use {VERSION}", locator="version")
-    return given
+def _version(value: str) -> str:
+    if value != VERSION:
+        raise InvalidParameter(f"version {value[:MAX_SHOWN]!r} is not supported; use {VERSION}", locator="version")
+    return value
 
 
-def _accepted_versions(given: str) -> str:
-    if VERSION not in [version.strip() for version in given.split(",")]:
-        raise VersionNegotiationFailed(f"AcceptVersions {given[:MAX_SHOWN]!r} does not name {VERSION}")
+def _accepted_versions(value: str) -> str:
+    if VERSION not in [version.strip() for version in value.split(",")]:
+        raise VersionNegotiationFailed(f"AcceptVersions {value[:MAX_SHOWN]!r} does not name {VERSION}")
     return VERSION
 
 
@@ -71,7 +71,7 @@ TILE_MATRIX = text("TileMatrix", "Id of one of its matrices")
 ROW, COLUMN = (whole(name, "Of the tile") for name in ("TileRow", "TileCol"))
 TIME = text("Time", "An instant, a list or an interval")
 OURS = ("Reducer", "Difference", "Anomaly", "Reference")
-"""Names that the standard does not have; a path has them in its query."""
+"""Parameters that the standard does not define; REST paths take them in the query."""
 OF_TILE = (
     *("service", "request", "version", "format", LAYER.name, STYLE.name, TILE_MATRIX_SET.name, TILE_MATRIX.name),
     *(ROW.name, COLUMN.name, TIME.name, *OURS),
@@ -80,7 +80,7 @@ OF_TILE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileNames:
-    """What a tile is called, as text."""
+    """Names and numbers that identify a tile, as text."""
 
     layer: str
     style: str
@@ -91,17 +91,17 @@ class TileNames:
     column: str
     time: str | None
     query: Kvp
-    """That has our own, in whichever case."""
+    """The query, for parameters that the standard does not define."""
 
 
 def operation(query: Kvp) -> Operation:
-    """Return the request; SERVICE and REQUEST are taken in upper or lower case.
+    """Return the requested operation; SERVICE and REQUEST are case-insensitive.
 
-    The plain address, which users paste, gives the capabilities. So do requests for capabilities of WMS, which QGIS
+    A URL without parameters, as users paste it, requests the capabilities. So does GetCapabilities of WMS, which QGIS
     sends.
 
     Raises:
-        ChronotileError: One is missing or not offered.
+        ChronotileError: A parameter is missing or not offered.
     """
     if query.is_empty:
         return "GetCapabilities"
@@ -114,22 +114,22 @@ def operation(query: Kvp) -> Operation:
 
 
 def sections(query: Kvp, *, sequence: str | None = None) -> frozenset[Section]:
-    """Return the requested sections of the capabilities (OWS Common 1.1 §7.3.3), after the version.
+    """Return the requested sections of the capabilities (OWS Common 1.1 §7.3.3), after checking the version.
 
     Args:
         query: The request.
-        sequence: That of the document; a client that holds it gets no section (OWS Common 1.1 §7.3.4).
+        sequence: `updateSequence` of the document; a client that has the same one gets no section (§7.3.4).
 
     Raises:
-        ChronotileError: No accepted version is spoken, a section is unknown, or the client holds a later document.
+        ChronotileError: No accepted version is offered, a section is unknown, or the client has a later document.
     """
     ACCEPTED_VERSIONS.value(query)
-    found = SECTION_NAMES.value(query) if SECTION_NAMES.name in query else frozenset(SECTIONS)
-    return found if needs_sections(UPDATE_SEQUENCE.optional(query), sequence) else frozenset()
+    requested = SECTION_NAMES.value(query) if SECTION_NAMES.name in query else frozenset(SECTIONS)
+    return requested if needs_sections(UPDATE_SEQUENCE.optional(query), sequence) else frozenset()
 
 
 def check_accepted(header: str) -> None:
-    """Refuse a client that takes no XML (RFC 9110 §12.5.1).
+    """Refuse a client that does not accept XML (RFC 9110 §12.5.1).
 
     Raises:
         ChronotileError: With status 406.
@@ -143,14 +143,14 @@ def check_accepted(header: str) -> None:
 
 
 def names_in_query(query: Kvp, offered: Sequence[TileFormat]) -> TileNames:
-    """Return the names in a GetTile request (WMTS 1.0.0 Table 29); only STYLE may be empty, which is the default.
+    """Return the names in a GetTile request (WMTS 1.0.0 Table 29); only STYLE may be empty, for the default.
 
     Args:
         query: The request.
-        offered: Formats, as `offered_formats` gives them.
+        offered: The formats from `offered_formats`.
 
     Raises:
-        ChronotileError: One is missing, or version or format are not offered.
+        ChronotileError: A name is missing, or the version or format is not offered.
     """
     VERSION_NAME.value(query)
     layer = LAYER.value(query)
@@ -170,12 +170,12 @@ def names_in_query(query: Kvp, offered: Sequence[TileFormat]) -> TileNames:
 
 
 def names_in_path(path: Mapping[str, str], query: Kvp, offered: Sequence[TileFormat]) -> TileNames:
-    """Return the names in the path of a tile, and in its query what has no place there.
+    """Return the names in the path of a tile, with the query for additional parameters.
 
     Args:
-        path: Its segments by name.
-        query: The parameters behind it.
-        offered: Formats, as `offered_formats` gives them.
+        path: Path segments by name.
+        query: Query parameters.
+        offered: The formats from `offered_formats`.
 
     Raises:
         UnsupportedFormat: The extension is not offered.
@@ -194,8 +194,8 @@ def names_in_path(path: Mapping[str, str], query: Kvp, offered: Sequence[TileFor
 
 
 def offered_formats(catalogue: Catalogue) -> tuple[TileFormat, ...]:
-    """Return the formats that the configuration leaves; PNG first."""
-    return tuple(each for each in TILE_FORMATS if each in catalogue.service.wmts_formats)
+    """Return the formats that the configuration enables; PNG first."""
+    return tuple(format_ for format_ in TILE_FORMATS if format_ in catalogue.service.wmts_formats)
 
 
 def map_request(names: TileNames, services: Services) -> MapRequest:
@@ -225,7 +225,7 @@ def map_request(names: TileNames, services: Services) -> MapRequest:
 
 
 def _time(time: str | None, layer: Layer, now: Instant) -> TimeSelection:
-    """Absence and `default` mean the Default that is advertised; a layer without time ignores the value."""
+    """Return the selected times: the advertised Default for absence and `default`, none for layers without time."""
     if len(layer.times) == 0:
         return ABSENT
     selection = parse_time(time)
@@ -233,29 +233,29 @@ def _time(time: str | None, layer: Layer, now: Instant) -> TimeSelection:
     return selection if stand_in is None else parse_time(format_instant(stand_in))
 
 
-def _format_of_extension(given: str, offered: Sequence[TileFormat]) -> TileFormat:
-    by_extension: dict[str, TileFormat] = {each.extension: each for each in offered}
-    if given not in by_extension:
+def _format_of_extension(extension: str, offered: Sequence[TileFormat]) -> TileFormat:
+    by_extension: dict[str, TileFormat] = {format_.extension: format_ for format_ in offered}
+    if extension not in by_extension:
         accepted = ", ".join(by_extension)
         raise UnsupportedFormat(
-            f"extension {given[:MAX_SHOWN]!r} is not offered; accepted are {accepted}", locator="format"
+            f"extension {extension[:MAX_SHOWN]!r} is not offered; accepted are {accepted}", locator="format"
         )
-    return by_extension[given]
+    return by_extension[extension]
 
 
 LIMITED_LAYERS = 50
-"""Layers up to which a document has limits, which take more room than all else that it says of a layer."""
+"""Largest number of layers whose capabilities contain limits, which take up most of the size of a layer's entry."""
 
 
 def offered_sets(catalogue: Catalogue) -> tuple[TileMatrixSet, ...]:
-    """Return the tile matrix sets that can be advertised: those whose CRS has a URN."""
-    return tuple(each for each in catalogue.tile_matrix_sets if urn(each.crs) is not None)
+    """Return the tile matrix sets that can be advertised: their CRS has a URN."""
+    return tuple(set_ for set_ in catalogue.tile_matrix_sets if urn(set_.crs) is not None)
 
 
 def advertised_limits(layer: Layer, tile_matrix_set: TileMatrixSet) -> Iterator[tuple[TileMatrix, TileRange]]:
-    """Yield the matrices of a set in which a layer shows more than before, with its limits, if they are known."""
-    for matrix, held in shown_matrices(layer.main_variable.grid, tile_matrix_set):
-        limits = _as_limits(held, matrix)
+    """Yield the matrices that show more of a layer than coarser ones, with its limits, unless these are unknown."""
+    for matrix, tiles in shown_matrices(layer.main_variable.grid, tile_matrix_set):
+        limits = _as_limits(tiles, matrix)
         if limits is not None:
             yield matrix, limits
 
@@ -263,7 +263,7 @@ def advertised_limits(layer: Layer, tile_matrix_set: TileMatrixSet) -> Iterator[
 def check_tile_limits(
     layer: Layer, tile_matrix_set: TileMatrixSet, matrix: TileMatrix, *, row: int, column: int
 ) -> None:
-    """Refuse a tile outside the limits that the capabilities tell; where they tell none, no tile of a matrix.
+    """Refuse a tile outside the advertised limits; a matrix without limits accepts every tile.
 
     Raises:
         TileOutOfRange: The row or column is outside, or the layer has no tile in the whole set.
@@ -271,22 +271,22 @@ def check_tile_limits(
     native = layer.main_variable.grid
     if box_in_set(native, tile_matrix_set) is None:
         check_in_range(None, row=row, column=column)
-    held = shown_range(native, tile_matrix_set, matrix)
-    limits = None if held is None else _as_limits(held, matrix)
+    tiles = shown_range(native, tile_matrix_set, matrix)
+    limits = None if tiles is None else _as_limits(tiles, matrix)
     if limits is not None:
         check_in_range(limits, row=row, column=column)
 
 
-def _as_limits(held: TileRange, matrix: TileMatrix) -> TileRange | None:
-    """The tiles that hold data, but they reach to row and column 1 at least; none of a single row or column.
+def _as_limits(tiles: TileRange, matrix: TileMatrix) -> TileRange | None:
+    """Return the tiles with data, extended to row and column 1; `None` if the matrix has a single row or column.
 
-    The schema has no maximum of 0 (`positiveInteger` in wmtsGetCapabilities_response.xsd).
+    The schema does not allow a maximum of 0 (`positiveInteger` in wmtsGetCapabilities_response.xsd).
     """
     if matrix.matrix_height == 1 or matrix.matrix_width == 1:
         return None
     return TileRange(
-        row_min=held.row_min,
-        row_max=max(held.row_max, 1),
-        column_min=held.column_min,
-        column_max=max(held.column_max, 1),
+        row_min=tiles.row_min,
+        row_max=max(tiles.row_max, 1),
+        column_min=tiles.column_min,
+        column_max=max(tiles.column_max, 1),
     )

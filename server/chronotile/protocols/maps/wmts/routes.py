@@ -1,4 +1,4 @@
-"""The endpoints of WMTS: one path for key-value pairs, and those of REST under it."""
+"""The endpoints of WMTS: one path for key-value pairs, and REST paths below it."""
 
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
@@ -38,10 +38,10 @@ from chronotile.protocols.maps.wmts.feature_info import (
 
 
 async def answer(request: Request, *, path: str) -> Response:
-    """Return what REQUEST requests.
+    """Answer the operation that REQUEST names.
 
     Raises:
-        OperationNotSupported: It comes by POST, which the standard has for XML in SOAP alone (WMTS 1.0.0 §9).
+        OperationNotSupported: The method is POST, which the standard defines only for XML in SOAP (WMTS 1.0.0 §9).
         ChronotileError: A parameter is missing or not accepted.
     """
     if request.method == "POST":
@@ -67,14 +67,14 @@ async def answer(request: Request, *, path: str) -> Response:
 
 
 async def get_capabilities_document(request: Request, *, path: str) -> Response:
-    """Return the whole capabilities as the resource that their ServiceMetadataURL names."""
+    """Return the whole capabilities, the resource that ServiceMetadataURL names."""
     params.check_accepted(request.headers.get("accept", ""))
     query = last_of_each(request.query_params.multi_items())
     return await _capabilities(request, query, frozenset(params.SECTIONS), path=path)
 
 
 async def get_tile(request: Request) -> Response:
-    """Return the tile that the path names, or the feature info of one of its pixels."""
+    """Return the tile of the path, or the feature info of a pixel."""
     query, services = last_of_each(request.query_params.multi_items()), services_of(request)
     if request.path_params["extension"] in EXTENSIONS:
         return await _feature_info(request, services, info_names_in_path(request.path_params, query))
@@ -86,17 +86,17 @@ async def _tile(request: Request, services: Services, names: params.TileNames) -
     work = partial(_draw, names, services, client_etags=client_etags(request))
     payload = await run(request, PICTURES, work, layers=[names.layer])
     allow_replay(request, payload, layer=names.layer)
-    return _with_warnings(answer_payload(payload), payload, services.catalogue.layer(names.layer))
+    return _add_warnings(answer_payload(payload), payload, services.catalogue.layer(names.layer))
 
 
 async def _feature_info(request: Request, services: Services, names: InfoNames) -> Response:
     work = partial(answer_info, names, services, client_etags=client_etags(request))
     payload = await run(request, SERIES, work, layers=[names.tile.layer])
-    return _with_warnings(answer_payload(payload), payload, services.catalogue.layer(names.tile.layer))
+    return _add_warnings(answer_payload(payload), payload, services.catalogue.layer(names.tile.layer))
 
 
-def _with_warnings(response: Response, payload: Payload, layer: Layer) -> Response:
-    """Name the time used in place of the one requested, in the header that WMS has for it; WMTS has none."""
+def _add_warnings(response: Response, payload: Payload, layer: Layer) -> Response:
+    """Report the time that replaced the requested one, in the header of WMS; WMTS does not define one."""
     for warning in nearest_warnings(payload.time, layer.times):
         response.headers.append("Warning", warning)
     return response
@@ -108,7 +108,7 @@ async def _domains(request: Request, tell: Callable[[Services], bytes]) -> Respo
 
 
 def _draw(names: params.TileNames, services: Services, *, client_etags: Collection[str]) -> Payload:
-    # The tile; what limits it has is found here, too, since the first time that asks PROJ for milliseconds.
+    # Limits are checked in this thread too: their first computation calls PROJ, which takes milliseconds.
     return overlay_maps([params.map_request(names, services)], services, client_etags=client_etags)
 
 
@@ -121,7 +121,7 @@ async def _capabilities(request: Request, query: Kvp, sections: frozenset[params
 
 
 def routes(paths: Sequence[str]) -> list[Route]:
-    """Return the routes of the service under each of its paths; a time may be an interval, which has slashes."""
+    """Return the routes of the service under all its paths; a time may be an interval, which contains slashes."""
     tile = "{tms}/{matrix}/{row}/{column}.{extension}"
     return [
         route
@@ -129,7 +129,7 @@ def routes(paths: Sequence[str]) -> list[Route]:
         for route in (
             Route(path, endpoint(partial(answer, path=path), fault), methods=["GET", "POST"]),
             *(
-                # The address that capabilities give of RESTful operations, and that of the document itself.
+                # The URL of RESTful operations in capabilities, and the document itself.
                 Route(f"{path}/1.0.0/{name}", endpoint(partial(get_capabilities_document, path=path), path_fault))
                 for name in ("", "WMTSCapabilities.xml")
             ),
@@ -148,18 +148,18 @@ SPELLING = {
     "row": "TileRow",
     "column": "TileCol",
 }
-"""The core's words as WMTS spells them where a value is wrong; what is missing is named as in the request."""
+"""Names of parameters in WMTS by names of the core, for wrong values; missing parameters keep the name of the query."""
 IN_QUERY = {name.lower() for name in params.OURS}
-"""Parameters for which a path has no place."""
+"""Parameters that REST paths take in the query."""
 OWS_CODES = {
     *("OperationNotSupported", "MissingParameterValue", "InvalidParameterValue", "VersionNegotiationFailed"),
     *("NoApplicableCode", "TileOutOfRange", "PointIJOutOfRange", "InvalidUpdateSequence"),
 }
-"""OWS Common 1.1 Table 27 and WMTS 1.0.0 Tables 23 and 30; whatever else is wrong is the value of a parameter."""
+"""Codes of OWS Common 1.1 Table 27 and WMTS 1.0.0 Tables 23 and 30; other errors are `InvalidParameterValue`."""
 
 
 def fault(error: ChronotileError, _request: Request) -> Response:
-    """Return the exception report of a request in key-value pairs: 400, but 501 and 503 as the error says."""
+    """Return the exception report of a key-value request: the error's status from 500 on, else 400."""
     return _report(error, error.status if error.status >= 500 else 400)
 
 
