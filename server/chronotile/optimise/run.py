@@ -286,9 +286,8 @@ class _CubeRun:
             self.history = self._history_after(self.history.extend(changes.times.part(done, done + len(dates))), dates)
             self._publish(replace(self.commit, times=len(self.history)), since=since)
             forget(files)
-            if (
-                self.plan.shape.has_map
-            ):  # otherwise the source files are still served, next to the series, and stay cached
+            # The source files of a cube without maps are still served, so they stay in the page cache.
+            if self.plan.shape.has_map:
                 forget(path for date in dates for path in self.inputs.files[date.origin])
             done += len(dates)
             self.report.added += len(dates)

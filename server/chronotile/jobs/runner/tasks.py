@@ -192,9 +192,7 @@ def _as_job_faults() -> Iterator[None]:
         raise JobFailed(fault_of(error)) from None
     except SourceUnavailable as error:
         raise TemporaryFault(fault_of(error)) from None
-    except (
-        ClientGone
-    ):  # nobody reads it if the job was dismissed; otherwise its partial results are missing, or seem so
+    except ClientGone:  # its partial results are missing, or seem so; if the job was dismissed, the fault is not read
         raise TemporaryFault(fault_of(SourceUnavailable(FILES_GONE))) from None
     except UNKNOWN as error:
         raise NameUnknown(error.message) from None
