@@ -72,7 +72,7 @@ class StoredCube:
         }
         _require_equal_axes(name, places)
         self._place = next(iter(places.values()))
-        self._kept: tuple[object, AnyArray] | None = None
+        self._last_block: tuple[object, AnyArray] | None = None
         self._points: tuple[Window, CellCentres] | None = None
 
     def close(self) -> None:
@@ -100,12 +100,12 @@ class StoredCube:
         for group, array in self._arrays.items():
             start = position // self._block * self._block if group == SERIES else position
             stop = start + self._block if group == SERIES else position + 1
-            if group == SERIES and self._kept is not None and self._kept[0] == (start, window):
-                numbers = self._kept[1]
+            if group == SERIES and self._last_block is not None and self._last_block[0] == (start, window):
+                numbers = self._last_block[1]
             else:
                 numbers = array[start:stop, slice(*window[:2]), slice(*window[2:])].values
             if group == SERIES:
-                self._kept = (start, window), numbers
+                self._last_block = (start, window), numbers
             date_numbers, meaning = numbers[position - start], self._meanings[group]
             yield CellValues(meaning.values(date_numbers), meaning.flag_codes(date_numbers))
 

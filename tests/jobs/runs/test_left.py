@@ -40,7 +40,7 @@ def texts(table, id_):
     ],
 )
 def test_job_unknown_to_the_configuration_is_not_claimed(process, inputs, table, running, ended, monkeypatch):
-    monkeypatch.setattr(attempts, "LEFT_S", 0.0)
+    monkeypatch.setattr(attempts, "DECLINED_S", 0.0)
     id_, other = ask(table, process, **inputs), ask(table, "echo", string="a")
 
     with running():

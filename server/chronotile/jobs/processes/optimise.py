@@ -153,13 +153,13 @@ class _Windows:
         self._grid = plan.grid
         self._fields = {name: number for number, name in enumerate(plan.variables)}
         self._work = work
-        self._held: tuple[Window, Coverage] | None = None
+        self._last_window: tuple[Window, Coverage] | None = None
 
     def read(self, variable: str, origins: Sequence[Origin], window: Window) -> Iterator[NumberArray]:
         """Yield the (y, x) numbers of a variable at the time of each index."""
-        if self._held is None or self._held[0] != window:
-            self._held = window, window_of(self._inputs, self._task_of(window), self._work)
-        field, coverage = self._fields[variable], self._held[1]
+        if self._last_window is None or self._last_window[0] != window:
+            self._last_window = window, window_of(self._inputs, self._task_of(window), self._work)
+        field, coverage = self._fields[variable], self._last_window[1]
         for origin in origins:
             yield coverage.read_times(field, times=range(origin.index, origin.index + 1), rows=range(window.height))[0]
 

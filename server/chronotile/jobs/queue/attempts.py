@@ -16,7 +16,7 @@ MAX_FRUITLESS = 10
 """Attempts in a row without a finished task, at most: an unavailable source may take some minutes to return."""
 MAX_DEADLY = 3
 """The same if processes died of a task: every attempt costs the other jobs several processes."""
-LEFT_S = 30.0
+DECLINED_S = 30.0
 """Time after which a worker checks whether its configuration can run a declined job now."""
 FORGOTTEN_S = 3600.0
 """Time after which the reason is forgotten: a job declined again for the same reason is logged once."""
@@ -84,20 +84,20 @@ class DeclinedJobs:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._left: dict[str, tuple[float, str]] = {}
+        self._declined: dict[str, tuple[float, str]] = {}
         """End of the period for which a job is declined, and the reason."""
 
     def add(self, id_: str, reason: str) -> bool:
-        """Decline a job for `LEFT_S` seconds; return whether the reason is new."""
-        _until, last_reason = self._left.get(id_, (0.0, None))
-        self._left[id_] = self._clock() + LEFT_S, reason
+        """Decline a job for `DECLINED_S` seconds; return whether the reason is new."""
+        _until, last_reason = self._declined.get(id_, (0.0, None))
+        self._declined[id_] = self._clock() + DECLINED_S, reason
         return reason != last_reason
 
     def list_ids(self) -> list[str]:
         """Return the ids of the jobs that are declined now."""
         now = self._clock()
-        self._left = {id_: entry for id_, entry in list(self._left.items()) if entry[0] > now - FORGOTTEN_S}
-        return [id_ for id_, (until, _reason) in list(self._left.items()) if until > now]
+        self._declined = {id_: entry for id_, entry in list(self._declined.items()) if entry[0] > now - FORGOTTEN_S}
+        return [id_ for id_, (until, _reason) in list(self._declined.items()) if until > now]
 
 
 def new_worker_name() -> str:

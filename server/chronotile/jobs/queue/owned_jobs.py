@@ -72,9 +72,9 @@ class OwnedJobs:
         """
         with write_transaction(self._engine) as connection:
             now = self._clock(connection)
-            is_left = JOBS.c.status == "running", JOBS.c.leased_until < now
+            is_abandoned = JOBS.c.status == "running", JOBS.c.leased_until < now
             is_next = JOBS.c.status == "accepted", func.coalesce(JOBS.c.not_before, now) <= now
-            for is_free in (and_(*is_left), and_(*is_next)):  # two statements, as each can use an index
+            for is_free in (and_(*is_abandoned), and_(*is_next)):  # two statements, as each can use an index
                 is_ours = self._is_of_archive, is_free, JOBS.c.id.not_in(without)
                 oldest = select(*BRIEF_COLUMNS).where(*is_ours).order_by(JOBS.c.number).limit(1)
                 row = connection.execute(oldest.with_for_update(key_share=True, skip_locked=True)).one_or_none()

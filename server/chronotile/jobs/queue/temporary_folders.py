@@ -32,7 +32,7 @@ class TemporaryFolders:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._own: _LockedFolder | None = None
+        self._process_folder: _LockedFolder | None = None
 
     def make(self) -> Path:
         """Create a folder; the caller removes it.
@@ -42,15 +42,17 @@ class TemporaryFolders:
             SourceUnavailable: The folder cannot be created.
         """
         with storing_results(), self._lock:
-            if self._own is None or not self._own.path.is_dir():  # other programs remove temporary files too
+            if (
+                self._process_folder is None or not self._process_folder.path.is_dir()
+            ):  # other programs remove temporary files too
                 for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
                     with suppress(OSError):  # locked, owned by another user, or on a disk without locks
                         descriptor = _lock_folder(path)
                         shutil.rmtree(path, ignore_errors=True)
                         os.close(descriptor)
                 self._let_go()
-                self._own = _make_locked_folder()
-            return Path(tempfile.mkdtemp(dir=self._own.path))
+                self._process_folder = _make_locked_folder()
+            return Path(tempfile.mkdtemp(dir=self._process_folder.path))
 
     def close(self) -> None:
         """Remove all folders."""
@@ -58,11 +60,11 @@ class TemporaryFolders:
             self._let_go()
 
     def _let_go(self) -> None:
-        if self._own is not None:
-            shutil.rmtree(self._own.path, ignore_errors=True)
-            if self._own.descriptor is not None:
-                os.close(self._own.descriptor)
-            self._own = None
+        if self._process_folder is not None:
+            shutil.rmtree(self._process_folder.path, ignore_errors=True)
+            if self._process_folder.descriptor is not None:
+                os.close(self._process_folder.descriptor)
+            self._process_folder = None
 
 
 @contextmanager

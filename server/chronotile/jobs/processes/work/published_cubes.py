@@ -28,9 +28,9 @@ NAME = optional(
 )
 NAMED: Json = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
 """Schema of a result that is not a file."""
-LEFT = f".*{PARTIAL}"
+UNFINISHED = f".*{PARTIAL}"
 """Names of unfinished copies, those of killed processes included."""
-LEFT_S = 3600.0
+ABANDONED_S = 3600.0
 """Age after which an unfinished copy counts as abandoned: a process that copies touches it with each file."""
 TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR})
 
@@ -100,7 +100,7 @@ def _move(store: Path, place: Path, work: Work) -> None:
     partial = place.with_name(f".{place.name}.{uuid4().hex}{PARTIAL}")
     try:
         partial.mkdir()
-        _remove_left(place.parent, before=partial.stat().st_mtime - LEFT_S)
+        _remove_abandoned(place.parent, before=partial.stat().st_mtime - ABANDONED_S)
         _copy(store, partial, work)
         partial.rename(place)
     finally:
@@ -128,9 +128,9 @@ def _raise(error: OSError) -> NoReturn:
     raise error
 
 
-def _remove_left(folder: Path, *, before: float) -> None:
+def _remove_abandoned(folder: Path, *, before: float) -> None:
     """Remove copies without progress since a time: their processes were killed."""
-    for copy in folder.glob(LEFT):
+    for copy in folder.glob(UNFINISHED):
         with suppress(FileNotFoundError):  # another process removes it too
             if copy.stat().st_mtime < before:
                 _remove(copy)
@@ -154,7 +154,7 @@ def _bytes_of(folder: Path) -> int:
     """Bytes of all files in a folder without unfinished copies; files removed meanwhile count as 0."""
     count = 0
     for parent, below, names in os.walk(folder):
-        below[:] = [name for name in below if not fnmatch(name, LEFT)]
+        below[:] = [name for name in below if not fnmatch(name, UNFINISHED)]
         for name in names:
             with suppress(FileNotFoundError):
                 count += Path(parent, name).stat().st_size

@@ -101,9 +101,9 @@ class WebhookOutbox:
         self._waiting = deque(webhooks)
         """Webhooks without an event on its way, the longest waiting one first."""
         self._not_before = dict[str, float]()
-        self._found = dict[str, deque[News]]()
+        self._unsent = dict[str, deque[News]]()
         """Changes that were read and not sent yet, by id of the webhook."""
-        self._begun = set[str]()
+        self._positioned = set[str]()
         """Ids of webhooks that had a position."""
 
     def take(self, *, lease_s: float, without: Collection[str]) -> WebhookEvent | None:
@@ -140,7 +140,7 @@ class WebhookOutbox:
             reason,
             wait_s,
         )
-        self._found.pop(due.webhook.id, None)  # the item may change again before the next try
+        self._unsent.pop(due.webhook.id, None)  # the item may change again before the next try
         try:
             self._positions.wait(due.webhook.id, due.news.before, wait_s=wait_s)
         finally:
@@ -167,7 +167,7 @@ class WebhookOutbox:
         if position is None:
             self._begin(webhook)
             return None
-        self._begun.add(webhook.id)
+        self._positioned.add(webhook.id)
         if position.wait_s > 0:  # another process sends it, or it failed
             self._not_before[webhook.id] = self._clock() + min(position.wait_s, LOOK_S)
             return None
@@ -179,7 +179,7 @@ class WebhookOutbox:
     def _begin(self, webhook: Webhook) -> None:
         """Give a webhook the current position. If it had one before, the index was replaced."""
         self._positions.begin(webhook.id, cursor_of_now(webhook, self._services()))
-        if webhook.id in self._begun:
+        if webhook.id in self._positioned:
             self._counts.add("lost")
             text = "%s: its position is gone with the item index, so it continues with changes from now on; %s"
             log.error(text, _webhook_text(webhook), LISTS_ALL)
@@ -188,13 +188,13 @@ class WebhookOutbox:
 
     def _news(self, webhook: Webhook, position: Position) -> News | None:
         """Return the next change for a webhook; `None` if it has none now."""
-        news = self._found.pop(webhook.id, deque())
+        news = self._unsent.pop(webhook.id, deque())
         if not news or news[0].before != position.cursor:
             news = deque(self._look(webhook, position.cursor))
         if not news:
             return None
         first = news.popleft()
-        self._found[webhook.id] = news
+        self._unsent[webhook.id] = news
         return first
 
     def _look(self, webhook: Webhook, cursor: str) -> Sequence[News]:
