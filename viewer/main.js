@@ -65,8 +65,7 @@ const isPanelThere = signal(false);
 
 /**
  * Parts that are loaded on demand: by the followed link, by the state, or by their control in the page, which then
- * opens
- * them. Those that load automatically wait for the first picture.
+ * opens them. Those that load automatically wait for the first picture.
  * @type {Record<string, Feature>}
  */
 const FEATURES = {

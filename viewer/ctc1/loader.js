@@ -2,9 +2,8 @@
  * Loads cubes in workers and stores them: the most urgent first, up to a number of bytes. The least recently used are
  * discarded.
  *
- * A layer calls `want` whenever its list of needed cubes changes, the most urgent first. Requests that no layer
- * needs any
- * more are stopped. There is nothing else to undo.
+ * A layer calls `want` whenever its list of needed cubes changes, the most urgent first. Requests that no layer needs
+ * any more are stopped. There is nothing else to undo.
  *
  * @typedef {import("./worker.js").Answer} Answer
  * @typedef {import("./worker.js").Failure} Failure

@@ -213,8 +213,7 @@ export class CubeSource {
 
 	/**
 	 * Returns the best loaded cube of a date. If gaps shall be filled, a preview of its window is better than the date
-	 * alone,
-	 * which has no other dates to fill them with.
+	 * alone, which has no other dates to fill them with.
 	 * @param {Tile} tile @param {number} index @param {boolean} [isFilled] @returns {Found | null}
 	 */
 	find(tile, index, isFilled = false) {

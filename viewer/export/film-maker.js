@@ -1,7 +1,6 @@
 /**
  * Films of the map: the map goes from date to date as in playback, waits until each date is complete, and is copied
- * frame
- * by frame. A film shows the same as the map, including comparisons and filled gaps.
+ * frame by frame. A film shows the same as the map, including comparisons and filled gaps.
  *
  * @typedef {import("../base/state.js").Side} Side
  * @typedef {import("./page/snapshot.js").PictureForm} PictureForm

@@ -1,7 +1,6 @@
 /**
- * The bubble with the values under the pointer, or in the middle of the map for keyboard users. It sends no
- * requests; on
- * devices without hovering it is in the corner.
+ * The bubble with the values under the pointer, or in the middle of the map for keyboard users. It sends no requests;
+ * on devices without hovering it is in the corner.
  *
  * @typedef {import("../base/permalink.js").Point} Point
  * @typedef {import("../vendor/leaflet.js").Map} LeafletMap

@@ -1,7 +1,6 @@
 /**
  * The scale of a side's ramp: a histogram of the values on the map, the ramp, and its range, which can be dragged at
- * its
- * ends or typed.
+ * its ends or typed.
  *
  * @typedef {import("../base/state.js").Side} Side
  * @typedef {import("../base/colours.js").PaintedStyle} PaintedStyle

@@ -2,8 +2,7 @@
  * Draws land and borders on the canvas of one map tile; pure except for the canvas.
  *
  * The files contain lines in integer units of Web Mercator, `size` units across the world, row 0 in the north; each
- * point
- * is the difference from the one before.
+ * point is the difference from the one before.
  *
  * @typedef {{ size: number, lines: number[][], cut?: number }} LinesFile with `cut`, lines are cut at every multiple of
  *   this number of units

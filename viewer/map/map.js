@@ -80,10 +80,8 @@ function nameTowns() {
 
 /**
  * Moves the map to the destination, and restores that view when its frame changes its size, so that the next link
- * equals
- * the requested one. A box is fitted again only until the first pictures are shown, while the page is still loading,
- * or,
- * if the box is held, until the user moves the map; after that a change of size never zooms.
+ * equals the requested one. A box is fitted again only until the first pictures are shown, while the page is still
+ * loading, or, if the box is held, until the user moves the map; after that a change of size never zooms.
  * @param {LeafletMap} map
  */
 function followDestination(map) {
@@ -149,8 +147,7 @@ function followDestination(map) {
 
 /**
  * Returns a view with a point in the middle, at the zoom at which the box fits into a typical window, independent of
- * the
- * current one; returns the box if the point is outside of it.
+ * the current one; returns the box if the point is outside of it.
  * @param {LeafletMap} map
  * @param {Point} near
  * @param {BBox} bbox

@@ -1,7 +1,6 @@
 /**
- * Pictures of a layer without cubes. Pictures of another date are loaded invisibly and replace the old ones when
- * they are
- * complete, so that the map does not flicker. The dates around are loaded next, so that the next step needs no
+ * Pictures of a layer without cubes. Pictures of another date are loaded invisibly and replace the old ones when they
+ * are complete, so that the map does not flicker. The dates around are loaded next, so that the next step needs no
  * requests.
  *
  * @typedef {import("./data-pane.js").Task} Task

@@ -29,7 +29,7 @@ const followScheme = ({ matches }) => document.documentElement.classList.toggle(
 /** Returns the link element of a relation. @param {string} relation */
 const linked = (relation) => /** @type {HTMLLinkElement} */ (document.querySelector(`link[rel="${relation}"]`)).href;
 
-/** Removes the `main` role inside Swagger UI, because the page has a main element. */
+/** Removes the list of operations and its `main`, because Swagger UI has a `main` too. */
 function replaceList() {
 	document.querySelector("#content")?.remove();
 	place.hidden = false;

@@ -1,7 +1,6 @@
 /**
- * The size of cells at the scale of the map; and a note next to the controls: playback waits for a date, or a
- * preview is
- * shown.
+ * The size of cells at the scale of the map; and a note next to the controls: playback waits for a date, or a preview
+ * is shown.
  */
 import { fetchLayer } from "../base/api.js";
 import { formatInstant } from "../base/dates.js";

@@ -1,8 +1,7 @@
 /**
- * A panel over the page that belongs to a button or to a position on the strip: it opens above or below it, on
- * phones at
- * the bottom, closes with Escape or a click elsewhere, and restores the focus. It stays at its anchor when the window
- * changes its size, for example when a keyboard opens on a phone.
+ * A panel over the page that belongs to a button or to a position on the strip: it opens above or below it, on phones
+ * at the bottom, closes with Escape or a click elsewhere, and restores the focus. It stays at its anchor when the
+ * window changes its size, for example when a keyboard opens on a phone.
  *
  * @typedef
  *   {{ element: HTMLElement, open: (anchor: () => DOMRect) => void, close: () => void, isOpen: () => boolean }}

@@ -8,7 +8,7 @@
 const EQUATOR_M = 40_075_016.686;
 const DEGREE_M = EQUATOR_M / 360;
 const WEB_MERCATOR = /\b(3857|900913)\b/;
-/** Ratio of the layer's extent to its cells in metres above which cells must be in degrees. */
+/** If cells are by this factor smaller than the extent and size of the layer imply in metres, they are in degrees. */
 const DEGREES_RATIO = 1000;
 
 /** Metres of ground that a pixel of the map covers. @param {number} zoom @param {number} lat degrees */

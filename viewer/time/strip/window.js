@@ -2,9 +2,8 @@
  * The visible part of time on the strip: a window that can be zoomed and panned.
  *
  * The strip is linear in time. Its unit is a slot: there are as many slots as dates, all of the same length. The first
- * date is in the middle of the first slot, the last date in the middle of the last slot. Dates at equal intervals
- * have a
- * slot each; in gaps, slots are empty. A window may start and end within a slot. All functions return a new window
+ * date is in the middle of the first slot, the last date in the middle of the last slot. Dates at equal intervals have
+ * a slot each; in gaps, slots are empty. A window may start and end within a slot. All functions return a new window
  * within the existing slots.
  *
  * @typedef {{ start: number, length: number, count: number }} Window in slots: left edge, length, number of all slots
@@ -114,7 +113,7 @@ export function followWindow(window, slot) {
 export const xOf = ({ start, length }, { left, width }, slot) => left + ((slot - start) / length) * width;
 
 /**
- * Returns the visible date nearest to a position; -1 if none is visible.
+ * Returns the visible date nearest to a position; if none is visible, the nearest of all.
  * @param {Window} window
  * @param {Track} track
  * @param {number} x
