@@ -50,7 +50,7 @@ import { computed, effect, signal } from "./vendor/signals-core.js";
 const LINK_WAIT_MS = 300;
 /** Loading that takes longer shows a spinner. */
 const BUSY_MS = 100;
-/** The layers of a session that is not renewed by then come later. */
+/** If a session is not renewed by then, its layers are loaded later. */
 const RENEWAL_WAIT_MS = 5000;
 const SYSTEM_IS_DARK = "(prefers-color-scheme: dark)";
 
@@ -294,7 +294,7 @@ function noticeItem({ id, message, action }, list) {
 	return make("li", {}, make("span", {}, message), ...act, cross);
 }
 
-/** A layer and its date, in words. @param {"map.showing" | "map.loading"} key @param {string} title */
+/** Returns the text for a layer and its date. @param {"map.showing" | "map.loading"} key @param {string} title */
 function shownText(key, title) {
 	const date = shownDate.value;
 	if (date) return text(key, { layer: title, date });

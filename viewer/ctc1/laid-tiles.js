@@ -1,5 +1,5 @@
 /**
- * The canvases of the tiles that a map shows now, for map libraries that name those tiles at each frame.
+ * Canvases of the current tiles of a map, for map libraries that list the tiles at each frame.
  *
  * @typedef {import("./loader.js").Tile} Tile
  * @typedef {import("./painter.js").Cell} Cell
@@ -45,7 +45,7 @@ export class LaidTiles {
 		return this.#cells.get(keyOf(tile));
 	}
 
-	/** Zoom levels of the tiles, the finest first. */
+	/** Zooms of the tiles, the finest first. */
 	get zooms() {
 		return [...new Set([...this.#cells.values()].map(({ tile }) => tile.z))].sort((one, other) => other - one);
 	}

@@ -78,7 +78,7 @@ export function makeCubeLayer(
 			});
 		}
 
-		/** The zoom of the tiles that are shown; only while the layer is on a map. */
+		/** Returns the zoom of the current tiles; only while the layer is on a map. */
 		tileZoom() {
 			const { minNativeZoom = 0 } = /** @type {import("leaflet").GridLayerOptions} */ (this.options);
 			return Math.max(minNativeZoom, Math.round(this._map.getZoom())) + zoomOffset;

@@ -108,12 +108,12 @@ export class CubeLoader {
 		return [...this.#cubes.values()].reduce((sum, cube) => sum + cube.bytes, 0);
 	}
 
-	/** How many are on their way or waited for. */
+	/** Number of running and waiting requests. */
 	get pending() {
 		return this.#jobs.size + this.#waiting.size;
 	}
 
-	/** A cube that is here; undefined when it is not. @param {string} url */
+	/** Returns a loaded cube and marks it as used; undefined if it is not loaded. @param {string} url */
 	get(url) {
 		const cube = this.#cubes.get(url);
 		if (cube) {
@@ -123,12 +123,12 @@ export class CubeLoader {
 		return cube;
 	}
 
-	/** Whether a cube is here; unlike `get` that is no use of it. @param {string} url */
+	/** Whether a cube is loaded; unlike `get`, this does not mark it as used. @param {string} url */
 	has(url) {
 		return this.#cubes.has(url);
 	}
 
-	/** Why one did not come. @param {string} url */
+	/** Returns the failure of a cube. @param {string} url */
 	failure(url) {
 		return this.#failures.get(url);
 	}
@@ -309,7 +309,7 @@ export class CubeLoader {
 		return worker;
 	}
 
-	/** A worker that does not start or run loses its jobs. @param {Worker} worker @param {string} message */
+	/** Ends the jobs of a worker that does not start or run. @param {Worker} worker @param {string} message */
 	#break(worker, message) {
 		this.#running = this.#running.filter((each) => each !== worker);
 		worker.terminate();

@@ -130,7 +130,7 @@ class Drawing {
 		gl.drawArrays(gl.TRIANGLES, 0, CORNERS);
 	}
 
-	/** The canvas of a tile as a texture, copied again only after it was painted. @param {Cell} cell */
+	/** Binds the canvas of a tile as a texture; it is copied again only after it was painted. @param {Cell} cell */
 	#bindTexture(cell) {
 		const { gl } = this;
 		const known = this.#textures.get(cell);
@@ -162,7 +162,7 @@ class Drawing {
 }
 
 /**
- * A layer for `map.addLayer`.
+ * Makes a layer for `map.addLayer`.
  * @param {CubeOptions} options
  */
 export function makeCubeLayer(options) {
@@ -185,7 +185,10 @@ export function makeCubeLayer(options) {
 		renderingMode: /** @type {const} */ ("2d"),
 		painter,
 
-		/** Also after the graphics context was lost, when MapLibre forgets its custom layers. @param {MapLibreMap} onto */
+		/**
+		 * Called again after the graphics context was lost, when MapLibre drops its custom layers.
+		 * @param {MapLibreMap} onto
+		 */
 		onAdd(onto) {
 			[map, drawing] = [onto, null];
 		},

@@ -68,7 +68,7 @@ function draw(canvas, tiles, seats, zoom, frame) {
 	context.rotate(rotation);
 	context.imageSmoothingEnabled = false;
 	const across = widthOf(zoom);
-	// Whole pixels, so that no seam shows between two tiles.
+	// Returns whole pixels, so that no gap is visible between two tiles.
 	const place = (/** @type {number} */ metres) => Math.round((metres * pixelRatio) / resolution);
 	for (const { column, row, tile } of seats) {
 		const cell = tiles.cellOf(tile);

@@ -100,7 +100,7 @@ function hatch(canvas) {
 export class CubePainter {
 	/** The tiles that are laid out. @type {Set<Cell>} */
 	cells = new Set();
-	/** Index of the date that is seen; -1 before the first. */
+	/** Index of the visible date; -1 before the first. */
 	shown = -1;
 	/** @type {import("./source.js").Need} */
 	#wish = { index: 0, isMoving: false, isEngaged: false, isFrugal: false };
@@ -142,7 +142,7 @@ export class CubePainter {
 		return [...this.cells].filter(({ isCurrent }) => isCurrent).sort((one, other) => one.order - other.order);
 	}
 
-	/** The tiles whose cubes those show, each once, in the same order. @returns {Tile[]} */
+	/** The tiles whose cubes the visible tiles show, each once, in the same order. @returns {Tile[]} */
 	get dataTiles() {
 		return [...new Map(this.current.map(({ data }) => [`${data.z}/${data.x}/${data.y}`, data])).values()];
 	}
@@ -167,7 +167,11 @@ export class CubePainter {
 		this.ask();
 	}
 
-	/** A canvas for a tile. @param {Tile} tile @param {() => void} [ready] called when it was painted first, or failed */
+	/**
+	 * Adds a tile and returns its canvas.
+	 * @param {Tile} tile
+	 * @param {() => void} [ready] called when it was painted first, or failed
+	 */
 	add(tile, ready = () => {}) {
 		const canvas = document.createElement("canvas");
 		canvas.width = canvas.height = TILE_PX;
@@ -189,7 +193,7 @@ export class CubePainter {
 		return canvas;
 	}
 
-	/** The tile of a canvas that `add` gave. @param {HTMLCanvasElement} canvas @returns {Cell} */
+	/** Returns the tile of a canvas from `add`. @param {HTMLCanvasElement} canvas @returns {Cell} */
 	cellOf(canvas) {
 		return /** @type {Cell} */ ([...this.cells].find((cell) => cell.canvas === canvas));
 	}

@@ -34,14 +34,14 @@ export const endOf = (slot, ms) => startOf(slot, startOf(slot, ms) + MOST_DAYS[s
 export const dayText = (ms) => new Date(ms).toISOString().slice(0, 10);
 
 /**
- * First and last day of the period of a moment, as the server takes them: `2024-06-01/2024-06-30`.
+ * Returns the first and last day of a moment's period, as in requests: `2024-06-01/2024-06-30`.
  * @param {Slot} slot
  * @param {number} ms since 1970
  */
 export const periodText = (slot, ms) => `${dayText(startOf(slot, ms))}/${dayText(endOf(slot, ms) - DAY_MS)}`;
 
 /**
- * First and last day of the so many months, from January on, that a moment is in; of 0 months its day.
+ * Returns the first and last day of a moment's year, quarter or other number of months; for 0 months, its day.
  * @param {number} ms since 1970
  * @param {number} months
  */

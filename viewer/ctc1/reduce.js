@@ -201,7 +201,7 @@ function add(sums, key, layer) {
 const [MONTHLY_MS, MIN_MS] = [28 * 86_400_000, 3_600_000];
 
 /**
- * The normals of dates by their dekad, of layers of four weeks and more between dates by their month.
+ * Returns the normals of dates by dekad; by month if dates are four weeks or more apart.
  * @param {Part[]} parts
  */
 function usualOfDates(parts) {
@@ -222,7 +222,7 @@ function usualOfDates(parts) {
 }
 
 /**
- * The mean over dates of the value less the normal.
+ * Returns the mean over dates of the value minus the normal.
  * @param {Part} part
  * @param {number[]} frames
  * @param {ReturnType<typeof usualOfDates>} usual
@@ -276,7 +276,7 @@ function stored(part, layers) {
 }
 
 /**
- * Values in as many bits as numbers have: fractions of the source's own steps.
+ * Encodes values in as many bits as the source's numbers have: as fractions of the steps of the source.
  * @param {Part} part
  * @param {Map<string, Layer>} layers
  * @param {Made} made

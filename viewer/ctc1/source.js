@@ -44,7 +44,7 @@ export function locate({ lon, lat }, zoom) {
 	return { tile: { z: zoom, x, y }, across: left - x, down: top - y };
 }
 
-/** Distance of a tile's middle from a place, in tiles. @param {Tile} tile @param {Place} place */
+/** Returns the distance of a tile's middle from a point, in tiles. @param {Tile} tile @param {Place} place */
 export function distanceOf({ z, x, y }, place) {
 	const { tile, across, down } = locate(place, z);
 	const right = Math.abs(x + 0.5 - tile.x - across);
@@ -101,7 +101,7 @@ function split(instants, first, end, level) {
 }
 
 export class CubeSource {
-	/** Bytes of a number; of the cube that came last. */
+	/** Bytes per number, from the last loaded cube. */
 	#width = 1;
 	/** @type {Map<string, string>} */
 	#queries = new Map();
@@ -265,13 +265,18 @@ export class CubeSource {
 		return { ...found, frame: cell < 0 ? -1 : found.frame, cell };
 	}
 
-	/** The window of a date with all its cells. @param {Tile} tile @param {number} index @returns {Cube | undefined} */
+	/**
+	 * Returns the loaded window of a date with all its cells.
+	 * @param {Tile} tile
+	 * @param {number} index
+	 * @returns {Cube | undefined}
+	 */
 	findWindow(tile, index) {
 		return this.loader.get(this.url(tile, this.windows[this.windowAt[index]].datetime, 1));
 	}
 
 	/**
-	 * The window of a date, with all its cells or halved.
+	 * Returns the loaded window of a date, with all its cells or at half resolution.
 	 * @param {Tile} tile
 	 * @param {number} index
 	 * @returns {Cube | undefined}
@@ -294,7 +299,7 @@ export class CubeSource {
 	}
 
 	/**
-	 * Why a date did not come; undefined while it still may.
+	 * Returns the failure of a date; undefined while it may still load.
 	 * @param {Tile} tile
 	 * @param {number} index
 	 * @returns {Failure | undefined}

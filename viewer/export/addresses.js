@@ -148,7 +148,7 @@ export function areaAddress(root, { id }, { geometry, datetime, format }) {
 }
 
 /**
- * A time-lapse made by the server.
+ * Returns the address of an animation made by the server.
  * @param {Shown} shown @param {{ extension: string, datetime: string, step: number, fps: number }} film
  */
 export function animationAddress({ root, name, style, colouring, metres, width, height }, { extension, ...film }) {
@@ -165,7 +165,7 @@ export function animationAddress({ root, name, style, colouring, metres, width, 
 	return `${root}animations/${encodeURIComponent(name)}.${extension}?${query}`;
 }
 
-/** A name of a file that all systems take. @param {Layer} layer @param {string | null} instant */
+/** Returns a file name that is valid on all systems. @param {Layer} layer @param {string | null} instant */
 export const stemOf = ({ id }, instant) => [id, instant?.slice(0, 10)].filter(Boolean).join("_");
 
 /** @param {Shown} shown @param {string} coverage */

@@ -45,7 +45,10 @@ export function currentView() {
 	};
 }
 
-/** The difference that is shown, which the server has of two dates of one layer. @returns {Shown["difference"]} */
+/**
+ * Returns the shown difference if the server can make it, that is of two dates of one layer.
+ * @returns {Shown["difference"]}
+ */
 function differenceShown() {
 	const [sides, painted] = [inOrder.peek(), shownDifference.peek()];
 	if (compareMode.peek() !== "diff" || !sides || !painted) return null;

@@ -1,4 +1,4 @@
-/** The tab that gives numbers as files, on their own cells: the server makes them. */
+/** The tab for downloading values as files, on the native grid: the server makes them. */
 import { rootUrl } from "../base/api.js";
 import { make, makeField, makeSelect, makeWordButton } from "../base/elements.js";
 import { saveUnlessRefused } from "../base/save.js";

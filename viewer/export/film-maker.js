@@ -16,14 +16,14 @@ import { cubesOf } from "../map/cubes.js";
 import { pause } from "../time/playback.js";
 import { PictureMaker } from "./page/snapshot.js";
 
-/** A window that is not seen has no frames to wait for. */
+/** Invisible windows have no animation frames. */
 const FRAME_MS = 250;
-/** How long numbers that are here may take until they are painted. */
+/** Maximum time from loading cubes to painting them. */
 const PAINT_MS = 1500;
 /** Minimum number of animation frames before a late date is copied: a suspended page has none. */
 const LEAST_PAINTS = 30;
 
-/** Until the browser has painted once more. @returns {Promise<void>} */
+/** Waits until the browser has painted again. @returns {Promise<void>} */
 const nextPaint = () =>
 	new Promise((resolve) => {
 		const timer = window.setTimeout(resolve, FRAME_MS);
@@ -42,7 +42,7 @@ function isPainted(side) {
 	return isWhole && (!isGapFilled.peek() || cubes.isAllFilled());
 }
 
-/** Goes to a date and waits until it is wholly there. @param {number} index @param {AbortSignal} stopped */
+/** Goes to a date and waits until it is complete. @param {number} index @param {AbortSignal} stopped */
 async function goTo(index, stopped) {
 	chooseTime(index);
 	const sides = [sideA, ...(sideB.peek() ? [/** @type {Side} */ (sideB.peek())] : [])];

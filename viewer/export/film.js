@@ -36,7 +36,7 @@ import { makePreview } from "./preview.js";
 const MOST_PIXELS = 600_000_000;
 const MOST_FPS = 30;
 const SCALES = [0.5, 1, 2];
-/** Frames a second above which clouds that come and go flash (WCAG 2.2 §2.3.1). */
+/** Frames per second above which changing clouds flash (WCAG 2.2 §2.3.1). */
 const FLASHING_FPS = 6;
 
 /** @returns {Promise<Tab>} */
@@ -182,7 +182,7 @@ class FilmTab {
 		this.#describeServer(frames);
 	}
 
-	/** The first date and the last one. @param {readonly number[]} frames */
+	/** Returns the first and the last date. @param {readonly number[]} frames */
 	#ends(frames) {
 		return [frames[0], frames[frames.length - 1]].map((index) => this.#instants[index].text);
 	}

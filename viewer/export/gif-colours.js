@@ -69,7 +69,7 @@ function withTable(slotsAt, slots, counts) {
 	return { index, palette: kept.map(parts) };
 }
 
-/** Red, green, blue. @param {number} colour */
+/** Returns red, green and blue. @param {number} colour */
 const parts = (colour) => [colour & 0xff, (colour >> 8) & 0xff, (colour >> 16) & 0xff];
 
 /** @param {number[]} colours @param {number} wanted */

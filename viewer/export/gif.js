@@ -1,4 +1,4 @@
-/** A film as GIF, made by a worker. */
+/** Films as GIF, encoded in a worker. */
 import { delaysOf } from "./gif-colours.js";
 
 /**

@@ -71,7 +71,7 @@ function paintPlace(at, indexes, write) {
 	if (!cubes || !legend || !isWithin(cubes.bbox, place)) return;
 	let [window, whole] = [-1, /** @type {import("../ctc1/source.js").Sample | null} */ (null)];
 	for (const [step, index] of indexes.entries()) {
-		// A cube has no place for a date that it leaves out.
+		// A cube may lack a date, which then has a separate cube.
 		if (cubes.source.windowAt[index] !== window || (whole && whole.cell < 0)) {
 			window = cubes.source.windowAt[index];
 			whole = cubes.source.sampleWindow(place, cubes.zoom(), index);
@@ -102,7 +102,7 @@ function paint(canvas, columns, rows, { indexes, places }) {
 	canvas.getContext("2d")?.putImageData(pixels, 0, 0);
 }
 
-/** The middles of equal parts from one end to another. @param {number} count @param {number} from @param {number} to */
+/** Returns the middles of equal parts of a range. @param {number} count @param {number} from @param {number} to */
 const middles = (count, from, to) =>
 	Array.from({ length: count }, (_, at) => from + ((at + 0.5) / count) * (to - from));
 

@@ -8,13 +8,13 @@ import { cutAt, cutShares, grid, paintTop } from "./cube-cut.js";
 const [WIDTH, HEIGHT, TURN, STEP] = [170, 130, 5, 0.02];
 
 /**
- * Axis that a face moves along, and which way on it its share grows.
+ * Axis of each face's cut, in its positive direction.
  * @type {Record<"lon" | "lat" | "time", [x: number, y: number, z: number]>}
  */
 const AXES = { lon: [1, 0, 0], lat: [0, 0, -1], time: [0, -1, 0] };
 /** @typedef {keyof typeof AXES} Axis */
 
-/** Degrees about both axes, and how far time is stretched. */
+/** Rotation about both axes in degrees, and stretch of time. */
 const turned = signal({ x: -28, y: -32, stretch: 1 });
 
 /**

@@ -62,7 +62,7 @@ export function startFaces(root, isOpen) {
 	});
 	root.append(turn, scene, message);
 	const faces = /** @type {const} */ (["lon", "lat"]).map((along) => ({ along, canvas: makeFace(along, root) }));
-	// A rectangle that is new is cut in its middle.
+	// A new rectangle is cut in its middle.
 	effect(() => {
 		const edges = isOpen.value ? box.value : null;
 		cube.value = edges && { ...edges, lon: (edges.west + edges.east) / 2, lat: (edges.south + edges.north) / 2 };

@@ -65,7 +65,7 @@ const profile = computed(() => {
 	return { stops, rows, isPartial, mean: isMean ? formatLength(pixel, locale()) : "" };
 });
 
-/** The words for a row at a stop. @param {Row} row @param {number} index */
+/** Returns the value of a row at a stop as text. @param {Row} row @param {number} index */
 function valueText({ values, units, isNear, classes }, index) {
 	const value = values[index];
 	if (value === null) return text("value.noData");

@@ -32,7 +32,7 @@ import { fitOf } from "./samples.js";
 
 /** Maximum number of sampled pixels of the map. */
 const MOST_PIXELS = 120_000;
-/** Counting takes part of a second, which only a map at rest can spare. */
+/** Counting takes a fraction of a second, and would disturb movements of the map. */
 const WAIT_MS = 150;
 const [SIZE, LEFT, BELOW, MARGIN, BINS] = [290, 46, 36, 40, 48];
 
@@ -155,7 +155,7 @@ function draw({ names, columns }, colourOf) {
 /** @param {number[]} values */
 const least = (values) => values.reduce((one, other) => Math.min(one, other), Number.POSITIVE_INFINITY);
 
-/** The words below the plot. @param {Pairs} pairs @returns {string[]} */
+/** Returns the text below the plot. @param {Pairs} pairs @returns {string[]} */
 function wordsOf({ columns, isSameGrid, isPartial, isMean, step, place }) {
 	const write = (value = Number.NaN) => (Number.isFinite(value) ? formatNumber(value, locale()) : "–");
 	const at = view.peek();

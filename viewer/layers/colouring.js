@@ -17,7 +17,7 @@ export function changeColouring(side, change) {
 	side.colouring.value = { ...side.colouring.peek(), ...change };
 }
 
-/** Whether anything is changed. @param {Side} side */
+/** Whether the colours differ from those of the style. @param {Side} side */
 export function isChanged(side) {
 	const { range, ramp, isReversed, isLog, hidden = [] } = side.colouring.value;
 	return range !== null || ramp !== null || isReversed || isLog || hidden.length > 0;
@@ -29,7 +29,7 @@ export function resetColouring(side) {
 }
 
 /**
- * Why two numbers are no range, in words; null if they are one.
+ * Returns why two numbers are not a valid range, as text; null if they are.
  * @param {[low: number, high: number]} range
  * @param {boolean} isLog
  */
@@ -39,7 +39,7 @@ export function rangeFault([low, high], isLog) {
 	return isLog && low <= 0 ? text("legend.badLog") : null;
 }
 
-/** The range that a side's colours fill; null while its legend is loading. @param {Side} side */
+/** Returns the range of a side's colours; null while its legend is loading. @param {Side} side */
 export function rangeOf(side) {
 	const told = side.legend.peek();
 	return told ? paintedStyle(told, side.colouring.peek()).range : null;

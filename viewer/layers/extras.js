@@ -31,8 +31,8 @@ import { batch, computed, effect, untracked } from "../vendor/signals-core.js";
 import { followLegend } from "./legend-source.js";
 
 /**
- * Heights of panes: between the ground, at 150, and the main layer's tiles, at 200; and between those and the outlines,
- * at 350.
+ * The z-indexes of panes: between the land, at 150, and the tiles of the main layer, at 200; and between those and
+ * the outlines, at 350.
  */
 const [BELOW, ABOVE] = [160, 260];
 

@@ -1,6 +1,6 @@
 /** Text filter of layers. Pure. */
 
-/** Without accents and capitals, so that "évapo" is found by "evapo". @param {string} text */
+/** Removes accents and capitals, so that "evapo" matches "évapo". @param {string} text */
 const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 
 /**

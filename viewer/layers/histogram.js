@@ -1,5 +1,5 @@
 /**
- * Counts of values in equal bins: the outline of how many there are of each, and the values that cut off a share. Pure.
+ * Counts of values in equal bins: the outline of a histogram, and quantiles. Pure.
  *
  * @typedef {import("../base/value-scale.js").Scale} Scale
  * @typedef {{ counts: ArrayLike<number>, low: number, high: number }} Counts in equal bins from `low` to `high`
@@ -45,7 +45,7 @@ export function outline({ counts, low, high }, scale, points) {
 	return most === 0 ? smooth : smooth.map((height) => height / most);
 }
 
-/** Each height as the mean of those around it. @param {Float64Array} heights @param {number} reach */
+/** Returns the moving average of heights. @param {Float64Array} heights @param {number} reach */
 function spread(heights, reach) {
 	const radius = Math.max(1, Math.round(reach));
 	const sums = new Float64Array(heights.length + 1);

@@ -56,7 +56,7 @@ function describe(of) {
 	];
 }
 
-/** Length of a cell's sides; degrees also as metres on the ground. @param {WholeLayer} of */
+/** Returns the size of a cell as text; degrees also as metres on the ground. @param {WholeLayer} of */
 function resolutionText({ crs, resolution: [across, along], size: [columns, rows], bbox }) {
 	const write = (/** @type {number} */ value) => numberText(Number(value.toPrecision(3)), locale());
 	const isDegrees = Math.abs(bbox[2] - bbox[0]) > 0 && across * columns <= 360.5 && /4326|CRS84|CRS:84/i.test(crs);
@@ -77,7 +77,7 @@ function extentText([west, south, east, north]) {
 	return `${lat(south)} – ${lat(north)}, ${lon(west)} – ${lon(east)}`;
 }
 
-/** An address to follow or to copy. @param {string} kind @param {string} href */
+/** Makes a row with an address to open or to copy. @param {string} kind @param {string} href */
 function makeAddress(kind, href) {
 	const isTemplate = href.includes("{");
 	const shown = isTemplate ? make("code", {}, href) : make("a", { href, target: "_blank", rel: "noopener" }, href);

@@ -14,10 +14,14 @@ import { signal } from "../vendor/signals-core.js";
 import { ticksOf } from "./key-content.js";
 import { drawRamp } from "./ramp-scale.js";
 
-/** Measures words; made when it is first used. */
+/** Measures text; made on first use. */
 let measuring = /** @type {CanvasRenderingContext2D | null} */ (null);
 
-/** How wide words are in the letters of an element. @param {Element} element @returns {(words: string) => number} */
+/**
+ * Returns a function for the width of text in the font of an element.
+ * @param {Element} element
+ * @returns {(words: string) => number}
+ */
 function widthIn(element) {
 	measuring ??= make("canvas").getContext("2d");
 	const context = /** @type {CanvasRenderingContext2D} */ (measuring);

@@ -26,7 +26,7 @@ const MOST_IN_SIGHT = 24;
 const showInfo = async (of) => (await import("./info.js")).openInfo(of);
 
 /**
- * A button with the name of a side's layer, and the list of all layers that it opens.
+ * Makes a button with the name of a side's layer, and the list of all layers that it opens.
  * @param {Choice} how
  * @returns {HTMLElement[]}
  */
@@ -65,7 +65,7 @@ export function makeLayerChoice(how) {
 	return [button, list];
 }
 
-/** Opacity, dates and further information of the main layer. */
+/** Makes the controls of the main layer: opacity, dates and information. */
 export function makeLayerTools() {
 	const about = make("p", { id: "layer-times", class: "hint" });
 	const { element, input } = makeOpacity(sideA);
@@ -84,7 +84,7 @@ export function makeLayerTools() {
 }
 
 /**
- * The layers that match the filter, under the titles of their collections.
+ * Makes the list of layers that match the filter, under the titles of their collections.
  * @param {Choice & { close: () => void, isOpen: import("@preact/signals-core").Signal<boolean> }} how
  */
 function makeList({ id, sideOf, choose, add, close, isOpen }) {
@@ -173,7 +173,7 @@ function makeRow(of, { now, shownBeside, close, choose, add }) {
 }
 
 /**
- * Arrow keys walk through the layers, Escape closes the list.
+ * Moves through the layers with arrow keys; Escape closes the list.
  * @param {KeyboardEvent} event
  * @param {HTMLElement} root
  * @param {() => void} close

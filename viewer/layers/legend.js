@@ -22,11 +22,11 @@ import { makeRangeEditor } from "./range.js";
 /** @typedef {"loading" | "failed" | "ramp" | "classes" | "composite" | "none"} Kind */
 
 const BINS = 512;
-/** Counting takes a few milliseconds, which a movement through time cannot spare at every date. */
+/** Counting takes a few milliseconds, too long for every date while time moves. */
 const WAIT_MS = 120;
 
 /**
- * Shows the legend of a side in an element, until it is stopped.
+ * Shows the legend of a side in an element, and returns the function that stops it.
  * @param {Side} side @param {HTMLElement} element whose content is replaced @returns {() => void}
  */
 export function renderLegend(side, element) {
@@ -94,7 +94,7 @@ function makeScale(side) {
 	return make("div", {}, makeRangeEditor(side, values), make("p", { class: "hint legend-summary" }, summary, unit));
 }
 
-/** Whether the numbers of the layer come to the browser, which colours them itself. @param {Side} side */
+/** Whether the browser loads the layer's values and colours them. @param {Side} side */
 const hasCubes = (side) => side.layer.peek()?.links?.some(({ rel }) => rel === "cubes") ?? false;
 
 /** @param {string} color */

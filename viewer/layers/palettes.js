@@ -113,7 +113,7 @@ export function makePalettes(side) {
 	return make("div", { class: "palette" }, button, popover);
 }
 
-/** How a ramp is laid over its range: the other way round, by logarithms. @param {Side} side */
+/** Makes the switches for a reversed and for a logarithmic ramp. @param {Side} side */
 function makeSwitches(side) {
 	const reversed = makeSwitch(text("legend.reversed"), (isOn) => changeColouring(side, { isReversed: isOn }));
 	const log = makeSwitch(text("legend.log"), (isOn) => setLog(side, isOn));
@@ -208,7 +208,7 @@ function runList({ list, choices, chosen, choose }) {
 }
 
 /**
- * The options under two headings, when there are both kinds.
+ * Makes the options, under two headings if there are both kinds.
  * @param {Choice[]} choices
  * @param {number} chosen
  * @param {string} id

@@ -14,7 +14,7 @@ const LABEL_PX = 44;
 const MOST_TICKS = 6;
 
 /**
- * The colour of each value of the scale, a pixel high; the style sheet stretches it.
+ * Draws the colours of a scale, one pixel high; the style sheet stretches it.
  * @param {HTMLCanvasElement} canvas
  * @param {PaintedStyle} style
  * @param {Scale} scale

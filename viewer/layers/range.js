@@ -23,7 +23,7 @@ import { isChanged, rangeFault, resetColouring, setRange } from "./colouring.js"
 import { outline, quantile } from "./histogram.js";
 import { drawRamp, writeTicks } from "./ramp-scale.js";
 
-/** Shares of the values on the map below and above which they are left out of a range that is fitted to them. */
+/** Quantiles of the values on the map to which a range is fitted. */
 const FIT = [0.02, 0.98];
 
 /** Steps of the handles: no finer than a hand can set. */
@@ -102,7 +102,7 @@ function spokenRange(side, { range }) {
 }
 
 /**
- * One end of the range as a slider, which a hand or keys move.
+ * Makes a slider for one end of the range.
  * @param {Side} side @param {End} end @param {Shown} shown
  */
 function makeHandle(side, end, { painted, scale, isHeld }) {

@@ -1,6 +1,5 @@
 /**
- * Maps of the configuration as Leaflet's layers: tiles, WMS, and files of vector tiles (`.pmtiles`), which are drawn
- * here.
+ * Configured maps as Leaflet layers: tiles, WMS, and files of vector tiles (`.pmtiles`), which the browser draws.
  *
  * @typedef {import("../base/api.js").BaseMap} BaseMap
  */
@@ -34,7 +33,7 @@ export async function makeMapLayers({ kind, href, layers, max_zoom, opacity }, p
 }
 
 /**
- * The map of a file, and its names above the data.
+ * Makes the layers of a file: the map, and its names above the data.
  * @param {string} url
  * @param {{ pane: string, maxZoom: number, opacity: number }} options
  * @param {boolean} isDark

@@ -125,7 +125,7 @@ export function paintLand(canvas, land, coords, tileSize, colour) {
 }
 
 /**
- * Lines that can be seen over any picture: dark, with a light edge.
+ * Paints lines that are visible over any picture: dark, with a light edge.
  * @param {CanvasRenderingContext2D} canvas @param {Lines} lines @param {TileCoords} coords @param {number} tileSize
  */
 export function paintOutlines(canvas, lines, coords, tileSize) {

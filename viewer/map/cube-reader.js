@@ -49,7 +49,7 @@ export class CubeReader {
 		this.source = source;
 	}
 
-	/** The tiles that the map shows. @returns {Tile[]} */
+	/** Returns the current tiles of the map. @returns {Tile[]} */
 	tiles() {
 		return this.layer.painter.dataTiles;
 	}
@@ -59,13 +59,13 @@ export class CubeReader {
 		return Math.round(this.map.getZoom());
 	}
 
-	/** Whether gaps are filled everywhere on the map at the date that is seen. */
+	/** Whether gaps are filled everywhere on the map at the visible date. */
 	isAllFilled() {
 		return this.layer.painter.isAllFilled;
 	}
 
 	/**
-	 * The value of a place at a date; null when it is not loaded.
+	 * Returns the value at a point at a date; null if it is not loaded.
 	 * @param {Point} point
 	 * @param {number} timeIndex
 	 * @returns {Reading | null}
@@ -153,7 +153,7 @@ export class CubeReader {
 	}
 
 	/**
-	 * How often which values are on the map at a date, filled ones left out; null when it is not all loaded.
+	 * Returns the histogram of the values on the map at a date, without filled ones; null if it is not completely loaded.
 	 * @param {number} timeIndex @param {number} [bins] from the least to the most there is
 	 * @returns {Histogram | null}
 	 */
@@ -198,7 +198,10 @@ export class CubeReader {
 		return { counts, low, high, valid, beyond, total, mean: sum / valid };
 	}
 
-	/** The part of the world that the map shows, as a ring, its middle on the first turn. @returns {number[][]} */
+	/**
+	 * Returns the visible part of the world as a ring, with its centre between -180 and 180 degrees.
+	 * @returns {number[][]}
+	 */
 	#ringInSight() {
 		const seen = this.map.wrapLatLngBounds(this.map.getBounds());
 		const [west, south, east, north] = seen.toBBoxString().split(",").map(Number);
@@ -221,7 +224,7 @@ export class CubeReader {
 	}
 
 	/**
-	 * Indexes of the dates that cubes of the map leave out, since the server could not read them.
+	 * Returns indexes of the dates that are missing in the cubes, because the server could not read them.
 	 * @returns {Set<number>}
 	 */
 	unreadableDates() {

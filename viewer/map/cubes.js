@@ -76,7 +76,7 @@ export class CubeDrawing extends CubeReader {
 	/** @type {Map<object, number[]>} dates that others need, by who does */
 	#needed = new Map();
 	#hasColours = signal(false);
-	/** Counts up when cubes have come, gone or failed. */
+	/** Increases when cubes are loaded, discarded or have failed. */
 	#changes = signal(0);
 	#isComplete = false;
 	#retrying = 0;

@@ -1,5 +1,5 @@
 /**
- * Boxes in longitude and latitude, which may go on beyond 180 degrees; pure.
+ * Boxes in longitude and latitude, which may extend beyond 180 degrees; pure.
  *
  * @typedef {import("../base/permalink.js").BBox} BBox
  * @typedef {{ west: number, south: number, east: number, north: number }} Box east is beyond west
@@ -8,12 +8,15 @@
 /** @param {BBox} bbox @returns {Box} */
 export const toBox = ([west, south, east, north]) => ({ west, south, east: east > west ? east : east + 360, north });
 
-/** Latitude of a row of the world of Web Mercator, from 0 in the north to 1 in the south. @param {number} down */
+/**
+ * Returns the latitude of a row of the world of Web Mercator, from 0 in the north to 1 in the south.
+ * @param {number} down
+ */
 const latitudeAt = (down) => (Math.atan(Math.sinh(Math.PI * (1 - 2 * down))) * 180) / Math.PI;
 
 /**
- * How far down the world of Web Mercator a latitude is: 0 at its northern end, 1 at its southern one, and beyond
- * towards the poles.
+ * Returns the row of a latitude in the world of Web Mercator: 0 at its northern end, 1 at its southern end, and
+ * beyond towards the poles.
  * @param {number} lat
  */
 export const downAt = (lat) => (1 - Math.asinh(Math.tan((lat * Math.PI) / 180)) / Math.PI) / 2;
@@ -41,7 +44,7 @@ const overlap = (from, to, otherFrom, otherTo) => Math.min(to, otherTo) - Math.m
 /** @param {number} share */
 const within = (share) => Math.max(0, Math.min(1, share));
 
-/** A layer that is smaller on the map in both directions is not found by looking. */
+/** A layer that is smaller on the map in both directions is hard to see. */
 const LEAST_SEEN_PX = 6;
 
 /**

@@ -66,7 +66,7 @@ const linesOf = (name) => once(async () => decodeLines(await fetchData(`${name}.
 
 const [fetchLand, fetchBorders, fetchCoarseLand] = ["land", "borders", "land-coarse"].map(linesOf);
 
-/** Land and borders as finely as there are. @returns {Promise<[land: Lines, borders: Lines]>} */
+/** Loads land and borders in full resolution. @returns {Promise<[land: Lines, borders: Lines]>} */
 export const fetchLines = () => Promise.all([fetchLand(), fetchBorders()]);
 
 /** The drawn land: coarse until the first view is complete. */
@@ -79,7 +79,7 @@ const outlines = signal(/** @type {Lines[]} */ ([]));
  * @type {Map<string, [land: Lines, borders: Lines] | null>}
  */
 const cells = new Map();
-/** Counts the cells that have come. */
+/** Counts loaded cells. */
 const cellsSeen = signal(0);
 
 /** @param {string} cell */
@@ -95,7 +95,7 @@ async function loadCell(cell) {
 }
 
 /**
- * Land and lines as finely as a tile needs them: no lines while those are on their way.
+ * Returns land and lines in the resolution of a tile; no lines while those are loading.
  * @param {TileCoords} tile
  * @param {Lines | null} world
  * @param {Lines[]} lines of the world
@@ -125,7 +125,7 @@ async function loadLines() {
 		(lines) => {
 			land.value ??= lines;
 		},
-		// The fine land comes all the same.
+		// The fine land is loaded nevertheless.
 		() => {},
 	);
 	await Promise.all([coarse, until(() => isFirstViewOver.value)]);
@@ -166,7 +166,7 @@ export function showGround(map) {
 	void startLines();
 }
 
-/** The base map of the configuration that is chosen, if one is. */
+/** Returns the chosen base map of the configuration, if any. */
 const chosen = () => BACKGROUNDS.value.find(({ id }) => id === background.value)?.baseMap;
 
 /** The configured base map with loaded tiles, and the one whose tiles all failed; by id. */
@@ -231,7 +231,7 @@ function showOverlays(map) {
 
 const shownMaps = () => overlayMaps.value.filter(({ id }) => shownOverlays.value.includes(id));
 
-/** Names whose ground is shown. @param {HTMLElement} element */
+/** Shows the attribution of the background and of the overlays. @param {HTMLElement} element */
 export function creditGround(element) {
 	effect(() => {
 		const now = chosen();

@@ -18,7 +18,7 @@ const MAX_ZOOM = 18;
 const NAMES_WAIT_MS = 1000;
 /** Decimals of the coordinates of the map's centre, as in links. */
 const VIEW_DIGITS = 5;
-/** Between places that shall be in sight and the edges of the map. @type {[number, number]} */
+/** Minimum distance between visible places and the edges of the map. @type {[number, number]} */
 const MARGIN_PX = [40, 40];
 /** Size of a typical map, for links that name a place and no view. */
 const USUAL_PX = { width: 1024, height: 576 };
@@ -30,7 +30,7 @@ export const maps = signal(/** @type {LeafletMap[]} */ ([]));
 const toBounds = ([west, south, east, north]) =>
 	new LatLngBounds([south, west], [north, east > west ? east : east + 360]);
 
-/** A map without anything on it. @param {HTMLElement} element */
+/** Makes an empty map. @param {HTMLElement} element */
 export function makeMap(element) {
 	const map = new LeafletMap(element, {
 		attributionControl: false,

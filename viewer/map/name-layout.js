@@ -33,7 +33,7 @@ export function readTowns(...files) {
 }
 
 /**
- * The towns that are named in a part of the world.
+ * Returns the towns with names in a part of the world.
  * @param {Towns} towns
  * @param {number} worldSize in pixels
  * @param {Window} window

@@ -20,7 +20,7 @@ const HEIGHT = "360";
 /** Same font as in the style sheet. */
 const FONT = "600 12px system-ui, sans-serif";
 const DOT_PX = 9;
-/** From here on the towns of the regions in sight have names too. */
+/** From this zoom on, towns of the visible regions have names too. */
 const NEAR_ZOOM = 8;
 
 const isShown = computed(
@@ -71,7 +71,7 @@ function nameTowns(map, towns) {
 	pane.setAttribute("aria-hidden", "true");
 	/** Named towns by their rank in the world. @type {Map<number, import("./name-layout.js").Named>} */
 	let coming = new Map();
-	// No markers of Leaflet's: each would be a layer of the compositor, and the map slower for every name on it.
+	// No Leaflet markers: each would be a layer of the compositor, and slow down the map.
 	const markAll = eachOnce((/** @type {number} */ key) => {
 		const { index } = /** @type {import("./name-layout.js").Named} */ (coming.get(key));
 		const mark = make("div", { class: "town leaflet-zoom-hide" }, make("span", {}, towns.value.names[index]));

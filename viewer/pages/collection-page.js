@@ -63,7 +63,7 @@ async function showSeries(place) {
 		const body = await answer.json();
 		if (!answer.ok) throw new Error(body.detail ?? `The server answered ${answer.status}.`);
 		series = body;
-		// A centimetre: the form and the CSV are of the same cell.
+		// Seven decimals are a centimetre: form and CSV refer to the same cell.
 		const [lon, lat] = body.point.map((/** @type {number} */ degrees) => degrees.toFixed(7));
 		longitude.value = lon;
 		latitude.value = lat;
@@ -78,7 +78,7 @@ async function showSeries(place) {
 	}
 }
 
-/** The series in words. @param {Series} body @param {string} units */
+/** Returns a summary of the series. @param {Series} body @param {string} units */
 function summaryOf({ times, values }, units) {
 	const known = values.filter((value) => value !== null);
 	if (known.length === 0) return "No values at this place.";
@@ -101,7 +101,7 @@ function drawChart() {
 	chart.setAttribute("aria-label", `Chart of ${chosen().text} from ${ends.join(" to ")}. ${said.textContent}`);
 }
 
-/** Layer and unit; of the moment under the pointer its date and value. @param {number | null} second */
+/** Shows layer and unit; with date and value of the moment under the pointer. @param {number | null} second */
 function tell(second) {
 	const { text, dataset } = chosen();
 	const at = second === null || !series ? -1 : secondsOf(series).indexOf(second);
@@ -109,7 +109,7 @@ function tell(second) {
 	told.textContent = `${dataset.units ? `${text} (${dataset.units})` : text}${value}`;
 }
 
-/** The map of a date of the series. @param {number} index */
+/** Shows the map of a date of the series. @param {number} index */
 function showDate(index) {
 	const time = series?.times[index];
 	if (!time) return;
@@ -161,7 +161,7 @@ function putMark(across, down) {
 	mark.style.top = `${down * 100}%`;
 }
 
-/** A layer is shown at its newest clear date, with the series of the place that was chosen before. */
+/** Shows a layer at its newest clear date, with the series of the chosen point. */
 function showLayer() {
 	const { dataset, text } = chosen();
 	picture.width = Number(dataset.width);

@@ -23,7 +23,10 @@ const onThisServer = (server) => () => ({
 	wrapComponents: { InfoContainer: nothing, ServersContainer: nothing },
 });
 
-/** Swagger UI has its own switch of colours; the system's choice is ours. @param {{ matches: boolean }} dark */
+/**
+ * Swagger UI has a separate colour switch; it is set to the choice of the system.
+ * @param {{ matches: boolean }} dark
+ */
 const followScheme = ({ matches }) => document.documentElement.classList.toggle("dark-mode", matches);
 
 /** Returns the link element of a relation. @param {string} relation */

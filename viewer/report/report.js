@@ -162,7 +162,7 @@ function drawSeasons(of, place, { times, features: [feature] }, paper) {
 	return drawYears(layOut(picture, { ...CHART, strong: colourOf("--accent"), colourOf }));
 }
 
-/** Prints the page alone; PDFs get its name. @param {string} name of a picture of it */
+/** Prints the page only; PDFs get its name. @param {string} name of a picture of it */
 function printAs(name) {
 	const { title } = document;
 	document.title = name.replace(/\.png$/, "");

@@ -1,6 +1,6 @@
 /**
- * Places as people write them in numbers: `51.2, 4.4`, `4.4E 51.2N`, `51°12'36"N 4°24'E`, `N 51 12.6 E 4 24`, `51,2
- * 4,4`. Without letters the latitude comes first, unless only the other way round gives a place.
+ * Coordinates as text: `51.2, 4.4`, `4.4E 51.2N`, `51°12'36"N 4°24'E`, `N 51 12.6 E 4 24`, `51,2 4,4`. Without
+ * letters the latitude comes first, unless only the reverse is a valid point.
  *
  * @typedef {import("../base/permalink.js").Point} Point
  * @typedef {"lat" | "lon"} Axis
@@ -88,7 +88,10 @@ function parseSigned(text) {
 	return degrees === null ? null : (text.startsWith("-") ? -1 : 1) * degrees;
 }
 
-/** Only the last part may have a fraction; minutes and seconds end at 60. @param {string} text */
+/**
+ * Parses degrees: only the last part may have a fraction; minutes and seconds are less than 60.
+ * @param {string} text
+ */
 function parseDegrees(text) {
 	const match = text.match(PARTS);
 	if (!match) return null;

@@ -157,7 +157,7 @@ const townOf = (match, rank, { names, lons, lats }, at, [code, region]) => ({
 });
 
 /**
- * Each town once: the most alike first, of those alike the near ones, of those the largest.
+ * Sorts towns, each once: best match first, then near ones, then the largest.
  * @param {Town[]} towns
  * @param {Point} from
  */

@@ -18,7 +18,7 @@ const FLATTENING = 1 / 298.257223563;
 const n = FLATTENING / (2 - FLATTENING);
 const RADIUS_M = (6_378_137 / (1 + n)) * (1 + n ** 2 / 4 + n ** 4 / 64);
 const SCALE = 0.9996;
-/** Series of Krüger, whose next term is far below a millimetre. */
+/** Krüger series; the next term is far below a millimetre. */
 const BETA = [n / 2 - (2 / 3) * n ** 2 + (37 / 96) * n ** 3, n ** 2 / 48 + n ** 3 / 15, (17 / 480) * n ** 3];
 const DELTA = [2 * n - (2 / 3) * n ** 2 - 2 * n ** 3, (7 / 3) * n ** 2 - (8 / 5) * n ** 3, (56 / 15) * n ** 3];
 

@@ -89,7 +89,7 @@ class Popup {
 		/** @type {Result[]} */
 		this.results = [];
 		this.active = -1;
-		/** Whether Enter was pressed before there was anything to take. */
+		/** Whether Enter was pressed before there was a result. */
 		this.isAwaited = false;
 		// The field keeps the focus, or else the list would close before the press has chosen.
 		this.frame.addEventListener("pointerdown", (event) => event.preventDefault());

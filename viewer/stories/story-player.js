@@ -52,7 +52,7 @@ export function startPlayer() {
 		const now = played.value;
 		if (!now || !isRunning.value) return;
 		let waiting = window.setTimeout(function goOn() {
-			// A view that has not come is not gone past.
+			// Views that are still loading are not skipped.
 			if (tileProgress.peek().phase === "shown") show(now.index + 1);
 			else waiting = window.setTimeout(goOn, 1000);
 		}, readingMs(now.story.views[now.index]));

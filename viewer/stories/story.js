@@ -26,7 +26,7 @@ const UNSEEN = /[^\P{Cc}\n]|[\u202a-\u202e\u2066-\u2069]/gu;
 /** @param {unknown} words @param {number} most */
 const tidy = (words, most) => (typeof words === "string" ? words.replace(UNSEEN, "").slice(0, most) : "");
 
-/** A link as views have it. @param {import("../base/permalink.js").Link} link */
+/** Returns a link with the parameters of a view only. @param {import("../base/permalink.js").Link} link */
 export const viewLink = (link) => formatLink({ ...link, ...OF_READER });
 
 /** Returns the story of a document; null if it is invalid. @param {string} source @returns {Story | null} */
@@ -90,5 +90,5 @@ export async function unpackStory(text) {
 	}
 }
 
-/** How long reading takes: three words a second, and a moment to look. @param {View} view */
+/** Returns the reading time: three words per second, plus four seconds. @param {View} view */
 export const readingMs = ({ title, text }) => 4000 + (`${title} ${text}`.split(/\s+/).length / 3) * 1000;

@@ -114,7 +114,7 @@ class Calendar {
 		notify("date", text("link.noDataThen", { asked: formatNamed(asked, locale()) ?? asked, layer: title, nearest }));
 	}
 
-	/** The month and the year, and the buttons that go to the months around. */
+	/** Makes the lists of months and years, and the buttons for the months before and after. */
 	makeHead() {
 		const step = (/** @type {-1 | 1} */ months) => {
 			const label = text(months < 0 ? "calendar.previousMonth" : "calendar.nextMonth");
@@ -132,7 +132,7 @@ class Calendar {
 		this.move(addMonths(this.focused.peek(), years * 12 + Number(this.month.value) - now.getUTCMonth()));
 	}
 
-	/** Shows the date of the map in the year lens, which takes the calendar's place. */
+	/** Shows the date of the map in the year lens, which replaces the calendar. */
 	async showYears() {
 		const { showLens } = await import("./lens.js");
 		const strip = /** @type {HTMLElement} */ (this.strip);
@@ -219,7 +219,7 @@ class Calendar {
 		return data.count === 1 ? share : text("calendar.severalTimes", { date: share, count: data.count });
 	}
 
-	/** The times of the day shown, when it has several. */
+	/** Shows the times of the current day, if it has several. */
 	drawTimes() {
 		const { timeDomain, timeIndex, instant } = this.sideOf();
 		const { instants } = timeDomain.peek();

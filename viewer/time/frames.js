@@ -45,7 +45,7 @@ export function framesOf({ range, step, least, shares }) {
 }
 
 /**
- * The frame after a date, which need not be a frame itself; null after the last one when there is no loop.
+ * Returns the frame after a date, which need not be a frame itself; null after the last one without a loop.
  * @param {readonly number[]} frames in their order
  * @param {number} index
  * @param {{ isReversed: boolean, isLooping: boolean }} how

@@ -62,7 +62,7 @@ function makeItem({ year, index, days }, close) {
 	return make("li", {}, make("button", how, picture, ...words));
 }
 
-/** Puts the pictures into their places, which have their size already. @param {HTMLElement} list */
+/** Fills the pictures, whose size is set already. @param {HTMLElement} list */
 async function fillPictures(list) {
 	const [of, chosen, seen] = [layer.peek(), style.peek(), view.peek()];
 	if (!of || !seen || isStatic) return;

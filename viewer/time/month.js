@@ -1,5 +1,5 @@
 /**
- * The days of a month as a calendar has them, and which of them have data.
+ * The days of a month in a calendar, and their data.
  *
  * @typedef {import("../base/dates.js").Instant} Instant
  * @typedef {{ index: number, count: number, share: number | null }} DayData index of the day's first instant, how
@@ -7,7 +7,7 @@
  */
 import { DAY_MS } from "../base/dates.js";
 
-/** Midnight of a day. @param {number} ms */
+/** Returns the midnight of a day. @param {number} ms */
 export const dayOf = (ms) => ms - (((ms % DAY_MS) + DAY_MS) % DAY_MS);
 
 /**

@@ -42,7 +42,7 @@ export const isPlaying = signal(false);
 export const fps = signal(usualFps());
 export const isLooping = signal(true);
 export const isReversed = signal(false);
-/** Every how many dates there is a frame. */
+/** Number of dates per frame. */
 export const frameStep = signal(1);
 /** First and last date of playback; both undefined: the year of the current date. */
 export const playFrom = signal(/** @type {string | undefined} */ (undefined));
@@ -70,7 +70,7 @@ export const isRangeWhole = computed(() => {
 	return first === 0 && last === timeDomain.value.instants.length - 1;
 });
 
-/** The least share of data that dates have that are played. */
+/** Minimum fraction of data of played dates. */
 export const leastShare = computed(() => (gaps.value === "skip" ? CLEAR_SHARE : 0));
 
 /** @param {import("./frames.js").Range} range */
@@ -182,7 +182,7 @@ function runClock() {
 			isMoving.value = false;
 		};
 	});
-	// In the last year of a loop the first one is looked for.
+	// In the last year of a loop the first date is loaded in advance.
 	effect(() => {
 		if (!isPlaying.value) {
 			ahead.value = -1;
@@ -192,7 +192,7 @@ function runClock() {
 		const [start, end] = isReversed.value ? [last, first] : [first, last];
 		ahead.value = isLooping.value && shownYear.value === yearOf(end) ? start : -1;
 	});
-	// Another layer has other dates.
+	// Stops when the dates change with the layer.
 	effect(() => {
 		if (timeDomain.value.phase !== "ready") pause();
 	});

@@ -63,7 +63,7 @@ function followPlay(play) {
 }
 
 /**
- * A check box that shows a signal.
+ * Makes a check box for a signal.
  * @param {string} words
  * @param {{ value: boolean }} of
  * @param {(isOn: boolean) => void} [choose]
@@ -79,7 +79,7 @@ function makeCheck(words, of, choose) {
 	return make("label", { class: "check" }, field, words);
 }
 
-/** The switch of layers that a class layer can mask. */
+/** Makes the switch for layers that a class layer can mask. */
 function makeClear() {
 	const row = makeCheck(text("clear.only"), isClearOnly, chooseClear);
 	effect(() => {
@@ -92,7 +92,7 @@ function makeClear() {
 }
 
 /**
- * A list that shows a signal.
+ * Makes a list for a signal.
  * @template {string | number} T
  * @param {string} words
  * @param {{ value: T }} of
@@ -145,7 +145,7 @@ function makeGaps() {
 	]);
 }
 
-/** The period that is played: two dates that are typed as in the calendar. */
+/** Makes the fields for the range of playback: two dates that are typed as in the calendar. */
 function makeRange() {
 	const fault = make("p", { class: "fault", role: "alert", id: "play-range-fault" });
 	const makeDate = () => make("input", { ...DATE_FIELD, "aria-describedby": fault.id, onchange: () => choose() });
@@ -192,7 +192,7 @@ const makeFlags = () =>
 		makeCheck(text("play.backwards"), isReversed),
 	);
 
-/** That fast pictures may flash, and how many dates are played. */
+/** Makes the warning about flashing pictures, and the number of played dates. */
 function makeNotes() {
 	const warning = make("p", { class: "warning", role: "status" });
 	const count = make("p", { class: "hint" });

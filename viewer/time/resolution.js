@@ -15,7 +15,7 @@ const DEGREES_RATIO = 1000;
 export const pixelLength = (zoom, lat) => (EQUATOR_M * Math.cos((lat * Math.PI) / 180)) / (256 * 2 ** zoom);
 
 /**
- * Metres of ground that a cell of a layer covers from south to north.
+ * Returns the metres on the ground of a cell of a layer from south to north.
  * @param {Whole} layer
  * @param {number} lat where, in degrees
  */
@@ -26,7 +26,7 @@ export function cellLength({ bbox, resolution, crs, size }, lat) {
 	return expected / length > DEGREES_RATIO ? length * DEGREE_M : length;
 }
 
-/** "10 m", "1.2 km": two digits. @param {number} metres @param {string} locale */
+/** Formats a length with two digits: "10 m", "1.2 km". @param {number} metres @param {string} locale */
 export function formatLength(metres, locale) {
 	const [value, unit] = metres >= 1000 ? [metres / 1000, "kilometer"] : [metres, "meter"];
 	const format = new Intl.NumberFormat(locale, { style: "unit", unit, maximumSignificantDigits: 2 });

@@ -18,7 +18,7 @@ import { computed, effect, signal } from "../vendor/signals-core.js";
 /** Wait before dates that the server has not counted yet are requested again, growing by a factor. */
 const [FIRST_WAIT_MS, LATER, LAST_WAIT_MS] = [1500, 1.7, 30_000];
 
-/** Whether numbers of other dates are loaded ahead; else the pictures of each date come when it is shown. */
+/** Whether values of other dates are loaded in advance; else the pictures of each date are loaded when it is shown. */
 export const hasCubes = computed(() => layer.value?.links?.some(({ rel }) => rel === "cubes") ?? false);
 
 /** Fractions of the whole layer, as far as the server has counted. */

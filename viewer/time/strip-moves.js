@@ -94,13 +94,13 @@ class StripDrags {
 		intent.value = intent.peek() + 1;
 		this.strip.hovered.value = -1;
 		if (this.drag.isRange) return;
-		// From here on, so that Back takes press and drag together as one step.
+		// Playback stops here, so that Back undoes press and drag as one step.
 		pause();
 		isMoving.value = true;
 		chooseTime(from);
 	}
 
-	/** Time is dragged until the pointer does not move any more. */
+	/** Marks time as dragged until the pointer rests. */
 	waitForRest() {
 		isDragged.value = true;
 		window.clearTimeout(this.resting);
@@ -214,7 +214,7 @@ function endRun() {
 	if (isRunning) isRunning = isMoving.value = false;
 }
 
-/** The buttons that zoom, and the bar of all dates that pans. @param {Strip} strip @param {HTMLElement} buttons */
+/** Connects the zoom buttons, and the bar of all dates that pans. @param {Strip} strip @param {HTMLElement} buttons */
 export function followZoom(strip, buttons) {
 	const [out, into] = buttons.querySelectorAll("button");
 	out.addEventListener("click", () => strip.zoom(1 / ZOOM_STEP));

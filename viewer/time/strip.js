@@ -80,7 +80,7 @@ export class Strip {
 		this.followSpeech();
 	}
 
-	/** CSS pixels. @param {number} width @param {number} height */
+	/** Sets the size in CSS pixels. @param {number} width @param {number} height */
 	resize(width, height) {
 		const ratio = window.devicePixelRatio || 1;
 		const isFirst = this.size.width === 0;
@@ -109,7 +109,7 @@ export class Strip {
 		this.slider.setAttribute("aria-valuemax", String(count - 1));
 	}
 
-	/** Date at a horizontal position on the strip, in CSS pixels from its left edge. @param {number} x */
+	/** Returns the date at a horizontal position on the strip, in CSS pixels from its left edge. @param {number} x */
 	indexAt(x) {
 		const shown = this.window.peek();
 		return shown ? indexAt(shown, this.track, x, this.places.peek().slots) : -1;
@@ -126,7 +126,7 @@ export class Strip {
 		if (shown) panAxis((share * shown.count - shown.start) / shown.length - 0.5);
 	}
 
-	/** Middle of a date's bar, in CSS pixels. @param {number} index */
+	/** Returns the middle of a date's bar, in CSS pixels. @param {number} index */
 	xOfIndex(index) {
 		const shown = this.window.peek();
 		return shown ? xOf(shown, this.track, this.places.peek().slots[index] + 0.5) : 0;

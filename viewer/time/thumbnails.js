@@ -9,7 +9,7 @@ import { downAt } from "../map/extent.js";
 const TILE_PX = 256;
 
 /**
- * The tiles that cover a picture around a place. Columns beyond 180 degrees are those from the other side.
+ * Returns the tiles that cover a picture around a point. Columns beyond 180 degrees are those from the other side.
  * @param {{ lon: number, lat: number }} centre @param {number} z @param {{ width: number, height: number }} size pixels
  * @returns {PlacedTile[]}
  */

@@ -160,7 +160,7 @@ function headingLines(context, heading, { title, date, most, px }) {
 }
 
 /**
- * An arrow: in Web Mercator north is up everywhere.
+ * Draws an arrow: in Web Mercator north is up everywhere.
  * @param {Context} context
  * @param {number} right
  * @param {number} top

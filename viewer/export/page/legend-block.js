@@ -76,7 +76,7 @@ function drawBar(context, { style, ends }, { x, y, width, linePx }) {
 /** @typedef {import("../../layers/key-content.js").Swatch & { left: number }} Swatch */
 
 /**
- * Side by side, in as many rows as they take.
+ * Lays out swatches side by side, in as many rows as necessary.
  * @param {CanvasRenderingContext2D} context
  * @param {import("../../layers/key-content.js").Swatch[]} swatches
  * @param {number} width

@@ -12,12 +12,12 @@ const TILE_PX = 256;
 const MARGIN = 0.08;
 const LEAST_PX = 48;
 
-/** Ground that a pixel of the map shows. @param {number} zoom @param {number} latitude */
+/** Returns the metres on the ground per pixel of the map. @param {number} zoom @param {number} latitude */
 export const metresPerPixel = (zoom, latitude) =>
 	(EQUATOR_M * Math.cos((latitude * Math.PI) / 180)) / (TILE_PX * 2 ** zoom);
 
 /**
- * The longest round length that has room: 1, 2 or 5 of a power of ten.
+ * Returns the longest round length that fits: 1, 2 or 5 times a power of ten.
  * @param {number} pixelM
  * @param {number} mostPx
  * @returns {{ metres: number, px: number }}
@@ -82,7 +82,7 @@ export function clipOf(clipPath) {
 const BYTES_PER_PIXEL = { gif: 0.43, mp4: 0.17, webm: 0.13 };
 
 /**
- * About how many bytes a film has.
+ * Returns the approximate size of a film in bytes.
  * @param {"gif" | "mp4" | "webm"} kind
  * @param {{ width: number, height: number }} size
  * @param {number} frames
@@ -90,7 +90,7 @@ const BYTES_PER_PIXEL = { gif: 0.43, mp4: 0.17, webm: 0.13 };
 export const filmBytes = (kind, { width, height }, frames) => BYTES_PER_PIXEL[kind] * width * height * frames;
 
 /**
- * The words in lines that are at most so wide; a word that is wider has its own.
+ * Splits text into lines of a maximum width; a wider word has a separate line.
  * @param {string} words
  * @param {number} most
  * @param {(words: string) => number} widthOf

@@ -42,7 +42,7 @@ export class PictureMaker {
 	 * Whether a part of the background is missing on the last picture, because its server does not allow copies.
 	 */
 	isPartial = false;
-	/** Land and outlines of each map, which stay while it does not move. @type {Map<string, OffscreenCanvas>} */
+	/** Land and outlines of each map, reused while it does not move. @type {Map<string, OffscreenCanvas>} */
 	#kept = new Map();
 	#lines;
 
@@ -177,7 +177,7 @@ export class PictureMaker {
 }
 
 /**
- * The panes of a map that are seen, the lowest first.
+ * Returns the visible panes of a map, the lowest first.
  * @param {LeafletMap} map
  * @returns {[name: string, pane: HTMLElement][]}
  */
@@ -198,7 +198,7 @@ function opacityWithin(element, pane) {
 	return opacity;
 }
 
-/** An outline or a mark. @param {Context} context @param {SVGPathElement} path */
+/** Draws an outline or a mark. @param {Context} context @param {SVGPathElement} path */
 function drawPath(context, path) {
 	const { stroke, strokeWidth, strokeOpacity, fill, fillOpacity, display } = getComputedStyle(path);
 	const shape = new Path2D(path.getAttribute("d") ?? "");
@@ -218,7 +218,7 @@ function drawPath(context, path) {
 	context.globalAlpha = 1;
 }
 
-/** The number of a place. @param {Context} context @param {HTMLElement} badge */
+/** Draws the number of a place. @param {Context} context @param {HTMLElement} badge */
 function drawBadge(context, badge) {
 	const { x, y, width, height } = placeOf(badge);
 	const { backgroundColor, color, borderTopColor, font } = getComputedStyle(badge);

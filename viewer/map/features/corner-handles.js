@@ -64,7 +64,7 @@ class Handles {
 		this.placed = /** @type {{ geometry: Geometry, zoom: number, turn: number } | null} */ (null);
 		const place = () => this.placeHandles();
 		map.on("moveend zoomend", place);
-		// The bar that must not cover corners comes with the same change.
+		// The bar, which must not cover vertices, is shown by the same change.
 		queueMicrotask(() => change.peek() && this.bringIntoSight());
 		this.stops = [
 			effect(() => this.drawOutline(dragged.value ?? change.value?.geometry.now)),
@@ -205,7 +205,7 @@ class Handles {
 		button.addEventListener("click", () => stepChange(add(middle)));
 	}
 
-	/** A handle in the middle of the whole that moves it. @param {Geometry} geometry */
+	/** Adds a handle in the middle that moves the whole area. @param {Geometry} geometry */
 	addMoveHandle(geometry) {
 		const [west, south, east, north] = boxOf(positionsOf(geometry));
 		const centre = [(west + east) / 2, (south + north) / 2];

@@ -115,7 +115,12 @@ function useKeyboard(map) {
 	cursor.value = toPosition(map.getCenter());
 }
 
-/** How far two positions are apart on the screen. @param {LeafletMap} map @param {Position} a @param {Position} b */
+/**
+ * Returns the distance of two positions on the screen.
+ * @param {LeafletMap} map
+ * @param {Position} a
+ * @param {Position} b
+ */
 function pixelsBetween(map, a, b) {
 	const [from, to] = [a, nearestTurn(b, a)].map(([lng, lat]) => map.latLngToContainerPoint({ lng, lat }));
 	return from.distanceTo(to);

@@ -16,7 +16,7 @@ const COLOUR = "var(--accent)";
 const WEIGHT = 1.5;
 const STRONG_WEIGHT = 3.5;
 
-/** Each outline once: all dates of a cube have the same. */
+/** Each outline once: all dates of a cube have the same outline. */
 const outlines = computed(() => {
 	if (!isOpen.value) return [];
 	return [...new Map(found.value.scenes.map(({ polygons }) => [JSON.stringify(polygons), polygons])).values()];

@@ -1,4 +1,4 @@
-/** Marks the place that the search has found, on every map there is. */
+/** Marks the found place of the search, on every map. */
 
 import { make } from "../../base/elements.js";
 import { makeIcon } from "../../base/icons.js";
@@ -6,7 +6,7 @@ import { foundPlace } from "../../base/state.js";
 import { DivIcon, Marker } from "../../vendor/leaflet.js";
 import { putOnMaps } from "../map.js";
 
-/** Width and height of the mark, whose point is below its middle. */
+/** Width and height of the mark, whose tip is at the bottom in the middle. */
 const SIZE_PX = 36;
 
 export function startFound() {

@@ -96,7 +96,7 @@ class PlaceTiles extends GridLayer {
 		this.set = set;
 		/** @type {Map<string, Tile>} */
 		this.tiles = new Map();
-		/** Counts the tiles that have come. */
+		/** Counts loaded tiles. */
 		this.loads = signal(0);
 		/** @type {Look} */
 		this.look = { values: [], colour: null, strong: -1 };

@@ -27,7 +27,7 @@ const USUAL_METHOD = "latest";
 /** The shown periods and their method; null while single dates are shown. */
 export const period = signal(/** @type {{ slot: Slot, method: Method } | null} */ (null));
 
-/** The methods that a side's layer has. @param {Side} side */
+/** Returns the methods for a side's layer. @param {Side} side */
 export function methodsOf(side) {
 	const able = hasAmounts(side) === false ? CHOSEN_METHODS : METHODS;
 	// Static sites have no fractions to find the clearest date.

@@ -13,7 +13,7 @@ import { DAY_MS, endOf, periodText, startOf } from "../../ctc1/periods.js";
 const MONTHLY_MS = 28 * DAY_MS;
 
 /**
- * The periods that share a moment with dates, and the indexes of those.
+ * Returns the periods that overlap dates, and the indexes of these dates.
  * @param {Instant[]} dates
  * @param {Slot} slot
  * @returns {{ instants: Instant[], members: number[][] }}

@@ -25,7 +25,7 @@ const SPANS = [
 	({ ms, slot }) => periodText(slot, ms),
 ];
 
-/** The year of seasons from December on that ends in the year of a moment. @param {number} ms */
+/** Returns the four seasons, from December on, that end in the year of a moment. @param {number} ms */
 function seasonsOf(ms) {
 	const year = new Date(ms).getUTCFullYear();
 	return `${dayText(Date.UTC(year - 1, 11, 1))}/${dayText(Date.UTC(year, 11, 0))}`;

@@ -73,7 +73,7 @@ function makeMethods() {
 	return element;
 }
 
-/** The periods of a year, or all years. @param {() => void} close */
+/** Makes the list of the periods of a year, or of all years. @param {() => void} close */
 function makeGrid(close) {
 	const shown = signal(0);
 	const chooseYear = () => {

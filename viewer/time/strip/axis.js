@@ -1,5 +1,5 @@
 /**
- * The one axis of time that strip and chart share: which part of all dates both show, and how it is zoomed and moved.
+ * The time axis that strip and chart share: its visible part, zoom and movement.
  *
  * @typedef {import("./window.js").Window} Window
  * @typedef {[from: number, to: number]} Span milliseconds since 1970

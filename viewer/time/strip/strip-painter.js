@@ -58,10 +58,10 @@ export function drawStrip(context, size, window, ticks, scene, colours) {
  *   Place
  */
 
-/** The middle of a date's bar. @param {Place} place @param {number} index */
+/** Returns the middle of a date's bar. @param {Place} place @param {number} index */
 const middleOf = ({ window, track, slots }, index) => xOf(window, track, slots[index] + 0.5);
 
-/** Left edge and width of a date's bar. @param {Place} place @param {number} index */
+/** Returns the left edge and width of a date's bar. @param {Place} place @param {number} index */
 function barOf(place, index) {
 	const { window, track, ratio } = place;
 	const middle = middleOf(place, index);
@@ -121,7 +121,7 @@ function fill(context, { left, top, width, height }, colour, alpha = 1) {
 }
 
 /**
- * The edge of a box, inside of it.
+ * Draws the edge of a box, inside of it.
  * @param {CanvasRenderingContext2D} context
  * @param {Box} box
  * @param {number} line how wide it is
@@ -137,7 +137,7 @@ function stroke(context, { left, top, width, height }, line, { colour, alpha = 1
 }
 
 /**
- * Thin for a preview, thick for all numbers.
+ * Outlines a bar: thin for a preview, thick for a complete cube.
  * @param {CanvasRenderingContext2D} context
  * @param {Box} bar
  * @param {Loaded} load
@@ -155,7 +155,7 @@ function outline(context, bar, load, { ratio }, { accent }) {
 }
 
 /**
- * The date that playing waits for.
+ * Marks the date for which playback waits.
  * @param {CanvasRenderingContext2D} context
  * @param {Place} place
  * @param {number} index
@@ -203,7 +203,7 @@ function drawTicks(context, { base, track, window, ratio }, ticks, colours) {
 }
 
 /**
- * A line through the bar and a knob above it, with the letter of its side when two are compared.
+ * Draws a line through the bar and a handle above it, with the letter of its side in comparisons.
  * @param {CanvasRenderingContext2D} context
  * @param {Place} place
  * @param {number} index

@@ -67,7 +67,7 @@ function thinOut(ticks, dayPx, needPx) {
 }
 
 /**
- * The labels in their order.
+ * Returns the labels in their order.
  * @param {Instant[]} instants all dates
  * @param {Span} span that is shown
  * @param {number} dayPx width of a day, in CSS pixels

@@ -12,11 +12,11 @@
 
 /** Maximum number of dates at first; with more, each would be too thin for fingers and eyes. */
 export const MAX_SHOWN = 400;
-/** Zooming in ends here. */
+/** Minimum number of visible slots. */
 export const MIN_SHOWN = 3;
 /** The least width of a slot at first, in CSS pixels. */
 const MIN_SLOT_PX = 3;
-/** How near to an edge of the window, as a share of it, the date shown may come. */
+/** Minimum distance between the current date and the edges of the window, as a fraction of it. */
 const MARGIN = 0.06;
 
 /** @param {number} value @param {number} low @param {number} high */
@@ -28,7 +28,11 @@ function makeWindow(start, length, count) {
 	return { start: clamp(start, 0, count - fitting), length: fitting, count };
 }
 
-/** Half a slot before each date. @param {readonly { ms: number }[]} instants ascending @returns {Float64Array} */
+/**
+ * Returns the positions of dates, minus half a slot.
+ * @param {readonly { ms: number }[]} instants ascending
+ * @returns {Float64Array}
+ */
 export function slotsOf(instants) {
 	const count = instants.length;
 	const [first, last] = [instants[0]?.ms ?? 0, instants[count - 1]?.ms ?? 0];
@@ -36,7 +40,7 @@ export function slotsOf(instants) {
 }
 
 /**
- * The instant at a place of the strip.
+ * Returns the instant at a position on the strip.
  * @param {readonly { ms: number }[]} instants two at least
  * @param {number} slot
  */
@@ -46,7 +50,7 @@ export function msAt(instants, slot) {
 }
 
 /**
- * The window from one moment to another.
+ * Returns the window from one moment to another.
  * @param {readonly { ms: number }[]} instants two at least
  * @param {[from: number, to: number]} span
  */
@@ -98,7 +102,7 @@ export function zoomWindow({ start, length, count }, factor, share) {
 export const panWindow = ({ start, length, count }, slots) => makeWindow(start + slots, length, count);
 
 /**
- * The window moved as little as it takes to have a date well inside.
+ * Returns the window moved by the smallest distance so that a date is well inside.
  * @param {Window} window
  * @param {number} slot of the date
  */
