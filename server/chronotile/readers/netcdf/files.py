@@ -21,7 +21,7 @@ from chronotile.readers.netcdf.source import open_netcdf
 from chronotile.readers.reader import Reader
 
 MAX_FILES = 500
-"""Files opened when a source is (about 15 ms each), where their names tell the times; of more, this many over all."""
+"""Maximum number of files opened with a source (about 15 ms each) if their names contain the times; evenly spread."""
 
 MAX_KNOWN = 20_000
 """Files whose contents are cached, so that a source that gained one is reopened without opening all."""
@@ -35,7 +35,7 @@ class JoinedNetcdf:
     span: TimeSpan | None
     """The time in its name."""
     spec: SourceSpec
-    """Of all files."""
+    """Configuration of all files."""
 
     def open(self) -> Reader:
         """Return a reader of the variables that it has."""
@@ -70,13 +70,13 @@ def open_netcdf_source(spec: SourceSpec, *, most: int | None = None) -> Reader:
 
 
 def _survey(files: Sequence[JoinedNetcdf], names: Sequence[str], most: int) -> tuple[list[Surveyed], list[Finding]]:
-    """What the files hold, and those that cannot be served; of very many not all are opened."""
+    """Return the contents of the files, and those that cannot be served; only some of very many are opened."""
     some = set(range(len(files)))
     if len(files) > most and all(file.span is not None for file in files):
         some = {round(each) for each in np.linspace(0, len(files) - 1, most)}
     infos, failures = _infos(files, names, sorted(some))
     if len(some) < len(files) and not _are_dated_by_names(files, infos):
-        # The times inside are others than those of the names, so that they must be looked at in each file.
+        # The times inside differ from those of the names, so all files must be opened.
         rest, further = _infos(files, names, [number for number in range(len(files)) if number not in some])
         infos, failures, some = infos | rest, failures + further, set(range(len(files)))
     surveyed = [
@@ -102,7 +102,7 @@ def _infos(
 
 
 def _are_dated_by_names(files: Sequence[JoinedNetcdf], infos: Mapping[int, SourceInfo]) -> bool:
-    """Whether the name of each file has its only time, as far as files were opened; periods that overlap do not."""
+    """Return whether the name of each opened file has its only time; false for overlapping periods."""
     starts = np.sort(np.array([file.span.start for file in files if file.span], dtype="datetime64[ns]"))
     for number, info in infos.items():
         if not _is_dated_by_name(files[number], info):
@@ -126,18 +126,18 @@ def _is_dated_by_name(file: JoinedNetcdf, info: SourceInfo) -> bool:
 
 
 class KnownFiles:
-    """What files were found to hold, as long as they are as they were."""
+    """Cache of the contents of unchanged files."""
 
     def __init__(self) -> None:
         self._infos: dict[str, tuple[FileState | None, SourceSpec, SourceInfo]] = {}
         self._lock = threading.Lock()
 
     def info(self, file: JoinedNetcdf) -> SourceInfo:
-        """Return what a file holds.
+        """Return the content of a file.
 
         Raises:
             UnsupportedSource: It cannot be served.
-            OSError: It is gone.
+            OSError: It is missing.
         """
         state, key = file_state(file.path), _what_matters(file.spec)
         with self._lock:
@@ -159,6 +159,6 @@ def _known_files() -> KnownFiles:
 
 
 def _what_matters(spec: SourceSpec) -> SourceSpec:
-    # What of a source decides what is found in one of its files.
+    # The parts of the configuration that affect the content of a file.
     variables = {name: replace(each, has_classes=None, mask=None) for name, each in spec.variables.items()}
     return replace(spec, collection="", href="", time_pattern=None, variables=variables)

@@ -83,10 +83,10 @@ def require_few_arrays(path: Path) -> None:
 def _require_whole_heaps(path: Path) -> None:
     """Check the heaps of texts and references near both ends of a file, where writers put them.
 
-    HDF5 never returns from an object of no size in them (H5HG__cache_heap_deserialize), and no other file is read then.
+    HDF5 never returns from an object of size zero in them (H5HG__cache_heap_deserialize), which blocks all other files.
 
     Raises:
-        OSError: One is damaged.
+        OSError: A heap is damaged.
     """
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)

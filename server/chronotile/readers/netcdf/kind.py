@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 MAX_FILES = 2000
-"""Files of a collection that `check` looks into, if their names tell the times."""
+"""Number of files of a collection that `check` opens if their names contain the times."""
 
 
 class NetcdfKind(SourceKind):

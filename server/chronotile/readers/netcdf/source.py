@@ -38,7 +38,7 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False, is_dated: bool = Fa
 
     Args:
         spec: The source.
-        may_lack: Whether the file may lack some of the variables, as one of several may.
+        may_lack: Whether variables may be missing, as in one of several files.
         is_dated: Whether its name has a date, which precedes the time in its global attributes.
 
     Raises:
@@ -96,7 +96,7 @@ def _open_file(path: Path) -> "NetcdfFile":
 
 
 class Layout(NamedTuple):
-    """What an array must keep while it is served."""
+    """Properties of an array that must not change while it is served."""
 
     dtype: np.dtype[Any]
     dims: tuple[str, ...]
@@ -111,10 +111,10 @@ class Layout(NamedTuple):
 
 
 class OpenFiles:
-    """Knows which files are open, and closes those that were not used for longest.
+    """Open files, of which the least recently used are closed above a limit.
 
     Args:
-        most: Open files; one that is being read is not closed, whatever their number.
+        most: Limit of open files; a file that is being read is never closed.
     """
 
     def __init__(self, most: int = MAX_OPEN_FILES) -> None:
@@ -132,8 +132,8 @@ class OpenFiles:
     def close_path(self, path: Path) -> None:
         """Close a path for all of its readers, under its lock.
 
-        HDF5 shares one state of a file among all that have it open in a process, so that a reader that opens it after
-        an append would see it as it was.
+        HDF5 shares the state of a file between all handles of a process, so a reader that opened it after an append
+        would see the old state.
         """
         with self._lock:
             others = [file for file in self._files if file.path == path]
@@ -157,12 +157,12 @@ class OpenFiles:
 
 @cache
 def shared_files() -> OpenFiles:
-    """Return what this process has open: what bounds open files must know of all of them."""
+    """Return the open files of this process, which share one limit."""
     return OpenFiles()
 
 
 class NetcdfFile:
-    """One file, read by one thread at a time; opened again when it changed or was closed for want of use."""
+    """One file, read by one thread at a time; opened again if it changed or was closed for lack of use."""
 
     def __init__(self, path: Path, files: OpenFiles) -> None:
         self.path, self._files = path, files
@@ -190,8 +190,8 @@ class NetcdfFile:
 
         Args:
             name: The array.
-            selection: What of it.
-            growing: The dimension that may be longer than when the file was opened; times are appended.
+            selection: The selected part.
+            growing: The dimension that may have grown since the file was opened, because times are appended.
         """
         with self._lock:
             try:
@@ -202,7 +202,7 @@ class NetcdfFile:
             else:
                 if self._is_unchanged():
                     return numbers
-            numbers = self._read(name, selection, growing)  # it was written in the meantime: once more, as it is now
+            numbers = self._read(name, selection, growing)  # it was written during the read: read the new state
             if self._is_unchanged():
                 return numbers
             raise BeingWritten("the file is being written")
@@ -216,7 +216,7 @@ class NetcdfFile:
         return np.asarray(variable[selection].values)
 
     def _is_unchanged(self) -> bool:
-        # Whether the file is as it was opened.
+        # Whether the file is unchanged.
         return _state(self.path) == self._state
 
     def is_there(self) -> bool:
@@ -229,7 +229,7 @@ class NetcdfFile:
             return True
 
     def chunks(self, name: str) -> tuple[int, ...] | None:
-        """Return the shape of an array's chunks; `None` where it has none."""
+        """Return the shape of an array's chunks; `None` if it has none."""
         with self._lock:
             return self._current().variables[name].encoding.get("chunksizes")
 
@@ -258,11 +258,11 @@ class NetcdfFile:
         self._files.forget(self)
 
     def _current(self) -> "xarray.Dataset":
-        """The file as it is now; under the lock."""
+        """The file in its current state; under the lock."""
         state = _state(self.path)
         if state != self._state:
             self.close_now()
-            # A classic file holds its arrays as they are, so a shorter one lacks some; opening it would leave it open.
+            # A classic file stores its arrays contiguously: a shorter one is incomplete, and would stay open once opened.
             if state.size < self._state.size and not _is_hdf5(self.path):
                 raise OSError("the file is shorter than when it was opened")
         if self._dataset is None:
@@ -286,7 +286,7 @@ class NetcdfArray(ArraySource):
 
     @cached_property
     def chunks(self) -> tuple[int, ...] | None:
-        """The shape of what is decoded at once; `None` where the array lies as it is."""
+        """The shape of a decoded unit; `None` if the array is contiguous."""
         return self._file.chunks(self._name)
 
     def revision(self, _selection: Selection) -> str:
@@ -327,12 +327,12 @@ def _open(path: Path) -> "xarray.Dataset":
 
 
 def engine_options(path: Path) -> dict[str, Any]:
-    """Return with which engine and options xarray opens a file.
+    """Return the engine and options with which xarray opens a file.
 
     All openings of one HDF5 file in a process must agree on locking.
 
     Raises:
-        UnsupportedSource: The file is not NetCDF of a version that is read.
+        UnsupportedSource: The file is not NetCDF of a supported version.
     """
     return {"engine": "h5netcdf", "driver_kwds": OPTIONS} if _is_hdf5(path) else {"engine": "scipy"}
 

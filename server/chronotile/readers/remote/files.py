@@ -39,19 +39,19 @@ from chronotile.readers.remote.s3_environment import s3_access
 
 # Parts of many files elsewhere in one wait: all are requested together, and the caller waits for the last.
 #
-# Parts of one file that lie near together are one request. How many requests run at once is bounded for each server and
-# in all, so that a server that hangs leaves room for the others. A part that another thread waits for is not requested
-# twice. Requests run in threads: with obstore they take half the processor time of its asynchronous calls.
+# Adjacent parts of one file are one request. Concurrent requests are limited for each server and in all, so that a
+# server that hangs leaves room for the others. A part that another thread waits for is not requested twice. Requests
+# run in threads: with obstore they take half the processor time of its asynchronous calls.
 
 AT_ONCE_OF_SERVER = 64
-"""Requests that one server, or one bucket, answers at once."""
+"""Concurrent requests to one server or one bucket."""
 AT_ONCE = 256
 AHEAD_BYTES = 64 << 20
-"""Of parts that were fetched ahead and not read yet; beyond it the oldest are dropped, and fetched again."""
+"""Limit of prefetched unread parts; beyond it the oldest are dropped, and fetched again."""
 MOST_WAITING = 20_000
 """Requests of one server that wait to be sent."""
 TOGETHER_BYTES = 32 << 10
-"""Between two parts that one request fetches together: less than what a line transfers in the time of a round trip."""
+"""Gap between two parts of one request: less than a connection transfers during one round trip."""
 REQUEST_BYTES = 4 << 20
 """Parts are put together up to so many bytes, which a line of 0.5 MB/s transfers within `REQUEST_S`."""
 
@@ -61,9 +61,9 @@ class FilePart(NamedTuple):
 
     href: str
     tag: str
-    """By `state_tag`; empty: not known."""
+    """From `state_tag`; empty if unknown."""
     size: int
-    """Of the whole file."""
+    """Size of the whole file."""
     start: int
     stop: int
 
@@ -78,7 +78,7 @@ def state_tag(state: ObjectState) -> str:
 
 
 def is_in_state(state: ObjectState, tag: str, size: int) -> bool:
-    """Return whether a file is still what it was, as far as is known."""
+    """Return whether a file is unchanged, as far as known."""
     return state.size == size and (not tag or state_tag(state) == tag)
 
 
@@ -109,7 +109,7 @@ class RangeFetcher:
         self._lock = threading.Lock()
 
     def fetch_ahead(self, parts: Iterable[FilePart]) -> None:
-        """Send the requests for parts that a later `start` takes, by whatever thread."""
+        """Send the requests for parts that a later `start` of any thread takes."""
         parts = list(parts)
         with self._lock:
             lacking = [part for part in parts if part not in self._landed and part not in self._flying]
@@ -117,7 +117,7 @@ class RangeFetcher:
         self._start(lacking)
 
     def start(self, parts: Iterable[FilePart]) -> dict[FilePart, Future[bytes]]:
-        """Send the requests for some parts, and return what will hold their bytes.
+        """Send the requests for some parts, and return futures of their bytes.
 
         They end `READ_S` after now, or with the read of this thread.
         """
@@ -192,7 +192,7 @@ class RangeFetcher:
 
 
 def wait_for(future: Future[bytes]) -> Found:
-    """Return what is found of a part that was requested."""
+    """Return the bytes of a requested part, or its failure."""
     try:
         return future.result(READ_S + REQUEST_S)
     except WaitTooLong:
@@ -202,7 +202,7 @@ def wait_for(future: Future[bytes]) -> Found:
 
 
 def put_together(parts: Sequence[FilePart]) -> list[list[FilePart]]:
-    """Return parts of one file in groups, each of which one request fetches."""
+    """Return parts of one file in groups, one per request."""
     groups: list[list[FilePart]] = []
     for part in sorted(parts, key=lambda each: each.start):
         first, stop = (groups[-1][0].start, groups[-1][-1].stop) if groups else (0, 0)
@@ -230,12 +230,12 @@ def _fetched(place: Place, part: FilePart, deadline: float) -> bytes:
 
 
 class Lanes:
-    """Threads in which requests run, a limited number of each server; others wait, and clients take turns.
+    """Threads for requests, a limited number for each server; others wait, and clients take turns.
 
     Args:
-        at_once: In all.
-        of_server: Of one server.
-        name: Of the threads.
+        at_once: Number of threads.
+        of_server: Maximum number for one server.
+        name: Name of the threads.
     """
 
     def __init__(self, at_once: int, of_server: int, *, name: str) -> None:
@@ -267,25 +267,25 @@ class Lanes:
             following()
             with self._lock:
                 waiting = self._waiting[server]
-                # At the end of the process nobody waits for what is left.
+                # At the end of the process the remaining requests are dropped.
                 following = waiting.pop() if threading.main_thread().is_alive() else None
                 if following is None:
                     self._running[server] -= 1
 
 
 fetcher = RangeFetcher()
-"""Of this process."""
+"""The fetcher of this process."""
 
 
-# Files as they are read through GDAL, and as whole documents.
+# Files that are read through GDAL, and whole documents.
 
 LOOK_S = 10.0
 """How long a known state of a file is used before it is requested again; each part that is read updates it."""
 
 PAGE_BYTES = 32 << 10
-"""What is read at once of headers and indexes of files, which GDAL requests in small parts."""
+"""Unit of reads of headers and indexes, which GDAL requests in small parts."""
 PAGES_BYTES = 16 << 20
-"""Of pages cached in a process."""
+"""Limit of the pages cached in a process."""
 PARTS_AT_ONCE = 4
 MOST_LOOKS = 20_000
 
@@ -304,11 +304,11 @@ class RemoteStates:
         self._lock = threading.Lock()
 
     def state(self, href: str, *, is_whole: bool = False) -> ObjectState:
-        """Return the state of a file; threads that want the same one wait for one answer.
+        """Return the state of a file; threads that need the same one wait for one answer.
 
         Args:
-            href: Where it is.
-            is_whole: Whether it is read as a whole; otherwise its server must give parts of it.
+            href: The file.
+            is_whole: Whether it is read as a whole; otherwise its server must support range requests.
 
         Raises:
             Away: It cannot be read.
@@ -338,10 +338,10 @@ class RemoteStates:
                 self._known.popitem(last=False)
 
     def has_unmarked(self, source: str) -> bool:
-        """Return whether a file of a source is known of which the server sends neither ETag nor time.
+        """Return whether the server of a known file of a source sends neither ETag nor modification time.
 
         Args:
-            source: A file, a folder with all that is below, or a pattern, up to the first `{` of which all counts.
+            source: A file, a folder including subfolders, or a pattern, of which the part before the first `{` is used.
         """
         start, brace, _ = source.partition("{")
         below = start if brace else f"{start.rstrip('/')}/"
@@ -361,7 +361,7 @@ class RemoteStates:
 
 
 looks = RemoteStates()
-"""Of this process."""
+"""States of the files of this process."""
 
 
 class _Pages:
@@ -393,12 +393,12 @@ _pages = _Pages()
 
 
 class RemoteFile:
-    """A file elsewhere in one state, for GDAL; only one thread at a time may use it.
+    """A remote file in one state, for GDAL; only one thread may use it at a time.
 
     Args:
-        href: Where it is.
-        state: In which it is read; parts of it in another state are never given.
-        owner: The file that this one is part of, which keeps what goes wrong.
+        href: The file.
+        state: Its state; parts of another state are never returned.
+        owner: The file that contains this one, and stores its failures.
     """
 
     def __init__(self, href: str, state: ObjectState, *, owner: "RemoteFile | None" = None) -> None:
@@ -406,7 +406,7 @@ class RemoteFile:
         self._place = place_of(href)
         self._owner = owner or self
         self.failure: Exception | None = None
-        """What went wrong first since it was last set to `None`: what GDAL made of it must not be believed."""
+        """The first failure since it was set to `None`; results of GDAL are then invalid."""
 
     @property
     def size(self) -> int:
@@ -450,7 +450,7 @@ class RemoteFile:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Raise the failure of a read in the block in place of what GDAL makes of it; all reads have `READ_S` seconds.
+        """Raise the failure of a read in the block instead of GDAL's error; all reads together have `READ_S` seconds.
 
         Raises:
             Away: A part cannot be read.
@@ -468,7 +468,7 @@ class RemoteFile:
             raise self.failure
 
     def beside(self, name: str) -> "RemoteFile | None":
-        """Return a file that this one, which is a VRT, names by a relative path, if it is there."""
+        """Return a file to which this one, a VRT, refers by a relative path; `None` if it is missing."""
         parts = urlsplit(self._href)
         if not parts.path.lower().endswith(".vrt"):
             return None
@@ -515,7 +515,7 @@ class RemoteFile:
 
 
 def read_whole(href: str, max_bytes: int) -> bytes | None:
-    """Return a file elsewhere of at most so many bytes, or `None` where there is none.
+    """Return a remote file of at most `max_bytes` bytes; `None` if it is missing.
 
     Raises:
         UnsupportedSource: It is larger.
@@ -537,7 +537,7 @@ GAP_BYTES = 16 << 10
 
 
 def joined(ranges: Sequence[tuple[int, int]]) -> list[range]:
-    """Return what to request for several (offset, size): near ones as one, in parts of at most `PART_BYTES`."""
+    """Return the ranges to request for several (offset, size): near ones together, in parts of at most `PART_BYTES`."""
     spans: list[range] = []
     for offset, size in sorted(ranges):
         if spans and offset - spans[-1].stop <= GAP_BYTES:
@@ -552,7 +552,7 @@ def joined(ranges: Sequence[tuple[int, int]]) -> list[range]:
 
 
 def cut(offset: int, size: int, parts: Sequence[range], found: Sequence[bytes]) -> bytes:
-    """Return the bytes of one range out of those of all parts."""
+    """Return the bytes of one range from those of all parts."""
     return b"".join(
         data[max(offset, part.start) - part.start : min(offset + size, part.stop) - part.start]
         for part, data in zip(parts, found, strict=True)

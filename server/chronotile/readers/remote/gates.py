@@ -1,4 +1,4 @@
-"""Servers elsewhere: requests over HTTP in one event loop of the process, and few threads for those that hang."""
+"""Requests to remote servers over HTTP, in one event loop of the process, with few threads for servers that hang."""
 
 import asyncio
 import atexit
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 # servers that no source names but items do.
 
 SILENT_S = 2.0
-"""A server from which nothing came for so long, while requests wait for it, gets at most `MOST_WAITING` of them."""
+"""A server that sends nothing for this time while requests wait gets at most `MOST_WAITING` of them."""
 MOST_WAITING = 8
 LATE = 3
 """So many requests without an answer in time, and no answer between them, close the gate."""
 FIRST_CLOSED_S, LONGEST_CLOSED_S = 1.0, 8.0
-"""How long it stays closed; then one request is tried. Each that gets no answer doubles it."""
+"""How long a gate stays closed before one request is tried. Each failure doubles the time."""
 JITTER = 0.5
-"""The share by which it is shortened at random, so that workers do not try at the same moment."""
+"""Random share by which the time is shortened, so that workers do not retry simultaneously."""
 MOST_SERVERS = 1024
 
 
@@ -43,7 +43,7 @@ class TooLate(Exception):
 
 
 class Undecided(Exception):
-    """A request was not sent, or was given up: whether the server answers is not known."""
+    """A request was not sent, or cancelled: the state of the server is unknown."""
 
 
 class GateClosed(OSError):
@@ -62,7 +62,7 @@ class Gate:
         self._lock = threading.Lock()
         self._waiting = 0
         self._heard_s = clock()
-        """When something came last, or when the first request of those that wait was sent."""
+        """Time of the last received data, or of the first waiting request."""
         self._late = 0
         """Requests without an answer in time since the last answer."""
         self._closed_until_s = 0.0
@@ -72,11 +72,11 @@ class Gate:
     def passing(self) -> Iterator[None]:
         """Let a request through.
 
-        `TooLate` in the block means that there was no answer, `Undecided` that nothing is known, all else that there
-        was an answer.
+        `TooLate` in the block means that there was no answer, `Undecided` that nothing is known, and any other end that
+        there was an answer.
 
         Raises:
-            GateClosed: It is not let through.
+            GateClosed: The request is not let through.
         """
         self._enter()
         is_late: bool | None = False
@@ -92,10 +92,10 @@ class Gate:
             self._leave(is_late=is_late)
 
     def require_open(self) -> None:
-        """Check that the server is not known to hang, before a request that does not pass here.
+        """Check that the server does not hang, before a request outside of `passing`.
 
         Raises:
-            GateClosed: It is, and it is not time to try it again.
+            GateClosed: It hangs, and the next try is not due.
         """
         with self._lock:
             self._require_answers()
@@ -158,7 +158,7 @@ class Gates:
 
 
 gates = Gates()
-"""Of this process."""
+"""The gates of this process."""
 
 
 # Requests over HTTP in one event loop of the process: no redirects, and connections to checked addresses alone.
@@ -170,11 +170,11 @@ Result = TypeVar("Result")
 
 AGENT = "chronotile"
 MOST_CONNECTIONS = 64
-"""Open at once to one server; further requests wait, which does not count as waiting for an answer."""
+"""Maximum number of connections to one server; the wait for one does not count as waiting for an answer."""
 KEPT_S = 30.0
 """How long a connection is kept open without a request, and how long addresses of a name are used."""
 LOOK_UPS = 64
-"""Threads that look up names at once, which may hang for seconds; one name takes one."""
+"""Threads for lookups of names, which may hang for seconds; each name uses one."""
 PART_BYTES = 1 << 16
 
 
@@ -191,7 +191,7 @@ class NoConnectionFree(Exception):
 
 
 class HttpAnswer(NamedTuple):
-    """What a server answers."""
+    """An answer of a server."""
 
     status: int
     headers: Mapping[str, str]
@@ -200,15 +200,15 @@ class HttpAnswer(NamedTuple):
 
 
 class HttpClient:
-    """Sends requests from any thread; the loop that does so is a daemon thread, begun by the first.
+    """Sends requests from any thread, in the event loop of a daemon thread that the first request starts.
 
     Args:
-        hosts: To which addresses names may lead.
+        hosts: Addresses to which names may resolve.
         resolve: Looks up names; may block.
-        connect_s: How long a server may take to accept a connection.
-        request_s: How long one request may take, its whole answer included.
-        wait_s: How long it may wait for a connection before; `None`: as long again.
-        tls: Which certificates are believed; `None`: those of the system.
+        connect_s: Time limit of a connection.
+        request_s: Time limit of a request, including its whole answer.
+        wait_s: Time limit of the wait for a connection; `None`: equal to `request_s`.
+        tls: Accepted certificates; `None`: those of the system.
     """
 
     def __init__(
@@ -241,16 +241,16 @@ class HttpClient:
         """Return an answer, its body cut off after `max_bytes + 1` bytes; runs in the loop of `run`.
 
         Args:
-            method: Of HTTP.
-            url: Whose host is allowed.
-            headers: Of the request.
-            max_bytes: Of the body.
-            hear: Called with each part of the answer that comes.
+            method: HTTP method.
+            url: URL with an allowed host.
+            headers: Headers of the request.
+            max_bytes: Limit of the body.
+            hear: Called with each received part of the answer.
 
         Raises:
-            InnerAddress: Its host's name leads inside.
-            NoAnswer: There is none, or a part of one.
-            NoConnectionFree: It was not sent.
+            InnerAddress: The name of the host resolves to an inner address.
+            NoAnswer: There is no or an incomplete answer.
+            NoConnectionFree: The request was not sent.
             TimeoutError: It takes too long.
         """
         import aiohttp
@@ -269,7 +269,7 @@ class HttpClient:
             ) as answer:
                 body = await _body(answer, max_bytes + 1, hear)
                 return HttpAnswer(answer.status, answer.headers, body)
-        except TimeoutError:  # some of aiohttp's are errors of its own, too
+        except TimeoutError:  # some errors of aiohttp are timeouts, too
             raise TimeoutError from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             cause = getattr(error, "os_error", None)
@@ -350,7 +350,7 @@ def _checking_resolver(hosts: InnerHosts, resolve: Resolve) -> Any:  # noqa: ANN
     free = asyncio.Semaphore(LOOK_UPS)
 
     class CheckingResolver(AbstractResolver):
-        """Gives the addresses of a name that it may lead to; aiohttp connects to one of these."""
+        """Returns only the allowed addresses of a name; aiohttp connects to one of these."""
 
         async def resolve(
             self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET

@@ -1,7 +1,7 @@
-"""Files that GDAL reads through Python objects of ours: a plug-in of its virtual file system.
+"""Files that GDAL reads through our Python objects: a plug-in of its virtual file system.
 
-rasterio's `opener` keeps its files in a variable of a context, so that a file opened by one thread cannot be closed by
-another; handles of the pool go from thread to thread. GDAL's own C interface for plug-ins has no such limit.
+rasterio's `opener` stores its files in a context variable, so a file opened by one thread cannot be closed by another,
+but handles of the pool move between threads. GDAL's C interface for plug-ins has no such limit.
 """
 
 import ctypes
@@ -31,7 +31,7 @@ _KINDS: dict[str, Any] = {
     "open": _OPEN, "tell": _TELL, "seek": _SEEK, "read": _READ, "read_multi_range": _READ_RANGES, "eof": _ASK,
     "close": _ASK,
 }  # fmt: skip
-"""Of the callbacks that there are; each is the method of `GdalFiles` of its name."""
+"""Implemented callbacks; each is the method of `GdalFiles` with its name."""
 _MEMBERS = (
     "pUserData", "stat", "unlink", "rename", "mkdir", "rmdir", "read_dir", "open", "tell", "seek", "read",
     "read_multi_range", "get_range_status", "eof", "write", "flush", "truncate", "close",
@@ -39,17 +39,17 @@ _MEMBERS = (
 
 
 class _Callbacks(ctypes.Structure):
-    """The beginning of VSIFilesystemPluginCallbacksStruct, to which GDAL adds members at the end only."""
+    """The start of VSIFilesystemPluginCallbacksStruct, to which GDAL adds members only at the end."""
 
     _fields_ = tuple((name, _KINDS.get(name, ctypes.c_void_p)) for name in _MEMBERS)
 
 
 class FileParts:
-    """Parts of a file, one after another, as a file for GDAL.
+    """Parts of a file, concatenated as a file for GDAL.
 
     Args:
         read: Returns bytes of the whole file from an offset, fewer at its end.
-        parts: The bytes of each part.
+        parts: Byte ranges of the parts.
     """
 
     def __init__(self, read: Callable[[int, int], bytes], parts: Sequence[range]) -> None:
@@ -70,7 +70,7 @@ class FileParts:
         return [self.read(offset, size) for offset, size in ranges]
 
     def beside(self, _name: str) -> None:
-        """Return nothing: no file is beside it."""
+        """Return nothing: it has no sidecar files."""
         return
 
 
@@ -94,7 +94,7 @@ class GdalFiles:
         self._cursors: dict[int, _Cursor] = {}
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
-        # Symbols are looked for in what an extension is linked with too, which is the GDAL that rasterio uses.
+        # Symbols are also searched in libraries linked with an extension, here the GDAL of rasterio.
         gdal: Any = ctypes.CDLL(rasterio.crs.__file__)
         gdal.VSIAllocFilesystemPluginCallbacksStruct.restype = ctypes.POINTER(_Callbacks)
         callbacks = gdal.VSIAllocFilesystemPluginCallbacksStruct()
@@ -109,14 +109,14 @@ class GdalFiles:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
 
     def add(self, file: GdalFile, name: str) -> str:
-        """Return the path by which GDAL opens a file of that name, until it is removed."""
+        """Return the path with which GDAL opens a file, until it is removed."""
         with self._lock:
             token = f"{next(self._numbers):x}"
             self._files[token] = name, file
         return f"{PREFIX}{token}/{name}"
 
     def remove(self, path: str) -> None:
-        """Let the path open nothing any more; what is open stays so."""
+        """Remove a path; open handles stay valid."""
         with self._lock:
             self._files.pop(path.removeprefix(PREFIX).partition("/")[0], None)
 
@@ -173,7 +173,7 @@ _installed: list[GdalFiles] = []
 
 
 def gdal_files() -> GdalFiles:
-    """Return those of this process.
+    """Return the files of this process.
 
     GDAL's list of file systems has no lock: call this before the first file is opened.
     """

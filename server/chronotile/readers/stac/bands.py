@@ -1,4 +1,4 @@
-"""What a STAC item states of the bands of an asset: `bands` of STAC 1.1, `raster:bands` and `eo:bands` before."""
+"""Bands of the assets of STAC items: `bands` of STAC 1.1, `raster:bands` and `eo:bands` of earlier versions."""
 
 import math
 import re
@@ -18,15 +18,15 @@ _NAN = {"nan", "NaN"}
 _OFFSET_IS_APPLIED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
 _BASELINES = ("s2:processing_baseline", "processing:version")
 PROPERTIES_OF_BANDS = ("eo:bands", *_OFFSET_IS_APPLIED, *_BASELINES)
-"""Those of an item that say something of the bands of its assets."""
+"""Properties of an item that describe the bands of its assets."""
 _FIRST_WITH_OFFSET = 4.0
 """The processing baseline of Sentinel-2 since which its reflectances have an offset."""
 
 
 def bands_of(asset: JsonMapping, properties: JsonMapping) -> tuple[AssetBand, ...]:
-    """Return the bands of an asset, in order; none where nothing is stated.
+    """Return the bands of an asset, in order; empty if nothing is stated.
 
-    Of an asset that states something and lists no bands there is one.
+    An asset with metadata but without a list of bands has one band.
     """
     rasters = [_of_raster_band(band) for band in objects_of(asset.get("raster:bands"))]
     names = [text_of(band.get("name")) for band in eo_bands(asset, properties)]
@@ -42,7 +42,7 @@ def bands_of(asset: JsonMapping, properties: JsonMapping) -> tuple[AssetBand, ..
 
 
 def eo_bands(asset: JsonMapping, properties: JsonMapping) -> Sequence[JsonMapping]:
-    """Return the members of `eo:bands`; before STAC 1.0 they may be positions in those of the item."""
+    """Return the members of `eo:bands`; before STAC 1.0 they may be indexes into those of the item."""
     of_item = list(list_of(properties.get("eo:bands")))
     found = []
     for band in list_of(asset.get("eo:bands")):
@@ -62,7 +62,7 @@ def _of_raster_band(band: JsonMapping) -> AssetBand:
 
 
 def _of_band(band: JsonMapping, common: AssetBand | None = None) -> AssetBand:
-    """Of STAC 1.1, where fields of an asset are those of all its bands."""
+    """Return a band of STAC 1.1, in which fields of an asset apply to all its bands."""
     own = AssetBand(
         name=text_of(band.get("name"), most=200),
         dtype=_dtype(band.get("data_type")),
@@ -75,7 +75,7 @@ def _of_band(band: JsonMapping, common: AssetBand | None = None) -> AssetBand:
 
 
 def _filled(band: AssetBand, other: AssetBand) -> AssetBand:
-    # A band, with what another one states where it states nothing itself.
+    # A band, completed by the statements of another one.
     lacking = [each.name for each in fields(band) if getattr(band, each.name) is None]
     return replace(band, **{name: getattr(other, name) for name in lacking})
 
@@ -90,7 +90,7 @@ def _without_applied_offset(band: AssetBand, properties: JsonMapping) -> AssetBa
 
 
 def _baseline(value: object) -> float:
-    # Infinite where it is none: `05.09` is 5.09.
+    # Infinite if it is missing: `05.09` is 5.09.
     text = text_of(value, most=5) or ""
     return float(text) if text.replace(".", "", 1).isascii() and text.replace(".", "", 1).isdigit() else math.inf
 
@@ -104,7 +104,7 @@ def _scale(value: object) -> float | None:
 
 
 def _nodata(value: object) -> float | None:
-    # Infinity needs not be said: it is no value of any raster.
+    # Infinity is ignored, because no raster has it as a value.
     return math.nan if isinstance(value, str) and value in _NAN else number_of(value)
 
 
@@ -129,10 +129,10 @@ _PALETTE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classification:
-    """What the numbers of a band mean."""
+    """Meanings of the numbers of a band."""
 
     classes: tuple[StyleClass, ...] = ()
-    """Without those that are no values."""
+    """Classes without those of missing values."""
     is_coloured: bool = False
     """Whether the document gives the colours of all classes."""
     nodata: tuple[int, ...] = ()
@@ -142,7 +142,7 @@ class Classification:
 
 
 def classification_of(band: JsonMapping) -> Classification:
-    """Return what `classification:classes`, or else `classification:bitfields`, say of a band or asset."""
+    """Return the classes of a band or asset by `classification:classes`, otherwise `classification:bitfields`."""
     written = [(number, each) for each in objects_of(band.get("classification:classes")) for number in _number(each)]
     if not written:
         return Classification(clear=_clear_of_bits(band))
@@ -191,12 +191,12 @@ def _is_clear(each: JsonMapping) -> bool:
 
 
 def _is_without(words: list[str]) -> bool:
-    # Whether a name speaks of no cloud: it names none, or says that there is none.
+    # Whether a name means a clear sky: it contains no word for clouds, or a negation.
     return not _NOT_CLEAR.intersection(words) or bool(_NEGATIONS.intersection(words))
 
 
 def _clear_of_bits(band: JsonMapping) -> tuple[int, ...]:
-    """Return the numbers in which no field of bits has a class of clouds; none if there are too many."""
+    """Return the numbers without a class of clouds in any bit field; empty if there are too many."""
     refused = list[tuple[int, int, int]]()
     bits = 8
     for field in objects_of(band.get("classification:bitfields")):

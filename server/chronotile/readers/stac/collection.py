@@ -1,4 +1,4 @@
-"""What a STAC collection, and some of its items, say of what they hold: variables with titles, encodings, classes."""
+"""Metadata of a STAC collection and a sample of its items: variables with titles, encodings and classes."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,17 +21,17 @@ from chronotile.readers.stac.renders import Render, expression_of, renders_of
 
 MAX_VARIABLES = 200
 _LEFT_OUT = frozenset(("overview", "preview", "browse", "archive"))
-"""Roles, and keys where there are none."""
+"""Roles of assets that are no data, and keys of assets without roles."""
 _NOT_ALONE = frozenset(("metadata",))
 """Roles of assets that are rasters for people only if they have another role."""
 _RESAMPLED = ("sampling:downsampled", "sampling:upsampled")
 _RESOLUTION_IN_NAME = re.compile(r"[-_.]?R?(\d{1,4})m$", re.IGNORECASE)
 _COPY = re.compile(r"[-_](jp2|jpeg2000)$", re.IGNORECASE)
-"""The end of keys of what is there in a faster format too."""
+"""End of the keys of assets that exist in a faster format, too."""
 _ID = re.compile(r"[^A-Za-z0-9_]+")
 _IN_BRACKETS = re.compile(r"\(([a-z0-9]+)\)")
 _COMMON_NAMES = frozenset(("coastal", "blue", "green", "red", "nir", "nir08", "swir16", "swir22"))
-"""Of the eo extension: those that are guessed."""
+"""Common names of the eo extension that are guessed."""
 _NOT_ID = re.compile(r"[^A-Za-z0-9_.-]+")
 _NOTHING, _NO_CLASSES = AssetBand(), Classification()
 
@@ -46,16 +46,16 @@ class StacVariable:
     """Counted from 1; `None`: the asset has one."""
     title: str | None = None
     common_name: str | None = None
-    """By the eo extension: red, nir …"""
+    """Name in the eo extension: red, nir …"""
     resolution: float | None = None
     """Metres, as stated."""
     encoding: AssetBand = _NOTHING
-    """As stated; that of each item goes before."""
+    """As stated by the collection; each item overrides it."""
     classification: Classification = _NO_CLASSES
 
     @property
     def is_categorical(self) -> bool:
-        """Whether its numbers are classes: they have names, and neither a scale nor a unit."""
+        """Whether its numbers are classes: they have names, but neither a scale nor a unit."""
         stated = self.encoding
         is_plain = stated.scale in (None, 1) and not stated.offset and (stated.dtype or "uint8")[0] != "f"
         return bool(self.classification.classes) and is_plain
@@ -63,7 +63,7 @@ class StacVariable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionMetadata:
-    """What STAC documents say of a collection."""
+    """Metadata from STAC documents."""
 
     id: str
     title: str | None
@@ -81,11 +81,11 @@ class CollectionMetadata:
 
 
 def metadata_of(collection: JsonMapping, items: Sequence[JsonMapping]) -> CollectionMetadata:
-    """Return what a collection says of itself, and what it leaves to its items.
+    """Return the metadata of a collection, completed by its items.
 
     Args:
-        collection: Of STAC; without members where there is none.
-        items: Some of it.
+        collection: STAC collection; empty if there is none.
+        items: A sample of its items.
     """
     assets = _assets(collection, items)
     properties = [object_of(item.get("properties")) for item in items]
@@ -106,7 +106,7 @@ def metadata_of(collection: JsonMapping, items: Sequence[JsonMapping]) -> Collec
 
 
 def _assets(collection: JsonMapping, items: Sequence[JsonMapping]) -> dict[str, JsonMapping]:
-    """What is said of each asset: by the collection, and by the first item that has it, which goes before."""
+    """Return the metadata of each asset: those of the first item with it override those of the collection."""
     found = {name: object_of(each) for name, each in object_of(collection.get("item_assets")).items()}
     of_items: dict[str, JsonMapping] = {}
     for item in items:
@@ -145,7 +145,7 @@ def _variables(assets: Mapping[str, JsonMapping], properties: Sequence[JsonMappi
 
 
 def _best(assets: Mapping[str, JsonMapping]) -> dict[str, JsonMapping]:
-    """The assets without those that are others in another format or resolution; of those alike the finest stays."""
+    """Drop assets that are copies in another format or resolution; of several the finest remains."""
     chosen: dict[str, tuple[float, str]] = {}
     for name, asset in assets.items():
         if _COPY.search(name) and _COPY.sub("", name) in assets:
@@ -197,7 +197,7 @@ def _distinct(variables: Iterator[StacVariable]) -> tuple[StacVariable, ...]:
 
 
 def _with_guessed_names(variables: tuple[StacVariable, ...]) -> tuple[StacVariable, ...]:
-    """Return the variables; where none has a common name, with those that words of their ids or titles are."""
+    """Return the variables; if none has a common name, with names guessed from words of ids and titles."""
     if any(each.common_name for each in variables):
         return variables
     return tuple(each if each.band else replace(each, common_name=_guessed_name(each)) for each in variables)

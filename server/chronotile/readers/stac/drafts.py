@@ -24,20 +24,20 @@ class StacDraft:
 
     id: str
     section: Section
-    """What stands under `collections.<id>`."""
+    """The section below `collections.<id>`."""
     styles: Mapping[str, Style]
     """By id."""
     findings: tuple[Finding, ...]
-    """What the documents propose and is not served."""
+    """Proposals of the documents that are not served."""
 
 
 def draft_of(metadata: CollectionMetadata, href: str, styles: Mapping[str, Style]) -> StacDraft:
-    """Return the collection that a source with this metadata makes.
+    """Return the collection of a source with this metadata.
 
     Args:
-        metadata: Of the collection and some items.
-        href: Of the source, as the configuration is to name it.
-        styles: Those there are, by id.
+        metadata: Metadata of the collection and a sample of its items.
+        href: Address of the source for the configuration.
+        styles: Existing styles, by id.
     """
     made = _Draft(metadata, styles)
     for variable in metadata.variables:
@@ -65,7 +65,7 @@ def _about(metadata: CollectionMetadata) -> Section:
 
 
 def _mosaic(metadata: CollectionMetadata) -> Section:
-    """Scenes of one overpass are one time, those with least cloud on top."""
+    """Return the section of a mosaic: scenes of one overpass have one time, and those with least cloud are on top."""
     is_of_scenes = bool(metadata.properties & {"eo:cloud_cover", "platform", "constellation"})
     section: Section = {"time": {"group": "solar_day"}} if is_of_scenes and "datetime" in metadata.properties else {}
     return section | ({"mosaic": {"order_by": "eo:cloud_cover"}} if "eo:cloud_cover" in metadata.properties else {})
@@ -85,7 +85,7 @@ class _Draft:
             self._by_asset.setdefault(each.asset, []).append(each)
 
     def sections(self) -> Section:
-        """Return the sections of all of them; variables are named even if there is nothing to say of them."""
+        """Return the sections of all variables, including empty ones."""
         section: Section = {"variables": self._variables}
         return section | ({"composites": self._composites} if self._composites else {})
 
@@ -109,7 +109,7 @@ class _Draft:
         self._variables[variable.id] = {key: value for key, value in fields.items() if value is not None}
 
     def add_formulas(self) -> None:
-        """Add virtual assets, well-known indices and a picture in true colours."""
+        """Add virtual assets, well-known indices and a true-colour composite."""
         for name, (expression, title) in self._metadata.formulas.items():
             self._add_formula(name, expression, {"title": title} if title else {})
         for index in indices_of(self._metadata.variables):
@@ -176,7 +176,7 @@ class _Draft:
             self._variables[name] = {**fields, "formula": expression}
 
     def _add_composite(self, render: Render, variables: list[StacVariable]) -> None:
-        # One range of several is that of all three bands.
+        # A single range applies to all three bands.
         bands = render.rescale * 3 if len(render.rescale) == 1 else render.rescale
         physical = [_physical(bounds, each) for bounds, each in zip(bands[:3], variables, strict=False)]
         ranges = [each for each in physical if each is not None]
@@ -194,7 +194,7 @@ class _Draft:
         }
 
     def _look(self, render: Render, name: str, variable: StacVariable | None) -> Section:
-        """Styles and range of a variable or, without one, of a formula, whose values have no scale."""
+        """Return styles and range of a variable or, without one, of a formula, whose values have no scale."""
         bounds = _physical(render.rescale[0], variable) if render.rescale else None
         fields: Section = {} if bounds is None else {"range": _written(bounds)}
         style = self._style(render, name, variable, bounds)
@@ -230,7 +230,7 @@ class _Draft:
         return None
 
     def _class_style(self, variable: StacVariable) -> str:
-        """The id of a style of classes: that of a shipped one that has the same, where no colours are given."""
+        """Return the id of a style of classes: a shipped style with the same classes, if no colours are given."""
         stated = variable.classification
         alike = [each for each in self._known.values() if _has_all(each, stated.classes)]
         if alike and not stated.is_coloured:
@@ -274,7 +274,7 @@ def _physical(bounds: tuple[float, float], variable: StacVariable | None) -> tup
 
 
 def _written(bounds: tuple[float, float]) -> list[float]:
-    # Whole numbers as such.
+    # Integers are written as such.
     return [int(each) if each.is_integer() else each for each in map(float, bounds)]
 
 
@@ -292,7 +292,7 @@ def _distinct(name: str, taken: Mapping[str, object]) -> str:
     return own
 
 
-# What can be made of bands whose meaning is known: indices of vegetation, without clouds, and true colours.
+# Products of bands with a known meaning: indices of vegetation without clouds, and true colours.
 
 TRUE_COLOUR = "TRUE_COLOUR"
 _COLOURS = ("red", "green", "blue")
@@ -302,10 +302,10 @@ _REFLECTANCES = frozenset(
         "nir08", "nir09", "cirrus", "swir16", "swir22",
     )
 )  # fmt: skip
-"""Common names of bands that are reflectances in most collections; those of the far infrared are temperatures."""
+"""Common names of bands that are reflectances in most collections; thermal bands are temperatures."""
 _BRIGHT = 0.3
 _BRIGHT_NUMBER = 3000.0
-"""Of bands without a scale: reflectances times 10,000."""
+"""Upper end of the range of bands without a scale: reflectances times 10,000."""
 _GAMMA = 1.6
 _SCL, _SCL_CLEAR = "scl", (4, 5, 6)
 """Sentinel-2's scene classes: vegetation, bare soil, water."""
@@ -347,7 +347,7 @@ def reflectance_range(variable: StacVariable) -> tuple[float, float] | None:
 
 
 def indices_of(variables: Sequence[StacVariable]) -> Iterator[Index]:
-    """Yield the indices whose bands are there in one resolution."""
+    """Yield the indices with bands that exist in one resolution."""
     for name, title, minuends, subtrahends, style in _INDICES:
         pairs = [
             (first, second)

@@ -1,4 +1,4 @@
-"""Values of STAC documents, which are not trusted: of the expected type and within bounds, or `None`."""
+"""Values of untrusted STAC documents: of the expected type and within limits, or `None`."""
 
 import marshal
 import math
@@ -16,7 +16,7 @@ from chronotile.core.web.item_places import absolute
 from chronotile.core.web.places import is_local
 
 MAX_BYTES = 4 << 20
-"""Of a document."""
+"""Limit of a document."""
 AROUND = 8
 """Lists and objects that an answer may put around a document: writing JSON ends at some depth."""
 MOST_KEY = 2048
@@ -24,14 +24,14 @@ MOST_KEY = 2048
 MAX_TEXT = 4000
 """Characters of a text that is used."""
 MAX_MEMBERS = 1000
-"""Of a list or object that is used, such as assets or bands."""
+"""Limit of the members of a list or object, such as assets or bands."""
 
 
 def written_document(document: JsonMapping) -> bytes:
     """Return a JSON object as bytes.
 
     Raises:
-        InvalidItem: It is too large, too deep, or holds what JSON cannot express.
+        InvalidItem: It is too large or too deep, or contains values that JSON cannot express.
     """
     try:
         content = orjson.dumps([[[[[[[[document]]]]]]]])[AROUND:-AROUND]  # which answers can still write
@@ -43,7 +43,7 @@ def written_document(document: JsonMapping) -> bytes:
 
 
 def key_of_values(values: Any) -> bytes:  # noqa: ANN401 -- JSON
-    """Return values of JSON as the key of a cache, which tells 1 from 1.0 and true; empty of large or other values."""
+    """Return values of JSON as a cache key, which distinguishes 1, 1.0 and true; empty for large or other values."""
     try:
         key = marshal.dumps(values, 2)
     except ValueError:
@@ -52,12 +52,12 @@ def key_of_values(values: Any) -> bytes:  # noqa: ANN401 -- JSON
 
 
 def bytes_of_key(_result: object, key: bytes, *_others: object) -> int:
-    """Return about how many bytes a key and what was read from it take: a number of 9 bytes becomes an object."""
+    """Estimate the memory of a key and the value read from it: a number of 9 bytes becomes an object."""
     return 1000 + 8 * len(key)
 
 
 def values_of_key(key: bytes) -> Any:  # noqa: ANN401 -- JSON
-    """Return the values of a key, of which none may be changed."""
+    """Return the values of a key, which must not be changed."""
     return marshal.loads(key)  # noqa: S302 -- written above, in this process
 
 
@@ -78,7 +78,7 @@ def number_of(value: object) -> float | None:
 
 
 def numbers_of(value: object, *counts: int) -> tuple[float, ...] | None:
-    """Return a list of finite numbers, as many as one of `counts` says."""
+    """Return a list of finite numbers with one of the lengths in `counts`."""
     if not isinstance(value, list | tuple) or len(value) not in counts:
         return None
     numbers = tuple(number for number in map(number_of, value) if number is not None)
@@ -86,12 +86,12 @@ def numbers_of(value: object, *counts: int) -> tuple[float, ...] | None:
 
 
 def object_of(value: object) -> JsonMapping:
-    """Return a JSON object; without members where it is none."""
+    """Return a JSON object; empty if it is another value."""
     return value if isinstance(value, Mapping) else {}
 
 
 def list_of(value: object) -> Sequence[object]:
-    """Return a list, cut off beyond `MAX_MEMBERS`; an empty one where it is none."""
+    """Return a list, cut off after `MAX_MEMBERS`; empty if it is another value."""
     return value[:MAX_MEMBERS] if isinstance(value, list | tuple) else ()
 
 
@@ -113,12 +113,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def absolute_address(href: str, base: str) -> str:
-    """Return where a link of a document leads: an absolute path, or a URL with http, https or s3.
+    """Return the target of a link of a document: an absolute path, or a URL with http, https or s3.
 
-    Whether it may be opened is for the caller to check.
+    The caller must check whether it may be opened.
 
     Args:
-        href: As it is written.
+        href: The link.
         base: Absolute path or URL of the document.
 
     Raises:
@@ -151,9 +151,9 @@ _STORE = re.compile(r"(.+?\.zarr)((?:/[^?#]*)?)$", re.IGNORECASE)
 
 
 def is_raster(asset: JsonMapping) -> bool:
-    """Return whether an asset is a raster by its media type, or without one by its name.
+    """Return whether an asset is a raster by its media type or, without one, by its name.
 
-    Thumbnails are none, nor are virtual assets, which are computed from others.
+    Thumbnails and virtual assets, which are computed from others, are no rasters.
     """
     if _NOT_RASTERS.intersection(texts_of(asset.get("roles"))):
         return False
@@ -174,7 +174,7 @@ def is_zarr(asset: Asset) -> bool:
 
 
 def zarr_place(href: str) -> tuple[str, str] | None:
-    """Return the store of an address, and the path in it of a group or array; `None` of what is not in `NAME.zarr`."""
+    """Return the store of an address and the path of a group or array in it; `None` outside of `NAME.zarr`."""
     found = _STORE.match(href)
     return None if found is None else (found[1], found[2].strip("/"))
 

@@ -1,8 +1,8 @@
-"""Where an item is: outlines of few vertices that contain its geometry, and a box around them.
+"""Footprints of items: outlines of few vertices that contain the geometry, and bounding boxes.
 
-A straight edge in longitudes and latitudes is not the edge of a raster in another CRS: the northern edge of a tile of
-UTM lies up to hundreds of metres beyond the line between its corners. So outlines are those of the grid where it fills
-the geometry, and else wider than the geometry by as much as its longest edge may be off.
+A straight edge in longitude and latitude differs from the edge of a raster in another CRS: the northern edge of a UTM
+tile is up to hundreds of metres beyond the line between its corners. So the outline of the grid is used if it fits the
+geometry; otherwise the geometry is widened by the possible error of its longest edge.
 """
 
 import math
@@ -23,7 +23,7 @@ from chronotile.core.size_cache import cache_by_size
 from chronotile.readers.stac.fields import bytes_of_key, key_of_values, list_of, object_of, values_of_key
 
 MAX_VERTICES = 16
-"""Of a ring, the closing one included."""
+"""Limit of vertices of a ring, including the closing one."""
 _EPSILON = 1e-9
 _LEAST_AREA = 1e-12
 _MANY = 64
@@ -78,9 +78,9 @@ def closed_ring(outline: Float64Array) -> tuple[tuple[float, float], ...]:
 
 
 def simplified(outline: Float64Array, most: int) -> Float64Array:
-    """Return an outline of at most so many vertices, 5 or more, around a convex one.
+    """Return an outline with at most `most` vertices, at least 5, around a convex one.
 
-    Edges are left out one by one, that which adds least area first: its neighbours are made longer until they meet.
+    Edges are removed one by one, first the one that adds the least area: its neighbours are extended until they meet.
     """
     if len(outline) > _MANY:
         outline = _around(outline)
@@ -107,7 +107,7 @@ def _cross(first: Float64Array, second: Float64Array) -> Float64Array:
 
 
 def _around(outline: Float64Array, count: int = 64) -> Float64Array:
-    """Return where lines that touch an outline on all sides meet."""
+    """Return the vertices of a polygon of tangents on all sides of an outline."""
     angles = np.arange(count) * (math.tau / count)
     directions = np.column_stack([np.cos(angles), np.sin(angles)])
     reach = (outline @ directions.T).max(axis=0) + _EPSILON
@@ -123,25 +123,25 @@ MAX_OUTLINES = 16
 """Outlines of an item; of more parts, one outline contains all."""
 _MAX_LONGITUDE = 540.0
 _ROUNDING = 1e-5
-"""Degrees, to which catalogues round coordinates."""
+"""Precision of coordinates in catalogues, in degrees."""
 _MAX_MARGIN = 0.25
 _VERTICES_OF_GRID = 10
 _FILLED = 0.85
-"""Share of a grid's outline beyond which a geometry is that of the grid."""
+"""Minimum share of the area of a grid that a geometry must cover to be that of the grid."""
 _OUTSIDE = 0.1
-"""Share of a geometry's size by which it may reach beyond the grid it is said to be of."""
+"""Share of the size of a geometry by which it may extend beyond its grid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Where an item is, in CRS84."""
+    """Location of an item in CRS84."""
 
     rings: tuple[tuple[tuple[float, float], ...], ...]
     """Closed, convex, of 16 vertices at most."""
     bbox: BBox
-    """West > east where it crosses the antimeridian."""
+    """West > east if it crosses the antimeridian."""
     is_of_grid: bool
-    """Whether the grid that was given is one of this place."""
+    """Whether the given grid matches this geometry."""
 
 
 def footprint_of(geometry: object, grid: NativeGrid | None = None) -> Footprint:
@@ -149,7 +149,7 @@ def footprint_of(geometry: object, grid: NativeGrid | None = None) -> Footprint:
 
     Args:
         geometry: GeoJSON.
-        grid: Of its largest asset, if known.
+        grid: Grid of its largest asset, if known.
 
     Raises:
         InvalidItem: The geometry is not a polygon, or not in longitudes and latitudes.
@@ -160,7 +160,7 @@ def footprint_of(geometry: object, grid: NativeGrid | None = None) -> Footprint:
 
 @cache_by_size(bytes_of_key)
 def _known_footprint(key: bytes, grid: NativeGrid | None) -> Footprint:
-    # Make once what all whole swaths over a tile share.
+    # All whole swaths over a tile share the result.
     return _footprint(values_of_key(key), grid)
 
 
@@ -228,9 +228,9 @@ def _ring(polygon: object) -> Float64Array:
 
 
 def _unwound(ring: Float64Array, outline: Float64Array | None) -> Float64Array:
-    """Make longitudes go on beyond 180 where neighbours are more than half a circle apart: they cross the antimeridian.
+    """Continue longitudes beyond 180 where neighbours are more than half a circle apart: they cross the antimeridian.
 
-    If the ring agrees better with the outline of its raster, it really is that wide, and is returned as it is.
+    If the ring agrees better with the outline of its raster, it is really that wide and returned unchanged.
     """
     steps = np.diff(ring[:, 0])
     if np.abs(steps).max() <= HALF:
@@ -271,7 +271,7 @@ def _outline(grid: NativeGrid) -> Float64Array | None:
 
 
 def _beside(parts: Sequence[Float64Array], outline: Float64Array) -> list[Float64Array]:
-    """The parts, each moved by whole turns to where an outline is."""
+    """Shift the parts by whole turns to the location of an outline."""
     middle = (outline[:, 0].min() + outline[:, 0].max()) / 2
     moved = []
     for part in parts:
@@ -293,10 +293,10 @@ def _fills(parts: Sequence[Float64Array], outline: Float64Array) -> bool:
 
 
 def _margin(part: Float64Array) -> float:
-    """By how much an edge of a raster may lie beyond the longest edge, in degrees of latitude.
+    """Return how far an edge of a raster may be beyond the longest edge, in degrees of latitude.
 
-    The sag of a parallel of latitude under the straight line in a map is d² sin(2 latitude) / 16; meridians of UTM sag
-    less.
+    The distance between a parallel of latitude and its chord on a map is at most d² sin(2 latitude) / 16; that of
+    meridians of UTM is smaller.
     """
     edges = np.abs(np.diff(np.concatenate([part, part[:1]]), axis=0)).max(initial=0.0)
     low, high = np.abs(part[:, 1]).min(), np.abs(part[:, 1]).max()
@@ -305,7 +305,7 @@ def _margin(part: Float64Array) -> float:
 
 
 def _cut(part: Float64Array) -> Iterator[Float64Array]:
-    """Yield a convex part within -180 ... 180, in two where it crosses the antimeridian."""
+    """Yield a convex part within -180 ... 180, in two pieces if it crosses the antimeridian."""
     west, east = float(part[:, 0].min()), float(part[:, 0].max())
     if east - west >= WHOLE_CIRCLE:
         low, high = part[:, 1].min(), part[:, 1].max()
@@ -325,7 +325,7 @@ def _cut(part: Float64Array) -> Iterator[Float64Array]:
 
 
 def _box(parts: Sequence[Float64Array], margin: float) -> BBox:
-    """Return the least box on the sphere: all but the widest gap between the parts."""
+    """Return the smallest box on the sphere: the complement of the widest gap between the parts."""
     south, north = min(part[:, 1].min() for part in parts), max(part[:, 1].max() for part in parts)
     across = margin / max(math.cos(math.radians(min(89.0, max(abs(south), abs(north))))), 0.05)
     spans: Float64Array = np.array(sorted((part[:, 0].min(), part[:, 0].max()) for part in parts))

@@ -1,4 +1,4 @@
-"""STAC items as values of the model (STAC 1.0 and 1.1, and what is alike in earlier ones)."""
+"""STAC items as values of the model (STAC 1.0 and 1.1, and the common parts of earlier versions)."""
 
 import math
 from collections import Counter
@@ -43,22 +43,22 @@ _CRS_KEYS = ("proj:code", "proj:epsg", "proj:wkt2", "proj:projjson")
 _SHAPE, _TRANSFORM, _BBOX = "proj:shape", "proj:transform", "proj:bbox"
 _OF_ASSETS = (*_CRS_KEYS, _SHAPE, _TRANSFORM, _BBOX, "raster:spatial_resolution", "raster:bands")
 PROPERTIES_OF_GRIDS = (*_CRS_KEYS, _SHAPE, _TRANSFORM, _BBOX)
-"""Those of an item that say something of the grids of its assets."""
+"""Properties of an item that describe the grids of its assets."""
 _TOLERANCE_PX = 1.5
-"""By which edges of a grid may miss `proj:bbox`, which is often rounded."""
+"""Tolerance between edges of a grid and `proj:bbox`, which is often rounded."""
 _RESOLUTION_TOLERANCE = 0.05
 _SQUARE_TOLERANCE = 0.01
 """Pixels made of a box and a shape are square, or the two are not of one raster."""
 
 
 def grid_of(asset: JsonMapping, properties: JsonMapping) -> NativeGrid | None:
-    """Return the grid of an asset; `None` where it is not stated, or fields contradict one another.
+    """Return the grid of an asset; `None` if it is not stated, or fields contradict each other.
 
-    Fields of the asset replace those of the item one by one. A transform and a shape belong together, however: those of
-    an item are often of one of its assets only.
+    Fields of the asset override those of the item one by one, but a transform and a shape belong together: those of an
+    item often describe only one of its assets.
 
     Raises:
-        InvalidItem: A field is none, such as a code of no CRS.
+        InvalidItem: A field is invalid, such as an unknown CRS code.
     """
     stated = (
         {name: asset[name] for name in _OF_ASSETS if name in asset},
@@ -70,7 +70,7 @@ def grid_of(asset: JsonMapping, properties: JsonMapping) -> NativeGrid | None:
 
 @cache_by_size(bytes_of_key)
 def _known_grid(key: bytes) -> NativeGrid | None:
-    # Read once what all items of a tile state of a grid.
+    # Parse equal statements of all items of a tile once.
     return _read_grid(*values_of_key(key))
 
 
@@ -129,7 +129,7 @@ def _shape(fields: JsonMapping) -> tuple[int, int] | None:
 
 
 def _transform(fields: JsonMapping) -> tuple[float, ...] | None:
-    """Of nine numbers the last three are the bottom row of a matrix."""
+    """Return a transform of six numbers; the last three of nine are the bottom row of a matrix."""
     if not _has(fields, _TRANSFORM):
         return None
     numbers = numbers_of(fields[_TRANSFORM], 6, 9)
@@ -139,14 +139,14 @@ def _transform(fields: JsonMapping) -> tuple[float, ...] | None:
 
 
 def _box(fields: JsonMapping) -> tuple[float, ...] | None:
-    # Of six numbers the third and the last are heights.
+    # The third and the last of six numbers are heights.
     box = numbers_of(fields.get(_BBOX), 4, 6)
     return (*box[:2], *box[3:5]) if box is not None and len(box) == 6 else box
 
 
 @lru_cache(maxsize=16_384)
 def _grid(crs: Crs, transform: tuple[float, ...], shape: tuple[int, int]) -> NativeGrid:
-    # One value for all items of a tile, as it is compared often.
+    # One object for all items of a tile, because it is compared often.
     return NativeGrid(crs=crs, transform=Affine(*transform), width=shape[1], height=shape[0])
 
 
@@ -180,20 +180,19 @@ MAX_ID = 400
 MAX_NAME = 200
 _STATED = (*PROPERTIES_OF_GRIDS, *PROPERTIES_OF_BANDS)
 _SIZES_DIFFER = 0.05
-"""Logarithm of the share by which grids of one item may differ in size."""
+"""Tolerance of the sizes of grids of one item, as the logarithm of their ratio."""
 _LEAST_PERIOD = np.timedelta64(23, "h")
 """Items that last as long are products of a period, such as a dekad; shorter ones were taken at their `datetime`."""
 
 
 def item_of(document: JsonMapping, base: str) -> Item:
-    """Return the item that a STAC document describes, with all its rasters.
+    """Return the item of a STAC document, with all its rasters.
 
-    Of rasters that may be read from several places (`alternate`), `href` alone counts. Whether hrefs may be opened is
-    for the caller to check.
+    Only `href` is used, not `alternate`. The caller must check whether hrefs may be opened.
 
     Args:
         document: GeoJSON feature.
-        base: Absolute path or URL of the document, from which hrefs count.
+        base: Absolute path or URL of the document, to which hrefs are relative.
 
     Raises:
         InvalidItem: It cannot be served.
@@ -260,7 +259,7 @@ def _raster(asset: JsonMapping, stated: JsonMapping) -> tuple[AssetBand, ...] | 
 
 @cache_by_size(bytes_of_key)
 def _known_bands(key: bytes) -> tuple[AssetBand, ...] | None:
-    # Read once what many assets state of their bands.
+    # Parse equal statements of many assets about their bands once.
     asset, stated = values_of_key(key)
     return bands_of(asset, stated) if is_raster(asset) else None
 

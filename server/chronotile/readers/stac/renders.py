@@ -29,10 +29,10 @@ class Render:
     """Least and greatest digital numbers, for each band or for all."""
     colormap_name: str | None = None
     stops: tuple[Stop, ...] = ()
-    """Of a table of colours, over 0 to 1, which `rescale` maps to values if it is there."""
+    """Stops of a colour table from 0 to 1, which `rescale`, if present, maps to values."""
     classes: tuple[StyleClass, ...] = ()
     expression: str | None = None
-    """Over keys of assets; what `parse_expression` accepts."""
+    """Formula over keys of assets, for `parse_expression`."""
     gamma: float = 1.0
 
 
@@ -78,7 +78,7 @@ def expression_of(value: object) -> str | None:
 
 
 def _ranges(value: object) -> Iterator[tuple[float, float]]:
-    """Of one band the list in the list is often left out."""
+    """Yield ranges; the outer list is often omitted for a single band."""
     members = list_of(value)
     for each in [members] if numbers_of(members, 2) else members:
         bounds = numbers_of(each, 2)
@@ -87,7 +87,7 @@ def _ranges(value: object) -> Iterator[tuple[float, float]]:
 
 
 def _colours(value: object, *, is_scaled: bool) -> tuple[tuple[Stop, ...], tuple[StyleClass, ...]]:
-    """Return a table of colours as a ramp, where it is of scaled numbers or of intervals, else as classes."""
+    """Return a colour table as a ramp if it has scaled numbers or intervals, otherwise as classes."""
     if isinstance(value, Mapping):
         entries = sorted(_entries(value))
         if is_scaled or len(entries) >= _TABLE:
@@ -109,7 +109,7 @@ def _entries(table: JsonMapping) -> Iterator[tuple[float, Colour]]:
 
 
 def _intervals(value: object) -> Iterator[Stop]:
-    """Yield two stops of one colour for each interval that begins where the one before ends."""
+    """Yield two stops of one colour for each interval that starts at the end of the previous one."""
     end = float("-inf")
     for each in list_of(value):
         members = list_of(each)
