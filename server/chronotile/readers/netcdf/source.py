@@ -262,7 +262,7 @@ class NetcdfFile:
         state = _state(self.path)
         if state != self._state:
             self.close_now()
-            # A classic file stores its arrays contiguously: a shorter one is incomplete, and would stay open once opened.
+            # A classic file stores its arrays contiguously: a shorter one is incomplete, and stays open once opened.
             if state.size < self._state.size and not _is_hdf5(self.path):
                 raise OSError("the file is shorter than when it was opened")
         if self._dataset is None:

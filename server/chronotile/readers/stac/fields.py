@@ -153,7 +153,7 @@ _STORE = re.compile(r"(.+?\.zarr)((?:/[^?#]*)?)$", re.IGNORECASE)
 def is_raster(asset: JsonMapping) -> bool:
     """Return whether an asset is a raster by its media type or, without one, by its name.
 
-    Thumbnails and virtual assets, which are computed from others, are no rasters.
+    Thumbnails and virtual assets, which are computed from others, do not count.
     """
     if _NOT_RASTERS.intersection(texts_of(asset.get("roles"))):
         return False

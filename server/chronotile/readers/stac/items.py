@@ -54,8 +54,8 @@ _SQUARE_TOLERANCE = 0.01
 def grid_of(asset: JsonMapping, properties: JsonMapping) -> NativeGrid | None:
     """Return the grid of an asset; `None` if it is not stated, or fields contradict each other.
 
-    Fields of the asset override those of the item one by one, but a transform and a shape belong together: those of an
-    item often describe only one of its assets.
+    Fields of the asset override those of the item one by one. A transform and a shape, however, belong together: those
+    of an item often describe only one of its assets.
 
     Raises:
         InvalidItem: A field is invalid, such as an unknown CRS code.
