@@ -3,8 +3,7 @@
  *
  * The request follows the `#` of a cube's address, so that each result has a separate address:
  * `…/5.ctc?datetime=2024-01-01/2024-12-31#slot=month&reducer=median`. The resulting cube has a frame per period;
- * `counts`
- * has the number of values behind each number.
+ * `counts` has the number of values behind each number.
  *
  * The normal of a period is the mean, over the years, of the reduced value of that period in each year (`usual`), or of
  * all single values in that part of the year (`usual_dates`). `anomaly` is the mean over the dates of a period of the

@@ -19,9 +19,8 @@
  *   index: number, isMoving: boolean, isEngaged: boolean, isFrugal: boolean, isFilled?: boolean, isDragged?: boolean,
  *   ahead?: number, also?: number[],
  * }} Need the date; whether time is moving; whether it may move soon; whether to save bytes; whether gaps show earlier
- *   values; whether a pointer drags time, so that nothing is loaded in advance; the date to which time may go next
- *     (-1 if
- *   there is none); and additional dates
+ *   values; whether a pointer drags time, so that nothing is loaded in advance; the date to which time may go next (-1
+ *   if there is none); and additional dates
  */
 import { FIRST, PATIENT } from "./loader.js";
 import { spanText } from "./periods.js";

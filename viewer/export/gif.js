@@ -31,7 +31,7 @@ export async function startGif(canvas, { count, fps }) {
 			const pixels = context.getImageData(0, 0, width, height).data.buffer;
 			await busy;
 			busy = ask({ pixels, width, height, delayMs: delays[frame] * 10 }, [pixels]);
-			busy.catch(() => {}); // the next one to wait for it hears of it
+			busy.catch(() => {}); // the next await of this promise reports the error
 		},
 		end: async () => {
 			await busy;

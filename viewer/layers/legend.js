@@ -27,7 +27,7 @@ const WAIT_MS = 120;
 
 /**
  * Shows the legend of a side in an element, and returns the function that stops it.
- * @param {Side} side @param {HTMLElement} element whose content is replaced @returns {() => void}
+ * @param {Side} side @param {HTMLElement} element its content is replaced @returns {() => void}
  */
 export function renderLegend(side, element) {
 	element.classList.add("legend");

@@ -12,8 +12,8 @@
  * @typedef {{
  *   value: number | null, beyond: number, flag: string | null, isFilled: boolean, isApproximate: boolean,
  *   isMean: boolean, zoom: number, from: string | null, isUnreadable: boolean, count: number,
- * }} Reading `count` is the number of values behind it, 0 if unknown; `beyond` is 1 if the value is this or above, -1 if
- *   it is this or below; `from` is its date; `zoom` is that of the tile
+ * }} Reading `count` is the number of values behind it, 0 if unknown; `beyond` is 1 if the value is this or above, -1
+ *   if it is this or below; `from` is its date; `zoom` is that of the tile
  * @typedef {{
  *   counts: Float64Array, low: number, high: number, valid: number, beyond: number, total: number, mean: number,
  * }} Histogram
@@ -154,7 +154,7 @@ export class CubeReader {
 
 	/**
 	 * Returns the histogram of the values on the map at a date, without filled ones; null if it is not completely loaded.
-	 * @param {number} timeIndex @param {number} [bins] from the least to the most there is
+	 * @param {number} timeIndex @param {number} [bins] number, from the smallest to the largest value
 	 * @returns {Histogram | null}
 	 */
 	histogram(timeIndex, bins = BINS) {

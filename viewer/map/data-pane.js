@@ -39,7 +39,7 @@ export const hasCubes = (of) => of.links?.some(({ rel }) => rel === "cubes") ?? 
  * Draws a side until the surrounding scope ends.
  * @param {LeafletMap} map
  * @param {Side} side
- * @param {string} [pane] of the map, in which it is drawn
+ * @param {string} [pane] of the map
  */
 export function drawSide(map, side, pane = "tilePane") {
 	const { layer, style, timeDomain, tileProgress } = side;

@@ -90,7 +90,7 @@ async function loadCell(cell) {
 		cells.set(cell, [decodeLines({ size, lines: land, cut }), decodeLines({ size, lines: borders, cut })]);
 		cellsSeen.value += 1;
 	} catch {
-		cells.delete(cell); // asked for again when the map moves
+		cells.delete(cell); // requested again when the map moves
 	}
 }
 

@@ -170,7 +170,7 @@ function keepInSight(map, resize) {
 	const wasSeen = place && map.getBounds().contains(boundsOf(place, map.getCenter().lng));
 	resize();
 	if (!wasSeen) return;
-	const around = boundsOf(place, map.getCenter().lng); // the map may be on another copy of the world now
+	const around = boundsOf(place, map.getCenter().lng); // the map may now show another copy of the world
 	for (const corner of [around.getSouthEast(), around.getNorthWest()]) {
 		map.panInside(corner, { animate: false, padding: MARGIN_PX });
 	}

@@ -70,6 +70,6 @@ export function parseGrid(text) {
 		const [lon, lat] = toPoint(square);
 		return { lon, lat };
 	} catch {
-		return null; // of a square that its zone has not
+		return null; // the zone has no such square
 	}
 }

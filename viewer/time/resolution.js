@@ -17,7 +17,7 @@ export const pixelLength = (zoom, lat) => (EQUATOR_M * Math.cos((lat * Math.PI) 
 /**
  * Returns the metres on the ground of a cell of a layer from south to north.
  * @param {Whole} layer
- * @param {number} lat where, in degrees
+ * @param {number} lat in degrees
  */
 export function cellLength({ bbox, resolution, crs, size }, lat) {
 	const length = resolution[1];
