@@ -262,6 +262,3 @@ class LiveArchives:
         if items is None:
             return self._shared
         return ReaderCaches(items=items.open_index, places=items.places, shared=self._shared)
-
-
-# One line for the log about the differences between an archive and its successor.

@@ -6,9 +6,11 @@ from functools import partial
 from pathlib import Path
 
 from chronotile.archive import refresh
+from chronotile.archive.clear_layers import add_clear_layers
+from chronotile.archive.default_times import add_valid_defaults
 from chronotile.archive.discovery.discover import Discovery, Progress, discover
 from chronotile.archive.findings import add_places, files_passed_over, value_findings
-from chronotile.archive.observe import add_clear_layers, add_valid_defaults, observed_infos, styled_variables
+from chronotile.archive.observe import observed_infos, styled_variables
 from chronotile.archive.open_sources import elsewhere_findings, open_elsewhere, open_sources, reader_findings
 from chronotile.archive.stac_defaults import CollectionDocument, add_stac_metadata, add_stated_extents
 from chronotile.catalog.build import build_catalogue
