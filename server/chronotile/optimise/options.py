@@ -8,7 +8,7 @@ from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.source import DimensionStep
 from chronotile.optimise.conversion import Packing
 
-CubeLayout = Literal["both", "map", "series"]
+LayoutChoice = Literal["both", "map", "series"]
 
 BLOCK = 64
 """Dates per block of the series layout; `docs/design/serving-cube.md` has the measurement."""
@@ -23,7 +23,7 @@ MAX_SHOWN = 5
 class Options:
     """Options of a run."""
 
-    layout: CubeLayout | None = None
+    layout: LayoutChoice | None = None
     """`None`: the layout of an existing cube; otherwise `both`, or `series` for tiled rasters with overviews."""
     variable: str | None = None
     select: tuple[DimensionStep, ...] = ()

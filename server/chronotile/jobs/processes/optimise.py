@@ -29,13 +29,13 @@ from chronotile.jobs.processes.work.mosaic_view import INPUTS, view_of
 from chronotile.jobs.processes.work.published_cubes import NAME, NAMED, require_name
 from chronotile.jobs.processes.work.windows import all_of, select_cells, window_of
 from chronotile.optimise.inputs import Origin
-from chronotile.optimise.options import CubeLayout
+from chronotile.optimise.options import LayoutChoice
 from chronotile.optimise.plan import ServingCubePlan
 from chronotile.optimise.tasks import Task
 from chronotile.pipeline.services import Services, reading
 from chronotile.readers.zarr.commit import FORMAT_VERSION, state_number
 
-LAYOUTS: tuple[CubeLayout, ...] = ("both", "map", "series")
+LAYOUTS: tuple[LayoutChoice, ...] = ("both", "map", "series")
 NUMBER_S = 30e-9
 """Processor time to read a number and write it into one layout."""
 TASK_S = 10.0
@@ -115,7 +115,7 @@ def _cube(inputs: Inputs, coverage: Coverage, work: Work) -> JobCube:
 def _cube_of(inputs: Inputs, coverage: Coverage, services: Services, number: int) -> JobCube:
     """Return the cube of a coverage of layers as `view_of` returned them."""
     variables = [variable_of(coverage, field) for field in coverage.fields]
-    layout: CubeLayout = inputs.get("layout", LAYOUTS[0])
+    layout: LayoutChoice = inputs.get("layout", LAYOUTS[0])
     reads_ahead = any(_keeps_dates_together(field.layer, services) for field in coverage.fields)
     return cube_of(
         coverage, variables, times=coverage.times, layout=layout, reads_ahead=reads_ahead, format_number=number

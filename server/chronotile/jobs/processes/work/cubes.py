@@ -33,7 +33,7 @@ from chronotile.jobs.processes.work.published_cubes import is_published, publish
 from chronotile.optimise.conversion import conversion_of
 from chronotile.optimise.inputs import Origin
 from chronotile.optimise.memory import BASE_BYTES, BYTES_PER_COUNT, COPIES, Budget, budget_of, region_for
-from chronotile.optimise.options import BLOCK, CubeLayout
+from chronotile.optimise.options import BLOCK, LayoutChoice
 from chronotile.optimise.plan import PlannedVariable, ServingCubePlan, level_count, time_unit
 from chronotile.optimise.store import DOCUMENT, CubeFolder, History
 from chronotile.optimise.tasks import CubeJob, MapTask, ReadSource, SeriesTask, Task, TaskDate, run_task
@@ -178,7 +178,7 @@ def cube_of(
     variables: Sequence[VariableInfo],
     *,
     times: TimeDomain,
-    layout: CubeLayout,
+    layout: LayoutChoice,
     reads_ahead: bool = False,
     format_number: int = FORMAT_VERSION,
 ) -> JobCube:
