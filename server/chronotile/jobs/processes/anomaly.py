@@ -16,7 +16,7 @@ from chronotile.core.stats.climatology import find_anomalies, find_normals
 from chronotile.jobs.processes.process import Input, Inputs, choice, optional
 from chronotile.jobs.processes.shared_inputs import DATETIME
 from chronotile.jobs.processes.work.cell_maps import CellMaps, CellProcess
-from chronotile.pipeline.encoders.coverage.cog import MOST_BANDS
+from chronotile.pipeline.encoders.coverage.cog import MAX_BANDS
 
 VALUE_S = 40e-9
 """Processor time to compare a number with the reference."""
@@ -25,7 +25,7 @@ VALUE_S = 40e-9
 def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
     count = len(coverage.times)
     alternative = "request fewer times"
-    require_at_most("bands of a GeoTIFF", count, MOST_BANDS, alternative=alternative, locator="inputs.datetime")
+    require_at_most("bands of a GeoTIFF", count, MAX_BANDS, alternative=alternative, locator="inputs.datetime")
     kind: AnomalyKind = inputs.get("kind", ANOMALY_KINDS[0])
     climatology = Climatology(by=inputs.get("by"))
     units = ANOMALY_UNITS.get(kind, coverage.fields[0].encoding.units)

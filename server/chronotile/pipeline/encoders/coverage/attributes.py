@@ -1,4 +1,4 @@
-"""What files of coverages tell of themselves, whatever their format, and in the words of the CF conventions."""
+"""Metadata of coverage files: texts of all formats, and variables and attributes of the CF conventions."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
@@ -28,27 +28,27 @@ PLANE_DEGREES = "EPSG:4326"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What a file says of the whole of it."""
+    """Metadata of a whole file. Its text is part of ETags."""
 
     title: str
     collection: str
-    """Its id."""
+    """Id of the collection."""
     credits: Credits
     first: str | None
-    """RFC 3339, as `last`; `None` without time."""
+    """First and last instant as RFC 3339; `None` without time."""
     last: str | None
     links: tuple[str, ...]
-    """Of metadata."""
+    """Links to metadata."""
 
 
 def about(coverage: CoverageShape) -> About:
-    """Return what a file of a coverage says of the whole of it."""
+    """Return the metadata of a file of a coverage."""
     collection, instants = coverage.collection, coverage.times.instants
     name = plain_text(collection.title) or collection.id
     return About(
         title=f"{name}: {_titles(coverage.fields)}",
         collection=collection.id,
-        credits=Credits.from_layers([each.layer for each in coverage.fields], collection),
+        credits=Credits.from_layers([field.layer for field in coverage.fields], collection),
         first=format_instant(instants[0]) if len(instants) else None,
         last=format_instant(instants[-1]) if len(instants) else None,
         links=tuple(link.url for link in collection.metadata),
@@ -56,42 +56,42 @@ def about(coverage: CoverageShape) -> About:
 
 
 def field_attributes(field: CoverageField) -> Hashable:
-    """Return all that files may say of a field beside its encoding, which is part of the state of its numbers."""
+    """Return all metadata of a field except its encoding, which is part of the revision of its numbers."""
     return field.name, field.title, layer_attributes(field.layer)
 
 
 def layer_attributes(layer: Layer) -> Hashable:
-    """Return all that answers may say of a layer beside its encoding and what they name once for all layers."""
+    """Return all metadata of a layer except its encoding and those of its collection."""
     variable = layer.main_variable
-    texts = tuple(tuple(each.items()) for each in (layer.title, layer.abstract))
+    texts = tuple(tuple(text.items()) for text in (layer.title, layer.abstract))
     return texts, variable.standard_name, variable.is_categorical, categories_of(layer)
 
 
 def plain_text(texts: LocalisedText) -> str:
-    """Return the text for any language, else the first one, else an empty text: a file has only one."""
+    """Return the text without a language, else the first one, else an empty text: files have only one language."""
     return texts.get("") or next(iter(texts.values()), "")
 
 
 def definition_of(crs: Crs) -> CRS:
-    """Return the definition that is written: EPSG's for WGS 84, which more programs know; files have x before y."""
+    """Return the definition in files: that of EPSG:4326 for CRS84, as more programs support it; x is still first."""
     return crs_of(PLANE_DEGREES).definition if crs == CRS84 else crs.definition
 
 
 def is_scaled(field: CoverageField) -> bool:
-    """Whether values are other than the numbers."""
+    """Return whether values differ from digital numbers."""
     return (field.encoding.scale, field.encoding.offset) != (1.0, 0.0)
 
 
 def _titles(fields: Sequence[CoverageField]) -> str:
-    """The title of each field; what those have in common that were all made of one layer, which may be hundreds."""
+    """Return the titles of the fields; the common start of titles if all fields were made from one layer."""
     titles = [field.title for field in fields]
     if len({field.layer.id for field in fields}) == 1:
         parts = zip(*(title.split(", ") for title in titles), strict=False)
-        return ", ".join(each[0] for each in takewhile(lambda each: len(set(each)) == 1, parts))
+        return ", ".join(same[0] for same in takewhile(lambda words: len(set(words)) == 1, parts))
     return ", ".join(titles)
 
 
-# Coverages in the words of the CF conventions, which NetCDF and Zarr share.
+# Variables and attributes of the CF conventions, for NetCDF and Zarr.
 
 CONVENTIONS = "CF-1.11"
 GRID_MAPPING = "spatial_ref"
@@ -100,7 +100,7 @@ TIME, BOUNDS = "time", "bnds"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CfVariable:
-    """A variable whose numbers are there already: a coordinate, bounds, or the grid mapping."""
+    """A variable with its numbers: a coordinate, bounds, or the grid mapping."""
 
     name: str
     dimensions: tuple[str, ...]
@@ -110,7 +110,7 @@ class CfVariable:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CfField:
-    """A variable whose numbers are yet to be read."""
+    """A variable whose numbers are read later."""
 
     name: str
     dimensions: tuple[str, ...]
@@ -118,49 +118,48 @@ class CfField:
     chunks: tuple[int, ...]
     dtype: np.dtype[Any]
     fill: float | int | None
-    """The number for no value."""
+    """The number for missing values."""
     attributes: Attributes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CfDataset:
-    """All of a file but the numbers of its fields."""
+    """A file without the numbers of its fields."""
 
     attributes: Attributes
     variables: tuple[CfVariable, ...]
     fields: tuple[CfField, ...]
-    """As those of the coverage."""
+    """In the order of the coverage."""
 
 
 def cf_dataset(coverage: CoverageShape, chunks: ChunkShape) -> CfDataset:
-    """Return a coverage as variables over time, y and x (time, lat and lon of a geographic grid); centres of cells.
+    """Return a coverage as variables over time, y and x (lat and lon for a geographic grid), at centres of cells.
 
-    What is no value has the number that `_FillValue` names; values are `number * scale_factor + add_offset` in float64
-    (CF-1.11 §8.1).
+    Missing values have the number `_FillValue`; values are `number * scale_factor + add_offset` in float64 (CF-1.11
+    §8.1).
 
     Args:
-        coverage: What the file is of.
+        coverage: The coverage.
         chunks: The shape of the chunks of its fields.
     """
     y, x = _axes(coverage.grid)
     coordinates = [*_time_variables(coverage.times), *_place_variables(coverage.grid, y, x), _grid_mapping(coverage)]
-    taken = {*(each.name for each in coordinates), BOUNDS}
+    existing = {*(variable.name for variable in coordinates), BOUNDS}
+    names = distinct_names([field.name for field in coverage.fields], existing)
     return CfDataset(
         attributes=_global_attributes(coverage),
         variables=tuple(coordinates),
         fields=tuple(
-            _field(each, name, coverage, chunks)
-            for each, name in zip(
-                coverage.fields, distinct_names([field.name for field in coverage.fields], taken), strict=True
-            )
+            _cf_field(field, name, coverage, chunks) for field, name in zip(coverage.fields, names, strict=True)
         ),
     )
 
 
 def plain_attributes(attributes: Attributes) -> dict[str, Any]:
-    """Return attributes as JSON has them."""
+    """Return attributes as JSON."""
     return {
-        name: said.tolist() if isinstance(said, np.ndarray | np.generic) else said for name, said in attributes.items()
+        name: value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+        for name, value in attributes.items()
     }
 
 
@@ -169,34 +168,34 @@ def _axes(grid: Grid) -> tuple[str, str]:
 
 
 def _global_attributes(coverage: CoverageShape) -> Attributes:
-    """CF-1.11 §2.6, and of ACDD 1.3 what there is."""
-    said = about(coverage)
+    """Return the global attributes of CF-1.11 §2.6 and the available ones of ACDD 1.3."""
+    metadata = about(coverage)
     attributes = {
         "Conventions": f"{CONVENTIONS}, ACDD-1.3",
-        "title": said.title,
-        "id": said.collection,
-        "source": f"collection {said.collection}",
+        "title": metadata.title,
+        "id": metadata.collection,
+        "source": f"collection {metadata.collection}",
         "history": f"written by {SOFTWARE}",
-        **said.credits.texts,
-        "acknowledgement": said.credits.attribution,
-        "references": " ".join(said.links),
-        "time_coverage_start": said.first,
-        "time_coverage_end": said.last,
+        **metadata.credits.texts,
+        "acknowledgement": metadata.credits.attribution,
+        "references": " ".join(metadata.links),
+        "time_coverage_start": metadata.first,
+        "time_coverage_end": metadata.last,
     }
     return {name: text for name, text in attributes.items() if text}
 
 
-def _field(each: CoverageField, name: str, coverage: CoverageShape, chunks: ChunkShape) -> CfField:
-    encoding, variable = each.encoding, each.layer.main_variable
-    dtype = _written_type(each)
+def _cf_field(field: CoverageField, name: str, coverage: CoverageShape, chunks: ChunkShape) -> CfField:
+    encoding, variable = field.encoding, field.layer.main_variable
+    dtype = _written_type(field)
     fill = None if encoding.nodata is None else dtype.type(encoding.nodata).item()
-    attributes: dict[str, Any] = {"long_name": each.title, "units": encoding.units}
+    attributes: dict[str, Any] = {"long_name": field.title, "units": encoding.units}
     if variable.standard_name:
         attributes["standard_name"] = variable.standard_name
     attributes |= {"grid_mapping": GRID_MAPPING}
-    if is_scaled(each):
+    if is_scaled(field):
         attributes |= {"scale_factor": float(encoding.scale), "add_offset": float(encoding.offset)}
-    attributes |= _flags(each, dtype)
+    attributes |= _flags(field, dtype)
     grid, has_time = coverage.grid, len(coverage.times) > 0
     shape = ChunkShape(len(coverage.times), grid.height, grid.width)
     return CfField(
@@ -210,27 +209,27 @@ def _field(each: CoverageField, name: str, coverage: CoverageShape, chunks: Chun
     )
 
 
-def _written_type(each: CoverageField) -> np.dtype[Any]:
-    """That of the numbers; of short floats one that NetCDF has, and in which programs scale them without loss."""
-    dtype = np.dtype(each.encoding.dtype)
+def _written_type(field: CoverageField) -> np.dtype[Any]:
+    """Return the type of the numbers in files; short floats become types of NetCDF that scaling does not round."""
+    dtype = np.dtype(field.encoding.dtype)
     if dtype.kind != "f":
         return dtype
-    return np.dtype(np.float64) if is_scaled(each) else np.promote_types(dtype, np.float32)
+    return np.dtype(np.float64) if is_scaled(field) else np.promote_types(dtype, np.float32)
 
 
-def _flags(each: CoverageField, dtype: np.dtype[Any]) -> Attributes:
-    """Classes by their numbers (CF-1.11 §3.5), where these are the values."""
-    classes = categories_of(each.layer)
-    if not classes or is_scaled(each) or dtype.kind == "f":
+def _flags(field: CoverageField, dtype: np.dtype[Any]) -> Attributes:
+    """Return the classes by number (CF-1.11 §3.5), if numbers are values."""
+    classes = categories_of(field.layer)
+    if not classes or is_scaled(field) or dtype.kind == "f":
         return {}
     return {
-        "flag_values": np.array([one.value for one in classes]).astype(dtype),
-        "flag_meanings": " ".join(name_of(one.label) or "_" for one in classes),
+        "flag_values": np.array([entry.value for entry in classes]).astype(dtype),
+        "flag_meanings": " ".join(name_of(entry.label) or "_" for entry in classes),
     }
 
 
 def _time_variables(times: TimeDomain) -> list[CfVariable]:
-    """CF-1.11 §4.4; with bounds (§7.1, of climatologies §7.4) unless all are instants."""
+    """Return the time axis (CF-1.11 §4.4), with bounds (§7.1, for climatologies §7.4) unless all times are instants."""
     if not len(times):
         return []
     form = bounds_form(times, are_periods=bool((times.ends > times.starts + ONE_NS).any()))
@@ -245,7 +244,7 @@ def _time_variables(times: TimeDomain) -> list[CfVariable]:
         "calendar": "standard",
         **form.attributes,
     }
-    starts, both = (each.astype(step).astype(np.int64) for each in (times.starts, times.periods))
+    starts, both = (instants.astype(step).astype(np.int64) for instants in (times.starts, times.periods))
     time = CfVariable(name=TIME, dimensions=(TIME,), numbers=starts, attributes=attributes)
     return [time] if form.name is None else [time, CfVariable(name=form.name, dimensions=(TIME, BOUNDS), numbers=both)]
 
@@ -255,7 +254,8 @@ def _are_whole(instants: InstantArray, step: str) -> bool:
 
 
 def _place_variables(grid: Grid, y: str, x: str) -> list[CfVariable]:
-    axes = {each["axis"]: each for each in definition_of(grid.crs).cs_to_cf() if each.get("axis") in {"X", "Y"}}
+    definitions = definition_of(grid.crs).cs_to_cf()
+    axes = {definition["axis"]: definition for definition in definitions if definition.get("axis") in {"X", "Y"}}
     centres = {y: grid.y_of(np.arange(grid.height) + 0.5), x: grid.x_of(np.arange(grid.width) + 0.5)}
     return [
         CfVariable(name=name, dimensions=(name,), numbers=centres[name], attributes=axes.get(axis, {"axis": axis}))
@@ -264,16 +264,16 @@ def _place_variables(grid: Grid, y: str, x: str) -> list[CfVariable]:
 
 
 def _grid_mapping(coverage: CoverageShape) -> CfVariable:
-    """CF-1.11 §5.6 and Appendix F, with `crs_wkt`; and what GDAL reads: where the grid begins, exactly."""
+    """Return the grid mapping (CF-1.11 §5.6 and Appendix F) with `crs_wkt`, and the exact origin for GDAL."""
     grid = coverage.grid
     x_size, y_size = grid.resolution
     mapping = definition_of(grid.crs).to_cf()
     if mapping.get("grid_mapping_name") == "unknown":
         del mapping["grid_mapping_name"]
-    place = (grid.bbox.xmin, x_size, 0.0, grid.bbox.ymax, 0.0, -y_size)
+    geotransform = (grid.bbox.xmin, x_size, 0.0, grid.bbox.ymax, 0.0, -y_size)
     attributes = {
         **mapping,
         "spatial_ref": mapping["crs_wkt"],
-        "GeoTransform": " ".join(repr(float(number)) for number in place),
+        "GeoTransform": " ".join(repr(float(number)) for number in geotransform),
     }
     return CfVariable(name=GRID_MAPPING, dimensions=(), numbers=np.array(0, dtype=np.int32), attributes=attributes)

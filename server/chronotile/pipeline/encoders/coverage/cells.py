@@ -1,4 +1,4 @@
-"""The cells of a coverage as places whose values go along time, for formats that tell place by place."""
+"""Cells of a coverage as series at points, for formats that list values by point."""
 
 from collections.abc import Iterator, Sequence
 from typing import overload
@@ -15,7 +15,7 @@ from chronotile.pipeline.encoders.series.table import SeriesTable, table_of_laye
 
 
 class Points(Sequence[Point]):
-    """Many points, each made when it is looked at."""
+    """A sequence of points; each is made when it is accessed."""
 
     def __init__(self, x: FloatArray, y: FloatArray, crs: Crs) -> None:
         self._x, self._y, self._crs = x, y, crs
@@ -31,34 +31,35 @@ class Points(Sequence[Point]):
     def __getitem__(self, index: slice) -> "Points": ...
 
     def __getitem__(self, index: int | slice) -> "Point | Points":
-        """Return one, or some of them."""
+        """Return one point, or some of them."""
         if isinstance(index, slice):
             return Points(self._x[index], self._y[index], self._crs)
         return Point(x=float(self._x[index]), y=float(self._y[index]), crs=self._crs)
 
     def __iter__(self) -> Iterator[Point]:
-        """Iterate over all."""
+        """Iterate over all points."""
         for x, y in zip(self._x.tolist(), self._y.tolist(), strict=True):
             yield Point(x=x, y=y, crs=self._crs)
 
 
 def table_of_cells(coverage: Coverage, *, is_active: IsActive = always_active) -> SeriesTable:
-    """Return the cells in which any field has a value at any time, from north to south and west to east.
+    """Return the cells in which a field has a value at any time, from north to south and west to east.
 
-    Each is at its centre in the CRS of the coverage, with values at all its times. All values are held at once.
+    Each is a point at its centre, in the CRS of the coverage, with values at all times. All values are in memory.
 
     Raises:
-        SourceUnavailable: The source is gone or damaged.
-        ClientGone: The client disconnected.
+        SourceUnavailable: The source is unreachable or damaged.
+        ClientGone: The client closed the connection.
     """
     grid, times = coverage.grid, coverage.times.instants
     values = [coverage_values(coverage, number, is_active=is_active) for number in range(len(coverage.fields))]
-    rows, columns = np.nonzero(np.logical_or.reduce([np.isfinite(each).any(axis=0) for each in values]))
+    has_value = [np.isfinite(field_values).any(axis=0) for field_values in values]
+    rows, columns = np.nonzero(np.logical_or.reduce(has_value))
     instants = times if len(times) else np.array(["NaT"], dtype="datetime64[ns]")
     return table_of_layers(
         Points(grid.x_of(columns + 0.5), grid.y_of(rows + 0.5), grid.crs),
         [
-            (field.layer, instants, np.ascontiguousarray(each[:, rows, columns].T))
-            for field, each in zip(coverage.fields, values, strict=True)
+            (field.layer, instants, np.ascontiguousarray(field_values[:, rows, columns].T))
+            for field, field_values in zip(coverage.fields, values, strict=True)
         ],
     )

@@ -1,7 +1,7 @@
-"""A cloud optimised GeoTIFF, written by hand while its pixels come in, none of which is read again.
+"""Cloud optimised GeoTIFFs, written while pixels arrive; no pixel is read again.
 
-GDAL makes one of a whole GeoTIFF that lies on disk already, with its bands interleaved: of a thousand times one tile
-would take half a gigabyte. Here bands lie apart, each is written as it comes, and its overviews with it.
+GDAL makes one from a complete GeoTIFF on disk, with interleaved bands: with a thousand times, one tile would need half
+a gigabyte. Here bands are separate, and each is written with its overviews when it arrives.
 """
 
 import struct
@@ -27,19 +27,19 @@ from chronotile.pipeline.encoders.deflated import deflate
 from chronotile.pipeline.encoders.scratch_files import TEMPORARY, Scratch, ScratchFile
 
 TILE_UNIT = 16
-"""Of which sides of tiles are multiples (TIFF 6.0, TileWidth)."""
-MOST_BANDS = 65535
-"""Samples of a pixel are counted in 16 bits (TIFF 6.0, SamplesPerPixel)."""
-MOST_CLASSIC_BYTES = 4_000_000_000
-"""Of pixels with overviews, before they are compressed; what is larger becomes a BigTIFF."""
+"""Sides of tiles are multiples of it (TIFF 6.0, TileWidth)."""
+MAX_BANDS = 65535
+"""Samples per pixel are counted in 16 bits (TIFF 6.0, SamplesPerPixel)."""
+MAX_CLASSIC_BYTES = 4_000_000_000
+"""Maximum size of pixels with overviews, uncompressed; larger files are BigTIFFs."""
 
 SHORT, LONG, DOUBLE, ASCII, LONG8 = 3, 4, 12, 2, 16
 NUMPY_TYPES = {SHORT: "<u2", LONG: "<u4", DOUBLE: "<f8", ASCII: "<u1", LONG8: "<u8"}
-"""By TIFF's."""
+"""Types of numpy by type of TIFF."""
 ADOBE_DEFLATE, MIN_IS_BLACK, CONTIGUOUS, SEPARATE, REDUCED = 8, 1, 1, 2, 1
 NO_PREDICTOR, HORIZONTAL, FLOATING_POINT = 1, 2, 3
 SAMPLE_FORMATS = {"u": 1, "i": 2, "f": 3}
-"""By numpy's kinds."""
+"""Sample formats by kind of numpy."""
 NODATA_TAG = 42113
 
 LAYOUT = (
@@ -49,12 +49,12 @@ LAYOUT = (
     b"BLOCK_TRAILER=LAST_4_BYTES_REPEATED\n"
     b"KNOWN_INCOMPATIBLE_EDITION=NO\n "
 )
-"""What GDAL asks of a file to take it for such. The blank leaves room for a YES that it writes over the NO."""
+"""GDAL recognises the layout by this text. It may replace `NO` by `YES`; the blank leaves space for it."""
 GHOST = b"GDAL_STRUCTURAL_METADATA_SIZE=%06d bytes\n%s" % (len(LAYOUT), LAYOUT)
 
 
 class Tag(NamedTuple):
-    """One entry of a directory."""
+    """An entry of a directory."""
 
     number: int
     type: int
@@ -63,13 +63,13 @@ class Tag(NamedTuple):
 
     @property
     def length(self) -> int:
-        """How many values of its type there are."""
+        """Number of values."""
         return len(self.values) // np.dtype(NUMPY_TYPES[self.type]).itemsize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CogProfile:
-    """What there is to know before the first pixel."""
+    """Properties of a file that are needed before the first pixel."""
 
     width: int
     height: int
@@ -78,17 +78,17 @@ class CogProfile:
     nodata: float | None
     predictor: int
     tags: Sequence[Tag]
-    """Of the first directory: where it lies, what its bands are."""
+    """Tags of the first directory: position, and metadata of bands."""
 
     @property
     def tile(self) -> tuple[int, int]:
-        """Rows and columns: a row of tiles is held at a time, so that those of a wide picture are flat."""
+        """Rows and columns of a tile. One row of tiles is in memory, so those of wide pictures have few rows."""
         rows, columns = (min(CHUNK_SIDE, -(-side // TILE_UNIT) * TILE_UNIT) for side in (self.height, self.width))
         return min(rows, chunk_rows(self.width * self.dtype.itemsize)), columns
 
     @property
     def sizes(self) -> list[tuple[int, int]]:
-        """Rows and columns of each level, each half of the one before, down to that of one tile."""
+        """Rows and columns of each level; each level has half of the previous one, down to a single tile."""
         sizes = [(self.height, self.width)]
         while max(sizes[-1]) > CHUNK_SIDE:
             rows, columns = sizes[-1]
@@ -97,20 +97,20 @@ class CogProfile:
 
     @property
     def is_big(self) -> bool:
-        """Whether it is a BigTIFF, whose offsets have 64 bits."""
-        return sum(self.bytes_of(rows, columns) for rows, columns in self.sizes) > MOST_CLASSIC_BYTES
+        """Whether the file is a BigTIFF, with offsets of 64 bits."""
+        return sum(self.bytes_of(rows, columns) for rows, columns in self.sizes) > MAX_CLASSIC_BYTES
 
     def bytes_of(self, rows: int, columns: int) -> int:
-        """Return what all bands of a level take before they are compressed."""
+        """Return the uncompressed size of all bands of a level."""
         return rows * columns * self.bands * self.dtype.itemsize
 
 
 class CogWriter:
-    """Takes bands one after another, each from north to south.
+    """Writes bands one after the other, each from north to south.
 
     Args:
-        profile: Of the file.
-        scratch: Where it lies until it is finished, and then until it is closed.
+        profile: Properties of the file.
+        scratch: Location of the file.
     """
 
     def __init__(self, profile: CogProfile, scratch: Scratch = TEMPORARY) -> None:
@@ -124,13 +124,13 @@ class CogWriter:
             self._opened = opened.pop_all()
 
     def write(self, band: int, numbers: NumberArray, *, is_last: bool, has_means: bool) -> None:
-        """Take the next rows of a band.
+        """Write the next rows of a band.
 
         Args:
             band: Counted from 0.
-            numbers: (y, x), in the type of the profile.
-            is_last: Whether the band ends with them.
-            has_means: Whether overviews have means, and not the numbers of some cells.
+            numbers: (y, x) in the type of the profile.
+            is_last: Whether these are the last rows of the band.
+            has_means: Whether overviews have means instead of the numbers of some cells.
         """
         self._write(0, band, numbers, is_last=is_last, has_means=has_means)
 
@@ -144,7 +144,7 @@ class CogWriter:
                 self._write(number + 1, band, half, is_last=is_last and strip is strips[-1], has_means=has_means)
 
     def finish(self) -> FileParts:
-        """Return the whole file: directories, overviews from the coarsest on, pixels."""
+        """Return the file: directories, then the levels, coarsest first."""
         start, starts = len(self._directories([0] * len(self._levels))), list[int]()
         for level in reversed(self._levels):
             starts.append(start)
@@ -156,17 +156,17 @@ class CogWriter:
         return FileParts([header, *(level.file for level in reversed(self._levels))])
 
     def close(self) -> None:
-        """Let go of what was written, unless it was finished."""
+        """Delete the file, unless it was finished."""
         self._opened.close()
 
     def _directories(self, starts: Sequence[int]) -> bytes:
-        """All directories, given where the tiles of each level begin."""
+        """Return all directories, for the offsets of the tiles of each level."""
         form = _BIG if self.profile.is_big else _CLASSIC
         written = bytearray(form.head(len(form.head(0)) + len(GHOST) + len(GHOST) % 2) + GHOST)
         written += bytes(len(GHOST) % 2)
         for number, (level, start) in enumerate(zip(self._levels, starts, strict=True)):
             tags = level.tags(start, form.offset_type)
-            tags += self.profile.tags if number == 0 else [Tag(254, LONG, _packed(LONG, REDUCED))]
+            tags += self.profile.tags if number == 0 else [Tag(254, LONG, _pack(LONG, REDUCED))]
             written += form.directory(tags, len(written), is_last=number == len(self._levels) - 1)
         return bytes(written)
 
@@ -182,16 +182,16 @@ class _Level:
         tiles = -(-rows // tile_rows) * self._across
         self._offsets = np.zeros((profile.bands, tiles), dtype=np.uint64)
         self._counts = np.zeros((profile.bands, tiles), dtype=np.uint32)
-        self._held: NumberArray | None = None
+        self._remainder: NumberArray | None = None
         self._next_tile = 0
 
     def cut(self, numbers: NumberArray, *, is_last: bool) -> list[NumberArray]:
-        """Return what there is now of strips as high as tiles, and hold the rest."""
-        if self._held is not None and len(self._held):
-            numbers = np.concatenate([self._held, numbers])
+        """Return strips as high as tiles; the remaining rows are stored for the next call."""
+        if self._remainder is not None and len(self._remainder):
+            numbers = np.concatenate([self._remainder, numbers])
         rows, _ = self._profile.tile
         whole = len(numbers) if is_last else len(numbers) // rows * rows
-        self._held = None if is_last else numbers[whole:].copy()  # a view would hold all
+        self._remainder = None if is_last else numbers[whole:].copy()  # a view would keep all rows in memory
         return [numbers[start : min(start + rows, whole)] for start in range(0, whole, rows)]
 
     def write(self, band: int, strip: NumberArray) -> None:
@@ -202,33 +202,33 @@ class _Level:
             if part.shape != (rows, columns):
                 lacking = ((0, rows - part.shape[0]), (0, columns - part.shape[1]))
                 part = np.pad(part, lacking, constant_values=self._profile.nodata or 0)
-            body = deflate.compress(_predicted(part, self._profile.predictor), 1)
+            body = deflate.compress(_predict(part, self._profile.predictor), 1)
             self._offsets[band, self._next_tile] = self.file.size + _LEADER.size
             self._counts[band, self._next_tile] = len(body)
             self.file.write(b"".join([_LEADER.pack(len(body)), body, body[-_LEADER.size :]]))
             self._next_tile = (self._next_tile + 1) % self._offsets.shape[1]
 
     def tags(self, start: int, offset_type: int) -> list[Tag]:
-        """Return what a directory says of it, whose tiles begin at `start`."""
+        """Return the tags of the level, whose tiles start at an offset."""
         profile, bands = self._profile, self._profile.bands
         rows, columns = profile.tile
         tags = [
-            Tag(256, LONG, _packed(LONG, self._columns)),
-            Tag(257, LONG, _packed(LONG, self._rows)),
-            Tag(258, SHORT, _packed(SHORT, [profile.dtype.itemsize * 8] * bands)),
-            Tag(259, SHORT, _packed(SHORT, ADOBE_DEFLATE)),
-            Tag(262, SHORT, _packed(SHORT, MIN_IS_BLACK)),
-            Tag(277, SHORT, _packed(SHORT, bands)),
-            Tag(284, SHORT, _packed(SHORT, SEPARATE if bands > 1 else CONTIGUOUS)),
-            Tag(317, SHORT, _packed(SHORT, profile.predictor)),
-            Tag(322, SHORT, _packed(SHORT, columns)),
-            Tag(323, SHORT, _packed(SHORT, rows)),
-            Tag(324, offset_type, _packed(offset_type, (self._offsets + start).ravel())),
-            Tag(325, LONG, _packed(LONG, self._counts.ravel())),
-            Tag(339, SHORT, _packed(SHORT, [SAMPLE_FORMATS[profile.dtype.kind]] * bands)),
+            Tag(256, LONG, _pack(LONG, self._columns)),
+            Tag(257, LONG, _pack(LONG, self._rows)),
+            Tag(258, SHORT, _pack(SHORT, [profile.dtype.itemsize * 8] * bands)),
+            Tag(259, SHORT, _pack(SHORT, ADOBE_DEFLATE)),
+            Tag(262, SHORT, _pack(SHORT, MIN_IS_BLACK)),
+            Tag(277, SHORT, _pack(SHORT, bands)),
+            Tag(284, SHORT, _pack(SHORT, SEPARATE if bands > 1 else CONTIGUOUS)),
+            Tag(317, SHORT, _pack(SHORT, profile.predictor)),
+            Tag(322, SHORT, _pack(SHORT, columns)),
+            Tag(323, SHORT, _pack(SHORT, rows)),
+            Tag(324, offset_type, _pack(offset_type, (self._offsets + start).ravel())),
+            Tag(325, LONG, _pack(LONG, self._counts.ravel())),
+            Tag(339, SHORT, _pack(SHORT, [SAMPLE_FORMATS[profile.dtype.kind]] * bands)),
         ]
         if bands > 1:
-            tags.append(Tag(338, SHORT, _packed(SHORT, [0] * (bands - 1))))
+            tags.append(Tag(338, SHORT, _pack(SHORT, [0] * (bands - 1))))
         if profile.nodata is not None:
             nodata = int(profile.nodata) if profile.dtype.kind in "iu" else float(profile.nodata)
             tags.append(Tag(NODATA_TAG, ASCII, text_of(repr(nodata))))
@@ -239,23 +239,23 @@ _LEADER = struct.Struct("<I")
 
 
 class _Form(NamedTuple):
-    """How directories are laid out: as in TIFF 6.0, or with 64 bits for counts and offsets."""
+    """Layout of directories: that of TIFF 6.0, or with counts and offsets of 64 bits."""
 
     offset_type: int
     number: str
     entry: str
     offset: str
     inline: int
-    """Bytes of values that an entry has room for."""
+    """Maximum size of values inside an entry, in bytes."""
 
     def head(self, directory: int) -> bytes:
-        """Return what a file begins with."""
+        """Return the header of a file."""
         if self.offset_type == LONG8:
             return struct.pack("<2sHHHQ", b"II", 43, 8, 0, directory)
         return struct.pack("<2sHI", b"II", 42, directory)
 
     def directory(self, tags: Sequence[Tag], start: int, *, is_last: bool) -> bytes:
-        """Return a directory that stands at `start`, with the values that do not fit into it behind it."""
+        """Return a directory at an offset, followed by the values that do not fit into its entries."""
         size = struct.calcsize(self.number) + len(tags) * struct.calcsize(self.entry) + struct.calcsize(self.offset)
         entries, values = [struct.pack(self.number, len(tags))], bytearray()
         for tag in sorted(tags):
@@ -273,16 +273,16 @@ _BIG = _Form(LONG8, "<Q", "<HHQ8s", "<Q", 8)
 
 
 def text_of(text: str) -> bytes:
-    """Return what a tag of text holds."""
+    """Return the value of a text tag."""
     return text.encode() + b"\0"
 
 
-def _packed(kind: int, values: Any) -> bytes:  # noqa: ANN401 -- a number or many
+def _pack(kind: int, values: Any) -> bytes:  # noqa: ANN401 -- a number or many
     return np.asarray(values).astype(NUMPY_TYPES[kind]).tobytes()
 
 
-def _predicted(tile: NumberArray, predictor: int) -> bytes:
-    """Return the bytes of a tile as differences between neighbours in a row (TIFF 6.0 §14; Technical Note 3)."""
+def _predict(tile: NumberArray, predictor: int) -> bytes:
+    """Return a tile as differences between neighbours in a row (TIFF 6.0 §14; Technical Note 3)."""
     if predictor == HORIZONTAL:
         whole = tile.astype(f"<u{tile.itemsize}") if tile.dtype.kind == "u" else tile.view(f"<u{tile.itemsize}")
         differences = np.array(whole)
@@ -304,16 +304,16 @@ KEY_TAGS = frozenset({34735, 34736, 34737})
 """GeoKeyDirectory, GeoDoubleParams and GeoAsciiParams."""
 DOUBLE_TYPE = 12
 SOMEWHERE = Affine(1, 0, 1, 0, -1, 1)
-"""Of cells of 1 whose first is at (0, 0) rasterio doubts that they are anywhere."""
+"""Any position except cells of size 1 from (0, 0), which rasterio takes for a missing position."""
 _SIZES = {2: 1, 3: 2, 12: 8}
-"""Bytes of a value of the types that those have."""
+"""Bytes per value of these types."""
 
 
 def geo_tags(grid: Grid) -> list[Tag]:
     """Return the tags with the position of a grid.
 
     Raises:
-        UnsupportedFormat: GeoTIFF has no words for its CRS.
+        UnsupportedFormat: GeoTIFF cannot express the CRS.
     """
     x_size, y_size = grid.resolution
     scale = struct.pack("<3d", x_size, y_size, 0)
@@ -324,7 +324,7 @@ def geo_tags(grid: Grid) -> list[Tag]:
 
 @lru_cache(maxsize=64)
 def has_geo_tags(crs: Crs) -> bool:
-    """Return whether GeoTIFF has words for a CRS."""
+    """Return whether GeoTIFF can express a CRS."""
     try:
         _file_in(crs)
     except UnsupportedFormat:
@@ -334,7 +334,7 @@ def has_geo_tags(crs: Crs) -> bool:
 
 @lru_cache(maxsize=64)
 def _file_in(crs: Crs) -> bytes:
-    """A file of one pixel: GDAL alone knows how a CRS is written in keys."""
+    """Return a file with one pixel whose keys state a CRS: only GDAL can make them."""
     with MemoryFile() as memory:
         definition = CRS.from_wkt(definition_of(crs).to_wkt())
         with memory.open(
@@ -342,33 +342,33 @@ def _file_in(crs: Crs) -> bytes:
         ):
             pass
         body = bytes(memory.read())
-    with MemoryFile(body) as alone, alone.open() as read:  # what GeoTIFF cannot store GDAL writes into a file beside it
+    with MemoryFile(body) as alone, alone.open() as read:  # without the side file that GDAL writes for other CRSs
         if not read.crs:
             raise UnsupportedFormat(f"GeoTIFF cannot store {crs.name[:40]}; NetCDF and zarr can", locator="f")
     return body
 
 
 def _tags_of(body: bytes) -> Iterator[Tag]:
-    """The tags of a small classic TIFF whose values are text, 16-bit numbers or doubles."""
+    """Yield the tags of a small classic TIFF whose values are text, 16-bit numbers or doubles."""
     (start,) = struct.unpack_from("<I", body, 4)
     (count,) = struct.unpack_from("<H", body, start)
     for entry in range(start + 2, start + 2 + 12 * count, 12):
-        number, kind, values, where = struct.unpack_from("<HHII", body, entry)
+        number, kind, values, offset = struct.unpack_from("<HHII", body, entry)
         size = _SIZES.get(kind, 4) * values
-        begin = entry + 8 if size <= 4 else where
+        begin = entry + 8 if size <= 4 else offset
         yield Tag(number, kind, body[begin : begin + size])
 
 
 def pick_cells(numbers: NumberArray) -> NumberArray:
-    """Return of (y, x) the north-western one of each four cells, for numbers of which there is no mean."""
+    """Return the north-western of each four cells (y, x), for numbers that have no mean."""
     return numbers[::2, ::2]
 
 
 def average_cells(numbers: NumberArray, nodata: float | None) -> NumberArray:
-    """Return of (y, x) the means of those of each four cells that are values, `nodata` where none is.
+    """Return the mean of the valid cells among each four cells (y, x); `nodata` if none is valid.
 
-    Integers are rounded half up; a mean that happens to be `nodata` becomes its neighbour. At an odd edge two cells, or
-    one, stand for four.
+    Integers are rounded half up; a mean that is equal to `nodata` is moved by 1. At an odd edge, one or two cells
+    replace four.
     """
     rows, columns = numbers.shape
     if rows % 2 or columns % 2:
@@ -400,7 +400,7 @@ def _valid(part: NumberArray, nodata: float | None) -> BoolArray:
 
 
 def _quotient(total: NumberArray, count: UInt8Array, dtype: np.dtype[Any]) -> NumberArray:
-    """NaN, or 0 of integers, where nothing is counted. Of 16 bits `float32` separates thirds and quarters."""
+    """Return means; NaN, or 0 for integers, if nothing is counted. `float32` is exact enough for 16 bits."""
     if dtype.kind == "f":
         with np.errstate(invalid="ignore"):
             mean: NumberArray = (total / count).astype(dtype)

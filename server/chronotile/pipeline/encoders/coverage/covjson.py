@@ -16,20 +16,20 @@ from chronotile.pipeline.encoders.document_parts import format_instants
 
 
 def encode_coverage_covjson(coverage: Coverage, *, is_active: IsActive = always_active) -> bytes:
-    """Return a Coverage whose domain is a Grid (§9.11.1), of values, `null` where there is none.
+    """Return a Coverage with the domain type Grid (§9.11.1); missing values are `null`.
 
-    Axes are centres of cells. All values are held at once.
-    Numbers are written as in docs/reference/layers-and-series.md.
+    Axes have the centres of cells. All values are in memory. Numbers are written as in
+    docs/reference/layers-and-series.md.
 
     Raises:
-        SourceUnavailable: The source is gone or damaged.
-        ClientGone: The client left.
+        SourceUnavailable: The source is unreachable or damaged.
+        ClientGone: The client closed the connection.
     """
-    said = about(coverage)
+    metadata = about(coverage)
     document = {
         "type": "Coverage",
-        "title": said.title,
-        **said.credits.texts,
+        "title": metadata.title,
+        **metadata.credits.texts,
         "domain": _domain(coverage),
         "parameters": {field.name: layer_parameter(field.layer) for field in coverage.fields},
         "ranges": {

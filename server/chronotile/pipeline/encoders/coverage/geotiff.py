@@ -20,37 +20,37 @@ from chronotile.pipeline.encoders.coverage.strips import Strip, strips, times_of
 from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.encoders.scratch_files import TEMPORARY, Scratch
 
-# One type of numbers, with one number for no value, in which several fields lie exactly.
+# A type with one number for missing values that represents the numbers of several fields exactly.
 
 
 @dataclass(frozen=True, slots=True)
 class CommonType:
-    """What all bands of a file are in."""
+    """Type of all bands of a file."""
 
     dtype: np.dtype[Any]
     nodata: float | None
 
-    def taking(self, numbers: NumberArray, encoding: Encoding) -> NumberArray:
+    def convert(self, numbers: NumberArray, encoding: Encoding) -> NumberArray:
         """Return numbers of a field in this type."""
         if encoding.nodata is None or _are_same(encoding.nodata, self.nodata):
             return numbers.astype(self.dtype, copy=False)
-        taken = numbers.astype(self.dtype)
-        taken[~encoding.valid(numbers)] = self.nodata
-        return taken
+        converted = numbers.astype(self.dtype)
+        converted[~encoding.valid(numbers)] = self.nodata
+        return converted
 
 
 def common_type(fields: Sequence[CoverageField]) -> CommonType:
-    """Return the smallest type that holds the numbers of all fields as they are; integers beside floats become floats.
+    """Return the smallest type that represents all fields exactly; integers next to floats become floats.
 
     Raises:
-        UnsupportedFormat: There is none.
+        UnsupportedFormat: No type does.
     """
     encodings = [field.encoding for field in fields]
-    for dtype in _wider(_least([np.dtype(each.dtype) for each in encodings])):
-        if all(_are_same(each.nodata, encodings[0].nodata) for each in encodings):
+    for dtype in _larger_types(_smallest_type([np.dtype(encoding.dtype) for encoding in encodings])):
+        if all(_are_same(encoding.nodata, encodings[0].nodata) for encoding in encodings):
             return CommonType(dtype, encodings[0].nodata)
         for number in _candidates(encodings, dtype):
-            if all(_is_free(number, each) for each in encodings):
+            if all(_is_free(number, encoding) for encoding in encodings):
                 return CommonType(dtype, number)
     types = ", ".join(f"{field.name} {field.encoding.dtype}" for field in fields)
     raise UnsupportedFormat(
@@ -59,15 +59,16 @@ def common_type(fields: Sequence[CoverageField]) -> CommonType:
     )
 
 
-def _least(dtypes: Sequence[np.dtype[Any]]) -> np.dtype[Any]:
-    """The smallest type for all numbers of these, or bytes where there is none."""
-    dtype = np.result_type(*dtypes, np.float32) if any(each.kind == "f" for each in dtypes) else np.result_type(*dtypes)
-    is_exact = dtype.kind in "iu" or not any(each.kind in "iu" and each.itemsize == 8 for each in dtypes)
-    return dtype if is_exact else np.dtype("S1")
+def _smallest_type(dtypes: Sequence[np.dtype[Any]]) -> np.dtype[Any]:
+    """Return the smallest type for all numbers, or a type of bytes if there is none."""
+    has_floats = any(dtype.kind == "f" for dtype in dtypes)
+    common = np.result_type(*dtypes, np.float32) if has_floats else np.result_type(*dtypes)
+    has_long_integers = any(dtype.kind in "iu" and dtype.itemsize == 8 for dtype in dtypes)
+    return common if common.kind in "iu" or not has_long_integers else np.dtype("S1")
 
 
-def _wider(dtype: np.dtype[Any]) -> Iterator[np.dtype[Any]]:
-    """The type, and those of the same kind with more bytes; numbers only."""
+def _larger_types(dtype: np.dtype[Any]) -> Iterator[np.dtype[Any]]:
+    """Yield a numeric type, then those of the same kind with more bytes."""
     if dtype.kind in "iuf":
         for size in (1, 2, 4, 8):
             if size >= dtype.itemsize:
@@ -77,13 +78,13 @@ def _wider(dtype: np.dtype[Any]) -> Iterator[np.dtype[Any]]:
 def _candidates(encodings: Sequence[Encoding], dtype: np.dtype[Any]) -> list[float]:
     if dtype.kind == "f":
         return [np.nan]
-    nodata = [each.nodata for each in encodings if each.nodata is not None]
+    nodata = [encoding.nodata for encoding in encodings if encoding.nodata is not None]
     limits = np.iinfo(dtype)
     return [*(number for number in nodata if limits.min <= number <= limits.max), float(limits.max), float(limits.min)]
 
 
 def _is_free(number: float, encoding: Encoding) -> bool:
-    """Whether it is no value of a field."""
+    """Return whether a number is not a value of a field."""
     if _are_same(number, encoding.nodata) or np.isnan(number):
         return True
     limits = np.iinfo(encoding.dtype)
@@ -100,15 +101,15 @@ SOFTWARE_TAG, METADATA_TAG = 305, 42112
 
 
 def check_coverage_geotiff(coverage: Coverage) -> None:
-    """Refuse a coverage that does not fit into a GeoTIFF, before it is read.
+    """Check that a coverage fits into a GeoTIFF, before it is read.
 
     Raises:
-        LimitExceeded: There are more bands than such a file can have.
-        UnsupportedFormat: No type holds all fields, or GeoTIFF cannot express the CRS.
+        LimitExceeded: There are too many bands.
+        UnsupportedFormat: No type represents all fields, or GeoTIFF cannot express the CRS.
     """
     bands = times_of(coverage) * len(coverage.fields)
     fewer = "request fewer times, or for NetCDF or zarr"
-    require_at_most("bands of a GeoTIFF", bands, cog.MOST_BANDS, alternative=fewer, locator="f")
+    require_at_most("bands of a GeoTIFF", bands, cog.MAX_BANDS, alternative=fewer, locator="f")
     common_type(coverage.fields)
     cog.geo_tags(coverage.grid)
 
@@ -116,16 +117,16 @@ def check_coverage_geotiff(coverage: Coverage) -> None:
 def coverage_geotiff(
     coverage: Coverage, *, scratch: Scratch = TEMPORARY, is_active: IsActive = always_active
 ) -> FileParts:
-    """Return a GeoTIFF of the digital numbers: all fields of the first time, then those of the next.
+    """Return a GeoTIFF of the digital numbers: all fields of the first time, then of the next.
 
     Bands are named `NDVI 2020-06-01T00:00:00Z` and have scale, offset and units. A file has one type and one nodata
-    number: fields that differ are converted to a type that holds them all. Overviews of continuous fields are means,
-    those of categorical fields single cells.
+    number; fields with others are converted. Overviews of continuous fields are means, those of categorical fields are
+    single cells.
 
     Raises:
-        UnsupportedFormat: As `check_coverage_geotiff`.
-        SourceUnavailable: The source is gone or damaged.
-        ClientGone: The client left.
+        UnsupportedFormat: An error of `check_coverage_geotiff`.
+        SourceUnavailable: The source is unreachable or damaged.
+        ClientGone: The client closed the connection.
     """
     form = common_type(coverage.fields)
     writer = cog.CogWriter(_profile(coverage, form), scratch)
@@ -166,7 +167,7 @@ def _write_strip(writer: cog.CogWriter, coverage: Coverage, number: int, *, form
     for time, numbers in zip(strip.times, strip.numbers, strict=True):
         writer.write(
             time * len(coverage.fields) + number,
-            form.taking(numbers, field.encoding),
+            form.convert(numbers, field.encoding),
             is_last=strip.rows.stop == coverage.grid.height,
             has_means=_has_means(field),
         )
@@ -177,16 +178,16 @@ def _has_means(field: CoverageField) -> bool:
 
 
 def _metadata(coverage: Coverage) -> str:
-    """What GDAL reads of the file and of each band; its texts are escaped twice."""
+    """Return the metadata of the file and its bands for GDAL, whose texts are escaped twice."""
     root = ET.Element("GDALMetadata")
-    said = about(coverage)
+    metadata = about(coverage)
     items = {
-        "TITLE": said.title,
-        "COLLECTION": said.collection,
-        **{name.upper(): text for name, text in said.credits.texts.items()},
-        "TIME_COVERAGE_START": said.first,
-        "TIME_COVERAGE_END": said.last,
-        "REFERENCES": " ".join(said.links),
+        "TITLE": metadata.title,
+        "COLLECTION": metadata.collection,
+        **{name.upper(): text for name, text in metadata.credits.texts.items()},
+        "TIME_COVERAGE_START": metadata.first,
+        "TIME_COVERAGE_END": metadata.last,
+        "REFERENCES": " ".join(metadata.links),
     }
     for name, text in items.items():
         if text:
@@ -200,8 +201,8 @@ def _metadata(coverage: Coverage) -> str:
 
 def _describe_band(root: ET.Element, band: int, field: CoverageField, description: str) -> None:
     encoding = field.encoding
-    said = {"DESCRIPTION": description, "UNITTYPE": encoding.units}
+    items = {"DESCRIPTION": description, "UNITTYPE": encoding.units}
     if (encoding.scale, encoding.offset) != (1.0, 0.0):
-        said |= {"SCALE": repr(float(encoding.scale)), "OFFSET": repr(float(encoding.offset))}
-    for name, text in said.items():
+        items |= {"SCALE": repr(float(encoding.scale)), "OFFSET": repr(float(encoding.offset))}
+    for name, text in items.items():
         ET.SubElement(root, "Item", name=name, sample=str(band), role=name.lower()).text = escape(text)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import h5netcdf
 
 LEVEL = 1
-"""Of compression, by a library that at this level is as tight as others at 3."""
+"""Level of compression; at 1, this library compresses as well as others at 3."""
 
 
 def coverage_netcdf(
@@ -26,9 +26,9 @@ def coverage_netcdf(
     """Return a NetCDF-4 file of the digital numbers, chunked, shuffled and deflated.
 
     Raises:
-        SourceUnavailable: The source is gone or damaged.
-        ClientGone: The client left.
-        OSError: It cannot be written.
+        SourceUnavailable: The source is unreachable or damaged.
+        ClientGone: The client closed the connection.
+        OSError: The file cannot be written.
     """
     with ExitStack() as opened:
         file = opened.enter_context(scratch.file(coverage.nbytes))
@@ -61,7 +61,7 @@ def _write(coverage: Coverage, target: UnfailingFile, is_active: IsActive) -> No
 
 
 def _create_field(file: "h5netcdf.File", field: CfField) -> Any:  # noqa: ANN401 -- h5py has no types
-    """Return what HDF5 has of a variable without numbers."""
+    """Create a variable without numbers, and return its object of HDF5."""
     created = file.create_variable(
         field.name,
         field.dimensions,
@@ -73,12 +73,12 @@ def _create_field(file: "h5netcdf.File", field: CfField) -> Any:  # noqa: ANN401
         shuffle=True,
     )
     created.attrs.update(field.attributes)
-    return created._h5ds.id  # noqa: SLF001 -- h5netcdf has no words for chunks
+    return created._h5ds.id  # noqa: SLF001 -- h5netcdf cannot write chunks
 
 
 def _write_strip(created: Any, strip: Strip, shape: ChunkShape, field: CfField) -> None:  # noqa: ANN401 -- as above
-    """Chunks are deflated here and written as they are: HDF5 would hold its one lock for all threads meanwhile."""
+    """Write chunks that are compressed here: HDF5 would hold its global lock during the compression."""
     for chunk in chunks_of(strip, shape, dtype=field.dtype, fill=field.fill):
-        # The first bytes of all numbers, then all second ones (HDF5's filter 2).
+        # The first bytes of all numbers, then all second bytes (HDF5's filter 2).
         planes = np.ascontiguousarray(chunk.numbers).view(np.uint8).reshape(-1, chunk.numbers.itemsize).T
-        created.write_direct_chunk(chunk.place[-len(field.shape) :], deflate.compress(planes.tobytes(), LEVEL))
+        created.write_direct_chunk(chunk.start[-len(field.shape) :], deflate.compress(planes.tobytes(), LEVEL))

@@ -1,4 +1,4 @@
-"""Coverages as PNG: the digital numbers themselves, as greys."""
+"""Coverages as PNG: digital numbers as grey values."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ from chronotile.pipeline.encoders.picture.picture import encode_grey_png
 
 
 def encode_coverage_png(coverage: Coverage, *, is_active: IsActive = always_active) -> bytes:
-    """Return one field at one time, 8 or 16 bits deep as its numbers are; the number for no value is transparent.
+    """Return one field at one time with 8 or 16 bits; the number for missing values is transparent.
 
     Raises:
         InvalidParameter: There are several fields, or times.
-        UnsupportedFormat: The numbers are not greys: fractions, less than 0 or more than 65535.
-        SourceUnavailable: The source is gone or damaged.
-        ClientGone: The client left.
+        UnsupportedFormat: The numbers are not unsigned integers up to 65535.
+        SourceUnavailable: The source is unreachable or damaged.
+        ClientGone: The client closed the connection.
     """
     check_coverage_png(coverage)
     encoding = coverage.fields[0].encoding
@@ -27,16 +27,16 @@ def encode_coverage_png(coverage: Coverage, *, is_active: IsActive = always_acti
 
 
 def is_grey(dtype: np.dtype[Any]) -> bool:
-    """Return whether a PNG holds numbers of a type."""
+    """Return whether numbers of a type can be grey values of a PNG."""
     return dtype.kind == "u" and dtype.itemsize <= 2
 
 
 def check_coverage_png(coverage: Coverage) -> None:
-    """Refuse what no PNG can hold.
+    """Check that a coverage can be a PNG.
 
     Raises:
         InvalidParameter: There are several fields, or times.
-        UnsupportedFormat: The numbers are not greys.
+        UnsupportedFormat: The numbers cannot be grey values.
     """
     if len(coverage.fields) > 1:
         names = ", ".join(field.name for field in coverage.fields[:10])

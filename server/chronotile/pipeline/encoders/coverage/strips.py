@@ -1,4 +1,4 @@
-"""How encoders take the numbers of a coverage: field by field, picture by picture, each block of the source once."""
+"""Strips of the numbers of a coverage, for encoders: field by field and time by time; each block is read once."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -11,13 +11,13 @@ from chronotile.core.model.types import AnyArray, Float64Array, NumberArray
 from chronotile.pipeline.encoders.scratch_files import ScratchFile
 
 CHUNK_SIDE = 512
-"""Cells along a side of a chunk, or tile, of a grid that is larger."""
+"""Cells along a side of a chunk or tile, if the grid is larger."""
 CHUNK_CELLS = CHUNK_SIDE * CHUNK_SIDE
-"""In a chunk; of a small grid one holds many times."""
-LEAST_ROWS = 16
-"""Of a chunk, however wide the grid is; sides of tiles of a GeoTIFF are multiples of it."""
+"""Cells of a chunk; a chunk of a small grid has many times."""
+MIN_ROWS = 16
+"""Minimum number of rows of a chunk; sides of tiles of a GeoTIFF are multiples of it."""
 ROW_OF_CHUNKS_BYTES = 16 << 20
-"""Of a row of chunks across a grid, about: it is held until the last of its rows is there."""
+"""Approximate size of a row of chunks across a grid, which is in memory until its last row arrives."""
 
 
 class Strip(NamedTuple):
@@ -41,20 +41,20 @@ SINGLE = ChunkShape(1, 1, 1)
 
 
 def times_of(coverage: Coverage) -> int:
-    """Return how many pictures a field has: one without time."""
+    """Return the number of pictures of a field; 1 without time."""
     return len(coverage.times) or 1
 
 
 def chunk_rows(row_bytes: int) -> int:
-    """Return how many rows a chunk, or a tile, of a high grid has whose rows take so much: few of one that is wide."""
+    """Return the number of rows of a chunk or tile; few if a row of the grid needs many bytes."""
     rows = CHUNK_SIDE
-    while rows > LEAST_ROWS and rows * row_bytes > ROW_OF_CHUNKS_BYTES:
+    while rows > MIN_ROWS and rows * row_bytes > ROW_OF_CHUNKS_BYTES:
         rows //= 2
     return rows
 
 
 def chunk_shape(coverage: Coverage) -> ChunkShape:
-    """Return how files that are chunked are: squares of one time, flat ones of a wide grid, or all of a small one."""
+    """Return the shape of chunks in files: squares of one time, flat rectangles of a wide grid, or a whole small grid."""
     grid = coverage.grid
     row_bytes = grid.width * max(np.dtype(field.encoding.dtype).itemsize for field in coverage.fields)
     y, x = min(grid.height, chunk_rows(row_bytes)), min(grid.width, CHUNK_SIDE)
@@ -66,20 +66,20 @@ def chunk_shape(coverage: Coverage) -> ChunkShape:
 def strips(
     coverage: Coverage, field: int, *, shape: ChunkShape = SINGLE, is_active: IsActive = always_active
 ) -> Iterator[Strip]:
-    """Read a field: whole pictures of as many times as fit, or each picture by itself from north to south.
+    """Yield the numbers of a field: pictures of as many times as fit, or each picture from north to south.
 
-    Where the source has many times in a block, and pictures are too large to be held at all of them, the numbers take
-    the way over a file on disk.
+    If blocks of the source have many times, and pictures are too large for memory at all of them, the numbers are
+    written to a scratch file first.
 
     Args:
-        coverage: What is read.
-        field: Index into its fields.
-        shape: Strips are whole chunks of this shape, but for the last ones of times and rows.
+        coverage: The coverage.
+        field: Index of the field.
+        shape: Strips consist of whole chunks of this shape, except at the end of times and rows.
         is_active: Whether the client still waits.
 
     Raises:
-        SourceUnavailable: The source is gone or damaged.
-        ClientGone: The client disconnected.
+        SourceUnavailable: The source is unreachable or damaged.
+        ClientGone: The client closed the connection.
     """
     if len(coverage.row_runs) == 1:
         yield from _whole_pictures(coverage, field, shape.time, is_active)
@@ -91,17 +91,17 @@ def strips(
             coverage.grid.height * coverage.grid.width * np.dtype(coverage.fields[field].encoding.dtype).itemsize
         )
         with ScratchFile(times_of(coverage) * picture_bytes) as file:
-            _spread(coverage, field, file, is_active)
+            _write_by_time(coverage, field, file, is_active)
             for time in range(times_of(coverage)):
-                yield from _picture(time, _spread_picture(coverage, field, time, file), shape.y)
+                yield from _picture(time, _read_written(coverage, field, time, file), shape.y)
 
 
 def coverage_values(coverage: Coverage, field: int, *, is_active: IsActive = always_active) -> Float64Array:
-    """Return all values (time, y, x) of a field, NaN where there is none; for documents, whose size is bounded.
+    """Return all values (time, y, x) of a field, NaN for missing values; for documents, whose size is limited.
 
     Raises:
-        SourceUnavailable: The source is gone or damaged.
-        ClientGone: The client disconnected.
+        SourceUnavailable: The source is unreachable or damaged.
+        ClientGone: The client closed the connection.
     """
     encoding, grid = coverage.fields[field].encoding, coverage.grid
     values = np.empty((times_of(coverage), grid.height, grid.width))
@@ -129,38 +129,38 @@ def _picture(time: int, parts: Iterable[NumberArray], step: int) -> Iterator[Str
 
 
 def _in_steps(parts: Iterable[NumberArray], step: int) -> Iterator[NumberArray]:
-    """Cut what follows one another along the first axis again: each but the last has a multiple of `step`.
+    """Cut parts again along the first axis: each except the last has a multiple of `step`.
 
-    Nothing of a part that was given is held while the next one is read: each takes as much memory as may be taken.
+    No yielded array is referenced while the next part is read, as each may need all memory that is allowed.
     """
-    held: NumberArray | None = None
+    remainder: NumberArray | None = None
     for part in parts:
-        joined = part if held is None else np.concatenate([held, part])
+        joined = part if remainder is None else np.concatenate([remainder, part])
         whole = len(joined) // step * step
-        held = joined[whole:].copy() if whole < len(joined) else None
+        remainder = joined[whole:].copy() if whole < len(joined) else None
         if whole:
             yield joined[:whole]
         del part, joined
-    if held is not None:
-        yield held
+    if remainder is not None:
+        yield remainder
 
 
 def _read_runs(coverage: Coverage, field: int, rows: range, is_active: IsActive) -> Iterator[NumberArray]:
-    """(time, y, x): all times."""
+    """Yield (time, y, x) numbers of all times."""
     for times in coverage.time_runs:
         require_active(is_active)
         yield coverage.read_times(field, times=times, rows=rows)
 
 
 def _read_picture(coverage: Coverage, field: int, time: int, is_active: IsActive) -> Iterator[NumberArray]:
-    """(y, x): all rows of one time."""
+    """Yield (y, x) numbers of all rows of one time."""
     for rows in coverage.row_runs:
         require_active(is_active)
         yield coverage.read_times(field, times=range(time, time + 1), rows=rows)[0]
 
 
-def _spread(coverage: Coverage, field: int, file: ScratchFile, is_active: IsActive) -> None:
-    """Write all numbers of a field into a file, time after time."""
+def _write_by_time(coverage: Coverage, field: int, file: ScratchFile, is_active: IsActive) -> None:
+    """Write all numbers of a field into a file, ordered by time."""
     height = coverage.grid.height
     for rows in coverage.row_runs:
         numbers = _read_runs(coverage, field, rows, is_active)
@@ -168,8 +168,8 @@ def _spread(coverage: Coverage, field: int, file: ScratchFile, is_active: IsActi
             file.write(np.ascontiguousarray(picture).data, at=(time * height + rows.start) * picture[0].nbytes)
 
 
-def _spread_picture(coverage: Coverage, field: int, time: int, file: ScratchFile) -> Iterator[NumberArray]:
-    """(y, x): all rows of one time, as `_spread` wrote them."""
+def _read_written(coverage: Coverage, field: int, time: int, file: ScratchFile) -> Iterator[NumberArray]:
+    """Yield (y, x) numbers of all rows of one time from the file of `_write_by_time`."""
     grid, dtype = coverage.grid, np.dtype(coverage.fields[field].encoding.dtype)
     row_bytes = grid.width * dtype.itemsize
     for rows in coverage.row_runs:
@@ -177,27 +177,27 @@ def _spread_picture(coverage: Coverage, field: int, time: int, file: ScratchFile
         yield np.frombuffer(read, dtype=dtype).reshape(len(rows), grid.width)
 
 
-# Strips of numbers cut into chunks, each of the whole shape, as NetCDF-4 and Zarr hold them.
+# Chunks of strips, for NetCDF-4 and Zarr.
 
 
 class Chunk(NamedTuple):
-    """One chunk, and which it is."""
+    """A chunk and its position."""
 
-    place: tuple[int, int, int]
-    """Its first time, row and column, in cells."""
+    start: tuple[int, int, int]
+    """First time, row and column, in cells."""
     numbers: AnyArray
     """(time, y, x), contiguous."""
 
 
 def chunks_of(strip: Strip, shape: ChunkShape, *, dtype: np.dtype[Any], fill: float | None) -> Iterator[Chunk]:
-    """Cut a strip, which begins where a chunk does; what lies beyond the grid is filled."""
+    """Cut a strip that starts at a chunk; cells outside the grid are filled."""
     _, rows, columns = strip.numbers.shape
     for time in range(0, len(strip.times), shape.time):
         for row in range(0, rows, shape.y):
             for column in range(0, columns, shape.x):
                 part = strip.numbers[time : time + shape.time, row : row + shape.y, column : column + shape.x]
                 if part.shape != shape:
-                    lacking = [(0, whole - there) for whole, there in zip(shape, part.shape, strict=True)]
+                    lacking = [(0, size - length) for size, length in zip(shape, part.shape, strict=True)]
                     part = np.pad(part, lacking, constant_values=0 if fill is None else fill)
-                place = (strip.times.start + time, strip.rows.start + row, column)
-                yield Chunk(place, np.ascontiguousarray(part, dtype=dtype))
+                start = (strip.times.start + time, strip.rows.start + row, column)
+                yield Chunk(start, np.ascontiguousarray(part, dtype=dtype))

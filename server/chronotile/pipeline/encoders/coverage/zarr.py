@@ -1,4 +1,4 @@
-"""Coverages as a Zarr store in a ZIP, which is sent while it is written."""
+"""Coverages as a Zarr store in a ZIP that is sent while it is written."""
 
 import io
 import math
@@ -24,52 +24,51 @@ from chronotile.pipeline.encoders.deflated import deflate
 
 LEVEL = 1
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)
-"""The date of every member: the same coverage gives the same bytes."""
+"""Date of every member, so that the same coverage gives the same bytes."""
 
 
 def iter_coverage_zarr(coverage: Coverage, *, is_active: IsActive = always_active) -> Generator[bytes]:
-    """Give the digital numbers as a ZIP of a Zarr store of version 2, at most a MiB at a time.
+    """Yield the digital numbers as a ZIP of a Zarr store of version 2, in pieces of at most 1 MiB.
 
-    Version 2 and zlib are read by GDAL from 3.4 on, version 3 only by newer ones; xarray and zarr-python read both.
-    Metadata come first, consolidated, with the attributes of the CF conventions, in which GDAL finds the CRS from 3.9
-    on: its own `_CRS` would keep xarray from saving what it opened as NetCDF. Members are stored as they are, since
-    chunks are deflated already.
+    GDAL reads version 2 with zlib from 3.4 on, version 3 only in newer releases; xarray and zarr-python read both.
+    Consolidated metadata come first, with CF attributes, in which GDAL finds the CRS from 3.9 on: its attribute `_CRS`
+    would keep xarray from saving the data as NetCDF. Members are stored without compression, as chunks are compressed.
 
     Raises:
-        SourceUnavailable: The source is gone or damaged.
-        ClientGone: The client left.
+        SourceUnavailable: The source is unreachable or damaged.
+        ClientGone: The client closed the connection.
     """
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
         for name, body in _members(coverage, is_active):
             archive.writestr(zipfile.ZipInfo(name, FIRST_DAY), body)
-            yield from sink.taken(READ_BYTES)
-    yield from sink.taken(0)
+            yield from sink.take_all(READ_BYTES)
+        yield from sink.take_all(0)
 
 
 class _Sink(io.RawIOBase):
-    """Takes what is written and gives it back in parts; nobody can go back in it."""
+    """A file that is written once from start to end, and read in pieces."""
 
     def __init__(self) -> None:
-        self._held = bytearray()
+        self._buffer = bytearray()
 
     def writable(self) -> bool:
         return True
 
-    def write(self, body: Any) -> int:  # noqa: ANN401 -- whatever has bytes
-        self._held += body
+    def write(self, body: Any) -> int:  # noqa: ANN401 -- any buffer
+        self._buffer += body
         return len(body)
 
-    def taken(self, least: int) -> Iterator[bytes]:
-        """Give what there is in parts, once it is more than `least`."""
-        if len(self._held) > least:
-            held, self._held = bytes(self._held), bytearray()
-            for start in range(0, len(held), READ_BYTES):
-                yield held[start : start + READ_BYTES]
+    def take_all(self, min_bytes: int) -> Iterator[bytes]:
+        """Yield and forget the written bytes in pieces, if they are more than `min_bytes`."""
+        if len(self._buffer) > min_bytes:
+            body, self._buffer = bytes(self._buffer), bytearray()
+            for start in range(0, len(body), READ_BYTES):
+                yield body[start : start + READ_BYTES]
 
 
 def _members(coverage: Coverage, is_active: IsActive) -> Iterator[tuple[str, bytes]]:
-    """Names and bodies of the files of the store."""
+    """Yield names and bodies of the files of the store."""
     dataset = cf_dataset(coverage, chunk_shape(coverage))
     metadata = _metadata(dataset)
     yield ".zmetadata", orjson.dumps({"zarr_consolidated_format": 1, "metadata": metadata})
@@ -87,13 +86,13 @@ def _members(coverage: Coverage, is_active: IsActive) -> Iterator[tuple[str, byt
 
 def _chunk_members(strip: Strip, shape: ChunkShape, field: CfField) -> Iterator[tuple[str, bytes]]:
     for chunk in chunks_of(strip, shape, dtype=field.dtype, fill=field.fill):
-        place = [start // size for start, size in zip(chunk.place, shape, strict=True)]
-        name = ".".join(str(each) for each in place[-len(field.shape) :])
+        position = [start // size for start, size in zip(chunk.start, shape, strict=True)]
+        name = ".".join(str(number) for number in position[-len(field.shape) :])
         yield f"{field.name}/{name}", deflate.compress(chunk.numbers, LEVEL)
 
 
 def _metadata(dataset: CfDataset) -> dict[str, Any]:
-    """All documents by their names."""
+    """Return all documents by name."""
     metadata: dict[str, Any] = {".zgroup": {"zarr_format": 2}, ".zattrs": dataset.attributes}
     for variable in dataset.variables:
         array = _array(variable.numbers.shape, variable.numbers.shape, variable.numbers.dtype, fill=None)
@@ -111,7 +110,7 @@ def _documents(variable: CfVariable | CfField, array: dict[str, Any]) -> dict[st
 def _array(
     shape: tuple[int, ...], chunks: tuple[int, ...], dtype: np.dtype[Any], *, fill: float | None
 ) -> dict[str, Any]:
-    """Zarr 2 §Metadata."""
+    """Return the metadata of an array (Zarr 2 §Metadata)."""
     return {
         "zarr_format": 2,
         "shape": list(shape),

@@ -1,4 +1,4 @@
-"""Documents and chunks of Zarr 3, in which a layer is offered as a store (docs/reference/zarr.md)."""
+"""Documents and chunks of Zarr 3, for layers as stores (docs/reference/zarr.md)."""
 
 import base64
 import hashlib
@@ -30,36 +30,36 @@ from chronotile.pipeline.encoders.coverage.strips import ChunkShape
 from chronotile.pipeline.encoders.deflated import deflate
 
 ENCODER_VERSION = "1"
-"""Part of every chunk's ETag: raise it when the same numbers give other bytes."""
+"""Part of the ETag of every chunk. Raise it when the same numbers give other bytes."""
 LEVEL = 1
 LINE_CHUNK = 16_384
-"""Positions in a chunk of a coordinate along time: one that grows has the same chunks as before, and a few more."""
+"""Positions per chunk of a coordinate along time, so that its chunks stay the same when it grows."""
 BYTES: Json = {"name": "bytes", "configuration": {"endian": "little"}}
 GZIP: Json = {"name": "gzip", "configuration": {"level": LEVEL}}
-"""Of the chunks that are served: every client reads it, and it needs no further library here."""
+"""Codec of served chunks: every client reads it, and it needs no other library."""
 GZIP_BITS = 31
-"""The window of 32 KiB with the header of gzip (zlib.h, deflateInit2)."""
+"""Window of 32 KiB with a header of gzip (zlib.h, deflateInit2)."""
 Scheme = Literal["default", "v2"]
 
 
 class KeyEncoding(NamedTuple):
-    """How the numbers of a chunk become its name (Zarr 3 §Chunk key encoding)."""
+    """Names of chunks by their index along each axis (Zarr 3 §Chunk key encoding)."""
 
     name: Scheme
     separator: Literal["/", "."]
 
     @property
     def document(self) -> Json:
-        """The encoding as metadata have it."""
+        """The encoding in metadata."""
         return {"name": self.name, "configuration": {"separator": self.separator}}
 
 
 KEY_ENCODINGS = (KeyEncoding("default", "/"), KeyEncoding("default", "."), KeyEncoding("v2", "/"))
-"""Those under which the name of a chunk along time tells its encoding."""
+"""Encodings that can be distinguished by the name of a chunk along time."""
 
 
 def compressor(dtype: np.dtype[Any]) -> Json:
-    """Return the codec of numbers of a type: zstd; the bytes of longer numbers are shuffled first."""
+    """Return the codec for numbers of a type: zstd, with shuffled bytes for numbers of several bytes."""
     if dtype.itemsize == 1:
         return {"name": "zstd", "configuration": {"level": LEVEL, "checksum": False}}
     configuration = {"cname": "zstd", "clevel": LEVEL, "shuffle": "shuffle", "typesize": dtype.itemsize, "blocksize": 0}
@@ -67,20 +67,20 @@ def compressor(dtype: np.dtype[Any]) -> Json:
 
 
 def fill_attribute(number: float, dtype: np.dtype[Any] | str) -> float | int | str:
-    """Return a number as xarray has `_FillValue` among the attributes of Zarr 3: floats in base64."""
+    """Return a number in the form that xarray uses for the attribute `_FillValue` in Zarr 3: floats in base64."""
     if np.dtype(dtype).kind != "f":
         return int(number)
     return base64.standard_b64encode(struct.pack("<d", number)).decode()
 
 
 def array_documents(dataset: CfDataset, keys: KeyEncoding) -> dict[str, Json]:
-    """Return the `zarr.json` of each array by its name."""
-    documents = {each.name: _variable_document(each, keys) for each in dataset.variables}
-    return documents | {each.name: _field_document(each, keys) for each in dataset.fields}
+    """Return the `zarr.json` of each array by name."""
+    documents = {variable.name: _variable_document(variable, keys) for variable in dataset.variables}
+    return documents | {field.name: _field_document(field, keys) for field in dataset.fields}
 
 
 def group_document(attributes: Mapping[str, Any], arrays: Mapping[str, Json]) -> Json:
-    """Return a group's `zarr.json`, with the metadata of its arrays as zarr-python consolidates them."""
+    """Return the `zarr.json` of a group, with the metadata of its arrays, consolidated like those of zarr-python."""
     return {
         "zarr_format": 3,
         "node_type": "group",
@@ -95,7 +95,7 @@ def shape_of(node: CfVariable | CfField) -> tuple[int, ...]:
 
 
 def chunks_of(node: CfVariable | CfField) -> tuple[int, ...]:
-    """Return the shape of the chunks of an array: of a coordinate all of it, but along time, which may grow."""
+    """Return the shape of the chunks of an array; a coordinate is one chunk, except along time, which may grow."""
     if isinstance(node, CfField):
         return node.chunks
     shape = node.numbers.shape
@@ -103,15 +103,15 @@ def chunks_of(node: CfVariable | CfField) -> tuple[int, ...]:
 
 
 def encode_variable_chunk(variable: CfVariable, number: int) -> bytes:
-    """Return a chunk of a coordinate, by its number along the first axis."""
+    """Return a chunk of a coordinate, by its index along the first axis."""
     shape = chunks_of(variable)
     part = variable.numbers[number * shape[0] : (number + 1) * shape[0]] if shape else variable.numbers
-    return _compressed(_whole_chunk(part, shape, 0))
+    return _compress(_whole_chunk(part, shape, 0))
 
 
 def encode_field_chunk(numbers: AnyArray, shape: ChunkShape, field: CfField) -> bytes:
-    """Return a chunk of a field: its (time, y, x) numbers, and the fill value beyond them."""
-    return _compressed(_whole_chunk(numbers.astype(field.dtype, copy=False), shape, field.fill or 0))
+    """Return a chunk of a field: its (time, y, x) numbers, with the fill value in the rest of the chunk."""
+    return _compress(_whole_chunk(numbers.astype(field.dtype, copy=False), shape, field.fill or 0))
 
 
 def _variable_document(variable: CfVariable, keys: KeyEncoding) -> Json:
@@ -121,7 +121,7 @@ def _variable_document(variable: CfVariable, keys: KeyEncoding) -> Json:
 def _field_document(field: CfField, keys: KeyEncoding) -> Json:
     fill = 0 if field.fill is None else field.fill
     document = _document(field, "NaN" if math.isnan(fill) else fill, keys)
-    # xarray makes the grid mapping a coordinate, so that each array brings its CRS along.
+    # xarray makes the grid mapping a coordinate, so that each array has its CRS.
     document["attributes"] |= {"coordinates": GRID_MAPPING, "_FillValue": fill_attribute(fill, field.dtype)}
     return document
 
@@ -152,7 +152,7 @@ def _whole_chunk(numbers: AnyArray, shape: tuple[int, ...], fill: float) -> AnyA
     return whole.astype(whole.dtype.newbyteorder("<"), copy=False)
 
 
-def _compressed(numbers: AnyArray) -> bytes:
+def _compress(numbers: AnyArray) -> bytes:
     return deflate.compress(np.ascontiguousarray(numbers), LEVEL, GZIP_BITS)
 
 
@@ -161,45 +161,45 @@ DIGEST_BYTES = 8
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StoreShape:
-    """What a store of one layer has but the numbers of its field: a coverage of all cells at some times."""
+    """A store of one layer without the numbers of its field: a coverage of all cells at some times."""
 
     layer: Layer
     collection: Collection
     fields: tuple[CoverageField, ...]
-    """The one."""
+    """One field."""
     grid: Grid
     times: TimeDomain
     chunks: ChunkShape
-    """Of the field."""
+    """Shape of chunks of the field."""
 
     @cached_property
     def dataset(self) -> CfDataset:
-        """Its arrays and attributes; the field is named as the layer, unless a coordinate is."""
+        """Arrays and attributes; the field has the name of the layer, unless a coordinate has it."""
         dataset = cf_dataset(self, self.chunks)
-        if self.layer.id in {each.name for each in dataset.variables}:
+        if self.layer.id in {variable.name for variable in dataset.variables}:
             return dataset
-        return replace(dataset, fields=tuple(replace(each, name=self.layer.id) for each in dataset.fields))
+        return replace(dataset, fields=tuple(replace(field, name=self.layer.id) for field in dataset.fields))
 
     @cached_property
     def arrays(self) -> Mapping[str, CfVariable | CfField]:
-        """By name."""
-        variables: dict[str, CfVariable | CfField] = {each.name: each for each in self.dataset.variables}
-        return variables | {each.name: each for each in self.dataset.fields}
+        """Arrays by name."""
+        variables: dict[str, CfVariable | CfField] = {variable.name: variable for variable in self.dataset.variables}
+        return variables | {field.name: field for field in self.dataset.fields}
 
     @property
     def starts(self) -> Int64Array:
-        """(time,): its instants, in nanoseconds; which date an index of the time axis means."""
+        """(time,) instants in nanoseconds: the dates of the indexes of the time axis."""
         return self.times.starts.astype("datetime64[ns]").astype(np.int64)
 
     @cached_property
     def layout(self) -> str:
-        """A short text that differs where the metadata of an array do by more than the number of times."""
+        """Short text that changes with the metadata of arrays, except with the number of times."""
         documents = array_documents(self.dataset, KEY_ENCODINGS[0])
-        return _digest(orjson.dumps([(name, _without_times(each)) for name, each in documents.items()]))
+        return _digest(orjson.dumps([(name, _remove_times(document)) for name, document in documents.items()]))
 
     @cached_property
     def revision(self) -> str:
-        """The number of times, and a short text that differs where the layout or one of the times does."""
+        """The number of times, and a short text that changes with the layout and with the times."""
         times = self.times
         bounds = b"" if times.bounds is None else times.bounds.tobytes()
         digest = _digest(self.layout.encode(), times.starts.tobytes(), times.ends.tobytes(), bounds)
@@ -207,11 +207,11 @@ class StoreShape:
 
     @property
     def nbytes(self) -> int:
-        """What it takes in a cache, about."""
+        """Approximate size in a cache."""
         return 8 * (self.grid.width + self.grid.height + 8 * len(self.times)) + 16_384
 
 
-def _without_times(document: Json) -> Json:
+def _remove_times(document: Json) -> Json:
     sides = zip(document["shape"], document["dimension_names"], strict=True)
     return {**document, "shape": [length for length, dimension in sides if dimension != TIME]}
 
