@@ -54,7 +54,7 @@ def chunk_rows(row_bytes: int) -> int:
 
 
 def chunk_shape(coverage: Coverage) -> ChunkShape:
-    """Return the shape of chunks in files: squares of one time, flat rectangles of a wide grid, or a whole small grid."""
+    """Return the shape of chunks in files: square, flat for a wide grid, or the whole grid if it is small."""
     grid = coverage.grid
     row_bytes = grid.width * max(np.dtype(field.encoding.dtype).itemsize for field in coverage.fields)
     y, x = min(grid.height, chunk_rows(row_bytes)), min(grid.width, CHUNK_SIDE)
