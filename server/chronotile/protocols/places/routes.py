@@ -59,7 +59,7 @@ LIMIT = whole(
 )
 OFFSET = whole("offset", "How many places come before the first one", least=0, default=0)
 OF_SET: tuple[Parameter[object], ...] = (FORMAT, LIMIT, OFFSET)
-"""Beside `lang`."""
+"""Parameters of a set in addition to `lang`."""
 LAYER = text("layer", "Id or alias")
 DATETIME = datetime("An instant, interval or list; default: the whole time domain")
 FORMAT_OF_VALUES = choice("format", "How the matrix is written; default: JSON", ("json", "csv"), default="json")
@@ -72,16 +72,16 @@ OF_VALUES: tuple[Parameter[object], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacesQuery:
-    """Which page of a set is requested, and how it is written."""
+    """The requested page of a set, and its format."""
 
     format: str
     limit: int
     is_limited: bool
-    """Whether the client named the limit."""
+    """Whether the client chose the limit."""
     offset: int
 
     def numbers(self, places: PlaceSet) -> range:
-        """Return the numbers of the places of the page."""
+        """Return the indexes of the places on the page."""
         return range(len(places))[self.offset : self.offset + self.limit]
 
 
@@ -116,10 +116,10 @@ def values_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) ->
     )
 
 
-# Errors of `/places` in its own words.
+# Errors of `/places`.
 
 place_fault = partial(problem_response, spelling={**TILED_SPELLING, "place": "set", "reducers": "reducer"})
-"""Problem documents whose parameters are named as the path and query do."""
+"""Problem documents with the names of parameters in path and query."""
 
 
 JSON = "application/json"
@@ -133,8 +133,10 @@ async def get_sets(request: Request) -> Response:
     query.check_names((LANG.name,))
     context = _context(request, query)
     sets = context.services.catalogue.places.values()
-    body = await run(request, DOCUMENTS, lambda: orjson.dumps({"places": [place_set(each, context) for each in sets]}))
-    return _with_language(answer_content(body, JSON, request, cache_control=CACHE_STABLE), context)
+    body = await run(
+        request, DOCUMENTS, lambda: orjson.dumps({"places": [place_set(places, context) for places in sets]})
+    )
+    return _add_language(answer_content(body, JSON, request, cache_control=CACHE_STABLE), context)
 
 
 async def get_set(request: Request) -> Response:
@@ -144,14 +146,14 @@ async def get_set(request: Request) -> Response:
     selection, context = places_query(query), _context(request, query)
     write, media_type = (_geojson, GEOJSON) if selection.format == "geojson" else (place_page, JSON)
     body = await run(request, DOCUMENTS, partial(write, places, selection, context))
-    response = _with_language(answer_content(body, media_type, request, cache_control=CACHE_STABLE), context)
+    response = _add_language(answer_content(body, media_type, request, cache_control=CACHE_STABLE), context)
     if media_type == GEOJSON:
         response.headers.update(_geojson_headers(places, selection, context))
     return accept_ranges(response)
 
 
 async def post_shapes(request: Request) -> Response:
-    """Return the shapes of a file that a client sends as GeoJSON."""
+    """Return the shapes of an uploaded file as GeoJSON."""
     Kvp(request.query_params.multi_items()).check_names(())
     content = await read_body(request, at_most=MAX_FILE_BYTES, is_file=True)
     body = await run(request, UPLOADS, partial(_shapes, content, services_of(request)))
@@ -159,7 +161,7 @@ async def post_shapes(request: Request) -> Response:
 
 
 async def get_tile(request: Request) -> Response:
-    """Return one vector tile; for good, where its address carries the revision of now."""
+    """Return one vector tile, immutable if its URL contains the current revision."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     query.check_names((REV.name,))
@@ -172,7 +174,7 @@ async def get_tile(request: Request) -> Response:
 
 
 async def get_values(request: Request) -> Response:
-    """Return the values of the places of a set, one number a place and instant."""
+    """Return the values of the places of a set, one number per place and instant."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     series_request = values_request(request.path_params, query, services.catalogue)
@@ -186,14 +188,14 @@ async def get_values(request: Request) -> Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _MatrixFormat:
-    """How a matrix of values is written."""
+    """Format of a matrix of values."""
 
     name: str
-    """Part of the ETag."""
+    """The name, part of the ETag."""
     media_type: str
     encode: Callable[[PlaceValues], bytes]
     is_file: bool = False
-    """Whether a browser saves it."""
+    """Whether browsers save the answer as a file."""
 
     def headers(self, series_request: PlaceValuesRequest) -> dict[str, str]:
         name = f"{series_request.places}-{series_request.layer}.csv"
@@ -246,7 +248,7 @@ def _geojson(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesCont
 
 
 def _geojson_headers(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesContext) -> dict[str, str]:
-    """The name of the file and, where places follow, where; a client that did not mean a part is warned."""
+    """Return file name, link to the next page, and a warning if the client did not request an incomplete answer."""
     headers = {"Content-Disposition": f'inline; filename="{places.id}.geojson"'}
     following = next_page(places, selection, context)
     if following is not None:
@@ -262,7 +264,7 @@ def _context(request: Request, query: Kvp) -> CapabilitiesContext:
     return CapabilitiesContext(services=services_of(request), base=base_url(request), language=language)
 
 
-def _with_language(response: Response, context: CapabilitiesContext) -> Response:
+def _add_language(response: Response, context: CapabilitiesContext) -> Response:
     response.headers.update({"Content-Language": context.language, "Vary": "Accept-Language"})
     return response
 
@@ -321,7 +323,7 @@ routes = routes_of(operations)
 
 
 def place_set(places: PlaceSet, context: CapabilitiesContext) -> Json:
-    """Return what a choice among sets needs."""
+    """Return the description of a set: title, extent, fields and links."""
     return {
         "id": places.id,
         "title": text_in(places.spec.title, context.language),
@@ -335,7 +337,7 @@ def place_set(places: PlaceSet, context: CapabilitiesContext) -> Json:
 
 
 def place_page(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesContext) -> bytes:
-    """Return a set with one page of its places, each with its number in the vector tiles."""
+    """Return a set with one page of its places; each place has its number in the vector tiles."""
     columns = places.columns
     page = [
         {"number": number, **{name: column[number] for name, column in columns.items()}}
@@ -346,7 +348,7 @@ def place_page(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesCo
 
 
 def next_page(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesContext) -> str | None:
-    """Return the URL of the page after this one, if there is one."""
+    """Return the URL of the next page, `None` on the last page."""
     offset = selection.offset + selection.limit
     if offset >= len(places):
         return None
@@ -360,7 +362,7 @@ def _path(places: PlaceSet, context: CapabilitiesContext) -> str:
 
 def _links(places: PlaceSet, context: CapabilitiesContext) -> list[Json]:
     path, revision = _path(places, context), places_revision(places)
-    templates = {each.id: f"{path}/tiles/{quote(each.id)}" for each in context.services.catalogue.tile_matrix_sets}
+    templates = {set_.id: f"{path}/tiles/{quote(set_.id)}" for set_ in context.services.catalogue.tile_matrix_sets}
     tiles = [
         link("tiles", f"{tiles}/{{z}}/{{x}}/{{y}}.mvt?rev={revision}", MEDIA_TYPE, id_, is_template=True)
         for id_, tiles in templates.items()

@@ -1,4 +1,4 @@
-"""Path, query and body of series of areas turned into a request."""
+"""Requests for series of areas: path, query and body, parsed into a request or an equivalent job."""
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter, MissingParameter
@@ -41,7 +41,7 @@ OF_AREA = (*OF_AREAS, PLACE, BBOX)
 
 
 def area_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> AreaSeriesRequest:
-    """Return the series that `/timeseries/{layer}/area` requests, of the geometry in the body, of `bbox` or of a place.
+    """Return the series that `/timeseries/{layer}/area` requests, for a geometry in the body, `bbox` or a named place.
 
     Raises:
         ChronotileError: A parameter or the geometry is not accepted.
@@ -78,36 +78,36 @@ def _request(layer: Layer, query: Kvp, areas: tuple[Area, ...], *, given_by: str
 
 
 def _area(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> Area:
-    """The place that is named, the box, or the geometry of the body."""
-    named = [name for name in ("place", "bbox") if query.optional(name) is not None]
-    if not named and not body:
+    """Return the named place, the box, or the geometry of the body."""
+    area_parameters = [name for name in ("place", "bbox") if query.optional(name) is not None]
+    if not area_parameters and not body:
         raise MissingParameter("give place=set/id or bbox=, or POST a geometry", locator="place")
-    if len(named) + bool(body.strip()) > 1:
-        raise InvalidParameter("give one of place, bbox and a geometry in the body", locator=named[0])
-    if named == ["bbox"]:
+    if len(area_parameters) + bool(body.strip()) > 1:
+        raise InvalidParameter("give one of place, bbox and a geometry in the body", locator=area_parameters[0])
+    if area_parameters == ["bbox"]:
         return _area_of_box(BBOX.value(query), layer, query, catalogue)
-    if not named:
+    if not area_parameters:
         return area_of(body, geometry_rules(layer, query, catalogue, elsewhere=f"/timeseries/{layer.id}/areas"))
     if "crs" in query:
         raise InvalidParameter("a place has a geometry and crs of its own; give either it or a body", locator="place")
     return catalogue.place(PLACE.value(query))
 
 
-def _area_of_box(given: str, layer: Layer, query: Kvp, catalogue: Catalogue) -> Area:
+def _area_of_box(bbox: str, layer: Layer, query: Kvp, catalogue: Catalogue) -> Area:
     crs = requested_crs(CRS.optional(query), layer, catalogue)
-    box = BBox(*numbers(given, 4, locator="bbox"))
+    box = BBox(*numbers(bbox, 4, locator="bbox"))
     area = area_of_box(box, crs)
     if crs.is_geographic and box.xmin > box.xmax and (box.xmax - box.xmin) % WHOLE_CIRCLE > WHOLE_CIRCLE / 2:
-        _check_antimeridian(given, layer, crs)
+        _check_antimeridian(bbox, layer, crs)
     return area
 
 
-def _check_antimeridian(given: str, layer: Layer, crs: Crs) -> None:
-    """Refuse a box with west and east the wrong way round, which would have all of the layer but what was meant."""
+def _check_antimeridian(bbox: str, layer: Layer, crs: Crs) -> None:
+    """Refuse a box whose west and east were probably swapped, which would select the whole layer."""
     reach, half = layer.main_variable.grid.unwound_box_in(crs), WHOLE_CIRCLE / 2
     if reach.xmin > -half and reach.xmax < half:
         raise InvalidParameter(
-            f"bbox {given[:60]} has its west east of its east, and so crosses the antimeridian, which layer {layer.id} "
+            f"bbox {bbox[:60]} has its west east of its east, and so crosses the antimeridian, which layer {layer.id} "
             "does not reach; give west,south,east,north",
             locator="bbox",
         )
@@ -118,16 +118,16 @@ NO_PROCESS_TAKES = names_of((*ANALYSIS, *PAGING))
 
 
 def statistics_offer(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue, *, name: str) -> JobOffer | None:
-    """Return the job that does what a series of areas is too large for.
+    """Return the job for series of areas that are too large for a request.
 
-    There is none for an analysis, a page, or a place with too many vertices.
+    `None` for an analysis, a page, or a place with too many vertices.
 
     Args:
-        layer: Of the path.
-        query: Of the request.
-        body: With the geometries, if there is one; it is not read.
-        catalogue: All that is served.
-        name: Of the format.
+        layer: Layer of the path.
+        query: Query of the request.
+        body: Body with geometries, or empty; it is not parsed.
+        catalogue: The catalogue.
+        name: Requested format.
 
     Raises:
         ChronotileError: A parameter is not accepted.
@@ -145,8 +145,8 @@ def statistics_offer(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue
         **format_,
     }
     if body.strip():
-        named = "" if crs is None else f" whose member crs names {crs[:MAX_SHOWN]}"
-        notes = [*notes, f"inputs.places is the body, as a FeatureCollection{named}"]
+        crs_note = "" if crs is None else f" whose member crs names {crs[:MAX_SHOWN]}"
+        notes = [*notes, f"inputs.places is the body, as a FeatureCollection{crs_note}"]
         return JobOffer(process=STATISTICS, inputs=inputs, limits=OF_SERIES, notes=notes)
     places = places_input(area_request(layer, query, body, catalogue).areas, layer, catalogue)
     if places is None:
@@ -155,7 +155,7 @@ def statistics_offer(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue
 
 
 def points_offer(query: Kvp, *, name: str) -> JobOffer | None:
-    """Return the job that does what series of points are too large for; `None` for an analysis.
+    """Return the job for series of points that are too large for a request; `None` for an analysis.
 
     Raises:
         ChronotileError: A parameter is not accepted.
@@ -171,10 +171,10 @@ def points_offer(query: Kvp, *, name: str) -> JobOffer | None:
 
 
 def point_offer(series_request: SeriesRequest, query: Kvp, *, name: str) -> JobOffer | None:
-    """Return the job that does what the series of a point is too large for.
+    """Return the job for the series of a point that is too large for a request.
 
-    There is none for an analysis, a page or another CRS: processes take longitudes and latitudes, and rounding may
-    lead to the next cell.
+    `None` for an analysis, a page or a CRS other than CRS84: processes take longitudes and latitudes, and rounding may
+    select a neighbouring cell.
     """
     if _has_more(query) or series_request.point.crs != CRS84:
         return None
@@ -186,10 +186,10 @@ def point_offer(series_request: SeriesRequest, query: Kvp, *, name: str) -> JobO
 
 
 def _format_inputs(process: str, query: Kvp, name: str, *, otherwise: str) -> tuple[Json, list[str]]:
-    """The inputs of the file, with those of CSV if that was requested, and notes."""
+    """Return format inputs of a process, including CSV options if CSV was requested, and notes."""
     inputs, notes = format_input(process, name, otherwise=otherwise)
-    given = {each: query.optional(each) for each in names_of(OF_SERIES_CSV)} if name == "csv" else {}
-    return inputs | {each: text for each, text in given.items() if text is not None}, notes
+    csv_texts = {name_: query.optional(name_) for name_ in names_of(OF_SERIES_CSV)} if name == "csv" else {}
+    return inputs | {name_: text for name_, text in csv_texts.items() if text is not None}, notes
 
 
 def _has_more(query: Kvp) -> bool:

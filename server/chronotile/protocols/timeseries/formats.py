@@ -1,4 +1,4 @@
-"""The formats in which our own series leave."""
+"""Formats of series from `/timeseries`."""
 
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -44,10 +44,10 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import choice
 
 
-def _encode(  # noqa: PLR0911 -- one of each format
+def _encode(  # noqa: PLR0911 -- one return per format
     table: SeriesTable, format: TableFormat, options: CsvOptions
 ) -> bytes | Iterable[bytes]:
-    """A table of points or areas, whole, or part by part where it may be long; formats but CSV have no options."""
+    """Return a table of points or areas, in parts if it may be long; only CSV has options."""
     match format:
         case TableFormat.JSON:
             return b"".join(encode_areas_json(table))
@@ -68,31 +68,35 @@ def _encode(  # noqa: PLR0911 -- one of each format
 
 
 OF_SEVERAL_LAYERS = (TableFormat.JSON, TableFormat.NDJSON)
-"""All others have room for one layer alone."""
+"""Formats of several layers; other formats contain one layer."""
 FORMAT = choice("format", "Media type of the response; default: as `Accept` says", TableFormat)
 
 
 def choose_table_format(query: Kvp, accept: str) -> TableFormat:
-    """Return a format: as `format` says, else as the header Accept does, else `json`.
+    """Return the format of the parameter `format`, else of the header Accept, else JSON.
 
     Raises:
-        InvalidParameter: `format` is not one of them.
-        MissingExtra: Its library is not installed.
+        InvalidParameter: `format` is unknown.
+        MissingExtra: The library of the format is not installed.
     """
-    named = FORMAT.optional(query)
-    if named is not None:
-        if named.extra is not None:
-            require_extra(named.extra, f"format {named}", locator="format")
-        return named
-    offered = {each.media_type: each for each in TableFormat if not each.extra or has_extra(each.extra)}
+    requested = FORMAT.optional(query)
+    if requested is not None:
+        if requested.extra is not None:
+            require_extra(requested.extra, f"format {requested}", locator="format")
+        return requested
+    offered = {
+        table_format.media_type: table_format
+        for table_format in TableFormat
+        if not table_format.extra or has_extra(table_format.extra)
+    }
     return offered[preferred_type(accept, tuple(offered))]
 
 
 def series_csv_options(query: Kvp, layers: Sequence[Layer], name: TableFormat, analysis: Analysis | None) -> CsvOptions:
-    """Return how series are written as CSV; `name` is their format.
+    """Return the options of series as CSV; `name` is the requested format.
 
     Raises:
-        InvalidParameter: As `csv_options`.
+        InvalidParameter: An option is not accepted, or the format is not CSV.
     """
     step = None if analysis is None else analysis.step
     return csv_options(
@@ -101,24 +105,24 @@ def series_csv_options(query: Kvp, layers: Sequence[Layer], name: TableFormat, a
 
 
 def point_format(name: TableFormat, layer: Layer, options: CsvOptions) -> SeriesFormat:
-    """Return how the series of a point is written."""
-    named = Credits.from_layers([layer])
+    """Return the format of the series of a point."""
+    credit = Credits.from_layers([layer])
 
     def encode(series: Series) -> bytes:
         if name == TableFormat.CSV:
-            return encode_series_csv(series, options=options, credits=named)
-        body = _encode(table_of_point(series, named), name, options)
+            return encode_series_csv(series, options=options, credits=credit)
+        body = _encode(table_of_point(series, credit), name, options)
         return body if isinstance(body, bytes) else b"".join(body)
 
-    written = encode_series_json if name == TableFormat.JSON else encode
-    return SeriesFormat(name=f"{name} {options}", media_type=name.media_type, encode=written)
+    encode_body = encode_series_json if name == TableFormat.JSON else encode
+    return SeriesFormat(name=f"{name} {options}", media_type=name.media_type, encode=encode_body)
 
 
 async def answer_series(request: Request, series_request: SeriesRequest, format: SeriesFormat) -> Response:
-    """Return the series of a point; one that the client still holds is not read again."""
-    known, is_active = client_etags(request), connection_check(request)
+    """Return the series of a point; if the client's copy is unchanged, nothing is read."""
+    etags, is_active = client_etags(request), connection_check(request)
     work = partial(
-        deliver_series, series_request, format, services_of(request), client_etags=known, is_active=is_active
+        deliver_series, series_request, format, services_of(request), client_etags=etags, is_active=is_active
     )
     return answer_payload(await run(request, SERIES, work, layers=[series_request.layer]))
 
@@ -126,16 +130,18 @@ async def answer_series(request: Request, series_request: SeriesRequest, format:
 def encode_areas(
     series: AreasSeries, name: TableFormat, layer: Layer, *, reducers: Sequence[Reducer], options: CsvOptions
 ) -> bytes | Iterable[bytes]:
-    """Return series of areas in a format, whole or part by part; `reducers` are those that were requested."""
-    table = table_of_areas(series, Credits.from_layers([layer]), reducers=[each.name for each in reducers])
+    """Return series of areas in a format, whole or in parts; `reducers` are the requested ones."""
+    table = table_of_areas(series, Credits.from_layers([layer]), reducers=[reducer.name for reducer in reducers])
     return _encode(table, name, options)
 
 
 def encode_points(
     results: Sequence[PointsSeries], name: TableFormat, layers: Sequence[Layer], options: CsvOptions
 ) -> bytes | Iterable[bytes]:
-    """Return series of points in a format, whole or part by part; of several layers only in `OF_SEVERAL_LAYERS`."""
-    tables = [table_of_points(each, Credits.from_layers([layer])) for each, layer in zip(results, layers, strict=True)]
+    """Return series of points in a format, whole or in parts; only `OF_SEVERAL_LAYERS` contain several layers."""
+    tables = [
+        table_of_points(result, Credits.from_layers([layer])) for result, layer in zip(results, layers, strict=True)
+    ]
     if name == TableFormat.JSON:
         return b"".join(encode_points_json(tables))
     if len(tables) > 1:
@@ -151,14 +157,14 @@ def respond_in(
     missing: Missing = NOTHING_MISSING,
     is_open: bool,
 ) -> Response:
-    """Return the answer that carries series; parts are made while they are sent.
+    """Return the answer with series; parts are encoded while they are sent.
 
     Args:
         name: The format.
-        body: Whole or part by part.
-        layer: The first that the series are of.
-        missing: Dates and items that they lack.
-        is_open: Whether their times may be others soon (`has_open_times`).
+        body: The encoded series, whole or in parts.
+        layer: Layer of the first series.
+        missing: Dates and items that the series lack.
+        is_open: Whether the selected times may change soon (`has_open_times`).
     """
     of_cache = cache_headers(missing, is_open=is_open)
     headers = {"Vary": "Accept", **file_headers(name, layer), **of_cache}
@@ -168,6 +174,6 @@ def respond_in(
 
 
 def file_headers(name: TableFormat, layer: Layer) -> dict[str, str]:
-    """Return what makes a browser save a file under the layer's name."""
+    """Return the header that makes browsers save a file under the layer's name; empty for formats without extension."""
     extension = name.extension
     return {} if extension is None else {"Content-Disposition": f'attachment; filename="{layer.id}.{extension}"'}

@@ -1,4 +1,4 @@
-"""Path, query and body of series of points turned into requests: their pages, and what is to be found out."""
+"""Requests for series of points: path, query and body, pages of times, and analyses."""
 
 from dataclasses import replace
 from urllib.parse import quote
@@ -40,7 +40,7 @@ PAGING = (LIMIT, CURSOR)
 
 
 def page_of(query: Kvp, analysis: analyses.Analysis | None) -> Page | None:
-    """Return the requested page of times, `None` for all times at once.
+    """Return the requested page of times, `None` for all times.
 
     Raises:
         InvalidParameter: A parameter is not accepted, or an analysis is requested, which takes all times.
@@ -56,7 +56,7 @@ def page_of(query: Kvp, analysis: analyses.Analysis | None) -> Page | None:
 
 
 def link_to_next(request: Request, following: Instant | None) -> dict[str, str]:
-    """Return the header that names the next page (RFC 8288), where there is one."""
+    """Return the header with the URL of the next page (RFC 8288); empty on the last page."""
     if following is None:
         return {}
     path = f"{base_url(request)}{quote(request.url.path.removeprefix(request.scope.get('root_path', '')))}"
@@ -66,17 +66,17 @@ def link_to_next(request: Request, following: Instant | None) -> dict[str, str]:
 KINDS_OF_NORMALS = {"mean", "median", "percentile"}
 
 
-def _step(given: str) -> analyses.PeriodStep:
-    period = requested_period(given)
-    return analyses.PeriodStep(period, "dekad" if period.is_dekad else given.upper())
+def _step(text: str) -> analyses.PeriodStep:
+    period = requested_period(text)
+    return analyses.PeriodStep(period, "dekad" if period.is_dekad else text.upper())
 
 
-def _normal(given: str) -> Reducer:
+def _normal(text: str) -> Reducer:
     accepted = "use mean, median, or p0 to p100 such as p10"
     try:
-        reducer = parse_reducer(given)
+        reducer = parse_reducer(text)
     except InvalidParameter as error:
-        message = f"climatology {given[:MAX_SHOWN]!r} is not accepted; {accepted}"
+        message = f"climatology {text[:MAX_SHOWN]!r} is not accepted; {accepted}"
         raise InvalidParameter(message, locator="climatology") from error
     if reducer.kind not in KINDS_OF_NORMALS:
         raise InvalidParameter(f"climatology {reducer.name!r} is not accepted; {accepted}", locator="climatology")
@@ -85,7 +85,7 @@ def _normal(given: str) -> Reducer:
 
 STEP = custom("step", "`dekad`, or a period such as `P1M`: reduces the series to one value per period first", _step)
 SMOOTH = choice("smooth", "A smooth curve through the values", ("whittaker", "savgol"))
-# Beyond these bounds gaps, and curves, are lost to rounding.
+# Outside these limits rounding errors hide gaps and curves.
 LAMBDA = number("lambda", "Of Whittaker: stiffness in cubic days", least=1e-3, most=1e9)
 OUTLIER_RULE = choice("outliers", "Of Whittaker: treatment of outliers", analyses.OUTLIERS)
 WINDOW = number("window", "Of Savitzky-Golay: days", above=0, most=3660)
@@ -102,7 +102,7 @@ REFERENCE = times("reference", "Reference times of the normals, in any form of `
 ANOMALY = choice("anomaly", "Anomaly of each value", analyses.ANOMALY_KINDS)
 TREND = choice("trend", "Slope per year and its significance", analyses.TREND_METHODS)
 PHENOLOGY = choice("phenology", "Start, peak and end of each season", analyses.PHENOLOGY_METHODS)
-# Below the least share the day after a trough is lost to rounding.
+# Below this fraction the first day after a trough is lost to rounding.
 THRESHOLD = number("threshold", "Of `phenology=threshold`: share of the rise and of the fall", least=0.01, below=1)
 ANALYSIS: tuple[Parameter[object], ...] = (
     *(STEP, SMOOTH, LAMBDA, OUTLIER_RULE, WINDOW, ORDER, FILL, CLIMATOLOGY, CLIMATOLOGY_BY, REFERENCE),
@@ -111,7 +111,7 @@ ANALYSIS: tuple[Parameter[object], ...] = (
 
 
 def analysis_of(query: Kvp) -> analyses.Analysis | None:
-    """Return the analysis; `None` where none is requested.
+    """Return the analysis; `None` if none is requested.
 
     Raises:
         InvalidParameter: A value is not accepted, or a parameter is an option of an analysis that is not requested.
@@ -144,10 +144,10 @@ def analysis_of(query: Kvp) -> analyses.Analysis | None:
 
 
 def refuse_in_columns(analysis: analyses.Analysis | None) -> None:
-    """Refuse what has no place among columns of one row a time.
+    """Refuse analyses with more than one value per time, for formats with one row per time.
 
     Raises:
-        InvalidParameter: It is requested.
+        InvalidParameter: A trend or phenology is requested.
     """
     for name in ("trend", "phenology"):
         if analysis is not None and getattr(analysis, name) is not None:
@@ -216,15 +216,15 @@ OF_POINTS: tuple[Parameter[object], ...] = (
 IN_THE_BODY = {"layers": "layers", "layer": "layers", "points": "points", "point": "points"} | dict.fromkeys(
     ("lon", "lat", "longitude", "latitude", "lng", "x", "y"), "points"
 )
-"""Members by what a query may call them."""
+"""Members of the body, by names that clients send in the query."""
 MAX_LAYERS = 100
 
 
 def check_points_query(query: Kvp) -> None:
-    """Refuse what a query has no place for, rather than answer as if it were not there.
+    """Refuse parameters that `/timeseries/points` would ignore.
 
     Raises:
-        UnknownParameter: It belongs in the body, or to areas, or is misspelt.
+        UnknownParameter: The parameter belongs in the body or to areas, or is misspelt.
     """
     for name, member in IN_THE_BODY.items():
         query.refuse((name,), instead=f"the member {member}: it belongs in the body")
@@ -238,11 +238,11 @@ def points_requests(query: Kvp, body: bytes, catalogue: Catalogue, *, format_: s
     """Return one request per layer; `datetime` may be in the query or in the body.
 
     Raises:
-        ChronotileError: A member of the body is missing or not accepted, or contradicts the query, or the format
-            cannot hold so many layers.
+        ChronotileError: A member of the body is missing or not accepted, or contradicts the query, or the format allows
+            fewer layers.
     """
     most, containers = 2 * (catalogue.limits.max_features + MAX_LAYERS), containers_in(body)
-    # before they are taken apart, which takes thirty times the memory of their text
+    # Checked before parsing, which needs thirty times the memory of the text.
     require_at_most("max_containers", containers, most, alternative="send fewer at once", locator="points")
     document = document_of(body)
     for name in document:
@@ -260,10 +260,10 @@ def points_requests(query: Kvp, body: bytes, catalogue: Catalogue, *, format_: s
 
 
 def requested_datetime(document: dict[str, JsonValue], query: Kvp) -> str | None:
-    """Return `datetime` of the body or of the query, if either has one.
+    """Return `datetime` from the body or the query, `None` if both lack it.
 
     Raises:
-        InvalidParameter: It is not text, or the two differ.
+        InvalidParameter: It is not text, or body and query differ.
     """
     inside, beside = document.get("datetime"), query.optional("datetime")
     if inside is not None and not isinstance(inside, str):
@@ -277,7 +277,7 @@ def requested_datetime(document: dict[str, JsonValue], query: Kvp) -> str | None
 
 
 def _layer_names(document: dict[str, JsonValue]) -> list[str]:
-    names = _listed(document, "layers")
+    names = _list_of(document, "layers")
     if not all(isinstance(name, str) for name in names) or not names:
         raise InvalidParameter("layers must be a list of names, at least one", locator="layers")
     if len(names) > MAX_LAYERS:
@@ -286,12 +286,12 @@ def _layer_names(document: dict[str, JsonValue]) -> list[str]:
 
 
 def _points(document: dict[str, JsonValue], catalogue: Catalogue) -> tuple[Point, ...]:
-    listed, allowed = _listed(document, "points"), catalogue.limits.max_features
+    listed, allowed = _list_of(document, "points"), catalogue.limits.max_features
     require_at_most("max_features", len(listed), allowed, alternative="send fewer at once", locator="points")
-    return tuple(_point(each, number) for number, each in enumerate(listed, 1))
+    return tuple(_point(point, number) for number, point in enumerate(listed, 1))
 
 
-def _listed(document: dict[str, JsonValue], name: str) -> list[JsonValue]:
+def _list_of(document: dict[str, JsonValue], name: str) -> list[JsonValue]:
     if name not in document:
         raise MissingParameter(f"{name} is missing", locator=name)
     listed = document[name]
@@ -300,11 +300,11 @@ def _listed(document: dict[str, JsonValue], name: str) -> list[JsonValue]:
     return listed
 
 
-def _point(given: JsonValue, number: int) -> Point:
-    """`[lon, lat]`, or `{"id": …, "lon": …, "lat": …}`."""
-    position, identity = given, None
-    if isinstance(given, dict):
-        position, identity = [given.get("lon"), given.get("lat")], given.get("id")
+def _point(value: JsonValue, number: int) -> Point:
+    """Return the point of `[lon, lat]` or `{"id": …, "lon": …, "lat": …}`."""
+    position, identity = value, None
+    if isinstance(value, dict):
+        position, identity = [value.get("lon"), value.get("lat")], value.get("id")
     if not (isinstance(position, list) and len(position) == 2 and all(map(is_number, position))):
         raise InvalidParameter(
             f'point {number} must be [longitude, latitude] or {{"id": …, "lon": …, "lat": …}}', locator="points"

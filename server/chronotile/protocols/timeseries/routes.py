@@ -1,4 +1,4 @@
-"""`/timeseries`: our own series, and Terrascope's."""
+"""`/timeseries`: series of points and areas, and the interface of Terrascope."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -36,14 +36,14 @@ from chronotile.protocols.common.operation import Operation, routes_of, segment
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.timeseries import area_params, formats, params, terrascope
 
-# Errors in the words of each way to request a series.
+# Names of parameters in errors, per endpoint.
 
 LONGITUDE_LATITUDE = {"point": "lon,lat", "time": "datetime"}
 COORDINATES = {"point": "x,y", "time": "datetime"}
 
 area_fault = partial(problem_response, spelling=LONGITUDE_LATITUDE)
 points_fault = partial(problem_response, spelling={"layer": "layers", "time": "datetime", "geometry": "points"})
-"""Members of the body are named as they are there."""
+"""Problem documents that name members of the body."""
 
 
 def point_fault(error: ChronotileError, request: Request) -> Response:
@@ -58,14 +58,14 @@ ParseAreas = Callable[[Layer, Kvp, bytes, Catalogue], AreaSeriesRequest]
 class _Answer(NamedTuple):
     body: bytes | Iterable[bytes]
     following: Instant | None
-    """Where the next page begins."""
+    """First instant of the next page."""
     is_open: bool
-    """Whether its times may be others soon (`has_open_times`)."""
+    """Whether the selected times may change soon (`has_open_times`)."""
     missing: Missing = NOTHING_MISSING
 
 
 async def get_areas(request: Request, parse: ParseAreas) -> Response:
-    """Return the series of an area or of several, or what they would cost."""
+    """Return the series of one or several areas, or their cost."""
     services = services_of(request)
     layer = services.catalogue.layer(request.path_params["layer"])
     if request.method == "POST":
@@ -104,15 +104,15 @@ async def get_areas(request: Request, parse: ParseAreas) -> Response:
     )
     response.headers.update(params.link_to_next(request, answer.following))
     add_live_warning(response, () if is_dry else [layer], services)
-    if request.method != "POST" and body.strip():  # caches know it by its address alone
+    if request.method != "POST" and body.strip():  # caches identify an answer by URL only
         response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def _rough_seconds(layer: Layer, query: Kvp, services: Services) -> float:
-    """The assumed time of what is requested without a body; 0 where it is not found at once.
+    """Return the assumed seconds of a request without body; 0 if it cannot be parsed quickly.
 
-    Faults of the request are reported later, in order.
+    Errors of the request are raised later, in the usual order.
     """
     if "crs" in query or "limit" in query:
         return 0.0
@@ -126,7 +126,7 @@ def _rough_seconds(layer: Layer, query: Kvp, services: Services) -> float:
 def _page(
     series_request: AreaSeriesRequest, query: Kvp, services: Services
 ) -> tuple[AreaSeriesRequest, Instant | None]:
-    """The request for one page of its times, and where the next begins."""
+    """Return the request for one page of its times, and the first instant of the next page."""
     page = params.page_of(query, series_request.analysis)
     if page is None:
         return series_request, None
@@ -157,13 +157,13 @@ async def get_point(request: Request) -> Response:
     if name != TableFormat.JSON:
         params.refuse_in_columns(series_request.analysis)
     options = formats.series_csv_options(query, [layer], name, series_request.analysis)
-    written = formats.point_format(name, layer, options)
+    series_format = formats.point_format(name, layer, options)
     offer_job(request, lambda: area_params.point_offer(series_request, query, name=name))
     page, following = params.page_of(query, series_request.analysis), None
     if page is not None:
         time, following = await run(request, SERIES, partial(page_times, layer.id, series_request.time, page, services))
         series_request = replace(series_request, time=time)
-    response = await formats.answer_series(request, series_request, written)
+    response = await formats.answer_series(request, series_request, series_format)
     response.headers.update(
         {"Vary": "Accept", **formats.file_headers(name, layer), **params.link_to_next(request, following)}
     )
@@ -171,7 +171,7 @@ async def get_point(request: Request) -> Response:
 
 
 async def post_points(request: Request) -> Response:
-    """Return the series of the points in the body, one document a layer."""
+    """Return the series of the points in the body, one document per layer."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     params.check_points_query(query)
@@ -182,17 +182,18 @@ async def post_points(request: Request) -> Response:
     offer_job(request, lambda: area_params.points_offer(query, name=name))
     parse = partial(params.points_requests, query, sent, services.catalogue, format_=name)
     series_requests = await run(request, SERIES, parse)
-    layers = [services.catalogue.layer(each.layer) for each in series_requests]
+    layers = [services.catalogue.layer(series_request.layer) for series_request in series_requests]
     options = formats.series_csv_options(query, layers, name, analysis)
 
     def work(is_active: IsActive) -> tuple[bytes | Iterable[bytes], Missing]:
-        found = analyse_points_series(series_requests, analysis, services, is_active=is_active)
-        return formats.encode_points(found, name, layers, options), join_missing(series.missing for series in found)
+        results = analyse_points_series(series_requests, analysis, services, is_active=is_active)
+        return formats.encode_points(results, name, layers, options), join_missing(series.missing for series in results)
 
     kind = SERIES_OF_MANY if analysis is None else AREAS  # series of single points do not wait for analyses
     body, missing = await run(request, kind, work, layers=[layer.id for layer in layers])
     is_open = any(
-        has_open_times(layer, each.time, analysis) for layer, each in zip(layers, series_requests, strict=True)
+        has_open_times(layer, series_request.time, analysis)
+        for layer, series_request in zip(layers, series_requests, strict=True)
     )
     response = formats.respond_in(name, body, layers[0], missing=missing, is_open=is_open)
     return add_live_warning(response, layers, services)
@@ -200,7 +201,7 @@ async def post_points(request: Request) -> Response:
 
 def _in_all_formats(schema: Json) -> dict[str, Json]:
     return {
-        **dict.fromkeys((each.media_type for each in TableFormat), FILE),
+        **dict.fromkeys((table_format.media_type for table_format in TableFormat), FILE),
         "text/csv": TEXT,
         "application/json": schema,
     }

@@ -46,18 +46,18 @@ from chronotile.protocols.common.query.points import LAT, LON, longitude_latitud
 from chronotile.protocols.timeseries.formats import answer_series
 
 terrascope_fault = partial(problem_response, spelling={"layer": "productId", "point": "lon,lat", "time": "startDate"})
-"""Parameters are named as Terrascope's service does."""
+"""Problem documents with the parameter names of Terrascope."""
 ONLY_VALID = -1
-"""Of `maxValids`: all entries that have a value."""
+"""Value of `maxValids` that selects all entries with a value."""
 SWITCH: Mapping[str, bool] = {"0": False, "1": True, "false": False, "true": True}
 
 
-def _day(given: str, name: str) -> TimeSpan:
+def _day(text: str, name: str) -> TimeSpan:
     try:
-        return parse_instant(given)
+        return parse_instant(text)
     except InvalidParameter as error:
         raise InvalidParameter(
-            f"{name} must be a date such as 2020-06-24, got {given[:MAX_SHOWN]!r}", locator=name
+            f"{name} must be a date such as 2020-06-24, got {text[:MAX_SHOWN]!r}", locator=name
         ) from error
 
 
@@ -73,24 +73,24 @@ OF_POINT = (*OF_SERIES, LON, LAT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryOptions:
-    """Which entries of a series a client wants, and what of each."""
+    """Selection of entries in a series, and their members."""
 
     max_valids: int | None = None
-    """The latest so many that have a value, or all that have one (`ONLY_VALID`); `None` is every date."""
+    """Number of newest entries with a value, or `ONLY_VALID`; `None` selects every date."""
     has_counts: bool = True
     has_deviation: bool = False
 
     @property
     def name(self) -> str:
-        """Text that differs between them, for ETags."""
+        """Text that identifies the options in ETags."""
         return f"terrascope-{self.max_valids}-{self.has_counts}-{self.has_deviation}"
 
 
 def entry_options(query: Kvp) -> EntryOptions:
-    """Return what `maxValids`, `inclCount` and `inclStDev` say.
+    """Return the options of `maxValids`, `inclCount` and `inclStDev`.
 
     Raises:
-        InvalidParameter: One of them is not accepted, or a parameter is misspelt.
+        InvalidParameter: A value is not accepted, or a parameter is misspelt.
     """
     query.check_spelling((*names_of(OF_POINT), "crs"))
     most = MAX_VALIDS.optional(query)
@@ -109,7 +109,7 @@ def point_request(layer: Layer, query: Kvp) -> SeriesRequest:
 
 
 def geometry_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> AreaSeriesRequest | SeriesRequest:
-    """Return the series that `{productId}/geometry` requests: of a polygon, or of the one cell under a point.
+    """Return the series that `{productId}/geometry` requests, for a polygon or the cell at a point.
 
     Raises:
         ChronotileError: A parameter or the geometry is not accepted.
@@ -135,7 +135,7 @@ def days_of(query: Kvp) -> TimeSelection:
     """Return the times from `startDate` to `endDate`, both included; either may be absent.
 
     Raises:
-        InvalidParameter: One is not a date, the end is before the start, or other names for them are there.
+        InvalidParameter: A date is invalid, the end is before the start, or the query has other names for dates.
     """
     query.refuse(("datetime", "time", "times", "date", "dates"), instead="startDate and endDate")
     start, end = START.optional(query), END.optional(query)
@@ -177,7 +177,7 @@ async def get_point(request: Request) -> Response:
 async def post_body(
     request: Request, read: Callable[..., AreaSeriesRequest | SeriesRequest], encode: EncodeAreas
 ) -> Response:
-    """Return the series of what a body has: one geometry, or a collection of them."""
+    """Return the series of a geometry or of a collection of geometries in the body."""
     services = services_of(request)
     layer = services.catalogue.layer(request.path_params["layer"])
     refuse_if_busy(request, AREAS, layer.id)
@@ -193,9 +193,9 @@ async def post_body(
             series = extract_series(series_request, services, is_active=is_active)
             headers = cache_headers(series.missing, is_open=is_open)
             return encode_point_series(series, layer.times, options), headers
-        found = extract_area_series(series_request, services, is_active=is_active)
-        headers = cache_headers(found.missing, is_open=is_open)
-        return encode(found, layer.times, options), headers
+        areas_series = extract_area_series(series_request, services, is_active=is_active)
+        headers = cache_headers(areas_series.missing, is_open=is_open)
+        return encode(areas_series, layer.times, options), headers
 
     document, headers = await run(request, AREAS, work, layers=[layer.id])
     return add_live_warning(Response(document, media_type=MEDIA_TYPE, headers=headers), [layer], services)
@@ -208,7 +208,7 @@ DAYS: Json = {
 }
 
 
-def _of_version(version: str) -> Iterator[Operation]:
+def _version_operations(version: str) -> Iterator[Operation]:
     root, suffix = f"/timeseries/{version}/ts", version.replace(".", "_")
     describe = partial(Operation, tag="Terrascope's time-series service", faults=terrascope_fault)
     yield describe(
@@ -260,26 +260,26 @@ def _of_version(version: str) -> Iterator[Operation]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Column:
-    """What there is to say of one place at each time."""
+class PlaceColumns:
+    """Counts and statistics of one place at each time."""
 
     total: int
-    """Cells."""
+    """Number of cells."""
     valid: Int64Array
     """(time,) cells with a value."""
     averages: list[str]
-    """(time,) as text; empty where no cell has one."""
+    """(time,) as text; empty if no cell has a value."""
     deviations: list[str] | None = None
-    """(time,) as text, of the values at one time."""
+    """(time,) as text: standard deviation among the cells at one time."""
 
 
 def layer_list(catalogue: Catalogue) -> dict[str, Any]:
     """Return every layer that has series, under its id and under each alias; composites have none."""
     layers = (layer for layer in catalogue.layers if not layer.is_composite)
-    return {"layers": [entry for layer in layers for entry in _listed(layer)]}
+    return {"layers": [entry for layer in layers for entry in _layer_entries(layer)]}
 
 
-def _listed(layer: Layer) -> Iterable[dict[str, Any]]:
+def _layer_entries(layer: Layer) -> Iterable[dict[str, Any]]:
     dates = format_instants(layer.times.instants)
     xmin, ymin, xmax, ymax = longitude_latitude_box(layer)
     bounds = {"xmin": xmin, "ymin": ymin, "xmax": xmax, "ymax": ymax}
@@ -288,40 +288,42 @@ def _listed(layer: Layer) -> Iterable[dict[str, Any]]:
 
 
 def encode_point_series(series: Series, domain: TimeDomain, options: EntryOptions) -> bytes:
-    """Return one result per date, dates without a valid value included unless excluded by the query.
+    """Return one result per date; dates without a value are included unless the query excludes them.
 
     Args:
-        series: Of one native cell.
-        domain: All times of the layer, which show whether a day identifies one of them.
-        options: Which entries, and which members of each.
+        series: Series of one native cell.
+        domain: All times of the layer; they show whether a day has several.
+        options: Selection of entries and their members.
     """
     has_value = np.isfinite(series.values)
-    cell = Column(
+    cell = PlaceColumns(
         total=1, valid=has_value.astype(np.int64), averages=number_texts(text_values(series.values, series.encoding))
     )
     return b'{"results":' + _entries(cell, _dates(series.times, domain), options) + b"}"
 
 
 def encode_area_series(series: AreasSeries, domain: TimeDomain, options: EntryOptions) -> bytes:
-    """Return the results of the one area, as of a point."""
+    """Return the results of the single area, in the form of a point."""
     return b'{"results":' + _entries(_column(series.areas[0]), _dates(series.times, domain), options) + b"}"
 
 
 def encode_areas_series(series: AreasSeries, domain: TimeDomain, options: EntryOptions) -> bytes:
-    """Return a list of results for each area, in their order."""
+    """Return a list of results per area, in the order of the areas."""
     dates = _dates(series.times, domain)
-    # Area by area, since an entry takes ten times as much memory as its text.
-    lists = b",".join(_entries(_column(each), dates, options) for each in series.areas)
+    # One area at a time: an entry needs ten times the memory of its text.
+    lists = b",".join(_entries(_column(area_series), dates, options) for area_series in series.areas)
     return b'{"results":[' + lists + b"]}"
 
 
-def _column(series: AreaSeries) -> Column:
+def _column(series: AreaSeries) -> PlaceColumns:
     texts = {name: number_texts(statistics(values)) for name, values in series.reduced.items()}
-    return Column(total=series.total, valid=series.valid, averages=texts[MEAN.name], deviations=texts.get(STD.name))
+    return PlaceColumns(
+        total=series.total, valid=series.valid, averages=texts[MEAN.name], deviations=texts.get(STD.name)
+    )
 
 
-def _entries(column: Column, dates: list[str], options: EntryOptions) -> bytes:
-    """The JSON list of the requested ones; empty without dates, as of a layer without time."""
+def _entries(column: PlaceColumns, dates: list[str], options: EntryOptions) -> bytes:
+    """Return selected entries as a JSON list; empty for a layer without time."""
     if not dates:
         return b"[]"
     indexes = np.arange(len(dates))
@@ -334,7 +336,7 @@ def _entries(column: Column, dates: list[str], options: EntryOptions) -> bytes:
     )
 
 
-def _result(column: Column, index: int, options: EntryOptions) -> dict[str, Any]:
+def _result(column: PlaceColumns, index: int, options: EntryOptions) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if options.has_counts:
         result = {"totalCount": column.total, "validCount": int(column.valid[index])}
@@ -345,7 +347,7 @@ def _result(column: Column, index: int, options: EntryOptions) -> dict[str, Any]
 
 
 def _dates(instants: InstantArray, domain: TimeDomain) -> list[str]:
-    """`YYYY-MM-DD`, or the full instant on days that have several; none for a layer without time."""
+    """Return `YYYY-MM-DD`, or the full instant on days with several; empty for a layer without time."""
     if len(domain) == 0:
         return []
     days, counts = np.unique(domain.instants.astype("datetime64[D]"), return_counts=True)
@@ -356,6 +358,6 @@ def _dates(instants: InstantArray, domain: TimeDomain) -> list[str]:
     ]
 
 
-operations = (*_of_version("v1.0"), *_of_version("v1.1"))
+operations = (*_version_operations("v1.0"), *_version_operations("v1.1"))
 slashed_routes = routes_of(replace(each, path=f"{each.path}/") for each in operations)
-"""The same with a slash at the end."""
+"""The same paths with a slash at the end."""
