@@ -1,1 +1,1 @@
-"""What every protocol needs to speak HTTP."""
+"""Modules that several protocols share."""

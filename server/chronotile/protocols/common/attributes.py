@@ -80,7 +80,7 @@ def attribute_of(name: str, type_: str) -> Attribute:
 
 
 def attributes_in(properties: Mapping[str, Any]) -> Iterator[tuple[Attribute, str | int | float | bool]]:
-    """Yield attributes of an item with their values: first those in the table, then other properties by name."""
+    """Yield attributes of an item with their values: first the fields of the table, then other properties by name."""
     for attribute in TABLE:
         values = (_value(form, properties.get(form.property)) for form in attribute.forms)
         value = next((v for v in values if v is not None), None)

@@ -51,7 +51,7 @@ def export_offer(request: CoverageRequest, name: str, catalogue: Catalogue) -> J
 
 
 def _box(trims: tuple[Trim, ...], layer: Layer, catalogue: Catalogue) -> Json:
-    """Return the box; open edges become those of the layer."""
+    """Return the box; open edges become the edges of the layer."""
     if not trims:
         return {}
     (trim,) = trims

@@ -68,7 +68,7 @@ def climatology_member(span: TimeSpan | None, *, is_climatology: bool) -> dict[s
 
 
 def box_of(offered: OfferedCollection) -> BBox:
-    """Return the stated box of a collection, or that of its layers; across the antimeridian west exceeds east."""
+    """Return the stated box of a collection, else the box of its layers; across the antimeridian west exceeds east."""
     stated = offered.collection.stated
     return box_of_offered(offered) if stated is None else round_box(stated.bbox)
 

@@ -48,7 +48,7 @@ OSDD = "application/opensearchdescription+xml"
 
 
 def opensearch_path(collection: str = "") -> str:
-    """Return the path of the OpenSearch description for all products, or for those of a collection."""
+    """Return the path of the OpenSearch description for all products, or for products of a collection."""
     return f"/opensearch?collection={quote(collection, safe='')}" if collection else "/opensearch"
 
 

@@ -34,12 +34,12 @@ def tilejson(
     """Return a TileJSON.
 
     Args:
-        name: For people.
+        name: Title for users.
         tiles: Template with `{z}`, `{x}` and `{y}`.
-        tile_matrix_set: Of the tiles.
-        finest: Number of the last matrix that shows more than those before.
+        tile_matrix_set: Tile matrix set of the tiles.
+        finest: Number of the last matrix that shows more than coarser ones.
         attribution: May be empty.
-        box: In CRS84; `None` where the set does not reach.
+        box: Extent in CRS84; `None` if it is unknown or outside the set.
     """
     document: dict[str, Any] = {
         "tilejson": "3.0.0",
@@ -53,7 +53,7 @@ def tilejson(
     if box is not None:
         bounds = document["bounds"] = [round(edge, 6) for edge in box]
         centre = ((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2)
-        # All round the Earth is also how a box across the antimeridian is written, whose middle may be elsewhere.
+        # A box around the Earth may be a box across the antimeridian, so its middle may be far from the data.
         is_round = bounds[2] - bounds[0] >= WHOLE_CIRCLE
         fitting = 0 if is_round else tile_matrix_set.fitting_matrix(box_in(box, CRS84, tile_matrix_set.crs), SHOWN_PX)
         document["center"] = [*map(strip_noise, centre), min(fitting, finest)]

@@ -1,4 +1,4 @@
-"""XML documents from templates: escaped, without what XML cannot hold, numbers without exponents."""
+"""XML documents from templates: escaped, without characters that XML forbids, numbers without exponents."""
 
 import math
 import re
@@ -15,7 +15,7 @@ _INDENTATION = re.compile(r"^ +", re.MULTILINE)
 
 
 class WithoutIndentation(Extension):
-    """Takes away what makes templates legible: a fifth of the capabilities of many layers."""
+    """Removes the indentation of templates, which would be a fifth of the capabilities of many layers."""
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002 -- Jinja calls it
         """Return the template without blanks at the beginning of its lines; Jinja calls this before it parses."""
@@ -28,7 +28,7 @@ def render_xml(template: str, **values: object) -> bytes:
 
 
 def number_text(value: float) -> str:
-    """Return a number as XML has it: all digits of one that is whole, NaN in its letters, no exponent."""
+    """Return a number for XML: integers with all digits, `NaN`, and no exponent."""
     if math.isnan(value):
         return "NaN"
     return str(int(value)) if float(value).is_integer() else np.format_float_positional(value, trim="-")
@@ -43,12 +43,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        finalize=_written,
+        finalize=_finalize,
         extensions=[WithoutIndentation],
     )
 
 
-def _written(value: object) -> object:
+def _finalize(value: object) -> object:
     """Jinja calls this on every value before it is escaped; the output of a macro comes as `Markup`."""
     if isinstance(value, float):
         return number_text(value)

@@ -90,7 +90,7 @@ async def _answer_job_request(request: Request, wps_request: WpsRequest, context
     if is_1_0:  # the response to the Execute, with today's status: clients reach it by `statusLocation`
         done, created = results if job.status == "successful" else None, jobs.moment_text(job.updated)
         write = partial(documents.response, context, results.execution, created, job=job, results=done)
-        return _xml(await jobs.of_files(request, job, partial(write, has_lineage=wps_request.has_lineage)))
+        return _xml(await jobs.run_with_files(request, job, partial(write, has_lineage=wps_request.has_lineage)))
     if wps_request.operation == "GetStatus":
         return _xml(documents.status(context, job))
     jobs.require_ended(job)
@@ -98,7 +98,7 @@ async def _answer_job_request(request: Request, wps_request: WpsRequest, context
         error = ChronotileError(job.fault.detail)
         error.status, error.is_logged = job.fault.status, True
         raise error
-    return await jobs.of_files(request, job, partial(_result, context, results))
+    return await jobs.run_with_files(request, job, partial(_result, context, results))
 
 
 async def _execute(request: Request, wps_request: WpsRequest, context: WpsContext) -> Response:

@@ -1,1 +1,1 @@
-"""What the capabilities of WMS and WMTS have in common."""
+"""Parts that capabilities of WMS and WMTS share."""

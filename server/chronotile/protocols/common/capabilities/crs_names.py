@@ -15,7 +15,7 @@ def wms_name(crs: Crs) -> str | None:
 
 
 def urn(crs: Crs) -> str | None:
-    """Return the URN (OGC 07-092r1), or `None` for a CRS without a code; CRS84 is the one with a version."""
+    """Return the URN (OGC 07-092r1), or `None` for a CRS without a code; only CRS84 has a version."""
     if crs == CRS84:
         return "urn:ogc:def:crs:OGC:1.3:CRS84"
     code = _CODE.fullmatch(crs.name)

@@ -11,7 +11,7 @@ Name = TypeVar("Name", bound=str)
 
 
 def parse_sections(text: str, offered: Sequence[Name]) -> frozenset[Name]:
-    """Return the sections in a list of names; `All` means all of them.
+    """Return the sections in a list of names; `All` means all sections.
 
     Raises:
         InvalidParameter: A section is unknown.

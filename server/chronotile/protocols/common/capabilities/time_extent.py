@@ -34,7 +34,7 @@ SHORTEST_RUN, LONGEST_RUN = 4, 366
 """Times in one interval with period. Clients may request it whole: a year of tiles is within the limits."""
 
 LEAST_REGULAR = 3
-"""Times of a regular layer from which they become an interval."""
+"""Number of times of a regular layer that makes them an interval."""
 
 LEAST_RUNS = 16
 """Intervals that a layer may have even if it may list fewer times."""
@@ -50,7 +50,7 @@ MISSED_GAPS = 3
 """Longest gaps that may pass until data count as no longer updated."""
 
 LEAST_RECENT_NS = 31 * 86_400 * 10**9
-"""Age up to which data are recent whatever their gaps."""
+"""Maximum age of data that are recent even if they have gaps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +218,7 @@ def _runs(along: SteppedInstants, write: Callable[[Instant], str], *, shortest: 
     while start < len(instants):
         end = start
         if start < len(steps):
-            # To the next different step, within the longest run.
+            # A run ends at the next different step, or after `LONGEST_RUN` times.
             same_until = int(changes[np.searchsorted(changes, start, side="right")])
             end = min(same_until, start + LONGEST_RUN - 1)
         is_run = end - start + 1 >= shortest

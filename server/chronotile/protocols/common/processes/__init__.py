@@ -1,1 +1,1 @@
-"""What protocols of processes share: executions, their results, and the jobs that they become."""
+"""Parts that protocols of processes share: executions, their results, and jobs."""

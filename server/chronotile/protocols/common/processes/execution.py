@@ -1,4 +1,4 @@
-"""The body of an execution turned into what processes understand (OGC 18-062r2 §7.11.2)."""
+"""The body of an execution, parsed and checked (OGC 18-062r2 §7.11.2)."""
 
 import base64
 import binascii
@@ -28,28 +28,28 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.values import choice
 
 FORMAT = "format"
-"""The input that says in which media type a result comes, of processes that have a choice."""
+"""Input of some processes that selects the media type of a result."""
 THE_BODY = "the body"
 MEMBERS = ("inputs", "outputs", "response", "subscriber")
 OF_QUALIFIED = frozenset({"value", "mediaType", "encoding", "schema", "format"})
-"""Members of a value that says of which kind it is."""
+"""Members of a qualified value: a value with its media type, encoding or schema."""
 OF_OUTPUTS = ("format", "transmissionMode")
 OF_FORMATS = ("mediaType", "encoding", "schema")
 TRANSMISSIONS = ("value", "reference")
 
 
 def members_of(process: Process, body: bytes, *, media_type: str = JSON) -> Json:
-    """Return the members of the body of an execution, of which `inputs` is one.
+    """Return the members of the body of an execution, including `inputs`.
 
     Args:
-        process: What is to be done.
-        body: JSON, whatever its media type says: programs post it as forms that are none.
-        media_type: As the client gives it.
+        process: The process to execute.
+        body: JSON. Its media type is not checked, as programs post JSON as forms.
+        media_type: Content-Type of the request, for the error message.
 
     Raises:
-        InvalidParameter: It is none; the locator is the path in the JSON.
+        InvalidParameter: The body is not an execution; the locator is the path in the JSON.
     """
-    members = _object(_parsed(body or b"{}", media_type), THE_BODY)
+    members = _object(_parse_body(body or b"{}", media_type), THE_BODY)
     _check_members(members, MEMBERS)
     _check_any(members, process)
     inputs = _object(members.get("inputs", {}), "inputs")
@@ -64,14 +64,14 @@ def execution_of(process: Process, members: Json) -> Execution:
     """Return the execution of a process; inputs are not checked against their schemas yet.
 
     Args:
-        process: What is to be done.
-        members: Of `members_of`, with no inputs by reference.
+        process: The process to execute.
+        members: The result of `members_of`, after references were replaced by values.
 
     Raises:
         InvalidParameter: A member is not accepted; the locator is its path in the JSON.
     """
     outputs = None if members.get("outputs") is None else _object(members["outputs"], "outputs")
-    require_known(process, members["inputs"], outputs or ())  # before millions that are not are looked at
+    require_known(process, members["inputs"], outputs or ())  # before millions of unknown members are parsed
     inputs = {name: _input(process, name, value) for name, value in members["inputs"].items()}
     selected = {name: _output(process, name, output) for name, output in (outputs or {}).items()} or None
     return Execution(
@@ -83,11 +83,11 @@ def execution_of(process: Process, members: Json) -> Execution:
 
 
 def execution_offer(process: Process) -> JobOffer:
-    """Return the job that does what takes too long to wait for: post the same body again."""
+    """Return the job for an execution that takes too long to wait for: the client posts the same body again."""
     return JobOffer(process=process.id, inputs={}, limits={LIMIT: math.inf}, notes=["post the same body"])
 
 
-def _parsed(body: bytes, media_type: str) -> object:
+def _parse_body(body: bytes, media_type: str) -> object:
     try:
         return parse_json(body, what=THE_BODY, locator="body")
     except InvalidParameter as error:
@@ -99,20 +99,20 @@ def _parsed(body: bytes, media_type: str) -> object:
         raise other from error
 
 
-def _check_members(given: Collection[str], known: tuple[str, ...], path: str = "") -> None:
-    """Refuse names that are nearly those of members; others do no harm."""
-    Kvp((name, "") for name in given).check_spelling(known)
-    spelled = {name.lower(): name for name in known}
-    wrong = next((name for name in given if name not in known and name.lower() in spelled), None)
+def _check_members(names: Collection[str], members: tuple[str, ...], path: str = "") -> None:
+    """Refuse names that are nearly those of members; other unknown names are ignored."""
+    Kvp((name, "") for name in names).check_spelling(members)
+    spelled = {name.lower(): name for name in members}
+    wrong = next((name for name in names if name not in members and name.lower() in spelled), None)
     if wrong is not None:
         place = f"{path}{wrong}"
         raise UnknownParameter(f"{place} is not a member here; use {spelled[wrong.lower()]}", locator=place)
 
 
-def _check_any(given: Collection[str], process: Process) -> None:
-    """Refuse a body that has members, but none that an execution has."""
-    if given and not any(name in MEMBERS or name in process.inputs for name in given):
-        first = next(iter(given))[:MAX_SHOWN]
+def _check_any(names: Collection[str], process: Process) -> None:
+    """Refuse a body whose members do not include any member of an execution."""
+    if names and not any(name in MEMBERS or name in process.inputs for name in names):
+        first = next(iter(names))[:MAX_SHOWN]
         raise UnknownParameter(f"the body has none of the members {', '.join(MEMBERS)}", locator=first)
 
 
@@ -134,21 +134,21 @@ def _text(value: object, path: str) -> str:
 
 def _input(process: Process, name: str, value: object) -> object:
     schema, path = process.inputs[name].schema, f"inputs.{name}"
-    given = value
+    input_value = value
     if isinstance(value, dict):
-        given = _value(value, schema, path)
-    elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
-        given = [
-            _value(each, schema, f"{path}[{index}]") if isinstance(each, dict) else each
-            for index, each in enumerate(value)
+        input_value = _value(value, schema, path)
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        input_value = [
+            _value(item, schema, f"{path}[{index}]") if isinstance(item, dict) else item
+            for index, item in enumerate(value)
         ]
     if is_base64(schema):
-        _check_bytes(given, path)
-    return given
+        _check_bytes(input_value, path)
+    return input_value
 
 
 def _value(value: Mapping[str, Any], schema: Json, path: str) -> object:
-    """The value itself, without what says of which kind it is."""
+    """Return a qualified value without its qualifiers, after checking them."""
     if "value" not in value or not OF_QUALIFIED.issuperset(value):
         return value
     kind = _object(value.get("format", value), f"{path}.format")
@@ -160,32 +160,32 @@ def _value(value: Mapping[str, Any], schema: Json, path: str) -> object:
 
 
 def _usual(value: object, schema: Json) -> tuple[str, ...]:
-    """What a value without a media type of its own has."""
+    """Return the accepted media types of a value whose schema does not name any."""
     if media_types(schema):
         return ()
     return (TEXT, JSON) if isinstance(value, str) else (JSON, GEOJSON)
 
 
-def _check_media_type(given: object, accepted: tuple[str, ...], path: str) -> None:
+def _check_media_type(value: object, accepted: tuple[str, ...], path: str) -> None:
     place = f"{path}.mediaType"
-    text = _text(given, place)
-    if not any(_are_alike(text, each) for each in accepted):
+    text = _text(value, place)
+    if not any(_are_alike(text, media_type) for media_type in accepted):
         message = f"{path}: the media type {text[:MAX_SHOWN]!r} is not accepted; it is {' or '.join(accepted)}"
         raise InvalidParameter(message, locator=place)
 
 
 def _are_alike(one: str, other: str) -> bool:
-    # Whether two media types are the same but for their parameters.
+    # Media types are compared without parameters.
     names = (text.partition(";")[0].strip().lower() for text in (one[:1000], other))
     return next(names) == next(names)
 
 
 def _check_bytes(value: object, path: str) -> None:
-    for each in value if isinstance(value, list) else [value]:
-        if not isinstance(each, str):
+    for text in value if isinstance(value, list) else [value]:
+        if not isinstance(text, str):
             continue
         try:
-            base64.b64decode(each, validate=True)
+            base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError) as error:
             raise InvalidParameter(f"{path} must be bytes as base64", locator=path) from error
 
@@ -207,12 +207,16 @@ def _output(process: Process, name: str, value: object) -> Json:
 
 
 def _format_of(process: Process, selected: Mapping[str, Json], inputs: Mapping[str, object]) -> Json:
-    """The input `format` that gives an output the requested media type, where the process has a choice."""
+    """Return the input `format` for the requested media type of an output, empty if the process has no choice."""
     for name, output in selected.items():
         media_type = output.get("format", {}).get("mediaType")
         if media_type is None:
             continue
-        fitting = [each for each, known in process.outputs[name].formats.items() if _are_alike(media_type, known)]
+        fitting = [
+            format_name
+            for format_name, format_type in process.outputs[name].formats.items()
+            if _are_alike(media_type, format_type)
+        ]
         if fitting and inputs.get(FORMAT, fitting[0]) not in fitting:
             raise InvalidParameter(
                 f"outputs.{name}.format.mediaType is {media_type[:MAX_SHOWN]!r}, but inputs.{FORMAT} differs; give "

@@ -1,4 +1,4 @@
-"""A job that a request is about: of its user, if they may still use what it was made of."""
+"""The job of a request: it belongs to the user, who may still use its data."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -19,7 +19,7 @@ from chronotile.jobs.queue.faults import no_job
 from chronotile.jobs.queue.service import JobService
 
 NOT_READY = "results"
-"""Locator of results that are not there yet, or never will be."""
+"""Locator of results that do not exist yet, or will never exist."""
 Found = TypeVar("Found")
 
 
@@ -29,11 +29,11 @@ def moment_text(moment: float) -> str:
 
 
 def granted_job(id_: str, request: Request) -> Job:
-    """Return a job of the user, if they may still use what it was made of.
+    """Return a job of the user, or of a share link, if its data are still granted.
 
     Raises:
-        UnknownPath: There is none, or no longer for them.
-        SourceUnavailable: No jobs can be stored.
+        UnknownPath: The job is unknown, belongs to another user, or its data are no longer granted.
+        SourceUnavailable: This server cannot store jobs.
     """
     desk, services = state_of(request).jobs, services_of(request)
     share: JobLink | None = request.scope.get(JOB_LINK)
@@ -58,19 +58,19 @@ def granted_job(id_: str, request: Request) -> Job:
 
 
 def _names_in(inputs: Mapping[str, Any]) -> Iterator[str]:
-    for given in inputs.values():
-        yield from (each for each in (given if isinstance(given, list) else [given]) if isinstance(each, str))
+    for value in inputs.values():
+        yield from (text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str))
 
 
 def _names_read(job: Job) -> Iterator[str]:
-    # Layers of which its results were made, by their ids of then.
+    # Ids of the layers that the results were made from, as they were at that time.
     for result in job.results.values():
         for source in (result.metadata or {}).get("sources", ()):
             yield from source["layers"]
 
 
 async def ended_job(request: Request, id_: str) -> tuple[Job, JobService]:
-    """Return a job that has ended, and where it is.
+    """Return an ended job, and the service that stores it.
 
     Raises:
         UnknownPath: As `granted_job` and `require_ended`.
@@ -81,10 +81,10 @@ async def ended_job(request: Request, id_: str) -> tuple[Job, JobService]:
 
 
 def require_ended(job: Job) -> None:
-    """Refuse what is about the results of a job.
+    """Refuse a request for results of a job that has none.
 
     Raises:
-        UnknownPath: It has none yet, or never will have.
+        UnknownPath: The job has not ended, or was dismissed.
     """
     if job.status not in ENDED:
         raise UnknownPath(f"the job has no results yet; it is {job.status} ({job.message})", locator=NOT_READY)
@@ -93,22 +93,22 @@ def require_ended(job: Job) -> None:
 
 
 async def dismiss(request: Request, id_: str) -> Job:
-    """Cancel a job, or forget one that has ended, with its results; return it as it was then.
+    """Cancel a job, or delete an ended job with its results; return the job before that.
 
     Raises:
-        UnknownPath: There is none for this user.
-        SourceUnavailable: No jobs can be stored, or its files stay.
+        UnknownPath: The user has no job with this id.
+        SourceUnavailable: Jobs cannot be stored, or files could not be deleted.
     """
     desk = state_of(request).jobs
     job = await run(request, JOBS, lambda: desk.job(id_, user=user_of(request)))
     has_ended = job.status in ENDED
     if not has_ended:
         job = await run(request, JOBS, partial(desk.cancel, job))
-    is_cancelled = not has_ended and job.status == "dismissed"  # or else it ended meanwhile
-    await of_files(request, job, partial(desk.remove_files if is_cancelled else desk.forget, job))
+    is_cancelled = not has_ended and job.status == "dismissed"  # otherwise it ended before it could be cancelled
+    await run_with_files(request, job, partial(desk.remove_files if is_cancelled else desk.forget, job))
     return job
 
 
-async def of_files(request: Request, job: Job, work: Callable[[], Found]) -> Found:
-    """Do what is done with files of a job: a store of them may hang, which one never begun does not wait for."""
+async def run_with_files(request: Request, job: Job, work: Callable[[], Found]) -> Found:
+    """Run work on the files of a job. Their store may hang, so jobs that never started use other threads."""
     return await run(request, JOBS if job.started is None else RESULTS, work)

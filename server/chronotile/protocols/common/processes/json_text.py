@@ -9,17 +9,17 @@ from chronotile.jobs.processes.inputs import MAX_CONTAINERS
 
 
 def parse_json(text: bytes, *, what: str, locator: str, most: int = MAX_CONTAINERS) -> object:
-    """Return what a text is as JSON.
+    """Return the value of a JSON text.
 
     Args:
-        text: In UTF-8.
-        what: It is, for messages.
-        locator: Of what is wrong with it.
-        most: Lists and objects in it.
+        text: UTF-8 text.
+        what: Subject of error messages, such as "the body".
+        locator: Locator of errors.
+        most: Maximum number of lists and objects.
 
     Raises:
-        InvalidParameter: It is not valid JSON, or too deep.
-        LimitExceeded: It has more lists and objects, or would take more memory than there is for a body.
+        InvalidParameter: The text is not valid JSON, or nested too deeply.
+        LimitExceeded: It has too many lists and objects, or would need more memory than a body may.
     """
     containers = containers_in(text)
     require_at_most("max_containers", containers, most, alternative="send less at once", locator=locator)
@@ -29,6 +29,6 @@ def parse_json(text: bytes, *, what: str, locator: str, most: int = MAX_CONTAINE
         raise InvalidParameter(f"{what} is not valid JSON: {error}", locator=locator) from error
     try:
         orjson.dumps(value)
-    except orjson.JSONEncodeError as error:  # which happens earlier than for what is read
+    except orjson.JSONEncodeError as error:  # the encoder has a lower nesting limit than the parser
         raise InvalidParameter(f"{what} has too many nested lists and objects", locator=locator) from error
     return value

@@ -1,4 +1,4 @@
-"""Of which kind inputs and results are, as their schemas and themselves say."""
+"""Media types and encodings of inputs and results, from their schemas and values."""
 
 from collections.abc import Iterator
 
@@ -14,14 +14,14 @@ BASE64 = "base64"
 
 
 def media_types(schema: Json) -> tuple[str, ...]:
-    """Return the media types of what a schema describes, none where it does not say."""
+    """Return the media types that a schema names; empty if it names none."""
     return tuple(
         dict.fromkeys(each["contentMediaType"] for each in _alternatives(schema) if "contentMediaType" in each)
     )
 
 
 def output_types(schema: Json) -> tuple[str, ...]:
-    """Return the media types in which results of a schema may come."""
+    """Return the media types that results of a schema may have."""
     declared = media_types(schema)
     if declared:
         return declared

@@ -24,92 +24,92 @@ from chronotile.protocols.common.processes.media_types import (
 )
 
 MOST = 16
-"""Of one execution."""
+"""Maximum number of references in an execution."""
 MOST_S = 30.0
-"""For all of them together."""
+"""Maximum seconds for fetching all references of an execution."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """An input that lies elsewhere."""
+    """An input given as a URL."""
 
     name: str
-    """Of the input."""
+    """Name of the input."""
     index: int | None
-    """Among several."""
+    """Position in the list of values; `None` if the input is not a list."""
     url: str
-    """Below a place that is allowed."""
+    """An allowed URL."""
     media_type: str | None
-    """As the client gives it."""
+    """Media type from the client."""
 
     @property
     def path(self) -> str:
-        """Of its address, in the JSON."""
+        """Path of `href` in the JSON of the execution."""
         return _path(self.name, self.index)
 
 
 def references_of(process: Process, inputs: Mapping[str, Any], places: AllowedPlaces) -> tuple[Reference, ...]:
-    """Return those among the inputs of an execution that are references.
+    """Return the inputs of an execution that are references.
 
     Raises:
-        InvalidParameter: One has an address that is not allowed, or there are too many.
+        InvalidParameter: A URL is not allowed, or the references are too many.
     """
-    found = []
-    for name, index, given in _given(process, inputs):
-        if isinstance(given, dict) and isinstance(given.get("href"), str):
-            found.append(_reference(name, index, given, places))
-            if len(found) > MOST:
+    references = []
+    for name, index, value in _input_values(process, inputs):
+        if isinstance(value, dict) and isinstance(value.get("href"), str):
+            references.append(_reference(name, index, value, places))
+            if len(references) > MOST:
                 message = f"an execution has at most {MOST} inputs by reference; give the other values inline"
-                raise InvalidParameter(message, locator=found[-1].path)
-    return tuple(found)
+                raise InvalidParameter(message, locator=references[-1].path)
+    return tuple(references)
 
 
 def hosts_of(references: Sequence[Reference]) -> set[str]:
     """Return the hosts of the URLs."""
-    return {urlsplit(each.url).netloc for each in references}
+    return {urlsplit(reference.url).netloc for reference in references}
 
 
 def fetch_all(references: Sequence[Reference], *, max_bytes: int) -> list[Fetched]:
-    """Return what the addresses give, in their order.
+    """Return the documents at the URLs, in the order of the references.
 
     Args:
-        references: Of `references_of`.
-        max_bytes: What all of them together may have.
+        references: The result of `references_of`.
+        max_bytes: Maximum size of all documents together.
 
     Raises:
-        InvalidParameter: An address gives no document.
-        LimitExceeded: They have more bytes.
+        InvalidParameter: A URL does not return a document.
+        LimitExceeded: The documents have more than `max_bytes` bytes.
         SourceUnavailable: A host does not answer in time.
     """
-    until, left, found = time.monotonic() + MOST_S, max_bytes, []
+    until, remaining, documents = time.monotonic() + MOST_S, max_bytes, []
     for reference in references:
         seconds = max(until - time.monotonic(), 0.001)
-        found.append(fetch(reference.url, max_bytes=left, locator=reference.path, most_s=seconds))
-        left -= len(found[-1].body)
-        needed, smaller = max_bytes - left, "give addresses of smaller documents"
+        documents.append(fetch(reference.url, max_bytes=remaining, locator=reference.path, most_s=seconds))
+        remaining -= len(documents[-1].body)
+        needed, smaller = max_bytes - remaining, "give addresses of smaller documents"
         require_at_most("max_body_bytes", needed, max_bytes, alternative=smaller, locator=reference.path)
-    return found
+    return documents
 
 
 def replace_references(
-    process: Process, inputs: Mapping[str, Any], references: Sequence[Reference], found: Sequence[Fetched]
+    process: Process, inputs: Mapping[str, Any], references: Sequence[Reference], documents: Sequence[Fetched]
 ) -> dict[str, Any]:
-    """Return the inputs with values that tell their kind in the place of references.
+    """Return the inputs, with references replaced by qualified values.
 
     Args:
-        process: Whose inputs they are.
-        inputs: As the client has them.
-        references: Of `references_of`.
-        found: What each of them gives.
+        process: The process of the inputs.
+        inputs: Inputs of the request.
+        references: The result of `references_of`.
+        documents: The document of each reference.
 
     Raises:
-        InvalidParameter: It is not of its kind.
-        LimitExceeded: All together have too many lists and objects.
+        InvalidParameter: A document does not have the kind of its input.
+        LimitExceeded: The documents together have too many lists and objects.
     """
-    left, values = MAX_CONTAINERS, dict(inputs)
-    for reference, each in zip(references, found, strict=True):
-        value = _qualified(each, reference, process.inputs[reference.name].schema, most=left)
-        left -= containers_in(each.body)
+    remaining, values = MAX_CONTAINERS, dict(inputs)
+    for reference, document in zip(references, documents, strict=True):
+        value = _qualify(document, reference, process.inputs[reference.name].schema, most=remaining)
+        remaining -= containers_in(document.body)
         if reference.index is None:
             values[reference.name] = value
         else:
@@ -118,20 +118,20 @@ def replace_references(
     return values
 
 
-def _given(process: Process, inputs: Mapping[str, Any]) -> Iterator[tuple[str, int | None, Any]]:
-    """Each value by the name of its input and its place; what the process does not take is not looked at."""
-    for name, given in inputs.items():
+def _input_values(process: Process, inputs: Mapping[str, Any]) -> Iterator[tuple[str, int | None, Any]]:
+    """Yield input name, list index and value; inputs that the process does not have are skipped."""
+    for name, input_value in inputs.items():
         if name in process.inputs:
-            several = given if isinstance(given, list) else [given]
-            for index, each in enumerate(several):
-                yield name, index if several is given else None, each
+            several = input_value if isinstance(input_value, list) else [input_value]
+            for index, value in enumerate(several):
+                yield name, index if several is input_value else None, value
 
 
-def _reference(name: str, index: int | None, given: Mapping[str, Any], places: AllowedPlaces) -> Reference:
-    path, media_type = _path(name, index), given.get("type")
+def _reference(name: str, index: int | None, value: Mapping[str, Any], places: AllowedPlaces) -> Reference:
+    path, media_type = _path(name, index), value.get("type")
     if not places:
         raise InvalidParameter(f"{path}: this server does not fetch inputs; give the value itself", locator=path)
-    url = places.require_allowed(given["href"], locator=path)
+    url = places.require_allowed(value["href"], locator=path)
     return Reference(
         name=name, index=index, url=url, media_type=media_type.lower() if isinstance(media_type, str) else None
     )
@@ -141,17 +141,17 @@ def _path(name: str, index: int | None) -> str:
     return f"inputs.{name}{'' if index is None else f'[{index}]'}.href"
 
 
-def _qualified(found: Fetched, reference: Reference, schema: Json, *, most: int) -> Json:
-    """The value with its kind, as a client may give it too; `most` is of lists and objects."""
+def _qualify(document: Fetched, reference: Reference, schema: Json, *, most: int) -> Json:
+    """Return the value with its qualifiers, as a client may send it; `most` limits its lists and objects."""
     qualifier = {} if reference.media_type is None else {"mediaType": reference.media_type}
     if is_base64(schema):
-        value = base64.b64encode(found.body).decode()
+        value = base64.b64encode(document.body).decode()
         is_any = OCTETS in media_types(schema)
         return {"value": value, "encoding": BASE64, **({} if is_any else qualifier)}
-    if not (reference.media_type or found.media_type).startswith("text/"):
-        body, what = found.body.removeprefix(BOM_UTF8), f"what {reference.path} gives"
+    if not (reference.media_type or document.media_type).startswith("text/"):
+        body, what = document.body.removeprefix(BOM_UTF8), f"what {reference.path} gives"
         return {"value": parse_json(body, what=what, locator=reference.path, most=most), **qualifier}
     try:
-        return {"value": found.body.decode("utf-8-sig"), **qualifier}
+        return {"value": document.body.decode("utf-8-sig"), **qualifier}
     except UnicodeDecodeError as error:
         raise InvalidParameter(f"what {reference.path} returned is not UTF-8 text", locator=reference.path) from error

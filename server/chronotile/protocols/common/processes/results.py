@@ -1,4 +1,4 @@
-"""What came of a process, as the client wants it: raw, in several parts, as a document, or where it lies."""
+"""Results of an execution in the requested form: raw, multipart, as a document, or as links."""
 
 import base64
 import os
@@ -30,71 +30,71 @@ from chronotile.protocols.common.processes.media_types import BASE64, JSON, TEXT
 
 REL_RESULTS = "http://www.opengis.net/def/rel/ogc/1.0/results"
 MOST_INLINE_BYTES = 32 << 20
-"""Of a file that is part of a JSON document."""
+"""Maximum size of a file inside a JSON document."""
 NO_HEADERS: Mapping[str, str] = {}
 OF_UNCHANGED = ("etag", "last-modified", "cache-control")
-"""Headers that an answer without its body has too (RFC 9110 §15.4.5)."""
+"""Headers that a 304 answer repeats (RFC 9110 §15.4.5)."""
 _RANGE = re.compile(r"[ \t]*(?:(?P<first>\d{1,18})-(?P<last>\d{0,18})|-\d{1,18})[ \t]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """What came of an execution."""
+    """Results of an execution, with their files."""
 
     execution: Execution
     values: Mapping[str, Result]
     files: ResultFiles
     address_of: Callable[[str], str] | None
-    """Where an output lies, by its name; `None` where it lies nowhere but here."""
+    """Returns the URL of an output; `None` if the results are not stored."""
     job: Job | None = None
-    """As whose they are stored."""
+    """The job that stores the results."""
 
 
 def results_of(job: Job, execution: Execution, files: ResultFiles, base: str) -> Results:
-    """Return what came of a job, whose results are given as an execution wants them."""
+    """Return the results of a job, in the form that its execution requested."""
     address_of = partial(result_address, job, base=base)
     return Results(execution=execution, values=job.results, files=files, address_of=address_of, job=job)
 
 
 def job_address(job: Job, base: str) -> str:
-    """Return the URL of a job; `base` is that of the tree of OGC API."""
+    """Return the URL of a job; `base` is the URL of OGC API."""
     return f"{base}/jobs/{job.id}"
 
 
 def result_address(job: Job, output: str, base: str) -> str:
-    """Return where one of its results is."""
+    """Return the URL of a result."""
     return f"{job_address(job, base)}/results/{quote(output)}"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ResultPart:
     """One result by value."""
 
     content: bytes | Path | StoredFile
     media_type: str
 
 
-class Parts:
-    """A body of bytes and files, one after another.
+class ResultBody:
+    """A body of consecutive bytes and files.
 
     Args:
-        parts: In their order.
-        folder: Removed in the end, if there is one.
+        parts: The bytes and files, in order.
+        folder: Folder that is removed at the end, if not `None`.
     """
 
     def __init__(self, parts: Sequence[bytes | Path | StoredFile], folder: Path | None) -> None:
         self._folder = folder
-        with ExitStack() as files:  # open from now on, so that they are sent to their ends though they are removed
+        with ExitStack() as files:  # opened now, so that files removed while they are sent are sent completely
             self._parts = [files.enter_context(part.open("rb")) if isinstance(part, Path) else part for part in parts]
             self._files = files.pop_all()
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """Size in bytes."""
         return sum(map(_size, self._parts))
 
     def iter_bytes(self) -> Iterator[bytes]:
-        """Give all, at most a MiB at a time of a file."""
+        """Yield all bytes; files in blocks of at most a MiB."""
         for part in self._parts:
             match part:
                 case bytes():
@@ -122,16 +122,16 @@ def _size(part: bytes | Path | BufferedReader | StoredFile) -> int:
             return os.fstat(file.fileno()).st_size
 
 
-class OpenFile(FileResponse):
-    """A file, whole or in part, that is sent to its end though it is removed meanwhile.
+class OpenResultFile(FileResponse):
+    """A file, whole or in part, that is sent completely even if it is removed during that time.
 
     Args:
-        path: Of the file.
-        media_type: Its own.
-        headers: More of them.
+        path: Path of the file.
+        media_type: Its media type.
+        headers: Additional headers.
 
     Raises:
-        FileNotFoundError: It is gone already.
+        FileNotFoundError: The file was removed.
     """
 
     def __init__(self, path: Path, *, media_type: str, headers: Mapping[str, str]) -> None:
@@ -140,7 +140,7 @@ class OpenFile(FileResponse):
         super().__init__(f"/dev/fd/{number}", stat_result=os.fstat(number), media_type=media_type, headers=headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it, or say that the client holds it already."""
+        """Send the file, or 304 if the client has it already."""
         with self._file:
             if self.headers["etag"].strip('"') in client_etags(Request(scope)):
                 unchanged = {name: self.headers[name] for name in OF_UNCHANGED if name in self.headers}
@@ -151,12 +151,12 @@ class OpenFile(FileResponse):
 
 
 def _asks_for_bytes(header: bytes) -> bool:
-    """Whether a header Range has ranges of bytes; others are as if they were not there (RFC 9110 §14.2)."""
+    """Return whether a header Range requests bytes; other ranges are ignored (RFC 9110 §14.2)."""
     unit, _equals, ranges = header.decode("latin-1").partition("=")
-    found = [_RANGE.fullmatch(each) for each in ranges.split(",")]
+    matches = [_RANGE.fullmatch(text) for text in ranges.split(",")]
     return unit.strip().lower() == "bytes" and all(
-        each is not None and not (each["first"] and each["last"] and int(each["first"]) > int(each["last"]))
-        for each in found
+        text is not None and not (text["first"] and text["last"] and int(text["first"]) > int(text["last"]))
+        for text in matches
     )
 
 
@@ -169,9 +169,9 @@ def _missing_result_errors() -> Iterator[None]:
 
 
 def will_want_references(execution: Execution) -> bool:
-    """Return whether some result of an execution that is not done yet will have to lie somewhere, as far as is known.
+    """Return whether a result of a future execution will need a URL, as far as the execution shows.
 
-    It is where that is requested, or a result that is a file is part of a document. One that has a name is not a file.
+    A requested reference needs one, and so does a file in a document. Executions with an input `name` have no file.
     """
     outputs = process_of(execution.process).outputs
     return any(
@@ -188,64 +188,64 @@ def will_want_references(execution: Execution) -> bool:
 
 @_missing_result_errors()
 def results_response(results: Results, removed: Path | None = None) -> Response:
-    """Return results as their execution wants them.
+    """Return results in the form that their execution requested.
 
     Args:
-        results: What came of it.
-        removed: A folder that is removed when they were sent, if there is one.
+        results: The results.
+        removed: Folder that is removed after sending, if not `None`.
 
     Raises:
-        LimitExceeded: A file that shall be part of a document is too large for that.
-        SourceUnavailable: A file is gone.
+        LimitExceeded: A file inside a document is too large.
+        SourceUnavailable: A file is missing.
     """
     if results.execution.response == "document":
-        return _sent([results_document(results)], JSON, removed)
-    referenced = {name for name, each in results.values.items() if is_referenced(results.execution, name, each)}
+        return _respond_with([results_document(results)], JSON, removed)
+    referenced = {name for name, result in results.values.items() if is_referenced(results.execution, name, result)}
     if referenced == set(results.values):
         return _nothing_but_links(results, removed)
     if len(results.values) == 1:
         (name,) = results.values
         part = part_of(results, name)
-        return _sent([part.content], part.media_type, removed, _disposition(results.values[name]))
+        return _respond_with([part.content], part.media_type, removed, _disposition(results.values[name]))
     return _several(results, referenced, removed)
 
 
 def results_document(results: Results) -> bytes:
-    """Return results as JSON, with links to those that lie somewhere.
+    """Return results as JSON, with links to results that have a URL.
 
     Raises:
-        LimitExceeded: A file that shall be part of it is too large for that.
-        SourceUnavailable: A file is gone.
+        LimitExceeded: A file inside the document is too large.
+        SourceUnavailable: A file is missing.
     """
     return orjson.dumps({name: _member(results, name, result) for name, result in results.values.items()})
 
 
-def part_of(results: Results, name: str) -> Part:
+def part_of(results: Results, name: str) -> ResultPart:
     """Return one result by value.
 
     Raises:
-        SourceUnavailable: Its file is gone.
+        SourceUnavailable: Its file is missing.
     """
     result, schema = results.values[name], output_schema(results.execution.process, name)
     media_type = media_type_of(result, schema)
     if result.file is not None:
-        return Part(results.files.file(result.file), media_type)
+        return ResultPart(results.files.file(result.file), media_type)
     if not isinstance(result.value, str):
-        return Part(orjson.dumps(result.value), media_type)
-    return Part(base64.b64decode(result.value) if is_base64(schema) else result.value.encode(), media_type)
+        return ResultPart(orjson.dumps(result.value), media_type)
+    return ResultPart(base64.b64decode(result.value) if is_base64(schema) else result.value.encode(), media_type)
 
 
 @_missing_result_errors()
 def file_response(results: Results, name: str, *, is_head: bool = False) -> Response:
-    """Return one result; of a file also a part of it (RFC 9110 §14), or where it is to be had for a while.
+    """Return one result: a value, a file or a range of it (RFC 9110 §14), or a redirect to a signed URL.
 
     Args:
-        results: Among which it is.
-        name: Of its output.
-        is_head: Whether only its headers are requested: what leads elsewhere is good for that alone.
+        results: All results.
+        name: Name of the output.
+        is_head: Whether the method is HEAD: a signed URL is valid for one method.
 
     Raises:
-        SourceUnavailable: Its file is gone.
+        SourceUnavailable: Its file is missing.
     """
     part = part_of(results, name)
     headers = _disposition(results.values[name])
@@ -253,16 +253,16 @@ def file_response(results: Results, name: str, *, is_head: bool = False) -> Resp
         case bytes() as content:
             return Response(content, media_type=part.media_type, headers=headers)
         case Path() as file:
-            return OpenFile(file, media_type=part.media_type, headers=headers)
+            return OpenResultFile(file, media_type=part.media_type, headers=headers)
         case stored:
             return RedirectResponse(stored.sign_url("HEAD" if is_head else "GET"), status_code=307)
 
 
-def inline_bytes(part: Part, name: str) -> bytes:
-    """Return what a document has of a result by value; `name` is that of its output.
+def inline_bytes(part: ResultPart, name: str) -> bytes:
+    """Return the bytes of a result for a document; `name` is the name of the output.
 
     Raises:
-        LimitExceeded: It is a file that is too large for that.
+        LimitExceeded: The result is a file that is too large for a document.
     """
     if isinstance(part.content, bytes):
         return part.content
@@ -274,7 +274,7 @@ def inline_bytes(part: Part, name: str) -> bytes:
 
 
 def is_referenced(execution: Execution, name: str, result: Result) -> bool:
-    """Return whether a result has to lie somewhere: a file has no place in a document, unless that is requested."""
+    """Return whether a result is answered as a URL: by default only a file in a document is."""
     mode = (execution.outputs or {}).get(name, {}).get("transmissionMode")
     default = "reference" if execution.response == "document" and result.file is not None else "value"
     return (mode or default) == "reference"
@@ -306,7 +306,7 @@ def _nothing_but_links(results: Results, removed: Path | None) -> Response:
 
 
 def _several(results: Results, referenced: set[str], removed: Path | None) -> Response:
-    """Parts that belong together (RFC 2387); OGC 18-062r2 wants their ids to be the bare names of outputs."""
+    """Return a multipart answer (RFC 2387); OGC 18-062r2 requires the bare names of outputs as part ids."""
     boundary = secrets.token_hex(16)
     parts: list[bytes | Path | StoredFile] = []
     for name in results.values:
@@ -317,10 +317,10 @@ def _several(results: Results, referenced: set[str], removed: Path | None) -> Re
         else:
             parts += [f"{head}Content-Length: {_size(part.content)}\r\n\r\n".encode(), part.content, b"\r\n"]
     parts.append(f"--{boundary}--\r\n".encode())
-    return _sent(parts, f"multipart/related; boundary={boundary}", removed)
+    return _respond_with(parts, f"multipart/related; boundary={boundary}", removed)
 
 
-def _sent(
+def _respond_with(
     parts: Sequence[bytes | Path | StoredFile],
     media_type: str,
     removed: Path | None,
@@ -330,7 +330,7 @@ def _sent(
     if len(content) == len(parts):
         _remove(removed)
         return Response(b"".join(content), media_type=media_type)
-    body = Parts(parts, removed)
+    body = ResultBody(parts, removed)
     return BodyResponse(body, media_type=media_type, headers={"Content-Length": str(body.size), **headers})
 
 

@@ -1,4 +1,4 @@
-"""The execution that a request makes: read with what its inputs refer to, planned, done at once or accepted."""
+"""Executions of requests: read with their references, planned, and executed while the client waits or as a job."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -52,19 +52,19 @@ from chronotile.protocols.common.processes.results import (
 )
 
 Respond = Callable[[Results, Path | None], Response]
-"""Writes results as a protocol does; removes the folder, if there is one, when they were sent."""
+"""Writes results in the form of a protocol, and removes the folder (if any) after sending."""
 
 
 async def read_execution(request: Request, process: Process, read: Callable[[], Json]) -> tuple[Execution, Json]:
-    """Return what a request wants of a process, with what its inputs refer to.
+    """Return the execution of a request, with references replaced by values, and the members of its body.
 
     Args:
-        request: Whose it is.
-        process: What is to be done.
-        read: Gives its members, of which `inputs` is one, in a thread; they are returned too.
+        request: The request.
+        process: The process to execute.
+        read: Returns the members of the body, including `inputs`; called in a thread.
 
     Raises:
-        ChronotileError: A member is not accepted, or what an input refers to is not to be had.
+        ChronotileError: A member is not accepted, or a reference cannot be fetched.
     """
     offer_job(request, lambda: execution_offer(process))
 
@@ -73,40 +73,40 @@ async def read_execution(request: Request, process: Process, read: Callable[[], 
         return members, references_of(process, members["inputs"], state_of(request).input_places)
 
     members, references = await run(request, JOBS, read_members)
-    found: Sequence[Fetched] = ()
+    documents: Sequence[Fetched] = ()
     if references:
         max_bytes = services_of(request).catalogue.limits.max_body_bytes
-        found = await run(
+        documents = await run(
             request, FETCHES, partial(fetch_all, references, max_bytes=max_bytes), hosts=hosts_of(references)
         )
 
     def check() -> Execution:
         return execution_of(
-            process, {**members, "inputs": replace_references(process, members["inputs"], references, found)}
+            process, {**members, "inputs": replace_references(process, members["inputs"], references, documents)}
         )
 
     return await run(request, JOBS, check), members
 
 
 async def plan_of(request: Request, execution: Execution) -> JobPlan:
-    """Return what an execution takes; no pixel is read.
+    """Return the plan of an execution; no pixel is read.
 
     Raises:
-        ChronotileError: It would be refused.
+        ChronotileError: The execution would be refused.
     """
     if will_want_references(execution):
-        require_job_access(request)  # before the work: results by reference are stored like those of a job
+        require_job_access(request)  # before the work: results with URLs are stored like results of jobs
     services = services_of(request)
     collections = services.catalogue.collections_of(layer_names_in(execution.inputs))
     return await run(request, PLANS, partial(plan_execution, execution, services), collections=collections)
 
 
 async def submit(request: Request, execution: Execution, plan: JobPlan, *, subscriber: Subscriber | None = None) -> Job:
-    """Return the job as which an execution is accepted.
+    """Return the job that will do an execution.
 
     Raises:
-        SourceUnavailable: No jobs can be stored.
-        ServerBusy: This client has too many already, or all together have.
+        SourceUnavailable: Jobs cannot be stored.
+        ServerBusy: This client, or all clients together, have too many jobs.
     """
     desk, user, client = state_of(request).jobs, user_of(request), client_of(request)
     accept = partial(desk.submit, user=user, subscriber=subscriber, revision=plan.revision, client=client)
@@ -116,18 +116,18 @@ async def submit(request: Request, execution: Execution, plan: JobPlan, *, subsc
 async def do_now(
     request: Request, execution: Execution, plan: JobPlan, respond: Respond, *, base: str, is_kept: bool = False
 ) -> Response:
-    """Return the answer that has the results of an execution, done while the client waits.
+    """Execute while the client waits, and return the answer with the results.
 
     Args:
         request: The request.
-        execution: What it wants.
-        plan: What that takes.
+        execution: Its execution.
+        plan: The plan of the execution.
         respond: Writes the results.
-        base: Public URL of the tree of OGC API, below which they lie where they have to lie somewhere.
-        is_kept: Whether they shall.
+        base: Public URL of OGC API, the start of URLs of results.
+        is_kept: Whether results are stored even if no result needs a URL.
 
     Raises:
-        ChronotileError: It cannot be done.
+        ChronotileError: The execution failed.
     """
     state, services = state_of(request), services_of(request)
 
@@ -136,10 +136,10 @@ async def do_now(
         is_stored = is_kept or any(is_referenced(execution, name, result) for name, result in done.results.items())
         return done if is_stored else _synchronous_response(execution, done, respond)
 
-    answer = await run(request, EXECUTIONS, work, collections={each.collection for each in plan.sources})
+    answer = await run(request, EXECUTIONS, work, collections={source.collection for source in plan.sources})
     if not isinstance(answer, SyncResults):
         return answer
-    with remove_on_failure(answer.folder):  # to be stored, which others do not wait for who want to execute something
+    with remove_on_failure(answer.folder):  # storing may be slow, so it does not occupy a thread for executions
         require_job_access(request)
         store = partial(_stored_response, execution, answer, respond, state.jobs, base=base, user=user_of(request))
         return await run(request, RESULTS, store)
@@ -147,23 +147,23 @@ async def do_now(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncResults:
-    """What was done while the client waited."""
+    """Results of a synchronous execution."""
 
     results: dict[str, Result]
     folder: Path
-    """Of their files, which is removed, or moved to the folder of results."""
+    """Folder of their files; it is removed, or moved to the stored results."""
     revision: str | None
-    """Of what was read."""
+    """Revision of the data that were read."""
 
 
 def run_now(
     execution: Execution, plan: JobPlan, services: Services, desk: JobService, *, is_active: IsActive
 ) -> SyncResults:
-    """Execute the request; with a new plan where files are others by now than those that were seen last.
+    """Execute a request, with a new plan if files changed since they were planned.
 
     Raises:
-        ChronotileError: It cannot be done.
-        ClientGone: The client left.
+        ChronotileError: The execution failed.
+        ClientGone: The client disconnected.
     """
 
     def attempt() -> SyncResults:
@@ -180,27 +180,27 @@ def run_now(
 
 
 def _synchronous_response(execution: Execution, done: SyncResults, respond: Respond) -> Response:
-    """Return the answer that has all results, of which none has to lie somewhere."""
+    """Return the answer with all results by value."""
     results = Results(execution=execution, values=done.results, files=ResultFiles(done.folder), address_of=None)
     with remove_on_failure(done.folder):
-        return _with_warning(respond(results, done.folder), done)
+        return _add_missing_warning(respond(results, done.folder), done)
 
 
 def _stored_response(
     execution: Execution, done: SyncResults, respond: Respond, desk: JobService, *, base: str, user: str | None
 ) -> Response:
-    """Return the answer that names where results lie, which are stored as those of a job."""
+    """Return the answer with URLs of results, which are stored like results of a job."""
     job, files = desk.store_execution(execution, done.results, done.folder, user=user, revision=done.revision)
-    response = _with_warning(respond(results_of(job, execution, files, base), None), done)
+    response = _add_missing_warning(respond(results_of(job, execution, files, base), None), done)
     response.headers.append("Link", f'<{job_address(job, base)}>; rel="monitor"; type="{JSON}"')
     return response
 
 
-def _with_warning(response: Response, done: SyncResults) -> Response:
-    """Name the dates and items that results lack, as other answers do."""
-    known = [each.metadata for each in done.results.values() if each.metadata is not None]
-    unreadable = sorted({when for metadata in known for when in metadata.get(UNREADABLE, ())})
-    left_out = sorted({item for metadata in known for item in metadata.get(LEFT_OUT, ())})
+def _add_missing_warning(response: Response, done: SyncResults) -> Response:
+    """Report dates and items that results lack, as other answers do."""
+    all_metadata = [result.metadata for result in done.results.values() if result.metadata is not None]
+    unreadable = sorted({when for metadata in all_metadata for when in metadata.get(UNREADABLE, ())})
+    left_out = sorted({item for metadata in all_metadata for item in metadata.get(LEFT_OUT, ())})
     if unreadable or left_out:
         instants = np.array([when.removesuffix("Z") for when in unreadable], "datetime64[ns]")
         missing = Missing(unreadable_times=tuple(instants), skipped_items=tuple(left_out))

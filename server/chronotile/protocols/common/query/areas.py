@@ -26,7 +26,7 @@ MIN_VALID = number(
 
 
 def geometry_rules(layer: Layer, query: Kvp, catalogue: Catalogue, *, elsewhere: str) -> GeometryRules:
-    """Return the rules for geometries in a body; `elsewhere` is the path that accepts what this one refuses."""
+    """Return the rules for geometries in a body; `elsewhere` is the path that accepts geometries refused here."""
     return GeometryRules(
         max_vertices=catalogue.limits.max_vertices,
         max_features=catalogue.limits.max_features,

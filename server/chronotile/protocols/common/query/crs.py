@@ -17,7 +17,7 @@ _URI = re.compile(
 
 
 def accepted_crs(owner: HasCrs, catalogue: Catalogue) -> tuple[Crs, ...]:
-    """Return the accepted CRS: CRS84, those of the service, and those of the layer or place set with its pieces."""
+    """Return the accepted CRSs: CRS84, CRSs of the service, and CRSs of the layer or place set and its pieces."""
     return tuple({crs.name: crs for crs in (CRS84, *catalogue.crs, *owner.all_native_crs)}.values())
 
 

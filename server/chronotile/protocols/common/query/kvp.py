@@ -10,7 +10,7 @@ from chronotile.protocols.common.query.foreign_names import ADDED, ANSWERS, OTHE
 
 MAX_COMPARED = 16
 NEARNESS = 0.8
-"""Similarity (0 to 1, `difflib`) from which an unknown name counts as a misspelling."""
+"""Minimum similarity (0 to 1, `difflib`) of a misspelt name to a known one."""
 
 
 class Kvp:
@@ -78,7 +78,7 @@ class Kvp:
                 self._refuse(name, instead)
 
     def check_names(self, names: Collection[str]) -> None:
-        """Refuse unknown names, except those that clients add to any URL (`ADDED`).
+        """Refuse unknown names, except names that clients add to any URL (`ADDED`).
 
         Raises:
             UnknownParameter: A name is unknown; the message suggests a similar one.
@@ -95,7 +95,7 @@ class Kvp:
         """Refuse misspelled and foreign names; other unknown names are ignored.
 
         Raises:
-            UnknownParameter: One of the first `MAX_COMPARED` unknown names is misspelled or foreign.
+            UnknownParameter: An unknown name, among the first `MAX_COMPARED`, is misspelled or foreign.
         """
         for name, meant in self._slips(names):
             self._refuse(name, meant)

@@ -16,7 +16,7 @@ CRS = text("crs", "CRS of the coordinates, x before y: one the service offers, o
 
 
 def requested_point(layer: Layer, query: Kvp, catalogue: Catalogue) -> Point:
-    """Return the point `lon`, `lat`, or `x`, `y` in `crs`: x before y, whatever the axis order of the CRS.
+    """Return the point `lon`, `lat`, or `x`, `y` in `crs`: x before y, also if the CRS has the other axis order.
 
     Raises:
         ChronotileError: A parameter is missing or invalid.

@@ -24,7 +24,7 @@ from chronotile.jobs.processes.registry import output_schema, processes
 from chronotile.jobs.queue.job_folder import ResultFiles
 from chronotile.protocols.common.openapi import TEXT, in_path, ref
 from chronotile.protocols.common.operations_page import PageLink
-from chronotile.protocols.common.processes.jobs import dismiss, ended_job, granted_job, moment_text, of_files
+from chronotile.protocols.common.processes.jobs import dismiss, ended_job, granted_job, moment_text, run_with_files
 from chronotile.protocols.common.processes.media_types import HTML, JSON, media_type_of
 from chronotile.protocols.common.processes.results import (
     file_response,
@@ -127,7 +127,7 @@ async def get_results(request: Request) -> Response:
         body, headers = orjson.dumps(members), {"Vary": "Accept"}
         return Response(body, status_code=fault.status, media_type=problem_type(request), headers=headers)
     execution = await run(request, JOBS, partial(desk.execution_without_inputs, job))
-    return await of_files(
+    return await run_with_files(
         request, job, lambda: results_response(results_of(job, execution, desk.result_files(job), context.base))
     )
 
@@ -145,7 +145,7 @@ async def get_result(request: Request) -> Response:
     def find() -> Response:
         return file_response(results_of(job, alone, desk.result_files(job), context.base), name, is_head=is_head)
 
-    return await of_files(request, job, find)
+    return await run_with_files(request, job, find)
 
 
 JOB = in_path("jobID", "Id of a job, as in its acceptance", TEXT)
