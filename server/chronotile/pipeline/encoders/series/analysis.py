@@ -1,4 +1,4 @@
-"""What was found out about series, as members of documents."""
+"""Results of analyses of series, as members of JSON documents."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from chronotile.core.model.series.analysis import CONFIDENCE, Findings, Normals,
 from chronotile.core.model.types import AnyArray, InstantArray
 
 UNITS = {"z": "1", "percentile": "%"}
-"""Of anomalies that have others than the values."""
+"""Units of anomalies that differ from the units of the values."""
 
 
 def methods_document(findings: Findings) -> dict[str, Any]:
-    """Return the parameters of each requested analysis, defaults included."""
+    """Return the parameters of each requested analysis, including defaults."""
     analysis = findings.analysis
     methods = {
         "step": analysis.step and {"period": analysis.step.text, "reducer": "mean"},
@@ -29,9 +29,9 @@ def methods_document(findings: Findings) -> dict[str, Any]:
 
 
 def findings_document(findings: Findings, row: int) -> dict[str, Any]:
-    """Return the results of one of the series; a missing result is `null`, and `reasons` has the reason."""
+    """Return the results for one series; a missing result is `null`, and `reasons` explains it."""
     columns = {name: np.ascontiguousarray(each[row]) for name, each in _columns(findings).items()}
-    found = {
+    members = {
         "counts": columns.pop("count", None),
         "anomaly_counts": columns.pop("anomaly_count", None),
         **{name: numbers_json(text_values(column, None)) for name, column in columns.items()},
@@ -40,18 +40,22 @@ def findings_document(findings: Findings, row: int) -> dict[str, Any]:
         "phenology": None if findings.seasons is None else _seasons(findings.seasons[row]),
         "reasons": {name: reasons[row] for name, reasons in findings.reasons.items() if reasons and reasons[row]},
     }
-    return {name: value for name, value in found.items() if value is not None and not (name == "reasons" and not value)}
+    return {
+        name: value for name, value in members.items() if value is not None and not (name == "reasons" and not value)
+    }
 
 
 def findings_columns(findings: Findings) -> dict[str, AnyArray]:
-    """Return the results of each series at each time (series, time), by their names."""
-    columns = {name: np.ascontiguousarray(each) for name, each in _columns(findings).items()}
+    """Return the results of each series at each time (series, time), by name."""
+    columns = {name: np.ascontiguousarray(column) for name, column in _columns(findings).items()}
     kind = findings.analysis.anomaly
-    return {f"{name}_{kind}" if name == "anomaly" and kind in UNITS else name: each for name, each in columns.items()}
+    return {
+        f"{name}_{kind}" if name == "anomaly" and kind in UNITS else name: column for name, column in columns.items()
+    }
 
 
 def units_of_column(name: str, units: str) -> str:
-    """Return the units of what `findings_columns` has under a name; `units` are those of the values."""
+    """Return the units of a column of `findings_columns`; `units` are the units of the values."""
     return "1" if name in {"count", "anomaly_count"} else UNITS.get(name.removeprefix("anomaly_"), units)
 
 

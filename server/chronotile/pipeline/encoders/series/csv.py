@@ -1,4 +1,4 @@
-"""Series as CSV (RFC 4180), with numbers as in JSON; lines end with a line feed alone."""
+"""Series as CSV (RFC 4180); numbers are as in JSON, and lines end with a line feed only."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ from chronotile.pipeline.encoders.series.table import Rows, SeriesTable
 
 Dialect = Literal["comma", "semicolon"]
 DIALECTS: Mapping[Dialect, tuple[str, str]] = {"comma": (",", "."), "semicolon": (";", ",")}
-"""The separator of fields and the decimal sign: spreadsheets of half of Europe read the second."""
+"""The separator of fields and the decimal sign; spreadsheets in many European countries expect the second pair."""
 SOURCE_COLUMNS = ("layer", "units", "attribution")
 
 
@@ -36,7 +36,7 @@ _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
 def safe_cell(text: str) -> str:
     """Return a text with an apostrophe before it if spreadsheets would run it as a formula; numbers are unchanged.
 
-    OWASP, "CSV Injection". Spreadsheets do not show the apostrophe.
+    See OWASP, "CSV Injection". Spreadsheets hide the apostrophe.
     """
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
@@ -47,30 +47,30 @@ class CsvOptions:
 
     dialect: Dialect = "comma"
     has_days: bool = False
-    """Whether times are written as days, `YYYY-MM-DD`; the caller has checked that no two times share a day."""
+    """Whether times are written as days, `YYYY-MM-DD`; the caller must check that no two times are on the same day."""
     has_source: bool = False
-    """Whether each line ends with the layer, its units and its attribution; tables of one layer alone have them."""
+    """Whether each line ends with the layer, its units and its attribution; only for tables of one layer."""
 
     @property
     def separator(self) -> str:
-        """What stands between two fields."""
+        """The separator between two fields."""
         return DIALECTS[self.dialect][0]
 
     def header(self, *names: str) -> str:
-        """Return the first line, without its end."""
+        """Return the header line without its line ending."""
         return self.cells(*names, *(SOURCE_COLUMNS if self.has_source else ()))
 
     def cells(self, *cells: str | float | None) -> str:
-        """Return fields, quoted where necessary."""
+        """Return fields as one text, quoted where necessary."""
         buffer = io.StringIO(newline="")
-        # The module csv quotes an empty field that is alone in a line: hence one more.
-        # It quotes the characters that end lines, and a carriage return alone ends one for some readers.
-        safe = (safe_cell(each) if isinstance(each, str) else each for each in cells)
+        # The csv module quotes an empty field that is alone in a line, so we add a field.
+        # It quotes the characters of the line terminator, and some readers end a line at a carriage return.
+        safe = (safe_cell(cell) if isinstance(cell, str) else cell for cell in cells)
         csv.writer(buffer, delimiter=self.separator, lineterminator="\r\n").writerow((*safe, None))
         return buffer.getvalue()[:-3]
 
     def numbers(self, texts: Sequence[str]) -> Sequence[str]:
-        """Return numbers with the dialect's decimal sign."""
+        """Return numbers with the decimal sign of the dialect."""
         sign = DIALECTS[self.dialect][1]
         return texts if sign == "." else [text.replace(".", sign) for text in texts]
 
@@ -80,19 +80,20 @@ class CsvOptions:
         return [text[: len("YYYY-MM-DD")] for text in texts] if self.has_days else list(texts)
 
     def source(self, layer: str, units: str, credits: Credits) -> list[str]:
-        """Return the last fields of every line of one layer, as one text; nothing without `has_source`."""
+        """Return the last fields of every line of one layer, as one text; empty without `has_source`."""
         return [self.cells(layer, units, credits.attribution)] if self.has_source else []
 
 
 USUAL = CsvOptions()
-"""What is written where a request does not choose."""
+"""The options of a request that sets none."""
 
 
 def require_days_apart(layers: Iterable[Layer], *, locator: str = "date") -> None:
-    """Refuse layers, in one table, whose times a day does not tell apart.
+    """Refuse layers of one table whose times cannot be written as days.
 
     Raises:
-        InvalidParameter: One has several times on one day, or two have different ones; `locator` names the parameter.
+        InvalidParameter: A layer has several times on one day, or two layers have different times on one day;
+            `locator` is the parameter to name.
     """
     remedy = "on one day, which date=day cannot tell apart; use date=instant"
     layers = tuple(layers)
@@ -100,33 +101,33 @@ def require_days_apart(layers: Iterable[Layer], *, locator: str = "date") -> Non
         if layer.times.has_shared_days:
             raise InvalidParameter(f"layer {layer.id} has several times {remedy}", locator=locator)
     if layers:
-        days = np.unique(np.concatenate([each.times.starts for each in layers])).astype("datetime64[D]")
+        days = np.unique(np.concatenate([layer.times.starts for layer in layers])).astype("datetime64[D]")
         if (days[1:] == days[:-1]).any():
-            names = ", ".join(each.id for each in layers)
+            names = ", ".join(layer.id for layer in layers)
             raise InvalidParameter(f"layers {names} have different times {remedy}", locator=locator)
 
 
 def encode_series_csv(series: Series, *, options: CsvOptions = USUAL, credits: Credits | None = None) -> bytes:
-    """Return one line per time of one point; a missing value is an empty field with a reason.
+    """Return one line per time for one point; a missing value is an empty field with a reason.
 
-    Results of an analysis at each time follow in columns of their own; `credits` are those of the layer.
+    Results of an analysis at each time are further columns; `credits` are those of the layer.
     """
-    found = {} if series.findings is None else findings_columns(series.findings)
+    results = {} if series.findings is None else findings_columns(series.findings)
     quoted = {reason: options.cells(reason) for reason in set(series.reasons)}
-    values, *others = (
+    values, *result_columns = (
         options.numbers(number_texts(text_values(numbers, encoding)))
-        for numbers, encoding in ((series.values, series.encoding), *((column[0], None) for column in found.values()))
+        for numbers, encoding in ((series.values, series.encoding), *((column[0], None) for column in results.values()))
     )
     source = map(repeat, options.source(series.layer, series.units, credits or Credits()))
-    columns = (options.times(series.times), values, [quoted[reason] for reason in series.reasons], *others)
+    columns = (options.times(series.times), values, [quoted[reason] for reason in series.reasons], *result_columns)
     lines = map(options.separator.join, zip(*columns, *source, strict=False))
-    return _text([options.header("time", "value", "reason", *found), *lines])
+    return _text([options.header("time", "value", "reason", *results), *lines])
 
 
 def encode_places_csv(table: SeriesTable, options: CsvOptions = USUAL) -> Iterator[bytes]:
-    """Yield a long table part by part: one line per place and time, with the reducers, `valid` and `total` in columns.
+    """Yield a long table part by part: one line per place and time, with columns for reducers, `valid` and `total`.
 
-    Where any area has a note, a further column has them. `id` is what the client called the place, or its number from
+    A column for notes follows if any area has a note. `id` is the ID from the client, or the number of the place from
     1. Fields without a value are empty.
     """
     has_notes, times = table.has_notes, options.times(table.times)
@@ -140,24 +141,24 @@ def encode_places_csv(table: SeriesTable, options: CsvOptions = USUAL) -> Iterat
 
 
 def encode_layers_csv(table: SeriesTable, options: CsvOptions = USUAL) -> Generator[bytes]:
-    """Yield one line per place and time, place by place, with a column per layer; nothing where there is no value.
+    """Yield one line per place and time, place by place, with a column per layer; missing values are empty fields.
 
-    A point has its coordinates in the columns `x` and `y`, as they were given; an area its id in `location`. The field
-    `time` is empty where no layer has times. `has_source` has no meaning here: each layer has a column.
+    A point has its coordinates, as given, in the columns `x` and `y`; an area has its ID in `location`. The field
+    `time` is empty if no layer has times. `has_source` has no effect, since each layer has a column.
     """
     times = options.times(table.times)
     place = ("location",) if table.has_areas else ("x", "y")
     yield _text([options.cells("time", *place, *(column.name for column in table.flat_columns))])
     for rows in table.batches():
-        places = (_place(each, options) for each in rows.places)
+        places = (_place(item, options) for item in rows.places)
         yield _lines(places, times, _columns(table, rows, options), options, is_time_first=True)
 
 
-def encode_place_values_csv(found: PlaceValues, options: CsvOptions = USUAL) -> bytes:
-    """Return the matrix as a long table: one line per place and time, the values in a column called as the reducer."""
-    values = options.numbers(number_texts(statistics(found.values, reducer=found.reducer).ravel()))
-    lines = _lines(map(options.cells, found.ids), options.times(found.times), [values], options)
-    return _text([options.cells("id", "time", found.reducer)]) + lines
+def encode_place_values_csv(matrix: PlaceValues, options: CsvOptions = USUAL) -> bytes:
+    """Return the matrix as a long table: one line per place and time; the column of values is named by the reducer."""
+    values = options.numbers(number_texts(statistics(matrix.values, reducer=matrix.reducer).ravel()))
+    lines = _lines(map(options.cells, matrix.ids), options.times(matrix.times), [values], options)
+    return _text([options.cells("id", "time", matrix.reducer)]) + lines
 
 
 def _place(place: Point | Area, options: CsvOptions) -> str:
@@ -167,7 +168,7 @@ def _place(place: Point | Area, options: CsvOptions) -> str:
 
 
 def _columns(table: SeriesTable, rows: Rows, options: CsvOptions) -> list[Sequence[str]]:
-    # (place * time,) of each.
+    # Each column is (place * time,).
     values = table.at_all_times(rows)
     return [options.numbers(column.texts(values[column.name])) for column in table.flat_columns]
 
@@ -175,7 +176,7 @@ def _columns(table: SeriesTable, rows: Rows, options: CsvOptions) -> list[Sequen
 def _extra_columns(table: SeriesTable, rows: Rows, options: CsvOptions, *, has_notes: bool) -> list[Sequence[str]]:
     if not table.has_counts:
         return [replace(rows, labels=tuple(map(options.cells, rows.labels))).reasons("").ravel().tolist()]
-    counts: list[Sequence[str]] = [number_texts(each.ravel()) for each in (rows.valid, rows.totals)]
+    counts: list[Sequence[str]] = [number_texts(counts_array.ravel()) for counts_array in (rows.valid, rows.totals)]
     notes = [options.cells(note) for note in rows.notes]
     return [*counts, np.repeat(notes, len(table.times)).tolist()] if has_notes else counts
 
@@ -189,12 +190,12 @@ def _lines(
     is_time_first: bool = False,
     last: Sequence[str] = (),
 ) -> bytes:
-    """Of columns (place * time,); put together by hand, five times as fast as the module csv does."""
+    """Join columns (place * time,) to lines, without the csv module, which takes five times as long."""
     lines: list[str] = []
     for number, place in enumerate(places):
-        own = slice(number * len(times), (number + 1) * len(times))
+        rows = slice(number * len(times), (number + 1) * len(times))
         first = (times, repeat(place)) if is_time_first else (repeat(place), times)
-        fields = zip(*first, *(column[own] for column in columns), *map(repeat, last), strict=False)
+        fields = zip(*first, *(column[rows] for column in columns), *map(repeat, last), strict=False)
         lines += map(options.separator.join, fields)
     return _text(lines)
 

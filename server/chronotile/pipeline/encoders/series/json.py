@@ -25,9 +25,10 @@ from chronotile.pipeline.encoders.series.table import VALUE, Column, Rows, Serie
 
 
 def encode_series_json(series: Series) -> bytes:
-    """Return the document of one point; `null` where there is no value. Not from a table: it is the most frequent one.
+    """Return the document of one point, with `null` where there is no value.
 
-    With an analysis, `analysis` has its results and `methods` how they were found.
+    With an analysis, `analysis` has the results and `methods` the parameters. It is not made from a table, since this
+    is the most frequent document.
     """
     document: dict[str, Any] = {
         "layer": series.layer,
@@ -44,11 +45,12 @@ def encode_series_json(series: Series) -> bytes:
 
 
 def encode_areas_json(table: SeriesTable) -> Iterator[bytes]:
-    """Yield the document of areas, or of points of one layer, each an area of one cell or none, part by part.
+    """Yield the document of areas, or of points of one layer, part by part; a point is an area of at most one cell.
 
-    Values are `null` where no cell, or too few, have one. `properties`, `note`, `reasons`, `edges` and `unreadable`
-    (the times at which a cell of the area cannot be read) are omitted where empty. `total` is one number, or with a
-    step one per period. With an analysis, `analysis` has its results by reducer, and `methods` how they were found.
+    Values are `null` where no cell has a value, or too few cells do. `properties`, `note`, `reasons`, `edges` and
+    `unreadable` (the times at which a cell of the area cannot be read) are omitted if empty. `total` is one number, or
+    one per period if there is a step. With an analysis, `analysis` has the results by reducer, and `methods` the
+    parameters.
     """
     head = {"layer": table.title, "units": table.units, "times": parts.json_instants(table.times)}
     if table.missing.unreadable_times:
@@ -61,7 +63,7 @@ def encode_areas_json(table: SeriesTable) -> Iterator[bytes]:
 
 
 def encode_points_json(tables: Iterable[SeriesTable]) -> Iterator[bytes]:
-    """Yield the document of points of several layers part by part: that of areas per layer."""
+    """Yield the document of points of several layers part by part; it has the document of areas for each layer."""
     yield b'{"results":['
     for number, table in enumerate(tables):
         yield b"," if number else b""
@@ -69,34 +71,34 @@ def encode_points_json(tables: Iterable[SeriesTable]) -> Iterator[bytes]:
     yield b"]}"
 
 
-def encode_place_values_json(found: PlaceValues) -> bytes:
-    """Return the matrix: one row per place, one number per instant; `null` where there is none."""
-    unreadable_times = found.missing.unreadable_times
+def encode_place_values_json(matrix: PlaceValues) -> bytes:
+    """Return the matrix: one row per place, one number per instant; `null` where there is no value."""
+    unreadable_times = matrix.missing.unreadable_times
     lacking = {"unreadable": parts.format_instants(np.array(unreadable_times))} if unreadable_times else {}
     return parts.dump_json(
         {
-            "places": found.places,
-            "revision": found.revision,
-            "layer": found.layer,
-            "units": found.units,
-            "reducer": found.reducer,
-            "times": parts.json_instants(found.times),
+            "places": matrix.places,
+            "revision": matrix.revision,
+            "layer": matrix.layer,
+            "units": matrix.units,
+            "reducer": matrix.reducer,
+            "times": parts.json_instants(matrix.times),
             **lacking,
-            "offset": found.offset,
-            "total": found.total,
-            "ids": found.ids,
-            "values": numbers_json(statistics(found.values, reducer=found.reducer)),
+            "offset": matrix.offset,
+            "total": matrix.total,
+            "ids": matrix.ids,
+            "values": numbers_json(statistics(matrix.values, reducer=matrix.reducer)),
         }
     )
 
 
 def edges_json(table: SeriesTable) -> dict[str, orjson.Fragment]:
-    """Return the edges (bin + 1,) of histograms by name, as they are written."""
-    return {name: numbers_json(np.array([strip_noise(edge) for edge in each])) for name, each in table.edges.items()}
+    """Return the edges (bin + 1,) of histograms as JSON, by name."""
+    return {name: numbers_json(np.array([strip_noise(edge) for edge in edges])) for name, edges in table.edges.items()}
 
 
 def cells_json(rows: Rows, row: int) -> dict[str, Any]:
-    """Return the numbers of cells of a place, as they are written."""
+    """Return the counts of cells of a place as JSON members."""
     total = rows.total[row]
     return {
         "valid": np.ascontiguousarray(rows.valid[row]),
@@ -111,7 +113,7 @@ def _features(table: SeriesTable, rows: Rows) -> Iterator[dict[str, Any]]:
     for row, place in enumerate(rows.places):
         feature: dict[str, Any] = {
             "id": place.id,
-            "series": {name: each[row] for name, each in columns.items()},
+            "series": {name: member[row] for name, member in columns.items()},
             **cells_json(rows, row),
         }
         optional = {
@@ -119,45 +121,46 @@ def _features(table: SeriesTable, rows: Rows) -> Iterator[dict[str, Any]]:
             "note": rows.notes[row],
             "reasons": rows.cells_without(row),
             "analysis": {
-                _reducer(name): findings_document(found, rows.first + row) for name, found in table.findings.items()
+                _reducer(name): findings_document(findings, rows.first + row)
+                for name, findings in table.findings.items()
             },
         }
-        yield feature | {name: each for name, each in optional.items() if each}
+        yield feature | {name: member for name, member in optional.items() if member}
 
 
 def _reducer(column: str) -> str:
-    # A point is an area of one cell, of which all values are the mean.
+    # A point is an area of one cell, so its value equals the mean.
     return MEAN.name if column == VALUE else column
 
 
 UNBOUNDED = "../.."
-"""The time of what has none."""
+"""The `datetime` of features without times."""
 
 
 def encode_series_geojson(table: SeriesTable) -> Iterator[bytes]:
-    """Yield a FeatureCollection part by part; `times` and other shared members stand beside `features`."""
+    """Yield a FeatureCollection part by part; `times` and other shared members are beside `features`."""
     features = chain.from_iterable(_geojson_features(table, rows, {}) for rows in table.batches())
     yield from parts.stream_with_list(
-        parts.dump_json({"type": "FeatureCollection", **_shared(table)}), "features", features
+        parts.dump_json({"type": "FeatureCollection", **_shared_members(table)}), "features", features
     )
 
 
 def encode_series_ndjson(table: SeriesTable) -> Iterator[bytes]:
-    """Yield one feature a line, each complete: its properties include the times and other shared members."""
-    shared = _shared(table)
+    """Yield one complete feature per line; its properties include `times` and the other shared members."""
+    shared = _shared_members(table)
     lines = (feature + b"\n" for rows in table.batches() for feature in _geojson_features(table, rows, shared))
     yield from parts.join_parts(lines)
 
 
 def encode_layers_geojson(table: SeriesTable, *, endpoint_of: Callable[[Point | Area], str]) -> Generator[bytes]:
-    """Yield a FeatureCollection of EDR (OGC 19-086r6 §8.2.3) with a feature a place, part by part.
+    """Yield a FeatureCollection for EDR (OGC 19-086r6 §8.2.3), with a feature per place, part by part.
 
-    Its property `values` has a list for each layer with a value, or `null`, for each of `times`; without times there
-    are not features.
+    The property `values` has a list for each layer, with a value or `null` for each of `times`. Without times there are
+    no features.
 
     Args:
-        table: One column a layer.
-        endpoint_of: Gives the URL that answers for one of the places.
+        table: The table, with one column per layer.
+        endpoint_of: Returns the URL of the query for a place.
     """
     parameters = [_parameter(column, table) for column in table.columns]
     head = {"type": "FeatureCollection", **table.credits.texts, "parameters": parameters}
@@ -166,11 +169,11 @@ def encode_layers_geojson(table: SeriesTable, *, endpoint_of: Callable[[Point | 
 
 
 def interval_text(times: InstantArray) -> str:
-    """Return from when to when some instants reach, in the words of `datetime`."""
+    """Return the interval from the first to the last instant, in the syntax of `datetime`."""
     return f"{format_instant(times[0])}/{format_instant(times[-1])}" if times.size > 1 else format_instant(times[0])
 
 
-def _shared(table: SeriesTable) -> Json:
+def _shared_members(table: SeriesTable) -> Json:
     shared: Json = {"layer": table.title, "units": table.units, "times": parts.json_instants(table.times)}
     if table.edges:
         shared["edges"] = edges_json(table)
@@ -178,7 +181,7 @@ def _shared(table: SeriesTable) -> Json:
 
 
 def _geojson_features(table: SeriesTable, rows: Rows, shared: Json) -> Iterable[bytes]:
-    """Properties that the client sent come first, so that none of them hides a series."""
+    """Yield features; properties from the client come first, so that they cannot replace a series."""
     reasons = None if rows.codes is None else rows.reasons(None)
     columns = {column.name: column.json(rows.values[column.name]) for column in table.columns}
     for row, place in enumerate(rows.places):
@@ -207,9 +210,9 @@ def _features_of_layers(table: SeriesTable, endpoint_of: Callable[[Point | Area]
                 label: object = f"{place.x:.10g} {place.y:.10g}"
             else:
                 label = str((place.properties or {}).get("label", place.id))
-            own = {"label": label, "edrqueryendpoint": endpoint_of(place)}
+            members = {"label": label, "edrqueryendpoint": endpoint_of(place)}
             series = {name: each[row] for name, each in columns.items()}
-            yield _feature(_without_turns(place), {**shared, **own, "values": series})
+            yield _feature(_wrap_longitude(place), {**shared, **members, "values": series})
 
 
 def _feature(place: Point | Area, properties: Json) -> bytes:
@@ -217,8 +220,8 @@ def _feature(place: Point | Area, properties: Json) -> bytes:
     return parts.dump_json({"type": "Feature", **identity, "geometry": geometry_json(place), "properties": properties})
 
 
-def _without_turns(place: Point | Area) -> Point | Area:
-    """A point in CRS84 with its longitude from -180 to 180 (RFC 7946 §4)."""
+def _wrap_longitude(place: Point | Area) -> Point | Area:
+    """Return a point in CRS84 with its longitude from -180 to 180 (RFC 7946 §4); areas are unchanged."""
     if isinstance(place, Area):
         return place
     (longitude, latitude), half = place.degrees, WHOLE_CIRCLE / 2
@@ -227,12 +230,12 @@ def _without_turns(place: Point | Area) -> Point | Area:
 
 
 def _parameter(column: Column, table: SeriesTable) -> Json:
-    """A parameter of CoverageJSON with plain texts, as the descriptions of collections have them (§8.1.4)."""
+    """Return a CoverageJSON parameter with plain texts, as in descriptions of collections (§8.1.4)."""
     parameter = {"id": column.name, **column_parameter(column, table)}
     observed = parameter["observedProperty"]
     parameter["observedProperty"] = {**observed, "label": _text(observed["label"])}
     if "categories" in observed:
-        labelled = [{**each, "label": _text(each["label"])} for each in observed["categories"]]
+        labelled = [{**category, "label": _text(category["label"])} for category in observed["categories"]]
         parameter["observedProperty"]["categories"] = labelled
     if "description" in parameter:
         parameter["description"] = _text(parameter["description"])
@@ -240,5 +243,5 @@ def _parameter(column: Column, table: SeriesTable) -> Json:
 
 
 def _text(texts: Mapping[str, str]) -> str:
-    # The text for any language, else the first.
+    # Return the text for any language, else the first one.
     return texts.get(ANY_LANGUAGE) or next(iter(texts.values()))

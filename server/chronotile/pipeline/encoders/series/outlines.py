@@ -1,4 +1,4 @@
-"""Geometries of places as files have them."""
+"""Geometries of places for files."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ from chronotile.core.model.types import AnyArray, Float64Array
 
 
 def outline(area: Area, crs: Crs = CRS84) -> tuple[Polygon, ...]:
-    """Return the polygons of an area with their vertices in a CRS, outer rings anticlockwise and holes clockwise.
+    """Return the polygons of an area in a CRS, with outer rings anticlockwise and holes clockwise.
 
-    That is the order of RFC 7946 §3.1.6 and of CF-1.11 §7.5.
+    RFC 7946 §3.1.6 and CF-1.11 §7.5 require this order.
     """
     turn = None if area.crs == crs else transformer(area.crs, crs).transform
     return tuple(
         tuple(
-            _turned(ring if turn is None else np.array(turn(*ring.T)).T, is_hole=number > 0)
+            _orient(ring if turn is None else np.array(turn(*ring.T)).T, is_hole=number > 0)
             for number, ring in enumerate(polygon)
         )
         for polygon in area.polygons
@@ -26,7 +26,7 @@ def outline(area: Area, crs: Crs = CRS84) -> tuple[Polygon, ...]:
 
 
 def geometry_json(place: Point | Area) -> dict[str, Any] | None:
-    """Return the GeoJSON geometry of a place (RFC 7946 §3.1): one polygon, or several; `None` of an area without."""
+    """Return the GeoJSON geometry of a place (RFC 7946 §3.1), or `None` for an area without polygons."""
     if isinstance(place, Point):
         return {"type": "Point", "coordinates": place.degrees}
     if not place.polygons:
@@ -37,8 +37,8 @@ def geometry_json(place: Point | Area) -> dict[str, Any] | None:
     return {"type": "MultiPolygon", "coordinates": polygons}
 
 
-def _turned(ring: AnyArray, *, is_hole: bool) -> Float64Array:
-    """The ring in the order that it should have."""
+def _orient(ring: AnyArray, *, is_hole: bool) -> Float64Array:
+    """Return the ring in the direction that its kind requires."""
     x, y = (ring - ring[0]).T
     is_anticlockwise = bool((x[:-1] * y[1:] - x[1:] * y[:-1]).sum() > 0)
     return ring if is_anticlockwise != is_hole else ring[::-1]

@@ -1,4 +1,4 @@
-"""Series of points and of areas as one table, place by time by column, from which all formats are written."""
+"""Series of points and areas as a table of places, times and columns, from which all formats are written."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,57 +27,60 @@ from chronotile.pipeline.encoders.credits import Credits
 from chronotile.pipeline.encoders.series.analysis import findings_columns, units_of_column
 
 Name = str | int | float
-"""What a client called a place, or the number of the place."""
+"""The ID of a place from the client, or the number of the place."""
 
 VALUE = "value"
-"""The column of points of one layer."""
+"""The name of the column for points of one layer."""
 WITHOUT_UNITS = frozenset({"count", "valid_share", "histogram"})
-"""Kinds of reducers that give numbers and shares of cells."""
+"""Kinds of reducers whose results have no units: counts and fractions of cells."""
 WHOLE_KINDS = frozenset({"count", "histogram"})
-"""Kinds of reducers that give numbers of cells, the latter with weights of areas square metres."""
+"""Kinds of reducers whose results are counts of cells; a histogram with area weights has square metres instead."""
 VALUES_A_BATCH = 4096
-"""Of one column: enough that numpy pays, few enough for a cache."""
+"""Per column: enough for numpy to be efficient, few enough for the CPU cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Column:
-    """One quantity of all places."""
+    """One quantity for all places."""
 
     name: str
     units: str
     times: InstantArray
-    """(time,): its own, or those of the table; not a time (NaT) for the one value of a layer without time."""
+    """(time,): of this column, or of the table; not a time (NaT) for the one value of a layer without times."""
     encoding: Encoding | None = None
-    """Of cells, whose text the values have; `None` of statistics and numbers of cells."""
+    """The encoding of cells, which sets how values are written; `None` for statistics and counts of cells."""
     bins: int = 0
-    """Of a histogram."""
+    """The number of bins of a histogram; 0 for other columns."""
     is_found: bool = False
     """Whether it is a result of an analysis."""
     layer: Layer | None = None
-    """Whose values they are, where each column has its own."""
+    """The layer with these values, if each column has a layer of its own."""
 
     @property
     def has_time(self) -> bool:
-        """Whether its layer has times; the request may have selected none of them."""
+        """Whether the layer has times, even if the request selects none of them."""
         return _has_time(self.times)
 
     @property
     def flat(self) -> "tuple[Column, ...]":
-        """The column, or each bin of a histogram for itself, as `histogram:16.0`."""
+        """The column itself, or one column for each bin of a histogram, such as `histogram:16.0`."""
         if not self.bins:
             return (self,)
         return tuple(replace(self, name=f"{self.name}.{number}", bins=0) for number in range(self.bins))
 
     def texts(self, values: AnyArray) -> list[str]:
-        """Return the text of each of some values, row by row; empty where there is none."""
+        """Return the text of each value, row by row; empty where there is no value."""
         return number_texts(text_values(values, self.encoding).ravel())
 
     def json(self, values: AnyArray) -> list[orjson.Fragment]:
-        """Return the values of each place as JSON: numbers of cells as integers, where all of a place are whole."""
+        """Return the values of each place as JSON; counts of cells are integers if all of a place are whole numbers."""
         if values.dtype.kind == "f" and self.layer is None and self.name.partition(":")[0] in WHOLE_KINDS:
-            counts = (own.astype(np.int64) if (own == np.floor(own)).all() else own for own in values)
-            return [numbers_json(text_values(own, self.encoding)) for own in counts]
-        return [numbers_json(own) for own in text_values(values, self.encoding)]
+            counts = (
+                row_values.astype(np.int64) if (row_values == np.floor(row_values)).all() else row_values
+                for row_values in values
+            )
+            return [numbers_json(text_values(row_values, self.encoding)) for row_values in counts]
+        return [numbers_json(row_values) for row_values in text_values(values, self.encoding)]
 
 
 def _no_counts() -> Int64Array:
@@ -86,94 +89,94 @@ def _no_counts() -> Int64Array:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rows:
-    """Places that follow one another, and what there is of each along time."""
+    """Consecutive places of a table with their values along time."""
 
     places: Sequence[Point | Area]
     values: Mapping[str, AnyArray]
-    """(place, time) by column, of a histogram (place, time, bin); NaN where there is no value."""
+    """(place, time) by column, or (place, time, bin) for a histogram; NaN where there is no value."""
     first: int = 0
     """Number of the first place in the table."""
     codes: UInt8Array | None = None
-    """(place, time): 0 where a point has a value, else the number, from 1, of the reason why it has none."""
+    """(place, time): 0 where a point has a value, else the number of the reason in `labels`, from 1."""
     labels: tuple[str, ...] = ()
-    """The reasons that codes stand for."""
+    """The reasons for missing values."""
     valid: Int64Array = field(default_factory=_no_counts)
-    """(place, time): cells with a value; a point has one cell."""
+    """(place, time): the number of cells with a value; a point has one cell."""
     total: Int64Array = field(default_factory=_no_counts)
-    """(place,): cells; of periods (place, period) those of all times of each."""
+    """(place,): the number of cells; (place, period) for periods, which count the cells of all their times."""
     notes: Sequence[str | None] = ()
-    """(place,): how an area was repaired, or why a point has no cell, in words."""
+    """(place,): how an area was repaired, or why a point has no cell, as text."""
     causes: Sequence[Mapping[str, Int64Array]] = ()
-    """(place,): cells of an area without a value (time,) by the reason."""
+    """(place,): for each reason, the number of cells of an area without a value (time,)."""
 
     @property
     def names(self) -> list[Name]:
-        """(place,): what the client called each, or its number in the table."""
+        """(place,): the ID from the client, or the number in the table."""
         return names_of((place.id for place in self.places), first=self.first)
 
     @property
     def has_notes(self) -> bool:
-        """Whether there is a note to any place."""
+        """Whether any place has a note."""
         return any(note is not None for note in self.notes)
 
     @property
     def totals(self) -> Int64Array:
-        """(place, time): `total` at each time."""
+        """(place, time): `total` for each time."""
         return np.broadcast_to(self.total if self.total.ndim > 1 else self.total[:, np.newaxis], self.valid.shape)
 
     def reasons(self, none: str | None) -> ObjectArray:
-        """Return (place, time) why there is no value; `none` where there is one."""
+        """Return the reason for each missing value (place, time); `none` where there is a value."""
         return np.array([none, *self.labels], dtype=object)[self.codes]
 
     def cells_without(self, row: int) -> Mapping[str, Int64Array]:
-        """Return how many cells of a place have no value (time,) by the reason, of reasons that occur."""
+        """Return for each reason that occurs how many cells of a place have no value (time,)."""
         if self.codes is None:
             return self.causes[row] if self.causes else {}
         codes = self.codes[row]
-        found = np.unique(codes[codes > 0]).tolist() if self.total[row].any() else ()
-        return {self.labels[code - 1]: (codes == code).astype(np.int64) for code in found}
+        used_codes = np.unique(codes[codes > 0]).tolist() if self.total[row].any() else ()
+        return {self.labels[code - 1]: (codes == code).astype(np.int64) for code in used_codes}
 
     def part(self, start: int, stop: int) -> "Rows":
-        """Return those from one place up to another."""
-        own = slice(start, stop)
+        """Return the places from `start` to before `stop`."""
+        rows = slice(start, stop)
         return Rows(
-            places=self.places[own],
-            values={name: values[own] for name, values in self.values.items()},
+            places=self.places[rows],
+            values={name: values[rows] for name, values in self.values.items()},
             first=self.first + start,
-            codes=None if self.codes is None else self.codes[own],
+            codes=None if self.codes is None else self.codes[rows],
             labels=self.labels,
-            valid=self.valid[own],
-            total=self.total[own],
-            notes=self.notes[own],
-            causes=self.causes[own],
+            valid=self.valid[rows],
+            total=self.total[rows],
+            notes=self.notes[rows],
+            causes=self.causes[rows],
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SeriesTable:
-    """Series of places at the same times, all points or all areas."""
+    """Series of places, all points or all areas, at the same times."""
 
     title: str
-    """Layer or collection that the series are of."""
+    """The layer or collection of the series."""
     units: str = ""
-    """Of the layer."""
+    """Units of the layer."""
     times: InstantArray
-    """(time,): all that any column has, ascending; not a time (NaT) for the one value of layers without time."""
+    """(time,): the times of all columns, ascending; not a time (NaT) for the one value of layers without times."""
     columns: tuple[Column, ...]
     names: Sequence[Name]
-    """(place,): of all places."""
+    """(place,): names of all places."""
     parts: Callable[[], Iterable[Rows]]
-    """Yields all places in order; may read one file after another, so writers of files call it once."""
+    """Yields all places in order. It may read many files, so writers of files call it only once."""
     has_areas: bool = False
-    """Whether the places are areas, or would be if there were any."""
+    """Whether the places are areas; also set for a table of areas that is empty."""
     has_notes: bool = False
     """Whether any area has a note."""
     edges: Mapping[str, Float64Array] = field(default_factory=dict)
-    """(bin + 1,) by the name of each histogram."""
+    """(bin + 1,): edges of the bins, by the name of the histogram."""
     findings: Mapping[str, Findings] = field(default_factory=dict)
-    """Of all places, by the name of the column that was analysed."""
+    """Results for all places, by the name of the column that was analysed."""
     method: str | None = None
-    """How values of cells became one of a place, of columns with a layer each; `None` where a place is one cell."""
+    """How cells are reduced to one value per place, if each column has its own layer; `None` if a place is one cell."""
     missing: Missing = NOTHING_MISSING
     credits: Credits = field(default_factory=Credits)
 
@@ -184,7 +187,7 @@ class SeriesTable:
 
     @property
     def has_counts(self) -> bool:
-        """Whether numbers of cells are written: for areas of one layer."""
+        """Whether counts of cells are written, as for areas of one layer."""
         return self.has_areas and self.method is None
 
     @property
@@ -194,27 +197,32 @@ class SeriesTable:
 
     @property
     def flat_columns(self) -> list[Column]:
-        """The columns, each bin of a histogram for itself."""
-        return [each for column in self.columns for each in column.flat]
+        """All columns, with one column for each bin of a histogram."""
+        return [flat for column in self.columns for flat in column.flat]
 
     def batches(self, most: int = VALUES_A_BATCH) -> Iterator[Rows]:
-        """Yield all places in order, in batches of at most `most` values per column and at least one place."""
+        """Yield all places in order, in batches of at most `most` values per column, but at least one place."""
         size = max(1, most // max(1, len(self.times)))
         for rows in self.parts():
             for start in range(0, len(rows.places), size):
                 yield rows.part(start, start + size)
 
     def flat(self, rows: Rows) -> dict[str, AnyArray]:
-        """Return (place, time) by flat column, at its own times."""
-        found: dict[str, AnyArray] = {}
+        """Return the values (place, time) of each flat column at the times of that column."""
+        flat_values: dict[str, AnyArray] = {}
         for column in self.columns:
             values = rows.values[column.name]
             bins = np.moveaxis(values, -1, 0) if column.bins else [values]
-            found |= {each.name: own for each, own in zip(column.flat, bins, strict=True)}
-        return found
+            flat_values |= {
+                flat_column.name: bin_values for flat_column, bin_values in zip(column.flat, bins, strict=True)
+            }
+        return flat_values
 
     def at_all_times(self, rows: Rows) -> dict[str, AnyArray]:
-        """Return (place, time) by flat column: NaN where it has no such time; one without time has all."""
+        """Return the values (place, time) of each flat column at all times of the table.
+
+        Values are NaN at times that the column does not have. A column without times repeats its value at every time.
+        """
         flat = self.flat(rows)
         return {column.name: self._at_all_times(column, flat[column.name]) for column in self.flat_columns}
 
@@ -242,13 +250,13 @@ def table_of_point(series: Series, credits: Credits) -> SeriesTable:
 
 
 def table_of_points(series: PointsSeries, credits: Credits) -> SeriesTable:
-    """Return the table of many points of one layer; of no points there are no columns."""
+    """Return the table for many points of one layer; without points it has no columns."""
     columns = [value_column(series.units, series.encoding, series.times)] if series.points else []
     return _table(series, columns, rows_of_points(series), credits)
 
 
 def rows_of_points(series: PointsSeries, *, first: int = 0) -> Rows:
-    """Return points as rows of a table; `first` is the number of the first one there."""
+    """Return points as rows of a table; `first` is the number of the first point in the table."""
     inside = ~series.is_outside
     times = np.int64(1) if series.period_times is None else series.period_times
     counts = None if series.findings is None else series.findings.counts
@@ -266,19 +274,19 @@ def rows_of_points(series: PointsSeries, *, first: int = 0) -> Rows:
 
 
 def table_of_areas(series: AreasSeries, credits: Credits, *, reducers: Iterable[str] = ()) -> SeriesTable:
-    """Return the table of areas; without any area, its columns are those of `reducers`."""
+    """Return the table of areas; without areas, it has the columns of `reducers`."""
     areas = series.areas
     columns = reducer_columns(areas[0].reduced if areas else reducers, series.units, series.times, series.edges)
     rows = Rows(
-        places=[each.area for each in areas],
+        places=[item.area for item in areas],
         values={
-            each.name: table_values(each.name, _stacked([area.reduced[each.name] for area in areas], series, each.bins))
-            for each in columns
+            item.name: table_values(item.name, _stack([area.reduced[item.name] for area in areas], series, item.bins))
+            for item in columns
         },
-        valid=_stacked([each.valid for each in areas], series).astype(np.int64),
-        total=np.array([each.total if each.totals is None else each.totals for each in areas], dtype=np.int64),
-        notes=[each.area.note for each in areas],
-        causes=[each.reasons for each in areas],
+        valid=_stack([item.valid for item in areas], series).astype(np.int64),
+        total=np.array([item.total if item.totals is None else item.totals for item in areas], dtype=np.int64),
+        notes=[item.area.note for item in areas],
+        causes=[item.reasons for item in areas],
     )
     return _table(series, columns, rows, credits)
 
@@ -293,10 +301,10 @@ def table_of_layers(
     """Return the table of several layers at the same places.
 
     Args:
-        places: All points of one CRS, or all areas.
-        series: Of each layer, at least one, its times (time,), not a time (NaT) for the one value of a layer without,
-            and its values (place, time).
-        method: How values of cells became one of a place, such as `mean`; `None` where a place is one cell.
+        places: Points in one CRS, or areas.
+        series: At least one layer, its times (time,), and its values (place, time). A layer without times has one
+            value, at not a time (NaT).
+        method: How cells are reduced to one value per place, such as `mean`; `None` if a place is one cell.
         missing: Dates and items that could not be read.
     """
     columns, values = list[Column](), dict[str, AnyArray]()
@@ -320,23 +328,23 @@ def table_of_layers(
 
 
 def names_of(ids: Iterable[Name | None], *, first: int = 0) -> list[Name]:
-    """Return the name of each place: its id, or its number in the table, counted from 1."""
+    """Return the name of each place: its ID, or its number in the table, counted from 1."""
     return [number if id_ is None else id_ for number, id_ in enumerate(ids, first + 1)]
 
 
 def value_column(units: str, encoding: Encoding | None, times: InstantArray) -> Column:
-    """Return the column of points of one layer, `encoding` being that of cells."""
+    """Return the column for points of one layer; `encoding` is the encoding of its cells."""
     return Column(name=VALUE, units=units, times=times, encoding=encoding)
 
 
 SUMS = Encoding(dtype="float64")
-"""Of sums, which may have more digits than float32."""
+"""The encoding of sums, which may have more digits than float32."""
 
 
 def reducer_columns(
     names: Iterable[str], units: str, times: InstantArray, edges: Mapping[str, Float64Array]
 ) -> tuple[Column, ...]:
-    """Return the columns of reducers of values in some units; those with edges are histograms."""
+    """Return the columns of reducers for values with these units; reducers with edges are histograms."""
     return tuple(
         Column(
             name=name,
@@ -350,35 +358,35 @@ def reducer_columns(
 
 
 def table_values(name: str, values: Float64Array) -> AnyArray:
-    """Return what a reducer made of values (place, time, …) as tables have it: numbers of cells as integers."""
+    """Return values (place, time, …) of a reducer as they stand in tables: counts of cells are integers."""
     return values.astype(np.int64) if name == "count" and len(values) else values
 
 
 def _table(
     series: Series | PointsSeries | AreasSeries, columns: Sequence[Column], rows: Rows, credits: Credits
 ) -> SeriesTable:
-    """Results of an analysis at each time are columns after all others; those of a reducer are named `mean.smooth`."""
+    """Return a table; results of an analysis are further columns, with names such as `mean.smooth` for a reducer."""
     if isinstance(series, AreasSeries):
         findings, edges = series.findings, series.edges
     else:
         findings, edges = {} if series.findings is None else {VALUE: series.findings}, {}
-    found = {
+    results = {
         Column(
             name=name if of == VALUE else f"{of}.{name}",
             units=units_of_column(name, series.units),
             times=series.times,
             is_found=True,
-        ): each
-        for of, own in findings.items()
-        for name, each in findings_columns(own).items()
+        ): values
+        for of, column_findings in findings.items()
+        for name, values in findings_columns(column_findings).items()
         if rows.places
     }
-    whole = replace(rows, values={**rows.values, **{column.name: each for column, each in found.items()}})
+    whole = replace(rows, values={**rows.values, **{column.name: values for column, values in results.items()}})
     return SeriesTable(
         title=series.layer,
         units=series.units,
         times=series.times,
-        columns=(*columns, *found),
+        columns=(*columns, *results),
         names=rows.names,
         parts=lambda: (whole,),
         has_areas=isinstance(series, AreasSeries),
@@ -390,8 +398,8 @@ def _table(
     )
 
 
-def _stacked(values: Sequence[AnyArray], series: AreasSeries, bins: int = 0) -> AnyArray:
-    # (area, time, …), also without any area.
+def _stack(values: Sequence[AnyArray], series: AreasSeries, bins: int = 0) -> AnyArray:
+    # The shape is (area, time, …), even without areas.
     return np.stack(values) if values else np.empty((0, len(series.times), *([bins] if bins else [])))
 
 
