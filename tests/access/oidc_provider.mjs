@@ -1,4 +1,5 @@
-// oidc-provider on a free port of 127.0.0.1: access tokens are JWTs with `aud` of the resource and `groups` of the client.
+// oidc-provider on a free port of 127.0.0.1: access tokens are JWTs with `aud` of the resource and `groups` of the
+// client.
 //
 // Each line of its input is a set of private keys, of which the first of an algorithm signs from then on; it prints its
 // address when it does. Clients are `ALGORITHM-GROUP`, of which GROUP is the group of their tokens.
@@ -17,7 +18,7 @@ const CLIENTS = ["RS256", "ES256"].flatMap((algorithm) =>
 	})),
 );
 
-/** Returns what answers requests to a provider that has these keys. */
+/** Returns the request handler of a provider with these keys. */
 const providerOf = (issuer, jwks) =>
 	new Provider(issuer, {
 		jwks,

@@ -1,5 +1,6 @@
 /**
- * What pages of `pages/` draw in Chromium: `node draw.mjs` reads lines `{"page": "leaflet.js", "base": …}` and answers each
+ * What pages of `pages/` draw in Chromium: `node draw.mjs` reads lines `{"page": "leaflet.js", "base": …}` and
+ * answers each
  * with a line, the JSON that the page's `draw` gives. It ends with its input, or with what is wrong.
  */
 import { dirname, join } from "node:path";
@@ -29,7 +30,7 @@ async function draw(browser, { page, ...options }) {
 	tab.on("pageerror", (error) => faults.push(String(error)));
 	tab.on("requestfailed", (request) => {
 		const reason = request.failure()?.errorText;
-		// A page that goes on to another time lets go of the pictures it still waited for.
+		// A page that goes on to another time cancels its pending pictures.
 		if (reason !== "net::ERR_ABORTED") faults.push(`${request.url()}: ${reason}`);
 	});
 	tab.setDefaultTimeout(30_000);

@@ -1,6 +1,6 @@
 /**
- * That the pages of docs/how-to do what they show, in Chromium: `node pages.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`.
- * Libraries are beside a page as `npm install` puts them there; the page's origin is not the server's.
+ * Checks in Chromium that the pages of docs/how-to work: `node pages.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`.
+ * Libraries are next to a page as `npm install` places them; the origin of the page differs from the server's.
  */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -15,7 +15,12 @@ import { until } from "../viewer/browser/tools.mjs";
 
 const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
 
-/** The block of a how-to in a language, with this server. @param {string} base @param {string} name @param {string} language */
+/**
+ * The block of a how-to in a language, with this server.
+ * @param {string} base
+ * @param {string} name
+ * @param {string} language
+ */
 async function readBlock(base, name, language) {
 	const text = await readFile(join(REPOSITORY, "docs/how-to", `${name}.md`), "utf8");
 	const [, block] = text.match(new RegExp(`\`\`\`${language}\\n(.*?)\\n\`\`\``, "s")) ?? [];
@@ -49,7 +54,12 @@ const texts = (page, ids) => Promise.all(ids.map((id) => page.locator(`#${id}`).
 /** The path of a part of the chart. @param {Page} page @param {string} id */
 const drawn = (page, id) => page.locator(`#${id}`).getAttribute("d");
 
-/** That the chart has the values of the place that it names, and marks a date. @param {Page} page @param {string} base @param {string} day */
+/**
+ * That the chart has the values of the place that it names, and marks a date.
+ * @param {Page} page
+ * @param {string} base
+ * @param {string} day
+ */
 async function checkChart(page, base, day) {
 	const [about] = await texts(page, ["about"]);
 	const [, lon, lat, value] = about?.match(/^longitude (\S+), latitude (\S+): (.+) on /) ?? [];

@@ -6,7 +6,10 @@ import { fileURLToPath } from "node:url";
 
 const VIEWER = fileURLToPath(new URL("../../viewer/", import.meta.url));
 
-/** Folders from the lowest to the highest: a module imports from its own folder and from lower ones, not from others of its row. */
+/**
+ * Folders from the lowest to the highest: a module imports from its folder and from lower ones, not from others of its
+ * row.
+ */
 const ROWS = [
 	["ctc1"],
 	["base"],

@@ -16,7 +16,7 @@ const read = (/** @type {string} */ path) => readFile(join(VIEWER, path), "utf8"
 const ownModules = async () =>
 	(await readdir(VIEWER, { recursive: true })).filter((name) => name.endsWith(".js") && !/^(vendor|dist)\//.test(name));
 
-/** Scripts that the built page names: those that run, those that they import, and those that come later. */
+/** Returns the scripts of the built page: entry points, their imports, and dynamic imports. */
 async function scripts() {
 	const page = await read("dist/index.html");
 	const namesBy = (/** @type {RegExp} */ pattern) => [...page.matchAll(pattern)].map(([, name]) => name);

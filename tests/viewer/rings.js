@@ -1,4 +1,4 @@
-/** Outlines that several tests look at: longitude and latitude, closed. */
+/** Outlines for several tests: longitude and latitude, closed. */
 
 /** Counter-clockwise, as outer rings are. */
 export const SQUARE = [

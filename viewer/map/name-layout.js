@@ -4,8 +4,7 @@
  * @typedef {{ names: string[], lons: number[], lats: number[], ranks?: number[] }} TownsFile thousandths of a degree,
  *   and the number of larger towns in the world: without it, all larger ones are in the file
  * @typedef {{ xs: Float64Array, ys: Float64Array, names: string[], ranks: number[] }} Towns as fractions of the
- *   world of
- *   Web Mercator, row 0 in the north; the largest town first
+ *   world of Web Mercator, row 0 in the north; the largest town first
  * @typedef {{ left: number, top: number, width: number, height: number }} Window in pixels of the world at a zoom
  * @typedef {{ index: number, x: number, y: number }} Named a town by its index, and its position in pixels of the world
  */

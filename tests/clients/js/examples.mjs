@@ -1,4 +1,4 @@
-/** That the example pages of clients/js do what they show: `node examples.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
+/** Checks that the example pages of clients/js work: `node examples.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,11 +12,11 @@ import { until } from "../../viewer/browser/tools.mjs";
 /** @typedef {import("../../viewer/browser/harness.mjs").Check} Check */
 
 const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
-/** As built; by default that of the working tree. */
+/** Folder of the built package; by default that of the working tree. */
 const PACKAGE = process.env.CHRONOTILE_JS_PACKAGE ?? join(REPOSITORY, "clients/js");
 const { dates: DATES } = FIXTURES.ndvi;
 const LAST = DATES.length - 1;
-/** Valid at the dates that are looked at. */
+/** Cells with values at the checked dates. */
 const CELLS = [
 	{ row: 100, column: 90 },
 	{ row: 300, column: 410 },
@@ -24,13 +24,18 @@ const CELLS = [
 ];
 const CLICKED = CELLS[1];
 
-/** As npm would have installed them. @param {string} path */
+/** Returns a path as npm installs it. @param {string} path */
 const installed = (path) =>
 	path.startsWith("node_modules/chronotile/")
 		? join(PACKAGE, path.slice("node_modules/chronotile/".length))
 		: join(REPOSITORY, path);
 
-/** The example with this server and its layer, whose style paints number n as the grey n; `window.cubes` is its cube layer. @param {string} base @param {string} name */
+/**
+ * The example with this server and its layer, whose style paints number n as the grey n; `window.cubes` is its cube
+ * layer.
+ * @param {string} base
+ * @param {string} name
+ */
 async function readExample(base, name) {
 	const page = await readFile(join(REPOSITORY, "clients/js/examples", `${name}.html`), "utf8");
 	assert.ok(page.split("\n").length <= 60, "an example has less than 60 lines");
@@ -40,14 +45,17 @@ async function readExample(base, name) {
 		.replace("const cubes =", "const cubes = window.cubes =");
 }
 
-/** Whether all dates are decoded and nothing is on its way; runs in the page. @param {number} count */
+/** Whether all dates are decoded and no request is pending; runs in the page. @param {number} count */
 function isYearLoaded(count) {
 	const { source, dataTiles, shown } = /** @type {any} */ (window).cubes.painter;
 	const loaded = [...source.loaded(dataTiles, shown).values()];
 	return loaded.length === count && loaded.every((how) => how === "full") && source.loader.pending === 0;
 }
 
-/** The layer has four tiles, and the map is as high as they are; its middle is theirs. @param {Page} page */
+/**
+ * Returns the pixels of CELLS. The layer has four tiles, and the map has the same height and centre.
+ * @param {Page} page
+ */
 async function placesOf(page) {
 	const map = await page.locator("#map").boundingBox();
 	assert.ok(map);
@@ -119,7 +127,7 @@ const example = (name) => [
 				() => "the chart has a series",
 			);
 			const { series, title, drawings } = await chartOf(page);
-			// The corner of the pixel, which lies between four cells.
+			// The corner of the pixel, which is between four cells.
 			const cell = cellAt({ lon: series.point[0], lat: series.point[1] });
 			assert.ok(Math.max(Math.abs(cell.row - CLICKED.row), Math.abs(cell.column - CLICKED.column)) <= 1);
 			const expected = DATES.map((_, date) => valueAt("ndvi", date, cell));
@@ -142,7 +150,7 @@ const INLINED = /openLayer\("http:\/\/127\.0\.0\.1:8000", "NDVI"\)/;
 const OWN_WORKER = `new CubeLoader({ makeWorker: () =>
 	new Worker("./node_modules/chronotile/dist/worker.js", { type: "module" }) })`;
 
-/** The page and the scripts of the README: of Leaflet, and what OpenLayers and MapLibre have in place of its map. */
+/** Reads the page and the scripts of the README: for Leaflet, and the replacements for OpenLayers and MapLibre. */
 async function readReadme() {
 	const readme = await readFile(join(REPOSITORY, "clients/js/README.md"), "utf8");
 	const [, page = ""] = readme.match(/```html\n(.*?)\n```/s) ?? [];
@@ -163,7 +171,11 @@ async function readFirst(base) {
 	return { "index.html": index, "page.js": script };
 }
 
-/** The first example of the README with the map of another library, under the import map of its example page. @param {string} base @param {"openlayers" | "maplibre"} name */
+/**
+ * The first example of the README with the map of another library, under the import map of its example page.
+ * @param {string} base
+ * @param {"openlayers" | "maplibre"} name
+ */
 async function readOther(base, name) {
 	const { scripts } = await readReadme();
 	const opened = `openLayer("${base.replace(/\/$/, "")}", "ndvi", { style: "numbers" })`;

@@ -12,7 +12,7 @@ import { until } from "../../viewer/browser/tools.mjs";
 const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
 const PACKAGE = process.env.CHRONOTILE_JS_PACKAGE ?? join(REPOSITORY, "clients/js");
 const LAST = FIXTURES.ndvi.dates.length - 1;
-/** Whose number is that of all cells around them too, so that a map that is turned shows it as well. */
+/** A cell whose neighbours have the same number, so that a rotated map shows it too. */
 const CELL = { row: 300, column: 410 };
 
 /** @param {string} base @param {string} script run once `map` and `cubes` are there */
@@ -52,7 +52,7 @@ const siteOf = (base, script = "") => ({
 	beside: installed,
 });
 
-/** Where the map shows a place, in whole pixels. @param {Page} page @param {{ lon: number, lat: number }} place */
+/** Returns the pixel of a point on the map. @param {Page} page @param {{ lon: number, lat: number }} place */
 const pixelOf = (page, { lon, lat }) =>
 	page.evaluate(
 		(at) => {
@@ -62,7 +62,12 @@ const pixelOf = (page, { lon, lat }) =>
 		/** @type {[number, number]} */ ([lon, lat]),
 	);
 
-/** Waits until the pixel of a cell has its grey, mixed with the ground. @param {Page} page @param {{ row: number, column: number }} cell @param {number} [opacity] */
+/**
+ * Waits until the pixel of a cell has its grey, mixed with the ground.
+ * @param {Page} page
+ * @param {{ row: number, column: number }} cell
+ * @param {number} [opacity]
+ */
 async function whenDrawn(page, cell, opacity = 1) {
 	await page.waitForFunction(() => "map" in window);
 	const grey = /** @type {number} */ (numberAt("ndvi", LAST, cell));
@@ -136,7 +141,7 @@ await runAsCalled([
 				const value = valueAt("ndvi", LAST, cellAt(place));
 				assert.deepEqual(shown, { value, isApproximate: false });
 
-				// Three levels up a pixel is the mean of 64 cells, and the series still that of one.
+				// Three levels up a pixel is the mean of 64 cells, but the series is still that of one.
 				const [mean, series] = await page.evaluate(
 					async ([at, index]) => {
 						const { map, cubes, layer, sampleValue } = /** @type {any} */ (window);

@@ -1,6 +1,6 @@
 /**
- * That maps of a page of another origin show a private layer with a key alone: `node private.mjs BASE_URL OUT_DIR`, with
- * the JSON of PRIVATE_MAP: keys, the tile that is shown, its box in degrees and the colours of some of its pixels.
+ * That maps of a page of another origin show a private layer with a key alone: `node private.mjs BASE_URL OUT_DIR`,
+ * with the JSON of PRIVATE_MAP: keys, the tile that is shown, its box in degrees and the colours of some of its pixels.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ const [KEY, SECOND_KEY] = keys;
 const BACKGROUND = [0, 255, 0];
 const TILES = "tiles/SECRET/WebMercatorQuad/{z}/{x}/{y}.png";
 const CENTRE = [(bbox[0] + bbox[2]) / 2, (bbox[1] + bbox[3]) / 2];
-/** What browsers and MapLibre say of requests that are refused. */
+/** Messages of browsers and MapLibre about refused requests. */
 const REFUSED = new RegExp(`${FAILED_REQUEST.source}|AJAXError`);
 const ENDED = "window.isDrawn = true;";
 
@@ -76,7 +76,11 @@ const mapLibre = (server, key) => `
 		paint: { "raster-fade-duration": 0, "raster-resampling": "nearest" } });
 	${ENDED}`;
 
-/** The cube layer of the package, and the chart beside it. @param {string} server @param {string} token an expression */
+/**
+ * Returns a page with the cube layer of the package, and the chart next to it.
+ * @param {string} server
+ * @param {string} token an expression
+ */
 const cubes = (server, token) => `
 	import { openLayer } from "chronotile";
 	import "chronotile/chart";
@@ -97,7 +101,7 @@ const cubes = (server, token) => `
 	${ENDED}
 	window.shown = JSON.stringify(layer) + chart.outerHTML;`;
 
-/** What anywidget gives to the map, and what Python answers. @param {string} server */
+/** Returns a page with the calls of anywidget, and the answers of Python. @param {string} server */
 const widgetPage = (server) => `<!doctype html><html lang="en"><meta charset="utf-8"><title>A notebook</title>
 <link rel="stylesheet" href="widget/map.css"><style>body { margin: 0 } #map { width: 512px }</style><div id="map"></div>
 <script type="module">
@@ -124,7 +128,12 @@ const widgetPage = (server) => `<!doctype html><html lang="en"><meta charset="ut
 /** @param {number[]} one @param {number[]} other */
 const isNear = (one, other) => one.every((band, index) => Math.abs(band - other[index]) <= 3);
 
-/** Until the pixels have these colours. @param {Page} page @param {number[][]} expected @param {number} [margin] of the tile, in pixels */
+/**
+ * Until the pixels have these colours.
+ * @param {Page} page
+ * @param {number[][]} expected
+ * @param {number} [margin] of the tile, in pixels
+ */
 async function whenDrawn(page, expected, margin = 0) {
 	await page.waitForFunction(() => "isDrawn" in window);
 	const pixels = places.map((/** @type {{ x: number, y: number }} */ { x, y }) => ({ x: x + margin, y: y + margin }));
@@ -140,7 +149,12 @@ async function whenDrawn(page, expected, margin = 0) {
 const SECRET = places.map((/** @type {{ rgb: number[] }} */ { rgb }) => rgb);
 const NOTHING = places.map(() => BACKGROUND);
 
-/** @param {Bench} bench @param {string} script @param {number[][]} expected @param {(page: Page) => Promise<void>} [look] */
+/**
+ * @param {Bench} bench
+ * @param {string} script
+ * @param {number[][]} expected
+ * @param {(page: Page) => Promise<void>} [look]
+ */
 const shows = (bench, script, expected, look = async () => {}) =>
 	withOwnPage(
 		bench,
@@ -153,7 +167,11 @@ const shows = (bench, script, expected, look = async () => {}) =>
 		},
 	);
 
-/** @param {string} name @param {(server: string, key: string) => string} scriptOf @returns {[string, (bench: Bench) => Promise<void>][]} */
+/**
+ * @param {string} name
+ * @param {(server: string, key: string) => string} scriptOf
+ * @returns {[string, (bench: Bench) => Promise<void>][]}
+ */
 const pictures = (name, scriptOf) => [
 	[`${name} with a header`, (bench) => shows(bench, scriptOf(bench.base, KEY), SECRET)],
 	[`${name} with a key in the path`, (bench) => shows(bench, scriptOf(`${bench.base}k/${KEY}/`, ""), SECRET)],

@@ -1,4 +1,4 @@
-/** That the map of notebooks does what its traits say: `node widget.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
+/** Checks that the traits of the notebook map work: `node widget.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,7 +22,7 @@ const CELLS = [
 const TIMES = DATES.map((date) => `${date}T00:00:00Z`);
 
 /**
- * A page as anywidget makes it: the module from a blob, and in place of Jupyter's a model that keeps what it is told.
+ * Returns a page like anywidget's: the module from a blob, and a model that records changes instead of Jupyter's.
  * @param {string} base @param {Record<string, unknown>} state
  */
 const pageOf = (base, state) => `<!doctype html>
@@ -51,10 +51,10 @@ const pageOf = (base, state) => `<!doctype html>
 	Object.assign(window, { model, state, saved, end });
 </script></body></html>`;
 
-/** What Python sees, once the module of the page has run. @param {Page} page @returns {Promise<any>} */
+/** Returns the state in Python after the module of the page has run. @param {Page} page @returns {Promise<any>} */
 const stateOf = async (page) => (await page.waitForFunction(() => /** @type {any} */ (window).state)).jsonValue();
 
-/** As Python does. @param {Page} page @param {string} name @param {unknown} value */
+/** Sets a trait as Python does. @param {Page} page @param {string} name @param {unknown} value */
 const setTrait = (page, name, value) =>
 	page.evaluate(
 		([trait, wanted]) => /** @type {any} */ (window).model.set(trait, wanted),

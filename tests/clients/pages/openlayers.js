@@ -48,7 +48,7 @@ async function ogcMapTile({ base, path, collections }) {
 	return { layer: new TileLayer({ source }), offered: source.getTileGrid().getMaxZoom() };
 }
 
-/** Vector tiles whose tileset is at `path`, all in red. */
+/** Draws the vector tiles of the tileset at `path` in red. */
 async function ogcVectorTile({ base, path, collections }) {
 	const source = new OGCVectorTile({ url: `${base}${path}`, collections, format: new MVT(), transition: 0 });
 	await ready(source);

@@ -37,7 +37,7 @@ before(async () =>
 	useTexts("en", JSON.parse(await readDisk(new URL("../../../viewer/i18n/en.json", import.meta.url), "utf8"))),
 );
 
-/** No server is asked. @param {File} file */
+/** Reads a file without requests to a server. @param {File} file */
 const readFile = (file) => readAny(file, () => Promise.reject(new Error("no server is asked")));
 
 /** @param {string} source @param {string} key @param {RegExp} words */

@@ -10,7 +10,7 @@ import { makeRandom } from "../random.js";
 const EXTENT = 1024;
 
 /**
- * Where a position is in a tile, by the formula of Web Mercator.
+ * Returns a position in a tile, by the formula of Web Mercator.
  * @param {number[]} position
  * @param {{ x: number, y: number, z: number }} tile
  */

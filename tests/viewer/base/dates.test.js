@@ -23,7 +23,7 @@ const instants = (...texts) => texts.map((text) => toInstant(text.includes("T") 
 
 const DEKADS = instants("2019-12-21", "2020-01-01", "2020-01-11", "2020-01-21", "2020-02-01", "2020-02-11");
 
-/** As the server gives the dekads of June 2023: each ends where the next begins. */
+/** The dekads of June 2023 as the server returns them: each ends at the start of the next. */
 const JUNE = [
 	["2023-06-01", "2023-06-11"],
 	["2023-06-11", "2023-06-21"],

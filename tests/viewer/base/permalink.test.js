@@ -7,7 +7,7 @@ import { makeRandom } from "../random.js";
 const TERRASCOPE =
 	"?language=en&layer=CGS_S2_FAPAR&date=2020-06-11&bbox=4.3,51.1,4.5,51.3&overlay=true&bgLayer=MapBox_Satellite";
 
-/** The keys of a link: those of Terrascope's viewer, then ours. */
+/** The keys of a link: those of Terrascope's viewer, then additional ones. */
 const KEYS =
 	"language layer date bbox overlay overlays bgLayer view layers opacity style ramp min max reversed log slot reducer gaps clear compare layer2 date2 style2 ramp2 min2 max2 reversed2 log2 split orient from to play fps loop step maxcloud pt aoi places statistic span chart curve normal period line cube scatter report agg years from_month fit theme embed ui story";
 

@@ -13,7 +13,7 @@ const readTexts = async (language) => JSON.parse(await read(`i18n/${language}.js
 const LANGUAGES = ["en", "nl", "fr", "de", "es", "pt"];
 const [en, ...others] = await Promise.all(LANGUAGES.map(readTexts));
 
-/** What is filled in, in all forms of a text. @param {string | Record<string, string>} entry */
+/** Returns the placeholders in all forms of a text. @param {string | Record<string, string>} entry */
 const namesIn = (entry) => [...new Set(JSON.stringify(entry).match(/\{\w+\}/g))].sort();
 
 test("the languages that the viewer knows are those that have texts", () => {

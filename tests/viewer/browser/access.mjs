@@ -1,6 +1,6 @@
 /**
- * Scenarios of all who use the viewer otherwise: with a phone, a keyboard, large letters, a screen reader.
- * `node access.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`.
+ * Scenarios of accessibility: phone, keyboard, large letters, screen reader. `node access.mjs BASE_URL OUT_DIR
+ * [PART_OF_A_NAME]`.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -15,11 +15,11 @@ const HERE = "3.735,51.05";
 const WITH_CHART = `?layer=ndvi&date=2019-03-02&view=${HERE},12&pt=${HERE}`;
 const PHONE = { width: 360, height: 640 };
 
-/** Pixels by which the page is wider than the window. @param {Page} page */
+/** Returns the number of pixels by which the page is wider than the window. @param {Page} page */
 const excessWidth = (page) => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
 
 /**
- * What can be pressed and is smaller than `least` in one direction, links within a line of text left out.
+ * Returns controls that are smaller than `least` in one direction, without links within a line of text.
  * @param {Page} page
  * @param {number} least CSS pixels
  * @param {string} [root]
@@ -71,7 +71,7 @@ const spaceText = (page) =>
 	});
 
 /**
- * Whether what has the focus looks otherwise without it: the handles of sliders have rings that no property tells of.
+ * Whether the focused element looks different without focus: rings of slider handles are in no property.
  * @param {Page} page
  */
 async function looksOtherInFocus(page) {
@@ -86,7 +86,7 @@ async function looksOtherInFocus(page) {
 }
 
 /**
- * What gets the focus by Tab, in its order, until it is where it began; with what is wrong with how that is seen.
+ * Returns the elements that get the focus by Tab, in order, for one round; with faults of their focus indication.
  * @param {Page} page
  */
 async function tour(page) {
@@ -120,7 +120,7 @@ async function tour(page) {
 	return stops;
 }
 
-/** What can be pressed and seen, by the names that `tour` gives. @param {Page} page */
+/** Returns the visible controls, by the names in `tour`. @param {Page} page */
 const seenControls = (page) =>
 	page.evaluate(() =>
 		[...document.querySelectorAll("a[href], button, select, input, textarea, summary, [tabindex='0']")]
@@ -160,7 +160,7 @@ async function openCalendar(page) {
 }
 
 /**
- * What the states of scenario 33 are, and what leads to them.
+ * The states of scenario 33, and how to reach them.
  * @type
  *   {Record<string, { search: string, width?: number, height?: number, allowed?: RegExp, routes?: any, go?: (page: Page) => Promise<unknown> }>}
  */
@@ -477,7 +477,7 @@ await runAsCalled([
 			const { page } = await open({ search: `?layer=ndvi&date=2019-01-01&view=${HERE},13` });
 			const told = page.locator("#spoken").getByText(/^The mean on the map is 0\.\d+; \d+% of the map has no data\.$/);
 			await told.waitFor();
-			// What was told may be of the map before the page took its form.
+			// The last spoken text may describe the map before the layout of the page was complete.
 			await whenShown(page);
 			await whenAtRest(page, "#map");
 			const whenHeard = await hear(page);

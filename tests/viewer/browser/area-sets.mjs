@@ -81,7 +81,7 @@ const isInSpring = (date) => /^\d{4}-0[345]/.test(date);
 /** The third of a month that a date is in, in any year. @param {string} date */
 const dekadOf = (date) => `${date.slice(5, 7)} ${Math.min(2, Math.floor((Number(date.slice(8, 10)) - 1) / 10))}`;
 
-/** Its mean against that of all dates of the same dekad. @param {number} number @param {number} t */
+/** Returns the mean minus that of all dates of the same dekad. @param {number} number @param {number} t */
 function anomalyOf(number, t) {
 	const [mean, slot] = [meanOf(number, t), dekadOf(FIXTURES.ndvi.dates[t])];
 	const usual = meanOver(number, (date) => dekadOf(date) === slot);
@@ -105,7 +105,7 @@ async function upload(page, name, content) {
 }
 
 /**
- * Grey of the map's places under the middle of a square; -1 where nothing is drawn.
+ * Returns the grey of the map's places under the middle of a square; -1 if nothing is drawn.
  * @param {Page} page
  * @param {number} number
  */
@@ -155,7 +155,7 @@ const tableOf = (page) =>
 		),
 	);
 
-/** Until all of the table is there. @param {Page} page */
+/** Waits until the table is complete. @param {Page} page */
 const whenTableIsThere = (page) =>
 	page.waitForFunction(() => {
 		const words = document.querySelector(".area-table [role=status]")?.textContent;
@@ -420,7 +420,7 @@ await runAsCalled([
 			await page.evaluate(() => document.documentElement.toggleAttribute("data-report", false));
 			await page.keyboard.press("Escape");
 			await whenLinkSays(page, "report", null);
-			// Also where it is what brings the part that shows it.
+			// Also if it loads the part that shows it.
 			const { page: other } = await open({ search: `${SEARCH}&pt=${lon.toFixed(6)},${lat.toFixed(6)}` });
 			for (const each of [page, other]) {
 				await each.getByRole("button", { name: "Report of the place in the chart" }).click();

@@ -67,7 +67,11 @@ function assertAt(found, pixels, within = 1.1) {
 	}
 }
 
-/** Corners of a ring, from the one that is first in a list. @param {number[][]} ring closed @param {Pixel} first */
+/**
+ * Returns the corners of a ring, starting with the first one of a list.
+ * @param {number[][]} ring closed
+ * @param {Pixel} first
+ */
 function cornersFrom(ring, first) {
 	const corners = ring.slice(0, -1);
 	const [lon, lat] = degreesAt(first);
@@ -76,7 +80,7 @@ function cornersFrom(ring, first) {
 	return [...corners.slice(at), ...corners.slice(0, at)];
 }
 
-/** What the browser keeps. @param {Page} page @returns {Promise<Stored[]>} */
+/** Returns the areas in the browser's storage. @param {Page} page @returns {Promise<Stored[]>} */
 const storedAreas = (page) =>
 	page.evaluate(() => JSON.parse(window.localStorage.getItem("chronotile.areas") ?? '{"features":[]}').features);
 
@@ -111,7 +115,7 @@ async function mapTool(page, name) {
 }
 
 /**
- * Clicks at pixels from where the middle of the map was when the tool was taken.
+ * Clicks at pixels relative to the map's centre when the tool was started.
  * @param {Page} page
  * @param {Pixel[]} pixels
  */
@@ -484,7 +488,7 @@ await runAsCalled([
 			for (const [right, down, ms] of [
 				[-60, -40, 0],
 				[60, -40, 1000],
-				// As quickly after the one before as the second of a double tap, but elsewhere.
+				// As quickly as the second tap of a double tap, but at another position.
 				[40, 30, 1001],
 			]) {
 				await page.clock.setFixedTime(now + ms);

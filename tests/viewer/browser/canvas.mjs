@@ -1,5 +1,5 @@
 /**
- * Scenarios 1, 9, 35 to 38 and 42 of the viewer: what the map shows and tells. `node canvas.mjs BASE_URL OUT_DIR
+ * Scenarios 1, 9, 35 to 38 and 42 of the viewer: pictures and values of the map. `node canvas.mjs BASE_URL OUT_DIR
  * [PART_OF_A_NAME]`.
  */
 import assert from "node:assert/strict";
@@ -25,7 +25,7 @@ function placeOf(cell) {
 }
 
 /**
- * Waits until the map shows its date, and hands the viewer's modules to what is evaluated in the page.
+ * Waits until the map shows its date, and makes the viewer's modules available to code that runs in the page.
  * @param {Page} page
  */
 async function whenShown(page) {
@@ -40,7 +40,7 @@ function linkTo(layer, cell, zoom, more = "") {
 }
 
 /**
- * The pixel of the page in which a place is, and where the map begins.
+ * Returns the pixel of the page for a point, and the top of the map.
  * @param {Page} page
  * @param {Point} point
  * @returns {Promise<{ x: number, y: number, mapTop: number }>}
@@ -61,7 +61,7 @@ const onPage = (page, { lon, lat }) =>
 	);
 
 /**
- * What the readout says with the pointer at a place: the value as the server has it, "" of none.
+ * Returns the readout with the pointer at a point: the unformatted value, "" if there is none, and the text.
  * @param {Page} page
  * @param {Point} point
  * @returns {Promise<{ value: string, words: string }>}
@@ -70,7 +70,7 @@ async function hover(page, point) {
 	const { x, y, mapTop } = await onPage(page, point);
 	await page.mouse.move(x - 3, y - 3);
 	await page.mouse.move(x, y);
-	// Until the page knows that the pointer is there: the readout of the place before may still be seen.
+	// Waits until the page has handled the pointer: the readout of the previous point may still be visible.
 	const reading = await page.waitForFunction(
 		([left, top, before]) => {
 			const { pointer, maps } = /** @type {any} */ (window).parts;
@@ -95,7 +95,7 @@ async function hover(page, point) {
 }
 
 /**
- * The pixel of the data at a place: red, green, blue, alpha; null where no tile is.
+ * Returns the pixel of the data at a point: red, green, blue, alpha; null if there is no tile.
  * @param {Page} page
  * @param {Point} point
  */
@@ -120,7 +120,12 @@ async function pixelAt(page, point) {
 	);
 }
 
-/** Until the pixel of the data at a place is so. @param {Page} page @param {Point} point @param {number[]} expected */
+/**
+ * Waits until the pixel of the data at a point has a colour.
+ * @param {Page} page
+ * @param {Point} point
+ * @param {number[]} expected
+ */
 async function whenPixelIs(page, point, expected) {
 	/** @type {number[] | null} */
 	let found = null;
@@ -131,7 +136,7 @@ async function whenPixelIs(page, point, expected) {
 	await until(page, isSo, () => `${expected} at ${JSON.stringify(point)}, but it is ${found}`);
 }
 
-/** The grey of a number in the style `numbers`; transparent of none. @param {number | null} number */
+/** Returns the grey of a number in the style `numbers`; transparent for null. @param {number | null} number */
 const greyOf = (number) => (number === null ? [0, 0, 0, 0] : [number, number, number, 255]);
 
 /** Shows a date, as the time axis does. @param {Page} page @param {number} index @param {boolean} [isMoving] */
@@ -146,7 +151,7 @@ const goTo = (page, index, isMoving = false) =>
 	);
 
 /**
- * Says that the user is about to move through time, and waits until all dates around are there.
+ * Signals an intended movement through time, and waits until all dates around are loaded.
  * @param {Page} page
  * @param {"preview" | "full"} how
  * @param {number} count
@@ -165,7 +170,7 @@ async function whenLoaded(page, how, count) {
 	);
 }
 
-/** Two frames, after which all that was asked for is painted. @param {Page} page */
+/** Waits for two frames, after which all requested changes are painted. @param {Page} page */
 const whenPainted = (page) =>
 	page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(null)))));
 
@@ -433,7 +438,7 @@ await runAsCalled([
 			await session.send("Emulation.setDeviceMetricsOverride", screen);
 			await page.reload();
 			await whenShown(page);
-			/** Pixels of the canvases that are seen for one of the page; where the coarse ones are seen too, of these. */
+			/** Returns the canvas pixels per page pixel; those of the coarse tiles if these are visible too. */
 			const ratio = () =>
 				page.evaluate(() => {
 					const layers = [...document.querySelectorAll(".data-tiles")];
@@ -446,7 +451,7 @@ await runAsCalled([
 			assert.ok(fine.length > 0 && fine.every((url) => url.includes("datetime=2019-01-01T")), String(fine));
 			const { value, words } = await hover(page, placeOf(cell));
 			assert.match(words, /≈ .*, mean of 48 m/);
-			// The middle of a pixel of the page is where four of the screen meet.
+			// The middle of a page pixel is between four pixels of the screen.
 			const means = [120, 122].flatMap((row) =>
 				[132, 134].map((column) => {
 					const four = [0, 1, 2, 3].map((at) =>
@@ -544,7 +549,7 @@ await runAsCalled([
 			const { page, requests } = await open({
 				search: linkTo("ndvi", { row: 256, column: 256 }, 12, "&style=numbers"),
 				routes: {
-					// Years of full cells come later than all else.
+					// Years of full cells are loaded last.
 					"\\.ctc\\?datetime=2019-01-01/2019-12-31&rev": (route) =>
 						new Promise((done) => held.push(() => done(route.continue().catch(() => {})))),
 				},
@@ -890,7 +895,7 @@ await runAsCalled([
 			const heapAfter = async () => {
 				await client.send("HeapProfiler.collectGarbage");
 				const { usedSize, backingStorageSize = 0 } = /** @type {any} */ (await client.send("Runtime.getHeapUsage"));
-				// What is kept of cubes is bounded, and differs by what came last.
+				// The memory for cubes is limited, and its content depends on the last ones.
 				return (
 					usedSize + backingStorageSize - (await page.evaluate(() => /** @type {any} */ (window).parts.loader.bytes))
 				);
@@ -917,7 +922,7 @@ await runAsCalled([
 			await roundOf();
 			/** @type {number[]} */
 			const most = [];
-			// The least of three rounds: what is on its way, or not yet given back, is no growth.
+			// The smallest of three rounds: pending requests and memory that is not yet released are no growth.
 			const leastOf = async () => {
 				/** @type {number[]} */
 				const heaps = [];
@@ -937,7 +942,7 @@ await runAsCalled([
 				}
 				return more < 3 * MIB;
 			};
-			// What grows goes on growing; what is on its way, or not yet given back, is less after one of the next rounds.
+			// A leak grows in every round; pending requests and memory that is not yet released are less in a later round.
 			await until(page, isNoMore, () => `${more / MIB} MiB more after eight rounds`);
 			assert.ok(Math.max(...most) <= cap * 1.3, `${Math.max(...most) / MIB} MiB`);
 		},

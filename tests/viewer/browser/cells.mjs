@@ -1,7 +1,7 @@
 /**
- * What the map shows and tells beyond the native zoom: `node cells.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`, over the
- * archive of `test_cells.py`. What is right is what the server's series say, which come from PROJ and the cells of the
- * source.
+ * Pictures and values of the map beyond the native zoom: `node cells.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`, with
+ * the archive of `test_cells.py`. Expected values are the series of the server, which are computed with PROJ from
+ * the cells of the source.
  */
 import assert from "node:assert/strict";
 import { makeRandom } from "../random.js";
@@ -18,12 +18,12 @@ import { inspect, nextFrame, ofData, until, whenAtRest, whenCounted } from "./to
 
 const NATIVE_ZOOM = 12;
 const ZOOMS = [0, 1, 2, 3, 4, 5];
-/** At each zoom of each of three layers: 1,008 together. */
+/** Number of points at each zoom of each of three layers: 1,008 together. */
 const PLACES = 56;
 /** Requests for series at a time. */
 const AT_ONCE = 6;
 const CENTRE = "3.74,51.03";
-/** From the edges of the map, where buttons and scales lie over it. */
+/** Distance from the edges of the map, which buttons and scales cover. */
 const EDGE_PX = 90;
 
 /** @param {Page} page */
@@ -33,7 +33,7 @@ async function whenShown(page) {
 }
 
 /**
- * Says that the user is about to move through time, and waits until the dates around are there.
+ * Signals an intended movement through time, and waits until the dates around are loaded.
  * @param {Page} page
  * @param {number} least
  */
@@ -48,7 +48,7 @@ async function whenLoaded(page, least) {
 }
 
 /**
- * Whether a pixel of the page is the map's, and not that of the readout or a mark that lies over it.
+ * Whether a pixel of the page shows the map, and not the readout or a mark above it.
  * @param {Page} page
  * @param {number} x
  * @param {number} y
@@ -60,7 +60,7 @@ const isOnMap = (page, x, y) =>
 	);
 
 /**
- * What the map shows and tells at one pixel of the page, all at one moment, and what a click there then takes.
+ * Returns picture and readout of the map at one pixel of the page, at the same moment, and the point of a click there.
  * @param {Page} page
  * @param {number} x
  * @param {number} y
@@ -68,7 +68,7 @@ const isOnMap = (page, x, y) =>
  */
 async function look(page, x, y) {
 	await page.mouse.move(x, y);
-	// The browser tells the page of it with its next frame.
+	// The browser updates the page with its next frame.
 	const seen = await page.waitForFunction(
 		([left, top]) => {
 			const { pointer, maps, cubesOf, sideA } = /** @type {any} */ (window).parts;
@@ -93,7 +93,7 @@ async function look(page, x, y) {
 				return null;
 			};
 			const hovered = document.querySelector("#readout .reading")?.getAttribute("data-value") ?? "";
-			// The click shall find all dates here, where there are values.
+			// The click must find all dates loaded, if there are values.
 			if (hovered !== "" && cubesOf(sideA).seriesAt(at) === null) return null;
 			return { ...at, colour: colourAt(), hovered };
 		},
@@ -139,7 +139,7 @@ async function seriesOf(base, layer, datetime, found) {
 		const some = found.slice(first, first + AT_ONCE).map(async ({ lon, lat }) => {
 			const query = new URLSearchParams({ lon: String(lon), lat: String(lat), datetime });
 			const answer = await fetch(new URL(`timeseries/${layer}/point?${query}`, base));
-			// Beside the layer there is no series.
+			// Outside of the layer there is no series.
 			return answer.ok ? (await answer.json()).values[0] : null;
 		});
 		values.push(...(await Promise.all(some)));
@@ -152,7 +152,7 @@ const placesCheck = (layer, finer) => [
 	`${layer} at native zoom + ${finer}: colour, hover and click are the cell of the series`,
 	async ({ base, open }) => {
 		const search = `?layer=${layer}&view=${CENTRE},${NATIVE_ZOOM + finer}&style=numbers&overlay=false&bgLayer=None`;
-		// Beside the layer there is no series, of which the browser complains.
+		// Outside of the layer there is no series, and the browser logs an error.
 		const { page } = await open({ search, allowed: FAILED_REQUEST });
 		await whenShown(page);
 		await whenLoaded(page, 12);
@@ -200,8 +200,8 @@ const yearsOf = (requests) => new Set(requests.flatMap((url) => url.match(/datet
 const [STEPS, STEP_MS] = [60, 16];
 
 /**
- * From now on the time of the page goes on only as it is told to: a pointer that is dragged rests when its moves say
- * so, however late they come from here.
+ * Stops the clock of the page: it only continues on request. A dragged pointer then rests exactly when its moves say
+ * so, even if this process is slow.
  * @param {Page} page
  */
 async function stopClock(page) {
@@ -211,7 +211,8 @@ async function stopClock(page) {
 }
 
 /**
- * Where a day is on the strip, which is linear in time: half a date's room is beside the first and the last one.
+ * Returns the position of a day on the strip, which is linear in time: half a slot is before the first date and
+ * after the last one.
  * @param {Page} page
  * @param {string} day
  */
@@ -224,7 +225,7 @@ async function placeOf(page, day) {
 	return { x: box.x + SIDE_PX + (0.5 + ((DATES - 1) * (at - first)) / (last - first)) * slot, y: box.y + BARS_PX };
 }
 
-/** For so long nothing must be asked: what is asked at rest is asked at once. */
+/** No request may be sent during this time: requests at rest are sent immediately. */
 const QUIET_MS = 1000;
 
 await runAsCalled([
@@ -291,7 +292,7 @@ await runAsCalled([
 			const [from, to] = [await placeOf(page, "2019-11-22"), await placeOf(page, "2019-12-27")];
 			await stopClock(page);
 			const before = requests.length;
-			// Without pointing at the strip first, or resting where it is pressed, which has the year loaded.
+			// Without pointing at the strip first, or resting at the pressed position, which would load the year.
 			await page.evaluate((start) => {
 				const STILL_PX = 3;
 				const strip = /** @type {HTMLElement} */ (document.querySelector("[data-part=slider]"));

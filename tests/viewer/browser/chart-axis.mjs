@@ -1,6 +1,6 @@
 /**
- * One axis of time for chart and strip, what links and files hold of the chart. `node chart-axis.mjs BASE_URL OUT_DIR
- * [PART_OF_A_NAME]`.
+ * The common time axis of chart and strip, and the content of the chart in links and files. `node chart-axis.mjs
+ * BASE_URL OUT_DIR [PART_OF_A_NAME]`.
  */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";

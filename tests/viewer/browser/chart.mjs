@@ -9,7 +9,7 @@ import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";
 import { brokenRules, chooseLayer, linkValue, until, whenAtRest, whenFocused, whenLinkSays } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
-/** Of values up to 1: statistics are written as shortest decimals of their float32. */
+/** Precision of values up to 1: statistics are written as shortest decimals of their float32. */
 const FLOAT32_STEP = 6e-8;
 
 /** @typedef {import("./formula.mjs").Point} Point */
@@ -70,7 +70,7 @@ async function whenShown(page) {
 }
 
 /**
- * The first point in the middle of the map, and where that is on the page.
+ * Opens a page with the first point in the middle of the map; returns its position on the page.
  * @param {import("./harness.mjs").Bench["open"]} open
  */
 async function openAtPoint(open) {
@@ -89,7 +89,7 @@ const whenExact = (page, count) =>
 		count,
 	);
 
-/** What a link says of an area. @param {string} name @param {ReturnType<typeof areaOf>} area */
+/** Returns the parameter of a link for an area. @param {string} name @param {ReturnType<typeof areaOf>} area */
 const aoi = (name, area) =>
 	`&aoi=${encodeURIComponent(`${encodeURIComponent(name)}~${encodeGeometry(/** @type {any} */ (area))}`)}`;
 
@@ -379,7 +379,7 @@ await runAsCalled([
 				return value === null ? "no data" : Number(value.toPrecision(9));
 			});
 			await page.locator(".place-value").getByText(`A ${a} · B ${b}`, { exact: true }).waitFor();
-			// The chart gives way: nothing of it is below the window.
+			// The chart shrinks: no part of it is below the window.
 			await page.waitForFunction(() => {
 				const stage = document.querySelector(".stage");
 				return stage && stage.scrollHeight === stage.clientHeight;

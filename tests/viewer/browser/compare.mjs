@@ -19,13 +19,13 @@ import {
 /** @typedef {import("./formula.mjs").Cell} Cell */
 
 const { dates } = FIXTURES.ndvi;
-/** All of the layer `ndvi`, a cell a pixel, in greys that are the numbers, over white. */
+/** The whole layer `ndvi`, one cell per pixel, in greys that equal the numbers, over white. */
 const WHOLE = "view=3.77930,51.01375,12&style=numbers&overlay=false&bgLayer=None";
 /** Dates of A and of B. */
 const [A, B] = [8, 0];
-/** A date on which much is cloudy. */
+/** A date with many clouds. */
 const CLOUDY = 5;
-/** Of both dates none is cloudy there. */
+/** Cells without clouds at both dates. */
 const CELLS = Array.from({ length: 40 }, (_, index) => ({ row: 60 + 10 * index, column: 70 + 9 * index })).filter(
 	({ row, column }) => !isCloud(A, row, column) && !isCloud(B, row, column),
 );
@@ -42,10 +42,10 @@ async function whenBothShown(page) {
 	await page.waitForFunction(() => document.querySelector("#map-frame")?.getAttribute("data-shown-b") === "shown");
 }
 
-/** What the map shows of the layer, in tiles. */
+/** Tiles of the layer on the map. */
 const DATA = "#map .leaflet-tile-pane canvas";
 
-/** Where the layer's upper left cell is on the page. @param {Page} page */
+/** Returns the position of the layer's upper left cell on the page. @param {Page} page */
 const cornerOf = (page) =>
 	page.evaluate((selector) => {
 		const canvases = /** @type {NodeListOf<HTMLCanvasElement>} */ (document.querySelectorAll(selector));
@@ -54,7 +54,7 @@ const cornerOf = (page) =>
 	}, DATA);
 
 /**
- * What is seen on the page: red, green and blue of points, from a picture of it.
+ * Returns the visible colours of points on the page: red, green and blue, from a screenshot.
  * @param {Page} page
  * @param {{ x: number, y: number }[]} points
  * @returns {Promise<number[][]>}
@@ -74,7 +74,7 @@ async function seenAt(page, points) {
 	);
 }
 
-/** Pairs of elements that lie on one another. @param {import("playwright-core").Locator} elements */
+/** Returns pairs of elements that overlap. @param {import("playwright-core").Locator} elements */
 const overlapping = (elements) =>
 	elements.evaluateAll((all) =>
 		all.flatMap((one, index) =>
@@ -87,7 +87,7 @@ const overlapping = (elements) =>
 		),
 	);
 
-/** The pixels in which cells are seen. @param {Page} page @param {Cell[]} cells */
+/** Returns the pixels of cells on the page. @param {Page} page @param {Cell[]} cells */
 async function placesOf(page, cells) {
 	const { left, top } = await cornerOf(page);
 	return cells.map(({ row, column }) => ({ x: Math.round(left) + column, y: Math.round(top) + row }));
@@ -100,14 +100,14 @@ const greyOf = (t, cell) => {
 };
 
 /**
- * As `greyOf`, with the greys the other way round: the least number, 0, is as light as 250.
+ * Like `greyOf`, with reversed greys: the smallest number, 0, is as light as 250.
  * @param {number} t
  * @param {Cell} cell
  */
 const reversedGreyOf = (t, cell) => greyOf(t, cell).map((grey) => 250 - Number(grey));
 
 /**
- * Until cells are seen as the rule says; the map may still take its place under a bar of another height.
+ * Waits until cells have the colours of a rule; the map may still move below a bar of another height.
  * @param {Page} page
  * @param {Cell[]} cells
  * @param {(cell: Cell, place: { x: number, y: number }) => (number | null)[]} colourAt
@@ -125,7 +125,7 @@ async function whenSeen(page, cells, colourAt) {
 }
 
 /**
- * Until all cells are seen as those of the date that the rule gives.
+ * Waits until all cells are those of the date that the rule returns.
  * @param {Page} page
  * @param {(place: { x: number, y: number }) => number} dateAt
  */
@@ -142,14 +142,14 @@ async function chooseDateOfB(page, date) {
 	await whenLinkSays(page, "date2", date);
 }
 
-/** Where the handle's line is on the page. @param {Page} page */
+/** Returns the position of the handle's line on the page. @param {Page} page */
 async function splitOf(page) {
 	const box = await handle(page).boundingBox();
 	assert.ok(box);
 	return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
 }
 
-/** Cells at least so far from the handle are compared: the line and its grip hide what is under them. */
+/** Minimum distance of compared cells from the handle: the line and its grip hide cells. */
 const GRIP_PX = 30;
 
 /** @param {Page} page */
@@ -171,7 +171,7 @@ async function pointAt(page, cell) {
 }
 
 /**
- * Asserts that two places are the same but for the half pixel by which maps of other widths differ.
+ * Asserts that two positions are equal except for the half pixel by which maps of different widths differ.
  * @param {number[]} one
  * @param {number[]} other
  */
@@ -180,7 +180,7 @@ function assertNear(one, other) {
 }
 
 /**
- * Whether a place of the page is beside a box and its shadow.
+ * Whether a position on the page is outside of a box and its shadow.
  * @param {{ x: number, y: number }} place
  * @param {{ x: number, y: number, width: number, height: number }} box
  * @param {number} [away]
@@ -189,7 +189,7 @@ const isFree = ({ x, y }, box, away = 24) =>
 	x < box.x - away || x > box.x + box.width + away || y < box.y - away || y > box.y + box.height + away;
 
 /**
- * Until a line of the readout says a value, as the server has it.
+ * Waits until a line of the readout has an unformatted value.
  * @param {Page} page
  * @param {string} side
  * @param {number | null} value
@@ -504,7 +504,7 @@ await runAsCalled([
 			await page.getByRole("button", { name: "Previous date", exact: true }).click();
 			await whenLinkSays(page, "date2", dates[B + 1]);
 
-			// In the page, where playing does not come round before the press does.
+			// Runs in the page, so that playback does not start again before the press.
 			const pausing = page.evaluate(
 				(count) =>
 					new Promise((resolve) => {
@@ -541,7 +541,7 @@ await runAsCalled([
 			const found = await page.evaluate(async () => {
 				const { compare, stopComparing, compareMode, sideB } = /** @type {any} */ (window).parts;
 				stopComparing();
-				// A name that is not in the list is asked of the server.
+				// A layer that is not in the list is requested from the server.
 				const older = compare("swipe", { layer: "an-alias" });
 				await compare("side");
 				const newer = sideB.peek();

@@ -1,5 +1,5 @@
 /**
- * That examples/page does what its README says, opened from disk: `node example-page.mjs BASE_URL OUT_DIR
+ * Checks that examples/page works as its README describes, opened from disk: `node example-page.mjs BASE_URL OUT_DIR
  * [PART_OF_A_NAME]`.
  */
 import assert from "node:assert/strict";
@@ -21,7 +21,10 @@ const LEAFLET = dirname(createRequire(import.meta.url).resolve("leaflet"));
 const CDN = "https://unpkg.com/leaflet@1.9.4/dist/";
 const DATES = FIXTURES.ndvi.dates;
 
-/** A copy of the example whose server is another, as its README says: the address of the page. @param {string} base */
+/**
+ * Makes a copy of the example for another server, as its README describes; returns the address of the page.
+ * @param {string} base
+ */
 async function copyFor(base) {
 	const folder = await mkdtemp(join(tmpdir(), "example-"));
 	const script = await readFile(new URL("page.js", EXAMPLE), "utf8");

@@ -1,5 +1,5 @@
 /**
- * Scenarios 23 to 26 and 28 of the viewer: what it gives to other programs. `node export.mjs BASE_URL OUT_DIR
+ * Scenarios 23 to 26 and 28 of the viewer: exports to other programs. `node export.mjs BASE_URL OUT_DIR
  * [PART_OF_A_NAME]`.
  *
  * The files that were downloaded are in OUT_DIR afterwards, with `about.json`, which says where on them the data lie
@@ -20,7 +20,7 @@ const DATE = "2019-06-05";
 const FILM_STEP = 9;
 const CENTRE = centreOf({ row: 256, column: 256 });
 const PLAIN = `view=${CENTRE.lon.toFixed(5)},${CENTRE.lat.toFixed(5)},12&overlay=false&bgLayer=None`;
-/** What the files are of, for who opens them. @type {Record<string, unknown>} */
+/** Description of the files for `test_export.py`. @type {Record<string, unknown>} */
 const about = {};
 
 /** @param {string} outDir @param {Record<string, unknown>} more */
@@ -53,7 +53,7 @@ async function openExport(page, tab) {
 const dialogOf = (page) => page.getByRole("dialog");
 
 /**
- * What a press downloads, kept under a name.
+ * Saves the download of a button under a name.
  * @param {Page} page
  * @param {string} button
  * @param {string} outDir
@@ -87,7 +87,10 @@ const pixelsOf = (page, png, places) =>
 		{ base64: png.toString("base64"), at: places },
 	);
 
-/** Where the frame of the maps is on the page, and the north-western corner of the layer in it. @param {Page} page */
+/**
+ * Returns the position of the maps' frame on the page, and the north-western corner of the layer in it.
+ * @param {Page} page
+ */
 async function placesOf(page) {
 	await inspect(page);
 	return page.evaluate(
@@ -126,7 +129,7 @@ async function picture(bench) {
 	await download(page, "Save picture", bench.outDir, "plain.png");
 
 	assert.equal(name, `ndvi_${DATE}.png`);
-	/** Beside controls and labels. @type {[number, number][]} */
+	/** Positions outside of controls and labels. @type {[number, number][]} */
 	const places = Array.from({ length: 60 }, (_, at) => [
 		Math.round(frame.width * (0.35 + 0.004 * at)),
 		130 + ((at * 37) % 300),
@@ -318,7 +321,7 @@ async function cancelled(bench) {
 	page.on("download", (file) => files.push(file.suggestedFilename()));
 	await openExport(page, "Film");
 	await dialogOf(page).getByLabel("Format", { exact: true }).selectOption("gif");
-	// In the page, where no film is finished before the press comes.
+	// Runs in the page, so that no film is finished before the press.
 	const cancelling = page.evaluate(
 		() =>
 			new Promise((resolve) => {

@@ -17,7 +17,7 @@ const SEARCH = "/stac/search";
 /** Day of a scene at Ghent. @param {number} number */
 const dayOf = (number) => new Date(Date.UTC(2023, 5, 1) + 5 * number * DAY_MS).toISOString().slice(0, 10);
 
-/** As the panel writes the date of a scene. @param {number} number */
+/** Returns the date of a scene in the format of the panel. @param {number} number */
 const writtenDay = (number) =>
 	new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" }).format(
 		Date.parse(dayOf(number)),
@@ -29,7 +29,7 @@ const nameOf = (number) => (number === COUNT - 1 ? HOSTILE : `scene-${String(num
 /** @param {Page} page */
 const rows = (page) => page.locator(".find-row");
 
-/** Until the list has so many rows and nothing is on its way. @param {Page} page @param {number} count */
+/** Waits until the list has a number of rows and no request is pending. @param {Page} page @param {number} count */
 const whenFound = (page, count) =>
 	page.waitForFunction(
 		(wanted) =>
@@ -52,11 +52,11 @@ async function openFind(open, layer, count, options = {}) {
 	return opened;
 }
 
-/** What was searched for. @param {string[]} requests */
+/** Returns the search requests. @param {string[]} requests */
 const searches = (requests) => requests.map((url) => new URL(url)).filter(({ pathname }) => pathname === SEARCH);
 
 /**
- * Box on the page of all outlines that stand out, or of all that do not.
+ * Returns the bounding box on the page of all highlighted outlines, or of all others.
  * @param {Page} page
  * @param {boolean} isStrong
  */
@@ -75,7 +75,7 @@ const outlineBox = (page, isStrong) =>
 		};
 	}, isStrong);
 
-/** Where a place is on the page. @param {Page} page @param {number} lon @param {number} lat */
+/** Returns the pixel of a point on the page. @param {Page} page @param {number} lon @param {number} lat */
 async function pixelOf(page, lon, lat) {
 	const box = await page.locator("#map").boundingBox();
 	const [viewLon, viewLat, zoom] = (linkValue(page, "view") ?? "").split(",").map(Number);
@@ -168,13 +168,13 @@ await runAsCalled([
 			const { page } = await openFind(open, "scenes", PAGE, {
 				routes: {
 					"^/layers/scenes/times": async (route) => {
-						// The server may close a connection that nothing came on for a while.
+						// The server may close an idle connection.
 						const answer = await route.fetch({ maxRetries: 3 });
 						const body = await answer.json();
 						const last = isOld ? COUNT - 1 : COUNT;
 						isOld = false;
 						for (const name of ["times", "ends", "valid_shares"]) body[name] = body[name].slice(0, last);
-						// As of a server that has not looked through them, which is then asked for the newest that is clear.
+						// Like a server that has not counted the scenes, which then receives a request for the newest clear one.
 						body.valid_shares.fill(null);
 						await route.fulfill({ response: answer, json: body });
 					},

@@ -41,7 +41,7 @@ const [first] = layers;
 const layer = dated[0];
 assert.ok(layer, "the server needs a layer with several dates");
 
-/** So many dates are looked at for the one that is shown first, which has so much of what the fullest date has. */
+/** Number of dates that are candidates for the first one, and its fraction of data relative to the fullest date. */
 const [LOOKED_AT, CLEAR_SHARE] = [12, 0.8];
 
 /**
@@ -100,7 +100,7 @@ const checks = [
 			assert.ok(all.length <= 30, `${all.length} requests: ${all.join(" ")}`);
 			const bytes = await page.evaluate(() =>
 				/** @type {PerformanceResourceTiming[]} */ (performance.getEntriesByType("resource"))
-					// What comes when all is at rest may be there already.
+					// Scripts that are loaded at rest may be present already.
 					.filter(({ name }) => name.endsWith(".js") && !name.includes("/wanted-"))
 					.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0),
 			);

@@ -1,5 +1,5 @@
 /**
- * The numbers of the layers of `served.py`, computed from time, row and column: what scenarios expect to see.
+ * The numbers of the layers of `served.py`, computed from time, row and column: the expected values of scenarios.
  *
  * @typedef {{ row: number, column: number }} Cell
  * @typedef {{ lon: number, lat: number }} Point
@@ -45,7 +45,7 @@ const fractions = (t, row, column) =>
 const classes = (t, row, column) => ((Math.floor(row / 8) + 2 * Math.floor(column / 8) + t) % 11) + 1;
 
 /**
- * Name of the flag that a cell of `flagged` has in place of a value.
+ * Returns the flag that a cell of `flagged` has instead of a value.
  * @param {number} t
  * @param {number} row
  * @param {number} column
@@ -64,7 +64,7 @@ const OF_2019 = every(5, "2019-01-01", 73);
 const NDVI = { size: 256, dates: FEW, scale: 0.004, offset: -0.08, crs: /** @type {const} */ ("ghent") };
 const AS_IT_IS = { ...NDVI, scale: 1, offset: 0 };
 
-/** By layer, but for the composite `rgb`. @type {Record<string, Fixture>} */
+/** By layer, except the composite `rgb`. @type {Record<string, Fixture>} */
 export const FIXTURES = {
 	ndvi: { ...NDVI, size: 512, dates: OF_2019, formula: cloudy },
 	ndvi_years: {
@@ -110,7 +110,7 @@ export function centreOf({ row, column }) {
 	return { lon: x * 360 - 180, lat: (Math.atan(Math.sinh(Math.PI * (1 - 2 * y))) * 180) / Math.PI };
 }
 
-/** Of WGS 84, as EPSG:3832 has it. */
+/** Ellipsoid of WGS 84, as in EPSG:3832. */
 const [ELLIPSOID_M, ECCENTRICITY] = [6_378_137, 0.0818191908426215];
 
 /** The cell of `dateline` at a place. @param {Point} point @returns {Cell} */
@@ -126,7 +126,7 @@ export function datelineCellAt({ lon, lat }) {
 }
 
 /**
- * The number in a cell; null where there is none.
+ * Returns the number in a cell; null if there is none.
  * @param {string} layer
  * @param {number} t index of the date
  * @param {Cell} cell
@@ -138,7 +138,7 @@ export function numberAt(layer, t, { row, column }) {
 }
 
 /**
- * Significant digits of values as the server writes them: those of a float32 are shortest decimals, others exact ones.
+ * Significant digits of values in answers of the server: those of a float32 are shortest decimals, others are exact.
  */
 const FLOAT32_DIGITS = 7;
 const DIGITS = 12;
@@ -147,7 +147,7 @@ const DIGITS = 12;
 export const exact = (value, digits = DIGITS) => Number(value.toPrecision(digits));
 
 /**
- * The value in a cell, as the server writes it; null where there is none.
+ * Returns the value in a cell as in answers of the server; null if there is none.
  * @param {string} layer
  * @param {number} t
  * @param {Cell} cell
@@ -170,7 +170,7 @@ export function validShare(layer, t) {
 }
 
 /**
- * The number that a cell shows at a date when gaps are filled: the last one that is there; null of none.
+ * Returns the number of a cell at a date if gaps are filled: the last existing one; null if there is none.
  * @param {string} layer
  * @param {number} t
  * @param {Cell} cell

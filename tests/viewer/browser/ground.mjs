@@ -1,4 +1,4 @@
-/** Scenarios of what lies under and over the data: `node ground.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
+/** Scenarios of base maps and overlays: `node ground.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { PbfWriter } from "pbf";
@@ -47,7 +47,7 @@ function makeTile() {
 	return pbf.finish();
 }
 
-/** A `.pmtiles` file (version 3, uncompressed) that has it in place of all five tiles of zooms 0 and 1. */
+/** Makes a `.pmtiles` file (version 3, uncompressed) with the same tile for all five tiles of zooms 0 and 1. */
 function makeFile() {
 	const tile = makeTile();
 	const directory = new PbfWriter();

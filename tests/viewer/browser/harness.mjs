@@ -1,8 +1,8 @@
 /**
- * Runs checks in Debian's Chromium, or its Firefox where CHRONOTILE_BROWSER is `firefox`, against a server that is up,
- * and reports what failed and why. Each page of a check is in a browser context that no other page uses, without
- * storage or cookies. Playwright drives Firefox by WebDriver BiDi, which has no colour schemes, no reduced motion and
- * no sessions of the Chrome DevTools Protocol.
+ * Runs checks in Debian's Chromium, or in Firefox if CHRONOTILE_BROWSER is `firefox`, against a running server, and
+ * reports failures with reasons. Each page of a check is in a separate browser context without storage or cookies.
+ * Playwright drives Firefox by WebDriver BiDi, which has no colour schemes, no reduced motion and no sessions of the
+ * Chrome DevTools Protocol.
  *
  * @typedef {import("playwright-core").Browser} Browser
  * @typedef {import("playwright-core").BrowserContext} BrowserContext
@@ -27,8 +27,8 @@ import { delimiter, join } from "node:path";
 import { chromium, firefox } from "playwright-core";
 
 /**
- * Chromium reads the last list alone, so Playwright's comes first; the others load three pages of Chromium's own for
- * each of ours.
+ * Chromium reads the last list only, so Playwright's features are listed first; the others would load three
+ * additional pages of Chromium per page.
  */
 const DISABLED_FEATURES = [
 	"AimEnabled",
@@ -66,13 +66,12 @@ const IS_FIREFOX = process.env.CHRONOTILE_BROWSER === "firefox";
 /** A mouse that hovers and is precise, which Firefox does not find on a machine without one. */
 const HAS_MOUSE = { "ui.primaryPointerCapabilities": 6, "ui.allPointerCapabilities": 6 };
 /**
- * A wait ends as soon as what it waits for is so; this long it takes only where that never comes, or on a machine that
- * stalls.
+ * A wait ends as soon as its condition holds; this maximum is only reached if it never holds, or if the machine stalls.
  */
 const TIMEOUT_MS = 60_000;
 
 /**
- * The first of these programs on the path.
+ * Returns the first of these programs on the path.
  * @param {string[]} names
  * @param {(string | undefined)} [preferred] a place that is looked at before
  */
@@ -160,10 +159,10 @@ async function openViewer(
 		opened.faults.push(`forbidden by the content security policy: ${what}`);
 	});
 	await page.addInitScript(() => {
-		// Where an answer does not come in time the viewer goes on without: on a busy machine none is late.
+		// If an answer is late, the viewer continues without it: on a busy machine no answer counts as late.
 		AbortSignal.timeout = () => new AbortController().signal;
 		document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sourceFile }) => {
-			// The policy forbids the page to evaluate text: Firefox reports what the check itself evaluates.
+			// The policy forbids the page to evaluate text: Firefox also reports code that the check evaluates.
 			if (sourceFile?.endsWith("eval")) return;
 			/** @type {any} */ (window).reportViolation(`${violatedDirective} ${blockedURI} in ${sourceFile}`);
 		});
@@ -178,7 +177,7 @@ async function openViewer(
 	});
 	page.on("request", (request) => {
 		const { protocol, origin, pathname } = new URL(request.url());
-		// The browser asks for the icon of its tab by itself, again after each change of the address.
+		// The browser requests the icon of its tab automatically, again after each change of the address.
 		const isOfTab = pathname.endsWith("/icon.svg") && request.resourceType() === "other";
 		if (!isOfTab) opened.requests.push(request.url());
 		const isOwn = ["data:", "blob:"].includes(protocol) || origin === new URL(base).origin;
@@ -192,7 +191,7 @@ async function openViewer(
 }
 
 /**
- * Runs the checks one after the other. Gives back the number of those that failed.
+ * Runs the checks one after the other, and returns the number of failures.
  * @param {string} base @param {string} outDir @param {NamedCheck[]} checks
  */
 export async function runChecks(base, outDir, checks) {
@@ -226,15 +225,15 @@ export async function runChecks(base, outDir, checks) {
 	return failed;
 }
 
-/** What the browser says of an answer that is an error. */
+/** Message of the browser about an error response. */
 export const FAILED_REQUEST = /Failed to load resource/;
 
-/** An answer in place of the server's. @param {unknown} body @returns {(route: Route) => unknown} */
+/** Replaces the answer of the server. @param {unknown} body @returns {(route: Route) => unknown} */
 export const answerJson = (body) => (route) =>
 	route.fulfill({ contentType: "application/json", body: JSON.stringify(body) });
 
 /**
- * An error in place of the server's answer.
+ * Replaces the answer of the server by an error.
  * @param {number} status
  * @param {string} [detail]
  * @returns {(route: Route) => unknown}
@@ -249,9 +248,9 @@ export const answerStatus =
 		});
 
 /**
- * Runs the checks of a file as it was called, `node FILE BASE_URL OUT_DIR [PART_OF_A_NAME]`, and exits: 0 if all are
- * well, 1 if one is not, 2 if it was called wrongly. Pictures of failures are in OUT_DIR. With CHRONOTILE_CHECKS="SHARE
- * SEED" it runs such a share of them at random, but the first of the draw in any case.
+ * Runs the checks of a file that was called as `node FILE BASE_URL OUT_DIR [PART_OF_A_NAME]`, and exits: 0 if all
+ * pass, 1 if one fails, 2 for wrong arguments. Pictures of failures are in OUT_DIR. With CHRONOTILE_CHECKS="SHARE
+ * SEED" it runs a random fraction of them, but at least one.
  * @param {NamedCheck[]} checks
  */
 export async function runAsCalled(checks) {

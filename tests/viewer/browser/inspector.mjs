@@ -1,6 +1,6 @@
 /**
- * Looking into values: at the pointer, along a line, of two layers, and the cube. `node inspector.mjs BASE_URL OUT_DIR
- * [PART_OF_A_NAME]`, over the archive of `served.py`.
+ * Inspection of values: at the pointer, along a line, of two layers, and the cube. `node inspector.mjs BASE_URL
+ * OUT_DIR [PART_OF_A_NAME]`, with the archive of `served.py`.
  */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -22,7 +22,7 @@ const corners = [
 ].map(centreOf);
 const LINE = `&line=${corners.map(({ lon, lat }) => `${lon.toFixed(5)},${lat.toFixed(5)}`).join(";")}`;
 
-/** What the open view gives as a table. @param {Page} page @returns {Promise<string[][]>} */
+/** Returns the open view as a table. @param {Page} page @returns {Promise<string[][]>} */
 async function table(page) {
 	await page.locator(".inspect-head").getByRole("button", { name: "Download" }).click();
 	const [download] = await Promise.all([

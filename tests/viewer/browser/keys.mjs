@@ -25,7 +25,7 @@ const whenCompared = (page) =>
 		.first()
 		.waitFor();
 
-/** The keys that are seen, as they are read. @param {Page} page */
+/** Returns the texts of the visible legends. @param {Page} page */
 const keyTexts = (page) =>
 	page.locator(".map-frame .key:visible").evaluateAll((keys) => keys.map((key) => key.textContent ?? ""));
 
@@ -35,7 +35,7 @@ async function whenKeys(page, count, words = /-0\.08.*0\.92/) {
 }
 
 /**
- * Whether an element lies wholly within another, as both are seen.
+ * Whether an element is entirely within another one on the page.
  * @param {Page} page
  * @param {string} inner
  * @param {string} outer

@@ -23,7 +23,7 @@ import {
 
 /** In the middle of `ndvi`, and without clouds at its first date. */
 const CELL = { row: 200, column: 300 };
-/** At this zoom cells are so many pixels wide. */
+/** Width of cells in pixels at this zoom. */
 const CELL_PX = 4;
 const AT_ZOOM = ZOOM + Math.log2(CELL_PX);
 
@@ -34,7 +34,7 @@ const VIEW = viewOf(CELL);
 const NEARBY = [0, 31, -47, 60].map((step) => ({ row: CELL.row + step, column: CELL.column - step }));
 
 /**
- * What the map shows of a cell, as red, green, blue, alpha; the map is centred on CELL.
+ * Returns the colour of a cell on the map, as red, green, blue, alpha; the map is centred on CELL.
  * @param {Page} page
  * @param {Cell} cell
  * @returns {Promise<number[]>}
@@ -57,7 +57,7 @@ const drawnAt = (page, { row, column }) =>
 	);
 
 /**
- * What the server's picture of `ndvi` has there at its first date.
+ * Returns the colour of a cell in the server's picture of `ndvi` at its first date.
  * @param {Page} page
  * @param {Cell} cell
  * @param {string} query
@@ -88,7 +88,7 @@ async function assertPainted(page, query) {
 }
 
 /**
- * Until the map shows a cell in a colour.
+ * Waits until the map shows a cell in a colour.
  * @param {Page} page
  * @param {Cell} cell
  * @param {number[]} expected
@@ -104,7 +104,7 @@ async function whenDrawn(page, cell, expected, what) {
 	await until(page, isSo, () => `${what} in ${expected}, but it is ${drawn}`);
 }
 
-/** Those of pictures, numbers and legends. @param {string[]} requests */
+/** Returns the requests of pictures, cubes and legends. @param {string[]} requests */
 const colourRequests = (requests) => requests.filter((url) => /\/(tiles|cubes)\//.test(new URL(url).pathname));
 
 /** @param {string[]} requests */
@@ -113,11 +113,11 @@ const dataRequests = (requests) => requests.filter((url) => /\.(png|ctc)(\?|$)/.
 /** @param {Page} page @param {"low" | "high"} end */
 const numberInput = (page, end) => page.locator(`#legend-body .legend-number[data-end=${end}]`);
 
-/** Where the middles of the handles are. @param {Page} page @returns {Promise<number[]>} */
+/** Returns the centres of the handles. @param {Page} page @returns {Promise<number[]>} */
 const handlePlaces = async (page) => (await readScale(page)).handles;
 
 /**
- * Labels of the scale, their middles and edges, and the middles of the handles, all at one moment.
+ * Returns labels of the scale, their centres and edges, and the centres of the handles, at the same moment.
  * @param {Page} page
  */
 const readScale = (page) =>
@@ -142,7 +142,7 @@ async function openPalettes(page) {
 }
 
 /**
- * Colours of an element as it is drawn, a margin left out.
+ * Returns the colours of an element as drawn, without a margin.
  * @param {Page} page
  * @param {string} selector
  * @param {number} margin
@@ -562,7 +562,7 @@ await runAsCalled([
 			await whenShown(page);
 			await page.locator("#legend-body[data-kind=ramp]").waitFor();
 			assert.ok(await page.getByRole("button", { name: "Fit to the values on the map" }).isDisabled());
-			// Pictures of the dates ahead follow those that are shown, in the same colours.
+			// Pictures of the next dates are loaded after the visible ones, in the same colours.
 			const AHEAD = 4;
 			const datesAsked = () => new Set(dataRequests(requests).map((url) => new URL(url).searchParams.get("datetime")));
 			await until(page, () => datesAsked().size > AHEAD);

@@ -1,5 +1,5 @@
 /**
- * Pages of people's own, served from another origin than the server's, and what they draw.
+ * Pages of other sites, served from another origin than the server's, and their drawings.
  *
  * @typedef {import("./harness.mjs").Bench} Bench
  * @typedef {import("./harness.mjs").Page} Page
@@ -12,7 +12,7 @@ import { createServer } from "node:http";
 
 const MEDIA_TYPES = { html: "text/html", js: "text/javascript", mjs: "text/javascript", css: "text/css" };
 
-/** Serves a page and the files beside it on a port of its own. @param {Site} site */
+/** Serves a page and the files next to it on a separate port. @param {Site} site */
 async function serve({ own, beside }) {
 	const server = createServer(async ({ url = "/" }, response) => {
 		const path = new URL(url, "http://localhost").pathname.slice(1) || "index.html";
@@ -28,9 +28,7 @@ async function serve({ own, beside }) {
 }
 
 /**
- * Opens such a page, and looks at it, with the addresses that it has fetched so far: also those of the time before
- * `look`,
- * which can be all.
+ * Opens and checks a page, with all addresses that it has fetched, including those before `look`.
  * @param {Bench} bench @param {Site} site @param {(page: Page, fetched: string[]) => Promise<void>} look
  */
 export async function withOwnPage({ open }, { own, beside, allowed }, look) {
@@ -54,7 +52,7 @@ export async function withOwnPage({ open }, { own, beside, allowed }, look) {
 }
 
 /**
- * What the page draws at some places, as red, green and blue.
+ * Returns the colours of the page at some positions, as red, green and blue.
  * @param {Page} page
  * @param {{ x: number, y: number }[]} places
  */

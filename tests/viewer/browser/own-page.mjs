@@ -1,5 +1,5 @@
 /**
- * That the pages of docs/reference/cube-tiles-in-your-page.md do what they say: `node own-page.mjs BASE_URL OUT_DIR
+ * Checks that the pages of docs/reference/cube-tiles-in-your-page.md work: `node own-page.mjs BASE_URL OUT_DIR
  * [PART_OF_A_NAME]`.
  */
 import assert from "node:assert/strict";
@@ -17,9 +17,9 @@ import { until } from "./tools.mjs";
 
 const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
 const LEAFLET = dirname(createRequire(import.meta.url).resolve("leaflet"));
-/** What stands beside the page: its own folder of modules, and Leaflet. @param {string} path */
+/** Returns the file for a path next to the page: its folder of modules, and Leaflet. @param {string} path */
 const besidePage = (path) => join(path.startsWith("ctc1/") ? join(REPOSITORY, "viewer") : LEAFLET, path);
-/** Of the pages' colours. @type {[number, number[]][]} */
+/** Colours of the pages. @type {[number, number[]][]} */
 const STOPS = [
 	[-0.08, [0xf7, 0xf2, 0xdf]],
 	[0.4, [0xa3, 0xad, 0x3c]],
@@ -65,7 +65,7 @@ function colourOf(value) {
 }
 
 /**
- * Goes through the dates as a user does, and looks at each.
+ * Goes through the dates like a user, and checks each.
  * @param {Page} page
  * @param {{ x: number, y: number }[]} places
  */

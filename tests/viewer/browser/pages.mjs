@@ -1,6 +1,6 @@
 /**
- * Scenarios of the server's pages beside the viewer: landing page, API reference, collections of OGC API.
- * `node pages.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. No request leaves the server in any of them (`harness.mjs`).
+ * Scenarios of the server's other pages: landing page, API reference, collections of OGC API. `node pages.mjs
+ * BASE_URL OUT_DIR [PART_OF_A_NAME]`. All requests go to the server (`harness.mjs`).
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -12,7 +12,11 @@ import { brokenRules, until } from "./tools.mjs";
 
 const COLLECTION = "ogcapi/collections/ndvi?f=html";
 
-/** Until a picture has come, and how many of its pixels are opaque. @param {Page} page @param {string} selector */
+/**
+ * Waits until a picture is loaded, and returns its number of opaque pixels.
+ * @param {Page} page
+ * @param {string} selector
+ */
 async function opaquePixels(page, selector) {
 	await page.locator(selector).scrollIntoViewIfNeeded();
 	await page.waitForFunction((each) => {
@@ -29,7 +33,7 @@ async function opaquePixels(page, selector) {
 	});
 }
 
-/** Until the chart of a collection is drawn, and what the page says of it. @param {Page} page */
+/** Waits until the chart of a collection is drawn, and returns the message of the page. @param {Page} page */
 async function whenCharted(page) {
 	await page.locator("#chart .plot-drawing").waitFor();
 	await until(page, async () => /\d+ values of \d+ dates/.test((await page.locator("#said").textContent()) ?? ""));
@@ -39,10 +43,10 @@ async function whenCharted(page) {
 /** Whether the page is wider than the window. @param {Page} page */
 const isTooWide = (page) => page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
 
-/** A reference of hundreds of operations is drawn for minutes where others keep the machine busy. */
+/** On a busy machine, drawing a reference of hundreds of operations takes minutes. */
 const WHOLE_MS = 240_000;
 
-/** Pages and what there is of them once they are whole. @type {Record<string, { path: string, whole: string }>} */
+/** Pages, and an element that exists when they are complete. @type {Record<string, { path: string, whole: string }>} */
 const PAGES = {
 	"the landing page": { path: "", whole: "button.copy:visible" },
 	"the API reference": { path: "docs", whole: "main#operations .opblock" },

@@ -12,13 +12,13 @@ import { brokenRules, inspect, linkValue, ofData, until, whenAtRest, whenLinkSay
 
 const LAYER = "ndvi_years";
 const { dates } = FIXTURES[LAYER];
-/** All of the layer, a cell a pixel. */
+/** The whole layer, one cell per pixel. */
 const WHOLE = `layer=${LAYER}&view=3.77930,51.01375,12`;
 const CELLS = [4, 77, 130, 201].flatMap((row) => [9, 100, 250].map((column) => ({ row, column })));
-/** Of a value's last digit on the map, beside which what is computed is marked as near. */
+/** Tolerance for values on the map that are marked as approximate. */
 const NEAR = 1e-4;
 
-/** The values of a cell at the dates that begin with a text. @param {string} period @param {Cell} cell */
+/** Returns the values of a cell at the dates that start with a text. @param {string} period @param {Cell} cell */
 const valuesIn = (period, cell) =>
 	dates
 		.flatMap((date, t) => (date.startsWith(period) ? [valueAt(LAYER, t, cell)] : []))
@@ -36,7 +36,7 @@ const REDUCERS = {
 };
 
 /**
- * What the readout tells of a cell: the value of a side, and all words.
+ * Returns the readout of a cell: the value of a side, and the whole text.
  * @param {Page} page
  * @param {Cell} cell
  * @param {string} [side]
@@ -246,7 +246,7 @@ await runAsCalled([
 			const year = dates[0].slice(0, 4);
 			const change =
 				(/** @type {(body: any) => void} */ how) => async (/** @type {import("playwright-core").Route} */ route) => {
-					// The server may close a connection that nothing came on for a while.
+					// The server may close an idle connection.
 					const response = await route.fetch({ maxRetries: 3 });
 					const json = await response.json();
 					how(json);
@@ -265,7 +265,7 @@ await runAsCalled([
 			await until(page, () => linkValue(page, "date") !== null);
 			assert.equal(linkValue(page, "date")?.slice(0, 4), year);
 
-			// What makes periods of dates may come when the date is there.
+			// The module that makes periods may be loaded after the date.
 			/** @type {() => void} */
 			let answer = () => {};
 			const isAnswered = new Promise((resolve) => {

@@ -34,7 +34,7 @@ const middleOf = (field) => {
 };
 
 /**
- * Where a place is in the window.
+ * Returns the position of a point in the window.
  * @param {Page} page
  * @param {{ lon: number, lat: number }} place
  * @returns {Promise<[number, number]>}
@@ -97,7 +97,7 @@ async function openPlaces(open, layer, more = "", options = {}) {
 	return opened;
 }
 
-/** Those to the server's sets of places; names of towns are a file of the viewer. @param {string[]} urls */
+/** Returns requests of the server's sets of places; names of towns are a file of the viewer. @param {string[]} urls */
 const ofPlaces = (urls) => urls.filter((url) => new URL(url).pathname.startsWith("/places"));
 
 await runAsCalled([

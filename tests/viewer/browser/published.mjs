@@ -28,7 +28,7 @@ const PATH = "viewer/index.html";
 const SEARCH = `?language=en&style=numbers&bgLayer=None&overlay=false&view=${AT},12`;
 const { dates } = FIXTURES.ndvi;
 
-/** Lines of the chart, as soon as all are there. @param {Page} page @param {number} count */
+/** Waits until all lines of the chart are drawn, and returns them. @param {Page} page @param {number} count */
 async function linesOf(page, count) {
 	await inspect(page);
 	const found = await page.waitForFunction((wanted) => {

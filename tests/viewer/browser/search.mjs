@@ -23,7 +23,7 @@ const field = (page) => page.getByRole("combobox", { name: "Search a place or co
 /** @param {Page} page */
 const options = (page) => page.getByRole("listbox", { name: "Places found" }).getByRole("option");
 
-/** Where the map is, as the link says. @param {Page} page */
+/** Returns the view of the map in the link. @param {Page} page */
 async function viewOf(page) {
 	await whenAtRest(page);
 	return (linkValue(page, "view") ?? "").split(",").map(Number);

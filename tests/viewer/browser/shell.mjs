@@ -35,7 +35,7 @@ const shareLink = async (page) => {
 	return link;
 };
 
-/** Until all that a link asks for is there: of a comparison the caption is not seen. @param {Page} page */
+/** Waits until all parts of a link are loaded: comparisons hide the caption. @param {Page} page */
 async function whenLinkShown(page) {
 	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
 	await page.locator("#chart .plot-drawing").first().waitFor();
@@ -43,9 +43,9 @@ async function whenLinkShown(page) {
 	await whenAtRest(page);
 }
 
-/** What the map shows, without what lies on it. @param {Page} page @param {string} path */
+/** Takes a picture of the map, without the elements above it. @param {Page} page @param {string} path */
 async function mapPicture(page, path) {
-	// The names of towns come last.
+	// The names of towns are loaded last.
 	await page.locator("#map .town > span").first().waitFor();
 	await page.locator(".leaflet-outlines-pane canvas").first().waitFor();
 	await inspect(page);
@@ -57,7 +57,7 @@ async function mapPicture(page, path) {
 		});
 	await until(page, isWhole);
 	await whenAtRest(page, "#map", "#map .town");
-	// Gaps are filled from dates that were asked for when the pointer came to rest.
+	// Gaps are filled from dates that were requested when the pointer rested.
 	await until(page, isWhole);
 	const box = await page.locator("#map").boundingBox();
 	assert.ok(box);
@@ -68,7 +68,7 @@ async function mapPicture(page, path) {
 }
 
 /**
- * By how much two pictures differ at most in red, green or blue, of 255; infinitely if their sizes do.
+ * Returns the largest difference of two pictures in red, green or blue, of 255; infinity if their sizes differ.
  * @param {Page} page
  * @param {...Buffer} pictures
  */
@@ -91,7 +91,7 @@ const differenceOf = (page, ...pictures) =>
 	);
 
 /**
- * Shows a page of another make in place of the viewer.
+ * Shows a page of another site instead of the viewer.
  * @param {Page} page
  * @param {string} base
  * @param {string} lines of HTML
@@ -104,7 +104,7 @@ async function showOtherPage(page, base, lines) {
 }
 
 /**
- * Until the page behind its text is white, or is not: the dark colours are a file of their own.
+ * Waits until the page behind its text is white, or is not: the dark colours are in a separate file.
  * @param {Page} page
  * @param {boolean} isWhite
  */
@@ -116,7 +116,7 @@ const whenPageIsWhite = (page, isWhite) =>
 
 const LAND = [243, 241, 234, 255];
 
-/** What answers may wait for until it is released. */
+/** Makes a gate at which answers wait until it is released. */
 function makeHold() {
 	let release = () => {};
 	const held = new Promise((resolve) => {
@@ -204,7 +204,7 @@ await runAsCalled([
 			await whenLinkShown(again.page);
 			assert.equal(again.page.url(), link);
 			const same = await mapPicture(again.page, join(outDir, "whole-again.png"));
-			// Where marks lie on the data the browser rounds otherwise when it has painted them in another order.
+			// Under marks the browser rounds colours differently if it has painted them in another order.
 			const ROUNDING = 2;
 			const off = await differenceOf(page, picture, same);
 			assert.ok(off <= ROUNDING, `the pictures differ by ${off}`);
@@ -526,7 +526,7 @@ await runAsCalled([
 			assert.equal(overlaps, 0);
 			const few = await page.locator("#map .town").count();
 			await inspect(page);
-			/** From Ghent's name to where Ghent is, on this turn of the world. */
+			/** Returns the distance between the name of Ghent and Ghent, on this copy of the world. */
 			const off = () =>
 				page.evaluate(() => {
 					const [map] = /** @type {any} */ (window).parts.maps.peek();
@@ -556,7 +556,7 @@ await runAsCalled([
 				// A thousandth of a degree, as the towns' places are rounded, and half a pixel.
 				assert.ok(((await off()) ?? 9) < 0.003, `${lon},${lat},${zoom}: ${await off()}`);
 			}
-			// Where the map was sent before does not hold it.
+			// The previous destination does not hold the map.
 			await page.getByRole("button", { name: "Zoom in", exact: true }).click();
 			await page
 				.locator("#map .town")
@@ -708,7 +708,7 @@ await runAsCalled([
 				search: `?layer=ndvi&view=${HERE},12`,
 				routes: { "\\.ctc": (route) => held.then(() => route.fallback()) },
 			});
-			/** After which the picture is waited for no longer. */
+			/** Maximum wait for the picture. */
 			const WAIT_MS = 4000;
 			const LATER = /data\/(land|borders)\.json|js\/(next|wanted|video)-/;
 			await whenGroundIs(page, LAND);
@@ -724,12 +724,12 @@ await runAsCalled([
 			await page.locator("#legend-body").getByText("0.8").first().waitFor();
 			await page.locator(".leaflet-outlines-pane canvas").first().waitFor();
 
-			// What browsers are told to ask ahead is what the script asks.
+			// The script sends the same requests that the page preloads.
 			for (const path of ["/i18n/en.json", "/viewer/config.json", "/layers"]) {
 				assert.equal(requests.filter((url) => new URL(url).pathname.endsWith(path)).length, 1, path);
 			}
 			assert.ok(requests.some((url) => url.endsWith("data/land.json")));
-			// Then what nobody has asked for yet, but no large library.
+			// Then unused scripts, but no large library.
 			await until(page, async () => requests.some((url) => url.includes("js/wanted-")));
 			assert.ok(!requests.some((url) => url.includes("js/video-")));
 		},
@@ -829,7 +829,7 @@ await runAsCalled([
 				allowed: FAILED_REQUEST,
 				routes: { "/js/shared-": (route) => route.abort() },
 			});
-			// It is said after eight seconds of the page, which may have gone by.
+			// The message appears after eight seconds of the page's clock, which may have passed.
 			const isSeenAfter = await page.locator("#stuck").evaluate((stuck) => {
 				const [appearing] = stuck.getAnimations();
 				return [7000, 9000].map((ms) => {
@@ -845,7 +845,7 @@ await runAsCalled([
 ]);
 
 /**
- * That no key of a text is shown, and no English where the language has other words.
+ * Asserts that no key of a text is shown, and no English text if the language has another one.
  * @param {Page} page @param {string} language
  */
 async function checkWords(page, language) {

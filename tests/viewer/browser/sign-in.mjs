@@ -1,5 +1,5 @@
 /**
- * Signing in and out, over a server with a private layer and a provider whose users sign in at once: `node sign-in.mjs
+ * Signing in and out, with a private layer and a provider whose users sign in immediately: `node sign-in.mjs
  * BASE_URL OUT_DIR [PART_OF_A_NAME]`.
  */
 import assert from "node:assert/strict";
@@ -10,7 +10,7 @@ import { chooseLayer, linkValue, whenAtRest, whenLinkSays, whenNotice, whenShown
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("./harness.mjs").Opened} Opened */
 
-/** The one that leads to the provider, and the name of its user. */
+/** The button that opens the provider, and the name of its user. */
 const BUTTON = "#sign-in-button";
 const NAME = "Ann <Surveyor>";
 
@@ -41,7 +41,7 @@ async function whenDrawn(page, id) {
 	);
 }
 
-/** The provider is another server: the page leaves for it, and for nothing else. @param {Opened} opened */
+/** Allows the provider, which is another server: the page goes there, and to no other one. @param {Opened} opened */
 function allowProvider({ faults }) {
 	for (let index = faults.length - 1; index >= 0; index -= 1) {
 		if (/^a request left for http:\/\/127\.0\.0\.1:\d+$/.test(faults[index])) faults.splice(index, 1);

@@ -30,7 +30,7 @@ async function openSaved(page) {
 	await page.getByRole("heading", { name: "Saved views" }).waitFor();
 }
 
-/** Until all that a link says is what is shown. @param {Page} page @param {string} search */
+/** Waits until the link has these parameters and they are shown. @param {Page} page @param {string} search */
 async function whenLinkIs(page, search) {
 	for (const [key, value] of new URLSearchParams(search)) {
 		if (key !== "view") await whenLinkSays(page, key, value);

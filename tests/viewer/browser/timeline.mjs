@@ -25,7 +25,7 @@ import {
 /** @typedef {import("./formula.mjs").Cell} Cell */
 
 const { dates } = FIXTURES.ndvi;
-/** All of the layer `ndvi`, a cell a pixel, over white. */
+/** The whole layer `ndvi`, one cell per pixel, over white. */
 const WHOLE = "view=3.77930,51.01375,12&style=numbers&overlay=false&bgLayer=None";
 /** Half the height of the bars, from the strip's upper edge. */
 const BARS_PX = 35;
@@ -39,7 +39,7 @@ async function whenShown(page) {
 }
 
 /**
- * Asks for all dates by pointing at the strip, and waits until all their cells are there.
+ * Requests all dates by pointing at the strip, and waits until all their cells are loaded.
  * @param {Page} page
  * @param {number} count
  */
@@ -51,7 +51,7 @@ async function loadAll(page, count) {
 /** @param {Page} page */
 const slider = (page) => page.getByRole("slider", { name: /^Date/ });
 
-/** Index of the date that the slider tells. @param {Page} page */
+/** Returns the index of the slider's date. @param {Page} page */
 const indexNow = async (page) => Number(await slider(page).getAttribute("aria-valuenow"));
 
 /** @param {Page} page @param {string} key @param {string} date */
@@ -60,7 +60,7 @@ async function press(page, key, date) {
 	await whenLinkSays(page, "date", date);
 }
 
-/** Where each date's bar is on the page. @param {Page} page @param {number} count */
+/** Returns the positions of all bars on the page. @param {Page} page @param {number} count */
 async function barPlaces(page, count) {
 	const box = await slider(page).boundingBox();
 	assert.ok(box);
@@ -86,7 +86,7 @@ async function beginDrag(page, from, to) {
 }
 
 /**
- * The greys of cells of `ndvi` on the map of WHOLE; null where it is transparent.
+ * Returns the greys of cells of `ndvi` on the map of WHOLE; null if transparent.
  * @param {Page} page
  * @param {Cell[]} cells
  * @returns {Promise<(number | null)[]>}
@@ -96,7 +96,7 @@ const greysAt = (page, cells) =>
 		const canvases = [
 			.../** @type {NodeListOf<HTMLCanvasElement>} */ (document.querySelectorAll(".data-tiles canvas")),
 		];
-		// Those around the layer are empty.
+		// Tiles around the layer are empty.
 		const full = canvases.filter(({ width }) => width > 1);
 		const placed = full.map((canvas) => ({ canvas, box: canvas.getBoundingClientRect() }));
 		const left = Math.min(...placed.map(({ box }) => box.left));
@@ -148,7 +148,7 @@ const dateNow = (page) => page.locator("[data-part=date-text]").textContent();
 const whenDateIs = (page, date) =>
 	page.waitForFunction((wanted) => document.querySelector("[data-part=date-text]")?.textContent === wanted, date);
 
-/** Notes each date that is shown from now on. @param {Page} page @returns {() => Promise<string[]>} what was noted */
+/** Records each date that is shown from now on. @param {Page} page @returns {() => Promise<string[]>} what was noted */
 function collectDates(page) {
 	const started = page.evaluate(() => {
 		/** @type {any} */ (window).seenDates = [];
@@ -164,7 +164,7 @@ function collectDates(page) {
 }
 
 /**
- * Until dates have been shown in this order; each may have been there for less than a frame.
+ * Waits until dates have been shown in this order; each may have been visible for less than a frame.
  * @param {Page} page @param {() => Promise<string[]>} seen @param {...string} wanted
  */
 const whenPassed = (page, seen, ...wanted) =>
@@ -227,7 +227,7 @@ await runAsCalled([
 				return { x: box.x + SIDE_PX + (0.5 + (218 * (at - first)) / (last - first)) * slot, y: box.y + BARS_PX };
 			};
 			const [start, end, beyond] = await Promise.all(["2019-01-05", "2019-12-27", "2020-01-20"].map(placeOf));
-			// Cold: the pointer comes and presses at once.
+			// Cold: the pointer arrives and presses immediately.
 			await page.mouse.move(start.x, start.y);
 			await page.mouse.down();
 			await page.mouse.move(start.x + 5, start.y);
@@ -236,7 +236,7 @@ await runAsCalled([
 				await page.mouse.move(start.x + (step / 20) * (end.x - start.x), start.y);
 			}
 			const drags = requests.slice(cold);
-			// At rest the year below the pointer comes, and none beside it.
+			// At rest the year below the pointer is loaded, and no other one.
 			await page.locator('.strip[data-full="73"]').waitFor();
 			await whenDateIs(page, "27 Dec 2019");
 			const rested = requests.slice(cold);
@@ -551,7 +551,7 @@ await runAsCalled([
 		"8 playing without a loop ends at the end, and asks nothing on its way",
 		async ({ base, open }) => {
 			await whenCounted(base, "ndvi");
-			// Without names of towns, which are asked for whenever the map has been at rest for a second.
+			// Without names of towns, which are requested whenever the map has been at rest for a second.
 			const { page, requests } = await open({
 				search: `?layer=ndvi&date=${dates[60]}&fps=20&loop=0&overlay=false`,
 			});
@@ -727,7 +727,7 @@ await runAsCalled([
 			const { page } = await open({
 				search: `?layer=ndvi&date=${dates[4]}&fps=20`,
 				routes: {
-					// One date is asked for without an interval.
+					// A single date is requested without an interval.
 					"/cubes/.*datetime=[^&]*/": async (route) => {
 						await held;
 						await route.fallback();
@@ -735,7 +735,7 @@ await runAsCalled([
 				},
 			});
 			await whenShown(page);
-			// Both at once, and looked for before it plays: when it has waited long, it asks for the date alone.
+			// Both concurrently, and started before playback: after a long wait, playback requests the date alone.
 			const whenWaiting = page.waitForFunction(
 				([words, date]) =>
 					document.querySelector("#timeline")?.textContent?.includes(words) &&
@@ -794,7 +794,7 @@ await runAsCalled([
 		"27 where a class layer tells clear pixels, map, chart and strip show those alone unless switched off",
 		async ({ base, open, outDir }) => {
 			await Promise.all(["flagged", "ndvi_years"].map((each) => whenCounted(base, each)));
-			// As if the server had `flagged` masked under the name of another layer of the same place.
+			// As if the server had `flagged` masked under the name of another layer of the same area.
 			const { layers, ...rest } = await (await fetch(new URL("layers", base))).json();
 			const { revision } = layers.find((/** @type {any} */ { id }) => id === "ndvi_years");
 			const clear = { layer: "classes", masked: "ndvi_years", revision };
@@ -805,14 +805,14 @@ await runAsCalled([
 			const { page, requests } = await open({ search, routes });
 			await whenShown(page);
 			await page.locator("#chart .plot-drawing").first().waitFor();
-			/** Which names were asked for since the last look. */
+			/** Returns the names that were requested since the last call. */
 			const asked = () => {
 				const all = requests.splice(0).flatMap((url) => /\/(?:cubes|timeseries)\/([^/]+)\//.exec(url)?.[1] ?? []);
 				return [...new Set(all)];
 			};
 			assert.deepEqual(asked(), ["ndvi_years"]);
 			assert.equal(await slider(page).getAttribute("aria-valuemax"), "218");
-			// The newest date of which four fifths are clear.
+			// The newest date that is clear by four fifths.
 			const newest = FIXTURES.ndvi_years.dates.findLastIndex((_, t) => validShare("ndvi_years", t) >= 0.8);
 			assert.equal(await indexNow(page), newest);
 			assert.deepEqual(await brokenRules(page), []);

@@ -1,5 +1,5 @@
 /**
- * What scenarios of several parts ask of a page.
+ * Functions for scenarios of several parts.
  *
  * @typedef {import("./harness.mjs").Page} Page
  */
@@ -9,14 +9,14 @@ import { createRequire } from "node:module";
 import { connect, createServer } from "node:net";
 import { setTimeout as passed } from "node:timers/promises";
 
-/** Hands what is evaluated in the page later the state of the viewer, as `parts`. @param {Page} page */
+/** Makes the state of the viewer available as `parts` to code that runs in the page later. @param {Page} page */
 export const inspect = (page) =>
 	page.evaluate(async () => {
 		const link = /** @type {HTMLLinkElement} */ (document.querySelector("link[href*='/wanted-']"));
 		/** @type {any} */ (window).parts ??= await import(link.href);
 	});
 
-/** A further address of the server at `base`; there it can be stopped, and started again. @param {string} base */
+/** Opens another address of the server at `base`, which can be stopped and started again. @param {string} base */
 export async function stoppable(base) {
 	const { hostname, port } = new URL(base);
 	/** @type {Set<import("node:net").Socket>} */
@@ -51,7 +51,7 @@ export async function stoppable(base) {
 }
 
 /**
- * Types text in place of what a field has: in Firefox, one that is filled in one step does not tell of a change.
+ * Replaces the text of a field by typing: in Firefox, filling a field in one step sends no event.
  * @param {import("playwright-core").Locator} field
  * @param {string} text
  */
@@ -60,7 +60,7 @@ export async function typeInto(field, text) {
 	await field.pressSequentially(text);
 }
 
-/** Until the first pictures are on the map and the address says so. @param {Page} page */
+/** Waits until the first pictures are on the map and the address is updated. @param {Page} page */
 export async function whenShown(page) {
 	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor();
 	await page.waitForFunction(() => new URLSearchParams(window.location.search).has("view"));
@@ -80,15 +80,16 @@ export async function whenLinkSays(page, key, value) {
 }
 
 /**
- * Until this process knows the address that the page has: it is told on another way than what the page answers.
+ * Waits until this process has received the address of the page, which comes on another channel than answers of the
+ * page.
  * @param {Page} page
  */
 const whenAddressKnown = (page) =>
 	until(page, async () => page.url() === (await page.evaluate(() => window.location.href)));
 
 /**
- * Until what is read in the page has stayed the same for longer than the viewer waits before it writes its address. The
- * page counts that in its own frames and timers: a movement of the map goes on with them, and they stop when it is
+ * Waits until texts of the page have been constant for longer than the viewer waits before it writes its address.
+ * The page measures this in its own frames and timers: movements of the map depend on them, and they stop when it is
  * stalled.
  * @param {Page} page @param {...string} selectors whose places are looked at too, beside the address
  */
@@ -111,7 +112,7 @@ export async function whenAtRest(page, ...selectors) {
 }
 
 /**
- * A picture of the page when it is the same as the one before it.
+ * Takes pictures of the page until two are equal.
  * @param {Page} page
  * @param {import("playwright-core").PageScreenshotOptions} [options]
  */
@@ -125,7 +126,7 @@ export async function stillPicture(page, options) {
 }
 
 /**
- * Hears from now on what is spoken, which soon gives way to the next words; gives back what waits until something was.
+ * Records spoken texts from now on, because they are soon replaced; returns a function that waits for a text.
  * @param {Page} page
  */
 export async function hear(page) {
@@ -143,14 +144,14 @@ export async function hear(page) {
 		);
 }
 
-/** Lets the page draw what it has to. @param {Page} page */
+/** Waits until the page has drawn. @param {Page} page */
 export const nextFrame = (page) =>
 	page.evaluate(
 		() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve(null)))),
 	);
 
 /**
- * Until something holds of what this process knows, such as the requests that were made.
+ * Waits until a condition of this process holds, for example about sent requests.
  * @param {Page} page whose frames are waited for in between
  * @param {() => boolean | Promise<boolean>} holds
  * @param {() => string} [toldAs]
@@ -164,8 +165,8 @@ export async function until(page, holds, toldAs = () => String(holds)) {
 }
 
 /**
- * Until the server has counted the valid cells of all dates of a layer. A page that is opened before asks for them
- * again after a while, also when its clock is set forward.
+ * Waits until the server has counted the valid cells of all dates of a layer. Pages that are opened before request
+ * them again after a delay, also if their clock is set forward.
  * @param {string} base @param {string} layer
  */
 export async function whenCounted(base, layer) {
@@ -178,8 +179,8 @@ export async function whenCounted(base, layer) {
 }
 
 /**
- * Does something while the clock of the page stands still: a pointer that is down is not held then, however late the
- * next word of this process comes.
+ * Does something while the clock of the page is stopped: a pressed pointer does not count as held, even if this
+ * process is slow.
  * @param {Page} page @param {() => Promise<unknown>} act
  */
 export async function inNoTime(page, act) {
@@ -205,7 +206,7 @@ export const whenNotice = (page, words) => page.locator("#notices li span").filt
 /** Until there is no message. @param {Page} page */
 export const whenNoNotices = (page) => until(page, async () => (await noticeTexts(page)).length === 0);
 
-/** Until what has the focus has this id. @param {Page} page @param {string} id */
+/** Waits until the focused element has this id. @param {Page} page @param {string} id */
 export const whenFocused = (page, id) => page.waitForFunction((wanted) => document.activeElement?.id === wanted, id);
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -227,8 +228,8 @@ export async function brokenRules(page) {
 }
 
 /**
- * Requests but those of the viewer's own files, which the browser fetches when it likes: its icon late, on a busy
- * machine.
+ * Returns all requests except those of the viewer's files, which the browser may fetch at any time: its icon late,
+ * on a busy machine.
  * @param {string[]} requests
  */
 export const ofData = (requests) => requests.filter((url) => !url.includes("/viewer/"));

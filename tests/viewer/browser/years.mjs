@@ -37,7 +37,7 @@ function valuesNear(date, within) {
 	return found.sort((one, other) => other.value - one.value);
 }
 
-/** Until the drawing or the heat map is there. @param {Page} page */
+/** Waits until the drawing or the heat map is shown. @param {Page} page */
 const whenDrawn = (page) => page.locator(".years-picture svg path").first().waitFor({ state: "attached" });
 
 /** The years of the table and their values, in its order. @param {Page} page */
@@ -58,7 +58,7 @@ async function openYears(open, more, options = {}) {
 	return opened;
 }
 
-/** The middle of the drawing's room for a day: where the map's date is marked. @param {Page} page */
+/** Returns the box of the drawing on the page. @param {Page} page */
 async function boxOf(page) {
 	const box = await page.locator(".years-picture").boundingBox();
 	assert.ok(box);
@@ -82,7 +82,7 @@ await runAsCalled([
 			const told = await page.locator(".years-picture").getAttribute("aria-valuetext");
 			assert.match(told ?? "", new RegExp(`2019 has ${Number(now?.value.toPrecision(4))}`));
 			assert.equal(requests.filter((url) => url.includes("phenology=")).length, 1);
-			// 2018 has no season, and the table says when a year has none.
+			// 2018 has no season, and the table shows it.
 			const starts = await page.locator(".years-table tbody td:nth-child(3)").allInnerTexts();
 			assert.ok(starts.includes("") && starts.some((start) => start !== ""));
 			assert.match(await page.locator(".years-table").innerText(), /A year has no season where/);

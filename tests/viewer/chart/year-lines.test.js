@@ -160,7 +160,7 @@ test("start, peak and end of a year lie among those of the years' seasons at the
 			{ days: 3, earlier: 3, later: 0, count: 4 },
 		]);
 	assert.deepEqual(placesOf(seasons, 2021, 150)[1], { days: -2, earlier: 0, later: 2, count: 4 });
-	// In autumn: peaks 264, 268, 270 of three years, of which no other has one.
+	// In autumn: peaks 264, 268, 270 of three years; the other years have none.
 	assert.deepEqual(placesOf(seasons, 2021, 250)[1], { days: -4, earlier: 0, later: 2, count: 3 });
 	assert.deepEqual(placesOf(seasons, 2025, 10)[1], { days: 2, earlier: 2, later: 0, count: 3 });
 	const newYear = ["2021-12-31", "2023-01-01", "2024-01-02"];

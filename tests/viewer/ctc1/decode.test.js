@@ -116,7 +116,7 @@ describe("golden cubes", () => {
 				Array.from({ length: cube.count }, (_, index) => [...cube.numbersAt(index)]),
 				told.numbers.map((/** @type {number[][]} */ frame) => frame.flat()),
 			);
-			// To 12 digits: where the header tells of the source, values are the source's to the last bit.
+			// To 12 digits: if the header has the encoding of the source, values equal those of the source to the last bit.
 			const rounded = (/** @type {number | null} */ value) => value?.toPrecision(12) ?? null;
 			assert.deepEqual(
 				Array.from(cube.numbers, (number) => rounded(cube.valueOf(number))),

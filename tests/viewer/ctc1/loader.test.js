@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CubeLoader, FIRST, PATIENT } from "../../../viewer/ctc1/loader.js";
 
-/** A worker that is asked, and answers what the test lets it. */
+/** A worker that records its requests, and answers under control of the test. */
 class Desk extends EventTarget {
 	/** @type {{ id: number, url: string, cache: RequestCache }[]} */
 	asked = [];
@@ -19,7 +19,7 @@ class Desk extends EventTarget {
 		this.asked = this.asked.filter(({ id }) => id !== order.id);
 	}
 
-	/** Answers that the tile has nothing. @param {string} url */
+	/** Answers that the tile has no data. @param {string} url */
 	answer(url) {
 		const at = this.asked.findIndex((order) => order.url === url);
 		const [{ id }] = this.asked.splice(at, 1);
@@ -42,7 +42,7 @@ const wanted = (url, urgency) => ({
 	bytes: 1,
 });
 
-/** What a loader with one worker asks it for. */
+/** Makes a loader with one worker, and a list of its requests. */
 function makeAsking() {
 	const desk = new Desk();
 	const loader = new CubeLoader({ workers: 1, makeWorker: () => /** @type {any} */ (desk) });

@@ -132,7 +132,7 @@ for (const reducer of /** @type {const} */ (["latest", "max", "median"])) {
 					const number = cube.numbersAt(frame)[cell];
 					near(cube.exactValueOf(number), values.length > 0 ? REDUCERS[reducer](values) : null);
 					assert.equal(cube.counts?.[frame * SIZE + cell], values.length);
-					// The newest date tells why there is no value, if the newest value is wanted.
+					// If the newest value is requested, the newest date determines the reason for a missing value.
 					const newest = part.header.times.findLastIndex(
 						(/** @type {string} */ time) => startOf(slot, at(time)) === start,
 					);
@@ -243,7 +243,7 @@ test("shares are those of the tile, and what has no dates has nothing", () => {
 	part.numbers.fill(100, 0, SIZE / 2);
 	const cube = cubeOf(reduceCubes(`${OWN}#slot=month&reducer=median`, [part]));
 
-	// Half of the cells are known to be half of the tile at each date.
+	// At each date, the known cells are half of the tile.
 	assert.equal(cube.header.valid[0], 0.5);
 	assert.equal(cube.header.valid[1], 0);
 	assert.equal(reduceCubes(`${OWN}#slot=month&reducer=median`, []), null);

@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ticksOf } from "../../../viewer/layers/key-content.js";
 
-/** A style of which ticks need no colours. @param {[number, number]} range @param {number[]} [labels] @returns {any} */
+/**
+ * Returns a style for tests of ticks, which need no colours.
+ * @param {[number, number]} range
+ * @param {number[]} [labels]
+ * @returns {any}
+ */
 const styleOver = (range, labels = []) => ({ range, labels, isLog: false });
 
 /** Every letter as wide. @param {string} words */

@@ -17,7 +17,7 @@ function isInside({ size, lines }, lon, lat) {
 		for (let at = 0, before = xs.length - 1; at < xs.length; before = at++) {
 			const spans = ys[at] > y !== ys[before] > y;
 			const crossing = xs[at] + ((y - ys[at]) / (ys[before] - ys[at])) * (xs[before] - xs[at]);
-			// A ring that goes on beyond 180 degrees is met from both edges of the world.
+			// A ring that extends beyond 180 degrees crosses both edges of the world.
 			if (spans) crossings += [x - size, x, x + size].filter((place) => place < crossing).length;
 		}
 	}

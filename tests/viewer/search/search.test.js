@@ -103,7 +103,7 @@ for (const text of [
 }
 
 for (const [text, lat, lon] of /** @type {[string, number, number][]} */ ([
-	// By pyproj, EPSG:326xx and 327xx to EPSG:4326.
+	// Computed with pyproj, EPSG:326xx and 327xx to EPSG:4326.
 	["31N 600000 5650000", 50.992884666, 4.424931036],
 	["31U 600000mE 5650000mN", 50.992884666, 4.424931036],
 	["UTM 31N 600000, 5650000", 50.992884666, 4.424931036],

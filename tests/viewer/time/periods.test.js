@@ -135,7 +135,7 @@ test("files have the periods of their years and quarters, and no others", () => 
 		assert.deepEqual(cubesOf(years, slot, "anomaly", true), cubesOf(years, slot, "anomaly"));
 	assert.deepEqual(cubesOf(quarters, "month", "max", true), cubesOf(quarters, "month", "max"));
 	assert.equal(cubesOf(years, "season", "max", true), null);
-	// Of a year that has just begun there is one file, of the last one there are four.
+	// For a year that has just started there is one file, for the last one there are four.
 	const begun = cubesOf(every("2023-01-01", 420, 1), "month", "max", true)?.windows ?? [];
 	assert.deepEqual(
 		begun.map(({ datetime, count }) => [datetime, count]),

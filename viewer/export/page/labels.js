@@ -12,9 +12,8 @@ import { metresPerPixel, scaleBar, wrapLines } from "./page-layout.js";
  * @typedef {import("./legend-block.js").Block} Block
  * @typedef {import("../../base/state.js").Side} Side
  * @typedef {CanvasRenderingContext2D} Context
- * @typedef {{ title: boolean, date: boolean, legend: boolean, scale: boolean, north: boolean }} LabelChoice the
- *   attribution is
- *   written in any case
+ * @typedef {{ title: boolean, date: boolean, legend: boolean, scale: boolean, north: boolean }} LabelChoice
+ *   the attribution is always written
  * @typedef {{ tag: string, title: string, date: string }} Heading
  * @typedef {{ width: number, height: number, px: number }} Page in pixels of the screen; `px` is the size of letters
  */

@@ -23,8 +23,7 @@ const KNOT = { ...STROKE, weight: 2, fill: true, fillColor: "#fff", fillOpacity:
 /** A click so near to the last corner is the second of two. */
 const SAME_PX = 4;
 /**
- * Two clicks that are farther apart are no double click: maps take two quick taps of a finger for one, wherever they
- * are.
+ * Clicks at a larger distance are not a double click: map libraries treat two quick taps as one at any distance.
  */
 const DOUBLE_PX = 40;
 /** A click so near to the first corner closes the polygon. */

@@ -1,5 +1,5 @@
-/** Decodes the golden files in the browser that opens it, and tells what it found to the server that gave it. */
-// The server of the test has the folder of the decoder where this path leads, too.
+/** Decodes the golden files in the browser, and sends the results to the server of the page. */
+// The server of the test serves the folder of the decoder at this path, too.
 import { decodeCube } from "../../../../viewer/ctc1/decode.js";
 
 /** @param {string} name */
