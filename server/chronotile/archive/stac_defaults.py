@@ -252,8 +252,8 @@ def stated_extent(document: JsonMapping) -> StatedExtent | None:
 
 
 def _instants(texts: object) -> Iterator[Instant | None]:
-    for each in texts if isinstance(texts, list | tuple) else ():
-        text = text_of(each, most=100)
+    for value in texts if isinstance(texts, list | tuple) else ():
+        text = text_of(value, most=100)
         try:
             yield None if text is None else parse_instant(text).start
         except InvalidParameter:

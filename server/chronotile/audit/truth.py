@@ -99,8 +99,8 @@ class NumberMeaning:
     def values(self, numbers: NumberArray) -> Float64Array:
         """Return values, NaN for missing ones."""
         valid = np.isfinite(numbers) & ~self.is_flag(numbers)
-        for each in self.nodata:
-            valid &= numbers != (numbers.dtype.type(each) if numbers.dtype.kind == "f" else each)
+        for nodata in self.nodata:
+            valid &= numbers != (numbers.dtype.type(nodata) if numbers.dtype.kind == "f" else nodata)
         valid &= (numbers >= self.valid_range[0]) & (numbers <= self.valid_range[1])
         return np.where(valid, numbers.astype(np.float64) * self.scale + self.offset, np.nan)
 

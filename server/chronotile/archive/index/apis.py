@@ -65,7 +65,7 @@ class ApiSearch:
     """Whether it sorts by properties (extension `sort`)."""
     is_of_items: bool = False
     """Whether it is `items` of a collection (OGC API Features), which has fewer parameters than a search."""
-    own: str | None = None
+    api_collection: str | None = None
     """The id of the collection in the API; `None`: items of all collections are requested."""
     root: str = ""
     """Common beginning of all URLs of the API."""
@@ -287,7 +287,7 @@ def search_of(document: Document, documents: Documents) -> ApiSearch:
             filters=language if has_filter and language in languages else None,
             has_query=any(_ITEM_SEARCH_QUERY in c for c in classes),
             has_sort=any(_ITEM_SEARCH_SORT in c for c in classes),
-            own=collection,
+            api_collection=collection,
             root=_root_of(landing.href, href),
         )
     elif items := next(_links(document.body, "items"), None):
@@ -300,7 +300,7 @@ def search_of(document: Document, documents: Documents) -> ApiSearch:
             filters=_TEXT if has_filter else None,
             has_sort=any(_FEATURES_SORT in c for c in classes),
             is_of_items=True,
-            own=collection,
+            api_collection=collection,
             root=_root_of(document.href, href),
         )
     else:

@@ -267,7 +267,7 @@ class ListedDate:
     """A time of at least one variable."""
 
     span: TimeSpan
-    held: tuple[tuple[str, int], ...]
+    indices: tuple[tuple[str, int], ...]
     """The variables with this time, each with the index of the time."""
 
 
@@ -306,7 +306,7 @@ def dates_of(variables: Mapping[str, VariableInfo]) -> Iterator[ListedDate]:
             if index < len(times) and times.starts[index] == start:
                 indices.append((name, index))
                 end = max(end, times.ends[index])
-        yield ListedDate(span=TimeSpan(start, end), held=tuple(indices))
+        yield ListedDate(span=TimeSpan(start, end), indices=tuple(indices))
 
 
 class DateSource:
@@ -356,7 +356,7 @@ class DateSource:
     def _paths(self, date: ListedDate) -> dict[str, list[str]]:
         """Return the variables of a date by file."""
         paths = dict[str, list[str]]()
-        for name, index in date.held:
+        for name, index in date.indices:
             path = self._dated.reader.file_of(name, index)
             if path is not None:
                 paths.setdefault(path, []).append(name)
@@ -373,7 +373,7 @@ class DateSource:
 
     def _state(self, date: ListedDate, files: Sequence[DateFile]) -> str:
         when = date.span.start.astype(np.int64), date.span.end.astype(np.int64)
-        names = [name for name, _index in date.held]
+        names = [name for name, _index in date.indices]
         states = [(file.path, file.variables, file.state) for file in files]
         return blake2b(f"{when} {names} {states} {self._common}".encode(), digest_size=12).hexdigest()
 
@@ -387,7 +387,7 @@ def _date_file(path: str, names: Sequence[str]) -> DateFile:
 
 
 def _read(items: DateItems, date: ListedDate, files: Sequence[DateFile], state: str, _before: str) -> ReadEntry:
-    names = [name for name, _index in date.held]
+    names = [name for name, _index in date.indices]
     return ReadEntry(items=(items.item(date.span, names, files),), state=state)
 
 

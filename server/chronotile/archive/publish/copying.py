@@ -79,10 +79,10 @@ class Copier:
     def remove_replaced(self, folder: str, before: Mapping[str, Json], now: Mapping[str, Json]) -> None:
         """Remove the files of earlier assets that no current asset uses."""
         hrefs = {str(n["href"]) for n in now.values()}
-        for each in before.values():
-            href = str(each.get("href", ""))
+        for asset in before.values():
+            href = str(asset.get("href", ""))
             if href.startswith("./") and ".." not in href and href not in hrefs:
-                is_file = "file:size" in each
+                is_file = "file:size" in asset
                 remove = self._target.remove if is_file else self._target.remove_folder
                 remove(join_path(folder, href))
 

@@ -41,7 +41,7 @@ _PASS = SourcePass(
 class _Files:
     """The files of a collection."""
 
-    own: Mapping[str, tuple[str, ...]]
+    dated: Mapping[str, tuple[str, ...]]
     """The variables by file, for files with one date."""
     shared: tuple[str, ...]
     """Files with several dates or without dates, and stores."""
@@ -59,22 +59,22 @@ def publication_of_dates(archive: Archive, collection: Collection) -> tuple[Publ
         UnsupportedSource: Its files only refer to other files.
     """
     spec, files = archive.specs[collection.id], _files_of(archive, collection)
-    references = next((x for x in (*files.own, *files.shared) if x.lower().endswith(_REFERENCES)), None)
+    references = next((x for x in (*files.dated, *files.shared) if x.lower().endswith(_REFERENCES)), None)
     if references is not None:
         raise UnsupportedSource(
             f"{collection.id}: {source_at(references).name} names other files and holds no data; write a cube of it "
             "first (chronotile optimise), and publish that"
         )
     whole = publication_of_data(collection, files.shared) if files.shared else None
-    if not files.own:
+    if not files.dated:
         assert whole is not None  # noqa: S101 -- each collection has files
         return whole, DATA
-    dates = _PublishedDates(collection, spec, files.own)
+    dates = _PublishedDates(collection, spec, files.dated)
     publication = replace(whole or about(collection), items=lambda: dates.items(archive))
     if whole is None:
-        keys = {names[0]: names[0] for names in files.own.values() if len(names) == 1}
+        keys = {names[0]: names[0] for names in files.dated.values() if len(names) == 1}
         publication = add_renders(publication, collection, keys, spec.variables)
-    has_rasters = all(is_raster({"href": o}) for o in files.own)
+    has_rasters = all(is_raster({"href": o}) for o in files.dated)
     return publication, ITEMS if whole is None and has_rasters else DATA
 
 

@@ -274,9 +274,9 @@ class ViewerPublication:
             }
         changed = {"bbox": list(box), "times": usual, "links": [{"rel": "cubes", "href": "cubes"}]}
         whole = await self._json(f"layers/{id_}")
-        for each in (document, whole):
-            each.update(changed)
-            each.pop("clear", None)
+        for layer in (document, whole):
+            layer.update(changed)
+            layer.pop("clear", None)
         return _ViewerLayer(document=document, whole=whole, times=times, box=box, zooms=zooms)
 
     async def _times(self, layer: str) -> Json:
@@ -348,35 +348,35 @@ class ViewerPublication:
         """Return place sets that intersect a layer, with the tiles of the intersection."""
         finest = max(x.zooms[1] for x in layers)
         sets = []
-        for each in (await self._json("places"))["places"]:
-            whole = BBox(*each["bbox"])
+        for place_set in (await self._json("places"))["places"]:
+            whole = BBox(*place_set["bbox"])
             parts = {layer.id: shared_box(whole, layer.box) for layer in layers}
             met_layers = [layer for layer in layers if parts[layer.id] is not None]
             box = widen(part for part in parts.values() if part is not None)
             if box is None:
                 continue
-            if each["count"] > MOST_PLACES:
+            if place_set["count"] > MOST_PLACES:
                 self.left_out.append(
-                    f"places {each['id']}: it has {each['count']}, at most {MOST_PLACES} are published"
+                    f"places {place_set['id']}: it has {place_set['count']}, at most {MOST_PLACES} are published"
                 )
                 continue
             tiles = [(zoom, *tile) for zoom in range(finest + 1) for tile in tiles_of(box, zoom)]
-            document = {**each, "bbox": list(box), "links": [], "maxzoom": finest}
+            document = {**place_set, "bbox": list(box), "links": [], "maxzoom": finest}
             sets.append(_ViewerPlaces(document=document, layers=met_layers, tiles=tiles))
         return sets
 
     async def _places(self, sets: list[_ViewerPlaces]) -> None:
         """Write place sets, with the means of each place at all dates."""
-        for each in sets:
-            path = f"places/{each.document['id']}"
-            for layer in each.layers:
+        for place_set in sets:
+            path = f"places/{place_set.document['id']}"
+            for layer in place_set.layers:
                 await self._values(path, layer)
             await self._answer(path, {}, await self._json(path, limit=str(MOST_PLACES)))
             outlines = await self._json(path, format="geojson", limit=str(MOST_PLACES))
             await self._answer(path, {"format": "geojson"}, outlines)
-            for zoom, column, row in each.tiles:
+            for zoom, column, row in place_set.tiles:
                 file = f"{path}/tiles/{MATRIX_SET}/{zoom}/{column}/{row}.mvt"
-                await self._write(file, (await self._get(file, {"rev": each.document["revision"]})).body, TILE)
+                await self._write(file, (await self._get(file, {"rev": place_set.document["revision"]})).body, TILE)
         await self._answer("places", {}, {"places": [s.document for s in sets]})
 
     async def _values(self, path: str, layer: _ViewerLayer) -> None:

@@ -15,16 +15,23 @@ from chronotile.core.model.time.parser import parse_instant
 from tests.archive.index.catalogues import item_document
 
 POSTED = ApiSearch(
-    href="https://api.test/search", is_post=True, collection="theirs", filters="cql2-json", has_sort=True, own="theirs"
+    href="https://api.test/search",
+    is_post=True,
+    collection="theirs",
+    filters="cql2-json",
+    has_sort=True,
+    api_collection="theirs",
 )
-PLAIN = ApiSearch(href="https://api.test/search", is_post=False, collection="theirs", filters=None, own="theirs")
+PLAIN = ApiSearch(
+    href="https://api.test/search", is_post=False, collection="theirs", filters=None, api_collection="theirs"
+)
 ITEMS = ApiSearch(
     href="https://api.test/collections/theirs/items",
     is_post=False,
     collection=None,
     filters=None,
     is_of_items=True,
-    own="theirs",
+    api_collection="theirs",
 )
 TRIANGLE = {"type": "Polygon", "coordinates": [[[4, 50], [6, 50], [4, 52], [4, 50]]]}
 

@@ -42,7 +42,7 @@ NOT_FOUND = "404"
 class _CachedPage:
     """The items of a page of an API that may be shown."""
 
-    found: tuple[FoundItem, ...]
+    items: tuple[FoundItem, ...]
     next: Request | None
     matched: int | None
     """Number of matches by the API; `None` if items were skipped."""
@@ -51,7 +51,7 @@ class _CachedPage:
 
     @property
     def nbytes(self) -> int:
-        return ITEM_BYTES + sum(len(f.document) + ITEM_BYTES for f in self.found)
+        return ITEM_BYTES + sum(len(f.document) + ITEM_BYTES for f in self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class LiveCollections:
                 assert api_request is not None  # noqa: S101 -- without conditions that nothing matches
                 request = api_request.first
             try:
-                page_items = self._cached_page(live, request).found
+                page_items = self._cached_page(live, request).items
             except RefusedSearch as error:
                 if NOT_FOUND not in str(error):
                     raise SourceUnavailable(f"its API refuses the item: {error}") from error
@@ -165,7 +165,7 @@ class LiveCollections:
             if page.is_refused:
                 raise SourceUnavailable("none of the items that its API sends can be shown; see the server's log")
             missing = search.limit - len(items)
-            rest = _matching(page.found[skipped:], api_request.check, search.ids)
+            rest = _matching(page.items[skipped:], api_request.check, search.ids)
             items += [item for _place, item in rest[:missing]]
             if len(rest) > missing:
                 following = PagePlace(request=request, skipped=skipped + rest[missing][0])
@@ -229,10 +229,12 @@ class LiveCollections:
         index = self._items()
         if index is None:
             raise SourceUnavailable("this server has no index of items")
-        done = live.touching.touch(page.features, page.request.href, index, own=live.api.search.own)
-        is_whole = len(done.found) == len(page.features)
+        done = live.touching.touch(
+            page.features, page.request.href, index, api_collection=live.api.search.api_collection
+        )
+        is_whole = len(done.items) == len(page.features)
         return _CachedPage(
-            found=done.found,
+            items=done.items,
             next=page.next,
             matched=page.matched if is_whole else None,
             is_refused=bool(done.refused) and done.refused == len(page.features),

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 class TouchedItems:
     """Result of indexing the items of a page."""
 
-    found: tuple[FoundItem, ...]
+    items: tuple[FoundItem, ...]
     """In the order of the page."""
     filtered: int
     """Number of items that the configured filter excludes."""
@@ -57,14 +57,16 @@ class Touching:
         self._logged = set[str]()
         self._lock = threading.Lock()
 
-    def touch(self, features: Iterable[Json], page: str, items: ItemIndex, *, own: str | None) -> TouchedItems:
+    def touch(
+        self, features: Iterable[Json], page: str, items: ItemIndex, *, api_collection: str | None
+    ) -> TouchedItems:
         """Store the items of a page in the index.
 
         Args:
             features: The features of the page.
             page: URL of the page.
             items: The index.
-            own: Id of the collection in the API, which all items must have; `None`: no id is required.
+            api_collection: Id of the collection in the API, which all items must have; `None`: no id is required.
 
         Raises:
             SourceUnavailable: The index is unreachable.
@@ -73,7 +75,7 @@ class Touching:
         filtered = refused = 0
         for feature in features:
             try:
-                if own is not None and feature.get("collection") not in (None, own):
+                if api_collection is not None and feature.get("collection") not in (None, api_collection):
                     raise InvalidItem("it is of another collection than was requested")
                 admitted = self.rules.admit(feature, address_of(feature, page))
             except (InvalidItem, AddressRefused) as error:
@@ -87,7 +89,7 @@ class Touching:
                 items.configure(self._collection, self._settings)
             if items.put(self._collection, chosen.values()).added:
                 items.trim(self._collection, MOST_TOUCHED)
-        return TouchedItems(found=tuple(self._find_items(list(chosen), items)), filtered=filtered, refused=refused)
+        return TouchedItems(items=tuple(self._find_items(list(chosen), items)), filtered=filtered, refused=refused)
 
     def _find_items(self, ids: list[str], items: ItemIndex) -> Iterator[FoundItem]:
         for chunk_ids in chunks(ids, CHUNK):
@@ -146,16 +148,16 @@ def seed(spec: SourceSpec, access: SourceAccess, store: IndexStore) -> FillSumma
         clear(name, store)
     run = store.passes.begin(name, source=f"{KIND} {source}", holder=new_holder(), is_whole=False)
     try:
-        touching, api_collection = Touching(name, spec.items.settings, rules), api.search.own
-        result = touching.touch(page.features, request.first.href, store.items, own=api_collection)
+        touching, api_collection = Touching(name, spec.items.settings, rules), api.search.api_collection
+        result = touching.touch(page.features, request.first.href, store.items, api_collection=api_collection)
         store.passes.finish(run)
     except BaseException:
         store.passes.release(run)
         raise
-    unread = [] if result.found else [Unread(key=name, reason="its API sends no items that can be shown")]
+    unread = [] if result.items else [Unread(key=name, reason="its API sends no items that can be shown")]
     return FillSummary(
         collection=name,
-        put=PutSummary(added=len(result.found)),
+        put=PutSummary(added=len(result.items)),
         is_whole=False,
         unread=tuple(unread),
         unread_count=len(unread),
