@@ -1,4 +1,4 @@
-"""A reader of arrays over time, y and x, whatever stores them."""
+"""A reader of arrays over time, y and x in any storage."""
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
@@ -27,37 +27,37 @@ from chronotile.readers.reader import (
 )
 
 Selection = tuple[int | slice | list[int], ...]
-"""One entry for each stored dimension, at most one of them a list; dimensions with an integer fall away."""
+"""One entry for each stored dimension, at most one of them a list; dimensions with an integer are dropped."""
 
 
 class ArraySource(Protocol):
-    """One stored array. Methods may be called by several threads at once."""
+    """One stored array. Several threads may call its methods concurrently."""
 
     def read(self, selection: Selection) -> NumberArray:
         """Return the selected numbers, in stored order.
 
         Raises:
-            Exception: The array is gone or damaged, in the words of whatever stores it.
+            Exception: The array is missing or damaged; the message is that of the storage.
         """
 
     @property
     def chunks(self) -> tuple[int, ...] | None:
-        """The lengths, dimension by dimension, of what is decoded at once; `None` where all lies as it is."""
+        """The lengths, by dimension, of a decoded unit; `None` if the array is stored as one unit."""
 
     @property
     def files(self) -> tuple[int, ...] | None:
-        """The lengths, dimension by dimension, of what lies in one file; `None` where all lies in one."""
+        """The lengths, by dimension, of the part in one file; `None` if all is in one file."""
         return None
 
     def revision(self, selection: Selection) -> str:
         """Return a short text that changes when the selected numbers do; reads none of them."""
 
     def is_there(self) -> bool:
-        """Return whether the store is on this machine and its metadata are there, though numbers may be damaged."""
+        """Return whether the store is on this machine and has its metadata; numbers may be damaged."""
         return False
 
     def close(self) -> None:
-        """Let go of open files; by default there are none."""
+        """Close open files; by default there are none."""
         return
 
 
@@ -78,13 +78,13 @@ class CubeLevel:
 
     @property
     def block_axes(self) -> tuple[int, ...]:
-        """Where the axes of time, if there is one, y and x stand among those of what is read."""
+        """The positions of time, if present, y and x among the axes of a read array."""
         axes = [axis for axis in (self.time_axis, self.y_axis, self.x_axis) if axis is not None]
         return tuple(sorted(axes).index(axis) for axis in axes)
 
     @property
     def block_shape(self) -> BlockShape:
-        """What is decoded at once."""
+        """The shape of a decoded unit."""
         chunks = self.source.chunks
         if chunks is None:
             return PLAIN_BLOCK
@@ -108,7 +108,7 @@ class CubeLevel:
         return self.source.revision(self.selection(self.positions[index], rows, columns))
 
     def selection(self, times: int | slice | list[int], rows: int | slice, columns: int | slice) -> Selection:
-        """Return what to select, dimension by dimension; further ones at the index that is served."""
+        """Return the selection by dimension; additional dimensions are selected at their served index."""
         parts: list[int | slice | list[int]] = list(self.steps)
         if self.time_axis is not None:
             parts[self.time_axis] = times
@@ -154,7 +154,7 @@ class FoldedArray(ArraySource):
 
     @property
     def chunks(self) -> tuple[int, ...] | None:
-        """The lengths of what is decoded at once; along time that of the last dimension."""
+        """The lengths of a decoded unit; along time that of the last dimension."""
         chunks = self._source.chunks
         if chunks is None:
             return None
@@ -216,9 +216,9 @@ class Cube(Reader):
 
     Args:
         collection: Id of the collection, for messages.
-        variables: By id.
-        info: What the source holds.
-        file: The path of the file that holds all of it, if one does.
+        variables: Variables by id.
+        info: Description of the source.
+        file: The path of the file with the whole source, if it is one.
     """
 
     def __init__(
@@ -242,7 +242,7 @@ class Cube(Reader):
             return level.revision(index, window)
 
     def revision_key(self, variable: str, index: int) -> int:
-        """Return a number that is another where that time lies in another chunk of any level."""
+        """Return a number that differs between times in different chunks of any level."""
         return self._state_keys[variable][index]
 
     def file_of(self, variable: str, index: int) -> str | None:  # noqa: ARG002 -- all is in it
@@ -308,7 +308,7 @@ def _state_keys(levels: Sequence[CubeLevel]) -> list[int]:
 
 
 def _state_of_overview(level: CubeLevel, index: int) -> str:
-    """The state of a time; one that is gone is no failure, as the native level may be read."""
+    """Return the state of a time; a missing overview is no failure, as the native level may be read."""
     try:
         return level.revision(index, level.whole)
     except (OSError, ChronotileError):
@@ -316,11 +316,11 @@ def _state_of_overview(level: CubeLevel, index: int) -> str:
 
 
 def _kept_before(selection: Sequence[int | slice | list[int]], axis: int) -> int:
-    # The axis of a stored dimension among those that a selection leaves.
+    # The axis of a stored dimension after integers of a selection are dropped.
     return sum(not isinstance(each, int) for each in selection[:axis])
 
 
 def _run(positions: list[int]) -> slice | list[int]:
-    # A slice where the positions follow one another, as arrays read those quickest.
+    # A slice for consecutive positions, which arrays read fastest.
     first, count = positions[0], len(positions)
     return slice(first, first + count) if positions == list(range(first, first + count)) else positions

@@ -1,4 +1,4 @@
-"""Which dimension of an array is x, which y, which time (CF §4)."""
+"""Roles of the dimensions of an array: x, y and time (CF §4)."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -41,13 +41,13 @@ CURVILINEAR = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axes:
-    """The dimensions of an array by what they are; all others are of length one, or one step of them is selected."""
+    """The dimensions of an array by role; all others have length one, or one step of them is selected."""
 
     x: str
     y: str
     time: str | None
     numbers_of_year: Int64Array | None = None
-    """(time,): which part of the year each time is, where the dimension of time numbers months or days of any year."""
+    """(time,): part of the year of each time, if the dimension of time numbers months or days of any year."""
     x_field: Field | None
     """The coordinates along x, if there are any."""
     y_field: Field | None
@@ -56,16 +56,16 @@ class Axes:
 
 
 def axes_of(field: Field, fields: FieldSet, *, time_count: int | None = None, selected: Collection[str] = ()) -> Axes:
-    """Return the dimensions of a field by what they are.
+    """Return the dimensions of a field by role.
 
     Args:
         field: The array.
-        fields: Where its coordinates are.
-        time_count: The number of configured times, which a dimension of that length may stand for.
-        selected: Dimensions of which one step is selected.
+        fields: All arrays, including its coordinates.
+        time_count: The number of configured times; a dimension of this length may be that of time.
+        selected: Dimensions with a selected step.
 
     Raises:
-        UnsupportedSource: It has no x and y, or a further dimension that is longer than one.
+        UnsupportedSource: It has no x and y, or an additional dimension that is longer than one.
     """
     roles, long, numbers = _all_roles(field, fields, time_count=time_count, selected=selected)
     if "x" not in roles or "y" not in roles:
@@ -86,7 +86,7 @@ def axes_of(field: Field, fields: FieldSet, *, time_count: int | None = None, se
 
 
 def further_dimensions(field: Field, fields: FieldSet, *, time_count: int | None = None) -> tuple[str, ...]:
-    """Return the dimensions of a field of which steps have to be selected; none of one without x and y."""
+    """Return the dimensions of a field that need a selected step; empty for a field without x and y."""
     roles, long, _numbers = _all_roles(field, fields, time_count=time_count)
     return tuple(long) if {"x", "y"} <= roles.keys() else ()
 
@@ -94,7 +94,7 @@ def further_dimensions(field: Field, fields: FieldSet, *, time_count: int | None
 def _all_roles(
     field: Field, fields: FieldSet, *, time_count: int | None, selected: Collection[str] = ()
 ) -> tuple[dict[Role, tuple[str, Field | None]], list[str], Int64Array | None]:
-    """The roles of dimensions, the long dimensions without one, and the numbers of the year if they are the times.
+    """Return the roles of dimensions, long dimensions without one, and numbers of the year if these are the times.
 
     Raises:
         UnsupportedSource: A selected dimension is the only one of its role.
@@ -127,7 +127,7 @@ def _roles(field: Field, fields: FieldSet, selected: Collection[str]) -> dict[Ro
 def _numbered_time(
     dims: Sequence[str], field: Field, fields: FieldSet, time_count: int | None
 ) -> tuple[str, Field | None, Int64Array | None] | None:
-    """Which of some dimensions numbers parts of the year, with the numbers, or years, or is of configured times."""
+    """Return the dimension that numbers parts of the year, with its numbers, or years, or has the configured times."""
     for dim in dims:
         numbers = numbers_of_year(dim, field.sizes[dim], fields.fields.get(dim))
         if numbers is not None:
@@ -183,7 +183,7 @@ def _field_of(name: str, times: InstantArray, attrs: Attributes) -> Field:
 
 
 def _role_of(dim: str, field: Field, fields: FieldSet) -> tuple[Role | None, Field | None]:
-    """What a dimension is, and the coordinates along it; attributes go before names."""
+    """Return the role of a dimension, and the coordinates along it; attributes override names."""
     candidates = _along(dim, field, fields)
     for candidate in candidates:
         role = _role_by_attributes(candidate)
@@ -204,7 +204,7 @@ def _stated_role(dim: str, field: Field, fields: FieldSet) -> Role | None:
 
 
 def _time_of(dim: str, times: Sequence[Field]) -> Field:
-    """Of several times along a dimension that by its standard name, else one that tells all slices apart."""
+    """Choose among several times along a dimension: by standard name, otherwise one that distinguishes all slices."""
 
     def rank(time: Field) -> tuple[bool, bool, bool]:
         values = decode(time).values
@@ -215,7 +215,7 @@ def _time_of(dim: str, times: Sequence[Field]) -> Field:
 
 
 def _along(dim: str, field: Field, fields: FieldSet) -> list[Field]:
-    """Coordinates along a dimension: of its own name first, then those that the array names, then any other."""
+    """Return coordinates along a dimension: that with its name first, then those named by the array, then others."""
     own = [fields.fields[dim]] if dim in fields.fields else []
     others = [other for other in fields.fields.values() if _role_by_attributes(other) is not None]
     candidates = (*own, *fields.coordinates_named_by(field), *others)
@@ -237,7 +237,7 @@ def _role_by_attributes(coordinate: Field) -> Role | None:
 
 
 def _single_time(field: Field, fields: FieldSet) -> Field | None:
-    """A time without dimension: one that the array names, or that is called time."""
+    """Return a time without dimension: one that the array names, or that is called time."""
     named = [other for other in fields.coordinates_named_by(field) if not other.dims and is_time(other)]
     times = [fields.fields[name] for name in ("time", "t") if name in fields.fields]
     standard = [other for other in named if other.text("standard_name") == "time"]
@@ -256,7 +256,7 @@ def is_curvilinear(field: Field, fields: FieldSet) -> bool:
 
 
 def cell_coordinates(field: Field, fields: FieldSet, axes: Axes) -> tuple[Field, Field] | None:
-    """Return the latitude and longitude of each cell over y and x, of which those that the array names come first."""
+    """Return latitude and longitude of each cell over y and x; those named by the array come first."""
     named = fields.coordinates_named_by(field)
     pair: dict[Role, Field] = {}
     for other in (*named, *fields.fields.values()):
@@ -272,7 +272,7 @@ def _is_cell_coordinate(other: Field, field: Field) -> bool:
 
 
 MOST_LISTED = 12
-"""Values of a coordinate up to which all are named; of more the first and the last are."""
+"""Maximum number of values of a coordinate in a message; of more, the first and the last are given."""
 FIRST_LISTED = 6
 
 
@@ -280,19 +280,19 @@ def selected_steps(field: Field, fields: FieldSet, steps: Iterable[DimensionStep
     """Return the position of each step along its dimension of an array.
 
     Raises:
-        UnsupportedSource: The array has no such dimension, or that no such step; the message lists what is accepted.
+        UnsupportedSource: The dimension or the step is missing; the message lists the existing ones.
     """
     return {step.dimension: _position(step, field, fields) for step in steps}
 
 
 def labels_of(steps: Mapping[str, int], field: Field, fields: FieldSet) -> Mapping[str, str]:
-    """Return the coordinate of each step along further dimensions, selected or the only one, if it has any."""
+    """Return the coordinate of each step along additional dimensions, selected or single, if it has any."""
     found = {dim: (_values(dim, field, fields), index) for dim, index in steps.items()}
     return {dim: _text(values[index]) for dim, (values, index) in found.items() if values is not None}
 
 
 def unselected_dimension(dim: str, field: Field, fields: FieldSet) -> str:
-    """Return what is wrong with an array of which a step has to be selected, and how to select it."""
+    """Return the message for an array that needs a selected step, with the remedy."""
     values = _values(dim, field, fields)
     size = field.sizes[dim]
     example = "{index: 0}" if values is None else _text(values[0])
@@ -303,7 +303,7 @@ def unselected_dimension(dim: str, field: Field, fields: FieldSet) -> str:
 
 
 def each_step(field: Field, fields: FieldSet, dims: Sequence[str]) -> tuple[VariableSpec, ...]:
-    """Return a variable for each combination of the steps of further dimensions; nothing where they are many."""
+    """Return a variable for each combination of steps of additional dimensions; empty if there are many."""
     if not dims or prod(field.sizes[dim] for dim in dims) > MOST_LISTED:
         return ()
     return tuple(_of_steps(field, fields, steps) for steps in product(*(_steps(dim, field, fields) for dim in dims)))
@@ -321,7 +321,7 @@ def _of_steps(field: Field, fields: FieldSet, steps: Sequence[DimensionStep]) ->
 
 
 def _steps(dim: str, field: Field, fields: FieldSet) -> list[DimensionStep]:
-    """The steps of a dimension, by their values where these tell them apart."""
+    """Return the steps of a dimension, by their values if these are unique."""
     values = _labels(dim, fields)
     values = _values(dim, field, fields) if values is None else values
     texts = [] if values is None else [_text(value) for value in values]
@@ -354,9 +354,9 @@ def _position(step: DimensionStep, field: Field, fields: FieldSet) -> int:
 
 
 def _values(dim: str, field: Field, fields: FieldSet) -> AnyArray | None:
-    """(step,): the values along a dimension by the coordinate of its name, or the one that the array names.
+    """Return (step,) values along a dimension by the coordinate of its name, or the one that the array names.
 
-    `None` where there is none whose values can be compared.
+    `None` if no coordinate has comparable values.
     """
     candidates = [fields.fields.get(dim), *fields.coordinates_named_by(field)]
     along = [each for each in candidates if each is not None and each.dims == (dim,)]
@@ -384,7 +384,7 @@ def _texts(values: AnyArray) -> AnyArray:
 
 
 def _is_value(values: AnyArray, value: float | str | None) -> BoolArray:
-    """(step,): where a coordinate has a value, as nearly as its type holds it."""
+    """Return (step,) whether a coordinate has a value, within the precision of its type."""
     if isinstance(value, str) or values.dtype.kind == "U":
         return np.asarray(values.astype(str) == str(value), dtype=bool)
     requested = np.float64(np.nan if value is None else value)

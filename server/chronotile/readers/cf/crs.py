@@ -52,11 +52,11 @@ _KEYS = (
 _GDAL_KEYS = ("wkt", "projjson", "url")
 """Keys of `_CRS`, which GDAL writes into Zarr."""
 _CODE = re.compile(r"\b(EPSG|ESRI)\b\D*(?:[\d.]+/)?(\d{4,6})\W*$", re.IGNORECASE)
-"""An authority and a code, such as in `https://epsg.io/32631`, which PROJ does not know."""
+"""An authority and a code, as in `https://epsg.io/32631`, which PROJ does not accept."""
 _CF_NAME = "grid_mapping_name"
 _CF_LENGTHS = ("false_easting", "false_northing")
 _CF_TOLERANCE_M = 30_000.0
-"""Distance by which a cell moves at most if the ellipsoid changes; some CF parameters name none."""
+"""Maximum shift of a cell if the ellipsoid changes; some CF parameters have no ellipsoid."""
 _CF_ELLIPSOIDS = ("earth_radius", "semi_major_axis", "reference_ellipsoid_name", "horizontal_datum_name")
 
 
@@ -68,7 +68,7 @@ class CrsStatement:
     """Location of the statement, for messages."""
     crs: Crs
     tolerance_m: float = 0.0
-    """Distance from another statement up to which they agree."""
+    """Maximum distance from another statement that agrees."""
     is_for_array: bool = True
     """False for a grid mapping of the file that the array does not name."""
 
@@ -83,7 +83,7 @@ class CrsStatement:
 
 @dataclass(frozen=True, slots=True)
 class ArrayCrs:
-    """The CRS of an array, and further statements of the file that its grid is compared with."""
+    """The CRS of an array, and other statements of the file, with which its grid is compared."""
 
     crs: Crs
     place: str = ""
@@ -94,11 +94,11 @@ class ArrayCrs:
 def resolve_crs(field: Field, fields: FieldSet, axes: Axes) -> ArrayCrs:
     """Return the CRS of an array's x and y, with findings if it was guessed or contradicts other statements.
 
-    A statement counts only if it is for the kind of coordinates that the array has: `grid_latitude` is never read as
-    latitude, nor metres as degrees. CF §5.6: of several grid mappings that of the array's own coordinates counts.
+    A statement is used only if it is for the kind of coordinates of the array: `grid_latitude` is never read as
+    latitude, nor metres as degrees. Of several grid mappings (CF §5.6) that of the array's own coordinates is used.
 
     Raises:
-        UnsupportedSource: No CRS is stated, or none that is understood, is of the Earth and fits the coordinates.
+        UnsupportedSource: No CRS is stated, or none is understood, of the Earth and consistent with the coordinates.
     """
     kinds = _kinds_of_coordinates(axes)
     stated, unknown = _statements(field, fields, axes)
@@ -182,7 +182,7 @@ def _is_within_degrees(coordinate: Field) -> bool:
     return values.dtype.kind in "iuf" and bool(np.abs(values.astype(np.float64)).max(initial=0.0) <= MAX_DEGREES)
 
 
-# Statements: where they may be, and how they are spelled.
+# Statements: their places and notations.
 
 
 def _statements(field: Field, fields: FieldSet, axes: Axes) -> tuple[list[CrsStatement], list[str]]:
@@ -224,7 +224,7 @@ def _statements(field: Field, fields: FieldSet, axes: Axes) -> tuple[list[CrsSta
 
 
 def grid_mappings(field: Field, fields: FieldSet, axes: Axes) -> tuple[list[Field], list[Field]]:
-    """Return the grid mappings that an array names for its own coordinates; without any, those that it does not name.
+    """Return the grid mappings that an array names for its own coordinates; without any, all unnamed ones.
 
     CF §5.6: `geo: lat lon pole: rlat rlon` names two, each for its coordinates.
     """
@@ -267,10 +267,10 @@ def _list_spellings(attributes: Attributes) -> Iterator[tuple[str, str]]:
 
 @lru_cache(maxsize=512)
 def _crs_from_text(text: str) -> Crs | None:
-    """The CRS that a text states; `None` if it states none.
+    """Return the CRS of a text; `None` if there is none.
 
     Raises:
-        UnsupportedSource: It is one that cannot be served.
+        UnsupportedSource: It cannot be served.
     """
     code = _CODE.search(text)
     coded, plain = f"{code[1].upper()}:{code[2]}" if code else "", f"EPSG:{text}" if text.isdigit() else text
@@ -285,13 +285,13 @@ def _crs_from_text(text: str) -> Crs | None:
 
 @lru_cache(maxsize=512)
 def _crs_from_parameters(text: str, spelled: Crs | None, unit_m: float) -> Crs:
-    """The CRS of CF parameters (CF appendix F), whose false easting and northing count units of the projection.
+    """Return the CRS of CF parameters (CF appendix F); false easting and northing are in units of the projection.
 
     Args:
         text: The attributes of the grid mapping as JSON.
-        spelled: The CRS that the same mapping spells in another way, whose unit is that of the parameters.
-        unit_m: Length of the unit of x. Without `spelled`, parameters are in feet if x is, else in metres: files with
-            x in kilometres have the parameters of a CRS in metres.
+        spelled: The CRS of another notation in the same mapping, with the unit of the parameters.
+        unit_m: Length of the unit of x. Without `spelled`, parameters are in feet if x is, otherwise in metres: files
+            with x in kilometres have the parameters of a CRS in metres.
     """
     parameters = json.loads(text)
     parameters[_CF_NAME] = str(parameters[_CF_NAME]).strip().lower()

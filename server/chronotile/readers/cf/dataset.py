@@ -1,4 +1,4 @@
-"""A Zarr group or NetCDF file understood by the CF conventions: its variables, where their cells and times are."""
+"""A Zarr group or NetCDF file interpreted by the CF conventions: its variables and their grids and times."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,9 +36,9 @@ class CfVariable:
     axes: Axes
     dims: tuple[str, ...]
     steps: Mapping[str, int]
-    """The index that is served, by further dimension; 0 of missing ones."""
+    """The served index, by additional dimension; 0 if missing."""
     labels: Mapping[str, str]
-    """The coordinate of each step, of the dimensions that have coordinates."""
+    """The coordinate of each step, for dimensions with coordinates."""
     positions: tuple[int, ...]
     """(time,): the index along the stored time dimension."""
     findings: tuple[Finding, ...] = field(default=())
@@ -67,15 +67,15 @@ class CfVariables:
 
 
 def understand(fields: FieldSet, spec: SourceSpec, *, others: tuple[Finding, ...] = ()) -> CfVariables:
-    """Return the variables that the configuration names, or else all that can be served.
+    """Return the configured variables or, by default, all that can be served.
 
     Args:
         fields: The arrays.
-        spec: What the configuration says.
-        others: What was found elsewhere in the file or store, which explains why nothing can be served.
+        spec: Configuration of the source.
+        others: Findings about other parts of the file or store, which explain why nothing can be served.
 
     Raises:
-        UnsupportedSource: A named one, or every one there is, cannot be served.
+        UnsupportedSource: A configured variable, or all existing ones, cannot be served.
     """
     if spec.variables:
         found = {variable.id: _configured_variable(fields, spec, variable) for variable in spec.variables.values()}
@@ -101,7 +101,7 @@ def _all(fields: FieldSet, spec: SourceSpec) -> tuple[dict[str, CfVariable], lis
 
 
 def _parts(array: Field, fields: FieldSet, spec: SourceSpec) -> tuple[VariableSpec, ...]:
-    """Return the variables of an array: all of it, or each of few steps of further dimensions."""
+    """Return the variables of an array: all of it, or one for each of few steps of additional dimensions."""
     whole = VariableSpec(id=array.name)
     if not spec.has_each_step:
         return (whole,)

@@ -1,4 +1,4 @@
-"""What the numbers of an array mean: scale, missing values, valid range, flags (CF §2.5, §3.5, §8)."""
+"""Meaning of the numbers of an array: scale, missing values, valid range, flags (CF §2.5, §3.5, §8)."""
 
 import re
 from dataclasses import replace
@@ -19,10 +19,10 @@ _CLASS_COLOURS = tuple(
     Colour((rgb >> 16) & 255, (rgb >> 8) & 255, rgb & 255)
     for rgb in (0x4477AA, 0xEE6677, 0x228833, 0xCCBB44, 0x66CCEE, 0xAA3377, 0x994F00, 0x999933, 0x882255, 0x44AA99)
 )
-"""For classes without colours of their own: Tol's bright and muted sets, distinct in colour-vision deficiency."""
+"""For classes without colours: Tol's bright and muted sets, distinct in colour-vision deficiency."""
 
 MISSING = "missing"
-"""The reason of cells with a further number for no value."""
+"""The reason of cells with an additional missing value."""
 
 _NO_DATA_MEANINGS = {"no_data", "nodata", "no-data", "fill", "fill_value", "missing"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
@@ -30,7 +30,7 @@ _UNITLESS = {"", "1", "-", "class", "classes", "none"}
 
 
 class Meaning(NamedTuple):
-    """The encoding of an array, and its classes if that is what its numbers are."""
+    """The encoding of an array, and its classes if its numbers are classes."""
 
     encoding: Encoding
     classes: tuple[StyleClass, ...] = ()
@@ -38,7 +38,7 @@ class Meaning(NamedTuple):
 
 
 def meaning_of(field: Field) -> Meaning:
-    """Return what an array's attributes say of its numbers."""
+    """Return the meaning of the numbers of an array, from its attributes."""
     dtype = _meant_type(field)
     scale, offset = _packing(field, "scale_factor"), _packing(field, "add_offset")
     nodata, others, findings = _nodata(field, dtype)
@@ -89,7 +89,7 @@ def _packing(field: Field, attribute: str) -> float | None:
 
 
 def _numbers(field: Field, attribute: str) -> list[float]:
-    """The numbers of an attribute; text that is none gives nothing."""
+    """Return the numbers of an attribute; empty for text without numbers."""
     value = field.attrs.get(attribute)
     if value is None:
         return []
@@ -102,11 +102,11 @@ def _numbers(field: Field, attribute: str) -> list[float]:
 
 
 def _nodata(field: Field, dtype: np.dtype[Any]) -> tuple[float | None, list[int], tuple[Finding, ...]]:
-    """The number that stands for no value, further ones (CF §2.5.1: all of them do), and a warning of what is not used.
+    """Return nodata, additional missing values (CF §2.5.1: all are valid), and a warning about unused ones.
 
     Without `_FillValue`, the default of the NetCDF library is one of them (NetCDF user's guide, "fill values").
 
-    A further number of floats that is not whole cannot be distinguished from values.
+    An additional missing value of floats that is not an integer cannot be distinguished from values.
     """
     numbers = [number for name in ("_FillValue", "missing_value") for number in _numbers(field, name)]
     numbers = numbers or _numbers(field, "nodata")
@@ -211,24 +211,24 @@ def _colour(index: int, name: str, colours: list[str]) -> Colour:
 # Numbers of coordinates, bounds and times as values: unpacked, and which are missing (CF §2.5.1, §3, §7.1, §8.1).
 
 _OF_NUMBERS = ("scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
-"""What bounds have from their coordinate only where they are stored as it is."""
+"""Attributes that bounds inherit from their coordinate only if they are stored in its type."""
 _RANGE = ("valid_range", "valid_min", "valid_max")
 _ROUNDED = 1e-6
-"""Of an end of a valid range, which many files have as float32."""
+"""Tolerance of an end of a valid range, which many files store as float32."""
 
 
 class Decoded(NamedTuple):
     """The values of a coordinate, in its shape."""
 
     values: AnyArray
-    """float64 where they were packed; else of the type that is meant, so that whole numbers are exact."""
+    """float64 if packed; otherwise of the stored or unsigned type, so that integers are exact."""
     is_missing: BoolArray
     rounding: float
-    """What their type or packing rounds off, of two values together."""
+    """Maximum rounding error of two values together, from their type or packing."""
 
 
 def decode(field: Field) -> Decoded:
-    """Return the values of a coordinate, of its bounds, or of times; text and dates are as stored."""
+    """Return the values of a coordinate, of its bounds, or of times; texts and dates are not changed."""
     stored = np.asarray(field.load())
     if stored.dtype.kind not in REAL_KINDS:
         return Decoded(stored, np.isnat(stored) if stored.dtype.kind in "mM" else np.zeros(stored.shape, bool), 0.0)
@@ -238,7 +238,7 @@ def decode(field: Field) -> Decoded:
         low, high = encoding.valid_range
         encoding = replace(encoding, valid_range=(low - _ROUNDED * abs(low), high + _ROUNDED * abs(high)))
     numbers = reinterpret_numbers(stored.ravel(), encoding.dtype)
-    with np.errstate(over="ignore", invalid="ignore"):  # of fill values, and of a scale that is none
+    with np.errstate(over="ignore", invalid="ignore"):  # of fill values, and of an invalid scale
         values = encoding.values(numbers) if is_scaled(encoding) else numbers
     is_missing = (encoding.codes(numbers) != 0) | ~np.isfinite(values)
     step = 1.0 if is_scaled(encoding) else 0.0
@@ -248,14 +248,14 @@ def decode(field: Field) -> Decoded:
 
 
 def without_range(field: Field) -> Field:
-    """Return a coordinate without its valid range: that of regular cells may be of another turn of longitudes."""
+    """Return a coordinate without its valid range: regular cells may continue beyond it by a turn of longitudes."""
     return replace(field, attrs={name: value for name, value in field.attrs.items() if name not in _RANGE})
 
 
 def bounds_of(coordinate: Field, fields: FieldSet, name: str) -> Field | None:
-    """Return the bounds of that name with the attributes that they take from their coordinate; `None` if it has none.
+    """Return the bounds with a name and the attributes inherited from their coordinate; `None` if it has none.
 
-    Bounds are often stored as they are beside a packed coordinate: then they are of another type.
+    Bounds of a packed coordinate are often stored unpacked: then they have another type.
     """
     bounds = fields.fields.get(name)
     if bounds is None or bounds.shape != (*coordinate.shape, 2):

@@ -19,19 +19,19 @@ class Field:
     dims: tuple[str, ...]
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    """As stored."""
+    """Stored type."""
     attrs: Attributes
     load: Callable[[], AnyArray]
-    """Reads all of it, as stored; for coordinates."""
+    """Reads all stored numbers; for coordinates."""
     fault: str | None = None
     """The reason if its numbers cannot be read."""
     part: Callable[[tuple[slice, ...]], AnyArray] | None = None
-    """Reads part of it, as stored; `None`: all of it is in memory."""
+    """Reads a part of the stored numbers; `None` if all are in memory."""
     default_fill: float | None = None
     """The number of cells that were never written, if `_FillValue` does not state one."""
 
     def sampled(self, count: int) -> "Field":
-        """Return the field with every n-th cell only, about `count` along each dimension, of which few are read."""
+        """Return the field with every n-th cell only, about `count` along each dimension, to read few of them."""
         picks = tuple(slice(0, length, max(1, (length - 1) // (count - 1))) for length in self.shape)
         shape = tuple(len(range(length)[pick]) for pick, length in zip(picks, self.shape, strict=True))
 
@@ -46,7 +46,7 @@ class Field:
         return dict(zip(self.dims, self.shape, strict=True))
 
     def text(self, attribute: str) -> str:
-        """Return an attribute as text, empty where it is absent."""
+        """Return an attribute as text; empty if it is absent."""
         value = self.attrs.get(attribute)
         return value.decode(errors="replace") if isinstance(value, bytes) else str(value) if value is not None else ""
 
@@ -57,7 +57,7 @@ class FieldSet:
 
     fields: Mapping[str, Field]
     attrs: Attributes
-    """Attributes of the group; missing ones are those of the root."""
+    """Attributes of the group, completed by those of the root."""
     levels: tuple[Attributes, ...] = ()
     """Attributes of the group alone, then of each group above it; by default `attrs`."""
 
@@ -81,7 +81,7 @@ SWATH = (
 
 
 def about(attrs: Attributes) -> dict[str, Any]:
-    """Return what a store or file tells of itself, by the names of `SourceInfo`."""
+    """Return the metadata of a store or file, by the names of `SourceInfo`."""
     texts = {name: attrs.get(name) for name in ("title", "attribution", "license")}
     return {name: text for name, text in texts.items() if isinstance(text, str) and text}
 
@@ -100,11 +100,11 @@ class Group:
 
 
 def group_findings(groups: Iterable[Group], remedy: str) -> tuple[Finding, ...]:
-    """Return a warning for each group that holds arrays; of a swath for that group alone, as others are parts of it.
+    """Return a warning for each group with arrays; for a swath only one, as its other groups are parts of it.
 
     Args:
-        groups: Those that are not served.
-        remedy: How one is served; `{path}` is the group's.
+        groups: Groups that are not served.
+        remedy: How to serve one; `{path}` is that of the group.
     """
     groups = list(groups)
     swaths = sorted((group for group in groups if group.is_swath), key=lambda group: len(group.path))

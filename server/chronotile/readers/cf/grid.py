@@ -1,4 +1,4 @@
-"""The grid of an array's cells: from coordinates or a transform, compared with all else that the file states."""
+"""The grid of an array's cells: from coordinates or a transform, compared with all other statements of the file."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,22 +30,22 @@ _NO_UNITS = {"", "1", "none", "unknown", "degree", "degrees", "deg"}
 TOLERANCE_PX = 0.5
 """Distance in cells between two statements of the place that is reported."""
 ROUNDING_M = 10.0
-"""Distance up to which they agree, as float32 rounds longitudes."""
+"""Tolerance of longitudes and latitudes, as float32 rounds them."""
 MAX_DISTANCE_M = 50_000.0
-"""Largest distance of cells from their own latitudes and longitudes, which may be those of a sphere."""
+"""Maximum distance of cells from their stored latitudes and longitudes, which may be those of a sphere."""
 SAMPLE = 9
 """Latitudes and longitudes of cells that are compared along each dimension."""
 _METRES_PER_DEGREE = 111_320.0
 
 
 def place_array(field: Field, fields: FieldSet, axes: Axes, crs: str | None) -> tuple[NativeGrid, tuple[Finding, ...]]:
-    """Return the grid of an array's cells, in whatever direction its coordinates run, with findings on contradictions.
+    """Return the grid of an array's cells, for any direction of its coordinates, with findings on contradictions.
 
     Args:
         field: The array.
-        fields: Where its coordinates are.
+        fields: All arrays, including its coordinates.
         axes: Its dimensions.
-        crs: That of the configuration, which replaces those of the file.
+        crs: The configured CRS, which overrides that of the file.
 
     Raises:
         UnsupportedSource: Coordinates or their CRS are missing, not understood, uneven, or contradict latitudes and
@@ -168,7 +168,7 @@ def _written_transform(field: Field, fields: FieldSet, axes: Axes) -> Affine | N
 
 
 def _transform_in(attributes: Attributes, size: tuple[int, int], *, needs_size: bool) -> Affine | None:
-    """The transform of cell edges, if attributes state one for this size; a parent's may be for any of its levels."""
+    """Return the transform of cell edges if stated for this size; that of a parent may be for any of its levels."""
     shape, box = _numbers(attributes.get("spatial:shape"), 2), _numbers(attributes.get("spatial:bbox"), 4)
     is_of_nodes = attributes.get("spatial:registration") == "node"
     keys = ("GeoTransform", "spatial:transform", "transform")
@@ -187,7 +187,7 @@ def _transform_in(attributes: Attributes, size: tuple[int, int], *, needs_size: 
 
 
 def _fills(transform: Affine, box: list[float], size: tuple[int, int]) -> bool:
-    """Return whether a transform fills a box with this number of cells; that of a finer level fills a part of it."""
+    """Return whether a transform fills a box with this number of cells; that of a finer level fills only a part."""
     x, y = transform @ (size[1], size[0])
     most = 2 * max(abs(transform.a) + abs(transform.b), abs(transform.d) + abs(transform.e))
     return (
@@ -218,7 +218,7 @@ def _numbers(value: object, count: int) -> list[float] | None:
 
 
 def _doubts(field: Field, fields: FieldSet, axes: Axes, *, grid: NativeGrid, found: ArrayCrs) -> Iterator[Finding]:
-    """Findings on statements that place cells elsewhere.
+    """Yield findings on statements that place cells elsewhere.
 
     Raises:
         UnsupportedSource: Latitudes and longitudes of the cells are far away, or no statement is that of the array.
@@ -259,7 +259,7 @@ def _cell_m(grid: NativeGrid) -> float:
 
 @lru_cache(maxsize=512)
 def _distance_between(grid: NativeGrid, other: Crs) -> float:
-    """The greatest distance between cells of a grid and of one with the same coordinates in another CRS."""
+    """Return the greatest distance between cells of a grid and of one with the same coordinates in another CRS."""
     rows, columns = np.meshgrid([0, grid.height / 2, grid.height], [0, grid.width / 2, grid.width])
     x, y = grid.points_at(columns.astype(np.float64), rows.astype(np.float64))
     return _distance_m(transformer(grid.crs, CRS84).transform(x, y), transformer(other, CRS84).transform(x, y))
@@ -280,7 +280,7 @@ def _distance_from_cells(grid: NativeGrid, axes: Axes, latitude: Field, longitud
 def _distance_m(
     first: tuple[Float64Array, ...], second: tuple[Float64Array, ...], *, is_partial: bool = False
 ) -> float:
-    """The greatest distance between longitudes and latitudes; infinite where only one of them is a place on earth."""
+    """Return the greatest distance between longitudes and latitudes; infinite if only one of them is on the Earth."""
     with np.errstate(invalid="ignore"):
         east = (first[0] - second[0] + 180) % 360 - 180
         apart = np.hypot(east * np.cos(np.radians(first[1])), first[1] - second[1]) * _METRES_PER_DEGREE

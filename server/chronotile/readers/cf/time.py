@@ -25,17 +25,17 @@ Naming = Literal["starts", "overlapping", "instants"]
 
 
 class Named(NamedTuple):
-    """Times in order, and where among the given slices each is."""
+    """Times in order, and the index of each among the given slices."""
 
     domain: TimeDomain
     positions: tuple[int, ...]
 
 
 def naming_of(instants: InstantArray, bounds: InstantArray) -> Naming:
-    """Return how slices are named.
+    """Return the rule by which slices are named.
 
-    Bounds of a day and more that hold their coordinate are periods named by their start; a scan of minutes is named by
-    its coordinate. Where periods overlap, as those of running means and of sums to date do, the start is not a name.
+    Bounds of at least a day that contain their coordinate are periods named by their start; a scan of minutes is named
+    by its coordinate. Starts of overlapping periods, such as running means and sums to date, are no names.
 
     Args:
         instants: (time,), the coordinate.
@@ -75,7 +75,7 @@ class Slice(NamedTuple):
 
     source: int
     position: int
-    """Of the time in the source."""
+    """Index of the time in the source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +86,13 @@ class JoinedTimes:
     slices: tuple[Slice, ...]
     """(time,): which slice each is."""
     repeated: tuple[tuple[Slice, Slice], ...]
-    """Slices that are left out, each with the one before it that has the same name."""
+    """Skipped slices, each with the previous one of the same name."""
     unlike: int | None = None
-    """The first source whose bounds are not periods, if those of others are: all go by their coordinates then."""
+    """The first source with bounds that are no periods, if those of others are: all use their coordinates then."""
 
 
 def join_times(domains: Sequence[TimeDomain]) -> JoinedTimes:
-    """Return the times of several sources, named as if they were in one; of two of the same name the first counts.
+    """Return the combined times of several sources, named as if they were in one; the first of a name is used.
 
     Args:
         domains: All of a climatology, or none.
@@ -131,7 +131,7 @@ def _rows(instants: InstantArray, bounds: InstantArray) -> Int64Array:
 
 
 def _together(domains: Sequence[TimeDomain]) -> tuple[InstantArray, InstantArray, InstantArray, InstantArray]:
-    """Starts, ends, periods and what is stated, of all in their order."""
+    """Return starts, ends, periods and stated bounds of all, in their order."""
     none = np.datetime64("NaT", "ns")
     stated = [np.full((len(each), 3), none) if each.stated is None else each.stated for each in domains]
     parts = (
@@ -147,7 +147,7 @@ def _together(domains: Sequence[TimeDomain]) -> tuple[InstantArray, InstantArray
 def _common_naming(
     domains: Sequence[TimeDomain], stated: InstantArray, has_bounds: BoolArray
 ) -> tuple[Naming, int | None]:
-    """How the slices with bounds are named, and the first whose bounds are not periods if those of others are."""
+    """Return the naming of slices with bounds, and the first with bounds that are no periods if those of others are."""
     if any(each.stated is not None and each.bounds is not None for each in domains):
         return "overlapping", None
     instants, bounds = stated[has_bounds, 0], stated[has_bounds, 1:]
@@ -160,7 +160,7 @@ def _common_naming(
 def _instants_among_others(
     starts: InstantArray, ends: InstantArray, periods: InstantArray, *, is_free: BoolArray
 ) -> tuple[InstantArray, InstantArray]:
-    """Ends and periods: a midnight that its own file takes for a day is an instant where others are."""
+    """Return ends and periods: a midnight that is a day in its own file is an instant if others are instants."""
     if not np.any(ends - starts == ONE_NS):
         return ends, periods
     is_midnight = is_free & (ends - starts == DAY)
@@ -170,7 +170,7 @@ def _instants_among_others(
 
 
 def _domain(starts: InstantArray, ends: InstantArray, periods: InstantArray, *, is_climatology: bool) -> TimeDomain:
-    """The times, with the periods of their values where these overlap or are a climatology's."""
+    """Return the times, with the periods of their values if these overlap or are those of a climatology."""
     domain = domain_of_bounds(starts, ends)
     if np.array_equal(domain.periods, periods):
         return replace(domain, is_climatology=is_climatology)
@@ -178,7 +178,7 @@ def _domain(starts: InstantArray, ends: InstantArray, periods: InstantArray, *, 
 
 
 class Times(NamedTuple):
-    """The times of an array, and where in it each lies."""
+    """The times of an array, and the index of each in it."""
 
     domain: TimeDomain
     positions: tuple[int, ...]
@@ -190,9 +190,9 @@ def times_of_field(time: Field | None, fields: FieldSet, count: int | None) -> T
     """Return the times of a coordinate.
 
     Args:
-        time: The coordinate along time, or a single time without dimension; none where the file has none.
-        fields: Where its bounds are.
-        count: The length of the time dimension; none where the array has none.
+        time: The coordinate along time, or a single time without dimension; `None` if the file has none.
+        fields: All arrays, including its bounds.
+        count: The length of the time dimension; `None` if the array has none.
 
     Raises:
         UnsupportedSource: They cannot be found or lie outside the years served.
@@ -223,13 +223,13 @@ def configured_times(times: TimeDomain, count: int, *, time: Field | None, field
     """Return the configured times of a dimension, in its order; a climatology stays one, of its years.
 
     Args:
-        times: As configured.
+        times: Configured times.
         count: The length of the dimension.
-        time: The coordinate that they take the place of, if there is any.
-        fields: Where its bounds are.
+        time: The coordinate that they replace, if any.
+        fields: All arrays, including its bounds.
 
     Raises:
-        UnsupportedSource: There are not as many.
+        UnsupportedSource: Their number differs from the length.
     """
     if len(times) != count:
         raise UnsupportedSource(f"times: names {len(times)} times, the data have {count}")
@@ -271,17 +271,17 @@ def _repeated(time: Field, instants: InstantArray, positions: tuple[int, ...]) -
 
 
 def _bounds(time: Field, fields: FieldSet, kept: IndexArray) -> InstantArray | None:
-    """(kept, 2): what the coordinate names as bounds, of a climatology too; `None` if there is none for each time.
+    """Return (kept, 2) bounds of the coordinate, including those of a climatology; `None` unless each time has some.
 
-    CF §7.1: bounds take their units and calendar from the coordinate, unless they have their own, as those of
-    climatologies do that xarray writes.
+    CF §7.1: bounds inherit units and calendar from the coordinate, unless they have their own, as bounds of
+    climatologies written by xarray do.
     """
     bounds = bounds_of(time, fields, time.text("climatology") or time.text("bounds"))
     if bounds is None:
         return None
     try:
         found = instants_of(bounds).instants.reshape(-1, 2)[kept]
-    except UnsupportedSource:  # none of them is usable
+    except UnsupportedSource:  # none of them is valid
         return None
     return None if np.isnat(found).any() else found
 
@@ -289,7 +289,7 @@ def _bounds(time: Field, fields: FieldSet, kept: IndexArray) -> InstantArray | N
 def _climatology_bounds(
     time: Field, fields: FieldSet, kept: IndexArray
 ) -> tuple[InstantArray | None, tuple[Finding, ...]]:
-    """The bounds of a climatology (CF §7.4), and a note where they do not tell its years."""
+    """Return the bounds of a climatology (CF §7.4), and a note if they do not give its years."""
     bounds = _bounds(time, fields, kept)
     if bounds is not None and bool((bounds[:, 0] < bounds[:, 1]).all()):
         return bounds, ()
@@ -301,7 +301,7 @@ def _climatology_bounds(
 # Climatologies over a dimension `month` or `dayofyear`, as xarray's `groupby` writes them.
 
 YEAR_START = np.datetime64("2000-01-01", "ns")
-"""Climatologies over a dimension have no year of their own; 2000 has all 366 days."""
+"""Climatologies over a dimension have no year; 2000 has all 366 days."""
 
 STEPS: Mapping[str, tuple[Period, int]] = {"month": (Period(months=1), 12), "dayofyear": (Period(fixed=DAY), 366)}
 """The dimensions that number parts of the year from 1: how long each part is, and how many there are."""

@@ -41,7 +41,7 @@ _UNITS = re.compile(
     r"(?:@|\b(?:since|after|from|ref)\b)\s*(?P<reference>\S.*?)\s*",
     re.IGNORECASE,
 )
-"""Units of UDUNITS, of which a number of them (`10 minutes since …`) may be the step."""
+"""Units of UDUNITS; a multiple of them (`10 minutes since …`) may be the step."""
 _REFERENCE = re.compile(
     r"(?:(?P<packed>\d{8})|(?P<year>[+-]?\d{1,6})(?:[-/.](?P<month>\d{1,2})(?:[-/.](?P<day>\d{1,2}))?)?)"
     r"(?:(?:\s*T\s*|\s+|(?<=\d):)(?P<hour>\d{1,2})(?::?(?P<minute>\d{1,2})"
@@ -72,9 +72,9 @@ class Instants(NamedTuple):
     """Decoded numbers of a time coordinate."""
 
     instants: InstantArray
-    """(time,); NaT where there is no time, or none in the years served."""
+    """(time,); NaT for missing times and times outside the served years."""
     spans: InstantArray | None = None
-    """(time, 2): the months or years that the numbers name, where they do."""
+    """(time, 2): the months or years of the numbers, if they are such."""
     findings: tuple[Finding, ...] = ()
 
 
@@ -85,10 +85,10 @@ def is_since(field: Field) -> bool:
 
 
 def add_durations(starts: InstantArray, numbers: Float64Array, field: Field) -> InstantArray:
-    """Return (step,) instants plus the numbers of a field of durations, such as leads; NaN gives NaT.
+    """Return (step,) instants plus the numbers of a field of durations, such as lead times; NaN gives NaT.
 
     Raises:
-        UnsupportedSource: The unit of the field is not known.
+        UnsupportedSource: The unit of the field is unknown.
     """
     if field.dtype.kind == "m":
         return np.asarray(starts + numbers.astype(field.dtype), dtype="datetime64[ns]")
@@ -107,10 +107,10 @@ def add_durations(starts: InstantArray, numbers: Float64Array, field: Field) -> 
 
 
 def instants_of(time: Field) -> Instants:
-    """Return the instants of a time coordinate or of its bounds, which are flattened, with a finding on any left out.
+    """Return the instants of a time coordinate or of its bounds, which are flattened, with a finding on skipped ones.
 
     Raises:
-        UnsupportedSource: Its units are not known, or no time is left.
+        UnsupportedSource: Its units are unknown, or all times are skipped.
     """
     values, is_missing, _rounding = decode(time)
     is_there = ~is_missing.ravel()
@@ -227,7 +227,7 @@ def _parse_digits(numbers: AnyArray, part: str) -> Instants:
 
 
 def days_of(years: Int64Array, months: Int64Array, days: Int64Array, *, are_of_year: bool = False) -> InstantArray:
-    """Return (n,) the start of each day; NaT outside the years served, and where a month or year lacks the day.
+    """Return (n,) the start of each day; NaT outside the served years, and if a month or year lacks the day.
 
     Args:
         years: (n,)
@@ -271,7 +271,7 @@ def _between(starts: InstantArray, ends: InstantArray, fractions: Float64Array) 
 
 def _standard(numbers: AnyArray, unit: int, reference: cftime.datetime) -> InstantArray:
     start = (reference - cftime.datetime(1970, 1, 1, calendar=reference.calendar)) // timedelta(microseconds=1) * 1000
-    if not FIRST_YEAR <= reference.year <= LAST_YEAR:  # in which the calendars may differ: count from 1970
+    if not FIRST_YEAR <= reference.year <= LAST_YEAR:  # calendars may differ that far away: count from 1970
         units, start = divmod(start, unit)
         is_exact = numbers.dtype.kind in "iu" and abs(units) < 2**62
         numbers = numbers.astype(np.int64) + units if is_exact else numbers.astype(np.float64) + units
@@ -283,7 +283,7 @@ def _standard(numbers: AnyArray, unit: int, reference: cftime.datetime) -> Insta
     halves = ((half.astype(np.int64) * factor).astype("timedelta64[ns]") for half in (whole // 2, whole - whole // 2))
     instants = np.full(numbers.size, "NaT", dtype="datetime64[ns]")
     instants[is_served] = sum(halves, start=np.datetime64(start, "ns"))
-    if unit > _NANOSECONDS["day"]:  # of which the digits of a fraction do not resolve milliseconds
+    if unit > _NANOSECONDS["day"]:  # digits of its fractions do not resolve milliseconds
         instants = (instants + _HALF_STEP).astype("datetime64[s]").astype("datetime64[ns]")
     return instants
 

@@ -1,7 +1,7 @@
-"""Times that several axes of an array give together: run and lead of a forecast, year and month, day of the year.
+"""Times given by several axes of an array together: run and lead of a forecast, year and month, day of the year.
 
-The dimensions that give the time are folded into one dimension of valid times. Its steps are sorted from the newest
-run, so of forecasts for one time the one of the newest run is served.
+The dimensions that give the time are folded into one dimension of valid times. Its steps are sorted with the newest
+run first, so the newest of several forecasts for one time is served.
 """
 
 import re
@@ -41,7 +41,7 @@ _TOGETHER: tuple[tuple[PartName, ...], ...] = (
 )
 """Parts that make a time, the more precise ones first."""
 _DIMENSION = "valid time"
-"""Name of the dimension that folded dimensions become; no array has it, as it has a blank."""
+"""Name of the dimension of folded times; the space prevents conflicts with arrays."""
 VALID_TIME = re.compile(r"(valid|verification|forecast|target)_?(time|date)|time", re.IGNORECASE)
 _LATEST = "latest"
 _MAX_STEPS = 1_000_000
@@ -69,7 +69,7 @@ class Folded:
 
 
 def run_steps(steps: Sequence[DimensionStep], array: Field, fields: FieldSet) -> tuple[DimensionStep, ...]:
-    """Return the steps, that of the run of a forecast (`run: latest`, `run: 2021-10-01`) as an index.
+    """Return the steps, with that of the run of a forecast (`run: latest`, `run: 2021-10-01`) as an index.
 
     Raises:
         UnsupportedSource: The array has no such run.
@@ -82,12 +82,12 @@ def run_steps(steps: Sequence[DimensionStep], array: Field, fields: FieldSet) ->
 
 
 def fold_times(array: Field, fields: FieldSet, selected: Mapping[str, int]) -> Folded | None:
-    """Return an array whose time is given by several axes, folded; `None` of other arrays.
+    """Return an array with its time from several axes, folded; `None` for other arrays.
 
     Args:
         array: The array.
-        fields: Where its coordinates are.
-        selected: The index along each dimension of which one step is selected.
+        fields: All arrays, including its coordinates.
+        selected: The index along each dimension with a selected step.
 
     Raises:
         UnsupportedSource: The parts of the time cannot be read.
@@ -209,7 +209,7 @@ def _parts_together(parts: Mapping[PartName, Field]) -> tuple[PartName, ...]:
 
 
 def _combine(parts: Mapping[PartName, Field], names: Sequence[PartName], grid: _Grid) -> InstantArray:
-    """(step,): the instants that parts make; NaT for those that make none, such as 30 February."""
+    """Return (step,) instants from their parts; NaT for impossible ones, such as 30 February."""
     if "run" in names:
         decoded = decode(parts["lead"])
         leads = np.where(decoded.is_missing, np.nan, decoded.values.astype(np.float64))
@@ -230,7 +230,7 @@ def _whole_numbers(field: Field) -> Int64Array:
 
 
 def _newest(valid: InstantArray, runs: InstantArray | None, dims: str) -> tuple[IndexArray, tuple[Finding, ...]]:
-    """Return the steps that are served: the one of the newest run for each valid time."""
+    """Return the served steps: that of the newest run for each valid time."""
     order = np.argsort(valid if runs is None else -runs.astype(np.int64), kind="stable")
     order = order[~np.isnat(valid[order])]
     _times, first, counts = np.unique(valid[order], return_index=True, return_counts=True)

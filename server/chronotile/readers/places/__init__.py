@@ -1,1 +1,1 @@
-"""Files of places: those of the configuration, and those that clients send."""
+"""Files of places, from the configuration and from uploads."""

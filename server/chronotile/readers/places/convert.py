@@ -29,12 +29,12 @@ LARGEST_TYPE, LARGEST_TYPE_OF_UPLOADS = 7, 6
 MEMORY_BYTES = 160 << 20
 """Memory that reading one upload takes at most."""
 REFUSED, BROKEN, ABORTED = 3, 4, 127
-"""Exit codes: the output is an error, an error that is not foreseen, and abort(3) where it may not send a signal."""
+"""Exit codes: the output is an error; an unforeseen error; and abort(3) if no signal may be sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
-    """Options and limits of the conversion of a file. The defaults are those of uploads."""
+    """Options and limits of a conversion. The defaults are those of uploads."""
 
     max_vertices: int
     max_features: int = 5_000
@@ -74,7 +74,7 @@ def main(conversion: Conversion) -> None:
 
 
 def prepare_gdal() -> None:
-    """Import what reads files with GDAL, as a process that parses a file can import nothing."""
+    """Import the modules that read files with GDAL, because a process that parses a file cannot import."""
     unneeded: dict[str, Any] = dict.fromkeys(("geopandas", "pandas", "pyarrow"))
     sys.modules.update(unneeded)  # else pyogrio imports them: 70 MB
     import pyogrio.raw  # noqa: F401
@@ -88,7 +88,7 @@ def convert(content: bytes, conversion: Conversion) -> list[bytes]:
 
     Raises:
         UnsupportedSource: The file cannot be read, or has no known CRS.
-        LimitExceeded: It has too much.
+        LimitExceeded: It is too large.
     """
     table = _read_table(content, conversion)
     require_at_most("features of a file", len(table.shapes), conversion.max_features, alternative=FEWER)
@@ -136,7 +136,7 @@ def _read_table(content: bytes, conversion: Conversion) -> Table:
 
 
 def _values_of(column: AnyArray, type_: np.dtype[Any]) -> list[Any]:
-    """The values of a column, which is one of floats where whole numbers and truths have gaps."""
+    """Return the values of a column; integers and booleans with gaps are stored as floats and converted back."""
     values: list[Any] = column.tolist()
     if column.dtype.kind != "f" or type_.kind not in "iub":
         return values

@@ -1,4 +1,4 @@
-"""Coordinate reference systems that files name, without those by which PROJ would read files of this machine."""
+"""Coordinate reference systems in files, without texts that would make PROJ read files of this machine."""
 
 import re
 
@@ -7,7 +7,7 @@ from chronotile.core.model.space.crs import CRS84, Crs, crs_of, transformer
 
 MAX_LENGTH = 20_000
 CONFIDENCE = 70
-"""Per cent, by which PROJ has to recognise a definition as one of EPSG: programs spell names in their own ways."""
+"""Minimum confidence in percent with which PROJ must recognise a definition as an EPSG code: spellings vary."""
 UNKNOWN = "its coordinate reference system is unknown; use one of EPSG"
 _CODE = re.compile(
     r"\w{2,12}:\w{1,20}|urn:(x-)?ogc:def:crs:[\w:.]{1,60}|https?://www\.opengis\.net/[\w/.#-]{1,80}|CRS84"

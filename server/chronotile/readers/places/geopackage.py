@@ -23,7 +23,7 @@ WITHOUT_WAL = b"\1\1"
 MAX_S = 120.0
 """Time for one file. The processor time of the process is limited as well."""
 STEPS = 10_000
-"""Instructions of SQLite between two looks at the clock."""
+"""SQLite instructions between two checks of the time."""
 MAX_VALUE_BYTES = 64 << 20
 MAX_ROWS = 20_000
 """Rows that are read of a table that describes others."""
@@ -67,7 +67,7 @@ def read_geopackage(content: bytes, table: str | None, *, takes_first: bool, mos
 
 @contextmanager
 def _open_database(content: bytes) -> Iterator[sqlite3.Connection]:
-    """The database in memory, so that no journal beside it counts; one in WAL mode as it was last completed."""
+    """Open the database in memory, so that no journal is used; one in WAL mode in its last checkpointed state."""
     end_s = monotonic() + MAX_S
     with closing(sqlite3.connect(":memory:")) as file:
         file.text_factory = lambda text: text.decode("utf-8", "replace")
@@ -81,14 +81,14 @@ def _open_database(content: bytes) -> Iterator[sqlite3.Connection]:
 
 
 def _authorize(action: int, first: str | None, _second: str | None, _database: str | None, source: str | None) -> int:
-    """Permit to read columns, except those that a view or trigger reads (`source`), and to list them."""
+    """Permit reading columns, except by a view or trigger (`source`), and listing them."""
     is_read = action in {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ} and source is None
     is_list = action == sqlite3.SQLITE_PRAGMA and first == "table_xinfo"
     return sqlite3.SQLITE_OK if is_read or is_list else sqlite3.SQLITE_DENY
 
 
 def _rows(file: sqlite3.Connection, table: str, columns: Sequence[str], *, most: int = MAX_ROWS) -> list[Any]:
-    """Return at most `most` rows. No index is used, as it may have expressions."""
+    """Return at most `most` rows. No index is used, because it may contain expressions."""
     if not {name.lower() for name in columns} <= {name.lower() for name, _type, _is_number in _columns(file, table)}:
         raise UnsupportedSource(f"its table {shown([table])} lacks a stored column of {shown(columns)}")
     names = ", ".join(map(_quote, columns))
@@ -97,9 +97,9 @@ def _rows(file: sqlite3.Connection, table: str, columns: Sequence[str], *, most:
 
 
 def _columns(file: sqlite3.Connection, table: str) -> list[tuple[str, str, bool]]:
-    """Names and types of columns that are neither generated nor hidden; whether one is the number of the row.
+    """Return names and types of columns that are neither generated nor hidden, and whether one is the row number.
 
-    SQLite begins the texts of ordinary tables with `CREATE TABLE`. Those of others are parsed as something else.
+    SQLite starts the texts of ordinary tables with `CREATE TABLE`. Others are not parsed as such.
     """
     query = "SELECT type, sql FROM sqlite_master WHERE name = ? COLLATE NOCASE"
     if not any(type_ == "table" and sql.startswith("CREATE TABLE ") for type_, sql in file.execute(query, [table])):
@@ -113,7 +113,7 @@ def _columns(file: sqlite3.Connection, table: str) -> list[tuple[str, str, bool]
 
 
 def _crs_text(file: sqlite3.Connection, number: int) -> str:
-    """Return the CRS of a row of `gpkg_spatial_ref_sys`: the code, if it is one of EPSG, else the definition."""
+    """Return the CRS of a row of `gpkg_spatial_ref_sys`: the code if it is from EPSG, otherwise the definition."""
     columns = ("srs_id", "organization", "organization_coordsys_id", "definition")
     for row, organisation, code, definition in _rows(file, "gpkg_spatial_ref_sys", columns):
         if row == number and row not in _UNDEFINED:
@@ -126,7 +126,7 @@ def _quote(name: str) -> str:
 
 
 def _wkb(value: object) -> bytes | None:
-    """The WKB of a geometry (§2.1.3); `None` of what is none."""
+    """Return the WKB of a geometry (§2.1.3); `None` if it is invalid."""
     if not isinstance(value, bytes) or value[:2] != b"GP" or len(value) < 8 or value[3] & EXTENDED:
         return None
     box = value[3] >> 1 & 7

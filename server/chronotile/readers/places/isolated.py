@@ -1,4 +1,4 @@
-"""Files from outside parsed in a process of their own, which may use little and open nothing (`sandbox`)."""
+"""Untrusted files, parsed in a separate process with few resources and without access to files (`sandbox`)."""
 
 import json
 import os
@@ -40,7 +40,7 @@ SETTINGS = {"OPENBLAS_NUM_THREADS": "1", "PROJ_NETWORK": "OFF", "GDAL_SKIP": "OG
 S_PER_CPU_S = 10
 """Time for each second of processor time that is allowed: the machine may be busy."""
 LOOK_S = 0.2
-"""Time between two looks at whether the client has left."""
+"""Time between two checks whether the client has left."""
 MAX_FILE_BYTES = 10 << 20
 
 
@@ -53,10 +53,10 @@ def geojson_of_file(content: bytes, *, max_vertices: int, is_active: IsActive) -
         is_active: Whether the client still waits.
 
     Raises:
-        InvalidParameter: It is neither, it is damaged, or its coordinates have no known CRS.
-        LimitExceeded: It has more than a `Conversion` allows, or takes too long.
-        ServerBusy: There is no processor time for it now.
-        StorageFull: There is no room for the file or the answer.
+        InvalidParameter: It is another or a damaged file, or its coordinates have no known CRS.
+        LimitExceeded: It exceeds a limit of `Conversion`, or takes too long.
+        ServerBusy: There is not enough processor time now.
+        StorageFull: There is no space for the file or the answer.
         ClientGone: The client left.
         MissingExtra: The server lacks the library for shapefiles.
     """

@@ -31,7 +31,7 @@ MAX_NAMED = 3
 """Places that a finding names; of the others it gives the number."""
 
 FREE_BYTES, BYTES_PER_VERTEX = 256 << 20, 600
-"""Memory of the process that reads a file, beside four times its size, by the vertices that are allowed."""
+"""Memory of the process that reads a file, in addition to four times its size: base, and per allowed vertex."""
 FREE_S, VERTICES_PER_S = 30, 20_000
 """Processor time of that process, in the same way."""
 
@@ -46,7 +46,7 @@ def read_places(spec: PlacesSpec) -> PlaceSet:
     """Return the places of a file: other shapes than polygons are skipped, invalid ones repaired, each with a finding.
 
     Raises:
-        UnsupportedSource: The file cannot be read, has too much, or its ids do not name each place once.
+        UnsupportedSource: The file cannot be read or is too large, or its ids are not unique.
     """
     path = Path(spec.path)
     if not path.is_file():
@@ -142,7 +142,7 @@ def _geojson_crs(member: object) -> Crs:
 
 
 def _ids(features: Sequence[Mapping[str, Any]], field: str | None) -> list[str]:
-    """(feature,): the text by which each is requested."""
+    """Return (feature,) the ids for requests."""
     where = "of its own" if field is None else f"in field {field}"
     first = dict[str, int]()
     values = [feature.get("id") for feature in features] if field is None else _column(features, field)

@@ -1,8 +1,8 @@
-"""Limits that a process sets for itself before it parses a file from outside, for good.
+"""Permanent limits that a process sets for itself before it parses an untrusted file.
 
-On Linux a filter (seccomp(2)) permits the few system calls of computing and of reading and writing open files: no path
-is opened, no process is started, no signal is sent and no connection is made, whatever a file makes a library do. It
-needs no privileges and works in containers. Elsewhere only memory, time and the size of the answer are limited.
+On Linux a filter (seccomp(2)) permits the few system calls of computing and of reading and writing open files. So no
+library can open a path, start a process, send a signal or make a connection, whatever the file contains. The filter
+needs no privileges and works in containers. On other systems only memory, time and the size of the answer are limited.
 """
 
 import ctypes
@@ -14,13 +14,13 @@ import sys
 NO_NEW_PRIVILEGES, SET_FILTER, ALL_THREADS = 38, 1, 1
 """Arguments of prctl(2) and seccomp(2)."""
 LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
-"""Instructions of a filter: code, lines to skip where equal and where not, number."""
+"""Instructions of a filter: code, lines to skip if equal and if not, number."""
 ALLOW, REFUSE = 0x7FFF0000, 0x00050001
 """Results of a filter: the call is made, or fails with EPERM."""
 NUMBER_AT, MACHINE_AT, FLAGS_AT = 0, 4, 16 + 3 * 8
 """Offsets of the number of a call, of the machine and of the low half of the fourth argument."""
 EMPTY_PATH = 0x1000
-"""Flag of newfstatat(2), by which C libraries make `fstat` of an open file."""
+"""Flag of newfstatat(2), with which C libraries implement `fstat` of an open file."""
 PERMITTED = (
     *("read", "write", "close", "fstat", "lseek", "mmap", "mprotect", "munmap", "brk", "rt_sigaction"),
     *("rt_sigprocmask", "rt_sigreturn", "pread64", "sched_yield", "mremap", "madvise", "getpid", "exit"),
@@ -37,7 +37,7 @@ MACHINES = {"x86_64": (0xC000003E, 317, 262, X86_64), "aarch64": (0xC00000B7, 27
 
 
 def limit_resources(*, memory_bytes: int, cpu_s: int, output_bytes: int) -> None:
-    """Limit this process; memory is that of its data, without the code of libraries (setrlimit(2))."""
+    """Limit this process; `memory_bytes` is that of its data, without the code of libraries (setrlimit(2))."""
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))  # SIGXCPU, then SIGKILL
     resource.setrlimit(resource.RLIMIT_FSIZE, (output_bytes, output_bytes))
@@ -45,7 +45,7 @@ def limit_resources(*, memory_bytes: int, cpu_s: int, output_bytes: int) -> None
 
 
 def refuse_system_calls() -> bool:
-    """Refuse all system calls but those of computing; return whether this kernel and machine can."""
+    """Refuse all system calls except those of computing; return whether this kernel and machine support that."""
     if sys.platform != "linux" or platform.machine() not in MACHINES:
         return False
     machine, seccomp, newfstatat, permitted = MACHINES[platform.machine()]

@@ -1,4 +1,4 @@
-"""Shapefiles (ESRI 1998) in ZIPs, made ready for GDAL: one of them, without its index, and its encoding."""
+"""Shapefiles (ESRI 1998) in ZIPs, prepared for GDAL: one of them, without its index, and its encoding."""
 
 import io
 import zlib
@@ -49,7 +49,7 @@ def read_zip(content: bytes, *, max_bytes: int) -> GdalFile:
 
     Raises:
         UnsupportedSource: The ZIP is damaged, or has no shapefile with a known CRS.
-        LimitExceeded: It has more than `max_bytes`.
+        LimitExceeded: It is larger than `max_bytes`.
     """
     damaged = UnsupportedSource("the ZIP is damaged, or its compression is not supported")
     with raised_instead(_DAMAGED, damaged), ZipFile(io.BytesIO(content)) as members:
@@ -59,7 +59,7 @@ def read_zip(content: bytes, *, max_bytes: int) -> GdalFile:
         if first is None:
             raise UnsupportedSource("the ZIP has no shapefile (.shp)")
         found = [members.getinfo(name) for name in names if name[:-4] == first[:-4] and name[-4:].lower() in PARTS]
-        size = sum(part.file_size for part in found)  # of which no more is read
+        size = sum(part.file_size for part in found)  # the limit of what is read
         require_at_most("bytes of a shapefile", size, max_bytes, alternative=FEWER)
         if any(part.compress_type not in {ZIP_STORED, ZIP_DEFLATED} for part in found):
             raise damaged
@@ -77,7 +77,7 @@ def read_zip(content: bytes, *, max_bytes: int) -> GdalFile:
 
 
 def _index_of(shapes: bytes) -> bytes:
-    """The `.shx` of a `.shp`: where each record is, and how long, in words of two bytes."""
+    """Return the `.shx` of a `.shp`: offset and length of each record, in words of two bytes."""
     index, at = bytearray(shapes[:HEADER_BYTES]), HEADER_BYTES
     while at + 8 <= len(shapes):
         length = shapes[at + 4 : at + 8]

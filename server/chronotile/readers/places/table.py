@@ -27,7 +27,7 @@ class Table:
     name: str
     crs: Crs
     shapes: ObjectArray
-    """(feature,): of any kind; `None` where a feature has none, or one that cannot be read."""
+    """(feature,): shapes of any kind; `None` if a feature has none or an unreadable one."""
     columns: Mapping[str, Sequence[object]]
     """(feature,) by name of the field."""
 

@@ -1,4 +1,4 @@
-"""Requests to servers elsewhere: of parts of files and of their states, each within a bound of time."""
+"""Requests to remote servers, for parts of files and for their states, each with a time limit."""
 
 import re
 import threading
@@ -45,7 +45,7 @@ REQUEST_S = 8.0
 READ_S = 20.0
 """How long all requests of one read may take; none is begun that could last longer."""
 ATTEMPTS = 2
-"""How often a part is requested whose answer was cut off or an error; what took long is not requested again."""
+"""Number of requests of a part after an incomplete answer or an error; slow requests are not repeated."""
 AGAIN_S, AGAIN_WITHIN_S = 0.2, 2.0
 """How long to wait before the second attempt, and how long the first may have taken."""
 MOST_STORES = 64
@@ -73,18 +73,18 @@ class Away(OSError):
 
 
 class WithoutParts(Away):
-    """Its server sends the whole where a part is requested."""
+    """Its server sends the whole file instead of the requested range."""
 
 
 class GivenUp(Away, Undecided):
-    """It was not waited for to the end, or never requested, for which its server may not be to blame."""
+    """The request was cancelled or never sent; the server may be fine."""
 
 
 class Refused(Away):
-    """Its server answers and does not give it: its address or permissions are wrong, more likely than that it is away.
+    """Its server answers with a refusal: probably its address or the permissions are wrong.
 
     Args:
-        status: Of the answer.
+        status: HTTP status of the answer.
     """
 
     def __init__(self, status: int) -> None:
@@ -93,7 +93,7 @@ class Refused(Away):
 
 
 def refusal(status: int) -> str:
-    """Return what a response with this status means for a source."""
+    """Return the meaning of a status for a source."""
     if status == HTTPStatus.NOT_FOUND:
         return "its server answers 404 Not Found: is its address correct?"
     if status == _PAST_END_STATUS:
@@ -115,7 +115,7 @@ class Replaced(BeingWritten):
 
 
 class ObjectState(NamedTuple):
-    """What changes when a file elsewhere is replaced."""
+    """Validators, which change when a remote file is replaced."""
 
     modified_ns: int
     size: int
@@ -124,7 +124,7 @@ class ObjectState(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a file is."""
+    """Location of a file and the access to it."""
 
     store: "ObjectStore | None"
     """The bucket; `None` for the web."""
@@ -150,7 +150,7 @@ def one_read() -> Iterator[None]:
 
 
 def read_deadline() -> float | None:
-    """Return when the read of this thread must be over, by the clock `monotonic`; `None` outside of one."""
+    """Return the end of the read of this thread, by the clock `monotonic`; `None` outside of a read."""
     found: float | None = getattr(_time, "deadline", None)
     return found
 
@@ -243,14 +243,14 @@ def ask_state(place: Place) -> ObjectState:
 
 
 def ask_whether(place: Place, *, in_parts: bool) -> ObjectState | None:
-    """Return the state of a file, or `None` if its server answers that there is none (404).
+    """Return the state of a file; `None` if its server answers 404.
 
     Args:
-        place: Where it is.
+        place: The file.
         in_parts: Whether parts of it are read.
 
     Raises:
-        Away: Neither is known.
+        Away: The existence of the file is unknown.
     """
     try:
         return ask_part(place, 0, 1, None)[1] if in_parts else _state_of_whole(place)
@@ -289,7 +289,7 @@ def _http(method: str, url: str, headers: Mapping[str, str], *, max_bytes: int) 
 
 
 def _part_of(answer: HttpAnswer, start: int, stop: int) -> tuple[bytes, ObjectState]:
-    """What was requested of a file, and its state; fewer bytes at its end."""
+    """Return the requested range of a file, shorter at its end, and the state of the file."""
     _require_success(answer)
     if answer.status != HTTPStatus.PARTIAL_CONTENT:
         raise WithoutParts(IGNORES_RANGE)
@@ -311,12 +311,12 @@ def _state_of_answer(answer: HttpAnswer) -> ObjectState:
 
 
 def _require_success(answer: HttpAnswer) -> None:
-    """Raise what an answer means that is no success.
+    """Raise the error of an unsuccessful answer.
 
     Raises:
-        Replaced: It says that the file is in another state.
+        Replaced: The file is in another state.
         Refused: It is a refusal or a redirect.
-        _Broken: It is any other; the next may be better.
+        _Broken: Any other error; a retry may succeed.
     """
     if answer.status == HTTPStatus.PRECONDITION_FAILED:
         raise Replaced("it was replaced")
@@ -335,7 +335,7 @@ def _state_with(headers: Mapping[str, str], size: int) -> ObjectState:
 
 @cache
 def http_client() -> HttpClient:
-    """Return the one of this process."""
+    """Return the client of this process."""
     return HttpClient(connect_s=CONNECT_S, request_s=REQUEST_S)
 
 
@@ -345,9 +345,9 @@ def _state_of(meta: "ObjectMeta") -> ObjectState:
 
 @contextmanager
 def of_bucket(bucket: str) -> Iterator[Gate]:
-    """Pass the gate of a bucket, which the block lets hear of parts of an answer, in a function for `retry`.
+    """Pass the gate of a bucket, to which the block reports received parts of an answer, in a function for `retry`.
 
-    Errors of obstore in the block become `Away` and its kin, or what `retry` repeats.
+    Errors of obstore in the block become `Away` or a subclass, or errors that `retry` repeats.
     """
     gate = gates.of(f"s3://{bucket}")
     try:
@@ -394,14 +394,14 @@ def _reason(error: Exception, took_s: float) -> str:
 
 
 def place_of(href: str, access: S3Access | None = None) -> Place:
-    """Return where a file is.
+    """Return the location of a file.
 
     Args:
         href: Its address.
-        access: To S3, where the caller has looked it up for many files; by default it is looked up here.
+        access: Access to S3, if the caller determined it for many files.
 
     Raises:
-        UnsupportedSource: Nothing is read from such places.
+        UnsupportedSource: Addresses of this kind are not read.
     """
     parts = urlsplit(href)
     if parts.scheme in {"s3", "http", "https"}:
@@ -434,13 +434,13 @@ def _limits() -> dict[str, Any]:
 
 
 MAX_FOLDERS = 1000
-"""Of one folder that are listed."""
+"""Maximum number of folders in a list."""
 MAX_FILES = 1_000_000
 """Below a folder."""
 
 
 def list_folders(href: str) -> list[str] | None:
-    """Return the names of the folders in a folder of S3, `None` of one at a server that cannot list them.
+    """Return the names of the folders in a folder of S3; `None` for a server that cannot list them.
 
     Raises:
         Away: It cannot be listed: there is no permission, or no answer.

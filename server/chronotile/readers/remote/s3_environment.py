@@ -14,7 +14,7 @@ _ROLES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
 """Variables that name a source of temporary credentials."""
 
 _VENDOR = Path("/sys/devices/virtual/dmi/id/sys_vendor")
-"""Identifies a machine of Amazon's, which may have a role of its own."""
+"""Identifies machines of Amazon, which may have a role."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +28,9 @@ class S3Access:
     secret: str | None = None
     token: str | None = None
     is_anonymous: bool = False
-    """Whether requests are not signed; if they are and there is no key, the library looks for a role."""
+    """Whether requests are unsigned; for signed requests without a key the library tries a role."""
     is_paying: bool = False
-    """Whether requests state that who sends them pays (requester pays); tensorstore cannot state it."""
+    """Whether requests have the header for requester-pays buckets, which tensorstore does not support."""
 
     def obstore_config(self) -> dict[str, Any]:
         """Return the configuration of a store of obstore."""
@@ -70,9 +70,9 @@ class S3Access:
 def s3_access(environment: Mapping[str, str] = os.environ) -> S3Access:
     """Return the access to S3 that the environment configures.
 
-    Credentials are those of `AWS_ACCESS_KEY_ID`, else of the profile `AWS_PROFILE` in the shared files, else of a role;
-    where there are none, and with `AWS_NO_SIGN_REQUEST`, requests are anonymous. With `AWS_REQUEST_PAYER=requester`
-    they say that the requester pays, as GDAL's do.
+    Credentials are those of `AWS_ACCESS_KEY_ID`, otherwise of the profile `AWS_PROFILE` in the shared files, otherwise
+    of a role; without any of these, and with `AWS_NO_SIGN_REQUEST`, requests are anonymous. With
+    `AWS_REQUEST_PAYER=requester` requests have the header for requester-pays buckets, as in GDAL.
     """
     own = _section(environment, "AWS_SHARED_CREDENTIALS_FILE", "credentials", _profile(environment))
     settings = _section(environment, "AWS_CONFIG_FILE", "config", _profile(environment))
@@ -97,7 +97,7 @@ def s3_access(environment: Mapping[str, str] = os.environ) -> S3Access:
 
 
 def is_paid(href: str) -> bool:
-    """Return whether requests for a place have to say that the requester pays."""
+    """Return whether requests for an address need the header for requester-pays buckets."""
     return href.startswith("s3://") and s3_access().is_paying
 
 
@@ -115,12 +115,12 @@ def _has_role(environment: Mapping[str, str]) -> bool:
 
 
 def _file(environment: Mapping[str, str], variable: str, name: str) -> Path:
-    # Where a shared file is, if it is there.
+    # The path of a shared file, which may be missing.
     return Path(environment.get(variable) or Path.home() / ".aws" / name)
 
 
 def _section(environment: Mapping[str, str], variable: str, name: str, profile: str) -> Mapping[str, str]:
-    """The section of a profile in a shared file; empty if there is none, or if the file cannot be read."""
+    """Return the section of a profile in a shared file; empty if it is missing or cannot be read."""
     file = _file(environment, variable, name)
     parser = configparser.ConfigParser(interpolation=None)
     try:
