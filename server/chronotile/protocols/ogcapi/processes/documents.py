@@ -1,4 +1,4 @@
-"""Processes and jobs as documents (OGC 18-062r2 §7.9 to §7.12, §11), and what all answers have in common."""
+"""Documents of processes and jobs (OGC 18-062r2 §7.9 to §7.12, §11), and parts that all their answers share."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -44,11 +44,11 @@ REL_EXECUTE = f"{RELATIONS}/execute"
 REL_ESTIMATE = "estimate"
 REL_EXCEPTIONS = f"{RELATIONS}/exceptions"
 SYNC, ASYNC, DISMISS = "sync-execute", "async-execute", "dismiss"
-"""How processes may be executed, and that jobs may be deleted (`jobControlOptions`)."""
+"""Values of `jobControlOptions`: modes of execution, and deletion of jobs."""
 
 
 def landing_links(context: DocumentContext) -> Sequence[Json]:
-    """Return the processes and the jobs."""
+    """Return links to the lists of processes and jobs."""
     return [
         link(REL_PROCESSES, f"{context.base}/processes?f=json", JSON, "processes"),
         link(REL_PROCESSES, f"{context.base}/processes?f=html", HTML, "processes as HTML"),
@@ -57,11 +57,13 @@ def landing_links(context: DocumentContext) -> Sequence[Json]:
     ]
 
 
-def process_list(found: Sequence[Process], paging: Paging, context: DocumentContext) -> Json:
+def process_list(all_processes: Sequence[Process], paging: Paging, context: DocumentContext) -> Json:
     """Return a page of the list of processes."""
-    listed = found[paging.offset : paging.offset + paging.limit]
-    links = paging.links(f"{context.base}/processes", ("processes", "processes", "the next processes"), len(found))
-    return {"processes": [_summary(each, context) for each in listed], "links": links}
+    listed = all_processes[paging.offset : paging.offset + paging.limit]
+    links = paging.links(
+        f"{context.base}/processes", ("processes", "processes", "the next processes"), len(all_processes)
+    )
+    return {"processes": [_summary(process, context) for process in listed], "links": links}
 
 
 def process_document(process: Process, context: DocumentContext) -> Json:
@@ -74,14 +76,14 @@ def process_document(process: Process, context: DocumentContext) -> Json:
 
 
 def job_list(jobs: Iterable[Job], query: JobsQuery, matched: int, context: DocumentContext) -> Json:
-    """Return a page of the list of jobs, of which so many match."""
+    """Return a page of the list of jobs; `matched` is the number of jobs on all pages."""
     links = query.paging.links(f"{context.base}/jobs", ("jobs", "jobs", "the next jobs"), matched)
     listed = [status_document(job, context) for job in jobs]
     return {"jobs": listed, "numberMatched": matched, "numberReturned": len(listed), "links": links}
 
 
 def status_document(job: Job, context: DocumentContext) -> Json:
-    """Return how far a job is."""
+    """Return the status of a job."""
     times = {"created": job.created, "started": job.started, "finished": job.finished, "updated": job.updated}
     return {
         "processID": job.process,
@@ -97,7 +99,7 @@ def status_document(job: Job, context: DocumentContext) -> Json:
 
 
 def removed_document(job: Job, context: DocumentContext) -> Json:
-    """Return how a job was that had ended and is removed now: it is linked no more."""
+    """Return the last status of an ended job that was deleted; without links to it."""
     return {
         **status_document(job, context),
         "status": "dismissed",
@@ -107,7 +109,7 @@ def removed_document(job: Job, context: DocumentContext) -> Json:
 
 
 def _metadata(job: Job) -> Json:
-    # What its results were made of, which is the same for all of them; nothing where no layer was read.
+    # The data that results were made from are the same for all results; none if no layer was read.
     metadata = next((each.metadata for each in job.results.values()), None)
     return {} if metadata is None else {"metadata": metadata}
 
@@ -118,7 +120,7 @@ def _job_links(job: Job, context: DocumentContext) -> list[Json]:
     if job.status not in ENDED:
         links.append(link("monitor", f"{url}?f=json", JSON, "how far the job is"))
     if job.status == "successful":
-        # Whether they are raw, in parts or a document stands with the inputs, which may be too long to be read here.
+        # No media type: the response form is stored with the inputs, which may be too long to read here.
         links.append(link(REL_RESULTS, f"{url}/results", None, "results"))
         for name, result in job.results.items():
             media_type = media_type_of(result, output_schema(job.process, name))
@@ -130,7 +132,7 @@ def _job_links(job: Job, context: DocumentContext) -> list[Json]:
 
 def _links_beside(job: Job, context: DocumentContext) -> list[Json]:
     links = [link("up", f"{context.base}/jobs?f=json", JSON, "all jobs")]
-    if job.process in processes():  # or else an earlier version had it
+    if job.process in processes():  # otherwise the process belongs to another version of the server
         links.append(link("related", f"{context.base}/processes/{quote(job.process)}?f=json", JSON, "process"))
     return links
 
@@ -171,13 +173,13 @@ def _output(declared: Output) -> Json:
 
 
 def _schema(part: Any) -> Any:  # noqa: ANN401 -- any part of a schema
-    """A schema in the words of OpenAPI 3.0, which has one example."""
+    """Return a schema for OpenAPI 3.0, which allows one `example` only."""
     if isinstance(part, list):
         return [_schema(each) for each in part]
     if not isinstance(part, dict):
         return part
     converted = {name: _schema(each) for name, each in part.items()}
-    if isinstance(converted.get("examples"), list):  # otherwise it is a property of that name
+    if isinstance(converted.get("examples"), list):  # otherwise `examples` is the name of a property
         converted["example"] = converted.pop("examples")[0]
     return converted
 
@@ -186,7 +188,7 @@ FORMATS = {"json": JSON, "html": HTML}
 
 
 def form_of(request: Request) -> str:
-    """Return which of `FORMATS` a request wants."""
+    """Return the key of `FORMATS` that a request prefers."""
     query = Kvp(merge_lists(request.query_params.multi_items()))
     return negotiate_format(query, request.headers.get("accept", ""), FORMATS)
 
@@ -194,7 +196,7 @@ def form_of(request: Request) -> str:
 async def document_in(
     request: Request, context: DocumentContext, document: Json, page: Callable[[], bytes]
 ) -> Response:
-    """Return the answer that has a document, or the page that `page` makes of it where people want to read it."""
+    """Return the answer with a document, or with the page that `page` makes if the client prefers HTML."""
     form = form_of(request)
     write = page if form == "html" else partial(orjson.dumps, document)
     body = await run(request, TEXTS, write)
@@ -203,7 +205,7 @@ async def document_in(
 
 
 def live(handler: Endpoint) -> Endpoint:
-    """Return a handler whose answers and errors are not cached: they may change at any time."""
+    """Return an endpoint whose answers and errors are not cached, as they may change at any time."""
     answer_now = endpoint(handler, process_fault)
 
     async def answer(request: Request) -> Response:
@@ -215,7 +217,7 @@ def live(handler: Endpoint) -> Endpoint:
 
 
 def live_job(handler: Endpoint) -> Endpoint:
-    """Return a handler of jobs as `live` does, which refuses pages of origins that may not use them."""
+    """Return an endpoint for jobs as `live` does, which refuses pages of origins without access to jobs."""
 
     async def answer(request: Request) -> Response:
         require_job_access(request)
@@ -242,15 +244,15 @@ def process_fault(error: ChronotileError, request: Request) -> Response:
 
 
 def problem_type(request: Request) -> str:
-    """Return the media type of problems: JSON for clients that name it in Accept and no problem documents.
+    """Return the media type of problems: JSON for clients that accept JSON but no problem documents.
 
-    The standard's own OpenAPI knows no other (OGC 18-062r2 Table 10), and OGC's suite reads the type.
+    The OpenAPI document of the standard has only JSON (OGC 18-062r2 Table 10), and OGC's test suite checks the type.
     """
     accepted = {name for name, weight in parse_quality_values(request.headers.get("accept", "")) if weight > 0}
     return JSON if JSON in accepted and PROBLEM_TYPE not in accepted else PROBLEM_TYPE
 
 
-# What operations of processes and jobs have alike; their ids are those of the standard's own document.
+# Parts that operations of processes and jobs share; ids are those of the standard's OpenAPI document.
 
 describe = partial(Operation, tag="Processes", refusals=())
 EXAMPLE = "echo"

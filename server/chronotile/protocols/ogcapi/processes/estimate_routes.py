@@ -1,4 +1,4 @@
-"""`POST /ogcapi/processes/{processID}/estimate`: what an execution would take, found without reading a pixel."""
+"""`POST /ogcapi/processes/{processID}/estimate`: expected size and time of an execution; no pixel is read."""
 
 from collections.abc import Mapping, Sequence
 
@@ -31,7 +31,7 @@ from chronotile.protocols.ogcapi.processes.execution_routes import PREFER, plann
 
 
 async def post_estimate(request: Request) -> Response:
-    """Return what the execution that is requested would take, with the same errors."""
+    """Return the estimate of the requested execution; errors are those of the execution."""
     context = context_for(request, document_query(request))
     planned = await planned_execution(request)
     document = estimate_document(planned.execution.process, planned.plan, services_of(request), state_of(request).jobs)
@@ -39,7 +39,7 @@ async def post_estimate(request: Request) -> Response:
 
 
 def estimate_document(process: str, plan: JobPlan, services: Services, desk: JobService) -> Json:
-    """Return what is known of an execution before its work."""
+    """Return the estimate of a planned execution."""
     limit_s = services.catalogue.limits.max_seconds
     is_quick = plan.seconds <= limit_s and services.memory.may_take(plan.held_bytes)
     options = ((SYNC, is_quick), (ASYNC, desk.takes_jobs))
@@ -61,7 +61,7 @@ def estimate_document(process: str, plan: JobPlan, services: Services, desk: Job
 
 
 def _read_bytes(sources: Sequence[JobSource], services: Services) -> int | None:
-    """All cells of layers at some times; not known where they are of overlapping pieces, or of other variables."""
+    """Return the bytes of all cells at the times; `None` for mosaics and derived variables."""
     size = 0
     for source in sources:
         for each in services.catalogue.layer(source.layer).variables:

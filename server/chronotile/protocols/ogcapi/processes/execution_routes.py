@@ -1,4 +1,4 @@
-"""`POST /ogcapi/processes/{processID}/execution`: what is done at once, or accepted as a job (OGC 18-062r2 §7.11)."""
+"""`POST /ogcapi/processes/{processID}/execution`: synchronous execution, or a job (OGC 18-062r2 §7.11)."""
 
 import re
 from collections.abc import Iterable
@@ -48,7 +48,7 @@ RESPOND_ASYNC = "respond-async"
 WAIT = "wait"
 MAX_MEMBERS = 50
 MAX_CHARACTERS = 1000
-"""Of all headers Prefer of a request; what lies beyond is left aside. Quotes without an end take the square of that."""
+"""Characters of all headers Prefer that are parsed; the time for unclosed quotes is quadratic."""
 _MEMBERS = re.compile(r'(?:[^,"]|"(?:\\.|[^"\\])*")+')
 _PARTS = re.compile(r'(?:[^;"]|"(?:\\.|[^"\\])*")+')
 _ESCAPED = re.compile(r"\\(.)")
@@ -57,38 +57,38 @@ _SECONDS = re.compile(r"\d{1,9}", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """The preferences of a request that are known here."""
+    """Supported preferences of a request."""
 
     is_async: bool
-    """Whether a job is preferred to waiting."""
+    """Whether the client prefers a job to waiting."""
     wait_s: int | None
-    """How long the client would wait for the results, in seconds."""
+    """Maximum time that the client would wait for results, in seconds."""
 
     def wants_job(self, seconds: float, *, most_s: float) -> bool:
-        """Whether work that is expected to take so long shall be a job, where no request waits longer than `most_s`."""
+        """Return whether work expected to take `seconds` becomes a job; no request waits longer than `most_s`."""
         return self.is_async and (self.wait_s is None or seconds > min(self.wait_s, most_s))
 
 
 def preferences_of(headers: Iterable[str]) -> Preferences:
-    """Return what the headers Prefer of a request say; unknown preferences and values that are none are ignored.
+    """Return the preferences in the headers Prefer; unknown preferences and invalid values are ignored.
 
-    Of a preference that is given twice the first one counts (RFC 7240 §2).
+    If a preference occurs twice, the first counts (RFC 7240 §2).
     """
-    found: dict[str, str] = {}
+    values_by_name: dict[str, str] = {}
     for member in _MEMBERS.findall(",".join(headers)[:MAX_CHARACTERS])[:MAX_MEMBERS]:
         name, _equals, value = next(iter(_PARTS.findall(member)), "").partition("=")
-        found.setdefault(name.strip().lower(), _unquoted(value.strip()))
-    wait = found.get(WAIT, "")
-    return Preferences(is_async=RESPOND_ASYNC in found, wait_s=int(wait) if _SECONDS.fullmatch(wait) else None)
+        values_by_name.setdefault(name.strip().lower(), _unquote(value.strip()))
+    wait = values_by_name.get(WAIT, "")
+    return Preferences(is_async=RESPOND_ASYNC in values_by_name, wait_s=int(wait) if _SECONDS.fullmatch(wait) else None)
 
 
-def _unquoted(value: str) -> str:
+def _unquote(value: str) -> str:
     return _ESCAPED.sub(r"\1", value[1:-1]) if len(value) > 1 and value[0] == value[-1] == '"' else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedExecution:
-    """What a request asks of a process, checked, and what that takes."""
+    """A checked execution with its plan and the preferences of the client."""
 
     execution: Execution
     subscriber: Subscriber | None
@@ -97,13 +97,13 @@ class PlannedExecution:
 
 
 async def planned_execution(request: Request) -> PlannedExecution:
-    """Return what a request asks of a process, with its plan; no pixel is read.
+    """Return the execution of a request with its plan; no pixel is read.
 
     Raises:
-        ChronotileError: It would be refused.
+        ChronotileError: The execution would be refused.
     """
     preferred = preferences_of(request.headers.getlist("prefer"))
-    if preferred.is_async or "origin" in request.headers:  # a page that may use no jobs may not make work here either
+    if preferred.is_async or "origin" in request.headers:  # pages that may not start jobs may not cause work either
         require_job_access(request)
     process, body = process_of(request.path_params["processID"]), await read_body(request)
 
@@ -151,7 +151,7 @@ MESSAGES = {
     "inProgressUri": ("jobInProgress", "How far the job is", "Job"),
     "failedUri": ("jobFailed", "That the job failed, and why", "Job"),
 }
-"""Of a job to its subscriber."""
+"""Messages of a job to its subscriber, by member."""
 CALLBACKS: Json = {
     name: {
         f"{{$request.body#/subscriber/{member}}}": {

@@ -1,4 +1,4 @@
-"""`/ogcapi/jobs`: what was requested, how far it is, and what came of it (OGC 18-062r2 §7.12, §11)."""
+"""`/ogcapi/jobs`: the list of jobs, their status and results (OGC 18-062r2 §7.12, §11)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -58,7 +58,7 @@ from chronotile.protocols.ogcapi.processes.params import PAGING, SELECTION, jobs
 
 Found = TypeVar("Found")
 OF_OTHERS = ("up", "related")
-"""Relations of links that lead to more than a job."""
+"""Relations of links that the holder of a shared link must not follow."""
 
 
 async def get_jobs(request: Request) -> Response:
@@ -68,7 +68,7 @@ async def get_jobs(request: Request) -> Response:
 
     def find() -> tuple[tuple[Job, ...], int]:
         has_users = services_of(request).catalogue.access is not None
-        if has_users and user_of(request) is None:  # each such job is behind its address alone
+        if has_users and user_of(request) is None:  # anonymous jobs are reachable only by their URL
             return (), 0
         return desk.jobs(
             user=user_of(request),
@@ -86,7 +86,7 @@ async def get_jobs(request: Request) -> Response:
 
 
 async def get_job(request: Request) -> Response:
-    """Return how far a job is."""
+    """Return the status of a job."""
     query, desk, id_ = document_query(request), state_of(request).jobs, request.path_params["jobID"]
     context = context_for(request, query)
     is_page = form_of(request) == "html"
@@ -110,7 +110,7 @@ async def get_job(request: Request) -> Response:
 
 
 async def delete_job(request: Request) -> Response:
-    """Cancel a job, or forget one that has ended, with its results."""
+    """Cancel a job, or delete an ended job with its results."""
     context = context_for(request, document_query(request))
     job = await dismiss(request, request.path_params["jobID"])
     write = status_document if job.status == "dismissed" else removed_document
@@ -118,7 +118,7 @@ async def delete_job(request: Request) -> Response:
 
 
 async def get_results(request: Request) -> Response:
-    """Return the results of a job that has ended, in the requested form."""
+    """Return the results of an ended job, in the requested form."""
     context = context_for(request, document_query(request))
     job, desk = await ended_job(request, request.path_params["jobID"])
     if job.fault is not None:
@@ -133,14 +133,14 @@ async def get_results(request: Request) -> Response:
 
 
 async def get_result(request: Request) -> Response:
-    """Return one result of a job, whole or in part."""
+    """Return one result of a job, or a range of its bytes."""
     context = context_for(request, document_query(request))
     job, desk = await ended_job(request, request.path_params["jobID"])
     name, is_head = request.path_params["outputID"], request.method == "HEAD"
     if name not in job.results:
         has = ", ".join(job.results) or "none"
         raise UnknownPath(f"the job has no result {name[:80]!r}; it has {has}", locator="outputID")
-    alone = Execution(process=job.process, inputs={})  # one by itself comes as it is, whatever was requested
+    alone = Execution(process=job.process, inputs={})  # a single result is not affected by the requested form
 
     def find() -> Response:
         return file_response(results_of(job, alone, desk.result_files(job), context.base), name, is_head=is_head)
@@ -205,29 +205,29 @@ operations = (
 
 
 MOST_SHOWN = 20_000
-"""Characters of inputs on a page."""
+"""Maximum number of characters of inputs on a page."""
 REFRESH_S = 5
-"""After so long the page of a job that has not ended is loaded again."""
+"""Seconds after which the page of a running job is reloaded."""
 SHORT_ID = 8
-"""Characters of a job's id by which people tell it from others."""
+"""Characters of a job's id that pages show."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
-    """A result of a job, as its page offers it."""
+    """A result on the page of a job."""
 
     href: str
     name: str
-    """Of its file, or of its output where it is none."""
+    """Name of the file; of the output if the result is not a file."""
     title: str
-    """Of its output, if that is known still."""
+    """Title of the output; empty if the process is unknown by now."""
     media_type: str
     size_bytes: int | None
-    """Of a file in the folder of the job."""
+    """Size of a file in the folder of the job; `None` for other results."""
 
 
 def downloads(job: Job, files: ResultFiles, context: DocumentContext) -> Sequence[Download]:
-    """Return the results of a job; `files` are its own."""
+    """Return the results of a job as downloads; `files` are the files of this job."""
     process = processes().get(job.process)
     outputs = {} if process is None else process.outputs
     return [
@@ -283,8 +283,8 @@ def job_page(
     address: str,
     results: Sequence[Download],
 ) -> bytes:
-    """Return how far a job is as HTML, with its results, and for its owner what was requested and its log."""
-    reason = "" if job.fault is None else f"failed: {job.fault.detail}"  # which the page has above
+    """Return the status page of a job with its results and, for its owner, inputs and log."""
+    reason = "" if job.fault is None else f"failed: {job.fault.detail}"  # the page shows it above the log
     return document_page(
         f"Job {_short_id(job.id)}",
         document,
@@ -305,19 +305,19 @@ def job_page(
 
 
 def _further(document: Json) -> str | None:
-    # Where a list goes on, as a page; the link of the document, in which `f` is last, leads to JSON.
+    # URL of the next page as HTML; the link in the document ends with `f=json`.
     links = (link["href"] for link in document["links"] if link["rel"] == "next")
     return next((f"{href.removesuffix('f=json')}f=html" for href in links), None)
 
 
 def _size(result: Result, files: ResultFiles) -> int | None:
-    """Bytes of a file that is at hand; a bucket would take a request."""
+    """Return the size of a local file; `None` for a bucket, as this would need a request."""
     if result.file is None:
         return None
     try:
         file = files.file(result.file)
         return file.stat().st_size if isinstance(file, Path) else None
-    except (SourceUnavailable, FileNotFoundError):  # which the link says better
+    except (SourceUnavailable, FileNotFoundError):  # the link reports the error
         return None
 
 
@@ -326,12 +326,12 @@ def _short_id(id_: str) -> str:
 
 
 def _seconds_text(moment: str) -> str:
-    # A moment as documents tell it, for people: to the second.
+    # The moment without fractions of a second.
     return f"{moment[:10]} {moment[11:19]}Z"
 
 
 def _how_many(description: Json) -> str:
-    """How often an input may be given."""
+    """Return how often an input may occur."""
     few, most = description["minOccurs"], description["maxOccurs"]
     if most == 1:
         return "required" if few else "optional"

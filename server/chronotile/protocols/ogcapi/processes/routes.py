@@ -1,4 +1,4 @@
-"""`/ogcapi/processes` and what goes with it: what can be done, and what was requested (OGC 18-062r2)."""
+"""`/ogcapi/processes`: processes, and all operations of OGC API - Processes (OGC 18-062r2)."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -82,7 +82,7 @@ operations = (
 )
 
 
-# What processes bring to the tree (OGC API - Processes - Part 1: Core, OGC 18-062r2).
+# The building block of OGC API - Processes - Part 1: Core (OGC 18-062r2).
 
 ROOT = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf"
 CLASSES = ("core", "ogc-process-description", "json", "html", "oas30", "job-list", "dismiss")

@@ -1,4 +1,4 @@
-"""Which subscriber is notified how a job goes on, and of what (OGC 18-062r2 §7.11.2.6, requirements class Callback)."""
+"""Subscribers of jobs and the messages to them (OGC 18-062r2 §7.11.2.6, requirements class Callback)."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -21,33 +21,33 @@ from chronotile.protocols.ogcapi.processes.documents import status_document
 MEMBER = "subscriber"
 OF_MEMBERS: Mapping[str, Status] = {"successUri": "successful", "inProgressUri": "running", "failedUri": "failed"}
 ACCEPTED: Mapping[str, Status] = {"successUrl": "successful", **OF_MEMBERS}
-"""The schema published with 1.0 has `successUri` among its members, and requires `successUrl`."""
+"""Accepted members: the published schema of 1.0 lists `successUri` but requires `successUrl`."""
 
 
 def subscriber_of(members: Json, places: AllowedPlaces, *, base: str) -> Subscriber | None:
-    """Return the subscriber, if there is one.
+    """Return the subscriber in the body of an execution, `None` without one.
 
     Args:
-        members: Members of the body of an execution.
-        places: Prefixes that their URLs may have.
+        members: Members of the body.
+        places: URL prefixes that the operator allows.
         base: Public URL of this server.
 
     Raises:
-        InvalidParameter: An address is not allowed, or a member is not known; the locator is its path in the JSON.
+        InvalidParameter: A URL is not allowed, or a member is unknown; the locator is its path in the JSON.
     """
-    given = members.get(MEMBER)
-    if given is None:
+    subscriber = members.get(MEMBER)
+    if subscriber is None:
         return None
     if not places:
         message = "this server does not notify subscribers; leave subscriber out and poll the status of the job"
         raise InvalidParameter(message, locator=MEMBER)
-    if not isinstance(given, dict):
+    if not isinstance(subscriber, dict):
         raise InvalidParameter(f"{MEMBER} must be a JSON object", locator=MEMBER)
-    _check_members(given)
+    _check_members(subscriber)
     urls = {
-        status: _url(given[name], places, locator=f"{MEMBER}.{name}")
+        status: _url(subscriber[name], places, locator=f"{MEMBER}.{name}")
         for name, status in ACCEPTED.items()
-        if given.get(name) is not None
+        if subscriber.get(name) is not None
     }
     return Subscriber(urls=urls, base=base) if urls else None
 
@@ -55,22 +55,22 @@ def subscriber_of(members: Json, places: AllowedPlaces, *, base: str) -> Subscri
 def message_of(
     job: Job, callback: Callback, *, catalogue: Catalogue, folder: Path, bucket: Bucket | None = None
 ) -> WebhookMessage:
-    """Return the message to a subscriber on a job: its results, files among them as links, or how far it is.
+    """Return the message about a job: its results with links to files, or its status.
 
     Args:
-        job: As it is now.
-        callback: Where the message goes.
-        catalogue: Of any server that has the job.
-        folder: Of all jobs.
-        bucket: Of the files of results, if there is one.
+        job: The job.
+        callback: Target of the message.
+        catalogue: Catalogue of a server that has the job.
+        folder: Folder of all jobs.
+        bucket: Bucket of result files, if any.
 
     Raises:
-        SourceUnavailable: A file of the results is gone.
+        SourceUnavailable: A result file is missing.
     """
     context = DocumentContext(catalogue=catalogue, root=callback.base, language=catalogue.service.languages[0])
     link = f'<{job_address(job, context.base)}>; rel="monitor"; type="{JSON}"'
     if callback.status == "successful":
-        # Where there are rules, links alone: whether its user may still have the results is checked when they are read.
+        # With access rules only links: the rights of the user are checked again when the results are read.
         reference = {"transmissionMode": "reference"}
         outputs = None if catalogue.access is None else dict.fromkeys(job.results, reference)
         execution = Execution(process=job.process, inputs={}, outputs=outputs, response="document")

@@ -1,4 +1,4 @@
-"""`/ogcapi/styles` and `/ogcapi/collections/{collectionId}/styles`: lists, sheets, metadata and legends."""
+"""`/ogcapi/styles` and `/ogcapi/collections/{collectionId}/styles`: lists, style sheets, metadata and legends."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -58,12 +58,12 @@ class KnownStyle:
     """A style, and a layer that has it."""
 
     style: Style
-    """Of a collection as it has it; of the dataset as its file has it, which a layer may stretch over its values."""
+    """The style of the collection; for the dataset the style of the file, before layers stretch it over their values."""
     layer: Layer
 
 
 def known_styles(catalogue: Catalogue) -> list[KnownStyle]:
-    """Return the styles of all layers, each once."""
+    """Return the styles of all layers, without repetitions."""
     found: dict[str, KnownStyle] = {}
     for layer in catalogue.layers:
         for style in layer.styles:
@@ -72,10 +72,10 @@ def known_styles(catalogue: Catalogue) -> list[KnownStyle]:
 
 
 def styles_of(path: Mapping[str, str], catalogue: Catalogue) -> list[KnownStyle]:
-    """Return those of the path's collection, the default first, or of the dataset.
+    """Return the styles of the path's collection, the default first, or of the dataset.
 
     Raises:
-        UnknownCollection: There is no such collection.
+        UnknownCollection: The collection is unknown.
     """
     if "collectionId" not in path:
         return known_styles(catalogue)
@@ -84,11 +84,11 @@ def styles_of(path: Mapping[str, str], catalogue: Catalogue) -> list[KnownStyle]
 
 
 def style_of(path: Mapping[str, str], catalogue: Catalogue) -> KnownStyle:
-    """Return the one that the path names, of a collection or of the dataset.
+    """Return the style of the path, of a collection or of the dataset.
 
     Raises:
-        UnknownCollection: There is no such collection.
-        UnknownPath: There is no such style.
+        UnknownCollection: The collection is unknown.
+        UnknownPath: The style is unknown.
     """
     name = path["styleId"]
     if "collectionId" in path:
@@ -107,7 +107,7 @@ SHEETS: Mapping[str, str] = {
     "sld10": "application/vnd.ogc.sld+xml;version=1.0",
     "sld11": "application/vnd.ogc.sld+xml;version=1.1",
 }
-"""Media types of sheets by the names that `f` takes."""
+"""Media types of style sheets by value of `f`."""
 ALIASES: Mapping[str, str] = {
     "sld": "sld10",
     "application/vnd.ogc.sld+xml;version=1.0.0": "sld10",
@@ -131,10 +131,10 @@ _WRITERS: Mapping[str, Callable[[KnownStyle], bytes]] = {
 
 
 def style_list(path: Mapping[str, str], context: DocumentContext) -> Json:
-    """Return the styles of a collection or of the dataset; of a collection with its default.
+    """Return the styles of the dataset, or of a collection with its default style.
 
     Raises:
-        UnknownCollection: There is no such collection.
+        UnknownCollection: The collection is unknown.
     """
     known = styles_of(path, context.catalogue)
     default = {"default": known[0].style.id} if "collectionId" in path else {}
@@ -146,7 +146,7 @@ def style_list(path: Mapping[str, str], context: DocumentContext) -> Json:
 
 
 def style_metadata(path: Mapping[str, str], context: DocumentContext) -> Json:
-    """Return what is known of a style.
+    """Return the metadata of a style.
 
     Raises:
         ChronotileError: A name is unknown.
@@ -171,7 +171,7 @@ def style_metadata(path: Mapping[str, str], context: DocumentContext) -> Json:
 
 
 def style_sheet(path: Mapping[str, str], name: str, catalogue: Catalogue) -> bytes:
-    """Return a style in one of the encodings of `SHEETS`; flags have no place in SLD.
+    """Return a style in an encoding of `SHEETS`; SLD cannot express flags.
 
     Raises:
         ChronotileError: A name is unknown.
@@ -214,12 +214,12 @@ OF_LEGEND: tuple[Parameter[object], ...] = (
     *(RANGE_OF_TWO, RAMP, DIFFERENCE, ANOMALY, REFERENCE, REDUCER),
     *(WIDTH, HEIGHT, ORIENTATION),
 )
-"""Beside `f`, and `lang` and `datetime`, of which the one changes nothing, the other the title of an anomaly."""
+"""Parameters in addition to `f`, `lang` (without effect) and `datetime` (changes only the title of an anomaly)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegendQuery:
-    """A legend as it is requested."""
+    """A requested legend."""
 
     request: LegendRequest
     format: LegendFormat
@@ -227,7 +227,7 @@ class LegendQuery:
 
 
 def parse_legend(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> LegendQuery:
-    """Return the legend of a collection, or of a style of the dataset on the first layer that has it.
+    """Return the legend of a collection, or of a style of the dataset for the first layer with that style.
 
     Raises:
         ChronotileError: A name is unknown or a parameter is not accepted.
@@ -249,7 +249,7 @@ def parse_legend(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Ca
 
 
 async def get_sheet(request: Request) -> Response:
-    """Return a style as SLD, or as our own YAML or JSON."""
+    """Return a style as SLD, or as YAML or JSON of Chronotile."""
     query = document_query(request)
     name = negotiate_format(query, request.headers.get("accept", ""), SHEETS, aliases=ALIASES)
     catalogue = services_of(request).catalogue
@@ -273,7 +273,7 @@ async def get_legend(request: Request) -> Response:
 
 
 async def get_document(write: Write, request: Request) -> Response:
-    """Return a list of styles, or what is known of one."""
+    """Return a list of styles, or the metadata of a style."""
     query = document_query(request)
     path = request.path_params
     return await respond_in_format(
@@ -284,7 +284,7 @@ async def get_document(write: Write, request: Request) -> Response:
 LEGENDS = {**dict.fromkeys(LEGEND_TYPES.values(), BINARY), JSON: ref("StyleLegend")}
 SHEET_TYPES = {
     **dict.fromkeys(SHEETS.values(), TEXT),
-    **dict.fromkeys((SHEETS["json"], SHEETS["yaml"]), ref("StyleSheet")),  # which have the same members
+    **dict.fromkeys((SHEETS["json"], SHEETS["yaml"]), ref("StyleSheet")),  # both have the same members
 }
 described = partial(describe, tag="Styles", faults=picture_fault, is_offered=has_collections)
 
@@ -300,7 +300,7 @@ def _legend(path: str, name: str) -> Operation:
     )
 
 
-def _of_origin(origin: str, name: str) -> Iterator[Operation]:
+def _origin_operations(origin: str, name: str) -> Iterator[Operation]:
     path = f"{origin}/styles/{{styleId}}"
     yield described(
         f"{origin}/styles",
@@ -330,24 +330,24 @@ def _of_origin(origin: str, name: str) -> Iterator[Operation]:
 
 
 operations = (
-    *_of_origin("", "dataset"),
-    *_of_origin("/collections/{collectionId}", "collection"),
+    *_origin_operations("", "dataset"),
+    *_origin_operations("/collections/{collectionId}", "collection"),
     _legend("/collections/{collectionId}", "styles.collection.getLegend"),
 )
 
 
-# What styles bring to the tree (OGC API - Styles - Part 1: Core, OGC 20-009, a draft).
+# The building block of OGC API - Styles - Part 1: Core (OGC 20-009, a draft).
 
 REL_STYLES = "http://www.opengis.net/def/rel/ogc/1.0/styles"
 
 
 def landing_links(context: DocumentContext) -> Sequence[Json]:
-    """Return the list of all styles."""
+    """Return a link to the list of all styles."""
     return [link(REL_STYLES, f"{context.base}/styles", JSON, "styles")]
 
 
 def collection_links(offered: OfferedCollection, context: DocumentContext) -> Sequence[Json]:
-    """Return the styles and the legend of a collection."""
+    """Return links to the styles and the legend of a collection."""
     base = f"{context.base}/collections/{quote(offered.id)}"
     return [
         link(REL_STYLES, f"{base}/styles", JSON, "styles"),
@@ -355,7 +355,7 @@ def collection_links(offered: OfferedCollection, context: DocumentContext) -> Se
     ]
 
 
-# The documents as OpenAPI 3.0 has them.
+# Schemas of the documents for OpenAPI 3.0.
 
 _CLASS = object_of({"value": NUMBER}, {"colour": TEXT, "color": TEXT, "label": TEXT})
 SCHEMAS: Mapping[str, Json] = {

@@ -1,4 +1,4 @@
-"""Path and query of tiles and tilesets turned into what the core understands (OGC 20-057)."""
+"""Path and query of tiles and tilesets, parsed into requests of the core (OGC 20-057)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -35,21 +35,21 @@ METADATA: Mapping[str, str] = {"json": JSON, "tilejson": TILEJSON}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileQuery:
-    """A tile of a map as it is requested; its limits take PROJ some milliseconds, so they are looked at in a thread."""
+    """A requested tile of a map. Its limits need some milliseconds of PROJ, so a thread checks them."""
 
     drawing: Drawing
     address: TileAddress
     width: int | None
-    """Columns of the picture, where they are not those of the tile matrix."""
+    """Columns of the picture, if they differ from the tile matrix."""
     height: int | None
     revision: str | None
-    """Of the layer, in the address."""
+    """Revision of the layer in the URL."""
 
     def grid(self) -> Grid:
         """Return the pixels of the picture (OGC 20-058 /req/tiles-parameters: scaling).
 
         Raises:
-            TileOutOfRange: There is no such tile.
+            TileOutOfRange: The tile does not exist.
         """
         grid = self.address.grid()
         width = self.width or round((self.height or grid.height) * grid.width / grid.height)
@@ -57,10 +57,10 @@ class TileQuery:
         return replace(grid, width=max(1, width), height=max(1, height))
 
     def requests(self) -> tuple[MapRequest, ...]:
-        """Return the core's request.
+        """Return the requests of the tile's layers.
 
         Raises:
-            TileOutOfRange: There is no such tile.
+            TileOutOfRange: The tile does not exist.
         """
         check_tile_of_grids(self.address, [layer.main_variable.grid for layer in self.drawing.layers])
         return self.drawing.requests(self.grid())
@@ -75,7 +75,7 @@ def parse_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Cata
     query.check_names(names_of(OF_TILE))
     address = _address(path, catalogue)
     drawing = tile_drawing(path, query, accept, catalogue)
-    name = CRS.optional(query)  # OGC 20-057 describes it, though a tile is in the CRS of its set
+    name = CRS.optional(query)  # OGC 20-057 describes it, although tiles are always in the CRS of their set
     if name is not None and named_crs(name, drawing.layers[0], catalogue) != address.tile_matrix_set.crs:
         raise InvalidParameter(f"tiles of this set are in {address.tile_matrix_set.crs.name[:60]}", locator="crs")
     return TileQuery(
@@ -88,7 +88,7 @@ def parse_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Cata
 
 
 def tile_drawing(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> Drawing:
-    """Return what a tile shows, or all tiles of a tileset do.
+    """Return the drawing of a tile, or of all tiles of a tileset.
 
     Raises:
         ChronotileError: A name is unknown or a parameter is not accepted.
@@ -102,10 +102,10 @@ def tile_drawing(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Ca
 def parse_place_tile(
     path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue
 ) -> tuple[tuple[PlaceTileRequest, ...], str | None]:
-    """Return the tile of `/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}`, and the revision of its address.
+    """Return the tile of `/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}`, and the revision in its URL.
 
     Raises:
-        ChronotileError: A name is unknown, there is no such tile, or a parameter is not accepted.
+        ChronotileError: A name is unknown, the tile does not exist, or a parameter is not accepted.
     """
     query.check_names(names_of(OF_PLACE_TILE))
     negotiate_format(query, accept, FORMATS, aliases=ALIASES)

@@ -1,4 +1,4 @@
-"""`/ogcapi/…/map/tiles`, `/ogcapi/tiles` and `/ogcapi/tileMatrixSets`: tiles, their tilesets and their sets."""
+"""`/ogcapi/…/map/tiles`, `/ogcapi/tiles` and `/ogcapi/tileMatrixSets`: tiles, tilesets and tile matrix sets."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -121,7 +121,7 @@ async def get_map_tile(request: Request) -> Response:
 
 
 async def get_place_tile(request: Request) -> Response:
-    """Return one vector tile, the same as at `/places` where it is of one set."""
+    """Return one vector tile; for a single place set the same as at `/places`."""
     services, etags = services_of(request), client_etags(request)
     query, accept = Kvp(request.query_params.multi_items()), request.headers.get("accept", "")
 
@@ -135,7 +135,7 @@ async def get_place_tile(request: Request) -> Response:
 
 
 async def get_tiling_schemes(request: Request) -> Response:
-    """Return all tile matrix sets, or the one that the path names."""
+    """Return all tile matrix sets, or the tile matrix set of the path."""
 
     def write(path: Mapping[str, str], query: Kvp, context: DocumentContext) -> Json:
         query.check_names(names_of(DOCUMENT_PARAMETERS))
@@ -147,7 +147,7 @@ async def get_tiling_schemes(request: Request) -> Response:
 
 
 def _map_tile(tile_query: TileQuery, services: Services, *, client_etags: Collection[str]) -> tuple[Payload, bool]:
-    """The tile, and whether its address carries the revision of now."""
+    """Return the tile, and whether its URL contains the current revision."""
     drawing = tile_query.drawing
     revision = tile_query.revision if len(drawing.layers) == 1 else None
     check = RevisionCheck(revision, drawing.layers[0].id, services, expression=drawing.expression)
@@ -156,7 +156,7 @@ def _map_tile(tile_query: TileQuery, services: Services, *, client_etags: Collec
 
 
 async def get_document(write: Write, request: Request, *, cache_control: str = CACHE_CHANGING) -> Response:
-    """Return a document that a path and a query request."""
+    """Return the document that a path and query request."""
     query, path = query_of(request.query_params.multi_items()), request.path_params
 
     def written(context: DocumentContext, _name: str) -> bytes:
@@ -166,7 +166,7 @@ async def get_document(write: Write, request: Request, *, cache_control: str = C
 
 
 async def get_metadata(write: Write, write_tilejson: WriteTileJson, request: Request) -> Response:
-    """Return one tileset, as OGC's metadata or as TileJSON."""
+    """Return the metadata of one tileset, in the form of OGC or as TileJSON."""
     query, path = query_of(request.query_params.multi_items()), request.path_params
     services = services_of(request)
 
@@ -178,11 +178,11 @@ async def get_metadata(write: Write, write_tilejson: WriteTileJson, request: Req
 
 
 XYZ = "{z}/{y}/{x}"
-"""What a TileJSON fills in, in the order of OGC API."""
+"""Placeholders of a TileJSON, in the path order of OGC API."""
 
 
 def map_tilesets(path: Mapping[str, str], query: Kvp, context: DocumentContext) -> Json:
-    """Return the tilesets of a map, one for each tile matrix set.
+    """Return the tilesets of a map, one per tile matrix set.
 
     Raises:
         ChronotileError: A name is unknown or a parameter is not accepted.
@@ -192,7 +192,7 @@ def map_tilesets(path: Mapping[str, str], query: Kvp, context: DocumentContext) 
 
 
 def map_tileset(path: Mapping[str, str], query: Kvp, context: DocumentContext) -> Json:
-    """Return the metadata of one of them.
+    """Return the metadata of one tileset of a map.
 
     Raises:
         ChronotileError: As `map_tilesets`; or the tile matrix set is not offered.
@@ -204,10 +204,10 @@ def map_tileset(path: Mapping[str, str], query: Kvp, context: DocumentContext) -
 
 
 def map_tilejson(path: Mapping[str, str], query: Kvp, context: DocumentContext, services: Services) -> Json:
-    """Return the TileJSON of one of them; the template of a single layer names the instant and the revision it is of.
+    """Return the TileJSON of one tileset of a map; for a single layer its template contains the instant and revision.
 
     Raises:
-        ChronotileError: As `map_tileset`; or there is nothing at the requested time.
+        ChronotileError: As `map_tileset`; or no data exist at the requested time.
     """
     tile_matrix_set = context.catalogue.tile_matrix_set(path["tileMatrixSetId"])
     origin, layers, time = _map(path, query, context)
@@ -225,10 +225,10 @@ def map_tilejson(path: Mapping[str, str], query: Kvp, context: DocumentContext, 
 
 
 def place_tilesets(_path: Mapping[str, str], query: Kvp, context: DocumentContext) -> Json:
-    """Return the tilesets of places; none where there are no places.
+    """Return the tilesets of places; empty if the server has no places.
 
     Raises:
-        InvalidParameter: `collections` names a set that is not there.
+        InvalidParameter: `collections` names an unknown set.
     """
     query.check_names(names_of(OF_PLACE_TILE))
     places = requested_places(query, context.catalogue) if context.catalogue.places or "collections" in query else ()
@@ -238,10 +238,10 @@ def place_tilesets(_path: Mapping[str, str], query: Kvp, context: DocumentContex
 
 
 def place_tileset(path: Mapping[str, str], query: Kvp, context: DocumentContext) -> Json:
-    """Return the metadata of one of them.
+    """Return the metadata of one tileset of places.
 
     Raises:
-        ChronotileError: There are no places, a name is unknown, or a parameter is not accepted.
+        ChronotileError: The server has no places, a name is unknown, or a parameter is not accepted.
     """
     tile_matrix_set, origin, places = _places(path, query, context)
     limits = limits_of_boxes([each.bbox for each in places], tile_matrix_set)
@@ -249,7 +249,7 @@ def place_tileset(path: Mapping[str, str], query: Kvp, context: DocumentContext)
 
 
 def place_tilejson(path: Mapping[str, str], query: Kvp, context: DocumentContext, _services: Services) -> Json:
-    """Return the TileJSON of one of them.
+    """Return the TileJSON of one tileset of places.
 
     Raises:
         ChronotileError: As `place_tileset`.
@@ -269,7 +269,7 @@ def place_tilejson(path: Mapping[str, str], query: Kvp, context: DocumentContext
 def _map(
     path: Mapping[str, str], query: Kvp, context: DocumentContext
 ) -> tuple[Origin, tuple[Layer, ...], TimeSelection]:
-    """All parameters of a tile are parsed, so that a template is one that works."""
+    """Return origin, layers and times; all parameters of a tile are parsed, so that the template works."""
     query.check_names(names_of(OF_TILE))
     drawing = tile_drawing(path, query.replace("f", "png"), "", context.catalogue)
     return map_origin(path, query, drawing.layers, context), drawing.layers, drawing.time
@@ -351,7 +351,7 @@ def _tilesets(
     )
 
 
-def _of_maps(origin: str, name: str) -> Iterator[Operation]:
+def _map_operations(origin: str, name: str) -> Iterator[Operation]:
     path, segments, drawn = f"{origin}/map/tiles", shown_segments(origin), drawing(origin)
     of = partial(described, examples=EXAMPLE_DRAWING, is_offered=lambda of: _has_sets(of) and has_collections(of))
     handlers = partial(get_document, map_tilesets), partial(get_metadata, map_tileset, map_tilejson)
@@ -366,7 +366,7 @@ def _of_maps(origin: str, name: str) -> Iterator[Operation]:
     )
 
 
-def _of_places() -> Iterator[Operation]:
+def _place_operations() -> Iterator[Operation]:
     of = partial(described, is_offered=lambda of: _has_sets(of) and bool(of.catalogue.places))
     handlers = partial(get_document, place_tilesets), partial(get_metadata, place_tileset, place_tilejson)
     yield from _tilesets("/tiles", [_sets_of_places], of, name="dataset.vector", handlers=handlers)
@@ -397,12 +397,12 @@ operations = (
         parameters=[_set_in_path, *JSON_ALONE],
         answers={JSON: ref("TileMatrixSet")},
     ),
-    *(each for origin, name in ORIGINS.items() for each in _of_maps(origin, name)),
-    *_of_places(),
+    *(each for origin, name in ORIGINS.items() for each in _map_operations(origin, name)),
+    *_place_operations(),
 )
 
 
-# What tiles bring to the tree (OGC API - Tiles - Part 1: Core, OGC 20-057).
+# The building block of OGC API - Tiles - Part 1: Core (OGC 20-057).
 
 REL_MAP = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map"
 REL_VECTOR = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector"
@@ -417,7 +417,7 @@ TILE_MATRIX_SETS = (
 
 
 def landing_links(context: DocumentContext) -> Sequence[Json]:
-    """Return the tilesets of the dataset and the tile matrix sets."""
+    """Return links to the tilesets of the dataset and to the tile matrix sets."""
     vector = link(REL_VECTOR, f"{context.base}/tiles?f=json", JSON, "vector tiles of places")
     return [
         link(REL_MAP, f"{context.base}/map/tiles?f=json", JSON, "map tiles of the dataset"),
@@ -427,7 +427,7 @@ def landing_links(context: DocumentContext) -> Sequence[Json]:
 
 
 def collection_links(offered: OfferedCollection, context: DocumentContext) -> Sequence[Json]:
-    """Return the tilesets of a collection, and in each of its styles, the default last: GDAL takes the last."""
+    """Return links to the tilesets of a collection and of its styles, the default style last: GDAL uses that one."""
     base = f"{context.base}/collections/{quote(offered.id)}"
     styled = [
         link(REL_MAP, f"{base}/styles/{quote(style.id)}/map/tiles?f=json", JSON, f"map tiles, {style.title}")
@@ -436,7 +436,7 @@ def collection_links(offered: OfferedCollection, context: DocumentContext) -> Se
     return [link(REL_MAP, f"{base}/map/tiles?f=json", JSON, "map tiles"), *styled]
 
 
-# The documents as OpenAPI 3.0 has them.
+# Schemas of the documents for OpenAPI 3.0.
 
 _CRS: Json = {"oneOf": [ADDRESS, object_of({"wkt": {"type": "object"}})]}
 _LINKS = list_of(ref("Link"))

@@ -1,4 +1,4 @@
-"""Tilesets of maps and of places as documents (OGC 17-083r4 §7, OGC 20-057 §8 and 9)."""
+"""Documents of tilesets of maps and places (OGC 17-083r4 §7, OGC 20-057 §8 and 9)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,39 +38,39 @@ DataType = Literal["map", "vector"]
 TILEJSON = "application/vnd.mapbox.tilejson+json"
 PLACE = "{tileMatrix}/{tileRow}/{tileCol}"
 DECIMALS = 7
-"""Of degrees: about a centimetre."""
+"""Decimals of degrees: about a centimetre."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What a tileset is of, and where it is."""
+    """The data of a tileset, and its paths and formats."""
 
     title: str
     path: str
-    """Of its tilesets, below `/ogcapi`: `/collections/NDVI/map/tiles`."""
+    """Path of its tilesets below `/ogcapi`, such as `/collections/NDVI/map/tiles`."""
     data_type: DataType
     formats: Mapping[str, str]
-    """Media types of tiles by the names that `f` takes, the default first."""
+    """Media types of tiles by value of `f`, the default first."""
     query: Mapping[str, str]
-    """Parameters that the templates of tiles carry on, as the request for the metadata has them."""
+    """Parameters of the metadata request that templates of tiles repeat."""
     layers: Sequence[Json]
-    """As tileset metadata list them."""
+    """Layers as members of tileset metadata."""
     members: Json
-    """Style, attribution and similar of the whole."""
+    """Members for the whole tileset, such as style and attribution."""
     links: Sequence[Json] = ()
-    """To what it is of."""
+    """Links to the data."""
 
 
 def tilesets(origin: Origin, context: DocumentContext, *, limits_in: Callable[[TileMatrixSet], Limits]) -> Json:
-    """Return the tilesets of an origin, one for each tile matrix set.
+    """Return the tilesets of an origin, one per tile matrix set.
 
     Args:
-        origin: What they are of.
-        context: For whom.
-        limits_in: Gives the tiles there are in a set.
+        origin: Data of the tilesets.
+        context: Language and URLs of the document.
+        limits_in: Returns the tiles with data in a set.
     """
     listed = [
-        # With the limits and the templates of tiles, so that clients need no more to request one.
+        # With limits and tile templates, so that clients can request tiles without another document.
         {**_common(origin, each, context, limits_in(each)), "links": list(_links(origin, each, context))}
         for each in context.catalogue.tile_matrix_sets
     ]
@@ -80,18 +80,18 @@ def tilesets(origin: Origin, context: DocumentContext, *, limits_in: Callable[[T
 def tileset(
     origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext, *, limits: Limits, box: BBox | None
 ) -> Json:
-    """Return the metadata of one.
+    """Return the metadata of one tileset.
 
     Args:
-        origin: What it is of.
-        tile_matrix_set: Of its tiles.
-        context: For whom.
-        limits: The tiles there are.
-        box: In CRS84; `None` where the set does not reach.
+        origin: Data of the tileset.
+        tile_matrix_set: Tile matrix set of the tiles.
+        context: Language and URLs of the document.
+        limits: Tiles with data.
+        box: Extent in CRS84; `None` if the set does not meet the data.
     """
     return {
         **_common(origin, tile_matrix_set, context, limits),
-        **({} if box is None else _placed(box, limits, tile_matrix_set)),
+        **({} if box is None else _location_members(box, limits, tile_matrix_set)),
         "layers": list(origin.layers),
         "mediaTypes": list(origin.formats.values()),
         **origin.members,
@@ -102,7 +102,7 @@ def tileset(
 def template(
     origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext, *, place: str, query: Mapping[str, str]
 ) -> str:
-    """Return the address of a tile, `place` being the rest of the path as it is filled in."""
+    """Return the URL of a tile; `place` is the rest of the path, literally or as a template."""
     return f"{_url(origin, tile_matrix_set, context)}/{place}?{urlencode(query)}"
 
 
@@ -132,7 +132,7 @@ def _url(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContex
     return f"{context.base}{origin.path}/{quote(tile_matrix_set.id)}"
 
 
-def _placed(box: BBox, limits: Limits, tile_matrix_set: TileMatrixSet) -> dict[str, Any]:
+def _location_members(box: BBox, limits: Limits, tile_matrix_set: TileMatrixSet) -> dict[str, Any]:
     west, south, east, north = (round(edge, DECIMALS) for edge in box)
     crs, matrix = CRS84.uri, finest(limits, tile_matrix_set)
     centre = {"coordinates": [(west + east) / 2, (south + north) / 2], "crs": crs}
@@ -144,11 +144,11 @@ def _placed(box: BBox, limits: Limits, tile_matrix_set: TileMatrixSet) -> dict[s
 
 REL_GEODATA = "http://www.opengis.net/def/rel/ogc/1.0/geodata"
 IGNORED_WITH_VALUE = names_of((COLLECTIONS, DATETIME, SUBSET, *COLOURING, *BACKGROUND))
-"""Parameters of metadata that their tiles have too."""
+"""Parameters that metadata and their tiles share."""
 
 
 def map_origin(path: Mapping[str, str], query: Kvp, layers: tuple[Layer, ...], context: DocumentContext) -> Origin:
-    """Return what the tiles of a path and query are of."""
+    """Return the origin of the map tiles that a path and query select."""
     top = layers[-1]
     style = resolve_style(top, path.get("styleId", ""))
     title = ", ".join(_title(layer, context) for layer in layers)
@@ -176,7 +176,7 @@ def tiles_path(path: Mapping[str, str]) -> str:
 
 
 def layers_box(layers: tuple[Layer, ...], tile_matrix_set: TileMatrixSet) -> BBox | None:
-    """Return the box in CRS84 of what layers have in a set, or `None` where none of them meets it."""
+    """Return the box in CRS84 of layers inside a set, `None` if the set meets no layer."""
     found = [box_in_set(layer.main_variable.grid, tile_matrix_set) for layer in layers]
     boxes = [box_in(box, tile_matrix_set.crs, CRS84) for box in found if box is not None]
     return box_of_all(boxes) if boxes else None
@@ -210,11 +210,11 @@ POLYGONS = 2
 
 
 def requested_places(query: Kvp, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
-    """Return the sets that `collections` names, else all.
+    """Return the place sets that `collections` names, by default all.
 
     Raises:
-        UnknownPlace: There is none at all.
-        InvalidParameter: `collections` names one that is not there, or one twice.
+        UnknownPlace: The server has no place sets.
+        InvalidParameter: `collections` names an unknown set, or a set twice.
     """
     named = COLLECTIONS_OF_PLACES.optional(query)
     if named is None:
@@ -230,7 +230,7 @@ def requested_places(query: Kvp, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
 
 
 def places_origin(places: tuple[PlaceSet, ...], query: Kvp, context: DocumentContext) -> Origin:
-    """Return what the vector tiles are of."""
+    """Return the origin of vector tiles."""
     named = COLLECTIONS_OF_PLACES.optional(query)
     attribution = "; ".join(dict.fromkeys(each.spec.attribution for each in places if each.spec.attribution))
     return Origin(
@@ -245,12 +245,12 @@ def places_origin(places: tuple[PlaceSet, ...], query: Kvp, context: DocumentCon
 
 
 def places_box(places: tuple[PlaceSet, ...]) -> BBox:
-    """Return the box of all in CRS84."""
+    """Return the box around all place sets in CRS84."""
     return box_of_all([each.bbox for each in places])
 
 
 def vector_layers(places: tuple[PlaceSet, ...]) -> list[Json]:
-    """Return the layers as TileJSON has them."""
+    """Return the layers for TileJSON."""
     return [
         {"id": each.id, "fields": {name: _type(column) for name, column in each.columns.items()}} for each in places
     ]
@@ -269,7 +269,7 @@ def _place_layer(places: PlaceSet, context: DocumentContext) -> Json:
 
 
 def _type(column: Iterable[Property]) -> str:
-    """The JSON type of a column's values."""
+    """Return the JSON type of the values in a column."""
     kinds = {type(value) for value in column if value is not None}
     if kinds == {bool}:
         return "boolean"

@@ -1,4 +1,4 @@
-"""Tile matrix sets as documents (OGC 17-083r4 §6.2, OGC 20-057 Annex)."""
+"""Documents of tile matrix sets (OGC 17-083r4 §6.2, OGC 20-057 Annex), and the tiles with data."""
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,11 +27,11 @@ SCALE_SETS: Mapping[str, str] = {
     "urn:ogc:def:wkss:OGC:1.0:GoogleMapsCompatible": "http://www.opengis.net/def/wkss/OGC/1.0/GoogleMapsCompatible",
     "urn:ogc:def:wkss:OGC:1.0:GoogleCRS84Quad": "http://www.opengis.net/def/wkss/OGC/1.0/GoogleCRS84Quad",
 }
-"""URIs of well-known scale sets by their URNs."""
+"""URIs of well-known scale sets by URN."""
 
 
 def tiling_schemes(context: DocumentContext) -> Json:
-    """Return all tile matrix sets in short."""
+    """Return the list of all tile matrix sets."""
     return {
         "tileMatrixSets": [_item(each, context) for each in context.catalogue.tile_matrix_sets],
         "links": [link("self", schemes_url(context), JSON, "tile matrix sets")],
@@ -39,14 +39,14 @@ def tiling_schemes(context: DocumentContext) -> Json:
 
 
 def tiling_scheme(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> Json:
-    """Return one whole."""
+    """Return one tile matrix set with its matrices."""
     crs = tile_matrix_set.crs
     scale_set = SCALE_SETS.get(tile_matrix_set.well_known_scale_set or "")
     return {
         "id": tile_matrix_set.id,
         "title": tile_matrix_set.title,
         **omit_empty({"uri": tile_matrix_set.uri}),
-        # Those of the CRS, whose coordinates corners have.
+        # Axes of the CRS of the corners.
         "orderedAxes": [axis.abbrev for axis in crs.definition.axis_info[:2]],
         "crs": crs_member(crs),
         **omit_empty({"wellKnownScaleSet": scale_set}),
@@ -56,17 +56,17 @@ def tiling_scheme(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> J
 
 
 def schemes_url(context: DocumentContext) -> str:
-    """Return where all are."""
+    """Return the URL of the list of tile matrix sets."""
     return f"{context.base}/tileMatrixSets"
 
 
 def scheme_url(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> str:
-    """Return where one is."""
+    """Return the URL of a tile matrix set."""
     return f"{schemes_url(context)}/{quote(tile_matrix_set.id)}"
 
 
 def crs_member(crs: Crs) -> str | dict[str, Any]:
-    """Return a CRS as tileset metadata have it: its URI, else PROJJSON."""
+    """Return a CRS for tileset metadata: its URI, else PROJJSON."""
     return crs.uri or {"wkt": crs.definition.to_json_dict()}
 
 
@@ -94,20 +94,20 @@ def _matrix(matrix: TileMatrix, crs: Crs) -> Json:
     }
 
 
-# Which tiles there are of what is shown (OGC 17-083r4 §7.1.5): what metadata say is what is answered.
+# Tiles with data (OGC 17-083r4 §7.1.5): metadata list exactly the tiles that are answered.
 
 Limits = dict[str, TileRange]
-"""By the id of a tile matrix; those that are not there have no tile."""
+"""Tiles with data by id of the tile matrix; other matrices have no tiles."""
 
 
 def limits_of_grids(natives: Sequence[NativeGrid], tile_matrix_set: TileMatrixSet) -> Limits:
-    """Return the tiles that any of some grids touches, from the coarsest matrix to the last that shows more."""
+    """Return the tiles that touch any grid, from the coarsest matrix to the last that shows more than coarser ones."""
     limits = _join((matrix, held) for native in natives for matrix, held in shown_matrices(native, tile_matrix_set))
     return {matrix.id: limits[matrix.id] for matrix in tile_matrix_set.matrices if matrix.id in limits}
 
 
 def limits_of_boxes(boxes: Sequence[BBox], tile_matrix_set: TileMatrixSet) -> Limits:
-    """Return the tiles of all matrices that any of some boxes in CRS84 touches."""
+    """Return the tiles that touch any box in CRS84, in all matrices."""
     inside = list[BBox]()
     for box in boxes:
         with suppress(InvalidParameter):
@@ -116,19 +116,19 @@ def limits_of_boxes(boxes: Sequence[BBox], tile_matrix_set: TileMatrixSet) -> Li
     return _join((matrix, held) for matrix, held in found if held is not None)
 
 
-def _join(found: Iterable[tuple[TileMatrix, TileRange]]) -> Limits:
+def _join(ranges: Iterable[tuple[TileMatrix, TileRange]]) -> Limits:
     limits: Limits = {}
-    for matrix, held in found:
+    for matrix, held in ranges:
         known = limits.get(matrix.id)
         limits[matrix.id] = held if known is None else _both(known, held)
     return limits
 
 
 def check_tile_of_grids(address: TileAddress, natives: Sequence[NativeGrid]) -> None:
-    """Refuse a tile that there is not of some grids (OGC 20-057 §7.4, /req/core/tc-error).
+    """Refuse a tile that touches no grid (OGC 20-057 §7.4, /req/core/tc-error).
 
     Raises:
-        TileOutOfRange: The matrix has no such tile, or none at all.
+        TileOutOfRange: The tile, or the whole matrix, has no data.
     """
     tile_matrix_set, matrix = address.tile_matrix_set, address.matrix
     found = [shown_range(native, tile_matrix_set, matrix) for native in natives]
@@ -136,26 +136,26 @@ def check_tile_of_grids(address: TileAddress, natives: Sequence[NativeGrid]) -> 
 
 
 def check_tile_of_boxes(address: TileAddress, boxes: Sequence[BBox]) -> None:
-    """Refuse a tile that there is not of some boxes in CRS84.
+    """Refuse a tile that touches no box in CRS84.
 
     Raises:
-        TileOutOfRange: The matrix has no such tile, or none at all.
+        TileOutOfRange: The tile, or the whole matrix, has no data.
     """
     limits = limits_of_boxes(boxes, address.tile_matrix_set)
     held = limits.get(address.matrix.id)
     _check(address, [] if held is None else [held], lambda: limits)
 
 
-def _check(address: TileAddress, held: Sequence[TileRange], limits: Callable[[], Limits]) -> None:
+def _check(address: TileAddress, ranges: Sequence[TileRange], limits: Callable[[], Limits]) -> None:
     address.grid()
-    if not held:
-        message = f"no tiles in tile matrix {address.matrix.id[:40]}; there are in {_listed(limits())}"
+    if not ranges:
+        message = f"no tiles in tile matrix {address.matrix.id[:40]}; there are in {_list_limits(limits())}"
         raise TileOutOfRange(message, locator="tile_matrix")
-    check_in_range(functools.reduce(_both, held), row=address.row, column=address.column)
+    check_in_range(functools.reduce(_both, ranges), row=address.row, column=address.column)
 
 
 def limits_document(limits: Limits) -> list[dict[str, str | int]]:
-    """Return limits as tileset metadata have them."""
+    """Return limits as members of tileset metadata."""
     return [
         {
             "tileMatrix": matrix,
@@ -169,7 +169,7 @@ def limits_document(limits: Limits) -> list[dict[str, str | int]]:
 
 
 def finest(limits: Limits, tile_matrix_set: TileMatrixSet) -> TileMatrix | None:
-    """Return the last matrix in which there are tiles."""
+    """Return the finest matrix with tiles, `None` without tiles."""
     return next((matrix for matrix in reversed(tile_matrix_set.matrices) if matrix.id in limits), None)
 
 
@@ -182,6 +182,6 @@ def _both(one: TileRange, other: TileRange) -> TileRange:
     )
 
 
-def _listed(limits: Limits) -> str:
+def _list_limits(limits: Limits) -> str:
     names = list(limits)
     return f"{names[0]} to {names[-1]}" if names else "none"
