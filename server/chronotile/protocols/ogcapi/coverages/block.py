@@ -33,9 +33,9 @@ TITLES = {
 
 
 def coverage_links(offered: OfferedCollection, context: DocumentContext) -> Sequence[Json]:
-    """Return the links of a collection: one per format that can hold the whole, none for a collection without values.
+    """Return the links of a collection: one per format that can contain the whole coverage; none without values.
 
-    The newer draft lists the fields by `schema`, the older ones by `coverage-rangetype` and `coverage-domainset`.
+    The current draft describes fields by `schema`, older drafts by `coverage-rangetype` and `coverage-domainset`.
     """
     if not offered.has_values:
         return ()

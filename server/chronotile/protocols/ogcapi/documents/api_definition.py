@@ -1,4 +1,4 @@
-"""The OpenAPI 3.0 document of the whole tree, put together from all building blocks (OGC 19-072 §8.2)."""
+"""The OpenAPI 3.0 document of OGC API, assembled from all building blocks (OGC 19-072 §8.2)."""
 
 from collections.abc import Iterable, Sequence
 
@@ -41,7 +41,7 @@ REFUSALS = {
 def openapi_document(
     context: DocumentContext, operations: Iterable[Operation], blocks: Sequence[BuildingBlock]
 ) -> Json:
-    """Return what the tree takes and gives; paths are below its own address."""
+    """Return the definition of operations and schemas; paths are relative to the URL of OGC API."""
     further = [each for block in blocks for each in block.operations_of(context.catalogue)]
     paths = paths_of([*operations, *further], examples_of(context.catalogue))
     tags = [tag for item in paths.values() for each in item.values() for tag in each["tags"]]

@@ -1,4 +1,4 @@
-"""What documents of collections are made of: how far each reaches, what it links to, and for whom they are."""
+"""Parts of documents of collections: extents, links, and the context of a document."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 
 
 def spatial_extent(offered: OfferedCollection) -> Json:
-    """Return the box in CRS84 and, of a coverage, the box and the cells of its own grid."""
+    """Return the box in CRS84 and, for coverages, box and cells of the native grid."""
     extent: Json = {"bbox": [list(box_of_offered(offered))], "crs": CRS84.uri}
     return (
         {**extent, **_native_extent(offered.main_field.main_variable.grid.from_west)} if offered.has_values else extent
@@ -34,11 +34,10 @@ def spatial_extent(offered: OfferedCollection) -> Json:
 
 
 def temporal_extent(times: TimeDomain, *, limit: int) -> Json | None:
-    """Return from when to when there are data, and which times; `None` for data without time.
+    """Return the first and last instant of data and the list of times; `None` for data without time.
 
-    `grid` lists them as OGC 20-024 does: every so often, or one by one up to `limit`, with the bounds of periods where
-    there is room for them; a `step` of our own names dekads. `values` has the same as OGC 19-086r6 does, where dekads
-    are three series of months.
+    `grid` lists them as in OGC 20-024: a regular step, or up to `limit` times with the bounds of periods if they fit.
+    The non-standard member `step` marks dekads. `values` lists them as in OGC 19-086r6, dekads as three monthly series.
     """
     if len(times) == 0:
         return None
@@ -60,9 +59,9 @@ def temporal_extent(times: TimeDomain, *, limit: int) -> Json | None:
 
 
 def _bounds(times: TimeDomain, *, room: int) -> Json:
-    """First and last instant of each period, where times are longer than the day that they begin on.
+    """Return the first and last instant of each period, if periods are longer than one day.
 
-    The years of a climatology are those of all its times together: its bounds are no part of a time axis.
+    A climatology has none: its bounds are the years of all times together, not a part of the time axis.
     """
     periods = np.stack([times.starts, times.ends], axis=1) if times.is_climatology else times.periods
     if len(times) * 2 > room or not bool((periods[:, 1] - periods[:, 0] > DAY).any()):
@@ -72,7 +71,7 @@ def _bounds(times: TimeDomain, *, room: int) -> Json:
 
 
 def _values(times: TimeDomain, step: str | None) -> list[str]:
-    """Repeating intervals: `R4/2020-01-01T00:00:00Z/P1M` are four times, a month from one another."""
+    """Return repeating intervals: `R4/2020-01-01T00:00:00Z/P1M` means four times, one month apart."""
     if step is None:
         return []
     phases, period = (len(DEKAD_DAYS), "P1M") if step == DEKAD_STEP else (1, step)
@@ -81,7 +80,7 @@ def _values(times: TimeDomain, step: str | None) -> list[str]:
 
 
 def _native_extent(grid: NativeGrid) -> Json:
-    """Axes in the order of the CRS; cells from west to east and from south to north, where they lie along the axes."""
+    """Return axes in the order of the CRS, with cells from west to east and south to north if they follow the axes."""
     box = grid.bbox
     own = {} if grid.crs == CRS84 else {"storageCrsBbox": [list(in_axis_order(box, grid.crs))]}
     if grid.transform.b != 0 or grid.transform.d != 0:
@@ -102,11 +101,11 @@ class CollectionContext:
     services: Services
     document: DocumentContext
     has_viewer: bool
-    """Whether there is a viewer to lead to."""
+    """Whether the viewer is served, so that documents can link to it."""
 
     @property
     def now(self) -> Instant:
-        """What time it is."""
+        """The current time."""
         return self.services.clock()
 
 
@@ -118,11 +117,11 @@ HTML = "text/html"
 
 
 def service_links(offered: OfferedCollection, context: CollectionContext) -> Iterator[Json]:
-    """Yield the links of one collection; of a layer those to it, of a configured collection those to its layers."""
+    """Yield the links of one collection: for a layer to itself, for a configured collection to its layers."""
     document_context = context.document
     up = f"{document_context.base}/collections"
     yield link("collection", f"{up}/{quote(offered.id)}", JSON, "This collection")
-    # Not `data`: GDAL takes every document with such a link to JSON for a landing page.
+    # No relation `data`: GDAL takes every document with such a link to JSON for a landing page.
     yield link("up", up, JSON, "All collections")
     yield from access_links(offered, context)
     if context.services.reader_caches.has_items:
@@ -131,7 +130,7 @@ def service_links(offered: OfferedCollection, context: CollectionContext) -> Ite
 
 
 def access_links(offered: OfferedCollection, context: CollectionContext) -> Iterator[Json]:
-    """Yield the links to services, layers, licence and metadata alone."""
+    """Yield only links to services, layers, licence and metadata."""
     yield from _services(offered, context)
     for layer in offered.layers:
         yield from _of_layer(layer, context)

@@ -1,4 +1,4 @@
-"""The tree's own documents as pages."""
+"""HTML pages of the landing page, conformance, collections and OpenAPI."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from chronotile.protocols.ogcapi.documents.collection_parts import CollectionCon
 Page = Literal["landing", "conformance", "collection", "openapi"]
 
 EXAMPLE_CELLS = 100
-"""A side of the coverage that is an example has about as many."""
+"""Approximate number of cells along a side of the example coverage."""
 
 
 def page_of(page: Page, document: Json, context: CollectionContext) -> bytes:
@@ -78,7 +78,7 @@ def _collection_page(document: Json, context: CollectionContext) -> bytes:
 
 
 def _times(times: TimeDomain) -> str:
-    """In words; how many there are is not in the document where they are too many to be listed."""
+    """Return the times in words; without their number if they are too many to be listed in the document."""
     if len(times) == 0:
         return ""
     write = format_day if times.has_day_precision else format_instant
@@ -96,7 +96,7 @@ def _fields(offered: OfferedCollection, language: str) -> Iterator[dict[str, str
 
 
 def _examples(offered: OfferedCollection, document: Json, context: CollectionContext) -> Iterator[PageLink]:
-    """Addresses about the middle of the data, of what the building blocks say is there."""
+    """Yield example URLs around the middle of the data, from all building blocks."""
     base = f"{context.document.base}/collections/{quote(offered.id)}"
     relations = {link["rel"].rpartition("/")[2] for link in document["links"]}
     if "map" in relations:
@@ -123,15 +123,15 @@ def _examples(offered: OfferedCollection, document: Json, context: CollectionCon
         yield PageLink(title="Values of an area as GeoTIFF", href=f"{base}/coverage?bbox={box}{time}&f=GTiff")
 
 
-# What the map and the chart of a collection's page are made of.
+# Map and chart on the page of a collection.
 
 WIDTH = 720
-"""Of the picture, in pixels."""
+"""Width of the picture in pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explored:
-    """A layer as the page shows it; addresses are relative to the landing page."""
+    """A layer on the page of its collection; URLs are relative to the landing page."""
 
     id: str
     title: str
@@ -141,16 +141,16 @@ class Explored:
     height: int
     crs: str
     bbox: str
-    """Of the picture in that CRS."""
+    """Box of the picture in its CRS."""
     lon: str
     lat: str
-    """Of the place in its middle."""
+    """Latitude of the point in the middle."""
     has_values: bool
-    """Whether it has a chart; a composite has none."""
+    """Whether the layer has a chart; a composite has none."""
 
 
 def explored_layers(offered: OfferedCollection, language: str) -> Iterator[Explored]:
-    """Yield the layer that is drawn, then the others with values, each once."""
+    """Yield the drawn layer, then other layers with values, without repetitions."""
     layers = {layer.id: layer for layer in (offered.drawn_layer, *offered.fields.values())}
     for layer in layers.values():
         grid, picture = layer.main_variable.grid, preview_grid(layer, WIDTH)

@@ -49,17 +49,17 @@ Write = Callable[[CollectionContext], bytes]
 
 
 class Document(NamedTuple):
-    """A document, and how it is written."""
+    """A document, and the way to write it."""
 
     key: Hashable
-    """All that it depends on but catalogue, address and language."""
+    """Everything that determines the document except catalogue, URL and language."""
     as_json: Write
     as_page: Write
     media_type: str = "application/json"
-    """Of the JSON."""
+    """Media type of the JSON form."""
     cache_control: str = CACHE_CHANGING
     has_scripts: bool = False
-    """Whether the page runs scripts of the viewer's folder."""
+    """Whether the page runs scripts from the folder of the viewer."""
 
 
 async def get_landing(request: Request) -> Response:
@@ -77,7 +77,7 @@ async def get_conformance(request: Request) -> Response:
 
 
 async def get_collections(request: Request) -> Response:
-    """Return some of the collections."""
+    """Return a page of the list of collections."""
     query = Kvp(request.query_params.multi_items())
     wanted = collections_query(query)
     document = Document(
@@ -91,7 +91,7 @@ async def get_collections(request: Request) -> Response:
 async def get_collection(request: Request) -> Response:
     """Return a collection."""
     name = request.path_params["collectionId"]
-    offered = offered_collection(services_of(request).catalogue, name)  # before a key is made of its name
+    offered = offered_collection(services_of(request).catalogue, name)  # checked before the name becomes a cache key
     document = _document("collection", lambda context: next(collection_documents(context, [offered])), name)
     return await _answer(request, document_query(request), document._replace(has_scripts=True))
 
@@ -167,9 +167,9 @@ OWN = (
 )
 OF_BLOCKS = tuple(each for block in BLOCKS for each in block.operations)
 OPERATIONS = (*OWN, *OF_BLOCKS)
-"""Of the whole tree, in the order of the OpenAPI document."""
+"""Operations of the whole OGC API, in the order of the OpenAPI document."""
 routes = [Route("/ogcapi", endpoint(get_landing, dated_problem)), *routes_of((*OF_BLOCKS, *OWN), "/ogcapi")]
-"""Those of blocks first, which may know a collection that the configuration lacks."""
+"""Routes of building blocks come first: they may match collections that are not configured."""
 
 
 COMMON_1 = "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf"
@@ -179,16 +179,16 @@ CONFORMANCE = (
     *(f"{COMMON_2}/{name}" for name in ("collections", "simple-query")),
 )
 KEPT_RELATIONS = ("self", "alternate", "service-desc", "service-doc", "conformance", "data")
-"""Links of pygeoapi's landing page that hold here; the others are of processes and tile matrix sets."""
+"""Links of pygeoapi's landing page that are valid here; its other links belong to processes and tile matrix sets."""
 
 
 def landing_document(context: CollectionContext) -> Json:
-    """Return the landing page of the tree."""
+    """Return the landing page of OGC API."""
     from chronotile.protocols.ogcapi.documents.through_pygeoapi import pygeoapi_landing  # noqa: PLC0415 -- its 70 MB
 
     said, service = pygeoapi_landing(context), context.document.catalogue.service
     own = [
-        {name: member for name, member in each.items() if name != "hreflang"}  # which is not the requested language
+        {name: member for name, member in each.items() if name != "hreflang"}  # not always the requested language
         for each in said["links"]
         if each["rel"] in KEPT_RELATIONS and each["type"] != JSON_LD
     ]
@@ -204,7 +204,7 @@ def landing_document(context: CollectionContext) -> Json:
 
 
 def _service_members(service: ServiceInfo) -> Json:
-    """Keywords, provider and contact, as the landing page of EDR has them (OGC 19-086r6, landingPage.yaml)."""
+    """Return keywords, provider and contact for the landing page of EDR (OGC 19-086r6, landingPage.yaml)."""
     contact, address = service.contact, service.contact.address or PostalAddress()
     reached = {
         "email": contact.email,
@@ -221,9 +221,9 @@ def _service_members(service: ServiceInfo) -> Json:
 
 
 def conformance_document(state: ServerState) -> Json:
-    """Return the classes that hold: those of the tree itself, then those of each building block.
+    """Return the conformance classes of the core, then of each building block.
 
-    pygeoapi's own list has classes that do not hold here, and in 0.21 grows with each request.
+    The list of pygeoapi is not used: it has classes that are not implemented here, and in 0.21 grows with each request.
     """
     blocks = (each for block in BLOCKS for each in (*block.conformance, *block.allowed_conformance(state)))
     return {"conformsTo": list(dict.fromkeys([*CONFORMANCE, *blocks]))}

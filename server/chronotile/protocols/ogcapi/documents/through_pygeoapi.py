@@ -1,7 +1,7 @@
-"""pygeoapi's own documents: its `API` made in memory from the catalogue, with our providers.
+"""Documents of pygeoapi: its `API`, created in memory from the catalogue with our providers.
 
-It is made for each document that is not cached: that takes a millisecond, and what a reload changed is in it.
-Imported where it is used: a worker that never documents collections does not pay its 70 MB.
+It is created again for each document that is not cached: this takes a millisecond and includes reloaded configuration.
+The module is imported only when needed: workers that never document collections save its 70 MB.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,13 +27,13 @@ COVERAGE_FORMAT = {"name": "GTiff", "mimetype": GEOTIFF_TYPE}
 MAP_FORMAT = {"name": "png", "mimetype": MapFormat.PNG}
 
 AT_ONCE = 50
-"""Collections that are described together: of more, so much is in memory that the garbage collector stops all."""
+"""Collections per API object: with more, garbage collection stops all threads noticeably."""
 
 
 class _JsonRequest:
-    """What pygeoapi looks at of a request: we negotiate format and language ourselves."""
+    """The attributes of a request that pygeoapi reads; format and language are negotiated before."""
 
-    args = {"f": "json"}  # noqa: RUF012 -- pygeoapi reads it alone
+    args = {"f": "json"}  # noqa: RUF012 -- pygeoapi only reads it
     headers: dict[str, str] = {}  # noqa: RUF012 -- as above
     path_info = ""
 
@@ -48,7 +48,7 @@ def pygeoapi_collections(context: CollectionContext, offered: Sequence[OfferedCo
     api = API(_configuration(context), {})
     live = OpenData(context.services)
     for start in range(0, len(offered), AT_ONCE):
-        # Not before the API is made, since that copies all that it is given, for pages that it does not make here.
+        # Set after the API was created, as its constructor copies its configuration for HTML pages that are not used.
         api.config["resources"] = {
             each.id: _resource(each, context.document, live) for each in offered[start : start + AT_ONCE]
         }
@@ -62,7 +62,7 @@ def _pygeoapi_document(api: API, ask: Callable[[API, APIRequest], Any]) -> Json:
 
 
 def _configuration(context: CollectionContext) -> Json:
-    """Texts are in the language of the document already, so pygeoapi, which knows fewer, gets one alone."""
+    """Return the configuration. Texts are in the language of the document, so pygeoapi gets only one language."""
     document_context = context.document
     service = document_context.catalogue.service
     identification = {
@@ -95,7 +95,7 @@ def _resource(offered: OfferedCollection, context: DocumentContext, live: OpenDa
 
 
 def _providers(offered: OfferedCollection, live: OpenData) -> list[Json]:
-    # Which CRS it is stored in nobody asks here; from its name 0.24 would look it up for every provider.
+    # Any CRS will do, as none of these documents names it; from a name pygeoapi 0.24 would look it up per provider.
     shared = {"data": live, "options": {"collection": offered.id}, "storage_crs": CRS84.definition}
     picture = {"type": "map", "name": f"{PROVIDERS}.MapProvider", "format": MAP_FORMAT, **shared}
     if not offered.has_values:
@@ -105,6 +105,6 @@ def _providers(offered: OfferedCollection, live: OpenData) -> list[Json]:
 
 
 def _datetime(instant: Instant) -> datetime:
-    # As pygeoapi's configuration has them.
+    # pygeoapi's configuration contains Python datetimes.
     microseconds = int(instant.astype("datetime64[us]").astype(np.int64))
     return datetime.fromtimestamp(microseconds / 1e6, UTC)

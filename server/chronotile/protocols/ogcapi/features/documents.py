@@ -43,14 +43,14 @@ OF_ITEMS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetContext:
-    """A set of places, and for whom its documents are."""
+    """A place set, with language and URLs of its documents."""
 
     places: PlaceSet
     document: DocumentContext
 
     @property
     def title(self) -> str:
-        """What the set is called."""
+        """Title of the set."""
         return text_in(self.places.spec.title, self.document.language) or self.places.id
 
     @property
@@ -60,7 +60,7 @@ class SetContext:
 
     @property
     def above(self) -> list[PageLink]:
-        """The pages above those of features."""
+        """Pages above the features."""
         return [
             PageLink(title="Collections", href=f"{self.document.base}/collections?f=html"),
             PageLink(title=self.title, href=f"{self.address}?f=html"),
@@ -88,7 +88,7 @@ def collection_document(of: SetContext) -> Json:
                 link("enclosure", f"{own}/items?f={name}", each.media_type, f"All places as {each.driver}")
                 for name, each in PLACE_FORMATS.items()
             ),
-            # What OGC API EDR's suite looks for in each collection of a list.
+            # OGC's test suite of EDR requires it in each collection of a list.
             link("data", f"{own}/items", GEOJSON, "The places"),
             link(REL_QUERYABLES, f"{own}/queryables", SCHEMA, "Properties for filters"),
             link("up", f"{of.document.base}/collections", JSON, "All collections"),
@@ -107,11 +107,11 @@ def queryables_document(of: SetContext) -> Json:
 
 
 Found = tuple[NDArray[np.int64], Callable[[ChosenPlaces, str], bytes]]
-"""Numbers of places (feature,), and the function that writes them with a note on missing values."""
+"""Numbers of places (feature,), and a function that encodes them with a note on missing values."""
 
 
 def find_page(query: FeaturesQuery, of: SetContext, name: str) -> Found:
-    """Return the page that a query selects: all features, where the format is that of a file.
+    """Return the page that a query selects: all features if the format is a file format.
 
     Raises:
         ChronotileError: The selection is not accepted.
@@ -146,10 +146,10 @@ def find_page(query: FeaturesQuery, of: SetContext, name: str) -> Found:
 
 
 def find_feature(id_: str, written: Sequence[tuple[str, str]], of: SetContext, name: str) -> Found:
-    """Return the place of an id, with the parameters that its links repeat.
+    """Return the place with an id; `written` are the parameters that its links repeat.
 
     Raises:
-        UnknownPlace: There is none.
+        UnknownPlace: The set has no place with this id.
     """
     number = of.places.numbers.get(id_)
     if number is None:
@@ -188,7 +188,7 @@ def _page_links(query: FeaturesQuery, of: SetContext, following: str | None) -> 
 
 
 def _page_address(query: FeaturesQuery, of: SetContext, cursor: str | None, f: str) -> str:
-    # What the client wrote stays together, in our order: GDAL adds its parameters to a link that lacks them as a whole.
+    # Parameters of the client stay together, in this order: GDAL adds its parameters to links without this text.
     written = [each for each in query.written if each[0] != LIMIT.name or f not in PLACE_FORMATS]
     begins = [] if cursor is None else [(CURSOR.name, cursor)]
     return f"{of.address}/items?{urlencode([*written, *begins, ('f', f)], safe='/:,')}"
@@ -205,4 +205,4 @@ SCHEMAS: Mapping[str, Json] = {
         {"numberMatched": INDEX, "numberReturned": INDEX, "links": _LINKS},
     ),
 }
-"""Features as OpenAPI 3.0 has them."""
+"""Schemas of features for OpenAPI 3.0."""

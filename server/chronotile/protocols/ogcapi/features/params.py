@@ -26,9 +26,9 @@ _LIMIT = whole(
     "limit", f"The most features; more than {MAX_LIMIT} is as many, except of files", least=1, default=DEFAULT_LIMIT
 )
 LIMIT = replace(_LIMIT, schema={**_LIMIT.schema, "maximum": MAX_LIMIT})
-"""More is accepted (/req/core/fc-limit-response-1 D)."""
+"""Larger values are accepted (/req/core/fc-limit-response-1 D)."""
 LIMIT_DESCRIBED = documents([LIMIT])[0]
-"""QGIS looks for the size of a page among the parameters of the components."""
+"""QGIS reads the page size from the parameters of the OpenAPI components."""
 DATETIME = datetime(
     "One time for `value`: an instant, or a day, month or year in which there is one; default: that of the layer. "
     "Places have no time, so that it selects none of them"
@@ -43,30 +43,30 @@ OF_PAGE: tuple[Parameter[object], ...] = (LIMIT, CURSOR)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureContent:
-    """What features carry."""
+    """CRS and values of the features in an answer."""
 
     crs: Crs | None
-    """`None` where none is named."""
+    """The requested CRS; `None` without `crs`."""
     values: tuple[PlaceValuesRequest, ...]
-    """Of all places, one for each layer."""
+    """Values of all places, one request per layer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeaturesQuery:
-    """Which features are requested."""
+    """A parsed query of features."""
 
     content: FeatureContent
     selection: PlaceSelection
     limit: int | None
-    """The most features; `None` where none is named."""
+    """The requested number of features; `None` without `limit`."""
     start: int
-    """Number of the first place that may be on the page."""
+    """Number of the first place of the page."""
     written: tuple[tuple[str, str], ...]
-    """All but where the page begins, as it was written, for links."""
+    """Parameters as the client wrote them, except the cursor, for links."""
 
 
 def content_query(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> FeatureContent:
-    """Return what the features of a request carry.
+    """Return CRS and values of the features of a request.
 
     Raises:
         ChronotileError: A parameter is not accepted.
@@ -90,11 +90,11 @@ def content_query(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> Feature
 
 
 def features_query(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> FeaturesQuery:
-    """Return which features of a set are requested.
+    """Return the query of features of a set.
 
     Raises:
         ChronotileError: A parameter is not accepted.
-        CursorExpired: The page is one of places that were replaced.
+        CursorExpired: The places were replaced after the cursor was made.
     """
     query.refuse(("offset", "startindex"), instead=f"{CURSOR.name}, as in links of next")
     known = parameters_of(places)
@@ -114,9 +114,10 @@ def parameters_of(places: PlaceSet) -> tuple[Parameter[object], ...]:
 
 
 def properties_of(places: PlaceSet) -> list[Parameter[str]]:
-    """Return the parameters that select places by the value of a property; not those whose names differ by case alone.
+    """Return the parameters that select places by the value of a property.
 
-    Nor those with names of other parameters: the names of parameters are read in any case.
+    Properties whose names differ only by case, or equal the names of other parameters, have none, as names of
+    parameters are case-insensitive.
     """
     taken = names_of((*OF_CONTENT, *OF_SELECTION, *OF_PAGE, *DOCUMENT_PARAMETERS))
     told = "Only features whose property of this name has this value"
@@ -126,7 +127,7 @@ def properties_of(places: PlaceSet) -> list[Parameter[str]]:
 
 
 def cursor_of(places: PlaceSet, number: int) -> str:
-    """Return the cursor of the page that begins with the place of that number."""
+    """Return the cursor of the page that starts with the place of this number."""
     return f"{places_revision(places)}-{number}"
 
 

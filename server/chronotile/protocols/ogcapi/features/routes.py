@@ -59,7 +59,7 @@ OF_FEATURE: Mapping[str, str] = {"json": GEOJSON, "html": HTML}
 ALIASES: Mapping[str, str] = {"application/json": "json", "geojson": "json"}
 
 Find = Callable[[SetContext, str], documents.Found]
-"""Finds the places that a request means, in a format."""
+"""Finds the places of a request, for a format."""
 
 feature_fault = partial(problem_response, spelling=SPELLING)
 
@@ -69,7 +69,7 @@ def _set_of(request: Request) -> PlaceSet:
 
 
 async def get_document(make: Callable[[SetContext], Json], formats: Mapping[str, str], request: Request) -> Response:
-    """Return the description of a set, or the properties by which its places may be selected."""
+    """Return the description of a set, or its queryables."""
     places = _set_of(request)
 
     def write(context: DocumentContext, name: str) -> bytes:
@@ -83,7 +83,7 @@ async def get_document(make: Callable[[SetContext], Json], formats: Mapping[str,
 
 
 async def get_features(request: Request) -> Response:
-    """Return a page of features, or all of them as a file."""
+    """Return a page of features, or all features as a file."""
     query = Kvp(request.query_params.multi_items())
     wanted = params.features_query(query, _set_of(request), services_of(request).catalogue)
     return await _answer(request, query, wanted.content, formats=OF_ITEMS, find=partial(documents.find_page, wanted))
@@ -145,14 +145,14 @@ async def _answer(
     return BodyResponse(file[0], media_type=payload.media_type, headers=headers)
 
 
-# Operations: routes match only where the collection is a set; documents have one of each for each set.
+# Operations: routes match any place set; the OpenAPI document lists operations per set.
 
 
 class SetRoute(Route):
-    """A route below `/collections/{setId}` that matches if a set of places is called so."""
+    """A route below `/collections/{setId}` that matches only if the id is that of a place set."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Return whether it is for a request."""
+        """Return whether the route matches a request."""
         match, found = super().matches(scope)
         if match is Match.NONE:
             return match, found
@@ -165,12 +165,12 @@ class SetOperation(Operation):
     """An operation on a set of places."""
 
     def route(self, root: str = "") -> BaseRoute:
-        """Return the route of it below a path."""
+        """Return the route of the operation below a path."""
         return SetRoute(root + self.path, endpoint(self.handler, feature_fault), methods=[self.method])
 
 
 def _operations(id_: str, places: PlaceSet | None = None) -> Iterator[Operation]:
-    """Those of a set, or of any, which are routes alone."""
+    """Yield the operations of a set; without a set, operations that only serve as routes."""
     described = partial(
         SetOperation, tag="Features", is_offered=lambda _: places is not None, refusals=REFUSALS_OF_TREE
     )

@@ -24,11 +24,11 @@ from chronotile.protocols.ogcapi.document_requests import DOCUMENT_PARAMETERS
 from chronotile.protocols.ogcapi.paging import MAX_OFFSET, Paging
 
 LISTED = frozenset({"type", "processid", "status"})
-"""Parameters that may be given several times, or have commas."""
+"""Parameters that may be repeated, or contain commas."""
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
 TYPE = "process"
-"""The only one that jobs have."""
+"""The only type of jobs."""
 
 
 def _members(given: str) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ OF_JOBS = (*SELECTION, *PAGING, *DOCUMENT_PARAMETERS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobsQuery:
-    """Which jobs are listed; times are seconds since 1970, UTC."""
+    """Selection of listed jobs; times are seconds since 1970, UTC."""
 
     processes: tuple[str, ...]
     statuses: tuple[Status, ...]
@@ -73,7 +73,7 @@ class JobsQuery:
 
 
 def paging_of(query: Kvp, *selection: Parameter[object]) -> Paging:
-    """Return which page is requested; `MAX_LIMIT` stands for all that is more.
+    """Return the requested page; a larger `limit` counts as `MAX_LIMIT`.
 
     Raises:
         InvalidParameter: `limit` or `offset` is not accepted.
@@ -82,7 +82,7 @@ def paging_of(query: Kvp, *selection: Parameter[object]) -> Paging:
 
 
 def merge_lists(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Yield the pairs of a query, all values of a parameter that is a list in one."""
+    """Yield the pairs of a query; all values of a list parameter are joined into one."""
     lists: dict[str, list[str]] = {}
     for name, value in pairs:
         if name.lower() in LISTED:

@@ -1,4 +1,4 @@
-"""`/ogcapi/jobs/{jobID}/share`: a link that shows one job to all who have it, for some days."""
+"""`/ogcapi/jobs/{jobID}/share`: a secret link to one job, valid for some days."""
 
 import orjson
 from starlette.requests import Request
@@ -24,7 +24,7 @@ DAYS = whole("days", "How long the link leads to the job", least=1, most=90, def
 
 
 async def post_share(request: Request) -> Response:
-    """Make a link that shows a job and its results to all who have it."""
+    """Create a link that shows a job and its results to every client that has the link."""
     days = DAYS.value(document_query(request, DAYS))
     desk, id_, grants = state_of(request).jobs, request.path_params["jobID"], request.scope.get(GRANTS)
     if grants is None:

@@ -1,4 +1,4 @@
-"""Collections that are served as records: made of the catalogue, and selected in memory."""
+"""Collections as records: made from the catalogue, and selected in memory."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -46,7 +46,7 @@ def find_collections(query: RecordsQuery, context: CollectionContext) -> Records
         InvalidParameter: The filter is not accepted.
         SourceUnavailable: The index does not answer, and the list would lack collections.
     """
-    for name in context.services.catalogue.unopened:  # only to learn whether the index answers
+    for name in context.services.catalogue.unopened:  # raises if the index does not answer
         items_of(context.services).extent(name)
     holds = None
     if query.filter is not None:
@@ -73,7 +73,7 @@ def find_collection(id_: str, context: CollectionContext) -> Json:
     """Return the record of a collection.
 
     Raises:
-        UnknownItem: There is no such collection.
+        UnknownItem: The collection does not exist.
         SourceUnavailable: The source of the collection is unavailable.
     """
     found = next((each for each in _configured(context) if each.id == id_), None)
@@ -120,7 +120,7 @@ def _configured(context: CollectionContext) -> Iterator[OfferedCollection]:
 
 
 def _geometry(box: BBox) -> Json:
-    """A polygon, or two on either side of the antimeridian, with its corners against the clock (RFC 7946 §3.1)."""
+    """Return a polygon, or two on either side of the antimeridian, counterclockwise (RFC 7946 §3.1)."""
     rings = [
         [[west, south], [east, south], [east, north], [west, north], [west, south]]
         for west, south, east, north in boxes_of(box)
@@ -131,7 +131,7 @@ def _geometry(box: BBox) -> Json:
 
 
 def _time(times: TimeDomain) -> Json | None:
-    """From when to when there are data, and how often; nothing of what has no time, or none of a calendar."""
+    """Return the first and last day and the period of data; `None` without time or for a climatology."""
     if len(times) == 0 or times.is_climatology:
         return None
     step = step_of(times)
@@ -140,7 +140,7 @@ def _time(times: TimeDomain) -> Json | None:
 
 
 def _aliases(offered: OfferedCollection) -> Sequence[str]:
-    # The names under which other servers have its layers.
+    # Names of its layers on other servers.
     return list(dict.fromkeys(alias.name for layer in offered.layers for alias in layer.aliases))
 
 
@@ -173,7 +173,7 @@ def _links(offered: OfferedCollection, context: CollectionContext) -> list[Json]
 
 
 def _takes(query: RecordsQuery, offered: OfferedCollection) -> bool:
-    """Whether id, type, place and time of a collection are as requested."""
+    """Return whether id, type, extent and time of a collection match the query."""
     place = CollectionsQuery(box=query.box, time=query.time, paging=Paging(limit=query.limit))
     return (
         (not query.ids or offered.id in query.ids)
@@ -193,7 +193,7 @@ def _flat(record: Json) -> dict[str, Any]:
 
 
 def _sorted(records: Sequence[Json], order: Sequence[tuple[str, bool]]) -> list[Json]:
-    """By the properties in turn, then by id; those without a property come last."""
+    """Sort by properties in order of priority, then by id; records without a property come last."""
     found = sorted(records, key=lambda record: str(record["id"]))
     for name, is_descending in reversed(order):
         has = [each for each in found if name in each["properties"]]

@@ -1,4 +1,4 @@
-"""Items of the index as records; their documents may have been written by anyone."""
+"""Items of the index as records; documents of items may come from any author."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -42,7 +42,7 @@ OF_RECORDS = frozenset(
         *("resourceLanguages", "externalIds", "formats", "contacts", "license", "rights", "collection"),
     )
 )
-"""Properties that mean something in a record: those of items are taken only where they are of the right type."""
+"""Properties with a meaning in records; those of items are copied only if their type is right."""
 NOTHING = ItemPage(items=(), next=None, matched=0)
 
 
@@ -50,9 +50,9 @@ def find_items(query: RecordsQuery, context: CollectionContext, *, are_encoded: 
     """Return a page of the items that a query selects.
 
     Args:
-        query: What is looked for.
-        context: For whom.
-        are_encoded: Whether the records are wanted as JSON, each encoded by itself: all at once would hold the
+        query: Selection and order.
+        context: Language and URLs of the records.
+        are_encoded: Whether each record is returned as JSON text. Encoding a whole page in one call would hold the
             interpreter's lock, and memory, for long.
 
     Raises:
@@ -80,7 +80,7 @@ def find_item_record(id_: str, context: CollectionContext) -> Json:
     """Return the record of an item.
 
     Raises:
-        UnknownItem: There is no such item.
+        UnknownItem: The item does not exist.
         SourceUnavailable: The index does not answer.
     """
     product = product_of(id_)
@@ -94,7 +94,7 @@ def item_record(found: FoundItem, context: CollectionContext) -> Json:
     item = public_item(found, context.services.source_hrefs.get(found.collection))
     properties, assets = item["properties"], item["assets"]
     document = context.document
-    # Of the catalogue of others a collection may have items before it has layers here.
+    # A collection of a remote catalogue may have items before it has layers here.
     collection = document.catalogue.collections_by_id.get(found.collection)
     licence = licence_of(text_of(properties.get("license")) or (None if collection is None else collection.license))
     box = {"bbox": item["bbox"]} if isinstance(item.get("bbox"), list) else {}
@@ -161,7 +161,7 @@ Named = tuple[str, str]
 
 
 def item_search(query: RecordsQuery, services: Services) -> ItemSearch | None:
-    """Return what is looked for in the index; `None`: no item can match.
+    """Return the search in the index; `None` if no item can match.
 
     Raises:
         InvalidParameter: The times or the filter are not accepted.
@@ -206,10 +206,10 @@ def _span(time: TimeSelection) -> TimeSpan | None:
 
 
 def _of_items(node: Any, services: Services) -> Condition:  # noqa: ANN401 -- JSON
-    """A filter of records as one of items, in which `type` is no property and `id` is that of the item."""
+    """Return a filter of records as a filter of items, which have no property `type` and whose `id` is the item's."""
     arguments = node.get("args") if isinstance(node, Mapping) else None
     if not isinstance(node, Mapping) or not isinstance(arguments, list):
-        rest: Condition = node  # whoever reads it next says what is wrong with it
+        rest: Condition = node  # the parser of conditions reports the error
         return rest
     if node.get("op") in ("and", "or", "not"):
         return {**node, "args": [_of_items(each, services) for each in arguments]}
@@ -230,7 +230,7 @@ def _of_ids(node: Mapping[str, Any], services: Services) -> Condition:
 
 
 def _check_ids(tree: Mapping[str, Any]) -> None:
-    """Each id is looked up: many are refused before the first."""
+    """Refuse too many ids before the first is looked up."""
     count, waiting = 0, [tree]
     while waiting:
         node = waiting.pop()
@@ -241,14 +241,14 @@ def _check_ids(tree: Mapping[str, Any]) -> None:
 
 
 def _texts_of(node: Mapping[str, Any]) -> Sequence[str] | None:
-    """The texts that a property is compared with; `None`: there is something else."""
+    """Return the texts that a property is compared with; `None` if an argument is not a text."""
     others = [each for each in _members(node.get("args")) if not isinstance(each, Mapping)]
     texts = [text for each in others for text in (each if isinstance(each, list) else [each])]
     return texts if len(others) == 1 and all(isinstance(text, str) for text in texts) else None
 
 
 def _names(arguments: object) -> set[str]:
-    """The properties that arguments name, also within `casei`."""
+    """Return the properties in arguments, including arguments of `casei`."""
     nodes = [each for each in _members(arguments) if isinstance(each, Mapping)]
     inner = [each for node in nodes for each in _members(node.get("args")) if isinstance(each, Mapping)]
     return {name for each in (*nodes, *inner) if isinstance(name := each.get("property"), str)}
@@ -274,7 +274,7 @@ def _named(ids: Iterable[str], services: Services) -> list[Named]:
 
 
 def product_of(text: str) -> UUID | None:
-    """Return the product that the id of a record names, if it is the id of one."""
+    """Return the id of the product in the id of a record, `None` if the text has another form."""
     try:
         product = UUID(text)
     except ValueError:
@@ -298,7 +298,7 @@ def _has_id(ids: Sequence[str]) -> Json:
 
 
 def _has_external_id(texts: Sequence[str], services: Services) -> Json:
-    """The id of the item, or `collection:id`."""
+    """Return the condition on external ids: an item id, or `collection:id`."""
     pairs = ((text.partition(":")[0], text.partition(":")[2]) for text in texts)
     schemes = [_in_collection(scheme, [id_]) for scheme, id_ in pairs if scheme in listed_collections(services)]
     return {"op": "or", "args": [_has_id(texts), *schemes]}

@@ -20,10 +20,10 @@ from chronotile.protocols.ogcapi.records.record_collections import ITEM_RECORDS,
 
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 1000
-"""What is more is as much."""
+"""Larger limits count as this."""
 MAX_TERMS = 10
 MAX_TERM = 100
-"""Characters of a term of `q`."""
+"""Maximum number of characters of a term of `q`."""
 MAX_IDS = 100
 MAX_SORTED = 4
 CRS84_NAMES = (CRS84.uri, "OGC:CRS84", "CRS84")
@@ -66,43 +66,43 @@ SELECTION: tuple[Parameter[object], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordsQuery:
-    """Which records are requested."""
+    """A parsed query of records."""
 
     box: BBox | None
-    """In CRS84; west is more than east across the antimeridian."""
+    """Box in CRS84; west exceeds east across the antimeridian."""
     time: TimeSelection
     limit: int
     terms: tuple[str, ...]
-    """One of which a text of the record has to have."""
+    """Search terms; a record matches if it contains any of them."""
     types: tuple[str, ...]
-    """Empty: all."""
+    """Types of records; empty for all types."""
     ids: tuple[str, ...]
     external_ids: tuple[str, ...]
     values: Mapping[str, str | float]
-    """Of properties, by their names."""
+    """Values of properties, by name."""
     filter: Mapping[str, Any] | None
     """CQL2 JSON."""
     order: tuple[tuple[str, bool], ...]
-    """Names of properties, and whether descending."""
+    """Names of properties, each with whether the order is descending."""
     cursor: str | None
     offset: int
     written: tuple[tuple[str, str], ...]
-    """What selects, as it was written, for links to other pages; without `limit`."""
+    """Parameters of the selection as the client wrote them, without `limit`, for links to other pages."""
 
 
 def page_parameters(collection: RecordCollection) -> tuple[Parameter[object], ...]:
-    """Return the parameter with which a page of a collection of records begins."""
+    """Return the parameter that selects the start of a page of records."""
     return (CURSOR,) if collection is ITEM_RECORDS else (OFFSET,)
 
 
 def parameters_of(collection: RecordCollection) -> tuple[Parameter[object], ...]:
-    """Return all parameters by which records are selected, without those of documents."""
+    """Return all parameters that select records, without those of documents."""
     own = [text(each.name, each.title, schema=each.schema) for each in collection.parameters]
     return (*SELECTION, *own, *page_parameters(collection))
 
 
 def records_query(query: Kvp, collection: RecordCollection) -> RecordsQuery:
-    """Return which records of a collection are requested.
+    """Return the parsed query of a collection of records.
 
     Raises:
         ChronotileError: A parameter is not accepted.

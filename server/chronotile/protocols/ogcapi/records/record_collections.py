@@ -1,7 +1,7 @@
-"""The collections of records that there are, and which properties of their records queries name (OGC 20-004r1 §8).
+"""The collections of records, and the properties of their records that queries may name (OGC 20-004r1 §8).
 
-Their ids begin with a low line. Ids in the configuration begin with a letter or digit, so that no collection, layer or
-alias can have the same one, whatever it is called; a low line needs no escape in URLs (RFC 3986 §2.3).
+Their ids begin with an underscore. Ids in the configuration begin with a letter or digit, so no collection, layer or
+alias can have the same id. An underscore needs no escape in URLs (RFC 3986 §2.3).
 """
 
 import re
@@ -29,7 +29,7 @@ DATASET, ITEM = "dataset", "item"
 
 @dataclass(frozen=True, slots=True)
 class RecordProperty:
-    """A property by which records are selected or sorted."""
+    """A property for selecting or sorting records."""
 
     name: str
     title: str
@@ -47,12 +47,12 @@ class RecordCollection:
     title: str
     description: str
     type: str
-    """Of its records."""
+    """Type of its records."""
     properties: tuple[RecordProperty, ...]
     default_order: tuple[tuple[str, bool], ...]
-    """Names of properties, and whether descending."""
+    """Names of properties, each with whether the order is descending."""
     has_more_properties: bool
-    """Whether filters may name others."""
+    """Whether filters may name properties that are not listed."""
 
     @property
     def sortables(self) -> tuple[RecordProperty, ...]:
@@ -130,11 +130,11 @@ class RecordsPage:
 
     records: Sequence[Json | orjson.Fragment]
     matched: int | None
-    """How many match on all pages; `None`: very many."""
+    """Number of matching records on all pages; `None` if they are too many to count."""
     following: tuple[str, str] | None
-    """The parameter with which the next page begins."""
+    """Name and value of the parameter that selects the next page."""
     unanswered: Sequence[Unanswered] = ()
-    """Collections of which items are missing."""
+    """Collections whose items are missing from the page."""
 
 
 def contacts_of(catalogue: Catalogue, language: str) -> Json:
@@ -167,7 +167,7 @@ def _reached(contact: Contact) -> Json:
 
 
 def languages_of(context: DocumentContext) -> Json:
-    """Return `language` and `languages`: in which a record is, and in which it can be had."""
+    """Return `language` and `languages`: the language of the record, and the available languages."""
     languages = context.catalogue.service.languages
     return {"language": {"code": context.language}, "languages": [{"code": each} for each in languages]}
 
@@ -190,7 +190,7 @@ def record_links(collection: RecordCollection, id_: str, context: DocumentContex
 
 
 def split_templates(links: Sequence[Json]) -> Json:
-    """Return `links` and, if any are templates, `linkTemplates`."""
+    """Return `links` without templates, and `linkTemplates` if templates exist."""
     templates = [
         {
             "rel": each["rel"],
@@ -205,14 +205,14 @@ def split_templates(links: Sequence[Json]) -> Json:
     return {"links": plain, **({"linkTemplates": templates} if templates else {})}
 
 
-# Free text: which texts have one of some terms (OGC 20-004r1, parameter `q`).
+# Search for terms in texts (OGC 20-004r1, parameter `q`).
 
 
 class TextSearch:
-    """Looks for terms in records, in any case.
+    """Searches records for terms; upper and lower case are equal.
 
     Args:
-        terms: One of which is enough; none: all records match.
+        terms: A record matches if it contains any of the terms; without terms all records match.
     """
 
     def __init__(self, terms: Sequence[str]) -> None:
@@ -220,7 +220,7 @@ class TextSearch:
         self._pattern = re.compile("|".join(patterns), re.IGNORECASE) if terms else None
 
     def finds(self, record: Json) -> bool:
-        """Return whether a record has one in its id, title, description, a keyword or the id of a layer."""
+        """Return whether the id, title, description, a keyword or a layer id of a record contains a term."""
         return self._pattern is None or any(self._pattern.search(text) for text in _texts(record))
 
 

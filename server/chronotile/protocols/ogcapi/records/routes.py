@@ -120,7 +120,7 @@ def records_document(
 
 
 def page_address(collection: RecordCollection, query: RecordsQuery, context: DocumentContext, **more: str) -> str:
-    """Return the URL of a page of records; `more` has parameters of its own."""
+    """Return the URL of a page of records; `more` are additional parameters."""
     text = urlencode([*query.written, ("limit", str(query.limit)), *more.items()], safe="/:,")
     return f"{address_of(collection, context)}/items?{text}"
 
@@ -142,7 +142,7 @@ def _page_links(
 
 
 def _extent(context: DocumentContext) -> Json:
-    """That of all collections together; none of a server without any."""
+    """Return the extent of all collections together; empty for a server without collections."""
     collections = context.catalogue.collections
     if not collections:
         return {}
@@ -163,7 +163,7 @@ def _collection_links(collection: RecordCollection, context: DocumentContext) ->
         link("self", own, CATALOG, "This collection of records"),
         link("alternate", f"{own}?f=html", HTML, "This collection of records as HTML"),
         link("items", f"{own}/items", GEOJSON, "The records"),
-        # What OGC API EDR's suite looks for in each collection of a list (OGC 19-086r6 /req/edr/rc-md-query-links).
+        # OGC's test suite of EDR requires it in each collection of a list (OGC 19-086r6 /req/edr/rc-md-query-links).
         link("data", f"{own}/items", GEOJSON, "The records"),
         link("items", f"{own}/items?f=html", HTML, "The records as HTML"),
         link(REL_QUERYABLES, f"{own}/queryables", SCHEMA, "Properties for filters"),
@@ -198,7 +198,7 @@ record_fault = partial(problem_response, spelling=SPELLING)
 async def get_document(
     make: Make, formats: Mapping[str, str], collection: RecordCollection, request: Request
 ) -> Response:
-    """Return the description of a collection of records, or the properties by which they may be filtered or sorted."""
+    """Return the description of a collection of records, or its queryables or sortables."""
 
     def write(context: DocumentContext, name: str) -> bytes:
         document = make(collection, context)
@@ -226,7 +226,7 @@ async def get_records(collection: RecordCollection, request: Request) -> Respons
             return records_page(collection, selection, page, context)
         return orjson.dumps(records_document(collection, selection, page, context))
 
-    # Collections are found in memory, and documented beside layers.
+    # Records of collections are found in memory, and documented like layers.
     kind = SEARCHES if collection is ITEM_RECORDS else DOCUMENTS
     response = await respond_in_format(
         request, query, write, OF_RECORDS, aliases=RECORD_ALIASES, cache_control=CACHE_CHANGING, kind=kind
@@ -311,7 +311,7 @@ def _of_collection(collection: RecordCollection, called: str) -> Iterator[Operat
 operations = (*_of_collection(COLLECTION_RECORDS, "collections"), *_of_collection(ITEM_RECORDS, "items"))
 
 
-# Records as pages; nothing in them is taken for HTML.
+# Records as HTML pages; their texts are always escaped.
 
 
 def records_page(
@@ -357,7 +357,7 @@ def _of(collection: RecordCollection, context: DocumentContext) -> PageLink:
     return PageLink(title=collection.title, href=f"{address_of(collection, context)}/items?f=html")
 
 
-# What records bring to the tree (OGC API - Records - Part 1: Core, OGC 20-004r1).
+# The building block of OGC API - Records - Part 1: Core (OGC 20-004r1).
 
 REL_CATALOG = "http://www.opengis.net/def/rel/ogc/1.0/ogc-catalog"
 RECORDS = (
@@ -370,11 +370,11 @@ CQL2_CLASSES = ("cql2-text", "cql2-json", "basic-cql2", "advanced-comparison-ope
 
 
 def landing_links(context: DocumentContext) -> Sequence[Json]:
-    """Return the collections of records."""
+    """Return links to the collections of records."""
     return [link(REL_CATALOG, address_of(each, context), CATALOG, each.title) for each in RECORD_COLLECTIONS]
 
 
-# The documents as OpenAPI 3.0 has them.
+# Schemas of the documents for OpenAPI 3.0.
 
 _LINKS = list_of(ref("Link"))
 _TEMPLATES = list_of(object_of({"rel": TEXT, "uriTemplate": TEXT}, {"type": TEXT, "title": TEXT}))

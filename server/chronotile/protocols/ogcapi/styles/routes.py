@@ -58,7 +58,7 @@ class KnownStyle:
     """A style, and a layer that has it."""
 
     style: Style
-    """The style of the collection; for the dataset the style of the file, before layers stretch it over their values."""
+    """For a collection its style; for the dataset the style of the file, before layers stretch it over their values."""
     layer: Layer
 
 
