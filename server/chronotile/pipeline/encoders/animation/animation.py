@@ -1,4 +1,4 @@
-"""Time-lapses in the formats that browsers and slides show, written frame by frame into a scratch file."""
+"""Time-lapses in formats for browsers and slides, written frame by frame to a scratch file."""
 
 import io
 from collections.abc import Iterable
@@ -20,29 +20,29 @@ from chronotile.pipeline.encoders.scratch_files import TEMPORARY, Scratch, Scrat
 
 MAX_COLOURS = 256
 CARD_COLOURS = 24
-"""Left to what is written on a frame whose picture has too many colours."""
+"""Entries kept for the texts on a frame whose picture has too many colours."""
 FOR_EVER = b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"
-"""The extension by which all viewers repeat a GIF without end."""
+"""The extension that makes viewers repeat a GIF without end."""
 
 
 class Distinct(NamedTuple):
-    """The different ones of some colours."""
+    """Colours without duplicates."""
 
     colours: ColourArray
-    """(n, 3)."""
+    """(n, 3): each distinct colour once."""
     places: IndexArray
-    """Where each of the colours stands among them."""
+    """The index in `colours` of each original colour."""
     counts: Int64Array
-    """How many of the colours each stands for."""
+    """How many original colours are equal to each of `colours`."""
 
 
 def write_gif(file: ScratchFile, frames: Iterable[Frame], film: Film) -> None:
-    """Write a GIF. Colours are exact, unless a frame has more than 256; then those most alike become one.
+    """Write a GIF; colours are exact, unless a frame has more than 256, of which similar ones are merged.
 
-    Frames last whole hundredths of a second, in all as long as they should.
+    Frames last whole hundredths of a second, rounded so that the total duration is right.
 
     Raises:
-        OSError: There is no room.
+        OSError: The disk is full.
     """
     file.write(gif_start(film.width, film.height) + FOR_EVER)
     for number, frame in enumerate(frames):
@@ -53,35 +53,35 @@ def write_gif(file: ScratchFile, frames: Iterable[Frame], film: Film) -> None:
 
 
 def gif_image(frame: Frame) -> Image.Image:
-    """Return a frame as a picture of at most 256 colours, whose table has those it shows."""
+    """Return a frame as a picture with a palette of the at most 256 colours that it uses."""
     picture = index_colours(frame.picture, MAX_COLOURS - CARD_COLOURS)
     is_used = np.bincount(picture.index.ravel(), minlength=MAX_COLOURS) > 0
-    own = picture.palette[:, :3]
-    table = _distinct(own[is_used]).colours
+    palette = picture.palette[:, :3]
+    table = _distinct(palette[is_used]).colours
     written = _distinct(np.vstack([table[:0], *(card.pixels.reshape(-1, 3) for card in frame.cards)]))
     is_new = _distances(written.colours, table).min(axis=1) > 0
     if len(table) + int(is_new.sum()) > MAX_COLOURS:
-        table = _fewer(table, MAX_COLOURS - CARD_COLOURS)
-    table = _with_most_missed(table, written.colours[is_new], written.counts[is_new])
-    index = _nearest(own, table)[picture.index]
+        table = _merge_similar(table, MAX_COLOURS - CARD_COLOURS)
+    table = _add_missing(table, written.colours[is_new], written.counts[is_new])
+    index = _nearest(palette, table)[picture.index]
     for card in frame.cards:
         height, width, _bands = card.pixels.shape
-        found = _distinct(card.pixels)
-        index[card.y : card.y + height, card.x : card.x + width] = _nearest(found.colours, table)[found.places]
+        distinct = _distinct(card.pixels)
+        index[card.y : card.y + height, card.x : card.x + width] = _nearest(distinct.colours, table)[distinct.places]
     image = Image.fromarray(index)
     image.putpalette(np.vstack([table, np.zeros((MAX_COLOURS - len(table), 3), dtype=np.uint8)]).tobytes())
     return image
 
 
 def _distinct(colours: ColourArray) -> Distinct:
-    """The different ones of (…, 3) colours, in ascending order."""
+    """Return the distinct colours of colours (…, 3), in ascending order."""
     packed = (colours.astype(np.uint32) << (16, 8, 0)).sum(axis=-1, dtype=np.uint32)
-    found, places, counts = np.unique(packed, return_inverse=True, return_counts=True)
-    return Distinct(found.astype(">u4").view(np.uint8).reshape(-1, 4)[:, 1:], places, counts)
+    colours_found, places, counts = np.unique(packed, return_inverse=True, return_counts=True)
+    return Distinct(colours_found.astype(">u4").view(np.uint8).reshape(-1, 4)[:, 1:], places, counts)
 
 
 def _distances(colours: ColourArray, table: ColourArray) -> Int64Array:
-    # (colour, entry): how unlike they are.
+    # The squared distance (colour, entry) of each colour from each entry of the table.
     apart = colours[:, np.newaxis].astype(np.int64) - table[np.newaxis]
     return np.asarray((apart**2).sum(axis=2))
 
@@ -90,44 +90,44 @@ def _nearest(colours: ColourArray, table: ColourArray) -> UInt8Array:
     return np.asarray(_distances(colours, table).argmin(axis=1).astype(np.uint8))
 
 
-def _fewer(table: ColourArray, most: int) -> ColourArray:
-    """The table without those that are most like another, until so many are left."""
+def _merge_similar(table: ColourArray, most: int) -> ColourArray:
+    """Remove the colours that are most similar to another one, until at most `most` are left."""
     apart = _distances(table, table)
     np.fill_diagonal(apart, np.iinfo(np.int64).max)
     for _ in range(len(table) - most):
-        gone = int(apart.min(axis=1).argmin())
-        apart[gone, :] = apart[:, gone] = np.iinfo(np.int64).max
-        table = np.delete(table, gone, axis=0)
-        apart = np.delete(np.delete(apart, gone, axis=0), gone, axis=1)
+        removed = int(apart.min(axis=1).argmin())
+        apart[removed, :] = apart[:, removed] = np.iinfo(np.int64).max
+        table = np.delete(table, removed, axis=0)
+        apart = np.delete(np.delete(apart, removed, axis=0), removed, axis=1)
     return table
 
 
-def _with_most_missed(table: ColourArray, colours: ColourArray, counts: Int64Array) -> ColourArray:
-    """The table with as many of the missing colours as it has room for: those of many pixels, and unlike all in it."""
+def _add_missing(table: ColourArray, colours: ColourArray, counts: Int64Array) -> ColourArray:
+    """Add missing colours while the table has space, first those of many pixels that differ most from the table."""
     missed = _distances(colours, table).min(axis=1) * counts
     for _ in range(min(MAX_COLOURS - len(table), len(colours))):
-        taken = colours[[int(missed.argmax())]]
-        table = np.vstack([table, taken])
-        missed = np.minimum(missed, _distances(colours, taken)[:, 0] * counts)
+        added = colours[[int(missed.argmax())]]
+        table = np.vstack([table, added])
+        missed = np.minimum(missed, _distances(colours, added)[:, 0] * counts)
     return table
 
 
-# Animated WebP (the container of RFC 9649): each frame whole, and as the pictures of tiles are.
+# Animated WebP (the container of RFC 9649); each frame is complete and encoded like the pictures of tiles.
 
 IS_ANIMATED = 0x02
 WITHOUT_BLENDING = 0x02
-"""A frame takes the place of the one before."""
+"""A flag: the frame replaces the previous one."""
 HEAD_BYTES = 12
-"""`RIFF`, the size of all that follows, `WEBP`."""
+"""The size of `RIFF`, the size of the file and `WEBP`."""
 
 
 def write_webp(file: ScratchFile, frames: Iterable[Frame], film: Film) -> None:
-    """Write a WebP. Colours are exact, but those of composites, which would take six times the bytes.
+    """Write a WebP; colours are exact except in composites, which would be six times as large.
 
-    Frames last whole milliseconds, in all as long as they should.
+    Frames last whole milliseconds, rounded so that the total duration is right.
 
     Raises:
-        OSError: There is no room.
+        OSError: The disk is full.
     """
     size = _three(film.width - 1) + _three(film.height - 1)
     file.write(b"RIFF\0\0\0\0WEBP")
@@ -141,7 +141,7 @@ def write_webp(file: ScratchFile, frames: Iterable[Frame], film: Film) -> None:
 
 
 def _bitstream(frame: Frame) -> bytes:
-    """The chunks of a frame: those of a picture without animation and transparency."""
+    """Return the chunks of a frame, which are those of a picture without animation and transparency."""
     options = WEBP_LOSSLESS if isinstance(frame.picture, IndexPicture) else WEBP_LOSSY
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(frame.rgb())).save(buffer, "WEBP", **options)
@@ -157,9 +157,9 @@ def _three(number: int) -> bytes:
 
 
 MAX_BYTES = 512 << 20
-"""Of a file that a client waits for, past which it is given up."""
+"""The maximum size of a file for a client that waits; encoding stops beyond it."""
 BYTES_PER_PIXEL = 2
-"""More than frames take, whatever they show: only what is small for sure lies in memory."""
+"""More than any frame takes; only files that are certainly small are kept in memory."""
 
 
 def encode_animation(
@@ -170,24 +170,24 @@ def encode_animation(
     scratch: Scratch = TEMPORARY,
     most_bytes: int | None = None,
 ) -> FileParts:
-    """Return a time-lapse as a file, to be closed by who takes it.
+    """Return a time-lapse as a file, which the caller must close.
 
     Args:
-        frames: Taken one after the other; what they raise ends the file.
-        film: Their size, number and pace.
-        format: What it is written in.
-        scratch: Where it is written.
-        most_bytes: The most that it may have.
+        frames: The frames, read one by one; an exception from them ends the file.
+        film: Size, number and rate of the frames.
+        format: The format of the file.
+        scratch: Where the file is written.
+        most_bytes: The maximum size of the file.
 
     Raises:
         LimitExceeded: The file is larger.
-        OSError: There is no room for it.
+        OSError: The disk is full.
     """
     most = MAX_BYTES if most_bytes is None else most_bytes
     file = scratch.file(film.width * film.height * film.count * BYTES_PER_PIXEL)
     try:
-        _write(file, _bounded(frames, file, most), film, format)
-    except BaseException:  # whatever it is: an open file takes disk, and is a descriptor
+        _write(file, _limit_size(frames, file, most), film, format)
+    except BaseException:  # of any kind, since an open file holds disk space and a descriptor
         file.close()
         raise
     return FileParts([file])
@@ -205,7 +205,7 @@ def _write(file: ScratchFile, frames: Iterable[Frame], film: Film, format: Anima
             assert_never(format)
 
 
-def _bounded(frames: Iterable[Frame], file: ScratchFile, most: int) -> Iterable[Frame]:
+def _limit_size(frames: Iterable[Frame], file: ScratchFile, most: int) -> Iterable[Frame]:
     for frame in frames:
         fewer = "request a smaller picture, fewer frames, or mp4"
         require_at_most("bytes of an animation", file.size, most, alternative=fewer, locator="width")

@@ -1,4 +1,4 @@
-"""MP4 with H.264, as all browsers and slides play it."""
+"""MP4 with H.264, which all browsers and slide programs play."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 CODEC: Final = "libx264"
 OPTIONS = {"preset": "veryfast", "crf": "18"}
-"""Hardly distinguishable from what is shown, at a fifth of the bytes of GIF."""
+"""Hardly distinguishable from the original, with a fifth of the bytes of GIF."""
 LARGE_PIXELS = 1 << 20
 LARGE_OPTIONS = {"x264-params": "rc-lookahead=1:sync-lookahead=0:bframes=1"}
-"""Of frames with more pixels: x264 looks one frame ahead in place of ten, and holds half of the bytes."""
+"""Options for frames with more pixels: x264 looks one frame ahead instead of ten, which halves its memory."""
 KEY_FRAMES = 12
-"""A frame in so many stands alone, so that players can go to any date at once."""
+"""The interval of key frames, which let players go to any date at once."""
 INDEX_BYTES, FRAME_INDEX_BYTES = 4096, 48
-"""Room for the index of frames before them, so that a player can begin before it has all; what is left is padding."""
+"""Space for the index before the frames, so that players can begin before the download ends; the rest is padding."""
 FINEST_RATE = 1000
 
 
 def write_mp4(file: ScratchFile, frames: Iterable[Frame], film: Film) -> None:
-    """Write an MP4 in one thread, with the colours of ITU-R BT.709 at half the resolution.
+    """Write an MP4 in one thread, with colours in ITU-R BT.709 at half the resolution.
 
-    An odd side is a pixel longer, since H.264 takes even ones: the last row or column stands twice.
+    H.264 requires even sides, so the last row or column is repeated if a side is odd.
 
     Raises:
-        OSError: There is no room.
+        OSError: The disk is full.
     """
     import av
 
@@ -66,11 +66,11 @@ def _video_frame(frame: Frame, number: int, rate: Fraction) -> "VideoFrame":
     from av import VideoFrame
     from av.video.reformatter import ColorRange, Colorspace
 
-    found = VideoFrame.from_ndarray(_even(frame.rgba()), format="rgba").reformat(
+    video_frame = VideoFrame.from_ndarray(_even(frame.rgba()), format="rgba").reformat(
         format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
     )
-    found.pts, found.time_base = number, 1 / rate
-    return found
+    video_frame.pts, video_frame.time_base = number, 1 / rate
+    return video_frame
 
 
 def _even(pixels: UInt8Array) -> UInt8Array:

@@ -18,16 +18,16 @@ from chronotile.pipeline.encoders.series.table import VALUE, Column, SeriesTable
 
 
 def encode_series_covjson(table: SeriesTable, *, crs: Crs = CRS84, may_be_single: bool = False) -> Generator[bytes]:
-    """Yield a CoverageCollection part by part, of a coverage for each place and for columns of the same times.
+    """Yield a CoverageCollection part by part, with a coverage per place and group of columns with the same times.
 
-    A point is a PointSeries, an area a PolygonSeries, or a MultiPolygonSeries whose polygons all have the values of the
-    whole area (§9.11); without times they are a Point and so on. Of no time at all there is not a coverage: an axis may
-    not be empty.
+    A point is a PointSeries. An area is a PolygonSeries, or a MultiPolygonSeries in which each polygon has the values
+    of the whole area (§9.11). Without times, the domains are Point, Polygon and MultiPolygon. If a group has an empty
+    list of times, it has no coverage, since an axis must not be empty.
 
     Args:
-        table: Whose points are in `crs`.
-        crs: Of the coordinates that are written.
-        may_be_single: Whether one coverage alone is written as such.
+        table: The table; its points are in `crs`.
+        crs: The CRS of the written coordinates.
+        may_be_single: Whether a single coverage is written without a collection.
     """
     groups = _groups(table)
     shared = {**table.credits.texts, "parameters": _parameters(table)}
@@ -46,7 +46,7 @@ def encode_series_covjson(table: SeriesTable, *, crs: Crs = CRS84, may_be_single
 
 
 def column_parameter(column: Column, table: SeriesTable) -> Json:
-    """Return the parameter of a column; for points of one layer it is described by the layer alone."""
+    """Return the parameter of a column; for points of one layer, the layer alone describes it."""
     if column.layer is not None:
         return cov.layer_parameter(column.layer, method=table.method)
     label = table.title if column.name == VALUE else f"{table.title}, {column.name}"
@@ -61,7 +61,7 @@ def _parameters(table: SeriesTable) -> Json:
 
 
 def _groups(table: SeriesTable) -> list[list[Column]]:
-    """Columns in groups of the same times, of which there are some."""
+    """Group columns with the same times; columns with an empty list of times are omitted."""
     groups: dict[bytes, list[Column]] = {}
     for column in table.flat_columns:
         if column.times.size:

@@ -1,4 +1,4 @@
-"""Series as NetCDF: discrete sampling geometries of the CF conventions."""
+"""Series as NetCDF, as discrete sampling geometries of the CF conventions."""
 
 import io
 from collections.abc import Sequence
@@ -25,17 +25,17 @@ CELL_METHODS = {
     "median": "area: median",
     "sum": "area: sum",
 }
-"""CF-1.11 Appendix E."""
+"""Cell methods by reducer (CF-1.11 Appendix E)."""
 
 STATION, TIME = "station", "time"
 
 
 def encode_series_netcdf(table: SeriesTable) -> bytes:
-    """Return a NetCDF-4 file whose feature type is `timeSeries`, in the orthogonal form (CF-1.11 §9.3.1, H.2.1).
+    """Return a NetCDF-4 file with the feature type `timeSeries` in the orthogonal form (CF-1.11 §9.3.1, H.2.1).
 
-    Variables are (station, time); names have an underscore for what is not a letter or digit: `p2.5` is `p2_5`; of two
-    that are then the same the second ends in `_2`. Areas stand at a point inside and have their outlines in a geometry
-    container (§7.5). All places are held at once.
+    Variables are (station, time). In names, an underscore replaces each character that is not a letter or digit, so
+    `p2.5` is `p2_5`; if two names are then equal, the second ends in `_2`. Areas have a point inside as their position
+    and their outlines in a geometry container (§7.5). All places are in memory at once.
     """
     import h5netcdf
 
@@ -54,7 +54,7 @@ def encode_series_netcdf(table: SeriesTable) -> bytes:
         _write_times(file, table.times if table.has_time else None)
         _write_stations(file, rows)
         if table.has_areas and rows.places:
-            _write_outlines(file, [outline(each) for each in rows.places if isinstance(each, Area)])
+            _write_outlines(file, [outline(place) for place in rows.places if isinstance(place, Area)])
         _write_values(file, table, rows)
     return buffer.getvalue()
 
@@ -73,14 +73,14 @@ def _write_stations(file: "h5netcdf.File", rows: Rows) -> None:
 
     names = np.array([str(name).replace("\0", "") for name in rows.names], dtype=object)  # ends a text of HDF5
     _write(file, "id", (STATION,), names, {"cf_role": "timeseries_id"}, dtype=h5py.string_dtype())
-    places = [each.degrees if isinstance(each, Point) else _inside(outline(each)) for each in rows.places]
+    places = [place.degrees if isinstance(place, Point) else _inner_point(outline(place)) for place in rows.places]
     degrees = np.array(places).reshape(-1, 2)
     for name, column, units in (("longitude", 0, "degrees_east"), ("latitude", 1, "degrees_north")):
         _write(file, name, (STATION,), degrees[:, column], {"standard_name": name, "units": units})
 
 
-def _inside(polygons: Sequence[Polygon]) -> tuple[float, float]:
-    """A point of the largest polygon, which need not hold its own centre; NaN without any."""
+def _inner_point(polygons: Sequence[Polygon]) -> tuple[float, float]:
+    """Return a point inside the largest polygon, since its centre may be outside it; NaN without polygons."""
     if not polygons:
         return np.nan, np.nan
     shapes = [shapely.Polygon(rings[0], rings[1:]) for rings in polygons]
@@ -89,11 +89,11 @@ def _inside(polygons: Sequence[Polygon]) -> tuple[float, float]:
 
 
 def _write_outlines(file: "h5netcdf.File", areas: Sequence[tuple[Polygon, ...]]) -> None:
-    """Nodes of all rings, one part a ring (CF-1.11 §7.5, Example 7.15)."""
+    """Write the nodes of all rings, with one part per ring (CF-1.11 §7.5, Example 7.15)."""
     rings = [[ring for polygon in area for ring in polygon] for area in areas]
     is_hole = [number > 0 for area in areas for polygon in area for number in range(len(polygon))]
-    sizes = [len(ring) for each in rings for ring in each]
-    nodes = np.concatenate([np.empty((0, 2)), *(ring for each in rings for ring in each)])
+    sizes = [len(ring) for area_rings in rings for ring in area_rings]
+    nodes = np.concatenate([np.empty((0, 2)), *(ring for area_rings in rings for ring in area_rings)])
     file.dimensions["node"], file.dimensions["part"] = len(nodes), len(sizes)
     attributes = {
         "geometry_type": "polygon",
@@ -105,7 +105,13 @@ def _write_outlines(file: "h5netcdf.File", areas: Sequence[tuple[Polygon, ...]])
         "grid_mapping": "crs",
     }
     _write(file, "outline", (), np.int32(0), attributes)
-    _write(file, "node_count", (STATION,), np.array([sum(map(len, each)) for each in rings], dtype=np.int32), {})
+    _write(
+        file,
+        "node_count",
+        (STATION,),
+        np.array([sum(map(len, area_rings)) for area_rings in rings], dtype=np.int32),
+        {},
+    )
     _write(file, "part_node_count", ("part",), np.array(sizes, dtype=np.int32), {})
     _write(file, "interior_ring", ("part",), np.array(is_hole, dtype=np.int32), {})
     for name, column, units, axis in (
@@ -137,20 +143,22 @@ def _write_values(file: "h5netcdf.File", table: SeriesTable, rows: Rows) -> None
         _write(file, "total", shape[: rows.total.ndim], rows.total, of_cells)
         if table.has_notes:
             notes = np.array([note or "" for note in rows.notes], dtype=object)
-            told = {"long_name": "what was done to the area"}
-            _write(file, "note", (STATION,), notes, told, dtype=h5py.string_dtype())
+            note_attributes = {"long_name": "what was done to the area"}
+            _write(file, "note", (STATION,), notes, note_attributes, dtype=h5py.string_dtype())
     elif rows.codes is not None:
         _write_reasons(file, rows, rows.codes, shared)
 
 
 def _write_reasons(file: "h5netcdf.File", rows: Rows, codes: UInt8Array, shared: dict[str, str]) -> None:
-    """Why there is no value, as flags; 0 where there is one."""
-    found = sorted({rows.labels[code - 1] for code in np.unique(codes).tolist() if code})
-    flags = np.array([0, *(found.index(label) + 1 if label in found else 0 for label in rows.labels)], dtype=np.int16)
+    """Write the reasons for missing values as flags; 0 where there is a value."""
+    used_reasons = sorted({rows.labels[code - 1] for code in np.unique(codes).tolist() if code})
+    flags = np.array(
+        [0, *(used_reasons.index(label) + 1 if label in used_reasons else 0 for label in rows.labels)], dtype=np.int16
+    )
     attributes = {
         "long_name": "why there is no value",
-        "flag_values": np.arange(len(found) + 1, dtype=np.int16),
-        "flag_meanings": " ".join(["value", *(name_of(reason) for reason in found)]),
+        "flag_values": np.arange(len(used_reasons) + 1, dtype=np.int16),
+        "flag_meanings": " ".join(["value", *(name_of(reason) for reason in used_reasons)]),
         **shared,
     }
     _write(file, "reason", (STATION, TIME), flags[codes], attributes)
@@ -168,4 +176,4 @@ def _write(  # noqa: PLR0913, PLR0917 -- all that a variable is
 ) -> None:
     variable = file.create_variable(name, dimensions, dtype=dtype or values.dtype, fillvalue=fillvalue)
     variable[...] = values
-    variable.attrs.update({name: said for name, said in attributes.items() if not isinstance(said, str) or said})
+    variable.attrs.update({name: value for name, value in attributes.items() if not isinstance(value, str) or value})

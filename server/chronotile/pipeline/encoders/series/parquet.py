@@ -15,19 +15,19 @@ ROWS_A_GROUP = 262_144
 
 
 def encode_series_parquet(table: SeriesTable) -> bytes:
-    """Return a long table, as `write_series_parquet` writes it."""
+    """Return a long table as Parquet, as from `write_series_parquet`."""
     buffer = io.BytesIO()
     write_series_parquet(table, buffer)
     return buffer.getvalue()
 
 
 def write_series_parquet(table: SeriesTable, file: BinaryIO) -> None:
-    """Write a long table, one row a place and time: `id`, `time`, the reducers, `valid` and `total` of areas.
+    """Write a long table with a row per place and time, in columns `id`, `time`, the reducers, `valid` and `total`.
 
-    Where an area has a note, there is a column `note`. Points have `longitude`, `latitude`, `value` and `reason`
-    instead. `id` is what the client called the place, or its number from 1; all are text where one is. Instants are
-    UTC, in nanoseconds. Layer, units, attribution and licence are in the metadata of the schema. Places are taken
-    in order, those of one group of rows at a time.
+    If an area has a note, there is a column `note`. Points have `longitude`, `latitude`, `value` and `reason` instead.
+    `id` is the ID from the client, or the number of the place from 1; if one is a text, all are. Instants are in UTC,
+    in nanoseconds. The layer, units, attribution and licence are in the metadata of the schema. Places are read in
+    order, one group of rows at a time.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -51,27 +51,29 @@ def write_series_parquet(table: SeriesTable, file: BinaryIO) -> None:
 
 
 def _groups(table: SeriesTable, ids: AnyArray) -> Iterator[dict[str, AnyArray]]:
-    """Columns of each group of rows, which holds whole places; at least one."""
+    """Yield the columns of each group of rows, at least one group; a group has whole places."""
     places, has_notes = max(1, ROWS_A_GROUP // max(1, len(table.times))), table.has_notes
-    most, held = places * len(table.times), dict[str, AnyArray]()
+    max_rows, pending = places * len(table.times), dict[str, AnyArray]()
     for rows in table.batches(ROWS_A_GROUP):
-        own = _columns(table, rows, ids, has_notes=has_notes)
-        held = {name: np.concatenate([held[name], values]) for name, values in own.items()} if held else own
-        while 0 < most <= len(held["id"]):
-            yield {name: values[:most] for name, values in held.items()}
-            held = {name: values[most:] for name, values in held.items()}
-    if held and (len(held["id"]) or not most):
-        yield held
+        columns = _columns(table, rows, ids, has_notes=has_notes)
+        pending = (
+            {name: np.concatenate([pending[name], values]) for name, values in columns.items()} if pending else columns
+        )
+        while 0 < max_rows <= len(pending["id"]):
+            yield {name: values[:max_rows] for name, values in pending.items()}
+            pending = {name: values[max_rows:] for name, values in pending.items()}
+    if pending and (len(pending["id"]) or not max_rows):
+        yield pending
     elif not ids.size:
         yield from (_columns(table, rows, ids, has_notes=has_notes) for rows in table.parts())
 
 
 def _columns(table: SeriesTable, rows: Rows, ids: AnyArray, *, has_notes: bool) -> dict[str, AnyArray]:
-    """(place * time,) by name; NaN and `None` are no value."""
-    count, own = len(table.times), ids[rows.first : rows.first + len(rows.places)]
-    columns: dict[str, AnyArray] = {"id": np.repeat(own, count), "time": np.tile(table.times, len(rows.places))}
+    """Return columns (place * time,) by name; NaN and `None` mark missing values."""
+    count, own_ids = len(table.times), ids[rows.first : rows.first + len(rows.places)]
+    columns: dict[str, AnyArray] = {"id": np.repeat(own_ids, count), "time": np.tile(table.times, len(rows.places))}
     if rows.places and not table.has_areas:
-        degrees = np.array([each.degrees for each in rows.places if isinstance(each, Point)])
+        degrees = np.array([place.degrees for place in rows.places if isinstance(place, Point)])
         columns |= {name: np.repeat(degrees[:, axis], count) for axis, name in enumerate(("longitude", "latitude"))}
     columns |= {name: values.ravel() for name, values in table.at_all_times(rows).items()}
     if table.has_counts:

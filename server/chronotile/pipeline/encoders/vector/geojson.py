@@ -10,21 +10,21 @@ from chronotile.core.model.places import ChosenPlaces
 from chronotile.core.model.space.crs import is_north_first
 
 DECIMALS = 7
-"""Of degrees that were computed from another CRS: a centimetre. Those of the file stay as they are."""
+"""Decimals of degrees transformed from another CRS, about a centimetre; degrees from the file are unchanged."""
 DECIMALS_OF_LENGTHS = 3
-"""Of coordinates in metres or feet that were."""
+"""Decimals of coordinates in metres or feet transformed from another CRS."""
 
 AT_ONCE = 200
-"""Geometries that are written without letting other threads work."""
+"""The number of geometries written without giving other threads a turn."""
 
 
 def encode_places_geojson(chosen: ChosenPlaces, *, members: Mapping[str, Any]) -> bytes:
-    """Return places as a FeatureCollection with further members."""
+    """Return places as a FeatureCollection with additional members."""
     return orjson.dumps({"type": "FeatureCollection", **members, "features": place_features(chosen)})
 
 
 def place_features(chosen: ChosenPlaces) -> list[dict[str, Any]]:
-    """Return places as features (RFC 7946), outer rings anticlockwise (§3.1.6), for orjson to write.
+    """Return places as features (RFC 7946) for orjson, with outer rings anticlockwise (§3.1.6).
 
     Coordinates are in the axis order of the CRS (OGC 18-058r1 §7.5).
     """

@@ -1,4 +1,4 @@
-"""Polygons as Mapbox vector tiles (Mapbox Vector Tile Specification 2.1), all vertices of a tile at once."""
+"""Polygons as Mapbox vector tiles (Mapbox Vector Tile Specification 2.1), encoded for all vertices of a tile at once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from chronotile.core.model.types import Float64Array, Int64Array, ObjectArray, U
 
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
 MVT_VERSION = "1"
-"""Part of the revision of places: raise it when the same places give other tiles."""
+"""Part of the revision of places; increase it when the same places give different tiles."""
 
 EXTENT = 4096
-"""Units along each side of a tile."""
+"""Units per side of a tile."""
 
 
 _LAYER_VERSION = 2
@@ -26,26 +26,26 @@ _MOVE_TO_ONE = 1 << 3 | 1
 _LINE_TO = 2
 _CLOSE_PATH = 1 << 3 | 7
 _VARINT_BYTES = 5
-"""The most that an unsigned number of 32 bits takes."""
+"""The maximum size of an unsigned number of 32 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TilePolygons:
-    """The polygons of one tile, as its layer holds them."""
+    """The polygons in the layer of one tile."""
 
     polygons: ObjectArray
-    """(polygon,): in units of the tile, x to the east and y to the south, all whole numbers; none is empty."""
+    """(polygon,): whole numbers in units of the tile, x to the east and y to the south; no polygon is empty."""
     owners: Int64Array
-    """(polygon,): ascending; the feature each belongs to, whose number becomes its id."""
+    """(polygon,): ascending numbers of the features of the polygons, which become feature IDs."""
 
 
 def encode_mvt(name: str, cut: TilePolygons, properties: Mapping[str, Sequence[Property]]) -> bytes:
-    """Return the tile that has one layer, or no bytes where there are no polygons.
+    """Return a tile with one layer, or no bytes if there are no polygons.
 
     Args:
-        name: Of the layer.
-        cut: The polygons; each ring as a valid polygon has it, in either direction.
-        properties: By key, one value for each feature there is in all, tile or not; `None` is left out.
+        name: The name of the layer.
+        cut: The polygons, with rings in either direction.
+        properties: For each key, one value for every feature, also for features outside the tile; `None` is omitted.
     """
     if not cut.polygons.size:
         return b""
@@ -71,7 +71,7 @@ def encode_mvt(name: str, cut: TilePolygons, properties: Mapping[str, Sequence[P
 
 
 class _Vocabulary:
-    """The keys and values of a layer, each once (§4.4)."""
+    """The keys and values of a layer, each stored once (§4.4)."""
 
     def __init__(self, properties: Mapping[str, Sequence[Property]]) -> None:
         self.keys = list(properties)
@@ -80,22 +80,22 @@ class _Vocabulary:
         self.values: list[bytes] = []
 
     def tags(self, feature: int) -> bytes:
-        """Return the numbers of the keys and values of a feature, alternating."""
+        """Return the alternating numbers of the keys and values of a feature."""
         return b"".join(
             key + self._number(value) for key, column in self._columns if (value := column[feature]) is not None
         )
 
     def _number(self, value: Property) -> bytes:
-        known = self._numbers.setdefault(type(value), {})  # apart, since 1, 1.0 and True are equal
-        number = known.get(value)
+        numbers = self._numbers.setdefault(type(value), {})  # apart, since 1, 1.0 and True are equal
+        number = numbers.get(value)
         if number is None:
-            number = known[value] = _varint(len(self.values))
+            number = numbers[value] = _varint(len(self.values))
             self.values.append(_value(value))
         return number
 
 
 def _value(value: Property) -> bytes:
-    """A Value message (§4.1): text, bool, int64 as sint or double."""
+    """Return a Value message (§4.1): string, bool, sint or double."""
     if isinstance(value, str):
         return _field(1, value.encode())
     if isinstance(value, bool):
@@ -106,13 +106,13 @@ def _value(value: Property) -> bytes:
 
 
 def _field(number: int, content: bytes) -> bytes:
-    # A field of known length.
+    # A length-delimited field.
     return _varint(number << 3 | 2) + _varint(len(content)) + content
 
 
 @lru_cache(maxsize=1 << 14)
 def _varint(value: int) -> bytes:
-    """A number as a varint; ids and the numbers of values are the same few thousand in every tile."""
+    """Return a varint, cached since IDs and value numbers are the same few thousand in every tile."""
     written = bytearray()
     while value > 0x7F:
         written.append(value & 0x7F | 0x80)
@@ -122,10 +122,10 @@ def _varint(value: int) -> bytes:
 
 
 def _geometry(cut: TilePolygons, starts: Int64Array) -> tuple[bytes, Int64Array]:
-    """The command integers of all features as varints one after another (§4.3), and how many bytes each feature has.
+    """Return the command integers of all features as consecutive varints (§4.3), and the number of bytes per feature.
 
-    Seen with y to the south, exterior rings have a positive area by the surveyor's formula and interior ones a negative
-    one (§4.3.4.4), which is how the numbers read with y to the north: anticlockwise and clockwise.
+    With y to the south, exterior rings must have a positive area by the surveyor's formula, and interior rings a
+    negative one (§4.3.4.4). If the same numbers are read with y to the north, they are anticlockwise and clockwise.
     """
     oriented = shapely.orient_polygons(cut.polygons, exterior_cw=False)
     rings, polygon_of_ring = shapely.get_rings(oriented, return_index=True)
@@ -158,7 +158,7 @@ def _geometry(cut: TilePolygons, starts: Int64Array) -> tuple[bytes, Int64Array]
 
 
 def _varints(integers: UInt32Array) -> tuple[bytes, Int64Array]:
-    """Numbers as varints one after another, and the bytes that each takes."""
+    """Return numbers as consecutive varints, and the number of bytes of each."""
     lengths = np.ones(integers.shape, dtype=np.int64)
     for byte in range(1, _VARINT_BYTES):
         lengths += integers >= np.uint32(1 << 7 * byte)
@@ -174,22 +174,22 @@ def _varints(integers: UInt32Array) -> tuple[bytes, Int64Array]:
 # Polygons cut to a tile, in whole units of the tile.
 
 BUFFER = 64
-"""Units beyond each side of a tile that polygons reach, so that their outlines are not drawn along its edges."""
+"""Units by which polygons extend beyond each side of a tile, so that their outlines do not follow its edges."""
 
 TOLERANCE = 0.5
-"""Units by which a simplified outline may be off: a sixteenth of a pixel is 16 of them where a tile has 256."""
+"""The maximum error of a simplified outline in units; a tile of 256 pixels has 16 units per pixel."""
 
 _POLYGON_ID = 3
 _COLLECTION_ID = 7
 
 
 def cut_to_tile(shapes: ObjectArray, bounds: Float64Array, tile: BBox) -> TilePolygons:
-    """Return what a tile shows of polygons: valid ones, without what is smaller than its units.
+    """Return the polygons that a tile shows: valid ones, without polygons smaller than a unit.
 
     Args:
-        shapes: (feature,): polygons and multipolygons, valid, in the CRS of the tile.
-        bounds: (feature, 4): their boxes; NaN for one that is nowhere.
-        tile: Its box, without the buffer.
+        shapes: (feature,): valid polygons and multipolygons in the CRS of the tile.
+        bounds: (feature, 4): their boxes; NaN for a shape without a position.
+        tile: The box of the tile without its buffer.
     """
     unit = (tile.xmax - tile.xmin) / EXTENT, (tile.ymax - tile.ymin) / EXTENT
     margin = BUFFER * unit[0], BUFFER * unit[1]
@@ -199,32 +199,32 @@ def cut_to_tile(shapes: ObjectArray, bounds: Float64Array, tile: BBox) -> TilePo
     is_visible = (east - west >= unit[0]) | (north - south >= unit[1])
     near = np.flatnonzero(meets & is_visible)
     scaled = shapely.transform(
-        _inside(shapes[near], bounds[near], box),
+        _clip(shapes[near], bounds[near], box),
         lambda xy: np.column_stack(((xy[:, 0] - tile.xmin) / unit[0], (tile.ymax - xy[:, 1]) / unit[1])),
     )
-    polygons, sources = shapely.get_parts(_in_whole_units(scaled), return_index=True)
+    polygons, sources = shapely.get_parts(_round_to_units(scaled), return_index=True)
     is_polygon = (shapely.get_type_id(polygons) == _POLYGON_ID) & ~shapely.is_empty(polygons)
     return TilePolygons(polygons=polygons[is_polygon], owners=near[sources[is_polygon]])
 
 
-def _inside(shapes: ObjectArray, bounds: Float64Array, box: BBox) -> ObjectArray:
-    """What of each shape is inside the box; points and lines where it only touches."""
+def _clip(shapes: ObjectArray, bounds: Float64Array, box: BBox) -> ObjectArray:
+    """Clip shapes to the box; a shape that only touches it becomes points or lines."""
     west, south, east, north = bounds.T
     crosses = (west < box.xmin) | (east > box.xmax) | (south < box.ymin) | (north > box.ymax)
     cut = shapes.copy()
     cut[crosses] = shapely.clip_by_rect(shapes[crosses], *box)
     for index in np.flatnonzero(shapely.get_type_id(cut) == _COLLECTION_ID):
         cut[index] = shapely.MultiPolygon(
-            [each for each in cut[index].geoms if shapely.get_type_id(each) == _POLYGON_ID]
+            [geometry for geometry in cut[index].geoms if shapely.get_type_id(geometry) == _POLYGON_ID]
         )
     return cut
 
 
-def _in_whole_units(shapes: ObjectArray) -> ObjectArray:
-    """The shapes on whole units, simplified and valid; empty where nothing is left of one.
+def _round_to_units(shapes: ObjectArray) -> ObjectArray:
+    """Return simplified, valid shapes with coordinates rounded to whole units; a shape may become empty.
 
-    Rounding and simplifying make few of them invalid; those are snapped by GEOS, which minds validity at ten times the
-    cost.
+    Rounding and simplification make few shapes invalid. Only these are snapped by GEOS, which keeps them valid but
+    takes ten times as long.
     """
     rounded = shapely.transform(shapely.simplify(shapes, TOLERANCE, preserve_topology=False), np.rint)
     quick: ObjectArray = shapely.remove_repeated_points(rounded)

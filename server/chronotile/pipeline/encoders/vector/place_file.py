@@ -1,4 +1,4 @@
-"""Places as a file of a GIS: GeoPackage (OGC 12-128r18) and FlatGeobuf."""
+"""Places as GIS files: GeoPackage (OGC 12-128r18) and FlatGeobuf."""
 
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -15,16 +15,16 @@ from chronotile.core.model.space.crs import CRS84
 from chronotile.pipeline.encoders.bodies import READ_BYTES, FileParts, store_parts
 
 WRITTEN_AT = "1970-01-01T00:00:00.000Z"
-"""What a GeoPackage says of when it was written, so that the same places have the same bytes."""
+"""The time of writing stated in a GeoPackage; it is constant, so that the same places give the same bytes."""
 RESERVED = ("fid", "geom")
-"""Columns that a GeoPackage has of its own."""
+"""Names of columns that GeoPackage itself uses."""
 
 
 class PlaceFormat(NamedTuple):
-    """A format of such files."""
+    """A file format for places."""
 
     driver: str
-    """Name in GDAL."""
+    """The name of the driver in GDAL."""
     media_type: str
     extension: str
 
@@ -33,22 +33,24 @@ PLACE_FORMATS: Mapping[str, PlaceFormat] = {
     "fgb": PlaceFormat("FlatGeobuf", "application/flatgeobuf", "fgb"),
     "gpkg": PlaceFormat("GPKG", "application/geopackage+sqlite3", "gpkg"),
 }
-"""By the name that `f` gives them."""
+"""Formats by their value of the parameter `f`."""
 
 
 def write_place_file(chosen: ChosenPlaces, written: PlaceFormat) -> FileParts:
-    """Return a file of multipolygons with properties, in a table with the id of the set.
+    """Return a file of multipolygons with properties, in a table named by the ID of the set.
 
     Raises:
-        StorageFull: GDAL could not write it.
-        OSError: There is no room for it.
+        StorageFull: GDAL could not write the file.
+        OSError: The disk is full.
     """
     from pyogrio import raw, set_gdal_config_options
 
     geometries, is_empty = shapely.to_wkb(chosen.shapes), shapely.is_empty(chosen.shapes)
     geometries[is_empty] = None
-    own = chosen.places.typed_columns
-    further = [np.array(values, dtype=np.float64) for name, values in chosen.columns.items() if name not in own]
+    typed_columns = chosen.places.typed_columns
+    further = [
+        np.array(values, dtype=np.float64) for name, values in chosen.columns.items() if name not in typed_columns
+    ]
     set_gdal_config_options({"OGR_CURRENT_DATE": WRITTEN_AT})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"places.{written.extension}"
@@ -56,9 +58,12 @@ def write_place_file(chosen: ChosenPlaces, written: PlaceFormat) -> FileParts:
             raw.write(
                 path,
                 geometries,
-                [*(column.values[chosen.numbers] for column in own.values()), *further],
+                [*(column.values[chosen.numbers] for column in typed_columns.values()), *further],
                 field_names(chosen.columns),
-                field_mask=[*(~column.is_known[chosen.numbers] for column in own.values()), *map(np.isnan, further)],
+                field_mask=[
+                    *(~column.is_known[chosen.numbers] for column in typed_columns.values()),
+                    *map(np.isnan, further),
+                ],
                 layer=chosen.places.id,
                 driver=written.driver,
                 geometry_type="MultiPolygon",
@@ -73,11 +78,11 @@ def write_place_file(chosen: ChosenPlaces, written: PlaceFormat) -> FileParts:
 
 
 def field_names(names: Iterable[str]) -> list[str]:
-    """Return names that differ by more than upper and lower case, as the columns of a table have to."""
-    found = list[str](RESERVED)
+    """Return names that differ in more than upper and lower case, as required for columns of a table."""
+    used_names = list[str](RESERVED)
     for name in names:
         free = name
-        while free.lower() in map(str.lower, found):
+        while free.lower() in map(str.lower, used_names):
             free += "_"
-        found.append(free)
-    return found[len(RESERVED) :]
+        used_names.append(free)
+    return used_names[len(RESERVED) :]
