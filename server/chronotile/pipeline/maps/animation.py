@@ -23,7 +23,7 @@ from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.encoders.animation.animation import encode_animation
 from chronotile.pipeline.encoders.animation.mp4 import LARGE_PIXELS
 from chronotile.pipeline.encoders.bodies import Body, BytesBody, FileParts, translate_storage_errors
-from chronotile.pipeline.encoders.picture.picture import WHITE, on_background
+from chronotile.pipeline.encoders.picture.picture import WHITE, add_background
 from chronotile.pipeline.encoders.scratch_files import IN_MEMORY_BYTES, TEMPORARY, Scratch
 from chronotile.pipeline.estimate import require_seconds
 from chronotile.pipeline.maps.draw import draw_picture
@@ -260,7 +260,7 @@ def _draw_shots(shots: Iterable[_Shot], is_active: IsActive) -> Iterator[Picture
     for shot in shots:
         require_active(is_active)
         try:
-            yield on_background(_draw_shot(shot), WHITE)
+            yield add_background(_draw_shot(shot), WHITE)
         except DateUnreadable:  # its target lists it
             yield None
 

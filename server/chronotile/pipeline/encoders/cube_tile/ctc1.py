@@ -1,4 +1,4 @@
-"""Cubes as CTC1 (docs/design/ctc1.md): masks, residuals of a predictor, under gzip that looks for runs alone."""
+"""Cubes as CTC1 (docs/design/ctc1.md): masks and residuals of a predictor, in gzip that only looks for runs."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,15 +13,15 @@ from chronotile.core.model.cube import CubeAbout, CubeBlock
 from chronotile.core.model.types import BoolArray, Int32Array, UInt8Array, UnsignedArray
 
 ENCODER_VERSION = "6"
-"""Part of every cube's ETag: raise it when the same cube gives other bytes."""
+"""Part of every cube's ETag; increase it when the same cube gives different bytes."""
 
 MAGIC = b"CTC1"
 ALIGNMENT = 8
 GZIP_LEVEL = 1
 RUNS_ALONE = 1
-"""Logarithm of how many bytes back gzip looks: in noise, what repeats farther off costs more bits than it saves."""
+"""Logarithm of the bytes that gzip looks back; in noise, more distant repetitions cost more bits than they save."""
 GZIP_MEMORY = {"uint8": igzip_lib.MEM_LEVEL_SMALL, "uint16": igzip_lib.MEM_LEVEL_MIN}
-"""How much has codes of its own: of 16 bits little, since low and high bytes are nothing alike."""
+"""Memory level of gzip by type; low for 16 bits, since low and high bytes have different statistics."""
 
 LeftOut = Mapping[str, Sequence[str]]
 Predictor = Literal[1, 2]
@@ -37,25 +37,25 @@ class _BlockStatistics:
 
     tile_pixels: int
     pixels: Int32Array | None
-    """(y, x): pixels of the tile that each number stands for; `None` where all stand for as many."""
+    """(y, x): the number of pixels of the tile per number; `None` if it is the same for all numbers."""
     shares: list[float] = field(default_factory=list)
     blocks: list[dict[str, int]] = field(default_factory=list)
     least: int | None = None
     most: int | None = None
     is_empty: bool = True
 
-    def look_at(self, block: CubeBlock) -> None:
+    def add_block(self, block: CubeBlock) -> None:
         self.shares += [round(self._share(frame), 4) for frame in block.valid]
         self.is_empty = self.is_empty and bool(block.gaps.all())
 
     def _share(self, valid: BoolArray) -> float:
-        """The share of the tile's pixels that have a value."""
+        """Return the fraction of the tile's pixels with a value."""
         if self.pixels is None:
             return int(np.count_nonzero(valid)) / valid.size
         return int(self.pixels.sum(where=valid)) / self.tile_pixels
 
     def reach(self, block: CubeBlock) -> None:
-        """Widen the range of the values."""
+        """Widen the observed range by the values of a block."""
         for numbers, valid in zip(block.numbers, block.valid, strict=True):
             if valid.any():
                 bits = _bits(valid, numbers.dtype)
@@ -71,23 +71,23 @@ def encode_cube(
     lacking: Collection[int] = (),
     left_out: Callable[[], LeftOut] = dict,
 ) -> bytes:
-    """Return a cube as CTC1 under gzip, or nothing where it has neither a value nor a flag, and lacks nothing.
+    """Return a cube as CTC1 in gzip, or no bytes if it has no values or flags and nothing is missing.
 
     Args:
-        about: Its header.
-        blocks: In order of time; each is taken as it is needed, and let go of.
-        lacking: Which of the times no block has, as they cannot be read; looked at when all blocks were taken.
-        left_out: Returns the ids of items of mosaics that the blocks lack, by time; called when all blocks were taken.
+        about: The metadata for the header.
+        blocks: Blocks in order of time; each is read when needed and then released.
+        lacking: Indices of times without a block, since they cannot be read; read after all blocks.
+        left_out: Returns the IDs of mosaic items that the blocks lack, by time; called after all blocks.
     """
     grid = about.tile.grid
     statistics = _BlockStatistics(grid.width * grid.height, None if about.places is None else about.places.pixels)
     parts = list[UInt8Array]()
     predictor = BY_TIME if about.is_categorical else BY_GRADIENT
     for block in blocks:
-        statistics.look_at(block)
+        statistics.add_block(block)
         if about.numbering.range is None:
             statistics.reach(block)
-        parts += _packed(block, predictor, statistics)
+        parts += _pack(block, predictor, statistics)
     items = left_out()
     if statistics.is_empty and not lacking and not items:
         return b""
@@ -145,7 +145,7 @@ def _header(
         header["cells"] = {"columns": about.places.columns, "rows": about.places.rows}
     # The ends beyond which values may lie, of those that some of this cube have.
     ends = zip(numbering.reach, observed or (None, None), strict=True)
-    reach = [end if end == seen else None for end, seen in ends]
+    reach = [end if end == observed_end else None for end, observed_end in ends]
     if reach != [None, None]:
         header["reach"] = reach
     if numbering.flags:
@@ -155,21 +155,21 @@ def _header(
     return header
 
 
-def _packed(block: CubeBlock, predictor: Predictor, statistics: _BlockStatistics) -> Iterator[UInt8Array]:
-    """The mask of a block, if it has gaps, and its residuals."""
+def _pack(block: CubeBlock, predictor: Predictor, statistics: _BlockStatistics) -> Iterator[UInt8Array]:
+    """Yield the mask of a block, if it has gaps, and its residuals."""
     count = len(block.numbers)
     has_gaps = bool(block.gaps.any())
     if has_gaps:
         yield np.packbits(block.gaps.reshape(count, -1), axis=1, bitorder="little")
     filled = _fill(block.numbers, block.gaps) if has_gaps else block.numbers
     statistics.blocks.append({"n": count, "mask": int(has_gaps), "pred": predictor})
-    yield _by_time(filled) if predictor == BY_TIME else _by_gradient(filled)
+    yield _time_residuals(filled) if predictor == BY_TIME else _gradient_residuals(filled)
 
 
 def _fill(numbers: UnsignedArray, gaps: BoolArray) -> UnsignedArray:
-    """(time, y, x) with each gap as the number before it, at the start the one after, where there is none the left one.
+    """Fill gaps of (time, y, x) with the number before, at the start with the one after, else with the one to the left.
 
-    What costs twice is the edge of a gap in the residuals: this leaves none.
+    Both edges of a gap would otherwise cost bytes in the residuals.
     """
     filled = numbers.copy()
     first, still = filled[0], gaps[0].copy()
@@ -186,36 +186,36 @@ def _fill(numbers: UnsignedArray, gaps: BoolArray) -> UnsignedArray:
 
 
 def _put(numbers: UnsignedArray, into: UnsignedArray, *, where: BoolArray) -> None:
-    # Put (y, x) numbers over others in some places: without a jump for each pixel, which is what masks cost numpy.
+    # Replace numbers (y, x) where a mask is set; bit operations avoid a branch per pixel, as NumPy's masks have.
     into ^= (into ^ numbers) & _bits(where, numbers.dtype)
 
 
 def _bits(mask: BoolArray, dtype: np.dtype[Any]) -> UnsignedArray:
-    # Numbers whose bits are all 1 where a mask is set, else all 0.
+    # Return numbers with all bits 1 where the mask is set, else all bits 0.
     bits: UnsignedArray = np.negative(mask.view(np.uint8), dtype=dtype)
     return bits
 
 
 def _fill_from_left(frame: UnsignedArray, gaps: BoolArray) -> None:
-    """Give gaps of (y, x) the nearest number to their left in the row, or 0."""
+    """Fill gaps of (y, x) with the nearest number to the left in the row, or with 0."""
     columns = np.where(gaps, -1, np.arange(frame.shape[1], dtype=np.int32))
     nearest = np.maximum.accumulate(columns, axis=1)
-    left = np.take_along_axis(frame, np.maximum(nearest, 0), axis=1)
-    np.copyto(frame, np.where(nearest < 0, 0, left), where=gaps)
+    left_numbers = np.take_along_axis(frame, np.maximum(nearest, 0), axis=1)
+    np.copyto(frame, np.where(nearest < 0, 0, left_numbers), where=gaps)
 
 
-def _by_time(filled: UnsignedArray) -> UInt8Array:
-    """(time, byte, y, x) residuals against the frame before."""
+def _time_residuals(filled: UnsignedArray) -> UInt8Array:
+    """Return residuals (time, byte, y, x) against the previous frame."""
     residuals = np.empty_like(filled)
     residuals[0] = filled[0]
     np.subtract(filled[1:], filled[:-1], out=residuals[1:])
     return _planes(residuals)
 
 
-def _by_gradient(filled: UnsignedArray) -> UInt8Array:
-    """(time, byte, y, x) residuals against the frame before plus the mean of its change on the left and above.
+def _gradient_residuals(filled: UnsignedArray) -> UInt8Array:
+    """Return residuals against the previous frame plus the mean change on the left and above, as (time, byte, y, x).
 
-    Frame by frame, since that stays in the processor's cache.
+    It runs frame by frame, which fits in the processor's cache.
     """
     wide = np.dtype(np.int16 if filled.itemsize == 1 else np.int32)
     most = np.iinfo(filled.dtype).max
@@ -237,7 +237,7 @@ def _by_gradient(filled: UnsignedArray) -> UInt8Array:
 
 
 def _mean_of_neighbours(numbers: Wide, out: Wide) -> None:
-    """Set each of (y, x) to half the sum, rounded down, of those to the left and above; at an edge to the only one."""
+    """Set each of (y, x) to the mean, rounded down, of its left and upper neighbours; at edges to the only one."""
     inner = out[1:, 1:]
     np.add(numbers[1:, :-1], numbers[:-1, 1:], out=inner)
     np.right_shift(inner, 1, out=inner)
@@ -245,7 +245,7 @@ def _mean_of_neighbours(numbers: Wide, out: Wide) -> None:
 
 
 def _planes(residuals: UnsignedArray) -> UInt8Array:
-    """(time, byte, y, x): of each frame all low bytes, then all high ones."""
+    """Return (time, byte, y, x): for each frame all low bytes, then all high bytes."""
     count, height, width = residuals.shape
     little = residuals.astype(residuals.dtype.newbyteorder("<"), copy=False)
     apart = little.view(np.uint8).reshape(count, height, width, residuals.itemsize)

@@ -1,4 +1,4 @@
-"""Which numbers of a cube stand for which of its source: themselves, shifted, or steps of a stated size."""
+"""How numbers of a cube relate to numbers of its source: equal, shifted, or in steps of a stated size."""
 
 import itertools
 import math
@@ -16,60 +16,63 @@ from chronotile.core.model.types import AnyArray, BoolArray, Float64Array, Numbe
 MOST = {"uint8": 0xFF, "uint16": 0xFFFF}
 SAME_SIZE: dict[int, CubeDtype] = {1: "uint8", 2: "uint16"}
 LEVELS: dict[Res, int] = {1: 1000, 2: 200}
-"""Steps over the range of the layer's colours, at most: four a colour; for moving pictures less than one, since a finer
-bit is a quarter more bytes (docs/design/cube-tiles.md)."""
+"""The maximum number of steps over the range of the layer's colours.
+
+It gives four steps per colour, but less than one for moving pictures, since each further bit costs a quarter more bytes
+(docs/design/cube-tiles.md).
+"""
 SMALLEST_STEP = 1e-300
 LARGEST_COLOURS = 1e300
-"""Farther from 0 colours are taken to end here, so that whatever is computed of them is finite."""
+"""Colours farther from 0 are limited to this value, so that results computed from them are finite."""
 PRECISION = 8
-"""Steps are at least so many times as large as the spacing of numbers of their size."""
+"""The minimum ratio of a step to the spacing of floating-point numbers of the same size."""
 
 Ends = tuple[float, float]
-"""The least and the most."""
+"""The smallest and the largest number."""
 
 
 class Step(NamedTuple):
-    """1, 2 or 5 times a power of ten: with those, neighbouring tiles and other years mostly have the same numbers."""
+    """1, 2 or 5 times a power of ten, so that neighbouring tiles and other years mostly have the same numbering."""
 
     digit: int
     exponent: int
 
     def times(self, count: int) -> float:
-        """Return so many steps, as they are read from decimal text."""
+        """Return a multiple of the step, as parsed from decimal text."""
         return float(f"{self.digit * count}e{self.exponent}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """What the numbers of a source are, and what is made of them."""
+    """The meaning of a source's numbers and their use."""
 
     encoding: Encoding
     colours: tuple[float, float]
-    """The values at the ends of the layer's colours."""
+    """Values at the ends of the layer's colours."""
     res: Res
     is_categorical: bool
 
     @property
     def is_coarse(self) -> bool:
-        """Whether steps will do that tell colours apart: for moving pictures, of numbers that have more to tell."""
+        """Whether steps that only tell colours apart suffice, as for moving pictures of more precise numbers."""
         if self.res == 1 or self.is_categorical:
             return False
         return np.dtype(self.encoding.dtype).itemsize > 1 or _colour_step(self).times(1) > 1
 
 
 def numbering_of(meaning: Meaning) -> CubeNumbering | None:
-    """Return the numbering that suits most cubes of a source; some numbers may have none in it (`fits`).
+    """Return the numbering for most cubes of a source; it may not cover all numbers (see `fits`).
 
-    `None` where it hangs on the numbers: of moving pictures of more than 8 bits.
+    Return `None` if it depends on the numbers, as for moving pictures of more than 8 bits.
     """
     encoding = meaning.encoding
     kind = np.dtype(encoding.dtype)
     if meaning.is_coarse:
-        # Of 8 bits in steps of two, from the least number of the type on.
+        # 8 bits are in steps of two, from the smallest number of the type.
         first = int(np.iinfo(kind).min) // 2 if kind.itemsize == 1 else None
         return None if first is None else _steps(encoding, "uint8", step=Step(2, 0), first=first)
     if kind.kind == "f":
-        return _about_colours(meaning)
+        return _centre_on_colours(meaning)
     if kind.itemsize > 2:
         return _exact(encoding, "uint16", base=0, nodata=MOST["uint16"], holds=(0, MOST["uint16"] - 1))
     dtype, base = SAME_SIZE[kind.itemsize], int(np.iinfo(kind).min)
@@ -80,33 +83,33 @@ def numbering_of(meaning: Meaning) -> CubeNumbering | None:
 
 
 def numbering_of_frames(frames: Iterable[CubeFrame], meaning: Meaning) -> CubeNumbering:
-    """Return the numbering of a cube by the least and the most of all that it holds.
+    """Return the numbering of a cube from the smallest and largest numbers in it.
 
     Args:
-        frames: At least one.
-        meaning: Of numbers for which `numbering_of` has none, or one that does not fit.
+        frames: At least one frame.
+        meaning: A meaning for which `numbering_of` returns `None`, or a numbering that does not fit.
 
     Raises:
-        UnsupportedFormat: Classes reach farther than a cube's numbers.
+        UnsupportedFormat: Numbers of classes exceed the range of a cube.
     """
     encoding = meaning.encoding
     kind = np.dtype(encoding.dtype)
     of_values, of_all = _ranges(frames)
     if meaning.is_coarse:
-        return _within(of_values, meaning)
+        return _cover_values(of_values, meaning)
     least, most = int(of_all[0]), int(of_all[1])
-    found = _exact_within(least, most, encoding, kind)
-    if found is not None:
-        return found
+    exact = _exact_within(least, most, encoding, kind)
+    if exact is not None:
+        return exact
     if meaning.is_categorical:
         raise UnsupportedFormat(
             f"its classes reach from {least} to {most}, farther than numbers of 16 bits; use tiles", locator="layer"
         )
-    return _within(of_values, meaning)
+    return _cover_values(of_values, meaning)
 
 
 def fits(frame: CubeFrame, numbering: CubeNumbering) -> bool:
-    """Return whether all values and flags have a number of their own in a numbering, or need none."""
+    """Return whether a numbering covers all values and flags of a frame."""
     if numbering.holds is None:
         return True
     some = frame.numbers[~frame.gaps]
@@ -115,42 +118,42 @@ def fits(frame: CubeFrame, numbering: CubeNumbering) -> bool:
 
 
 def number_frames(frames: Sequence[CubeFrame], numbering: CubeNumbering) -> CubeBlock:
-    """Return frames, all of which fit, in the numbers of a cube."""
+    """Return frames, which must fit, in the numbers of a cube."""
     return CubeBlock(
-        numbers=np.stack([_numbered(frame, numbering) for frame in frames]),
+        numbers=np.stack([_number_frame(frame, numbering) for frame in frames]),
         valid=np.stack([frame.valid for frame in frames]),
         gaps=np.stack([frame.gaps for frame in frames]),
     )
 
 
 def is_flag(numbers: NumberArray, encoding: Encoding) -> BoolArray:
-    """Return where numbers are flags."""
-    found = np.zeros(numbers.shape, dtype=bool)
+    """Return a mask of the numbers that are flags."""
+    mask = np.zeros(numbers.shape, dtype=bool)
     for number, _name in encoding.flags:
-        found |= numbers == number
-    return found
+        mask |= numbers == number
+    return mask
 
 
 def nice_step(least: float) -> Step:
-    """Return the smallest step that is not below `least`, which is positive."""
+    """Return the smallest step of at least `least`, which must be positive."""
     power = math.floor(math.log10(least))
     steps = (Step(digit, exponent) for exponent in range(power - 1, power + 2) for digit in (1, 2, 5))
     return next(step for step in steps if step.times(1) >= least)
 
 
 def _free_number(encoding: Encoding, base: int, most: int) -> int | None:
-    """The number of the cube that is nodata: the source's own, or one that is neither valid nor a flag."""
+    """Return the nodata number of the cube: the nodata of the source, or a number that is neither valid nor a flag."""
     nodata = encoding.nodata
     if nodata is not None and float(nodata).is_integer() and 0 <= nodata - base <= most:
         return int(nodata) - base
-    taken = {number - base for number, _name in encoding.flags}
+    flag_numbers = {number - base for number, _name in encoding.flags}
     low, high = _valid_range(encoding, base, most) or (0, most)
     outside = itertools.chain(range(most, high, -1), range(low - 1, -1, -1))
-    return next((number for number in outside if number not in taken), None)
+    return next((number for number in outside if number not in flag_numbers), None)
 
 
 def _valid_range(encoding: Encoding, base: int, most: int) -> tuple[int, int] | None:
-    """The valid range in numbers of the cube, `None` without one."""
+    """Return the valid range in numbers of the cube, or `None`."""
     if encoding.valid_range is None:
         return None
     low, high = encoding.valid_range
@@ -179,9 +182,9 @@ def _exact(
 
 
 def _exact_within(least: int, most: int, encoding: Encoding, kind: np.dtype[Any]) -> CubeNumbering | None:
-    """The numbering of integers from `least` to `most` that leaves one free, if there is one."""
+    """Return the numbering of integers from `least` to `most` with one number free, or `None`."""
     present = tuple(flag for flag in encoding.flags if least <= flag[0] <= most)
-    encoding = replace(encoding, flags=present)  # that of another may be the free one
+    encoding = replace(encoding, flags=present)  # an absent flag may be the free number
     if kind.itemsize <= 2:
         dtype, base = SAME_SIZE[kind.itemsize], int(np.iinfo(kind).min)
         if most - base < MOST[dtype]:
@@ -194,25 +197,25 @@ def _exact_within(least: int, most: int, encoding: Encoding, kind: np.dtype[Any]
 
 
 def _ranges(frames: Iterable[CubeFrame]) -> tuple[Ends, Ends]:
-    """The least and the most of the values, and those of values and flags; 0 where there are none."""
+    """Return the range of values, and the range of values and flags; (0, 0) for an empty range."""
     values, everything = list[Ends](), list[Ends]()
     for frame in frames:
-        for where, found in ((frame.valid, values), (~frame.gaps, everything)):
+        for where, ranges in ((frame.valid, values), (~frame.gaps, everything)):
             some = frame.numbers[where]
             if some.size:
-                found.append((some.min().item(), some.max().item()))
+                ranges.append((some.min().item(), some.max().item()))
     return _widest(values), _widest(everything)
 
 
-def _widest(found: Sequence[Ends]) -> Ends:
-    return (min(least for least, _most in found), max(most for _least, most in found)) if found else (0, 0)
+def _widest(ranges: Sequence[Ends]) -> Ends:
+    return (min(least for least, _most in ranges), max(most for _least, most in ranges)) if ranges else (0, 0)
 
 
-def _about_colours(meaning: Meaning) -> CubeNumbering:
-    """Steps to either side of the middle of the layer's colours; integers have none where their type ends.
+def _centre_on_colours(meaning: Meaning) -> CubeNumbering:
+    """Return steps on both sides of the middle of the layer's colours, within the range of an integer type.
 
-    Steps are never wider, however far off a value lies: a fill value that nobody declared would leave all others one
-    number. What lies beyond has the number of the end.
+    Steps do not widen for distant values, since one undeclared fill value would otherwise give all other values the
+    same number. Values beyond the end have the number of the end.
     """
     encoding = meaning.encoding
     kind = np.dtype(encoding.dtype)
@@ -228,8 +231,11 @@ def _about_colours(meaning: Meaning) -> CubeNumbering:
     return _steps(encoding, "uint16", step=step, first=first, reach=reach)
 
 
-def _within(values: Ends, meaning: Meaning) -> CubeNumbering:
-    """Steps from the least value to the most, of moving pictures in 8 bits if they fit; else about the colours."""
+def _cover_values(values: Ends, meaning: Meaning) -> CubeNumbering:
+    """Return steps from the smallest to the largest value, in 8 bits if possible for moving pictures.
+
+    If the range is too wide, the steps are centred on the colours.
+    """
     least, most = values
     step = _colour_step(meaning)
     if _precision(least, most) <= step.times(1):
@@ -238,11 +244,11 @@ def _within(values: Ends, meaning: Meaning) -> CubeNumbering:
             first = math.floor(least / step.times(1))
             if most / step.times(1) - first <= _room(meaning.encoding, dtype):
                 return _steps(meaning.encoding, dtype, step=step, first=first)
-    return _about_colours(meaning)
+    return _centre_on_colours(meaning)
 
 
 def _colours(meaning: Meaning) -> Ends:
-    """The numbers of the source at the ends of the layer's colours; of a single colour half a unit to either side."""
+    """Return source numbers at the ends of the layer's colours; a single colour is widened by half a unit per side."""
     encoding, (low, high) = meaning.encoding, meaning.colours
     if low == high:
         low, high = low - 0.5, high + 0.5
@@ -253,19 +259,19 @@ def _colours(meaning: Meaning) -> Ends:
 
 
 def _colour_step(meaning: Meaning) -> Step:
-    """The step that the layer's colours need, though none that numbers so large cannot tell apart."""
+    """Return the step for the layer's colours, limited by the precision of numbers of that size."""
     low, high = _colours(meaning)
     finest = SMALLEST_STEP if np.dtype(meaning.encoding.dtype).kind == "f" else 1.0
     return nice_step(max((high - low) / LEVELS[meaning.res], _precision(low, high), finest))
 
 
 def _precision(low: float, high: float) -> float:
-    # The finest step of numbers between two.
+    # The finest step for numbers between these two.
     return PRECISION * math.ulp(max(abs(low), abs(high)))
 
 
 def _room(encoding: Encoding, dtype: CubeDtype) -> int:
-    # The greatest number that a value may have: above it are flags and nodata.
+    # The greatest number for a value; flags and nodata are above it.
     return MOST[dtype] - 1 - len(encoding.flags)
 
 
@@ -286,45 +292,47 @@ def _steps(
     )
 
 
-def _numbered(frame: CubeFrame, numbering: CubeNumbering) -> NumberArray:
+def _number_frame(frame: CubeFrame, numbering: CubeNumbering) -> NumberArray:
     if not numbering.is_quantised:
-        # Modulo the type's size, as casts are too: signed and wide numbers need no wider type in between.
+        # The shift wraps around like casts do, so that signed and wide numbers need no wider type.
         shift = np.array(int(numbering.base) % (MOST[numbering.dtype] + 1), dtype=numbering.dtype)
         shifted: NumberArray = frame.numbers.astype(numbering.dtype, copy=False) - shift
         return shifted
     if frame.numbers.itemsize == 1:
-        each = np.arange(256, dtype=np.uint8).view(frame.numbers.dtype)
-        numbers: NumberArray = np.take(_in_steps(each.astype(np.float64), numbering), frame.numbers.view(np.uint8))
+        all_numbers = np.arange(256, dtype=np.uint8).view(frame.numbers.dtype)
+        numbers: NumberArray = np.take(
+            _round_to_steps(all_numbers.astype(np.float64), numbering), frame.numbers.view(np.uint8)
+        )
     else:
-        numbers = _in_steps(np.where(frame.valid, frame.numbers.astype(np.float64), numbering.base), numbering)
+        numbers = _round_to_steps(np.where(frame.valid, frame.numbers.astype(np.float64), numbering.base), numbering)
     for number, (source, _name) in numbering.flags.items():
         numbers[~frame.gaps & ~frame.valid & (frame.numbers == source)] = number
     return numbers
 
 
-def _in_steps(values: Float64Array, numbering: CubeNumbering) -> NumberArray:
-    """The numbers of values, all of them finite, which are changed."""
+def _round_to_steps(values: Float64Array, numbering: CubeNumbering) -> NumberArray:
+    """Return the numbers of finite values; the array of values is modified."""
     last = MOST[numbering.dtype] - 1 - len(numbering.flags)
-    # Before they are subtracted, since the difference of two that are huge is not finite.
+    # Clip before the subtraction, since the difference of two huge numbers may not be finite.
     np.clip(values, numbering.base, numbering.base + last * numbering.step, out=values)
-    # Halves upwards: to even, steps of two whole numbers would take three and one in turn.
+    # Round halves up; rounding to even would make steps of two whole numbers cover three and one in turn.
     numbers: NumberArray = np.floor((values - numbering.base) / numbering.step + 0.5).astype(numbering.dtype)
     return numbers
 
 
-# Half the resolution of a tile: means of two by two pixels, or the class that most of them have.
+# Halve the resolution of a tile: means of two by two pixels, or their most frequent class.
 
 
 WIDE: dict[int, type[np.number[Any]]] = {1: np.int16, 2: np.int32, 4: np.int64}
-"""What holds four whole numbers of so many bytes together."""
+"""Types that hold the sum of four integers, by the bytes of an integer."""
 
 
 def halve_frame(frame: CubeFrame, *, is_categorical: bool) -> CubeFrame:
-    """Return (y, x) of half the height and width, rounded up.
+    """Return a frame with half the height and width, rounded up.
 
-    A pixel is the mean of the values of its four, rounded to a number of theirs where those are whole (halves upwards);
-    of classes the most frequent, the first by rows where several are. Without values it is the first flag, without
-    those a gap. At odd edges there are two pixels, or one.
+    A pixel is the mean of the values of four pixels; for integers it is rounded, halves upwards. For classes it is the
+    most frequent one, and the first by rows if several are equally frequent. Without values it is the first flag, and
+    without flags a gap. At odd edges there are two pixels or one instead of four.
     """
     numbers, valid = _even(frame.numbers), _even(frame.valid)
     counts = _sums(valid, np.uint8)
@@ -340,46 +348,46 @@ def halve_frame(frame: CubeFrame, *, is_categorical: bool) -> CubeFrame:
 
 
 def _even(pixels: AnyArray) -> AnyArray:
-    # (y, x) with an even number of rows and columns: beyond odd edges zeros.
+    # Pad (y, x) with zeros to an even number of rows and columns.
     height, width = pixels.shape
     return np.pad(pixels, ((0, height % 2), (0, width % 2))) if height % 2 or width % 2 else pixels
 
 
 def _sums(pixels: AnyArray, dtype: type[np.number[Any]]) -> AnyArray:
-    """(y, x) sums of two by two pixels."""
+    """Return sums (y, x) of two by two pixels."""
     rows = np.add(pixels[0::2], pixels[1::2], dtype=dtype)
     sums: AnyArray = rows[:, 0::2] + rows[:, 1::2]
     return sums
 
 
 def _mean(numbers: NumberArray, valid: BoolArray, counts: AnyArray) -> NumberArray:
-    """(y, x) means of the values of two by two pixels, of which there are `counts`; 0 where there are none."""
+    """Return means (y, x) of the `counts` values among two by two pixels; 0 without values."""
     counts = np.maximum(counts, 1)
     if numbers.dtype.kind == "f":
-        quarters = np.multiply(np.where(valid, numbers, 0), 0.25, dtype=np.float64)  # four of the largest have no sum
+        quarters = np.multiply(np.where(valid, numbers, 0), 0.25, dtype=np.float64)  # avoids overflow of the sum
         with np.errstate(over="ignore"):
             return np.asarray(_sums(quarters, np.float64) * (4 / counts), dtype=numbers.dtype)
     sums = _sums(numbers * valid, WIDE.get(numbers.dtype.itemsize, np.float64))
-    # Floats of half as many bits again tell thirds and quarters of such sums from whole numbers, and divide quicker.
+    # These floats are precise enough to tell thirds and quarters of such sums from integers, and divide faster.
     quotients = sums / counts.astype(np.float32 if numbers.dtype.itemsize <= 2 else np.float64)
     return np.asarray(np.floor(quotients + 0.5), dtype=numbers.dtype)
 
 
 def _quarters(pixels: AnyArray) -> AnyArray:
-    # (4, y, x): upper left, upper right, lower left and lower right pixels.
+    # Return (4, y, x): upper left, upper right, lower left and lower right pixels.
     return np.stack([pixels[row::2, column::2] for row in (0, 1) for column in (0, 1)])
 
 
 def _first(numbers: NumberArray, present: BoolArray) -> NumberArray:
-    """(y, x): of two by two pixels the first that is present."""
+    """Return the first present number (y, x) of two by two pixels."""
     place = _quarters(present).argmax(axis=0)
     first: NumberArray = np.take_along_axis(_quarters(numbers), place[np.newaxis], axis=0)[0]
     return first
 
 
 def _most_frequent(numbers: NumberArray, valid: BoolArray) -> NumberArray:
-    """(y, x): the number that most of two by two pixels have, of several the first."""
+    """Return the most frequent number (y, x) of two by two pixels, or the first of equally frequent ones."""
     four, sure = _quarters(numbers), _quarters(valid)
-    counts = np.stack([((four == one) & sure & known).sum(axis=0) for one, known in zip(four, sure, strict=True)])
-    found: NumberArray = np.take_along_axis(four, counts.argmax(axis=0)[np.newaxis], axis=0)[0]
-    return found
+    counts = np.stack([((four == one) & sure & is_valid).sum(axis=0) for one, is_valid in zip(four, sure, strict=True)])
+    frequent: NumberArray = np.take_along_axis(four, counts.argmax(axis=0)[np.newaxis], axis=0)[0]
+    return frequent

@@ -1,4 +1,4 @@
-"""Pictures in the formats that browsers and map clients show."""
+"""Pictures in the formats of browsers and map clients."""
 
 import io
 import struct
@@ -18,33 +18,34 @@ from chronotile.core.model.types import UInt8Array, UInt16Array, UInt32Array
 from chronotile.pipeline.encoders.deflated import deflate
 
 ENCODER_VERSION = "2"
-"""Part of every picture's ETag: raise it when the same picture gives other bytes."""
+"""Part of every picture's ETag; increase it when the same picture gives different bytes."""
 
 WHITE = (255, 255, 255)
 JPEG_QUALITY = 85
 WEBP_LOSSLESS = {"lossless": True, "method": 0, "quality": 20}
-"""Colours of index pictures stay exact; slower settings save a fifth of the bytes for four times the time."""
+"""Colours of index pictures stay exact; slower settings save a fifth of the bytes but take four times as long."""
 WEBP_LOSSY = {"quality": 85, "method": 1}
-"""For composites: a sixth of the bytes of PNG. Alpha is lossless in either case."""
+"""For composites: a sixth of the bytes of PNG. Alpha is lossless in both settings."""
 
 Background = tuple[int, int, int]
 
 
 def encode_picture(picture: Picture, format: PictureFormat, background: Background | None = None) -> bytes:
-    """Return a picture as bytes of a format.
+    """Encode a picture in a format.
 
     Args:
-        picture: What is shown.
-        format: What it is written in.
-        background: Red, green and blue under what is not opaque; with `None` it stays so, but JPEG lies on white.
+        picture: The picture.
+        format: The format.
+        background: Red, green and blue below transparent pixels; with `None` they stay transparent, or become white in
+            JPEG.
 
     Raises:
-        UnsupportedFormat: The format does not reach to the size of the picture.
+        UnsupportedFormat: The picture is too large for the format.
     """
     height, width = picture.shape
     check_format(format, width, height)
     if background is not None and format.has_alpha:
-        picture = on_background(picture, background)
+        picture = add_background(picture, background)
     match format:
         case MapFormat.PNG:
             return encode_index_png(picture) if isinstance(picture, IndexPicture) else encode_rgba_png(picture.pixels)
@@ -61,10 +62,10 @@ def encode_picture(picture: Picture, format: PictureFormat, background: Backgrou
 
 
 def check_format(format: PictureFormat, width: int, height: int) -> None:
-    """Refuse a format that cannot hold a picture of that size, in pixels.
+    """Refuse a format that cannot hold a picture of this size, in pixels.
 
     Raises:
-        UnsupportedFormat: As said.
+        UnsupportedFormat: The picture is too large for the format.
     """
     allowed = format.max_side_px
     if allowed is not None and max(width, height) > allowed:
@@ -74,8 +75,8 @@ def check_format(format: PictureFormat, width: int, height: int) -> None:
         )
 
 
-def on_background(picture: Picture, background: Background) -> Picture:
-    """Return a picture laid over an opaque colour; of an index picture only the palette is touched."""
+def add_background(picture: Picture, background: Background) -> Picture:
+    """Return a picture on an opaque colour; in an index picture only the palette changes."""
     if isinstance(picture, IndexPicture):
         return IndexPicture(picture.index, _blend(picture.palette, background))
     blended = np.empty_like(picture.pixels)
@@ -85,7 +86,7 @@ def on_background(picture: Picture, background: Background) -> Picture:
 
 
 def _blend(colours: UInt8Array, background: Background) -> UInt8Array:
-    """Return (…, 4) colours laid over an opaque one, rounded to the nearest number."""
+    """Return colours (…, 4) on an opaque colour, rounded to the nearest number."""
     alpha = colours[..., 3:].astype(np.uint16)
     under = np.array(background, dtype=np.uint16)
     blended = np.empty_like(colours)
@@ -95,34 +96,34 @@ def _blend(colours: UInt8Array, background: Background) -> UInt8Array:
 
 
 def index_colours(picture: Picture, colours: int = 256) -> IndexPicture:
-    """Return a picture in at most 256 colours: its own where it has no more, else so many that are near to them."""
+    """Return a picture with at most 256 colours: its own colours if it has no more, else similar ones."""
     if isinstance(picture, IndexPicture):
         return picture
     pixels = np.ascontiguousarray(picture.pixels)
     numbers = pixels.view(np.uint32)[..., 0]
     palette = np.zeros((256, 4), dtype=np.uint8)
-    own = _own_colours(numbers)
-    if own is not None:
-        palette[: len(own)] = own.view(np.uint8).reshape(-1, 4)
+    own_colours = _distinct_colours(numbers)
+    if own_colours is not None:
+        palette[: len(own_colours)] = own_colours.view(np.uint8).reshape(-1, 4)
         index = np.empty(numbers.shape, dtype=np.uint8)
         for rows in picture_strips(picture.shape):
-            index[rows] = np.searchsorted(own, numbers[rows])
+            index[rows] = np.searchsorted(own_colours, numbers[rows])
         return IndexPicture(index, palette)
     fewer = Image.fromarray(pixels).quantize(colours, method=Image.Quantize.FASTOCTREE)
-    found = np.array(fewer.getpalette("RGBA"), dtype=np.uint8).reshape(-1, 4)
-    palette[: len(found)] = found
+    palette_colours = np.array(fewer.getpalette("RGBA"), dtype=np.uint8).reshape(-1, 4)
+    palette[: len(palette_colours)] = palette_colours
     return IndexPicture(np.asarray(fewer), palette)
 
 
-def _own_colours(numbers: UInt32Array) -> UInt32Array | None:
-    """Which colours (y, x) has, ascending; `None` of more than 256."""
-    own = np.empty(0, dtype=np.uint32)
+def _distinct_colours(numbers: UInt32Array) -> UInt32Array | None:
+    """Return the distinct colours of pixels (y, x), ascending; `None` if there are more than 256."""
+    distinct_colours = np.empty(0, dtype=np.uint32)
     height, width = numbers.shape
     for rows in picture_strips((height, width)):
-        own = np.union1d(own, numbers[rows])
-        if len(own) > 256:
+        distinct_colours = np.union1d(distinct_colours, numbers[rows])
+        if len(distinct_colours) > 256:
             return None
-    return own
+    return distinct_colours
 
 
 def _encode_webp(picture: Picture) -> bytes:
@@ -134,12 +135,12 @@ def _encode_webp(picture: Picture) -> bytes:
 def _save(
     picture: Picture, mode: str, format: str, options: Mapping[str, int], *, background: Background | None = None
 ) -> bytes:
-    """Return a picture, on a background if there is one, as Pillow writes it; given to it strip by strip."""
+    """Encode a picture with Pillow, strip by strip, on a background if there is one."""
     height, width = picture.shape
     image = Image.new(mode, (width, height))
     for rows in picture_strips(picture.shape):
         strip = picture.part(rows)
-        pixels = (strip if background is None else on_background(strip, background)).rgba()
+        pixels = (strip if background is None else add_background(strip, background)).rgba()
         image.paste(Image.fromarray(np.ascontiguousarray(pixels[..., : len(mode)])), (0, rows.start))
     buffer = io.BytesIO()
     image.save(buffer, format, **options)
@@ -147,20 +148,20 @@ def _save(
 
 
 LEAST_ALPHA = 128
-"""A pixel of a GIF is opaque or transparent: one that is less opaque than this becomes transparent."""
+"""Pixels of a GIF are opaque or transparent; a pixel with a smaller alpha becomes transparent."""
 SEVEN_BITS_MORE = 0x70
-"""Of the screen: colours of eight bits, no table of its own."""
+"""Flags of the screen: colours of eight bits, no global colour table."""
 END = b";"
 
 
 def gif_start(width: int, height: int) -> bytes:
-    """Return signature and screen of a GIF whose pictures each have their own table of colours."""
+    """Return the signature and screen of a GIF whose pictures each have a colour table."""
     size = width.to_bytes(2, "little") + height.to_bytes(2, "little")
     return b"GIF89a" + size + bytes([SEVEN_BITS_MORE, 0, 0])
 
 
 def encode_gif(picture: IndexPicture) -> bytes:
-    """Return a GIF that shows a picture; where it is less than half opaque, it is transparent."""
+    """Return a picture as a GIF; pixels that are less than half opaque become transparent."""
     height, width = picture.index.shape
     is_transparent = picture.palette[:, 3] < LEAST_ALPHA
     options: dict[str, int] = {}
@@ -174,10 +175,10 @@ def encode_gif(picture: IndexPicture) -> bytes:
     return b"".join([gif_start(width, height), *getdata(image, (0, 0), include_color_table=True, **options), END])
 
 
-# PNG, written by hand: a palette picture in a fifth of a millisecond.
+# PNG is written here directly, which takes a fifth of a millisecond for a palette picture.
 #
-# Never write gAMA, cHRM, iCCP or sRGB chunks: browsers then change the colours (with gAMA 1.0 nearly every pixel).
-# Without them colours are shown as they are.
+# Never write gAMA, cHRM, iCCP or sRGB chunks, since browsers then change the colours (with gAMA 1.0 of nearly every
+# pixel). Without these chunks colours are shown unchanged.
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY = 0
@@ -185,11 +186,11 @@ RGB = 2
 PALETTE = 3
 RGBA = 6
 FILTER_SUB = 1
-"""Each byte minus that of the pixel to its left: 5 % fewer bytes than Up on Sentinel-2, at the same speed."""
+"""Each byte minus the byte of the pixel to its left; gives 5 % fewer bytes than Up on Sentinel-2, at the same speed."""
 
 
 def encode_index_png(picture: IndexPicture) -> bytes:
-    """Return a palette PNG of 8 bits; the shared one if the only index is transparent.
+    """Return a palette PNG of 8 bits, or the shared transparent one if the only index used is transparent.
 
     The palette ends at the greatest index used.
     """
@@ -203,13 +204,13 @@ def encode_index_png(picture: IndexPicture) -> bytes:
     transparent = np.flatnonzero(used[:, 3] != 255)
     alpha = used[: int(transparent[-1]) + 1, 3].tobytes() if transparent.size else b""
     chunks = [(b"PLTE", used[:, :3].tobytes()), (b"tRNS", alpha), (b"IDAT", deflate.compress(rows, 1))]
-    return _png(width, height, [each for each in chunks if each[1]], depth=8, colour_type=PALETTE)
+    return _png(width, height, [chunk for chunk in chunks if chunk[1]], depth=8, colour_type=PALETTE)
 
 
 def encode_rgba_png(pixels: UInt8Array) -> bytes:
-    """Return a PNG of (y, x, 4); without its alpha where all is opaque, the shared one where all is transparent black.
+    """Return a PNG of pixels (y, x, 4), without alpha if all are opaque; the shared one if all are transparent black.
 
-    Colours that are not seen stay.
+    Colours of fully transparent pixels are kept.
     """
     height, width, _bands = pixels.shape
     least_alpha, greatest_alpha = int(pixels[..., 3].min()), int(pixels[..., 3].max())
@@ -219,16 +220,16 @@ def encode_rgba_png(pixels: UInt8Array) -> bytes:
     bands = 3 if is_opaque else 4
     strips = [pixels[rows, :, :bands] for rows in picture_strips((height, width))]
     if len(strips) == 1:
-        chunks = [(b"IDAT", deflate.compress(_filtered(strips[0]), 1))]
+        chunks = [(b"IDAT", deflate.compress(_filter_rows(strips[0]), 1))]
     else:
         compressor = deflate.compressobj(1)
-        chunks = [(b"IDAT", compressor.compress(_filtered(strip))) for strip in strips]
+        chunks = [(b"IDAT", compressor.compress(_filter_rows(strip))) for strip in strips]
         chunks.append((b"IDAT", compressor.flush()))
     return _png(width, height, chunks, depth=8, colour_type=RGB if is_opaque else RGBA)
 
 
-def _filtered(pixels: UInt8Array) -> UInt8Array:
-    """(y, bytes): rows of (y, x, band) as `FILTER_SUB` has them, each with its filter first."""
+def _filter_rows(pixels: UInt8Array) -> UInt8Array:
+    """Return rows (y, bytes) of pixels (y, x, band) after `FILTER_SUB`; each row begins with its filter type."""
     height, width, bands = pixels.shape
     flat = np.ascontiguousarray(pixels).reshape(height, width * bands)
     rows = np.empty((height, width * bands + 1), dtype=np.uint8)
@@ -239,7 +240,7 @@ def _filtered(pixels: UInt8Array) -> UInt8Array:
 
 
 def encode_grey_png(numbers: UInt8Array | UInt16Array, transparent: int | None) -> bytes:
-    """Return a PNG of (y, x), as deep as the numbers, whose greys are the numbers; one of them may be transparent."""
+    """Return a grey PNG of numbers (y, x) with their bit depth; one number may be transparent."""
     height, width = numbers.shape
     size = numbers.itemsize
     rows = np.zeros((height, width * size + 1), dtype=np.uint8)
@@ -250,7 +251,7 @@ def encode_grey_png(numbers: UInt8Array | UInt16Array, transparent: int | None) 
 
 @lru_cache(maxsize=64)
 def transparent_png(width: int, height: int) -> bytes:
-    """Return the PNG that shows nothing, one bit a pixel: the answer for a tile without data."""
+    """Return a transparent PNG with one bit per pixel, the answer for tiles without data."""
     rows = bytes((1 + (width + 7) // 8) * height)
     chunks = [(b"PLTE", bytes(3)), (b"tRNS", bytes(1)), (b"IDAT", zlib.compress(rows, 9))]
     return _png(width, height, chunks, depth=1, colour_type=PALETTE)

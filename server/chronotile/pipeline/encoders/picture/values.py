@@ -1,4 +1,4 @@
-"""Values, and pictures, in the formats that programs read: GeoTIFF, and numpy's own."""
+"""Values and pictures in formats for programs: GeoTIFF and NumPy arrays."""
 
 import io
 from collections.abc import Callable
@@ -13,24 +13,24 @@ from rasterio.windows import Window
 from chronotile.core.model.picture import Picture, picture_strips
 from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import AnyArray, Float32Array, UInt8Array
-from chronotile.pipeline.encoders.picture.picture import Background, on_background
+from chronotile.pipeline.encoders.picture.picture import Background, add_background
 
 FLOAT_PREDICTOR = 3
 INTEGER_PREDICTOR = 2
 
 
 def encode_geotiff(values: Float32Array, grid: Grid, *, units: str) -> bytes:
-    """Return one band of (y, x) physical values on `grid`, NaN (also its nodata) where there is none."""
+    """Return a GeoTIFF with one band of physical values (y, x) on `grid`; missing values are NaN, the nodata."""
     profile = {"dtype": "float32", "nodata": np.nan, "predictor": FLOAT_PREDICTOR}
     return _encode(lambda rows: values[np.newaxis, rows], 1, grid, profile, units=units)
 
 
 def encode_picture_geotiff(picture: Picture, grid: Grid, background: Background | None = None) -> bytes:
-    """Return a picture with its place on earth: bands red, green and blue, and alpha unless it lies on a background."""
+    """Return a picture as a GeoTIFF with bands red, green, blue and, without a background, alpha."""
 
     def bands(rows: slice) -> UInt8Array:
         strip = picture.part(rows)
-        pixels = strip.rgba() if background is None else on_background(strip, background).rgba()[..., :3]
+        pixels = strip.rgba() if background is None else add_background(strip, background).rgba()[..., :3]
         return np.moveaxis(pixels, -1, 0)
 
     profile = {"dtype": "uint8", "photometric": "RGB", "predictor": INTEGER_PREDICTOR}
@@ -47,7 +47,7 @@ def _encode(
     *,
     units: str | None = None,
 ) -> bytes:
-    """Return a GeoTIFF of `count` bands on a grid, written from (band, y, x) arrays of some rows each."""
+    """Return a GeoTIFF with `count` bands on a grid; `bands_of` returns (band, y, x) for a slice of rows."""
     x_size, y_size = grid.resolution
     with MemoryFile() as memory:
         with memory.open(
@@ -69,7 +69,7 @@ def _encode(
 
 
 def encode_npy(values: Float32Array) -> bytes:
-    """Return what `numpy.load` reads as (y, x): values, row 0 in the north, NaN where there is none."""
+    """Return values as an array (y, x) for `numpy.load`; row 0 is in the north, NaN marks missing values."""
     header = io.BytesIO()
     npy.write_array_header_1_0(header, npy.header_data_from_array_1_0(values))
     return b"".join([header.getvalue(), np.ascontiguousarray(values).data])

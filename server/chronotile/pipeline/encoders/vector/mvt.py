@@ -1,4 +1,4 @@
-"""Polygons as Mapbox vector tiles (Mapbox Vector Tile Specification 2.1), encoded for all vertices of a tile at once."""
+"""Polygons as Mapbox vector tiles (Mapbox Vector Tile Specification 2.1), with all vertices of a tile at once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
