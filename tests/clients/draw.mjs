@@ -1,7 +1,6 @@
 /**
- * What pages of `pages/` draw in Chromium: `node draw.mjs` reads lines `{"page": "leaflet.js", "base": …}` and
- * answers each
- * with a line, the JSON that the page's `draw` gives. It ends with its input, or with what is wrong.
+ * Draws the pages of `pages/` in Chromium: `node draw.mjs` reads lines `{"page": "leaflet.js", "base": …}` and
+ * answers each with a line, the JSON from the page's `draw`. It ends with its input, or with an error.
  */
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";

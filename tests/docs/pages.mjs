@@ -16,7 +16,7 @@ import { until } from "../viewer/browser/tools.mjs";
 const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
 
 /**
- * The block of a how-to in a language, with this server.
+ * Returns the code block of a how-to in a language, with this server.
  * @param {string} base
  * @param {string} name
  * @param {string} language
@@ -34,7 +34,11 @@ const siteOf = async (base, name) => ({
 	beside: (/** @type {string} */ path) => join(REPOSITORY, path),
 });
 
-/** Until the map shows another picture than before; gives it back. @param {Page} page @param {Buffer} [before] */
+/**
+ * Waits until the map shows another picture than before, and returns it.
+ * @param {Page} page
+ * @param {Buffer} [before]
+ */
 async function picture(page, before = Buffer.alloc(0)) {
 	let now = before;
 	const isAnother = async () => {
@@ -51,11 +55,11 @@ const getJson = async (url, init) => (await fetch(url, init)).json();
 /** @param {Page} page @param {string[]} ids */
 const texts = (page, ids) => Promise.all(ids.map((id) => page.locator(`#${id}`).textContent()));
 
-/** The path of a part of the chart. @param {Page} page @param {string} id */
+/** Returns the path of a part of the chart. @param {Page} page @param {string} id */
 const drawn = (page, id) => page.locator(`#${id}`).getAttribute("d");
 
 /**
- * That the chart has the values of the place that it names, and marks a date.
+ * Asserts that the chart has the values of its point, and marks a date.
  * @param {Page} page
  * @param {string} base
  * @param {string} day
@@ -75,7 +79,7 @@ async function checkChart(page, base, day) {
 	assert.equal((await drawn(page, "line"))?.match(/[ML]/g)?.length, known.length);
 }
 
-/** A place of the layer that never has a value. @param {string} base */
+/** Returns a point of the layer that never has a value. @param {string} base */
 async function waterPlace(base) {
 	const [west, south, east, north] = (await getJson(`${base}layers/NDVI`)).bbox;
 	const shares = Array.from({ length: 40 }, (_, index) => (index + 0.5) / 40);

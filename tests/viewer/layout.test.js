@@ -29,7 +29,7 @@ const ROWS = [
 ];
 const NOT_OURS = /^(vendor|data|dist)\//;
 const IMPORT = /\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g;
-/** Types alone, which the browser does not load. */
+/** Comments with types only, which the browser does not load. */
 const COMMENT = /\/\*[\s\S]*?\*\//g;
 
 const names = (await readdir(VIEWER, { recursive: true, withFileTypes: true }))
@@ -44,7 +44,11 @@ const sources = new Map(
 	),
 );
 
-/** Our own modules that a source names, when it starts or later. @param {string} name @param {string} source */
+/**
+ * Returns the modules of the viewer that a source imports, at its start or later.
+ * @param {string} name
+ * @param {string} source
+ */
 const importsOf = (name, source) =>
 	[...source.matchAll(IMPORT)]
 		.map(([, target]) => normalize(join(dirname(name), target)))

@@ -31,8 +31,8 @@ const installed = (path) =>
 		: join(REPOSITORY, path);
 
 /**
- * The example with this server and its layer, whose style paints number n as the grey n; `window.cubes` is its cube
- * layer.
+ * Returns an example with this server and its layer, whose style paints number n as the grey n; `window.cubes` is
+ * its cube layer.
  * @param {string} base
  * @param {string} name
  */
@@ -159,7 +159,7 @@ async function readReadme() {
 	return { page, scripts: { leaflet, openlayers, maplibre } };
 }
 
-/** The first example of the README on a page whose policy allows no workers from blobs. @param {string} base */
+/** Returns the first example of the README on a page whose policy allows no workers from blobs. @param {string} base */
 async function readFirst(base) {
 	const { page, scripts } = await readReadme();
 	const server = base.replace(/\/$/, "");
@@ -172,7 +172,7 @@ async function readFirst(base) {
 }
 
 /**
- * The first example of the README with the map of another library, under the import map of its example page.
+ * Returns the first example of the README with the map of another library, and the import map of its example page.
  * @param {string} base
  * @param {"openlayers" | "maplibre"} name
  */

@@ -43,7 +43,11 @@ const pageOf = (script) => `<!doctype html><html lang="en"><meta charset="utf-8"
 } }</script>
 <div id="map"></div><script type="module">${script}</script></html>`;
 
-/** OpenLayers with pictures of a server. @param {string} server @param {string} key of the header; "" without */
+/**
+ * Returns a page with OpenLayers and pictures of a server.
+ * @param {string} server
+ * @param {string} key of the header; "" without
+ */
 const openLayers = (server, key) => `
 	import TileLayer from "ol/layer/Tile.js";
 	import OpenLayersMap from "ol/Map.js";
@@ -61,7 +65,11 @@ const openLayers = (server, key) => `
 	view.fit(transformExtent(${JSON.stringify(bbox)}, "EPSG:4326", "EPSG:3857"));
 	map.once("rendercomplete", () => { ${ENDED} });`;
 
-/** MapLibre with pictures of a server. @param {string} server @param {string} key of the header; "" without */
+/**
+ * Returns a page with MapLibre and pictures of a server.
+ * @param {string} server
+ * @param {string} key of the header; "" without
+ */
 const mapLibre = (server, key) => `
 	import { Map as MapLibreMap } from "maplibre-gl";
 	const map = new MapLibreMap({
@@ -129,7 +137,7 @@ const widgetPage = (server) => `<!doctype html><html lang="en"><meta charset="ut
 const isNear = (one, other) => one.every((band, index) => Math.abs(band - other[index]) <= 3);
 
 /**
- * Until the pixels have these colours.
+ * Waits until the pixels have these colours.
  * @param {Page} page
  * @param {number[][]} expected
  * @param {number} [margin] of the tile, in pixels

@@ -1,4 +1,4 @@
-/** Leaflet with TimeDimension over one tile: `draw` gives the pixels of the pictures that it shows. */
+/** Leaflet with TimeDimension over one tile: `draw` returns the pixels of the visible pictures. */
 import L from "leaflet";
 import "leaflet-timedimension";
 

@@ -1,4 +1,4 @@
-/** OpenLayers over one tile: `draw` gives the pixels of its canvas. */
+/** OpenLayers over one tile: `draw` returns the pixels of its canvas. */
 import MVT from "ol/format/MVT.js";
 import WMTSCapabilities from "ol/format/WMTSCapabilities.js";
 import ImageLayer from "ol/layer/Image.js";
@@ -40,7 +40,7 @@ const ready = (source) =>
 		look();
 	});
 
-/** Tiles of a map whose tileset is at `path`. */
+/** Draws the map tiles of the tileset at `path`. */
 async function ogcMapTile({ base, path, collections }) {
 	const options = { url: `${base}${path}`, collections, crossOrigin: "anonymous", interpolate: false, transition: 0 };
 	const source = new OGCMapTile(options);

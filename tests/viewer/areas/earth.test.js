@@ -7,7 +7,7 @@ import { makeRandom } from "../random.js";
 /** @typedef {import("../../../viewer/areas/shapes/earth.js").Position} Position */
 
 /**
- * Square metres that pyproj's Geod(ellps="WGS84") gives for the ring with 4,000 positions on each edge.
+ * Square metres from pyproj's Geod(ellps="WGS84") for the ring with 4,000 positions on each edge.
  * @type {[Position[], number][]}
  */
 const AREAS = [
@@ -39,7 +39,7 @@ const AREAS = [
 	],
 ];
 
-/** Metres that pyproj's Geod(ellps="WGS84").inv gives. @type {[Position, Position, number][]} */
+/** Metres from pyproj's Geod(ellps="WGS84").inv. @type {[Position, Position, number][]} */
 const DISTANCES = [
 	[[4.4, 51.2], [5.1, 50.8], 66292.5],
 	[[179.9, 10], [-179.9, 10.2], 31143.292],

@@ -22,7 +22,7 @@ const packed = (number, ...values) => field(number, values.flatMap(varint));
 /** The polygon of the specification's example (§4.3.5.4), and after it the second ring of §4.3.5.5 turned to a hole. */
 const TRIANGLE = [9, 6, 12, 18, 10, 12, 24, 44, 15];
 
-/** A tile with one feature. @param {number[]} geometry @param {number} [type] */
+/** Makes a tile with one feature. @param {number[]} geometry @param {number} [type] */
 const tileOf = (geometry, type = 3) => [
 	...field(3, [
 		...field(1, utf8("fields")),

@@ -40,7 +40,7 @@ const smallTargets = (page, least, root = "body") =>
 		});
 	}, least);
 
-/** Text that its element cuts off without saying so. @param {Page} page */
+/** Returns texts that are cut off without an ellipsis. @param {Page} page */
 const cutTexts = (page) =>
 	page.evaluate(() =>
 		[...document.querySelectorAll("body *")].flatMap((element) => {
@@ -60,7 +60,7 @@ const cutTexts = (page) =>
 		}),
 	);
 
-/** Spacing of text as WCAG 2.2, 1.4.12 lets people set it. @param {Page} page */
+/** Sets the spacing of text as users may according to WCAG 2.2, 1.4.12. @param {Page} page */
 const spaceText = (page) =>
 	page.evaluate(() => {
 		const sheet = new CSSStyleSheet();
@@ -136,7 +136,7 @@ const seenControls = (page) =>
 
 const COMPARED = "?layer=ndvi_years&date=2019-03-02&date2=2018-03-02";
 
-/** Until both sides of a comparison are on the map. @param {Page} page */
+/** Waits until both sides of a comparison are on the map. @param {Page} page */
 async function whenCompared(page) {
 	await page.locator("#compare-bar .modes").waitFor();
 	await page.locator("#map-frame[data-shown-b=shown]").waitFor();

@@ -19,10 +19,10 @@ const SEARCH = `?language=en&layer=ndvi&style=numbers&date=${FIXTURES.ndvi.dates
 /** Squares of so many cells, from one to the next, in rows of so many. */
 const [SIZE, STEP, ACROSS] = [6, 16, 15];
 
-/** First row and column of a square. @param {number} number */
+/** Returns the first row and column of a square. @param {number} number */
 const cornerOf = (number) => ({ row: 4 + STEP * Math.floor(number / ACROSS), column: 4 + STEP * (number % ACROSS) });
 
-/** Just outside the centres of its cells. @param {number} number */
+/** Returns a ring just outside the centres of its cells. @param {number} number */
 function ringOf(number) {
 	const { row, column } = cornerOf(number);
 	const [north, south, west, east] = [row - 0.4, row + SIZE - 0.6, column - 0.4, column + SIZE - 0.6];
@@ -67,18 +67,18 @@ const average = (values) =>
 /** @param {number} number @param {number} t */
 const meanOf = (number, t) => average(valuesOf(number, t));
 
-/** Mean of the means of the dates that a test takes. @param {number} number @param {(date: string) => boolean} isIn */
+/** Returns the mean of the means of some dates. @param {number} number @param {(date: string) => boolean} isIn */
 function meanOver(number, isIn) {
 	const means = FIXTURES.ndvi.dates.flatMap((date, t) => (isIn(date) ? [meanOf(number, t)] : []));
 	return average(means.filter((mean) => mean !== null));
 }
 
-/** The seasons of the date of these tests, and of the one before. @param {string} date */
+/** Whether a date is in the season of these tests. @param {string} date */
 const isInSummer = (date) => /^\d{4}-0[678]/.test(date);
 /** @param {string} date */
 const isInSpring = (date) => /^\d{4}-0[345]/.test(date);
 
-/** The third of a month that a date is in, in any year. @param {string} date */
+/** Returns the dekad of a date, in any year. @param {string} date */
 const dekadOf = (date) => `${date.slice(5, 7)} ${Math.min(2, Math.floor((Number(date.slice(8, 10)) - 1) / 10))}`;
 
 /** Returns the mean minus that of all dates of the same dekad. @param {number} number @param {number} t */
@@ -136,7 +136,12 @@ async function greyOf(page, number) {
 	}, at);
 }
 
-/** Until a square has the grey of a value. @param {Page} page @param {number} number @param {number | null} value */
+/**
+ * Waits until a square has the grey of a value.
+ * @param {Page} page
+ * @param {number} number
+ * @param {number | null} value
+ */
 async function whenGrey(page, number, value) {
 	const wanted = value === null ? -1 : (value + 0.08) / 0.004;
 	let found = 0;

@@ -41,14 +41,14 @@ const KML = `<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><P
 <outerBoundaryIs><LinearRing><coordinates>${SQUARE.map((position) => position.join(",")).join(" ")}</coordinates></LinearRing></outerBoundaryIs>
 </Polygon></Placemark></kml>`;
 
-/** The map's middle in the window, and its size. @param {Page} page */
+/** Returns the map's middle in the window, and its size. @param {Page} page */
 async function mapBox(page) {
 	const box = await page.locator("#map").boundingBox();
 	assert.ok(box, "there is no map");
 	return { ...box, middle: /** @type {Pixel} */ ([box.x + box.width / 2, box.y + box.height / 2]) };
 }
 
-/** Longitude and latitude of a place so many pixels from the middle of the map. @param {Pixel} pixel */
+/** Returns longitude and latitude of a pixel relative to the middle of the map. @param {Pixel} pixel */
 function degreesAt([right, down]) {
 	const x = (VIEW.lon + 180) / 360 + right / WORLD_PX;
 	const lat = (VIEW.lat * Math.PI) / 180;
@@ -90,7 +90,11 @@ async function whenAreas(page, count) {
 	return storedAreas(page);
 }
 
-/** Until areas can be drawn on a map that has its place. @param {Page} page @param {string} search */
+/**
+ * Opens a page and waits until areas can be drawn on a map with its final size.
+ * @param {Page} page
+ * @param {string} search
+ */
 async function whenReady(page, search) {
 	await whenShown(page);
 	await page.locator(".areas-head").waitFor();
@@ -106,7 +110,7 @@ async function openAreas(open, options = {}) {
 	return opened;
 }
 
-/** The button of a tool, behind the pencil on the map. @param {Page} page @param {string} name */
+/** Returns the button of a tool in the drawing menu on the map. @param {Page} page @param {string} name */
 async function mapTool(page, name) {
 	const opener = page.locator(".area-tools > button");
 	if ((await opener.getAttribute("aria-expanded")) === "false") await opener.click();
@@ -156,7 +160,7 @@ async function rowAction(page, action) {
 	await page.locator(".areas-actions").first().getByRole("button", { name: action, exact: true }).click();
 }
 
-/** Bytes of a file that the page gives. @param {Page} page @param {() => Promise<void>} act */
+/** Returns the bytes of a downloaded file. @param {Page} page @param {() => Promise<void>} act */
 async function download(page, act) {
 	const [file] = await Promise.all([page.waitForEvent("download"), act()]);
 	return { name: file.suggestedFilename(), content: await readFile(await file.path(), "utf8") };

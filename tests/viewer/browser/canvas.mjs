@@ -18,7 +18,7 @@ const round = (/** @type {number} */ degrees) => Number(degrees.toFixed(5));
 /** Ten cells of the layers of 256 cells at Ghent, some of them cloudy at some dates. @type {Cell[]} */
 const CELLS = Array.from({ length: 10 }, (_, at) => ({ row: 11 + 23 * at, column: (17 + 71 * at) % 236 }));
 
-/** The centre of a cell, as links name it. @param {Cell} cell @returns {Point} */
+/** Returns the centre of a cell, as in links. @param {Cell} cell @returns {Point} */
 function placeOf(cell) {
 	const { lon, lat } = centreOf(cell);
 	return { lon: round(lon), lat: round(lat) };
@@ -90,7 +90,7 @@ async function hover(page, point) {
 		/** @type {const} */ ([x, y, mapTop]),
 	);
 	const said = /** @type {"moved" | { value: string, words: string }} */ (await reading.jsonValue());
-	// A notice has come or gone, which takes the place of the map's first lines.
+	// A notice above the map has appeared or disappeared, and has moved the map.
 	return said === "moved" ? hover(page, point) : said;
 }
 

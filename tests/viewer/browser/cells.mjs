@@ -113,8 +113,7 @@ async function look(page, x, y) {
 }
 
 /**
- * Until the chart has the server's answer, and the map its place: without lines to draw the chart gives the map some
- * room.
+ * Waits until the chart has the server's answer, and the map its size: an empty chart is smaller.
  * @param {Page} page
  */
 async function whenAnswered(page) {
@@ -126,7 +125,7 @@ async function whenAnswered(page) {
 }
 
 /**
- * The value of each place at a date, by the server's series.
+ * Returns the value of each point at a date, from the server's series.
  * @param {string} base
  * @param {string} layer
  * @param {string} datetime
@@ -158,7 +157,7 @@ const placesCheck = (layer, finer) => [
 		await whenLoaded(page, 12);
 		const middle = await page.locator("#map").boundingBox();
 		assert.ok(middle);
-		// The first click opens the chart, which takes some of the map's room.
+		// The first click opens the chart, which makes the map smaller.
 		await page.mouse.click(middle.x + middle.width / 2, middle.y + middle.height / 2);
 		await whenAtRest(page, "#map");
 		await whenShown(page);

@@ -25,7 +25,12 @@ const POINTS = [
 ].map((cell) => ({ lon: round(centreOf(cell).lon), lat: round(centreOf(cell).lat) }));
 const PT = POINTS.map(({ lon, lat }) => `${lon},${lat}`).join(";");
 
-/** A box of whole cells of the layers at Ghent. @param {number} row @param {number} column @param {number} size */
+/**
+ * Returns a box of whole cells of the layers at Ghent.
+ * @param {number} row
+ * @param {number} column
+ * @param {number} size
+ */
 function areaOf(row, column, size) {
 	const [from, to] = [
 		centreOf({ row: row - 0.5, column: column - 0.5 }),
@@ -47,7 +52,7 @@ function areaOf(row, column, size) {
 }
 
 /**
- * The formula's values in that box at a date.
+ * Returns the formula's values in that box at a date.
  * @param {string} layer
  * @param {number} t
  * @param {number} row
@@ -95,7 +100,7 @@ const aoi = (name, area) =>
 
 const FIELD_0 = aoi("Field 0", areaOf(20, 20, 40));
 
-/** The rows of the chart's table. @param {Page} page @returns {Promise<string[][]>} */
+/** Returns the rows of the chart's table. @param {Page} page @returns {Promise<string[][]>} */
 async function readTable(page) {
 	await page.getByRole("tab", { name: "Table" }).click();
 	return page
@@ -113,7 +118,12 @@ async function chooseOfPlace(page, index, words) {
 	await page.locator(".place-menu:popover-open").getByRole("button", { name: words }).click();
 }
 
-/** The file that the chart gives, and its name. @param {Page} page @param {string} [menu] @param {RegExp} [choice] */
+/**
+ * Returns the downloaded file of the chart, and its name.
+ * @param {Page} page
+ * @param {string} [menu]
+ * @param {RegExp} [choice]
+ */
 async function saveChart(page, menu = "Download", choice = /^CSV/) {
 	await page.locator("#chart").getByRole("button", { name: menu, exact: true }).click();
 	const [download] = await Promise.all([
@@ -123,7 +133,7 @@ async function saveChart(page, menu = "Download", choice = /^CSV/) {
 	return { name: download.suggestedFilename(), path: await download.path() };
 }
 
-/** The dates of a layer in the fixtures' order, as the table writes them. @param {string} layer */
+/** Returns the dates of a layer in the fixtures' order, in the format of the table. @param {string} layer */
 const datesOf = (layer) =>
 	FIXTURES[layer].dates.map((date) =>
 		new Date(date).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" }),

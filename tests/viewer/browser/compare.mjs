@@ -34,7 +34,10 @@ const CELLS = Array.from({ length: 40 }, (_, index) => ({ row: 60 + 10 * index, 
 const search = (mode, more = "") =>
 	`?layer=ndvi&date=${dates[A]}&date2=${dates[B]}&style2=numbers&compare=${mode}&${WHOLE}${more}`;
 
-/** Until both sides are on the map, and all parts of the page there: the readout too. @param {Page} page */
+/**
+ * Waits until both sides are on the map, and all parts of the page are loaded, including the readout.
+ * @param {Page} page
+ */
 async function whenBothShown(page) {
 	await page.locator("html:not([data-loading])").waitFor();
 	await page.locator("#compare-bar .modes").waitFor();
@@ -382,7 +385,7 @@ await runAsCalled([
 			await whenBothShown(page);
 			await pointAt(page, cloudy);
 			await whenRead(page, "difference", null);
-			// The ground, which is white here, is seen through the grey; no difference is a lighter one.
+			// The background, which is white here, is visible through the grey; no difference is lighter.
 			await page.mouse.move(5, 5);
 			await until(page, async () => {
 				const row = Array.from({ length: 8 }, (_, index) => ({ row: cloudy.row, column: cloudy.column + index }));
@@ -421,7 +424,7 @@ await runAsCalled([
 			const positive = CELLS.find((cell) => Number(valueAt("ndvi", A, cell)) > Number(valueAt("ndvi", B, cell)));
 			const negative = CELLS.find((cell) => Number(valueAt("ndvi", A, cell)) < Number(valueAt("ndvi", B, cell)));
 			assert.ok(positive && negative);
-			// The colours of differences come by themselves.
+			// The colours of differences are loaded separately.
 			const areApart = async () => {
 				const [above, below] = await seenAt(page, await placesOf(page, [positive, negative]));
 				return !isDeepStrictEqual(above, below);

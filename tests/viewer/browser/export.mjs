@@ -49,7 +49,7 @@ async function openExport(page, tab) {
 	if (tab === "Picture" || tab === "Film") await page.locator(".export-preview canvas").waitFor();
 }
 
-/** The open dialog. @param {Page} page */
+/** Returns the open dialog. @param {Page} page */
 const dialogOf = (page) => page.getByRole("dialog");
 
 /**

@@ -1,4 +1,4 @@
-/** Dates and scenes of `test_find.py` are found, shown and saved. `node find.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
+/** Scenarios of finding dates and scenes of `test_find.py`. `node find.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,13 +8,13 @@ import { brokenRules, inspect, linkValue, until, whenAtRest, whenFocused, whenLi
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./harness.mjs").OpenOptions} OpenOptions */
 
-/** Scenes at Ghent, and how many a page of answers has. */
+/** Number of scenes at Ghent, and per page of answers. */
 const [COUNT, PAGE] = [23, 20];
 const HOSTILE = "<img src=x onerror=document.title=1>";
 const DAY_MS = 86_400_000;
 const SEARCH = "/stac/search";
 
-/** Day of a scene at Ghent. @param {number} number */
+/** Returns the day of a scene at Ghent. @param {number} number */
 const dayOf = (number) => new Date(Date.UTC(2023, 5, 1) + 5 * number * DAY_MS).toISOString().slice(0, 10);
 
 /** Returns the date of a scene in the format of the panel. @param {number} number */

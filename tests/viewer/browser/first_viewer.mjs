@@ -1,5 +1,5 @@
 /**
- * What the first viewer must do, seen in a browser: `node first_viewer.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`.
+ * Requirements of the first viewer, in a browser: `node first_viewer.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`.
  *
  * Works against any server with at least one layer of several dates. Writes pictures of its states to OUT_DIR; exits 1
  * when a check fails and says which, 2 when it was called wrongly.
@@ -45,8 +45,8 @@ assert.ok(layer, "the server needs a layer with several dates");
 const [LOOKED_AT, CLEAR_SHARE] = [12, 0.8];
 
 /**
- * The date at which a layer is shown first: the one that the operator has chosen, who has no reason to choose the last
- * one; else the newest that is clear, or the clearest there is.
+ * Returns the first date of a layer: the one that the operator has chosen, if it is not the last one; else the
+ * newest clear date, or the clearest.
  * @param {Layer} of @returns {Promise<string>}
  */
 async function firstDateOf({ id, times: { default: usual, last } }) {
@@ -62,7 +62,7 @@ async function firstDateOf({ id, times: { default: usual, last } }) {
 const [west, south, east, north] = layer.bbox;
 const [lon, lat] = [(west + east) / 2, (south + north) / 2].map((degrees) => Number(degrees.toFixed(4)));
 
-/** Until some of the layer is on the map. @param {Page} page */
+/** Waits until a part of the layer is on the map. @param {Page} page */
 const whenTilesShown = (page) =>
 	page.waitForFunction(() =>
 		[...document.querySelectorAll(".data-tiles :is(img, canvas).leaflet-tile-loaded")].some((tile) =>
@@ -122,7 +122,7 @@ const checks = [
 			await page.waitForFunction((high) => (document.querySelector("#map")?.clientHeight ?? high) < high, box.height);
 			await nextFrame(page);
 			await page.mouse.move(x - 200, y, { steps: 5 });
-			// A pointer that rests before it lets go gives the map no swing.
+			// After a rest of the pointer before its release, the map does not glide on.
 			await page.waitForTimeout(300);
 			await page.mouse.up();
 			await whenAtRest(page);

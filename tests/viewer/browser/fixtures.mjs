@@ -15,7 +15,7 @@ const FIJI = [
 	{ lon: -179.5, lat: -17.2 },
 ];
 
-/** Ten cells of a layer and their places. @param {string} layer @returns {(Cell & Point)[]} */
+/** Returns ten cells of a layer and their points. @param {string} layer @returns {(Cell & Point)[]} */
 function sampleCells(layer) {
 	const { crs, size } = FIXTURES[layer];
 	if (crs === "polar") return [...POLAR_CELLS];

@@ -93,7 +93,7 @@ export const POLAR_CELLS = [
 ];
 
 /**
- * The cell of a layer of Ghent at a place; outside the layer its row or column is not within its size.
+ * Returns the cell of a layer of Ghent at a point; outside the layer its row or column is not within its size.
  * @param {Point} point
  * @returns {Cell}
  */
@@ -104,7 +104,7 @@ export function cellAt({ lon, lat }) {
 	return { row, column };
 }
 
-/** The centre of a cell of a layer of Ghent. @param {Cell} cell @returns {Point} */
+/** Returns the centre of a cell of a layer of Ghent. @param {Cell} cell @returns {Point} */
 export function centreOf({ row, column }) {
 	const [x, y] = [256 * TILE_COLUMN + column + 0.5, 256 * TILE_ROW + row + 0.5].map((cell) => cell / WORLD_CELLS);
 	return { lon: x * 360 - 180, lat: (Math.atan(Math.sinh(Math.PI * (1 - 2 * y))) * 180) / Math.PI };
@@ -113,7 +113,7 @@ export function centreOf({ row, column }) {
 /** Ellipsoid of WGS 84, as in EPSG:3832. */
 const [ELLIPSOID_M, ECCENTRICITY] = [6_378_137, 0.0818191908426215];
 
-/** The cell of `dateline` at a place. @param {Point} point @returns {Cell} */
+/** Returns the cell of `dateline` at a point. @param {Point} point @returns {Cell} */
 export function datelineCellAt({ lon, lat }) {
 	const phi = (lat * Math.PI) / 180;
 	const slope = ECCENTRICITY * Math.sin(phi);
@@ -143,7 +143,7 @@ export function numberAt(layer, t, { row, column }) {
 const FLOAT32_DIGITS = 7;
 const DIGITS = 12;
 
-/** A value without the noise of floating point. @param {number} value @param {number} [digits] */
+/** Returns a value without floating-point noise. @param {number} value @param {number} [digits] */
 export const exact = (value, digits = DIGITS) => Number(value.toPrecision(digits));
 
 /**
@@ -159,7 +159,7 @@ export function valueAt(layer, t, cell) {
 	return number === null ? null : exact(number * scale + offset, digits);
 }
 
-/** Share of the cells of a layer that have a value at a date. @param {string} layer @param {number} t */
+/** Returns the fraction of the cells of a layer that have a value at a date. @param {string} layer @param {number} t */
 export function validShare(layer, t) {
 	const { size } = FIXTURES[layer];
 	let valid = 0;

@@ -8,7 +8,7 @@ import { brokenRules, linkValue, until, whenFocused, whenLinkSays, whenShown } f
 /** @typedef {import("./harness.mjs").Page} Page */
 
 /**
- * The tile of zoom 1 that Ghent is in: water, land as a square around the middle of Ghent, and a road through it.
+ * Makes the tile of zoom 1 with Ghent: water, land as a square around the middle of Ghent, and a road through it.
  * @returns {Uint8Array}
  */
 function makeTile() {

@@ -12,14 +12,14 @@
  * @typedef {{
  *   path?: string, search?: string, width?: number, height?: number, scheme?: "light" | "dark", allowed?: RegExp,
  *   routes?: Record<string, (route: Route) => unknown>, reducedMotion?: "reduce", at?: string,
- * }} OpenOptions `path` is that of another page than the viewer; `at` is another address of the server; `routes` answers in its place; `allowed` are console errors that the check provokes
+ * }} OpenOptions `path` is that of another page than the viewer; `at` is another address of the server; `routes` replace
+ *   answers of the server; `allowed` are console errors that the check provokes
  * @typedef {{ page: Page, faults: string[], requests: string[], violations: string[], end: () => Promise<void> }}
  *   Opened
  *   `violations` of the content security policy are faults as well; `end` closes the page
  * @typedef {(bench: Bench) => Promise<void>} Check
- * @typedef {[name: string, check: Check, beyondFirefox?: string]} NamedCheck the last is what the check needs that
- *   Firefox's driver
- *   cannot do, such as downloads: it is left out there
+ * @typedef {[name: string, check: Check, beyondFirefox?: string]} NamedCheck the last is a feature that
+ *   the check needs and Firefox's driver lacks, such as downloads: Firefox skips the check
  */
 import { createHash } from "node:crypto";
 import { access, mkdir } from "node:fs/promises";
@@ -63,7 +63,7 @@ export const FLAGS = [
 ];
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 const IS_FIREFOX = process.env.CHRONOTILE_BROWSER === "firefox";
-/** A mouse that hovers and is precise, which Firefox does not find on a machine without one. */
+/** A precise mouse that hovers, which Firefox does not detect on a machine without one. */
 const HAS_MOUSE = { "ui.primaryPointerCapabilities": 6, "ui.allPointerCapabilities": 6 };
 /**
  * A wait ends as soon as its condition holds; this maximum is only reached if it never holds, or if the machine stalls.
@@ -91,7 +91,7 @@ async function findProgram(names, preferred) {
 	throw new Error(`no ${names[0]} on the path; on Debian: apt install ${names[0]}`);
 }
 
-/** The browser that CHRONOTILE_CHROMIUM names, else the first on the path. */
+/** Returns the browser of CHRONOTILE_CHROMIUM, else the first one on the path. */
 export const findChromium = () => findProgram(NAMES, process.env.CHRONOTILE_CHROMIUM);
 
 const launch = async () =>
@@ -104,7 +104,8 @@ const launch = async () =>
 		: chromium.launch({ executablePath: await findChromium(), args: FLAGS });
 
 /**
- * Contexts whose pages have ended, so that Chromium loads and compiles the viewer's modules once and not for each page.
+ * Reuses contexts whose pages have ended, so that Chromium loads and compiles the viewer's modules once and not for
+ * each page.
  * @param {Browser} browser
  */
 function contextPool(browser) {

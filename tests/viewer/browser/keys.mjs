@@ -18,7 +18,7 @@ const PHONE = { width: 390, height: 844 };
 /** A date of the layer of three years. */
 const YEAR_DATE = "2019-02-10";
 
-/** Until both sides are on the map. @param {Page} page */
+/** Waits until both sides are on the map. @param {Page} page */
 const whenCompared = (page) =>
 	page
 		.locator("html:not([data-loading]) .map-frame[data-compare][data-shown-b=shown] .side-card:not([hidden])")
@@ -308,7 +308,7 @@ await runAsCalled([
 			await whenShown(page);
 			await whenKeys(page, 1);
 			assert.equal(await page.locator("#zoom-button").count(), 0);
-			// Base maps and tools to draw have their own way onto the map.
+			// Base maps and drawing tools are on the map in another way.
 			const missing = await page.evaluate(() => {
 				const panel = /** @type {HTMLElement} */ (document.querySelector("#panel"));
 				for (const other of panel.querySelectorAll(".ground")) other.remove();

@@ -30,7 +30,7 @@ const AT_ZOOM = ZOOM + Math.log2(CELL_PX);
 /** @param {Cell} cell in the middle of the map */
 const viewOf = (cell) => [...Object.values(centreOf(cell)).map((degrees) => degrees.toFixed(5)), AT_ZOOM].join(",");
 const VIEW = viewOf(CELL);
-/** Some that the map shows. */
+/** Some cells on the map. */
 const NEARBY = [0, 31, -47, 60].map((step) => ({ row: CELL.row + step, column: CELL.column - step }));
 
 /**

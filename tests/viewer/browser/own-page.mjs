@@ -32,7 +32,7 @@ const CELLS = [
 	{ row: 470, column: 200 },
 ];
 
-/** The modules of the page and its document, with this server and its layer. @param {string} base */
+/** Returns the modules of the page and its document, with this server and its layer. @param {string} base */
 async function readExamples(base) {
 	const page = await readFile(join(REPOSITORY, "docs/reference/cube-tiles-in-your-page.md"), "utf8");
 	const examples = [...page.matchAll(/```(?:html|js)\n(.*?)\n```/gs)].map(([, example]) =>
@@ -98,7 +98,7 @@ await runAsCalled([
 				await page.locator("#when").getByText("2019-12-27").waitFor();
 				const map = await page.locator("#map").boundingBox();
 				assert.ok(map);
-				// Four tiles of zoom 12 fill the frame's height; its middle is theirs.
+				// Four tiles of zoom 12 fill the frame's height, with the same centre.
 				const places = CELLS.map(({ row, column }) => ({
 					x: Math.round(map.x + map.width / 2) - 256 + column,
 					y: Math.round(map.y + map.height / 2) - 256 + row,

@@ -78,7 +78,7 @@ async function choose(page, slot, method) {
 }
 
 /**
- * The anomalies of the months of a year, as the server's series have them.
+ * Returns the anomalies of the months of a year, from the server's series.
  * @param {string} base
  * @param {Cell} cell
  * @param {string} year

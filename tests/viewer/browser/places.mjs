@@ -13,10 +13,15 @@ const SEARCH = `?language=en&style=numbers&view=${MIDDLE.lon.toFixed(5)},${MIDDL
 /** Cells on each side of a field of `served.py`, and from one to the next. */
 const [SIZE, STEP, FIRST] = [40, 60, 20];
 
-/** First row and column of a field. @param {number} field */
+/** Returns the first row and column of a field. @param {number} field */
 const cornerOf = (field) => ({ row: FIRST + STEP * Math.floor(field / 3), column: FIRST + STEP * (field % 3) });
 
-/** Mean of the layer's formula over a field. @param {string} layer @param {number} field @param {number} t */
+/**
+ * Returns the mean of the layer's formula over a field.
+ * @param {string} layer
+ * @param {number} field
+ * @param {number} t
+ */
 function meanOf(layer, field, t) {
 	const { row, column } = cornerOf(field);
 	const cells = Array.from({ length: SIZE * SIZE }, (_, at) => ({
@@ -52,7 +57,7 @@ async function pixelOf(page, { lon, lat }) {
 	];
 }
 
-/** Red, green, blue, alpha of the vector tile under a place. @param {Page} page @param {number} field */
+/** Returns red, green, blue, alpha of the vector tile under a place. @param {Page} page @param {number} field */
 async function colourOf(page, field) {
 	const [x, y] = await pixelOf(page, middleOf(field));
 	return page.evaluate(
@@ -71,7 +76,12 @@ async function colourOf(page, field) {
 	);
 }
 
-/** Until a field has the colour of a value. @param {Page} page @param {number} field @param {number | null} value */
+/**
+ * Waits until a field has the colour of a value.
+ * @param {Page} page
+ * @param {number} field
+ * @param {number | null} value
+ */
 async function whenColoured(page, field, value) {
 	const grey = value === null ? 0 : (value + 0.08) / 0.004;
 	const wanted = value === null ? [0, 0, 0, 0] : [grey, grey, grey, 255];

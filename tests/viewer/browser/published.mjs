@@ -49,7 +49,7 @@ async function linesOf(page, count) {
 }
 
 /**
- * Until the readout has the value of the cell in the middle of the map.
+ * Waits until the readout has the value of the cell in the middle of the map.
  * @param {Page} page
  * @param {number | null} value
  */
@@ -62,7 +62,7 @@ async function whenRead(page, value) {
 	await until(page, isSo, () => `the readout has ${found}, not ${value}`);
 }
 
-/** The middle of the map. @param {Page} page */
+/** Returns the middle of the map. @param {Page} page */
 async function middle(page) {
 	const box = await page.locator("#map").boundingBox();
 	assert.ok(box);

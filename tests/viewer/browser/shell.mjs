@@ -125,7 +125,7 @@ function makeHold() {
 	return { held, release };
 }
 
-/** Until the middle of a tile of the ground has a colour. @param {Page} page @param {number[]} colour */
+/** Waits until the middle of a tile of the background has a colour. @param {Page} page @param {number[]} colour */
 const whenGroundIs = (page, colour) =>
 	page.waitForFunction((wanted) => {
 		const canvas = /** @type {HTMLCanvasElement | null} */ (document.querySelector(".leaflet-land-pane canvas"));

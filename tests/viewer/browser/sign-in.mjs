@@ -30,7 +30,7 @@ async function signIn(page) {
 	await page.locator(BUTTON).getByText(NAME).waitFor();
 }
 
-/** Until pictures of a layer are drawn. @param {Page} page @param {string} id */
+/** Waits until pictures of a layer are drawn. @param {Page} page @param {string} id */
 async function whenDrawn(page, id) {
 	await whenLinkSays(page, "layer", id);
 	await whenShown(page);
@@ -82,7 +82,7 @@ await runAsCalled([
 			}
 			assert.deepEqual(await listed(page), ["NDVI", "SECRET"]);
 			await page.goto(new URL("layers", base).href);
-			// Nobody renews it now.
+			// The session is no longer renewed.
 			await page.waitForFunction(async () => !(await (await fetch("signin/session")).json()).signed_in, null, {
 				polling: 500,
 			});

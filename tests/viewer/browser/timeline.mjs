@@ -110,7 +110,7 @@ const greysAt = (page, cells) =>
 	}, cells);
 
 /**
- * Until cells of `ndvi` have these greys on the map of WHOLE.
+ * Waits until cells of `ndvi` have these greys on the map of WHOLE.
  * @param {Page} page
  * @param {Cell[]} cells
  * @param {(number | null)[]} expected
@@ -125,10 +125,10 @@ async function whenGreysAre(page, cells, expected) {
 	await until(page, isSo, () => `greys ${expected}, but ${found}`);
 }
 
-/** How much of all dates the strip shows, as CSS has it. @param {Page} page */
+/** Returns the visible fraction of all dates on the strip, as a CSS width. @param {Page} page */
 const thumbWidth = (page) => page.locator("[data-part=thumb]").evaluate((thumb) => thumb.style.width);
 
-/** A date as its button has it. @param {number} index of `ndvi` */
+/** Returns a date in the format of its button. @param {number} index of `ndvi` */
 function short(index) {
 	return new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" }).format(
 		Date.parse(dates[index]),
@@ -174,7 +174,7 @@ const whenPassed = (page, seen, ...wanted) =>
 		return left.length === 0;
 	});
 
-/** Share of `ndvi` that has data at a date. @param {number} t */
+/** Returns the fraction of `ndvi` with data at a date. @param {number} t */
 const shareOf = (t) => validShare("ndvi", t);
 
 const CELLS = Array.from({ length: 12 }, (_, index) => ({ row: 20 + 40 * index, column: 500 - 41 * index }));
@@ -218,7 +218,7 @@ await runAsCalled([
 			await chooseLayer(page, "ndvi_years");
 			await whenDateIs(page, short(0));
 			await page.locator("#status[data-phase=shown]").waitFor();
-			/** The place of a day on the strip, which is linear in time. @param {string} day */
+			/** Returns the position of a day on the strip, which is linear in time. @param {string} day */
 			const placeOf = async (day) => {
 				const box = await slider(page).boundingBox();
 				assert.ok(box);

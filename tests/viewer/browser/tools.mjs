@@ -200,10 +200,10 @@ export async function chooseLayer(page, id) {
 /** @param {Page} page */
 export const noticeTexts = (page) => page.locator("#notices li span").allTextContents();
 
-/** Until there is such a message. @param {Page} page @param {RegExp} words */
+/** Waits until a message with this text is shown. @param {Page} page @param {RegExp} words */
 export const whenNotice = (page, words) => page.locator("#notices li span").filter({ hasText: words }).waitFor();
 
-/** Until there is no message. @param {Page} page */
+/** Waits until there is no message. @param {Page} page */
 export const whenNoNotices = (page) => until(page, async () => (await noticeTexts(page)).length === 0);
 
 /** Waits until the focused element has this id. @param {Page} page @param {string} id */
@@ -211,7 +211,11 @@ export const whenFocused = (page, id) => page.waitForFunction((wanted) => docume
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** Names of the accessibility rules that the page breaks, and where. @param {Page} page @returns {Promise<string[]>} */
+/**
+ * Returns the accessibility rules that the page violates, with the elements.
+ * @param {Page} page
+ * @returns {Promise<string[]>}
+ */
 export async function brokenRules(page) {
 	await page.evaluate(axe);
 	return page.evaluate(async () => {

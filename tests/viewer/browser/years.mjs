@@ -40,7 +40,7 @@ function valuesNear(date, within) {
 /** Waits until the drawing or the heat map is shown. @param {Page} page */
 const whenDrawn = (page) => page.locator(".years-picture svg path").first().waitFor({ state: "attached" });
 
-/** The years of the table and their values, in its order. @param {Page} page */
+/** Returns the years of the table and their values, in its order. @param {Page} page */
 const tableRows = (page) =>
 	page
 		.locator(".years-table tbody tr")

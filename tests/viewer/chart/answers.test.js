@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Answers } from "../../../viewer/chart/series/answers.js";
 
-/** Answers whose questions are answered by hand. */
+/** Answers whose requests the test answers. */
 function makeBench() {
 	/**
 	 * @type

@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { simplify } from "../../../viewer/chart/series/simplify.js";
 
-/** A round ring with ripples, around a place. @param {number} corners @param {number} lon @param {number} radius */
+/**
+ * Returns a round ring with ripples, around a point.
+ * @param {number} corners
+ * @param {number} lon
+ * @param {number} radius
+ */
 function roundRing(corners, lon, radius) {
 	const ring = Array.from({ length: corners - 1 }, (_, index) => {
 		const turn = (2 * Math.PI * index) / (corners - 1);

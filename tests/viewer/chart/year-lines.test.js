@@ -20,7 +20,7 @@ const DAY_MS = 86_400_000;
 const dateOf = (/** @type {number} */ ms) => new Date(ms).toISOString().slice(0, 10);
 const dayOf = (/** @type {string} */ date) => Date.parse(date) / DAY_MS;
 
-/** Every day from one to the other. @param {string} from @param {string} to */
+/** Returns every day between two dates. @param {string} from @param {string} to */
 const daysOf = (from, to) =>
 	Array.from({ length: dayOf(to) - dayOf(from) + 1 }, (_, index) => dateOf(Date.parse(from) + index * DAY_MS));
 

@@ -83,7 +83,7 @@ for (const [key, expected] of /** @type {[string, number | null][]} */ ([
 	});
 }
 
-/** A frame of one cube of 2 x 2 cells. @param {number[]} numbers @param {number} scale @returns {any} */
+/** Returns a frame of one cube of 2 x 2 cells. @param {number[]} numbers @param {number} scale @returns {any} */
 const foundOf = (numbers, scale) => ({
 	frame: 0,
 	isPreview: false,
@@ -111,7 +111,7 @@ const GREYS = {
 	above: [0, 0, 255, 255],
 };
 
-/** Red and alpha of each pixel. @param {Uint32Array} words */
+/** Returns red and alpha of each pixel. @param {Uint32Array} words */
 const seen = (words) => Array.from(words, (word) => [word & 255, word >>> 24]);
 
 test("a difference is later less earlier in their own scales, hatched where one has no value, and nothing beside both", () => {

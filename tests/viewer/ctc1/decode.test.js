@@ -23,7 +23,7 @@ function readGolden(name) {
  */
 
 /**
- * P of docs/design/ctc1.md, word for word.
+ * Implements P of docs/design/ctc1.md literally.
  * @param {number[][]} frames of a block, filled
  * @param {number} t
  * @param {number} y
@@ -44,7 +44,7 @@ function predicted(frames, t, y, x, { w, bytes }, pred) {
 	return Math.min(256 ** bytes - 1, Math.max(0, before + Math.floor((left + above) / 2)));
 }
 
-/** A plain encoder. @param {Made} made @param {object} [more] of the header */
+/** Encodes frames without any optimisation. @param {Made} made @param {object} [more] of the header */
 function encode(made, more = {}) {
 	const { w, h, bytes, blocks, numbers, isGap } = made;
 	const most = 256 ** bytes;

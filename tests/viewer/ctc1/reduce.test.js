@@ -12,7 +12,7 @@ const YEARS = ["2022", "2023", "2024"].map((year) => `${year}-01-01/${year}-12-3
 const at = (/** @type {string} */ day) => Date.parse(day);
 
 /**
- * A cube of a year of dates five days apart, a third of them without a value.
+ * Makes a cube of a year of dates five days apart, a third of them without a value.
  * @param {string} span
  * @param {number} seed
  * @param {object} [more]

@@ -10,7 +10,7 @@ import { ticksOf } from "../../../viewer/layers/key-content.js";
  */
 const styleOver = (range, labels = []) => ({ range, labels, isLog: false });
 
-/** Every letter as wide. @param {string} words */
+/** Every letter has the same width. @param {string} words */
 const widthOf = (words) => 6 * words.length;
 
 /** @param {any} style */
