@@ -33,11 +33,11 @@ class Distinct(NamedTuple):
     places: IndexArray
     """The index in `colours` of each original colour."""
     counts: Int64Array
-    """How many original colours are equal to each of `colours`."""
+    """The number of original colours for each entry of `colours`."""
 
 
 def write_gif(file: ScratchFile, frames: Iterable[Frame], film: Film) -> None:
-    """Write a GIF; colours are exact, unless a frame has more than 256, of which similar ones are merged.
+    """Write a GIF; colours are exact, unless a frame has more than 256; then similar colours are merged.
 
     Frames last whole hundredths of a second, rounded so that the total duration is right.
 
@@ -103,7 +103,7 @@ def _merge_similar(table: ColourArray, most: int) -> ColourArray:
 
 
 def _add_missing(table: ColourArray, colours: ColourArray, counts: Int64Array) -> ColourArray:
-    """Add missing colours while the table has space, first those of many pixels that differ most from the table."""
+    """Add missing colours while there is space, first colours of many pixels that differ most from the table."""
     missed = _distances(colours, table).min(axis=1) * counts
     for _ in range(min(MAX_COLOURS - len(table), len(colours))):
         added = colours[[int(missed.argmax())]]
@@ -132,7 +132,7 @@ def write_webp(file: ScratchFile, frames: Iterable[Frame], film: Film) -> None:
     size = _three(film.width - 1) + _three(film.height - 1)
     file.write(b"RIFF\0\0\0\0WEBP")
     file.write(_chunk(b"VP8X", bytes([IS_ANIMATED, 0, 0, 0]) + size))
-    file.write(_chunk(b"ANIM", b"\xff\xff\xff\xff" + bytes(2)))  # on white, for ever
+    file.write(_chunk(b"ANIM", b"\xff\xff\xff\xff" + bytes(2)))  # on white, repeated without end
     for number, frame in enumerate(frames):
         shown_ms = round((number + 1) * 1000 / film.fps) - round(number * 1000 / film.fps)
         head = bytes(6) + size + _three(shown_ms) + bytes([WITHOUT_BLENDING])
@@ -141,7 +141,7 @@ def write_webp(file: ScratchFile, frames: Iterable[Frame], film: Film) -> None:
 
 
 def _bitstream(frame: Frame) -> bytes:
-    """Return the chunks of a frame, which are those of a picture without animation and transparency."""
+    """Return the chunks of a frame, the same as for a picture without animation and transparency."""
     options = WEBP_LOSSLESS if isinstance(frame.picture, IndexPicture) else WEBP_LOSSY
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(frame.rgb())).save(buffer, "WEBP", **options)

@@ -20,7 +20,7 @@ LARGE_PIXELS = 1 << 20
 LARGE_OPTIONS = {"x264-params": "rc-lookahead=1:sync-lookahead=0:bframes=1"}
 """Options for frames with more pixels: x264 looks one frame ahead instead of ten, which halves its memory."""
 KEY_FRAMES = 12
-"""The interval of key frames, which let players go to any date at once."""
+"""The interval of key frames, which let players go to any date quickly."""
 INDEX_BYTES, FRAME_INDEX_BYTES = 4096, 48
 """Space for the index before the frames, so that players can begin before the download ends; the rest is padding."""
 FINEST_RATE = 1000

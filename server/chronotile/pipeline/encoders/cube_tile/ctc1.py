@@ -1,4 +1,4 @@
-"""Cubes as CTC1 (docs/design/ctc1.md): masks and residuals of a predictor, in gzip that only looks for runs."""
+"""Cubes as CTC1 (docs/design/ctc1.md): masks and residuals of a predictor, in gzip limited to runs."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -186,12 +186,12 @@ def _fill(numbers: UnsignedArray, gaps: BoolArray) -> UnsignedArray:
 
 
 def _put(numbers: UnsignedArray, into: UnsignedArray, *, where: BoolArray) -> None:
-    # Replace numbers (y, x) where a mask is set; bit operations avoid a branch per pixel, as NumPy's masks have.
+    # Replace numbers (y, x) selected by a mask; bit operations avoid a branch per pixel, as NumPy's masks have.
     into ^= (into ^ numbers) & _bits(where, numbers.dtype)
 
 
 def _bits(mask: BoolArray, dtype: np.dtype[Any]) -> UnsignedArray:
-    # Return numbers with all bits 1 where the mask is set, else all bits 0.
+    # Return numbers with all bits 1 for set pixels of the mask, else all bits 0.
     bits: UnsignedArray = np.negative(mask.view(np.uint8), dtype=dtype)
     return bits
 
@@ -237,7 +237,7 @@ def _gradient_residuals(filled: UnsignedArray) -> UInt8Array:
 
 
 def _mean_of_neighbours(numbers: Wide, out: Wide) -> None:
-    """Set each of (y, x) to the mean, rounded down, of its left and upper neighbours; at edges to the only one."""
+    """Set numbers (y, x) to the mean, rounded down, of the left and upper neighbours; at edges to the only one."""
     inner = out[1:, 1:]
     np.add(numbers[1:, :-1], numbers[:-1, 1:], out=inner)
     np.right_shift(inner, 1, out=inner)

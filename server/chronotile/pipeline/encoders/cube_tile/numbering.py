@@ -18,8 +18,8 @@ SAME_SIZE: dict[int, CubeDtype] = {1: "uint8", 2: "uint16"}
 LEVELS: dict[Res, int] = {1: 1000, 2: 200}
 """The maximum number of steps over the range of the layer's colours.
 
-It gives four steps per colour, but less than one for moving pictures, since each further bit costs a quarter more bytes
-(docs/design/cube-tiles.md).
+It gives four steps per colour, but less than one for moving pictures, since each additional bit costs a quarter more
+bytes (docs/design/cube-tiles.md).
 """
 SMALLEST_STEP = 1e-300
 LARGEST_COLOURS = 1e300
@@ -54,7 +54,7 @@ class Meaning:
 
     @property
     def is_coarse(self) -> bool:
-        """Whether steps that only tell colours apart suffice, as for moving pictures of more precise numbers."""
+        """Whether it suffices that steps distinguish colours, as for moving pictures of more precise numbers."""
         if self.res == 1 or self.is_categorical:
             return False
         return np.dtype(self.encoding.dtype).itemsize > 1 or _colour_step(self).times(1) > 1
@@ -87,7 +87,7 @@ def numbering_of_frames(frames: Iterable[CubeFrame], meaning: Meaning) -> CubeNu
 
     Args:
         frames: At least one frame.
-        meaning: A meaning for which `numbering_of` returns `None`, or a numbering that does not fit.
+        meaning: A meaning for which `numbering_of` gives no fitting numbering.
 
     Raises:
         UnsupportedFormat: Numbers of classes exceed the range of a cube.
@@ -315,7 +315,7 @@ def _round_to_steps(values: Float64Array, numbering: CubeNumbering) -> NumberArr
     last = MOST[numbering.dtype] - 1 - len(numbering.flags)
     # Clip before the subtraction, since the difference of two huge numbers may not be finite.
     np.clip(values, numbering.base, numbering.base + last * numbering.step, out=values)
-    # Round halves up; rounding to even would make steps of two whole numbers cover three and one in turn.
+    # Round halves up; rounding to even would make steps of two integers cover three and one alternately.
     numbers: NumberArray = np.floor((values - numbering.base) / numbering.step + 0.5).astype(numbering.dtype)
     return numbers
 
@@ -368,7 +368,7 @@ def _mean(numbers: NumberArray, valid: BoolArray, counts: AnyArray) -> NumberArr
         with np.errstate(over="ignore"):
             return np.asarray(_sums(quarters, np.float64) * (4 / counts), dtype=numbers.dtype)
     sums = _sums(numbers * valid, WIDE.get(numbers.dtype.itemsize, np.float64))
-    # These floats are precise enough to tell thirds and quarters of such sums from integers, and divide faster.
+    # These floats are precise enough to distinguish thirds and quarters of such sums from integers, and divide faster.
     quotients = sums / counts.astype(np.float32 if numbers.dtype.itemsize <= 2 else np.float64)
     return np.asarray(np.floor(quotients + 0.5), dtype=numbers.dtype)
 

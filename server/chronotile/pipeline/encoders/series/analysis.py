@@ -30,7 +30,7 @@ def methods_document(findings: Findings) -> dict[str, Any]:
 
 def findings_document(findings: Findings, row: int) -> dict[str, Any]:
     """Return the results for one series; a missing result is `null`, and `reasons` explains it."""
-    columns = {name: np.ascontiguousarray(each[row]) for name, each in _columns(findings).items()}
+    columns = {name: np.ascontiguousarray(column[row]) for name, column in _columns(findings).items()}
     members = {
         "counts": columns.pop("count", None),
         "anomaly_counts": columns.pop("anomaly_count", None),

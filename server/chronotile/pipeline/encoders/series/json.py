@@ -25,7 +25,7 @@ from chronotile.pipeline.encoders.series.table import VALUE, Column, Rows, Serie
 
 
 def encode_series_json(series: Series) -> bytes:
-    """Return the document of one point, with `null` where there is no value.
+    """Return the document of one point, with `null` for missing values.
 
     With an analysis, `analysis` has the results and `methods` the parameters. It is not made from a table, since this
     is the most frequent document.
@@ -47,8 +47,8 @@ def encode_series_json(series: Series) -> bytes:
 def encode_areas_json(table: SeriesTable) -> Iterator[bytes]:
     """Yield the document of areas, or of points of one layer, part by part; a point is an area of at most one cell.
 
-    Values are `null` where no cell has a value, or too few cells do. `properties`, `note`, `reasons`, `edges` and
-    `unreadable` (the times at which a cell of the area cannot be read) are omitted if empty. `total` is one number, or
+    Values are `null` if no cell has a value, or too few cells do. `properties`, `note`, `reasons`, `edges` and
+    `unreadable` (times with an unreadable cell in the area) are omitted if empty. `total` is one number, or
     one per period if there is a step. With an analysis, `analysis` has the results by reducer, and `methods` the
     parameters.
     """
@@ -56,7 +56,7 @@ def encode_areas_json(table: SeriesTable) -> Iterator[bytes]:
     if table.missing.unreadable_times:
         head["unreadable"] = parts.format_instants(np.array(table.missing.unreadable_times))
     tail: dict[str, Any] = {"edges": edges_json(table)} if table.edges else {}
-    for findings in table.findings.values():  # all were found in one way
+    for findings in table.findings.values():  # the same for all columns
         tail["methods"] = methods_document(findings)
     features = (parts.dump_json(feature) for rows in table.batches() for feature in _features(table, rows))
     yield from parts.stream_with_list(parts.dump_json(head), "features", features, tail=parts.dump_json(tail))
@@ -72,7 +72,7 @@ def encode_points_json(tables: Iterable[SeriesTable]) -> Iterator[bytes]:
 
 
 def encode_place_values_json(matrix: PlaceValues) -> bytes:
-    """Return the matrix: one row per place, one number per instant; `null` where there is no value."""
+    """Return the matrix: one row per place, one number per instant; `null` for missing values."""
     unreadable_times = matrix.missing.unreadable_times
     lacking = {"unreadable": parts.format_instants(np.array(unreadable_times))} if unreadable_times else {}
     return parts.dump_json(
@@ -138,7 +138,7 @@ UNBOUNDED = "../.."
 
 
 def encode_series_geojson(table: SeriesTable) -> Iterator[bytes]:
-    """Yield a FeatureCollection part by part; `times` and other shared members are beside `features`."""
+    """Yield a FeatureCollection part by part; `times` and other shared members are next to `features`."""
     features = chain.from_iterable(_geojson_features(table, rows, {}) for rows in table.batches())
     yield from parts.stream_with_list(
         parts.dump_json({"type": "FeatureCollection", **_shared_members(table)}), "features", features
@@ -155,7 +155,7 @@ def encode_series_ndjson(table: SeriesTable) -> Iterator[bytes]:
 def encode_layers_geojson(table: SeriesTable, *, endpoint_of: Callable[[Point | Area], str]) -> Generator[bytes]:
     """Yield a FeatureCollection for EDR (OGC 19-086r6 §8.2.3), with a feature per place, part by part.
 
-    The property `values` has a list for each layer, with a value or `null` for each of `times`. Without times there are
+    The property `values` has a list for each layer, with a value or `null` for each time. Without times there are
     no features.
 
     Args:
@@ -186,7 +186,7 @@ def _geojson_features(table: SeriesTable, rows: Rows, shared: Json) -> Iterable[
     columns = {column.name: column.json(rows.values[column.name]) for column in table.columns}
     for row, place in enumerate(rows.places):
         properties: Json = {**((place.properties if isinstance(place, Area) else None) or {}), **shared}
-        properties["series"] = {name: each[row] for name, each in columns.items()}
+        properties["series"] = {name: texts[row] for name, texts in columns.items()}
         if reasons is not None:
             properties["reasons"] = reasons[row].tolist()
         if table.has_counts:
@@ -211,7 +211,7 @@ def _features_of_layers(table: SeriesTable, endpoint_of: Callable[[Point | Area]
             else:
                 label = str((place.properties or {}).get("label", place.id))
             members = {"label": label, "edrqueryendpoint": endpoint_of(place)}
-            series = {name: each[row] for name, each in columns.items()}
+            series = {name: texts[row] for name, texts in columns.items()}
             yield _feature(_wrap_longitude(place), {**shared, **members, "values": series})
 
 

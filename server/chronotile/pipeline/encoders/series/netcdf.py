@@ -150,7 +150,7 @@ def _write_values(file: "h5netcdf.File", table: SeriesTable, rows: Rows) -> None
 
 
 def _write_reasons(file: "h5netcdf.File", rows: Rows, codes: UInt8Array, shared: dict[str, str]) -> None:
-    """Write the reasons for missing values as flags; 0 where there is a value."""
+    """Write the reasons for missing values as flags; 0 marks a value."""
     used_reasons = sorted({rows.labels[code - 1] for code in np.unique(codes).tolist() if code})
     flags = np.array(
         [0, *(used_reasons.index(label) + 1 if label in used_reasons else 0 for label in rows.labels)], dtype=np.int16

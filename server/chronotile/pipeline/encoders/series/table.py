@@ -1,4 +1,4 @@
-"""Series of points and areas as a table of places, times and columns, from which all formats are written."""
+"""Series of points and areas as a table of places, times and columns, the source of all formats."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -54,7 +54,7 @@ class Column:
     is_found: bool = False
     """Whether it is a result of an analysis."""
     layer: Layer | None = None
-    """The layer with these values, if each column has a layer of its own."""
+    """The layer with these values, if each column has another layer."""
 
     @property
     def has_time(self) -> bool:
@@ -93,11 +93,11 @@ class Rows:
 
     places: Sequence[Point | Area]
     values: Mapping[str, AnyArray]
-    """(place, time) by column, or (place, time, bin) for a histogram; NaN where there is no value."""
+    """(place, time) by column, or (place, time, bin) for a histogram; NaN marks missing values."""
     first: int = 0
     """Number of the first place in the table."""
     codes: UInt8Array | None = None
-    """(place, time): 0 where a point has a value, else the number of the reason in `labels`, from 1."""
+    """(place, time): 0 for a value, else the number of the reason in `labels`, from 1."""
     labels: tuple[str, ...] = ()
     """The reasons for missing values."""
     valid: Int64Array = field(default_factory=_no_counts)
@@ -358,14 +358,14 @@ def reducer_columns(
 
 
 def table_values(name: str, values: Float64Array) -> AnyArray:
-    """Return values (place, time, …) of a reducer as they stand in tables: counts of cells are integers."""
+    """Return values (place, time, …) of a reducer for tables: counts of cells are integers."""
     return values.astype(np.int64) if name == "count" and len(values) else values
 
 
 def _table(
     series: Series | PointsSeries | AreasSeries, columns: Sequence[Column], rows: Rows, credits: Credits
 ) -> SeriesTable:
-    """Return a table; results of an analysis are further columns, with names such as `mean.smooth` for a reducer."""
+    """Return a table; results of an analysis become columns with names such as `mean.smooth` for a reducer."""
     if isinstance(series, AreasSeries):
         findings, edges = series.findings, series.edges
     else:

@@ -1,4 +1,4 @@
-"""Polygons as Mapbox vector tiles (Mapbox Vector Tile Specification 2.1), with all vertices of a tile at once."""
+"""Polygons as Mapbox vector tiles (Mapbox Vector Tile Specification 2.1), encoded with NumPy."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -141,7 +141,7 @@ def _geometry(cut: TilePolygons, starts: Int64Array) -> tuple[bytes, Int64Array]
     steps[at_start] = vertices[at_start]  # each feature begins at the corner of the tile
     parameters = ((steps << 1) ^ (steps >> 63)).astype(np.uint32)
 
-    # Of a ring: MoveTo, a step, LineTo, steps, ClosePath.
+    # A ring is MoveTo, a step, LineTo, steps, ClosePath.
     sizes = 2 * counts + 3
     first_integer = np.cumsum(sizes) - sizes
     integers = np.empty(int(sizes.sum()), dtype=np.uint32)
@@ -174,7 +174,7 @@ def _varints(integers: UInt32Array) -> tuple[bytes, Int64Array]:
 # Polygons cut to a tile, in whole units of the tile.
 
 BUFFER = 64
-"""Units by which polygons extend beyond each side of a tile, so that their outlines do not follow its edges."""
+"""The margin in units around a tile that polygons extend into, so that their outlines do not follow its edges."""
 
 TOLERANCE = 0.5
 """The maximum error of a simplified outline in units; a tile of 256 pixels has 16 units per pixel."""
