@@ -35,7 +35,7 @@ def naming_of(instants: InstantArray, bounds: InstantArray) -> Naming:
     """Return the rule by which slices are named.
 
     Bounds of at least a day that contain their coordinate are periods named by their start; a scan of minutes is named
-    by its coordinate. Starts of overlapping periods, such as running means and sums to date, are no names.
+    by its coordinate. Starts of overlapping periods, such as running means and sums to date, do not name them.
 
     Args:
         instants: (time,), the coordinate.
