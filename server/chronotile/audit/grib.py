@@ -17,13 +17,7 @@ import numpy as np
 import rasterio
 from rasterio.errors import RasterioError
 
-from chronotile.audit.truth import (
-    Axis,
-    Cells,
-    NumberMeaning,
-    StoredTruth,
-    override_meaning,
-)
+from chronotile.audit.truth import Axis, Cells, NumberMeaning, StoredTruth, override_meaning
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.source import VariableSpec
 from chronotile.core.model.types import Float64Array, NumberArray

@@ -6,12 +6,7 @@ from typing import Any
 
 import orjson
 
-from chronotile.archive.publish.publication import (
-    CatalogueOptions,
-    Provenance,
-    Publication,
-    PublishedExtent,
-)
+from chronotile.archive.publish.publication import CatalogueOptions, Provenance, Publication, PublishedExtent
 from chronotile.core.licence import append_licence, licence_of, rights_of
 from chronotile.core.model.space.boxes import BBox, box_of_all, boxes_of
 from chronotile.core.model.time.instants import format_instant

@@ -7,12 +7,7 @@ import re
 from collections.abc import Iterator
 
 from chronotile.archive.publish.documents import extent_of, license_links, link
-from chronotile.archive.publish.publication import (
-    CatalogueOptions,
-    Publication,
-    PublishedExtent,
-    PublishedVariable,
-)
+from chronotile.archive.publish.publication import CatalogueOptions, Publication, PublishedExtent, PublishedVariable
 from chronotile.core.licence import append_licence, licence_of
 from chronotile.core.model.types import Json
 
