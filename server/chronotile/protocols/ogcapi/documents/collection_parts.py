@@ -133,7 +133,7 @@ def access_links(offered: OfferedCollection, context: CollectionContext) -> Iter
     """Yield only links to services, layers, licence and metadata."""
     yield from _services(offered, context)
     for layer in offered.layers:
-        yield from _of_layer(layer, context)
+        yield from _layer_links(layer, context)
     if offered.license and offered.license.startswith(("https://", "http://")):
         yield link("license", offered.license, HTML, "Licence")
     for record in offered.collection.metadata:
@@ -152,7 +152,7 @@ def _services(offered: OfferedCollection, context: CollectionContext) -> Iterato
         yield link(f"{SERVICE_TYPES}/wcs", f"{root}/wcs?{query}", WMTS_XML, "The coverage of WCS")
 
 
-def _of_layer(layer: Layer, context: CollectionContext) -> Iterator[Json]:
+def _layer_links(layer: Layer, context: CollectionContext) -> Iterator[Json]:
     root, name = context.document.root, quote(layer.id)
     for each in context.document.catalogue.tile_matrix_sets[:1]:
         href = f"{root}/tiles/{name}/{quote(each.id)}/tilejson.json"

@@ -1,4 +1,4 @@
-"""Collections: what pygeoapi says of them, put right and completed from all building blocks (OGC 20-024)."""
+"""Documents of collections: from pygeoapi, corrected, and completed by all building blocks (OGC 20-024)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -41,10 +41,10 @@ def collection_documents(context: CollectionContext, offered: Sequence[OfferedCo
     limit = most_listed_times(len(offered_collections(context.document.catalogue)))
     temporal = cache(partial(temporal_extent, limit=limit))  # of a collection as of its layers
     for said, each in zip(pygeoapi_collections(context, offered), offered, strict=True):
-        yield _completed(said, each, context, temporal)
+        yield _complete(said, each, context, temporal)
 
 
-def _completed(said: Json, offered: OfferedCollection, context: CollectionContext, temporal: TellTimes) -> Json:
+def _complete(said: Json, offered: OfferedCollection, context: CollectionContext, temporal: TellTimes) -> Json:
     language = context.document.language
     members: dict[str, Any] = dict(NO_QUERIES)
     for block in BLOCKS:
@@ -113,7 +113,7 @@ def list_collections(query: CollectionsQuery, context: CollectionContext) -> Lis
 
 
 def listing_document(listing: Listing, context: CollectionContext) -> Json:
-    """Return the document; each collection is written as soon as it is described, which keeps little in memory."""
+    """Return the document; each collection is encoded after its description, so that little is in memory."""
     titles = "This document", "This document as HTML", "The collections that follow"
     return {
         "links": listing.query.paging.links(f"{context.document.base}/collections", titles, listing.matched),

@@ -109,7 +109,7 @@ def features_query(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> Featur
 
 
 def parameters_of(places: PlaceSet) -> tuple[Parameter[object], ...]:
-    """Return all parameters of a page of features, without those of documents."""
+    """Return all parameters of a page of features, without general parameters of documents."""
     return (*OF_CONTENT, *OF_SELECTION, *properties_of(places), *OF_PAGE)
 
 

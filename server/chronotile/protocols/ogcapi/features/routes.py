@@ -149,7 +149,7 @@ async def _answer(
 
 
 class SetRoute(Route):
-    """A route below `/collections/{setId}` that matches only if the id is that of a place set."""
+    """A route below `/collections/{setId}` that matches only ids of place sets."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Return whether the route matches a request."""

@@ -1,1 +1,1 @@
-"""OGC API - Processes: what can be done, as a request that waits or as a job."""
+"""OGC API - Processes: processes, executed while the client waits or as jobs."""

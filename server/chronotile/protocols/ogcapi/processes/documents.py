@@ -205,7 +205,7 @@ async def document_in(
 
 
 def live(handler: Endpoint) -> Endpoint:
-    """Return an endpoint whose answers and errors are not cached, as they may change at any time."""
+    """Return an endpoint whose answers and errors are never cached: they change at any time."""
     answer_now = endpoint(handler, process_fault)
 
     async def answer(request: Request) -> Response:
@@ -252,7 +252,7 @@ def problem_type(request: Request) -> str:
     return JSON if JSON in accepted and PROBLEM_TYPE not in accepted else PROBLEM_TYPE
 
 
-# Parts that operations of processes and jobs share; ids are those of the standard's OpenAPI document.
+# Parts that operations of processes and jobs share; ids come from the OpenAPI document of the standard.
 
 describe = partial(Operation, tag="Processes", refusals=())
 EXAMPLE = "echo"

@@ -31,7 +31,7 @@ from chronotile.protocols.ogcapi.processes.execution_routes import PREFER, plann
 
 
 async def post_estimate(request: Request) -> Response:
-    """Return the estimate of the requested execution; errors are those of the execution."""
+    """Return the estimate of the requested execution; it fails with the same errors as the execution."""
     context = context_for(request, document_query(request))
     planned = await planned_execution(request)
     document = estimate_document(planned.execution.process, planned.plan, services_of(request), state_of(request).jobs)

@@ -207,7 +207,7 @@ operations = (
 MOST_SHOWN = 20_000
 """Maximum number of characters of inputs on a page."""
 REFRESH_S = 5
-"""Seconds after which the page of a running job is reloaded."""
+"""The page of a running job is reloaded after this number of seconds."""
 SHORT_ID = 8
 """Characters of a job's id that pages show."""
 
@@ -311,7 +311,7 @@ def _further(document: Json) -> str | None:
 
 
 def _size(result: Result, files: ResultFiles) -> int | None:
-    """Return the size of a local file; `None` for a bucket, as this would need a request."""
+    """Return the size of a local file; `None` for a bucket, which would need a request."""
     if result.file is None:
         return None
     try:

@@ -103,13 +103,13 @@ def jobs_query(query: Kvp) -> JobsQuery:
     return JobsQuery(
         processes=PROCESSES.value(query),
         statuses=STATUS.value(query),
-        created=_created(query),
+        created=_parse_creation(query),
         seconds=(MIN_DURATION.optional(query), MAX_DURATION.optional(query)),
         paging=paging_of(query, *SELECTION),
     )
 
 
-def _created(query: Kvp) -> tuple[float | None, float | None]:
+def _parse_creation(query: Kvp) -> tuple[float | None, float | None]:
     requested = DATETIME.value(query)
     if requested.keyword == "absent":
         return None, None

@@ -1,1 +1,1 @@
-"""OGC API Records: collections, and the items of all of them, as records."""
+"""OGC API Records: collections as records, and the items of every collection."""

@@ -56,14 +56,14 @@ def find_collections(query: RecordsQuery, context: CollectionContext) -> Records
     search, paging = TextSearch(query.terms), Paging(limit=query.limit, offset=query.offset)
     found = [
         record
-        for offered in _configured(context)
+        for offered in _list_configured(context)
         if _takes(query, offered)
         for record in [collection_record(offered, context)]
         if search.finds(record) and _has_values(query, record) and (holds is None or holds(_flat(record)))
     ]
     following = paging.following(len(found))
     return RecordsPage(
-        records=_sorted(found, query.order)[paging.offset : paging.end],
+        records=_sort(found, query.order)[paging.offset : paging.end],
         matched=len(found),
         following=None if following is None else ("offset", str(following)),
     )
@@ -76,7 +76,7 @@ def find_collection(id_: str, context: CollectionContext) -> Json:
         UnknownItem: The collection does not exist.
         SourceUnavailable: The source of the collection is unavailable.
     """
-    found = next((each for each in _configured(context) if each.id == id_), None)
+    found = next((each for each in _list_configured(context) if each.id == id_), None)
     if found is None:
         context.services.catalogue.require_available(id_)
         raise UnknownItem(f"record {id_[:MAX_SHOWN]!r} is not known", locator="recordId")
@@ -115,7 +115,7 @@ def collection_record(offered: OfferedCollection, context: CollectionContext) ->
     }
 
 
-def _configured(context: CollectionContext) -> Iterator[OfferedCollection]:
+def _list_configured(context: CollectionContext) -> Iterator[OfferedCollection]:
     return (each for each in offered_collections(context.document.catalogue) if not each.is_layer)
 
 
@@ -192,7 +192,7 @@ def _flat(record: Json) -> dict[str, Any]:
     return {**record["properties"], "id": record["id"], "geometry": record["geometry"]}
 
 
-def _sorted(records: Sequence[Json], order: Sequence[tuple[str, bool]]) -> list[Json]:
+def _sort(records: Sequence[Json], order: Sequence[tuple[str, bool]]) -> list[Json]:
     """Sort by properties in order of priority, then by id; records without a property come last."""
     found = sorted(records, key=lambda record: str(record["id"]))
     for name, is_descending in reversed(order):

@@ -42,7 +42,7 @@ OF_RECORDS = frozenset(
         *("resourceLanguages", "externalIds", "formats", "contacts", "license", "rights", "collection"),
     )
 )
-"""Properties with a meaning in records; those of items are copied only if their type is right."""
+"""Properties with a meaning in records; an item's property is copied only if its type is right."""
 NOTHING = ItemPage(items=(), next=None, matched=0)
 
 
@@ -171,12 +171,12 @@ def item_search(query: RecordsQuery, services: Services) -> ItemSearch | None:
     parts = list[Condition]()
     if query.filter is not None:
         _check_ids(query.filter)
-        parts.append(_of_items(query.filter, services))
+        parts.append(_item_condition(query.filter, services))
     if query.terms:
         parts.append(terms_filter(query.terms))
     if query.external_ids:
         parts.append(_has_external_id(query.external_ids, services))
-    named = _named(query.ids, services)
+    named = _find_named(query.ids, services)
     if query.ids:
         parts.append(_is_one_of(named))
     if False in parts or (query.types and ITEM not in query.types):
@@ -205,27 +205,27 @@ def _span(time: TimeSelection) -> TimeSpan | None:
     return time.parts[0].span
 
 
-def _of_items(node: Any, services: Services) -> Condition:  # noqa: ANN401 -- JSON
+def _item_condition(node: Any, services: Services) -> Condition:  # noqa: ANN401 -- JSON
     """Return a filter of records as a filter of items, which have no property `type` and whose `id` is the item's."""
     arguments = node.get("args") if isinstance(node, Mapping) else None
     if not isinstance(node, Mapping) or not isinstance(arguments, list):
         rest: Condition = node  # the parser of conditions reports the error
         return rest
     if node.get("op") in ("and", "or", "not"):
-        return {**node, "args": [_of_items(each, services) for each in arguments]}
+        return {**node, "args": [_item_condition(each, services) for each in arguments]}
     if "type" in _names(arguments):
         from chronotile.catalog.items.cql2.document_filter import DocumentFilter  # noqa: PLC0415 -- SQLAlchemy, with the first
 
         return DocumentFilter(node).holds({"type": ITEM})
-    return _of_ids(node, services) if "id" in _names(arguments) else dict(node)
+    return _id_condition(node, services) if "id" in _names(arguments) else dict(node)
 
 
-def _of_ids(node: Mapping[str, Any], services: Services) -> Condition:
+def _id_condition(node: Mapping[str, Any], services: Services) -> Condition:
     operator, arguments = node.get("op"), node["args"]
     texts = _texts_of(node)
     if operator not in ("=", "<>", "in") or texts is None or len(arguments) != 2:
         raise InvalidParameter("filter compares id with =, <> and in alone", locator=FILTER.name)
-    found = _is_one_of(_named(texts, services))
+    found = _is_one_of(_find_named(texts, services))
     return negate_filter(found) if operator == "<>" else found
 
 
@@ -258,7 +258,7 @@ def _members(arguments: object) -> Sequence[Any]:
     return arguments if isinstance(arguments, list) else ()
 
 
-def _named(ids: Iterable[str], services: Services) -> list[Named]:
+def _find_named(ids: Iterable[str], services: Services) -> list[Named]:
     """The items whose records have these ids."""
     named = list[Named]()
     for text in ids:

@@ -29,7 +29,9 @@ MAX_SORTED = 4
 CRS84_NAMES = (CRS84.uri, "OGC:CRS84", "CRS84")
 
 
-def _listed(name: str, description: str, *, most: int = MAX_IDS, longest: int = 1000) -> Parameter[tuple[str, ...]]:
+def _list_parameter(
+    name: str, description: str, *, most: int = MAX_IDS, longest: int = 1000
+) -> Parameter[tuple[str, ...]]:
     def parse(given: str) -> tuple[str, ...]:
         parts = tuple(dict.fromkeys(part for part in (each.strip() for each in given.split(",")) if part))
         if len(parts) > most or any(len(part) > longest for part in parts):
@@ -43,17 +45,17 @@ def _listed(name: str, description: str, *, most: int = MAX_IDS, longest: int = 
 BBOX = text("bbox", "West, south, east, north in CRS84, or six numbers with heights: records that meet it", schema=BOX)
 DATETIME = datetime("An instant, or an interval, either end of which may be open (`..`): records that share some of it")
 LIMIT = whole_up_to("limit", "The most records of one page", most=MAX_LIMIT, default=DEFAULT_LIMIT)
-Q = _listed(
+Q = _list_parameter(
     "q",
     "Words to look for, in any case, of which one is enough; words with blanks between them have to follow each other",
     most=MAX_TERMS,
     longest=MAX_TERM,
 )
-TYPE = _listed("type", "Types of records")
-IDS = _listed("ids", f"Ids of records, at most {MAX_IDS}")
-EXTERNAL_IDS = _listed("externalIds", "Ids that records have elsewhere: `value`, or `scheme:value`")
+TYPE = _list_parameter("type", "Types of records")
+IDS = _list_parameter("ids", f"Ids of records, at most {MAX_IDS}")
+EXTERNAL_IDS = _list_parameter("externalIds", "Ids that records have elsewhere: `value`, or `scheme:value`")
 FILTER_CRS = text("filter-crs", "CRS of the geometries of `filter`: CRS84")
-SORTBY = _listed(
+SORTBY = _list_parameter(
     "sortby", "Properties to sort by; `-` before one is for descending, `+` for ascending", most=MAX_SORTED
 )
 CURSOR = text("cursor", "Where the page begins; links of `next` have it")
@@ -73,7 +75,7 @@ class RecordsQuery:
     time: TimeSelection
     limit: int
     terms: tuple[str, ...]
-    """Search terms; a record matches if it contains any of them."""
+    """Search terms; a record matches if it contains at least one."""
     types: tuple[str, ...]
     """Types of records; empty for all types."""
     ids: tuple[str, ...]
@@ -83,7 +85,7 @@ class RecordsQuery:
     filter: Mapping[str, Any] | None
     """CQL2 JSON."""
     order: tuple[tuple[str, bool], ...]
-    """Names of properties, each with whether the order is descending."""
+    """Names of properties, and whether the order is descending."""
     cursor: str | None
     offset: int
     written: tuple[tuple[str, str], ...]
@@ -96,7 +98,7 @@ def page_parameters(collection: RecordCollection) -> tuple[Parameter[object], ..
 
 
 def parameters_of(collection: RecordCollection) -> tuple[Parameter[object], ...]:
-    """Return all parameters that select records, without those of documents."""
+    """Return all parameters that select records, without general parameters of documents."""
     own = [text(each.name, each.title, schema=each.schema) for each in collection.parameters]
     return (*SELECTION, *own, *page_parameters(collection))
 
@@ -123,7 +125,7 @@ def records_query(query: Kvp, collection: RecordCollection) -> RecordsQuery:
         external_ids=EXTERNAL_IDS.value(query),
         values={each.name: said for each in collection.parameters if (said := _value(query, each)) is not None},
         filter=_filter(query),
-        order=tuple(_ordered(each, collection) for each in SORTBY.value(query)) or collection.default_order,
+        order=tuple(_parse_order(each, collection) for each in SORTBY.value(query)) or collection.default_order,
         cursor=CURSOR.optional(query),
         offset=OFFSET.value(query),
         written=query.select(selecting),
@@ -145,7 +147,7 @@ def _filter(query: Kvp) -> Mapping[str, Any] | None:
     return filter_of(query)
 
 
-def _ordered(given: str, collection: RecordCollection) -> tuple[str, bool]:
+def _parse_order(given: str, collection: RecordCollection) -> tuple[str, bool]:
     name = given.removeprefix("-").removeprefix("+")  # a plus sign in a query is a blank once decoded
     names = [each.name for each in collection.sortables]
     if name not in names:

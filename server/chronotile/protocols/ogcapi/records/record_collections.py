@@ -50,7 +50,7 @@ class RecordCollection:
     """Type of its records."""
     properties: tuple[RecordProperty, ...]
     default_order: tuple[tuple[str, bool], ...]
-    """Names of properties, each with whether the order is descending."""
+    """Names of properties, and whether the order is descending."""
     has_more_properties: bool
     """Whether filters may name properties that are not listed."""
 
@@ -143,10 +143,10 @@ def contacts_of(catalogue: Catalogue, language: str) -> Json:
     if contact.is_empty:
         return {}
     name = {"name": contact.name} if contact.name else {"organization": text_in(catalogue.service.title, language)}
-    return {"contacts": [{**name, **_reached(contact), "roles": list(ROLES)}]}
+    return {"contacts": [{**name, **_contact_channels(contact), "roles": list(ROLES)}]}
 
 
-def _reached(contact: Contact) -> Json:
+def _contact_channels(contact: Contact) -> Json:
     reached: Json = {}
     phone = re.sub(r"[ ()/.-]", "", contact.telephone or "")
     if _PHONE.fullmatch(phone):
@@ -212,7 +212,7 @@ class TextSearch:
     """Searches records for terms; upper and lower case are equal.
 
     Args:
-        terms: A record matches if it contains any of the terms; without terms all records match.
+        terms: A record matches if it contains at least one; without terms all records match.
     """
 
     def __init__(self, terms: Sequence[str]) -> None:

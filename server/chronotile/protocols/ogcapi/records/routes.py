@@ -266,7 +266,7 @@ def _example_id(collection: RecordCollection, examples: Examples) -> str | None:
     return examples.collection
 
 
-def _of_collection(collection: RecordCollection, called: str) -> Iterator[Operation]:
+def _collection_operations(collection: RecordCollection, called: str) -> Iterator[Operation]:
     path, name = f"/collections/{collection.id}", f"records.{called}"
     described = partial(describe, tag="Records", faults=record_fault)
     yield described(
@@ -308,7 +308,10 @@ def _of_collection(collection: RecordCollection, called: str) -> Iterator[Operat
     )
 
 
-operations = (*_of_collection(COLLECTION_RECORDS, "collections"), *_of_collection(ITEM_RECORDS, "items"))
+operations = (
+    *_collection_operations(COLLECTION_RECORDS, "collections"),
+    *_collection_operations(ITEM_RECORDS, "items"),
+)
 
 
 # Records as HTML pages; their texts are always escaped.
@@ -323,7 +326,7 @@ def records_page(
         collection.title,
         {},
         context,
-        above=[_collections(context), _of(collection, context)],
+        above=[_collections(context), _collection_page(collection, context)],
         template="records",
         json_type=GEOJSON,
         address=f"{address_of(collection, context)}/items",
@@ -341,7 +344,7 @@ def record_page(collection: RecordCollection, record: Json, context: DocumentCon
         properties["title"],
         record,
         context,
-        above=[_collections(context), _of(collection, context)],
+        above=[_collections(context), _collection_page(collection, context)],
         template="record",
         json_type=GEOJSON,
         lead=properties.get("description", ""),
@@ -353,7 +356,7 @@ def _collections(context: DocumentContext) -> PageLink:
     return PageLink(title="Collections", href=f"{context.base}/collections?f=html")
 
 
-def _of(collection: RecordCollection, context: DocumentContext) -> PageLink:
+def _collection_page(collection: RecordCollection, context: DocumentContext) -> PageLink:
     return PageLink(title=collection.title, href=f"{address_of(collection, context)}/items?f=html")
 
 

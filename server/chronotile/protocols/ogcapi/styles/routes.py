@@ -84,7 +84,7 @@ def styles_of(path: Mapping[str, str], catalogue: Catalogue) -> list[KnownStyle]
 
 
 def style_of(path: Mapping[str, str], catalogue: Catalogue) -> KnownStyle:
-    """Return the style of the path, of a collection or of the dataset.
+    """Return the style that the path names, in a collection or in the dataset.
 
     Raises:
         UnknownCollection: The collection is unknown.

@@ -1,1 +1,1 @@
-"""OGC API Tiles (OGC 20-057): of maps, and vector tiles of places."""
+"""OGC API Tiles (OGC 20-057): map tiles, and vector tiles of places."""

@@ -159,10 +159,10 @@ async def get_document(write: Write, request: Request, *, cache_control: str = C
     """Return the document that a path and query request."""
     query, path = query_of(request.query_params.multi_items()), request.path_params
 
-    def written(context: DocumentContext, _name: str) -> bytes:
+    def write_document(context: DocumentContext, _name: str) -> bytes:
         return orjson.dumps(write(path, query, context))
 
-    return await respond_in_format(request, query, written, DOCUMENT_FORMATS, cache_control=cache_control)
+    return await respond_in_format(request, query, write_document, DOCUMENT_FORMATS, cache_control=cache_control)
 
 
 async def get_metadata(write: Write, write_tilejson: WriteTileJson, request: Request) -> Response:
@@ -170,11 +170,11 @@ async def get_metadata(write: Write, write_tilejson: WriteTileJson, request: Req
     query, path = query_of(request.query_params.multi_items()), request.path_params
     services = services_of(request)
 
-    def written(context: DocumentContext, name: str) -> bytes:
+    def write_metadata(context: DocumentContext, name: str) -> bytes:
         document = write(path, query, context) if name == "json" else write_tilejson(path, query, context, services)
         return orjson.dumps(document)
 
-    return await respond_in_format(request, query, written, METADATA, cache_control=CACHE_CHANGING)
+    return await respond_in_format(request, query, write_metadata, METADATA, cache_control=CACHE_CHANGING)
 
 
 XYZ = "{z}/{y}/{x}"
