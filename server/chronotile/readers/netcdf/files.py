@@ -33,21 +33,21 @@ class JoinedNetcdf:
 
     path: str
     span: TimeSpan | None
-    """The time in its name."""
+    """The time in its name; `None` without one."""
     spec: SourceSpec
     """Configuration of all files."""
 
     def open(self) -> Reader:
-        """Return a reader of the variables that it has."""
+        """Return a reader of the variables in the file."""
         return open_netcdf(replace(self.spec, href=self.path), may_lack=True, is_dated=self.span is not None)
 
 
 def open_netcdf_source(spec: SourceSpec, *, most: int | None = None) -> Reader:
-    """Return a reader of the NetCDF file, or of all the files of the pattern, that `spec` names.
+    """Return a reader of the NetCDF file, or of all files of a pattern.
 
     Args:
-        spec: The source.
-        most: Files that are opened if their names tell the times; otherwise `MAX_FILES`.
+        spec: The source; its `href` is a path or a pattern.
+        most: Maximum number of files that are opened if their names contain the times; `None` means `MAX_FILES`.
 
     Raises:
         UnsupportedSource: They cannot be served; the message gives the reason.
@@ -56,7 +56,7 @@ def open_netcdf_source(spec: SourceSpec, *, most: int | None = None) -> Reader:
     is_pattern = re.search(r"[*?]", spec.href) is not None and not (path is not None and path.is_file())
     if not is_pattern and spec.time_pattern is None:
         return open_netcdf(spec)
-    paths = sorted(find_files(spec)[None], key=lambda each: precedence_of(base_name(each)))
+    paths = sorted(find_files(spec)[None], key=lambda file_path: precedence_of(base_name(file_path)))
     if spec.times is not None and len(paths) > 1:
         raise UnsupportedSource(f"times: is for one file, and {len(paths)} match; set time_pattern: or leave it out")
     files = [JoinedNetcdf(path, span, spec) for path, _text, span in times_in_names(paths, spec.time_pattern)]
@@ -70,13 +70,13 @@ def open_netcdf_source(spec: SourceSpec, *, most: int | None = None) -> Reader:
 
 
 def _survey(files: Sequence[JoinedNetcdf], names: Sequence[str], most: int) -> tuple[list[Surveyed], list[Finding]]:
-    """Return the contents of the files, and those that cannot be served; only some of very many are opened."""
+    """Return the content of the files, and a finding for each damaged file; only some of very many are opened."""
     some = set(range(len(files)))
     if len(files) > most and all(file.span is not None for file in files):
-        some = {round(each) for each in np.linspace(0, len(files) - 1, most)}
+        some = {round(position) for position in np.linspace(0, len(files) - 1, most)}
     infos, failures = _infos(files, names, sorted(some))
     if len(some) < len(files) and not _are_dated_by_names(files, infos):
-        # The times inside differ from those of the names, so all files must be opened.
+        # The times in the files differ from the times in the names, so all files must be opened.
         rest, further = _infos(files, names, [number for number in range(len(files)) if number not in some])
         infos, failures, some = infos | rest, failures + further, set(range(len(files)))
     surveyed = [
@@ -102,26 +102,26 @@ def _infos(
 
 
 def _are_dated_by_names(files: Sequence[JoinedNetcdf], infos: Mapping[int, SourceInfo]) -> bool:
-    """Return whether the name of each opened file has its only time; false for overlapping periods."""
+    """Return whether the name of each opened file contains its only time; false for overlapping periods."""
     starts = np.sort(np.array([file.span.start for file in files if file.span], dtype="datetime64[ns]"))
     for number, info in infos.items():
         if not _is_dated_by_name(files[number], info):
             return False
-        for each in info.variables.values():
-            if each.times.stated is None or each.times.is_climatology:
+        for variable in info.variables.values():
+            if variable.times.stated is None or variable.times.is_climatology:
                 continue
-            following = starts[np.searchsorted(starts, each.times.starts[-1], side="right") :][:1]
-            if (each.times.periods[-1, 1] - ROUNDED > following).any():
+            following = starts[np.searchsorted(starts, variable.times.starts[-1], side="right") :][:1]
+            if (variable.times.periods[-1, 1] - ROUNDED > following).any():
                 return False
     return True
 
 
 def _is_dated_by_name(file: JoinedNetcdf, info: SourceInfo) -> bool:
-    """Whether the name has the only time of each variable in the file."""
+    """Return whether the name contains the only time of each variable in the file."""
     return all(
-        not len(each.times)
-        or (len(each.times) == 1 and file.span is not None and each.times.starts[0] == file.span.start)
-        for each in info.variables.values()
+        not len(variable.times)
+        or (len(variable.times) == 1 and file.span is not None and variable.times.starts[0] == file.span.start)
+        for variable in info.variables.values()
     )
 
 
@@ -141,9 +141,9 @@ class KnownFiles:
         """
         state, key = file_state(file.path), _what_matters(file.spec)
         with self._lock:
-            known = self._infos.get(file.path)
-        if known is not None and known[:2] == (state, key):
-            return known[2]
+            cached = self._infos.get(file.path)
+        if cached is not None and cached[:2] == (state, key):
+            return cached[2]
         reader = file.open()
         reader.close()
         with self._lock:
@@ -160,5 +160,5 @@ def _known_files() -> KnownFiles:
 
 def _what_matters(spec: SourceSpec) -> SourceSpec:
     # The parts of the configuration that affect the content of a file.
-    variables = {name: replace(each, has_classes=None, mask=None) for name, each in spec.variables.items()}
+    variables = {name: replace(variable, has_classes=None, mask=None) for name, variable in spec.variables.items()}
     return replace(spec, collection="", href="", time_pattern=None, variables=variables)

@@ -1,4 +1,4 @@
-"""Groups of a NetCDF-4 or HDF5 file below its root, which are not served, and whether each could be on its own."""
+"""Groups of a NetCDF-4 or HDF5 file below its root: they are not served, and each gets the reason or a remedy."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,23 +22,23 @@ REMEDY = (
     ".to_netcdf('OUT.nc')) and serve that"
 )
 MAX_PROBED = 20
-"""Groups of a file that are opened to find whether each could be served on its own."""
+"""Groups of a file that are opened to check whether each could be served as a separate file."""
 ODIM = "ODIM"
 _IN_ROOT = "its coordinates are in the root group, apart from its variables"
 _OF_ODIM = "a file of weather radars (ODIM), whose place is in attributes of the groups `where`, is not read"
 
 
 def groups_below_root(path: Path, spec: SourceSpec) -> list[Group]:
-    """Return groups that hold arrays of two dimensions or more, with the reason if one could not be served alone."""
+    """Return groups that contain arrays of two or more dimensions, with the reason if one could not be served alone."""
     import h5py
 
-    found: dict[str, list[str]] = {}
+    names_by_group: dict[str, list[str]] = {}
     swaths = set[str]()
 
     def look(name: str, node: object) -> None:
-        folder, _slash, own = name.rpartition("/")
+        folder, _slash, array = name.rpartition("/")
         if folder and isinstance(node, h5py.Dataset) and node.ndim > 1:
-            found.setdefault(folder, []).append(own)
+            names_by_group.setdefault(folder, []).append(array)
             if any(
                 word in str(node.attrs.get(key)) for key, word in (("standard_name", "latitude"), ("units", "_north"))
             ):
@@ -49,7 +49,7 @@ def groups_below_root(path: Path, spec: SourceSpec) -> list[Group]:
         is_odim = ODIM in str(file.attrs.get("Conventions", ""))
         has_places = {"x", "y"} <= {name.lower() for name in file}
     groups = []
-    for number, (folder, names) in enumerate(found.items()):
+    for number, (folder, names) in enumerate(names_by_group.items()):
         fault = _OF_ODIM if is_odim else _fault_of(path, folder, spec) if number < MAX_PROBED else ""
         is_apart, is_swath = has_places and bool(fault), folder in swaths and bool(fault)
         fault = _IN_ROOT if is_apart else fault
@@ -66,7 +66,8 @@ def _fault_of(path: Path, group: str, spec: SourceSpec) -> str:
             path, engine="h5netcdf", group=group, decode_cf=False, cache=False, driver_kwds=OPTIONS
         ) as dataset:
             fields = {
-                str(name): field_of(str(name), each, partial(_part, each)) for name, each in dataset.variables.items()
+                str(name): field_of(str(name), variable, partial(_part, variable))
+                for name, variable in dataset.variables.items()
             }
             understand(FieldSet(fields, dict(dataset.attrs)), replace(spec, variables={}))
     except ChronotileError as error:
@@ -89,10 +90,10 @@ def field_of(
     """Return an array of a file.
 
     Args:
-        name: Of the array.
-        variable: As xarray has it.
-        read: Reads part of it, as stored.
-        fault: Why it cannot be read.
+        name: Name of the array.
+        variable: The array in xarray.
+        read: Reads a part of it, as stored numbers.
+        fault: The reason if it cannot be read.
     """
     return Field(
         name=name,

@@ -1,4 +1,4 @@
-"""HDF5 files inspected before they are read: arrays in other files, and filters that are not installed."""
+"""Checks of HDF5 files before they are read: arrays in other files, missing filters, damaged heaps."""
 
 import os
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ OPTIONS: Final[dict[str, Any]] = {"locking": False}
 
 HEAP = b"GCOL"
 HEAP_BYTES, MAX_HEAP_BYTES = 1 << 20, 1 << 20
-"""Inspected at each end of a file, and of a heap."""
+"""Bytes that are searched at each end of a file, and checked of a heap."""
 
 CHECKSUM_BYTES = 4
 MAX_ARRAYS = 1000
@@ -32,10 +32,10 @@ _REWRITE = "write the file again with deflate (h5repack -f GZIP=4 IN OUT)"
 
 @dataclass(frozen=True, slots=True)
 class Hdf5Survey:
-    """The arrays of a file that are not read from it."""
+    """The arrays of a file that cannot be read from it."""
 
     elsewhere: str | None
-    """The first array that lies in another file, which HDF5 would follow anywhere and fill in."""
+    """The first array stored in another file: HDF5 would follow the link to any file, so the file is refused."""
     faults: Mapping[str, str]
     """Arrays whose filters are missing, with the reason in words."""
 
@@ -81,9 +81,9 @@ def require_few_arrays(path: Path) -> None:
 
 
 def _require_whole_heaps(path: Path) -> None:
-    """Check the heaps of texts and references near both ends of a file, where writers put them.
+    """Check the heaps of texts and references near both ends of a file; writers put them there.
 
-    HDF5 never returns from an object of size zero in them (H5HG__cache_heap_deserialize), which blocks all other files.
+    HDF5 loops forever at an object of size zero in a heap (H5HG__cache_heap_deserialize), which blocks all other files.
 
     Raises:
         OSError: A heap is damaged.
@@ -112,7 +112,7 @@ def _require_whole_heap(heap: bytes) -> None:
 
 
 def _fault_of(array: "h5py.Dataset") -> str | None:
-    """Return why the filters of an array cannot be undone."""
+    """Return the reason if the filters of an array cannot be undone, else `None`."""
     import h5py
 
     properties = array.id.get_create_plist()

@@ -24,7 +24,7 @@ MAX_FILES = 2000
 
 
 class NetcdfKind(SourceKind):
-    """NetCDF files: one with all times, or one per date, month or year."""
+    """NetCDF files: a single file with all times, or a file per date, month or year."""
 
     options = KindOptions(name="netcdf", is_of_files=True)
     file_ends = (".nc", ".nc4", ".cdf")
@@ -40,11 +40,11 @@ class NetcdfKind(SourceKind):
         return open_netcdf_source(spec)
 
     def findings(self, spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:
-        """Yield the findings of opening those files of a pattern that were not opened when the source was."""
+        """Yield findings about files of a pattern that were not opened together with the source."""
         try:
             findings = open_netcdf_source(spec, most=MAX_FILES).info.findings
         except UnsupportedSource:
-            return  # of one file; opening the source reported why
+            return  # a single file: opening the source reported the reason
         for finding in findings:
             place = f"{spec.collection}: {finding.place}"
             if place not in known:

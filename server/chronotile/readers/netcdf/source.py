@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     import xarray
 
 CDF5 = b"CDF\5"
-"""How a file of the format begins."""
+"""First bytes of a file of this format."""
 MAX_OPEN_FILES = 64
-"""In a process. Past 128 xarray closes the longest unused itself, even while another thread reads it."""
+"""Maximum per process. Above 128, xarray closes the least recently used file even while a thread reads it."""
 
 
 def open_netcdf(spec: SourceSpec, *, may_lack: bool = False, is_dated: bool = False) -> Reader:
@@ -38,8 +38,8 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False, is_dated: bool = Fa
 
     Args:
         spec: The source.
-        may_lack: Whether variables may be missing, as in one of several files.
-        is_dated: Whether its name has a date, which precedes the time in its global attributes.
+        may_lack: Whether variables may be missing, because the source has several files.
+        is_dated: Whether its name has a date, which takes precedence over the time in its global attributes.
 
     Raises:
         UnsupportedSource: It cannot be served; the message gives the reason.
@@ -62,21 +62,21 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False, is_dated: bool = Fa
             except UnsupportedSource as error:
                 notes = (Finding("note", "/", error.message),)
         if may_lack:
-            there = {name: each for name, each in spec.variables.items() if (each.name or each.id) in fields.fields}
-            spec = replace(spec, variables=there or spec.variables)
+            stored = {name: v for name, v in spec.variables.items() if (v.name or v.id) in fields.fields}
+            spec = replace(spec, variables=stored or spec.variables)
         below = groups_below_root(path, spec) if not spec.variables and _is_hdf5(path) else []
         groups = group_findings(below, REMEDY)
-        found = understand(fields, spec, others=groups)
+        content = understand(fields, spec, others=groups)
         variables = {
             name: CubeVariable(
                 variable.info, (level_of(variable, NetcdfArray(file, variable.array, growing=variable.growing)),)
             )
-            for name, variable in found.variables.items()
+            for name, variable in content.variables.items()
         }
     info = SourceInfo(
         variables={name: variable.info for name, variable in variables.items()},
         **about(fields.attrs),
-        findings=(*found.findings, *notes),
+        findings=(*content.findings, *notes),
         is_of_files=True,
     )
     return Cube(spec.collection, variables, info, file=str(path))
@@ -103,7 +103,7 @@ class Layout(NamedTuple):
     shape: tuple[int, ...]
 
     def is_same_in(self, now: "Layout", growing: str | None) -> bool:
-        """Whether an array written since can be read instead."""
+        """Return whether an array with the layout `now` can be read instead; only `growing` may be longer."""
         return (self.dtype, self.dims) == (now.dtype, now.dims) and all(
             after == before or (dim == growing and after > before)
             for dim, before, after in zip(self.dims, self.shape, now.shape, strict=True)
@@ -111,7 +111,7 @@ class Layout(NamedTuple):
 
 
 class OpenFiles:
-    """Open files, of which the least recently used are closed above a limit.
+    """Open files; above a limit, the least recently used are closed.
 
     Args:
         most: Limit of open files; a file that is being read is never closed.
@@ -120,24 +120,24 @@ class OpenFiles:
     def __init__(self, most: int = MAX_OPEN_FILES) -> None:
         self._most = most
         self._files: WeakKeyDictionary[NetcdfFile, None] = WeakKeyDictionary()
-        """From the longest unused to the latest used; a file without readers is closed."""
+        """Files from the least to the most recently used; a file without readers is closed."""
         self._path_locks: WeakValueDictionary[Path, threading.Lock] = WeakValueDictionary()
         self._lock = threading.Lock()
 
     def lock_of(self, path: Path) -> threading.Lock:
-        """Return the lock of all readers of a path: one thread at a time reads it."""
+        """Return the lock of a path: only one thread at a time reads the file."""
         with self._lock:
             return self._path_locks.setdefault(path, threading.Lock())
 
     def close_path(self, path: Path) -> None:
-        """Close a path for all of its readers, under its lock.
+        """Close a path for all its readers; the caller holds its lock.
 
         HDF5 shares the state of a file between all handles of a process, so a reader that opened it after an append
         would see the old state.
         """
         with self._lock:
-            others = [file for file in self._files if file.path == path]
-        for file in others:
+            open_files = [file for file in self._files if file.path == path]
+        for file in open_files:
             file.close_now()
 
     def use(self, file: "NetcdfFile") -> None:
@@ -162,7 +162,7 @@ def shared_files() -> OpenFiles:
 
 
 class NetcdfFile:
-    """One file, read by one thread at a time; opened again if it changed or was closed for lack of use."""
+    """A file that one thread at a time reads; it is opened again if it changed or was closed as unused."""
 
     def __init__(self, path: Path, files: OpenFiles) -> None:
         self.path, self._files = path, files
@@ -170,7 +170,7 @@ class NetcdfFile:
         self._state = _state(path)
         self._dataset: xarray.Dataset | None = None
         self._faults: Mapping[str, str] = {}
-        """Why arrays cannot be read."""
+        """Reasons of arrays that cannot be read, by name."""
         with self._lock:
             variables = self._current().variables
             self._layouts = {str(name): _layout_of(variable) for name, variable in variables.items()}
@@ -181,7 +181,7 @@ class NetcdfFile:
             dataset = self._current()
             fields = {
                 name: field_of(name, variable, partial(self.read, name), self._faults.get(name))
-                for name, variable in ((str(key), each) for key, each in dataset.variables.items())
+                for name, variable in ((str(key), v) for key, v in dataset.variables.items())
             }
             return FieldSet(fields, dict(dataset.attrs))
 
@@ -191,18 +191,18 @@ class NetcdfFile:
         Args:
             name: The array.
             selection: The selected part.
-            growing: The dimension that may have grown since the file was opened, because times are appended.
+            growing: The dimension of appended times; it may be longer than when the file was opened.
         """
         with self._lock:
             try:
                 numbers = self._read(name, selection, growing)
-            except Exception:  # HDF5 fails in many ways at a file that is being written
+            except Exception:  # HDF5 raises many kinds of errors if the file is being written
                 if self._is_unchanged():
                     raise
             else:
                 if self._is_unchanged():
                     return numbers
-            numbers = self._read(name, selection, growing)  # it was written during the read: read the new state
+            numbers = self._read(name, selection, growing)  # the file changed during the read: read its new content
             if self._is_unchanged():
                 return numbers
             raise BeingWritten("the file is being written")
@@ -216,7 +216,6 @@ class NetcdfFile:
         return np.asarray(variable[selection].values)
 
     def _is_unchanged(self) -> bool:
-        # Whether the file is unchanged.
         return _state(self.path) == self._state
 
     def is_there(self) -> bool:
@@ -224,7 +223,7 @@ class NetcdfFile:
         with self._lock:
             try:
                 self._current()
-            except Exception:  # noqa: BLE001 -- whatever the library says: only whether it can counts
+            except Exception:  # noqa: BLE001 -- the kind of error does not matter here
                 return False
             return True
 
@@ -243,7 +242,7 @@ class NetcdfFile:
             self.close_now()
 
     def close_if_idle(self) -> None:
-        """Close the file unless a thread reads it, which is not waited for."""
+        """Close the file unless a thread reads it; never wait for that thread."""
         if self._lock.acquire(blocking=False):
             try:
                 self.close_now()
@@ -251,18 +250,24 @@ class NetcdfFile:
                 self._lock.release()
 
     def close_now(self) -> None:
-        """Close the file, under its lock."""
+        """Close the file; the caller holds its lock."""
         if self._dataset is not None:
             self._dataset.close()
             self._dataset = None
         self._files.forget(self)
 
     def _current(self) -> "xarray.Dataset":
-        """The file in its current state; under the lock."""
+        """Return the dataset in its current version, opened again if the file changed.
+
+        The caller holds the lock.
+
+        Raises:
+            OSError: A classic file became shorter, or an array is in another file.
+        """
         state = _state(self.path)
         if state != self._state:
             self.close_now()
-            # A classic file stores its arrays contiguously: a shorter one is incomplete, and stays open once opened.
+            # A classic file stores its arrays contiguously, so a shorter one is incomplete.
             if state.size < self._state.size and not _is_hdf5(self.path):
                 raise OSError("the file is shorter than when it was opened")
         if self._dataset is None:
@@ -294,7 +299,7 @@ class NetcdfArray(ArraySource):
         return self._file.revision()
 
     def is_there(self) -> bool:
-        """Return whether the file can be opened, though numbers in it may be damaged."""
+        """Return whether the file can be opened; numbers in it may still be damaged."""
         return self._file.is_there()
 
     def close(self) -> None:
@@ -303,10 +308,10 @@ class NetcdfArray(ArraySource):
 
 
 def require_all_inside(path: Path) -> Mapping[str, str]:
-    """Check that all arrays of a file lie in it; return why some of them cannot be read.
+    """Check that all arrays of a file are stored in it; return the reasons of arrays that cannot be read, by name.
 
     Raises:
-        OSError: One is in another file.
+        OSError: An array is in another file.
     """
     if not _is_hdf5(path):
         return {}
@@ -327,7 +332,7 @@ def _open(path: Path) -> "xarray.Dataset":
 
 
 def engine_options(path: Path) -> dict[str, Any]:
-    """Return the engine and options with which xarray opens a file.
+    """Return the engine and options for opening a file in xarray.
 
     All openings of one HDF5 file in a process must agree on locking.
 
