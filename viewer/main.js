@@ -239,8 +239,8 @@ function startTheme() {
 	};
 	for (const kind of ["beforeprint", "afterprint"]) window.addEventListener(kind, print);
 	effect(() => {
-		const wanted = isOnPaper.value ? "light" : theme.value;
-		const isWanted = wanted === "auto" ? isSystemDark.value : wanted === "dark";
+		const chosenTheme = isOnPaper.value ? "light" : theme.value;
+		const isWanted = chosenTheme === "auto" ? isSystemDark.value : chosenTheme === "dark";
 		// Style sheets have both colours of each thing: light-dark().
 		document.documentElement.style.colorScheme = isWanted ? "dark" : "light";
 		isDark.value = isWanted;
@@ -317,8 +317,8 @@ function startStatus() {
 		if (phase !== "failed") dismiss("catalogue");
 	});
 	const phase = computed(() => {
-		const known = layer.value ? timeDomain.value.phase : catalogue.value.phase;
-		return layer.value && known === "ready" ? tileProgress.value.phase : known;
+		const dataPhase = layer.value ? timeDomain.value.phase : catalogue.value.phase;
+		return layer.value && dataPhase === "ready" ? tileProgress.value.phase : dataPhase;
 	});
 	effect(() => {
 		status.dataset.phase = phase.value;

@@ -64,8 +64,8 @@ function makeOwnWorker() {
 function mostAtOnce() {
 	const [page] = /** @type {any[]} */ (globalThis.performance?.getEntriesByType?.("navigation") ?? []);
 	if (!/^h[23]/.test(page?.nextHopProtocol ?? "")) return () => MAX_REQUESTS;
-	const own = new URL(page.name);
-	return (url) => (new URL(url, own).origin === own.origin ? MAX_SHARED : MAX_REQUESTS);
+	const pageUrl = new URL(page.name);
+	return (url) => (new URL(url, pageUrl).origin === pageUrl.origin ? MAX_SHARED : MAX_REQUESTS);
 }
 
 const isPhone = () =>
@@ -196,8 +196,8 @@ export class CubeLoader {
 	}
 
 	#schedule() {
-		const wanted = this.#merged();
-		const kept = this.#affordable(wanted);
+		const cubesByUrl = this.#merged();
+		const kept = this.#affordable(cubesByUrl);
 		for (const url of [...this.#jobs.keys()]) if (!kept.has(url)) this.#stop(url);
 		for (const [url, timer] of this.#waiting) {
 			if (kept.has(url)) continue;
@@ -205,12 +205,12 @@ export class CubeLoader {
 			this.#waiting.delete(url);
 		}
 		for (const url of this.#failures.keys())
-			if (!wanted.has(url)) for (const each of [this.#failures, this.#tries]) each.delete(url);
+			if (!cubesByUrl.has(url)) for (const each of [this.#failures, this.#tries]) each.delete(url);
 		this.#evict(kept);
 		if (this.#isHeld) return;
 		const isKnown = (/** @type {string} */ url) =>
 			this.#cubes.has(url) || this.#failures.has(url) || this.#jobs.has(url) || this.#waiting.has(url);
-		const missing = [...kept].filter((url) => !isKnown(url)).map((url) => /** @type {Wanted} */ (wanted.get(url)));
+		const missing = [...kept].filter((url) => !isKnown(url)).map((url) => /** @type {Wanted} */ (cubesByUrl.get(url)));
 		const hasSecond = missing.some(({ urgency }) => urgency > FIRST && urgency < PATIENT);
 		const mostOf = mostAtOnce();
 		for (const each of missing) {
@@ -246,11 +246,11 @@ export class CubeLoader {
 
 	/** Returns the most urgent cubes that fit into memory. @param {Map<string, Wanted>} wanted @returns {Set<string>} */
 	#affordable(wanted) {
-		let left = this.maxBytes;
+		let bytesLeft = this.maxBytes;
 		const kept = new Set();
 		for (const [url, { bytes }] of wanted) {
-			left -= this.#cubes.get(url)?.bytes ?? bytes;
-			if (left < 0) break;
+			bytesLeft -= this.#cubes.get(url)?.bytes ?? bytes;
+			if (bytesLeft < 0) break;
 			kept.add(url);
 		}
 		return kept;

@@ -133,10 +133,10 @@ class Drawing {
 	/** Binds the canvas of a tile as a texture; it is copied again only after it was painted. @param {Cell} cell */
 	#bindTexture(cell) {
 		const { gl } = this;
-		const known = this.#textures.get(cell);
-		const texture = known?.texture ?? /** @type {WebGLTexture} */ (gl.createTexture());
+		const uploaded = this.#textures.get(cell);
+		const texture = uploaded?.texture ?? /** @type {WebGLTexture} */ (gl.createTexture());
 		gl.bindTexture(gl.TEXTURE_2D, texture);
-		if (known?.of === cell.painted) return;
+		if (uploaded?.of === cell.painted) return;
 		gl.pixelStorei(gl.UNPACK_FLIP_Y_WEBGL, false);
 		gl.pixelStorei(gl.UNPACK_PREMULTIPLY_ALPHA_WEBGL, true);
 		gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, cell.canvas);
@@ -148,8 +148,8 @@ class Drawing {
 
 	/** @param {Cell} cell that is not shown any more */
 	forget(cell) {
-		const known = this.#textures.get(cell);
-		if (known) this.gl.deleteTexture(known.texture);
+		const oldTexture = this.#textures.get(cell);
+		if (oldTexture) this.gl.deleteTexture(oldTexture.texture);
 		this.#textures.delete(cell);
 	}
 

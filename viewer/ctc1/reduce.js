@@ -40,15 +40,15 @@ const SPAN = /(datetime=|\/)(\d{4}-\d\d-\d\d)([/_])(\d{4}-\d\d-\d\d)(?=[&.]|$)/;
 export function orderOf(url) {
 	const at = url.indexOf("#");
 	if (at < 0) return null;
-	const asked = new URLSearchParams(url.slice(at + 1));
-	const list = (/** @type {string} */ name) => asked.get(name)?.split(",") ?? [];
+	const parameters = new URLSearchParams(url.slice(at + 1));
+	const list = (/** @type {string} */ name) => parameters.get(name)?.split(",") ?? [];
 	/** @type {Map<string, number[]>} */
 	const also = new Map();
 	for (const [time, start] of list("also").map((pair) => pair.split("~")))
 		also.set(time, [...(also.get(time) ?? []), Date.parse(start)]);
-	const made = /** @type {Made} */ (asked.get("reducer"));
-	const by = /** @type {Reducer} */ (asked.get("by") ?? "mean");
-	return { slot: /** @type {Slot} */ (asked.get("slot")), made, by, of: list("of"), also };
+	const made = /** @type {Made} */ (parameters.get("reducer"));
+	const by = /** @type {Reducer} */ (parameters.get("by") ?? "mean");
+	return { slot: /** @type {Slot} */ (parameters.get("slot")), made, by, of: list("of"), also };
 }
 
 /** Returns the server's address of the cube from which periods are made. @param {string} url */
@@ -57,9 +57,9 @@ export const ownOf = (url) => url.split("#", 1)[0];
 /** Addresses of the cubes that are reduced to one, its own first. @param {string} url @returns {string[]} */
 export function sourcesOf(url) {
 	const own = ownOf(url);
-	const others = orderOf(url)?.of ?? [];
+	const spans = orderOf(url)?.of ?? [];
 	const mark = SPAN.exec(own)?.[3] ?? "/";
-	return [...new Set([own, ...others.map((span) => own.replace(SPAN, `$1${span.replace("/", mark)}`))])];
+	return [...new Set([own, ...spans.map((span) => own.replace(SPAN, `$1${span.replace("/", mark)}`))])];
 }
 
 /**

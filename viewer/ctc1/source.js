@@ -158,10 +158,10 @@ export class CubeSource {
 	/** @param {Tile} tile @param {string | null} datetime @param {1 | 2} res */
 	url({ z, x, y }, datetime, res) {
 		const path = this.template.replace("{z}", String(z)).replace("{x}", String(x)).replace("{y}", String(y));
-		const asked = this.isOfFiles
+		const base = this.isOfFiles
 			? path.replace("{datetime}", datetime?.replace("/", "_") ?? "all")
 			: path + this.#query(datetime, res, res === 1 && z === this.maxZoom);
-		return asked + this.order;
+		return base + this.order;
 	}
 
 	/**
@@ -171,8 +171,8 @@ export class CubeSource {
 	 */
 	#query(datetime, res, isOfCells) {
 		const key = `${datetime} ${res} ${isOfCells}`;
-		const known = this.#queries.get(key);
-		if (known !== undefined) return known;
+		const cachedQuery = this.#queries.get(key);
+		if (cachedQuery !== undefined) return cachedQuery;
 		const query = new URLSearchParams();
 		if (datetime !== null) query.set("datetime", datetime);
 		if (res !== 1) query.set("res", String(res));
@@ -258,10 +258,10 @@ export class CubeSource {
 	/** @param {Place} place @param {number} zoom @param {(tile: Tile) => Found | null} find @returns {Sample | null} */
 	#sampled(place, zoom, find) {
 		const { tile, across, down } = locate(place, Math.min(zoom, this.maxZoom));
-		const found = find(tile);
-		if (!found) return null;
-		const cell = found.frame < 0 ? -1 : found.cube.cellAt(across, down);
-		return { ...found, frame: cell < 0 ? -1 : found.frame, cell };
+		const cubeFrame = find(tile);
+		if (!cubeFrame) return null;
+		const cell = cubeFrame.frame < 0 ? -1 : cubeFrame.cube.cellAt(across, down);
+		return { ...cubeFrame, frame: cell < 0 ? -1 : cubeFrame.frame, cell };
 	}
 
 	/**
@@ -335,8 +335,8 @@ export class CubeSource {
 			for (let index = first; state && index < first + count; index++) loaded.set(index, state);
 		}
 		const isHere = (/** @type {Tile} */ tile) => {
-			const found = this.find(tile, now);
-			return found ? !found.isPreview : this.failure(tile, now) !== undefined;
+			const currentCube = this.find(tile, now);
+			return currentCube ? !currentCube.isPreview : this.failure(tile, now) !== undefined;
 		};
 		if (now >= 0 && tiles.every(isHere) && tiles.some((tile) => this.find(tile, now))) loaded.set(now, "full");
 		return loaded;

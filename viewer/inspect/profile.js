@@ -183,9 +183,9 @@ export function startProfile(root, isOpen) {
 		const x = LEFT + share * (WIDTH - LEFT - 6);
 		for (const [name, value] of Object.entries({ x1: x, x2: x, y2: heightOf(of) - BELOW - GAP }))
 			line.setAttribute(name, String(value));
-		const told = of.rows.map((row) => `${row.name}${index === null ? "" : `: ${valueText(row, index)}`}`);
+		const texts = of.rows.map((row) => `${row.name}${index === null ? "" : `: ${valueText(row, index)}`}`);
 		list.replaceChildren(
-			...told.map((words, row) => {
+			...texts.map((words, row) => {
 				const item = make("li", {}, words);
 				item.style.setProperty("--swatch", `var(${of.rows[row].colour})`);
 				return item;
@@ -193,7 +193,7 @@ export function startProfile(root, isOpen) {
 		);
 		plot.setAttribute("aria-valuemax", String(last));
 		plot.setAttribute("aria-valuenow", String(index ?? 0));
-		plot.setAttribute("aria-valuetext", [stop ? lengthText(stop.metres) : "", ...told].filter(Boolean).join("; "));
+		plot.setAttribute("aria-valuetext", [stop ? lengthText(stop.metres) : "", ...texts].filter(Boolean).join("; "));
 	});
 	followPlot(plot);
 	followMap(isOpen);

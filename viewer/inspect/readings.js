@@ -43,13 +43,13 @@ export const series = signal(/** @type {typeof import("../chart/series/lines.js"
 function readingAt(side, at) {
 	const reading = cubesOf(side)?.numbersAt(at, side.timeIndex.peek()) ?? null;
 	if (!reading?.isApproximate || reading.isFilled) return reading;
-	const found = series.value?.lines.value.find(({ place, layer, phase }) => {
+	const line = series.value?.lines.value.find(({ place, layer, phase }) => {
 		const [lon, lat] = place.geometry.coordinates;
 		return phase === "ready" && layer === side.layer.peek() && lon === at.lon && lat === at.lat;
 	});
-	const index = found?.table?.times.indexOf(side.instant.peek()?.text ?? null) ?? -1;
-	if (!found?.table || index < 0) return reading;
-	const value = found.table.columns.value[index];
+	const index = line?.table?.times.indexOf(side.instant.peek()?.text ?? null) ?? -1;
+	if (!line?.table || index < 0) return reading;
+	const value = line.table.columns.value[index];
 	return { ...reading, value, flag: null, beyond: 0, isApproximate: false, isMean: false };
 }
 
@@ -114,19 +114,21 @@ const makeRow = (side, value, ...children) =>
 function differenceRow({ later, earlier }, at) {
 	const [a, b] = [later, earlier].map((side) => cubesOf(side)?.numbersAt(at, side.timeIndex.peek()) ?? null);
 	const hasBoth = a !== null && b !== null && a.value !== null && b.value !== null;
-	const found = hasBoth ? differenceOf({ ...a, value: Number(a.value) }, { ...b, value: Number(b.value) }) : null;
+	const valueDifference = hasBoth
+		? differenceOf({ ...a, value: Number(a.value) }, { ...b, value: Number(b.value) })
+		: null;
 	const words = make("strong");
-	if (hasBoth && !found) words.textContent = text("value.unknown");
-	else if (!found) words.textContent = a && b ? text("value.noData") : text("value.loading");
+	if (hasBoth && !valueDifference) words.textContent = text("value.unknown");
+	else if (!valueDifference) words.textContent = a && b ? text("value.noData") : text("value.loading");
 	else {
 		const isNear = a?.isApproximate || b?.isApproximate;
 		// Binary fractions add noise to a difference, which is removed.
 		const number = isNear
-			? `${signOf(found.beyond)} ${formatNumber(found.value, locale())}`
-			: formatExact(withoutNoise(found.value), locale());
+			? `${signOf(valueDifference.beyond)} ${formatNumber(valueDifference.value, locale())}`
+			: formatExact(withoutNoise(valueDifference.value), locale());
 		words.textContent = `${number} ${unitText(later.layer.peek()?.units)}`.trim();
 	}
-	return makeRow("difference", found?.value, differenceWords.value, " ", words);
+	return makeRow("difference", valueDifference?.value, differenceWords.value, " ", words);
 }
 
 /** Returns the number of decimals that distinguish the cells of a side's layer. @param {Side} side */

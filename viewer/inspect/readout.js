@@ -113,8 +113,8 @@ function followPointer(map, element) {
 		moveend: () => {
 			takeCentre();
 			if (!isKeyboard() || element.hidden) return;
-			const told = element.querySelectorAll(".reading, .reading-place");
-			spoken.value = [...told].map((each) => each.textContent).join(" ");
+			const texts = element.querySelectorAll(".reading, .reading-place");
+			spoken.value = [...texts].map((each) => each.textContent).join(" ");
 		},
 	};
 	const stopping = new AbortController();

@@ -44,10 +44,10 @@ const [SIZE, LEFT, BELOW, MARGIN, BINS] = [290, 46, 36, 40, 48];
 function cellAt(side, at) {
 	const cubes = cubesOf(side);
 	if (!cubes || !isWithin(cubes.bbox, at)) return null;
-	const found = cubes.layer.sample(at, Math.max(0, side.timeIndex.peek()));
-	if (!found || found.isPreview) return "partial";
-	if (found.frame < 0 || found.cell < 0) return null;
-	const { cube, frame, cell } = found;
+	const cellSample = cubes.layer.sample(at, Math.max(0, side.timeIndex.peek()));
+	if (!cellSample || cellSample.isPreview) return "partial";
+	if (cellSample.frame < 0 || cellSample.cell < 0) return null;
+	const { cube, frame, cell } = cellSample;
 	const number = cube.numbersAt(frame)[cell];
 	const value = cube.beyond(number) === 0 ? cube.exactValueOf(number) : null;
 	return value === null ? null : { value, cube, cell };
@@ -163,8 +163,8 @@ function wordsOf({ columns, isSameGrid, isPartial, isMean, step, place }) {
 	const sampled = step > 1 && text("inspect.sampled", { count: Math.round(step * step) });
 	const notes = [place, sampled, means, isPartial && text("inspect.loading")].flatMap((each) => each || []);
 	if (columns.length === 1) {
-		const found = summarise(columns[0]);
-		const words = { count: found?.valid ?? 0, mean: write(found?.mean), std: write(found?.std) };
+		const statistics = summarise(columns[0]);
+		const words = { count: statistics?.valid ?? 0, mean: write(statistics?.mean), std: write(statistics?.std) };
 		return [text("inspect.spread", words), ...notes, text("inspect.oneLayer")];
 	}
 	const { count, r, slope } = fitOf(columns[0], columns[1]);
@@ -190,13 +190,14 @@ export function startScatter(root, isOpen) {
 		const area = shownArea.value;
 		if (!isOpen.value || !view.value || isMoving.value) return;
 		const count = () => {
-			const named = sides.map(({ side, name }) => {
+			const namedSides = sides.map(({ side, name }) => {
 				const units = unitText(side.layer.peek()?.units);
 				return { side, name: units ? `${name} (${units})` : name };
 			});
 			leftOut.value = numbers.length < Math.min(2, all.length);
 			const rings = area ? polygonsOf(area.geometry).flat() : null;
-			pairs.value = named.length > 0 ? { ...pairsOf(named, rings), place: area ? placeName(area) : "" } : null;
+			pairs.value =
+				namedSides.length > 0 ? { ...pairsOf(namedSides, rings), place: area ? placeName(area) : "" } : null;
 		};
 		const waiting = window.setTimeout(count, WAIT_MS);
 		return () => window.clearTimeout(waiting);
@@ -207,8 +208,11 @@ export function startScatter(root, isOpen) {
 	effect(() => {
 		const drawn = content((name) => `var(${name})`);
 		plot.hidden = drawn === null;
-		const told = [...(pairs.value ? wordsOf(pairs.value) : []), ...(leftOut.value ? [text("inspect.noClasses")] : [])];
-		message.replaceChildren(...told.map((words) => make("span", {}, words)));
+		const sentences = [
+			...(pairs.value ? wordsOf(pairs.value) : []),
+			...(leftOut.value ? [text("inspect.noClasses")] : []),
+		];
+		message.replaceChildren(...sentences.map((words) => make("span", {}, words)));
 		if (!drawn || !pairs.value) return;
 		const top = pairs.value.columns.length === 1 ? MARGIN + SIZE / 2 - 4 : 0;
 		const [one, other] = pairs.value.names;

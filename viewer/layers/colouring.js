@@ -41,14 +41,16 @@ export function rangeFault([low, high], isLog) {
 
 /** Returns the range of a side's colours; null while its legend is loading. @param {Side} side */
 export function rangeOf(side) {
-	const told = side.legend.peek();
-	return told ? paintedStyle(told, side.colouring.peek()).range : null;
+	const currentLegend = side.legend.peek();
+	return currentLegend ? paintedStyle(currentLegend, side.colouring.peek()).range : null;
 }
 
 /** @param {Side} side @param {[low: number, high: number]} range good ones */
 export function setRange(side, range) {
-	const own = side.legend.peek()?.range;
-	changeColouring(side, { range: own && own[0] === range[0] && own[1] === range[1] ? null : range });
+	const styleRange = side.legend.peek()?.range;
+	changeColouring(side, {
+		range: styleRange && styleRange[0] === range[0] && styleRange[1] === range[1] ? null : range,
+	});
 }
 
 /**
@@ -65,8 +67,8 @@ export function setLog(side, isLog) {
 
 /** Shows a class, or leaves it out. @param {Side} side @param {number} value @param {boolean} isShown */
 export function showClass(side, value, isShown) {
-	const others = (side.colouring.peek().hidden ?? []).filter((each) => each !== value);
-	changeColouring(side, { hidden: isShown ? others : [...others, value] });
+	const otherHidden = (side.colouring.peek().hidden ?? []).filter((each) => each !== value);
+	changeColouring(side, { hidden: isShown ? otherHidden : [...otherHidden, value] });
 }
 
 /**

@@ -59,9 +59,9 @@ export function addExtra(of, { isBelow = false, opacity: density = 1 } = {}) {
 	const side = makeSide(`extra-${extrasMade}`);
 	side.opacity.value = density;
 	void openLayer(of, {}, side);
-	const others = extras.peek();
-	const at = isBelow ? others.filter((each) => !each.isBelow).length : 0;
-	extras.value = others.toSpliced(at, 0, { side, isBelow, isShown: true });
+	const otherExtras = extras.peek();
+	const at = isBelow ? otherExtras.filter((each) => !each.isBelow).length : 0;
+	extras.value = otherExtras.toSpliced(at, 0, { side, isBelow, isShown: true });
 }
 
 /** Shows the date of the main layer, or the last one before it. @param {Side} side */
@@ -145,19 +145,19 @@ let linksRead = 0;
 /** Shows the layers of a link, unless they are visible already. @param {LayerEntry[]} asked the lowest first */
 async function readExtras(asked) {
 	linksRead += 1;
-	const own = linksRead;
+	const turn = linksRead;
 	if (JSON.stringify(asked) === JSON.stringify(writeExtras().layers ?? [])) return;
 	await whenListed();
-	if (own !== linksRead) return;
+	if (turn !== linksRead) return;
 	const main = layer.peek()?.id;
 	const place = asked.findIndex(({ id }) => id === main);
 	for (const { side } of extras.peek()) removeExtra(side);
 	for (const [index, { id, opacity: density }] of asked.entries()) {
 		if (index === place) continue;
-		const found = await findLayer(id);
-		if (own !== linksRead) return;
-		if (!found || found.isInstead) notify(`layer ${id}`, text("link.noSuchLayer", { layer: id }));
-		else addExtra(found.layer, { isBelow: index < place, opacity: density });
+		const newLayer = await findLayer(id);
+		if (turn !== linksRead) return;
+		if (!newLayer || newLayer.isInstead) notify(`layer ${id}`, text("link.noSuchLayer", { layer: id }));
+		else addExtra(newLayer.layer, { isBelow: index < place, opacity: density });
 	}
 }
 

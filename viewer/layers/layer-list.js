@@ -95,12 +95,12 @@ function makeList({ id, sideOf, choose, add, close, isOpen }) {
 		"aria-label": text("layers.filter"),
 		placeholder: text("layers.filter"),
 	});
-	const found = make("p", { class: "unseen", role: "status" });
+	const countLine = make("p", { class: "unseen", role: "status" });
 	const groups = make("div", { class: "layer-groups" });
-	const root = make("div", { id: `${id}-list`, class: "layer-list", hidden: true }, filter, found, groups);
-	const wanted = signal("");
+	const root = make("div", { id: `${id}-list`, class: "layer-list", hidden: true }, filter, countLine, groups);
+	const filterText = signal("");
 	filter.addEventListener("input", () => {
-		wanted.value = filter.value;
+		filterText.value = filter.value;
 	});
 	root.addEventListener("keydown", (event) => moveByKey(event, root, close));
 	effect(() => {
@@ -109,17 +109,17 @@ function makeList({ id, sideOf, choose, add, close, isOpen }) {
 		// A link may name a layer that answers but is not listed.
 		const all = now && !layers.value.some(({ id }) => id === now.id) ? [now, ...layers.value] : layers.value;
 		filter.hidden = all.length < FEWEST_TO_FILTER;
-		const shown = all.filter((each) => matches(each, wanted.value));
-		found.textContent = wanted.value === "" ? "" : text("layers.found", { count: shown.length });
+		const shown = all.filter((each) => matches(each, filterText.value));
+		countLine.textContent = filterText.value === "" ? "" : text("layers.found", { count: shown.length });
 		const shownBeside = extras.value.map(({ side }) => side.layer.value?.id);
-		const rows = { now, shownBeside, close, choose, add, isFiltered: wanted.value !== "" };
+		const rows = { now, shownBeside, close, choose, add, isFiltered: filterText.value !== "" };
 		const byTitle = Map.groupBy(shown, (each) => each.collection_title || each.collection);
 		groups.replaceChildren(...[...byTitle].map(([title, members]) => makeGroup(title, members, rows)));
 		if (shown.length === 0) groups.append(make("p", { class: "hint" }, text("layers.noneFound")));
 	});
 	effect(() => {
 		if (!isOpen.value) return;
-		wanted.value = filter.value = "";
+		filterText.value = filter.value = "";
 		// After the list has become visible.
 		queueMicrotask(() => {
 			const first = filter.hidden ? root.querySelector("[aria-current=true]") : filter;

@@ -65,8 +65,8 @@ function watchValues(side) {
 	let waiting = 0;
 	const count = () => {
 		waiting = 0;
-		const found = cubesOf(side)?.histogram(side.timeIndex.peek(), BINS) ?? null;
-		if (found && found.valid > 0) counts.value = found;
+		const histogram = cubesOf(side)?.histogram(side.timeIndex.peek(), BINS) ?? null;
+		if (histogram && histogram.valid > 0) counts.value = histogram;
 		else if (!isMoving.peek()) counts.value = null;
 	};
 	live(() => {
@@ -84,11 +84,13 @@ function makeScale(side) {
 	const summary = make("span", {});
 	const unit = make("span", {});
 	live(() => {
-		const found = values.value;
+		const currentCounts = values.value;
 		const isShown = side.tileProgress.value.phase === "shown";
-		if (found && hasAmounts(side) !== false)
-			summary.textContent = text("legend.onMap", { mean: numberText(Number(found.mean.toPrecision(3)), locale()) });
-		else summary.textContent = !found && isShown && hasCubes(side) ? text("legend.noValues") : "";
+		if (currentCounts && hasAmounts(side) !== false)
+			summary.textContent = text("legend.onMap", {
+				mean: numberText(Number(currentCounts.mean.toPrecision(3)), locale()),
+			});
+		else summary.textContent = !currentCounts && isShown && hasCubes(side) ? text("legend.noValues") : "";
 		unit.textContent = unitText(side.legend.value?.units);
 	});
 	return make("div", {}, makeRangeEditor(side, values), make("p", { class: "hint legend-summary" }, summary, unit));

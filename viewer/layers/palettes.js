@@ -100,8 +100,9 @@ export function makePalettes(side) {
 		button.setAttribute("aria-expanded", String(isOpen));
 	});
 	live(() => {
-		const told = side.legend.value;
-		if (told) swatch.style.setProperty("--ramp", styleGradient(paintedStyle(told, side.colouring.value)));
+		const currentLegend = side.legend.value;
+		if (currentLegend)
+			swatch.style.setProperty("--ramp", styleGradient(paintedStyle(currentLegend, side.colouring.value)));
 		button.title = name.textContent = nameOf(side, ramps.value);
 		button.dataset.value = side.colouring.value.ramp ?? side.style.value;
 		if (side.colouring.value.ramp !== null) void loadRamps();
@@ -142,12 +143,12 @@ function choicesOf(side, known) {
 	const styles = side.layer.value?.styles ?? [];
 	const rampOf = (/** @type {string} */ id) => known.find((ramp) => ramp.id === id) ?? null;
 	/** @type {Choice[]} */
-	const own = styles.map(({ id, title }) => ({ kind: "style", id, title, ramp: rampOf(id) }));
-	if (!canHaveRamp(side)) return own;
-	const others = known.filter((ramp) => !styles.some(({ id }) => id === ramp.id));
+	const styleChoices = styles.map(({ id, title }) => ({ kind: "style", id, title, ramp: rampOf(id) }));
+	if (!canHaveRamp(side)) return styleChoices;
+	const otherRamps = known.filter((ramp) => !styles.some(({ id }) => id === ramp.id));
 	return [
-		...own,
-		...others.map((ramp) => ({ kind: /** @type {const} */ ("ramp"), id: ramp.id, title: ramp.title, ramp })),
+		...styleChoices,
+		...otherRamps.map((ramp) => ({ kind: /** @type {const} */ ("ramp"), id: ramp.id, title: ramp.title, ramp })),
 	];
 }
 
@@ -193,8 +194,8 @@ function runList({ list, choices, chosen, choose }) {
 	const typeTo = (/** @type {string} */ key) => {
 		if (key.length !== 1) return;
 		const after = [...choices.peek().keys()].map((index) => (active + 1 + index) % choices.peek().length);
-		const found = after.find((index) => choices.peek()[index].title.toLowerCase().startsWith(key.toLowerCase()));
-		if (found !== undefined) activate(found);
+		const match = after.find((index) => choices.peek()[index].title.toLowerCase().startsWith(key.toLowerCase()));
+		if (match !== undefined) activate(match);
 	};
 	list.addEventListener("click", (event) => {
 		const option = /** @type {Element} */ (event.target).closest("[role=option]");

@@ -45,14 +45,14 @@ export function makeRangeEditor(side, values) {
 	const painted = computed(() => (side.legend.value ? paintedStyle(side.legend.value, side.colouring.value) : null));
 	const isHeld = signal(false);
 	/** @type {Scale | null} */
-	let held = null;
+	let lastScale = null;
 	const scale = computed(() => {
 		const style = painted.value;
 		if (!style) return null;
-		const wide = isHeld.value && held?.isLog === style.isLog ? held : wideScale(style, values.value);
+		const wide = isHeld.value && lastScale?.isLog === style.isLog ? lastScale : wideScale(style, values.value);
 		// An equal scale keeps its identity, so that drawings that depend only on it are not repeated.
-		if (wide.low !== held?.low || wide.high !== held.high || wide.isLog !== held.isLog) held = wide;
-		return held;
+		if (wide.low !== lastScale?.low || wide.high !== lastScale.high || wide.isLog !== lastScale.isLog) lastScale = wide;
+		return lastScale;
 	});
 	const plot = make("canvas", { class: "legend-plot", "aria-hidden": "true" });
 	const ramp = make("canvas", { class: "legend-ramp", role: "img", height: 1 });
@@ -116,8 +116,8 @@ function makeHandle(side, end, { painted, scale, isHeld }) {
 		if (!style || !on) return;
 		const value = roundOn(on, valueAt(on, Number(element.value) / STEPS));
 		const [low, high] = style.range;
-		const wanted = /** @type {[number, number]} */ (end === "low" ? [value, high] : [low, value]);
-		if (rangeFault(wanted, style.isLog) === null) setRange(side, wanted);
+		const newRange = /** @type {[number, number]} */ (end === "low" ? [value, high] : [low, value]);
+		if (rangeFault(newRange, style.isLog) === null) setRange(side, newRange);
 		else show();
 	};
 	const show = () => {

@@ -61,7 +61,7 @@ const sidesBeyond = (box, x, y) =>
  */
 export function thin({ xs, ys }, box, step) {
 	/** @type {number[]} */
-	const kept = [];
+	const indices = [];
 	const last = xs.length - 1;
 	let run = 0;
 	for (let index = 0; index <= last; index++) {
@@ -69,17 +69,17 @@ export function thin({ xs, ys }, box, step) {
 		run &= beyond;
 		const next = index < last ? sidesBeyond(box, xs[index + 1], ys[index + 1]) : 0;
 		if (run & next) continue;
-		const before = kept.at(-1);
+		const before = indices.at(-1);
 		const isNear =
 			before !== undefined &&
 			index < last &&
 			!beyond &&
 			Math.abs(xs[index] - xs[before]) + Math.abs(ys[index] - ys[before]) < step;
 		if (isNear) continue;
-		kept.push(index);
+		indices.push(index);
 		run = beyond;
 	}
-	return kept;
+	return indices;
 }
 
 /**

@@ -86,9 +86,9 @@ export class CubeReader {
 			count: 0,
 		};
 		if (!isWithin(this.bbox, point)) return nothing;
-		const found = this.detail?.sample(point, index) ?? this.layer.sample(point, index);
-		if (!found || found.isPreview) return null;
-		const { cube, frame, cell } = found;
+		const cellSample = this.detail?.sample(point, index) ?? this.layer.sample(point, index);
+		if (!cellSample || cellSample.isPreview) return null;
+		const { cube, frame, cell } = cellSample;
 		if (frame < 0) return { ...nothing, isUnreadable: cube.header.unreadable?.includes(String(from)) ?? false };
 		const number = cube.numbersAt(frame)[cell];
 		const value = cube.exactValueOf(number);
@@ -164,9 +164,9 @@ export class CubeReader {
 		const inSight = this.#ringInSight();
 		if (inSight.join() !== this.#seen.ring) this.#seen = { ring: inSight.join(), cells: new Map() };
 		for (const tile of this.tiles()) {
-			const found = this.source.find(tile, Math.max(0, timeIndex));
-			if (!found || found.isPreview) return null;
-			const { cube, frame } = found;
+			const frameOfTile = this.source.find(tile, Math.max(0, timeIndex));
+			if (!frameOfTile || frameOfTile.isPreview) return null;
+			const { cube, frame } = frameOfTile;
 			if (frame < 0) continue;
 			const [w, h] = cube.header.cells ? [TILE_PX, TILE_PX] : [cube.header.w, cube.header.h];
 			const key = JSON.stringify([tile, w, h]);
@@ -219,8 +219,8 @@ export class CubeReader {
 	 * @returns {Header | undefined}
 	 */
 	headerAt(timeIndex) {
-		const found = this.tiles().map((tile) => this.source.find(tile, Math.max(0, timeIndex)));
-		return found.find((each) => each && !each.isPreview && each.frame >= 0)?.cube.header;
+		const frames = this.tiles().map((tile) => this.source.find(tile, Math.max(0, timeIndex)));
+		return frames.find((each) => each && !each.isPreview && each.frame >= 0)?.cube.header;
 	}
 
 	/**

@@ -134,11 +134,11 @@ async function loadLines() {
 
 async function loadFineLines() {
 	try {
-		const found = await fetchLines();
+		const fineLines = await fetchLines();
 		dismiss("ground");
 		batch(() => {
-			[land.value] = found;
-			outlines.value = found;
+			[land.value] = fineLines;
+			outlines.value = fineLines;
 		});
 	} catch {
 		const retry = tryAgain(() => void bringPart("ground", loadFineLines));

@@ -31,7 +31,7 @@ const isShown = computed(
 export async function startNames(maps) {
 	const world = await fetchData("world.json");
 	const towns = signal(readTowns(world));
-	let asked = "";
+	let requestedCells = "";
 	effect(() => {
 		// No requests while time is dragged.
 		if (!view.value || !isShown.value || isDragged.value) return;
@@ -39,14 +39,14 @@ export async function startNames(maps) {
 		const nameNear = async () => {
 			const cells =
 				zoom < NEAR_ZOOM ? [] : cellsIn([bbox], view.peek() ?? { lon: 0, lat: 0 }, await fetchData("cells.json"));
-			if (cells.join() === asked) return;
-			asked = cells.join();
+			if (cells.join() === requestedCells) return;
+			requestedCells = cells.join();
 			const near = await Promise.all(cells.map((cell) => fetchData(`towns/${cell}.json`)));
-			if (cells.join() === asked) towns.value = readTowns(world, ...near);
+			if (cells.join() === requestedCells) towns.value = readTowns(world, ...near);
 		};
 		// The towns of the world remain if others cannot be loaded.
 		nameNear().catch(() => {
-			asked = "";
+			requestedCells = "";
 		});
 	});
 	const credit = make("span", {}, text("map.namesCredit"));
@@ -85,12 +85,12 @@ function nameTowns(map, towns) {
 		const middle = map.project(map.getCenter(), zoom);
 		// Includes an area beyond the edges, so that names are present before it becomes visible.
 		const window = { left: middle.x - width, top: middle.y - height, width: 2 * width, height: 2 * height };
-		const named = chooseNames(towns.value, 256 * 2 ** zoom, window, widthOf);
-		coming = new Map(named.map((each) => [towns.value.ranks[each.index], each]));
+		const namedTowns = chooseNames(towns.value, 256 * 2 ** zoom, window, widthOf);
+		coming = new Map(namedTowns.map((each) => [towns.value.ranks[each.index], each]));
 		const origin = map.getPixelOrigin();
 		for (const [at, { style }] of markAll([...coming.keys()]).entries()) {
-			style.left = `${Math.round(named[at].x - origin.x)}px`;
-			style.top = `${Math.round(named[at].y - origin.y)}px`;
+			style.left = `${Math.round(namedTowns[at].x - origin.x)}px`;
+			style.top = `${Math.round(namedTowns[at].y - origin.y)}px`;
 		}
 	};
 	map.on("zoom moveend resize", show);

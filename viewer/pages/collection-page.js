@@ -80,11 +80,11 @@ async function showSeries(place) {
 
 /** Returns a summary of the series. @param {Series} body @param {string} units */
 function summaryOf({ times, values }, units) {
-	const known = values.filter((value) => value !== null);
-	if (known.length === 0) return "No values at this place.";
+	const numbers = values.filter((value) => value !== null);
+	if (numbers.length === 0) return "No values at this place.";
 	const unit = units && ` ${units}`;
-	if (times.length === 1) return `Value: ${known[0]}${unit}`;
-	return `${known.length} values of ${times.length} dates, from ${Math.min(...known)} to ${Math.max(...known)}${unit}`;
+	if (times.length === 1) return `Value: ${numbers[0]}${unit}`;
+	return `${numbers.length} values of ${times.length} dates, from ${Math.min(...numbers)} to ${Math.max(...numbers)}${unit}`;
 }
 
 function drawChart() {

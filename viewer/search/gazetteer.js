@@ -45,11 +45,11 @@ export function fileOf(simple) {
 /** Splits a query into the name, also without postcodes, and, after a comma, the location. @param {string} words */
 export function splitWords(words) {
 	const [first, ...where] = words.split(",").map(simplify);
-	const named = first
+	const nameWords = first
 		.split(" ")
 		.filter((word) => !/\d/.test(word))
 		.join(" ");
-	return { whole: first, what: named || first, where: where.filter((each) => each !== "") };
+	return { whole: first, what: nameWords || first, where: where.filter((each) => each !== "") };
 }
 
 /**
@@ -110,18 +110,20 @@ export function openLarge({ names, lons, lats, regions: regionOf }, regions) {
 	 */
 	return (wanted, others) => {
 		/** @type {Map<number, { alias: string, likeness: number }>} */
-		const found = new Map();
+		const matches = new Map();
 		for (const [rank, name] of simple.entries()) {
 			const likeness = likenessOf(name, wanted);
-			if (likeness > 0) found.set(rank, { alias: names[rank], likeness });
+			if (likeness > 0) matches.set(rank, { alias: names[rank], likeness });
 		}
 		for (const [alias, ranks] of Object.entries(others)) {
 			const likeness = likenessOf(simplify(alias), wanted);
 			for (const rank of likeness > 1 ? ranks : []) {
-				if (likeness > (found.get(rank)?.likeness ?? 0)) found.set(rank, { alias, likeness });
+				if (likeness > (matches.get(rank)?.likeness ?? 0)) matches.set(rank, { alias, likeness });
 			}
 		}
-		return [...found].map(([rank, match]) => townOf(match, rank, { names, lons, lats }, rank, regions[regionOf[rank]]));
+		return [...matches].map(([rank, match]) =>
+			townOf(match, rank, { names, lons, lats }, rank, regions[regionOf[rank]]),
+		);
 	};
 }
 

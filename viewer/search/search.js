@@ -57,9 +57,9 @@ export async function startSearch(input) {
  */
 async function findByName(words) {
 	try {
-		const found = await findKnown(splitWords(words), MAX_RESULTS);
+		const matches = await findKnown(splitWords(words), MAX_RESULTS);
 		dismiss("search");
-		return found;
+		return matches;
 	} catch {
 		notify("search", text("search.noGazetteer"));
 		return [];

@@ -161,11 +161,11 @@ async function openedCell(cell) {
 
 /** Finds towns, countries and regions. @param {Asked} asked @param {number} most @returns {Promise<Result[]>} */
 async function findNamed({ what, where }, most) {
-	const known = await openedAreas();
+	const areaIndex = await openedAreas();
 	const countryName = new Intl.DisplayNames([locale()], { type: "region" });
 	/** @param {string} code */
 	const nameOf = (code) => (/^[A-Z]{2}$/.test(code) ? (countryName.of(code) ?? code) : "");
-	const within = where.map((part) => known.find(part));
+	const within = where.map((part) => areaIndex.find(part));
 	/** @param {string} country @param {string} region */
 	const isWithin = (country, region) =>
 		within.every((found) => found.some((area) => area.country === country && (area.isCountry || area.name === region)));
@@ -175,10 +175,10 @@ async function findNamed({ what, where }, most) {
 	const sights = [view.peek(), ...layers.peek()].flatMap((each) => (each ? [each.bbox] : []));
 	const boxes = where.length > 0 ? within.flat().map(({ bbox }) => bbox) : sights;
 	const near = await Promise.all(cellsIn(boxes, from, cells).map(openedCell));
-	const others = file === null ? {} : await fetchData(`names/${file}.json`);
-	const towns = rankTowns([...find(what, others), ...near.flatMap((each) => each(what))], from);
+	const otherNames = file === null ? {} : await fetchData(`names/${file}.json`);
+	const towns = rankTowns([...find(what, otherNames), ...near.flatMap((each) => each(what))], from);
 	return [
-		...known
+		...areaIndex
 			.find(what)
 			.filter(({ country, name }) => isWithin(country, name))
 			.sort((one, other) => other.likeness - one.likeness || Number(other.isCountry) - Number(one.isCountry))
@@ -217,8 +217,8 @@ async function findNamed({ what, where }, most) {
  */
 export async function findKnown(asked, most) {
 	const [places, named] = await Promise.all([findPlaces(asked), findNamed(asked, most)]);
-	const found = [...findLayers(asked), ...places, ...findOwn(asked), ...named];
-	return found.sort((one, other) => Number(other.likeness === 3) - Number(one.likeness === 3)).slice(0, most);
+	const results = [...findLayers(asked), ...places, ...findOwn(asked), ...named];
+	return results.sort((one, other) => Number(other.likeness === 3) - Number(one.likeness === 3)).slice(0, most);
 }
 
 /**

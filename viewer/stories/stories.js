@@ -21,11 +21,11 @@ export function startStories() {
 }
 
 function openStories() {
-	const told = make("p", { role: "status" });
+	const statusLine = make("p", { role: "status" });
 	const list = make("ol", { class: "story-views" });
 	const handing = make("div", { class: "story-handing" });
 	const set = (/** @type {View[]} */ views, title = saved.peek().title) => {
-		told.textContent = keep({ title, views }) ? "" : text("stories.full");
+		statusLine.textContent = keep({ title, views }) ? "" : text("stories.full");
 	};
 	const add = () => {
 		const now = link.peek();
@@ -38,7 +38,7 @@ function openStories() {
 	const opening = makeWordButton("upload", text("stories.open"), () => chooseStory(close));
 	const about = make("p", { class: "hint" }, text("stories.about"));
 	const buttons = make("div", { class: "row" }, adding, opening);
-	const { close } = openDialog(text("stories.title"), about, buttons, told, list, handing);
+	const { close } = openDialog(text("stories.title"), about, buttons, statusLine, list, handing);
 	const draw = () => {
 		const { title, views } = saved.peek();
 		list.replaceChildren(...views.map((view, index) => makeItem(view, index)));
@@ -86,14 +86,14 @@ function openStories() {
 			draw();
 			/** @type {HTMLElement | null} */ (list.querySelector("input"))?.focus();
 		};
-		const named = { title };
+		const placeholders = { title };
 		const step = (/** @type {"up" | "down"} */ part, /** @type {number} */ to) =>
-			makeIconButton(`chevron-${part}`, text(`stories.${part}`, named), () => move(index, to), {
+			makeIconButton(`chevron-${part}`, text(`stories.${part}`, placeholders), () => move(index, to), {
 				disabled: !views[to],
 				"data-part": part,
 			});
-		const eye = makeIconButton("eye", text("stories.show", named), show);
-		const trash = makeIconButton("trash", text("stories.remove", named), remove);
+		const eye = makeIconButton("eye", text("stories.show", placeholders), show);
+		const trash = makeIconButton("trash", text("stories.remove", placeholders), remove);
 		const row = make("div", { class: "row" }, name, eye, step("up", index - 1), step("down", index + 1), trash);
 		return make("li", {}, row, area);
 	}

@@ -106,9 +106,9 @@ function show(index) {
 	played.value = { ...now, index };
 	const { theme, embed, ui, story, ...address } = readAddress().link;
 	if (viewLink(address) === view.link) return;
-	const asked = { ...parseLink(view.link).link, theme, embed, ui, story };
-	applyLink(asked);
-	void followLink(asked);
+	const nextLink = { ...parseLink(view.link).link, theme, embed, ui, story };
+	applyLink(nextLink);
+	void followLink(nextLink);
 }
 
 function close() {
@@ -137,10 +137,10 @@ function makeCard({ story, index }) {
 	};
 	const pressed = { "data-part": "run", "aria-pressed": String(isRunning.peek()) };
 	const run = makeIconButton("play", text("stories.run"), toggle, pressed);
-	const own = saved.peek();
-	const isKept = story === own;
+	const savedStory = saved.peek();
+	const isKept = story === savedStory;
 	const keepAll = () => {
-		const isDone = keep({ title: own.title || story.title, views: [...saved.peek().views, ...story.views] });
+		const isDone = keep({ title: savedStory.title || story.title, views: [...saved.peek().views, ...story.views] });
 		notify("story", text(isDone ? "stories.kept" : "stories.full"));
 	};
 	const position = text("stories.position", { number: index + 1, count: story.views.length });
@@ -148,12 +148,12 @@ function makeCard({ story, index }) {
 	const end = makeIconButton("close", text("stories.end"), close, { "data-part": "close" });
 	const notes = make("p", { class: "story-text" }, view.text);
 	const [back, next] = [step("chevron-left", "stories.previous", -1), step("chevron-right", "stories.next", 1)];
-	const kept = isKept ? [] : [makeWordButton("pin", text("stories.keep"), keepAll)];
+	const keepButton = isKept ? [] : [makeWordButton("pin", text("stories.keep"), keepAll)];
 	return make(
 		"section",
 		{ class: "story", "aria-label": story.title || text("stories.title"), onkeydown },
 		make("header", {}, make("p", { class: "hint" }, story.title), end),
 		make("div", { "aria-live": "polite", tabindex: 0 }, make("h2", {}, view.title), notes),
-		make("footer", {}, back, make("span", {}, position), next, run, ...kept),
+		make("footer", {}, back, make("span", {}, position), next, run, ...keepButton),
 	);
 }

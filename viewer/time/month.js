@@ -20,12 +20,12 @@ export function daysOf(instants, shares) {
 	/** @type {Map<number, DayData>} */
 	const days = new Map();
 	for (const [index, { ms }] of instants.entries()) {
-		const known = days.get(dayOf(ms));
+		const data = days.get(dayOf(ms));
 		const share = shares[index] ?? null;
-		if (!known) days.set(dayOf(ms), { index, count: 1, share });
+		if (!data) days.set(dayOf(ms), { index, count: 1, share });
 		else {
-			known.count += 1;
-			known.share = known.share === null ? share : Math.max(known.share, share ?? 0);
+			data.count += 1;
+			data.share = data.share === null ? share : Math.max(data.share, share ?? 0);
 		}
 	}
 	return days;
@@ -51,6 +51,6 @@ export const placeInWeek = (ms, firstDay) => (new Date(ms).getUTCDay() - firstDa
 
 /** Returns the first day of weeks in a locale. @param {string} locale */
 export function firstDayOfWeek(locale) {
-	const known = /** @type {any} */ (new Intl.Locale(locale));
-	return (known.getWeekInfo?.() ?? known.weekInfo)?.firstDay ?? 1;
+	const localeInfo = /** @type {any} */ (new Intl.Locale(locale));
+	return (localeInfo.getWeekInfo?.() ?? localeInfo.weekInfo)?.firstDay ?? 1;
 }

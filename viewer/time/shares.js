@@ -38,9 +38,9 @@ export const shownShares = computed(() => {
 
 /** The best known fraction of each date. @type {{ readonly value: Shares, peek: () => Shares }} */
 export const shares = computed(() => {
-	const known = shownShares.value.filter((share) => share !== null).length;
+	const knownCount = shownShares.value.filter((share) => share !== null).length;
 	// A single date is always its own maximum, so that its fraction means nothing.
-	const shown = known > 1 ? ofFullest(shownShares.value) : [];
+	const shown = knownCount > 1 ? ofFullest(shownShares.value) : [];
 	const { validShares, periods } = timeDomain.value;
 	const whole = ofFullest(validShares.map((share, index) => (periods ? null : counted.value[index]) ?? share));
 	return whole.map((share, index) => shown[index] ?? share);

@@ -18,8 +18,11 @@ import { effect } from "../vendor/signals-core.js";
 
 /** @param {HTMLElement} root */
 export function startTimeline(root) {
-	const named = /** @type {HTMLElement[]} */ ([...root.querySelectorAll("[data-part]")]);
-	const parts = /** @type {Parts} */ ({ root, ...Object.fromEntries(named.map((part) => [part.dataset.part, part])) });
+	const elements = /** @type {HTMLElement[]} */ ([...root.querySelectorAll("[data-part]")]);
+	const parts = /** @type {Parts} */ ({
+		root,
+		...Object.fromEntries(elements.map((part) => [part.dataset.part, part])),
+	});
 	let presses = 0;
 	const step = (/** @type {-1 | 1} */ dates) => () => {
 		chooseTime(timeIndex.peek() + dates);

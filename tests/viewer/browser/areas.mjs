@@ -91,7 +91,7 @@ async function whenAreas(page, count) {
 }
 
 /**
- * Opens a page and waits until areas can be drawn on a map with its final size.
+ * Waits until areas can be drawn on a map with its final size.
  * @param {Page} page
  * @param {string} search
  */

@@ -142,12 +142,12 @@ function drawHeadings(context, { width, px }, { title, date }) {
  * @param {{ title: boolean, date: boolean, most: number, px: number }} form
  */
 function headingLines(context, heading, { title, date, most, px }) {
-	const named = titleWith(heading.tag, heading.title);
+	const fullTitle = titleWith(heading.tag, heading.title);
 	const parts = [
-		...(title && named ? [{ words: named, weight: 600, px, colour: SOFT }] : []),
+		...(title && fullTitle ? [{ words: fullTitle, weight: 600, px, colour: SOFT }] : []),
 		...(date && heading.date ? [{ words: heading.date, weight: 700, px: px * 1.4, colour: INK }] : []),
 	];
-	const written = parts.length > 0 ? parts : [{ words: named, weight: 600, px, colour: SOFT }];
+	const written = parts.length > 0 ? parts : [{ words: fullTitle, weight: 600, px, colour: SOFT }];
 	return written.flatMap((part) => {
 		context.font = font(part.weight, part.px);
 		return wrapLines(part.words, most, (words) => context.measureText(words).width).map((words) => ({

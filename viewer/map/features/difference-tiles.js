@@ -57,12 +57,12 @@ function paintTile(canvas, tile) {
 function findTile(canvas, tile, side) {
 	const { source, layer } = cubesOf(side) ?? {};
 	const shown = layer?.painter.shown ?? -1;
-	const found = shown < 0 ? null : source?.find(source.dataTile(tile), shown, isGapFilled.peek());
-	if (!source || !found) return null;
-	const known = layouts.get(canvas);
-	const layout = source.layout(tile, found.cube, TILE_PX, known?.get(side));
-	known?.set(side, layout);
-	return { ...found, cells: layout.cells };
+	const frameOfTile = shown < 0 ? null : source?.find(source.dataTile(tile), shown, isGapFilled.peek());
+	if (!source || !frameOfTile) return null;
+	const canvasLayouts = layouts.get(canvas);
+	const layout = source.layout(tile, frameOfTile.cube, TILE_PX, canvasLayouts?.get(side));
+	canvasLayouts?.set(side, layout);
+	return { ...frameOfTile, cells: layout.cells };
 }
 
 /**

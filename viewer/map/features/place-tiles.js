@@ -179,8 +179,8 @@ class PlaceTiles extends GridLayer {
 		if (!tile || !context) return null;
 		const ratio = tile.canvas.width / size;
 		const [left, top] = [(at.x - x * size) * ratio, (at.y - y * size) * ratio];
-		const found = tile.outlines.findLast(({ path }) => context.isPointInPath(path, left, top, "evenodd"));
-		return found?.feature ?? null;
+		const outline = tile.outlines.findLast(({ path }) => context.isPointInPath(path, left, top, "evenodd"));
+		return outline?.feature ?? null;
 	}
 }
 

@@ -41,10 +41,16 @@ function group(side) {
 	const { instants: dates, validShares } = domain;
 	if (domain.phase !== "ready" || dates.length === 0) return domain;
 	const slot = chosen?.slot ?? usualSlot(dates);
-	const wanted = chosen?.method ?? USUAL_METHOD;
+	const chosenMethod = chosen?.method ?? USUAL_METHOD;
 	// The legend follows the method.
 	const able = untracked(() => methodsOf(side));
-	const method = isUsual ? (chosen ? "usual" : "usual_dates") : able.includes(wanted) ? wanted : USUAL_METHOD;
+	const method = isUsual
+		? chosen
+			? "usual"
+			: "usual_dates"
+		: able.includes(chosenMethod)
+			? chosenMethod
+			: USUAL_METHOD;
 	const { instants, members } = periodsOf(dates, slot);
 	const [first, last] = [yearOf(dates[0].ms), yearOf(dates[dates.length - 1].ms)];
 	const shown =
@@ -55,7 +61,7 @@ function group(side) {
 	const periods = {
 		slot,
 		method,
-		by: wanted === "median" || wanted === "max" ? wanted : "mean",
+		by: chosenMethod === "median" || chosenMethod === "max" ? chosenMethod : "mean",
 		dates,
 		members,
 		partOfYear: instants.map(({ ms }) => partOfYear(slot, ms)),

@@ -20,15 +20,15 @@ const MONTHLY_MS = 28 * DAY_MS;
  */
 export function periodsOf(dates, slot) {
 	/** @type {Map<number, number[]>} */
-	const found = new Map();
+	const indexesByStart = new Map();
 	for (const [index, { ms, end }] of dates.entries()) {
 		for (let start = startOf(slot, ms); start < end; start = endOf(slot, start))
-			found.set(start, [...(found.get(start) ?? []), index]);
+			indexesByStart.set(start, [...(indexesByStart.get(start) ?? []), index]);
 	}
-	const starts = [...found.keys()].sort((one, other) => one - other);
+	const starts = [...indexesByStart.keys()].sort((one, other) => one - other);
 	return {
 		instants: starts.map((ms) => ({ text: periodText(slot, ms), ms, end: endOf(slot, ms), slot })),
-		members: starts.map((start) => found.get(start) ?? []),
+		members: starts.map((start) => indexesByStart.get(start) ?? []),
 	};
 }
 

@@ -78,8 +78,8 @@ function drawBars(context, place, scene, colours) {
 	const [first, last] = shownIndexes(place.window, place.slots);
 	const line = Math.max(1, Math.round(ratio));
 	for (let index = first; index <= last; index += 1) {
-		const known = scene.unreadable.has(index) ? null : scene.shares[index];
-		const share = known ?? 1;
+		const validShare = scene.unreadable.has(index) ? null : scene.shares[index];
+		const share = validShare ?? 1;
 		const { left, width } = barOf(place, index);
 		if (width >= 2 * ratio) drawMark(context, place, index, colours);
 		const barHeight = Math.max(Math.round(2 * ratio), Math.round(share * (base - top)));
@@ -89,7 +89,7 @@ function drawBars(context, place, scene, colours) {
 		const bar = { left, top: base - barHeight, width, height: barHeight };
 		const colour = index === scene.index ? colours.accent : share === 0 ? colours.soft : colours.bar;
 		const alpha = isLit ? 1 : isPlayed ? (load || !scene.areLoadsKnown ? 1 : 0.6) : 0.25;
-		if (known !== null && known !== undefined) fill(context, bar, colour, alpha);
+		if (validShare !== null && validShare !== undefined) fill(context, bar, colour, alpha);
 		// Too narrow to have an inside, it is faint.
 		else if (width < 3 * line) fill(context, { left, top, width: line, height: base - top }, colour, isLit ? 1 : 0.3);
 		else

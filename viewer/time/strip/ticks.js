@@ -55,15 +55,15 @@ function startsOf(instants, { from, to }, step) {
  */
 function thinOut(ticks, dayPx, needPx) {
 	/** @type {Tick[]} */
-	const kept = [];
+	const ticksLeft = [];
 	for (const tick of ticks) {
-		const last = kept.at(-1);
+		const last = ticksLeft.at(-1);
 		const isNear = last !== undefined && ((tick.ms - last.ms) / DAY_MS) * dayPx < needPx;
 		if (isNear && (last.isMajor || !tick.isMajor)) continue;
-		if (isNear) kept.pop();
-		kept.push(tick);
+		if (isNear) ticksLeft.pop();
+		ticksLeft.push(tick);
 	}
-	return kept;
+	return ticksLeft;
 }
 
 /**
