@@ -90,9 +90,7 @@ def note_damage(folder: Path) -> None:
 def fault_of_file(file: Path, *, is_thorough: bool) -> str | None:
     """Return the damage of an SQLite file; `None` if it is intact, missing or locked by another process.
 
-    Args:
-        file: The file.
-        is_thorough: Whether to read the whole file, not only its first pages.
+    The whole file is read if `is_thorough`, else only its first pages.
     """
     if not file.exists():
         return None

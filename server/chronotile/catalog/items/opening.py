@@ -75,11 +75,6 @@ class ReadItems(ItemIndex):
 def read_items(url: str | None, folder: Path, *, archive: str) -> ReadItems:
     """Return an existing item index for a process that only reads it: nothing is created or repaired.
 
-    Args:
-        url: URL of PostgreSQL; `None` for SQLite.
-        folder: Folder of the file.
-        archive: Id of the archive.
-
     Raises:
         ConfigurationError: The database cannot be used.
         SourceUnavailable: The database does not answer, or has no index of this version.

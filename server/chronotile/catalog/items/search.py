@@ -190,11 +190,8 @@ class ItemSearcher:
     ) -> int | None:
         """Return the number of all matching items, or `None` if it is more than `MAX_MATCHED`.
 
-        Args:
-            planned: The searches.
-            count: Number of rows read for the first page; one more than the page has if another page follows.
-            following: Iterator of the rows after them.
-            time_limit: Time limit of the search.
+        `count` rows were read for the first page, one more than it has if another page follows; `following` yields
+        the rows after them.
         """
         if count <= self._search.skip + self._search.limit:
             return count if count <= MAX_MATCHED else None

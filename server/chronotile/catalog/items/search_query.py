@@ -337,11 +337,9 @@ def _order(key: SortKey) -> Iterator[ColumnElement[Any]]:
 
 
 def _is_after(keys: Sequence[SortKey], missing: Sequence[bool]) -> ColumnElement[bool]:
-    """Return the condition that an item comes after another: by the first sort value that differs, or by its number.
+    """Return the condition that an item comes after another, which lacks some sort values (`missing`).
 
-    Args:
-        keys: Columns to sort by.
-        missing: Whether the other item lacks each of the sort values.
+    The first sort value that differs decides, else the number.
     """
     condition: ColumnElement[bool] = ITEMS.c.number > sa.bindparam("after_number")
     for number, key in reversed(tuple(enumerate(keys))):

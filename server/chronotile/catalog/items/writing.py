@@ -132,14 +132,7 @@ def add_batch(connection: Connection, archive: str, collection: str, batch: Sequ
 def put_into(
     connection: Connection, row: Row[Any], batch: Sequence[Prepared], existing: Mapping[str, Row[Any]]
 ) -> PutSummary:
-    """Put items with distinct ids into a locked collection.
-
-    Args:
-        connection: A connection in a transaction.
-        row: Row of the collection.
-        batch: The items.
-        existing: Rows of existing items with these ids.
-    """
+    """Put items with distinct ids into a locked collection; `existing` has the rows of ids that exist already."""
     changed = [
         prepared for prepared in batch if (old := existing.get(prepared.id)) is None or old.digest != prepared.digest
     ]
@@ -167,14 +160,7 @@ def put_into(
 
 
 def take_out(connection: Connection, row: Row[Any], items: Sequence[Row[Any]], changes: CollectionChanges) -> None:
-    """Remove items with all of their rows in other tables.
-
-    Args:
-        connection: A connection in a transaction.
-        row: Row of the locked collection.
-        items: Rows of the items.
-        changes: Receives the changes to the collection.
-    """
+    """Remove items of a locked collection with their rows in other tables, and add this to `changes`."""
     if not items:
         return
     numbers = [item.number for item in items]

@@ -105,11 +105,7 @@ def plain_parts(condition: FilterCondition) -> Iterator[ColumnElement[bool]]:
 def holds(condition: FilterCondition, plain: Iterator[Truth], footprint: bytes, box: BBox) -> Truth:
     """Return whether a condition is true of an item, with the three truth values of SQL.
 
-    Args:
-        condition: The condition.
-        plain: Results of `plain_parts` from the database.
-        footprint: Packed footprint of the item.
-        box: Box of the item.
+    `plain` yields the results of `plain_parts` in the database; `footprint` and `box` are the item's.
     """
     if isinstance(condition, PlainCondition):
         result = next(plain)

@@ -49,13 +49,7 @@ def parts_of(node: Node) -> Iterator[Node]:
 
 
 def narrow_filter(node: Node, collection: str, names: frozenset[str]) -> list[NarrowedPart]:
-    """Return the parts of a filter that restrict items of a collection to values of some properties.
-
-    Args:
-        node: A filter that `translate` accepts.
-        collection: Id of the collection.
-        names: Names of the properties.
-    """
+    """Return the parts of a valid filter that restrict items of a collection to values of the properties `names`."""
     parts, narrowed = list(parts_of(node)), list[NarrowedPart]()
     for number, part in enumerate(parts):
         pairs = _pairs(part, collection, names)
@@ -89,11 +83,9 @@ def _pairs(node: Node, collection: str, names: frozenset[str]) -> frozenset[Pair
 
 
 def starts(node: Node, longest: int) -> tuple[int, int]:
-    """Return the first and last start of matching items in nanoseconds since 1970, both included.
+    """Return the first and last start of items that match a valid filter, both included.
 
-    Args:
-        node: A filter that `translate` accepts.
-        longest: Longest duration of an item, in nanoseconds.
+    These and `longest`, the longest duration of an item, are nanoseconds (since 1970).
     """
     first, last = FIRST, LAST
     for part in parts_of(node):

@@ -37,12 +37,7 @@ def event_message(event: WebhookEvent, services: Services, *, clock: Callable[[]
 
 
 def event_document(change: ItemChange, *, base: str) -> dict[str, Any]:
-    """Return a change as a CloudEvent; its id is the same in all attempts to send it.
-
-    Args:
-        change: The change.
-        base: Public URL of the server without a slash at the end; links have no host if it is empty.
-    """
+    """Return a change as a CloudEvent; its id is the same in all attempts, and an empty `base` makes relative links."""
     return {
         "specversion": "1.0",
         "id": f"{change.product}-{change.number}",
@@ -60,11 +55,7 @@ VERSION = "v1"
 def signed_headers(body: bytes, *, id_: str, at_s: int, key: bytes) -> Mapping[str, str]:
     """Return the headers by which a subscriber checks the sender and the time of a message (Standard Webhooks).
 
-    Args:
-        body: The body of the message.
-        id_: The id of the event, the same in all attempts to send it.
-        at_s: Time of sending in seconds since 1970: subscribers reject old messages, which may be recordings.
-        key: The key that the subscriber shares.
+    Subscribers reject old messages, which may be recordings: `at_s` is the time of sending in seconds since 1970.
     """
     digest = base64.b64encode(hmac.digest(key, f"{id_}.{at_s}.".encode() + body, "sha256")).decode()
     return {"webhook-id": id_, "webhook-timestamp": str(at_s), "webhook-signature": f"{VERSION},{digest}"}

@@ -62,16 +62,7 @@ def feed_of(
     language: str,
     has_viewer: bool,
 ) -> bytes:
-    """Return the feed of a collection.
-
-    Args:
-        collection: The collection.
-        items: The newest items, in the order of the feed.
-        services: The services of the server.
-        base: Public URL without a slash at the end.
-        language: Language of titles.
-        has_viewer: Whether entries link to the viewer.
-    """
+    """Return the feed of a collection with its newest items, in their order; with a viewer, entries link to it."""
     service = services.catalogue.service
     viewer = f"{base}/viewer/?layer={quote(collection.layers[0].id)}" if has_viewer and collection.layers else None
     entries = [_entry(item, base, viewer) for item in items]

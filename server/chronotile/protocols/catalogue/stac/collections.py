@@ -1,4 +1,4 @@
-"""STAC collections (STAC 1.1), the landing page, queryables, and searches of collections."""
+"""STAC collections (STAC 1.1), the landing page and queryables."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any

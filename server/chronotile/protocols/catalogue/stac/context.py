@@ -1,4 +1,4 @@
-"""Services, base URL and language of STAC documents, their JSON Schemas, and lookups of collections."""
+"""Services, base URL and language of STAC documents, and lookups of collections."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -55,11 +55,7 @@ def _document(page: ItemPage, features: list[orjson.Fragment], search: StacSearc
 class PageLinks:
     """The links of a page that was requested by GET.
 
-    Args:
-        context: Base URL of documents.
-        path: URL of the request without its query.
-        query: Parameters of the request.
-        collection: Id of the collection if the page has items of only one.
+    `path` is the URL without its query; a page of one collection also links to the collection.
     """
 
     def __init__(self, context: StacContext, path: str, query: QueryPairs, *, collection: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""STAC items: documents of the index with URLs of this server, and pages of them."""
+"""STAC items: documents of the index with URLs of this server."""
 
 from urllib.parse import quote
 

@@ -224,7 +224,7 @@ def members_of(body: bytes) -> Mapping[str, Any]:
 
     Raises:
         InvalidParameter: The body is not a JSON object.
-        LimitExceeded: A part of it is too large.
+        LimitExceeded: It would take more memory than a body may.
     """
     document = _json(body or b"{}", None)
     if not isinstance(document, dict):

@@ -130,8 +130,8 @@ def next_page(
 
     Args:
         instants: All matching instants (time,), ascending.
-        cursor: The first instant of the page need not exist; `None` for the first page.
-        limit: Maximum number of instants of the page.
+        cursor: The earliest instant of the page; `None` for the first page.
+        limit: Maximum length of the page.
         path: URL without a query.
         query: Parameters of the request, which the link repeats.
     """
