@@ -1,4 +1,4 @@
-"""Changes of items in the index: removal, replacement, opening of their files, and another grouping or order."""
+"""Changes of items in the index: removal, replacement, new headers of files, and another grouping or order."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,1 +1,1 @@
-"""OData 4 as the catalogues of the Copernicus Space Component answer it: products, their attributes and nodes."""
+"""OData 4 in the form of the Copernicus Data Space Ecosystem (CDSE): products, their attributes and nodes."""

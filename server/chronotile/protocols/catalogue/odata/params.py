@@ -1,4 +1,4 @@
-"""Query options, paths and bodies of OData requests (OData 4.01 URL conventions §5.1)."""
+"""Query options and paths of OData requests (OData 4.01 URL conventions §5.1)."""
 
 import re
 from collections.abc import Iterable, Mapping

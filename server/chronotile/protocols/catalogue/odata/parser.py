@@ -1,6 +1,6 @@
 """Recursive descent parser of `$filter`, with limits on length, depth, comparisons and vertices.
 
-The grammar is the part of OData 4.01 (ABNF, `boolCommonExpr`) that the Copernicus Data Space Ecosystem accepts.
+The grammar is the part of OData 4.01 (ABNF, `boolCommonExpr`) that CDSE accepts.
 """
 
 import re
@@ -130,7 +130,7 @@ def filter_error(why: str) -> InvalidParameter:
 DEEPEST = 32
 """Maximum depth of nested brackets and `not`."""
 MAX_COMPARISONS = 100
-"""Comparisons and of values in lists."""
+"""Comparisons and values in lists."""
 TURNED = {"eq": "eq", "ne": "ne", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
 """Operators with their sides swapped."""
 TEXT_FUNCTIONS = ("contains", "startswith", "endswith")

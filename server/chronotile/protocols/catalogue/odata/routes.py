@@ -1,4 +1,4 @@
-"""`/odata/v1`: products in the form of catalogues of the Copernicus Data Space Ecosystem (docs/reference/odata.md)."""
+"""`/odata/v1`: products, attributes and nodes (docs/reference/odata.md)."""
 
 from collections.abc import Callable, Mapping
 from functools import partial

@@ -69,7 +69,7 @@ class ProductForm:
 
 
 def product_query(request: Request, parameters: Sequence[Parameter[object]] = OF_PRODUCT) -> ProductForm:
-    """Return the form that a request for a product, or with `OF_NODE` for a file, has; `checksum` implies the document.
+    """Return the requested form of a product, or with `OF_NODE` of a file; `checksum` implies the document.
 
     Raises:
         InvalidParameter: A parameter is not accepted.
