@@ -55,7 +55,7 @@ def meets(rings: Sequence[Ring], boxes: Sequence[BBox]) -> bool:
 
 
 def _ring_meets(ring: Ring, box: BBox) -> bool:
-    """Return whether an edge meets the box, or the ring contains the box: then it contains the box's first corner."""
+    """Return whether an edge of the ring meets the box, or the box lies inside (its first corner is tested)."""
     start = ring[-1]
     is_inside = False
     for end in ring:
@@ -69,7 +69,7 @@ def _ring_meets(ring: Ring, box: BBox) -> bool:
 
 
 def _segment_meets(start: tuple[float, float], end: tuple[float, float], box: BBox) -> bool:
-    """Return whether a segment shares a point with a box: neither axis and no normal of the segment separates them."""
+    """Return whether a segment shares a point with a box, by separating axes: x, y and the normal of the segment."""
     (x0, y0), (x1, y1) = start, end
     if (x0 < box.xmin and x1 < box.xmin) or (x0 > box.xmax and x1 > box.xmax):
         return False

@@ -15,7 +15,7 @@ from chronotile.core.database import POSTGRESQL
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_:.\-]{0,199}")
 TIMES = {"datetime": ITEMS.c.start, "updated": ITEMS.c.updated}
 EDGES = {"start_datetime": ITEMS.c.start, "end_datetime": ITEMS.c.end - 1}
-"""Times of items; they also replace missing properties. The end of an item without a duration is its start."""
+"""Start and end of items, also if these state no period: the end of an instant is the instant."""
 EXACT = {"id", *TIMES, *EDGES}
 """Properties with an exact column to sort by; ranks are rounded."""
 COLLECTION = "collection_id"

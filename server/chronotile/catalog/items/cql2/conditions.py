@@ -47,7 +47,7 @@ FilterCondition = PlainCondition | Spatial | JoinedCondition | NegatedCondition
 
 
 def join(parts: list[FilterCondition], *, is_all: bool) -> FilterCondition:
-    """Return a condition that all or any parts are true; it is plain if all parts are plain."""
+    """Return the conjunction (`is_all`) or disjunction of conditions; it is plain if all parts are plain."""
     plain = [part.sql for part in parts if isinstance(part, PlainCondition)]
     if len(plain) == len(parts):
         return PlainCondition(sa.and_(*plain) if is_all else sa.or_(*plain))
@@ -55,7 +55,7 @@ def join(parts: list[FilterCondition], *, is_all: bool) -> FilterCondition:
 
 
 def negate(part: FilterCondition) -> FilterCondition:
-    """Return a condition that another is not true."""
+    """Return the negation of a condition."""
     return PlainCondition(sa.not_(part.sql)) if isinstance(part, PlainCondition) else NegatedCondition(part)
 
 

@@ -94,12 +94,12 @@ def is_geometry_type(name: Node) -> bool:
 
 
 def all_of(parts: Sequence[Node]) -> Node | None:
-    """Return the filter that all parts are true; `None` without parts."""
+    """Return the conjunction of filters; `None` without any."""
     return {"op": "and", "args": list(parts)} if len(parts) > 1 else next(iter(parts), None)
 
 
 def join_filters(operator: str, parts: Sequence[Node]) -> dict[str, Any] | bool:
-    """Return the filter that all (`and`) or any (`or`) parts are true; a boolean if that is constant."""
+    """Return the conjunction (`and`) or disjunction (`or`) of filters; a boolean if it is constant."""
     decisive = operator == "or"
     if any(part is decisive for part in parts):
         return decisive
@@ -110,7 +110,7 @@ def join_filters(operator: str, parts: Sequence[Node]) -> dict[str, Any] | bool:
 
 
 def negate_filter(part: Node) -> dict[str, Any] | bool:
-    """Return the filter that another is not true."""
+    """Return the negation of a filter."""
     return not part if isinstance(part, bool) else {"op": "not", "args": [part]}
 
 

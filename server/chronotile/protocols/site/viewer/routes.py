@@ -223,7 +223,7 @@ VERSIONED = "v"
 """First part of paths that name the version of the files: `v/0123456789ab/main.js`."""
 VERSION_LETTERS = 12
 DIGEST = "digest.json"
-"""File with a digest of its folder and subfolders, which have thousands of files; few of them are requested."""
+"""File with the digest of all files in its folder and below: thousands, which are not inspected one by one."""
 MAX_DEPTH = 4
 MAX_FILES = 1024
 """Files in memory; the viewer has fewer."""
