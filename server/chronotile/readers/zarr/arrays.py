@@ -1,4 +1,4 @@
-"""Arrays of a Zarr store, read through tensorstore; what that cannot decode, through zarr-python."""
+"""Arrays of a Zarr store, read through tensorstore, or through zarr-python if tensorstore lacks their codecs."""
 
 import contextlib
 import itertools
@@ -27,27 +27,27 @@ from chronotile.readers.zarr.remote import OpenArray, RemoteMetadata, RemoteRead
 from chronotile.readers.zarr.waits import chunk_context, result_within
 
 MAX_SEEN = 4096
-"""Folders of an array whose last state is remembered; past it, all that is cached of the array is checked again."""
+"""Folders of an array whose last state is stored. Above it, everything cached of the array is checked again."""
 
 UNSETTLED = FileState(-1, -1, -1)
-"""In place of a state, which no file has."""
+"""Replaces a state that may still change; no file has it."""
 
 MAX_FOLDERS = MAX_SEEN
-"""Folders of chunks looked at to see whether a selection changed. A read of more checks all that is cached."""
+"""Folders of chunks checked for changes of a selection. A larger read checks everything cached."""
 
 
 class Gone(OSError):
-    """What was there when the store was opened is not any more."""
+    """A part of the store was deleted or changed its shape or type since the store was opened."""
 
 
 class Watched:
-    """An array, opened again when its metadata or the requested chunks have changed.
+    """An array that is opened again if its metadata or the requested chunks have changed.
 
-    The metadata file, and the folders of the chunks, are looked at before each read: a few microseconds each.
+    The states of the metadata file and of the folders of chunks are read before each read: a few microseconds each.
 
     Args:
-        files: Where it is stored.
-        open_array: Opens it, with whatever library.
+        files: Files of the array.
+        open_array: Opens the array, with either library.
     """
 
     def __init__(self, files: "LocalFiles | RemoteMetadata", open_array: Callable[[], Any]) -> None:
@@ -55,16 +55,16 @@ class Watched:
         self._seen: States = _settled(files.metadata_states())
         self._lock = threading.Lock()
         self._due = 0
-        """How often something was found for which the array has to be opened again."""
+        """Number of changes after which the array has to be opened again."""
         self._opened_for = 0
-        """What that was when the array in use was opened."""
+        """Value of `_due` when the array in use was opened."""
         self._opened = self._open_now()
 
     def for_reading(self, selection: Selection) -> OpenArray:
-        """Return the array as it is now; threads that find it has to be reopened do not wait for one another.
+        """Return the array in its current version; threads that have to reopen it do not wait for each other.
 
         Raises:
-            Gone: It is not there any more, or chunks of the selection.
+            Gone: The array was deleted, or chunks of the selection were.
         """
         states = self._files.states(selection)
         with self._lock:
@@ -88,7 +88,7 @@ class Watched:
         return opened
 
     def renew(self) -> None:
-        """Have it opened again before it is read next, so that no chunk is taken from what was read before."""
+        """Open the array again before the next read, so that no cached chunk is used."""
         with self._lock:
             self._due += 1
 
@@ -98,29 +98,29 @@ class Watched:
 
 
 class _WatchedArray(ZarrArray):
-    """What both ways of reading an array share."""
+    """The common part of both ways to read an array."""
 
     _files: "LocalFiles | RemoteMetadata"
 
     def revision(self, selection: Selection) -> str:
-        """Return a digest of the ages of the metadata and of the folders of the chunks."""
+        """Return a digest of the states of the metadata and of the folders of the chunks."""
         return self._files.digest(selection)
 
     def is_there(self) -> bool:
-        """Return whether the store is on this machine and its metadata are there."""
+        """Return whether the store is local and its metadata exist."""
         return self._files.are_there()
 
 
 class TensorStoreArray(_WatchedArray):
-    """One array, watched, since tensorstore gives the fill value for a chunk that is absent and keeps what it has read.
+    """An array read by tensorstore, watched because tensorstore fills missing chunks and caches its metadata.
 
-    Of a store elsewhere one state is read, that in which it was opened: its times and grids are those of that state.
+    A remote store is read only in the state in which it was opened, because its times and grids belong to that state.
 
     Args:
         href: The store.
-        node: The array as it is when the store is opened.
-        growing: The dimension that may be longer when it is reopened; times are appended.
-        caches: Cache of decoded chunks; `None` for none.
+        node: The array when the store is opened.
+        growing: The dimension that may be longer after reopening, because times are appended.
+        caches: Cache of decoded chunks; `None` disables it.
     """
 
     def __init__(
@@ -152,11 +152,11 @@ class TensorStoreArray(_WatchedArray):
 
     @cached_property
     def chunks(self) -> tuple[int, ...]:
-        """The shape of what is decoded at once: in a shard that of its parts."""
+        """Shape of a decoded unit: a chunk, or an inner chunk of a shard."""
         return tuple(self._open().chunk_layout.read_chunk.shape)
 
     def _open(self) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
-        # The place anew each time: with it, tensorstore reads credentials of files once.
+        # Build the location each time: tensorstore reads credentials from files only once per location.
         spec = self._spec | {"kvstore": _below(kvstore(self._href), self._node.path)}
         opening = ts.open(spec, open=True, read=True, context=self._context)
         array = opening.result() if self._remote is None else result_within(opening)
@@ -167,7 +167,7 @@ class TensorStoreArray(_WatchedArray):
 
 
 class ZarrPythonArray(_WatchedArray):
-    """One array whose codecs tensorstore lacks; with the same arguments, and watched for the same reasons."""
+    """An array whose codecs tensorstore lacks, read by zarr-python and watched for the same reasons."""
 
     def __init__(self, href: str, node: ArrayNode, growing: str | None = None) -> None:
         self._href, self._node, self._growing = href, node, growing
@@ -180,7 +180,7 @@ class ZarrPythonArray(_WatchedArray):
 
     @cached_property
     def chunks(self) -> tuple[int, ...]:
-        """The shape of what is decoded at once: in a shard that of its parts."""
+        """Shape of a decoded unit: a chunk, or an inner chunk of a shard."""
         return tuple(self._open().chunks)
 
     def _open(self) -> Any:  # noqa: ANN401 -- zarr-python's arrays differ by version
@@ -190,7 +190,7 @@ class ZarrPythonArray(_WatchedArray):
 
 
 def _require_same(node: ArrayNode, growing: str | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Check that an array is still the one that was understood."""
+    """Check that an array has the type and shape that it had when the store was opened; `growing` may differ."""
     expected = None if node.dtype is None else node.dtype.newbyteorder("=")
     if len(shape) != len(node.shape) or dtype != expected:
         raise Gone("the array has another type or other dimensions than when it was opened")
@@ -202,7 +202,7 @@ def _require_same(node: ArrayNode, growing: str | None, shape: tuple[int, ...], 
 def open_array(
     href: str, node: ArrayNode, *, growing: str | None = None, caches: ReaderCaches | None = None
 ) -> ArraySource:
-    """Return an array, of which one dimension may grow, by the quickest library that can decode it."""
+    """Return an array, opened by the fastest library that can decode it; the dimension `growing` may get longer."""
     if is_paid(href):
         from chronotile.readers.zarr.paid import PaidArray  # noqa: PLC0415 -- seldom needed
 
@@ -227,7 +227,7 @@ def open_array(
 
 
 def open_with_zarr(href: str, node: ArrayNode) -> Any:  # noqa: ANN401 -- zarr-python's arrays differ by version
-    """Return the array of a store on this machine as zarr-python opens it."""
+    """Return an array of a local store, opened by zarr-python."""
     import zarr
 
     guard_blosc()
@@ -243,25 +243,25 @@ class LocalFiles:
         folder = root / node.path if root is not None and root.is_dir() else None
         metadata = root if folder is None else folder / node.document
         self._node = node
-        # Text, since building paths would take longer than asking for their state.
+        # Texts, because building paths takes longer than reading their states.
         self._metadata = None if metadata is None else str(metadata)
         self._folder = None if folder is None else str(folder)
         self._top = None if folder is None else str(folder / "c" if node.has_c else folder)
         self._written = self._numbered_folders()
 
     def are_there(self) -> bool:
-        """Return whether there is metadata to look at; of an array elsewhere nothing is known."""
+        """Return whether the metadata exist; false for remote arrays."""
         return self._metadata is not None and state_or_none(self._metadata) is not None
 
     def metadata_states(self) -> States:
-        """Return the state of the file without which the array is gone."""
+        """Return the state of the metadata file; empty for a remote array."""
         return {} if self._metadata is None else {self._metadata: state_or_none(self._metadata)}
 
     def states(self, selection: Selection) -> States:
-        """Return the states of the metadata and of the folders that hold the chunks of a selection.
+        """Return the states of the metadata and of the folders with the chunks of a selection.
 
         Raises:
-            Gone: The array is not there, or a folder of chunks that was there at opening.
+            Gone: The array was deleted, or a folder of chunks that existed at opening.
         """
         metadata = self.metadata_states()
         if None in metadata.values():
@@ -277,7 +277,7 @@ class LocalFiles:
         return digest_of(self.states(selection))
 
     def _numbered_folders(self) -> bytes:
-        """For each chunk along the first dimension 1 where its folder is there, and with it something was written."""
+        """Return a byte per chunk along the first dimension: 1 if its folder exists, so that it was written."""
         if self._top is None or self._node.separator != "/" or len(self._node.shape) < 2:
             return b""
         is_there = bytearray(-(-self._node.shape[0] // self._node.files[0]))

@@ -1,6 +1,6 @@
 """The groups and arrays of a Zarr store, versions 2 and 3, from their metadata alone.
 
-zarr-python and xarray would tell the same for two seconds and 130 MB a process more.
+zarr-python and xarray would give the same result, but take two seconds and 130 MB more per process.
 """
 
 import base64
@@ -32,7 +32,7 @@ MAX_DOCUMENT_BYTES = 64 << 20
 
 _LEVELS_GROUP = b"{}"
 _LEVELS = tuple(f"{level}.zarr" for level in range(8))
-"""Looked for in a folder of levels that cannot be listed."""
+"""Names that are requested in a folder of levels that cannot be listed."""
 
 METADATA = (".zmetadata", "zarr.json", ".zgroup", ".zarray")
 
@@ -41,14 +41,14 @@ class Documents(Protocol):
     """The metadata of a store."""
 
     is_listed: bool
-    """Whether `children` gives all there are."""
+    """Whether `children` returns all names."""
     is_consolidated: bool
-    """Whether the state of one document stands for all."""
+    """Whether the state of one document changes with all others."""
     refused: Refused | None
     """The first refusal of a document."""
 
     def read(self, key: str) -> bytes | None:
-        """Return the document of a key, if there is one."""
+        """Return the document of a key; `None` if it is missing."""
 
     def children(self, path: str) -> list[str]:
         """Return the names under a path."""
@@ -59,7 +59,7 @@ def open_documents(href: str, names: Collection[str] = ()) -> tuple[Documents, s
 
     Args:
         href: The store.
-        names: Arrays to look for in a store elsewhere that has no consolidated metadata and cannot be listed.
+        names: Arrays to request in a remote store that has no consolidated metadata and cannot be listed.
 
     Raises:
         UnsupportedSource: It does not exist.
@@ -93,14 +93,14 @@ class Folder:
 
     is_listed = True
     is_consolidated = True
-    """As far as it matters here: files of this machine are looked at one by one."""
+    """True in effect: the states of local files are read one by one."""
     refused: Refused | None = None
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def read(self, key: str) -> bytes | None:
-        """Return the document of a key, if there is one; a folder of levels is a group without one."""
+        """Return the document of a key, `None` if it is missing; a folder of levels is a group without a document."""
         path = self._root / key
         if key == ".zgroup" and self._root.name.endswith(LEVELS_END):
             return _LEVELS_GROUP
@@ -112,10 +112,10 @@ class Folder:
 
 
 class KeyValues:
-    """A store elsewhere, known by its consolidated metadata, or a zip file, known by its list.
+    """A remote store, read by its consolidated metadata, or a ZIP file, read by its list of keys.
 
     Args:
-        store: As tensorstore opens it, or its address, where tensorstore cannot; `None`: all documents are added.
+        store: The store opened by tensorstore, or its address if tensorstore cannot; `None` if all documents are added.
     """
 
     is_listed = True
@@ -128,31 +128,33 @@ class KeyValues:
         self._keys: set[str] = set()
 
     def list_keys(self) -> Collection[str]:
-        """Take the names of all there is, and return them."""
+        """Store and return the names of all keys."""
         self._keys = {key.decode() for key in result_within(self._store.list())}
         return self._keys
 
     def add_consolidated(self) -> None:
-        """Take the metadata of all nodes from the document that holds them."""
+        """Store the metadata of all nodes from the consolidated document."""
         self.add_documents(consolidated(self.read(".zmetadata"), self.read("zarr.json")))
 
     @property
     def is_complete(self) -> bool:
-        """Whether the documents of arrays are known."""
+        """Whether documents of arrays are stored."""
         return any(key.endswith(("/zarr.json", "/.zarray")) for key in self._known)
 
     def add_documents(self, documents: Iterable[tuple[str, bytes]]) -> None:
-        """Take the metadata of nodes as they are."""
+        """Store documents of nodes unchanged."""
         self._known |= dict(documents)
         self._keys |= set(self._known)
 
     def root(self) -> str:
-        """Return the path of the group above all others."""
-        found = [key.rpartition("/") for key in self._keys if key.rpartition("/")[2] in METADATA]
-        return min((folder for folder, _, _name in found), key=lambda folder: (folder.count("/"), folder), default="")
+        """Return the path of the topmost group."""
+        documents = [key.rpartition("/") for key in self._keys if key.rpartition("/")[2] in METADATA]
+        return min(
+            (folder for folder, _, _name in documents), key=lambda folder: (folder.count("/"), folder), default=""
+        )
 
     def read(self, key: str) -> bytes | None:
-        """Return the document of a key, if there is one."""
+        """Return the document of a key; `None` if it is missing."""
         if key in self._known:
             return self._known[key]
         if self._keys and key not in self._keys:
@@ -160,25 +162,25 @@ class KeyValues:
         return self.request(key)
 
     def request(self, key: str) -> bytes | None:
-        """Return a document that is requested.
+        """Request a document; return `None` if it is missing or access to it is refused.
 
         Raises:
-            Refused: It holds attributes, and may be there; without them numbers would be wrong.
+            Refused: Access to attributes is refused; they may exist, and numbers would be wrong without them.
         """
         try:
             return self._fetch(key)
         except Refused as error:
             if key.endswith(".zattrs"):
                 raise
-            # S3 answers so for what is not there to those who may not list the bucket.
+            # S3 refuses access to a missing key if the client may not list the bucket.
             self.refused = self.refused or error
             return None
 
     def _fetch(self, key: str) -> bytes | None:
         if isinstance(self._store, str):
             return read_whole(f"{self._store}/{key}", MAX_DOCUMENT_BYTES)
-        found = result_within(self._store.read(key))
-        return bytes(found.value) if found.state == "value" else None
+        answer = result_within(self._store.read(key))
+        return bytes(answer.value) if answer.state == "value" else None
 
     def children(self, path: str) -> list[str]:
         """Return the names under a path."""
@@ -188,7 +190,7 @@ class KeyValues:
 
 
 def consolidated(version2: bytes | None, version3: bytes | None) -> Iterator[tuple[str, bytes]]:
-    """Yield the documents of all nodes by key, from the documents that hold them."""
+    """Yield the key and document of all nodes from the consolidated documents."""
     if version2 is not None:
         for key, document in json.loads(version2).get("metadata", {}).items():
             yield key, json.dumps(document).encode()
@@ -200,12 +202,12 @@ def consolidated(version2: bytes | None, version3: bytes | None) -> Iterator[tup
 
 
 class Unconsolidated(KeyValues):
-    """A store elsewhere whose documents are requested one by one.
+    """A remote store whose documents are requested individually.
 
     Args:
-        store: As tensorstore opens it.
-        href: The same.
-        names: Arrays to look for where it cannot be listed.
+        store: The store opened by tensorstore, or its address.
+        href: Address of the store.
+        names: Arrays to request if the store cannot be listed.
     """
 
     is_listed = False
@@ -217,11 +219,11 @@ class Unconsolidated(KeyValues):
         self._names = sorted(names)
 
     def read(self, key: str) -> bytes | None:
-        """Return the document of a key, if there is one; a folder of levels is a group without one."""
+        """Return the document of a key, `None` if it is missing; a folder of levels is a group without a document."""
         return _LEVELS_GROUP if key == ".zgroup" and self._href.endswith(LEVELS_END) else super().read(key)
 
     def children(self, path: str) -> list[str]:
-        """Return the folders under a path, or the names to look for."""
+        """Return the folders under a path, or the names to request if they cannot be listed."""
         try:
             listed = list_folders(f"{self._href}/{path}")
         except Away:
@@ -232,36 +234,36 @@ class Unconsolidated(KeyValues):
 
 
 MAX_DEPTH = 6
-"""Groups in groups that are looked into below the store's root."""
+"""Maximum depth of groups that are read below the root of a store."""
 
 _NAME = re.compile(r"[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrayNode:
-    """One array, as its metadata describe it."""
+    """An array as described by its metadata."""
 
     path: str
-    """From the root of the store's own store: with a zip's inner folder."""
+    """Path from the root of the key-value store, including the inner folder of a ZIP."""
     version: int
     """2 or 3."""
     shape: tuple[int, ...]
     dtype: np.dtype[Any] | None
-    """`None` of types that numpy has not."""
+    """`None` for types that numpy lacks."""
     dims: tuple[str, ...]
     files: tuple[int, ...]
-    """The shape of what one file holds: a shard, or a chunk without shards."""
+    """Shape of the part in one file: a shard, or a chunk if there are no shards."""
     separator: str
-    """Between the numbers in a chunk's name; `/` makes folders of them."""
+    """Separator of the numbers in a chunk's name; `/` turns them into folders."""
     has_c: bool = False
-    """Whether a `c` stands before the numbers, as the default of version 3 has it."""
+    """Whether the numbers follow a `c`, the default of version 3."""
     attrs: Json
     is_alone: bool = False
-    """Whether its metadata are in no document but its own."""
+    """Whether only its document contains its metadata, because the store is not consolidated."""
 
     @property
     def document(self) -> str:
-        """The name of the file of its own metadata."""
+        """Name of the file with its metadata."""
         return "zarr.json" if self.version == 3 else ".zarray"
 
     @property
@@ -270,7 +272,7 @@ class ArrayNode:
         return self.path.rpartition("/")[2]
 
     def file_of(self, numbers: Sequence[int]) -> str:
-        """Return the path of a file of chunks by its number along each dimension, from where `path` begins."""
+        """Return the path of the file of a chunk or shard by its number along each dimension; starts with `path`."""
         name = self.separator.join((*(["c"] if self.has_c else []), *map(str, numbers)))
         return f"{self.path}/{name or '0'}"
 
@@ -282,13 +284,13 @@ class ZarrArray(ArraySource):
 
     @property
     def files(self) -> tuple[int, ...]:
-        """The lengths, dimension by dimension, of a file: those of a chunk, or of a shard."""
+        """Lengths of a file, dimension by dimension: a chunk, or a shard."""
         return self._node.files
 
 
 @dataclass(frozen=True, slots=True)
 class GroupNode:
-    """One group: its attributes, arrays and groups."""
+    """A group: its attributes, arrays and groups."""
 
     path: str
     attrs: Json
@@ -296,14 +298,14 @@ class GroupNode:
     groups: Mapping[str, "GroupNode"] = field(default_factory=dict)
 
     def at(self, path: str) -> "GroupNode":
-        """Return the group of that name in this one; an empty path is this one."""
+        """Return the group with a name in this group; the group itself for an empty path."""
         return self.groups[path] if path else self
 
     def all_arrays(self) -> Iterator[ArrayNode]:
-        """Yield its arrays and those of its groups, at any depth."""
+        """Yield all arrays of the group, at any depth."""
         yield from self.arrays.values()
-        for each in self.groups.values():
-            yield from each.all_arrays()
+        for group in self.groups.values():
+            yield from group.all_arrays()
 
 
 def read_group(href: str, names: Collection[str] = ()) -> GroupNode:
@@ -311,11 +313,11 @@ def read_group(href: str, names: Collection[str] = ()) -> GroupNode:
 
     Args:
         href: The store.
-        names: Arrays to look for in one elsewhere that has no consolidated metadata and cannot be listed.
+        names: Arrays to request in a remote store that has no consolidated metadata and cannot be listed.
 
     Raises:
-        UnsupportedSource: There is none.
-        Refused: The server of one elsewhere refuses access.
+        UnsupportedSource: It is no group, or none of its arrays can be found.
+        Refused: The server refuses access.
     """
     store, root = open_documents(href, names)
     node = _read_node(store, root, MAX_DEPTH)
@@ -327,7 +329,7 @@ def read_group(href: str, names: Collection[str] = ()) -> GroupNode:
             "consolidate its metadata (zarr.consolidate_metadata)"
         )
     if node is None and local_path(href) is None and not href.endswith(".zip"):
-        # For each document that may say what there is.
+        # A missing root cannot be distinguished from a refused one.
         raise store.refused or Refused(HTTPStatus.NOT_FOUND)
     if node is None:
         raise UnsupportedSource(f"{base_name(href)} is not a Zarr group: it has neither zarr.json nor .zgroup")
@@ -395,13 +397,13 @@ def _group(store: Documents, path: str, attrs: Json, depth: int) -> GroupNode:
             elif node is not None:
                 groups[name] = node
         seen.update(names)
-        # Coordinates of what was found, where there is no list of all.
+        # If the store cannot be listed, request the arrays that the attributes of found arrays name.
         names = [] if store.is_listed else sorted(set[str]().union(*map(_named_by, arrays.values())) - seen)
     return GroupNode(path, attrs, arrays, groups)
 
 
 def _named_by(array: ArrayNode) -> set[str]:
-    # The names of other arrays that belong to one.
+    # Names of other arrays that belong to an array.
     words = " ".join(str(array.attrs.get(name, "")) for name in ("coordinates", "grid_mapping", "bounds"))
     return {*array.dims, *(word for word in words.replace(":", " ").split() if _NAME.fullmatch(word))}
 
@@ -412,7 +414,7 @@ def _array_2(path: str, document: Json, attrs: Json) -> ArrayNode:
     attrs = dict(attrs)
     dims = attrs.pop("_ARRAY_DIMENSIONS", None)
     if document.get("fill_value") is not None:
-        # As xarray does: in version 2 the fill value is what CF calls _FillValue.
+        # As in xarray: the fill value of version 2 is the _FillValue of CF.
         attrs["_FillValue"] = number_of_json(document["fill_value"])
     return ArrayNode(
         path=path,
@@ -447,7 +449,7 @@ def _array_3(path: str, document: Json) -> ArrayNode:
 
 
 _TEXTS = ("string", "fixed_length_utf32", "fixed_length_ascii", "null_terminated_bytes", "variable_length_utf8")
-"""Types of texts by the names that zarr-python writes."""
+"""Types of texts, in the spelling of zarr-python."""
 
 
 def _dtype_3(type_: object) -> np.dtype[Any] | None:
@@ -461,10 +463,10 @@ def _dtype_3(type_: object) -> np.dtype[Any] | None:
 
 
 def _dims(names: object, shape: tuple[int, ...]) -> tuple[str, ...]:
-    """Dimension names; those that are not given are numbered."""
-    given = list(names) if isinstance(names, list) else []
-    given += [None] * (len(shape) - len(given))
-    return tuple(str(name) if name else f"dim_{position}" for position, name in enumerate(given[: len(shape)]))
+    """Return the dimension names; missing names are replaced by numbered ones."""
+    all_names = list(names) if isinstance(names, list) else []
+    all_names += [None] * (len(shape) - len(all_names))
+    return tuple(str(name) if name else f"dim_{position}" for position, name in enumerate(all_names[: len(shape)]))
 
 
 def number_of_json(value: object) -> object:

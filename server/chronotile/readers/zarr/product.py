@@ -1,8 +1,8 @@
-"""Products of ESA's EOPF: Zarr stores with a tree of groups, of which each resolution of a sensor is one.
+"""Products of ESA's EOPF: Zarr stores with a tree of groups, one group per resolution of a sensor.
 
-Arrays of one name that lie in groups named by resolution (`r10m`, `r20m`, `r60m`), by level (`0`, `1`), or that
-`multiscales` lists, are one variable with overviews. Variables keep grids of their own. So do GeoZarr stores made of
-such products.
+Arrays with one name are one variable with overviews if their groups are named by resolution (`r10m`, `r20m`, `r60m`)
+or by level (`0`, `1`), or are listed by `multiscales`. Each variable has a separate grid. GeoZarr stores made from EOPF
+products are read in the same way.
 """
 
 import re
@@ -25,7 +25,7 @@ from chronotile.readers.stac.items import span_of
 from chronotile.readers.zarr.metadata import GroupNode
 
 MEASUREMENTS = "measurements"
-"""The group of what the sensor has measured, by which such stores are known."""
+"""The group of the measurements; its existence identifies a product."""
 _LEVEL = re.compile(r"r?\d+m?", re.IGNORECASE)
 _UTM = re.compile(r"UTM zone (\d{1,2})([NS])", re.IGNORECASE)
 _COUNTS = "digital_counts"
@@ -39,13 +39,13 @@ class _Place:
     """An array of a group."""
 
     family: str
-    """Path of the group above all resolutions."""
+    """Path of the group that contains all resolutions."""
     group: GroupNode
     array: str
 
     @property
     def path(self) -> str:
-        """From the root of the store."""
+        """Path from the root of the store."""
         return f"{self.group.path}/{self.array}"
 
     @property
@@ -58,33 +58,33 @@ Found = tuple[GroupNode, CfVariables]
 
 
 def is_product(root: GroupNode) -> bool:
-    """Return whether a store is a tree of groups as EOPF's products are."""
+    """Return whether a store is a tree of groups like EOPF's products."""
     return MEASUREMENTS in root.groups and not root.arrays
 
 
 def understand_product(root: GroupNode, spec: SourceSpec, fields: Fields) -> tuple[list[Found], list[Finding]]:
-    """Return what each group holds of the variables, of which all levels of one have one name, and what was found.
+    """Return the variables of each group, all levels of a variable under one name, and the findings.
 
-    Variables are those that the configuration names, by array or by path; or else all measurements, and all other
-    arrays whose names nothing else has.
+    The variables are those of the configuration, by array or path; without these, all measurements, and
+    all other arrays with a unique name.
 
     Args:
         root: The store.
-        spec: What the configuration says.
-        fields: Gives the arrays of a group.
+        spec: The configuration of the source.
+        fields: Returns the arrays of a group.
 
     Raises:
-        UnsupportedSource: A named variable, or every one there is, cannot be served.
+        UnsupportedSource: A configured variable cannot be served, or none can.
     """
     served = replace(spec, times=spec.times or _times(root.attrs))
     groups = {place.group.path: place.group for place in _places(root)}
-    known = {path: _adapted(fields(group), root.attrs) for path, group in groups.items()}
+    fields_by_path = {path: _adapted(fields(group), root.attrs) for path, group in groups.items()}
     understood, findings = list[Found](), list[Finding]()
     for variable, places in _variables(root, spec):
         try:
             for place in places:
-                own = replace(served, variables={variable.id: replace(variable, name=place.array)})
-                understood.append((place.group, understand(known[place.group.path], own)))
+                variable_spec = replace(served, variables={variable.id: replace(variable, name=place.array)})
+                understood.append((place.group, understand(fields_by_path[place.group.path], variable_spec)))
         except UnsupportedSource as error:
             if spec.variables:
                 raise
@@ -103,16 +103,16 @@ def _variables(root: GroupNode, spec: SourceSpec) -> list[tuple[VariableSpec, li
         return [(VariableSpec(id=name), n) for name, n in _named(places).items()]
     variables = []
     for variable in spec.variables.values():
-        found = _places_of(variable.name or variable.id, places)
-        if not found:
+        arrays = _places_of(variable.name or variable.id, places)
+        if not arrays:
             there = list_names((place.path for place in places), most=_MOST_NAMED)
             raise UnsupportedSource(f"there is no array {variable.name or variable.id} in it; there are {there}")
-        variables.append((variable, found))
+        variables.append((variable, arrays))
     return variables
 
 
 def _places(root: GroupNode) -> Iterator[_Place]:
-    """Yield all arrays over rows and columns."""
+    """Yield all arrays with rows and columns."""
     waiting = [root]
     while waiting:
         group = waiting.pop(0)
@@ -123,7 +123,7 @@ def _places(root: GroupNode) -> Iterator[_Place]:
 
 
 def _family(path: str) -> str:
-    """`measurements/reflectance` of `measurements/reflectance/r10m/0`."""
+    """Return a path without levels: `measurements/reflectance` for `measurements/reflectance/r10m/0`."""
     parts = path.split("/")
     while len(parts) > 1 and _LEVEL.fullmatch(parts[-1]):
         parts.pop()
@@ -131,20 +131,20 @@ def _family(path: str) -> str:
 
 
 def _named(places: Sequence[_Place]) -> dict[str, list[_Place]]:
-    """Measurements by the names of their arrays, then others whose name is of one family; each with its levels."""
+    """Return measurements by array name, then other arrays whose name occurs in one family; all with their levels."""
     families: dict[str, dict[str, list[_Place]]] = {}
     for place in places:
         families.setdefault(place.array, {}).setdefault(place.family, []).append(place)
-    named = {}
-    for name, found in families.items():
-        measured = [family for family in found if family.partition("/")[0] == MEASUREMENTS]
-        if len(measured) == 1 or (not measured and len(found) == 1):
-            named[name] = _levels(found[measured[0] if measured else next(iter(found))])
-    return named
+    places_by_name = {}
+    for name, by_family in families.items():
+        measured = [family for family in by_family if family.partition("/")[0] == MEASUREMENTS]
+        if len(measured) == 1 or (not measured and len(by_family) == 1):
+            places_by_name[name] = _levels(by_family[measured[0] if measured else next(iter(by_family))])
+    return places_by_name
 
 
 def _places_of(name: str, places: Sequence[_Place]) -> list[_Place]:
-    """The array of a name or path with its overviews: a path of a resolution leaves out finer ones."""
+    """Return the array of a name or path, with its overviews; a path with a resolution excludes finer ones."""
     path = name.strip("/")
     if "/" not in path:
         return _named(places).get(path, [])
@@ -152,13 +152,13 @@ def _places_of(name: str, places: Sequence[_Place]) -> list[_Place]:
     family = [place for place in places if f"{place.family}/{place.array}" == path]
     if not exact:
         return _levels(family)
-    own = exact[0]
-    like = [place for place in places if (place.family, place.array) == (own.family, own.array)]
-    return _levels([own, *(place for place in like if place.size < own.size)])
+    place_of_path = exact[0]
+    like = [place for place in places if (place.family, place.array) == (place_of_path.family, place_of_path.array)]
+    return _levels([place_of_path, *(place for place in like if place.size < place_of_path.size)])
 
 
 def _levels(places: Sequence[_Place]) -> list[_Place]:
-    """One array of each size, from fine to coarse."""
+    """Return one array per size, from fine to coarse."""
     by_size: dict[tuple[int, ...], _Place] = {}
     for place in places:
         by_size.setdefault(place.size, place)
@@ -166,7 +166,7 @@ def _levels(places: Sequence[_Place]) -> list[_Place]:
 
 
 def _adapted(fields: FieldSet, attrs: Mapping[str, Any]) -> FieldSet:
-    """The arrays of a group with attributes as CF has them, and the system that the product names."""
+    """Return the arrays of a group with CF attributes, and the CRS of the product."""
     crs = _crs(attrs)
     levels = fields.levels if crs is None else (*fields.levels, {"proj:code": crs})
     adapted = {name: _adapted_field(field) for name, field in fields.fields.items()}
@@ -174,8 +174,8 @@ def _adapted(fields: FieldSet, attrs: Mapping[str, Any]) -> FieldSet:
 
 
 def _adapted_field(field: Field) -> Field:
-    own = field.attrs.get("_eopf_attrs")
-    attrs: Json = {**(own if isinstance(own, dict) else {}), **field.attrs}
+    eopf_attrs = field.attrs.get("_eopf_attrs")
+    attrs: Json = {**(eopf_attrs if isinstance(eopf_attrs, dict) else {}), **field.attrs}
     if "fill_value" in attrs and "_FillValue" not in attrs:
         attrs["_FillValue"] = attrs["fill_value"]
     if isinstance(attrs.get("flag_meanings"), list):
@@ -185,12 +185,12 @@ def _adapted_field(field: Field) -> Field:
     if isinstance(attrs.get("proj:epsg"), int):
         attrs.setdefault("proj:code", f"EPSG:{attrs['proj:epsg']}")
     if tuple(attrs.get("proj:shape") or ()) == field.shape[-2:] and "proj:transform" in attrs:
-        attrs.setdefault("spatial:transform", attrs["proj:transform"])  # not that of another resolution
+        attrs.setdefault("spatial:transform", attrs["proj:transform"])  # the transform of this resolution
     return replace(field, attrs=attrs, load=lru_cache(maxsize=1)(field.load))
 
 
 def _crs(attrs: Mapping[str, Any]) -> str | None:
-    """The system that the metadata of a product name, as its versions spell it."""
+    """Return the CRS of a product's metadata; its key differs by version."""
     other, properties = _object(attrs, "other_metadata"), _properties(attrs)
     for value in (properties.get("proj:code"), other.get("horizontal_CRS_code"), other.get("horizontal_crs_code")):
         if isinstance(value, str) and value:
@@ -202,7 +202,7 @@ def _crs(attrs: Mapping[str, Any]) -> str | None:
 
 
 def _times(attrs: Mapping[str, Any]) -> TimeDomain | None:
-    """When the product was observed."""
+    """Return the observation time of the product; `None` if it is missing or invalid."""
     try:
         span = span_of(_properties(attrs))
     except InvalidItem:
