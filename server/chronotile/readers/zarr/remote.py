@@ -1,4 +1,8 @@
-"""Reads of a Zarr store elsewhere: of one state of its metadata, with the fill value only where there is no chunk."""
+"""Reads of a remote Zarr store: all in one state of its metadata, with the fill value only for chunks that are missing.
+
+tensorstore fails for a chunk without content, which may be missing or not delivered. `Gaps` requests its file again, so
+that an undelivered chunk becomes an error instead of the fill value, and a chunk written later is read.
+"""
 
 import threading
 from collections import OrderedDict, deque
@@ -36,18 +40,18 @@ from chronotile.readers.zarr.metadata import ArrayNode
 from chronotile.readers.zarr.waits import NoChunk, answers_without_content, requests_so_far, result_within
 
 KEPT_S = 10.0
-"""How long a file is taken for missing before it is requested again."""
+"""Seconds for which a file counts as missing before it is requested again."""
 ASKED_AT_ONCE = 16
 LOOKED_AT_ONCE = 8
-"""Missing files of a store that are requested every `KEPT_S`, though what was made of them may be in a cache."""
+"""Missing files of a store requested per `KEPT_S`, because answers made without them may be cached."""
 MOST_KNOWN = 8192
-"""Files of a store that are known to be missing; past it, those requested longest ago are forgotten."""
+"""Maximum number of files of a store with a known state; above it, the oldest requests are dropped."""
 MOST_STORES = 1024
 HASH_BITS = 64
 
 
 class ChunkFile(NamedTuple):
-    """A file of a store elsewhere: a chunk, or a shard of several."""
+    """A file of a remote store: a chunk, or a shard of several chunks."""
 
     href: str
     is_shard: bool
@@ -56,31 +60,31 @@ class ChunkFile(NamedTuple):
 class _Known(NamedTuple):
     asked_s: float
     state: ObjectState | None
-    """`None` where it is missing; a shard that is there may lack chunks."""
+    """`None` if it is missing; an existing shard may lack chunks."""
     since_s: float
-    """When it was first seen in this state."""
+    """Time at which this state was first seen."""
 
 
 class Gaps:
-    """The files of one store in which tensorstore found no chunk."""
+    """The files of a store without the chunk that tensorstore requested."""
 
     def __init__(self) -> None:
         self.filled = 0
-        """A sum over the files that were missing and were found there later, whatever their order and age; 0: none."""
+        """A sum over the files that were missing and exist now, independent of their order; 0 if there are none."""
         self._known: OrderedDict[ChunkFile, _Known] = OrderedDict()
-        """In the order in which they were requested."""
+        """In the order of the requests."""
         self._looked_s = monotonic()
         self._lock = threading.Lock()
 
     def were_filled(self, files: Collection[ChunkFile], opened_s: float) -> bool:
-        """Return whether any of the files was written since the array was opened that found no chunk in it.
+        """Return whether any of the files was written after the array was opened.
 
         Args:
-            files: In which a chunk is missing.
+            files: The files that lack a chunk.
             opened_s: When the array was opened, by the clock `monotonic`.
 
         Raises:
-            Away: It is not known of one whether it is there.
+            Away: A file cannot be requested, or exists although its chunk came without content.
         """
         now_s = monotonic()
         with self._lock:
@@ -95,7 +99,7 @@ class Gaps:
         return False
 
     def look(self) -> None:
-        """Request a few of the files again, those first that were requested longest ago; at most every `KEPT_S`."""
+        """Request a few of the files again, the oldest requests first; at most every `KEPT_S`."""
         now_s = monotonic()
         with self._lock:
             if now_s - self._looked_s < KEPT_S:
@@ -111,10 +115,10 @@ class Gaps:
             self._ask(files, now_s + 2 * REQUEST_S)
 
     def _ask(self, files: Collection[ChunkFile], deadline: float | None) -> dict[ChunkFile, _Known]:
-        """What is known of the files now.
+        """Request the files and return their states.
 
         Raises:
-            Away: Of one it cannot be found out.
+            Away: The state of a file cannot be determined.
         """
         if not files:
             return {}
@@ -131,14 +135,14 @@ class Gaps:
         with self._lock:
             known = self._known.pop(file, None)
             is_same = known is not None and known.state == state
-            found = _Known(now_s, state, known.since_s if known is not None and is_same else now_s)
-            self._known[file] = found
+            updated = _Known(now_s, state, known.since_s if known is not None and is_same else now_s)
+            self._known[file] = updated
             is_news = not is_same and (known is not None or not file.is_shard)
             if state is not None and is_news:
                 self.filled = (self.filled + _hash_of(file, state)) % (1 << HASH_BITS)
             while len(self._known) > MOST_KNOWN:
                 self._known.popitem(last=False)
-        return found
+        return updated
 
 
 def _hash_of(file: ChunkFile, state: ObjectState) -> int:
@@ -147,12 +151,12 @@ def _hash_of(file: ChunkFile, state: ObjectState) -> int:
 
 @lru_cache(maxsize=MOST_STORES)
 def gaps_of(document: str) -> Gaps:  # noqa: ARG001 -- it is the key
-    """Return what this process knows of the store with this document of metadata."""
+    """Return the gaps of the store with this document of metadata; all arrays of the store share them."""
     return Gaps()
 
 
 class Part(NamedTuple):
-    """What a selection takes of one chunk."""
+    """The part of a selection in one chunk."""
 
     target: tuple[slice, ...]
     """Its position in the selection."""
@@ -161,8 +165,11 @@ class Part(NamedTuple):
     """The first of its indexes along each dimension."""
 
 
+"""The first index along each dimension."""
+
+
 def parts_of(selection: Selection, chunk: tuple[int, ...]) -> Iterator[Part]:
-    """Yield what a selection takes of each chunk that it touches.
+    """Yield the part of a selection in each chunk that it touches.
 
     Args:
         selection: Within the array; its slices have a start and an end.
@@ -174,32 +181,32 @@ def parts_of(selection: Selection, chunk: tuple[int, ...]) -> Iterator[Part]:
 
 
 def _splits(part: int | slice | list[int], length: int) -> list[tuple[slice | None, int | slice | list[int], int]]:
-    """Part of one dimension, chunk by chunk: where it stands among what is selected, what it is, its first index."""
+    """Split the selection along one dimension by chunks: position in the selection, indexes, first index."""
     if isinstance(part, int):
         return [(None, part, part)]
     indexes = indexes_of(part)
-    found: list[tuple[slice | None, int | slice | list[int], int]] = []
+    splits: list[tuple[slice | None, int | slice | list[int], int]] = []
     for _chunk, places in groupby(range(len(indexes)), key=lambda place: indexes[place] // length):
         first, *others = places
         own = indexes[first : first + len(others) + 1]
         selected = own if isinstance(own, list) else slice(own.start, own.stop, own.step)
-        found.append((slice(first, first + len(own)), selected, indexes[first]))
-    return found
+        splits.append((slice(first, first + len(own)), selected, indexes[first]))
+    return splits
 
 
 def indexes_of(part: slice | list[int]) -> range | list[int]:
-    """Return the indexes along one dimension that are selected."""
+    """Return the selected indexes along one dimension."""
     return range(part.start, part.stop, part.step or 1) if isinstance(part, slice) else part
 
 
 State = FileState | ObjectState
 States = dict[str, State | None]
-"""Of files and folders by path; `None` of those that are not there."""
+"""States of files and folders by path; `None` for missing ones."""
 
 REFUSED_CHUNK = "S3 answers this for a missing chunk too, without the permission s3:ListBucket"
 
 ATTEMPTS = 2
-"""How often a selection is read in which chunks are missing and were written meanwhile."""
+"""Number of times a selection is read if its missing chunks are written during the read."""
 
 
 class OpenArray(NamedTuple):
@@ -207,28 +214,28 @@ class OpenArray(NamedTuple):
 
     array: Any
     opened_s: float
-    """When it was opened, or earlier, by the clock `monotonic`."""
+    """Time of opening, or earlier, by the clock `monotonic`."""
 
 
 class Handle(Protocol):
-    """An array that is opened again when it has to be."""
+    """An array that is opened again if it has changed."""
 
     def for_reading(self, selection: Selection) -> OpenArray:
-        """Return the array, opened again if it has to be."""
+        """Return the array, opened again if necessary."""
 
     def renew(self) -> None:
-        """Have it opened again before it is read next, so that no chunk is taken from what was read before."""
+        """Open the array again before the next read, so that no cached chunk is used."""
 
 
 class RemoteMetadata:
-    """The document of a store elsewhere whose state stands for that of all its chunks: its consolidated metadata.
+    """The document of a remote store whose state represents all its chunks: the consolidated metadata.
 
-    Of a store without these it stands for those of one array, and is that array's own.
+    Without consolidated metadata, the document of one array represents the chunks of this array.
 
     Args:
         href: The store.
         node: Any array of it.
-        is_now: Whether to request its state, though one may be known that is some seconds old.
+        is_now: Whether to request the state even if it was requested some seconds ago.
     """
 
     def __init__(self, href: str, node: ArrayNode, *, is_now: bool = False) -> None:
@@ -242,27 +249,27 @@ class RemoteMetadata:
         self._opened = self._state()
 
     def metadata_states(self) -> States:
-        """Return the state of the document, as it was some seconds ago.
+        """Return the state of the document, at most some seconds old.
 
         Raises:
             Away: It cannot be read.
-            Replaced: It is not the state in which it was at first.
+            Replaced: It is not the state at opening.
         """
         if self._state() != self._opened:
             raise Replaced("the store changed since it was opened and has to be reopened")
         return {self._document: self._opened}
 
     def states(self, _selection: Selection) -> States:
-        """Return the same; chunks are not checked."""
+        """Return the state of the document; chunks are not checked."""
         return self.metadata_states()
 
     def look(self) -> States:
-        """Return the same, requested again."""
+        """Return the state of the document, requested again."""
         looks.forget(self._document)
         return self.metadata_states()
 
     def require_parts(self) -> None:
-        """Check that the server gives parts of files, which shards need.
+        """Check that the server supports range requests, which shards need.
 
         Raises:
             Away: It does not.
@@ -271,14 +278,14 @@ class RemoteMetadata:
         looks.state(self._document)
 
     def digest(self, selection: Selection) -> str:
-        """Return a short text that changes with the document, and when a chunk is found that was missing."""
+        """Return a digest that changes with the document, and if a missing chunk is found later."""
         states = self.states(selection)
         self.gaps.look()
         filled = self.gaps.filled
         return digest_of({**states, "chunks": filled} if filled else states)
 
     def are_there(self) -> bool:
-        """Return that nothing is known: a failure may be one of the network."""
+        """Return false: a failure may come from the network, so it proves nothing about the store."""
         return False
 
     def _state(self) -> ObjectState:
@@ -286,24 +293,24 @@ class RemoteMetadata:
 
 
 class RemoteReads:
-    """Reads an array of a store elsewhere.
+    """Reads an array of a remote store.
 
     Args:
         href: The store.
         node: The array.
-        metadata: Of the store.
-        handle: The array, which is to fail where a chunk is missing.
+        metadata: Metadata of the store.
+        handle: The array; its reads fail if a chunk is missing.
     """
 
     def __init__(self, href: str, node: ArrayNode, metadata: RemoteMetadata, handle: Handle) -> None:
         self._href, self._node, self._metadata, self._handle = href, node, metadata, handle
 
     def read(self, selection: Selection) -> NumberArray:
-        """Return the selected numbers; the state of the store is looked at again if any was fetched.
+        """Return the selected numbers; check the state of the store afterwards if a chunk was requested.
 
         Raises:
             Away: They cannot be read.
-            Damaged: The store can be read, but not these: they cannot be decoded, or access to them is refused.
+            Damaged: The store can be read, but these numbers cannot be decoded, or access to them is refused.
             Replaced: The store was written since it was opened.
         """
         fetched = requests_so_far()
@@ -315,7 +322,7 @@ class RemoteReads:
             try:
                 numbers = self._read(selection)
             except (Refused, ValueError, NotImplementedError):
-                # It may have been cut off on its way, or credentials have been renewed since the array was opened.
+                # The answer may have been cut off, or credentials have been renewed since the array was opened.
                 self._handle.renew()
                 numbers = self._read_again(selection)
         if requests_so_far() != fetched:
@@ -336,24 +343,24 @@ class RemoteReads:
             reason = f"{error} {REFUSED_CHUNK}"
         except (ValueError, NotImplementedError) as error:
             reason = one_line(error)
-        self._metadata.look()  # raises what is wrong if it is wrong with all of the store
+        self._metadata.look()  # raises the error if the whole store is affected
         raise Damaged(reason)
 
     def _read_around_gaps(self, selection: Selection) -> NumberArray:
         try:
             return self._read_parts(selection)
-        except Exception:  # whatever it is: the array that failed is not used again
+        except Exception:  # do not use the array again, whatever failed
             self._handle.renew()
             raise
 
     def _read_parts(self, selection: Selection) -> NumberArray:
-        """The numbers, once it is certain that the chunks that were not found are not there."""
+        """Return the numbers, after making sure that chunks that were not delivered are missing."""
         for _ in range(ATTEMPTS):
             odd_answers = answers_without_content()
             opened = self._handle.for_reading(selection)
             numbers, lacking = self._found(opened.array, selection)
             was_filled = self._metadata.gaps.were_filled(lacking, opened.opened_s)
-            # That a shard is there does not show that the chunk is missing in it.
+            # An existing shard does not show that it lacks the chunk.
             is_uncertain = answers_without_content() != odd_answers and any(file.is_shard for file in lacking)
             if not was_filled and not is_uncertain:
                 return numbers
@@ -361,7 +368,7 @@ class RemoteReads:
         raise Away("its server sometimes sends a chunk and sometimes not")
 
     def _found(self, array: Any, selection: Selection) -> tuple[NumberArray, set[ChunkFile]]:  # noqa: ANN401 -- see above
-        """The numbers of all chunks that are found, else the fill value, and the files in which none was."""
+        """Return the numbers, with the fill value for undelivered chunks, and the files of these chunks."""
         chunk = array.chunk_layout.read_chunk.shape
         fill = 0 if array.fill_value is None else array.fill_value
         shape = [len(indexes_of(part)) for part in selection if not isinstance(part, int)]
@@ -369,7 +376,7 @@ class RemoteReads:
         lacking = set[ChunkFile]()
         begun = deque((part, array[part.own].read()) for part in parts_of(selection, chunk))
         while begun:
-            part, future = begun.popleft()  # its numbers are held no longer than needed
+            part, future = begun.popleft()  # release its numbers as soon as possible
             try:
                 numbers[part.target] = result_within(future)
             except NoChunk:

@@ -1,8 +1,8 @@
-"""Serving cubes (docs/design/serving-cube.md): maps from one layout, series from the other, and always one whole state.
+"""Serving cubes (docs/design/serving-cube.md): maps from one layout, series from the other, always from a single state.
 
-Every call looks at the root's document (one `stat`); another document is another state, which is then loaded. What is
-visible is never written over before a new document states it, therefore pixels read between two looks that see the same
-document are of that one state.
+Every call checks the root's document (one `stat`); a changed document means a new state, which is then loaded. Visible
+data are never overwritten before a new document is written. Therefore pixels belong to one state if the document is the
+same before and after reading them.
 """
 
 import logging
@@ -35,11 +35,11 @@ from chronotile.readers.zarr.metadata import GroupNode, group_of_document
 from chronotile.readers.zarr.stores import PlainStore, fields_of, load_all
 
 Cells = int | slice | Int64Array
-"""Rows or columns; of single cells, as many of both."""
+"""Rows or columns; for single cells, arrays of equal length."""
 
 
 class StoredArray:
-    """One array, opened when it is first read."""
+    """An array that is opened at its first read."""
 
     def __init__(self, folder: Path, caches: ReaderCaches) -> None:
         self._folder, self._caches = folder, caches
@@ -62,11 +62,11 @@ class StoredArray:
 
     @property
     def block_shape(self) -> BlockShape:
-        """What is decoded at once."""
+        """Shape of a decoded unit."""
         return BlockShape(*self._array.chunk_layout.read_chunk.shape)
 
     def read(self, positions: Int64Array, rows: Cells, columns: Cells) -> NumberArray:
-        """Return (time, …) numbers of cells; where most of a run of times is requested, all of it is read."""
+        """Return (time, …) numbers of cells; reads the whole run of times if at least half of it is requested."""
         first, last = int(positions.min()), int(positions.max())
         if last - first >= 2 * positions.size:
             some: NumberArray = self._array[positions.tolist()][:, rows, columns].read().result()
@@ -78,22 +78,22 @@ class StoredArray:
 
 @dataclass(frozen=True, slots=True)
 class StoredVariable:
-    """The arrays of one variable in a folder: the cube's own, or its overlay."""
+    """The arrays of a variable in the cube or in its overlay."""
 
     levels: tuple[StoredArray, ...]
     series: StoredArray | None
 
     @property
     def cells(self) -> StoredArray:
-        """The array that cells along time are read from."""
+        """The array for reading cells along time."""
         return self.levels[0] if self.series is None else self.series
 
     def along(self, along: Along) -> StoredArray:
-        """Return the array of native cells in the layout that is there, if not in the requested one."""
+        """Return the array of native cells in the requested layout, or in the only existing one."""
         return self.cells if along == "time" else self.level(0)
 
     def level(self, number: int) -> StoredArray:
-        """Return the array of a level; a cube without maps has its series alone."""
+        """Return the array of a level; a cube without maps has only its series."""
         return self.levels[number] if self.levels else self.cells
 
 
@@ -102,30 +102,30 @@ log = logging.getLogger(__name__)
 DOCUMENT = "zarr.json"
 
 ATTEMPTS = 10
-"""Times a read is begun again because the state changed meanwhile."""
+"""Number of times a read is repeated because the state changed during it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What of a cube is visible by one commit."""
+    """The part of a cube that is visible in one commit."""
 
     identity: FileState
-    """Of the document."""
+    """Fingerprint of the document."""
     commit: Commit
     info: SourceInfo
     positions: Int64Array
-    """For each index of the times its position along the stored time dimension."""
+    """(time,) position along the stored time dimension."""
     stored: Mapping[str, StoredVariable]
     overlay: Mapping[str, StoredVariable]
 
     def window(self, variable: str, index: int, level: int, window: tuple[slice, slice]) -> NumberArray:
-        """Return (y, x) numbers of a time."""
+        """Return (y, x) numbers of one time."""
         position = int(self.positions[index])
         arrays = self.overlay if position in self.commit.overlay else self.stored
         return arrays[variable].level(level).window(position, *window)
 
     def cells(self, variable: str, indexes: Sequence[int], cells: tuple[Cells, Cells], along: Along) -> NumberArray:
-        """Return (time, …) numbers of native cells, by rows and columns: from the cube's own arrays or the overlay."""
+        """Return (time, …) numbers of native cells by rows and columns, from the cube's arrays or the overlay."""
         positions = self.positions[np.asarray(indexes, dtype=np.int64)]
         in_series = self.commit.has_series and (along == "time" or not self.commit.has_map)
         moved = self._moved(positions, in_series=in_series)
@@ -133,13 +133,13 @@ class State:
             return self.stored[variable].along(along).read(positions, *cells)
         if moved.all():
             return self.overlay[variable].along(along).read(positions, *cells)
-        own = self.stored[variable].along(along).read(positions[~moved], *cells)
-        numbers = np.empty((positions.size, *own.shape[1:]), dtype=own.dtype)
-        numbers[~moved], numbers[moved] = own, self.overlay[variable].along(along).read(positions[moved], *cells)
+        from_cube = self.stored[variable].along(along).read(positions[~moved], *cells)
+        numbers = np.empty((positions.size, *from_cube.shape[1:]), dtype=from_cube.dtype)
+        numbers[~moved], numbers[moved] = from_cube, self.overlay[variable].along(along).read(positions[moved], *cells)
         return numbers
 
     def _moved(self, positions: Int64Array, *, in_series: bool) -> BoolArray:
-        """Which positions are read from the overlay: of series whole blocks are there."""
+        """Return which positions are read from the overlay; for series these are whole blocks."""
         if not self.commit.overlay:
             return np.zeros(positions.shape, dtype=bool)
         if in_series:
@@ -148,10 +148,10 @@ class State:
 
 
 class ServingCube(Reader):
-    """Reads a serving cube, as it grows.
+    """Reader of a serving cube that may grow.
 
-    Dates that are newer than all others join `info` as they are committed, and replaced pixels are read as soon as
-    they are. A late date would change what the indexes of later ones mean, so it joins when the cube is reopened.
+    Dates newer than all others join `info` when they are committed, and replaced pixels are read immediately. A late
+    date would change the meaning of later indexes, so it joins when the cube is reopened.
     """
 
     def __init__(self, spec: SourceSpec, folder: Path, caches: ReaderCaches) -> None:
@@ -159,26 +159,26 @@ class ServingCube(Reader):
         self._document = str(folder / DOCUMENT)
         self._lock = threading.Lock()
         self._told: dict[str, FileState] = {}
-        """By variable: the state of which it was logged that the series are damaged."""
+        """The state for which damaged series were logged, by variable."""
         self._state = self._load(None)
 
     @property
     def info(self) -> SourceInfo:
-        """What the cube holds; of one that is gone, what it held."""
+        """The content of the cube; its last known content if it was deleted."""
         try:
             return self._current().info
         except (OSError, ChronotileError):
             return self._state.info
 
     def revision(self, variable: str, index: int) -> str:
-        """Return which cube, which date of it, and when that was last replaced."""
+        """Return a text that identifies the cube, the date and its last replacement."""
         with reading(self._spec.collection, variable):
             state = self._current()
         position = int(state.positions[index])
         return f"{state.commit.id[:12]}-{position}-{state.commit.changed.get(position, 0)}"
 
     def revision_of_times(self, variable: str, indexes: Sequence[int], window: Window | None = None) -> str:  # noqa: ARG002 -- windows have no states
-        """Return which cube, which dates of it, and when each was last replaced."""
+        """Return a text that identifies the cube, the dates and their last replacements."""
         with reading(self._spec.collection, variable):
             state = self._current()
         positions = state.positions[np.asarray(indexes, dtype=np.int64)]
@@ -187,10 +187,10 @@ class ServingCube(Reader):
         return f"{state.commit.id[:12]}-{positions.tobytes().hex()}-{replaced}"
 
     def made_from(self, array: str) -> UInt64Array:
-        """Return (time,) numbers that tell the states of the sources that an array's dates were made from.
+        """Return (time,) numbers that identify the states of the sources of an array's dates.
 
         Raises:
-            SourceUnavailable: The cube is gone.
+            SourceUnavailable: The cube was deleted.
         """
         with reading(self._spec.collection, SERIES):
             state = self._current()
@@ -221,7 +221,7 @@ class ServingCube(Reader):
         return self._read(variable, lambda state, x: state.cells(variable, indexes, part, x), along=along)
 
     def has_fast_cells(self, variable: str) -> bool:  # noqa: ARG002 -- all are laid out alike
-        """Return whether there is a layout of series."""
+        """Return whether the cube has a layout of series."""
         return self._state.commit.has_series
 
     def read_cells(self, variable: str, *, indexes: Sequence[int], rows: Int64Array, columns: Int64Array) -> Pixels:
@@ -229,7 +229,7 @@ class ServingCube(Reader):
         return self._read(variable, lambda state, x: state.cells(variable, indexes, (rows, columns), x))
 
     def _read(self, variable: str, read: Callable[[State, Along], NumberArray], *, along: Along = "time") -> Pixels:
-        """What is read of one state: along time, from the maps where the series are damaged and there are both."""
+        """Return pixels of a single state; series fall back to the maps if they are damaged and both layouts exist."""
         with reading_dates(self._spec.collection, variable, is_source_there=self._is_there):
             for _ in range(ATTEMPTS):
                 state = self._current()
@@ -248,7 +248,7 @@ class ServingCube(Reader):
             raise BeingWritten("its state changed whenever it was read")
 
     def _tell_damaged_series(self, variable: str, state: State, error: Exception) -> None:
-        """Log once for each state that series are read from the maps, which takes longer."""
+        """Log once per state that series are read from the maps, which takes longer."""
         if self._told.get(variable) != state.identity:
             self._told[variable] = state.identity
             log.warning(
@@ -256,7 +256,7 @@ class ServingCube(Reader):
             )
 
     def _is_there(self) -> bool:
-        """Whether the document is there and whole, though pixels may be damaged."""
+        """Return whether the document exists and is complete; pixels may still be damaged."""
         try:
             self._current()
         except (OSError, ChronotileError):
@@ -264,7 +264,7 @@ class ServingCube(Reader):
         return True
 
     def _current(self) -> State:
-        """The state by the document as it is now."""
+        """Return the state of the current document."""
         status = os.stat(self._document)  # noqa: PTH116 -- the path is text, since building one takes longer
         if fingerprint_of(status) == self._state.identity:
             return self._state
@@ -272,7 +272,7 @@ class ServingCube(Reader):
             if fingerprint_of(status) != self._state.identity:
                 try:
                     self._state = self._load(self._state)
-                except Exception as error:  # whatever becomes of metadata that are cut off or edited
+                except Exception as error:  # truncated or edited metadata raise many kinds of errors
                     raise Gone("its metadata cannot be read") from error
             return self._state
 
@@ -282,12 +282,12 @@ class ServingCube(Reader):
         if commit is None:
             raise UnsupportedSource("it is not a serving cube any more")
         group = root.at(commit.path_of(commit.groups[0]))
-        found = understand(fields_of(group, root, PlainStore(self._spec.href)), self._spec)
-        times, positions = _in_order(next(iter(found.variables.values())), before)
+        content = understand(fields_of(group, root, PlainStore(self._spec.href)), self._spec)
+        times, positions = _in_order(next(iter(content.variables.values())), before)
         info = SourceInfo(
-            variables={name: _info(variable, times, commit) for name, variable in found.variables.items()},
+            variables={name: _info(variable, times, commit) for name, variable in content.variables.items()},
             **about(root.attrs),
-            findings=found.findings,
+            findings=content.findings,
         )
         stored = partial(_stored, commit=commit, caches=self._caches)
         return State(
@@ -295,8 +295,8 @@ class ServingCube(Reader):
             commit=commit,
             info=info,
             positions=positions,
-            stored={name: stored(self._folder, v.array) for name, v in found.variables.items()},
-            overlay={name: stored(self._folder / OVERLAY, v.array) for name, v in found.variables.items()},
+            stored={name: stored(self._folder, v.array) for name, v in content.variables.items()},
+            overlay={name: stored(self._folder / OVERLAY, v.array) for name, v in content.variables.items()},
         )
 
 
@@ -331,12 +331,12 @@ def _stored(folder: Path, array: str, commit: Commit, caches: ReaderCaches) -> S
 
 
 def _in_order(variable: CfVariable, before: State | None) -> tuple[TimeDomain, Int64Array]:
-    """The times with their positions; indexes that were given out keep their meaning."""
+    """Return the times and their positions; indexes returned earlier keep their meaning."""
     times, positions = variable.info.times, np.array(variable.positions, dtype=np.int64)
     if before is None:
         return times, positions
-    seen = next(iter(before.info.variables.values())).times
-    known = np.isin(positions, before.positions)
-    newer = times.starts > (seen.starts[-1] if len(seen) else times.starts[0])
-    served = known | newer
+    earlier_times = next(iter(before.info.variables.values())).times
+    was_served = np.isin(positions, before.positions)
+    newer = times.starts > (earlier_times.starts[-1] if len(earlier_times) else times.starts[0])
+    served = was_served | newer
     return times.at(served), positions[served]
