@@ -113,7 +113,7 @@ export async function startPlaceSets() {
 }
 
 /** Outlines from the server, by set. @type {WeakMap<PlaceSet, Promise<Shape[]>>} */
-const told = new WeakMap();
+const shapesBySet = new WeakMap();
 
 /** The shapes of a set, in the order of their numbers. @param {PlaceSet} set @returns {Promise<Shape[]>} */
 export function shapesOf(set) {
@@ -121,7 +121,7 @@ export function shapesOf(set) {
 	if (set.count > FILE_LIMITS.shapes) {
 		return Promise.reject(new Error(text("places.tooManyShapes", { limit: FILE_LIMITS.shapes })));
 	}
-	const known = told.get(set);
+	const known = shapesBySet.get(set);
 	if (known) return known;
 	const coming = fetchPlaces(set, new AbortController().signal).then((features) =>
 		features.map(({ id, geometry, properties }) => ({
@@ -130,8 +130,8 @@ export function shapesOf(set) {
 			geometry,
 		})),
 	);
-	told.set(set, coming);
-	coming.catch(() => told.delete(set));
+	shapesBySet.set(set, coming);
+	coming.catch(() => shapesBySet.delete(set));
 	return coming;
 }
 

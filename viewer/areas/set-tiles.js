@@ -60,6 +60,6 @@ const markAt = ([x, y]) => Int32Array.from(OCTAGON.flatMap(([right, down]) => [x
 
 /** @param {number[][]} ring closed */
 function withoutRepeats(ring) {
-	const kept = ring.filter(([x, y], at) => at > 0 && (x !== ring[at - 1][0] || y !== ring[at - 1][1]));
-	return Int32Array.from(kept.flat());
+	const distinct = ring.filter(([x, y], at) => at > 0 && (x !== ring[at - 1][0] || y !== ring[at - 1][1]));
+	return Int32Array.from(distinct.flat());
 }

@@ -208,14 +208,14 @@ function writeLink() {
 
 /** Shows the areas of a link in the chart, and removes others from it. @param {Link} link */
 function readLink({ aoi = [] }) {
-	const wanted = aoi.map(({ name, line }) => ({ name: tidyName(name), line, geometry: decodeGeometry(line) }));
-	if (wanted.some(({ geometry }) => geometry === null)) notify("areas", text("areas.badLink"));
+	const linkedAreas = aoi.map(({ name, line }) => ({ name: tidyName(name), line, geometry: decodeGeometry(line) }));
+	if (linkedAreas.some(({ geometry }) => geometry === null)) notify("areas", text("areas.badLink"));
 	batch(() => {
 		places.value = places.peek().filter(({ geometry }) => geometry.type === "Point");
-		for (const { name, line, geometry } of wanted) {
+		for (const { name, line, geometry } of linkedAreas) {
 			if (!geometry) continue;
-			const known = areas.peek().find((area) => area.name === name && encodeGeometry(area.geometry) === line);
-			if (known) chartArea(known.id);
+			const existing = areas.peek().find((area) => area.name === name && encodeGeometry(area.geometry) === line);
+			if (existing) chartArea(existing.id);
 			else addAreas([{ name, geometry }], { isCharted: true, isSaved: false });
 		}
 		adoptPoints();

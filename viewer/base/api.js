@@ -345,8 +345,8 @@ export const fetchSeries = (layer, { lon, lat }, analysis, signal) =>
  * @returns {Promise<FeaturesSeries>}
  */
 export async function fetchSeriesOfPoints(layer, points, signal, parameters = {}) {
-	const asked = { layers: [nameOf(layer)], points: points.map(({ lon, lat }) => [lon, lat]) };
-	return (await askJson(urlOf("timeseries/points", parameters), signal, asked)).results[0];
+	const requestBody = { layers: [nameOf(layer)], points: points.map(({ lon, lat }) => [lon, lat]) };
+	return (await askJson(urlOf("timeseries/points", parameters), signal, requestBody)).results[0];
 }
 
 /**

@@ -198,15 +198,15 @@ function rampColours(style) {
  * @returns {(value: number) => StyleClass | null}
  */
 export function classOf(style) {
-	const known = style.classes.toSorted((one, other) => one.value - other.value);
-	const values = Float64Array.from(known, ({ value }) => value);
+	const sortedClasses = style.classes.toSorted((one, other) => one.value - other.value);
+	const values = Float64Array.from(sortedClasses, ({ value }) => value);
 	const slack = slackOf(style);
 	return (value) => {
-		if (known.length === 0) return null;
+		if (sortedClasses.length === 0) return null;
 		const before = Math.max(0, lastAtMost(values, value));
-		const after = Math.min(before + 1, known.length - 1);
+		const after = Math.min(before + 1, sortedClasses.length - 1);
 		const nearest = Math.abs(value - values[before]) <= Math.abs(value - values[after]) ? before : after;
-		return Math.abs(value - values[nearest]) <= slack ? known[nearest] : null;
+		return Math.abs(value - values[nearest]) <= slack ? sortedClasses[nearest] : null;
 	};
 }
 

@@ -57,12 +57,12 @@ export function parseTyped(typed, locale = "en") {
 	const words = typed.trim().toLocaleLowerCase(locale);
 	const iso = /^(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?$/.exec(words);
 	const dayFirst = /^(\d{1,2})[/. -](\d{1,2})[/. -](\d{4})$/.exec(words)?.slice(1);
-	const named = /^(?:(\d{1,2})\.?(?: de)? )?(\p{L}{3,})\.?(?: de)? (\d{4})$/u.exec(words)?.slice(1);
-	if (named) {
-		const at = [monthNames(locale, "long"), monthNames(locale, "short")].map((names) => names.indexOf(named[1]));
-		named[1] = String(Math.max(...at) + 1);
+	const dateParts = /^(?:(\d{1,2})\.?(?: de)? )?(\p{L}{3,})\.?(?: de)? (\d{4})$/u.exec(words)?.slice(1);
+	if (dateParts) {
+		const at = [monthNames(locale, "long"), monthNames(locale, "short")].map((names) => names.indexOf(dateParts[1]));
+		dateParts[1] = String(Math.max(...at) + 1);
 	}
-	const parts = iso ? iso.slice(1) : (dayFirst ?? named ?? []).reverse();
+	const parts = iso ? iso.slice(1) : (dayFirst ?? dateParts ?? []).reverse();
 	const date = parts
 		.filter((part) => part !== undefined)
 		.map((part) => part.padStart(2, "0"))
@@ -113,8 +113,8 @@ export const isWithin = (instant, ms) => instant.ms <= ms && ms < instant.end;
  * @param {number} ms
  */
 export function indexOfMoment(instants, ms) {
-	const found = instants.findIndex((each) => isWithin(each, ms));
-	return found >= 0 ? found : nearestIndex(instants, ms);
+	const containing = instants.findIndex((each) => isWithin(each, ms));
+	return containing >= 0 ? containing : nearestIndex(instants, ms);
 }
 
 /**
@@ -217,8 +217,8 @@ const MAX_LOOKED_AT = 12;
  */
 export function newestClear(shares) {
 	const last = shares.length - 1;
-	const known = ofFullest(shares).map((share) => Math.min(share ?? -1, CLEAR_SHARE));
-	return known[last] < 0 ? last : known.lastIndexOf(Math.max(...known.slice(-MAX_LOOKED_AT)));
+	const clearShares = ofFullest(shares).map((share) => Math.min(share ?? -1, CLEAR_SHARE));
+	return clearShares[last] < 0 ? last : clearShares.lastIndexOf(Math.max(...clearShares.slice(-MAX_LOOKED_AT)));
 }
 
 /** @param {number} ms */

@@ -339,8 +339,8 @@ const reason = (error) => (error instanceof Problem ? error.message : String(err
 export async function openCatalogue(asked, listed = Promise.resolve(null)) {
 	catalogue.value = LOADING;
 	try {
-		const found = (await listed) ?? (await fetchLayers(new AbortController().signal));
-		layers.value = found.map((each) => ({ ...each, styles: each.styles.map(inPageLanguage) }));
+		const listedLayers = (await listed) ?? (await fetchLayers(new AbortController().signal));
+		layers.value = listedLayers.map((each) => ({ ...each, styles: each.styles.map(inPageLanguage) }));
 		catalogue.value = { phase: "ready", why: "" };
 	} catch (error) {
 		catalogue.value = { phase: "failed", why: reason(error) };
@@ -352,27 +352,27 @@ export async function openCatalogue(asked, listed = Promise.resolve(null)) {
 /** Shows the layer and date of a link, or the nearest ones. @param {Link} asked */
 export async function followLink(asked) {
 	const before = layer.peek();
-	const found = await findLayer(asked.layer);
+	const openedLayer = await findLayer(asked.layer);
 	// In the meantime, another link may have been followed or a layer chosen.
-	if (!found || followedLink.peek() !== asked || layer.peek() !== before) return;
-	if (asked.layer !== undefined && found.isInstead) {
-		const message = text("link.unknownLayer", { layer: asked.layer, instead: found.layer.title });
+	if (!openedLayer || followedLink.peek() !== asked || layer.peek() !== before) return;
+	if (asked.layer !== undefined && openedLayer.isInstead) {
+		const message = text("link.unknownLayer", { layer: asked.layer, instead: openedLayer.layer.title });
 		notify("layer", message);
-		missed.value = { link: asked, message, instead: found.layer.id };
+		missed.value = { link: asked, message, instead: openedLayer.layer.id };
 	} else missed.value = null;
 	if (!asked.view && !asked.bbox && !view.peek())
-		destination.value = { bbox: found.layer.bbox, near: points.peek()[0] };
-	await openLayer(found.layer, asked);
+		destination.value = { bbox: openedLayer.layer.bbox, near: points.peek()[0] };
+	await openLayer(openedLayer.layer, asked);
 }
 
 /** The layer of that id or alias, else the first. @param {string | undefined} id */
 export async function findLayer(id) {
 	const all = layers.peek();
-	const wanted = id ?? defaultLayer.peek() ?? undefined;
-	const listed = all.find((each) => each.id === wanted);
+	const layerId = id ?? defaultLayer.peek() ?? undefined;
+	const listed = all.find((each) => each.id === layerId);
 	if (listed) return { layer: listed, isInstead: false };
-	if (wanted !== undefined) {
-		const aliased = await fetchLayer(wanted, new AbortController().signal).catch(() => null);
+	if (layerId !== undefined) {
+		const aliased = await fetchLayer(layerId, new AbortController().signal).catch(() => null);
 		if (aliased) return { layer: all.find((each) => each.id === aliased.id) ?? aliased, isInstead: false };
 	}
 	return all.length > 0 ? { layer: all[0], isInstead: true } : null;
@@ -462,8 +462,8 @@ function indexFor(of, { instants, validShares }, { wish: { date }, clear } = { w
 	if (instants.length === 0) return -1;
 	if (date === undefined) {
 		const { default: usual, last } = of.times;
-		const known = clear ?? (usual === last ? null : usual);
-		return known === null ? newestClear(validShares) : indexOfMoment(instants, Date.parse(known));
+		const shownInstant = clear ?? (usual === last ? null : usual);
+		return shownInstant === null ? newestClear(validShares) : indexOfMoment(instants, Date.parse(shownInstant));
 	}
 	const { index, exact } = resolveDate(instants, date);
 	if (!exact) {
@@ -618,11 +618,11 @@ export function chooseTheme(next) {
 export function applyLink(asked) {
 	batch(() => {
 		followedLink.value = asked;
-		const known = BACKGROUNDS.peek().some(({ id }) => id === asked.bgLayer);
-		if (asked.bgLayer !== undefined && !known) {
+		const isKnownBackground = BACKGROUNDS.peek().some(({ id }) => id === asked.bgLayer);
+		if (asked.bgLayer !== undefined && !isKnownBackground) {
 			notify("background", text("link.unknownBackground", { background: asked.bgLayer }));
 		}
-		background.value = known ? /** @type {string} */ (asked.bgLayer) : usualBackground();
+		background.value = isKnownBackground ? /** @type {string} */ (asked.bgLayer) : usualBackground();
 		overlay.value = asked.overlay ?? true;
 		shownOverlays.value = (asked.overlays ?? []).filter((id) => overlayMaps.peek().some((map) => map.id === id));
 		// Links of before name how many percent of gaps are too many.
@@ -651,8 +651,8 @@ const usualBackground = () => defaultBackground.peek() ?? ownLand();
 /** Reports all faults of a link in one notice. @param {Fault[]} faults */
 export function reportFaults(faults) {
 	if (faults.length === 0) return;
-	const told = faults.map(({ key, value, expected }) =>
+	const faultTexts = faults.map(({ key, value, expected }) =>
 		text("link.badValue", { key, value: value.slice(0, 80), expected: text(expected.key, expected.values) }),
 	);
-	notify("parameters", text("link.badParameters", { count: told.length, list: told.join("; ") }));
+	notify("parameters", text("link.badParameters", { count: faultTexts.length, list: faultTexts.join("; ") }));
 }

@@ -43,8 +43,8 @@ export function roundOn({ low, high, isLog }, value) {
  */
 export function roundValues(scale, count = TICKS) {
 	if (scale.isLog) {
-		const found = logValues(scale, count);
-		if (found.length > 1) return found;
+		const logTicks = logValues(scale, count);
+		if (logTicks.length > 1) return logTicks;
 	}
 	const { low, high } = scale;
 	const length = high - low;

@@ -161,8 +161,8 @@ function buildDrawer(root) {
 	void until(() => areYearsOpen.value).then(() => startPart("years", openYears));
 	effect(() => {
 		const second = hovered.value;
-		const told = second === null ? shownSeconds.value : [second];
-		date.textContent = [...new Set(told.map((each) => formatShortDate(each * 1000, locale())))].join(" · ");
+		const shownMoments = second === null ? shownSeconds.value : [second];
+		date.textContent = [...new Set(shownMoments.map((each) => formatShortDate(each * 1000, locale())))].join(" · ");
 	});
 	effect(() => choose(view.value));
 	effect(() => {

@@ -47,21 +47,23 @@ export function startChips(list, momentsOf, hovered) {
 		}
 	});
 	/** @type {HTMLElement[]} */
-	let others = [];
+	let otherLines = [];
 	effect(() => {
 		void places.value;
 		const second = hovered.value ?? (instant.value?.ms ?? 0) / 1000;
-		for (const each of others) each.remove();
-		others = measured.value.map((each, at) => measuredChip(each, at, second * 1000));
-		list.append(...others);
+		for (const each of otherLines) each.remove();
+		otherLines = measured.value.map((each, at) => measuredChip(each, at, second * 1000));
+		list.append(...otherLines);
 	});
 	effect(() => {
 		const [all, moments, kind] = [lines.value, momentsOf.value, reducer.value];
 		for (const [id, row] of rows) {
-			const own = all.filter(({ place }) => place.id === id);
-			const told = own.flatMap((line) => moments(line).map(({ name, index }) => [name, valueText(line, index, kind)]));
+			const placeLines = all.filter(({ place }) => place.id === id);
+			const told = placeLines.flatMap((line) =>
+				moments(line).map(({ name, index }) => [name, valueText(line, index, kind)]),
+			);
 			row.tell(told.filter(([, words]) => words !== "").map((parts) => parts.join(" ").trim()));
-			row.report(own);
+			row.report(placeLines);
 		}
 	});
 }

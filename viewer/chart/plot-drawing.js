@@ -175,8 +175,8 @@ function drawAxis({ classes, titles, writeValue, hasRight, ranges, left, right, 
 function drawTitles({ titles, width, colourOf }) {
 	return [false, true].map((isRight) => {
 		const at = isRight ? { x: width - 4, "text-anchor": "end" } : { x: 4 };
-		const own = titles.filter((title) => title.isRight === isRight);
-		const words = own.map(({ words, colour }, index) =>
+		const sideTitles = titles.filter((title) => title.isRight === isRight);
+		const words = sideTitles.map(({ words, colour }, index) =>
 			makeSvg("tspan", { fill: colourOf(colour), dx: index > 0 ? 14 : 0 }, words),
 		);
 		return makeSvg("text", { ...at, y: TITLE_PX / 2 + 4, "font-weight": 600 }, ...words);

@@ -49,12 +49,12 @@ export function seriesRows(lines, measured, reducer, isShown) {
 		});
 	});
 	const none = kinds.map(() => null);
-	const others = measured.flatMap(({ name, unit, times, values }) =>
+	const measuredRows = measured.flatMap(({ name, unit, times, values }) =>
 		times.flatMap((ms, index) => {
 			const cells = ["", name, "", new Date(ms).toISOString(), values[index], ...none, "", unit, "", "measured"];
 			return isShown(ms) ? [cells] : [];
 		}),
 	);
 	const head = ["id", "name", "geometry", "date", "value", ...kinds, "count", "unit", "layer", "statistic"];
-	return [head, ...rows, ...others];
+	return [head, ...rows, ...measuredRows];
 }

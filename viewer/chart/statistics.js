@@ -99,8 +99,8 @@ function questionOf(line) {
 
 /** @param {Line} line @returns {Histogram | null} */
 function histogramOf(line) {
-	const known = line.table.histograms[indexOf(line)];
-	if (known) return known;
+	const loadedHistogram = line.table.histograms[indexOf(line)];
+	if (loadedHistogram) return loadedHistogram;
 	const question = questionOf(line);
 	return question && (answers.get(question.key)?.value ?? null);
 }
@@ -170,14 +170,14 @@ function drawHistogram(line, { counts, edges }) {
 	const most = Math.max(...counts, 1);
 	const valid = counts.reduce((sum, count) => sum + count, 0);
 	const bins = counts.map((count, bin) => {
-		const named = classes.find(({ value }) => value === (edges[bin] + edges[bin + 1]) / 2);
-		return { count, named, range: named?.label ?? `${write(edges[bin])} – ${write(edges[bin + 1])}` };
+		const namedClass = classes.find(({ value }) => value === (edges[bin] + edges[bin + 1]) / 2);
+		return { count, namedClass, range: namedClass?.label ?? `${write(edges[bin])} – ${write(edges[bin + 1])}` };
 	});
-	const bars = bins.map(({ count, named, range }) => {
+	const bars = bins.map(({ count, namedClass, range }) => {
 		const title = text("chart.bin", { range, count });
 		const bar = make("span", { class: "histogram-bar", title, "data-count": count });
 		bar.style.setProperty("--share", String(count / most));
-		if (named) bar.style.setProperty("--bar-colour", named.color);
+		if (namedClass) bar.style.setProperty("--bar-colour", namedClass.color);
 		return bar;
 	});
 	const peak = Math.max(0, counts.indexOf(most));
@@ -185,9 +185,9 @@ function drawHistogram(line, { counts, edges }) {
 	const words = text("chart.histogram", { name: placeName(place), count: valid, low, high, from, to });
 	const ends = [low, unitText(layer.units), high].map((each) => make("span", {}, each));
 	// Classes that occur, the most frequent first.
-	const found = bins.filter(({ count }) => count > 0).sort((one, other) => other.count - one.count);
-	const items = found.map(({ count, named }) =>
-		make("li", {}, make("span", {}, named?.label ?? ""), percent(count / valid)),
+	const usedBins = bins.filter(({ count }) => count > 0).sort((one, other) => other.count - one.count);
+	const items = usedBins.map(({ count, namedClass }) =>
+		make("li", {}, make("span", {}, namedClass?.label ?? ""), percent(count / valid)),
 	);
 	const figure = make(
 		"figure",

@@ -30,9 +30,9 @@ const NEAR_MS = 16 * 86_400_000;
  */
 export function indexYearsAfter(instants, ms, years) {
 	if (instants.length === 0) return -1;
-	const wanted = addYears(ms, years);
-	const index = years === 0 ? indexOfMoment(instants, wanted) : nearestIndex(instants, wanted);
-	return Math.abs(instants[index].ms - wanted) < NEAR_MS || isWithin(instants[index], wanted) ? index : -1;
+	const target = addYears(ms, years);
+	const index = years === 0 ? indexOfMoment(instants, target) : nearestIndex(instants, target);
+	return Math.abs(instants[index].ms - target) < NEAR_MS || isWithin(instants[index], target) ? index : -1;
 }
 
 /** Whether two dates are the same time of two years. @param {number} one @param {number} other */
@@ -49,7 +49,7 @@ export function areYearsApart(one, other) {
 export function otherIndex(instants, ms) {
 	if (instants.length < 2) return instants.length - 1;
 	const [first, last] = [instants[0].ms, instants[instants.length - 1].ms];
-	const wanted = [addYears(ms, -1), addYears(ms, 1)].find((year) => year >= first && year <= last);
-	if (wanted !== undefined) return nearestIndex(instants, wanted);
+	const targetYear = [addYears(ms, -1), addYears(ms, 1)].find((year) => year >= first && year <= last);
+	if (targetYear !== undefined) return nearestIndex(instants, targetYear);
 	return ms - first > last - ms ? 0 : instants.length - 1;
 }

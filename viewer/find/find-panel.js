@@ -75,16 +75,16 @@ function makeQuestions() {
 
 function makeCloudField() {
 	const slider = make("input", { id: "find-cloud", type: "range", min: 0, max: ANY_CLOUD, step: 5 });
-	const told = make("output", { for: "find-cloud" });
+	const cloudOutput = make("output", { for: "find-cloud" });
 	const label = make("label", { for: "find-cloud" }, text("find.maxCloud"));
-	const field = make("div", { class: "field" }, make("div", { class: "label-row" }, label, told), slider);
+	const field = make("div", { class: "field" }, make("div", { class: "label-row" }, label, cloudOutput), slider);
 	slider.addEventListener("input", () => {
 		maxCloud.value = Number(slider.value);
 	});
 	effect(() => {
 		slider.value = String(maxCloud.value);
-		told.textContent = maxCloud.value === ANY_CLOUD ? text("find.anyCloud") : percent(maxCloud.value / 100);
-		slider.setAttribute("aria-valuetext", told.textContent);
+		cloudOutput.textContent = maxCloud.value === ANY_CLOUD ? text("find.anyCloud") : percent(maxCloud.value / 100);
+		slider.setAttribute("aria-valuetext", cloudOutput.textContent);
 		field.hidden = !hasClouds.value;
 	});
 	return field;

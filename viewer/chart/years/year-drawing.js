@@ -173,8 +173,8 @@ function drawNames({ lines, now, month, colourOf, ink, right, top, bottom, xs, y
  * @param {number} day
  */
 function heightOn(heights, day) {
-	const known = heights.flatMap((y, at) => (typeof y === "number" ? [{ at, y }] : []));
-	const [before, after] = [known.findLast(({ at }) => at <= day), known.find(({ at }) => at >= day)];
+	const drawnPoints = heights.flatMap((y, at) => (typeof y === "number" ? [{ at, y }] : []));
+	const [before, after] = [drawnPoints.findLast(({ at }) => at <= day), drawnPoints.find(({ at }) => at >= day)];
 	if (!before || !after) return null;
 	return before.y + ((after.y - before.y) * (day - before.at)) / Math.max(1, after.at - before.at);
 }

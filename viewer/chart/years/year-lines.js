@@ -68,14 +68,14 @@ export const yearName = (year, month) => (month === 1 ? String(year) : `${year}/
  */
 export function daily(times, values) {
 	/** @type {Map<number, { sum: number, count: number }>} */
-	const found = new Map();
+	const sumsByDay = new Map();
 	for (const [index, time] of times.entries()) {
 		const day = Math.floor(Date.parse(time ?? "") / DAY_MS);
-		const { sum, count } = found.get(day) ?? { sum: 0, count: 0 };
+		const { sum, count } = sumsByDay.get(day) ?? { sum: 0, count: 0 };
 		const value = values[index] ?? null;
-		found.set(day, value === null ? { sum, count } : { sum: sum + value, count: count + 1 });
+		sumsByDay.set(day, value === null ? { sum, count } : { sum: sum + value, count: count + 1 });
 	}
-	const all = [...found].sort(([one], [other]) => one - other);
+	const all = [...sumsByDay].sort(([one], [other]) => one - other);
 	return all.map(([day, { sum, count }]) => ({ day, value: count > 0 ? sum / count : null }));
 }
 
@@ -113,12 +113,12 @@ function valueOn(known, day) {
  * @param {Daily} series @param {number} month @returns {Map<number, Column>}
  */
 export function cumulate(series, month) {
-	const known = series.filter(({ value }) => value !== null);
+	const valid = series.filter(({ value }) => value !== null);
 	const lines = new Map([...cutYears(series, month).keys()].map((year) => [year, new Array(DAYS).fill(undefined)]));
 	for (const [year, column] of lines) {
 		const [first, end] = [year, year + 1].map((each) => msOf({ year: each, day: 0 }, month) / DAY_MS);
 		for (let [day, sum] = [first, 0]; day < end; day += 1) {
-			const value = valueOn(known, day);
+			const value = valueOn(valid, day);
 			if (value === null) break;
 			sum += value;
 			column[yearDayOf(day * DAY_MS, month).day] = sum;
@@ -200,15 +200,15 @@ function nearestTo(seasons, day) {
  */
 export function placesOf(seasons, year, day) {
 	const ofYear = (/** @type {number | null} */ wanted) => seasons.filter((season) => season.year === wanted);
-	const own = nearestTo(ofYear(year), day);
-	if (!own) return [];
-	const peak = own.days[1].day;
+	const nearest = nearestTo(ofYear(year), day);
+	if (!nearest) return [];
+	const peak = nearest.days[1].day;
 	const years = [...new Set(seasons.map((season) => season.year))];
 	const alike = years
 		.map((each) => nearestTo(ofYear(each), peak))
 		.filter(({ days }) => Math.abs(daysBetween(peak, days[1].day)) <= DAYS / 4);
 	if (alike.length < LEAST_YEARS) return [];
-	return own.days.map(({ day }, part) => {
+	return nearest.days.map(({ day }, part) => {
 		const away = alike.map(({ days }) => daysBetween(day, days[part].day));
 		const middle = Number(
 			quantile(

@@ -59,8 +59,8 @@ export function rangeFor({ lines, usual }, kind, palette) {
 export function rowsOfYears({ lines, usual, seasons }, month) {
 	const head = ["year", "day", "value", ...(usual ? ["p10", "median", "p90"] : []), ...SEASON];
 	const rows = [...lines].flatMap(([year, column]) => {
-		const own = seasons.filter((each) => each.year === year).map(({ dates, length }) => [...dates, length]);
-		const told = SEASON.map((_, index) => own.map((each) => each[index]).join(" "));
+		const seasonsOfYear = seasons.filter((each) => each.year === year).map(({ dates, length }) => [...dates, length]);
+		const told = SEASON.map((_, index) => seasonsOfYear.map((each) => each[index]).join(" "));
 		return column.flatMap((value, day) => {
 			const normal = usual ? [usual.low[day], usual.middle[day], usual.high[day]] : [];
 			return value === undefined ? [] : [[yearName(year, month), monthDay(day, month), value, ...normal, ...told]];

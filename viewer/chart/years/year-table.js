@@ -28,12 +28,12 @@ function rankText(found, value) {
 
 /** Returns the rank of the year of the map at a day, in words. @param {Model} model @param {At} at */
 export function rankedText({ lines, nearness }, { day, now, month }) {
-	const found = valuesAt(lines, day, nearness);
-	const own = found.find(({ year }) => year === now);
+	const dayValues = valuesAt(lines, day, nearness);
+	const currentYear = dayValues.find(({ year }) => year === now);
 	const of = { year: now === null ? "" : yearName(now, month), day: dayText(msOf({ year: now ?? 2000, day }, month)) };
-	if (!own) return text("years.noValue", of);
-	const told = text("years.atDay", { ...of, value: formatNumber(own.value, locale()) });
-	return [told, rankText(found, own.value)].filter((words) => words !== "").join(", ");
+	if (!currentYear) return text("years.noValue", of);
+	const told = text("years.atDay", { ...of, value: formatNumber(currentYear.value, locale()) });
+	return [told, rankText(dayValues, currentYear.value)].filter((words) => words !== "").join(", ");
 }
 
 /**
@@ -55,20 +55,25 @@ export function makeYearTable(model, at, heading, compare) {
 	const { lines, nearness, seasons } = model;
 	const { day, now, month } = at;
 	const found = valuesAt(lines, day, nearness);
-	const others = [...lines.keys()].filter((year) => !found.some((each) => each.year === year));
-	const rows = [...found, ...others.map((year) => ({ year, day, value: null }))].map(({ year, day: near, value }) => {
-		const name = yearName(year, month);
-		const away = near === day ? [] : [make("span", { class: "years-away" }, dayText(msOf({ year, day: near }, month)))];
-		const title = text("years.compare", { year: name });
-		const button = { class: "link", title, "aria-label": title, onclick: () => compare(year) };
-		const own = seasons.filter((season) => season.year === year);
-		const dates = [0, 1, 2].map((index) => own.map((season) => dayText(Date.parse(season.dates[index]))).join("\n"));
-		const cells = seasons.length > 0 ? [...dates, own.map(({ length }) => length).join("\n")] : [];
-		const words = value === null ? "–" : formatNumber(value, locale());
-		return makeRow([year === now ? name : make("button", button, name), [words, ...away], ...cells], {
-			"aria-current": year === now ? "date" : false,
-		});
-	});
+	const emptyYears = [...lines.keys()].filter((year) => !found.some((each) => each.year === year));
+	const rows = [...found, ...emptyYears.map((year) => ({ year, day, value: null }))].map(
+		({ year, day: near, value }) => {
+			const name = yearName(year, month);
+			const away =
+				near === day ? [] : [make("span", { class: "years-away" }, dayText(msOf({ year, day: near }, month)))];
+			const title = text("years.compare", { year: name });
+			const button = { class: "link", title, "aria-label": title, onclick: () => compare(year) };
+			const seasonsOfYear = seasons.filter((season) => season.year === year);
+			const dates = [0, 1, 2].map((index) =>
+				seasonsOfYear.map((season) => dayText(Date.parse(season.dates[index]))).join("\n"),
+			);
+			const cells = seasons.length > 0 ? [...dates, seasonsOfYear.map(({ length }) => length).join("\n")] : [];
+			const words = value === null ? "–" : formatNumber(value, locale());
+			return makeRow([year === now ? name : make("button", button, name), [words, ...away], ...cells], {
+				"aria-current": year === now ? "date" : false,
+			});
+		},
+	);
 	const ofSeasons = /** @type {const} */ ([...SEASON_TEXTS, "years.days"]);
 	const heads = [text("years.year"), heading, ...(seasons.length > 0 ? ofSeasons.map((key) => text(key)) : [])];
 	const table = makeTable(heads, rows, rankedText(model, at));

@@ -114,8 +114,8 @@ function makeView(root, years) {
 	const near = computed(() => {
 		const [of, day, y] = [board.value, hovered.value, spot.value?.y ?? 0];
 		if (!of || day === null) return undefined;
-		const others = valuesAt(of.lines, day, NEAR_DAYS).filter((each) => each.year !== of.now);
-		const away = others.map((each) => ({ ...each, px: Math.abs(of.yOf(each.value) - y) }));
+		const otherYears = valuesAt(of.lines, day, NEAR_DAYS).filter((each) => each.year !== of.now);
+		const away = otherYears.map((each) => ({ ...each, px: Math.abs(of.yOf(each.value) - y) }));
 		return away.sort((one, other) => one.px - other.px).find(({ px }) => px <= NEAR_PX)?.year;
 	});
 	const dekad = (/** @type {Spot | null} */ at) => (at && heat.value ? heat.value.cellAt(at) : null);
