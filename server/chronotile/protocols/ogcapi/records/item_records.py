@@ -176,12 +176,12 @@ def item_search(query: RecordsQuery, services: Services) -> ItemSearch | None:
         parts.append(terms_filter(query.terms))
     if query.external_ids:
         parts.append(_has_external_id(query.external_ids, services))
-    named = _find_named(query.ids, services)
+    named_items = _find_named(query.ids, services)
     if query.ids:
-        parts.append(_is_one_of(named))
+        parts.append(_is_one_of(named_items))
     if False in parts or (query.types and ITEM not in query.types):
         return None
-    conditions = [each for each in parts if each is not True]
+    conditions = [condition for condition in parts if condition is not True]
     values = dict(query.values)
     collection = values.pop("collection", None)
     conditions += [{"op": "=", "args": [{"property": name}, value]} for name, value in values.items()]
@@ -189,7 +189,7 @@ def item_search(query: RecordsQuery, services: Services) -> ItemSearch | None:
         collections=() if collection is None else (str(collection),),
         bbox=query.box,
         span=span,
-        ids=tuple(dict.fromkeys(id_ for _collection, id_ in named)),
+        ids=tuple(dict.fromkeys(id_ for _collection, id_ in named_items)),
         filter=all_of(conditions),
         sort=() if query.order == ITEM_RECORDS.default_order else query.order,
         limit=query.limit,
@@ -212,7 +212,7 @@ def _item_condition(node: Any, services: Services) -> Condition:  # noqa: ANN401
         rest: Condition = node  # the parser of conditions reports the error
         return rest
     if node.get("op") in ("and", "or", "not"):
-        return {**node, "args": [_item_condition(each, services) for each in arguments]}
+        return {**node, "args": [_item_condition(argument, services) for argument in arguments]}
     if "type" in _names(arguments):
         from chronotile.catalog.items.cql2.document_filter import DocumentFilter  # noqa: PLC0415 -- SQLAlchemy, with the first
 
@@ -225,8 +225,8 @@ def _id_condition(node: Mapping[str, Any], services: Services) -> Condition:
     texts = _texts_of(node)
     if operator not in ("=", "<>", "in") or texts is None or len(arguments) != 2:
         raise InvalidParameter("filter compares id with =, <> and in alone", locator=FILTER.name)
-    found = _is_one_of(_find_named(texts, services))
-    return negate_filter(found) if operator == "<>" else found
+    condition = _is_one_of(_find_named(texts, services))
+    return negate_filter(condition) if operator == "<>" else condition
 
 
 def _check_ids(tree: Mapping[str, Any]) -> None:
@@ -235,16 +235,16 @@ def _check_ids(tree: Mapping[str, Any]) -> None:
     while waiting:
         node = waiting.pop()
         count += len(_texts_of(node) or ()) if "id" in _names(node.get("args")) else 0
-        waiting += [each for each in _members(node.get("args")) if isinstance(each, Mapping)]
+        waiting += [member for member in _members(node.get("args")) if isinstance(member, Mapping)]
     if count > MAX_IDS:
         raise InvalidParameter(f"filter has {count} ids; at most {MAX_IDS} are accepted", locator=FILTER.name)
 
 
 def _texts_of(node: Mapping[str, Any]) -> Sequence[str] | None:
     """Return the texts that a property is compared with; `None` if an argument is not a text."""
-    others = [each for each in _members(node.get("args")) if not isinstance(each, Mapping)]
-    texts = [text for each in others for text in (each if isinstance(each, list) else [each])]
-    return texts if len(others) == 1 and all(isinstance(text, str) for text in texts) else None
+    values = [value for value in _members(node.get("args")) if not isinstance(value, Mapping)]
+    texts = [text for value in values for text in (value if isinstance(value, list) else [value])]
+    return texts if len(values) == 1 and all(isinstance(text, str) for text in texts) else None
 
 
 def _names(arguments: object) -> set[str]:
@@ -259,18 +259,18 @@ def _members(arguments: object) -> Sequence[Any]:
 
 
 def _find_named(ids: Iterable[str], services: Services) -> list[Named]:
-    """The items whose records have these ids."""
-    named = list[Named]()
+    """Return the items with these record ids; unknown ids are skipped."""
+    named_items = list[Named]()
     for text in ids:
         product = product_of(text)
         if product is None:
             continue
         try:
-            found = find_product(product, services)
+            item = find_product(product, services)
         except UnknownItem:
             continue
-        named.append((found.collection, found.ref.id))
-    return named
+        named_items.append((item.collection, item.ref.id))
+    return named_items
 
 
 def product_of(text: str) -> UUID | None:
@@ -282,10 +282,11 @@ def product_of(text: str) -> UUID | None:
     return product if str(product) == text.lower() else None
 
 
-def _is_one_of(named: Sequence[Named]) -> Condition:
-    collections = dict.fromkeys(collection for collection, _id in named)
+def _is_one_of(named_items: Sequence[Named]) -> Condition:
+    collections = dict.fromkeys(collection for collection, _id in named_items)
     return join_filters(
-        "or", [_in_collection(each, [id_ for collection, id_ in named if collection == each]) for each in collections]
+        "or",
+        [_in_collection(each, [id_ for collection, id_ in named_items if collection == each]) for each in collections],
     )
 
 

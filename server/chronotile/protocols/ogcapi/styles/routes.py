@@ -64,11 +64,11 @@ class KnownStyle:
 
 def known_styles(catalogue: Catalogue) -> list[KnownStyle]:
     """Return the styles of all layers, without repetitions."""
-    found: dict[str, KnownStyle] = {}
+    styles: dict[str, KnownStyle] = {}
     for layer in catalogue.layers:
         for style in layer.styles:
-            found.setdefault(style.id, KnownStyle(catalogue.styles.get(style.id, style), layer))
-    return list(found.values())
+            styles.setdefault(style.id, KnownStyle(catalogue.styles.get(style.id, style), layer))
+    return list(styles.values())
 
 
 def styles_of(path: Mapping[str, str], catalogue: Catalogue) -> list[KnownStyle]:
@@ -136,11 +136,11 @@ def style_list(path: Mapping[str, str], context: DocumentContext) -> Json:
     Raises:
         UnknownCollection: The collection is unknown.
     """
-    known = styles_of(path, context.catalogue)
-    default = {"default": known[0].style.id} if "collectionId" in path else {}
+    styles = styles_of(path, context.catalogue)
+    default = {"default": styles[0].style.id} if "collectionId" in path else {}
     return {
         **default,
-        "styles": [_item(path, each, context) for each in known],
+        "styles": [_item(path, each, context) for each in styles],
         "links": [link("self", _url(path, context), JSON, "styles")],
     }
 
@@ -151,8 +151,8 @@ def style_metadata(path: Mapping[str, str], context: DocumentContext) -> Json:
     Raises:
         ChronotileError: A name is unknown.
     """
-    known = style_of(path, context.catalogue)
-    style, url = known.style, f"{_url(path, context)}/{quote(known.style.id)}"
+    known_style = style_of(path, context.catalogue)
+    style, url = known_style.style, f"{_url(path, context)}/{quote(known_style.style.id)}"
     return {
         "id": style.id,
         "title": style.title,
@@ -161,7 +161,7 @@ def style_metadata(path: Mapping[str, str], context: DocumentContext) -> Json:
             {"title": title, "version": version, "native": name == "json", "link": _sheet_link(url, name)}
             for name, (title, version) in SPECIFICATIONS.items()
         ],
-        "layers": [{"id": known.layer.id, "type": "coverage"}],
+        "layers": [{"id": known_style.layer.id, "type": "coverage"}],
         "links": [
             link("self", f"{url}/metadata", JSON, f"metadata of {style.title}"),
             link("preview", f"{url}/map", MapFormat.PNG, f"map, {style.title}"),
@@ -179,16 +179,16 @@ def style_sheet(path: Mapping[str, str], name: str, catalogue: Catalogue) -> byt
     return _WRITERS[name](style_of(path, catalogue))
 
 
-def _item(path: Mapping[str, str], known: KnownStyle, context: DocumentContext) -> Json:
-    url = f"{_url(path, context)}/{quote(known.style.id)}"
-    title = known.style.title
+def _item(path: Mapping[str, str], known_style: KnownStyle, context: DocumentContext) -> Json:
+    url = f"{_url(path, context)}/{quote(known_style.style.id)}"
+    title = known_style.style.title
     links = [
         *(_sheet_link(url, name) for name in SHEETS),
         link("describedby", f"{url}/metadata", JSON, f"metadata of {title}"),
         link(REL_MAP, f"{url}/map", MapFormat.PNG, f"map, {title}"),
         *_legends(url, title),
     ]
-    return {"id": known.style.id, "title": title, "links": links}
+    return {"id": known_style.style.id, "title": title, "links": links}
 
 
 def _sheet_link(url: str, name: str) -> Json:

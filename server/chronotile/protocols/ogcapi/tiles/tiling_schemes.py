@@ -102,7 +102,7 @@ Limits = dict[str, TileRange]
 
 def limits_of_grids(natives: Sequence[NativeGrid], tile_matrix_set: TileMatrixSet) -> Limits:
     """Return the tiles that touch any grid, from the coarsest matrix to the last that shows more than coarser ones."""
-    limits = _join((matrix, held) for native in natives for matrix, held in shown_matrices(native, tile_matrix_set))
+    limits = _join((matrix, tiles) for native in natives for matrix, tiles in shown_matrices(native, tile_matrix_set))
     return {matrix.id: limits[matrix.id] for matrix in tile_matrix_set.matrices if matrix.id in limits}
 
 
@@ -112,15 +112,15 @@ def limits_of_boxes(boxes: Sequence[BBox], tile_matrix_set: TileMatrixSet) -> Li
     for box in boxes:
         with suppress(InvalidParameter):
             inside.append(box_to(box, CRS84, tile_matrix_set.crs))
-    found = ((each, tile_matrix_set.tiles_over(each, box)) for box in inside for each in tile_matrix_set.matrices)
-    return _join((matrix, held) for matrix, held in found if held is not None)
+    ranges = ((each, tile_matrix_set.tiles_over(each, box)) for box in inside for each in tile_matrix_set.matrices)
+    return _join((matrix, tiles) for matrix, tiles in ranges if tiles is not None)
 
 
 def _join(ranges: Iterable[tuple[TileMatrix, TileRange]]) -> Limits:
     limits: Limits = {}
-    for matrix, held in ranges:
-        known = limits.get(matrix.id)
-        limits[matrix.id] = held if known is None else _both(known, held)
+    for matrix, tiles in ranges:
+        earlier = limits.get(matrix.id)
+        limits[matrix.id] = tiles if earlier is None else _both(earlier, tiles)
     return limits
 
 
@@ -131,8 +131,8 @@ def check_tile_of_grids(address: TileAddress, natives: Sequence[NativeGrid]) -> 
         TileOutOfRange: The tile, or the whole matrix, has no data.
     """
     tile_matrix_set, matrix = address.tile_matrix_set, address.matrix
-    found = [shown_range(native, tile_matrix_set, matrix) for native in natives]
-    _check(address, [held for held in found if held is not None], lambda: limits_of_grids(natives, tile_matrix_set))
+    ranges = [shown_range(native, tile_matrix_set, matrix) for native in natives]
+    _check(address, [tiles for tiles in ranges if tiles is not None], lambda: limits_of_grids(natives, tile_matrix_set))
 
 
 def check_tile_of_boxes(address: TileAddress, boxes: Sequence[BBox]) -> None:
@@ -142,8 +142,8 @@ def check_tile_of_boxes(address: TileAddress, boxes: Sequence[BBox]) -> None:
         TileOutOfRange: The tile, or the whole matrix, has no data.
     """
     limits = limits_of_boxes(boxes, address.tile_matrix_set)
-    held = limits.get(address.matrix.id)
-    _check(address, [] if held is None else [held], lambda: limits)
+    tiles = limits.get(address.matrix.id)
+    _check(address, [] if tiles is None else [tiles], lambda: limits)
 
 
 def _check(address: TileAddress, ranges: Sequence[TileRange], limits: Callable[[], Limits]) -> None:
@@ -159,12 +159,12 @@ def limits_document(limits: Limits) -> list[dict[str, str | int]]:
     return [
         {
             "tileMatrix": matrix,
-            "minTileRow": held.row_min,
-            "maxTileRow": held.row_max,
-            "minTileCol": held.column_min,
-            "maxTileCol": held.column_max,
+            "minTileRow": tiles.row_min,
+            "maxTileRow": tiles.row_max,
+            "minTileCol": tiles.column_min,
+            "maxTileCol": tiles.column_max,
         }
-        for matrix, held in limits.items()
+        for matrix, tiles in limits.items()
     ]
 
 
