@@ -29,15 +29,15 @@ from chronotile.readers.zarr.waits import result_of
 BRANCH = "main"
 
 MAX_DEPTH = 3
-"""Groups in groups that are looked into."""
+"""Maximum depth of groups that are read."""
 MAX_CHUNK_REFERENCES = 1_000_000
-"""Cached of a repository."""
+"""Cached references per repository."""
 
 Answer = TypeVar("Answer")
 
 
 def is_repository(href: str) -> bool:
-    """Return whether a place of this machine or of S3 holds a repository.
+    """Return whether a repository exists in a local folder or on S3.
 
     Raises:
         Away: Its server does not answer.
@@ -57,13 +57,13 @@ def _is_there(href: str) -> bool:
 
 
 class Repository:
-    """A repository that is open: its newest snapshot is looked up, and one is read.
+    """An open repository: one snapshot is read, and the newest is looked up to notice changes.
 
     Args:
-        href: Where it is.
+        href: Address of the repository.
 
     Raises:
-        UnsupportedSource: The library is not installed, or does not read its format.
+        UnsupportedSource: The library is missing, or does not read this format.
         Away: It cannot be read now.
     """
 
@@ -74,7 +74,7 @@ class Repository:
         self._is_here = local_path(href) is not None
         self._lock = threading.Lock()
         self._looked_s = monotonic()
-        icechunk.set_logs_filter("error")  # it warns of commits, of which there are none here
+        icechunk.set_logs_filter("error")  # no warnings about commits; nothing is committed here
         with one_read():
             self._repository: Any = within(icechunk.Repository.open_async(_storage(href), config=_limits()))
             self.snapshot = self._newest = self._look_up()
@@ -85,7 +85,7 @@ class Repository:
         """Return the snapshot that is read.
 
         Raises:
-            Replaced: The repository is elsewhere and has a newer one. Of one here the server itself opens it again.
+            Replaced: The repository is remote and has a newer snapshot. Local ones are reopened by the server.
             Away: It cannot be looked up.
         """
         if not self._is_here and self._newest_known() != self.snapshot:
@@ -93,14 +93,14 @@ class Repository:
         return self.snapshot
 
     def is_gone(self) -> bool:
-        """Return whether it is of this machine and cannot be read at all."""
+        """Return whether the repository is local and cannot be read at all."""
         try:
             return self._is_here and not self._look_up()
         except OSError:
             return True
 
     def _newest_known(self) -> str:
-        """The newest snapshot, as it was some seconds ago."""
+        """Return the newest snapshot, at most some seconds old."""
         with self._lock:
             is_due = monotonic() - self._looked_s >= LOOK_S
             if is_due:
@@ -114,7 +114,7 @@ class Repository:
 
 
 def within(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """Return what a coroutine of the library gives; arguments and errors are those of `result_of`."""
+    """Return the result of a coroutine of icechunk; arguments and errors are those of `result_of`."""
     from icechunk import IcechunkError
 
     try:
@@ -137,18 +137,18 @@ def _limits() -> Any:  # noqa: ANN401 -- icechunk's own
     )
 
 
-def _failure(said: str) -> Exception:
-    """What an error of the library is to us; its message may name a place."""
-    if "please upgrade" in said:
+def _failure(message: str) -> Exception:
+    """Return our error for a message of icechunk; the message is not repeated, as it may contain an address."""
+    if "please upgrade" in message:
         return UnsupportedSource(
             "it is of Icechunk's format 2, which needs icechunk 2 and Python 3.12; the installed one reads format 1"
         )
-    is_missing = any(x in said for x in ("not found", "NotFound", "No such file", "NoSuchKey"))
-    if is_missing and "branch" not in said:
+    is_missing = any(x in message for x in ("not found", "NotFound", "No such file", "NoSuchKey"))
+    if is_missing and "branch" not in message:
         return Damaged("objects of the repository are missing")
     if is_missing:
         return Refused(HTTPStatus.NOT_FOUND)
-    if "virtual" in said:
+    if "virtual" in message:
         return Damaged("it has virtual chunks, which are not read")
     return Away("its server does not answer, or answers with an error")
 
@@ -163,7 +163,7 @@ def _storage(href: str) -> Any:  # noqa: ANN401 -- icechunk's own
     if parts.scheme != "s3":
         raise UnsupportedSource("an Icechunk repository is read from a folder or from s3://")
     access = s3_access()
-    own: Mapping[str, Any] = (
+    credentials: Mapping[str, Any] = (
         {"anonymous": True}
         if access.is_anonymous
         else {"from_env": True}
@@ -178,7 +178,7 @@ def _storage(href: str) -> Any:  # noqa: ANN401 -- icechunk's own
         allow_http=(access.endpoint or "").startswith("http://"),
         force_path_style=access.endpoint is not None,
         requester_pays=access.is_paying,
-        **own,
+        **credentials,
     )
 
 
@@ -210,7 +210,7 @@ def open_repository(href: str) -> IcechunkStore:
 
 
 async def _documents(store: Any) -> list[tuple[str, bytes]]:  # noqa: ANN401 -- icechunk's own
-    """The metadata of groups and arrays by key."""
+    """Return the metadata of groups and arrays by key."""
     from zarr.api.asynchronous import open_group
 
     root = await open_group(store=store, mode="r", zarr_format=3)
@@ -241,14 +241,14 @@ class IcechunkArray(ZarrArray):
 
     @property
     def chunks(self) -> tuple[int, ...]:
-        """The shape of what is decoded at once: in a shard that of its parts."""
+        """Shape of a decoded unit: a chunk, or an inner chunk of a shard."""
         return tuple(self._array.chunks)
 
     def read(self, selection: Selection) -> NumberArray:
         """Return the selected numbers, in stored order.
 
         Raises:
-            Damaged: Chunks are missing that the snapshot names, or cannot be decoded.
+            Damaged: Chunks of the snapshot are missing or cannot be decoded.
             Away: They cannot be read.
         """
         with one_read():

@@ -29,16 +29,16 @@ REMEDY = "serve it as a source of its own, with href: the store's path, then /{p
 
 _NO_COPY = f"it is not a coarser copy of the native level; {REMEDY.format(path='its path')}"
 EDGE_CELLS = 2
-"""Cells of an overview by which its edges may lie beside those of the native level."""
+"""Cells of an overview by which its edges may differ from the edges of the native level."""
 
 SAME_TIME = np.timedelta64(1, "s")
-"""Times of overviews may differ by this: some writers stamp each level as they write it."""
+"""Maximum difference of the times of overviews; some writers stamp each level when they write it."""
 
 
 def open_zarr(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader:
-    """Return a reader of what `spec` names: a Zarr store here or elsewhere, references to one, or a repository.
+    """Return a reader of a source: a local or remote Zarr store, references, or an Icechunk repository.
 
-    Groups that `multiscales` lists, or that have numbers for names (`0`, `0.zarr`), are overviews of one another.
+    Groups are levels of each other if `multiscales` lists them, or if their names are numbers (`0`, `0.zarr`).
 
     Raises:
         UnsupportedSource: It cannot be served; the message gives the reason.
@@ -56,19 +56,19 @@ def open_zarr(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader:
 
 
 def _cube_elsewhere(root: GroupNode, store: PlainStore, spec: SourceSpec, caches: ReaderCaches) -> Cube:
-    """The store in one state, so that its times are those of its pixels.
+    """Return a remote store, read in one state so that its times match its pixels.
 
     Raises:
         Replaced: It is being written.
     """
     node = next(root.all_arrays(), None)
     if node is None:
-        return _cube(root, store, spec, caches)  # which says what is wrong
+        return _cube(root, store, spec, caches)  # raises the reason
     nodes = root.all_arrays() if node.is_alone else [node]
     metadata = [RemoteMetadata(spec.href, n, is_now=True) for n in nodes]
-    cube = _cube(store.read_group(), store, spec, caches)  # what was read before the look may be of another state
-    for each in metadata:
-        each.look()
+    cube = _cube(store.read_group(), store, spec, caches)  # metadata read earlier may belong to another state
+    for document in metadata:
+        document.look()
     return cube
 
 
@@ -90,7 +90,7 @@ def _cube(root: GroupNode, store: Store, spec: SourceSpec, caches: ReaderCaches)
 
 
 def _level_groups(root: GroupNode) -> list[GroupNode]:
-    """The groups that are one another's overviews, in the store's order."""
+    """Return the groups that are levels of each other, in the store's order."""
     paths = [path for path, _stated in levels_listed(root.attrs)]
     listed = [root if path == "." else root.groups[path] for path in paths if path == "." or path in root.groups]
     by_length = sorted(root.groups, key=lambda name: (len(name), name))
@@ -107,7 +107,7 @@ def _unserved(root: GroupNode, served: Sequence[GroupNode]) -> Iterator[GroupNod
 
 
 def _group(node: GroupNode, store: Store, spec: SourceSpec) -> Group:
-    """A group that is not served, with the reason if it could not be served as a store of its own."""
+    """Return a group that is not served, with the reason if it could not be served as a separate store."""
     arrays, fault = tuple(name for name, array in node.arrays.items() if len(array.shape) > 1), ""
     try:
         if arrays:
@@ -120,10 +120,10 @@ def _group(node: GroupNode, store: Store, spec: SourceSpec) -> Group:
 def _understand_all(
     groups: Sequence[GroupNode], root: GroupNode, store: Store, spec: SourceSpec, *, others: tuple[Finding, ...]
 ) -> tuple[list[tuple[GroupNode, CfVariables]], list[Finding]]:
-    """Return the variables of each group, without groups that are not understood.
+    """Return the variables of each group; groups that cannot be interpreted are skipped with a finding.
 
     Raises:
-        UnsupportedSource: No group is understood.
+        UnsupportedSource: No group can be interpreted.
     """
     if is_product(root):
         return understand_product(root, spec, lambda group: fields_of(group, root, store))
@@ -132,13 +132,13 @@ def _understand_all(
     first: UnsupportedSource | None = None
     for group in groups:
         try:
-            found = understand(fields_of(group, root, store), spec, others=others)
+            variables = understand(fields_of(group, root, store), spec, others=others)
         except UnsupportedSource as error:
             first = first or error
             findings.append(Finding("warning", group.path, f"overview left out: {error.message}"))
             continue
-        understood.append((group, found))
-        findings += found.findings
+        understood.append((group, variables))
+        findings += variables.findings
     if not understood:
         raise first or UnsupportedSource("it is an empty group")
     return understood, findings
@@ -148,10 +148,10 @@ _Level = tuple[GroupNode, CfVariable]
 
 
 def _by_variable(understood: list[tuple[GroupNode, CfVariables]]) -> dict[str, list[_Level]]:
-    """The levels of each variable from fine to coarse."""
+    """Return the levels of each variable, from fine to coarse."""
     levels: dict[str, list[_Level]] = {}
-    for group, found in understood:
-        for name, variable in found.variables.items():
+    for group, variables in understood:
+        for name, variable in variables.variables.items():
             levels.setdefault(name, []).append((group, variable))
     return {
         name: sorted(e, key=lambda level: -level[1].grid.width * level[1].grid.height) for name, e in levels.items()
@@ -178,31 +178,31 @@ def _variable(
 
 
 def _unlike(level: _Level, native: CfVariable) -> str | None:
-    """Return in what a level contradicts the native one; `None` if it can be read like it."""
-    own, whole = level[1].info, native.info
-    encoding, times = own.encoding, own.times
-    fault = encoding_fault(encoding, whole.encoding)
+    """Return how a level contradicts the native level; `None` if it can be read instead of it."""
+    info, native_info = level[1].info, native.info
+    encoding, times = info.encoding, info.times
+    fault = encoding_fault(encoding, native_info.encoding)
     common = native.labels.keys() & level[1].labels.keys()
     faults = {
-        "its times are not those of the native level": len(times) != len(whole.times)
-        or bool((np.abs(times.starts - whole.times.starts) > SAME_TIME).any()),
-        "its flags or classes are not those of the native level": encoding.flags != whole.encoding.flags
-        or [c.value for c in own.classes] != [c.value for c in whole.classes],
+        "its times are not those of the native level": len(times) != len(native_info.times)
+        or bool((np.abs(times.starts - native_info.times.starts) > SAME_TIME).any()),
+        "its flags or classes are not those of the native level": encoding.flags != native_info.encoding.flags
+        or [c.value for c in info.classes] != [c.value for c in native_info.classes],
         fault: fault is not None,
         "its values are directions, of which it may have plain means; chronotile optimise writes circular ones": (
-            whole.encoding.circle is not None and CIRCLE not in level[0].arrays[level[1].array].attrs
+            native_info.encoding.circle is not None and CIRCLE not in level[0].arrays[level[1].array].attrs
         ),
         "its steps of further dimensions are not those of the native level": any(
             native.labels[dim] != level[1].labels[dim] for dim in common
         ),
-        "its coordinate reference system is not that of the native level": own.grid.crs != whole.grid.crs,
-        _NO_COPY: not _is_coarser(own.grid, whole.grid),
+        "its coordinate reference system is not that of the native level": info.grid.crs != native_info.grid.crs,
+        _NO_COPY: not _is_coarser(info.grid, native_info.grid),
     }
     return next((reason for reason, is_true in faults.items() if is_true), None)
 
 
 def _is_coarser(grid: NativeGrid, native: NativeGrid) -> bool:
-    """Return whether a grid has fewer cells over the same place; overviews may omit parts of cells at the edge."""
+    """Return whether a grid has fewer cells over the same bbox; overviews may omit parts of cells at the edge."""
     most = EDGE_CELLS * grid.resolution
     is_same_place = all(abs(b - other) <= most for b, other in zip(grid.bbox, native.bbox, strict=True))
     return grid.width * grid.height < native.width * native.height and is_same_place

@@ -1,4 +1,4 @@
-"""The stores of the kind zarr: a Zarr store, references of kerchunk to one, or an Icechunk repository."""
+"""Opening of Zarr sources: a Zarr store, kerchunk references, or an Icechunk repository."""
 
 import math
 import warnings
@@ -29,24 +29,24 @@ from chronotile.readers.zarr.kind import LEVELS_END, LINK, linked_store
 from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, open_documents, read_group
 from chronotile.readers.zarr.references.files import places_of
 
-# Types of strings have no specification in version 3 yet. Filters are the process's: one that a thread changes for
-# itself is undone by another.
+# Types of strings have no specification in version 3 yet. The filter is set once for the process, because threads that
+# change filters for themselves undo each other's.
 warnings.filterwarnings("ignore", "The data type .* does not have a Zarr V3 specification", FutureWarning)
 
 JSON_END = ".json"
 PARQUET_ENDS = (".parquet", ".parq")
 MAX_TEXTS = 10_000
-"""Labels of a dimension."""
+"""Maximum number of labels of a dimension."""
 LEVEL_KEYS = ("path", "group", "asset")
-"""Keys of the path of a level in `multiscales`."""
+"""Keys that contain the path of a level in `multiscales`."""
 STATED = ("spatial:", "proj:")
-"""Beginnings of keys of a level that state its place."""
+"""Prefixes of keys of a level that state its position."""
 FINEST = ("0.zarr", "0")
-"""Names of the finest level of several."""
+"""Possible names of the finest level."""
 
 
 class Store(Protocol):
-    """Groups and arrays of one state."""
+    """Groups and arrays in one state of a source."""
 
     def read_group(self) -> GroupNode:
         """Return the root group."""
@@ -54,18 +54,18 @@ class Store(Protocol):
     def open_array(
         self, node: ArrayNode, *, growing: str | None = None, caches: ReaderCaches | None = None
     ) -> ArraySource:
-        """Return an array, of which one dimension may grow."""
+        """Return an array; the dimension `growing` may get longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlainStore:
-    """A Zarr store: a folder, a `.zip`, or one elsewhere."""
+    """A Zarr store: a local folder, a `.zip`, or a remote store."""
 
     href: str
     names: tuple[str, ...] = ()
-    """Arrays to look for where they cannot be listed."""
+    """Arrays to request if they cannot be listed."""
     linked: Path | None = None
-    """The store that is the finest of a folder of levels."""
+    """The store that a folder of levels links to as its finest level."""
 
     def read_group(self) -> GroupNode:
         """Return the root group.
@@ -87,13 +87,13 @@ class PlainStore:
     ) -> ArraySource:
         """Return an array."""
         if self.linked is not None and node.path.startswith(f"{LINK}/"):
-            own = replace(node, path=node.path.removeprefix(f"{LINK}/"))
-            return open_array(str(self.linked), own, growing=growing, caches=caches)
+            linked_node = replace(node, path=node.path.removeprefix(f"{LINK}/"))
+            return open_array(str(self.linked), linked_node, growing=growing, caches=caches)
         return open_array(self.href, node, growing=growing, caches=caches)
 
 
 def _read_linked(store: Path) -> GroupNode:
-    """The arrays of the store that is the finest level."""
+    """Return the root group of the linked finest level, with paths below the link."""
     group = read_group(str(store))
     if not group.arrays:
         raise UnsupportedSource(f"its {LINK} leads to {store.name}, which has no arrays at its root")
@@ -102,7 +102,7 @@ def _read_linked(store: Path) -> GroupNode:
 
 
 def load_all(store: Store, node: ArrayNode) -> NumberArray:
-    """Return all of a (small) array as it was understood; where an append is under way it may be longer by now."""
+    """Return all numbers of a small array, with the length read from its metadata even if it has grown since."""
     growing = node.dims[0] if node.dims else None
     return store.open_array(node, growing=growing).read(tuple(slice(0, length) for length in node.shape))
 
@@ -115,7 +115,7 @@ def load_texts(store: Store, node: ArrayNode) -> AnyArray:
     """Return all of a small array of strings, which tensorstore does not read.
 
     Raises:
-        UnsupportedSource: It has several dimensions, is large, or is not in a plain store.
+        UnsupportedSource: It has several dimensions, is too long, or is not in a plain store.
     """
     if not isinstance(store, PlainStore) or len(node.shape) != 1 or node.shape[0] > MAX_TEXTS:
         raise UnsupportedSource(f"its texts {node.name} are not read: they are not along one dimension, or too many")
@@ -126,9 +126,9 @@ def load_texts(store: Store, node: ArrayNode) -> AnyArray:
     documents, _root = open_documents(store.href)
     chunks = range(-(-node.shape[0] // node.files[0]))
     names = [f"{node.path}/{name}" for name in (node.document, ".zattrs")] + [node.file_of([c]) for c in chunks]
-    found = {name.lstrip("/"): documents.read(name.lstrip("/")) for name in names}
+    bodies = {name.lstrip("/"): documents.read(name.lstrip("/")) for name in names}
     prototype = default_buffer_prototype()
-    copy = {name: prototype.buffer.from_bytes(body) for name, body in found.items() if body is not None}
+    copy = {name: prototype.buffer.from_bytes(body) for name, body in bodies.items() if body is not None}
     array = zarr.open_array(zarr.storage.MemoryStore(copy), path=node.path, mode="r")
     values = np.asarray(array[:]).tolist()
     return np.array([v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in values])
@@ -137,7 +137,7 @@ def load_texts(store: Store, node: ArrayNode) -> AnyArray:
 def open_group(
     href: str, allowed: AllowedPlaces | None = None, *, names: Iterable[str] = ()
 ) -> tuple[Store, GroupNode]:
-    """Return what a place holds, and its root group; arguments and errors are those of `open_store`."""
+    """Return the store at an address and its root group; arguments and errors are those of `open_store`."""
     store = open_store(href, allowed, names=names)
     try:
         return store, store.read_group()
@@ -149,18 +149,18 @@ def open_group(
 
 
 def open_store(href: str, allowed: AllowedPlaces | None = None, *, names: Iterable[str] = ()) -> Store:
-    """Return what a place holds: known by its content here, by the end of its name elsewhere.
+    """Return the store at an address, by its content if it is local, otherwise by the end of its name.
 
-    A repository elsewhere is known when no Zarr store is found there (`open_group`).
+    A remote repository is only recognised if no Zarr store is found there (`open_group`).
 
     Args:
-        href: The place.
-        allowed: Where addresses in references may lead besides their own folder, server or bucket; `None`: they are not
-            checked before a file is read.
-        names: Arrays to look for in a Zarr store elsewhere that has no consolidated metadata and cannot be listed.
+        href: The address.
+        allowed: Permitted addresses in references, in addition to their folder, server or bucket; `None` checks nothing
+            before a file is read.
+        names: Arrays to request in a remote Zarr store that has no consolidated metadata and cannot be listed.
 
     Raises:
-        UnsupportedSource: It holds references that cannot be served.
+        UnsupportedSource: It contains references that cannot be served.
     """
     if _is_json(href) or _is_parquet(href):
         from chronotile.readers.zarr.references.store import (  # noqa: PLC0415 -- seldom needed
@@ -220,7 +220,7 @@ def _is_parquet(href: str) -> bool:
 
 
 def fields_of(group: GroupNode, root: GroupNode, store: Store) -> FieldSet:
-    """Return the arrays of a group, with the attributes of the root where it has none of its own."""
+    """Return the arrays of a group; attributes that the group lacks are those of the root."""
     bounds = {node.attrs.get(key) for node in group.arrays.values() for key in ("bounds", "climatology")}
     nodes = {
         name: node
@@ -237,7 +237,7 @@ def fields_of(group: GroupNode, root: GroupNode, store: Store) -> FieldSet:
 
 
 def _groups_above(group: GroupNode, root: GroupNode) -> list[GroupNode]:
-    """The group, then each above it."""
+    """Return the group and its parents, the nearest first."""
     chain = [root]
     below = group.path.removeprefix(root.path).strip("/")
     for name in below.split("/") if below and group is not root else ():
@@ -259,7 +259,7 @@ def levels_listed(attrs: Json) -> Iterator[tuple[str, Json]]:
 
 
 def _stated_by_layouts(groups: Sequence[GroupNode]) -> dict[str, Json]:
-    """Return the keys that `multiscales` states for the place of groups and arrays below, by path."""
+    """Return the position keys of groups and arrays in `multiscales`, by path."""
     return {
         "/".join(filter(None, (parent.path, path.removeprefix(".")))): {
             key: value for key, value in level.items() if key.startswith(STATED)
@@ -270,7 +270,7 @@ def _stated_by_layouts(groups: Sequence[GroupNode]) -> dict[str, Json]:
 
 
 def _drop_fill(node: ArrayNode, is_of_coordinates: bool) -> ArrayNode:
-    """Return the array without the default fill value 0 of version 2, as 0 is a usual coordinate."""
+    """Return the array without the default fill value 0 of version 2, because 0 is a usual coordinate."""
     if not is_of_coordinates or node.version != 2 or node.attrs.get("_FillValue") != 0:
         return node
     return replace(node, attrs={key: value for key, value in node.attrs.items() if key != "_FillValue"})
@@ -291,11 +291,11 @@ def _field(name: str, node: ArrayNode, store: Store) -> Field:
 # Findings of `check`: chunks that are slow to read.
 
 LARGE_BYTES = 16 << 20
-"""Size of a chunk that is too much to decode for one picture."""
+"""Size of a chunk that is too large to be decoded for one picture."""
 
 
 def chunk_findings(spec: SourceSpec) -> Iterator[Finding]:
-    """Yield a warning for each array whose chunks are large, so that each tile decodes much."""
+    """Yield a warning for each array with large chunks, because each tile then decodes much."""
     with opening(spec.collection):
         names = [variable.name or variable.id for variable in spec.variables.values()]
         store, root = open_group(spec.href, names=names)

@@ -27,17 +27,17 @@ from chronotile.readers.zarr.references.files import ReferencedFiles
 from chronotile.readers.zarr.references.table import References, chunk_counts, number_of
 from chronotile.readers.zarr.remote import indexes_of, parts_of
 
-# Chunks of Zarr version 2 decoded: what HDF5 and NetCDF files contain by us, rarer codecs by numcodecs.
+# Decoders of chunks of Zarr version 2: codecs of HDF5 and NetCDF files are decoded here, other codecs by numcodecs.
 
 MOST_INFLATED = 8
-"""How many times the bytes of a decoded chunk a step of its decoding may give."""
+"""Limit of the output of a decoding step, as a multiple of the bytes of a decoded chunk."""
 GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 NUMCODECS = {
     "adler32", "astype", "bitround", "blosc", "bz2", "crc32", "delta", "fixedscaleoffset", "fletcher32", "lz4", "lzma",
     "packbits", "quantize", "zstd",
 }  # fmt: skip
-"""Codecs of numcodecs that only compute: it has others that run code from the data."""
+"""Codecs of numcodecs that only compute; others run code from the data."""
 
 Step = Callable[[bytes], bytes]
 
@@ -49,7 +49,7 @@ class ChunkDecoder:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     order: str
-    """Of the dimensions in memory: `C` or `F`."""
+    """Order of the dimensions in memory: `C` or `F`."""
     steps: tuple[Step, ...]
     """In the order of decoding."""
 
@@ -62,7 +62,7 @@ class ChunkDecoder:
         """Return the numbers of a whole chunk.
 
         Raises:
-            Damaged: The bytes are not those of one.
+            Damaged: The bytes do not decode to a whole chunk.
         """
         try:
             for step in self.steps:
@@ -70,7 +70,7 @@ class ChunkDecoder:
             numbers = np.frombuffer(data, dtype=self.dtype)
         except Damaged:
             raise
-        except Exception as error:  # noqa: BLE001 -- codecs have errors of their own, some of them plain `Exception`
+        except Exception as error:  # noqa: BLE001 -- codecs raise various errors, some of them plain `Exception`
             raise Damaged(f"a chunk cannot be decoded ({one_line(error)})") from None
         if len(data) != self.size:
             raise Damaged(f"a chunk has {len(data)} bytes, {self.size} are expected")
@@ -81,10 +81,10 @@ def decoder_of(document: Mapping[str, Any]) -> ChunkDecoder:
     """Return the decoder of an array's chunks.
 
     Args:
-        document: Its `.zarray`.
+        document: The array's `.zarray`.
 
     Raises:
-        UnsupportedSource: It has a codec that is not read.
+        UnsupportedSource: It has an unsupported codec.
     """
     dtype = np.dtype(document["dtype"])
     if dtype.hasobject:
@@ -113,8 +113,8 @@ def _step(codec: Mapping[str, Any], most: int) -> Step:
     from numcodecs import get_codec  # noqa: PLC0415 -- of an extra
 
     guard_blosc()
-    found = get_codec(dict(codec))
-    return lambda data: np.ascontiguousarray(np.asarray(found.decode(data))).tobytes()
+    decoder = get_codec(dict(codec))
+    return lambda data: np.ascontiguousarray(np.asarray(decoder.decode(data))).tobytes()
 
 
 def _inflated(data: bytes, most: int) -> bytes:
@@ -126,7 +126,7 @@ def _inflated(data: bytes, most: int) -> bytes:
 
 
 def _unshuffled(data: bytes, width: int) -> bytes:
-    """The bytes of each element together again, which HDF5 stores as all first bytes, all second ones and so on."""
+    """Return bytes grouped by element; HDF5's shuffle stores all first bytes, then all second bytes."""
     if width < 2:
         return data
     whole = len(data) // width * width
@@ -135,20 +135,20 @@ def _unshuffled(data: bytes, width: int) -> bytes:
 
 
 BATCH_BYTES = 64 << 20
-"""Of decoded chunks that one read holds at a time; a larger chunk alone."""
+"""Maximum bytes of decoded chunks in memory per read; a larger chunk is read alone."""
 
 
 class ReferenceArray(ZarrArray):
-    """One array.
+    """An array read through references.
 
     Args:
         node: The array.
-        references: Of its chunks.
-        decoder: Of its chunks.
-        fill: The number where there is no reference.
-        files: That references lead to.
+        references: References to its chunks.
+        decoder: Decoder of its chunks.
+        fill: The number for chunks without a reference.
+        files: Files with the chunks.
         state: Returns a text that changes with the references.
-        cache: Of decoded chunks; `None` for none.
+        cache: Cache of decoded chunks; `None` disables it.
     """
 
     def __init__(  # noqa: PLR0913 -- what an array is made of
@@ -199,41 +199,41 @@ class ReferenceArray(ZarrArray):
         return number_of([index // length for index, length in zip(first, self.chunks, strict=True)], self._counts)
 
     def _chunks(self, numbers: Iterable[int]) -> dict[int, NumberArray]:
-        """The chunks that are not missing, by number."""
-        found: dict[int, NumberArray] = {}
+        """Return the existing chunks by number."""
+        chunks: dict[int, NumberArray] = {}
         ranges: dict[int, ByteRange] = {}
         for number in numbers:
             cached = self._cached(number)
             entry = None if cached is not None else self._references.get(number)
             if cached is not None:
-                found[number] = cached
+                chunks[number] = cached
             elif isinstance(entry, bytes):
-                found[number] = self._decoder.decode(entry)
+                chunks[number] = self._decoder.decode(entry)
             elif entry is not None:
                 ranges[number] = entry
-        return found | self._fetched(ranges)
+        return chunks | self._fetched(ranges)
 
     def _fetched(self, ranges: Mapping[int, ByteRange]) -> dict[int, NumberArray]:
-        """The chunks of these ranges; what another thread is fetching is waited for."""
+        """Fetch chunks; wait for chunks that another thread is already fetching."""
         with self._lock:
-            others = {number: self._fetching[number] for number in ranges if number in self._fetching}
-            mine = {number: Future[NumberArray | None]() for number in ranges if number not in others}
+            pending = {number: self._fetching[number] for number in ranges if number in self._fetching}
+            mine = {number: Future[NumberArray | None]() for number in ranges if number not in pending}
             self._fetching.update(mine)
         try:
-            found = self._fetch({number: ranges[number] for number in mine})
+            fetched = self._fetch({number: ranges[number] for number in mine})
         except BaseException:
-            found = {}
+            fetched = {}
             raise
         finally:
             with self._lock:
                 for number in mine:
                     del self._fetching[number]
             for number, future in mine.items():
-                future.set_result(found.get(number))
-        waited = {number: fetching.result() for number, fetching in others.items()}
-        # Another read may have failed for another chunk, or for its own lack of time.
+                future.set_result(fetched.get(number))
+        waited = {number: fetching.result() for number, fetching in pending.items()}
+        # The other read may have failed because of another chunk, or because its time was over.
         again = self._fetch({number: ranges[number] for number, chunk in waited.items() if chunk is None})
-        return found | {number: chunk for number, chunk in waited.items() if chunk is not None} | again
+        return fetched | {number: chunk for number, chunk in waited.items() if chunk is not None} | again
 
     def _fetch(self, ranges: Mapping[int, ByteRange]) -> dict[int, NumberArray]:
         if not ranges:
@@ -242,7 +242,7 @@ class ReferenceArray(ZarrArray):
         return {number: self._decode(number, d) for number, d in zip(ranges, data, strict=True)}
 
     def _decode(self, number: int, data: bytes) -> NumberArray:
-        """The chunk, which is cached."""
+        """Return a decoded chunk, and cache it."""
         chunk = np.ascontiguousarray(self._decoder.decode(data))
         if self._cache is not None and chunk.nbytes <= self._cache.largest_window_bytes:
             self._cache.keep(self._key_of(number), chunk.reshape(-1).view(np.uint8))
@@ -252,15 +252,15 @@ class ReferenceArray(ZarrArray):
         size = self._decoder.size
         if self._cache is None or size > self._cache.largest_window_bytes:
             return None
-        found = self._cache.get(self._key_of(number), size, slice(0, size))
-        return None if found is None else found.view(self._decoder.dtype).reshape(self.chunks)
+        stored = self._cache.get(self._key_of(number), size, slice(0, size))
+        return None if stored is None else stored.view(self._decoder.dtype).reshape(self.chunks)
 
     def _key_of(self, number: int) -> bytes:
         return blake2b(f"{self._key} {number}".encode(), digest_size=KEY_BYTES).digest()
 
 
 def _selected(chunk: NumberArray, own: Selection) -> NumberArray:
-    """What a selection takes of a chunk; entries that are integers fall away."""
+    """Return the selected part of a chunk; dimensions indexed by an integer are dropped."""
     selected = chunk
     for axis, (part, length) in reversed(list(enumerate(zip(own, chunk.shape, strict=True)))):
         if isinstance(part, int):
