@@ -288,13 +288,13 @@ class LocalFiles:
         return bytes(is_there)
 
     def _require_written(self, part: int | slice | list[int]) -> None:
-        """Check the folders of a part of the first dimension; tensorstore would take them for never written."""
+        """Check folders of a part of the first dimension: tensorstore would fill deleted chunks as never written."""
         for number in _chunks(part, self._node.files[0]):
             if self._written[number : number + 1] == b"\1" and state_or_none(f"{self._top}/{number}") is None:
                 raise Gone("chunks of the array are gone")
 
     def _folders(self, selection: Selection) -> Iterator[str]:
-        """The folders of chunks; a file rewritten is renamed into its folder, which so gets another age."""
+        """Yield the folders of chunks. A rewritten file is renamed into its folder, which changes the folder's time."""
         if self._folder is None:
             return
         if self._node.separator != "/":
@@ -306,7 +306,7 @@ class LocalFiles:
 
 
 def _chunks(part: int | slice | list[int], length: int) -> Iterable[int]:
-    """The chunks that part of a dimension touches."""
+    """Return the numbers of the chunks that a part of a dimension touches."""
     if isinstance(part, int):
         return (part // length,)
     if isinstance(part, slice):
@@ -315,17 +315,17 @@ def _chunks(part: int | slice | list[int], length: int) -> Iterable[int]:
 
 
 def _settled(states: States) -> States:
-    # The states to remember: of what was written a moment ago one that it never has, so that it counts as changed.
+    # Recently written files get a state that no file has, so that they count as changed at the next check.
     now_ns = time_ns()
     return {path: UNSETTLED if _is_young(state, now_ns) else state for path, state in states.items()}
 
 
 def _is_young(state: State | None, now_ns: int) -> bool:
-    # Whether a file or folder may be written again without its time telling; ETags of those elsewhere tell.
+    # Whether a local file may be written again without a change of its time; remote files have ETags.
     return state is not None and not isinstance(state, ObjectState) and abs(now_ns - state[0]) <= SETTLED_NS
 
 
 def _below(store: dict[str, Any], path: str) -> dict[str, Any]:
-    # The kvstore of a path in another.
+    # The kvstore of a path below another kvstore.
     start = str(store.get("path", "")).rstrip("/")
     return {**store, "path": f"{start}/{path}/" if start else f"{path}/"}

@@ -12,62 +12,62 @@ from typing import Any
 from chronotile.core.errors import UnsupportedSource
 
 MARK = "chronotile"
-"""The attribute of the root that has the format, and before `NATIVE_AT_ROOT` the commit as well."""
+"""Attribute of the root with the format; in formats before `NATIVE_AT_ROOT` also with the commit."""
 ATTRIBUTE = "_nc_chronotile"
-"""The attribute of the root that has the commit, and the metadata of all nodes that the root does not list itself.
+"""Attribute of the root with the commit, and the metadata of all nodes that the root does not list itself.
 
-xarray leaves out attributes whose names begin with `_nc`, so a copy that it writes is not taken for a serving cube."""
+xarray omits attributes whose names start with `_nc`, so a copy written by xarray does not count as a serving cube."""
 NODES = "nodes"
 FORMAT_VERSION = 2
-"""Of a new store. A release reads its own version and the one before, and appends to a store in the store's version."""
+"""Format of new stores. A release reads this version and the previous one; an append keeps the store's version."""
 NATIVE_AT_ROOT = 2
-"""The format since which the root holds the native cells: before it was the group `0`, or `series` without maps."""
+"""First format with the native cells in the root; earlier formats use the group `0`, or `series` without maps."""
 
 OVERLAY = "overlay"
-"""The folder of the pixels that replace others, until they have taken their place."""
+"""Folder of replacing pixels, until they are copied into the arrays."""
 SERIES = "series"
-"""The group of the series layout; those of the map layout are called `0`, `1` and so on (`Commit.path_of`)."""
+"""Group of the series layout; groups of the map layout are called `0`, `1`, … (`Commit.path_of`)."""
 SOURCES = "sources"
-"""The group of what each time was made from."""
+"""Group with the revisions of the sources of each time."""
 
 
 def state_number(revision: str) -> int:
-    """Return 64 bits that stand for a reader's revision of one time, as `SOURCES` keeps them."""
+    """Return a 64-bit hash of a reader's revision of one time, for storage in `SOURCES`."""
     return int.from_bytes(hashlib.blake2b(revision.encode(), digest_size=8).digest(), "little")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """What of a serving cube is there."""
+    """The complete parts of a serving cube."""
 
     id: str
-    """Another for each cube that was ever begun."""
+    """Different for every cube ever started."""
     revision: int = 0
-    """Counts commits."""
+    """Number of the commit."""
     times: int = 0
-    """Positions along the stored time dimension that may be read; beyond them a writer is at work."""
+    """Number of readable positions along the stored time dimension; a writer may use later positions."""
     block: int
     """Dates in a block of the series layout."""
     region_px: int
-    """Native rows, and columns, that a task of the map layout reads at once."""
+    """Native rows, and columns, that a task of the map layout reads in one call."""
     has_map: bool
     has_series: bool
     levels: int
     changed: Mapping[int, int] = field(default_factory=dict)
-    """For each position whose pixels were replaced, the revision that did it last."""
+    """For each position with replaced pixels, the revision of the last replacement."""
     overlay: tuple[int, ...] = ()
     """Positions whose pixels, and whose blocks of series, are read from `OVERLAY`."""
     format: int = FORMAT_VERSION
-    """Of the store; an append does not change it."""
+    """Format of the store; an append does not change it."""
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The groups of the variables, that of the native cells first: levels from fine to coarse, then the series."""
+        """Groups of the variables, native cells first: levels from fine to coarse, then the series."""
         levels = tuple(map(str, range(self.levels))) if self.has_map else ()
         return (*levels, SERIES) if self.has_series else levels
 
     def path_of(self, group: str, *names: str) -> str:
-        """Return the path of a group, or of what has these `names` in it; the root is an empty path."""
+        """Return the path of a group, or of `names` in it; the root has an empty path."""
         is_root = self.format >= NATIVE_AT_ROOT and group == self.groups[0]
         return "/".join(names if is_root else (group, *names))
 
@@ -77,7 +77,7 @@ class Commit:
         return frozenset(position // self.block for position in self.overlay)
 
     def attributes(self) -> dict[str, Any]:
-        """Return the attributes of the root that hold the commit."""
+        """Return the attributes of the root that contain the commit."""
         if self.format < NATIVE_AT_ROOT:
             return {MARK: self._members()}
         return {MARK: {"format": self.format}, ATTRIBUTE: self._members()}
@@ -98,10 +98,10 @@ class Commit:
 
 
 def commit_of(attributes: Mapping[str, Any]) -> Commit | None:
-    """Return the commit that a root's attributes hold, or `None` of a store that is not a serving cube.
+    """Return the commit in a root's attributes; `None` if the store is not a serving cube.
 
     Raises:
-        UnsupportedSource: It is of a format that this release does not read.
+        UnsupportedSource: It has a format that this release does not read, or is damaged.
     """
     mark = attributes.get(MARK)
     if not isinstance(mark, dict) or "format" not in mark:
@@ -112,21 +112,21 @@ def commit_of(attributes: Mapping[str, Any]) -> Commit | None:
             f"its format is version {version}, this release reads {FORMAT_VERSION} and the one before; "
             "upgrade chronotile, or write it again with chronotile optimise"
         )
-    said = mark if version < NATIVE_AT_ROOT else attributes.get(ATTRIBUTE)
-    if said is None:  # a copy that xarray made of what it shows
+    members = mark if version < NATIVE_AT_ROOT else attributes.get(ATTRIBUTE)
+    if members is None:  # a copy that xarray made of what it shows
         return None
     try:
         return Commit(
-            id=str(said["id"]),
-            revision=int(said["revision"]),
-            times=int(said["times"]),
-            block=int(said["block"]),
-            region_px=int(said["region_px"]),
-            has_map="map" in said["layouts"],
-            has_series=SERIES in said["layouts"],
-            levels=int(said["levels"]),
-            changed={int(position): int(revision) for position, revision in said["changed"]},
-            overlay=tuple(int(position) for position in said["overlay"]),
+            id=str(members["id"]),
+            revision=int(members["revision"]),
+            times=int(members["times"]),
+            block=int(members["block"]),
+            region_px=int(members["region_px"]),
+            has_map="map" in members["layouts"],
+            has_series=SERIES in members["layouts"],
+            levels=int(members["levels"]),
+            changed={int(position): int(revision) for position, revision in members["changed"]},
+            overlay=tuple(int(position) for position in members["overlay"]),
             format=version,
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -134,7 +134,7 @@ def commit_of(attributes: Mapping[str, Any]) -> Commit | None:
 
 
 def nodes_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the metadata of all nodes of a store by path, as far as its root's `zarr.json` has them."""
-    shown = (document.get("consolidated_metadata") or {}).get("metadata") or {}
+    """Return the metadata of all nodes of a store by path, if its root's `zarr.json` contains them."""
+    listed = (document.get("consolidated_metadata") or {}).get("metadata") or {}
     ours = (document.get("attributes") or {}).get(ATTRIBUTE)
-    return {**shown, **(ours.get(NODES, {}) if isinstance(ours, dict) else {})}
+    return {**listed, **(ours.get(NODES, {}) if isinstance(ours, dict) else {})}

@@ -1,4 +1,4 @@
-"""Damage that libraries do not notice: chunks of Blosc that lead beyond their end, and wrong checksums in ZIP files."""
+"""Damage that libraries do not notice: Blosc chunks with wrong lengths, and wrong checksums in ZIP files."""
 
 import zlib
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ _COPIED = 0x02
 
 @cache
 def guard_blosc() -> None:
-    """Let numcodecs, and with it zarr-python, refuse chunks whose header does not fit: it would end the process.
+    """Make numcodecs, and so zarr-python, refuse chunks with a wrong header, which would crash the process.
 
     tensorstore checks them itself.
     """
@@ -37,7 +37,7 @@ def require_whole_blosc(header: bytes, size: int) -> None:
     """Check that a chunk has the length that its header states.
 
     Raises:
-        Damaged: It has another.
+        Damaged: It has another length.
     """
     values, stated = (int.from_bytes(header[at : at + 4], "little") for at in (4, 12))
     if len(header) < BLOSC_HEADER or stated != size or (header[2] & _COPIED and values + BLOSC_HEADER != size):
@@ -45,10 +45,10 @@ def require_whole_blosc(header: bytes, size: int) -> None:
 
 
 def require_whole_members(path: Path, names: Iterable[str]) -> None:
-    """Check the checksums of members of a ZIP file, each once while the file does not change; missing ones pass.
+    """Check the checksums of members of a ZIP file, once per version of the file; missing members pass.
 
     Raises:
-        Damaged: One has another.
+        Damaged: A checksum is wrong.
     """
     file, whole = _zip_file(path, file_state(str(path)))
     for name in names:

@@ -1,4 +1,4 @@
-"""Time limits of what tensorstore reads from other machines."""
+"""Time limits of remote reads by tensorstore and icechunk, and the meaning of their errors."""
 
 import asyncio
 import os
@@ -30,39 +30,39 @@ from chronotile.readers.remote.requests import (
 _METRICS = "/tensorstore/kvstore/"
 _CODES = "/tensorstore/http/response_codes"
 _NOT_OF_THE_STORE = re.compile("INVALID_ARGUMENT|FAILED_PRECONDITION|OUT_OF_RANGE|UNIMPLEMENTED")
-"""Errors of arrays that cannot be decoded; all others are of the network or the server."""
+"""Errors of arrays that cannot be decoded; all other errors come from the network or the server."""
 
 _REFUSALS = {
     "NOT_FOUND": HTTPStatus.NOT_FOUND,
     "PERMISSION_DENIED": HTTPStatus.FORBIDDEN,
     "UNAUTHENTICATED": HTTPStatus.UNAUTHORIZED,
 }
-"""Which answer each error of tensorstore stands for."""
+"""HTTP status for each error of tensorstore."""
 
 _CURL_ERRORS = {6: "its host name is unknown: is its address correct?", 28: "its server did not respond in time"}
-"""What some of curl's codes mean, which are at the end of tensorstore's messages."""
+"""Reasons for codes of curl, which end tensorstore's messages."""
 
 _NO_CHUNK = re.compile(r"NOT_FOUND: chunk \{.*\} stored at .* is missing")
-"""What tensorstore says of a chunk that is not there, where it is not to give the fill value for it."""
+"""tensorstore's message for a missing chunk if `fill_missing_data_reads` is off."""
 
 _NO_CONTENT = {"204", "412"}
-"""Status codes that it takes, like 404, for an answer that a file is not there. So it does 304 without a condition."""
+"""Status codes that tensorstore treats like 404. It also treats 304 so, if the request had no condition."""
 
 _HTTP_CODE = re.compile(r"\[(?:HTTP code |http_response_code=')(\d{3})'?\]")
-"""As the drivers of the web and of S3 have it."""
+"""The HTTP status in messages of the drivers for HTTP and S3."""
 
 COPY_THREADS = 2
 IO_THREADS = 8
 
 REQUESTS_AT_ONCE = 32
-"""Of the arrays that share a context; more wait."""
+"""Maximum concurrent requests of arrays that share a context; further requests wait."""
 SLOWEST_BYTES_S = 1000
-"""A server that sends less for `REQUEST_S` seconds is taken for one that hangs."""
+"""A server that sends less for `REQUEST_S` seconds counts as hanging."""
 
 
 def request_limits() -> dict[str, Any]:
-    """Return the members of a context that limit requests; the time-outs are this process's environment."""
-    # tensorstore has no other place for them, and reads them before the first request.
+    """Return the members of a context that limit requests; time-outs are set in the environment of this process."""
+    # tensorstore reads time-outs only from the environment, before the first request.
     os.environ.setdefault("TENSORSTORE_CURL_CONNECT_TIMEOUT_SECONDS", f"{CONNECT_S:g}")
     os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_TIME_SECONDS", f"{REQUEST_S:g}")
     os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_LIMIT_BYTES", str(SLOWEST_BYTES_S))
@@ -77,7 +77,7 @@ def request_limits() -> dict[str, Any]:
 
 
 def chunk_context(cache_bytes: int) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
-    """Return the threads and the cache of decoded chunks, of so many bytes, of the arrays that are opened with it."""
+    """Return a context for opening arrays, with threads and a cache of `cache_bytes` of decoded chunks."""
     return ts.Context(
         {
             "cache_pool": {"total_bytes_limit": cache_bytes},
@@ -89,7 +89,7 @@ def chunk_context(cache_bytes: int) -> Any:  # noqa: ANN401 -- tensorstore's stu
 
 
 class NoChunk(Exception):
-    """A chunk is not there, or an answer was taken for that."""
+    """A chunk is missing, or an answer without content was taken for that."""
 
 
 def result_within(future: Any) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
@@ -113,32 +113,32 @@ def result_within(future: Any) -> Any:  # noqa: ANN401 -- tensorstore's stubs la
             raise Away(IGNORES_RANGE) from error
         status = next((status for code, status in _REFUSALS.items() if str(error).startswith(code)), None)
         if status is not None:
-            raise Refused(status) from None  # the origin, which is looked for
+            raise Refused(status) from None  # the cause contains the address
         if _HTTP_CODE.search(str(error)) or not _NOT_OF_THE_STORE.match(str(error)):
             raise Away(_why_away(str(error))) from error
         raise
 
 
-def _why_away(said: str) -> str:
-    """The reason of the failure, without the URL, which may contain a secret."""
-    status = _HTTP_CODE.search(said)
+def _why_away(message: str) -> str:
+    """Return the reason of a failure, without the URL, which may contain a secret."""
+    status = _HTTP_CODE.search(message)
     if status is not None:
         return f"its server answers {status[1]}"
-    known = (words for code, words in _CURL_ERRORS.items() if f"[curl_code='{code}']" in said)
-    return next(known, "its server cannot be reached, or answers with an error")
+    reasons = (words for code, words in _CURL_ERRORS.items() if f"[curl_code='{code}']" in message)
+    return next(reasons, "its server cannot be reached, or answers with an error")
 
 
 def requests_so_far() -> int:
-    """Return how many values this process has read from stores elsewhere."""
-    found = ts.experimental_collect_matching_metrics(_METRICS)
+    """Return how many values this process has read from remote stores."""
+    metrics = ts.experimental_collect_matching_metrics(_METRICS)
     ends = ("/http/read", "/s3/read")
-    return sum(value["value"] for metric in found if metric["name"].endswith(ends) for value in metric["values"])
+    return sum(value["value"] for metric in metrics if metric["name"].endswith(ends) for value in metric["values"])
 
 
 def answers_without_content() -> int:
-    """Return how many answers without content this process has got that it takes for 404."""
-    found = ts.experimental_collect_matching_metrics(_CODES)
-    return sum(value["value"] for metric in found for value in metric["values"] if value["code"] in _NO_CONTENT)
+    """Return how many answers tensorstore has taken for 404 in this process because they had no content."""
+    metrics = ts.experimental_collect_matching_metrics(_CODES)
+    return sum(value["value"] for metric in metrics for value in metric["values"] if value["code"] in _NO_CONTENT)
 
 
 Answer = TypeVar("Answer")
@@ -146,19 +146,19 @@ Answer = TypeVar("Answer")
 
 @cache
 def _loop() -> asyncio.AbstractEventLoop:
-    """Where the work is done, in a thread that does not keep the process from ending."""
+    """Return the event loop for coroutines, in a daemon thread."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="zarr", daemon=True).start()
     return loop
 
 
 def result_of(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """Return what a coroutine gives, within the time limit of this thread's read, else `READ_S` seconds.
+    """Return the result of a coroutine, within the time limit of this thread's read, else `READ_S` seconds.
 
     Raises:
-        Damaged: What is stored cannot be decoded.
+        Damaged: The stored data cannot be decoded.
         GivenUp: It takes too long.
-        Exception: Others are the store's own.
+        Exception: Other errors of the store.
     """
     deadline = read_deadline()
     waiting = asyncio.run_coroutine_threadsafe(work, _loop())
