@@ -248,7 +248,7 @@ def test_variable_of_one_disk_cache_is_refused_with_that_of_all(environment):
         load_settings()
 
     assert caught.value.mistakes == (
-        "CHRONOTILE_CUBE_BYTES is not used any more; set CHRONOTILE_DISK_CACHE_BYTES, of all caches on disk",
+        "CHRONOTILE_CUBE_BYTES is not used any more; set CHRONOTILE_DISK_CACHE_BYTES for all caches on disk",
         "CHRONOTILE_PREVIEW_DIR is not used any more; set CHRONOTILE_CACHE_DIR, in which each cache has a folder",
         "CHRONOTILE_PORT: should be a whole number, got 'http'",
     )

@@ -94,7 +94,7 @@ LIMIT = 3
 """Attribute that is there."""
 
 
-def test_phrases_are_found():
+def test_what_is_told():
     # Comment beside the code.
     report("the file tells nothing of it")
 '''

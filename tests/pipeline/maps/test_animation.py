@@ -46,7 +46,9 @@ def test_the_legend_of_a_film_has_the_flags_that_its_frames_can_have(monkeypatch
     style = replace(served.STEPS, flags=(("cloud", Colour(255, 255, 255)),))
     layer = served.make_layer(variable=served.make_variable(flags=((254, "cloud"),)), styles=(style,))
     request = replace(
-        REQUEST, shown=replace(REQUEST.shown, reducer=reducer), step=step if step == 1 else parse_period(step)
+        REQUEST,
+        map_request=replace(REQUEST.map_request, reducer=reducer),
+        step=step if step == 1 else parse_period(step),
     )
 
     render_animation(request, served.make_services(served.make_collection(layer)))
@@ -159,9 +161,9 @@ def test_film_without_memory_is_refused_before_frames_are_read(all_is_counted, f
 
     with pytest.raises(LimitExceeded, match="request a smaller picture") as refused:
         render_animation(replace(REQUEST, format=format), services)
-    small = replace(REQUEST.shown, grid=replace(GRID, width=16, height=16))
+    small = replace(REQUEST.map_request, grid=replace(GRID, width=16, height=16))
     with services.memory.taking(100_000, alternative=""), pytest.raises(ServerBusy):
-        render_animation(replace(REQUEST, shown=small, format=format), services)
+        render_animation(replace(REQUEST, map_request=small, format=format), services)
 
     assert refused.value.locator == "width"
     assert services.readers["s2"].windows_read == []

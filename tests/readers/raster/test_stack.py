@@ -68,7 +68,7 @@ def test_match_of_time_pattern_without_a_time_is_reported(tmp_path):
     )
 
 
-def test_time_pattern_without_any_time_lists_its_matches(tmp_path):
+def test_time_pattern_without_time_lists_its_matches(tmp_path):
     write_tif(tmp_path / "ndvi_04-06-2019.tif", SCENE.numbers(0), SCENE)
 
     with pytest.raises(UnsupportedSource, match="found '04-06-2019', which is not a valid time; accepted are"):

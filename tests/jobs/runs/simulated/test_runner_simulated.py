@@ -31,7 +31,7 @@ class FakeCluster:
     def renew(self):
         """It is always there."""
 
-    def run(self, task, blocks, *, name, is_active, tell):
+    def run(self, task, blocks, *, name, is_active, report):
         self.names.append(name)
         for number in blocks:
             self.begun.append(number)
@@ -43,7 +43,7 @@ class FakeCluster:
             self.fail(number)
             yield number, {"square": number * number}
 
-    def finish(self, task, *, name, is_active, tell):
+    def finish(self, task, *, name, is_active, report):
         return {"sum": Result(value=1), "pieces": Result(value="")}
 
 
