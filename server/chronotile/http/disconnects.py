@@ -1,7 +1,7 @@
-"""Clients that leave: two ways in which work in a thread can check whether its client is still connected.
+"""Clients that leave: two checks for work in threads whether its client is still connected.
 
-`watch_connection` watches in a task for as long as the work runs, and each check is a look at a flag: for work that
-checks between any two steps (`WorkKind.watches`). `connection_check` costs nothing unless it is called, and each check
+`watch_connection` watches in a task while the work runs, and each check reads a flag: for work that checks between any
+two steps (`WorkKind.watches`). `connection_check` costs nothing unless it is called, and each check
 waits for the event loop: for maps and point series, which only check while they wait for the same answer of another
 request. A request that waits for a thread is checked once, by `Limiter.run`.
 """

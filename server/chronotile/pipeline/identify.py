@@ -175,7 +175,7 @@ def _state(target: IdentifyTarget, services: Services) -> tuple[object, ...]:
 
 
 def _window(cells: tuple[Cell, ...]) -> Window | None:
-    """Return the cell to fingerprint if it is equal for all variables, else `None`, which means all cells."""
+    # The cell to fingerprint if it is equal for all variables; None means all cells.
     return Window.from_cell(*cells[0]) if len(set(cells)) == 1 else None
 
 

@@ -50,7 +50,7 @@ def restrict(services: Services, subjects: frozenset[str], right: Right = "see")
 
 
 def _live_names(live: LiveItems, catalogue: Catalogue) -> tuple[str, ...]:
-    """The live collections of which the user may see all layers."""
+    # Only live collections with all layers visible to the user.
     served = catalogue.whole_collections | catalogue.wholly_unavailable
     return tuple(name for name in live.names if name in served)
 

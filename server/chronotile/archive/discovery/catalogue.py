@@ -88,7 +88,7 @@ def look_at(place: str, read: ReadDocument, prefixes: AllowedPlaces) -> SeenCata
         prefixes: Permitted locations of linked documents, in addition to the catalogue's host or folder.
 
     Raises:
-        ConfigurationError: It is no STAC document, has no items, or has several collections, so that one must be named.
+        ConfigurationError: It is not a STAC document, has no items, or has several collections and none is named.
         ChronotileError: A document cannot be read.
     """
     path = local_path(place)

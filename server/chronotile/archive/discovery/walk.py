@@ -119,7 +119,7 @@ def reason_against(path: Path) -> str:
 
 
 def reason_by_content(path: Path) -> str | None:
-    """Return why a file is not served by its content; `None` if the content is no reason."""
+    """Return why a file is not served by its content; `None` if it may be served."""
     is_meant = path.suffix.lower() in _HDF4_ENDS and head_of(path).startswith(_HDF4_HEAD)
     return _HDF4 if is_meant else None
 

@@ -338,7 +338,7 @@ def next_request(document: Document, request: Request) -> Request | None:
     """Return the request of the next page by the link `next`; the caller has to check its URL.
 
     Raises:
-        AddressRefused: The link is no URL.
+        AddressRefused: The link is not a URL.
     """
     link = next(_links(document.body, "next"), None)
     if link is None:
@@ -369,6 +369,6 @@ def address_of(feature: Mapping[str, Any], page: str) -> str:
     """Return the URL of an item of a page from its link `self`; without one, the URL of the page.
 
     Raises:
-        AddressRefused: The link is no URL.
+        AddressRefused: The link is not a URL.
     """
     return join_address(page, next((link["href"] for link in _links(feature, "self")), page))

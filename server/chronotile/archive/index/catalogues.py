@@ -208,7 +208,7 @@ def join_address(base: str, href: str) -> str:
     """Return an address in a document as an absolute address without fragment.
 
     Raises:
-        AddressRefused: It is no address.
+        AddressRefused: It is not an address.
     """
     try:
         return absolute(href.partition("#")[0], base)

@@ -93,7 +93,7 @@ class ItemWriter:
         """Return whether a client sent an accepted token. The time it takes does not depend on the token.
 
         Raises:
-            AccessRefused: Nobody may write.
+            AccessRefused: Writing is disabled.
             TooManyTries: The token is wrong, and its address has sent too many. Right tokens are accepted from such an
                 address, because several clients may share it.
         """

@@ -316,7 +316,7 @@ def read_group(href: str, names: Collection[str] = ()) -> GroupNode:
         names: Arrays to request in a remote store that has no consolidated metadata and cannot be listed.
 
     Raises:
-        UnsupportedSource: It is no group, or none of its arrays can be found.
+        UnsupportedSource: It is not a group, or its arrays cannot be found.
         Refused: The server refuses access.
     """
     store, root = open_documents(href, names)

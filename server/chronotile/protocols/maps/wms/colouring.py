@@ -62,7 +62,7 @@ def colour(text: str, *, locator: str, may_be_translucent: bool = False) -> Colo
     """Return the colour of `0xRRGGBB`, or of `0xAARRGGBB` with alpha first.
 
     Raises:
-        InvalidParameter: The text is no colour, or has alpha although that is not allowed.
+        InvalidParameter: The text is not a colour, or has alpha although that is not allowed.
     """
     match = _COLOUR.fullmatch(text)
     if match is None or (match[1] is not None and not may_be_translucent):
