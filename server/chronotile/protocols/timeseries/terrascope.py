@@ -260,7 +260,7 @@ def _version_operations(version: str) -> Iterator[Operation]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PlaceColumns:
+class CellColumns:
     """Counts and statistics of one place at each time."""
 
     total: int
@@ -296,7 +296,7 @@ def encode_point_series(series: Series, domain: TimeDomain, options: EntryOption
         options: Selection of entries and their members.
     """
     has_value = np.isfinite(series.values)
-    cell = PlaceColumns(
+    cell = CellColumns(
         total=1, valid=has_value.astype(np.int64), averages=number_texts(text_values(series.values, series.encoding))
     )
     return b'{"results":' + _entries(cell, _dates(series.times, domain), options) + b"}"
@@ -315,14 +315,14 @@ def encode_areas_series(series: AreasSeries, domain: TimeDomain, options: EntryO
     return b'{"results":[' + lists + b"]}"
 
 
-def _column(series: AreaSeries) -> PlaceColumns:
+def _column(series: AreaSeries) -> CellColumns:
     texts = {name: number_texts(statistics(values)) for name, values in series.reduced.items()}
-    return PlaceColumns(
+    return CellColumns(
         total=series.total, valid=series.valid, averages=texts[MEAN.name], deviations=texts.get(STD.name)
     )
 
 
-def _entries(column: PlaceColumns, dates: list[str], options: EntryOptions) -> bytes:
+def _entries(column: CellColumns, dates: list[str], options: EntryOptions) -> bytes:
     """Return selected entries as a JSON list; empty for a layer without time."""
     if not dates:
         return b"[]"
@@ -336,7 +336,7 @@ def _entries(column: PlaceColumns, dates: list[str], options: EntryOptions) -> b
     )
 
 
-def _result(column: PlaceColumns, index: int, options: EntryOptions) -> dict[str, Any]:
+def _result(column: CellColumns, index: int, options: EntryOptions) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if options.has_counts:
         result = {"totalCount": column.total, "validCount": int(column.valid[index])}
