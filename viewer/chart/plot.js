@@ -9,8 +9,8 @@
  *   void,
  *   onSelect: (period: Range | null) => void, onWheel?: (event: WheelEvent, share: number, widthPx: number) => void,
  *   onLayout?: (left: number, right: number) => void, isOnStrip?: () => boolean
- *     }} Listeners `onDrag` of the line of the date, null at the end; `onLayout` with the distance of the time axis from
- *   the edges; `isOnStrip` whether the strip below shows its dates
+ *     }} Listeners `onDrag` of the line of the date, null at the end; `onLayout` with the distance of the time axis
+ *   from the edges; `isOnStrip` whether the strip below shows its dates
  */
 import { colourReader } from "../base/elements.js";
 import { dashOf, drawMarks, drawMoment, drawPlot, layOut } from "./plot-drawing.js";

@@ -42,7 +42,7 @@ export function fileOf(simple) {
 	return letters.reduce((sum, letter, at) => sum + 31 ** at * /** @type {number} */ (letter.codePointAt(0)), 0) % FILES;
 }
 
-/** Splits a query into the name, also without postcodes, and, after a comma, the location. @param {string} words */
+/** Splits a query into the name, also without postcodes, and, after a comma, the region. @param {string} words */
 export function splitWords(words) {
 	const [first, ...where] = words.split(",").map(simplify);
 	const nameWords = first
