@@ -43,7 +43,7 @@ def iter_coverage_zarr(coverage: Coverage, *, is_active: IsActive = always_activ
         for name, body in _members(coverage, is_active):
             archive.writestr(zipfile.ZipInfo(name, FIRST_DAY), body)
             yield from sink.take_all(READ_BYTES)
-        yield from sink.take_all(0)
+    yield from sink.take_all(0)
 
 
 class _Sink(io.RawIOBase):
