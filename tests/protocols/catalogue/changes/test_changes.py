@@ -137,7 +137,7 @@ def test_expired_cursor_is_a_problem_with_the_remedy(client, index, monkeypatch)
     answer = client.get(URL, params={"since": since})
 
     assert answer.status_code == 410
-    assert "list all items, and go on with the cursor of a request without since" in answer.json()["detail"]
+    assert "list all items, and continue with the cursor of a request without since" in answer.json()["detail"]
 
 
 def test_an_unchanged_page_is_not_sent_again(client):
