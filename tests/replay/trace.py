@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from inspect import CO_COROUTINE
 from pathlib import Path
 from types import CodeType, FrameType
@@ -194,7 +195,10 @@ def traced() -> dict[str, Entered]:
 
             for request in (*walk.warm, walk.requests[0], walk.requests[0]):
                 send(request)
-            seen = [tracer.entered(lambda request=request: send(request)) for request in walk.requests[1:]]
+            seen = list[Entered]()
+            for request in walk.requests[1:]:
+                send(walk.requests[0])  # checks files for changes, so that the traced request does not
+                seen.append(tracer.entered(partial(send, request)))
             found[name] = Entered(
                 files=min(each.files for each in seen),
                 changes=min(each.changes for each in seen),
