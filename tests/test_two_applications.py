@@ -116,7 +116,16 @@ def test_each_has_caches_of_the_size_of_its_settings(large, small):
 def test_caches_of_one_are_not_those_of_the_other(large, small):
     first, second = (each.state.services for each in (large, small))
 
-    kept = ("caches", "reader_caches", "documents", "layer_revisions", "looks", "failing_dates", "elsewhere", "memory")
+    kept = (
+        "caches",
+        "reader_caches",
+        "documents",
+        "layer_revisions",
+        "bounded_checks",
+        "failing_dates",
+        "elsewhere",
+        "memory",
+    )
     assert [name for name in kept if getattr(first, name) is getattr(second, name)] == []
     parts = [field.name for field in fields(first.caches)]
     assert [name for name in parts if getattr(first.caches, name) is getattr(second.caches, name)] == []

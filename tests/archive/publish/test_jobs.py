@@ -56,7 +56,7 @@ def finish(place, tmp_path, run):
             if results is None:
                 plan = plan_execution(execution, archive.services)
                 results = execute(execution, archive.services, folder, plan=plan)
-            job, _files = jobs.keep(execution, results, folder, user=None)
+            job, _files = jobs.store_execution(execution, results, folder, user=None)
             return job.id
 
     return do

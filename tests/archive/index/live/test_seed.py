@@ -72,7 +72,7 @@ def test_of_another_filter_the_items_of_before_are_removed(api, store):
 def test_in_another_order_they_are_ordered_again(api, store):
     seed(spec_of(api), ACCESS, store)
     other = spec_of(api, settings=IndexSettings(group="solar_day"))
-    assert "grouped" in reason_to_seed(other, ACCESS, store)
+    assert "grouping" in reason_to_seed(other, ACCESS, store)
     seed(other, ACCESS, store)
     assert store.items.settings("s2") == IndexSettings(group="solar_day")
 
