@@ -283,7 +283,7 @@ def on_one_core() -> Iterator[None]:
 def few_open_files() -> Iterator[None]:
     """Processes started in the block may open few files, unless they raise the limit; this process keeps its own."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    highest = max(int(number) for number in os.listdir("/proc/self/fd"))
+    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(128, highest + 64), hard))
     try:
         yield
