@@ -127,12 +127,18 @@ def test_an_area_across_the_antimeridian_is_one(ask):
     }
 
 
-def test_features_across_the_antimeridian_have_longitudes_of_geojson(ask):
+def test_features_across_the_antimeridian_have_longitudes_of_geojson(tree, ask):
     query = {"coords": "POLYGON((178 10,183 10,183 11,178 11,178 10))", "datetime": "2020-06-01", "f": "GeoJSON"}
 
     features = ask("DMP/area", **query).json()["features"]
 
-    assert [each["geometry"]["coordinates"][0] for each in features] == [178.5, 179.5, -179.5, -178.5, -177.5]
+    longitudes = [178.5, 179.5, -179.5, -178.5, -177.5]
+    assert [feature["geometry"]["coordinates"][0] for feature in features] == longitudes
+    for feature, longitude in zip(features, longitudes, strict=True):
+        address = feature["properties"]["edrqueryendpoint"]
+        again = tree.get(f"{address}&f=GeoJSON&datetime=2020-06-01").json()["features"][0]
+        assert address.endswith(f"coords=POINT%28{longitude}+10.5%29")
+        assert again["properties"]["values"] == feature["properties"]["values"]
 
 
 def test_a_cube_has_the_cells_of_its_box(ask, coverage_of):

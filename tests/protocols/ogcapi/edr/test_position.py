@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from chronotile.core.model.request import Point
-from chronotile.protocols.ogcapi.edr.data_request import endpoint_of
 from tests.decimals import cell_value
 from tests.protocols import served
 from tests.protocols.ogcapi.edr.conftest import point
@@ -229,15 +227,6 @@ def test_endpoint_of_a_feature_answers_for_it(tree, ask, place):
     again = tree.get(f"{feature['properties']['edrqueryendpoint']}&f=GeoJSON")
 
     assert again.json()["features"][0]["properties"]["values"] == feature["properties"]["values"]
-
-
-@pytest.mark.parametrize(
-    ("longitude", "expected"), [(435.0, "75.0"), (190.5, "-169.5"), (-190.0, "170.0"), (-180.0, "-180.0")]
-)
-def test_endpoint_of_a_feature_has_a_longitude_within_180(longitude, expected):
-    address = endpoint_of(Point(x=longitude, y=-85.0), address="https://example.org/edr")
-
-    assert address == f"https://example.org/edr/position?coords=POINT%28{expected}+-85.0%29"
 
 
 def test_csv_has_a_line_per_time_and_a_column_per_parameter(ask, place):

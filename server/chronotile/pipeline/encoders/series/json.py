@@ -210,9 +210,10 @@ def _features_of_layers(table: SeriesTable, endpoint_of: Callable[[Point | Area]
                 label: object = f"{place.x:.10g} {place.y:.10g}"
             else:
                 label = str((place.properties or {}).get("label", place.id))
-            members = {"label": label, "edrqueryendpoint": endpoint_of(place)}
+            wrapped = _wrap_longitude(place)
+            members = {"label": label, "edrqueryendpoint": endpoint_of(wrapped)}
             series = {name: texts[row] for name, texts in columns.items()}
-            yield _feature(_wrap_longitude(place), {**shared, **members, "values": series})
+            yield _feature(wrapped, {**shared, **members, "values": series})
 
 
 def _feature(place: Point | Area, properties: Json) -> bytes:

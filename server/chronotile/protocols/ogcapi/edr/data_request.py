@@ -1,6 +1,5 @@
 """The start and the end of every data query: its request, and its response in a format."""
 
-import math
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +15,6 @@ from chronotile.core.errors import require_at_most
 from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.geometry.area import Area
 from chronotile.core.model.request import Point
-from chronotile.core.model.space.boxes import WHOLE_CIRCLE
 from chronotile.core.model.space.crs import Crs
 from chronotile.http.base_urls import base_url
 from chronotile.http.bodies import BodyResponse
@@ -185,8 +183,6 @@ def endpoint_of(place: Point | Area, *, address: str) -> str:
     if isinstance(place, Area):
         return location_address(address, str(place.id))
     longitude, latitude = place.degrees
-    if abs(longitude) > WHOLE_CIRCLE / 2:  # grids may start at 0 degrees or continue beyond 360
-        longitude = math.remainder(longitude, WHOLE_CIRCLE)
     return f"{address}/position?{urlencode({'coords': f'POINT({longitude!r} {latitude!r})'})}"
 
 
