@@ -176,8 +176,9 @@ class Limiter:
         return True
 
     def _must_wait(self, quotas: Iterable[SourceQuota]) -> bool:
-        semaphores = self._threads, self._slots, *(quota.threads for quota in quotas)
-        return any(semaphore.must_wait() for semaphore in semaphores)
+        if self._threads.must_wait() or self._slots.must_wait():
+            return True
+        return any(quota.threads.must_wait() for quota in quotas)
 
     def _is_too_long(self, quotas: Sequence[SourceQuota]) -> bool:
         """Return whether a new request would wait too long, or a line is full and has no request to refuse instead."""
