@@ -19,13 +19,16 @@ if "CHRONOTILE_TEST_LOCKS" not in os.environ:
 
 import hypothesis
 import pytest
+from _pytest import pytester as pytester_plugin
 from _pytest.faulthandler import fault_handler_stderr_fd_key
 
 from chronotile.core import database
 from tests import durations, quick, sampling, strict, tiers
+from tests.module_snapshot import ModuleSnapshot
 from tests.postgresql import serving_postgresql
 
 pytest_plugins = ["pytester"]
+pytester_plugin.SysModulesSnapshot = ModuleSnapshot  # type: ignore[misc,assignment]
 
 # The machine is shared, so time says nothing about an example; where all must be green, the search repeats itself.
 hypothesis.settings.register_profile(
