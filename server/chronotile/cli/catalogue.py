@@ -57,8 +57,8 @@ def settings_of_catalogue(place: str, settings: "Settings") -> "Settings":
         settings: Settings of this process.
 
     Raises:
-        ConfigurationError: The catalogue cannot be read or is none, or has no items or several collections; or a prefix
-            is not valid.
+        ConfigurationError: The catalogue cannot be read, is not a catalogue, has no items or has several collections;
+            or a prefix is not valid.
     """
     from chronotile.app.process_setup import end_well_when_stopped
     from chronotile.archive.discovery.catalogue import hosts_of, look_at

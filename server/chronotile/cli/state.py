@@ -20,7 +20,7 @@ def migrate(
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the steps.")] = False,
 ) -> None:
-    """Bring the jobs, index and keys that an older release has stored to this one."""
+    """Upgrade stored jobs, index and keys of an older release to this release."""
     with exiting_in_one_line():
         from chronotile.app.stored.state import migrate as migrate_all
 

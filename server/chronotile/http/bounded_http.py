@@ -388,8 +388,8 @@ class BoundedHttp(HttpToolsProtocol):
 
 
 WHOLE_S = 300
-"""Large bodies and answers take memory until their end: they must be fast enough to take no longer than this, up to
-`MAX_REQUIRED_BYTES_PER_S`."""
+"""Time limit in seconds for a large body or answer, as it takes memory until its end; the required rate that follows is
+at most `MAX_REQUIRED_BYTES_PER_S`."""
 MAX_REQUIRED_BYTES_PER_S = 60_000
 """Highest required rate: half of 1 Mbit/s (62,500 B with TCP headers)."""
 

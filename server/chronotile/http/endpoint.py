@@ -15,7 +15,7 @@ from chronotile.http.retry_after import add_error_headers
 log = logging.getLogger(__name__)
 
 UNLOGGED = errors.IndexIncomplete | errors.OperationNotSupported | errors.ServerBusy | errors.SourceAway
-"""Errors that others log or report: limiters log refusals, and an unavailable source is a finding."""
+"""Errors that `endpoint` does not log: limiters log refusals, and an unavailable source is a finding."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Faults = Callable[[errors.ChronotileError, Request], Response]

@@ -423,7 +423,7 @@ def test_of_very_many_items_it_is_not_counted_how_many_match(index, monkeypatch)
 def test_invalid_cursor_is_refused(index, cursor):
     index.put("s2", scenes())
 
-    with pytest.raises(InvalidParameter, match="cursor is not that of a page of this search"):
+    with pytest.raises(InvalidParameter, match="cursor does not belong to a page of this search"):
         index.search(ItemSearch(cursor=cursor))
 
 
@@ -442,7 +442,7 @@ def test_a_cursor_with_a_right_checksum_over_values_of_no_page_is_refused(index,
     search = ItemSearch(sort=sort)
     text = cursors.seal(body, cursors.what_is_searched(search))
 
-    with pytest.raises(InvalidParameter, match="cursor is not that of a page of this search"):
+    with pytest.raises(InvalidParameter, match="cursor does not belong to a page of this search"):
         index.search(replace(search, cursor=text))
 
 

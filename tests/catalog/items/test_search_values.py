@@ -324,7 +324,7 @@ def test_a_filter_that_few_items_match_is_refused_before_it_compares_many(many, 
     filter_ = filter_from_text(text)
 
     with pytest.raises(
-        InvalidParameter, match=r"more than 10 items of s2.* compare grid:code or platform by ="
+        InvalidParameter, match=r"more than 10 items of s2.* compare an indexed property \(grid:code or platform\) by ="
     ) as refused:
         getattr(many, look)(ItemSearch(collections=("s2",), filter=filter_, sort=sort))
 

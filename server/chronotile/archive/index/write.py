@@ -153,15 +153,15 @@ class ItemWriter:
         return tuple(item.id for item in new_items)
 
     def replace(
-        self, name: str, document: Mapping[str, Any], catalogue: Catalogue, *, found: ItemRef | None = None
+        self, name: str, document: Mapping[str, Any], catalogue: Catalogue, *, expected: ItemRef | None = None
     ) -> bool:
-        """Replace the STAC item with the id of `document`; return whether it existed (and was `found`, if that is set).
+        """Replace the STAC item with the id of `document`; return False if it is missing or changed since `expected`.
 
         Args:
             name: Id of the collection, or of one of its layers.
             document: The new item.
             catalogue: The served catalogue, which has the names of layers.
-            found: The item from which `document` was made; it is not replaced if it has changed since.
+            expected: The item from which `document` was made; it is not replaced if it has changed since.
 
         Raises:
             InvalidParameter: The item is refused.
@@ -172,7 +172,7 @@ class ItemWriter:
         if document.get("type") != "Feature":
             raise errors.InvalidParameter("the body is not a STAC item (Feature)")
         spec, items, (item,) = self._parse_items(name, document, catalogue)
-        return items.replace(spec.collection, item, expected=found)
+        return items.replace(spec.collection, item, expected=expected)
 
     def remove(self, name: str, id_: str, catalogue: Catalogue) -> None:
         """Remove an item from a collection, until it is added again or changes in the source of the collection.

@@ -110,10 +110,10 @@ class Candidates:
         matching = self._count_matching(sample, shape, values)
         if compared <= MAX_COMPARED or matching * MAX_COMPARED >= len(sample) * MAX_MATCHED:
             return matching * compared > SURELY * len(sample) * MAX_MATCHED and self._are_many(shape, values)
-        names = " or ".join(sorted(self.collection.names)) or "a property that the configuration names in search"
+        names = " or ".join(sorted(self.collection.names)) or "configured in search"
         raise InvalidParameter(
             f"filter would compare more than {MAX_COMPARED} items of {self.collection.id}, and few of them match; "
-            f"give a bbox, a shorter datetime or ids, or compare {names} by =, which has an index",
+            f"give a bbox, a shorter datetime or ids, or compare an indexed property ({names}) by =",
             locator="filter",
         )
 

@@ -71,7 +71,7 @@ def cursor_of(search: ItemSearch, *, are_texts: Sequence[bool] | None, most_matc
     text = search.cursor
     if text is None:
         return None
-    refused = InvalidParameter("cursor is not that of a page of this search", locator="cursor")
+    refused = InvalidParameter("cursor does not belong to a page of this search", locator="cursor")
     parts = unseal(text, what_is_searched(search), refused)
     if not (isinstance(parts, list) and len(parts) == PARTS):
         raise refused

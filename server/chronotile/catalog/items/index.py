@@ -142,10 +142,10 @@ class ItemIndex:
         rows = self._rows_of_known_levels(collection, boxes[0], when, most) if len(boxes) == 1 else None
         if rows is None:
             with self._reading() as cursor:
-                levels = self._collection(cursor, collection)
-                if levels is None:
+                collection_levels = self._collection(cursor, collection)
+                if collection_levels is None:
                     return []
-                rows = [row for part in boxes for row in self._rows_meeting(cursor, levels, part, when)]
+                rows = [row for part in boxes for row in self._rows_meeting(cursor, collection_levels, part, when)]
         lookups.require_few(len(rows), most, "items")
         return lookups.in_order({row[0]: row for row in rows}.values(), boxes, when)
 
@@ -204,20 +204,20 @@ class ItemIndex:
         counts as the whole circle of latitude.
         """
         with self._reading() as cursor:
-            levels = self._collection(cursor, collection)
-            if levels is None:
+            collection_levels = self._collection(cursor, collection)
+            if collection_levels is None:
                 return NO_TIME
             if box is not None:
-                return _domain_of(self._instants_near(cursor, levels, box))
-            return _domain_of(self._run(cursor, statements.ALL_INSTANTS, {"collection": levels.number}))
+                return _domain_of(self._instants_near(cursor, collection_levels, box))
+            return _domain_of(self._run(cursor, statements.ALL_INSTANTS, {"collection": collection_levels.number}))
 
     def ends(self, collection: str) -> TimeDomain:
         """Return the first and the last instant of `times`."""
         with self._reading() as cursor:
-            levels = self._collection(cursor, collection)
-            if levels is None:
+            collection_levels = self._collection(cursor, collection)
+            if collection_levels is None:
                 return NO_TIME
-            of_collection = {"collection": levels.number}
+            of_collection = {"collection": collection_levels.number}
             rows = [row for query in statements.ENDS for row in self._run(cursor, query, of_collection)]
         return _domain_of(list(dict.fromkeys(rows)))
 
@@ -239,10 +239,10 @@ class ItemIndex:
             LimitExceeded: The assets of the items have more than `MAX_FORMS` different forms.
         """
         with self._reading() as cursor:
-            levels = self._collection(cursor, collection)
-            if levels is None:
+            collection_levels = self._collection(cursor, collection)
+            if collection_levels is None:
                 return {}
-            values = {"collection": levels.number, "most": MAX_FORMS + 1}
+            values = {"collection": collection_levels.number, "most": MAX_FORMS + 1}
             rows = self._run(cursor, statements.FORMS_OF_COLLECTION, values)
         lookups.require_few(len(rows), MAX_FORMS, "layouts")
         counts = dict[str, dict[BandLayout, int]]()
@@ -270,10 +270,10 @@ class ItemIndex:
     def faults(self, collection: str) -> ItemFaults:
         """Return the faults of a collection that the index can count."""
         with self._reading() as cursor:
-            levels = self._collection(cursor, collection)
-            if levels is None:
+            collection_levels = self._collection(cursor, collection)
+            if collection_levels is None:
                 return ItemFaults()
-            ((items, unranked),) = self._run(cursor, statements.UNRANKED, {"collection": levels.number})
+            ((items, unranked),) = self._run(cursor, statements.UNRANKED, {"collection": collection_levels.number})
         return ItemFaults(items=items, unranked=unranked)
 
     def put(self, collection: str, items: Iterable[Item | preparing.Prepared]) -> PutSummary:
@@ -545,9 +545,9 @@ class ItemIndex:
         rows = self._run(cursor, _NUMBER, {"archive": self._archive, "id": collection})
         if not rows:
             return None
-        levels = _CollectionLevels(*rows[0])
-        self._levels[collection] = levels.levels
-        return levels
+        collection_levels = _CollectionLevels(*rows[0])
+        self._levels[collection] = collection_levels.levels
+        return collection_levels
 
     def _rows_of_known_levels(self, collection: str, box: BBox, when: lookups.When, most: int) -> list[Any] | None:
         """Return the rows of `_rows_meeting` with a single statement; `None` if the levels changed or are unknown."""

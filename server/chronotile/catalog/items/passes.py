@@ -89,7 +89,7 @@ class SourcePass:
     """Whether it lists all entries of the source; otherwise only changed ones."""
     is_resumed: bool
     cursor: str | None
-    """Position of the end of the interrupted pass, in the format of the source."""
+    """Position that the interrupted pass had reached, in the format of the source."""
     since: str | None
     """Marker that the last finished pass stored for this one, in the format of the source."""
     holder: str

@@ -10,7 +10,7 @@ from chronotile.core.private_files import open_private
 
 RESERVE = f"{FILE}.reserve"
 RESERVE_BYTES = 8 << 20
-"""Twice the size of SQLite's log that makes it move the log into the database file."""
+"""Twice the log size at which SQLite moves its log into the database file."""
 
 
 MARGIN_BYTES = 4 << 20

@@ -446,7 +446,7 @@ def _place(search: ItemSearch, sources: Sequence[str]) -> _Place:
     """
     if search.cursor is None:
         return _Place(source=sources[0], at=None, matched=0)
-    refused = InvalidParameter("cursor is not that of a page of this search", locator="cursor")
+    refused = InvalidParameter("cursor does not belong to a page of this search", locator="cursor")
     parts = unseal(search.cursor, what_is_searched(search), refused)
     if not (isinstance(parts, list) and len(parts) == PARTS):
         raise refused

@@ -26,7 +26,7 @@ OF_SERIES: Mapping[str, float] = {
     "max_containers": MAX_CONTAINERS,
 }
 """Limits of jobs for series, by the names of the limits of requests."""
-MOST_OFFERED_VERTICES = 5_000
+MAX_OFFERED_VERTICES = 5_000
 """Vertices of areas in a problem document, which the event loop writes; each takes up to 50 bytes."""
 
 
@@ -47,14 +47,14 @@ def bbox_input(box: BBox, crs: Crs, layer: Layer, catalogue: Catalogue) -> Json:
 
 
 def places_input(areas: Sequence[Area], layer: Layer, catalogue: Catalogue) -> Json | None:
-    """Return the input `places` of processes; `None` if the areas have more than `MOST_OFFERED_VERTICES`.
+    """Return the input `places` of processes; `None` if the areas have more than `MAX_OFFERED_VERTICES`.
 
     All areas have the same CRS.
 
     Raises:
         UnsupportedCrs: Neither the service nor the layer offers the CRS.
     """
-    if sum(area.vertices for area in areas) > MOST_OFFERED_VERTICES:
+    if sum(area.vertices for area in areas) > MAX_OFFERED_VERTICES:
         return None
     crs = areas[0].crs
     if crs != CRS84:

@@ -103,12 +103,12 @@ def _area_of_box(bbox: str, layer: Layer, query: Kvp, catalogue: Catalogue) -> A
 
 
 def _check_antimeridian(bbox: str, layer: Layer, crs: Crs) -> None:
-    """Refuse a box whose west and east were probably swapped, which would select the whole layer."""
+    """Refuse a box whose west and east were probably swapped, which would select the whole layer except that box."""
     reach, half = layer.main_variable.grid.unwound_box_in(crs), WHOLE_CIRCLE / 2
     if reach.xmin > -half and reach.xmax < half:
         raise InvalidParameter(
-            f"bbox {bbox[:60]} has its west east of its east, and so crosses the antimeridian, which layer {layer.id} "
-            "does not reach; give west,south,east,north",
+            f"bbox {bbox[:60]} has a west greater than its east, so it crosses the antimeridian, which layer "
+            f"{layer.id} does not reach; give west,south,east,north",
             locator="bbox",
         )
 

@@ -98,8 +98,8 @@ def _spoken_version(pairs: Pairs) -> Version:
 
 def _not_higher(requested: str) -> Version:
     # The highest version that is not higher than the requested one, else the lowest (OGC 03-065r6 §6.2.4).
-    known_number = requested if _NUMBERS.fullmatch(requested) else VERSIONS[0].numbers[0]
-    return next((version for version in VERSIONS if _number(version.numbers[0]) <= _number(known_number)), VERSIONS[-1])
+    highest = requested if _NUMBERS.fullmatch(requested) else VERSIONS[0].numbers[0]
+    return next((version for version in VERSIONS if _number(version.numbers[0]) <= _number(highest)), VERSIONS[-1])
 
 
 def _number(text: str) -> list[int]:

@@ -53,7 +53,7 @@ class Version:
     without_ids: str | None = None
     """Error code if that parameter is missing; `None` if all coverages are described then."""
     sections: Callable[[Kvp, str | None], frozenset[str]]
-    """Return requested sections of the capabilities, from the query and the current `updateSequence`."""
+    """Returns the requested sections of the capabilities, from the query and the current `updateSequence`."""
     parse: Callable[[Kvp, Services], GetCoverage]
     fault: Callable[[ChronotileError, Request], Response]
     parameters: Sequence[str] = ()

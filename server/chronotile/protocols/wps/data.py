@@ -21,7 +21,7 @@ TYPES: Mapping[str, str] = {"integer": "integer", "number": "double", "string": 
 """Types of XML Schema by JSON types of literals; the last one wins if a schema allows several."""
 PLAIN = frozenset({"", "utf-8", "utf8", "raw"})
 """Names that mean "not encoded"."""
-MOST_DIGITS = 64
+MAX_DIGITS = 64
 INTEGERS = range(-(1 << 63), 1 << 63)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _OF_EPSG = re.compile(r"epsg:\d+", re.ASCII)
@@ -73,14 +73,14 @@ def kind_of(schema: Json, *, is_output: bool = False) -> Kind:
         return Kind(form="bbox")
     types = {alternative.get("type", "") for alternative in schema.get("oneOf", [schema])}
     if types <= set(TYPES) and not (of.media_types(schema) or of.is_base64(schema)):
-        data_type = [name for alternative, name in TYPES.items() if alternative in types][-1]
+        data_type = [xml_type for json_type, xml_type in TYPES.items() if json_type in types][-1]
         return Kind(form="literal", data_type=data_type, schema=schema)
     if is_output:
         names = [name for alternative in schema.get("oneOf", [schema]) for name in of.output_types(alternative)]
     else:
         names = [*(of.media_types(schema) or (of.JSON, of.GEOJSON, *([of.TEXT] if "string" in types else [])))]
     return Kind(
-        form="complex", formats=tuple((alternative, _encoding(alternative)) for alternative in dict.fromkeys(names))
+        form="complex", formats=tuple((media_type, _encoding(media_type)) for media_type in dict.fromkeys(names))
     )
 
 
@@ -98,7 +98,7 @@ def inputs_of(process: Process, wps_inputs: Iterable[WpsInput]) -> dict[str, Any
     """Return inputs as the body of an execution has them; the caller checks them against their schemas.
 
     Raises:
-        InvalidParameter: One is not of its kind.
+        InvalidParameter: A value does not have the kind of its input.
         LimitExceeded: JSON has too many lists and objects.
     """
     values_by_name: dict[str, list[Any]] = {}
@@ -172,7 +172,7 @@ def _box(wps_input: WpsInput) -> Json:
 
 def _literal(text: str, schema: Json) -> object:
     plain, types = text.strip(), {each.get("type") for each in schema.get("oneOf", [schema])}
-    if types & {"integer", "number"} and len(plain) <= MOST_DIGITS and _NUMBER.fullmatch(plain):
+    if types & {"integer", "number"} and len(plain) <= MAX_DIGITS and _NUMBER.fullmatch(plain):
         value = int(plain) if plain.lstrip("+-").isdigit() and int(plain) in INTEGERS else float(plain)
         return value if math.isfinite(value) else text
     return plain if "enum" in schema else text

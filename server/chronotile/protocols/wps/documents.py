@@ -44,7 +44,7 @@ def descriptions(context: WpsContext, names: Iterable[str]) -> bytes:
     """Return the descriptions of processes (OGC 14-065 §9.3, OGC 05-007r7 §9.3).
 
     Raises:
-        UnknownPath: A name is not that of a process.
+        UnknownPath: No process has one of the names.
     """
     described = processes().values() if any(name.lower() == ALL for name in names) else map(process_of, names)
     return context.render("descriptions", processes=described, occurrences=occurrences, kind_of=kind_of, crs=CRS84_URI)
@@ -60,7 +60,7 @@ def result(context: WpsContext, results: Results) -> bytes:
     """Return results as a document (OGC 14-065 §9.6).
 
     Raises:
-        LimitExceeded: A file that belongs into the document is too large.
+        LimitExceeded: A file inside the document is too large.
         SourceUnavailable: A file is missing.
     """
     outputs = [(name, data_in(results, name)) for name in results.values]
@@ -106,7 +106,7 @@ def data_in(results: Results, name: str) -> Data:
     """Return one result as templates write it.
 
     Raises:
-        LimitExceeded: A file that belongs into the document is too large.
+        LimitExceeded: A file inside the document is too large.
         SourceUnavailable: A file is missing.
     """
     result_value, part, execution = results.values[name], part_of(results, name), results.execution

@@ -87,7 +87,7 @@ async def _answer_job_request(request: Request, wps_request: WpsRequest, context
         return job, results_of(job, execution, desk.result_files(job), f"{context.base}/ogcapi")
 
     job, results = await run(request, JOBS, find)
-    if is_1_0:  # the response to the Execute, with today's status: clients reach it by `statusLocation`
+    if is_1_0:  # the response to the Execute with the current status, at `statusLocation`
         done, created = results if job.status == "successful" else None, jobs.moment_text(job.updated)
         write = partial(documents.response, context, results.execution, created, job=job, results=done)
         return _xml(await jobs.run_with_files(request, job, partial(write, has_lineage=wps_request.has_lineage)))

@@ -352,8 +352,8 @@ def test_unknown_products_are_not_found(client, path, id_):
         ({"expand": "Locations"}, "$expand", "use Attributes, Assets"),
         ({"select": "S3Path"}, "$select", "use Id, Name"),
         ({"search": "x"}, "$search", "accepted: $count"),
-        ({"skiptoken": "x"}, "$skiptoken", "not that of a page"),
-        ({"skiptoken": "x" * 20_000}, "$skiptoken", "not that of a page"),
+        ({"skiptoken": "x"}, "$skiptoken", "does not belong to a page"),
+        ({"skiptoken": "x" * 20_000}, "$skiptoken", "does not belong to a page"),
     ],
 )
 def test_options_that_are_refused(client, scenes, options, target, said):

@@ -12,9 +12,9 @@ from chronotile.core.model.time.parser import parse_time
 from chronotile.core.model.time.period_parser import parse_period
 from chronotile.core.model.time.periods import step_instants
 from chronotile.protocols.common.capabilities.time_extent import (
-    LEAST_LISTED,
     LONGEST_RUN,
     MAX_LISTED,
+    MIN_LISTED,
     most_listed_times,
     time_extent,
 )
@@ -157,7 +157,7 @@ def test_dekads_are_three_series_of_months():
 
 
 @pytest.mark.parametrize(
-    ("layers", "listed"), [(1, MAX_LISTED), (20, MAX_LISTED), (100, 319), (500, 11), (600, LEAST_LISTED)]
+    ("layers", "listed"), [(1, MAX_LISTED), (20, MAX_LISTED), (100, 319), (500, 11), (600, MIN_LISTED)]
 )
 def test_the_more_layers_the_fewer_times_each_lists(layers, listed):
     assert most_listed_times(layers) == listed

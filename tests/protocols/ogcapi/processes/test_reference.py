@@ -11,8 +11,8 @@ from chronotile.catalog.limits import Limits
 from chronotile.core.web.fetch import MAX_S as MOST_POST_S
 from chronotile.jobs.queue.notifier import WAITS_S
 from chronotile.jobs.queue.outbox import EVERY_S
-from chronotile.protocols.common.processes.references import MOST, MOST_S
-from chronotile.protocols.common.processes.results import MOST_INLINE_BYTES
+from chronotile.protocols.common.processes.references import MAX_FETCH_S, MAX_REFERENCES
+from chronotile.protocols.common.processes.results import MAX_INLINE_BYTES
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.processes.params import OF_JOBS
 from tests.protocols.ogcapi.processes.conftest import ECHO
@@ -78,9 +78,9 @@ def test_owslib_executes_as_the_page_has_it(run_here):
 def test_the_page_has_every_parameter_and_limit():
     assert [name for name in names_of(OF_JOBS) if f"`{name}`" not in PAGE and name != "lang"] == []
     assert f"{Limits().max_seconds:.0f} s" in PAGE
-    assert f"{MOST_INLINE_BYTES >> 20} MiB" in PAGE
-    assert f"at most {MOST} references, which" in PAGE
-    assert f"take no longer than {MOST_S:.0f} s" in PAGE
+    assert f"{MAX_INLINE_BYTES >> 20} MiB" in PAGE
+    assert f"at most {MAX_REFERENCES} references, which" in PAGE
+    assert f"take no longer than {MAX_FETCH_S:.0f} s" in PAGE
     assert f"every {EVERY_S:.0f} s at most" in PAGE
     assert f"within {MOST_POST_S:.0f} s" in PAGE
     assert WAITS_S == (5, 30, 3 * 60, 18 * 60)

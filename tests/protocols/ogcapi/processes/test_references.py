@@ -10,7 +10,7 @@ from chronotile.core.web.fetch import Fetched
 from chronotile.jobs.processes.registry import process_of
 from chronotile.jobs.queue.service import JobService
 from chronotile.protocols.common.processes import references
-from chronotile.protocols.common.processes.references import MOST, Reference, replace_references
+from chronotile.protocols.common.processes.references import MAX_REFERENCES, Reference, replace_references
 from tests.listener import Answer
 from tests.protocols import served
 from tests.protocols.ogcapi.processes.test_execution import AREAS, BYTES, execute_statistics, problem_of
@@ -185,9 +185,9 @@ def test_too_deep_input_is_refused(by_reference, web):
 
 @pytest.mark.slow
 def test_more_than_some_are_refused_before_any_is_fetched(ask, web):
-    answer = ask({"inputs": {"array": [{"href": f"{web.url}/in/number.json"}] * (MOST + 1)}})
+    answer = ask({"inputs": {"array": [{"href": f"{web.url}/in/number.json"}] * (MAX_REFERENCES + 1)}})
 
-    assert f"at most {MOST} inputs by reference" in problem_of(answer, f"inputs.array[{MOST}].href")
+    assert f"at most {MAX_REFERENCES} inputs by reference" in problem_of(answer, f"inputs.array[{MAX_REFERENCES}].href")
     assert web.asked == []
 
 

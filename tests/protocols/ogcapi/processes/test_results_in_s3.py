@@ -109,7 +109,7 @@ def test_embedded_file_is_in_the_document(client, stored):
 
 
 def test_a_file_that_is_too_large_for_a_document_is_not_read(client, stored, monkeypatch):
-    monkeypatch.setattr(results, "MOST_INLINE_BYTES", len(CSV) - 1)
+    monkeypatch.setattr(results, "MAX_INLINE_BYTES", len(CSV) - 1)
 
     answer = client.get(f"{stored({'response': 'document', 'outputs': BY_VALUE})}/results")
 

@@ -55,7 +55,7 @@ def place_of(text: str, first: Request, api: ApiSearch) -> PagePlace:
     Raises:
         InvalidParameter: It is not a position of this search.
     """
-    refused = InvalidParameter("cursor is not that of a page of this search", locator="cursor")
+    refused = InvalidParameter("cursor does not belong to a page of this search", locator="cursor")
     try:
         members_list: Any = orjson.loads(text) if len(text) <= MOST_TEXT else None
     except orjson.JSONDecodeError as error:

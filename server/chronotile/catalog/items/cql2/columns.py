@@ -101,7 +101,7 @@ class PropertyColumns:
             text = sa.func.jsonb_extract_path_text(BODIES.c.properties, name)
             return sa.case((kind == postgresql, sa.cast(text, type_)))
         value = sa.func.json_extract(BODIES.c.properties, f'$."{name}"', type_=type_)
-        return sa.case((kind.in_([sa.literal(name) for name in sqlite]), value))
+        return sa.case((kind.in_([sa.literal(json_type) for json_type in sqlite]), value))
 
 
 def lower(text: str) -> str:

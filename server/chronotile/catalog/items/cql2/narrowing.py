@@ -83,9 +83,9 @@ def _pairs(node: Node, collection: str, names: frozenset[str]) -> frozenset[Pair
 
 
 def starts(node: Node, longest: int) -> tuple[int, int]:
-    """Return the first and last start of items that match a valid filter, both included.
+    """Return the earliest and latest possible start of items that match a valid filter, both included.
 
-    These and `longest`, the longest duration of an item, are nanoseconds (since 1970).
+    Both are nanoseconds since 1970; `longest` is the longest duration of an item in nanoseconds.
     """
     first, last = FIRST, LAST
     for part in parts_of(node):

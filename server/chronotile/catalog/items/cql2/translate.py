@@ -31,7 +31,7 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
 }
 TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-_MOST_EXACT = 1 << 63
+_MAX_INTEGER = 1 << 63
 """Integers from here on are floating-point numbers in databases."""
 MAX_PATTERN, MAX_WILDCARDS = 200, 10
 ACCEPTED = "and, or, not, = <> < <= > >=, between, in, like, isNull, casei, s_... and t_... of CQL2"
@@ -140,7 +140,7 @@ def _compare_literal(name: str, property_: Property, second: Node) -> Sql:
     if isinstance(second, bool):
         return _sql(compare(property_.boolean, literal(second, Boolean())))
     if isinstance(second, int | float):
-        return _sql(compare(property_.number, second if abs(second) < _MOST_EXACT else float(second)))
+        return _sql(compare(property_.number, second if abs(second) < _MAX_INTEGER else float(second)))
     return _sql(compare(property_.text, _text(second, name)))
 
 
@@ -170,7 +170,8 @@ def _is_in(arguments: Sequence[Node], columns: PropertyColumns) -> Sql:
     value, listed = arguments
     if not isinstance(listed, list | tuple) or not listed:
         raise filter_error("has in without a list of values")
-    # Each value is compared with the property's type; a value of another type is unknown.
+    # The type of each value selects the expression of the property;
+    # the comparison is unknown if the property has another type.
     comparisons = [_comparison("=", [value, part], columns) for part in listed]
     return or_(*(func.coalesce(part, false()) for part in comparisons), and_(*comparisons))
 

@@ -10,9 +10,7 @@ from chronotile.catalog.items.properties import instant_in
 from chronotile.core.checksum import checksum_of
 from chronotile.core.model.geometry.json_text import is_number
 from chronotile.core.model.types import Json
-from chronotile.pipeline.products import (
-    is_picture,
-)
+from chronotile.pipeline.products import is_picture
 from chronotile.protocols.common.attributes import attributes_in
 from chronotile.protocols.common.links import asset_path
 
@@ -120,7 +118,7 @@ def time_text(value: object) -> str | None:
 
 
 def _content_type(assets: Mapping[str, Any]) -> str:
-    """Return the media type of the only file; several files are sent as a ZIP."""
+    """Return the media type of the only file; `CONTENT_TYPE` for several files (sent as a ZIP) or an unknown type."""
     only = _only_file(assets)
     media_type = None if only is None else only.get("type")
     return media_type if isinstance(media_type, str) and media_type.isprintable() else CONTENT_TYPE

@@ -104,7 +104,7 @@ class ODataQuery:
     """Properties of items, and whether the order is descending; empty returns the newest first."""
     top: int = USUAL_TOP
     skip: int = 0
-    """Number of products before the page; only written to the next link if a token is set."""
+    """Number of products before the page. If a token is set, it only determines `$skip` of the next link."""
     is_counted: bool = False
     expand: tuple[str, ...] = ()
     select: tuple[str, ...] = ()

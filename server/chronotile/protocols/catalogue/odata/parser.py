@@ -159,7 +159,7 @@ def parse_filter(text: str) -> ODataCondition:
 
 @dataclass(slots=True)
 class _Lambda:
-    """The variable of `any`, and the type that casts of its value name."""
+    """The variable of `any`, and the type that its value is cast to; `None` until a cast is read."""
 
     variable: str
     type: str | None
@@ -181,7 +181,7 @@ class _Parser:
         return join(parts, is_all=False)
 
     def expect(self, what: str) -> Token:
-        """Return the next token if it is a sign or keyword, or has a kind."""
+        """Return the next token, which must be the sign or keyword `what`, or a token of the kind `what`."""
         token = self._next
         if what not in {token.word, token.kind}:
             expected = {"end": "the end, and, or"}.get(what, what)
@@ -324,7 +324,7 @@ class _Parser:
     def _go_deeper(self) -> None:
         self.depth += 1
         if self.depth > DEEPEST:
-            raise filter_error(f"has more than {DEEPEST} levels of nested brackets and not")
+            raise filter_error(f"has brackets and `not` nested more than {DEEPEST} levels deep")
 
     def _count(self, number: int) -> None:
         self.comparisons += number
@@ -357,7 +357,9 @@ def _require_value_alone(condition: ODataCondition) -> None:
     elif isinstance(condition, Negated):
         _require_value_alone(condition.part)
     elif isinstance(condition, Comparison | Membership | TextMatch) and condition.path != VALUE:
-        raise filter_error(f"uses an attribute's name with or or not within any; accepted: {EXAMPLE}")
+        raise filter_error(
+            f"uses an attribute's name in `or`, `not` or a second condition within `any`; accepted: {EXAMPLE}"
+        )
 
 
 def _cast_type(cast: str) -> str:

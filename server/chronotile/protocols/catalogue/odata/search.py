@@ -320,7 +320,7 @@ def _casei(node: Node) -> Node:
 
 
 MAX_COUNTED = 10_000
-"""Counted products."""
+"""Maximum number of products that `$count` counts."""
 SAMPLED = 20
 """Number of newest items that define the attributes of a collection."""
 NOTHING = ItemPage(items=(), next=None, matched=0)

@@ -72,7 +72,7 @@ log = logging.getLogger(__name__)
 AS_FOUND = "public, max-age=0, must-revalidate"
 """Cache-Control of files: they may be replaced at any time, and revalidation with an ETag is cheap."""
 HARMLESS = "default-src 'none'; sandbox"
-"""Content-Security-Policy of files: they come from others, and browsers may display them."""
+"""Content-Security-Policy of files: their authors are unknown, and browsers may display them."""
 _IN_HEADERS = ("sha-256", "sha-512")
 """Digest algorithms that RFC 9530 recommends."""
 

@@ -8,9 +8,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from chronotile.core.errors import (
-    ClientGone,
-)
+from chronotile.core.errors import ClientGone
 from chronotile.core.model.types import Json
 from chronotile.http.answers import answer_content
 from chronotile.http.base_urls import base_url

@@ -38,7 +38,7 @@ class CollectionSearch:
     box: BBox | None
     span: TimeSpan | None
     terms: tuple[str, ...]
-    """In lower case, any of them matches; empty matches all collections."""
+    """Words in lower case; a collection needs one of them. Empty matches all collections."""
     limit: int
     cursor: str | None
     """Id of the last collection of the previous page."""

@@ -15,9 +15,7 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.common.item_collections import unopened_collection
 from chronotile.protocols.common.links import collection_path, link
 from chronotile.protocols.common.localised_text import negotiate_language
-from chronotile.protocols.common.openapi import (
-    security_schemes,
-)
+from chronotile.protocols.common.openapi import security_schemes
 from chronotile.protocols.common.operation import segment
 from chronotile.protocols.common.query.kvp import Kvp
 

@@ -19,7 +19,7 @@ class FieldSelection:
     included: tuple[str, ...] | None
     """`None` includes all members."""
     excluded: tuple[str, ...]
-    """A path that is also included, or that has an included path below it, is not removed."""
+    """Removed paths. A path that is also included stays; included paths below a removed path stay too."""
 
     def select(self, document: Json) -> Json:
         """Return the selected members of an item; `document` may be changed."""
@@ -47,7 +47,7 @@ def fields_of_text(text: str) -> FieldSelection:
 def fields_of_json(value: object) -> FieldSelection:
     """Return the selection of an object with `include` and `exclude`.
 
-    All members are included without `include`; an empty list or null selects `DEFAULT`, as clients send these for none.
+    With only `exclude`, all other members are included. A missing, empty or null `include` otherwise selects `DEFAULT`.
 
     Raises:
         InvalidParameter: The value is not such an object, or has more than `MAX_FIELDS` names.

@@ -99,6 +99,7 @@ class _Computed:
         variable, name = layer.main_variable, quote(layer.id, safe="")
         self._name = variable.name
         self._is_derived = variable.is_derived
+        # COG_TYPE: coverages have tiles and overviews, and QGIS adds no GeoTIFF of another type to its map.
         form, media_type = ("GTiff", COG_TYPE) if has_geo_tags(variable.grid.crs) else ("NetCDF", NETCDF_TYPE)
         self._href = f"{context.base}/ogcapi/collections/{name}/coverage?f={form}"
         self._members = {

@@ -57,7 +57,10 @@ class LayerLinks:
             yield {**link("wmts", self.wmts, MapFormat.PNG, self.title), "wmts:layer": self.layer.id, **dimensions}
 
     def shows(self, instant: Instant) -> bool:
-        """Return whether the layer has pictures of an instant; true for any mosaic: its times may lag behind items."""
+        """Return whether the layer has pictures of an instant.
+
+        True without times, and for a mosaic: its times may lag behind items.
+        """
         times = self.layer.times
         if self.layer.main_variable.is_mosaic or len(times) == 0:
             return True

@@ -143,7 +143,7 @@ INTERSECTS = custom("intersects", "A GeoJSON geometry, instead of `bbox`", _geom
 DATETIME = custom("datetime", "An instant with time and zone, or an interval of two; an open end is `..`", span_of)
 LIMIT: Parameter[int] = custom(
     "limit",
-    f"Items of a page; more than {MAX_ITEMS} are {MAX_ITEMS}",
+    f"Items of a page; a larger number counts as {MAX_ITEMS}",
     lambda limit: limit_of(integer(limit, locator="limit")),
     schema={**WHOLE, "minimum": 1, "default": DEFAULT_ITEMS},
     default=DEFAULT_ITEMS,
@@ -220,7 +220,7 @@ def count_search_of_query(query: Kvp, *, collection: str | None = None) -> ItemS
 
 
 def members_of(body: bytes) -> Mapping[str, Any]:
-    """Return the members of a JSON body without nulls; `fields` may be null.
+    """Return the members of a JSON body that are not null; a null `fields` is retained, so that it is refused.
 
     Raises:
         InvalidParameter: The body is not a JSON object.

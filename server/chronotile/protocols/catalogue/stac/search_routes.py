@@ -139,7 +139,7 @@ def _parse_counts(body: bytes, collection: str | None) -> tuple[ItemSearch, Sequ
 
 
 def _subject(request: Request, context: StacContext) -> tuple[str, str | None]:
-    """Return the URL of the catalogue or collection whose items are counted, and the id of the collection, if any."""
+    """Return the URL of the collection in the path and its id, or the URL of the catalogue and `None`."""
     name = request.path_params.get("collection")
     if name is None:
         return context.root, None

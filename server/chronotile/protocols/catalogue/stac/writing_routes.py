@@ -118,7 +118,7 @@ class _Transaction:
         return self._writer.add(self.collection, document, self._services.origin.catalogue)
 
     def replace(self, document: Json, *, expected: ItemRef | None) -> bool:
-        return self._writer.replace(self.collection, document, self._services.origin.catalogue, found=expected)
+        return self._writer.replace(self.collection, document, self._services.origin.catalogue, expected=expected)
 
     def remove(self, id_: str) -> None:
         self._writer.remove(self.collection, id_, self._services.origin.catalogue)

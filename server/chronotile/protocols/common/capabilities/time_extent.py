@@ -24,7 +24,7 @@ from chronotile.pipeline.encoders.document_parts import format_instants
 MAX_LISTED = 1000
 """Limit of listed values per layer."""
 
-LEAST_LISTED = 4
+MIN_LISTED = 4
 """Values that a layer may list even in a large document."""
 
 DOCUMENT_BYTES, LAYER_BYTES, VALUE_BYTES = 1_000_000, 1_700, 26
@@ -33,10 +33,10 @@ DOCUMENT_BYTES, LAYER_BYTES, VALUE_BYTES = 1_000_000, 1_700, 26
 SHORTEST_RUN, LONGEST_RUN = 4, 366
 """Times in one interval with period. Clients may request it whole: a year of tiles is within the limits."""
 
-LEAST_REGULAR = 3
+MIN_REGULAR = 3
 """Number of times of a regular layer that makes them an interval."""
 
-LEAST_RUNS = 16
+MIN_RUNS = 16
 """Intervals that a layer may have even if it may list fewer times."""
 
 MAX_PHASES = 3
@@ -49,7 +49,7 @@ RECENT_TIMES = 14
 MISSED_GAPS = 3
 """Longest gaps that may pass until data count as no longer updated."""
 
-LEAST_RECENT_NS = 31 * 86_400 * 10**9
+MIN_RECENT_NS = 31 * 86_400 * 10**9
 """Maximum age of data that are recent even if they have gaps."""
 
 
@@ -79,7 +79,7 @@ class TimeExtent:
 def most_listed_times(layer_count: int, *, layer_bytes: int = LAYER_BYTES) -> int:
     """Return the number of values that each layer may list in a document of `layer_count` layers."""
     count = (DOCUMENT_BYTES // max(1, layer_count) - layer_bytes) // VALUE_BYTES
-    return min(MAX_LISTED, max(LEAST_LISTED, count))
+    return min(MAX_LISTED, max(MIN_LISTED, count))
 
 
 def time_extent(
@@ -159,7 +159,7 @@ def _is_recent(newest: Instant, domain: TimeDomain, now: Instant) -> bool:
     recent = _nanoseconds(domain.instants[-RECENT_TIMES:])
     longest = max((later - earlier for earlier, later in pairwise(recent)), default=0)
     (today, last) = _nanoseconds(np.array([now.astype("datetime64[D]"), newest], dtype="datetime64[ns]"))
-    return today - last <= max(LEAST_RECENT_NS, MISSED_GAPS * longest)
+    return today - last <= max(MIN_RECENT_NS, MISSED_GAPS * longest)
 
 
 def _nanoseconds(instants: InstantArray) -> list[int]:
@@ -176,7 +176,7 @@ def _whole(domain: TimeDomain, limit: int, write: Callable[[Instant], str]) -> t
     """Return all times in at most `limit` values, or `None` if they need more."""
     if len(domain) <= limit:
         return _texts(domain.instants, write)
-    most = max(limit, LEAST_RUNS)
+    most = max(limit, MIN_RUNS)
     splits = [[find_steps(series) for series in split] for split in _phases(domain.instants)]
     short_splits = [split for split in splits if sum(steps.fewest for steps in split) <= most]
     texts = [tuple(islice(chain.from_iterable(_runs(s, write) for s in split), most + 1)) for split in short_splits]
@@ -186,12 +186,12 @@ def _whole(domain: TimeDomain, limit: int, write: Callable[[Instant], str]) -> t
 
 def _regular(domain: TimeDomain, limit: int, write: Callable[[Instant], str]) -> tuple[str, ...]:
     """Return all times as intervals with period; empty if they are irregular or need more than `limit` values."""
-    if len(domain) < LEAST_REGULAR:
+    if len(domain) < MIN_REGULAR:
         return ()
     stepped = find_steps(domain.instants)
     if np.any(stepped.steps != stepped.steps[0]):
         return ()
-    runs = tuple(islice(_runs(stepped, write, shortest=LEAST_REGULAR), limit + 1))
+    runs = tuple(islice(_runs(stepped, write, shortest=MIN_REGULAR), limit + 1))
     return runs if len(runs) <= limit else ()
 
 

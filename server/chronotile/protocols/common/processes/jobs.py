@@ -1,4 +1,4 @@
-"""The job of a request: it belongs to the user, who may still use its data."""
+"""Jobs that requests name: lookup with the rights of the user or of a share link, and deletion."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -93,7 +93,7 @@ def require_ended(job: Job) -> None:
 
 
 async def dismiss(request: Request, id_: str) -> Job:
-    """Cancel a job, or delete an ended job with its results; return the job before that.
+    """Cancel a job, or delete an ended job with its results; return the cancelled job, or the unchanged ended job.
 
     Raises:
         UnknownPath: The user has no job with this id.

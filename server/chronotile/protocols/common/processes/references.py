@@ -23,9 +23,9 @@ from chronotile.protocols.common.processes.media_types import (
     media_types,
 )
 
-MOST = 16
+MAX_REFERENCES = 16
 """Maximum number of references in an execution."""
-MOST_S = 30.0
+MAX_FETCH_S = 30.0
 """Maximum seconds for fetching all references of an execution."""
 
 
@@ -58,8 +58,8 @@ def references_of(process: Process, inputs: Mapping[str, Any], places: AllowedPl
     for name, index, value in _input_values(process, inputs):
         if isinstance(value, dict) and isinstance(value.get("href"), str):
             references.append(_reference(name, index, value, places))
-            if len(references) > MOST:
-                message = f"an execution has at most {MOST} inputs by reference; give the other values inline"
+            if len(references) > MAX_REFERENCES:
+                message = f"an execution has at most {MAX_REFERENCES} inputs by reference; give the other values inline"
                 raise InvalidParameter(message, locator=references[-1].path)
     return tuple(references)
 
@@ -81,7 +81,7 @@ def fetch_all(references: Sequence[Reference], *, max_bytes: int) -> list[Fetche
         LimitExceeded: The documents have more than `max_bytes` bytes.
         SourceUnavailable: A host does not answer in time.
     """
-    until, remaining, documents = time.monotonic() + MOST_S, max_bytes, []
+    until, remaining, documents = time.monotonic() + MAX_FETCH_S, max_bytes, []
     for reference in references:
         seconds = max(until - time.monotonic(), 0.001)
         documents.append(fetch(reference.url, max_bytes=remaining, locator=reference.path, most_s=seconds))

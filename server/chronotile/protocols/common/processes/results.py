@@ -29,7 +29,7 @@ from chronotile.pipeline.encoders.bodies import READ_BYTES
 from chronotile.protocols.common.processes.media_types import BASE64, JSON, TEXT, is_base64, is_of_file, media_type_of
 
 REL_RESULTS = "http://www.opengis.net/def/rel/ogc/1.0/results"
-MOST_INLINE_BYTES = 32 << 20
+MAX_INLINE_BYTES = 32 << 20
 """Maximum size of a file inside a JSON document."""
 NO_HEADERS: Mapping[str, str] = {}
 OF_UNCHANGED = ("etag", "last-modified", "cache-control")
@@ -155,8 +155,8 @@ def _asks_for_bytes(header: bytes) -> bool:
     unit, _equals, ranges = header.decode("latin-1").partition("=")
     matches = [_RANGE.fullmatch(text) for text in ranges.split(",")]
     return unit.strip().lower() == "bytes" and all(
-        text is not None and not (text["first"] and text["last"] and int(text["first"]) > int(text["last"]))
-        for text in matches
+        match is not None and not (match["first"] and match["last"] and int(match["first"]) > int(match["last"]))
+        for match in matches
     )
 
 
@@ -269,7 +269,7 @@ def inline_bytes(part: ResultPart, name: str) -> bytes:
     size = _size(part.content)
     fewer = "request it by reference, or raw"
     where = f"outputs.{name}.transmissionMode"
-    require_at_most("bytes of a file in a document", size, MOST_INLINE_BYTES, alternative=fewer, locator=where)
+    require_at_most("bytes of a file in a document", size, MAX_INLINE_BYTES, alternative=fewer, locator=where)
     return part.content.read_bytes()
 
 

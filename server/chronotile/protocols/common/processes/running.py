@@ -102,7 +102,7 @@ async def plan_of(request: Request, execution: Execution) -> JobPlan:
 
 
 async def submit(request: Request, execution: Execution, plan: JobPlan, *, subscriber: Subscriber | None = None) -> Job:
-    """Return the job that will do an execution.
+    """Submit an execution as a job, and return the job.
 
     Raises:
         SourceUnavailable: Jobs cannot be stored.

@@ -72,8 +72,8 @@ async def get_cube(request: Request) -> Response:
 
     def find() -> tuple[Payload | CubeTarget, RevisionCheck, bool]:
         check = RevisionCheck(revision, cube.layer, services)
-        payload = find_cube(cube, services, client_etags=etags)
-        return payload, check, isinstance(payload, Payload) and check.is_immutable((payload.time, payload.states))
+        target = find_cube(cube, services, client_etags=etags)
+        return target, check, isinstance(target, Payload) and check.is_immutable((target.time, target.states))
 
     target, check, is_immutable = await run(request, PICTURES, find, layers=[cube.layer])
     if isinstance(target, Payload):

@@ -147,9 +147,9 @@ def add_layers(query: Kvp, sheets: Sequence[SheetLayer]) -> Kvp:
 def resolve_styles(layers: Sequence[tuple[Layer, str]], sheets: Sequence[SheetLayer]) -> list[Styled]:
     """Return the style of each layer, from pairs of layer and style name.
 
-    A name that the SLD defines for the layer selects that style. An empty name selects the default style of the SLD,
-    else its first one. Any other name selects a style of the layer itself, and so do all names of a layer that the SLD
-    does not mention.
+    A name that the SLD defines for the layer selects that style. An empty name or `default` selects the default style
+    of the SLD, else its first one. Any other name selects a style of the layer itself, and so do all names of a layer
+    that the SLD does not mention.
 
     Raises:
         InvalidParameter: The SLD mentions no layer of the request.

@@ -87,7 +87,7 @@ class GroupEntry:
     queryable: bool
     """Whether any layer of the collection is queryable."""
     boxes: tuple[VersionBox, ...]
-    """A box per CRS, around the boxes of all layers; none if a layer has no box, as it would inherit this box."""
+    """One box per CRS in which every layer has a box; in other CRSs the layers without a box would inherit it."""
     time: TimeExtent | None
     """Times of the layers; `None` if they differ."""
     attribution: str | None

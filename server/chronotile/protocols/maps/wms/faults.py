@@ -116,7 +116,7 @@ def _picture_of(error: errors.ChronotileError, query: Kvp) -> MessageRequest | N
 
 
 def _pairs(request: Request) -> Sequence[tuple[str, str]]:
-    # Parameters of the body; only of the URL if the body could not be read.
+    # Parameters of URL and body; only of the URL if the body could not be read.
     pairs: Sequence[tuple[str, str]] = getattr(request.state, "pairs", request.query_params.multi_items())
     return pairs
 

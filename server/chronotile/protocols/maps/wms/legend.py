@@ -39,7 +39,7 @@ SCALE = number("SCALE", "Of the map; colours are the same at every scale", defau
 WIDTH, HEIGHT = (
     whole(name, "Size of the picture, in pixels", least=1, most=picture.MAX_SIDE_PX) for name in ("WIDTH", "HEIGHT")
 )
-LEAST_PICTURE_PX = 64
+MIN_PICTURE_PX = 64
 """A picture smaller than this in both directions is too small for a readable legend."""
 STANDARD_DPI = 25.4 / 0.28
 """Dots per inch of the standard pixel of 0.28 mm."""
@@ -75,8 +75,7 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
     names = names_of(name, text, catalogue)
     layers = [(layer_name, catalogue.layer(layer_name)) for layer_name in names]
     styles_and_ramps = [
-        style_and_ramp("" if names != (name,) else text, [layer_name.id for layer_name in layer.styles])
-        for _, layer in layers
+        style_and_ramp("" if names != (name,) else text, [style.id for style in layer.styles]) for _, layer in layers
     ]
     drawn = resolve_styles(
         [(layer, style) for (_, layer), (style, _) in zip(layers, styles_and_ramps, strict=True)], sheets
@@ -119,7 +118,7 @@ def _shape(query: Kvp) -> LegendShape:
         scale=_option(options, "dpi", otherwise=STANDARD_DPI, within=DPIS) / STANDARD_DPI,
     )
     sides = [side for side in (width, height) if side is not None]
-    if not sides or max(sides) >= LEAST_PICTURE_PX:
+    if not sides or max(sides) >= MIN_PICTURE_PX:
         return replace(shape, width=width, height=height)
     swatch = (width or SWATCH_PX, height or SWATCH_PX)
     return replace(shape, swatch=swatch, bar_px=swatch[1] if shape.is_horizontal else swatch[0])

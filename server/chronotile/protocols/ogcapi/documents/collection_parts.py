@@ -59,7 +59,7 @@ def temporal_extent(times: TimeDomain, *, limit: int) -> Json | None:
 
 
 def _bounds(times: TimeDomain, *, room: int) -> Json:
-    """Return the first and last instant of each period, if periods are longer than one day.
+    """Return the first and last instant of each period, if any period is longer than one day.
 
     A climatology has none: its bounds are the years of all times together, not a part of the time axis.
     """

@@ -188,7 +188,8 @@ def _page_links(query: FeaturesQuery, of: SetContext, following: str | None) -> 
 
 
 def _page_address(query: FeaturesQuery, of: SetContext, cursor: str | None, f: str) -> str:
-    # Parameters of the client stay together, in this order: GDAL adds its parameters to links without this text.
+    # Parameters of the request come first, unbroken and in the order of `parameters_of`: GDAL appends its whole query
+    # to a link that does not contain it as one text.
     written = [each for each in query.written if each[0] != LIMIT.name or f not in PLACE_FORMATS]
     begins = [] if cursor is None else [(CURSOR.name, cursor)]
     return f"{of.address}/items?{urlencode([*written, *begins, ('f', f)], safe='/:,')}"

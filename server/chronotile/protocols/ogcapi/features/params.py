@@ -62,7 +62,7 @@ class FeaturesQuery:
     start: int
     """Number of the first place of the page."""
     written: tuple[tuple[str, str], ...]
-    """Parameters as the client wrote them, except the cursor, for links."""
+    """Parameters of the request except the cursor, in the order of `parameters_of`, for links."""
 
 
 def content_query(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> FeatureContent:

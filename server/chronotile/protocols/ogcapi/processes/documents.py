@@ -99,7 +99,7 @@ def status_document(job: Job, context: DocumentContext) -> Json:
 
 
 def removed_document(job: Job, context: DocumentContext) -> Json:
-    """Return the last status of an ended job that was deleted; without links to it."""
+    """Return the status document of an ended job that was deleted: `dismissed`, without links to the job."""
     return {
         **status_document(job, context),
         "status": "dismissed",
@@ -217,7 +217,7 @@ def live(handler: Endpoint) -> Endpoint:
 
 
 def live_job(handler: Endpoint) -> Endpoint:
-    """Return an endpoint for jobs as `live` does, which refuses pages of origins without access to jobs."""
+    """Return an endpoint as `live` does; it also refuses pages of origins without access to jobs."""
 
     async def answer(request: Request) -> Response:
         require_job_access(request)

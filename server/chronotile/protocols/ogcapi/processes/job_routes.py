@@ -98,7 +98,7 @@ async def get_job(request: Request) -> Response:
         job = granted_job(id_, request) if is_shared else desk.job(id_, user=user_of(request))
         if not is_page:
             return job, None, ()
-        details = None if is_shared else desk.details(job, most=MOST_SHOWN)
+        details = None if is_shared else desk.details(job, most=MAX_INPUT_CHARACTERS)
         return job, details, downloads(job, desk.result_files(job), context)
 
     job, details, results = await run(request, JOBS, find)
@@ -204,7 +204,7 @@ operations = (
 )
 
 
-MOST_SHOWN = 20_000
+MAX_INPUT_CHARACTERS = 20_000
 """Maximum number of characters of inputs on a page."""
 REFRESH_S = 5
 """The page of a running job is reloaded after this number of seconds."""

@@ -131,7 +131,7 @@ def _geometry(box: BBox) -> Json:
 
 
 def _time(times: TimeDomain) -> Json | None:
-    """Return the first and last day and the period of data; `None` without time or for a climatology."""
+    """Return first and last instant and, except for dekads, the step; `None` without time or for a climatology."""
     if len(times) == 0 or times.is_climatology:
         return None
     step = step_of(times)

@@ -241,7 +241,7 @@ def _check_ids(tree: Mapping[str, Any]) -> None:
 
 
 def _texts_of(node: Mapping[str, Any]) -> Sequence[str] | None:
-    """Return the texts that a property is compared with; `None` if an argument is not a text."""
+    """Return the texts that a property is compared with; `None` unless these are one text or one list of texts."""
     values = [value for value in _members(node.get("args")) if not isinstance(value, Mapping)]
     texts = [text for value in values for text in (value if isinstance(value, list) else [value])]
     return texts if len(values) == 1 and all(isinstance(text, str) for text in texts) else None

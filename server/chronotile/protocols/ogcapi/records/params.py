@@ -89,7 +89,7 @@ class RecordsQuery:
     cursor: str | None
     offset: int
     written: tuple[tuple[str, str], ...]
-    """Parameters of the selection as the client wrote them, without `limit`, for links to other pages."""
+    """Parameters of the selection, without `limit`, in the order of `parameters_of`, for links to other pages."""
 
 
 def page_parameters(collection: RecordCollection) -> tuple[Parameter[object], ...]:

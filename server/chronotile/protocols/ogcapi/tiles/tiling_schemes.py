@@ -149,7 +149,9 @@ def check_tile_of_boxes(address: TileAddress, boxes: Sequence[BBox]) -> None:
 def _check(address: TileAddress, ranges: Sequence[TileRange], limits: Callable[[], Limits]) -> None:
     address.grid()
     if not ranges:
-        message = f"no tiles in tile matrix {address.matrix.id[:40]}; there are in {_list_limits(limits())}"
+        message = (
+            f"no tiles in tile matrix {address.matrix.id[:40]}; tile matrices with tiles: {_matrix_names(limits())}"
+        )
         raise TileOutOfRange(message, locator="tile_matrix")
     check_in_range(functools.reduce(_both, ranges), row=address.row, column=address.column)
 
@@ -182,6 +184,6 @@ def _both(one: TileRange, other: TileRange) -> TileRange:
     )
 
 
-def _list_limits(limits: Limits) -> str:
+def _matrix_names(limits: Limits) -> str:
     names = list(limits)
     return f"{names[0]} to {names[-1]}" if names else "none"

@@ -50,7 +50,7 @@ def layer_definition(name: str, layer: Layer, context: CapabilitiesContext) -> b
     catalogue = context.services.catalogue
     path, crs = next(iter(catalogue.service.wms_paths), None), _crs(catalogue)
     if path is None or crs is None:
-        raise UnknownPath("no WMS is served that QGIS could show this layer with")
+        raise UnknownPath("QGIS cannot show this layer: the server offers no WMS, or no CRS with a code")
     parameters = {
         **_times(layer, context),
         "crs": crs,

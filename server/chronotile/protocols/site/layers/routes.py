@@ -80,7 +80,7 @@ def times_query(query: Kvp, catalogue: Catalogue) -> TimesQuery:
 
 
 def preview_request(layer: Layer, query: Kvp, services: Services) -> MapRequest:
-    """Return the request of a map of the whole layer; reads some pixels to find its newest clear time.
+    """Return a map request of the whole layer; may read pixels to find its newest clear time, unless `datetime` is set.
 
     Raises:
         SourceUnavailable: The pixels cannot be read.

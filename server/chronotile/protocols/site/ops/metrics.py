@@ -79,7 +79,7 @@ def _faults(services: Services) -> Iterable[Metric]:
     yield _family(Gauge, "chronotile_findings", "Findings about the sources", severity=counts)
     unreadable = Counter(date.collection for date in services.failing_dates.listed())
     dates = {collection.id: unreadable[collection.id] for collection in services.catalogue.collections}
-    meaning = "Dates that could not be read by any process"
+    meaning = "Dates that could not be read, in the list that all processes share"
     yield _family(Gauge, "chronotile_unreadable_dates", meaning, collection=dates)
     unavailable = {name: services.elsewhere.is_away(name) for name in sorted(services.elsewhere)}
     yield _family(

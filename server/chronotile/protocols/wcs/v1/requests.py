@@ -14,7 +14,7 @@ from chronotile.protocols.common.query.parameter import Parameter, keyword
 from chronotile.protocols.wcs.answers import ALMOST
 
 TEMPLATES = "wcs/v1/templates"
-MOST_STEPS = 1e12
+MAX_STEPS = 1e12
 """Steps from the origin of a lattice to a point, and cells along a side; the limits of sizes are far below."""
 FORMAT = keyword(
     "FORMAT",
@@ -54,7 +54,7 @@ def lattice_cells(box: BBox, crs: Crs, origin: Sequence[float], steps: Sequence[
 def _inside(low: float, high: float, origin: float, step: float) -> tuple[int, int]:
     """Return the first and last point of a lattice between two positions on an axis, in steps from the origin."""
     first, last = (low - origin) / step - ALMOST, (high - origin) / step + ALMOST
-    if max(abs(first), abs(last)) > MOST_STEPS:
+    if max(abs(first), abs(last)) > MAX_STEPS:
         raise InvalidParameter("GRIDOFFSETS are too small for the BOUNDINGBOX", locator="GRIDOFFSETS")
     if math.ceil(first) > math.floor(last):
         raise InvalidParameter("BOUNDINGBOX holds no centre of a cell of the grid", locator="BOUNDINGBOX")

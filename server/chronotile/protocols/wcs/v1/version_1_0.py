@@ -19,7 +19,7 @@ from chronotile.protocols.common.query.parameter import Parameter, box, keyword,
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wcs.coverages import coverage_of
 from chronotile.protocols.wcs.faults import message_of
-from chronotile.protocols.wcs.v1.requests import FORMAT, MOST_STEPS, TEMPLATES, interpolation
+from chronotile.protocols.wcs.v1.requests import FORMAT, MAX_STEPS, TEMPLATES, interpolation
 from chronotile.protocols.wcs.version import GetCoverage, Version
 
 EXCEPTION = f"{TEMPLATES}/exception_1_2_0.xml"
@@ -70,7 +70,7 @@ def _count(query: Kvp, length: float, count: Parameter[int], step: Parameter[flo
         return count.value(query)
     if count.optional(query) is not None:
         raise errors.InvalidParameter(f"{count.name} and {step.name} each set the cells; give one", locator=step.name)
-    return max(1, round(min(length / size, MOST_STEPS)))
+    return max(1, round(min(length / size, MAX_STEPS)))
 
 
 SPELLING = {

@@ -71,7 +71,7 @@ class Domain:
 
 
 def subtype_of(axes: Iterable[GridAxis]) -> str:
-    """Return the element name of a coverage with these axes; sliced axes do not matter, they count as regular."""
+    """Return the element name of a coverage with these axes; axes that slices removed count as regular."""
     return "ReferenceableGridCoverage" if any(axis.offsets for axis in axes) else "RectifiedGridCoverage"
 
 

@@ -31,7 +31,7 @@ LOCATOR = "subset"
 OPEN = "*"
 _SECONDS = re.compile(r"-?\d{1,10}(\.\d{1,9})?([eE][+-]?\d{1,2})?", re.ASCII)
 """Coordinate on the axis `time`, an XML double (09-110r4 requirements 32, 33); four digits are a year."""
-MOST_SECONDS = 9_200_000_000
+MAX_SECONDS = 9_200_000_000
 """Seconds since 1970 that are still inside the supported years."""
 
 
@@ -118,7 +118,7 @@ def _times(ends: Sequence[str]) -> TimeSelection:
 def _time_text(end: str) -> str:
     """Return the text of a time; a plain number means seconds since 1970, as in documents."""
     plain = end.strip('"').strip()
-    if plain != end or len(plain) == 4 or _SECONDS.fullmatch(plain) is None or abs(float(plain)) > MOST_SECONDS:
+    if plain != end or len(plain) == 4 or _SECONDS.fullmatch(plain) is None or abs(float(plain)) > MAX_SECONDS:
         return plain or "-"
     return format_instant(np.datetime64(round(float(plain) * 1e9), "ns"))
 
