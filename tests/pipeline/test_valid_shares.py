@@ -214,7 +214,7 @@ def test_read_only_folder_is_reported_once(still, tmp_path, caplog):
     ask(shares, services, area=AREA)
     count_all(shares)
 
-    assert caplog.text.count("in memory alone") == 1
+    assert caplog.text.count("only in memory") == 1
     assert ask(shares, services).values == (WHOLE,) * 4
 
 

@@ -44,8 +44,8 @@ def clear_default(layer: Layer, services: Services) -> Instant | None:
     """Return the newest time that is nearly clear, else the time with the most valid pixels, for pages to start with.
 
     Returns:
-        `None` if the layer has no times, the configured default is not the newest time, or the source is remote and
-        slow to read.
+        `None` if the layer has no times or no default time, the configured default is not the newest time, or the
+        source is remote (slow to read) or unavailable.
     """
     if len(layer.times) == 0:
         return None

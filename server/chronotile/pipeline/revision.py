@@ -179,7 +179,7 @@ def find_revision(layer: Layer, services: Services) -> CachedRevision:
 
 
 def last_layer_revision(layer: Layer, services: Services) -> str:
-    """Return the last result of `layer_revision`, without checks; a constant text if it was never called."""
+    """Return the last result of `layer_revision`, without checks; without one, a revision without fingerprints."""
     cached = services.layer_revisions.get(layer.id)
     return _name_unknown(layer, services) if cached is None else cached.revision
 
@@ -232,7 +232,10 @@ def _layer_revision(layer: Layer, states: list[str | None], services: Services) 
 
 
 def _states(layer: Layer, services: Services) -> dict[Hashable, str]:
-    """Return the fingerprint of each file of each variable; a missing file has the fingerprint `GONE`."""
+    """Return the fingerprint of each file of each variable.
+
+    An unavailable file has the fingerprint `GONE`. The result is empty if the reader is unavailable.
+    """
     states = dict[Hashable, str]()
     try:
         reader = services.reader(layer)

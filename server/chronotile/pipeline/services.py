@@ -117,7 +117,7 @@ STORE_BYTES = 16 << 20
 SHARES_BYTES, SHARE_BYTES = 4 << 20, 200
 """Size of the cache of valid fractions, and of one fraction with its key."""
 DOCUMENT_SHARE = 2
-"""The largest document may need a half of the cache, as does that of 2,000 collections, which takes 0.5 s to make."""
+"""Divisor of the cache size that limits one document: that of 2,000 collections needs half, and takes 0.5 s to make."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

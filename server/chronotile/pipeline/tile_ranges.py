@@ -50,7 +50,7 @@ def _box(native: NativeGrid, tile_matrix_set: TileMatrixSet, covered: BBox) -> B
 def native_matrix(native: NativeGrid, tile_matrix_set: TileMatrixSet) -> int:
     """Return the index of the first matrix with pixels no larger than native pixels in the middle of the layer."""
     column, row = native.width / 2, native.height / 2
-    # The antimeridian of the set's CRS cuts at most three of four neighbouring cells.
+    # The seam of the set's CRS, such as 180 degrees, cuts at most three of four neighbouring cells.
     neighbours = itertools.product((column, column + 1), (row, row + 1))
     area = min(_cell_area(native, tile_matrix_set.crs, *corner) for corner in neighbours)
     size = area**0.5 * (1 + 1e-6)

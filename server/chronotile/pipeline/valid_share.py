@@ -104,7 +104,7 @@ def valid_share(reader: Reader, plans: Sequence[SharePlan], instant: Instant) ->
 
 @dataclass(frozen=True, slots=True)
 class FilledTime:
-    """A time and its valid fraction; -1 if no time could be read."""
+    """A time and its valid fraction; -1 if none could be read, or the first readable one would open too many items."""
 
     instant: Instant
     share: float

@@ -66,7 +66,7 @@ class _Table:
     of_states: dict[str, float]
     """Fractions by instant and fingerprint of its pixels; still valid after a change of other times."""
     shares: dict[int, float | None] = field(default_factory=dict)
-    """Fractions by index of the layer's times; `None` if counting failed."""
+    """Fractions by index of the layer's times; `None` if counting failed or the area has no cell."""
     queued: dict[int, None] = field(default_factory=dict)
     """Indexes to count, in order."""
     requested_s: float = 0.0
@@ -148,7 +148,7 @@ class ValidShares:
         if self._counter is not None:
             self._counter.join(CLOSING_S)
             if self._counter.is_alive():
-                log.warning("a share of valid pixels is still being read; continuing without it")
+                log.warning("a valid fraction is still being counted; continuing without it")
 
     def _table(self, layer: Layer, services: Services, revision: str, area: LayerArea | None) -> _Table:
         table = self._tables.pop((layer.id, area), None)
@@ -194,11 +194,11 @@ class ValidShares:
         try:
             return self._share(table, index)
         except ChronotileError as error:
-            log.info("a share of valid pixels could not be counted: %s", error.message)
+            log.info("a valid fraction could not be counted: %s", error.message)
             # While a remote source is unreachable, each read fails immediately and does not delay other layers.
             table.services.elsewhere.suspect((table.layer.collection,))
         except Exception:  # counting of other times must continue
-            log.exception("a share of valid pixels cannot be counted")
+            log.exception("a valid fraction cannot be counted")
         table.failed_s = monotonic()
         return None
 
@@ -253,7 +253,7 @@ class ValidShares:
                     self._folder.put(_name(table.layer), orjson.dumps(dict(newest)))
                     table.unsaved = 0
         except OSError as error:
-            log.warning("shares of valid pixels are cached in memory alone: %s", error.strerror)
+            log.warning("valid fractions are cached only in memory: %s", error.strerror)
             self._folder = None
 
 

@@ -71,7 +71,7 @@ def _limit_edge(edge: float) -> float:
 
 
 def intersect_trims(trims: Sequence[Trim]) -> tuple[Trim, ...]:
-    """Return the intersection of trims: one trim per CRS, with xmax above xmin if it crosses the antimeridian.
+    """Return the intersection of trims: one per CRS; xmax exceeds 180 degrees if it crosses the antimeridian.
 
     Raises:
         OutsideData: Two trims do not overlap.

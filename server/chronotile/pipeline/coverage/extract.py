@@ -259,7 +259,7 @@ def _name_of_area(area: Area) -> str:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NativeCells:
-    """A window of a native grid that is not rotated. Its columns may continue beyond the antimeridian."""
+    """A window of an unrotated native grid. Its columns may continue beyond the last one of a circular grid."""
 
     grid: NativeGrid
     window: Window

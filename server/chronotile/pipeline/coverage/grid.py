@@ -147,8 +147,9 @@ def resolve_grid(request: CoverageRequest, native: NativeGrid) -> CoverageGrid:
     """Return the grid that a request describes.
 
     In another CRS, cells are squares with the median area of native cells. Their size has two significant digits in
-    metres, or is such that a degree has an integer number of cells, and they start at the origin of the CRS. Therefore
-    requests for neighbouring boxes get cells of one lattice if their sizes are equal.
+    units of a projected CRS; in degrees, a degree has an integer number of cells, or 180 degrees if cells are larger
+    than 0.1 degrees. They start at the origin of the CRS. Therefore requests for neighbouring boxes get cells of one
+    lattice if their sizes are equal.
 
     Raises:
         OutsideData: A trim or the area leaves no cell.

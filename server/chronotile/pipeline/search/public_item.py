@@ -24,7 +24,7 @@ _PLACE = re.compile(
     re.VERBOSE,
 )
 _MARKS = ('"/', '" ', "file:/", "/vsi", "arn:aws", "@", "?")
-"""Texts that occur in a document more often than in its addresses if another text in it may name a location."""
+"""Texts to count: if the document has more of them than its addresses, another of its texts may name a location."""
 _SCHEME = "://"
 _WEB = ("http://", "https://")
 

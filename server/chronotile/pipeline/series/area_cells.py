@@ -199,7 +199,7 @@ def _middle_window(plan: AreaPlan) -> Window:
 
 
 def takes_several_reads(how: AreaReading) -> bool:
-    """Return whether reading may open a file or mosaic more than once: for several windows, dates or variables."""
+    """Return whether an answer needs several reads that can differ: of windows, operands, or items of a mosaic."""
     variable = how.layer.main_variable
     return variable.is_derived or variable.is_mosaic or len(how.plan.windows) > 1
 
@@ -210,7 +210,7 @@ def windows_of_all(readings: Iterable[AreaReading]) -> tuple[tuple[Window], ...]
 
 
 def _join_windows(windows: Int64Array) -> Iterator[Window]:
-    """Yield one window instead of some that are close together; otherwise those of each half of them."""
+    """Join windows that are close together into one; divide other windows into two halves and join each half."""
     if not len(windows):
         return
     top, bottom, west, east = windows.T

@@ -33,7 +33,7 @@ SHORTEST_BAR_PX = 40
 TITLE_LETTERS = 32
 """Maximum number of letters per line of the title."""
 MAX_PIXELS = 4_194_304
-"""Maximum size of a legend; requested sizes of letters and swatches, and the scale, may exceed it."""
+"""Maximum size of a legend, however large the requested letters, swatches and scale are."""
 NO_UNITS = ("", "1")
 WHITE = Colour(255, 255, 255)
 INK = Colour(32, 32, 32)

@@ -254,8 +254,8 @@ def _cut(
     """Cut edges where one coordinate is an integer from `low` to `high`; bits have the direction of their edge.
 
     Returns:
-        For each bit: its edge; both coordinates (bit, 2); and the integer below the first one, `low - 1` if it is below
-        all, `high` if it is above.
+        For each bit: its edge; `along` and `across` at its ends, (bit, 2) each; and the integer below it along the cut
+        axis: `low - 1` if it is below all, `high` if it is above.
     """
     least, greatest = along.min(axis=1), along.max(axis=1)
     first = np.clip(np.floor(least), low - 1, high).astype(np.int64)

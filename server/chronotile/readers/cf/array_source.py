@@ -42,7 +42,7 @@ class ArraySource(Protocol):
 
     @property
     def chunks(self) -> tuple[int, ...] | None:
-        """The lengths, by dimension, of a decoded unit; `None` if the array is stored as one unit."""
+        """The lengths, by dimension, of a decoded unit; `None` if the array is stored without chunks."""
 
     @property
     def files(self) -> tuple[int, ...] | None:

@@ -127,7 +127,7 @@ def _roles(field: Field, fields: FieldSet, selected: Collection[str]) -> dict[Ro
 def _numbered_time(
     dims: Sequence[str], field: Field, fields: FieldSet, time_count: int | None
 ) -> tuple[str, Field | None, Int64Array | None] | None:
-    """Return the dimension that numbers parts of the year, with its numbers, or years, or has the configured times."""
+    """Find the dimension of time among some: parts of the year (with its numbers), configured times, or years."""
     for dim in dims:
         numbers = numbers_of_year(dim, field.sizes[dim], fields.fields.get(dim))
         if numbers is not None:

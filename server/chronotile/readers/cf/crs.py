@@ -224,7 +224,7 @@ def _statements(field: Field, fields: FieldSet, axes: Axes) -> tuple[list[CrsSta
 
 
 def grid_mappings(field: Field, fields: FieldSet, axes: Axes) -> tuple[list[Field], list[Field]]:
-    """Return the grid mappings that an array names for its own coordinates; without any, all unnamed ones.
+    """Return the grid mappings that an array names for its coordinates; if none exists, mappings it does not name.
 
     CF §5.6: `geo: lat lon pole: rlat rlon` names two, each for its coordinates.
     """

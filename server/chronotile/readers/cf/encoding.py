@@ -102,7 +102,7 @@ def _numbers(field: Field, attribute: str) -> list[float]:
 
 
 def _nodata(field: Field, dtype: np.dtype[Any]) -> tuple[float | None, list[int], tuple[Finding, ...]]:
-    """Return nodata, additional missing values (CF §2.5.1: all are valid), and a warning about unused ones.
+    """Return nodata, additional missing values (CF §2.5.1: all mark missing data), and a warning about unused ones.
 
     Without `_FillValue`, the default of the NetCDF library is one of them (NetCDF user's guide, "fill values").
 
@@ -248,7 +248,7 @@ def decode(field: Field) -> Decoded:
 
 
 def without_range(field: Field) -> Field:
-    """Return a coordinate without its valid range: regular cells may continue beyond it by a turn of longitudes."""
+    """Return a coordinate without its valid range, which may be for another turn, such as -180 … 180 for 0 … 360."""
     return replace(field, attrs={name: value for name, value in field.attrs.items() if name not in _RANGE})
 
 

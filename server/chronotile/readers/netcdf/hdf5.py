@@ -37,7 +37,7 @@ class Hdf5Survey:
     elsewhere: str | None
     """The first array stored in another file: HDF5 would follow the link to any file, so the file is refused."""
     faults: Mapping[str, str]
-    """Arrays whose filters are missing, with the reason in words."""
+    """Reasons of arrays whose filters are missing or whose chunks are damaged, by name."""
 
 
 def survey_hdf5(path: Path) -> Hdf5Survey:
@@ -83,7 +83,8 @@ def require_few_arrays(path: Path) -> None:
 def _require_whole_heaps(path: Path) -> None:
     """Check the heaps of texts and references near both ends of a file; writers put them there.
 
-    HDF5 loops forever at an object of size zero in a heap (H5HG__cache_heap_deserialize), which blocks all other files.
+    HDF5 loops forever at free space (object 0) of size zero in a heap (H5HG__cache_heap_deserialize). It holds its
+    global lock during that, so that no other file can be read.
 
     Raises:
         OSError: A heap is damaged.

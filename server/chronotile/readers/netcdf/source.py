@@ -267,7 +267,7 @@ class NetcdfFile:
         state = _state(self.path)
         if state != self._state:
             self.close_now()
-            # A classic file stores its arrays contiguously, so a shorter one is incomplete.
+            # The size of a classic file is fixed by its header, so a shorter one is incomplete.
             if state.size < self._state.size and not _is_hdf5(self.path):
                 raise OSError("the file is shorter than when it was opened")
         if self._dataset is None:

@@ -88,7 +88,7 @@ def convert(content: bytes, conversion: Conversion) -> list[bytes]:
 
     Raises:
         UnsupportedSource: The file cannot be read, or has no known CRS.
-        LimitExceeded: It is too large.
+        LimitExceeded: It has too many features, vertices or members, or an unpacked shapefile is too large.
     """
     table = _read_table(content, conversion)
     require_at_most("features of a file", len(table.shapes), conversion.max_features, alternative=FEWER)

@@ -99,7 +99,10 @@ def _rows(file: sqlite3.Connection, table: str, columns: Sequence[str], *, most:
 def _columns(file: sqlite3.Connection, table: str) -> list[tuple[str, str, bool]]:
     """Return names and types of columns that are neither generated nor hidden, and whether one is the row number.
 
-    SQLite starts the texts of ordinary tables with `CREATE TABLE`. Others are not parsed as such.
+    SQLite starts the SQL of ordinary tables with `CREATE TABLE `; views and virtual tables are refused.
+
+    Raises:
+        UnsupportedSource: The table is missing or not an ordinary one.
     """
     query = "SELECT type, sql FROM sqlite_master WHERE name = ? COLLATE NOCASE"
     if not any(type_ == "table" and sql.startswith("CREATE TABLE ") for type_, sql in file.execute(query, [table])):
@@ -126,7 +129,7 @@ def _quote(name: str) -> str:
 
 
 def _wkb(value: object) -> bytes | None:
-    """Return the WKB of a geometry (§2.1.3); `None` if it is invalid."""
+    """Return the WKB of a geometry (§2.1.3); `None` for other values and for extended types."""
     if not isinstance(value, bytes) or value[:2] != b"GP" or len(value) < 8 or value[3] & EXTENDED:
         return None
     box = value[3] >> 1 & 7

@@ -53,11 +53,11 @@ def geojson_of_file(content: bytes, *, max_vertices: int, is_active: IsActive) -
         is_active: Whether the client still waits.
 
     Raises:
-        InvalidParameter: It is another or a damaged file, or its coordinates have no known CRS.
+        InvalidParameter: It is neither of these, it is damaged, or its coordinates have no known CRS.
         LimitExceeded: It exceeds a limit of `Conversion`, or takes too long.
         ServerBusy: There is not enough processor time now.
         StorageFull: There is no space for the file or the answer.
-        ClientGone: The client left.
+        ClientGone: The client closed the connection.
         MissingExtra: The server lacks the library for shapefiles.
     """
     if not content.startswith((GEOPACKAGE, ZIP)):
@@ -73,10 +73,10 @@ def convert_isolated(content: bytes, conversion: Conversion, *, is_active: IsAct
 
     Raises:
         UnsupportedSource: The file cannot be read, or takes too much memory.
-        LimitExceeded: It has too much, or takes too much processor time.
+        LimitExceeded: It exceeds a limit of `conversion`, or takes too much processor time.
         ServerBusy: The process cannot start, or gets no processor time.
         StorageFull: There is no room for the file or the answer.
-        ClientGone: The client left.
+        ClientGone: The client closed the connection.
     """
     full = StorageFull("the server has no room for the file; try again later")
     with raised_instead(OSError, full), TemporaryFile(prefix="chronotile-") as file, TemporaryFile() as output:

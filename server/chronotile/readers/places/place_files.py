@@ -142,7 +142,7 @@ def _geojson_crs(member: object) -> Crs:
 
 
 def _ids(features: Sequence[Mapping[str, Any]], field: str | None) -> list[str]:
-    """Return (feature,) the ids for requests."""
+    """Return the (feature,) ids by which clients request the places."""
     where = "of its own" if field is None else f"in field {field}"
     first = dict[str, int]()
     values = [feature.get("id") for feature in features] if field is None else _column(features, field)

@@ -49,7 +49,7 @@ def read_zip(content: bytes, *, max_bytes: int) -> GdalFile:
 
     Raises:
         UnsupportedSource: The ZIP is damaged, or has no shapefile with a known CRS.
-        LimitExceeded: It is larger than `max_bytes`.
+        LimitExceeded: The unpacked shapefile is larger than `max_bytes`, or the ZIP has too many members.
     """
     damaged = UnsupportedSource("the ZIP is damaged, or its compression is not supported")
     with raised_instead(_DAMAGED, damaged), ZipFile(io.BytesIO(content)) as members:
@@ -59,7 +59,7 @@ def read_zip(content: bytes, *, max_bytes: int) -> GdalFile:
         if first is None:
             raise UnsupportedSource("the ZIP has no shapefile (.shp)")
         found = [members.getinfo(name) for name in names if name[:-4] == first[:-4] and name[-4:].lower() in PARTS]
-        size = sum(part.file_size for part in found)  # the limit of what is read
+        size = sum(part.file_size for part in found)  # zipfile returns no more bytes than these
         require_at_most("bytes of a shapefile", size, max_bytes, alternative=FEWER)
         if any(part.compress_type not in {ZIP_STORED, ZIP_DEFLATED} for part in found):
             raise damaged

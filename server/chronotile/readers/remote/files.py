@@ -398,7 +398,7 @@ class RemoteFile:
     Args:
         href: The file.
         state: Its state; parts of another state are never returned.
-        owner: The file that contains this one, and stores its failures.
+        owner: The VRT that refers to this file and records its failures; `None` if this file records its own.
     """
 
     def __init__(self, href: str, state: ObjectState, *, owner: "RemoteFile | None" = None) -> None:

@@ -34,7 +34,7 @@ LATE = 3
 FIRST_CLOSED_S, LONGEST_CLOSED_S = 1.0, 8.0
 """How long a gate stays closed before one request is tried. Each failure doubles the time."""
 JITTER = 0.5
-"""Random share by which the time is shortened, so that workers do not retry simultaneously."""
+"""Maximum fraction by which the time is shortened at random, so that workers do not retry simultaneously."""
 MOST_SERVERS = 1024
 
 

@@ -345,7 +345,7 @@ def _state_of(meta: "ObjectMeta") -> ObjectState:
 
 @contextmanager
 def of_bucket(bucket: str) -> Iterator[Gate]:
-    """Pass the gate of a bucket, to which the block reports received parts of an answer, in a function for `retry`.
+    """Pass the gate of a bucket, and yield it; the block reports received data to it. Use it in a function for `retry`.
 
     Errors of obstore in the block become `Away` or a subclass, or errors that `retry` repeats.
     """

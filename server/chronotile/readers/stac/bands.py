@@ -90,7 +90,7 @@ def _without_applied_offset(band: AssetBand, properties: JsonMapping) -> AssetBa
 
 
 def _baseline(value: object) -> float:
-    # Infinite if it is missing: `05.09` is 5.09.
+    # The baseline `05.09` is 5.09; infinite if it is missing or not a number.
     text = text_of(value, most=5) or ""
     return float(text) if text.replace(".", "", 1).isascii() and text.replace(".", "", 1).isdigit() else math.inf
 
@@ -132,7 +132,7 @@ class Classification:
     """Meanings of the numbers of a band."""
 
     classes: tuple[StyleClass, ...] = ()
-    """Classes without those of missing values."""
+    """Classes of values; the numbers in `nodata` are excluded."""
     is_coloured: bool = False
     """Whether the document gives the colours of all classes."""
     nodata: tuple[int, ...] = ()
@@ -142,7 +142,7 @@ class Classification:
 
 
 def classification_of(band: JsonMapping) -> Classification:
-    """Return the classes of a band or asset by `classification:classes`, otherwise `classification:bitfields`."""
+    """Return classes from `classification:classes`, otherwise only the clear numbers of `classification:bitfields`."""
     written = [(number, each) for each in objects_of(band.get("classification:classes")) for number in _number(each)]
     if not written:
         return Classification(clear=_clear_of_bits(band))

@@ -21,7 +21,7 @@ from chronotile.readers.stac.renders import Render, expression_of, renders_of
 
 MAX_VARIABLES = 200
 _LEFT_OUT = frozenset(("overview", "preview", "browse", "archive"))
-"""Roles of assets that are no data, and keys of assets without roles."""
+"""Roles and keys of assets that are not data."""
 _NOT_ALONE = frozenset(("metadata",))
 """Roles of assets that are rasters for people only if they have another role."""
 _RESAMPLED = ("sampling:downsampled", "sampling:upsampled")
@@ -55,7 +55,7 @@ class StacVariable:
 
     @property
     def is_categorical(self) -> bool:
-        """Whether its numbers are classes: they have names, but neither a scale nor a unit."""
+        """Whether its numbers are classes: classes are stated, and numbers are integers without scale and offset."""
         stated = self.encoding
         is_plain = stated.scale in (None, 1) and not stated.offset and (stated.dtype or "uint8")[0] != "f"
         return bool(self.classification.classes) and is_plain
@@ -77,7 +77,7 @@ class CollectionMetadata:
     formulas: Mapping[str, tuple[str, str | None]]
     """Virtual assets: expression and title, by key."""
     properties: frozenset[str]
-    """That items have."""
+    """Names of the properties of the sampled items."""
 
 
 def metadata_of(collection: JsonMapping, items: Sequence[JsonMapping]) -> CollectionMetadata:

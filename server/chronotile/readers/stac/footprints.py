@@ -1,8 +1,8 @@
 """Footprints of items: outlines of few vertices that contain the geometry, and bounding boxes.
 
 A straight edge in longitude and latitude differs from the edge of a raster in another CRS: the northern edge of a UTM
-tile is up to hundreds of metres beyond the line between its corners. So the outline of the grid is used if it fits the
-geometry; otherwise the geometry is widened by the possible error of its longest edge.
+tile is up to hundreds of metres beyond the line between its corners. So the outline of the grid is used if the geometry
+fills it; otherwise the geometry is widened by the possible error of its longest edge.
 """
 
 import math
@@ -78,7 +78,7 @@ def closed_ring(outline: Float64Array) -> tuple[tuple[float, float], ...]:
 
 
 def simplified(outline: Float64Array, most: int) -> Float64Array:
-    """Return an outline with at most `most` vertices, at least 5, around a convex one.
+    """Return an outline of at most `most` vertices around a convex one; `most` is at least 5.
 
     Edges are removed one by one, first the one that adds the least area: its neighbours are extended until they meet.
     """
@@ -127,9 +127,9 @@ _ROUNDING = 1e-5
 _MAX_MARGIN = 0.25
 _VERTICES_OF_GRID = 10
 _FILLED = 0.85
-"""Minimum share of the area of a grid that a geometry must cover to be that of the grid."""
+"""Minimum fraction of the area of a grid that a geometry covers if the outline of the grid replaces it."""
 _OUTSIDE = 0.1
-"""Share of the size of a geometry by which it may extend beyond its grid."""
+"""Maximum extension of a geometry beyond its grid, as a fraction of the size of the larger one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Footprint:
     bbox: BBox
     """West > east if it crosses the antimeridian."""
     is_of_grid: bool
-    """Whether the given grid matches this geometry."""
+    """False if the geometry extends beyond the given grid; true if no outline of a grid is available."""
 
 
 def footprint_of(geometry: object, grid: NativeGrid | None = None) -> Footprint:
@@ -295,8 +295,8 @@ def _fills(parts: Sequence[Float64Array], outline: Float64Array) -> bool:
 def _margin(part: Float64Array) -> float:
     """Return how far an edge of a raster may be beyond the longest edge, in degrees of latitude.
 
-    The distance between a parallel of latitude and its chord on a map is at most d² sin(2 latitude) / 16; that of
-    meridians of UTM is smaller.
+    The maximum distance between a parallel and the straight line between its ends on a projected map is
+    d² sin(2 latitude) / 16, with d in radians; that of meridians of UTM is smaller.
     """
     edges = np.abs(np.diff(np.concatenate([part, part[:1]]), axis=0)).max(initial=0.0)
     low, high = np.abs(part[:, 1]).min(), np.abs(part[:, 1]).max()

@@ -112,7 +112,7 @@ class _WatchedArray(ZarrArray):
 
 
 class TensorStoreArray(_WatchedArray):
-    """An array read by tensorstore, watched because tensorstore fills missing chunks and caches its metadata.
+    """An array read by tensorstore, watched because it fills missing chunks, and caches chunks and metadata.
 
     A remote store is read only in the state in which it was opened, because its times and grids belong to that state.
 

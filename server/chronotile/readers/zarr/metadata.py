@@ -317,7 +317,7 @@ def read_group(href: str, names: Collection[str] = ()) -> GroupNode:
 
     Raises:
         UnsupportedSource: It is not a group, or its arrays cannot be found.
-        Refused: The server refuses access.
+        Refused: The server refuses access to a remote store, or has none of its documents (status 404).
     """
     store, root = open_documents(href, names)
     node = _read_node(store, root, MAX_DEPTH)
@@ -329,7 +329,7 @@ def read_group(href: str, names: Collection[str] = ()) -> GroupNode:
             "consolidate its metadata (zarr.consolidate_metadata)"
         )
     if node is None and local_path(href) is None and not href.endswith(".zip"):
-        # A missing root cannot be distinguished from a refused one.
+        # The first refusal, because S3 also refuses missing keys; without a refusal, all documents are missing.
         raise store.refused or Refused(HTTPStatus.NOT_FOUND)
     if node is None:
         raise UnsupportedSource(f"{base_name(href)} is not a Zarr group: it has neither zarr.json nor .zgroup")

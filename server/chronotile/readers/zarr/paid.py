@@ -28,7 +28,7 @@ class PaidArray(ZarrArray):
 
     Args:
         href: The store.
-        node: The array as it is when the store is opened.
+        node: The array when the store is opened.
     """
 
     def __init__(self, href: str, node: ArrayNode) -> None:
@@ -38,7 +38,7 @@ class PaidArray(ZarrArray):
 
     @property
     def chunks(self) -> tuple[int, ...]:
-        """The shape of what is decoded at once: in a shard that of its parts."""
+        """Shape of a decoded unit: a chunk, or an inner chunk of a shard."""
         return tuple(self._array.chunks)
 
     def read(self, selection: Selection) -> NumberArray:
@@ -46,7 +46,7 @@ class PaidArray(ZarrArray):
 
         Raises:
             Away: They cannot be read.
-            Damaged: The store can be read, but not these.
+            Damaged: The store can be read, but these numbers cannot be decoded, or access to them is refused.
             Replaced: The store was written since it was opened.
         """
         with one_read():

@@ -162,10 +162,7 @@ class Part(NamedTuple):
     """Its position in the selection."""
     own: Selection
     first: tuple[int, ...]
-    """The first of its indexes along each dimension."""
-
-
-"""The first index along each dimension."""
+    """The first index along each dimension."""
 
 
 def parts_of(selection: Selection, chunk: tuple[int, ...]) -> Iterator[Part]:

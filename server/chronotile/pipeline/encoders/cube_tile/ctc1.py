@@ -13,7 +13,7 @@ from chronotile.core.model.cube import CubeAbout, CubeBlock
 from chronotile.core.model.types import BoolArray, Int32Array, UInt8Array, UnsignedArray
 
 ENCODER_VERSION = "6"
-"""Part of every cube's ETag; increase it when the same cube gives different bytes."""
+"""Part of the ETag of every cube. Raise it when the same cube gives other bytes."""
 
 MAGIC = b"CTC1"
 ALIGNMENT = 8
@@ -76,8 +76,8 @@ def encode_cube(
     Args:
         about: The metadata for the header.
         blocks: Blocks in order of time; each is read when needed and then released.
-        lacking: Indices of times without a block, since they cannot be read; read after all blocks.
-        left_out: Returns the IDs of mosaic items that the blocks lack, by time; called after all blocks.
+        lacking: Indexes of times without a block, since they cannot be read; read after all blocks.
+        left_out: Returns the ids of mosaic items that the blocks lack, by time; called after all blocks.
     """
     grid = about.tile.grid
     statistics = _BlockStatistics(grid.width * grid.height, None if about.places is None else about.places.pixels)

@@ -18,7 +18,7 @@ from chronotile.core.model.types import UInt8Array, UInt16Array, UInt32Array
 from chronotile.pipeline.encoders.deflated import deflate
 
 ENCODER_VERSION = "2"
-"""Part of every picture's ETag; increase it when the same picture gives different bytes."""
+"""Part of the ETag of every picture. Raise it when the same picture gives other bytes."""
 
 WHITE = (255, 255, 255)
 JPEG_QUALITY = 85

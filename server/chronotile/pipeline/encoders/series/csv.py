@@ -127,7 +127,7 @@ def encode_series_csv(series: Series, *, options: CsvOptions = USUAL, credits: C
 def encode_places_csv(table: SeriesTable, options: CsvOptions = USUAL) -> Iterator[bytes]:
     """Yield a long table part by part: one line per place and time, with columns for reducers, `valid` and `total`.
 
-    A column for notes follows if any area has a note. `id` is the ID from the client, or the number of the place from
+    A column for notes follows if any area has a note. `id` is the id from the client, or the number of the place from
     1. Fields without a value are empty.
     """
     has_notes, times = table.has_notes, options.times(table.times)
@@ -143,7 +143,7 @@ def encode_places_csv(table: SeriesTable, options: CsvOptions = USUAL) -> Iterat
 def encode_layers_csv(table: SeriesTable, options: CsvOptions = USUAL) -> Generator[bytes]:
     """Yield one line per place and time, place by place, with a column per layer; missing values are empty fields.
 
-    A point has its coordinates, as given, in the columns `x` and `y`; an area has its ID in `location`. The field
+    A point has its coordinates, as given, in the columns `x` and `y`; an area has its id in `location`. The field
     `time` is empty if no layer has times. `has_source` has no effect, since each layer has a column.
     """
     times = options.times(table.times)

@@ -25,7 +25,7 @@ def write_series_parquet(table: SeriesTable, file: BinaryIO) -> None:
     """Write a long table with a row per place and time, in columns `id`, `time`, the reducers, `valid` and `total`.
 
     If an area has a note, there is a column `note`. Points have `longitude`, `latitude`, `value` and `reason` instead.
-    `id` is the ID from the client, or the number of the place from 1; if one is a text, all are. Instants are in UTC,
+    `id` is the id from the client, or the number of the place from 1; if one is a text, all are. Instants are in UTC,
     in nanoseconds. The layer, units, attribution and licence are in the metadata of the schema. Places are read in
     order, one group of rows at a time.
     """

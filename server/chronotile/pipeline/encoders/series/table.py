@@ -27,7 +27,7 @@ from chronotile.pipeline.encoders.credits import Credits
 from chronotile.pipeline.encoders.series.analysis import findings_columns, units_of_column
 
 Name = str | int | float
-"""The ID of a place from the client, or the number of the place."""
+"""The id of a place from the client, or the number of the place."""
 
 VALUE = "value"
 """The name of the column for points of one layer."""
@@ -111,7 +111,7 @@ class Rows:
 
     @property
     def names(self) -> list[Name]:
-        """(place,): the ID from the client, or the number in the table."""
+        """(place,): the id from the client, or the number in the table."""
         return names_of((place.id for place in self.places), first=self.first)
 
     @property
@@ -328,7 +328,7 @@ def table_of_layers(
 
 
 def names_of(ids: Iterable[Name | None], *, first: int = 0) -> list[Name]:
-    """Return the name of each place: its ID, or its number in the table, counted from 1."""
+    """Return the name of each place: its id, or its number in the table, counted from 1."""
     return [number if id_ is None else id_ for number, id_ in enumerate(ids, first + 1)]
 
 

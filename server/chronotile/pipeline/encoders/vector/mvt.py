@@ -36,7 +36,7 @@ class TilePolygons:
     polygons: ObjectArray
     """(polygon,): whole numbers in units of the tile, x to the east and y to the south; no polygon is empty."""
     owners: Int64Array
-    """(polygon,): ascending numbers of the features of the polygons, which become feature IDs."""
+    """(polygon,): ascending numbers of the features of the polygons, which become feature ids."""
 
 
 def encode_mvt(name: str, cut: TilePolygons, properties: Mapping[str, Sequence[Property]]) -> bytes:
@@ -112,7 +112,7 @@ def _field(number: int, content: bytes) -> bytes:
 
 @lru_cache(maxsize=1 << 14)
 def _varint(value: int) -> bytes:
-    """Return a varint, cached since IDs and value numbers are the same few thousand in every tile."""
+    """Return a varint, cached since ids and value numbers are the same few thousand in every tile."""
     written = bytearray()
     while value > 0x7F:
         written.append(value & 0x7F | 0x80)

@@ -37,7 +37,7 @@ PLACE_FORMATS: Mapping[str, PlaceFormat] = {
 
 
 def write_place_file(chosen: ChosenPlaces, written: PlaceFormat) -> FileParts:
-    """Return a file of multipolygons with properties, in a table named by the ID of the set.
+    """Return a file of multipolygons with properties, in a table named by the id of the set.
 
     Raises:
         StorageFull: GDAL could not write the file.
