@@ -318,7 +318,7 @@ def test_cells_of_several_dates_have_null(archive, path):
 
 @pytest.mark.quick_cases("cog-", "cube-zarr")
 @pytest.mark.parametrize("format_", ["GTiff", "NetCDF", "zarr"])
-def test_files_of_several_dates_are_reported(archive, format_):
+def test_damaged_date_is_reported_with_files_of_several_dates(archive, format_):
     archive.damage()
 
     require_told(archive.get("/ogcapi/collections/NDVI/coverage", f=format_))
@@ -356,7 +356,7 @@ def test_picture_of_an_interval_leaves_the_date_out(archive):
 
 
 @pytest.mark.parametrize("service", ["wms", "map"])
-def test_maps_of_an_interval_are_reported(archive, service):
+def test_damaged_date_is_reported_with_maps_of_an_interval(archive, service):
     archive.damage()
     west, south, east, north = BOX.split(",")
     span = f"{SCENE.days[0]}/{SCENE.days[-1]}"

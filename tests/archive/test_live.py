@@ -110,7 +110,7 @@ def test_configuration_with_mistakes_is_not_served(folder, clock, look):
     assert (live.reloads, live.failed_reloads, live.is_stale) == (0, 1, True)
 
 
-def test_reload_works_again_after_the_mistake_is_mended(folder, clock, look):
+def test_reload_works_again_after_the_mistake_is_fixed(folder, clock, look):
     file = configured(folder)
     live = LiveArchive.open(file, clock=clock)
     file.write_text("collections: {")
@@ -250,7 +250,7 @@ def test_serving_cube_is_followed_though_the_configuration_has_mistakes(cube):
     assert (times(live), live.is_stale) == (3, True)
 
 
-def test_mended_mistake_leaves_nothing_stale(cube):
+def test_fixed_mistake_leaves_nothing_stale(cube):
     file = cube(2)
     live = LiveArchive.open(file)
     file.write_text("services: {}")

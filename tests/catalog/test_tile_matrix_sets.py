@@ -64,7 +64,7 @@ def test_scales_count_pixels_of_a_quarter_millimetre(name, scale):
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_only_web_mercator_starts_at_the_corner_of_annex_e(name):
+def test_only_web_mercator_has_a_well_known_scale_set(name):
     google = "urn:ogc:def:wkss:OGC:1.0:GoogleMapsCompatible"
 
     assert named(name).well_known_scale_set == (google if name == "WebMercatorQuad" else None)

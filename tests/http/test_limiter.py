@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import anyio
 import anyio.lowlevel
@@ -107,13 +107,21 @@ async def is_disconnected():
     return False
 
 
-@pytest.mark.parametrize("has_to_wait", [False, True])
 @pytest.mark.parametrize(
-    ("work", "more"),
-    [(lambda: "done", {}), (fail, {}), (lambda: "done", {"is_connected": is_disconnected})],
-    ids=["ends", "fails", "disconnected"],
+    ("work", "has_to_wait", "options", "expectation"),
+    [
+        (lambda: "done", False, {}, nullcontext()),
+        (lambda: "done", True, {}, nullcontext()),
+        (fail, False, {}, pytest.raises(ZeroDivisionError)),
+        (fail, True, {}, pytest.raises(ZeroDivisionError)),
+        (lambda: "done", False, {"is_connected": is_disconnected}, nullcontext()),
+        (lambda: "done", True, {"is_connected": is_disconnected}, pytest.raises(ClientGone)),
+    ],
+    ids=["ends", "waits-and-ends", "fails", "waits-and-fails", "disconnected", "waits-disconnected"],
 )
-async def test_work_gives_back_its_thread_its_turn_and_its_share_however_it_ends(monkeypatch, has_to_wait, work, more):
+async def test_work_gives_back_its_thread_its_turn_and_its_share_however_it_ends(
+    monkeypatch, work, has_to_wait, options, expectation
+):
     monkeypatch.setattr("chronotile.http.limiter.STALLED_S", 60)
     limiter, door = Limiter("pictures", 4, quick_slots=1), Door()
     async with anyio.create_task_group() as tasks:
@@ -121,8 +129,8 @@ async def test_work_gives_back_its_thread_its_turn_and_its_share_however_it_ends
             tasks.start_soon(lambda: limiter.run(door.work, sources=["one"]))
             await until(lambda: limiter.running == 1)
             tasks.start_soon(opened_once, door, lambda: limiter.waiting == 1)
-        with suppress(ZeroDivisionError, ClientGone):
-            await limiter.run(work, sources=["one"], **more)
+        with expectation:
+            await limiter.run(work, sources=["one"], **options)
 
     assert await free(limiter, "one") == [4, 1, 1]
 

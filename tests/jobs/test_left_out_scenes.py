@@ -255,7 +255,7 @@ def test_a_job_names_the_item_whose_encoding_cannot_be_noted(site):
         assert index.layouts("c") == {}
 
 
-def test_scene_in_a_temporarily_unavailable_store_is_awaited(site):
+def test_scene_in_an_unavailable_store_is_a_temporary_fault(site):
     with reserved_port() as nobody:
         address = f"http://127.0.0.1:{nobody.getsockname()[1]}/"
         documents = json.loads(json.dumps(list(country.write_country(site.place.parent, NEIGHBOURS))))

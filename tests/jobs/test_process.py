@@ -9,7 +9,7 @@ def source(layer, *days, collection="s2", revision="1f"):
     return JobSource(collection=collection, layer=layer, times=[day * DAY_NS for day in days], revision=revision)
 
 
-def test_empty_report_is_not_written():
+def test_no_sources_have_no_metadata_and_no_revision():
     assert metadata_of([]) is None
     assert revision_of([]) is None
 

@@ -127,7 +127,7 @@ def test_the_end_of_a_job_may_be_made_once_more(job, published_cubes):
     assert names_in(published_cubes.folder) == ["ndvi-2020.zarr"]
 
 
-def test_second_of_two_jobs_for_one_name_is_informed(services, job, published_cubes):
+def test_second_of_two_jobs_for_one_name_is_refused(services, job, published_cubes):
     first, _work = job()
     other = served.make_services(served.make_collection(served.make_layer(variable=served.make_variable(units="m"))))
     second, _work = job("b", of=replace(other, published_cubes=published_cubes))
@@ -325,7 +325,7 @@ def test_cube_submitted_with_a_name_is_served(settings):
     assert found == expected
 
 
-def test_server_that_watches_for_changes_still_serves_cubes(settings, tmp_path):
+def test_reloaded_archive_has_the_same_published_cubes(settings, tmp_path):
     archive = open_configured(settings)
     write_cogs(tmp_path / "data", Scene(days=("2020-03-01",)))
 

@@ -240,7 +240,7 @@ def test_number_of_cached_tables_is_bounded(still, monkeypatch):
     assert shares.waiting == 8
 
 
-def test_unused_areas_are_not_counted_again(still, monkeypatch):
+def test_abandoned_areas_are_not_counted(still, monkeypatch):
     shares, services = ValidShares(None), served.make_services()
     ask(shares, services, area=AREA)
     ask(shares, services)

@@ -268,7 +268,7 @@ def wms_dimension(timed, layer, version="1.3.0"):
     ],
 )
 @pytest.mark.parametrize("version", ["1.3.0", "1.1.1"])
-def test_declaration_equals_behaviour(timed, version, layer, told):
+def test_declared_dimension_follows_the_rules_of_the_layer(timed, version, layer, told):
     found = dict(wms_dimension(timed, layer, version).attrib)
 
     assert found.pop("name") == "time"
@@ -514,7 +514,7 @@ def test_capabilities_of_wmts_name_themselves_with_the_time(timed):
 
 
 @pytest.mark.parametrize("service", ["WMS", "WMTS"])
-def test_capabilities_requested_without_a_time_are_refused(timed, service):
+def test_capabilities_with_an_invalid_time_are_refused(timed, service):
     query = f"SERVICE={service}&REQUEST=GetCapabilities&TIME=yesterday"
 
     assert b"yesterday" in timed.get(f"/{service.lower()}?{query}").content

@@ -303,7 +303,7 @@ def test_a_file_that_is_not_there_is_looked_for_once(tmp_path):
     assert found == {"absent": 1}
 
 
-def test_failed_check_is_over(file):
+def test_file_is_checked_again_after_a_failed_check(file):
     with pytest.raises(FileNotFoundError), one_look():
         file_state(str(file.with_name(str(file_state(str(file)).size))))
 

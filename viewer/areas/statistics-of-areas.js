@@ -45,7 +45,7 @@ export async function loadStatistics(layer, shapes, parameters, { stopped, onPar
 				parts.unshift(part.slice(0, half), part.slice(half));
 				continue;
 			}
-			// If no shape of this part is possible, the other parts are not requested.
+			// If no shape was possible so far, the others are not requested.
 			if (features.every((feature) => feature === null)) throw error;
 		}
 		done += part.length;

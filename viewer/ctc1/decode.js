@@ -95,7 +95,7 @@ export class Cube {
 	}
 
 	/**
-	 * Like `numbersAt`, but missing values are replaced by the last one of the cube, if any.
+	 * Like `numbersAt`, but a missing value is replaced by the last value before it in the cube, if any.
 	 * @param {number} index
 	 * @returns {Numbers}
 	 */
@@ -232,7 +232,8 @@ function lineOf(terms, v) {
 }
 
 /**
- * Returns Chebyshev polynomials of the first kind up to a count at positions, ordered by position.
+ * Returns Chebyshev polynomials of the first kind up to a count at positions: all positions of one polynomial, then of the
+ * next.
  * @param {Float64Array} places 0 to 1
  * @param {number} count
  */

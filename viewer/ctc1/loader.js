@@ -17,14 +17,15 @@ import { Cube } from "./decode.js";
 import { sourcesOf } from "./reduce.js";
 
 const MIB = 2 ** 20;
-/** Browsers open 6 connections to a server (HTTP/1.1), but one for many requests with HTTP/2 and HTTP/3. */
+/**
+ * Maximum numbers of concurrent requests: 6 as browsers have connections per server (HTTP/1.1), 12 over the one
+ * connection of HTTP/2 and HTTP/3.
+ */
 const MAX_REQUESTS = 6;
 const MAX_SHARED = 12;
 /** Maximum number of requests that are not urgent, so that urgent ones need not wait. */
 const MAX_PATIENT = 4;
-/**
- * Maximum number of running urgent requests at which the first one that is not urgent starts.
- */
+/** Requests that are not urgent start while at most this number of urgent ones run. */
 const LAST_URGENT = 2;
 /** Smaller urgencies are for cubes that must be visible soon. */
 export const PATIENT = 2;
@@ -33,7 +34,7 @@ export const FIRST = 0;
 const RETRY_WAITS_MS = [600, 2500];
 const PHONE_WIDTH_PX = 768;
 
-/** Cube of a tile without data at all dates. */
+/** Cube of a tile that has no data at any date. */
 const NOTHING = new Cube(
 	/** @type {any} */ ({ times: [], valid: [], blocks: [], w: 0, h: 0, nodata: 0, scale: 1, offset: 0 }),
 	new Uint8Array(0),

@@ -13,7 +13,7 @@
  *   header: import("./decode.js").Header | null, numbers: import("./decode.js").Numbers | null, counts?:
  *     Uint8Array<ArrayBuffer>,
  * }} Delivery
- *   null if the tile has no data at all dates
+ *   null if the tile has no data at any date
  * @typedef {Delivery | { failure: Failure }} Found
  * @typedef {Found & { id: number }} Answer
  */

@@ -71,7 +71,7 @@ function paintPlace(at, indexes, write) {
 	if (!cubes || !legend || !isWithin(cubes.bbox, place)) return;
 	let [window, whole] = [-1, /** @type {import("../ctc1/source.js").Sample | null} */ (null)];
 	for (const [step, index] of indexes.entries()) {
-		// A cube may lack a date, which then has a separate cube.
+		// A cube has no cell (-1) for a date that it lacks: sample again at the next date.
 		if (cubes.source.windowAt[index] !== window || (whole && whole.cell < 0)) {
 			window = cubes.source.windowAt[index];
 			whole = cubes.source.sampleWindow(place, cubes.zoom(), index);

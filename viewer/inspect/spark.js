@@ -22,7 +22,7 @@ export function sparkAt(at) {
 	if (!window || valid.length < 2) return null;
 	const [low, high] = [Math.min(...valid), Math.max(...valid)];
 	const xs = values.map((_, step) => 2 + (step / (values.length - 1)) * (SPARK.width - 4));
-	// The line connects values across dates without one: they are few.
+	// The line connects values across dates without one, because it has few points.
 	const ys = values.map((value) =>
 		value === null ? undefined : SPARK.height - 3 - ((value - low) / (high - low || 1)) * (SPARK.height - 6),
 	);

@@ -17,8 +17,8 @@
  * @typedef {{
  *   counts: Float64Array, low: number, high: number, valid: number, beyond: number, total: number, mean: number,
  * }} Histogram
- *   counts in equal bins from `low` to `high`; values outside are in the first and the last bin, except values `beyond`
- *   the range of the cube, which are only counted there
+ *   counts in equal bins from `low` to `high`; values outside are in the first and the last bin, except values
+ *   beyond the range of the cube, which are counted in `beyond` only
  */
 import { isGapFilled } from "../base/state.js";
 import { boxOfTile, isWithin, shareWithin } from "./extent.js";

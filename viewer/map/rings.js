@@ -12,7 +12,7 @@ import { downAt } from "./extent.js";
 const project = ([lon, lat]) => [lon / 360 + 0.5, downAt(lat)];
 
 /**
- * Returns 1 for each cell of (y, x) whose centre is inside by the even-odd rule, so that inner rings are holes.
+ * Returns a mask (y, x): 1 for each cell whose centre is inside by the even-odd rule, so that inner rings are holes.
  * @param {number[][][]} rings longitude and latitude; they may go on beyond 180 degrees
  * @param {Tile} tile of Web Mercator @param {number} w cells across @param {number} h cells down
  */

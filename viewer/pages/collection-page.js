@@ -84,7 +84,8 @@ function summaryOf({ times, values }, units) {
 	if (numbers.length === 0) return "No values at this place.";
 	const unit = units && ` ${units}`;
 	if (times.length === 1) return `Value: ${numbers[0]}${unit}`;
-	return `${numbers.length} values of ${times.length} dates, from ${Math.min(...numbers)} to ${Math.max(...numbers)}${unit}`;
+	const range = `from ${Math.min(...numbers)} to ${Math.max(...numbers)}${unit}`;
+	return `${numbers.length} values of ${times.length} dates, ${range}`;
 }
 
 function drawChart() {

@@ -20,12 +20,12 @@ export function daysOf(instants, shares) {
 	/** @type {Map<number, DayData>} */
 	const days = new Map();
 	for (const [index, { ms }] of instants.entries()) {
-		const data = days.get(dayOf(ms));
+		const dayData = days.get(dayOf(ms));
 		const share = shares[index] ?? null;
-		if (!data) days.set(dayOf(ms), { index, count: 1, share });
+		if (!dayData) days.set(dayOf(ms), { index, count: 1, share });
 		else {
-			data.count += 1;
-			data.share = data.share === null ? share : Math.max(data.share, share ?? 0);
+			dayData.count += 1;
+			dayData.share = dayData.share === null ? share : Math.max(dayData.share, share ?? 0);
 		}
 	}
 	return days;

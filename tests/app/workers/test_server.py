@@ -123,7 +123,7 @@ def test_an_answer_that_is_not_whole_is_broken_off():
     assert status == 0
 
 
-def test_answer_in_time_is_accepted():
+def test_answer_within_the_grace_period_is_completed():
     with stopped_at("/later", grace_s=PATIENCE_S, end_s=2 * PATIENCE_S) as (process, connection):
         answer = rest_of(connection)
         status = process.wait(PATIENCE_S)

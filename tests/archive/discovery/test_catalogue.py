@@ -110,7 +110,7 @@ def test_an_api_with_one_collection_is_that_collection():
         ),
     ],
 )
-def test_invalid_document_of_a_collection_is_refused(documents, message):
+def test_catalogue_without_exactly_one_collection_is_refused(documents, message):
     with pytest.raises(ConfigurationError, match=message):
         look_at(ROOT, Web(documents), NOTHING)
 

@@ -538,7 +538,7 @@ def test_missing_path_is_reported(open_at, tmp_path):
         open_at(tmp_path / "absent")
 
 
-def test_file_of_any_name_is_opened_if_configured(write, open_at, tmp_path):
+def test_file_of_any_name_is_opened_by_its_path(write, open_at, tmp_path):
     path = write("dem.tif").rename(tmp_path / "dem.data")
 
     assert list(layers_of(open_at(path))) == ["dem.band1"]

@@ -22,7 +22,7 @@ from tests.archive.index.catalogues import item_document
         ("S_INTERSECTS(geometry, POINT(4 50))", {"intersects": {"type": "Point", "coordinates": [4.0, 50.0]}}),
     ],
 )
-def test_conditions_of_every_item_are_sent_to_the_api(text, body):
+def test_necessary_conditions_of_a_filter_are_sent_to_the_api(text, body):
     assert core_search(cql2.parse_text(text).to_json()).body(has_query=True) == body
 
 

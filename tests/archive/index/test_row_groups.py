@@ -100,7 +100,7 @@ def test_rows_of_a_file_that_is_replaced_while_it_is_read_are_read_again(file, s
     assert sizes(store) == {"a": 1, "b": 2}
 
 
-def test_rows_of_one_batch_are_listed_together_before_invalid_ones(file):
+def test_rows_of_one_batch_are_listed_before_duplicates(file):
     write(file, [row("a"), row("a"), row("b"), row("b"), row("c")])
     listed = [each.key for each in source_of(file).entries(SimpleNamespace(cursor=None)) if hasattr(each, "key")]
     assert listed == ["s2/a", "s2/b", "s2/c", "s2/a (row 1)", "s2/b (row 3)"]

@@ -68,9 +68,7 @@ def test_an_index_of_a_newer_version_is_refused(open_index, url, tmp_path):
         open_index()
 
 
-def test_index_of_an_older_version_is_rebuilt_with_the_state_of_its_sources(
-    open_index, url, tmp_path, caplog, monkeypatch
-):
+def test_index_of_an_older_version_is_emptied(open_index, url, tmp_path, caplog, monkeypatch):
     index = open_index()
     index.put("s2", [make_item("a")])
     (old,) = index.covering("s2", HERE)

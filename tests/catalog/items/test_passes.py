@@ -170,7 +170,7 @@ def test_removed_entries_leave_items_of_others(passes):
     assert passes.stored_entries("s2", ["/a.json", "/b.json"]) == {}
 
 
-def test_incomplete_pass_reports_nothing_about_unread_entries(passes):
+def test_abandoned_pass_keeps_unread_entries(passes):
     whole(passes, "a", "b")
     run = passes.begin("s2", source="x", holder="me")
     passes.note(run, seen=["/a.json"])

@@ -211,7 +211,7 @@ def test_pages_by_the_start_have_items_that_state_none(tmp_path, is_descending):
         ("T_DURING(datetime, collection)", "compares collection as a time"),
         ("S_INTERSECTS(geometry, POINT(4 95))", "is empty, crosses itself or is not on the earth"),
         ("S_INTERSECTS(geometry, POLYGON((0 0, 1 1, 1 0, 0 1, 0 0)))", "crosses itself"),
-        ("S_INTERSECTS(POINT(1 1), POINT(4 5))", "without the property geometry and a geometry"),
+        ("S_INTERSECTS(POINT(1 1), POINT(4 5))", "not the property geometry and a geometry"),
         ("(" * 40 + "cloud = 1" + ")" * 40, "more than 32 nested brackets"),
         ("cloud = " + "-" * 9000 + "1", "100 signs and NOT"),
         ("NOT " * 2000 + "cloud = 1", "100 signs and NOT"),

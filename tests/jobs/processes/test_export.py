@@ -282,7 +282,7 @@ def test_impossible_file_is_refused_before_anything_is_read(services, inputs, er
         tasks_of("export", {"layer": "NDVI"} | inputs, services)
 
 
-def test_file_larger_than_any_disk_is_refused(services, monkeypatch):
+def test_file_above_the_limit_of_bytes_is_refused(services, monkeypatch):
     monkeypatch.setattr(export, "MAX_BYTES", 479_999)
 
     with pytest.raises(LimitExceeded, match="smaller bbox"):

@@ -235,7 +235,7 @@ def test_server_answers_from_the_cube_as_from_the_files(served_cube):
     assert cube[1].json()["values"] == files[1].json()["values"]
 
 
-def test_file_named_as_source_is_read(services, tmp_path):
+def test_zip_file_of_a_cube_is_read_without_unpacking(services, tmp_path):
     file = made(services, tmp_path)
 
     np.testing.assert_array_equal(numbers_of(file), SCENE.cube())

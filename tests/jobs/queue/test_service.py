@@ -78,7 +78,7 @@ def test_each_user_may_have_so_many_jobs_that_have_not_ended(desk):
     desk.submit(ECHO, user="b")
 
 
-def test_cached_job_of_one_user_is_not_seen_by_others(desk, made):
+def test_stored_job_of_one_user_is_not_seen_by_others(desk, made):
     job, _files = desk.store_execution(ECHO, {}, made, user="a")
 
     assert desk.job(job.id, user="a") == job

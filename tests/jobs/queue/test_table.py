@@ -131,7 +131,7 @@ def test_forgotten_jobs_are_removed(table, clock):
         table.job(job.id)
 
 
-def test_finished_job_stays_with_its_results(table):
+def test_job_stored_as_finished_is_not_claimed(table):
     results = {"string": Result(value="a")}
 
     job = table.add_finished(new_id(), ECHO, results, user="me")

@@ -72,7 +72,7 @@ def test_job_is_run_by_a_worker_with_a_matching_configuration(table, running, en
     assert (job.status, job.attempts) == ("successful", 1)
 
 
-def test_replacements_before_the_start_of_a_job_are_logged(table, running, ended):
+def test_data_replaced_before_the_start_of_a_job_are_logged(table, running, ended):
     execution = Execution(process="composite", inputs={"layer": "ndvi.NDVI"})
     id_ = table.submit(execution, user=None, max_open=1, revision="another").id
 

@@ -127,7 +127,7 @@ def test_no_client_gets_another_date(states):
 
 
 @pytest.mark.parametrize("encoding", [0, 1, 2])
-def test_axis_that_was_never_given_out_is_not_doubted(encoding):
+def test_axis_that_was_never_given_out_counts_as_the_same(encoding):
     assert ServedAxes().means_the_same("NDVI", encoding, axis(1, 2), range(2))
 
 

@@ -97,7 +97,7 @@ def test_bytes_refused_by_a_full_disk_are_read_as_written(on_disk):
     assert unfailing.seek(0, 2) == 1200
 
 
-def test_failure_is_raised_when_the_file_is_read(on_disk):
+def test_failed_write_is_raised_by_check(on_disk):
     unfailing = UnfailingFile(on_disk)
     unfailing.check()
 

@@ -211,7 +211,7 @@ def test_random_filters_select_the_same_places_as_python(tree):
         ("crop IN (label)", "without a list of values"),
         ("area + 1 > 2", "where a property, number, text"),
         ("T_AFTER(crop, DATE('2020-01-01'))", "is not accepted here"),
-        ("S_INTERSECTS(crop, POINT(1 2))", "without the property geometry"),
+        ("S_INTERSECTS(crop, POINT(1 2))", "not the property geometry"),
         ("S_INTERSECTS(geometry, POINT(1 200))", "not on the earth"),
         (" OR ".join(["is_wet"] * 5), "more than 4 conditions"),
     ],

@@ -185,7 +185,7 @@ def test_remote_items_are_not_counted_and_their_source_is_named(services):
         not_counted(ItemSearch(collections=("far",)), services)
 
 
-def test_only_the_index_has_items_found_in_remote_catalogues(services):
+def test_search_of_the_index_includes_found_remote_items(services):
     assert len(search_index(ItemSearch(limit=20), services).items) == 8
 
 

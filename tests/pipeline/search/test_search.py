@@ -53,7 +53,7 @@ def test_items_of_collections_that_are_not_served_are_not_found(index, services,
         find_item(collection, "b", services)
 
 
-def test_product_that_is_not_served_never_existed_for_clients(index, services, collection, tmp_path):
+def test_unserved_and_unknown_products_fail_alike_during_a_pass(index, services, collection, tmp_path):
     with closing(open_passes(None, tmp_path)) as passes:
         passes.begin(collection, source="x", holder="me")
         index.put("was-served", [make_item("a")])

@@ -234,7 +234,7 @@ def test_layer_named_twice_is_read_once(client, points):
     assert [result["layer"] for result in answer.json()["results"]] == ["NDVI"]
 
 
-def test_empty_lists_are_refused_before_parsing(make_client, make_services):
+def test_too_many_empty_lists_are_refused_before_parsing(make_client, make_services):
     client = make_client(make_services(limits=Limits(max_features=10)))
 
     answer = client.post(PATH, json={"layers": ["NDVI"], "points": [[[]] * 1000]})

@@ -106,7 +106,7 @@ def test_used_blocks_outlive_unused_ones(tmp_path, monkeypatch):
     assert not blocks.has(b"1")
 
 
-def test_block_near_the_limit_is_not_stored(blocks):
+def test_block_of_a_32nd_of_the_limit_is_not_stored(blocks):
     blocks.put(b"a", bytes(MAX_BYTES // 32))
 
     assert not blocks.has(b"a")

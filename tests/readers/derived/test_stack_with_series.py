@@ -98,7 +98,7 @@ def test_replaced_file_is_read_until_the_cube_follows(reader, files, cube, reads
 
 
 @pytest.mark.parametrize("is_read_before", [False, True], ids=["unread", "read"])
-def test_missing_cube_leaves_the_files(reader, cube, is_read_before):
+def test_files_are_read_if_the_cube_is_missing(reader, cube, is_read_before):
     cell_of(reader, range(7) if is_read_before else [])
     shutil.rmtree(cube)
 

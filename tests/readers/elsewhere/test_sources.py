@@ -237,7 +237,7 @@ def test_refusal_of_an_unavailable_source_is_reported_once(elsewhere, hosts):
     assert elsewhere.found.causes == {}
 
 
-def test_wrong_source_is_not_unavailable_and_tried_again(elsewhere, hosts):
+def test_wrong_source_is_tried_again_and_not_unavailable(elsewhere, hosts):
     hosts.failures, hosts.cause = {"bad": "no raster", "off": "no raster"}, None
     before = elsewhere.open(wanted("bad", "off"), patience_s=PATIENCE_S)
     hosts.wait_for("bad", 3)
@@ -252,7 +252,7 @@ def test_wrong_source_is_not_unavailable_and_tried_again(elsewhere, hosts):
     until(lambda: set(elsewhere.found.opened) == {"bad", "off"})
 
 
-def test_formerly_open_source_is_unavailable_with_any_content(elsewhere, hosts):
+def test_open_source_with_invalid_content_becomes_unavailable(elsewhere, hosts):
     elsewhere.open(wanted("bad"), patience_s=PATIENCE_S)
     hosts.failures, hosts.cause = {"bad": "no raster"}, None
     elsewhere.suspect(["bad"])
@@ -261,7 +261,7 @@ def test_formerly_open_source_is_unavailable_with_any_content(elsewhere, hosts):
     assert elsewhere.found.wrong == {}
 
 
-def test_failure_of_a_source_that_was_not_open_in_time_is_reported_once(elsewhere, hosts):
+def test_late_failure_of_an_unopened_source_is_a_change(elsewhere, hosts):
     hosts.doors["late"] = threading.Event()
     hosts.failures = {"late": "it does not work"}
     before = elsewhere.open(wanted("late"), patience_s=AWHILE_S)

@@ -188,7 +188,7 @@ def test_damaged_file_is_skipped_and_reported(write, open_all, tmp_path):
     assert finding[2].startswith("left out: era5_b.nc cannot be opened")
 
 
-def test_first_of_two_files_of_one_time_is_used_and_reported(write, open_all):
+def test_duplicate_time_uses_first_file_and_warns(write, open_all):
     write("era5_a.nc", "2020-01-01")
     write("era5_b.nc", "2020-01-01", "2020-02-01")
 

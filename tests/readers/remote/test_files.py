@@ -204,7 +204,7 @@ def test_each_missing_chunk_that_is_written_changes_the_revision_however_old_it_
 
 
 @pytest.mark.parametrize("kind", STORES)
-def test_missing_chunk_is_requested_at_intervals(kind, source, monkeypatch):
+def test_missing_chunk_is_not_requested_again_immediately(kind, source, monkeypatch):
     spec = write(kind, source, SCENE)
     path = chunk_of(kind, spec)
     (source.folder / path).unlink()
@@ -518,7 +518,7 @@ def test_vrt_is_read_with_the_files_next_to_it(source):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_blocks_of_a_remote_source_are_listed(kind, source):
+def test_blocks_of_a_remote_source_are_checked(kind, source):
     spec = write(kind, source, SCENE)
 
     assert list(kind_of_spec(spec).findings(spec, ())) == []

@@ -75,7 +75,7 @@ def test_requests_without_an_answer_in_time_close_it(gate):
     assert not is_open(gate)
 
 
-def test_blocked_requests_do_not_count(gate, clock):
+def test_checks_of_the_gate_do_not_count_as_requests(gate, clock):
     for _ in range(10):
         gate.require_open()
     close(gate)

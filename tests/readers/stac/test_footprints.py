@@ -162,7 +162,7 @@ def test_a_map_of_the_world_is_no_strip_at_the_antimeridian(west):
     assert tuple(bbox) == pytest.approx((west, -60, -west, 75), abs=0.01)
 
 
-def test_map_of_the_world_without_a_grid_has_no_grid():
+def test_map_of_the_world_without_a_grid_is_no_strip():
     assert footprint_of(box(-180, -60, 180, 75)).bbox.xmin == -180
 
 

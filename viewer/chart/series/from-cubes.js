@@ -57,7 +57,8 @@ function readAll(source, point, series, stopped) {
 				if (sample.cube.beyond(number) === 0) series.values[index] = sample.cube.exactValueOf(number);
 			}
 		};
-		// Cubes are dropped after they are read, because a long series may exceed the memory limit.
+		// Cubes that were read are not requested any more and may be dropped, because a long series may exceed the memory
+		// limit.
 		const ask = () => {
 			if (left.size === 0) return resolve(undefined);
 			const wanted = [...left].map(([url, { count }]) => ({

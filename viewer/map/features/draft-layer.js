@@ -131,7 +131,10 @@ function hasEnough() {
 	return now !== null && canFinish(now.tool, now.corners.now);
 }
 
-/** Sets a vertex, or finishes if it exists. @param {LeafletMap} map @param {{ lng: number, lat: number }} at */
+/**
+ * Sets a vertex, or finishes the drawing if the position is at its first vertex, or by keyboard at its last one.
+ * @param {LeafletMap} map @param {{ lng: number, lat: number }} at
+ */
 function setAt(map, at) {
 	const now = draft.peek();
 	if (!now) return;

@@ -43,14 +43,9 @@ function group(side) {
 	const slot = chosen?.slot ?? usualSlot(dates);
 	const chosenMethod = chosen?.method ?? USUAL_METHOD;
 	// The legend follows the method.
-	const able = untracked(() => methodsOf(side));
-	const method = isUsual
-		? chosen
-			? "usual"
-			: "usual_dates"
-		: able.includes(chosenMethod)
-			? chosenMethod
-			: USUAL_METHOD;
+	const supported = untracked(() => methodsOf(side)).includes(chosenMethod) ? chosenMethod : USUAL_METHOD;
+	const usual = chosen ? "usual" : "usual_dates";
+	const method = isUsual ? usual : supported;
 	const { instants, members } = periodsOf(dates, slot);
 	const [first, last] = [yearOf(dates[0].ms), yearOf(dates[dates.length - 1].ms)];
 	const shown =

@@ -55,15 +55,15 @@ function startsOf(instants, { from, to }, step) {
  */
 function thinOut(ticks, dayPx, needPx) {
 	/** @type {Tick[]} */
-	const ticksLeft = [];
+	const visibleTicks = [];
 	for (const tick of ticks) {
-		const last = ticksLeft.at(-1);
+		const last = visibleTicks.at(-1);
 		const isNear = last !== undefined && ((tick.ms - last.ms) / DAY_MS) * dayPx < needPx;
 		if (isNear && (last.isMajor || !tick.isMajor)) continue;
-		if (isNear) ticksLeft.pop();
-		ticksLeft.push(tick);
+		if (isNear) visibleTicks.pop();
+		visibleTicks.push(tick);
 	}
-	return ticksLeft;
+	return visibleTicks;
 }
 
 /**

@@ -107,7 +107,7 @@ def test_scaled_numbers_are_the_values_of_the_source(opened, dtype, nodata, tmp_
 
 
 @both
-def test_floats_keep_the_precision_of_the_files(opened, tmp_path):
+def test_half_precision_floats_become_single_precision(opened, tmp_path):
     coverage = make_coverage(make_field(dtype="float16", nodata=np.nan))
 
     found = opened(coverage, tmp_path, mask_and_scale=False)["NDVI"]

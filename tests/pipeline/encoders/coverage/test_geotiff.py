@@ -118,7 +118,7 @@ def test_coverage_has_the_place_of_its_grid():
         assert dataset.tags()["AREA_OR_POINT"] == "Area"
 
 
-def test_single_cell_at_the_origin_has_its_exact_place():
+def test_cells_of_one_degree_at_the_origin_have_their_place():
     grid = Grid(crs=DEGREES.crs, bbox=BBox(0, -4, 5, 0), width=5, height=4)
 
     with opened(written(make_coverage(grid=grid))) as dataset:

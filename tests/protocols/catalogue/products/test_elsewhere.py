@@ -122,7 +122,7 @@ def test_product_generated_on_request_only_has_no_files(of_web, drawing):
 
 
 @pytest.mark.parametrize("roles", [{}, {"roles": ["data", "overview"]}])
-def test_data_without_parts_are_never_omitted(of_web, drawing, roles):
+def test_data_without_range_requests_are_refused_not_omitted(of_web, drawing, roles):
     url = of_web.put("a", {"a": {"href": f"{drawing.url}/map", **roles}, "b": f"{drawing.url}/b.tif"})
     answer = of_web.client.get(url)
 

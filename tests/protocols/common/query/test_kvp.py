@@ -21,7 +21,7 @@ def test_names_are_case_insensitive():
 
 
 @pytest.mark.parametrize("pairs", [[], [("layers", "")], [("layers", "  ")]])
-def test_required_parameter_is_missing(pairs):
+def test_missing_required_parameter_is_refused(pairs):
     with pytest.raises(MissingParameter, match="LAYERS") as caught:
         Kvp(pairs).require("LAYERS")
 
@@ -45,7 +45,7 @@ def test_numbers_in_every_notation_of_wms(text, value):
 @pytest.mark.parametrize(
     "text", ["", "nan", "inf", "-Infinity", "1e999", "0x10", "1_000", "\uff11", "1,0", "1 0", "9" * 100]
 )
-def test_invalid_finite_number_is_refused(text):
+def test_text_that_is_no_finite_number_is_refused(text):
     with pytest.raises(InvalidParameter):
         number(text, locator="BBOX")
 
@@ -90,7 +90,7 @@ def test_lists_choices_and_ranges():
         choice("c", ["a", "b"], locator="x")
 
 
-def test_range_must_be_ascending_at_the_limits_of_floats():
+def test_range_longer_than_the_largest_float_is_refused():
     with pytest.raises(InvalidParameter, match="ascending"):
         value_range("-1e308,1e308", locator="range")
 

@@ -20,7 +20,7 @@ def test_highest_version_is_returned_if_requested_or_by_default(cite, version):
 
 
 @checklist("negotiate-lower-version")
-def test_lowest_version_is_returned_below_it(cite):
+def test_version_below_the_lowest_returns_the_lowest(cite):
     assert cite.capabilities(VeRsIoN="0.0.0").get("version") == "1.1.1"
 
 

@@ -65,7 +65,7 @@ def test_group_name_stands_for_its_layers(grouped, get_map):
     ],
     ids=["a style", "too many layers", "too many styles"],
 )
-def test_other_names_are_no_groups(grouped, get_map, changes, code):
+def test_invalid_requests_of_a_group_are_refused(grouped, get_map, changes, code):
     assert f'code="{code}"' in get_map(grouped, **changes).text
 
 
@@ -309,7 +309,7 @@ def test_legend_of_a_group_as_json_lists_those_of_its_layers(grouped):
     assert again.status_code == 304
 
 
-def test_group_has_no_separate_style(grouped):
+def test_style_in_a_legend_of_a_group_is_refused(grouped):
     assert 'code="StyleNotDefined"' in grouped.get(LEGEND.format("s2", "image/png") + "&STYLE=reds").text
 
 

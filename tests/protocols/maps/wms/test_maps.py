@@ -241,7 +241,7 @@ def test_auto_keeps_the_range_without_any_value(client, get_map):
 @pytest.mark.parametrize(
     "changes", [{"COLORSCALERANGE": "default"}, {"STYLES": "steps/default"}, {"LOGSCALE": "false"}], ids=str
 )
-def test_default_style_of_ncwms_changes_nothing(client, get_map, changes):
+def test_defaults_of_ncwms_change_nothing(client, get_map, changes):
     assert get_map(client, **changes).content == get_map(client).content
 
 

@@ -31,7 +31,7 @@ MERCATOR = {"CRS": "EPSG:3857", "BBOX": "500000,6580000,560000,6620000", "TIME":
     ],
     ids=lambda changes: "&".join(f"{name}={value}" for name, value in changes.items())[:50],
 )
-def test_map_with_parameters_of_another_version_is_the_same(client, get_map, changes, expected):
+def test_map_with_other_spellings_of_parameters_is_the_same(client, get_map, changes, expected):
     found, usual = get_map(client, **changes), get_map(client, **expected)
 
     assert found.headers["Content-Type"] == usual.headers["Content-Type"]

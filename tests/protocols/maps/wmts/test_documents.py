@@ -426,7 +426,7 @@ def test_formats_are_those_of_the_configuration_and_png_is_the_first(make_client
 
 
 @pytest.mark.parametrize(("format", "extension"), [("image/jpeg", "jpg"), ("image/gif", "gif")])
-def test_missing_or_unknown_format_is_refused_with_the_supported_ones(make_client, get_tile, format, extension):
+def test_unconfigured_format_is_refused_with_the_configured_ones(make_client, get_tile, format, extension):
     client = make_client(served.make_services(service=ServiceInfo(wmts_formats=("image/png",))))
 
     by_query = get_tile(client, format=format)

@@ -66,7 +66,7 @@ def limits_of(client, url):
     return etree.fromstring(client.get(url).content).findall(".//w:TileMatrixLimits", NS)
 
 
-def test_limits_are_those_of_a_part_only(large, validate_ogc):
+def test_tile_limits_are_listed_only_for_some_layers(large, validate_ogc):
     part = f"{KVP}&layers=LAYER_001,LAYER_002"
 
     assert (limits_of(large, KVP), len(limits_of(large, part)) > 10) == ([], True)

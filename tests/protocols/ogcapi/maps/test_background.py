@@ -125,7 +125,7 @@ def test_map_without_a_backdrop_equals_that_of_wms():
     assert under(bgcolor="CC00CC") == MAGENTA
 
 
-def test_invisible_pixels_are_unchanged():
+def test_transparent_background_has_its_requested_colour():
     assert under(bgcolor="CC00CC", transparent="true") == Backdrop(colour=Colour(*MAGENTA, 0), void=Colour(*MAGENTA, 0))
 
 

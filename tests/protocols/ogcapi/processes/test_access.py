@@ -137,7 +137,7 @@ BY_REFERENCE = {"outputs": {"statistics": {"transmissionMode": "reference"}}}
         pytest.param({}, id="raw"),
     ],
 )
-def test_job_refused_to_pages_of_other_origins_is_not_created(client, monkeypatch, asked):
+def test_execution_refused_to_other_origins_is_not_run(client, monkeypatch, asked):
     done = []
     monkeypatch.setattr(running, "run_now", lambda *args, **kwargs: done.append(1) or run_now(*args, **kwargs))
 
@@ -298,7 +298,7 @@ def test_preflight_without_headers_allows_none(client):
 @pytest.mark.parametrize(
     "headers", [{"Origin": OTHER}, {"Host": "evil.example"}, {"Origin": OTHER, "Host": "evil.example"}]
 )
-def test_other_methods_are_open_to_all_pages(client, headers):
+def test_other_requests_are_open_to_all_pages(client, headers):
     listed = client.get("/ogcapi/processes", headers=headers)
     before = preflight(client, ECHO, OTHER, "POST")
 

@@ -131,7 +131,7 @@ def test_results_are_linked_with_the_media_types_they_come_in(client, submitted,
 
 
 @pytest.mark.parametrize(("response", "media_type"), [("raw", "text/plain"), ("document", "application/json")])
-def test_raw_results_are_linked_without_a_media_type(client, submitted, do_next, response, media_type):
+def test_results_are_linked_without_a_media_type(client, submitted, do_next, response, media_type):
     url = submitted({"inputs": {"string": "a"}, "response": response})
     do_next()
 

@@ -163,7 +163,7 @@ def test_all_together_are_bounded(ask, web):
     assert "max_body_bytes" in problem_of(ask({"inputs": {"string": half, "mixed": half}}), "inputs.mixed.href")
 
 
-def test_total_size_of_references_is_bounded(monkeypatch):
+def test_number_of_containers_of_references_is_bounded(monkeypatch):
     most = 100_000
     monkeypatch.setattr(references, "MAX_CONTAINERS", most)
     many, one = Fetched(body=b'"%s"' % (b"[" * most), media_type=""), Fetched(body=b"[]", media_type="")

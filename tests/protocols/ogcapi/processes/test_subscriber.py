@@ -197,7 +197,7 @@ def test_subscriber_turns_an_immediate_execution_into_a_job(ask, subscriber):
 
 
 @pytest.mark.slow
-def test_nothing_is_sent_without_a_job(ask, subscriber, client):
+def test_subscriber_without_a_job_is_refused(ask, subscriber, client):
     answer = ask({"inputs": {"string": "a"}, "subscriber": subscriber})
 
     assert "Prefer: respond-async" in problem_of(answer, "subscriber")

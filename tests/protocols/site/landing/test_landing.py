@@ -362,7 +362,7 @@ def test_page_leads_to_the_tree_of_ogc_api(client):
 
 
 @pytest.mark.parametrize("is_damaged", [True, False])
-def test_page_links_to_omitted_layers(tmp_path, is_damaged):
+def test_page_links_to_skipped_files_if_there_are_any(tmp_path, is_damaged):
     write_tif(tmp_path / "ndvi_20200101.tif")
     if is_damaged:
         (tmp_path / "ndvi_20200102.tif").write_text("no raster")

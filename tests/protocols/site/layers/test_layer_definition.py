@@ -107,5 +107,5 @@ def test_an_unknown_layer_is_404(client):
 
 
 @pytest.mark.parametrize("options", [{"service": ServiceInfo(wms_paths=())}, {"crs": ()}], ids=["no WMS", "no CRS"])
-def test_layer_without_maps_has_none(make_client, options):
+def test_layer_without_maps_has_no_qgis_definition(make_client, options):
     assert make_client(served.make_services(**options)).get("/layers/NDVI.qlr").status_code == 404

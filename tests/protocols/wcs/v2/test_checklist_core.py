@@ -247,7 +247,7 @@ def test_a_plus_sign_in_a_format_may_be_a_blank(client):
     ("query", "locator"),
     [({"RANGESUBSET": "f"}, "f"), ({"SCALEAXES": "time(0.5)"}, "scaleAxes"), ({"SUBSET": "time(x)"}, "subset")],
 )
-def test_locators_are_the_requested_values(client, query, locator):
+def test_locators_name_the_faulty_part_of_the_request(client, query, locator):
     assert refused(ask(client, "GetCoverage", COVERAGEID="NDVI", **query))[2] == locator
 
 

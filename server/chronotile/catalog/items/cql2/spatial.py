@@ -65,7 +65,7 @@ def spatial_test(operator: str, arguments: Sequence[Node], crs: Crs = CRS84) -> 
     """
     are_properties = [isinstance(part, Mapping) and part.get("property") in GEOMETRIES for part in arguments]
     if sum(are_properties) != 1:
-        raise filter_error(f"has {operator} without the property geometry and a geometry")
+        raise filter_error(f"has {operator} whose arguments are not the property geometry and a geometry")
     geometry = _geometry(arguments[are_properties.index(False)], crs)
     turned = (geometry, *(translate(geometry, turn) for turn in (360.0, -360.0)))
     return SpatialTest(operator, turned, is_first=are_properties[1])
