@@ -13,6 +13,7 @@ ZIP = "application/zip"
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069<>:\"/\\|?*]")
 """Unsafe characters, among them marks that reverse the direction of text: `gpj.exe` would be shown as `exe.jpg`."""
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
 _MEDIA_TYPE = re.compile(
     r"[a-z0-9][a-z0-9!#$&^_.+-]{0,100}/[a-z0-9][a-z0-9!#$&^_.+-]{0,100}(; ?[a-z0-9-]+=[\w./:-]+)*", re.IGNORECASE
 )
@@ -48,6 +49,11 @@ def safe_name(text: str) -> str:
         return "product"
     stem, dot, end = name.rpartition(".")
     return name if len(name) <= MAX_NAME else f"{(stem or end)[: MAX_NAME - 20]}{dot}{end[-19:] if dot else ''}"
+
+
+def plain_name(text: str) -> str:
+    """Return a text with dashes instead of characters other than letters, digits, dots, underscores and dashes."""
+    return _NOT_PLAIN.sub("-", text)
 
 
 def media_type_of(stated: str | None, name: str) -> str:

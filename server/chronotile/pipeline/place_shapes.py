@@ -98,7 +98,7 @@ def _project_shapes(places: PlaceSet, set_shapes: ObjectArray, crs: Crs) -> Obje
     if crs.is_geographic:
         for number in np.flatnonzero(np.ptp(shapely.bounds(shapes)[:, ::2], axis=1) > WHOLE_CIRCLE / 2).tolist():
             parts = zip(shapely.get_parts(shapes[number]), shapely.get_parts(set_shapes[number]), strict=True)
-            shapes[number] = shapely.multipolygons([_unwind(part, drawn, project) for part, drawn in parts])
+            shapes[number] = shapely.multipolygons([_unwind(part, original, project) for part, original in parts])
     return shapes
 
 
@@ -115,16 +115,17 @@ def _unwind(polygon: Any, original: Any, project: Project) -> Any:  # noqa: ANN4
     """
     pairs = zip(shapely.get_rings(polygon), shapely.get_rings(original), strict=True)
     rings = [
-        _unwind_ring(shapely.get_coordinates(ring), shapely.get_coordinates(drawn), project) for ring, drawn in pairs
+        _unwind_ring(shapely.get_coordinates(ring), shapely.get_coordinates(original_ring), project)
+        for ring, original_ring in pairs
     ]
     for ring in rings[1:]:
         ring[:, 0] += WHOLE_CIRCLE * np.round((rings[0][0, 0] - ring[0, 0]) / WHOLE_CIRCLE)
     return shapely.Polygon(rings[0], rings[1:])
 
 
-def _unwind_ring(ring: FloatArray, drawn: FloatArray, project: Project) -> FloatArray:
+def _unwind_ring(ring: FloatArray, original_ring: FloatArray, project: Project) -> FloatArray:
     # A long step crosses the antimeridian if the projected middle of the edge is on the other side of the globe.
-    middles = np.asarray(project(*((drawn[1:] + drawn[:-1]) / 2).T)[0])
+    middles = np.asarray(project(*((original_ring[1:] + original_ring[:-1]) / 2).T)[0])
     distances = np.abs(np.mod(middles - (ring[1:, 0] + ring[:-1, 0]) / 2 + 180, WHOLE_CIRCLE) - 180)
     steps = np.diff(ring[:, 0])
     is_across = (np.abs(steps) > WHOLE_CIRCLE / 2) & (distances > WHOLE_CIRCLE / 4)

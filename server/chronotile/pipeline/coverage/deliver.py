@@ -1,6 +1,5 @@
 """Coverages as files: encoded to a scratch file or while they are sent, and cached for requests of parts."""
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
@@ -27,6 +26,7 @@ from chronotile.pipeline.answer import FilePayload, etag_without
 from chronotile.pipeline.changed_files import retry_if_files_change
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.coverage.source_coverage import ReadCoverage
+from chronotile.pipeline.download_names import plain_name
 from chronotile.pipeline.encoders.bodies import (
     Body,
     BytesBody,
@@ -55,7 +55,6 @@ FILE_VERSION = "2"
 SMALLER = "request a smaller bbox, fewer times or coarser cells, or use GTiff, NetCDF or zarr"
 TEXT_VALUE_S = 800e-9
 """Processor time to write a value as text."""
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class CoverageFormat(NamedTuple):
@@ -332,7 +331,7 @@ def _check_picture(coverage: Coverage, limits: Limits) -> None:
 def coverage_file_name(coverage: Coverage, extension: str) -> str:
     """Return `collection_first_last.tif`, which consists of letters, digits, dots and dashes."""
     days = [format_day(instant) for instant in coverage.times.instants[[0, -1]]] if len(coverage.times) else []
-    return "_".join([_UNSAFE.sub("-", coverage.collection.id), *dict.fromkeys(days)]) + f".{extension}"
+    return "_".join([plain_name(coverage.collection.id), *dict.fromkeys(days)]) + f".{extension}"
 
 
 COVERAGE_FORMATS: Mapping[str, CoverageFormat] = {

@@ -77,19 +77,19 @@ def extract_coverage(
     on_lattice = align_layers(layers, services, choose_coverage_lattice(_finest(layers), services, crs))
     layers, services = on_lattice.layers, on_lattice.services
     grid = _finest(layers).main_variable.grid
-    place = resolve_grid(request, grid)
+    coverage_grid = resolve_grid(request, grid)
     if not all(are_same_cells(layer.main_variable.grid, grid) for layer in layers):
-        place = replace(place, window=None)
+        coverage_grid = replace(coverage_grid, window=None)
     fields = tuple(coverage_field(layer) for layer in layers)
-    requested = coverage_bytes(fields, place.grid, times=indexes[0].size)
+    requested = coverage_bytes(fields, coverage_grid.grid, times=indexes[0].size)
     _check_size(requested, services, locator="bbox" if request.scale is None else request.scale.locator)
-    cells, window = _cells(place, fields, request.resampling, services)
+    cells, window = _cells(coverage_grid, fields, request.resampling, services)
     states = tuple(
         _state(
             layer,
             layer_indexes,
             services,
-            native_windows(layer, place.grid) if layer.main_variable.is_mosaic else (window,),
+            native_windows(layer, coverage_grid.grid) if layer.main_variable.is_mosaic else (window,),
         )
         for layer, layer_indexes in zip(layers, indexes, strict=True)
     )
@@ -100,13 +100,13 @@ def extract_coverage(
     return ReadCoverage(
         collection=services.catalogue.collection(layers[0].collection),
         fields=fields,
-        grid=place.grid,
+        grid=coverage_grid.grid,
         times=domain,
-        etag=_etag(request, domain, place, revisions),
+        etag=_etag(request, domain, coverage_grid, revisions),
         states=states,
         indexes=indexes,
         cells=cells,
-        inside=place.inside,
+        inside=coverage_grid.inside,
         services=services,
         unreadable=tuple(UnreadableDates(layer, services) for layer in layers),
         is_lenient=is_part or len(domain) > 1,
@@ -114,12 +114,12 @@ def extract_coverage(
 
 
 def _cells(
-    place: CoverageGrid, fields: tuple[CoverageField, ...], resampling: Resampling | None, services: Services
+    coverage_grid: CoverageGrid, fields: tuple[CoverageField, ...], resampling: Resampling | None, services: Services
 ) -> tuple[CellSource, Window | None]:
     """Return the source of the cells, and the native window that contains them; `None` if they are resampled."""
-    if place.window is None:
-        return warped_cells(place.grid, fields, resampling=resampling, plans=services.caches.plans), None
-    cells = NativeCells(grid=fields[0].layer.main_variable.grid, window=place.window)
+    if coverage_grid.window is None:
+        return warped_cells(coverage_grid.grid, fields, resampling=resampling, plans=services.caches.plans), None
+    cells = NativeCells(grid=fields[0].layer.main_variable.grid, window=coverage_grid.window)
     return cells, cells.enclosing
 
 
@@ -232,8 +232,8 @@ def _state(layer: Layer, indexes: Int64Array, services: Services, windows: tuple
     return pixel_states(layer, instants, services, windows=windows)
 
 
-def _etag(request: CoverageRequest, times: TimeDomain, place: CoverageGrid, states: Sequence[str]) -> str:
-    grid = place.grid
+def _etag(request: CoverageRequest, times: TimeDomain, coverage_grid: CoverageGrid, states: Sequence[str]) -> str:
+    grid = coverage_grid.grid
     return fingerprint(
         "coverage",
         states,
@@ -259,7 +259,7 @@ def _name_of_area(area: Area) -> str:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NativeCells:
-    """A window of an unrotated native grid. Its columns may continue beyond the last one of a circular grid."""
+    """A window of an unrotated native grid. Columns may continue beyond the end of a circular grid."""
 
     grid: NativeGrid
     window: Window

@@ -1,6 +1,5 @@
 """Animations: a picture of a layer at each of many times, with labels, encoded as one file."""
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from chronotile.core.model.time.instants import format_day
 from chronotile.core.model.time.selection import ABSENT, TimePart, TimeSelection
 from chronotile.pipeline.answer import FilePayload, mark_missing, times_without
 from chronotile.pipeline.changed_files import read_unchanged_files
+from chronotile.pipeline.download_names import plain_name
 from chronotile.pipeline.encoders.animation.animation import encode_animation
 from chronotile.pipeline.encoders.animation.mp4 import LARGE_PIXELS
 from chronotile.pipeline.encoders.bodies import Body, BytesBody, FileParts, translate_storage_errors
@@ -52,7 +52,6 @@ MAX_FRAMES = 1000
 MAX_SIDE_PX = 4096
 """Limit of the H.264 decoders of devices."""
 SMALLER_FILM = "request a smaller picture, or use GIF, which takes least"
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,7 +346,7 @@ def _file_name(layer: Layer, shots: tuple[_Shot, ...], format: AnimationFormat) 
     """`layer_first_last.gif` with only letters, digits, dots, dashes and underscores."""
     first, last = shots[0].target.time_used.instants[-1], shots[-1].target.time_used.instants[0]
     days = dict.fromkeys((format_day(first), format_day(last)))
-    return "_".join([_UNSAFE.sub("-", layer.id), *days]) + f".{format.extension}"
+    return "_".join([plain_name(layer.id), *days]) + f".{format.extension}"
 
 
 def _check_size(request: AnimationRequest, frames: tuple[FrameTimes, ...], services: Services) -> None:

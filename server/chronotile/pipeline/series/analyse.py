@@ -15,7 +15,7 @@ from chronotile.core.extras import require_extra
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.request import AreaSeriesRequest, PointsSeriesRequest
 from chronotile.core.model.series.analysis import Analysis, Curves, Findings
-from chronotile.core.model.series.reducers import Reducer
+from chronotile.core.model.series.reducers import CELL_KINDS, COUNT_KINDS, Reducer
 from chronotile.core.model.series.series import AreaSeries, AreasSeries, PointsSeries, Series
 from chronotile.core.model.time.periods import Period
 from chronotile.core.model.time.selection import TimeSelection
@@ -91,12 +91,6 @@ def widen_times(analysis: Analysis, name: str, time: TimeSelection, *, series: i
     )
 
 
-NOT_ANALYSED = frozenset({"count", "valid_share", "histogram"})
-"""Kinds of reducers whose results are not values but counts of cells."""
-ADDED_UP = frozenset({"count", "histogram"})
-"""Kinds of reducers whose results are summed over a period; others are averaged."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WidenedRequest:
     """A request widened to all times that its analysis reads."""
@@ -157,7 +151,7 @@ def widen_request(request: AreaSeriesRequest, services: Services) -> WidenedRequ
 
 
 def _analysable_reducers(reducers: Iterable[Reducer]) -> list[Reducer]:
-    return [reducer for reducer in reducers if reducer.kind not in NOT_ANALYSED]
+    return [reducer for reducer in reducers if reducer.kind not in CELL_KINDS]
 
 
 def _findings(
@@ -185,7 +179,7 @@ def _reduce_to_periods(series: AreasSeries, request: AreaSeriesRequest, period: 
         if reducer.name in series.findings:
             return np.asarray(series.findings[reducer.name].curves.values[number])
         values = series.areas[number].reduced[reducer.name]
-        if reducer.kind in ADDED_UP:
+        if reducer.kind in COUNT_KINDS:
             return period_sums(values, periods)
         means, _ = period_means(Curves(times=series.times, values=values[np.newaxis]), periods)
         return np.asarray(means.values[0])

@@ -199,7 +199,7 @@ def _middle_window(plan: AreaPlan) -> Window:
 
 
 def takes_several_reads(how: AreaReading) -> bool:
-    """Return whether an answer needs several reads that can differ: of windows, operands, or items of a mosaic."""
+    """Return whether an answer needs several reads that can differ (windows, operands, or items of a mosaic)."""
     variable = how.layer.main_variable
     return variable.is_derived or variable.is_mosaic or len(how.plan.windows) > 1
 

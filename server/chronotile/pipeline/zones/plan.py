@@ -31,7 +31,7 @@ class AreaWindow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class AreaPlaces:
+class ScatteredCells:
     """Scattered cells of the native grid, and their positions in the result."""
 
     rows: Int64Array
@@ -84,7 +84,7 @@ class AreaPlan:
             ),
         )
 
-    def scattered_cells(self, first: int, last: int) -> AreaPlaces:
+    def scattered_cells(self, first: int, last: int) -> ScatteredCells:
         """Return the cells of the windows from `first` to before `last`."""
         spans = self.spans.select(span_numbers := self.order[self.ends[first] : self.ends[last]])
         lengths = spans.lengths
@@ -93,7 +93,7 @@ class AreaPlan:
         targets = self.firsts[span_numbers]
         starts = np.flatnonzero(np.append(True, targets[1:] != (targets + lengths)[:-1]))
         ends = np.append(offsets[starts[1:]], total)
-        return AreaPlaces(
+        return ScatteredCells(
             rows=np.repeat(spans.rows, lengths),
             columns=np.arange(total) + np.repeat(spans.starts - offsets, lengths),
             takes=tuple(zip(offsets[starts].tolist(), ends.tolist(), targets[starts].tolist(), strict=True)),

@@ -13,6 +13,11 @@ ReducerKind = Literal["mean", "min", "max", "std", "median", "percentile", "coun
 PLAIN: tuple[ReducerKind, ...] = ("mean", "min", "max", "std", "median", "count", "valid_share", "sum")
 """Reducers without parameters."""
 
+COUNT_KINDS = frozenset({"count", "histogram"})
+"""Kinds whose results are counts of cells; a histogram with area weights has square metres instead."""
+CELL_KINDS = COUNT_KINDS | {"valid_share"}
+"""Kinds whose results are counts or fractions of cells, not values."""
+
 MAX_BINS = 1024
 
 MAX_REDUCERS = 32

@@ -14,6 +14,7 @@ from chronotile.core.model.number_text import number_texts, numbers_json, text_v
 from chronotile.core.model.payload import NOTHING_MISSING, Missing
 from chronotile.core.model.request import Point
 from chronotile.core.model.series.analysis import Findings
+from chronotile.core.model.series.reducers import CELL_KINDS, COUNT_KINDS
 from chronotile.core.model.series.series import AreasSeries, PointsSeries, Series
 from chronotile.core.model.types import (
     AnyArray,
@@ -31,10 +32,6 @@ Name = str | int | float
 
 VALUE = "value"
 """The name of the column for points of one layer."""
-WITHOUT_UNITS = frozenset({"count", "valid_share", "histogram"})
-"""Kinds of reducers whose results have no units: counts and fractions of cells."""
-WHOLE_KINDS = frozenset({"count", "histogram"})
-"""Kinds of reducers whose results are counts of cells; a histogram with area weights has square metres instead."""
 VALUES_A_BATCH = 4096
 """Per column: enough for numpy to be efficient, few enough for the CPU cache."""
 
@@ -74,7 +71,7 @@ class Column:
 
     def json(self, values: AnyArray) -> list[orjson.Fragment]:
         """Return the values of each place as JSON; counts of cells are integers if all of a place are whole numbers."""
-        if values.dtype.kind == "f" and self.layer is None and self.name.partition(":")[0] in WHOLE_KINDS:
+        if values.dtype.kind == "f" and self.layer is None and self.name.partition(":")[0] in COUNT_KINDS:
             counts = (
                 row_values.astype(np.int64) if (row_values == np.floor(row_values)).all() else row_values
                 for row_values in values
@@ -348,7 +345,7 @@ def reducer_columns(
     return tuple(
         Column(
             name=name,
-            units="1" if name.partition(":")[0] in WITHOUT_UNITS else units,
+            units="1" if name.partition(":")[0] in CELL_KINDS else units,
             times=times,
             bins=len(edges[name]) - 1 if name in edges else 0,
             encoding=SUMS if name == "sum" else None,
