@@ -16,7 +16,7 @@ from chronotile.core.finding import LEFT_OUT, Finding
 from chronotile.core.model.source import VariableSpec
 from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import TimeSpan
-from chronotile.readers.cf.axes import FIRST_LISTED, MOST_LISTED
+from chronotile.readers.cf.axes import FIRST_LISTED, MAX_LISTED_STEPS
 from chronotile.readers.dates import find_time
 from chronotile.readers.library_errors import opening
 from chronotile.readers.raster.bands import Band, bands_of
@@ -169,7 +169,7 @@ def _drop_large_ensembles(series: Sequence[BandSeries], draft: Draft) -> tuple[l
         UnsupportedSource: No series is left.
     """
     counts = Counter(s.ensemble for s in series if s.ensemble is not None)
-    many = {ensemble: count for ensemble, count in counts.items() if count > MOST_LISTED}
+    many = {ensemble: count for ensemble, count in counts.items() if count > MAX_LISTED_STEPS}
     reasons = []
     for ensemble, count in many.items():
         names = [s.name or "" for s in series if s.ensemble == ensemble]

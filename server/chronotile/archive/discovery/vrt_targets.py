@@ -9,7 +9,7 @@ from lxml import etree
 
 from chronotile.readers.kinds import head_of
 from chronotile.readers.netcdf.hdf5 import survey_hdf5
-from chronotile.readers.netcdf.kind import HDF5
+from chronotile.readers.netcdf.source import HDF5
 from chronotile.readers.raster.formats import JPEG2000, VRT_END
 from chronotile.readers.tiff import TIFF
 

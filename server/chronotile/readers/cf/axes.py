@@ -271,8 +271,8 @@ def _is_cell_coordinate(other: Field, field: Field) -> bool:
     return len(other.dims) > 1 and set(other.dims) <= set(field.dims) and (is_named or _is_degrees(other))
 
 
-MOST_LISTED = 12
-"""Maximum number of values of a coordinate in a message; of more, the first and the last are given."""
+MAX_LISTED_STEPS = 12
+"""Maximum number of steps that a message lists in full, and that become a variable each."""
 FIRST_LISTED = 6
 
 
@@ -304,7 +304,7 @@ def unselected_dimension(dim: str, field: Field, fields: FieldSet) -> str:
 
 def each_step(field: Field, fields: FieldSet, dims: Sequence[str]) -> tuple[VariableSpec, ...]:
     """Return a variable for each combination of steps of additional dimensions; empty if there are many."""
-    if not dims or prod(field.sizes[dim] for dim in dims) > MOST_LISTED:
+    if not dims or prod(field.sizes[dim] for dim in dims) > MAX_LISTED_STEPS:
         return ()
     return tuple(_of_steps(field, fields, steps) for steps in product(*(_steps(dim, field, fields) for dim in dims)))
 
@@ -397,7 +397,7 @@ def _is_value(values: AnyArray, value: float | str | None) -> BoolArray:
 def _accepted(dim: str, size: int, values: AnyArray | None) -> str:
     if values is None:
         return f"it has no values, accepted are {{{dim}: {{index: 0}}}} to {{{dim}: {{index: {size - 1}}}}}"
-    if size <= MOST_LISTED:
+    if size <= MAX_LISTED_STEPS:
         return f"accepted are {', '.join(map(_text, values))}"
     first = ", ".join(map(_text, values[:FIRST_LISTED]))
     return f"accepted are {first}, ... {_text(values[-1])} ({size} values)"

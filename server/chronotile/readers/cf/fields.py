@@ -71,8 +71,8 @@ class FieldSet:
 
 # Groups of a NetCDF file or Zarr store that are not served, and how they could be.
 
-MOST_LISTED = 5
-"""Variables of a group that are named."""
+MAX_LISTED_ARRAYS = 5
+"""Maximum number of variables of a group that a finding names."""
 
 SWATH = (
     "group {path} is a swath: each of its pixels has its own latitude and longitude, which is not served; resample its "
@@ -114,7 +114,7 @@ def group_findings(groups: Iterable[Group], remedy: str) -> tuple[Finding, ...]:
 
 
 def _finding(group: Group, remedy: str) -> Finding:
-    names = list_names(group.arrays, most=MOST_LISTED)
+    names = list_names(group.arrays, most=MAX_LISTED_ARRAYS)
     where = f"group {group.path}" if group.path else "the root group"
     because = f": {group.fault}" if group.fault else f"; {remedy.format(path=group.path)}"
     message = f"{where} is not served, with its variables {names}{because}"

@@ -11,15 +11,14 @@ from chronotile.core.finding import Finding
 from chronotile.core.model.source import KindOptions, SourceSpec
 from chronotile.readers.kind import AS_STORED, SourceKind
 from chronotile.readers.netcdf.files import open_netcdf_source
-from chronotile.readers.netcdf.source import engine_options
+from chronotile.readers.netcdf.source import HDF5, engine_options
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 
 if TYPE_CHECKING:
     import xarray
 
-HDF5 = b"\x89HDF\r\n\x1a\n"
-MAX_FILES = 2000
+MAX_CHECKED_FILES = 2000
 """Number of files of a collection that `check` opens if their names contain the times."""
 
 
@@ -42,7 +41,7 @@ class NetcdfKind(SourceKind):
     def findings(self, spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:
         """Yield findings about files of a pattern that were not opened together with the source."""
         try:
-            findings = open_netcdf_source(spec, most=MAX_FILES).info.findings
+            findings = open_netcdf_source(spec, most=MAX_CHECKED_FILES).info.findings
         except UnsupportedSource:
             return  # a single file: opening the source reported the reason
         for finding in findings:

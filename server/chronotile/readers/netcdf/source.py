@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 CDF5 = b"CDF\5"
 """First bytes of a file of this format."""
+HDF5 = b"\x89HDF\r\n\x1a\n"
+"""First bytes of an HDF5 file, as of NetCDF-4."""
 MAX_OPEN_FILES = 64
 """Maximum per process. Above 128, xarray closes the least recently used file even while a thread reads it."""
 
@@ -267,7 +269,8 @@ class NetcdfFile:
         state = _state(self.path)
         if state != self._state:
             self.close_now()
-            # The size of a classic file is fixed by its header, so a shorter one is incomplete.
+            # The size of a classic file is fixed by its header, so a shorter one is incomplete. Check this first: a
+            # failed opening would leave the file open.
             if state.size < self._state.size and not _is_hdf5(self.path):
                 raise OSError("the file is shorter than when it was opened")
         if self._dataset is None:
@@ -356,7 +359,7 @@ def _is_hdf5(path: Path) -> bool:
         )
     if start[:3] == b"CDF":
         return False
-    if start == b"\x89HDF\r\n\x1a\n":
+    if start == HDF5:
         return True
     raise UnsupportedSource(f"{path.name} is not a NetCDF file: it starts like neither version 3 nor version 4")
 

@@ -236,26 +236,27 @@ def open_with_zarr(href: str, node: ArrayNode) -> Any:  # noqa: ANN401 -- zarr-p
 
 
 class LocalFiles:
-    """The files of an array on this machine."""
+    """The files of an array of a local store."""
 
     def __init__(self, href: str, node: ArrayNode) -> None:
         root = local_path(href)
-        folder = root / node.path if root is not None and root.is_dir() else None
+        assert root is not None  # noqa: S101 -- a local store
+        folder = root / node.path if root.is_dir() else None
         metadata = root if folder is None else folder / node.document
         self._node = node
         # Texts, because building paths takes longer than reading their states.
-        self._metadata = None if metadata is None else str(metadata)
+        self._metadata = str(metadata)
         self._folder = None if folder is None else str(folder)
         self._top = None if folder is None else str(folder / "c" if node.has_c else folder)
         self._written = self._numbered_folders()
 
     def are_there(self) -> bool:
-        """Return whether the metadata exist; false for remote arrays."""
-        return self._metadata is not None and state_or_none(self._metadata) is not None
+        """Return whether the metadata exist."""
+        return state_or_none(self._metadata) is not None
 
     def metadata_states(self) -> States:
-        """Return the state of the metadata file; empty for a remote array."""
-        return {} if self._metadata is None else {self._metadata: state_or_none(self._metadata)}
+        """Return the state of the metadata file."""
+        return {self._metadata: state_or_none(self._metadata)}
 
     def states(self, selection: Selection) -> States:
         """Return the states of the metadata and of the folders with the chunks of a selection.

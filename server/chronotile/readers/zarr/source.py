@@ -132,13 +132,13 @@ def _understand_all(
     first: UnsupportedSource | None = None
     for group in groups:
         try:
-            variables = understand(fields_of(group, root, store), spec, others=others)
+            content = understand(fields_of(group, root, store), spec, others=others)
         except UnsupportedSource as error:
             first = first or error
             findings.append(Finding("warning", group.path, f"overview left out: {error.message}"))
             continue
-        understood.append((group, variables))
-        findings += variables.findings
+        understood.append((group, content))
+        findings += content.findings
     if not understood:
         raise first or UnsupportedSource("it is an empty group")
     return understood, findings
@@ -150,8 +150,8 @@ _Level = tuple[GroupNode, CfVariable]
 def _by_variable(understood: list[tuple[GroupNode, CfVariables]]) -> dict[str, list[_Level]]:
     """Return the levels of each variable, from fine to coarse."""
     levels: dict[str, list[_Level]] = {}
-    for group, variables in understood:
-        for name, variable in variables.variables.items():
+    for group, content in understood:
+        for name, variable in content.variables.items():
             levels.setdefault(name, []).append((group, variable))
     return {
         name: sorted(e, key=lambda level: -level[1].grid.width * level[1].grid.height) for name, e in levels.items()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.web.item_places import ItemPlaces
 from chronotile.core.web.places import AllowedPlaces
-from chronotile.readers.hrefs import FileState, base_name, fingerprint_of, local_path
+from chronotile.readers.hrefs import base_name, fingerprint_of, local_path
 from chronotile.readers.library_errors import Damaged
 from chronotile.readers.remote.files import cut, joined, looks
 from chronotile.readers.remote.requests import (
@@ -26,13 +26,12 @@ from chronotile.readers.remote.requests import (
     retry,
 )
 from chronotile.readers.zarr.references.document import ByteRange
+from chronotile.readers.zarr.remote import State
 
 READS_AT_ONCE = 32
 """Requests of one read under way at the same time, whatever number of files they are for."""
 MAX_RANGE_BYTES = 256 << 20
 """A reference to more is taken for an error of its writer."""
-
-State = FileState | ObjectState
 
 
 class _Part(NamedTuple):

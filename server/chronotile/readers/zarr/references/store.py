@@ -10,11 +10,11 @@ from typing import Any
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.web.places import AllowedPlaces
-from chronotile.readers.hrefs import FileState, file_state, local_path
+from chronotile.readers.hrefs import file_state, local_path
 from chronotile.readers.library_errors import Damaged
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.files import looks, read_whole
-from chronotile.readers.remote.requests import ObjectState, Refused, Replaced, one_read
+from chronotile.readers.remote.requests import Refused, Replaced, one_read
 from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, group_of_documents, number_of_json
 from chronotile.readers.zarr.references.array import ReferenceArray, decoder_of
 from chronotile.readers.zarr.references.document import MAX_DOCUMENT_BYTES, read_references
@@ -27,6 +27,7 @@ from chronotile.readers.zarr.references.table import (
     metadata_of,
     tables_of,
 )
+from chronotile.readers.zarr.remote import State
 
 METADATA = (".zgroup", ".zarray", ".zattrs")
 """Names of the documents of groups and arrays."""
@@ -74,7 +75,7 @@ class ReferenceDocument:
             raise Replaced("the references were written since they were read")
         return repr((self._href, tuple(self._opened)))
 
-    def _now(self) -> FileState | ObjectState:
+    def _now(self) -> State:
         try:
             return file_state(self._href) if self._is_here else looks.state(self._href, is_whole=True)
         except FileNotFoundError:
