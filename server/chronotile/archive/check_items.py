@@ -99,7 +99,7 @@ def _file_findings(spec: SourceSpec, index: ItemIndex) -> Iterator[str]:
 
 
 def _has_no_overviews(asset: Asset) -> bool:
-    """Return whether the index has the header of a file, which is large and has one resolution."""
+    """Return whether a file is large and has one resolution; False if the index does not have its header."""
     if asset.header is None:
         return False
     try:

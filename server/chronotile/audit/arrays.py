@@ -30,7 +30,7 @@ class SliceTimes(NamedTuple):
     coordinates: InstantArray
     """(time,)."""
     bounds: InstantArray | None = None
-    """(time, 2); `None` for a climatology."""
+    """(time, 2); `None` without bounds, and for a climatology."""
     overlaps: bool = False
     """Whether the file states that its periods overlap."""
 

@@ -46,7 +46,7 @@ def truth_of_files(spec: SourceSpec, variable: VariableSpec) -> "RasterTruth | G
 
 
 class RasterTruth(StoredTruth):
-    """One variable of raster files. A date is a file, or a band of the only file if the configuration lists times."""
+    """One variable of raster files. A date is a file, or a band, by configured times or by descriptions of bands."""
 
     def __init__(self, spec: SourceSpec, variable: VariableSpec, paths: Sequence[str]) -> None:
         self._spec = spec

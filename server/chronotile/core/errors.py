@@ -55,7 +55,7 @@ class OutsideData(InvalidParameter):
 
 
 class UnknownParameter(InvalidParameter):
-    """The parameter does not exist, although a similar one does; `locator` is the name in the request."""
+    """The name of a parameter or member does not exist here; `locator` is the name in the request."""
 
 
 class MissingParameter(ChronotileError, status=400, code="MissingParameterValue"):
@@ -103,7 +103,7 @@ class ItemExists(ChronotileError, status=409, code="Conflict"):
 
 
 class ItemChanged(ChronotileError, status=409, code="Conflict"):
-    """Others changed an item while a change was made."""
+    """Another client changed the item after it was read for this change."""
 
 
 class CursorExpired(ChronotileError, status=410, code="CursorExpired"):
@@ -353,7 +353,7 @@ class QuotaExceeded(ChronotileError, status=429):
 
 
 class StorageFull(ChronotileError, status=503):
-    """No disk space is left for an answer that is written before it is sent."""
+    """No disk space is left for an answer, a database or files of a job."""
 
 
 class ClientGone(ChronotileError, status=499):

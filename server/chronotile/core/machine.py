@@ -75,8 +75,8 @@ def group_limits(membership: Path, groups: Path) -> GroupLimits:
 def are_on_disks_here(paths: Iterable[Path], mounts: Path = MOUNTS) -> bool:
     """Return whether all paths, before and after following links, are on local disks.
 
-    Checks of local files return immediately, but may hang on a mount of another machine. Returns false if the file
-    system is unknown, as on systems without `MOUNTS`.
+    Checks of files on local disks return immediately; on a mount of another machine they may hang. Returns false if the
+    file system is unknown, as on systems without `MOUNTS`.
     """
     try:
         kinds = _file_systems(mounts)
@@ -87,7 +87,7 @@ def are_on_disks_here(paths: Iterable[Path], mounts: Path = MOUNTS) -> bool:
 
 
 def network_file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
-    """Return the file system of `path`, such as `nfs4`, if it is in `NETWORK_FILE_SYSTEMS`.
+    """Return the file system of `path`, such as `nfs4`, if it is in `NETWORK_FILE_SYSTEMS`; otherwise `None`.
 
     Unknown file systems, as on systems without `MOUNTS`, count as local disks.
     """

@@ -28,7 +28,7 @@ PLACES: Final = "places"
 CONFIGURATION: Final = "demo.yaml"
 PARTS: Final = (CUBE, PICTURES, PLACES, CONFIGURATION)
 MARKER: Final = "chronotile-demo.json"
-"""Marks the folder as a demo archive. It is written last and describes the complete archive, which is then kept."""
+"""Marks the folder as a demo archive. It has the plan only if the archive is complete, which is then not made again."""
 
 DemoProgress = Callable[[str, float], None]
 """Called with the current part and the finished fraction, 0 to 1."""

@@ -10,7 +10,7 @@ from chronotile.core.model.types import UInt8Array, UnsignedArray
 from chronotile.demo import variables
 
 _CODES: Final = np.array([variables.SNOW, variables.CLOUD, variables.WATER, variables.NODATA], dtype=np.uint8)
-"""Of equally frequent codes the first one is used, so that nodata never hides a reason."""
+"""The first of equally frequent codes is used, so that nodata never hides a reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def optimise_collection(
 
 
 def _source(archive: Archive, collection: str) -> tuple[SourceSpec, Reader]:
-    """Specification and reader of a collection of items."""
+    """Return the specification and reader of a collection of items."""
     spec = archive.specs.get(collection)
     if spec is None:
         raise UnsupportedSource(
@@ -85,7 +85,7 @@ def _source(archive: Archive, collection: str) -> tuple[SourceSpec, Reader]:
 
 
 def _about(archive: Archive, collection: str) -> dict[str, str]:
-    """Title, attribution and license for the cube."""
+    """Return title, attribution and license for the cube."""
     entry = archive.services.catalogue.collections_by_id.get(collection)
     if entry is None:
         return {}

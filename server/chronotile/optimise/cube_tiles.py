@@ -130,7 +130,7 @@ class TileYear:
                     )
 
     def _kinds(self, matrix: TileMatrix) -> Iterator[tuple[Res, bool]]:
-        """Resolution of each cube of a tile, and whether it has native cells."""
+        """Yield the resolution of each cube of a tile, and whether it has native cells."""
         yield from ((res, False) for res in RESOLUTIONS)
         if matrix.id == self.native:
             yield 1, True
@@ -296,7 +296,7 @@ def _tile_years(services: Services, options: CubeOptions) -> Iterator[TileYear]:
 
 
 def _closed_years(layer: Layer, services: Services) -> list[int]:
-    """Years that have times and are over, so that times are replaced but not added."""
+    """Return the years that have times and are over, so that times are replaced but not added."""
     now = int(str(services.clock().astype("datetime64[Y]")))
     years = {int(str(instant)) for instant in layer.times.instants.astype("datetime64[Y]")}
     return sorted(year for year in years if year < now)
@@ -317,7 +317,7 @@ def _ranges(
 
 
 def _revision(work: TileYear, services: Services, report: CubeReport) -> str | None:
-    """Revision of all cubes of a year; `None`, with a note in the report, if the year is too long for a cube."""
+    """Return the revision of all cubes of a year; `None`, with a note in the report, if the year is too long."""
     try:
         return next((resolve_cube(request, services).revision for request in work.requests()), None)
     except LimitExceeded as error:

@@ -31,7 +31,7 @@ def conversion_for(info: VariableInfo, options: Options, node: Json | None) -> C
     """Return the conversion of a variable; into the encoding of an existing cube if that holds all values.
 
     Raises:
-        UnsupportedSource: It does not.
+        UnsupportedSource: The existing encoding does not hold all values, or differs from `--dtype`.
     """
     planned = conversion_of_files(info.encoding, options.packing)
     there = None if node is None else written_encoding(node)

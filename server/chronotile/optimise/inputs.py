@@ -337,7 +337,7 @@ def _inputs(specs: Sequence[SourceSpec], readers: Sequence[Reader], variable: st
 
 
 def _notes(readers: Sequence[Reader], times: JoinedTimes) -> tuple[str, ...]:
-    """Findings of the sources, and notes on skipped times."""
+    """Return the findings of the sources, and notes on skipped times."""
     notes = [f"{finding.place}: {finding.message}" for reader in readers for finding in reader.info.findings]
     place = dict(zip(times.slices, times.domain.starts, strict=True))
     notes += [f"{format_instant(place[first])} occurs twice; the first is used" for _dropped, first in times.repeated]

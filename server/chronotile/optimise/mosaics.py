@@ -123,7 +123,7 @@ class CollectionMosaic:
 def read_mosaic(
     reader: Reader, variable: str, *, index: int, window: Window, take: Callable[[ItemRef, str], None]
 ) -> Pixels:
-    """Return (1, y, x) pixels of a window at one date; nodata if no item can be read.
+    """Return (1, y, x) pixels of a window at one date; no pixel is valid if no item can be read.
 
     Args:
         reader: Reader of a mosaic.

@@ -211,7 +211,10 @@ def _axis_attributes(name: str, grid: NativeGrid) -> Json:
 
 
 def _variable_attributes(variable: PlannedVariable) -> Json:
-    """CF attributes. Only categorical variables lack scale and offset: readers take flags without these for classes."""
+    """Return CF attributes.
+
+    Only categorical variables lack scale and offset: readers take flags without these for classes.
+    """
     info, encoding = variable.info, variable.encoding
     attributes: Json = {"units": encoding.units, "grid_mapping": GRID_MAPPING, "coordinates": GRID_MAPPING}
     attributes |= {"long_name": info.title} if info.title else {}
@@ -245,7 +248,7 @@ def _class_attributes(info: VariableInfo) -> Json:
 
 
 def _range_attributes(encoding: Encoding) -> Json:
-    """Valid range in stored numbers and their type, as CF requires."""
+    """Return the valid range in stored numbers and their type, as CF requires."""
     if encoding.valid_range is None:
         return {}
     low, high = encoding.valid_range

@@ -100,7 +100,7 @@ class SourceCells:
 
 
 def require_readable_sources(inputs: CubeInputs) -> None:
-    """Check before writing that any variable of the first source can be read independently.
+    """Check before writing that some variable of the first source can be read independently.
 
     Raises:
         UnsupportedSource: No variable can.

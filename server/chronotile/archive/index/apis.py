@@ -258,7 +258,7 @@ def is_api(body: Json) -> bool:
 
 
 def search_of(document: Document, documents: Documents) -> ApiSearch:
-    """Return how to request items from an API.
+    """Return the search that lists the items of an API or of a collection.
 
     Args:
         document: Its landing page, or a collection.

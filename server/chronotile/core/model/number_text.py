@@ -178,7 +178,7 @@ def _round_long(values: Float64Array, line: _Line) -> Float64Array:
 
 
 def _round_gathered(values: Float64Array, step: float) -> Float64Array:
-    """Return values of several encodings: exact float32 unchanged, others to a thousandth of the finest step."""
+    """Return values of several encodings: exact float32 in shortest text, others to a thousandth of the finest step."""
     with np.errstate(over="ignore"):
         is_single = values.astype(np.float32) == values
     rounded = values if step <= 0 else _round(values, STEP_DECIMALS - Decimal(repr(float(step))).adjusted())

@@ -27,7 +27,7 @@ class NumberCounts:
         numbers: (time, cell) of a type with a `table_size`.
         codes: (time, cell): 0 for a value.
         encoding: Encoding of the numbers.
-        weights: Returns (cell,) weights of the cells from one to before another; `None`: equal weights.
+        weights: Returns (cell,) weights of the cells from a first index to before a last one; `None`: equal weights.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class NumberCounts:
         return sums.T[:, None]
 
     def percentiles(self, percents: Sequence[float]) -> Float64Array:
-        """Return (percent, time, 1) percentiles, like `percentiles` of this module; NaN without a value."""
+        """Return (percent, time, 1) percentiles, like `percentiles.percentiles`; NaN without a value."""
         sums = np.cumsum(self._weighted, axis=1)
         find = self._invert_rows if self._is_weighted else self._linear
         results = np.array([find(sums, percent / 100) for percent in percents])

@@ -1,4 +1,4 @@
-"""Medians, percentiles and counts: of rows, of areas, and from the frequencies of numbers; bins of histograms."""
+"""Percentiles of sorted rows, and of the cells of areas."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Sortable:
     def from_numbers(
         cls, numbers: NumberArray, valid: BoolArray, values: Float64Array, encoding: Encoding
     ) -> "Sortable":
-        """Return numbers that fit into 32 bits as float32, otherwise their values."""
+        """Return numbers that float32 stores exactly as float32, if the scale is positive; otherwise their values."""
         is_small = numbers.dtype == np.float32 or (numbers.dtype.kind in "iu" and numbers.dtype.itemsize <= 2)
         if encoding.scale > 0 and is_small:
             return cls(
@@ -80,7 +80,7 @@ def percentiles_of_many(
 ) -> Float64Array:
     """Return (percent,) percentiles of many (cell,) numbers, like `percentiles`; NaN without a value.
 
-    The numbers are only partly sorted.
+    Without weights, the numbers are only partly sorted.
     """
     fractions = [percent / 100 for percent in percents]
     if not valid.any():

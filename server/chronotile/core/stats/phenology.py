@@ -43,7 +43,7 @@ class _Season(NamedTuple):
 
 
 def find_seasons(smoothed: Curves, how: Phenology) -> tuple[Seasons, ...]:
-    """Return the whole seasons of each smoothed curve; none if it is flat, or has NaN between its values.
+    """Return the whole seasons of each smoothed curve; none if it is flat, is shorter than four times, or has gaps.
 
     A season rises from a trough to a peak and falls to the next trough; its peak is above both by a quarter of the
     curve's range (5th to 95th percentile). With `threshold`, it starts on the first day from which the curve stays at

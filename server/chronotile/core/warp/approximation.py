@@ -97,7 +97,7 @@ class NodeLattice:
 
 
 def _leaves(coordinates: FloatArray, cells: int, least_px: int) -> bool:
-    """Return whether corners of a grid are outside the cells, farther than they are from the centres of pixels."""
+    """Return whether a corner of a grid lies far enough outside the cells that pixel centres must be outside too."""
     corners = coordinates[:: len(coordinates) - 1, :: len(coordinates) - 1].ravel().tolist()
     least, most = min(corners), max(corners)
     margin = 1 + 2 * (most - least) / least_px

@@ -324,7 +324,7 @@ def level_windows(
 
 
 def parts_of(start: int, stop: int, width: int, *, step: int) -> Iterator[tuple[int, int]]:
-    """Yield spans of one copy of a level for `[start, stop)` of endless copies, each from a `step`-th column on."""
+    """Yield the column spans of a level that `[start, stop)` covers if the level repeats; all start at read columns."""
     while start < stop:
         turn = start // width * width
         part_stop = min(stop, turn + width)

@@ -97,7 +97,7 @@ def _is_cube(inputs: Inputs) -> bool:
 
 
 def _cube(coverage: Coverage, reducer: PictureReducer, number: int) -> JobCube:
-    """Cube of one time: the period that contains all times of the coverage."""
+    """Return the cube of one time: the period that contains all times of the coverage."""
     variable, times = variable_of(coverage, _band(coverage, reducer)), coverage.times
     if reducer in COMPUTED:
         variable = replace(variable, is_categorical=False, classes=())
@@ -106,7 +106,7 @@ def _cube(coverage: Coverage, reducer: PictureReducer, number: int) -> JobCube:
 
 
 def _window_of(maps: Coverage, window: Window) -> NumberArray:
-    """Numbers (y, x) of a window from the results of tasks."""
+    """Return the numbers (y, x) of a window from the results of tasks."""
     numbers = np.empty((window.height, window.width), dtype=maps.fields[0].encoding.dtype)
     top, columns = window.row_start, slice(window.column_start, window.column_stop)
     for run in maps.row_runs:
@@ -117,7 +117,7 @@ def _window_of(maps: Coverage, window: Window) -> NumberArray:
 
 
 def _reduce(coverage: Coverage, reducer: PictureReducer, work: Work) -> NumberArray:
-    """Reduced numbers (y, x) in the encoding of `_band`."""
+    """Return the reduced numbers (y, x) in the encoding of `_band`."""
     if reducer == "median":  # needs all values of a cell together
         return _encode_numbers(reduce_over_time(_rasters(read_all(coverage, work)[::-1], coverage), reducer), reducer)
     return np.concatenate([_reduced_rows(coverage, rows, reducer, work) for rows in coverage.row_runs])

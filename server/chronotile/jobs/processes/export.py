@@ -79,7 +79,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
 
 
 def _coverage(inputs: Inputs, work: Work, part: slice) -> Coverage:
-    """All cells at a slice of the planned times."""
+    """Return all cells at a slice of the planned times."""
     times = instants_from_json(work.shared["times"][part])
     is_part = len(work.shared["times"]) > 1
     services = lift_limits(work.services)

@@ -133,7 +133,7 @@ def _count_values(
 
 
 def _edges(inputs: Inputs, layer: Layer) -> Float64Array:
-    """Edges (bin + 1,), ascending."""
+    """Return edges (bin + 1,), ascending."""
     if "edges" in inputs:
         if "bins" in inputs or "range" in inputs:
             raise InvalidParameter("give either edges, or bins and range", locator="edges")
@@ -148,7 +148,7 @@ def _edges(inputs: Inputs, layer: Layer) -> Float64Array:
 
 
 def _spans(inputs: Inputs, layer: Layer, services: Services) -> Spans:
-    """Cells with their centre in the area; all cells without an area.
+    """Return the cells with their centre in the area; all cells without an area.
 
     Raises:
         OutsideData: The area contains no cell centre.

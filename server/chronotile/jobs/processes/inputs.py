@@ -28,7 +28,7 @@ UNBOUNDED = 1 << 62
 MAX_FEATURES = 250_000
 MAX_VERTICES = 4_000_000
 MAX_CONTAINERS = 4_000_000
-"""Limit of lists and objects in the body of an execution: each takes at least a hundred bytes when parsed."""
+"""Limit of lists and objects in the body of an execution: each takes many times its text when parsed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

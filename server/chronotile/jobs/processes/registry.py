@@ -35,6 +35,6 @@ def process_of(id_: str) -> Process:
 
 
 def output_schema(id_: str, output: str) -> Json:
-    """Return the schema of an output; `{}`, which allows any value, for an output of an earlier version only."""
+    """Return the schema of an output; `{}`, which allows any value, if only an earlier version had the output."""
     process = processes().get(id_)
     return process.outputs[output].schema if process is not None and output in process.outputs else {}

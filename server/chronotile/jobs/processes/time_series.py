@@ -117,7 +117,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
 
 
 def _table(inputs: Inputs, tasks: Sequence[Json], work: Work) -> SeriesTable:
-    """Table of the results of all tasks of a layer."""
+    """Return the table of the results of all tasks of a layer."""
     times = _times(tasks[0], work)
     layer, instants = times.layer, instants_of(times.layer, times.indexes)
     encoding = layer.main_variable.encoding
@@ -170,7 +170,7 @@ def _points(inputs: Inputs, part: slice) -> tuple[Point, ...]:
 
 
 def _positions(inputs: Inputs, part: slice) -> tuple[list[tuple[Sequence[float], Any]], str]:
-    """Position and id of a slice of the points, and the format of their paths in the inputs."""
+    """Return position and id of a slice of the points, and the format of their paths in the inputs."""
     points = inputs["points"]
     if isinstance(points, list):
         return [(position, None) for position in points[part]], "points[{}]"

@@ -45,7 +45,7 @@ def _maps(inputs: Inputs, coverage: Coverage) -> CellMaps:
 
 
 def _trends(curves: Curves, *, groups: Sequence[IndexArray]) -> Float64Array:
-    """Trends (series, band)."""
+    """Return trends (series, band)."""
     counts = np.isfinite(curves.values).sum(axis=1)
     trends = np.full((len(counts), len(BANDS)), np.nan)
     trends[:, -1] = counts

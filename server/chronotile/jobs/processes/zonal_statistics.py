@@ -201,7 +201,7 @@ def _count(inputs: Inputs, services: Services) -> int:
 
 
 def _areas(inputs: Inputs, part: slice, layer: Layer, services: Services) -> Sequence[Area]:
-    """A slice of the places."""
+    """Return a slice of the places."""
     places = inputs["places"]
     if isinstance(places, str):
         place_set = services.catalogue.place_set(places)
@@ -212,7 +212,7 @@ def _areas(inputs: Inputs, part: slice, layer: Layer, services: Services) -> Seq
 
 
 def _rows(read: PartialResult, reducers: Sequence[Reducer], *, first: int, outlines: Sequence[Area] | None) -> Rows:
-    """Rows of the result of a task; their areas have no polygons without `outlines`."""
+    """Return the rows of the result of a task; their areas have no polygons without `outlines`."""
     ids, notes = zip(*read.metadata["places"], strict=True)
     return Rows(
         places=[Area(polygons=(), id=id_) for id_ in ids] if outlines is None else outlines,

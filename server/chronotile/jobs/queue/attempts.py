@@ -44,7 +44,7 @@ class Attempt:
 
     @property
     def has_failed_too_often(self) -> bool:
-        """Whether so many workers were killed during the job that another attempt is not worth it."""
+        """Whether the last `MAX_FRUITLESS` attempts or more finished no task, so that another is not worth it."""
         return self.job.fruitless >= MAX_FRUITLESS
 
     @property

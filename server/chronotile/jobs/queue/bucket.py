@@ -65,7 +65,7 @@ class Bucket:
             key: Key below the prefix.
             file: It is read in parts.
             media_type: Media type of the object. Browsers save it under the name of the file.
-            is_active: Called before each part; the upload stops when it returns `False`.
+            is_active: Called repeatedly for files above `PART_BYTES`; the upload stops when it returns `False`.
 
         Raises:
             ClientGone: `is_active` returned `False`.

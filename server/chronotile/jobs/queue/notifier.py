@@ -125,7 +125,7 @@ class Notifier(Generic[AnyDue]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop; messages that are being sent have some seconds to end."""
+        """Stop the threads, and wait until messages that are being sent have ended."""
         self._is_stopped.set()
         self._pool.shutdown()
 

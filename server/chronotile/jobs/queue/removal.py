@@ -115,7 +115,7 @@ def _remove_objects(bucket: Bucket, ids: Sequence[str]) -> list[str]:
 
 
 def _folders(folder: Path, before: float) -> list[str]:
-    """Names of job folders that were last modified before a time."""
+    """Return the names of job folders that were last modified before a time."""
     try:
         with os.scandir(folder) as entries:
             return [entry.name for entry in entries if ID.fullmatch(entry.name) and _modification_time(entry) < before]
@@ -126,7 +126,7 @@ def _folders(folder: Path, before: float) -> list[str]:
 
 
 def _modification_time(entry: "os.DirEntry[str]") -> float:
-    """Time of the last change in a folder; a folder that was just removed counts as changed now."""
+    """Return the time of the last change in a folder; a folder that was just removed counts as changed now."""
     try:
         return entry.stat(follow_symlinks=False).st_mtime
     except FileNotFoundError:

@@ -169,7 +169,7 @@ class _TaskBatch:
         return max(0, AHEAD * max(1, self._threads()) - len(self.numbers))
 
     def _threads(self) -> int:
-        """Number of threads of the worker processes; 0 without processes."""
+        """Return the number of threads of the worker processes; 0 without processes."""
         with self._detect_loss():
             threads: dict[str, int] = self._client.nthreads(callback_timeout=ANSWER_S)
         return sum(threads.values())

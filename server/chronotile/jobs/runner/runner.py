@@ -360,7 +360,7 @@ class JobRunner:
         return attempt.is_ours and not self._is_stopped.is_set() and self._clock() < attempt.until
 
     def _interruption(self, attempt: Attempt) -> AttemptOutcome:
-        """Outcome of an attempt at a job that is no longer active."""
+        """Return the outcome of an attempt at a job that is no longer active."""
         if not attempt.is_ours:
             return None
         if self._is_stopped.is_set():
@@ -425,7 +425,7 @@ class JobRunner:
             remove_files(self._folder, id_, bucket=self._bucket)
 
     def _status(self, id_: str) -> Status:
-        """Status of a job; a deleted job counts as dismissed."""
+        """Return the status of a job; a deleted job counts as dismissed."""
         try:
             return self._table.job(id_).status
         except UnknownPath:

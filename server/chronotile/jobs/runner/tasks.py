@@ -73,7 +73,7 @@ class TaskContext:
     published_cubes: PublishedCubes | None = None
     """Settings of the worker of the job; the process of the task may have other settings."""
     items: ItemAccess | None = field(default=None, repr=False)
-    """Likewise. Not in the representation: Dask logs arguments, and the address of a database may have a password."""
+    """Access of the worker to the item index. Not in its `repr`: Dask logs arguments, which may have a password."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,1 +1,1 @@
-"""Collections whose items stay in the catalogue of others: their searches are passed to its STAC API."""
+"""Live collections: their items stay in a remote catalogue, and searches are passed to its STAC API."""

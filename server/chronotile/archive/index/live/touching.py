@@ -1,4 +1,4 @@
-"""Indexing of items of live collections: items sent by the API, and the newest items before the first search."""
+"""Indexing of items of live collections for pictures and products: items sent by the API, and the newest ones."""
 
 import logging
 import threading
@@ -18,8 +18,6 @@ from chronotile.core.errors import AddressRefused, InvalidItem, SourceUnavailabl
 from chronotile.core.model.items import FoundItem, IndexSettings, Item, ItemSearch, PutSummary
 from chronotile.core.model.source import SourceSpec
 from chronotile.core.model.types import Json
-
-# Items from API answers are stored in the index, so that they have pictures and products.
 
 MOST_TOUCHED = 100_000
 """Items of a live collection in the index; the oldest by time of indexing are removed first."""

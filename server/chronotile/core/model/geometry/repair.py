@@ -69,7 +69,7 @@ class Repaired:
 
 
 def repair_polygons(polygons: Sequence[Polygon], names: Sequence[str]) -> list[Repaired]:
-    """Return valid polygons unchanged, and of others the area that their outer rings enclose.
+    """Return valid polygons unchanged; replace others by the area inside their outer rings without their holes.
 
     Args:
         polygons: Closed rings of at least four positions.

@@ -68,7 +68,7 @@ class TileMatrixSet:
         )
 
     def fitting_matrix(self, box: BBox, pixels: int) -> int:
-        """Return the index of the finest matrix, if no side of a box may have more than `pixels`; 0 if no matrix fits.
+        """Return the index of the finest matrix in which no side of a box exceeds `pixels`; 0 if no matrix fits.
 
         The edges of boxes may be rounded, so a millionth more is accepted.
         """

@@ -52,7 +52,7 @@ def requested_period(text: str, *, also: str = "") -> Period:
         also: Other accepted values in words, for the error message.
 
     Raises:
-        InvalidParameter: It is not a period, combines months and days, or has more than 366 days.
+        InvalidParameter: It is not a period, combines months and days, or is a fixed duration above 366 days.
     """
     try:
         period = parse_period("dekad" if text.lower() == "dekad" else text.upper())

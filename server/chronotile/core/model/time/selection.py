@@ -25,7 +25,7 @@ class TimePart:
     end: Instant | None = None
     """Exclusive end of the steps, with a period."""
     ends_at_newest: bool = False
-    """Whether the interval ends at the layer's `LATEST` time; `end` is then that of an open interval."""
+    """Whether the interval ends at the newest time of the layer; its end is then `DISTANT_FUTURE`."""
 
     @property
     def is_open(self) -> bool:

@@ -49,7 +49,7 @@ class SteppedInstants:
 
 
 def find_steps(instants: InstantArray) -> SteppedInstants:
-    """Return at least one instant with steps; the steps are months if all are at the same time of their months."""
+    """Return instants, at least one, with their steps: in months if all are at the same time of their months."""
     places = nanoseconds_of_month(instants)
     if bool((places == places[0]).all()) and places[0] < 28 * int(DAY.astype(np.int64)):
         return SteppedInstants(instants, differences(instants.astype("datetime64[M]")), is_monthly=True)
@@ -70,7 +70,7 @@ def gap_tolerance(domain: TimeDomain) -> Duration | None:
     """Return how long an irregular time may stand for requested times in the gap after it.
 
     `GAPS_BRIDGED` times the 95th percentile of the gaps, so longer gaps are not filled to their end. `None` if the
-    steps are equal, and for fewer than 3 times.
+    steps are equal or consecutive dekads, and for fewer than 3 times.
     """
     instants = domain.instants
     if len(domain) < MIN_STEPPED or find_steps(instants).is_regular or _are_dekads(instants):

@@ -256,7 +256,7 @@ def variable_of(coverage: Coverage, field: CoverageField) -> VariableInfo:
 
 
 def _native_grid(coverage: Coverage) -> NativeGrid:
-    """Cells of a coverage, with the cell size of the source if possible: the size from a box is rounded."""
+    """Return the cells of a coverage, with the cell size of the source if possible: the size from a box is rounded."""
     grid, native = coverage.grid, coverage.fields[0].layer.main_variable.grid
     width, height = (abs(native.transform.a), abs(native.transform.e)) if is_upright(native) else grid.resolution
     transform = Affine(width, 0, grid.bbox.xmin, 0, -height, grid.bbox.ymax)

@@ -151,7 +151,7 @@ def _require_room(published_cubes: PublishedCubes, store: Path) -> None:
 
 
 def _bytes_of(folder: Path) -> int:
-    """Bytes of all files in a folder without unfinished copies; files removed meanwhile count as 0."""
+    """Return the bytes of all files in a folder without unfinished copies; files removed meanwhile count as 0."""
     count = 0
     for parent, below, names in os.walk(folder):
         below[:] = [name for name in below if not fnmatch(name, UNFINISHED)]

@@ -132,7 +132,7 @@ class StoredCoverage:
         return numbers
 
     def _record(self, field: int, time: int, rows: range) -> bytes:
-        """The stored bytes of a field; empty if it lacks the time."""
+        """Return the stored bytes of a field; empty if it lacks the time."""
         down, along = _group_of(rows.start, self._rows), _group_of(time, self._times)
         count = along[-1] - along[0]
         place = (down.index(rows.start) * count + time - along[0]) * 2 * INDEX.itemsize
@@ -155,7 +155,7 @@ class StoredCoverage:
 
 
 def _group_runs(runs: Sequence[range], most: int) -> list[list[int]]:
-    """Edges of adjacent runs in groups of at most `most` runs."""
+    """Return the edges of adjacent runs in groups of at most `most` runs."""
     return [
         [*(run.start for run in runs[first : first + most]), runs[min(first + most, len(runs)) - 1].stop]
         for first in range(0, len(runs), most)
