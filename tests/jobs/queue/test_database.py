@@ -13,7 +13,7 @@ from chronotile.core import database
 from chronotile.core.errors import ConfigurationError, SourceUnavailable, StorageFull
 from chronotile.core.model.job import Execution
 from chronotile.jobs.queue import database as databases
-from chronotile.jobs.queue.database import FILE, hold, open_engine, read_transaction, write_transaction
+from chronotile.jobs.queue.database import FILE, open_engine, read_transaction, write_transaction
 from chronotile.jobs.queue.schema import METADATA
 from chronotile.jobs.queue.table import JobTable
 from tests.postgresql import serving_postgresql
@@ -192,9 +192,9 @@ def test_who_is_frozen_amid_a_transaction_holds_up_no_others(postgresql, tmp_pat
         held = frozen.connect()
 
     with held:
-        hold(held, 1)
+        database.hold(held, 1)
         with write_transaction(other) as connection:
-            hold(connection, 1)
+            database.hold(connection, 1)
         with pytest.raises(DBAPIError):
             held.execute(select(1))
 

@@ -3,9 +3,7 @@
 from functools import partial
 
 from chronotile.core import database
-from chronotile.core.database import Usage, Waits, database_time, hold
-
-__all__ = ["FILE", "JOBS", "database_time", "hold", "open_engine", "read_transaction", "write_transaction"]
+from chronotile.core.database import Usage, Waits
 
 BUSY_S = 10
 """Timeout of a lock, of a connection to PostgreSQL and of an unresponsive host."""

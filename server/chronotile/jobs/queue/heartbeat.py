@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, Engine, delete, insert, or_, select
 
+from chronotile.core.database import database_time
 from chronotile.core.model.job import ENDED, Job
-from chronotile.jobs.queue.database import database_time, read_transaction, write_transaction
+from chronotile.jobs.queue.database import read_transaction, write_transaction
 from chronotile.jobs.queue.schema import WORKERS
 
 GONE_S = 30.0

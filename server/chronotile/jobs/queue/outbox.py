@@ -5,8 +5,9 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import ColumnElement, Connection, Engine, case, delete, insert, select, update
 
+from chronotile.core.database import database_time
 from chronotile.core.model.job import ENDED, Callback, Status, Subscriber
-from chronotile.jobs.queue.database import database_time, read_transaction, write_transaction
+from chronotile.jobs.queue.database import read_transaction, write_transaction
 from chronotile.jobs.queue.schema import CALLBACKS, JOBS
 
 EVERY_S = 10.0

@@ -29,9 +29,10 @@ from collections.abc import Callable, Collection, Mapping
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, case, delete, func, insert, literal, select, update
 
+from chronotile.core.database import database_time
 from chronotile.core.model.job import Job, JobFault, Result
 from chronotile.core.model.types import Json
-from chronotile.jobs.queue.database import database_time, read_transaction, write_transaction
+from chronotile.jobs.queue.database import read_transaction, write_transaction
 from chronotile.jobs.queue.outbox import call_back
 from chronotile.jobs.queue.rows import brief_of, fault_text, results_text, storable
 from chronotile.jobs.queue.schema import FINISHED_TASKS, JOBS, LOG

@@ -9,10 +9,10 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy import Column, Float, ForeignKey, LargeBinary, MetaData, Table, Text, delete, literal, select
 
-from chronotile.core.database import making_tables
+from chronotile.core.database import database_time, making_tables
 from chronotile.core.model.job import ID
 from chronotile.jobs.queue.database import JOBS as USAGE
-from chronotile.jobs.queue.database import database_time, read_transaction
+from chronotile.jobs.queue.database import read_transaction
 from chronotile.jobs.queue.faults import no_job
 from chronotile.jobs.queue.schema import JOBS
 

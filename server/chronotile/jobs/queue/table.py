@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, delete, func, insert, or_, select, update
 
-from chronotile.core.database import close_engine, newer_version
+from chronotile.core.database import close_engine, database_time, hold, newer_version
 from chronotile.core.errors import ConfigurationError, ServerBusy
 from chronotile.core.model.job import ID, Excerpt, Execution, Job, Result, Status, Subscriber
 from chronotile.core.model.types import Json
-from chronotile.jobs.queue.database import database_time, hold, read_transaction, write_transaction
+from chronotile.jobs.queue.database import read_transaction, write_transaction
 from chronotile.jobs.queue.faults import no_job
 from chronotile.jobs.queue.heartbeat import Heartbeat
 from chronotile.jobs.queue.outbox import subscribe
