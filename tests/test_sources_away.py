@@ -107,7 +107,7 @@ class Served:
         settings = Settings(config=place, watch_s=0, threads={"pictures": 2, "series": 2})
         archive = open_configured(settings, patience_s=patience_s)
         self.finding_log = FindingLog()
-        self.finding_log.tell(archive.findings)
+        self.finding_log.log_new(archive.findings)
         self.upkeep = Upkeep(LiveArchive(archive, place, finding_log=self.finding_log), watch_s=0)
         self.client = TestClient(
             application(archive.services, ServerOptions(upkeep=self.upkeep, threads=settings.threads))

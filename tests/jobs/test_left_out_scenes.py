@@ -47,7 +47,7 @@ collections:
 """
 PIECES = tuple(each for each in country.PIECES if (each.zone, each.column, each.row) == (31, 1, 1))
 NEIGHBOURS = tuple(each for each in country.PIECES if (each.zone, each.column, each.row) == (31, 2, 1))
-MOST_PLANS = 5
+MAX_PLANS = 5
 READ_ONLY = "&options=-c%20default_transaction_read_only%3Don"
 pytestmark = pytest.mark.slow
 
@@ -100,7 +100,7 @@ class Site:
 
     def result(self, process: str, inputs: dict, output: str) -> Path:
         """A file that a job gave, which was planned anew where that was needed."""
-        for _number in range(MOST_PLANS):
+        for _number in range(MAX_PLANS):
             with suppress(PlanNeeded):
                 results = self.attempted(process, inputs)
                 assert "left_out" not in results[output].metadata

@@ -145,7 +145,7 @@ def test_a_second_run_writes_nothing(write):
     second = write()
 
     assert first.written > 0
-    assert (second.written, second.there, second.removed) == (0, first.written, 0)
+    assert (second.written, second.existing, second.removed) == (0, first.written, 0)
 
 
 def test_interrupted_run_is_continued(write, tmp_path):
@@ -155,7 +155,7 @@ def test_interrupted_run_is_continued(write, tmp_path):
 
     second = write()
 
-    assert second.written + second.there == first.written
+    assert second.written + second.existing == first.written
     assert len(files(tmp_path)) == first.written
 
 
@@ -191,7 +191,7 @@ def test_year_with_a_rewritten_date_is_written_again(write, services, tmp_path):
 
     second = write()
 
-    assert (second.removed, second.written, second.there) == (first.written // 2,) * 3
+    assert (second.removed, second.written, second.existing) == (first.written // 2,) * 3
     assert len(files(tmp_path)) == first.written
 
 
@@ -217,7 +217,7 @@ def test_tiles_without_a_pixel_are_remembered(write, services, tmp_path):
 
     second = write(**asked)
 
-    assert (second.written, second.there, second.empty) == (0, first.written, first.empty)
+    assert (second.written, second.existing, second.empty) == (0, first.written, first.empty)
     assert len(names.read_text().splitlines()) == first.empty
     assert services.readers["s2"].windows_read == []
 
@@ -234,7 +234,7 @@ def test_interrupted_list_of_empty_tiles_is_continued(write, tmp_path, end):
 
     second = write(**asked)
 
-    assert (second.written, second.there, second.empty) == (0, first.written, first.empty)
+    assert (second.written, second.existing, second.empty) == (0, first.written, first.empty)
     assert sorted(names.read_text().splitlines()) == sorted([*map(str.strip, whole), *filter(None, [end])])
 
 
@@ -245,7 +245,7 @@ def test_empty_tiles_are_checked_again_after_a_date_was_rewritten(write, service
 
     second = write(**asked)
 
-    assert (second.written, second.there, second.empty) == (first.written, 0, first.empty)
+    assert (second.written, second.existing, second.empty) == (first.written, 0, first.empty)
 
 
 def redefined(services):
@@ -273,7 +273,7 @@ def test_files_of_another_grid_are_written_again(write, services, tmp_path):
 
     second = write_cubes(redefined(services), tmp_path / "cubes", OPTIONS, progress=lambda _what, _share: None)
 
-    assert (second.removed, second.written, second.there) == (first.written, first.written, 0)
+    assert (second.removed, second.written, second.existing) == (first.written, first.written, 0)
     assert cube_in(tmp_path, "2019-res1.ctc.gz").header["w"] == 128
 
 

@@ -337,7 +337,7 @@ def create_app(settings: Settings, *, siblings: Siblings | None = None, memory: 
         # In a folder, so that the replacement of a worker continues the log.
         finding_log = FindingLog(RecordsInFolder(siblings.folder / LOGGED_FINDINGS))
     if finding_log is not None:
-        finding_log.tell(archive.findings)
+        finding_log.log_new(archive.findings)
     if siblings is not None:
         failing_dates = FailingDates(RecordsInFolder(siblings.folder / "failing-dates"))
         axes = ServedAxes(RecordsInFolder(siblings.folder / "served-axes"))

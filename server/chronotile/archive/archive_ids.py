@@ -14,7 +14,7 @@ from chronotile.core.errors import ConfigurationError
 log = logging.getLogger(__name__)
 
 
-MOST_LETTERS = 40
+MAX_LETTERS = 40
 """Length of the part of a derived id that is taken from the name of the file or folder."""
 
 
@@ -31,7 +31,7 @@ def archive_id(place: Path, written: str | None) -> str:
     if written is not None:
         return written
     path = place.resolve()
-    name = slug(path.stem)[:MOST_LETTERS].strip("-") or "archive"
+    name = slug(path.stem)[:MAX_LETTERS].strip("-") or "archive"
     return f"{name}-{hashlib.blake2b(os.fsencode(path), digest_size=5).hexdigest()}"
 
 

@@ -29,7 +29,7 @@ class FindingLog:
         for finding in findings:
             self._records.add(_name(finding), finding.text)
 
-    def tell(self, findings: Iterable[Finding]) -> None:
+    def log_new(self, findings: Iterable[Finding]) -> None:
         """Log findings that are new since the last call: notes at level INFO, others at WARNING."""
         findings_by_name = {_name(finding): finding for finding in findings}
         for name in self._records.names():

@@ -183,7 +183,7 @@ class LiveArchive:
         if self.is_logged:
             log.info("%s", changes_line(before, newer))
         if self._finding_log is not None:
-            self._finding_log.tell(newer.findings)
+            self._finding_log.log_new(newer.findings)
         return True
 
 

@@ -10,7 +10,7 @@ from chronotile.catalog.resolve_times import fills_gaps_on_maps
 from chronotile.core.model.collection import Layer
 from chronotile.core.yaml_source import list_names
 
-MOST_NAMES = 6
+MAX_NAMES = 6
 """Number of layers or skipped files listed by name."""
 
 
@@ -49,7 +49,7 @@ def _layer_changes(before: Archive, after: Archive, opened: Collection[str]) -> 
         for text in _date_changes(old[name], new[name]):
             layers.setdefault(text, []).append(name)
     for text in sorted(layers):
-        yield f"{text} {list_names(sorted(layers[text]), most=MOST_NAMES)}"
+        yield f"{text} {list_names(sorted(layers[text]), most=MAX_NAMES)}"
 
 
 def _date_changes(old: Layer, new: Layer) -> Iterator[str]:
@@ -78,9 +78,9 @@ def _skip_changes(before: Archive, after: Archive, opened: Collection[str]) -> I
 
 def _places_text(what: str, places: Collection[str]) -> Iterator[str]:
     if places:
-        yield f"{len(places)} {what} ({list_names(sorted(places), most=MOST_NAMES, separator='; ')})"
+        yield f"{len(places)} {what} ({list_names(sorted(places), most=MAX_NAMES, separator='; ')})"
 
 
 def _names_text(what: str, how: str, names: list[str]) -> Iterator[str]:
     if names:
-        yield f"{what}{'s' if len(names) > 1 else ''} {list_names(names, most=MOST_NAMES)} {how}"
+        yield f"{what}{'s' if len(names) > 1 else ''} {list_names(names, most=MAX_NAMES)} {how}"

@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 
 import orjson
 
-from chronotile.archive.index.documents import MOST_BYTES, Documents
+from chronotile.archive.index.documents import MAX_BYTES, Documents
 from chronotile.archive.index.geoparquet import is_geoparquet
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.configuration import CollectionSection
@@ -39,7 +39,7 @@ from chronotile.readers.stac.drafts import Section, StacDraft, draft_of
 from chronotile.readers.stac.fields import absolute_address, list_of, numbers_of, object_of, text_of
 
 KIND = "stac"
-MOST_ITEMS = 5
+MAX_ITEMS = 5
 """Number of newest items of a collection that are read."""
 THREADS = 8
 PATIENCE_S = 5.0
@@ -162,7 +162,7 @@ def _read(href: str) -> JsonMapping:
         document = Documents(wait=lambda _s: None).read(href)
         return {} if document is None else document.body
     headers = {"Accept": "application/json"}
-    answer = fetch_if_changed(href, max_bytes=MOST_BYTES, locator=host_of(href), headers=headers, most_s=PATIENCE_S)
+    answer = fetch_if_changed(href, max_bytes=MAX_BYTES, locator=host_of(href), headers=headers, max_s=PATIENCE_S)
     try:
         body: Any = orjson.loads(b"" if answer is None else answer.body)
     except orjson.JSONDecodeError:
@@ -175,7 +175,7 @@ def _items(index: PieceIndex | None, collection: str) -> tuple[JsonMapping, ...]
     if not isinstance(index, SearchableItems):
         return None
     try:
-        page = index.search(ItemSearch(collections=(collection,), limit=MOST_ITEMS))
+        page = index.search(ItemSearch(collections=(collection,), limit=MAX_ITEMS))
     except ChronotileError:
         return None  # opening the collection reports it
     return tuple(orjson.loads(item.document) for item in page.items if item.document)

@@ -27,7 +27,7 @@ BLOCK_SIDE = 256
 """Side of the window of a sample in cells."""
 BLOCK_TIMES = 64
 """Dates of a sample of the series layout."""
-MOST_LINES = 10
+MAX_LINES = 10
 """Mismatches per block that are listed."""
 ROUNDING = {"float32": 1.2e-7, "float16": 1e-3}
 """Relative tolerance of values stored as floats; other types have `EXACT`."""
@@ -161,7 +161,7 @@ def _added_dates(target: AuditTarget) -> dict[int, np.datetime64]:
     if target.has_listed_times or not len(times):
         return {}
     are_dates = [target.truth.has(instant) for instant in times.instants]
-    if not any(are_dates) and not target.truth.tells_dates:
+    if not any(are_dates) and not target.truth.has_known_dates:
         return {}
     return {index: times.instants[index] for index, is_known in enumerate(are_dates) if not is_known}
 
@@ -249,9 +249,9 @@ def _compare(target: AuditTarget, sample: Sample) -> tuple[list[str], int, int]:
         is_same = (np.isnan(served) & np.isnan(source)) | (served == source) | (np.abs(served - source) <= allowed)
     wrong = np.argwhere(~is_same)
     line_of = partial(_line, target, sample, served=served, source=source)
-    lines = [line_of(place) for place in wrong[:MOST_LINES]]
-    if len(wrong) > MOST_LINES:
-        lines.append(f"{target.layer}: {len(wrong) - MOST_LINES} more cells of this block")
+    lines = [line_of(place) for place in wrong[:MAX_LINES]]
+    if len(wrong) > MAX_LINES:
+        lines.append(f"{target.layer}: {len(wrong) - MAX_LINES} more cells of this block")
     if not wrong.size and sample.along == "space":
         lines += _wrong_cells(target, sample, served)
     return lines, served.size, max(len(wrong), len(lines))

@@ -122,7 +122,7 @@ class ArrayTruth(StoredTruth):
             raise next(iter(self._failures), UnsupportedSource("no file is found for it"))
         self._names = slice_names([part.times for part in parts])
         self._slices = [(p, position) for p in parts for position in range(p.times.coordinates.size)]
-        self.tells_dates = not bool(np.isnat(self._names).all())  # xarray decodes all dates of a file, or none
+        self.has_known_dates = not bool(np.isnat(self._names).all())  # xarray decodes all dates of a file, or none
         self._tolerance = SECOND if all(p.is_standard for p in parts) else TWO_DAYS
 
     def cells(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Cells:

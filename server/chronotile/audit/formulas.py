@@ -39,9 +39,9 @@ class ComputedTruth(NamedTuple):
     operands: Mapping[str, Truth]
 
     @property
-    def tells_dates(self) -> bool:
+    def has_known_dates(self) -> bool:
         """Whether all dates of all operands are understood."""
-        return all(truth.tells_dates for truth in self.operands.values())
+        return all(truth.has_known_dates for truth in self.operands.values())
 
     def values(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Float64Array:
         """Return values, NaN if an operand has no value or the result is not finite."""

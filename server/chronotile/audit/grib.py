@@ -23,7 +23,7 @@ from chronotile.core.model.source import VariableSpec
 from chronotile.core.model.types import Float64Array, NumberArray
 
 MAGIC, END = b"GRIB", b"7777"
-LEAST_SIZE = 12
+MIN_SIZE = 12
 """Bytes of a message with its first section and its end."""
 GAUSSIAN = 40
 """Number of the template of section 3, edition 2."""
@@ -35,7 +35,7 @@ DERIVED = {"0": "mean", "1": "weighted_mean", "2": "deviation", "3": "normalised
 """Statistics of ensemble members."""
 ROUNDING = 1e-6
 """GRIB stores millionths of a degree, or thousandths in edition 1."""
-MOST_OPEN, MOST_FILES = 2, 64
+MAX_OPEN, MAX_FILES = 2, 64
 """Numbers of cached fields, and of files whose messages are cached."""
 
 
@@ -74,7 +74,7 @@ class GribTruth(StoredTruth):
         self._by_time = dict[np.datetime64 | None, FieldOfMessage]()
         for each in element_fields:
             self._by_time.setdefault(each.time, each)
-        self._open_message = lru_cache(MOST_OPEN)(_read)
+        self._open_message = lru_cache(MAX_OPEN)(_read)
 
     def cells(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Cells:  # noqa: ARG002 -- part of the protocol
         """Return numbers (y, x) with their encoding."""
@@ -117,13 +117,13 @@ def _messages(path: str) -> Iterator[Message]:
         while start >= 0:
             edition = int.from_bytes(content[start + 7 : start + 8])
             size = int.from_bytes(content[start + 8 : start + 16] if edition == 2 else content[start + 4 : start + 7])
-            if size < LEAST_SIZE or content[start + size - len(END) : start + size] != END:
+            if size < MIN_SIZE or content[start + size - len(END) : start + size] != END:
                 raise UnsupportedSource("the lengths of its messages are not those of GRIB")
             yield Message(path, start, size)
             start = content.find(MAGIC, start + size)
 
 
-@lru_cache(MOST_FILES)
+@lru_cache(MAX_FILES)
 def _fields(path: str, _changed_ns: int) -> tuple[FieldOfMessage, ...]:
     fields = []
     for message in _messages(path):

@@ -30,7 +30,7 @@ from chronotile.core.model.types import BoolArray, Float64Array, NumberArray
 PAGE = 1000
 """Items per search."""
 DAY, SECOND = np.timedelta64(1, "D"), np.timedelta64(1, "s")
-MOST_INSTANTS = 8
+MAX_INSTANTS = 8
 """Number of instants whose items are cached."""
 COMBINED: Mapping[str, Callable[..., Float64Array]] = {"max": np.nanmax, "mean": np.nanmean, "median": np.nanmedian}
 ORDERED = {"first", "latest", "least_nodata"}
@@ -117,9 +117,9 @@ class MosaicTruth:
             compute_formula(
                 formula.text, dict.fromkeys(formula.names, np.zeros(1))
             )  # raises if it is not plain arithmetic
-        self._of_instant = lru_cache(MOST_INSTANTS)(self._find)
+        self._of_instant = lru_cache(MAX_INSTANTS)(self._find)
 
-    tells_dates = True
+    has_known_dates = True
 
     def values(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Float64Array:  # noqa: ARG002 -- part of the protocol
         """Return values (y, x)."""

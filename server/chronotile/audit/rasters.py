@@ -56,7 +56,7 @@ class RasterTruth(StoredTruth):
         """File and band by date, for files whose bands are dates."""
         self._dated = self._files_by_time()
 
-    tells_dates = False
+    has_known_dates = False
     """File names have more forms of dates than the audit understands."""
 
     def cells(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Cells:

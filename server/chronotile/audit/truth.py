@@ -64,7 +64,7 @@ class Truth(Protocol):
     """Values of one variable of a source."""
 
     @property
-    def tells_dates(self) -> bool:
+    def has_known_dates(self) -> bool:
         """Whether all dates of the source are understood. Then each date that it lacks is a mismatch."""
 
     def values(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Float64Array:
@@ -136,7 +136,7 @@ class Cells(NamedTuple):
 class StoredTruth(ABC):
     """Values of one variable in files."""
 
-    tells_dates = True
+    has_known_dates = True
 
     @abstractmethod
     def cells(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Cells:
@@ -170,9 +170,9 @@ class MaskedTruth(NamedTuple):
     keep: tuple[int, ...]
 
     @property
-    def tells_dates(self) -> bool:
+    def has_known_dates(self) -> bool:
         """Whether all dates of the variable are understood."""
-        return self.variable.tells_dates
+        return self.variable.has_known_dates
 
     def values(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Float64Array:
         """Return values, NaN for missing and masked ones."""

@@ -53,7 +53,7 @@ def optimise_collection(
         request,
         open_index=open_index,
         places=archive.services.reader_caches.places,
-        there=None if document is None else document["attributes"],
+        existing_attributes=None if document is None else document["attributes"],
     )
     names = variables_to_write(spec, reader, request.variables)
     if document is None:  # an existing cube keeps its encodings

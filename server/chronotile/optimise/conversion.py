@@ -122,10 +122,10 @@ def conversion_of_files(encoding: Encoding, packing: Packing | None) -> Conversi
     return conversion_of(encoding, packing)
 
 
-def conversion_into(encoding: Encoding, there: Encoding) -> Conversion | None:
+def conversion_into(encoding: Encoding, existing: Encoding) -> Conversion | None:
     """Return the conversion into the encoding of an existing cube; `None` if it cannot hold the values."""
-    is_of_values = there == float32_values(encoding)
-    return Conversion(source=encoding, target=there) if is_of_values or recoding_of(encoding, there) else None
+    is_of_values = existing == float32_values(encoding)
+    return Conversion(source=encoding, target=existing) if is_of_values or recoding_of(encoding, existing) else None
 
 
 def _limits(dtype: np.dtype[Any]) -> tuple[int, int]:

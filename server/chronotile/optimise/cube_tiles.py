@@ -70,7 +70,7 @@ class CubeReport:
 
     written: int = 0
     written_bytes: int = 0
-    there: int = 0
+    existing: int = 0
     """Files from an earlier run."""
     empty: int = 0
     """Cubes without a pixel, which have no file."""
@@ -84,11 +84,11 @@ class CubeReport:
         if self.removed:
             yield f"{self.removed} files removed because their dates or grid changed"
         yield f"{self.written} files written, {self.written_bytes / 1e6:.1f} MB"
-        yield f"{self.there} files existed, {self.empty} cubes have no pixel and no file"
+        yield f"{self.existing} files existed, {self.empty} cubes have no pixel and no file"
 
     def count(self, size: int | None) -> None:
         """Count a cube by its bytes: 0 without a pixel, `None` if its file existed."""
-        self.there += size is None
+        self.existing += size is None
         self.empty += size == 0
         self.written += bool(size)
         self.written_bytes += size or 0

@@ -22,9 +22,9 @@ def require_layout(shape: Commit, options: Options) -> None:
     Raises:
         UnsupportedSource: It has other layouts.
     """
-    there = {(True, True): "both", (True, False): "map", (False, True): "series"}[shape.has_map, shape.has_series]
-    if options.layout is not None and options.layout != there:
-        raise UnsupportedSource(f"the existing cube has --layout {there}; name another cube for {options.layout}")
+    layout = {(True, True): "both", (True, False): "map", (False, True): "series"}[shape.has_map, shape.has_series]
+    if options.layout is not None and options.layout != layout:
+        raise UnsupportedSource(f"the existing cube has --layout {layout}; name another cube for {options.layout}")
 
 
 def conversion_for(info: VariableInfo, options: Options, node: Json | None) -> Conversion:
@@ -34,13 +34,13 @@ def conversion_for(info: VariableInfo, options: Options, node: Json | None) -> C
         UnsupportedSource: The existing encoding does not hold all values, or differs from `--dtype`.
     """
     planned = conversion_of_files(info.encoding, options.packing)
-    there = None if node is None else written_encoding(node)
-    if there is None or is_written_as(info, planned.target, there):
+    existing = None if node is None else written_encoding(node)
+    if existing is None or is_written_as(info, planned.target, existing):
         return planned
-    conversion = None if options.packing is not None else conversion_into(info.encoding, there)
+    conversion = None if options.packing is not None else conversion_into(info.encoding, existing)
     if conversion is None:
         raise UnsupportedSource(
-            f"the existing cube has another {info.name} than the source: {encoding_text(there)}, which cannot "
+            f"the existing cube has another {info.name} than the source: {encoding_text(existing)}, which cannot "
             f"hold all values of {encoding_text(planned.target)}; write another cube, of all files"
         )
     return conversion
@@ -81,12 +81,12 @@ def names_in_cube(inputs: CubeInputs, document: Json | None) -> dict[str, str]:
     names = {name: name for name in inputs.variables}
     if document is None:
         return names
-    there = variables_of(document)
-    if len(names) == len(there) == 1 and inputs.mosaic is None:
-        return dict(zip(names, there, strict=True))
-    if set(names) != set(there):
+    existing_names = variables_of(document)
+    if len(names) == len(existing_names) == 1 and inputs.mosaic is None:
+        return dict(zip(names, existing_names, strict=True))
+    if set(names) != set(existing_names):
         raise UnsupportedSource(
-            f"the existing cube has {', '.join(there)}, the source {', '.join(names)}; use --variable, or name "
-            "another cube"
+            f"the existing cube has {', '.join(existing_names)}, the source {', '.join(names)}; use --variable, or "
+            "name another cube"
         )
-    return {name: name for name in there}
+    return {name: name for name in existing_names}

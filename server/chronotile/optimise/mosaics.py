@@ -136,7 +136,7 @@ def read_mosaic(
         SourceUnavailable: The index or the store of an item does not answer, or an item has an unknown encoding.
     """
 
-    def tell(ref: ItemRef, error: Exception) -> None:
+    def report(ref: ItemRef, error: Exception) -> None:
         reason = one_line(origin_of(error))
         if is_passing(error):
             raise SourceUnavailable(
@@ -144,15 +144,17 @@ def read_mosaic(
             ) from error
         take(ref, reason)
 
-    telling = reader.replace_report(tell)
+    reporting_reader = reader.replace_report(report)
     try:
-        pixels = replace_codes_by_mask(telling.read_block(variable, indexes=[index], window=window, along="space"))
+        pixels = replace_codes_by_mask(
+            reporting_reader.read_block(variable, indexes=[index], window=window, along="space")
+        )
     except DateUnreadable:  # its items were reported
         numbers = np.zeros((1, window.height, window.width), dtype=reader.info.variables[variable].encoding.dtype)
         pixels = Pixels(numbers, np.zeros(numbers.shape, dtype=bool))
-    if telling.reopen_reason:
+    if reporting_reader.reopen_reason:
         raise SourceUnavailable(
-            f"{telling.reopen_reason}; run it again, for another cube if this one cannot hold its values"
+            f"{reporting_reader.reopen_reason}; run it again, for another cube if this one cannot hold its values"
         )
     return pixels
 
@@ -164,7 +166,7 @@ def find_mosaic(
     *,
     open_index: Callable[[], OpenIndex],
     places: AllowedPlaces,
-    there: Mapping[str, object] | None = None,
+    existing_attributes: Mapping[str, object] | None = None,
 ) -> CollectionMosaic:
     """Return the mosaics to write.
 
@@ -174,7 +176,7 @@ def find_mosaic(
         request: Variables, grid and times to write.
         open_index: Opens the item index.
         places: Allowed locations of the files of items.
-        there: Root attributes of the existing cube; `None` without one.
+        existing_attributes: Root attributes of the existing cube; `None` without one.
 
     Raises:
         UnsupportedSource: It lacks a requested variable or all times, or has no grid; the message has the remedy.
@@ -191,7 +193,7 @@ def find_mosaic(
         index.close()
     if extent is None:
         raise UnsupportedSource("the item index has no item of it; run chronotile index")
-    grid, notes = _grid(_lattice(reader, names, request.target), extent, request.bbox, there)
+    grid, notes = _grid(_lattice(reader, names, request.target), extent, request.bbox, existing_attributes)
     return CollectionMosaic(
         spec=restricted_spec,
         open_index=open_index,
@@ -265,7 +267,7 @@ def _lattice(reader: Reader, names: Sequence[str], target: TargetGrid | None) ->
 
 
 def _grid(
-    lattice: Lattice, extent: BBox, bbox: BBox | None, there: Mapping[str, object] | None
+    lattice: Lattice, extent: BBox, bbox: BBox | None, existing_attributes: Mapping[str, object] | None
 ) -> tuple[NativeGrid, tuple[str, ...]]:
     """Return the cells of a lattice within a box, or the cells of the existing cube, with notes for the report."""
     shared = box_within(extent, bbox)
@@ -273,10 +275,10 @@ def _grid(
         edges = ",".join(f"{edge:.6g}" for edge in extent)
         raise UnsupportedSource(f"--bbox holds none of its items, which lie in {edges}")
     grid = lattice.grid(reach_in(shared, CRS84, lattice.crs))
-    stored_box = None if there is None else there.get("spatial:bbox")
-    if there is None or not isinstance(stored_box, list):
+    stored_box = None if existing_attributes is None else existing_attributes.get("spatial:bbox")
+    if existing_attributes is None or not isinstance(stored_box, list):
         return grid, ()
-    if not is_in_crs(there, lattice.crs):  # the numbers of its box have another meaning
+    if not is_in_crs(existing_attributes, lattice.crs):  # the numbers of its box have another meaning
         raise UnsupportedSource(OTHER_CUBE)
     box, slack = BBox(*map(float, stored_box)), grid.resolution / 100
     if np.allclose(box, grid.bbox, rtol=0, atol=slack):

@@ -275,11 +275,11 @@ def written_encoding(node: Mapping[str, Any]) -> Encoding:
     )
 
 
-def is_written_as(info: VariableInfo, encoding: Encoding, there: Encoding) -> bool:
+def is_written_as(info: VariableInfo, encoding: Encoding, existing: Encoding) -> bool:
     """Return whether an encoding is written with the same attributes as an existing one."""
     planned = PlannedVariable(info=info, conversion=Conversion(source=encoding, target=encoding))
     document = {"attributes": _variable_attributes(planned), "data_type": encoding.dtype, "fill_value": planned.fill}
-    return written_encoding(document) == there
+    return written_encoding(document) == existing
 
 
 def _range_of(low: float | None, high: float | None) -> tuple[float, float]:

@@ -38,7 +38,9 @@ class SourceCells:
         dates, dated_counts = Counter(date_origin.source for date_origin in self._starts), Counter[int]()
         for origin, start in self._starts.items():
             truth = self._truths.get(origin.source)
-            dated_counts[origin.source] += isinstance(truth, StoredTruth) and (truth.tells_dates or truth.has(start))
+            dated_counts[origin.source] += isinstance(truth, StoredTruth) and (
+                truth.has_known_dates or truth.has(start)
+            )
         self._dated = {source for source, number in dated_counts.items() if 2 * number > dates[source]}
         """Sources with independently readable times for most dates: other times of theirs are faults."""
         self._date_by_files(inputs)
@@ -100,7 +102,7 @@ class SourceCells:
 
 
 def require_readable_sources(inputs: CubeInputs) -> None:
-    """Check before writing that some variable of the first source can be read independently.
+    """Check before writing that one or more variables of the first source can be read independently.
 
     Raises:
         UnsupportedSource: No variable can.

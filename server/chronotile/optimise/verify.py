@@ -35,7 +35,7 @@ class Count:
     values: int = 0
     empty: int = 0
     """Cells without a value in both."""
-    find_differing_dates: Counter[int] = field(default_factory=Counter)
+    differing_cells: Counter[int] = field(default_factory=Counter)
     """Number of differing cells by the position of their date."""
     examples: dict[int, str] = field(default_factory=dict)
     unverified: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -66,7 +66,7 @@ def verify(job: CubeJob, inputs: CubeInputs, dates: Sequence[TaskDate], *, progr
                     _compare(name, cube=cube, source=source, date=date, window=window, count=count)
                     done += 1
                     progress(done)
-    wrong = +count.find_differing_dates
+    wrong = +count.differing_cells
     if wrong:
         examples = "; ".join(count.examples[position] for position in sorted(wrong)[:MAX_SHOWN])
         raise UnsupportedSource(
@@ -122,7 +122,7 @@ def _compare(name: str, *, cube: StoredCube, source: SourceCells, date: TaskDate
     try:
         cells = source.cells(date, instant, points)
     except OtherPlace as error:
-        count.find_differing_dates[date.position] += window.width * window.height
+        count.differing_cells[date.position] += window.width * window.height
         count.examples.setdefault(date.position, f"in the cube {name} is elsewhere: {error}")
         return
     except UnsupportedSource as error:
@@ -144,7 +144,7 @@ def _compare(name: str, *, cube: StoredCube, source: SourceCells, date: TaskDate
     count.empty += int((same & is_empty).sum())
     wrong = int(same.size - same.sum())
     if wrong:
-        count.find_differing_dates[date.position] += wrong
+        count.differing_cells[date.position] += wrong
         row, column = (int(index[0]) for index in np.nonzero(~same))
         count.examples.setdefault(
             date.position,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.archive.discovery.catalogue import MOST_DOCUMENTS, MOST_ITEMS, MOST_UNREAD, hosts_of, look_at
+from chronotile.archive.discovery.catalogue import MAX_DOCUMENTS, MAX_ITEMS, MAX_UNREAD, hosts_of, look_at
 from chronotile.archive.index.documents import Documents
 from chronotile.core.errors import ConfigurationError
 from chronotile.core.web.places import AllowedPlaces
@@ -69,7 +69,7 @@ def test_the_collection_of_an_api_is_read_by_one_page():
     web = Web(
         {
             f"{ROOT}/collections/s2": collection(items=[f"{ROOT}/collections/s2/items"]),
-            f"{ROOT}/collections/s2/items?limit={MOST_ITEMS}": {
+            f"{ROOT}/collections/s2/items?limit={MAX_ITEMS}": {
                 "type": "FeatureCollection",
                 "features": [item(number) for number in range(500)],
             },
@@ -78,7 +78,7 @@ def test_the_collection_of_an_api_is_read_by_one_page():
 
     seen = look_at(f"{ROOT}/collections/s2", web, NOTHING)
 
-    assert len(seen.items) == MOST_ITEMS
+    assert len(seen.items) == MAX_ITEMS
     assert len(web.read) == 2
 
 
@@ -90,7 +90,7 @@ def landing(*names):
 
 
 def test_an_api_with_one_collection_is_that_collection():
-    own = {f"{ROOT}/collections/s2": collection(items=["/items"]), f"{ROOT}/items?limit={MOST_ITEMS}": item(1)}
+    own = {f"{ROOT}/collections/s2": collection(items=["/items"]), f"{ROOT}/items?limit={MAX_ITEMS}": item(1)}
 
     seen = look_at(ROOT, Web(landing("s2") | own), NOTHING)
 
@@ -137,7 +137,7 @@ def test_a_look_reads_a_bounded_number_of_documents():
 
     with pytest.raises(ConfigurationError, match="no item"):
         look_at(ROOT, web, NOTHING)
-    assert web.count <= MOST_DOCUMENTS
+    assert web.count <= MAX_DOCUMENTS
 
 
 def test_hosts_of_files_are_listed_with_the_key_that_allows_them():
@@ -201,7 +201,7 @@ def test_a_catalogue_whose_documents_all_fail_is_refused_after_a_few():
     with pytest.raises(ConfigurationError, match="there is no such file"):
         look_at(ROOT, web, NOTHING)
 
-    assert len(web.read) == 1 + MOST_UNREAD + 1
+    assert len(web.read) == 1 + MAX_UNREAD + 1
 
 
 def test_a_catalogue_whose_only_item_fails_is_refused_with_the_reason():

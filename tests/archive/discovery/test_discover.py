@@ -498,7 +498,7 @@ def test_each_of_many_variables_has_a_separate_range(write_levels, open_at, tmp_
 def test_values_beyond_the_sample_are_noted_and_have_the_range_of_the_others(
     write_levels, open_at, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(collection_module, "MOST_CELLS", 13 * collection_module.LEAST_CELLS)
+    monkeypatch.setattr(collection_module, "MAX_CELLS", 13 * collection_module.MIN_CELLS)
     write_levels()
 
     archive = open_at(tmp_path)

@@ -74,7 +74,7 @@ def test_file_replaced_by_a_link_is_checked_at_its_target(catalogue, tmp_path, s
 
 
 def test_all_unchanged_documents_of_several_batches_are_seen(catalogue, store, monkeypatch):
-    monkeypatch.setattr(fill_module, "MOST_SEEN", 3)
+    monkeypatch.setattr(fill_module, "MAX_SEEN", 3)
     for number in range(11):
         catalogue.add(item_document(f"{number:02}"))
     fill(S2, source_of(catalogue), store, batch=2)

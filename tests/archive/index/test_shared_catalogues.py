@@ -28,7 +28,7 @@ ITEMS = (
     "lidar_dem",
     "only_crs_proj",
 )
-MOST_WIDER = 0.1
+MAX_WIDER = 0.1
 """Degrees by which an outline may be wider than the geometry, as edges of rasters bend in degrees."""
 
 
@@ -52,7 +52,7 @@ def holds(item, expected):
     geometry = shapely.from_geojson(json.dumps(expected.geometry))
     assert shapely.covers(shapely.buffer(outlines, 1e-9), shapely.make_valid(geometry))
     east, north = np.abs(np.array(outlines.bounds) - np.array(geometry.bounds)).reshape(2, 2).max(axis=0)
-    assert max(east * math.cos(math.radians(geometry.centroid.y)), north) < MOST_WIDER
+    assert max(east * math.cos(math.radians(geometry.centroid.y)), north) < MAX_WIDER
 
 
 @pytest.mark.parametrize(("name", "count"), CATALOGUES.items())

@@ -164,7 +164,7 @@ def test_sets_of_too_many_places_are_skipped_and_named(configuration, run, tmp_p
     features = [{"type": "Feature", "id": number, "properties": {}, "geometry": square} for number in (1, 2)]
     (tmp_path / "p.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     configuration.write_text(f"{CONFIGURATION}\nplaces: {{plots: {{href: p.geojson, title: Plots}}}}\n")
-    monkeypatch.setattr("chronotile.archive.publish.viewer_files.MOST_PLACES", 1)
+    monkeypatch.setattr("chronotile.archive.publish.viewer_files.MAX_PLACES", 1)
 
     ran = run("publish", "main", "--viewer", "--to", tmp_path / "out", "--config", configuration, "--zooms", "12-12")
 

@@ -89,13 +89,13 @@ def test_answer_that_is_no_document_is_reported(web, path, fault, words):
 
 def test_answer_that_takes_too_long_is_ended(web):
     with pytest.raises(SourceUnavailable, match="no answer in time"):
-        fetch(f"{web.url}/endless", max_bytes=1 << 30, locator="a", most_s=0.3)
+        fetch(f"{web.url}/endless", max_bytes=1 << 30, locator="a", max_s=0.3)
 
 
 @pytest.mark.parametrize("text", [b"", b"H"], ids=["silent", "slow"])
 def test_server_that_hangs_is_a_timeout(text):
     with saying(text) as url, pytest.raises(SourceUnavailable, match="no answer in time"):
-        fetch(url, max_bytes=100, locator="a", most_s=0.3)
+        fetch(url, max_bytes=100, locator="a", max_s=0.3)
 
 
 def test_unreachable_or_wrong_server_is_reported():
@@ -114,7 +114,7 @@ def test_a_document_is_sent_once_with_its_headers(web):
 
 
 def test_accepted_message_counts_as_sent_with_any_answer(web):
-    post(f"{web.url}/dripping", b"", most_s=PATIENCE_S)
+    post(f"{web.url}/dripping", b"", max_s=PATIENCE_S)
 
     assert web.paths() == ["/dripping"]
 
@@ -129,7 +129,7 @@ def test_refused_message_is_reported(web, path, words):
 
 def test_slow_receiver_is_a_timeout():
     with saying(b"") as url, pytest.raises(SourceUnavailable, match="no answer in time"):
-        post(url, b"[1]", most_s=0.3)
+        post(url, b"[1]", max_s=0.3)
 
 
 def test_a_document_of_a_name_that_leads_inside_is_not_requested(web, monkeypatch):
@@ -158,9 +158,9 @@ def test_another_address_of_a_name_is_tried(web, monkeypatch):
 
 
 @pytest.mark.parametrize("send", [
-    lambda url: fetch(url, max_bytes=9, locator="a", most_s=0.05),
-    lambda url: fetch_if_changed(url, max_bytes=9, locator="a", most_s=0.05),
-    lambda url: post(url, b"{}", most_s=0.05),
+    lambda url: fetch(url, max_bytes=9, locator="a", max_s=0.05),
+    lambda url: fetch_if_changed(url, max_bytes=9, locator="a", max_s=0.05),
+    lambda url: post(url, b"{}", max_s=0.05),
 ], ids=["fetch", "ask", "post"])  # fmt: skip
 def test_a_resolver_that_hangs_is_not_waited_for(send, web, monkeypatch):
     is_free = threading.Event()
@@ -190,8 +190,8 @@ def test_concurrent_lookups_of_names_are_bounded(web, monkeypatch):
     monkeypatch.setattr(web_fetch, "system_resolve", resolve)
     for _ in range(3):
         with pytest.raises(SourceUnavailable, match="there was no answer in time"):
-            fetch(f"{web.url}/bare", max_bytes=9, locator="a", most_s=0.05)
+            fetch(f"{web.url}/bare", max_bytes=9, locator="a", max_s=0.05)
     assert len(looked_up) == 1
     is_free.set()
 
-    assert fetch(f"{web.url}/bare", max_bytes=9, locator="a", most_s=PATIENCE_S).body == b"a"
+    assert fetch(f"{web.url}/bare", max_bytes=9, locator="a", max_s=PATIENCE_S).body == b"a"

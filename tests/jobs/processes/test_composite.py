@@ -66,7 +66,7 @@ def services(tmp_path_factory):
 @pytest.fixture
 def small_windows(monkeypatch):
     """Windows of 64 cells a side."""
-    monkeypatch.setattr(windows, "LARGEST_SIDE", 64)
+    monkeypatch.setattr(windows, "MAX_SIDE", 64)
 
 
 def composite(services, folder, **inputs):
@@ -142,7 +142,7 @@ def test_tasks_in_four_threads_give_the_same_bytes(services, tmp_path):
 def test_size_of_windows_does_not_change_the_result(services, tmp_path, monkeypatch):
     with composite(services, tmp_path, reducer="mean"):
         whole = (tmp_path / "composite.tif").read_bytes()
-    monkeypatch.setattr(windows, "LARGEST_SIDE", 32)
+    monkeypatch.setattr(windows, "MAX_SIDE", 32)
 
     with composite(services, tmp_path, reducer="mean"):
         assert (tmp_path / "composite.tif").read_bytes() == whole
@@ -207,7 +207,7 @@ def test_tasks_do_not_repeat_the_inputs(services):
 
 def test_too_many_tasks_are_refused(services, monkeypatch):
     monkeypatch.setattr(process_module, "MAX_TASKS", 8)
-    monkeypatch.setattr(windows, "LARGEST_SIDE", 64)
+    monkeypatch.setattr(windows, "MAX_SIDE", 64)
 
     with pytest.raises(LimitExceeded, match="9 requested"):
         tasks_of("composite", {"layer": "NDVI"}, services)

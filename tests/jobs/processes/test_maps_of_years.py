@@ -121,7 +121,7 @@ def test_tasks_in_an_odd_order_and_twice_give_the_same_bytes(services, tmp_path,
     inputs = {"layer": "NDVI", "bbox": BOX} | inputs
     (tmp_path / "once").mkdir()
     execute(Execution(process=name, inputs=inputs), services, tmp_path / "once")
-    monkeypatch.setattr(windows, "LARGEST_SIDE", 2)
+    monkeypatch.setattr(windows, "MAX_SIDE", 2)
     monkeypatch.setattr(windows, "SLAB_VALUES", 1)
 
     do_oddly(name, inputs, services, tmp_path / "job")

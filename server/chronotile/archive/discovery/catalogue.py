@@ -23,14 +23,14 @@ Raises:
     ChronotileError: It is missing or unreachable.
 """
 
-MOST_ITEMS = 20
+MAX_ITEMS = 20
 """Number of items that are read."""
-MOST_CHILDREN = 10
+MAX_CHILDREN = 10
 """Number of child catalogues that are read to find out if there are several collections."""
-MOST_DOCUMENTS = 100
-MOST_UNREAD = 5
+MAX_DOCUMENTS = 100
+MAX_UNREAD = 5
 """Number of documents that may fail: each failure may take as long as the time limit of its server."""
-MOST_SHOWN = 8
+MAX_SHOWN = 8
 """Names per line."""
 _ITEMS = ("Feature", "FeatureCollection")
 _HostsByPrefix = dict[tuple[str, bool], tuple[dict[str, None], set[int]]]
@@ -74,7 +74,7 @@ class SeenHost:
     @property
     def line(self) -> str:
         """A line for the operator."""
-        names = ", ".join(self.assets[:MOST_SHOWN]) + (", …" if len(self.assets) > MOST_SHOWN else "")
+        names = ", ".join(self.assets[:MAX_SHOWN]) + (", …" if len(self.assets) > MAX_SHOWN else "")
         state = "allowed" if self.is_allowed else f"not allowed; to read them, add --allow {self.prefix}"
         return f"files at      {self.prefix} of {self.items} items ({names}): {state}"
 
@@ -149,7 +149,7 @@ def _rasters(item: SeenItem) -> Iterator[tuple[str, str]]:
 
 
 class _CatalogueReader:
-    """A reader of at most `MOST_DOCUMENTS` documents, without repetition."""
+    """A reader of at most `MAX_DOCUMENTS` documents, without repetition."""
 
     def __init__(self, href: str, read: ReadDocument, places: ItemPlaces) -> None:
         self._href, self._read, self._places = href, read, places
@@ -169,11 +169,11 @@ class _CatalogueReader:
             return self._summarise_api(root)
         if root.get("type") not in ("Catalog", "Collection", *_ITEMS):
             self._refuse("it is not a STAC catalogue, collection, item collection, item or API")
-        children = islice(self._links(root, self._href, "child"), MOST_CHILDREN)
+        children = islice(self._links(root, self._href, "child"), MAX_CHILDREN)
         collections = [href for href in children if self._document_below(href).get("type") == "Collection"]
         if len(collections) > 1:
             self._refuse(f"it has several collections; name one: {list_names([*map(shown_href, collections)])}")
-        items = tuple(islice(self._walk(root, self._href), MOST_ITEMS))
+        items = tuple(islice(self._walk(root, self._href), MAX_ITEMS))
         if not items:
             why = f"; {self._left_out[0]}" if self._left_out else ""
             self._refuse(f"there is no item in the first {len(self._documents)} documents{why}")
@@ -195,15 +195,15 @@ class _CatalogueReader:
             self._collection = document
         yield from self._features(document, href)
         for page in islice(self._links(document, href, "items"), 1):  # of an API
-            address = f"{page}{'&' if '?' in page else '?'}limit={MOST_ITEMS}"
+            address = f"{page}{'&' if '?' in page else '?'}limit={MAX_ITEMS}"
             yield from self._features(self._document(address), address)
         for item in self._links(document, href, "item"):
-            if len(self._documents) < MOST_DOCUMENTS:
+            if len(self._documents) < MAX_DOCUMENTS:
                 document_of_item = self._document_below(item)
                 if document_of_item:
                     yield SeenItem(document=document_of_item, base=item)
         for child in self._links(document, href, "child"):
-            if child not in self._visited and len(self._documents) < MOST_DOCUMENTS:
+            if child not in self._visited and len(self._documents) < MAX_DOCUMENTS:
                 self._visited.add(child)
                 yield from self._walk(self._document_below(child), child)
 
@@ -234,7 +234,7 @@ class _CatalogueReader:
         try:
             return self._document(href)
         except ChronotileError as error:
-            if len(self._left_out) == MOST_UNREAD:
+            if len(self._left_out) == MAX_UNREAD:
                 raise
             self._documents[href] = {}
             self._left_out.append(f"{shown_href(href)} is left out: {error.message}")

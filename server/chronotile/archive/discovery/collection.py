@@ -40,10 +40,10 @@ MAX_VARIABLES = 200
 MAX_SAMPLED = 12
 """Number of variables of a collection that are sampled in full; others are sampled briefly."""
 
-MOST_CELLS = 200_000_000
+MAX_CELLS = 200_000_000
 """Total number of sampled cells (20 ms per million for GRIB); other variables get the range of sampled ones."""
 
-LEAST_CELLS = 400_000
+MIN_CELLS = 400_000
 """Minimum number of cells that a variable counts for."""
 
 _NAMELESS = re.compile(r"band\d+")
@@ -172,9 +172,9 @@ def _sample_ranges(draft: Draft, reader: Reader, findings: list[Finding]) -> dic
     cells, unseen = 0, 0
     for number, (name, info) in enumerate(reader.info.variables.items()):
         level = info.levels[sampled_level(info)]
-        cells += max(LEAST_CELLS, level.width * level.height)
+        cells += max(MIN_CELLS, level.width * level.height)
         is_nameless = _NAMELESS.fullmatch(name) is not None  # such bands are mostly times of one variable
-        if number >= MAX_SAMPLED and (is_nameless or cells > MOST_CELLS):
+        if number >= MAX_SAMPLED and (is_nameless or cells > MAX_CELLS):
             unseen += not is_nameless
             infos[name] = replace(info, observed_range=_common_range(infos.values(), info))
             continue

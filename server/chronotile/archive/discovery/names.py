@@ -53,7 +53,7 @@ _SOLE_YEAR = re.compile(
 """A name with one number that may be a year, and no adjacent number that may be a day, month or period."""
 _YEARS_SERVED = range(1900, 2061)
 """Years that a bare number in a name may be, if files differ in nothing else."""
-MOST_COMPARED = 6
+MAX_COMPARED = 6
 """Number of files with different times of day whose grids are compared."""
 _VERSION = re.compile(r"[vV]\d+")
 _TWIN = re.compile(r"(?<![A-Za-z0-9])(?:(S[123])[A-D]|(L[COT]0)[89]|(LT0)[45])(?![A-Za-z0-9])")
@@ -232,7 +232,7 @@ def _are_parts(
     paths: dict[str, dict[str, Path]] = defaultdict(dict)
     for (_name, other), part in zip(pairs, parts, strict=True):
         paths[other.pattern].setdefault(part.text, other.path)
-    return all(are_alike(list(p.values())[:: -(-len(p) // MOST_COMPARED)]) for p in paths.values())
+    return all(are_alike(list(p.values())[:: -(-len(p) // MAX_COMPARED)]) for p in paths.values())
 
 
 def _mask_codes(names: Sequence[FileName], are_alike: Callable[[Sequence[Path]], bool]) -> list[FileName]:
@@ -243,9 +243,7 @@ def _mask_codes(names: Sequence[FileName], are_alike: Callable[[Sequence[Path]],
 
     def are_one(pairs: Sequence[tuple[FileName, FileName]]) -> bool:
         members = [name for name, _other in pairs]
-        if len({name.pattern for name in members}) < 2 or not are_alike(
-            [name.path for name in members[:MOST_COMPARED]]
-        ):
+        if len({name.pattern for name in members}) < 2 or not are_alike([name.path for name in members[:MAX_COMPARED]]):
             return False
         products = {(name.time, _mask_variable(name.pattern)) for name in members}
         is_coded_by_time = len(products) == len({name.time for name in members})
@@ -273,7 +271,7 @@ def _find_years(names: Sequence[FileName], looks: Looks) -> list[FileName]:
             return True
         years = [int(other.time or 0) for _name, other in members]
         is_sure = all(_SOLE_YEAR.fullmatch(strip_suffix(path.name)) for path in paths)
-        return is_sure and all(year in _YEARS_SERVED for year in years) and looks.are_alike(paths[:MOST_COMPARED])
+        return is_sure and all(year in _YEARS_SERVED for year in years) and looks.are_alike(paths[:MAX_COMPARED])
 
     return _replace_groups(names, list(map(_find_year, names)), are_years)
 

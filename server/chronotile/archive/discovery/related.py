@@ -10,8 +10,8 @@ from chronotile.archive.discovery.names import ANY, TIME, is_known, name_of
 from chronotile.core.finding import Finding
 from chronotile.core.yaml_source import list_names
 
-FEWEST_TILES = 3
-MOST_UNLIKE = 0.01
+MIN_TILES = 3
+MAX_UNLIKE = 0.01
 """Relative difference of pixel sizes up to which grids may be tiles."""
 CATALOGUES = ("catalog.json", "collection.json")
 _WORD = re.compile(r"[A-Za-z0-9]+")
@@ -39,7 +39,7 @@ def tile_findings(collections: Iterable[DiscoveredCollection], root: Path) -> It
     tile_ids: set[str] = set()
     for pattern, members in sorted(groups.items(), key=lambda group: (-len(group[1]), len(group[0]), group[0])):
         ids = {collection.draft.id for collection in members}
-        if len(members) >= FEWEST_TILES and not ids & tile_ids and _are_tiles(members):
+        if len(members) >= MIN_TILES and not ids & tile_ids and _are_tiles(members):
             tile_ids |= ids
             yield Finding("warning", root.name, _message(pattern, members[0].draft.id, len(members), root))
 
@@ -73,7 +73,7 @@ def _are_tiles(members: Sequence[DiscoveredCollection]) -> bool:
     """Return whether all grids are different and have similar pixels."""
     grids = [member.grid for member in members]
     sizes = [grid.resolution for grid in grids]
-    return len(set(grids)) == len(grids) and max(sizes) <= min(sizes) * (1 + MOST_UNLIKE)
+    return len(set(grids)) == len(grids) and max(sizes) <= min(sizes) * (1 + MAX_UNLIKE)
 
 
 def alike_findings(drafts: Iterable[Draft], root: Path) -> Iterator[Finding]:

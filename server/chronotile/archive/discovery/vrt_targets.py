@@ -13,7 +13,7 @@ from chronotile.readers.netcdf.source import HDF5
 from chronotile.readers.raster.formats import JPEG2000, VRT_END
 from chronotile.readers.tiff import TIFF
 
-MOST_NESTED = 4
+MAX_NESTED = 4
 """Depth of nested VRTs that are read."""
 _ROOT = "VRTDataset"
 _NAMES = ("sourcefilename", "sourcedataset", "dempath")
@@ -47,7 +47,7 @@ def place_outside(vrt: Path, root: Path, *, nested: int = 0) -> str | None:
         if path.suffix.lower() != VRT_END:
             outside = text if _may_lead_on(path) else None
         elif path != vrt:
-            outside = text if nested == MOST_NESTED else place_outside(path, root, nested=nested + 1)
+            outside = text if nested == MAX_NESTED else place_outside(path, root, nested=nested + 1)
         else:
             outside = None
         if outside is not None:

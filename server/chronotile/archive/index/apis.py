@@ -29,7 +29,7 @@ PAGES = (250, 100, 10)
 """Numbers of items per page; if an API refuses a page, the next smaller number is requested."""
 OVERLAP = np.timedelta64(-600, "s")
 """A pass starts this long before the newest update of the previous pass: items may appear after their `updated`."""
-MOST_PAGES = 1_000_000
+MAX_PAGES = 1_000_000
 _ITEM_SEARCH_FILTER, _ITEM_SEARCH_QUERY, _FEATURES_FILTER = "item-search#filter", "item-search#query", "features-filter"
 _ITEM_SEARCH_SORT, _FEATURES_SORT = "item-search#sort", "ogcapi-features#sort"
 _JSON, _TEXT = "cql2-json", "cql2-text"
@@ -216,7 +216,7 @@ class ApiSource(source.StacSource):
             following = next_request(document, request)
             if following is None:
                 return
-            if following.key in page_keys or len(page_keys) > MOST_PAGES:
+            if following.key in page_keys or len(page_keys) > MAX_PAGES:
                 raise UnsupportedSource(f"{shown_href(request.href)}: its pages lead to one another without end")
             page_keys.add(following.key)
             _require_same_server(following.href, self._href)

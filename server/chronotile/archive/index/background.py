@@ -17,13 +17,13 @@ from chronotile.core.model.source import SourceSpec
 
 LOOK_S = 5.0
 """Interval of checks for collections that are new in the configuration."""
-FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 600.0
+FIRST_WAIT_S, MAX_WAIT_S = 5.0, 600.0
 """Wait before an unreadable source is tried again; each failure doubles it up to the longest wait."""
 REST = 3.0
 """After listing dates the thread rests for this multiple of the time it took, because requests have priority."""
 BEFORE_REST_S = 0.3
 """Dates are listed without a rest for this long, so that collections of a few files are complete immediately."""
-LEAST_WAIT_S = 0.1
+MIN_WAIT_S = 0.1
 """Shortest wait between two checks."""
 CLOSE_S = 5.0
 """Time limit of a shutdown for running reads and writes."""
@@ -200,7 +200,7 @@ class BackgroundFill:
     def _pause_s(self) -> float:
         # Time until the next check, at most until a collection is due.
         due_s = min((w.due_s for w in self._waiting.values()), default=math.inf)
-        return min(LOOK_S, max(due_s - self._clock(), LEAST_WAIT_S))
+        return min(LOOK_S, max(due_s - self._clock(), MIN_WAIT_S))
 
     def _due(self) -> list[_Waiting]:
         """Return the collections to check now: new and changed ones, and waiting ones that are due."""
@@ -228,7 +228,7 @@ class BackgroundFill:
         for waiting in collections:
             if waiting.due_s <= self._clock():
                 waiting.due_s = self._clock() + waiting.wait_s
-                waiting.wait_s = min(2 * waiting.wait_s, LONGEST_WAIT_S)
+                waiting.wait_s = min(2 * waiting.wait_s, MAX_WAIT_S)
 
     def _is_filled(self, work: _Work, store: IndexStore) -> bool:
         """Fill the index of a collection if necessary; return whether it is complete.

@@ -15,15 +15,15 @@ from chronotile.core.web.item_places import PLAIN_NAME, absolute
 from chronotile.readers.hrefs import local_path, shown_href
 
 THREADS_HERE, THREADS_ELSEWHERE = 4, 16
-MOST_DEPTH = 64
+MAX_DEPTH = 64
 """Levels of nested catalogues."""
-MOST_CATALOGUES = 1_000_000
+MAX_CATALOGUES = 1_000_000
 """Catalogues per source."""
 TYPES = {"Catalog", "Collection", "Feature", "FeatureCollection"}
 MISSING = "missing"
 """State of a missing local file."""
 AGAIN = "it links to a catalogue that it is part of; this is not followed"
-DEEP = f"catalogues deeper than {MOST_DEPTH} are not followed"
+DEEP = f"catalogues deeper than {MAX_DEPTH} are not followed"
 
 
 class CatalogueSource(source.StacSource):
@@ -102,7 +102,7 @@ class CatalogueSource(source.StacSource):
                     yield href
                 elif href in below:
                     yield source.Excluded(key=document.href, reason=AGAIN)
-                elif len(below) > MOST_DEPTH or len(hrefs) > MOST_CATALOGUES:
+                elif len(below) > MAX_DEPTH or len(hrefs) > MAX_CATALOGUES:
                     yield source.Unread(key=href, reason=DEEP)
                 elif href not in hrefs:
                     hrefs.add(href)

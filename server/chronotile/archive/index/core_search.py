@@ -16,7 +16,7 @@ from chronotile.core.model.types import Json
 _COMPARISONS = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte", "=": "eq"}
 _NO_PROPERTIES = {"id", "collection", "geometry", "datetime"}
 _OPEN = ".."
-_MOST_CHARACTERS = 80
+_MAX_CHARACTERS = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class CoreSearch:
         """Return the parts of the filter that the API cannot apply, as CQL2 text of limited length."""
         parts = (*(() if has_query else self.compared), *self.unused)
         texts = [cql2.parse_json(orjson.dumps(part).decode()).to_text() for part in parts]
-        return [text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…" for text in texts]
+        return [text if len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS]}…" for text in texts]
 
     def body(self, *, has_query: bool) -> Json:
         """Return the members of a POST body."""

@@ -124,7 +124,7 @@ class DateItems:
         ]
         document = {
             "type": "Feature",
-            "stac_version": "1.1.0",
+            "stac_version": file_items.STAC_VERSION,
             "stac_extensions": extensions,
             "id": id_,
             **self._place,

@@ -18,15 +18,15 @@ from chronotile.core.web.fetch import TryLater, fetch_if_changed
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.remote.requests import Away, Refused, of_bucket, place_of, retry
 
-MOST_BYTES = 64 << 20
+MAX_BYTES = 64 << 20
 """Size of one document; pages of items usually have about 10 MB."""
 MAX_OBJECTS, MAX_LISTS = 500_000, 2_000_000
 """Objects and lists of one document; each takes 50 to 250 bytes of memory, many times its text."""
-MOST_S = 60.0
+MAX_S = 60.0
 """Duration of one request: slow databases need long for large pages."""
 WAITS_S = (1.0, 4.0, 15.0)
 """Waits before further attempts, unless the server requests another wait."""
-MOST_WAIT_S = 60.0
+MAX_WAIT_S = 60.0
 _JSON = {"Accept": "application/geo+json, application/json"}
 _DATE = re.compile(r"[A-Z][a-z]{2}, \d\d ")
 
@@ -50,18 +50,18 @@ class Documents:
 
     Args:
         wait: Waits some seconds before another attempt.
-        most_bytes: Size limit of one document of the web.
-        most_s: Time limit of one request of the web.
+        max_bytes: Size limit of one document of the web.
+        max_s: Time limit of one request of the web.
     """
 
     def __init__(
-        self, *, wait: Callable[[float], None] = sleep, most_bytes: int = MOST_BYTES, most_s: float = MOST_S
+        self, *, wait: Callable[[float], None] = sleep, max_bytes: int = MAX_BYTES, max_s: float = MAX_S
     ) -> None:
-        self._wait, self._most_bytes, self._most_s = wait, most_bytes, most_s
+        self._wait, self._max_bytes, self._max_s = wait, max_bytes, max_s
 
     def waiting_by(self, wait: Callable[[float], None]) -> "Documents":
         """Return a reader of the same documents with another `wait`."""
-        return Documents(wait=wait, most_bytes=self._most_bytes, most_s=self._most_s)
+        return Documents(wait=wait, max_bytes=self._max_bytes, max_s=self._max_s)
 
     def read(self, href: str, before: str = "") -> Document | None:
         """Return the document at a path or URL; `None` if its state is still `before`.
@@ -99,15 +99,15 @@ class Documents:
             try:
                 answer = fetch_if_changed(
                     href,
-                    max_bytes=self._most_bytes,
+                    max_bytes=self._max_bytes,
                     locator=shown_href(href),
                     body=sent,
                     headers={**_JSON, **content_type, **(headers or {})},
-                    most_s=self._most_s,
+                    max_s=self._max_s,
                 )
             except InvalidParameter as error:
                 raise MissingDocument(error.message.removeprefix(f"{shown_href(href)} ")) from error
-            return None if answer is None else parse_document(href, answer.body, answer.tag, self._most_bytes)
+            return None if answer is None else parse_document(href, answer.body, answer.tag, self._max_bytes)
 
         return self._again(request) if is_patient else request()
 
@@ -116,7 +116,7 @@ class Documents:
             try:
                 return request()
             except TryLater as error:
-                self._wait(min(wait_s if error.after_s is None else error.after_s, MOST_WAIT_S))
+                self._wait(min(wait_s if error.after_s is None else error.after_s, MAX_WAIT_S))
         return request()
 
 
@@ -129,6 +129,11 @@ def file_state(path: Path | str, *, is_link_followed: bool = True) -> str:
     status = os.stat(path, follow_symlinks=is_link_followed)  # noqa: PTH116 -- three times as fast for a text
     if not is_link_followed and S_ISLNK(status.st_mode):
         return ""
+    return state_of(status)
+
+
+def state_of(status: os.stat_result) -> str:
+    """Return a text that changes when a file is replaced."""
     return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
 
 
@@ -138,7 +143,7 @@ def _read_file(path: Path, before: str) -> Document | None:
         if state == before:
             return None
         with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise MissingDocument("there is no such file") from error
     except OSError as error:
@@ -161,7 +166,7 @@ def _read_object(href: str, before: str) -> Document | None:
             except exceptions.NotModifiedError:
                 return None
             gate.hear()
-            if answer.meta["size"] > MOST_BYTES:
+            if answer.meta["size"] > MAX_BYTES:
                 _refuse_size()
             return bytes(answer.bytes()), answer.meta["e_tag"] or ""
 
@@ -182,14 +187,14 @@ def _condition(before: str) -> dict[str, str]:
     return {"If-Modified-Since" if _DATE.match(before) else "If-None-Match": before}
 
 
-def parse_document(href: str, data: bytes, state: str, most_bytes: int = MOST_BYTES) -> Document:
+def parse_document(href: str, data: bytes, state: str, max_bytes: int = MAX_BYTES) -> Document:
     """Parse a document.
 
     Raises:
         MissingDocument: It is too large, has too many members, or is not a JSON object.
     """
-    if len(data) > most_bytes:
-        _refuse_size(most_bytes)
+    if len(data) > max_bytes:
+        _refuse_size(max_bytes)
     for sign, kind, limit in ((b"{", "objects", MAX_OBJECTS), (b"[", "lists", MAX_LISTS)):
         if data.count(sign) > limit:
             raise MissingDocument(f"it has more than {limit} {kind}")
@@ -200,8 +205,8 @@ def parse_document(href: str, data: bytes, state: str, most_bytes: int = MOST_BY
     return Document(href=href, body=body, state=state)
 
 
-def _refuse_size(most_bytes: int = MOST_BYTES) -> NoReturn:
-    raise MissingDocument(f"it is larger than {most_bytes >> 20} MiB")
+def _refuse_size(max_bytes: int = MAX_BYTES) -> NoReturn:
+    raise MissingDocument(f"it is larger than {max_bytes >> 20} MiB")
 
 
 def require_document(document: Document | None) -> Document:

@@ -31,6 +31,7 @@ BEFORE = np.timedelta64(-1, "s")
 """Difference between the exclusive end of a period and `end_datetime`, which is inclusive."""
 SIDE = 8
 """Points per side of the outline of a grid."""
+STAC_VERSION = "1.1.0"
 PROJECTION = "https://stac-extensions.github.io/projection/v1.2.0/schema.json"
 """The last version with `proj:epsg` in addition to `proj:code`; stackstac and older GDAL drivers need it."""
 RASTER = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
@@ -141,7 +142,7 @@ def document_of(id_: str, assets: tuple[Asset, ...], span: TimeSpan, *, updated:
     period = {} if last is None else {"start_datetime": format_instant(span.start), "end_datetime": last}
     return {
         "type": "Feature",
-        "stac_version": "1.1.0",
+        "stac_version": STAC_VERSION,
         "stac_extensions": [PROJECTION, RASTER],
         "id": id_,
         "geometry": {"type": "Polygon", "coordinates": [ring]},

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 
+from chronotile.archive.index.documents import state_of
 from chronotile.archive.index.file_items import read_files
 from chronotile.archive.index.source import (
     DeletedEntry,
@@ -187,8 +188,8 @@ def _id_of(key: str, root: str) -> str:
     return "--".join(part for part in parts if part) or Path(key).stem
 
 
-MOST_FILES = 10_000_000
-MOST_DEPTH = 64
+MAX_FILES = 10_000_000
+MAX_DEPTH = 64
 """Depth of folders that `**` includes, which also ends cycles of links."""
 _MAGIC = re.compile(r"[*?[]")
 
@@ -223,7 +224,7 @@ class FolderScan:
             patterns: Absolute paths with `*`, `?`, `[…]` and `**`, by name.
 
         Raises:
-            UnsupportedSource: There are more than `MOST_FILES` files.
+            UnsupportedSource: There are more than `MAX_FILES` files.
         """
         self.failures.clear()
         self._used.clear()
@@ -232,8 +233,8 @@ class FolderScan:
             parts = Path(os.path.abspath(pattern)).parts  # noqa: PTH100 -- does not follow links
             for path, state in self._matching(parts[0], parts[1:], 0):
                 count += 1
-                if count > MOST_FILES:
-                    raise UnsupportedSource(f"more than {MOST_FILES} files match")
+                if count > MAX_FILES:
+                    raise UnsupportedSource(f"more than {MAX_FILES} files match")
                 yield name, path, state
         for folder in self._folders.keys() - self._used:
             del self._folders[folder]
@@ -279,7 +280,7 @@ class FolderScan:
         """Yield the matches of `**`: no folder, or any folders below."""
         if len(parts) > 1:
             yield from self._matching(folder, parts[1:], depth)
-        for entry in self._list_folder(folder) if depth < MOST_DEPTH else ():
+        for entry in self._list_folder(folder) if depth < MAX_DEPTH else ():
             path = os.path.join(folder, entry.name)  # noqa: PTH118 -- for very many files
             if entry.is_folder and not entry.name.startswith("."):
                 yield from self._match_below(path, parts, depth + 1)
@@ -310,11 +311,6 @@ def _entries(directory: Iterable["os.DirEntry[str]"]) -> Iterator[_FolderEntry]:
             yield _FolderEntry(entry.name, is_folder, "" if is_folder else state_of(entry.stat()))
         except OSError:
             continue  # a broken link, or a file that was just deleted
-
-
-def state_of(status: os.stat_result) -> str:
-    """Return a text that changes when a file is replaced."""
-    return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
 
 
 def _state_now(folder: str, name: str) -> str | None:

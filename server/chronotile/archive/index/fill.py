@@ -50,11 +50,11 @@ If processes read the entries, batches are `LARGER` times as large, and `AHEAD` 
 CLEARED = 500
 """Items per transaction when all items of a collection are removed."""
 TWICE = "another document or file before it has the same item ids"
-MOST_DOUBTFUL = 100_000
+MAX_DOUBTFUL = 100_000
 """Number of items with locations that are no longer permitted, above which the whole source is read again."""
-MOST_SEEN, NOTED_S = 4096, 5.0
+MAX_SEEN, NOTED_S = 4096, 5.0
 """Unchanged entries are noted after this number or this time, because each note is a transaction."""
-MOST_SHOWN = 5
+MAX_SHOWN = 5
 """Number of unreadable parts that are listed."""
 
 Progress = Callable[[int], None]
@@ -76,7 +76,7 @@ class FillSummary:
     is_whole: bool = True
     """Whether the whole source was processed."""
     unread: tuple[Unread, ...] = ()
-    """The first `MOST_SHOWN` unreadable parts."""
+    """The first `MAX_SHOWN` unreadable parts."""
     unread_count: int = 0
     problems: tuple[Problem, ...] = ()
     """Reasons for entries without items."""
@@ -278,7 +278,7 @@ def _forbidden_ids(collection: str, source: ItemSource, store: IndexStore) -> li
                 source.allowed(href)
         except AddressRefused:
             ids.append(id_)
-            if len(ids) > MOST_DOUBTFUL:
+            if len(ids) > MAX_DOUBTFUL:
                 return None
     return ids
 
@@ -410,7 +410,7 @@ class _Filling:
             # Entries that could not be read must not be before the bookmark, else they would be skipped.
             self._cursor = bookmark.cursor if self._unread_count == 0 else None
         self._seen += unchanged_keys
-        if started.changed or read or len(self._seen) > MOST_SEEN or monotonic() - self._noted_s > NOTED_S:
+        if started.changed or read or len(self._seen) > MAX_SEEN or monotonic() - self._noted_s > NOTED_S:
             self._write_notes(read, restated)
         unchanged = [key for key in (*unchanged_keys, *restated) if started.problems[key] is None]
         self._put += PutSummary(unchanged=len(unchanged))
@@ -463,7 +463,7 @@ class _Filling:
 
     def _miss(self, unread: Unread) -> None:
         self._unread_count += 1
-        if len(self._unread) < MOST_SHOWN:
+        if len(self._unread) < MAX_SHOWN:
             self._unread.append(unread)
 
 

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.5
 """Interval of checks of local sources."""
-MOST_FILES = 10_000
+MAX_FILES = 10_000
 """Files that each check compares with their stored state; folders show all other changes."""
 EVERY_S = 60.0
 """Default interval of requests to remote sources."""
@@ -82,7 +82,7 @@ class Watch:
                 watched.source = source_of(watched.spec, self.access)
             watched.due_s = self.clock() + (TICK_S if watched.source.is_here else self.every_s)
             is_whole = self._is_whole_due(watched, watched.source)
-            if not is_whole and not watched.source.has_changed(most_files=MOST_FILES):
+            if not is_whole and not watched.source.has_changed(most_files=MAX_FILES):
                 return
             watched.has_begun = False  # if the pass fails, the source is read completely next time
             is_forced = is_whole and not watched.source.state

@@ -19,13 +19,13 @@ from chronotile.core.model.items import Item, ItemRef, PutSummary
 from chronotile.core.model.source import SourceSpec
 from chronotile.core.web.places import AllowedPlaces
 
-MOST_TRIES, TRIES_S = 10, 60
+MAX_TRIES, TRIES_S = 10, 60
 """Number of wrong tokens that are accepted from an address within `TRIES_S` seconds."""
-MOST_CLIENTS = 10_000
+MAX_CLIENTS = 10_000
 """Number of addresses whose wrong tokens are counted."""
-MOST_ITEMS = 10_000
+MAX_ITEMS = 10_000
 """Items per request."""
-MOST_FAULTS = 10
+MAX_FAULTS = 10
 """Number of refused items that an error lists."""
 
 log = logging.getLogger(__name__)
@@ -56,11 +56,11 @@ class FailedTokens:
         """Require that an address has sent few wrong tokens recently.
 
         Raises:
-            TooManyTries: It has sent `MOST_TRIES` within `TRIES_S`.
+            TooManyTries: It has sent `MAX_TRIES` within `TRIES_S`.
         """
         with self._lock:
             since_s, count = self._tries.get(client, (0.0, 0))
-            if count >= MOST_TRIES and self._clock() - since_s < TRIES_S:
+            if count >= MAX_TRIES and self._clock() - since_s < TRIES_S:
                 raise errors.TooManyTries(f"too many wrong tokens came from this address; try again after {TRIES_S} s")
 
     def add(self, client: str) -> None:
@@ -72,7 +72,7 @@ class FailedTokens:
                 since_s, count = self._clock(), 0
                 log.warning("%s shows a wrong token", client)
             self._tries[client] = since_s, count + 1
-            if len(self._tries) > MOST_CLIENTS:
+            if len(self._tries) > MAX_CLIENTS:
                 self._tries.popitem(last=False)
 
 
@@ -246,8 +246,8 @@ def _features(document: object) -> list[Mapping[str, Any]]:
     features = [document] if kind == "Feature" else document.get("features") if kind == "FeatureCollection" else None
     if not isinstance(features, list) or not all(isinstance(feature, dict) for feature in features):
         raise errors.InvalidParameter("the body is neither a STAC item (Feature) nor a FeatureCollection of STAC items")
-    if not 1 <= len(features) <= MOST_ITEMS:
-        raise errors.InvalidParameter(f"a request may have 1 to {MOST_ITEMS} items, this one has {len(features)}")
+    if not 1 <= len(features) <= MAX_ITEMS:
+        raise errors.InvalidParameter(f"a request may have 1 to {MAX_ITEMS} items, this one has {len(features)}")
     return features
 
 
@@ -269,7 +269,7 @@ def _require_accepted(features: list[Mapping[str, Any]], rules: ItemRules) -> li
             ids.add(parsed[0].id)
             accepted += parsed
     if faults:
-        more = len(faults) - MOST_FAULTS
-        listed = [*faults[:MOST_FAULTS], *([f"and {more} more"] if more > 0 else [])]
+        more = len(faults) - MAX_FAULTS
+        listed = [*faults[:MAX_FAULTS], *([f"and {more} more"] if more > 0 else [])]
         raise errors.InvalidParameter(f"nothing was written; {'; '.join(listed)}")
     return accepted

@@ -172,7 +172,7 @@ def _first(*numbers: float | None) -> float:
 
 # Cubes and files with many dates: assets of the collection, described by STAC's datacube extension.
 
-MOST_VALUES = 2_000
+MAX_VALUES = 2_000
 """Number of times up to which all are listed."""
 ZARR = "application/vnd.zarr"
 _OTHER_TYPES = {
@@ -273,5 +273,5 @@ def _time(collection: Collection, times: TimeDomain) -> Json:
     extent = extent_of(collection)
     assert extent.start is not None  # noqa: S101 -- of a collection with times
     assert extent.last is not None  # noqa: S101
-    listed: Json = {"values": list(map(format_instant, times.starts))} if len(times) <= MOST_VALUES else {}
+    listed: Json = {"values": list(map(format_instant, times.starts))} if len(times) <= MAX_VALUES else {}
     return {"type": "temporal", "extent": [format_instant(extent.start), format_instant(extent.last)], **listed}

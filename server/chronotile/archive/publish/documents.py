@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from chronotile.archive.index.file_items import STAC_VERSION
 from chronotile.archive.publish.publication import CatalogueOptions, Provenance, Publication, PublishedExtent
 from chronotile.core.licence import append_licence, licence_of, rights_of
 from chronotile.core.model.space.boxes import BBox, box_of_all, boxes_of
@@ -15,7 +16,6 @@ from chronotile.core.model.types import Json
 # Links, times, boxes and STAC extensions, which several documents share.
 
 
-STAC_VERSION = "1.1.0"
 JSON, GEOJSON = "application/json", "application/geo+json"
 CLASSIFICATION = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"
 PROCESSING = "https://stac-extensions.github.io/processing/v1.1.0/schema.json"

@@ -24,7 +24,7 @@ from chronotile.core.model.job import Job, Result
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.core.model.types import Json
 
-MOST_TEXT = 2_000
+MAX_TEXT = 2_000
 """Longest published input in characters of JSON."""
 LEFT_OUT = "(left out)"
 _PLACE = re.compile(r"/|[A-Za-z]:\\|\.\.?/|~")
@@ -113,7 +113,7 @@ def public_inputs(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _public(value: Any) -> Any:  # noqa: ANN401 -- JSON
-    if len(orjson.dumps(value)) > MOST_TEXT:
+    if len(orjson.dumps(value)) > MAX_TEXT:
         return LEFT_OUT
     if isinstance(value, dict):
         return {name: _public(v) for name, v in value.items()}

@@ -10,19 +10,19 @@ from chronotile.core.model.types import Instant
 
 CATALOGUE = "catalog.json"
 """Name of the document of each folder of items."""
-MOST = 120
+MAX_LENGTH = 120
 """Length of a name in characters."""
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]*")
 
 
 def safe_name(text: str) -> str:
     """Return a text as a file name that is safe in paths and URLs; different texts give different names."""
-    if len(text) <= MOST and _PLAIN.fullmatch(text):
+    if len(text) <= MAX_LENGTH and _PLAIN.fullmatch(text):
         return text
     stem, dot, suffix = text.rpartition(".")
     if not (stem and dot and suffix.isascii() and suffix.isalnum() and len(suffix) <= 8):
         stem, suffix = text, ""
-    readable = re.sub(r"[^A-Za-z0-9_+=-]+", "-", stem)[: MOST // 2].strip("-") or "item"
+    readable = re.sub(r"[^A-Za-z0-9_+=-]+", "-", stem)[: MAX_LENGTH // 2].strip("-") or "item"
     digest = blake2b(text.encode(errors="surrogatepass"), digest_size=4).hexdigest()
     return f"{readable}-{digest}{f'.{suffix}' if suffix else ''}"
 

@@ -16,7 +16,7 @@ from chronotile.readers.remote.requests import Away, ObjectState, ask_part, list
 PART_BYTES = 4 << 20
 """Size of one request to a remote file."""
 READ_BYTES = 1 << 20
-MOST_NAMED = 5
+MAX_NAMED = 5
 """Number of files of a folder that a message lists."""
 
 
@@ -184,8 +184,8 @@ def files_and_left_out(href: str, allowed: Allowed) -> tuple[Mapping[str, LocalF
 
 def shorten_names(names: Sequence[str]) -> str:
     """Return the first names, and the number of remaining names."""
-    more = [f"and {len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
-    return ", ".join([*names[:MOST_NAMED], *more])
+    more = [f"and {len(names) - MAX_NAMED} more"] if len(names) > MAX_NAMED else []
+    return ", ".join([*names[:MAX_NAMED], *more])
 
 
 def _local_files(folder: Path, allowed: Allowed) -> tuple[Mapping[str, LocalFile], list[str]]:

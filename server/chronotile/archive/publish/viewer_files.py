@@ -36,7 +36,7 @@ MAX_DATES = 96
 PERIOD_MONTHS = (12, 3, 1)
 """Lengths of periods for grouping dates; shorter groups are days."""
 AT_ONCE = 4
-MOST_PLACES = 10_000
+MAX_PLACES = 10_000
 JSON, CUBE, TILE = "application/json", "application/vnd.chronotile.cube", "application/vnd.mapbox-vector-tile"
 MEDIA_TYPES = {
     ".css": "text/css",
@@ -199,7 +199,7 @@ class ViewerPublication:
         self.left_out = list[str]()
         """Omitted parts, with reasons."""
 
-    async def write(self, tell: Callable[[str], None], progress: Callable[[int], None]) -> None:
+    async def write(self, report_size: Callable[[str], None], progress: Callable[[int], None]) -> None:
         """Write the files, or continue an interrupted run; report the size first.
 
         Raises:
@@ -222,7 +222,7 @@ class ViewerPublication:
         shipped = [r for r in sorted(self._viewer.rglob("*")) if r.is_file()]
         sets = await self._sets(layers)
         files = len(shipped) + sum(len(s.tiles) for s in sets)
-        tell(await self._estimate(cubes, files, sum(s.stat().st_size for s in shipped)))
+        report_size(await self._estimate(cubes, files, sum(s.stat().st_size for s in shipped)))
         await self._documents(listed, layers)
         await self._places(sets)
         await self._cubes(cubes, progress)
@@ -355,9 +355,9 @@ class ViewerPublication:
             box = widen(part for part in parts.values() if part is not None)
             if box is None:
                 continue
-            if place_set["count"] > MOST_PLACES:
+            if place_set["count"] > MAX_PLACES:
                 self.left_out.append(
-                    f"places {place_set['id']}: it has {place_set['count']}, at most {MOST_PLACES} are published"
+                    f"places {place_set['id']}: it has {place_set['count']}, at most {MAX_PLACES} are published"
                 )
                 continue
             tiles = [(zoom, *tile) for zoom in range(finest + 1) for tile in tiles_of(box, zoom)]
@@ -371,8 +371,8 @@ class ViewerPublication:
             path = f"places/{place_set.document['id']}"
             for layer in place_set.layers:
                 await self._values(path, layer)
-            await self._answer(path, {}, await self._json(path, limit=str(MOST_PLACES)))
-            outlines = await self._json(path, format="geojson", limit=str(MOST_PLACES))
+            await self._answer(path, {}, await self._json(path, limit=str(MAX_PLACES)))
+            outlines = await self._json(path, format="geojson", limit=str(MAX_PLACES))
             await self._answer(path, {"format": "geojson"}, outlines)
             for zoom, column, row in place_set.tiles:
                 file = f"{path}/tiles/{MATRIX_SET}/{zoom}/{column}/{row}.mvt"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from chronotile.archive.index.dates import FILE
+from chronotile.archive.index.file_items import STAC_VERSION
 from chronotile.archive.publish import documents
 from chronotile.archive.publish.copying import Copier, in_order
 from chronotile.archive.publish.groups import Groups, ItemListing
@@ -24,11 +25,11 @@ from chronotile.readers.stac.items import span_of
 MARK = "publishing.json"
 """Marks an incomplete target with the id of its publication."""
 DATA_FOLDER, OPEN_SCIENCE = "data", "open-science-catalogue"
-MOST_FAILURES = 10
+MAX_FAILURES = 10
 """Number of failures that are listed."""
-MOST_KEYS = 200
+MAX_KEYS = 200
 """Keys of `item_assets`."""
-LEAST_FIELDS = 2
+MIN_FIELDS = 2
 """Minimum number of fields of a member of `item_assets`, as required by STAC."""
 _OF_ALL = ("title", "description", "type", "roles", "gsd", "data_type", "nodata", "unit", "bands")
 _PREFIXES_OF_ALL = ("raster:", "eo:")
@@ -45,7 +46,7 @@ class PublicationSummary:
     bytes: int = 0
     failed: int = 0
     failures: list[str] = field(default_factory=list)
-    """Skipped items with reasons, at most `MOST_FAILURES`."""
+    """Skipped items with reasons, at most `MAX_FAILURES`."""
 
     def lines(self, name: str, place: str) -> list[str]:
         """Return the summary as text."""
@@ -185,7 +186,7 @@ class _PublicationRun:
         return {
             **item.document,
             "type": "Feature",
-            "stac_version": documents.STAC_VERSION,
+            "stac_version": STAC_VERSION,
             "stac_extensions": sorted({*item.document.get("stac_extensions", ()), FILE}),
             "collection": self._publication.id,
             "assets": assets,
@@ -200,7 +201,7 @@ class _PublicationRun:
         """Collect the facts about an item that catalogues and collection state."""
         summary, document = self._summary, written.document
         setattr(summary, written.outcome, getattr(summary, written.outcome) + 1)
-        if written.failure and len(summary.failures) < MOST_FAILURES:
+        if written.failure and len(summary.failures) < MAX_FAILURES:
             summary.failures.append(written.failure)
         if document is None:
             return
@@ -213,7 +214,7 @@ class _PublicationRun:
             if asset.get("type"):
                 self._formats[str(asset["type"])] = None
             first_asset = self._item_assets.get(name, asset)
-            if name in self._item_assets or len(self._item_assets) < MOST_KEYS:
+            if name in self._item_assets or len(self._item_assets) < MAX_KEYS:
                 common = {
                     key: value for key, value in first_asset.items() if _is_of_all(key) and asset.get(key) == value
                 }
@@ -223,7 +224,7 @@ class _PublicationRun:
         """Write the documents that lead to all others; the root catalogue last."""
         extent = documents.join_extents(self._extents)
         formats = list(self._formats | {str(asset["type"]): None for asset in assets.values() if asset.get("type")})
-        of_items = {name: a for name, a in self._item_assets.items() if len(a) >= LEAST_FIELDS}
+        of_items = {name: a for name, a in self._item_assets.items() if len(a) >= MIN_FIELDS}
         members: Json = {"assets": assets, **({"item_assets": of_items} if of_items else {})}
         extensions = documents.used_extensions(self._extensions, members)
         publication, options = self._publication, self._options

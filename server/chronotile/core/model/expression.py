@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from chronotile.core.errors import InvalidParameter
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.types import Float64Array
 from chronotile.core.python_syntax import parse_python
 
@@ -25,7 +25,6 @@ Compute = Callable[..., FloatOrArray]
 MAX_TEXT = 1000
 MAX_NODES = 250
 MAX_DEPTH = 64
-MAX_SHOWN = 60
 
 _TOKEN = re.compile(
     r" |(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])|[A-Za-z_]\w*|\*\*|//|[<>=!]=|[-+*/%()<>&|~,]", re.ASCII

@@ -241,15 +241,15 @@ def _winding_and_reached(
     """
     may_wind, has_to = level.wrap_columns is not None, False
     winding = winding_about(level, _middle(at, grid)) if may_wind else Winding()
-    as_they_are, turned = list[_Reached | None](), list[_Reached | None]()
+    unshifted, shifted = list[_Reached | None](), list[_Reached | None]()
     for some in strips:
         columns, rows = at(some)
         has_to = has_to or must_wind(level, _range_of(columns), resampling)
         if not has_to:
-            as_they_are.append(_find_reach(columns, rows, level, is_circular=False))
+            unshifted.append(_find_reach(columns, rows, level, is_circular=False))
         if may_wind:
-            turned.append(_find_reach(winding.turn(columns), rows, level, is_circular=winding.is_circular))
-    return (winding, _all_reached(turned)) if has_to else (Winding(), _all_reached(as_they_are))
+            shifted.append(_find_reach(winding.turn(columns), rows, level, is_circular=winding.is_circular))
+    return (winding, _all_reached(shifted)) if has_to else (Winding(), _all_reached(unshifted))
 
 
 def _middle(at: Finder, grid: Grid) -> float:

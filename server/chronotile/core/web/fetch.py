@@ -64,17 +64,17 @@ def fetch(
     locator: str,
     body: bytes | None = None,
     headers: Mapping[str, str] = NO_HEADERS,
-    most_s: float = MAX_S,
+    max_s: float = MAX_S,
 ) -> Fetched:
     """Return the document at an http or https URL, cut after `max_bytes + 1` bytes; with `body`, use POST.
 
     Raises:
         InvalidParameter: The answer is a redirect or a client error.
-        SourceUnavailable: No answer came within `most_s` seconds, or the server has an error.
+        SourceUnavailable: No answer came within `max_s` seconds, or the server has an error.
     """
     try:
         request = Request(url, body, dict(headers))  # noqa: S310 -- of an allowed place
-        return _exchange(request, read_bytes=max_bytes + 1, most_s=most_s)
+        return _exchange(request, read_bytes=max_bytes + 1, max_s=max_s)
     except urllib.error.HTTPError as error:
         with error:
             raise _no_document(error.code, locator) from error
@@ -89,7 +89,7 @@ def fetch_if_changed(
     locator: str,
     body: bytes | None = None,
     headers: Mapping[str, str] = NO_HEADERS,
-    most_s: float = MAX_S,
+    max_s: float = MAX_S,
 ) -> Fetched | None:
     """Return the document at an http or https URL; `None` if it is unchanged (`If-None-Match`, `If-Modified-Since`).
 
@@ -101,7 +101,7 @@ def fetch_if_changed(
         locator: Name of the URL in messages.
         body: Sent by POST; `None`: GET.
         headers: Headers of the request.
-        most_s: Maximum duration; for half of it, the server may be silent while it prepares the answer.
+        max_s: Maximum duration; for half of it, the server may be silent while it prepares the answer.
 
     Raises:
         InvalidParameter: The answer is a redirect or a client error, or the host name leads into a private network.
@@ -109,7 +109,7 @@ def fetch_if_changed(
     """
     request = Request(url, body, dict(headers))  # noqa: S310 -- of an allowed place
     try:
-        return _exchange(request, read_bytes=max_bytes + 1, most_s=most_s, silence_s=most_s / 2, hosts=inner_hosts)
+        return _exchange(request, read_bytes=max_bytes + 1, max_s=max_s, silence_s=max_s / 2, hosts=inner_hosts)
     except urllib.error.HTTPError as error:
         with error:
             if error.code == HTTPStatus.NOT_MODIFIED:
@@ -132,15 +132,15 @@ def _seconds(headers: Message) -> float | None:
     return float(text) if text.isascii() and text.isdigit() else None
 
 
-def post(url: str, body: bytes, *, headers: Mapping[str, str] = NO_HEADERS, most_s: float = MAX_S) -> None:
+def post(url: str, body: bytes, *, headers: Mapping[str, str] = NO_HEADERS, max_s: float = MAX_S) -> None:
     """Send a document to an http or https URL, and wait until it is accepted.
 
     Raises:
-        SourceUnavailable: It was not accepted within `most_s` seconds; the message states the reason.
+        SourceUnavailable: It was not accepted within `max_s` seconds; the message states the reason.
     """
     request = Request(url, body, dict(headers), method="POST")  # noqa: S310 -- of an allowed place
     try:
-        _exchange(request, read_bytes=0, most_s=most_s)
+        _exchange(request, read_bytes=0, max_s=max_s)
     except urllib.error.HTTPError as error:
         with error:
             raise SourceUnavailable(f"the answer was {_status(error.code)}") from error
@@ -173,12 +173,12 @@ def _status(code: int) -> str:
 
 
 def _exchange(
-    request: Request, *, read_bytes: int, most_s: float, silence_s: float = TIMEOUT_S, hosts: InnerHosts | None = None
+    request: Request, *, read_bytes: int, max_s: float, silence_s: float = TIMEOUT_S, hosts: InnerHosts | None = None
 ) -> Fetched:
     request.add_header("User-Agent", AGENT)
-    with _deadline(most_s) as deadline:
+    with _deadline(max_s) as deadline:
         opener = urllib.request.build_opener(_Handler(deadline, hosts), _NoRedirects())
-        with opener.open(request, timeout=min(silence_s, most_s)) as answer:
+        with opener.open(request, timeout=min(silence_s, max_s)) as answer:
             body = bytearray()
             while len(body) < read_bytes and (part := answer.read(min(PART_BYTES, read_bytes - len(body)))):
                 body += part

@@ -5,10 +5,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from chronotile.core.errors import InvalidParameter, UnknownParameter
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownParameter
 from chronotile.core.model.job import Execution, Result
 from chronotile.core.model.types import Json
-from chronotile.jobs.processes.input_schema import MAX_SHOWN, fault_in
+from chronotile.jobs.processes.input_schema import fault_in
 from chronotile.jobs.processes.process import Inputs, JobPlan, Process, Work
 from chronotile.jobs.processes.registry import process_of
 from chronotile.jobs.processes.sources import find_revisions, metadata_of, require_unchanged

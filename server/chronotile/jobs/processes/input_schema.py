@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from operator import gt, lt
 from typing import Any
 
+from chronotile.core.errors import MAX_SHOWN
 from chronotile.core.model.geometry.json_text import is_number
 from chronotile.core.model.types import Json
 
 Check = Callable[[Any, Json], str | None]
 Exceeds = Callable[[Any, Any], bool]
 _BOUNDS: Mapping[Exceeds, str] = {lt: "at least", gt: "at most"}
-MAX_SHOWN = 60
-"""Characters of a value in a message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -243,7 +243,7 @@ class ReadFiles:
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self._most_bytes = max_bytes
+        self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._contents: dict[Path, tuple[Json, int]] = {}
         """Parsed content and text size by file, the last used file last."""
@@ -259,7 +259,7 @@ class ReadFiles:
             self._contents[file] = content
             in_all = sum(size for _content, size in self._contents.values())
             for other in [other for other in self._contents if other.parent != file.parent]:
-                if in_all <= self._most_bytes and len(self._contents) <= READ_FILES:
+                if in_all <= self._max_bytes and len(self._contents) <= READ_FILES:
                     break
                 in_all -= self._contents.pop(other)[1]
             return content[0]

@@ -8,7 +8,7 @@ import pytest
 
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.live import touching
-from chronotile.archive.index.live.collections import MOST_REQUESTS, PAGE_S, LiveCollections
+from chronotile.archive.index.live.collections import MAX_REQUESTS, PAGE_S, LiveCollections
 from chronotile.archive.index.sources import SourceAccess
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.index import ItemIndex
@@ -67,12 +67,12 @@ def live_over(index, monkeypatch):
     own = Gates()
     monkeypatch.setattr("chronotile.archive.index.live.api.gates", own)
 
-    def make(api, *, filter_=None, most_s=20.0):
+    def make(api, *, filter_=None, max_s=20.0):
         now = [0.0]
         items = ItemsSpec(mode="live", filter=filter_)
         spec = SourceSpec(collection="ours", kind="stac", href=api.href, items=items)
         access = SourceAccess(prefixes=AllowedPlaces(), documents=Documents())
-        made = LiveCollections(lambda: {"ours": spec}, lambda: index, access, most_s=most_s, clock=lambda: now[0])
+        made = LiveCollections(lambda: {"ours": spec}, lambda: index, access, max_s=max_s, clock=lambda: now[0])
         return Live(api, index, made, now)
 
     return make
@@ -107,7 +107,7 @@ def filled(api):
 def test_pages_have_each_item_once_for_any_pages_of_the_api(api, live_over, limit):
     found = live_over(api).walk(limit=limit)
     assert ids_of(found) == IDS
-    assert all(len(page) == min(limit, MOST_REQUESTS * api.page) for page in found[:-1])
+    assert all(len(page) == min(limit, MAX_REQUESTS * api.page) for page in found[:-1])
 
 
 @pytest.mark.parametrize("limits", [(3, 2, 1, 1), (1, 3, 2, 5), (2, 4, 7)])
@@ -117,7 +117,7 @@ def test_pages_of_an_api_with_page_numbers_have_each_item_once_for_any_limit(api
     for limit in limits:
         requested = len(live.searches)
         page = live.collections.page("ours", ItemSearch(limit=limit), at=at)
-        assert len(live.searches) - requested <= MOST_REQUESTS
+        assert len(live.searches) - requested <= MAX_REQUESTS
         found, at = found + live.ids(page), page.next
     assert found == IDS[: len(found)]
     assert len(found) == min(sum(limits), len(IDS))
@@ -206,7 +206,7 @@ def test_api_that_matches_next_to_nothing_is_an_error_in_bounded_requests(live_o
         live = live_over(api)
         with pytest.raises(SearchNotSupported, match="match nothing"):
             live.page(limit=1, filter=filter_from_text("cloud = 29"))
-        assert len(live.searches) == MOST_REQUESTS
+        assert len(live.searches) == MAX_REQUESTS
 
 
 def test_item_is_found_by_its_id(api, live_over):
@@ -223,7 +223,7 @@ def test_smaller_pages_are_requested_if_the_api_refuses_large_ones(one_api, live
         live.now[0] = number * PAGE_S
         requested = len(live.searches)
         assert ids_of(live.walk(limit=200)) == IDS
-        assert len(live.searches) - requested <= MOST_REQUESTS
+        assert len(live.searches) - requested <= MAX_REQUESTS
     requested = len(live.searches)
     live.now[0] = 3 * PAGE_S
     live.walk(limit=200)
@@ -235,7 +235,7 @@ def test_ids_that_an_api_ignores_or_sends_slowly_are_no_endless_walk(one_api, li
     one_api.page = 1
     with pytest.raises(SearchNotSupported, match=r"2 of 7 .* send fewer ids"):
         live.page(limit=100, ids=tuple(IDS))
-    assert len(live.searches) == MOST_REQUESTS
+    assert len(live.searches) == MAX_REQUESTS
     one_api.ignores_ids, one_api.page = True, 3
     live.now[0] = PAGE_S
     assert ids_of(live.walk(limit=100, ids=("i5", "i0"))) == ["i0", "i5"]
@@ -250,7 +250,7 @@ def test_search_that_the_api_refuses_names_the_parameter(one_api, live_over):
 
 
 def test_api_that_hangs_times_out_and_is_not_requested_for_seconds(one_api, live_over):
-    live = live_over(one_api, most_s=0.2)
+    live = live_over(one_api, max_s=0.2)
     one_api.held = threading.Event()
     for _ in range(LATE):
         with pytest.raises(SourceUnavailable, match="in time"):
@@ -344,7 +344,7 @@ def test_page_without_any_usable_item_is_an_error(one_api, live_over, caplog):
 
 
 def test_index_keeps_a_bounded_number_of_items(one_api, live_over, monkeypatch):
-    monkeypatch.setattr(touching, "MOST_TOUCHED", 4)
+    monkeypatch.setattr(touching, "MAX_TOUCHED", 4)
     live = live_over(one_api)
     live.walk(limit=3)
     assert {id_ for id_ in IDS if live.index.find("ours", id_)} == set(IDS[3:])

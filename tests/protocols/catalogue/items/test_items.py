@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from chronotile.app.application import ServerOptions, application
 from chronotile.app.configured_archive import item_index
 from chronotile.app.settings import Settings
-from chronotile.archive.index.write import MOST_TRIES, TRIES_S, FailedTokens, ItemWriter
+from chronotile.archive.index.write import MAX_TRIES, TRIES_S, FailedTokens, ItemWriter
 from chronotile.core.model.items import IndexSettings
 from chronotile.core.model.source import ItemsSpec, SourceSpec, VariableSpec
 from chronotile.core.web.places import AllowedPlaces
@@ -196,23 +196,23 @@ def test_wrong_tokens_are_counted_and_slowed(client_of):
     client.app.state.chronotile.items = replace(client.app.state.chronotile.items, failed=failed)
     wrong = {"Authorization": "Bearer wrong"}
 
-    statuses = [client.delete("/layers/s2/items/a", headers=wrong).status_code for _ in range(MOST_TRIES + 1)]
+    statuses = [client.delete("/layers/s2/items/a", headers=wrong).status_code for _ in range(MAX_TRIES + 1)]
 
-    assert statuses == [401] * MOST_TRIES + [429]
+    assert statuses == [401] * MAX_TRIES + [429]
     refused = client.delete("/layers/s2/items/a", headers=wrong)
     assert (refused.status_code, refused.headers["retry-after"]) == (429, str(round(TRIES_S)))
     assert refused.headers["cache-control"] == "no-store"
     paths = client.get("/openapi.json").json()["paths"]
     for path, method in (("/layers/{layer}/items", "post"), ("/stac/collections/{collection}/items/{item}", "put")):
         assert "429" in paths[path][method]["responses"]
-    assert f"chronotile_refused_tokens_total {float(MOST_TRIES)}" in client.get("/metrics").text
+    assert f"chronotile_refused_tokens_total {float(MAX_TRIES)}" in client.get("/metrics").text
     now_s[0] = TRIES_S
     assert client.delete("/layers/s2/items/a", headers=wrong).status_code == 401
 
 
 def test_wrong_tokens_of_an_address_do_not_keep_out_the_right_one(client_of):
     client, wrong = client_of(), {"Authorization": "Bearer wrong"}
-    statuses = [client.delete("/layers/s2/items/a", headers=wrong).status_code for _ in range(MOST_TRIES + 1)]
+    statuses = [client.delete("/layers/s2/items/a", headers=wrong).status_code for _ in range(MAX_TRIES + 1)]
     assert statuses[-1] == 429
 
     assert post(client, scene("a")).status_code == 201

@@ -147,7 +147,7 @@ def test_url_without_a_document_is_reported(allowing, documents, base, get_map, 
 
 @pytest.mark.slow
 def test_slow_document_is_a_timeout(allowing, base, get_map, monkeypatch):
-    monkeypatch.setattr(colouring, "fetch", partial(fetch, most_s=0.5))
+    monkeypatch.setattr(colouring, "fetch", partial(fetch, max_s=0.5))
 
     answer = get_map(allowing, SLD=f"{base}/styles/slow.sld")
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-from chronotile.archive.index.apis import ApiSearch, Request, is_api, next_request, search_of
+from chronotile.archive.index.apis import PAGES, ApiSearch, Request, is_api, next_request, search_of
 from chronotile.archive.index.documents import Document, Documents, MissingDocument, require_document
 from chronotile.archive.index.live.positions import require_within
-from chronotile.archive.index.live.requests import PAGES
 from chronotile.core.errors import AddressRefused, SourceUnavailable, UnsupportedSource
 from chronotile.core.model.types import Json
 from chronotile.core.web.fetch import TryLater
@@ -17,15 +16,15 @@ from chronotile.core.web.inner_hosts import host_of, inner_hosts
 from chronotile.pipeline.services import require_remote_waits
 from chronotile.readers.remote.gates import GateClosed, TooLate, gates
 
-MOST_S = 10.0
+MAX_S = 10.0
 """Time limit of one request."""
-MOST_BYTES = 16 << 20
+MAX_BYTES = 16 << 20
 """Size of one page."""
-MOST_FEATURES = 10_000
+MAX_FEATURES = 10_000
 """Features of one page. An API may send more than were requested."""
 DESCRIBED_S = 3600.0
 """The description of an API is used for this long."""
-MOST_AWAY_S = 60.0
+MAX_AWAY_S = 60.0
 """Longest pause that an API may request."""
 
 
@@ -51,12 +50,12 @@ class GatedDocuments(Documents):
 
     Args:
         host: Host of the API.
-        most_s: Time limit of one request.
+        max_s: Time limit of one request.
         clock: Monotonic, in seconds.
     """
 
-    def __init__(self, host: str, *, most_s: float = MOST_S, clock: Callable[[], float] = monotonic) -> None:
-        super().__init__(most_bytes=MOST_BYTES, most_s=most_s)
+    def __init__(self, host: str, *, max_s: float = MAX_S, clock: Callable[[], float] = monotonic) -> None:
+        super().__init__(max_bytes=MAX_BYTES, max_s=max_s)
         self._host, self._clock = host, clock
         self._put_off = 0.0, ""
         """End of the pause that the API has requested, and the reason."""
@@ -92,7 +91,7 @@ class GatedDocuments(Documents):
                 raise TooLate from error
             reason = error.message.rpartition(_REASON)[2]
             if error.after_s:
-                self._put_off = self._clock() + min(error.after_s, MOST_AWAY_S), reason
+                self._put_off = self._clock() + min(error.after_s, MAX_AWAY_S), reason
             raise SourceUnavailable(f"its API does not answer now: {reason}") from error
 
 
@@ -101,14 +100,14 @@ class LiveApi:
 
     Args:
         href: The landing page, or the collection.
-        most_s: Time limit of one request.
+        max_s: Time limit of one request.
         clock: Monotonic, in seconds.
     """
 
-    def __init__(self, href: str, *, most_s: float = MOST_S, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, href: str, *, max_s: float = MAX_S, clock: Callable[[], float] = monotonic) -> None:
         inner_hosts.trust(href)
         self._href, self._clock = href, clock
-        self._documents = GatedDocuments(host_of(href), most_s=most_s, clock=clock)
+        self._documents = GatedDocuments(host_of(href), max_s=max_s, clock=clock)
         self._described: tuple[float, ApiSearch] | None = None
         self._describing = threading.Lock()
         self.most_items = PAGES[0]
@@ -149,7 +148,7 @@ class LiveApi:
         features = document.body.get("features")
         if document.body.get("type") == "Feature":
             features = [document.body]
-        if not isinstance(features, list) or len(features) > MOST_FEATURES:
+        if not isinstance(features, list) or len(features) > MAX_FEATURES:
             raise SourceUnavailable("its API sends no page of items")
         return ApiPage(
             request=request,

@@ -10,10 +10,10 @@ from time import monotonic
 
 import orjson
 
-from chronotile.archive.index.apis import Request
-from chronotile.archive.index.live.api import MOST_S, LiveApi, RefusedSearch
+from chronotile.archive.index.apis import PAGES, Request
+from chronotile.archive.index.live.api import MAX_S, LiveApi, RefusedSearch
 from chronotile.archive.index.live.positions import PagePlace, place_of
-from chronotile.archive.index.live.requests import PAGES, DocumentCheck, LiveRequest, item_request, live_request
+from chronotile.archive.index.live.requests import DocumentCheck, LiveRequest, item_request, live_request
 from chronotile.archive.index.live.touching import Touching
 from chronotile.archive.index.source import ItemRules
 from chronotile.archive.index.sources import SourceAccess, rules_of
@@ -33,7 +33,7 @@ CACHED_BYTES = 32 << 20
 """Size of all cached pages."""
 ITEM_BYTES = 1 << 10
 """Size of a cached item without its document."""
-MOST_REQUESTS = 2
+MAX_REQUESTS = 2
 """Requests to an API for one search, limited because anyone can send searches."""
 NOT_FOUND = "404"
 
@@ -75,7 +75,7 @@ class LiveCollections:
         specs: Returns the current collections, by id.
         items: Returns the index.
         access: Access to the sources.
-        most_s: Time limit of one request to an API.
+        max_s: Time limit of one request to an API.
         clock: Monotonic, in seconds.
     """
 
@@ -85,11 +85,11 @@ class LiveCollections:
         items: Callable[[], ItemIndex | None],
         access: SourceAccess,
         *,
-        most_s: float = MOST_S,
+        max_s: float = MAX_S,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._specs, self._items, self._access = specs, items, access
-        self._most_s, self._clock = most_s, clock
+        self._max_s, self._clock = max_s, clock
         self._lives = dict[str, _LiveCollection]()
         self._names: tuple[Mapping[str, SourceSpec], tuple[str, ...]] | None = None
         self._lock = threading.Lock()
@@ -150,7 +150,7 @@ class LiveCollections:
     def _walk(self, live: _LiveCollection, api_request: LiveRequest, place: PagePlace, search: ItemSearch) -> LivePage:
         """Read pages of the API from a position until the page of the search is full."""
         items = list[FoundItem]()
-        request, skipped, requests_left = place.request, place.skipped, MOST_REQUESTS
+        request, skipped, requests_left = place.request, place.skipped, MAX_REQUESTS
         following: PagePlace | None = None
         matched: int | None = None
         while requests_left > 0:
@@ -177,12 +177,12 @@ class LiveCollections:
             request, skipped = following.request, 0
         if following is not None and search.ids and len(items) < search.limit:
             raise SearchNotSupported(
-                f"its API sent {len(items)} of {len(search.ids)} items in {MOST_REQUESTS} pages; send fewer ids",
+                f"its API sent {len(items)} of {len(search.ids)} items in {MAX_REQUESTS} pages; send fewer ids",
                 locator="ids",
             )
         if following is not None and not items:
             raise SearchNotSupported(
-                f"the first {MOST_REQUESTS} pages that the API sends match nothing; restrict the search by bbox or "
+                f"the first {MAX_REQUESTS} pages that the API sends match nothing; restrict the search by bbox or "
                 "datetime",
                 locator="filter",
             )
@@ -251,7 +251,7 @@ class LiveCollections:
                     rules = rules_of(spec, self._access.prefixes)
                 except ConfigurationError as error:
                     raise SourceUnavailable(f"it is not configured correctly: {error.message}") from error
-                api = LiveApi(spec.href, most_s=self._most_s, clock=self._clock)
+                api = LiveApi(spec.href, max_s=self._max_s, clock=self._clock)
                 live = _LiveCollection(spec, api, Touching(collection, spec.items.settings, rules))
                 self._lives[collection] = live
             return live

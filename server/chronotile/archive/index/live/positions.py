@@ -15,9 +15,9 @@ from chronotile.core.model.types import Json
 from chronotile.core.web.item_places import split_query
 from chronotile.core.web.places import AllowedPlaces, Outside
 
-MOST_TEXT = 6_000
+MAX_TEXT = 6_000
 """Length of a position; longer links do not work in all clients."""
-MOST_SKIPPED = 100_000
+MAX_SKIPPED = 100_000
 MEMBERS = 4
 LIMIT = "limit"
 
@@ -39,7 +39,7 @@ class PagePlace:
         """
         members, is_whole = _difference(self.request.body, first.body)
         position = orjson.dumps([self.request.href.removeprefix(api.root), members, is_whole, self.skipped]).decode()
-        if len(position) > MOST_TEXT:
+        if len(position) > MAX_TEXT:
             raise AddressRefused("its link to the next page is too long")
         return position
 
@@ -57,7 +57,7 @@ def place_of(text: str, first: Request, api: ApiSearch) -> PagePlace:
     """
     refused = InvalidParameter("cursor does not belong to a page of this search", locator="cursor")
     try:
-        members_list: Any = orjson.loads(text) if len(text) <= MOST_TEXT else None
+        members_list: Any = orjson.loads(text) if len(text) <= MAX_TEXT else None
     except orjson.JSONDecodeError as error:
         raise refused from error
     if not (isinstance(members_list, list) and len(members_list) == MEMBERS):
@@ -69,7 +69,7 @@ def place_of(text: str, first: Request, api: ApiSearch) -> PagePlace:
         and isinstance(members, dict | None)
         and isinstance(is_whole, bool)
     )
-    if not is_valid or type(skipped) is not int or not 0 <= skipped <= MOST_SKIPPED:
+    if not is_valid or type(skipped) is not int or not 0 <= skipped <= MAX_SKIPPED:
         raise refused
     body = None if members is None else members if is_whole else {**(first.body or {}), **members}
     try:

@@ -93,8 +93,6 @@ def _properties(node: Any) -> Iterator[str]:  # noqa: ANN401 -- JSON
         yield from _properties(node.get("args"))
 
 
-PAGES = (250, 100, 10)
-"""Maximum numbers of items per page of an API: the smaller ones are for APIs that refuse larger pages."""
 NEWEST = (("datetime", True),)
 PLAIN = {"id", "collection"}
 """Members of an item outside its properties."""

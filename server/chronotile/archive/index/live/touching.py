@@ -19,9 +19,9 @@ from chronotile.core.model.items import FoundItem, IndexSettings, Item, ItemSear
 from chronotile.core.model.source import SourceSpec
 from chronotile.core.model.types import Json
 
-MOST_TOUCHED = 100_000
+MAX_TOUCHED = 100_000
 """Items of a live collection in the index; the oldest by time of indexing are removed first."""
-MOST_LOGGED = 100
+MAX_LOGGED = 100
 """Logged reasons for skipped items."""
 CHUNK = 500
 """Items per index query."""
@@ -86,7 +86,7 @@ class Touching:
             if items.settings(self._collection) != self._settings:
                 items.configure(self._collection, self._settings)
             if items.put(self._collection, chosen.values()).added:
-                items.trim(self._collection, MOST_TOUCHED)
+                items.trim(self._collection, MAX_TOUCHED)
         return TouchedItems(items=tuple(self._find_items(list(chosen), items)), filtered=filtered, refused=refused)
 
     def _find_items(self, ids: list[str], items: ItemIndex) -> Iterator[FoundItem]:
@@ -98,7 +98,7 @@ class Touching:
     def _log(self, reason: str) -> None:
         """Log a reason once."""
         with self._lock:
-            if reason in self._logged or len(self._logged) >= MOST_LOGGED:
+            if reason in self._logged or len(self._logged) >= MAX_LOGGED:
                 return
             self._logged.add(reason)
         log.warning("%s: items that its API sends are left out: %s", self._collection, reason)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from chronotile.core.errors import InvalidParameter, require_at_most
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter, require_at_most
 from chronotile.core.model.geometry.area import Area, Polygon
 from chronotile.core.model.geometry.geojson_rings import parse_geojson, positions_of
 from chronotile.core.model.geometry.json_estimates import containers_in, features_in, holes_in, positions_in
@@ -17,9 +17,6 @@ from chronotile.core.model.geometry.repair import LOCATOR, Repaired, refusal, re
 from chronotile.core.model.space.boxes import FARTHEST
 from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.core.model.types import FloatArray, JsonValue
-
-MAX_SHOWN = 60
-"""Maximum length of a client's text in messages."""
 
 MIN_POSITIONS = 3
 """Minimum number of positions in a ring, without the last, which repeats the first."""

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from chronotile.core.errors import InvalidParameter
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.time.instants import (
     DAY,
 )
@@ -38,10 +38,6 @@ def parse_period(text: str) -> Period:
     if nanoseconds > MAX_PERIOD_NS:
         raise InvalidParameter(f"the period {text!r} is longer than a century", locator="time")
     return Period(months=months, fixed=np.timedelta64(nanoseconds, "ns"))
-
-
-MAX_SHOWN = 60
-"""Maximum length of a client's text in messages."""
 
 
 def requested_period(text: str, *, also: str = "") -> Period:

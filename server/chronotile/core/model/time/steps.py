@@ -14,7 +14,7 @@ DEKAD_DAYS = (1, 11, 21)
 MIN_STEPPED = 3
 """Minimum number of times to compare steps."""
 GAPS_BRIDGED = 1.5
-LONGEST_NS = 2**63 - 1
+MAX_NS = 2**63 - 1
 """Maximum duration."""
 
 _UNITS = (
@@ -76,7 +76,7 @@ def gap_tolerance(domain: TimeDomain) -> Duration | None:
     if len(domain) < MIN_STEPPED or find_steps(instants).is_regular or _are_dekads(instants):
         return None
     tolerance = GAPS_BRIDGED * np.percentile(differences(instants), 95)
-    return np.timedelta64(int(min(tolerance, LONGEST_NS)), "ns")
+    return np.timedelta64(int(min(tolerance, MAX_NS)), "ns")
 
 
 def nanoseconds_of_month(instants: InstantArray) -> Int64Array:

@@ -53,7 +53,7 @@ MAX_BYTES = 1 << 38
 """Limit of all numbers before compression."""
 MEMORY_BYTES = BASE_BYTES + (384 << 20)
 """Memory of a task process: overviews of 4096 by 4096 bytes, or of 2048 by 2048 floats, fit."""
-LONGEST_NUMBER = 4
+MAX_NUMBER_BYTES = 4
 """Longest numbers, in bytes, with series blocks of full length; for longer ones a block has half the dates."""
 
 
@@ -203,7 +203,7 @@ def cube_of(
     descriptions = tuple((variable.name, variable.title, variable.encoding) for variable in variables)
     shape = Commit(
         id=fingerprint("cube", coverage.etag, descriptions, times.starts.tobytes(), layout),
-        block=BLOCK if max(itemsizes) <= LONGEST_NUMBER else BLOCK // 2,
+        block=BLOCK if max(itemsizes) <= MAX_NUMBER_BYTES else BLOCK // 2,
         region_px=region_for(grid, max(itemsizes), MEMORY_BYTES, 1),
         has_map=layout != "series",
         has_series=layout != "map",

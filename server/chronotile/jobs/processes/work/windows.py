@@ -33,7 +33,7 @@ from chronotile.pipeline.coverage.source_coverage import ReadCoverage
 from chronotile.pipeline.mosaic_lattices import NAME_CRS
 from chronotile.pipeline.services import Services
 
-LARGEST_SIDE, MIN_SIDE = 1024, 16
+MAX_SIDE, MIN_SIDE = 1024, 16
 """Cells along a side of a window. Most sources have chunks of 512: a smaller window decodes some of them again."""
 HELD_BYTES = 80 << 20
 """Memory for the numbers of a window. With the buffers of reading it fits into the memory limit of answers."""
@@ -89,7 +89,7 @@ def planned_windows(coverage: ReadCoverage, *references: ReadCoverage, value_s: 
     """
     grid, read = coverage.grid, (coverage, *references)
     cell_s = sum(len(c.times) for c in read) * (READ_S + value_s)
-    side = LARGEST_SIDE
+    side = MAX_SIDE
     while side > MIN_SIDE and (side**2 * cell_s > TASK_S or side**2 * held_bytes > HELD_BYTES):
         side //= 2
     cells = min(side, grid.width) * min(side, grid.height)

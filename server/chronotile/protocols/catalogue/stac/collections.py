@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import orjson
 
-from chronotile.archive.index.file_items import PROJECTION
+from chronotile.archive.index.file_items import PROJECTION, STAC_VERSION
 from chronotile.catalog.items.properties import instant_in
 from chronotile.catalog.offered import OfferedCollection
 from chronotile.core.licence import append_licence, licence_of
@@ -22,7 +22,6 @@ from chronotile.protocols.catalogue.stac.context import (
     JSON_TYPE,
     REL_QUERYABLES,
     SCHEMA_TYPE,
-    STAC_VERSION,
     StacContext,
 )
 from chronotile.protocols.catalogue.stac.extensions import (

@@ -19,7 +19,6 @@ from chronotile.protocols.common.openapi import security_schemes
 from chronotile.protocols.common.operation import segment
 from chronotile.protocols.common.query.kvp import Kvp
 
-STAC_VERSION = "1.1.0"
 JSON_TYPE = "application/json"
 GEOJSON_TYPE = "application/geo+json"
 SCHEMA_TYPE = "application/schema+json"

@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from chronotile.archive.index.file_items import PROJECTION, projection_of
+from chronotile.archive.index.file_items import PROJECTION, STAC_VERSION, projection_of
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.formats import COG_TYPE, MapFormat
 from chronotile.core.model.items import FoundItem
@@ -14,7 +14,6 @@ from chronotile.protocols.catalogue.stac.collections import NETCDF_TYPE
 from chronotile.protocols.catalogue.stac.context import (
     GEOJSON_TYPE,
     JSON_TYPE,
-    STAC_VERSION,
     StacContext,
     has_layers,
     stac_collection,

@@ -84,7 +84,7 @@ def fetch_all(references: Sequence[Reference], *, max_bytes: int) -> list[Fetche
     until, remaining, documents = time.monotonic() + MAX_FETCH_S, max_bytes, []
     for reference in references:
         seconds = max(until - time.monotonic(), 0.001)
-        documents.append(fetch(reference.url, max_bytes=remaining, locator=reference.path, most_s=seconds))
+        documents.append(fetch(reference.url, max_bytes=remaining, locator=reference.path, max_s=seconds))
         remaining -= len(documents[-1].body)
         needed, smaller = max_bytes - remaining, "give addresses of smaller documents"
         require_at_most("max_body_bytes", needed, max_bytes, alternative=smaller, locator=reference.path)
