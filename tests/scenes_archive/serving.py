@@ -9,7 +9,7 @@ import numpy as np
 from starlette.testclient import TestClient
 
 from chronotile.app.application import application
-from chronotile.archive.index.documents import Documents
+from chronotile.archive.index.documents import DocumentReader
 from chronotile.archive.index.fill import FillSummary, IndexStore, fill
 from chronotile.archive.index.sources import SourceAccess, indexed_collection, source_of, specs_of_items
 from chronotile.archive.open import open_archive
@@ -130,7 +130,7 @@ def open_served(
 def fill_index(configuration: Path, index: ItemIndex, source: Source) -> FillSummary:
     """Fill the index of the collection `cut` as `chronotile index` does."""
     (spec,) = specs_of_items(configuration, environment={})
-    access = SourceAccess(prefixes=prefixes_of(source), documents=Documents())
+    access = SourceAccess(prefixes=prefixes_of(source), documents=DocumentReader())
     with closing(open_passes(None, configuration.parent / "index")) as passes:
         store = IndexStore(items=index, passes=passes)
         return fill(indexed_collection(spec), source_of(spec, access), store)

@@ -8,8 +8,8 @@ from functools import partial
 from chronotile.app.process_setup import give_back_freed_memory, share_one_heap
 from chronotile.app.settings import ANSWER_BYTES, DEFAULT_CONFIGURATION, Settings
 from chronotile.archive.archive_ids import archive_id_at
-from chronotile.archive.discovery.discover import Progress
-from chronotile.archive.index.documents import Documents
+from chronotile.archive.discovery.discover import DiscoveryProgress
+from chronotile.archive.index.documents import DocumentReader
 from chronotile.archive.index.fill import IndexStore
 from chronotile.archive.index.sources import SourceAccess
 from chronotile.archive.open import Archive, open_archive
@@ -44,7 +44,7 @@ NO_CONFIGURATION = (
 def open_configured(
     settings: Settings,
     *,
-    progress: Progress | None = None,
+    progress: DiscoveryProgress | None = None,
     memory: int | None = None,
     patience_s: float = OPENING_S,
     has_previews: bool = False,
@@ -133,7 +133,9 @@ def source_access(settings: Settings) -> SourceAccess:
     Raises:
         ConfigurationError: A prefix is invalid.
     """
-    return SourceAccess(prefixes=AllowedPlaces(settings.source_places, setting=SOURCE_SETTING), documents=Documents())
+    return SourceAccess(
+        prefixes=AllowedPlaces(settings.source_places, setting=SOURCE_SETTING), documents=DocumentReader()
+    )
 
 
 def _published_cubes(settings: Settings) -> PublishedCubes | None:

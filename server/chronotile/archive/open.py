@@ -8,7 +8,7 @@ from pathlib import Path
 from chronotile.archive import refresh
 from chronotile.archive.clear_layers import add_clear_layers
 from chronotile.archive.default_times import add_valid_defaults
-from chronotile.archive.discovery.discover import Discovery, Progress, discover
+from chronotile.archive.discovery.discover import Discovery, DiscoveryProgress, discover
 from chronotile.archive.findings import add_places, files_passed_over, value_findings
 from chronotile.archive.observe import observed_infos, styled_variables
 from chronotile.archive.open_sources import elsewhere_findings, open_elsewhere, open_sources, reader_findings
@@ -92,7 +92,7 @@ def open_archive(
     *,
     environment: Mapping[str, str],
     clock: Clock,
-    progress: Progress | None = None,
+    progress: DiscoveryProgress | None = None,
     patience_s: float = OPENING_S,
     caches: ReaderCaches | None = None,
 ) -> Archive:

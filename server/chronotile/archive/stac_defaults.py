@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 
 import orjson
 
-from chronotile.archive.index.documents import MAX_BYTES, Documents
+from chronotile.archive.index.documents import MAX_BYTES, DocumentReader
 from chronotile.archive.index.geoparquet import is_geoparquet
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.configuration import CollectionSection
@@ -35,7 +35,7 @@ from chronotile.core.yaml_source import node_of
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.stac.collection import metadata_of
-from chronotile.readers.stac.drafts import Section, StacDraft, draft_of
+from chronotile.readers.stac.drafts import DraftSection, StacDraft, draft_of
 from chronotile.readers.stac.fields import absolute_address, list_of, numbers_of, object_of, text_of
 
 KIND = "stac"
@@ -159,7 +159,7 @@ def _document(href: str) -> CollectionDocument:
 
 def _read(href: str) -> JsonMapping:
     if not href.startswith(("http://", "https://")):
-        document = Documents(wait=lambda _s: None).read(href)
+        document = DocumentReader(wait=lambda _s: None).read(href)
         return {} if document is None else document.body
     headers = {"Accept": "application/json"}
     answer = fetch_if_changed(href, max_bytes=MAX_BYTES, locator=host_of(href), headers=headers, max_s=PATIENCE_S)
@@ -188,7 +188,7 @@ def _complete_section(configuration: Configuration, name: str, draft: StacDraft)
     for key in _ABOUT:
         if key in draft.section:
             values.setdefault(key, draft.section[key])
-    drafted = cast("Mapping[str, Section]", draft.section["variables"])
+    drafted = cast("Mapping[str, DraftSection]", draft.section["variables"])
     if values.get("variables"):
         values["variables"] = {
             key: {**_defaults(key, variable or {}, drafted), **(variable or {})}
@@ -201,7 +201,7 @@ def _complete_section(configuration: Configuration, name: str, draft: StacDraft)
     return section
 
 
-def _defaults(name: str, variable: Mapping[str, Any], drafted: Mapping[str, Section]) -> Section:
+def _defaults(name: str, variable: Mapping[str, Any], drafted: Mapping[str, DraftSection]) -> DraftSection:
     """Return defaults of a configured variable from the documents: those of the same band of the same asset."""
     if "formula" in variable:
         return {}

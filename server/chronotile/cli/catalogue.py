@@ -13,7 +13,7 @@ from chronotile.cli.opening import fail, print_lines
 if TYPE_CHECKING:
     from chronotile.app.settings import Settings
     from chronotile.archive.discovery.catalogue import SeenCatalogue
-    from chronotile.archive.index.documents import Documents
+    from chronotile.archive.index.documents import DocumentReader
     from chronotile.core.model.types import JsonMapping
 
 INDEXING_S = 30.0
@@ -62,7 +62,7 @@ def settings_of_catalogue(place: str, settings: "Settings") -> "Settings":
     """
     from chronotile.app.process_setup import end_well_when_stopped
     from chronotile.archive.discovery.catalogue import hosts_of, look_at
-    from chronotile.archive.index.documents import Documents
+    from chronotile.archive.index.documents import DocumentReader
     from chronotile.core.logs import configure_logging
     from chronotile.core.web.item_places import SETTING
     from chronotile.core.web.places import AllowedPlaces
@@ -71,7 +71,7 @@ def settings_of_catalogue(place: str, settings: "Settings") -> "Settings":
     configure_logging(settings.log_level, settings.log_format)
     end_well_when_stopped()
     prefixes = AllowedPlaces(settings.source_places, setting=SETTING)
-    documents = Documents()
+    documents = DocumentReader()
     catalogue = look_at(place, lambda href: _body(documents, href), prefixes)
     hosts = hosts_of(catalogue, prefixes)
     print_lines(
@@ -119,7 +119,7 @@ def _index_for_a_while(settings: "Settings") -> None:
             print_lines(summary_lines(summary, monotonic() - start_s))
 
 
-def _body(documents: "Documents", href: str) -> "JsonMapping":
+def _body(documents: "DocumentReader", href: str) -> "JsonMapping":
     """Return the document at a path or URL.
 
     Raises:

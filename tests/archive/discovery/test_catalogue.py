@@ -3,7 +3,7 @@
 import pytest
 
 from chronotile.archive.discovery.catalogue import MAX_DOCUMENTS, MAX_ITEMS, MAX_UNREAD, hosts_of, look_at
-from chronotile.archive.index.documents import Documents
+from chronotile.archive.index.documents import DocumentReader
 from chronotile.core.errors import ConfigurationError
 from chronotile.core.web.places import AllowedPlaces
 from tests.archive.index.catalogues import item_document
@@ -176,7 +176,7 @@ def test_folders_of_this_machine_are_one_line():
 def test_collection_of_an_api_is_read_over_http():
     documents = [item_document(name, href=f"https://data.example.org/{name}.tif") for name in "abc"]
     with serving(StacApi(page=2).add(*documents)) as api:
-        seen = look_at(api.href, lambda href: Documents().read(href).body, NOTHING)
+        seen = look_at(api.href, lambda href: DocumentReader().read(href).body, NOTHING)
 
         assert [each.document["id"] for each in seen.items] == ["a", "b"]
         assert [each.prefix for each in hosts_of(seen, NOTHING)] == ["https://data.example.org/"]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chronotile.archive.index.background import reason_to_fill
-from chronotile.archive.index.documents import Documents
+from chronotile.archive.index.documents import DocumentReader
 from chronotile.archive.index.export import export_items
 from chronotile.archive.index.fill import IndexStore, Interrupted, fill
 from chronotile.archive.index.source import ItemRules
@@ -73,7 +73,7 @@ def spec(request, tmp_path):
 
 
 def access_of(*prefixes):
-    return SourceAccess(prefixes=AllowedPlaces(prefixes), documents=Documents(wait=lambda _s: None))
+    return SourceAccess(prefixes=AllowedPlaces(prefixes), documents=DocumentReader(wait=lambda _s: None))
 
 
 def fill_with(spec, store, *prefixes, **more):

@@ -4,7 +4,7 @@ import pytest
 
 from chronotile.archive.index import fill as fill_module
 from chronotile.archive.index.apis import ApiSource, is_api
-from chronotile.archive.index.documents import Documents, MissingDocument, parse_document
+from chronotile.archive.index.documents import DocumentReader, MissingDocument, parse_document
 from chronotile.archive.index.fill import Interrupted, fill
 from chronotile.archive.index.source import ItemFilter, ItemRules
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 def source_of(api, waits=None, **rules):
-    documents = Documents(wait=(lambda _s: None) if waits is None else waits.append)
+    documents = DocumentReader(wait=(lambda _s: None) if waits is None else waits.append)
     document = documents.read(api.href)
     assert is_api(document.body)
     return ApiSource(document, documents, ItemRules(**rules))

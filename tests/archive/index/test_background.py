@@ -7,7 +7,7 @@ from chronotile.archive.dated_collections import DatedCollections
 from chronotile.archive.index import background
 from chronotile.archive.index.background import BackgroundFill, reason_to_fill
 from chronotile.archive.index.dates import IDENTITY
-from chronotile.archive.index.documents import Documents
+from chronotile.archive.index.documents import DocumentReader
 from chronotile.archive.index.fill import IndexStore, Interrupted, fill
 from chronotile.archive.index.sources import SourceAccess, indexed_collection, source_of
 from chronotile.archive.live import LiveArchive
@@ -22,7 +22,7 @@ from tests.archive.index.stac_api import StacApi, serving
 from tests.running import PATIENCE_S
 from tests.scenes import Scene, write_cogs, write_tif
 
-ACCESS = SourceAccess(prefixes=AllowedPlaces(), documents=Documents(wait=lambda _s: None))
+ACCESS = SourceAccess(prefixes=AllowedPlaces(), documents=DocumentReader(wait=lambda _s: None))
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ def test_stopped_pass_reads_no_more_entries_and_stores_those_already_read(catalo
     for number in range(50):
         catalogue.add(item_document(f"c{number:02}"))
 
-    class Stopping(Documents):
+    class Stopping(DocumentReader):
         def read(self, href, before=""):
             if href.endswith("c10.json"):
                 stopping.set()

@@ -18,7 +18,7 @@ from rasterio.warp import transform_bounds
 from chronotile.archive.dated_collections import DatedCollections, dated_collections
 from chronotile.archive.index.background import reason_to_fill
 from chronotile.archive.index.dates import DATED, date_id, list_dates, media_type, reason_to_list
-from chronotile.archive.index.documents import Documents
+from chronotile.archive.index.documents import DocumentReader
 from chronotile.archive.index.fill import IndexStore, Interrupted, fill
 from chronotile.archive.index.sources import SourceAccess, indexed_collection, source_of, specs_of_items
 from chronotile.archive.live import LiveArchive
@@ -34,7 +34,7 @@ from tests.scenes import Scene, make_dataset, save_netcdf, write_cogs, write_net
 
 DAYS = ("2020-01-01", "2020-01-11", "2020-01-21")
 COGS = 'collections: {made: {source: {kind: cog, href: "NDVI_*.tif"}, variables: {NDVI: {title: NDVI}}}}'
-ACCESS = SourceAccess(prefixes=AllowedPlaces(), documents=Documents(wait=lambda _s: None))
+ACCESS = SourceAccess(prefixes=AllowedPlaces(), documents=DocumentReader(wait=lambda _s: None))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chronotile.archive.index import fill as fill_module
 from chronotile.archive.index.catalogues import AGAIN, CatalogueSource
-from chronotile.archive.index.documents import Documents
+from chronotile.archive.index.documents import DocumentReader
 from chronotile.archive.index.fill import TWICE, IndexStore, Interrupted, fill
 from chronotile.archive.index.source import TWIN, ItemFilter, ItemRules
 from chronotile.catalog.items.opening import open_items
@@ -28,7 +28,7 @@ def catalogue(tmp_path):
 
 
 def source_of(catalogue, **rules):
-    return CatalogueSource(catalogue.href, Documents(), ItemRules(**rules))
+    return CatalogueSource(catalogue.href, DocumentReader(), ItemRules(**rules))
 
 
 def test_items_of_catalogues_and_their_children_are_indexed(catalogue, store):
@@ -189,7 +189,7 @@ def test_item_collections_are_read_whole(tmp_path, store):
     features = [item_document("a"), item_document("b"), {**item_document("c"), "geometry": None}]
     file = tmp_path / "items.json"
     file.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
-    source = CatalogueSource(str(file), Documents(), ItemRules())
+    source = CatalogueSource(str(file), DocumentReader(), ItemRules())
     summary = fill(S2, source, store)
     assert store.items.ids() == ["a", "b"]
     assert summary.problems[0].keys == (f"{file}#c",)
@@ -201,7 +201,7 @@ def test_of_features_with_one_id_the_last_counts_and_the_others_are_reported(tmp
     file.write_text(json.dumps({"type": "FeatureCollection", "features": twins}))
     for put in (PutSummary(added=2), PutSummary(unchanged=2)):
         puts = store.items.calls["put"]
-        summary = fill(S2, CatalogueSource(str(file), Documents(), ItemRules()), store)
+        summary = fill(S2, CatalogueSource(str(file), DocumentReader(), ItemRules()), store)
         assert summary.put == put
         assert [(each.count, each.keys) for each in summary.problems if each.reason == TWIN] == [
             (2, (f"{file}#a (1)", f"{file}#a (3)"))
@@ -209,14 +209,14 @@ def test_of_features_with_one_id_the_last_counts_and_the_others_are_reported(tmp
     assert store.items.calls["put"] == puts
     assert "gsd" not in store.items.collections["s2"]["a"].properties
     file.write_text(json.dumps({"type": "FeatureCollection", "features": twins[:2]}))
-    assert fill(S2, CatalogueSource(str(file), Documents(), ItemRules()), store).problems == ()
+    assert fill(S2, CatalogueSource(str(file), DocumentReader(), ItemRules()), store).problems == ()
     assert store.items.collections["s2"]["a"].properties["gsd"] == 1
 
 
 def test_feature_without_an_id_does_not_match_a_numeric_id(tmp_path, store):
     file = tmp_path / "items.json"
     file.write_text(json.dumps({"type": "FeatureCollection", "features": [item_document("1"), {"id": None}]}))
-    summary = fill(S2, CatalogueSource(str(file), Documents(), ItemRules()), store)
+    summary = fill(S2, CatalogueSource(str(file), DocumentReader(), ItemRules()), store)
     assert store.items.ids() == ["1"]
     assert [each.keys for each in summary.problems] == [(f"{file}#feature 2 (without a valid id)",)]
 
@@ -265,9 +265,9 @@ def test_invalid_catalogue_is_refused(tmp_path, store):
     for text in ("[]", "{}", "nothing"):
         file.write_text(text)
         with pytest.raises(UnsupportedSource):
-            fill(S2, CatalogueSource(str(file), Documents(), ItemRules()), store)
+            fill(S2, CatalogueSource(str(file), DocumentReader(), ItemRules()), store)
     with pytest.raises(UnsupportedSource, match="there is no such file"):
-        fill(S2, CatalogueSource(str(tmp_path / "y.json"), Documents(), ItemRules()), store)
+        fill(S2, CatalogueSource(str(tmp_path / "y.json"), DocumentReader(), ItemRules()), store)
 
 
 def test_empty_index_is_filled_again_despite_the_stored_state(catalogue, store):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chronotile.archive.index.catalogues import CatalogueSource
-from chronotile.archive.index.documents import Documents
+from chronotile.archive.index.documents import DocumentReader
 from chronotile.archive.index.export import export_items
 from chronotile.archive.index.fill import Interrupted, fill
 from chronotile.archive.index.geoparquet import GeoparquetSource
@@ -39,7 +39,7 @@ def server(catalogue):
 def source_of(server, path="catalog.json"):
     href = server.url_of(path)
     rules = ItemRules(allowed=ItemPlaces(href, AllowedPlaces()).require_allowed)
-    return CatalogueSource(href, Documents(wait=lambda _s: None), rules)
+    return CatalogueSource(href, DocumentReader(wait=lambda _s: None), rules)
 
 
 def test_only_changed_documents_are_sent_again(catalogue, server, store):

@@ -14,7 +14,7 @@ from sqlalchemy import inspect, text
 
 from chronotile.archive.index import geoparquet
 from chronotile.archive.index import source as reading
-from chronotile.archive.index.documents import Documents
+from chronotile.archive.index.documents import DocumentReader
 from chronotile.archive.index.export import export_items
 from chronotile.archive.index.fill import IndexStore, Interrupted, fill
 from chronotile.archive.index.geoparquet import GeoparquetSource
@@ -32,7 +32,7 @@ from tests.archive.index.catalogues import S2, CatalogueOnDisk, item_document
 from tests.archive.index.test_geoparquet import Listing
 
 COUNT = 400
-ACCESS = SourceAccess(prefixes=AllowedPlaces(["https://files.test/"]), documents=Documents())
+ACCESS = SourceAccess(prefixes=AllowedPlaces(["https://files.test/"]), documents=DocumentReader())
 ODD = (
     {"geometry": None},
     {"id": ""},

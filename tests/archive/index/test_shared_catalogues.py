@@ -10,7 +10,7 @@ import pytest
 import shapely
 
 from chronotile.archive.index.catalogues import CatalogueSource
-from chronotile.archive.index.documents import Documents
+from chronotile.archive.index.documents import DocumentReader
 from chronotile.archive.index.fill import fill
 from chronotile.archive.index.source import ItemRules
 from tests.archive.index.catalogues import S2
@@ -37,7 +37,7 @@ def indexed(shared_data, store):
     """`indexed(name)`: the items of a document, and the summary."""
 
     def index(name):
-        summary = fill(S2, CatalogueSource(str(shared_data / "stac" / name), Documents(), ItemRules()), store)
+        summary = fill(S2, CatalogueSource(str(shared_data / "stac" / name), DocumentReader(), ItemRules()), store)
         return store.items.collections.get("s2", {}), summary
 
     return index

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from chronotile.archive.index.documents import Documents
+from chronotile.archive.index.documents import DocumentReader
 from chronotile.archive.index.sources import SourceAccess
 from chronotile.archive.index.watch import EVERY_S, TICK_S, WHOLE_S, Watch
 from chronotile.core.errors import SourceUnavailable
@@ -19,7 +19,7 @@ class Watching:
 
     def __init__(self, spec, store):
         self.clock, self.reports = Clock(), []
-        access = SourceAccess(prefixes=AllowedPlaces(), documents=Documents(wait=lambda _s: None))
+        access = SourceAccess(prefixes=AllowedPlaces(), documents=DocumentReader(wait=lambda _s: None))
         self.watch = Watch(specs=[spec], access=access, store=store, report=self.reports.append, clock=self.clock)
         self.watch.look()
 

@@ -8,7 +8,7 @@ import pytest
 from chronotile.archive.publish.bucket import PART_BYTES, BucketTarget
 from chronotile.archive.publish.documents import ITEMS
 from chronotile.archive.publish.publication import CatalogueOptions, PublishedAsset
-from chronotile.archive.publish.sources import GeneratedFile, RemoteFile, files_below
+from chronotile.archive.publish.sources import GeneratedFile, RemoteSourceFile, files_below
 from chronotile.archive.publish.write import write_publication
 from chronotile.core.errors import ConfigurationError, SourceUnavailable, UnsupportedSource, WriteFailed
 from tests.archive.publish.published import check
@@ -138,7 +138,7 @@ def test_files_of_a_bucket_are_copied(bucket, tmp_path):
     assert b"".join(files["c/0/0"].parts()) == b"cube.zarr/c/0/0"
     assert files["c/0/0"].state()
     with pytest.raises(SourceUnavailable, match=r"absent.tif cannot be read: its server answers 404"):
-        RemoteFile(f"s3://{bucket}/source/absent.tif").state()
+        RemoteSourceFile(f"s3://{bucket}/source/absent.tif").state()
 
 
 @pytest.mark.parametrize("url", ["s3://", "s3://Bucket/a", "s3://bucket/../a", "gs://bucket/a", "s3://bucket/a?b"])

@@ -3,7 +3,7 @@
 import pytest
 
 from chronotile.archive.publish import sources
-from chronotile.archive.publish.sources import LocalFile, RemoteFile, files_and_left_out, files_below, source_at
+from chronotile.archive.publish.sources import LocalFile, RemoteSourceFile, files_and_left_out, files_below, source_at
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.core.web.item_places import ItemPlaces
 from chronotile.core.web.places import AllowedPlaces
@@ -32,7 +32,7 @@ def test_a_file_of_the_web_is_read_in_parts(web):
 
 @pytest.mark.slow
 def test_file_replaced_on_the_web_during_the_run_is_an_error(web):
-    parts = RemoteFile(web.url_of("a.tif")).parts()
+    parts = RemoteSourceFile(web.url_of("a.tif")).parts()
     next(parts)
     web.replace("a.tif", CONTENT[::-1])
 
@@ -43,7 +43,7 @@ def test_file_replaced_on_the_web_during_the_run_is_an_error(web):
 @pytest.mark.slow
 def test_missing_file_on_the_web_is_named_without_its_address(web):
     with pytest.raises(SourceUnavailable, match=r"^b\.tif cannot be read: its server answers 404") as error:
-        RemoteFile(web.url_of("b.tif?token=secret")).state()
+        RemoteSourceFile(web.url_of("b.tif?token=secret")).state()
 
     assert "secret" not in error.value.message
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from chronotile.archive.index.documents import Documents
+from chronotile.archive.index.documents import DocumentReader
 from chronotile.core.errors import SourceUnavailable
 from chronotile.readers.kinds import open_source
 from chronotile.readers.remote import gates as remote_gates
@@ -293,7 +293,7 @@ def bucket(far, monkeypatch, clock):
 OF_BUCKET = {
     "document": lambda: retry(lambda: ask_document(place_of("s3://bucket/a"), 100), None),
     "folders": lambda: list_folders("s3://bucket/folder"),
-    "catalogue": lambda: Documents(wait=lambda _seconds: None).read("s3://bucket/a"),
+    "catalogue": lambda: DocumentReader(wait=lambda _seconds: None).read("s3://bucket/a"),
 }
 
 

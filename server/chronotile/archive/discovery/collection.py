@@ -29,6 +29,7 @@ from chronotile.readers.library_errors import one_line, origin_of
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.sample import observed_range, sampled_level
+from chronotile.readers.stac.drafts import DraftSection
 
 TRUE_COLOUR = "TRUE_COLOUR"
 FURTHER_STYLES = ("greys", "viridis")
@@ -48,21 +49,18 @@ MIN_CELLS = 400_000
 
 _NAMELESS = re.compile(r"band\d+")
 
-Section = dict[str, object]
-"""A part of a configuration."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoveredCollection:
     """A collection in the form of a configuration."""
 
     draft: Draft
-    source: Section
+    source: DraftSection
     """The section `source` without `kind` and `href`."""
     title: str | None
     """Title derived from names; `None` if the source has a title."""
-    variables: Mapping[str, Section]
-    composites: Mapping[str, Section]
+    variables: Mapping[str, DraftSection]
+    composites: Mapping[str, DraftSection]
     comments: tuple[str, ...]
     """Notes about its files, for readers of the configuration."""
     findings: tuple[Finding, ...]
@@ -135,7 +133,7 @@ def _describe(
     first = next(iter(infos.values()))
     present = [variable for variable in variables if variable.id in infos]
     sections = {p.id: _names(p) | _styling(infos[p.id], styles) for p in present}
-    source: Section = {"time_pattern": draft.time_pattern} if draft.time_pattern else {}
+    source: DraftSection = {"time_pattern": draft.time_pattern} if draft.time_pattern else {}
     if spans:
         source = {"times": times_section(spans)}
     shapes = [f"{times_text(x.times)}, {grid_text(x.grid)}, {x.encoding.dtype}" for x in infos.values()]
@@ -154,11 +152,11 @@ def _describe(
     )
 
 
-def _names(variable: VariableSpec) -> Section:
+def _names(variable: VariableSpec) -> DraftSection:
     """Return the members that locate the variable if its id does not."""
-    name: Section = {} if variable.name is None else {"name": variable.name}
+    name: DraftSection = {} if variable.name is None else {"name": variable.name}
     steps = {step.dimension: step.value if step.index is None else {"index": step.index} for step in variable.select}
-    part: Section = {"select": steps, "title": as_title(variable.title or variable.id)} if steps else {}
+    part: DraftSection = {"select": steps, "title": as_title(variable.title or variable.id)} if steps else {}
     return name | part | ({} if variable.band is None else {"band": variable.band})
 
 
@@ -198,7 +196,7 @@ def _common_range(sampled: Iterable[VariableInfo], like: VariableInfo) -> tuple[
     return (min(low for low, _high in ranges), max(high for _low, high in ranges)) if ranges else None
 
 
-def _styling(info: VariableInfo, styles: Mapping[str, Style]) -> Section:
+def _styling(info: VariableInfo, styles: Mapping[str, Style]) -> DraftSection:
     """Return the style of a variable, alternative styles, and their common range."""
     style = default_style(info, styles, layer=info.name)
     if style.id not in styles:
@@ -218,7 +216,7 @@ def _round_range(low: float, high: float) -> list[float]:
     return [int(end) if end.is_integer() else end for end in ends]
 
 
-def _composites(infos: Mapping[str, VariableInfo]) -> dict[str, Section]:
+def _composites(infos: Mapping[str, VariableInfo]) -> dict[str, DraftSection]:
     names = true_colour_of(infos)
     if names is None:
         return {}
@@ -230,7 +228,7 @@ def _composites(infos: Mapping[str, VariableInfo]) -> dict[str, Section]:
     return {TRUE_COLOUR: {"variables": list(names), "range": _round_range(*widen_range(low, high))}}
 
 
-def _nameless_bands(sections: Mapping[str, Section]) -> Iterable[Finding]:
+def _nameless_bands(sections: Mapping[str, DraftSection]) -> Iterable[Finding]:
     nameless = [name for name in sections if _NAMELESS.fullmatch(name)]
     if len(nameless) > MAX_SAMPLED:
         message = "they have no names; if they are times, set times: in a configuration"
@@ -238,7 +236,7 @@ def _nameless_bands(sections: Mapping[str, Section]) -> Iterable[Finding]:
 
 
 def _range_comments(
-    sections: Mapping[str, Section], styles: Mapping[str, Style], odd: Sequence[Finding]
+    sections: Mapping[str, DraftSection], styles: Mapping[str, Style], odd: Sequence[Finding]
 ) -> Iterable[str]:
     """Yield comments on sampled ranges."""
     sampled = [name for name, section in sections.items() if "range" in section and not _is_of_style(section, styles)]
@@ -252,7 +250,7 @@ def _range_comments(
         )
 
 
-def _is_of_style(section: Section, styles: Mapping[str, Style]) -> bool:
+def _is_of_style(section: DraftSection, styles: Mapping[str, Style]) -> bool:
     names, bounds = section["styles"], section["range"]
     return isinstance(names, list) and bounds == list(styles[names[0]].range)
 

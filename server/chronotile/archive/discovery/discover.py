@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from chronotile.archive.discovery.collection import DiscoveredCollection, Section, describe_collection
+from chronotile.archive.discovery.collection import DiscoveredCollection, describe_collection
 from chronotile.archive.discovery.date_findings import TIME_REMEDY, date_findings, masked_href
 from chronotile.archive.discovery.drafts import Draft, drafts_of, escape_pattern
 from chronotile.archive.discovery.names import as_title
@@ -26,11 +26,12 @@ from chronotile.core.yaml_source import write_yaml
 from chronotile.readers.kinds import kind_of_named, kind_of_path, kind_options
 from chronotile.readers.library_errors import opening
 from chronotile.readers.reader_caches import ReaderCaches
+from chronotile.readers.stac.drafts import DraftSection
 
 HINT = "name a folder or file of data; without any of your own: chronotile demo"
 _NUMBER = re.compile(r"\d\d")
 
-Progress = Callable[[str, float], None]
+DiscoveryProgress = Callable[[str, float], None]
 """Called with the id of the current collection and the finished fraction of the work, 0 to 1."""
 
 
@@ -73,7 +74,7 @@ class Discovery:
 
 
 def discover(
-    place: Path, styles: Mapping[str, Style], caches: ReaderCaches, *, progress: Progress | None = None
+    place: Path, styles: Mapping[str, Style], caches: ReaderCaches, *, progress: DiscoveryProgress | None = None
 ) -> Discovery:
     """Return the servable sources of a folder, file or store; data read from them stays in `caches`.
 
@@ -110,7 +111,7 @@ def _find(place: Path) -> tuple[WalkResult, Path]:
 
 
 def _look(
-    drafts: list[Draft], find: Callable[[Draft], DiscoveredCollection], progress: Progress | None
+    drafts: list[Draft], find: Callable[[Draft], DiscoveredCollection], progress: DiscoveryProgress | None
 ) -> Iterator[DiscoveredCollection | Finding]:
     def look(draft: Draft) -> DiscoveredCollection | Finding:
         try:
@@ -166,14 +167,14 @@ def _refuse(place: Path, failures: list[Finding], result: WalkResult) -> NoRetur
     raise ConfigurationError([f"{place.name} holds no GeoTIFF, JPEG 2000, VRT, NetCDF or Zarr; {HINT}", *skipped])
 
 
-def _section(collection: DiscoveredCollection, folder: Path) -> Section:
-    title: Section = {"title": collection.title} if collection.title else {}
+def _section(collection: DiscoveredCollection, folder: Path) -> DraftSection:
+    title: DraftSection = {"title": collection.title} if collection.title else {}
     draft, start = collection.draft, _start(collection.draft, folder)
     href = f"{start if draft.is_literal else escape_pattern(start)}{draft.href}"
     source = {"kind": draft.kind.name, "href": href, **collection.source}
     without = [f"{start}{path}" for path in draft.left_out]
     source |= {"without": without} if without else {}
-    section: Section = {**title, "source": source, "variables": dict(collection.variables)}
+    section: DraftSection = {**title, "source": source, "variables": dict(collection.variables)}
     return section | ({"composites": dict(collection.composites)} if collection.composites else {})
 
 

@@ -14,7 +14,7 @@ import orjson
 from chronotile.archive.index import source
 from chronotile.archive.index.catalogues import join_address
 from chronotile.archive.index.core_search import core_search
-from chronotile.archive.index.documents import Document, Documents, MissingDocument, require_document
+from chronotile.archive.index.documents import Document, DocumentReader, MissingDocument, require_document
 from chronotile.catalog.items.cql2.tree import all_of
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnsupportedSource, raised_instead
@@ -134,7 +134,7 @@ class ApiSource(source.StacSource):
     threads = 1
     is_computing = True
 
-    def __init__(self, document: Document, documents: Documents, rules: source.ItemRules) -> None:
+    def __init__(self, document: Document, documents: DocumentReader, rules: source.ItemRules) -> None:
         super().__init__(document.href, rules)
         self._documents = documents
         self._search = search_of(document, documents)
@@ -257,7 +257,7 @@ def is_api(body: Json) -> bool:
     return "conformsTo" in body or "search" in relations or (body.get("type") == "Collection" and "items" in relations)
 
 
-def search_of(document: Document, documents: Documents) -> ApiSearch:
+def search_of(document: Document, documents: DocumentReader) -> ApiSearch:
     """Return the search that lists the items of an API or of a collection.
 
     Args:
@@ -315,7 +315,7 @@ def _root_of(document: str, search: str) -> str:
     return root if search.startswith(f"{root}/") else "{0.scheme}://{0.netloc}".format(urlsplit(document))
 
 
-def _landing(document: Document, documents: Documents) -> Document | None:
+def _landing(document: Document, documents: DocumentReader) -> Document | None:
     root = next(_links(document.body, "root"), None)
     if root is None:
         return None

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from chronotile.archive.index import source
-from chronotile.archive.index.documents import Document, Documents, MissingDocument, file_state, require_document
+from chronotile.archive.index.documents import Document, DocumentReader, MissingDocument, file_state, require_document
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.catalog.items.properties import is_text
 from chronotile.catalog.items.statements import chunks
@@ -40,7 +40,9 @@ class CatalogueSource(source.StacSource):
     state = ""
     knows_changes = False
 
-    def __init__(self, href: str, documents: Documents, rules: source.ItemRules, *, is_watched: bool = True) -> None:
+    def __init__(
+        self, href: str, documents: DocumentReader, rules: source.ItemRules, *, is_watched: bool = True
+    ) -> None:
         super().__init__(href, rules)
         self._documents, self._is_watched = documents, is_watched
         self._catalogues, self._files = FileStates(), FileStates()
@@ -199,7 +201,7 @@ def _hrefs(document: Document, relation: str) -> list[str]:
     return list(hrefs)
 
 
-def _read(documents: Documents, rules: source.ItemRules, href: str, before: str) -> source.ReadEntry | None:
+def _read(documents: DocumentReader, rules: source.ItemRules, href: str, before: str) -> source.ReadEntry | None:
     document = documents.read(href, before)
     return None if document is None else rules.read(document.body, href, document.state)
 

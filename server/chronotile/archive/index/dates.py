@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 
 from chronotile.archive.index import file_items
-from chronotile.archive.index.fill import FillSummary, IndexedCollection, IndexStore, Progress, fill
+from chronotile.archive.index.fill import FillSummary, IndexedCollection, IndexStore, PassProgress, fill
 from chronotile.archive.index.source import Listed, ListedEntry, ReadEntry, Unread, any_address
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.core.errors import InvalidItem
@@ -411,7 +411,7 @@ def list_dates(
     dated: DatedCollection,
     store: IndexStore,
     *,
-    progress: Progress | None = None,
+    progress: PassProgress | None = None,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> FillSummary:
     """Update the items of a collection to its dates; an interrupted call continues at the next one.

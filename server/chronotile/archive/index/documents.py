@@ -45,7 +45,7 @@ class MissingDocument(InvalidItem):
     """An address has no document, or its document is not a JSON object."""
 
 
-class Documents:
+class DocumentReader:
     """Reads documents.
 
     Args:
@@ -59,9 +59,9 @@ class Documents:
     ) -> None:
         self._wait, self._max_bytes, self._max_s = wait, max_bytes, max_s
 
-    def waiting_by(self, wait: Callable[[float], None]) -> "Documents":
+    def waiting_by(self, wait: Callable[[float], None]) -> "DocumentReader":
         """Return a reader of the same documents with another `wait`."""
-        return Documents(wait=wait, max_bytes=self._max_bytes, max_s=self._max_s)
+        return DocumentReader(wait=wait, max_bytes=self._max_bytes, max_s=self._max_s)
 
     def read(self, href: str, before: str = "") -> Document | None:
         """Return the document at a path or URL; `None` if its state is still `before`.

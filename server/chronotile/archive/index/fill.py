@@ -57,7 +57,7 @@ MAX_SEEN, NOTED_S = 4096, 5.0
 MAX_SHOWN = 5
 """Number of unreadable parts that are listed."""
 
-Progress = Callable[[int], None]
+PassProgress = Callable[[int], None]
 """Called with the number of entries processed so far."""
 
 
@@ -161,7 +161,7 @@ def fill(  # noqa: PLR0913 -- five of them by keyword
     is_whole: bool = True,
     batch: int = BATCH,
     processes: int = 0,
-    progress: Progress | None = None,
+    progress: PassProgress | None = None,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> FillSummary:
     """Update the items of a collection to its source.
@@ -309,7 +309,7 @@ class _Filling:
         *,
         batch: int,
         processes: int,
-        progress: Progress | None,
+        progress: PassProgress | None,
         is_stopped: Callable[[], bool],
     ) -> None:
         self._collection = collection

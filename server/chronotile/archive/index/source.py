@@ -200,7 +200,7 @@ class StacSource:
         return f"{self.kind} {shown_href(self._href)} {self._rules.identity}"
 
     @property
-    def allowed(self) -> "Allowed":
+    def allowed(self) -> "CheckAddress":
         """Returns the location at which an address is opened."""
         return self._rules.allowed
 
@@ -210,7 +210,7 @@ class StacSource:
         return local_path(self._href) is not None
 
 
-Allowed = Callable[[str], str]
+CheckAddress = Callable[[str], str]
 """Takes an address in an item and returns the location at which it is opened; raises `AddressRefused`."""
 
 
@@ -271,7 +271,7 @@ class ItemRules:
     assets: frozenset[str] = frozenset()
     """Names of assets with variables; empty: all."""
     filter: ItemFilter | None = None
-    allowed: Allowed = any_address
+    allowed: CheckAddress = any_address
     places: str = ""
     """A text that changes with the permitted locations."""
     keep_days: float | None = None

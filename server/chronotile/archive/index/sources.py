@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chronotile.archive.index.apis import ApiSource, is_api
 from chronotile.archive.index.catalogues import CatalogueSource
-from chronotile.archive.index.documents import Documents, MissingDocument
+from chronotile.archive.index.documents import DocumentReader, MissingDocument
 from chronotile.archive.index.files import FilesSource
 from chronotile.archive.index.fill import IndexedCollection
 from chronotile.archive.index.geoparquet import GeoparquetSource, is_geoparquet
@@ -38,7 +38,7 @@ class SourceAccess:
 
     prefixes: AllowedPlaces
     """Permitted locations of files, in addition to the host of the source."""
-    documents: Documents
+    documents: DocumentReader
     is_watched: bool = True
     """Whether sources store the states of their files for `has_changed`: 250 bytes per file."""
 

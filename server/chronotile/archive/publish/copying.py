@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TypeVar
 
 from chronotile.archive.publish.names import distinct_names, safe_name
-from chronotile.archive.publish.publication import PublishedAsset, Source
+from chronotile.archive.publish.publication import PublishedAsset, SourceFile
 from chronotile.archive.publish.target import Target
 from chronotile.core.model.types import Json
 
@@ -86,7 +86,7 @@ class Copier:
                 remove = self._target.remove if is_file else self._target.remove_folder
                 remove(join_path(folder, href))
 
-    def _file(self, asset: PublishedAsset, source: Source, folder: str, *, name: str, earlier: Json) -> Json:
+    def _file(self, asset: PublishedAsset, source: SourceFile, folder: str, *, name: str, earlier: Json) -> Json:
         state = source.state()
         if state and earlier.get(STATE) == state:
             size = self._target.size(join_path(folder, str(earlier.get("href"))))
@@ -99,14 +99,20 @@ class Copier:
         copied = self._copy(source, join_path(folder, href), str(asset.fields.get("type", _BYTES)))
         return _document(asset, {"href": href, **copied, **({STATE: state} if state else {})})
 
-    def _copy(self, source: Source, path: str, media_type: str) -> Json:
+    def _copy(self, source: SourceFile, path: str, media_type: str) -> Json:
         counted = _CountedParts(source.parts())
         self._target.store(path, counted, media_type=media_type)
         self._progress(1, counted.size)
         return {"file:size": counted.size, "file:checksum": counted.multihash}
 
     def _folder(
-        self, asset: PublishedAsset, files: Mapping[str, Source], folder: str, *, name: str, earlier: tuple[Json, Json]
+        self,
+        asset: PublishedAsset,
+        files: Mapping[str, SourceFile],
+        folder: str,
+        *,
+        name: str,
+        earlier: tuple[Json, Json],
     ) -> dict[str, Json]:
         """Copy a folder to a separate location per state, so that an interrupted copy can continue."""
         state = _joined_state(files)
@@ -188,7 +194,7 @@ def _document(asset: PublishedAsset, place: Json) -> Json:
     return {"href": place["href"], **asset.fields, **{key: value for key, value in place.items() if key != "href"}}
 
 
-def _joined_state(files: Mapping[str, Source]) -> str:
+def _joined_state(files: Mapping[str, SourceFile]) -> str:
     digest = blake2b(digest_size=8)
     for path, source in files.items():
         state = source.state()

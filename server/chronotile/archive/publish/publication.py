@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chronotile.archive.publish.sources import GeneratedFile, LocalFile, RemoteFile
+from chronotile.archive.publish.sources import GeneratedFile, LocalFile, RemoteSourceFile
 from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.types import Instant, Json
 
-Source = LocalFile | RemoteFile | GeneratedFile
+SourceFile = LocalFile | RemoteSourceFile | GeneratedFile
 """A file to copy: `name` without folders, `state`, and `parts` of some MiB, which all belong to one state."""
 
 
@@ -17,8 +17,8 @@ class PublishedAsset:
     """A file, or a folder of files such as a Zarr store, of a collection or an item."""
 
     key: str
-    source: Source | None = None
-    folder: Mapping[str, Source] | None = None
+    source: SourceFile | None = None
+    folder: Mapping[str, SourceFile] | None = None
     """A folder instead of `source`: its files by relative path, in the order of copying."""
     name: str | None = None
     """Published name; `None`: the name of `source`."""

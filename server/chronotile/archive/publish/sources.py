@@ -61,7 +61,7 @@ class LocalFile:
             raise SourceUnavailable(f"{self.name} was written while it was copied; run it again")
 
 
-class RemoteFile:
+class RemoteSourceFile:
     """A file of the web or of S3.
 
     Args:
@@ -125,10 +125,10 @@ class GeneratedFile:
         yield self._data
 
 
-def source_at(href: str, name: str | None = None) -> LocalFile | RemoteFile:
+def source_at(href: str, name: str | None = None) -> LocalFile | RemoteSourceFile:
     """Return the file at a path or URL."""
     path = local_path(href)
-    return RemoteFile(href, name) if path is None else LocalFile(path, name)
+    return RemoteSourceFile(href, name) if path is None else LocalFile(path, name)
 
 
 def is_folder(href: str) -> bool:
@@ -139,7 +139,7 @@ def is_folder(href: str) -> bool:
     return base_name(href).lower().endswith(".zarr")
 
 
-def files_below(href: str) -> Mapping[str, LocalFile | RemoteFile]:
+def files_below(href: str) -> Mapping[str, LocalFile | RemoteSourceFile]:
     """Return the files of a store by relative path: files with data before files with metadata.
 
     Raises:
@@ -156,7 +156,7 @@ def files_below(href: str) -> Mapping[str, LocalFile | RemoteFile]:
     return files
 
 
-def files_and_left_out(href: str, allowed: Allowed) -> tuple[Mapping[str, LocalFile | RemoteFile], list[str]]:
+def files_and_left_out(href: str, allowed: Allowed) -> tuple[Mapping[str, LocalFile | RemoteSourceFile], list[str]]:
     """Return the files of a folder, as `files_below` does, and the paths that are not copied.
 
     Links to files are followed if they stay in permitted locations, as in downloads of products. Links to folders and
@@ -179,7 +179,7 @@ def files_and_left_out(href: str, allowed: Allowed) -> tuple[Mapping[str, LocalF
         raise SourceUnavailable(f"{base_name(href)} cannot be listed: {error}") from error
     if listed is None:
         raise UnsupportedSource(f"{base_name(href)} is a folder of a web server: {NOT_LISTED}")
-    return {name: RemoteFile(f"{href.rstrip('/')}/{name}") for name in sorted(listed, key=_last_is_json)}, []
+    return {name: RemoteSourceFile(f"{href.rstrip('/')}/{name}") for name in sorted(listed, key=_last_is_json)}, []
 
 
 def shorten_names(names: Sequence[str]) -> str:

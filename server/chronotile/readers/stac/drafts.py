@@ -11,7 +11,7 @@ from chronotile.core.model.style import Stop, Style, StyleClass
 from chronotile.readers.stac.collection import CollectionMetadata, StacVariable
 from chronotile.readers.stac.renders import Render
 
-Section = dict[str, object]
+DraftSection = dict[str, object]
 """A part of a configuration."""
 
 _GREYS = "greys"
@@ -23,7 +23,7 @@ class StacDraft:
     """A collection as a configuration has it, with the styles that it needs and no file holds."""
 
     id: str
-    section: Section
+    section: DraftSection
     """The section below `collections.<id>`."""
     styles: Mapping[str, Style]
     """By id."""
@@ -53,8 +53,8 @@ def draft_of(metadata: CollectionMetadata, href: str, styles: Mapping[str, Style
     )
 
 
-def _about(metadata: CollectionMetadata) -> Section:
-    fields: Section = {
+def _about(metadata: CollectionMetadata) -> DraftSection:
+    fields: DraftSection = {
         "title": metadata.title,
         "abstract": metadata.description,
         "attribution": metadata.attribution,
@@ -64,10 +64,12 @@ def _about(metadata: CollectionMetadata) -> Section:
     return {key: value for key, value in fields.items() if value}
 
 
-def _mosaic(metadata: CollectionMetadata) -> Section:
+def _mosaic(metadata: CollectionMetadata) -> DraftSection:
     """Return the section of a mosaic: scenes of one overpass have one time, and those with least cloud are on top."""
     is_of_scenes = bool(metadata.properties & {"eo:cloud_cover", "platform", "constellation"})
-    section: Section = {"time": {"group": "solar_day"}} if is_of_scenes and "datetime" in metadata.properties else {}
+    section: DraftSection = (
+        {"time": {"group": "solar_day"}} if is_of_scenes and "datetime" in metadata.properties else {}
+    )
     return section | ({"mosaic": {"order_by": "eo:cloud_cover"}} if "eo:cloud_cover" in metadata.properties else {})
 
 
@@ -76,23 +78,23 @@ class _Draft:
 
     def __init__(self, metadata: CollectionMetadata, known: Mapping[str, Style]) -> None:
         self._metadata, self._known = metadata, known
-        self._variables: dict[str, Section] = {}
-        self._composites: dict[str, Section] = {}
+        self._variables: dict[str, DraftSection] = {}
+        self._composites: dict[str, DraftSection] = {}
         self._by_asset: dict[str, list[StacVariable]] = {}
         self.styles: dict[str, Style] = {}
         self.findings: list[Finding] = []
         for each in metadata.variables:
             self._by_asset.setdefault(each.asset, []).append(each)
 
-    def sections(self) -> Section:
+    def sections(self) -> DraftSection:
         """Return the sections of all variables, including empty ones."""
-        section: Section = {"variables": self._variables}
+        section: DraftSection = {"variables": self._variables}
         return section | ({"composites": self._composites} if self._composites else {})
 
     def add(self, variable: StacVariable) -> None:
         """Add a band of an asset."""
         stated = variable.classification
-        fields: Section = {
+        fields: DraftSection = {
             "asset": variable.asset if variable.asset != variable.id else None,
             "band": variable.band,
             "title": variable.title,
@@ -114,7 +116,7 @@ class _Draft:
             self._add_formula(name, expression, {"title": title} if title else {})
         for index in indices_of(self._metadata.variables):
             if index.id not in self._variables:
-                fields: Section = {"title": index.title}
+                fields: DraftSection = {"title": index.title}
                 if index.mask is not None:
                     fields["mask"] = {"variable": index.mask.variable, "keep": list(index.mask.keep)}
                 if index.style in self._known:
@@ -136,7 +138,7 @@ class _Draft:
                 self._variables[index] |= self._look(render, index, None)
                 return
             name = _distinct(render.name, self._variables)
-            fields: Section = {"title": render.title} if render.title else {}
+            fields: DraftSection = {"title": render.title} if render.title else {}
             self._add_formula(name, render.expression, fields | self._look(render, name, None))
             return
         bands = [self._by_asset[name] for name in render.assets if name in self._by_asset]
@@ -166,7 +168,7 @@ class _Draft:
     def _leave_out(self, render: Render, reason: str) -> None:
         self.findings.append(Finding("note", f"renders.{render.name}", f"left out: {reason}"))
 
-    def _add_formula(self, name: str, expression: str, fields: Section) -> None:
+    def _add_formula(self, name: str, expression: str, fields: DraftSection) -> None:
         """Keys of assets become ids of variables, which may differ."""
         ids = {each.asset: each.id for each in reversed(self._metadata.variables)}
         names = parse_expression(expression).names
@@ -184,7 +186,7 @@ class _Draft:
         if bounds is None and not all(each.encoding.dtype == "uint8" for each in variables):
             self._leave_out(render, "it has no rescale")
             return
-        fields: Section = {"title": render.title} if render.title else {}
+        fields: DraftSection = {"title": render.title} if render.title else {}
         name = _distinct(render.name, {**self._variables, **self._composites})
         self._composites[name] = {
             **fields,
@@ -193,10 +195,10 @@ class _Draft:
             **_gamma(render.gamma),
         }
 
-    def _look(self, render: Render, name: str, variable: StacVariable | None) -> Section:
+    def _look(self, render: Render, name: str, variable: StacVariable | None) -> DraftSection:
         """Return styles and range of a variable or, without one, of a formula, whose values have no scale."""
         bounds = _physical(render.rescale[0], variable) if render.rescale else None
-        fields: Section = {} if bounds is None else {"range": _written(bounds)}
+        fields: DraftSection = {} if bounds is None else {"range": _written(bounds)}
         style = self._style(render, name, variable, bounds)
         if style is None:
             return fields
@@ -278,7 +280,7 @@ def _written(bounds: tuple[float, float]) -> list[float]:
     return [int(each) if each.is_integer() else each for each in map(float, bounds)]
 
 
-def _gamma(gamma: float) -> Section:
+def _gamma(gamma: float) -> DraftSection:
     return {} if gamma == 1 else {"gamma": gamma}
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from chronotile.archive.index.documents import Documents
+from chronotile.archive.index.documents import DocumentReader
 from chronotile.archive.index.live import touching
 from chronotile.archive.index.live.collections import MAX_REQUESTS, PAGE_S, LiveCollections
 from chronotile.archive.index.sources import SourceAccess
@@ -71,7 +71,7 @@ def live_over(index, monkeypatch):
         now = [0.0]
         items = ItemsSpec(mode="live", filter=filter_)
         spec = SourceSpec(collection="ours", kind="stac", href=api.href, items=items)
-        access = SourceAccess(prefixes=AllowedPlaces(), documents=Documents())
+        access = SourceAccess(prefixes=AllowedPlaces(), documents=DocumentReader())
         made = LiveCollections(lambda: {"ours": spec}, lambda: index, access, max_s=max_s, clock=lambda: now[0])
         return Live(api, index, made, now)
 

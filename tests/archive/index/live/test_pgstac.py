@@ -4,7 +4,7 @@ import operator
 
 import pytest
 
-from chronotile.archive.index.documents import Documents
+from chronotile.archive.index.documents import DocumentReader
 from chronotile.archive.index.live.collections import LiveCollections
 from chronotile.archive.index.sources import SourceAccess
 from chronotile.catalog.items.cql2.tree import filter_from_text
@@ -38,7 +38,7 @@ def live(api, tmp_path):
     index = open_items(None, tmp_path / "index")
     href = f"{api.url}/collections/{documents.COLLECTION}"
     spec = SourceSpec(collection="ours", kind="stac", href=href, items=ItemsSpec(mode="live"))
-    access = SourceAccess(prefixes=AllowedPlaces(), documents=Documents())
+    access = SourceAccess(prefixes=AllowedPlaces(), documents=DocumentReader())
     yield LiveCollections(lambda: {"ours": spec}, lambda: index, access)
     index.close()
 

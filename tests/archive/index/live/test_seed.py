@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 
 from chronotile.archive.index.background import reason_to_fill
-from chronotile.archive.index.documents import Documents
+from chronotile.archive.index.documents import DocumentReader
 from chronotile.archive.index.fill import IndexStore, fill
 from chronotile.archive.index.live.touching import reason_to_seed, seed
 from chronotile.archive.index.sources import SourceAccess, indexed_collection, source_of
@@ -20,7 +20,7 @@ from tests.archive.index.stac_api import StacApi, serving
 
 pytestmark = pytest.mark.slow
 
-ACCESS = SourceAccess(prefixes=AllowedPlaces(), documents=Documents(wait=lambda _s: None))
+ACCESS = SourceAccess(prefixes=AllowedPlaces(), documents=DocumentReader(wait=lambda _s: None))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 from chronotile.archive.index.apis import PAGES, ApiSearch, Request, is_api, next_request, search_of
-from chronotile.archive.index.documents import Document, Documents, MissingDocument, require_document
+from chronotile.archive.index.documents import Document, DocumentReader, MissingDocument, require_document
 from chronotile.archive.index.live.positions import require_within
 from chronotile.core.errors import AddressRefused, SourceUnavailable, UnsupportedSource
 from chronotile.core.model.types import Json
@@ -45,7 +45,7 @@ class ApiPage:
     matched: int | None
 
 
-class GatedDocuments(Documents):
+class GatedDocuments(DocumentReader):
     """Documents of one API. Each is requested once, through the gate of its server.
 
     Args:
@@ -63,7 +63,7 @@ class GatedDocuments(Documents):
     def ask(
         self, href: str, *, body: Json | None = None, headers: Mapping[str, str] | None = None, is_patient: bool = True
     ) -> Document | None:
-        """Return a document; errors are those of `Documents`, without the URL of the API in their messages.
+        """Return a document; errors are those of `DocumentReader`, without the URL of the API in their messages.
 
         Raises:
             RemoteWaitRefused: This thread must not wait for the API.
