@@ -32,7 +32,7 @@ class Packing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conversion:
+class NumberConversion:
     """Conversion of the numbers of one variable: exact, to float32 values, or packed as requested."""
 
     source: Encoding
@@ -95,13 +95,13 @@ class Conversion:
         return self.target.nodata
 
 
-def conversion_of(encoding: Encoding, packing: Packing | None) -> Conversion:
+def conversion_of(encoding: Encoding, packing: Packing | None) -> NumberConversion:
     """Return the conversion of an encoding, packed if requested."""
     if packing is None:
         target = encoding
         if encoding.nodata is None and np.dtype(encoding.dtype).kind == "f":
             target = replace(encoding, nodata=float("nan"))
-        return Conversion(source=target, target=target)
+        return NumberConversion(source=target, target=target)
     low, high = _limits(np.dtype(packing.dtype))
     target = Encoding(
         dtype=np.dtype(packing.dtype).name,
@@ -112,20 +112,22 @@ def conversion_of(encoding: Encoding, packing: Packing | None) -> Conversion:
         units=encoding.units,
         circle=encoding.circle,
     )
-    return Conversion(source=encoding, target=target)
+    return NumberConversion(source=encoding, target=target)
 
 
-def conversion_of_files(encoding: Encoding, packing: Packing | None) -> Conversion:
+def conversion_of_files(encoding: Encoding, packing: Packing | None) -> NumberConversion:
     """Return the conversion of files: to float32 values if their encodings differ and only floats hold all values."""
     if packing is None and encoding.text_step is not None:
-        return Conversion(source=encoding, target=float32_values(encoding))
+        return NumberConversion(source=encoding, target=float32_values(encoding))
     return conversion_of(encoding, packing)
 
 
-def conversion_into(encoding: Encoding, existing: Encoding) -> Conversion | None:
+def conversion_into(encoding: Encoding, existing: Encoding) -> NumberConversion | None:
     """Return the conversion into the encoding of an existing cube; `None` if it cannot hold the values."""
     is_of_values = existing == float32_values(encoding)
-    return Conversion(source=encoding, target=existing) if is_of_values or recoding_of(encoding, existing) else None
+    return (
+        NumberConversion(source=encoding, target=existing) if is_of_values or recoding_of(encoding, existing) else None
+    )
 
 
 def _limits(dtype: np.dtype[Any]) -> tuple[int, int]:

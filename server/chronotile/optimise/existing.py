@@ -7,7 +7,7 @@ import numpy as np
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.source import VariableInfo
 from chronotile.core.model.types import Json
-from chronotile.optimise.conversion import Conversion, conversion_into, conversion_of_files
+from chronotile.optimise.conversion import NumberConversion, conversion_into, conversion_of_files
 from chronotile.optimise.inputs import CubeInputs
 from chronotile.optimise.options import Options
 from chronotile.optimise.plan import ServingCubePlan, is_written_as, written_encoding
@@ -27,7 +27,7 @@ def require_layout(shape: Commit, options: Options) -> None:
         raise UnsupportedSource(f"the existing cube has --layout {layout}; name another cube for {options.layout}")
 
 
-def conversion_for(info: VariableInfo, options: Options, node: Json | None) -> Conversion:
+def conversion_for(info: VariableInfo, options: Options, node: Json | None) -> NumberConversion:
     """Return the conversion of a variable; into the encoding of an existing cube if that holds all values.
 
     Raises:

@@ -33,7 +33,7 @@ COLLECTION = "the source"
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class DateOrigin:
     """Source of the pixels of one date."""
 
     source: int
@@ -49,11 +49,11 @@ class CubeInputs:
     variables: Mapping[str, VariableInfo]
     """Variables of the first source, in an encoding that holds the values of all sources."""
     times: TimeDomain
-    origins: tuple[Origin, ...]
+    origins: tuple[DateOrigin, ...]
     """Source of each time."""
     states: tuple[tuple[int, ...], ...]
     """(time, variable): numbers that change when the pixels of that date may have changed."""
-    files: Mapping[Origin, tuple[Path, ...]] = field(default_factory=dict)
+    files: Mapping[DateOrigin, tuple[Path, ...]] = field(default_factory=dict)
     """Raster files of each date; empty for other sources."""
     notes: tuple[str, ...] = ()
     about: Mapping[str, str] = field(default_factory=dict)
@@ -141,7 +141,7 @@ def mosaic_inputs(
         _require_ids(names)
         variables = {name: reader.info.variables[name] for name in names}
         states = mosaic.states(reader, names)
-    origins = tuple(Origin(0, index) for index in range(len(mosaic.times)))
+    origins = tuple(DateOrigin(0, index) for index in range(len(mosaic.times)))
     return CubeInputs(
         specs=(),
         variables=variables,
@@ -323,7 +323,7 @@ def _inputs(specs: Sequence[SourceSpec], readers: Sequence[Reader], variable: st
     if any(domain.is_climatology != domains[0].is_climatology for domain in domains):
         raise UnsupportedSource("some of the sources are climatologies, others are not; name those of one kind")
     times = join_times(domains)
-    origins = tuple(Origin(*pair) for pair in times.slices)
+    origins = tuple(DateOrigin(*pair) for pair in times.slices)
     return CubeInputs(
         specs=tuple(specs),
         variables=variables,

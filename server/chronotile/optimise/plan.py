@@ -15,7 +15,7 @@ from chronotile.core.model.time.cf_bounds import BoundsForm
 from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.types import Json
 from chronotile.optimise.arrays import ArraySpec, grid_mapping_attributes, group_attributes, multiscale_attributes
-from chronotile.optimise.conversion import Conversion
+from chronotile.optimise.conversion import NumberConversion
 from chronotile.pipeline.encoders.coverage.zarr3 import fill_attribute
 from chronotile.readers.encoding import CIRCLE
 from chronotile.readers.zarr.commit import OVERLAY, SERIES, SOURCES, Commit
@@ -44,7 +44,7 @@ class PlannedVariable:
 
     info: VariableInfo
     """Variable of the source."""
-    conversion: Conversion
+    conversion: NumberConversion
 
     @property
     def encoding(self) -> Encoding:
@@ -277,7 +277,7 @@ def written_encoding(node: Mapping[str, Any]) -> Encoding:
 
 def is_written_as(info: VariableInfo, encoding: Encoding, existing: Encoding) -> bool:
     """Return whether an encoding is written with the same attributes as an existing one."""
-    planned = PlannedVariable(info=info, conversion=Conversion(source=encoding, target=encoding))
+    planned = PlannedVariable(info=info, conversion=NumberConversion(source=encoding, target=encoding))
     document = {"attributes": _variable_attributes(planned), "data_type": encoding.dtype, "fill_value": planned.fill}
     return written_encoding(document) == existing
 

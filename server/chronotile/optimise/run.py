@@ -42,7 +42,7 @@ from chronotile.optimise.existing import (
     require_nodata,
     rounding_findings,
 )
-from chronotile.optimise.inputs import CubeInputs, Origin, add_removed_dates, find_inputs
+from chronotile.optimise.inputs import CubeInputs, DateOrigin, add_removed_dates, find_inputs
 from chronotile.optimise.journal import FOLDER, Journal, WrittenFiles
 from chronotile.optimise.memory import Budget, budget_of, region_for
 from chronotile.optimise.options import Options, Report
@@ -226,7 +226,7 @@ class _CubeRun:
     runner: TaskRunner
     budget: Budget
     report: Report
-    incomplete: set[Origin] = field(default_factory=set)
+    incomplete: set[DateOrigin] = field(default_factory=set)
     """Dates without some items, which could not be read."""
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 

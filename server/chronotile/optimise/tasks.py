@@ -25,7 +25,7 @@ from chronotile.core.model.space.grid import Window, windows_over
 from chronotile.core.model.types import NumberArray
 from chronotile.core.yaml_source import list_names
 from chronotile.optimise.arrays import ArraySpec
-from chronotile.optimise.inputs import Origin
+from chronotile.optimise.inputs import DateOrigin
 from chronotile.optimise.mosaics import CollectionMosaic, read_mosaic
 from chronotile.optimise.plan import PlannedVariable, ServingCubePlan
 from chronotile.readers.hrefs import base_name, tensorstore_path
@@ -45,7 +45,7 @@ SOURCE_WINDOW_PX = 512
 """Rows and columns read together from a source with many dates per chunk."""
 
 
-ReadSource = Callable[[str, Sequence[Origin], Window], Iterable[NumberArray]]
+ReadSource = Callable[[str, Sequence[DateOrigin], Window], Iterable[NumberArray]]
 """Yields the (y, x) numbers of a window of a variable at each date of a sequence, in the encoding of the cube."""
 
 
@@ -54,7 +54,7 @@ class TaskDate:
     """One date that a task writes."""
 
     position: int
-    origin: Origin
+    origin: DateOrigin
     state: tuple[int, ...]
     """State of the source, per variable."""
 
@@ -90,7 +90,7 @@ Task = MapTask | SeriesTask
 class SkippedItem(NamedTuple):
     """An item that is missing in a mosaic because it cannot be read."""
 
-    origin: Origin
+    origin: DateOrigin
     """Date of the item."""
     item: str
     reason: str
@@ -363,7 +363,7 @@ def _parts(window: Window, planned: PlannedVariable) -> Iterator[tuple[Window, s
         yield part, slice(row, row_stop), slice(column, column_stop)
 
 
-def source_numbers(job: CubeJob, variable: str, origins: Sequence[Origin], window: Window) -> Iterable[NumberArray]:
+def source_numbers(job: CubeJob, variable: str, origins: Sequence[DateOrigin], window: Window) -> Iterable[NumberArray]:
     """Return the (y, x) numbers of a window at each date in `origins` of the sources, in the encoding of the cube."""
     if job.read is not None:
         return job.read(variable, origins, window)
@@ -379,7 +379,7 @@ class RunSources:
         self._readers: tuple[Reader, ...] = ()
         self._stack = ExitStack()
 
-    def read(self, job: CubeJob, variable: str, origins: Sequence[Origin], window: Window) -> Iterator[NumberArray]:
+    def read(self, job: CubeJob, variable: str, origins: Sequence[DateOrigin], window: Window) -> Iterator[NumberArray]:
         """Yield the (y, x) numbers of a window at each date in `origins`, in the encoding of the cube.
 
         Dates of one source are read together, so that a chunk with several dates is decoded once. They are converted
@@ -425,7 +425,7 @@ class RunSources:
 
 
 def _blocks(
-    reader: Reader, job: CubeJob, variable: str, *, origins: Sequence[Origin], window: Window
+    reader: Reader, job: CubeJob, variable: str, *, origins: Sequence[DateOrigin], window: Window
 ) -> Iterator[Pixels]:
     """Yield pixels (time, y, x) of a window at dates of one source; mosaics are read date by date."""
     if job.mosaic is None:
@@ -443,7 +443,7 @@ def _blocks(
         return
     for origin in origins:
 
-        def take(ref: ItemRef, reason: str, origin: Origin = origin) -> None:
+        def take(ref: ItemRef, reason: str, origin: DateOrigin = origin) -> None:
             job.take(SkippedItem(origin, ref.id, reason))
 
         yield read_mosaic(reader, variable, index=origin.index, window=window, take=take)

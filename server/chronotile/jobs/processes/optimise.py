@@ -28,7 +28,7 @@ from chronotile.jobs.processes.work.cubes import FORMAT, ZIP, JobCube, cube_of, 
 from chronotile.jobs.processes.work.mosaic_view import INPUTS, view_of
 from chronotile.jobs.processes.work.published_cubes import NAME, NAMED, require_name
 from chronotile.jobs.processes.work.windows import all_of, select_cells, window_of
-from chronotile.optimise.inputs import Origin
+from chronotile.optimise.inputs import DateOrigin
 from chronotile.optimise.options import LayoutChoice
 from chronotile.optimise.plan import ServingCubePlan
 from chronotile.optimise.tasks import Task
@@ -155,7 +155,7 @@ class _Windows:
         self._work = work
         self._last_window: tuple[Window, Coverage] | None = None
 
-    def read(self, variable: str, origins: Sequence[Origin], window: Window) -> Iterator[NumberArray]:
+    def read(self, variable: str, origins: Sequence[DateOrigin], window: Window) -> Iterator[NumberArray]:
         """Yield the (y, x) numbers of a variable at the time of each index."""
         if self._last_window is None or self._last_window[0] != window:
             self._last_window = window, window_of(self._inputs, self._task_of(window), self._work)

@@ -31,7 +31,7 @@ from chronotile.jobs.processes.process import Inputs, Work, binary
 from chronotile.jobs.processes.work.partial_results import new_file, new_file_unsynced, translate_job_storage_errors
 from chronotile.jobs.processes.work.published_cubes import is_published, publish_cube
 from chronotile.optimise.conversion import conversion_of
-from chronotile.optimise.inputs import Origin
+from chronotile.optimise.inputs import DateOrigin
 from chronotile.optimise.memory import BASE_BYTES, BYTES_PER_COUNT, COPIES, Budget, budget_of, region_for
 from chronotile.optimise.options import BLOCK, LayoutChoice
 from chronotile.optimise.plan import PlannedVariable, ServingCubePlan, level_count, time_unit
@@ -274,7 +274,7 @@ def _about(coverage: Coverage) -> dict[str, str]:
 
 
 def _dates(positions: range) -> tuple[TaskDate, ...]:
-    return tuple(TaskDate(position=position, origin=Origin(0, position), state=()) for position in positions)
+    return tuple(TaskDate(position=position, origin=DateOrigin(0, position), state=()) for position in positions)
 
 
 class _JobDisk(Disk):
