@@ -22,7 +22,7 @@ from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.pipeline.bounded_wait import BoundedChecks
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
-from chronotile.pipeline.encoders.bodies import FileParts
+from chronotile.pipeline.encoders.bodies import ConcatenatedFiles
 from chronotile.pipeline.encoders.scratch_files import ScratchFile
 from chronotile.protocols.site.ops.routes import STALE
 from tests.running import PATIENCE_S, PROGRAM, serving, until
@@ -118,7 +118,7 @@ def test_documents_show_the_last_state_while_a_store_hangs(client_of_a_store_tha
     assert not [answer.text for answer in answers if "ServiceExceptionReport" in answer.text]
 
 
-class Followed(FileParts):
+class Followed(ConcatenatedFiles):
     """A file that says when it is removed."""
 
     def __init__(self, parts):

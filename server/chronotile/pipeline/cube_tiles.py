@@ -27,7 +27,7 @@ from chronotile.pipeline.answer import PixelTarget, find_answer, make_answer
 from chronotile.pipeline.caches.cube_tiles import CubePath, whole_year
 from chronotile.pipeline.encoders.cube_tile.ctc1 import ENCODER_VERSION, encode_cube
 from chronotile.pipeline.encoders.cube_tile.numbering import (
-    Meaning,
+    SourceNumbers,
     fits,
     halve_frame,
     is_flag,
@@ -260,7 +260,7 @@ def read_cube(target: CubeTarget, is_active: IsActive) -> tuple[bytes, Missing]:
     if plan is None:
         return b"", NOTHING_MISSING
     variable = target.layer.main_variable
-    meaning = Meaning(
+    meaning = SourceNumbers(
         encoding=variable.encoding,
         colours=target.layer.styles[0].range,
         res=target.request.res,

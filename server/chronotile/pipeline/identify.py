@@ -40,12 +40,12 @@ from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.styling.colours import class_indexes
 from chronotile.pipeline.styling.paint import paint, paint_composite
 from chronotile.pipeline.unreadable_dates import UnreadableDates
-from chronotile.readers.reader import Cell as NativeCell
+from chronotile.readers.reader import Cell
 
 MAX_VALUES = 10_000
 """Maximum number of values in one answer, over all layers and variables; longer series have separate documents."""
 
-Cell = tuple[int, int]
+CellPosition = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class IdentifyTarget:
     request: IdentifyRequest
     layer: Layer
     style: Style
-    cells: tuple[Cell, ...]
+    cells: tuple[CellPosition, ...]
     """Row and column in the native grid of each variable; empty if the point is outside a grid."""
     map_times: MapTimes
     picture: MapTarget | None
@@ -174,7 +174,7 @@ def _state(target: IdentifyTarget, services: Services) -> tuple[object, ...]:
     )
 
 
-def _window(cells: tuple[Cell, ...]) -> Window | None:
+def _window(cells: tuple[CellPosition, ...]) -> Window | None:
     # The cell to fingerprint if it is equal for all variables; None means all cells.
     return Window.from_cell(*cells[0]) if len(set(cells)) == 1 else None
 
@@ -248,7 +248,9 @@ def _indexes(variable: VariableInfo, times: InstantArray) -> tuple[int, ...]:
     return tuple(time_index(variable.times.instants, instant) for instant in times)
 
 
-def _native_cell(variable: VariableInfo, cell: Cell, target: IdentifyTarget, unreadable: UnreadableDates) -> NativeCell:
+def _native_cell(
+    variable: VariableInfo, cell: CellPosition, target: IdentifyTarget, unreadable: UnreadableDates
+) -> Cell:
     """Return the cell in the source. In a mosaic it belongs to the piece that the newest time shows at the point."""
     if variable.is_mosaic:
         index = max(_indexes(variable, _times(target)))
@@ -256,11 +258,11 @@ def _native_cell(variable: VariableInfo, cell: Cell, target: IdentifyTarget, unr
             native = unreadable.reader.find_native_cell(variable.name, index, target.request.point)
         if native is not None:
             return native
-    return NativeCell(grid=variable.grid, row=cell[0], column=cell[1])
+    return Cell(grid=variable.grid, row=cell[0], column=cell[1])
 
 
 def _series(
-    variable: VariableInfo, cell: NativeCell, pixels: Pixels, style: Style, *, changes: CellChanges | None
+    variable: VariableInfo, cell: Cell, pixels: Pixels, style: Style, *, changes: CellChanges | None
 ) -> CellSeries:
     """Return the values of a cell, or its changes, for which no style has labels."""
     grid, encoding = cell.grid, variable.encoding

@@ -100,7 +100,7 @@ NO_TIMES = TimeSelection("parts", (TimePart(TimeSpan(DISTANT_PAST, DISTANT_PAST 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class TimePage:
     """A page of the selected times."""
 
     limit: int
@@ -109,7 +109,9 @@ class Page:
     """First time of the page; `None` for the first page."""
 
 
-def page_times(name: str, time: TimeSelection, page: Page, services: Services) -> tuple[TimeSelection, Instant | None]:
+def page_times(
+    name: str, time: TimeSelection, page: TimePage, services: Services
+) -> tuple[TimeSelection, Instant | None]:
     """Return the selection of a page, and the cursor of the next page or `None`; reads no pixels.
 
     Args:

@@ -42,7 +42,7 @@ class LayerArea:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _WindowSample:
     """Cells of one window, of which every `step`-th row and column is counted."""
 
     window: Window
@@ -57,7 +57,7 @@ class SharePlan:
 
     variable: VariableInfo
     level: int
-    parts: tuple[_Part, ...]
+    parts: tuple[_WindowSample, ...]
 
     def read(self, reader: Reader, instant: Instant) -> BoolArray:
         """Return a (n,) mask of valid cells.
@@ -68,7 +68,7 @@ class SharePlan:
         index = time_index(self.variable.times.instants, instant)
         return np.concatenate([self._valid(reader, index, part) for part in self.parts])
 
-    def _valid(self, reader: Reader, index: int, part: _Part) -> BoolArray:
+    def _valid(self, reader: Reader, index: int, part: _WindowSample) -> BoolArray:
         pixels = reader.read_window(
             self.variable.name, index=index, level=self.level, window=part.window, step=part.step
         )
@@ -151,17 +151,17 @@ def _plan(variable: VariableInfo, area: LayerArea | None) -> SharePlan:
     return SharePlan(variable, min(stored), ())
 
 
-def _parts(window: Window, grid: NativeGrid, area: LayerArea | None) -> Iterator[_Part]:
+def _parts(window: Window, grid: NativeGrid, area: LayerArea | None) -> Iterator[_WindowSample]:
     """Yield the window, or samples of a large one; parts without a cell inside the area are skipped."""
     cells = window.height * window.width
     step = math.ceil(math.sqrt(cells / COUNTED_CELLS)) if cells <= READ_CELLS else 1
     for part in [window] if cells <= READ_CELLS else _samples(window):
         if area is None:
-            yield _Part(part, step, None)
+            yield _WindowSample(part, step, None)
         else:
             is_inside = _is_inside(part, step, grid, area)
             if is_inside.any():
-                yield _Part(part, step, is_inside)
+                yield _WindowSample(part, step, is_inside)
 
 
 def _samples(window: Window) -> Iterator[Window]:

@@ -56,7 +56,7 @@ class Shares:
 
 
 @dataclass(slots=True, eq=False)
-class _Table:
+class _FractionTable:
     """The valid fractions of one version of a layer, or of an area of it."""
 
     layer: Layer
@@ -89,7 +89,7 @@ class ValidShares:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = None if folder is None else DiskCache(folder, MAX_FILE_BYTES, end=END)
-        self._tables: OrderedDict[tuple[str, LayerArea | None], _Table] = OrderedDict()
+        self._tables: OrderedDict[tuple[str, LayerArea | None], _FractionTable] = OrderedDict()
         self._changed = threading.Condition()
         self._counting = threading.Lock()
         self._closing = False
@@ -150,11 +150,11 @@ class ValidShares:
             if self._counter.is_alive():
                 log.warning("a valid fraction is still being counted; continuing without it")
 
-    def _table(self, layer: Layer, services: Services, revision: str, area: LayerArea | None) -> _Table:
+    def _table(self, layer: Layer, services: Services, revision: str, area: LayerArea | None) -> _FractionTable:
         table = self._tables.pop((layer.id, area), None)
         if table is None or table.revision != revision:
             of_states = {} if table is None else table.of_states
-            table = _Table(layer, services, revision, area, of_states)
+            table = _FractionTable(layer, services, revision, area, of_states)
         table.layer, table.services = layer, services  # a reload closes earlier readers
         if table.failed_s is not None and monotonic() - table.failed_s > RETRY_S:
             table.shares = {index: share for index, share in table.shares.items() if share is not None}
@@ -190,7 +190,7 @@ class ValidShares:
                         lambda: self._closing or any(table.queued for table in self._tables.values())
                     )
 
-    def _share_if_any(self, table: _Table, index: int) -> float | None:
+    def _share_if_any(self, table: _FractionTable, index: int) -> float | None:
         try:
             return self._share(table, index)
         except ChronotileError as error:
@@ -202,7 +202,7 @@ class ValidShares:
         table.failed_s = monotonic()
         return None
 
-    def _share(self, table: _Table, index: int) -> float | None:
+    def _share(self, table: _FractionTable, index: int) -> float | None:
         if table.plans is None:
             table.plans = share_plans(table.layer, table.area)
             table.of_states = {**self._read_saved(table), **table.of_states}
@@ -219,7 +219,7 @@ class ValidShares:
             table.unsaved += 1
         return table.of_states[state]
 
-    def _find_state(self, table: _Table, index: int) -> str:
+    def _find_state(self, table: _FractionTable, index: int) -> str:
         """Return the fingerprint of a time; all queued times are found together, with one check per file."""
         if index not in table.states:
             with self._changed:
@@ -229,7 +229,7 @@ class ValidShares:
                 table.states = {number: share_key(table.layer, instants[number], table.services) for number in queued}
         return table.states.pop(index)
 
-    def _read_saved(self, table: _Table) -> dict[str, float]:
+    def _read_saved(self, table: _FractionTable) -> dict[str, float]:
         """Return the fractions in the file of a layer; empty if it cannot be read."""
         if self._folder is None or table.area is not None:
             return {}
@@ -240,7 +240,7 @@ class ValidShares:
         are_shares = isinstance(stored, dict) and all(isinstance(share, int | float) for share in stored.values())
         return {str(state): float(share) for state, share in stored.items()} if are_shares else {}
 
-    def _save(self, table: _Table) -> None:
+    def _save(self, table: _FractionTable) -> None:
         """Add the fractions of a table to the file of its layer; later, if another process is writing."""
         if self._folder is None or table.area is not None:
             table.unsaved = 0

@@ -6,7 +6,7 @@ from itertools import zip_longest
 import pytest
 
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
-from chronotile.pipeline.encoders.bodies import BytesBody, FileParts
+from chronotile.pipeline.encoders.bodies import BytesBody, ConcatenatedFiles
 from chronotile.pipeline.encoders.scratch_files import IN_MEMORY_BYTES, ScratchFile
 
 LARGE = IN_MEMORY_BYTES + 1
@@ -22,7 +22,7 @@ class Files:
         file = ScratchFile(LARGE)
         file.write(name.encode() * size)
         self.made[name] = file
-        return FileParts([file])
+        return ConcatenatedFiles([file])
 
     @property
     def open_ones(self):
@@ -136,7 +136,7 @@ def test_file_in_memory_is_moved_to_the_disk(files):
     small, large = (ScratchFile(most) for most in (0, LARGE))
     small.write(b"small")
     large.write(b"large")
-    body = FileParts([small, large, *files.make("c", 3)._parts])
+    body = ConcatenatedFiles([small, large, *files.make("c", 3)._parts])
     before = body.checksum()
     body.move_to_disk()
 
@@ -149,7 +149,7 @@ def test_file_in_memory_is_moved_to_the_disk(files):
 def test_file_that_cannot_be_moved_to_the_disk_stays_in_memory(monkeypatch, tmp_path):
     small = ScratchFile(0)
     small.write(b"small")
-    body = FileParts([small])
+    body = ConcatenatedFiles([small])
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
 
     with pytest.raises(OSError, match="No such file"):
@@ -170,7 +170,7 @@ def test_concurrent_readers_do_not_disturb_each_other(files):
     written = os.urandom(3 << 20)
     file.write(written)
     files.made["r"] = file
-    first, second = cache.keep("r", FileParts([file])), cache.find("r")
+    first, second = cache.keep("r", ConcatenatedFiles([file])), cache.find("r")
 
     pairs = list(zip_longest(first.part(0, 3 << 20), second.part(1 << 19, 3 << 20), fillvalue=b""))
 
@@ -192,7 +192,7 @@ def test_all_files_go_in_the_end(files):
 
 
 def test_part_of_a_body_of_several_files(files):
-    body = FileParts([files.make("a")._parts[0], files.make("b", 5)._parts[0], files.make("c")._parts[0]])
+    body = ConcatenatedFiles([files.make("a")._parts[0], files.make("b", 5)._parts[0], files.make("c")._parts[0]])
 
     assert b"".join(body.part(98, 108)) == b"aabbbbbccc"
     body.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import monotonic
 
-from chronotile.pipeline.encoders.bodies import FileParts, SizedBody
+from chronotile.pipeline.encoders.bodies import ConcatenatedFiles, SizedBody
 
 MAX_BYTES = 6 << 30
 """Enough for the largest GeoTIFF that the default `max_coverage_bytes` (4 GiB) allows, with a third for overviews."""
@@ -15,8 +15,8 @@ UNUSED_S = 600.0
 
 
 @dataclass(slots=True, kw_only=True)
-class _Entry:
-    body: FileParts
+class _CachedBody:
+    body: ConcatenatedFiles
     checksum: str
     used_s: float
     readers: int = 0
@@ -48,7 +48,7 @@ class ScratchCache:
         self._max_files = max_files
         self._unused_s = unused_s
         self._clock = clock
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._entries: OrderedDict[str, _CachedBody] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -70,7 +70,7 @@ class ScratchCache:
             self._entries.move_to_end(key)
             return self._reader(entry)
 
-    def keep(self, key: str, body: FileParts) -> SizedBody:
+    def keep(self, key: str, body: ConcatenatedFiles) -> SizedBody:
         """Cache a file, and return it, to be closed by the caller.
 
         A file that is too large is returned without being cached. If another file has the key already, that file is
@@ -89,7 +89,7 @@ class ScratchCache:
         with self._lock:
             entry = self._entries.get(key)
             if entry is None:
-                entry = self._entries[key] = _Entry(body=body, checksum=checksum, used_s=self._clock())
+                entry = self._entries[key] = _CachedBody(body=body, checksum=checksum, used_s=self._clock())
             else:
                 self._entries.move_to_end(key)
                 body.close()
@@ -119,18 +119,18 @@ class ScratchCache:
             while self._entries:
                 self._drop(self._entries.popitem(last=False)[1])
 
-    def _reader(self, entry: _Entry) -> "_Reader":
+    def _reader(self, entry: _CachedBody) -> "_CachedFileBody":
         entry.readers += 1
         entry.used_s = self._clock()
-        return _Reader(self, entry)
+        return _CachedFileBody(self, entry)
 
-    def _close(self, entry: _Entry) -> None:
+    def _close(self, entry: _CachedBody) -> None:
         with self._lock:
             entry.readers -= 1
             if entry.is_dropped and not entry.readers:
                 entry.body.close()
 
-    def _drop(self, entry: _Entry) -> None:
+    def _drop(self, entry: _CachedBody) -> None:
         entry.is_dropped = True
         if not entry.readers:
             entry.body.close()
@@ -139,12 +139,12 @@ class ScratchCache:
         return sum(entry.body.size for entry in self._entries.values())
 
 
-class _Reader(SizedBody):
+class _CachedFileBody(SizedBody):
     """A cached file, for one answer."""
 
-    def __init__(self, cache: ScratchCache, entry: _Entry) -> None:
+    def __init__(self, cache: ScratchCache, entry: _CachedBody) -> None:
         self._cache = cache
-        self._entry: _Entry | None = entry
+        self._entry: _CachedBody | None = entry
         self._checksum = entry.checksum
         self._size = entry.body.size
 

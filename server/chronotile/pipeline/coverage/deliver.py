@@ -30,7 +30,7 @@ from chronotile.pipeline.download_names import plain_name
 from chronotile.pipeline.encoders.bodies import (
     Body,
     BytesBody,
-    FileParts,
+    ConcatenatedFiles,
     SizedBody,
     StreamedBody,
     store_parts,
@@ -216,7 +216,7 @@ def _file(
 def _cache_file(key: str, body: Body, services: Services) -> Body:
     """Return the body in a cache: in memory if it is small and in memory already, else on disk."""
     caches = services.caches
-    if not isinstance(body, FileParts | BytesBody):
+    if not isinstance(body, ConcatenatedFiles | BytesBody):
         return body  # another request cached it
     is_in_memory = isinstance(body, BytesBody) or body.is_in_memory
     if not (is_in_memory and caches.payloads.has_room_for(body.size)):
@@ -227,14 +227,14 @@ def _cache_file(key: str, body: Body, services: Services) -> Body:
     return BytesBody(caches.payloads.get_or_make(key, lambda: small))
 
 
-def _move_to_disk(body: FileParts | BytesBody, services: Services) -> FileParts:
+def _move_to_disk(body: ConcatenatedFiles | BytesBody, services: Services) -> ConcatenatedFiles:
     """Return the body as a file that is completely on disk.
 
     Raises:
         StorageFull: The disk or its quota is full.
     """
 
-    def move() -> FileParts:
+    def move() -> ConcatenatedFiles:
         with translate_storage_errors():
             if isinstance(body, BytesBody):
                 return store_parts(body.iter_bytes())

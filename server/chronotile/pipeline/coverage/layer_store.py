@@ -21,7 +21,7 @@ from chronotile.pipeline.changed_files import retry_if_files_change
 from chronotile.pipeline.coverage.cells import grid_of
 from chronotile.pipeline.coverage.extract import NativeCells, coverage_field
 from chronotile.pipeline.coverage.grid import is_upright
-from chronotile.pipeline.encoders.coverage.attributes import TIME, CfField, CfVariable, field_attributes
+from chronotile.pipeline.encoders.coverage.attributes import TIME, CfCoordinate, CfField, field_attributes
 from chronotile.pipeline.encoders.coverage.strips import ChunkShape
 from chronotile.pipeline.encoders.coverage.zarr3 import (
     ENCODER_VERSION,
@@ -214,7 +214,7 @@ def deliver_chunk(
     numbers = _numbers(request, node, shape)
     if request.store.revision is None:  # a revision names all dates
         _require_meaning(request, shape, services, indexes=_times_of(node, numbers))
-    if isinstance(node, CfVariable):
+    if isinstance(node, CfCoordinate):
         return _coordinate(node, numbers, shape, client_etags)
     position = (0,) * (3 - len(numbers)) + numbers
     chunk = StoreChunk(shape=shape, field=node, position=ChunkShape(*position))
@@ -246,7 +246,7 @@ def _deliver_pixels(
 
 
 def _coordinate(
-    node: CfVariable, numbers: tuple[int, ...], shape: StoreShape, client_etags: Collection[str]
+    node: CfCoordinate, numbers: tuple[int, ...], shape: StoreShape, client_etags: Collection[str]
 ) -> Payload:
     etag = fingerprint("zarr", ENCODER_VERSION, shape.revision, node.name, numbers)
     is_unchanged = etag in client_etags
@@ -314,7 +314,7 @@ def _axis(shape: StoreShape) -> TimeAxis:
     return TimeAxis(shape.layout, shape.starts)
 
 
-def _numbers(request: ChunkRequest, node: CfVariable | CfField, shape: StoreShape) -> tuple[int, ...]:
+def _numbers(request: ChunkRequest, node: CfCoordinate | CfField, shape: StoreShape) -> tuple[int, ...]:
     """Return the index of an existing chunk along each axis.
 
     Raises:
@@ -334,7 +334,7 @@ def _numbers(request: ChunkRequest, node: CfVariable | CfField, shape: StoreShap
     return numbers
 
 
-def _times_of(node: CfVariable | CfField, numbers: tuple[int, ...]) -> range:
+def _times_of(node: CfCoordinate | CfField, numbers: tuple[int, ...]) -> range:
     """Return the indexes of the times of a chunk, as if the axis continued without end."""
     if node.dimensions[:1] != (TIME,):
         return range(0)

@@ -62,7 +62,7 @@ class SizedBody(Body, Protocol):
         return f"{value:08x}"
 
 
-class FileParts(SizedBody):
+class ConcatenatedFiles(SizedBody):
     """The concatenated contents of several scratch files."""
 
     def __init__(self, parts: Sequence[ScratchFile]) -> None:
@@ -110,7 +110,7 @@ class FileParts(SizedBody):
                 files = list(run)
                 if is_in_memory:
                     moved += files
-                    files = [_write_file(FileParts(files).iter_bytes(), opened)]
+                    files = [_write_file(ConcatenatedFiles(files).iter_bytes(), opened)]
                 parts += files
             opened.pop_all()
         self._parts = tuple(parts)
@@ -209,7 +209,7 @@ def _release_at_end(parts: Generator[bytes]) -> Generator[bytes]:
         _STREAMING.release()
 
 
-def store_parts(parts: Iterable[bytes]) -> FileParts:
+def store_parts(parts: Iterable[bytes]) -> ConcatenatedFiles:
     """Return a body in a scratch file.
 
     Raises:
@@ -218,7 +218,7 @@ def store_parts(parts: Iterable[bytes]) -> FileParts:
     with ExitStack() as opened:
         file = _write_file(parts, opened)
         opened.pop_all()
-        return FileParts([file])
+        return ConcatenatedFiles([file])
 
 
 def _write_file(parts: Iterable[bytes], opened: ExitStack) -> ScratchFile:

@@ -14,7 +14,7 @@ from chronotile.core.model.number_text import statistics
 from chronotile.core.model.payload import Missing, TimeUsed, join_layer_times, join_missing
 from chronotile.core.model.places import ChosenPlaces, PlaceValuesRequest
 from chronotile.core.model.time.selection import ABSENT, DEFAULT
-from chronotile.pipeline.encoders.bodies import FileParts, translate_storage_errors
+from chronotile.pipeline.encoders.bodies import ConcatenatedFiles, translate_storage_errors
 from chronotile.pipeline.encoders.vector.place_file import PLACE_FORMATS, write_place_file
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.series.places import PlaceValuesTarget, extract_place_values, resolve_place_values
@@ -106,7 +106,7 @@ FEWER = "request fewer places"
 
 def place_file(
     chosen: ChosenPlaces, format_name: str, services: Services, *, is_active: IsActive = always_active
-) -> FileParts:
+) -> ConcatenatedFiles:
     """Return places as a file; it is deleted when its body is closed.
 
     Args:

@@ -22,7 +22,7 @@ from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.download_names import plain_name
 from chronotile.pipeline.encoders.animation.animation import encode_animation
 from chronotile.pipeline.encoders.animation.mp4 import LARGE_PIXELS
-from chronotile.pipeline.encoders.bodies import Body, BytesBody, FileParts, translate_storage_errors
+from chronotile.pipeline.encoders.bodies import Body, BytesBody, ConcatenatedFiles, translate_storage_errors
 from chronotile.pipeline.encoders.picture.picture import WHITE, add_background
 from chronotile.pipeline.encoders.scratch_files import IN_MEMORY_BYTES, TEMPORARY, Scratch
 from chronotile.pipeline.estimate import require_seconds
@@ -325,7 +325,7 @@ def _date_text(shot: _Shot) -> str:
     return f"{text} minus {first if first == last else f'{first} to {last}'}"
 
 
-def _cache_if_small(body: FileParts, etag: str, services: Services) -> Body:
+def _cache_if_small(body: ConcatenatedFiles, etag: str, services: Services) -> Body:
     """The file; a small one is cached like a picture, since drawing takes long and pages show it again."""
     if body.size > IN_MEMORY_BYTES:
         return body

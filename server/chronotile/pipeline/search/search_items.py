@@ -325,7 +325,7 @@ MAX_SKIPPED = 250
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
+class _PageStart:
     """Start of a page."""
 
     source: str
@@ -359,11 +359,11 @@ def federated_page(search: ItemSearch, live: Sequence[str], services: Services) 
     return _page_from(_place(search, sources), search, sources, services)
 
 
-def _page_from(place: _Place, search: ItemSearch, sources: Sequence[str], services: Services) -> ItemPage:
+def _page_from(place: _PageStart, search: ItemSearch, sources: Sequence[str], services: Services) -> ItemPage:
     """Return the page that starts at a place, from one or more sources."""
     items, unanswered = list[FoundItem](), list[Unanswered]()
     failure: SourceUnavailable | SearchNotSupported | None = None
-    following: _Place | None = None
+    following: _PageStart | None = None
     last, has_answer = "", False
     for source in sources[sources.index(place.source) :]:
         place = place if place.source == source else replace(place, source=source, at=None)
@@ -410,7 +410,7 @@ def _page_after_skipped(search: ItemSearch, live: Sequence[str], services: Servi
         return _page_from(_place(search, [INDEX]), search, [INDEX, *live], services)
     remaining, max_skipped = search.skip - indexed, MAX_SKIPPED
     if remaining <= max_skipped:
-        place = _Place(source=live[0], at=None, matched=indexed)
+        place = _PageStart(source=live[0], at=None, matched=indexed)
         page = _page_from(place, replace(search, skip=0, limit=remaining + search.limit), live, services)
         if page.next is None or len(page.items) > remaining:
             return replace(page, items=page.items[remaining:])
@@ -438,14 +438,14 @@ def _is_index_searched(search: ItemSearch, live: Sequence[str], services: Servic
     return bool(served.intersection(search.collections)) if search.collections else bool(served) or not live
 
 
-def _place(search: ItemSearch, sources: Sequence[str]) -> _Place:
+def _place(search: ItemSearch, sources: Sequence[str]) -> _PageStart:
     """Return the start of the page of a search.
 
     Raises:
         InvalidParameter: The cursor does not belong to this search.
     """
     if search.cursor is None:
-        return _Place(source=sources[0], at=None, matched=0)
+        return _PageStart(source=sources[0], at=None, matched=0)
     refused = InvalidParameter("cursor does not belong to a page of this search", locator="cursor")
     parts = unseal(search.cursor, what_is_searched(search), refused)
     if not (isinstance(parts, list) and len(parts) == PARTS):
@@ -455,7 +455,7 @@ def _place(search: ItemSearch, sources: Sequence[str]) -> _Place:
         raise refused
     if not 0 <= (matched or 0) <= MAX_MATCHED:
         raise refused
-    return _Place(source=source, at=at, matched=matched)
+    return _PageStart(source=source, at=at, matched=matched)
 
 
 def _sum(before: int | None, more: int | None) -> int | None:

@@ -38,7 +38,7 @@ from chronotile.readers.reader import Along, BlockShape, Reader
 _Fetch = Callable[[tuple[int, ...]], tuple[Pixels, Takes]]
 """Returns (time, cell) pixels at the times of some indexes, and the targets of the cells."""
 
-_Job = tuple[tuple[tuple[int, ...], slice], list[_Fetch]]
+_ReadBatch = tuple[tuple[tuple[int, ...], slice], list[_Fetch]]
 """Indexes of times with their rows in the result, and the reads at these times."""
 
 THREADS = 4
@@ -286,7 +286,7 @@ class AreaCells:
             parts.append((part, slice(start, start + len(part))))
             start += len(part)
 
-        def read(job: _Job) -> None:
+        def read(job: _ReadBatch) -> None:
             (part, times), fetches = job
             for fetch in fetches:
                 read_window(part, times, fetch)
@@ -358,7 +358,7 @@ class AreaCells:
         return window
 
 
-def _in_threads(work: Callable[[_Job], None], jobs: list[_Job], max_threads: int) -> None:
+def _in_threads(work: Callable[[_ReadBatch], None], jobs: list[_ReadBatch], max_threads: int) -> None:
     """Do all jobs, some of them concurrently; stop at the first that fails."""
     if len(jobs) < 2:
         for job in jobs:

@@ -16,7 +16,7 @@ from chronotile.pipeline.styling.legend import number_text
 ColourMapType = Literal["ramp", "values"]
 
 
-Steps = tuple[tuple[float, ...], tuple[Colour, ...]]
+ColourSteps = tuple[tuple[float, ...], tuple[Colour, ...]]
 """n ascending thresholds and n + 1 colours: below the first, between two, above the last."""
 
 CLASS_SHARE = 0.5
@@ -24,7 +24,7 @@ CLASS_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ColourEntry:
     """A colour at a quantity."""
 
     quantity: float
@@ -41,17 +41,19 @@ class ColourMap:
     """
 
     type: ColourMapType
-    entries: tuple[Entry, ...]
+    entries: tuple[ColourEntry, ...]
     nodata: Colour = TRANSPARENT
 
 
 def colour_map_of(style: Style) -> ColourMap:
     """Return a style as a colour map that gives values the same colours."""
     if style.is_categorical:
-        classes = tuple(Entry(quantity=entry.value, colour=entry.colour, label=entry.label) for entry in style.classes)
+        classes = tuple(
+            ColourEntry(quantity=entry.value, colour=entry.colour, label=entry.label) for entry in style.classes
+        )
         return ColourMap(type="values", entries=classes, nodata=style.nodata)
     entries = [
-        Entry(
+        ColourEntry(
             quantity=stop.value,
             colour=stop.colour,
             label=number_text(stop.value) if stop.value in style.labels else None,
@@ -59,9 +61,9 @@ def colour_map_of(style: Style) -> ColourMap:
         for stop in style.ramp
     ]
     if style.below != style.ramp[0].colour or _meet(style.ramp[:2]):
-        entries.insert(0, Entry(quantity=style.ramp[0].value, colour=style.below))
+        entries.insert(0, ColourEntry(quantity=style.ramp[0].value, colour=style.below))
     if style.above != style.ramp[-1].colour or _meet(style.ramp[-2:]):
-        entries.append(Entry(quantity=style.ramp[-1].value, colour=style.above))
+        entries.append(ColourEntry(quantity=style.ramp[-1].value, colour=style.above))
     return ColourMap(type="ramp", entries=tuple(entries), nodata=style.nodata)
 
 
@@ -97,7 +99,7 @@ def style_of(colour_map: ColourMap, *, id: str, title: str) -> Style:
     )
 
 
-def step_entries(thresholds: Sequence[float], colours: Sequence[Colour]) -> tuple[Entry, ...]:
+def step_entries(thresholds: Sequence[float], colours: Sequence[Colour]) -> tuple[ColourEntry, ...]:
     """Return the entries of a ramp with a constant colour between two thresholds.
 
     Args:
@@ -105,15 +107,18 @@ def step_entries(thresholds: Sequence[float], colours: Sequence[Colour]) -> tupl
         colours: n + 1 colours, from below the first threshold to above the last.
     """
     inner = [
-        Entry(quantity=quantity, colour=colour)
+        ColourEntry(quantity=quantity, colour=colour)
         for span, colour in zip(pairwise(thresholds), colours[1:-1], strict=True)
         for quantity in span
     ]
-    first, last = Entry(quantity=thresholds[0], colour=colours[0]), Entry(quantity=thresholds[-1], colour=colours[-1])
+    first, last = (
+        ColourEntry(quantity=thresholds[0], colour=colours[0]),
+        ColourEntry(quantity=thresholds[-1], colour=colours[-1]),
+    )
     return first, *inner, last, last
 
 
-def as_steps(colour_map: ColourMap) -> Steps | None:
+def as_steps(colour_map: ColourMap) -> ColourSteps | None:
     """Return a colour map as the arguments of `step_entries`, or `None` if colours are interpolated.
 
     A class becomes the narrow interval around its value in which painting selects it.
@@ -136,7 +141,7 @@ def _meet(stops: Sequence[Stop]) -> bool:
     return len(stops) == 2 and stops[0].value == stops[1].value
 
 
-def _steps_of_classes(colour_map: ColourMap) -> Steps:
+def _steps_of_classes(colour_map: ColourMap) -> ColourSteps:
     """Return one threshold between intervals that touch; between others, missing values are shown."""
     entries = sorted(colour_map.entries, key=lambda entry: entry.quantity)
     gaps = [following.quantity - entry.quantity for entry, following in pairwise(entries)]

@@ -136,7 +136,7 @@ def legend_svg(style: Style, *, title: str, units: str, shape: LegendShape = UPR
 
 
 @dataclass(frozen=True, slots=True)
-class _Text:
+class _TextLine:
     """A line of text; `y` is its vertical middle."""
 
     x: int
@@ -170,11 +170,11 @@ class _Box:
 
 
 @dataclass(slots=True)
-class _Layout:
+class _LegendLayout:
     """Texts and boxes, added from top to bottom; `y` is the top of the next line."""
 
     shape: LegendShape
-    texts: list[_Text] = field(default_factory=list)
+    texts: list[_TextLine] = field(default_factory=list)
     boxes: list[_Box] = field(default_factory=list)
     y: int = MARGIN_PX
     margin: int = MARGIN_PX
@@ -193,9 +193,9 @@ class _Layout:
         """Distance of swatches below each other."""
         return max(self.shape.line_px, self.shape.swatch[1] + BETWEEN_LINES_PX)
 
-    def scale_by(self, scale: float) -> "_Layout":
+    def scale_by(self, scale: float) -> "_LegendLayout":
         """Return the layout scaled; sizes of letters are rounded to pixels."""
-        return _Layout(
+        return _LegendLayout(
             shape=self.shape,
             texts=[
                 replace(text, x=round(text.x * scale), y=round(text.y * scale), size=max(1, round(text.size * scale)))
@@ -207,7 +207,7 @@ class _Layout:
         )
 
     def add_line(self, text: str, size: int) -> None:
-        self.texts.append(_Text(MARGIN_PX, self.y + self.shape.line_px // 2, text, size))
+        self.texts.append(_TextLine(MARGIN_PX, self.y + self.shape.line_px // 2, text, size))
         self.y += self.shape.line_px
 
     def add_swatch(self, colour: Colour, label: str) -> None:
@@ -217,7 +217,7 @@ class _Layout:
     def _add_swatch_at(self, x: int, colour: Colour, label: str) -> None:
         middle, (width, height) = self.y + self.swatch_line // 2, self.shape.swatch
         self.boxes.append(_Box(x, middle - height // 2, width, height, colour))
-        self.texts.append(_Text(x + width + 6, middle, label, self.shape.text_px))
+        self.texts.append(_TextLine(x + width + 6, middle, label, self.shape.text_px))
 
     def add_bar(self, style: Style, length: int) -> None:
         """Add a vertical bar with labels; a label that would touch the previous one is omitted."""
@@ -226,7 +226,7 @@ class _Layout:
         for position, value in _ticks(style, [self.shape.text_px / length] * len(tick_values(style))):
             offset = round((1 - position) * (length - 1))
             self.boxes.append(_Box(right, top + offset, TICK_PX, 1))
-            self.texts.append(_Text(right + TICK_PX + 4, top + offset, number_text(value), self.shape.text_px))
+            self.texts.append(_TextLine(right + TICK_PX + 4, top + offset, number_text(value), self.shape.text_px))
         self.y = top + length + self.shape.line_px // 2
 
     def add_bar_across(self, style: Style, length: int) -> None:
@@ -239,7 +239,7 @@ class _Layout:
             self.boxes.append(_Box(x, foot, 1, TICK_PX))
             width = text_width(label, size)
             label_x = min(max(MARGIN_PX, x - width // 2), max(MARGIN_PX, MARGIN_PX + length - width))
-            self.texts.append(_Text(label_x, foot + TICK_PX + line // 2, label, size))
+            self.texts.append(_TextLine(label_x, foot + TICK_PX + line // 2, label, size))
         self.y = foot + TICK_PX + line
 
     def add_swatches_across(self, swatches: Iterable[tuple[Colour, str]], max_px: int) -> None:
@@ -254,7 +254,7 @@ class _Layout:
         self.y += self.swatch_line if x > MARGIN_PX else 0
 
 
-def _lay_out(style: Style, title: str, units: str, shape: LegendShape) -> _Layout:
+def _lay_out(style: Style, title: str, units: str, shape: LegendShape) -> _LegendLayout:
     """Lay out a legend; if a size is requested, the bar is as long as the rest allows."""
     length = BAR_HEIGHT_PX
     requested = shape.width if shape.is_horizontal else shape.height
@@ -266,8 +266,10 @@ def _lay_out(style: Style, title: str, units: str, shape: LegendShape) -> _Layou
     return layout if shape.scale == 1 else layout.scale_by(shape.scale)
 
 
-def _lay_out_lines(style: Style, title: str, units: str, shape: LegendShape, *, length: int = BAR_HEIGHT_PX) -> _Layout:
-    layout = _Layout(shape)
+def _lay_out_lines(
+    style: Style, title: str, units: str, shape: LegendShape, *, length: int = BAR_HEIGHT_PX
+) -> _LegendLayout:
+    layout = _LegendLayout(shape)
     across = min(ACROSS_PX, ACROSS_PX if shape.width is None else round(shape.width / shape.scale)) - MARGIN_PX
     title_px = shape.text_px + 1
     for line in _title_lines(title, across if shape.is_horizontal else ACROSS_PX, title_px):

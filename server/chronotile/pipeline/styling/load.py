@@ -91,7 +91,7 @@ class StyleSection(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class _Sheet:
+class _StyleFile:
     """One style file."""
 
     id: str
@@ -117,7 +117,7 @@ def load_styles(folders: Sequence[Path]) -> dict[str, Style]:
     Raises:
         ConfigurationError: Lists all mistakes of all files.
     """
-    sheets, styles, mistakes = dict[str, _Sheet](), dict[str, Style](), list[Mistake]()
+    sheets, styles, mistakes = dict[str, _StyleFile](), dict[str, Style](), list[Mistake]()
     for style_id, path in sorted(find_styles(folders).items()):
         if ID.fullmatch(style_id) is None or style_id == "default":
             problem = f"{style_id[:40]!r} cannot be the id of a style; rename the file"
@@ -165,7 +165,7 @@ def _read_sld(style_id: str, path: Path) -> tuple[Style | None, Sequence[Mistake
     return defined[0].style, []
 
 
-def _read(style_id: str, path: Path) -> tuple[_Sheet | None, Sequence[Mistake]]:
+def _read(style_id: str, path: Path) -> tuple[_StyleFile | None, Sequence[Mistake]]:
     start = YamlLocation(str(path), 1)
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -179,16 +179,16 @@ def _read(style_id: str, path: Path) -> tuple[_Sheet | None, Sequence[Mistake]]:
 
 
 @lru_cache(maxsize=256)
-def _parse(style_id: str, text: str, file: str) -> tuple[_Sheet | None, Sequence[Mistake]]:
+def _parse(style_id: str, text: str, file: str) -> tuple[_StyleFile | None, Sequence[Mistake]]:
     """Parse a style file; cached, as a reload reads all styles again although few have changed."""
     node, mistakes = read_yaml(text, file)
     if node is None:
         return None, tuple(mistakes)
     section, wrong = validate(StyleSection, node)
-    return None if section is None else _Sheet(style_id, node, section), (*mistakes, *wrong)
+    return None if section is None else _StyleFile(style_id, node, section), (*mistakes, *wrong)
 
 
-def _mistakes(sheet: _Sheet, sheets: Mapping[str, _Sheet]) -> list[Mistake]:
+def _mistakes(sheet: _StyleFile, sheets: Mapping[str, _StyleFile]) -> list[Mistake]:
     """Return mistakes that concern several keys of a style, or several styles."""
     section = sheet.section
     if (section.ramp is None) == (section.classes is None):
@@ -205,7 +205,7 @@ def _class_mistakes(section: StyleSection) -> list[tuple[str, str]]:
     return wrong + [(key, f"{key} belongs to a ramp; classes have none") for key in sorted(present)]
 
 
-def _ramp_mistakes(sheet: _Sheet, sheets: Mapping[str, _Sheet]) -> list[tuple[str, str]]:
+def _ramp_mistakes(sheet: _StyleFile, sheets: Mapping[str, _StyleFile]) -> list[tuple[str, str]]:
     section = sheet.section
     if isinstance(section.ramp, str):
         wrong = [] if section.range else [("range", "the key is missing; a ramp's name needs a range to fill")]
@@ -218,7 +218,7 @@ def _ramp_mistakes(sheet: _Sheet, sheets: Mapping[str, _Sheet]) -> list[tuple[st
     return [("ramp", f"the stop {value:g} lies outside the range") for value in outside[:1]]
 
 
-def _chain_problem(sheet: _Sheet, sheets: Mapping[str, _Sheet]) -> str | None:
+def _chain_problem(sheet: _StyleFile, sheets: Mapping[str, _StyleFile]) -> str | None:
     """Return the mistake if a chain of named ramps does not lead to stops."""
     passed = [sheet.id]
     ramp: Any = sheet.section.ramp
@@ -234,7 +234,7 @@ def _chain_problem(sheet: _Sheet, sheets: Mapping[str, _Sheet]) -> str | None:
     return None
 
 
-def _style(sheet: _Sheet, sheets: Mapping[str, _Sheet]) -> Style:
+def _style(sheet: _StyleFile, sheets: Mapping[str, _StyleFile]) -> Style:
     section = sheet.section
     ramp = _ramp(sheet, sheets)
     classes = tuple(
@@ -261,7 +261,7 @@ def _end_colour(colour: Colour | None, ramp: tuple[Stop, ...], end: int) -> Colo
     return ramp[end].colour if ramp else TRANSPARENT
 
 
-def _ramp(sheet: _Sheet, sheets: Mapping[str, _Sheet]) -> tuple[Stop, ...]:
+def _ramp(sheet: _StyleFile, sheets: Mapping[str, _StyleFile]) -> tuple[Stop, ...]:
     """Return the stops from one end of the range to the other; the outermost colours are extended to its ends."""
     section = sheet.section
     if section.ramp is None:

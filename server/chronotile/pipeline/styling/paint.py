@@ -112,7 +112,7 @@ class _Classes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Steps:
+class _StepScale:
     """Maps numbers to steps as `(number - pivot) * factor + base`, clipped to below and above."""
 
     pivot: float
@@ -132,14 +132,14 @@ class _Steps:
             return position.astype(np.uint8)
 
 
-def _steps(style: Style, encoding: Encoding, count: int) -> _Steps:
+def _steps(style: Style, encoding: Encoding, count: int) -> _StepScale:
     low, high = style.range
     if low == high:
         low, high = low - slack(style), high + slack(style)
     stretch = count * (1 - 2 * TOLERANCE) / (high - low)
     pivot = (low - encoding.offset) / encoding.scale if encoding.scale else 0.0
     base = FIRST_STEP + count * TOLERANCE + (pivot * encoding.scale + encoding.offset - low) * stretch
-    return _Steps(pivot, encoding.scale * stretch, base, FIRST_STEP + count)
+    return _StepScale(pivot, encoding.scale * stretch, base, FIRST_STEP + count)
 
 
 KEY_BYTES = 4000
@@ -226,7 +226,7 @@ def stack_strips(pictures: Iterable[tuple[slice, Picture]], height: int) -> Pict
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Table:
+class _ColourTable:
     """Table from the bit pattern of a number to its colour."""
 
     entries: AnyArray | None
@@ -265,7 +265,7 @@ def _all_numbers(dtype: np.dtype[Any]) -> NumberArray:
 @cache_by_size(
     lambda table, *_key: KEY_BYTES + table.colours.nbytes + (0 if table.entries is None else table.entries.nbytes)
 )
-def _table(style: Style, encoding: Encoding, dtype: np.dtype[Any], has_absent: bool) -> _Table:
+def _table(style: Style, encoding: Encoding, dtype: np.dtype[Any], has_absent: bool) -> _ColourTable:
     """Return the colours of all numbers of a type of 8 or 16 bits.
 
     Args:
@@ -279,16 +279,16 @@ def _table(style: Style, encoding: Encoding, dtype: np.dtype[Any], has_absent: b
     if dtype.itemsize == 1:
         as_nodata = np.flatnonzero((colours == np.array(style.nodata)).all(axis=1))
         if as_nodata.size or not has_absent:
-            return _Table(None, palette_of(colours), _index_of_absent(as_nodata, numbers, encoding))
+            return _ColourTable(None, palette_of(colours), _index_of_absent(as_nodata, numbers, encoding))
     colours = np.vstack([np.array([style.nodata], dtype=np.uint8), colours])
     distinct, entries = np.unique(colours.view(np.uint32)[:, 0], return_inverse=True)
     quantiser = _quantiser(style, encoding) if distinct.size > 256 else None
     if quantiser is not None:
-        return _Table(quantiser.index(numbers), quantiser.palette, NODATA)
+        return _ColourTable(quantiser.index(numbers), quantiser.palette, NODATA)
     colours = distinct.view(np.uint8).reshape(-1, 4)
     if distinct.size > 256:
-        return _Table(entries[1:].astype(np.uint32), colours, int(entries[0]))
-    return _Table(entries[1:].astype(np.uint8), palette_of(colours), int(entries[0]))
+        return _ColourTable(entries[1:].astype(np.uint32), colours, int(entries[0]))
+    return _ColourTable(entries[1:].astype(np.uint8), palette_of(colours), int(entries[0]))
 
 
 def _index_of_absent(as_nodata: IndexArray, numbers: NumberArray, encoding: Encoding) -> int:

@@ -12,7 +12,7 @@ from lxml import etree
 from chronotile.core.errors import InvalidParameter, raised_instead
 from chronotile.core.model.style import TRANSPARENT, Colour, Style
 from chronotile.core.xml_text import local_name, parse_xml
-from chronotile.pipeline.styling.colour_map import ColourMap, Entry, step_entries, style_of
+from chronotile.pipeline.styling.colour_map import ColourEntry, ColourMap, step_entries, style_of
 from chronotile.pipeline.styling.colours import parse_colour
 
 STYLES = {"NamedStyle", "UserStyle"}
@@ -116,16 +116,16 @@ def _colour_map(element: etree._Element) -> ColourMap:
             raise _mistake(f"a ColorMap of type {other[:40]} is not understood; use ramp, intervals or values")
 
 
-def _entry(element: etree._Element) -> Entry:
+def _entry(element: etree._Element) -> ColourEntry:
     colour = _colour(element.get("color", ""))
     opacity = _number(element.get("opacity") or "1", "opacity")
     if not 0 <= opacity <= 1:
         raise _mistake("an opacity is not from 0 to 1")
     quantity = _number(element.get("quantity", ""), "quantity", may_be_infinite=True)
-    return Entry(quantity=quantity, colour=_fade(colour, opacity), label=element.get("label") or None)
+    return ColourEntry(quantity=quantity, colour=_fade(colour, opacity), label=element.get("label") or None)
 
 
-def _intervals(entries: tuple[Entry, ...]) -> ColourMap:
+def _intervals(entries: tuple[ColourEntry, ...]) -> ColourMap:
     """Return the map of intervals: each colour is below its quantity, and above the last quantity is nothing."""
     thresholds = [entry.quantity for entry in entries]
     colours = [entry.colour for entry in entries]
@@ -141,7 +141,7 @@ def _read_interpolate(element: etree._Element) -> ColourMap:
     if element.get("mode", "linear") != "linear":
         raise _mistake("an Interpolate of colours must be linear")
     entries = tuple(
-        Entry(quantity=_number(_text(point, "Data"), "Data"), colour=_colour(_text(point, "Value")))
+        ColourEntry(quantity=_number(_text(point, "Data"), "Data"), colour=_colour(_text(point, "Value")))
         for point in _children(element, "InterpolationPoint")
     )
     return ColourMap(type="ramp", entries=entries, nodata=_fallback(element))

@@ -6,7 +6,7 @@ from typing import Literal
 
 from chronotile.core.model.collection import Layer
 from chronotile.core.model.style import Colour, Style
-from chronotile.pipeline.styling.colour_map import ColourMap, Steps, as_steps, colour_map_of
+from chronotile.pipeline.styling.colour_map import ColourMap, ColourSteps, as_steps, colour_map_of
 from chronotile.protocols.common.xml import render_xml
 
 SldVersion = Literal["1.0.0", "1.1.0"]
@@ -26,7 +26,7 @@ class SldStyle:
     channels: tuple[tuple[str, str], ...]
     """Pairs of colour and variable of a composite; else empty."""
     colour_map: ColourMap
-    steps: Steps | None
+    steps: ColourSteps | None
     """The colour map as SE categorises, if it has a colour from each threshold to the next."""
 
 

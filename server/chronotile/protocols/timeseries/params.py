@@ -18,7 +18,7 @@ from chronotile.core.model.time.parser import parse_time
 from chronotile.core.model.time.period_parser import requested_period
 from chronotile.core.model.types import Instant, JsonValue
 from chronotile.http.base_urls import base_url
-from chronotile.pipeline.resolve_series import Page
+from chronotile.pipeline.resolve_series import TimePage
 from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.cursor import CURSOR, url_of_page
 from chronotile.protocols.common.query.kvp import Kvp
@@ -39,7 +39,7 @@ LIMIT = whole("limit", "Maximum number of times per page; the header `Link` has 
 PAGING = (LIMIT, CURSOR)
 
 
-def page_of(query: Kvp, analysis: analyses.Analysis | None) -> Page | None:
+def page_of(query: Kvp, analysis: analyses.Analysis | None) -> TimePage | None:
     """Return the requested page of times, `None` for all times.
 
     Raises:
@@ -52,7 +52,7 @@ def page_of(query: Kvp, analysis: analyses.Analysis | None) -> Page | None:
         return None
     if analysis is not None:
         raise InvalidParameter("an analysis takes all times at once; leave limit out", locator="limit")
-    return Page(limit=LIMIT.value(query), cursor=cursor)
+    return TimePage(limit=LIMIT.value(query), cursor=cursor)
 
 
 def link_to_next(request: Request, following: Instant | None) -> dict[str, str]:

@@ -12,7 +12,7 @@ from chronotile.core.errors import UnsupportedFormat
 from chronotile.core.model.cube import CubeFrame, CubeNumbering
 from chronotile.core.model.encoding import Encoding
 from chronotile.pipeline.encoders.cube_tile.numbering import (
-    Meaning,
+    SourceNumbers,
     fits,
     is_flag,
     nice_step,
@@ -28,8 +28,8 @@ def frame_of(numbers, encoding: Encoding) -> CubeFrame:
     return CubeFrame(numbers=numbers, valid=valid, gaps=~valid & ~is_flag(numbers, encoding))
 
 
-def meaning_of(*, colours=(0.0, 1.0), res=1, is_categorical=False, **encoding) -> Meaning:
-    return Meaning(encoding=Encoding(**encoding), colours=colours, res=res, is_categorical=is_categorical)
+def meaning_of(*, colours=(0.0, 1.0), res=1, is_categorical=False, **encoding) -> SourceNumbers:
+    return SourceNumbers(encoding=Encoding(**encoding), colours=colours, res=res, is_categorical=is_categorical)
 
 
 def numbering(numbers, **told) -> tuple[CubeNumbering, list[int]]:

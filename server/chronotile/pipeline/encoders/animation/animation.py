@@ -14,7 +14,7 @@ from chronotile.core.model.formats import AnimationFormat
 from chronotile.core.model.picture import IndexPicture
 from chronotile.core.model.types import ColourArray, IndexArray, Int64Array, UInt8Array
 from chronotile.pipeline.encoders.animation.mp4 import write_mp4
-from chronotile.pipeline.encoders.bodies import FileParts
+from chronotile.pipeline.encoders.bodies import ConcatenatedFiles
 from chronotile.pipeline.encoders.picture.picture import END, WEBP_LOSSLESS, WEBP_LOSSY, gif_start, index_colours
 from chronotile.pipeline.encoders.scratch_files import TEMPORARY, Scratch, ScratchFile
 
@@ -169,7 +169,7 @@ def encode_animation(
     *,
     scratch: Scratch = TEMPORARY,
     most_bytes: int | None = None,
-) -> FileParts:
+) -> ConcatenatedFiles:
     """Return a time-lapse as a file, which the caller must close.
 
     Args:
@@ -190,7 +190,7 @@ def encode_animation(
     except BaseException:  # of any kind, since an open file holds disk space and a descriptor
         file.close()
         raise
-    return FileParts([file])
+    return ConcatenatedFiles([file])
 
 
 def _write(file: ScratchFile, frames: Iterable[Frame], film: Film, format: AnimationFormat) -> None:

@@ -99,7 +99,7 @@ TIME, BOUNDS = "time", "bnds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CfVariable:
+class CfCoordinate:
     """A variable with its numbers: a coordinate, bounds, or the grid mapping."""
 
     name: str
@@ -127,7 +127,7 @@ class CfDataset:
     """A file without the numbers of its fields."""
 
     attributes: Attributes
-    variables: tuple[CfVariable, ...]
+    variables: tuple[CfCoordinate, ...]
     fields: tuple[CfField, ...]
     """In the order of the coverage."""
 
@@ -228,7 +228,7 @@ def _flags(field: CoverageField, dtype: np.dtype[Any]) -> Attributes:
     }
 
 
-def _time_variables(times: TimeDomain) -> list[CfVariable]:
+def _time_variables(times: TimeDomain) -> list[CfCoordinate]:
     """Return the time axis (CF-1.11 §4.4), with bounds (§7.1, for climatologies §7.4) unless all times are instants."""
     if not len(times):
         return []
@@ -245,25 +245,27 @@ def _time_variables(times: TimeDomain) -> list[CfVariable]:
         **form.attributes,
     }
     starts, both = (instants.astype(step).astype(np.int64) for instants in (times.starts, times.periods))
-    time = CfVariable(name=TIME, dimensions=(TIME,), numbers=starts, attributes=attributes)
-    return [time] if form.name is None else [time, CfVariable(name=form.name, dimensions=(TIME, BOUNDS), numbers=both)]
+    time = CfCoordinate(name=TIME, dimensions=(TIME,), numbers=starts, attributes=attributes)
+    return (
+        [time] if form.name is None else [time, CfCoordinate(name=form.name, dimensions=(TIME, BOUNDS), numbers=both)]
+    )
 
 
 def _are_whole(instants: InstantArray, step: str) -> bool:
     return bool((instants == instants.astype(step)).all())
 
 
-def _place_variables(grid: Grid, y: str, x: str) -> list[CfVariable]:
+def _place_variables(grid: Grid, y: str, x: str) -> list[CfCoordinate]:
     definitions = definition_of(grid.crs).cs_to_cf()
     axes = {definition["axis"]: definition for definition in definitions if definition.get("axis") in {"X", "Y"}}
     centres = {y: grid.y_of(np.arange(grid.height) + 0.5), x: grid.x_of(np.arange(grid.width) + 0.5)}
     return [
-        CfVariable(name=name, dimensions=(name,), numbers=centres[name], attributes=axes.get(axis, {"axis": axis}))
+        CfCoordinate(name=name, dimensions=(name,), numbers=centres[name], attributes=axes.get(axis, {"axis": axis}))
         for name, axis in ((y, "Y"), (x, "X"))
     ]
 
 
-def _grid_mapping(coverage: CoverageShape) -> CfVariable:
+def _grid_mapping(coverage: CoverageShape) -> CfCoordinate:
     """Return the grid mapping (CF-1.11 §5.6 and Appendix F) with `crs_wkt`, and the exact origin for GDAL."""
     grid = coverage.grid
     x_size, y_size = grid.resolution
@@ -276,4 +278,4 @@ def _grid_mapping(coverage: CoverageShape) -> CfVariable:
         "spatial_ref": mapping["crs_wkt"],
         "GeoTransform": " ".join(repr(float(number)) for number in geotransform),
     }
-    return CfVariable(name=GRID_MAPPING, dimensions=(), numbers=np.array(0, dtype=np.int32), attributes=attributes)
+    return CfCoordinate(name=GRID_MAPPING, dimensions=(), numbers=np.array(0, dtype=np.int32), attributes=attributes)

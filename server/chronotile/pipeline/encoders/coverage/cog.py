@@ -20,7 +20,7 @@ from chronotile.core.errors import UnsupportedFormat
 from chronotile.core.model.space.crs import Crs
 from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import BoolArray, NumberArray, UInt8Array
-from chronotile.pipeline.encoders.bodies import FileParts
+from chronotile.pipeline.encoders.bodies import ConcatenatedFiles
 from chronotile.pipeline.encoders.coverage.attributes import definition_of
 from chronotile.pipeline.encoders.coverage.strips import CHUNK_SIDE, chunk_rows
 from chronotile.pipeline.encoders.deflated import deflate
@@ -118,7 +118,7 @@ class CogWriter:
         self._scratch = scratch
         with ExitStack() as opened:
             self._levels = [
-                _Level(profile, rows, columns, opened.enter_context(scratch.file(profile.bytes_of(rows, columns))))
+                _CogLevel(profile, rows, columns, opened.enter_context(scratch.file(profile.bytes_of(rows, columns))))
                 for rows, columns in profile.sizes
             ]
             self._opened = opened.pop_all()
@@ -143,7 +143,7 @@ class CogWriter:
                 half = average_cells(strip, self.profile.nodata) if has_means else pick_cells(strip)
                 self._write(number + 1, band, half, is_last=is_last and strip is strips[-1], has_means=has_means)
 
-    def finish(self) -> FileParts:
+    def finish(self) -> ConcatenatedFiles:
         """Return the file: directories, then the levels, coarsest first."""
         start, starts = len(self._directories([0] * len(self._levels))), list[int]()
         for level in reversed(self._levels):
@@ -153,7 +153,7 @@ class CogWriter:
         header = self._opened.enter_context(self._scratch.file(len(directories)))
         header.write(directories)
         self._opened.pop_all()
-        return FileParts([header, *(level.file for level in reversed(self._levels))])
+        return ConcatenatedFiles([header, *(level.file for level in reversed(self._levels))])
 
     def close(self) -> None:
         """Delete the file, unless it was finished."""
@@ -171,7 +171,7 @@ class CogWriter:
         return bytes(written)
 
 
-class _Level:
+class _CogLevel:
     """The tiles of one resolution."""
 
     def __init__(self, profile: CogProfile, rows: int, columns: int, file: ScratchFile) -> None:
@@ -238,7 +238,7 @@ class _Level:
 _LEADER = struct.Struct("<I")
 
 
-class _Form(NamedTuple):
+class _DirectoryLayout(NamedTuple):
     """Layout of directories: that of TIFF 6.0, or with counts and offsets of 64 bits."""
 
     offset_type: int
@@ -268,8 +268,8 @@ class _Form(NamedTuple):
         return b"".join([*entries, struct.pack(self.offset, following), values])
 
 
-_CLASSIC = _Form(LONG, "<H", "<HHI4s", "<I", 4)
-_BIG = _Form(LONG8, "<Q", "<HHQ8s", "<Q", 8)
+_CLASSIC = _DirectoryLayout(LONG, "<H", "<HHI4s", "<I", 4)
+_BIG = _DirectoryLayout(LONG8, "<Q", "<HHQ8s", "<Q", 8)
 
 
 def text_of(text: str) -> bytes:

@@ -13,7 +13,7 @@ from chronotile.core.errors import UnsupportedFormat, require_at_most
 from chronotile.core.model.coverage import Coverage, CoverageField
 from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.types import NumberArray
-from chronotile.pipeline.encoders.bodies import FileParts
+from chronotile.pipeline.encoders.bodies import ConcatenatedFiles
 from chronotile.pipeline.encoders.coverage import cog
 from chronotile.pipeline.encoders.coverage.attributes import SOFTWARE, about
 from chronotile.pipeline.encoders.coverage.strips import Strip, strips, times_of
@@ -116,7 +116,7 @@ def check_coverage_geotiff(coverage: Coverage) -> None:
 
 def coverage_geotiff(
     coverage: Coverage, *, scratch: Scratch = TEMPORARY, is_active: IsActive = always_active
-) -> FileParts:
+) -> ConcatenatedFiles:
     """Return a GeoTIFF of the digital numbers: all fields of the first time, then of the next.
 
     Bands are named `NDVI 2020-06-01T00:00:00Z` and have scale, offset and units. A file has one type and one nodata

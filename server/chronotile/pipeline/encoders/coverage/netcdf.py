@@ -7,7 +7,7 @@ import numpy as np
 
 from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.model.coverage import Coverage
-from chronotile.pipeline.encoders.bodies import FileParts
+from chronotile.pipeline.encoders.bodies import ConcatenatedFiles
 from chronotile.pipeline.encoders.coverage.attributes import CfField, cf_dataset
 from chronotile.pipeline.encoders.coverage.strips import ChunkShape, Strip, chunk_shape, chunks_of, strips
 from chronotile.pipeline.encoders.deflated import deflate
@@ -22,7 +22,7 @@ LEVEL = 1
 
 def coverage_netcdf(
     coverage: Coverage, *, scratch: Scratch = TEMPORARY, is_active: IsActive = always_active
-) -> FileParts:
+) -> ConcatenatedFiles:
     """Return a NetCDF-4 file of the digital numbers, chunked, shuffled and deflated.
 
     Raises:
@@ -36,7 +36,7 @@ def coverage_netcdf(
         _write(coverage, target, is_active)
         target.check()
         opened.pop_all()
-        return FileParts([file])
+        return ConcatenatedFiles([file])
 
 
 def _write(coverage: Coverage, target: UnfailingFile, is_active: IsActive) -> None:

@@ -13,9 +13,9 @@ from chronotile.core.cancellation import IsActive, always_active
 from chronotile.core.model.coverage import Coverage
 from chronotile.pipeline.encoders.bodies import READ_BYTES
 from chronotile.pipeline.encoders.coverage.attributes import (
+    CfCoordinate,
     CfDataset,
     CfField,
-    CfVariable,
     cf_dataset,
     plain_attributes,
 )
@@ -102,7 +102,7 @@ def _metadata(dataset: CfDataset) -> dict[str, Any]:
     return metadata
 
 
-def _documents(variable: CfVariable | CfField, array: dict[str, Any]) -> dict[str, Any]:
+def _documents(variable: CfCoordinate | CfField, array: dict[str, Any]) -> dict[str, Any]:
     attributes = {"_ARRAY_DIMENSIONS": list(variable.dimensions), **plain_attributes(variable.attributes)}
     return {f"{variable.name}/.zarray": array, f"{variable.name}/.zattrs": attributes}
 

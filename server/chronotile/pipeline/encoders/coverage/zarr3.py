@@ -20,9 +20,9 @@ from chronotile.core.model.types import AnyArray, Int64Array, Json
 from chronotile.pipeline.encoders.coverage.attributes import (
     GRID_MAPPING,
     TIME,
+    CfCoordinate,
     CfDataset,
     CfField,
-    CfVariable,
     cf_dataset,
     plain_attributes,
 )
@@ -89,12 +89,12 @@ def group_document(attributes: Mapping[str, Any], arrays: Mapping[str, Json]) ->
     }
 
 
-def shape_of(node: CfVariable | CfField) -> tuple[int, ...]:
+def shape_of(node: CfCoordinate | CfField) -> tuple[int, ...]:
     """Return the shape of an array."""
     return node.shape if isinstance(node, CfField) else node.numbers.shape
 
 
-def chunks_of(node: CfVariable | CfField) -> tuple[int, ...]:
+def chunks_of(node: CfCoordinate | CfField) -> tuple[int, ...]:
     """Return the shape of the chunks of an array; a coordinate is one chunk, except along time, which may grow."""
     if isinstance(node, CfField):
         return node.chunks
@@ -102,7 +102,7 @@ def chunks_of(node: CfVariable | CfField) -> tuple[int, ...]:
     return (LINE_CHUNK, *shape[1:]) if node.dimensions[:1] == (TIME,) else shape
 
 
-def encode_variable_chunk(variable: CfVariable, number: int) -> bytes:
+def encode_variable_chunk(variable: CfCoordinate, number: int) -> bytes:
     """Return a chunk of a coordinate, by its index along the first axis."""
     shape = chunks_of(variable)
     part = variable.numbers[number * shape[0] : (number + 1) * shape[0]] if shape else variable.numbers
@@ -114,7 +114,7 @@ def encode_field_chunk(numbers: AnyArray, shape: ChunkShape, field: CfField) -> 
     return _compress(_whole_chunk(numbers.astype(field.dtype, copy=False), shape, field.fill or 0))
 
 
-def _variable_document(variable: CfVariable, keys: KeyEncoding) -> Json:
+def _variable_document(variable: CfCoordinate, keys: KeyEncoding) -> Json:
     return _document(variable, "NaN" if variable.numbers.dtype.kind == "f" else 0, keys)
 
 
@@ -126,7 +126,7 @@ def _field_document(field: CfField, keys: KeyEncoding) -> Json:
     return document
 
 
-def _document(node: CfVariable | CfField, fill: float | str, keys: KeyEncoding) -> Json:
+def _document(node: CfCoordinate | CfField, fill: float | str, keys: KeyEncoding) -> Json:
     dtype = node.dtype if isinstance(node, CfField) else node.numbers.dtype
     return {
         "zarr_format": 3,
@@ -181,9 +181,9 @@ class StoreShape:
         return replace(dataset, fields=tuple(replace(field, name=self.layer.id) for field in dataset.fields))
 
     @cached_property
-    def arrays(self) -> Mapping[str, CfVariable | CfField]:
+    def arrays(self) -> Mapping[str, CfCoordinate | CfField]:
         """Arrays by name."""
-        variables: dict[str, CfVariable | CfField] = {variable.name: variable for variable in self.dataset.variables}
+        variables: dict[str, CfCoordinate | CfField] = {variable.name: variable for variable in self.dataset.variables}
         return variables | {field.name: field for field in self.dataset.fields}
 
     @property

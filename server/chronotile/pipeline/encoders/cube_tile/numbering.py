@@ -31,7 +31,7 @@ Ends = tuple[float, float]
 """The smallest and the largest number."""
 
 
-class Step(NamedTuple):
+class RoundStep(NamedTuple):
     """1, 2 or 5 times a power of ten, so that neighbouring tiles and other years mostly have the same numbering."""
 
     digit: int
@@ -43,7 +43,7 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Meaning:
+class SourceNumbers:
     """The meaning of a source's numbers and their use."""
 
     encoding: Encoding
@@ -60,7 +60,7 @@ class Meaning:
         return np.dtype(self.encoding.dtype).itemsize > 1 or _colour_step(self).times(1) > 1
 
 
-def numbering_of(meaning: Meaning) -> CubeNumbering | None:
+def numbering_of(meaning: SourceNumbers) -> CubeNumbering | None:
     """Return the numbering for most cubes of a source; it may not cover all numbers (see `fits`).
 
     Return `None` if it depends on the numbers, as for moving pictures of more than 8 bits.
@@ -70,7 +70,7 @@ def numbering_of(meaning: Meaning) -> CubeNumbering | None:
     if meaning.is_coarse:
         # 8 bits are in steps of two, from the smallest number of the type.
         first = int(np.iinfo(kind).min) // 2 if kind.itemsize == 1 else None
-        return None if first is None else _steps(encoding, "uint8", step=Step(2, 0), first=first)
+        return None if first is None else _steps(encoding, "uint8", step=RoundStep(2, 0), first=first)
     if kind.kind == "f":
         return _centre_on_colours(meaning)
     if kind.itemsize > 2:
@@ -82,7 +82,7 @@ def numbering_of(meaning: Meaning) -> CubeNumbering | None:
     return _exact(encoding, dtype, base=base, nodata=MOST[dtype], holds=(base, base + MOST[dtype] - 1))
 
 
-def numbering_of_frames(frames: Iterable[CubeFrame], meaning: Meaning) -> CubeNumbering:
+def numbering_of_frames(frames: Iterable[CubeFrame], meaning: SourceNumbers) -> CubeNumbering:
     """Return the numbering of a cube from the smallest and largest numbers in it.
 
     Args:
@@ -134,10 +134,10 @@ def is_flag(numbers: NumberArray, encoding: Encoding) -> BoolArray:
     return mask
 
 
-def nice_step(least: float) -> Step:
+def nice_step(least: float) -> RoundStep:
     """Return the smallest step of at least `least`, which must be positive."""
     power = math.floor(math.log10(least))
-    steps = (Step(digit, exponent) for exponent in range(power - 1, power + 2) for digit in (1, 2, 5))
+    steps = (RoundStep(digit, exponent) for exponent in range(power - 1, power + 2) for digit in (1, 2, 5))
     return next(step for step in steps if step.times(1) >= least)
 
 
@@ -211,7 +211,7 @@ def _widest(ranges: Sequence[Ends]) -> Ends:
     return (min(least for least, _most in ranges), max(most for _least, most in ranges)) if ranges else (0, 0)
 
 
-def _centre_on_colours(meaning: Meaning) -> CubeNumbering:
+def _centre_on_colours(meaning: SourceNumbers) -> CubeNumbering:
     """Return steps on both sides of the middle of the layer's colours, within the range of an integer type.
 
     Steps do not widen for distant values, since one undeclared fill value would otherwise give all other values the
@@ -231,7 +231,7 @@ def _centre_on_colours(meaning: Meaning) -> CubeNumbering:
     return _steps(encoding, "uint16", step=step, first=first, reach=reach)
 
 
-def _cover_values(values: Ends, meaning: Meaning) -> CubeNumbering:
+def _cover_values(values: Ends, meaning: SourceNumbers) -> CubeNumbering:
     """Return steps from the smallest to the largest value, in 8 bits if possible for moving pictures.
 
     If the range is too wide, the steps are centred on the colours.
@@ -247,7 +247,7 @@ def _cover_values(values: Ends, meaning: Meaning) -> CubeNumbering:
     return _centre_on_colours(meaning)
 
 
-def _colours(meaning: Meaning) -> Ends:
+def _colours(meaning: SourceNumbers) -> Ends:
     """Return source numbers at the ends of the layer's colours; a single colour is widened by half a unit per side."""
     encoding, (low, high) = meaning.encoding, meaning.colours
     if low == high:
@@ -258,7 +258,7 @@ def _colours(meaning: Meaning) -> Ends:
     return float(ends.min()), float(ends.max())
 
 
-def _colour_step(meaning: Meaning) -> Step:
+def _colour_step(meaning: SourceNumbers) -> RoundStep:
     """Return the step for the layer's colours, limited by the precision of numbers of that size."""
     low, high = _colours(meaning)
     finest = SMALLEST_STEP if np.dtype(meaning.encoding.dtype).kind == "f" else 1.0
@@ -276,7 +276,12 @@ def _room(encoding: Encoding, dtype: CubeDtype) -> int:
 
 
 def _steps(
-    encoding: Encoding, dtype: CubeDtype, *, step: Step, first: int, reach: tuple[int | None, int | None] = (None, None)
+    encoding: Encoding,
+    dtype: CubeDtype,
+    *,
+    step: RoundStep,
+    first: int,
+    reach: tuple[int | None, int | None] = (None, None),
 ) -> CubeNumbering:
     base = step.times(first)
     return CubeNumbering(

@@ -12,7 +12,7 @@ import shapely
 from chronotile.core.errors import StorageFull
 from chronotile.core.model.places import ChosenPlaces
 from chronotile.core.model.space.crs import CRS84
-from chronotile.pipeline.encoders.bodies import READ_BYTES, FileParts, store_parts
+from chronotile.pipeline.encoders.bodies import READ_BYTES, ConcatenatedFiles, store_parts
 
 WRITTEN_AT = "1970-01-01T00:00:00.000Z"
 """The time of writing stated in a GeoPackage; it is constant, so that the same places give the same bytes."""
@@ -36,7 +36,7 @@ PLACE_FORMATS: Mapping[str, PlaceFormat] = {
 """Formats by their value of the parameter `f`."""
 
 
-def write_place_file(chosen: ChosenPlaces, written: PlaceFormat) -> FileParts:
+def write_place_file(chosen: ChosenPlaces, written: PlaceFormat) -> ConcatenatedFiles:
     """Return a file of multipolygons with properties, in a table named by the id of the set.
 
     Raises:

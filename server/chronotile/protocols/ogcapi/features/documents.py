@@ -106,11 +106,11 @@ def queryables_document(of: SetContext) -> Json:
     return properties_schema(f"{of.address}/queryables", of.title, named)
 
 
-Found = tuple[NDArray[np.int64], Callable[[ChosenPlaces, str], bytes]]
+SelectedPlaces = tuple[NDArray[np.int64], Callable[[ChosenPlaces, str], bytes]]
 """Numbers of places (feature,), and a function that encodes them with a note on missing values."""
 
 
-def find_page(query: FeaturesQuery, of: SetContext, name: str) -> Found:
+def find_page(query: FeaturesQuery, of: SetContext, name: str) -> SelectedPlaces:
     """Return the page that a query selects: all features if the format is a file format.
 
     Raises:
@@ -145,7 +145,7 @@ def find_page(query: FeaturesQuery, of: SetContext, name: str) -> Found:
     return numbers, write
 
 
-def find_feature(id_: str, written: Sequence[tuple[str, str]], of: SetContext, name: str) -> Found:
+def find_feature(id_: str, written: Sequence[tuple[str, str]], of: SetContext, name: str) -> SelectedPlaces:
     """Return the place with an id; `written` are the parameters that its links repeat.
 
     Raises:

@@ -28,7 +28,7 @@ from chronotile.http.request_services import services_of, services_with
 from chronotile.http.run import run
 from chronotile.http.work_kinds import COVERAGES, SERIES_OF_MANY
 from chronotile.pipeline.answer import mark_missing
-from chronotile.pipeline.encoders.bodies import FileParts
+from chronotile.pipeline.encoders.bodies import ConcatenatedFiles
 from chronotile.pipeline.encoders.vector.place_file import PLACE_FORMATS
 from chronotile.pipeline.features.values import extract_place_columns, note_on_cells, place_file, resolve_place_columns
 from chronotile.pipeline.place_shapes import choose_places, places_revision
@@ -58,7 +58,7 @@ OF_SCHEMA: Mapping[str, str] = {"json": SCHEMA, "html": HTML}
 OF_FEATURE: Mapping[str, str] = {"json": GEOJSON, "html": HTML}
 ALIASES: Mapping[str, str] = {"application/json": "json", "geojson": "json"}
 
-Find = Callable[[SetContext, str], documents.Found]
+Find = Callable[[SetContext, str], documents.SelectedPlaces]
 """Finds the places of a request, for a format."""
 
 feature_fault = partial(problem_response, spelling=SPELLING)
@@ -106,7 +106,7 @@ async def _answer(
     lacking = () if has_extra("places") else tuple(PLACE_FORMATS)
     name = negotiate_format(query, request.headers.get("accept", ""), formats, aliases=ALIASES, lacking=lacking)
     context = context_for(request, query)
-    file, warnings, is_file = list[FileParts](), list[str](), name in PLACE_FORMATS
+    file, warnings, is_file = list[ConcatenatedFiles](), list[str](), name in PLACE_FORMATS
     if is_file:
         services = services_with(request, "download")
         places = services.catalogue.place_set(places.id)
