@@ -32,7 +32,7 @@ from chronotile.protocols.common.query.parameter import keyword
 from chronotile.protocols.wcs.coverages import WcsCoverage, coverage_of, offered_coverages
 from chronotile.protocols.wcs.documents import document
 from chronotile.protocols.wcs.faults import refusal
-from chronotile.protocols.wcs.version import GetCoverage, Pairs, Version
+from chronotile.protocols.wcs.version import GetCoverage, Pairs, WcsVersion
 
 OPERATIONS = ("GetCapabilities", "DescribeCoverage", "GetCoverage")
 OPERATION = keyword("REQUEST", "The operation", {name: name for name in OPERATIONS}, error=OperationNotSupported)
@@ -42,7 +42,7 @@ ALMOST = 1e-3
 """Tolerance in cells for sizes and positions, which requests round to decimals."""
 
 
-async def answer(version: Version, request: Request, pairs: Pairs) -> Response:
+async def answer(version: WcsVersion, request: Request, pairs: Pairs) -> Response:
     """Answer the operation that REQUEST names."""
     query, services = version.query_of(pairs), services_of(request)
     operation = OPERATION.value(query)
@@ -72,7 +72,7 @@ def _find_described(ids: str | None, parameter: str, services: Services) -> Iter
     return coverages
 
 
-async def _get_coverage(version: Version, request: Request, query: Kvp) -> Response:
+async def _get_coverage(version: WcsVersion, request: Request, query: Kvp) -> Response:
     """Return the file; `Warning` headers name a default time and parameters that look misspelt."""
     services = services_of(request)
     parsed = await run(request, TEXTS, partial(version.parse, query, services))

@@ -17,10 +17,10 @@ from chronotile.protocols.wcs.faults import refusal, refusing
 from chronotile.protocols.wcs.v1.version_1_0 import WCS_1_0
 from chronotile.protocols.wcs.v1.version_1_1 import WCS_1_1
 from chronotile.protocols.wcs.v2.version_2_0 import WCS_2
-from chronotile.protocols.wcs.version import Pairs, Version
+from chronotile.protocols.wcs.version import Pairs, WcsVersion
 
 PATH = "/wcs"
-VERSIONS: tuple[Version, ...] = (WCS_2, WCS_1_1, WCS_1_0)
+VERSIONS: tuple[WcsVersion, ...] = (WCS_2, WCS_1_1, WCS_1_0)
 """Newest first."""
 SPOKEN = "chronotile.wcs_version"
 """ASGI scope key of the version that answers a request."""
@@ -66,7 +66,7 @@ async def _pairs(request: Request) -> Pairs:
     return version.pairs_of_xml(root)
 
 
-def _spoken_version(pairs: Pairs) -> Version:
+def _spoken_version(pairs: Pairs) -> WcsVersion:
     """Return the version of a request (OGC 09-110r4 §8.2, OWS Common 2.0 §7.3.2).
 
     GetCapabilities without an exact match follows OGC 03-065r6 §6.2.4.
@@ -96,7 +96,7 @@ def _spoken_version(pairs: Pairs) -> Version:
     return negotiated
 
 
-def _not_higher(requested: str) -> Version:
+def _not_higher(requested: str) -> WcsVersion:
     # The highest version that is not higher than the requested one, else the lowest (OGC 03-065r6 §6.2.4).
     highest = requested if _NUMBERS.fullmatch(requested) else VERSIONS[0].numbers[0]
     return next((version for version in VERSIONS if _number(version.numbers[0]) <= _number(highest)), VERSIONS[-1])
@@ -107,7 +107,7 @@ def _number(text: str) -> list[int]:
 
 
 def _fault(error: ChronotileError, request: Request) -> Response:
-    spoken: Version = request.scope.get(SPOKEN, VERSIONS[0])
+    spoken: WcsVersion = request.scope.get(SPOKEN, VERSIONS[0])
     return spoken.fault(error, request)
 
 

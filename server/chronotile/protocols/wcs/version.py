@@ -39,7 +39,7 @@ def refuse_xml(_root: etree._Element) -> Pairs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
+class WcsVersion:
     """Names, parsers and templates of one version."""
 
     numbers: tuple[str, ...]

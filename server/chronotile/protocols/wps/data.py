@@ -41,7 +41,7 @@ class WpsInput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class DataKind:
     """The kind of data that a WPS input or output has, with its types and formats."""
 
     form: str
@@ -67,24 +67,24 @@ class Data:
     crs: str = ""
 
 
-def kind_of(schema: Json, *, is_output: bool = False) -> Kind:
+def kind_of(schema: Json, *, is_output: bool = False) -> DataKind:
     """Return the kind of the values that a schema describes."""
     if schema.get("format") == "ogc-bbox":
-        return Kind(form="bbox")
+        return DataKind(form="bbox")
     types = {alternative.get("type", "") for alternative in schema.get("oneOf", [schema])}
     if types <= set(TYPES) and not (of.media_types(schema) or of.is_base64(schema)):
         data_type = [xml_type for json_type, xml_type in TYPES.items() if json_type in types][-1]
-        return Kind(form="literal", data_type=data_type, schema=schema)
+        return DataKind(form="literal", data_type=data_type, schema=schema)
     if is_output:
         names = [name for alternative in schema.get("oneOf", [schema]) for name in of.output_types(alternative)]
     else:
         names = [*(of.media_types(schema) or (of.JSON, of.GEOJSON, *([of.TEXT] if "string" in types else [])))]
-    return Kind(
+    return DataKind(
         form="complex", formats=tuple((media_type, _encoding(media_type)) for media_type in dict.fromkeys(names))
     )
 
 
-def occurrences(declared: Input) -> tuple[Kind, int, int]:
+def occurrences(declared: Input) -> tuple[DataKind, int, int]:
     """Return the kind of an input, and its least and greatest number of occurrences.
 
     An array of literals is a repeated literal in WPS.
@@ -112,7 +112,7 @@ def inputs_of(process: Process, wps_inputs: Iterable[WpsInput]) -> dict[str, Any
     return {name: values if len(values) > 1 or name in arrays else values[0] for name, values in values_by_name.items()}
 
 
-def data_of(kind: Kind, value: Any, content: bytes, media_type: str, *, encoding: str | None) -> Data:  # noqa: ANN401 -- JSON
+def data_of(kind: DataKind, value: Any, content: bytes, media_type: str, *, encoding: str | None) -> Data:  # noqa: ANN401 -- JSON
     """Return a value as templates write it.
 
     Args:

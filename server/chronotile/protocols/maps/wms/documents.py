@@ -20,7 +20,14 @@ from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.maps.wms.faults import box_in_crs
 from chronotile.protocols.maps.wms.legend import FORMAT as LEGEND_FORMAT
-from chronotile.protocols.maps.wms.params import EXCEPTION_FORMATS, FORMAT, LAYER_LIMIT, Version, max_side, named_groups
+from chronotile.protocols.maps.wms.params import (
+    EXCEPTION_FORMATS,
+    FORMAT,
+    LAYER_LIMIT,
+    WmsVersion,
+    max_side,
+    named_groups,
+)
 
 MEDIA_TYPES = {"1.3.0": "text/xml", "1.1.1": "application/vnd.ogc.wms_xml"}
 TEMPLATES = {"1.3.0": "maps/wms/templates/capabilities_1_3_0.xml", "1.1.1": "maps/wms/templates/capabilities_1_1_1.xml"}
@@ -45,7 +52,7 @@ class VersionBox:
     maxy: float
 
 
-def capabilities(context: entries.CapabilitiesContext, version: Version, *, path: str) -> bytes:
+def capabilities(context: entries.CapabilitiesContext, version: WmsVersion, *, path: str) -> bytes:
     """Return the capabilities document; `path` is the path of the service, below the base URL."""
     catalogue = context.services.catalogue
     offered = tuple(offered_crs(catalogue, version))
@@ -135,7 +142,7 @@ def _inspire(catalogue: Catalogue, language: str) -> InspireCapabilities | None:
     return InspireCapabilities(service.inspire, default, tuple(others), inspire_code(language))
 
 
-def offered_crs(catalogue: Catalogue, version: Version) -> Iterator[OfferedCrs]:
+def offered_crs(catalogue: Catalogue, version: WmsVersion) -> Iterator[OfferedCrs]:
     """Yield the CRSs of maps by name; CRS:84 is a name in WMS 1.3.0 (Annex B.2), not in 1.1.1."""
     for crs in catalogue.crs:
         name = wms_name(crs)
@@ -143,7 +150,7 @@ def offered_crs(catalogue: Catalogue, version: Version) -> Iterator[OfferedCrs]:
             yield OfferedCrs(name, crs)
 
 
-def _boxes(entry: entries.LayerEntry, offered: Iterable[OfferedCrs], version: Version) -> Iterator[VersionBox]:
+def _boxes(entry: entries.LayerEntry, offered: Iterable[OfferedCrs], version: WmsVersion) -> Iterator[VersionBox]:
     """Yield the layer's box in each CRS that can express it, in the axis order of the CRS (WMS 1.3.0 §7.2.4.6.8)."""
     for each in offered:
         box = box_in_crs(entry.layer.main_variable.grid, each.crs)

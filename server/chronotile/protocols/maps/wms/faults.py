@@ -126,7 +126,7 @@ def _last(request: Request, name: str) -> Kvp:
     return Kvp([pair for pair in _pairs(request) if pair[0].lower() == name.lower()][-1:])
 
 
-def _version(request: Request) -> params.Version:
+def _version(request: Request) -> params.WmsVersion:
     try:
         return params.negotiated_version(_last(request, params.VERSION.name))
     except errors.InvalidParameter:
@@ -140,7 +140,7 @@ def _wants_json(request: Request) -> bool:
         return False
 
 
-def _code(error: errors.ChronotileError, version: params.Version, request: Request) -> str | None:
+def _code(error: errors.ChronotileError, version: params.WmsVersion, request: Request) -> str | None:
     """Return the code of Annex E, else of OWS Common; `None` if neither defines one."""
     is_about_time = isinstance(error, errors.InvalidParameter | errors.MissingTime) and error.locator == "time"
     # A TIME in the request was invalid, even `current` for a layer without current time.
@@ -171,7 +171,7 @@ def time_warnings(
     return list(warnings)
 
 
-def axes_warning(maps: Sequence[MapRequest], version: params.Version, catalogue: Catalogue) -> str | None:
+def axes_warning(maps: Sequence[MapRequest], version: params.WmsVersion, catalogue: Catalogue) -> str | None:
     """Return the Warning header of an empty map whose box would meet the layers if its axes were swapped."""
     crs, box = maps[0].grid.crs, maps[0].grid.bbox
     if not (crs.is_geographic or is_north_first(crs)):

@@ -150,11 +150,17 @@ def expand_groups(query: Kvp, catalogue: Catalogue) -> Kvp:
     return query.replace("LAYERS", ",".join(opened_names)).replace("STYLES", ",".join(opened_styles))
 
 
-Version = Literal["1.1.1", "1.3.0"]
-Operation = Literal["GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGraphic", "GetStyles", "DescribeLayer"]
+WmsVersion = Literal["1.1.1", "1.3.0"]
+WmsOperation = Literal["GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGraphic", "GetStyles", "DescribeLayer"]
 
-OPERATIONS: tuple[Operation, ...] = get_args(Operation)
-VERSIONS: Mapping[str, Version] = {"1.3.0": "1.3.0", "1.3": "1.3.0", "1.1.1": "1.1.1", "1.1.0": "1.1.1", "1.1": "1.1.1"}
+OPERATIONS: tuple[WmsOperation, ...] = get_args(WmsOperation)
+VERSIONS: Mapping[str, WmsVersion] = {
+    "1.3.0": "1.3.0",
+    "1.3": "1.3.0",
+    "1.1.1": "1.1.1",
+    "1.1.0": "1.1.1",
+    "1.1": "1.1.1",
+}
 """Accepted versions with the version whose rules apply: 1.1.0 has the parameters of 1.1.1."""
 FORMATS: Mapping[str, DrawnFormat] = {
     **{each: each for each in (MapFormat.PNG, MapFormat.PNG8, MapFormat.JPEG, MapFormat.WEBP, MapFormat.GIF)},
@@ -171,7 +177,7 @@ _OTHER_FORMATS: Mapping[str, str] = {
 }
 """Media types that clients send for the same formats."""
 ExceptionFormat = Literal["XML", "INIMAGE", "BLANK", "JSON"]
-EXCEPTION_FORMATS: Mapping[Version, Mapping[str, ExceptionFormat]] = {
+EXCEPTION_FORMATS: Mapping[WmsVersion, Mapping[str, ExceptionFormat]] = {
     "1.3.0": {each: each for each in get_args(ExceptionFormat)},
     "1.1.1": {
         "application/vnd.ogc.se_xml": "XML",
@@ -185,7 +191,7 @@ FARTHEST = 1e15
 """Larger coordinates are errors: floating-point numbers there are more than a decimetre apart."""
 
 
-def _version(value: str) -> Version:
+def _version(value: str) -> WmsVersion:
     if value not in VERSIONS:
         raise InvalidParameter(f"VERSION {value[:MAX_SHOWN]!r} is not supported; use 1.3.0 or 1.1.1", locator="VERSION")
     return VERSIONS[value]
@@ -199,7 +205,7 @@ def _box(value: str) -> BBox:
 
 
 REQUEST = keyword("REQUEST", "The operation", {each: each for each in OPERATIONS}, error=OperationNotSupported)
-VERSION: Parameter[Version] = custom(
+VERSION: Parameter[WmsVersion] = custom(
     "VERSION", "The version whose rules hold", _version, schema=enum_of(list(EXCEPTION_FORMATS))
 )
 CRS, SRS = (text(name, "The reference system of `BBOX`") for name in ("CRS", "SRS"))
@@ -246,12 +252,12 @@ def max_side(catalogue: Catalogue) -> int:
     return math.isqrt(catalogue.limits.max_pixels)
 
 
-def crs_parameter(version: Version) -> str:
+def crs_parameter(version: WmsVersion) -> str:
     """Return the name of the CRS parameter in a version."""
     return (CRS if version == "1.3.0" else SRS).name
 
 
-def operation(query: Kvp) -> Operation:
+def operation(query: Kvp) -> WmsOperation:
     """Return the requested operation.
 
     A URL without parameters, as users paste it, requests the capabilities. SERVICE is optional, although
@@ -269,7 +275,7 @@ def operation(query: Kvp) -> Operation:
     return REQUEST.value(query)
 
 
-def negotiated_version(query: Kvp) -> Version:
+def negotiated_version(query: Kvp) -> WmsVersion:
     """Return the version of the capabilities (WMS 1.3.0 §6.2.4).
 
     The default is the highest version; an unsupported version gets the next lower one, or the lowest.

@@ -60,7 +60,7 @@ from chronotile.protocols.maps.wms.legend import answer_legend, legend_query
 Parsed = TypeVar("Parsed")
 
 OF_GET_MAP = ("SERVICE", "REQUEST", *(each.name for each in params.OF_MAP))
-WITH_OWN_STYLES: tuple[params.Operation, ...] = ("GetMap", "GetFeatureInfo", "GetLegendGraphic")
+WITH_OWN_STYLES: tuple[params.WmsOperation, ...] = ("GetMap", "GetFeatureInfo", "GetLegendGraphic")
 """Operations that accept SLD and SLD_BODY."""
 
 
@@ -287,7 +287,7 @@ def _queryable(name: str, catalogue: Catalogue) -> list[str]:
     return [layer.id for layer in members if layer.queryable] or [name]
 
 
-def _point(query: Kvp, map_request: MapRequest, version: params.Version) -> Point:
+def _point(query: Kvp, map_request: MapRequest, version: params.WmsVersion) -> Point:
     names = ("I", "J") if version == "1.3.0" else ("X", "Y")
     column, row = (
         _pixel(query.require(name), size, locator=name)

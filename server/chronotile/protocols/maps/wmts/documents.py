@@ -69,7 +69,9 @@ class Theme:
     layers: tuple[TileLayer, ...]
 
 
-def capabilities(context: entries.CapabilitiesContext, sections: Collection[params.Section], *, path: str) -> bytes:
+def capabilities(
+    context: entries.CapabilitiesContext, sections: Collection[params.CapabilitiesSection], *, path: str
+) -> bytes:
     """Return the capabilities document; `path` is the path of the service, below the base URL."""
     catalogue = context.services.catalogue
     offered, formats = params.offered_sets(catalogue), params.offered_formats(catalogue)

@@ -60,7 +60,7 @@ VALUES_TEMPLATE = "maps/wmts/templates/domain_values.xml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class LayerPart:
     """The queried part of a layer."""
 
     layer: Layer
@@ -72,7 +72,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class DomainPage:
     """A page of domain values."""
 
     limit: int
@@ -125,7 +125,7 @@ def domain_values(query: Kvp, services: Services) -> bytes:
     )
 
 
-def _part(query: Kvp, services: Services) -> Part:
+def _part(query: Kvp, services: Services) -> LayerPart:
     layer = services.catalogue.layer(LAYER.value(query))
     name = TILE_MATRIX_SET.optional(query)
     crs = CRS84 if name is None else services.catalogue.tile_matrix_set(name).crs
@@ -133,7 +133,7 @@ def _part(query: Kvp, services: Services) -> Part:
     requested = BOX.optional(query)
     box = extent if requested is None else _intersection(extent, requested)
     indexes = matching_times(layer, parse_time(TIME.optional(query)), now=services.clock()).indexes
-    return Part(layer=layer, indexes=indexes if box is not None else (), box=box, crs=crs)
+    return LayerPart(layer=layer, indexes=indexes if box is not None else (), box=box, crs=crs)
 
 
 def _intersection(first: BBox, second: BBox) -> BBox | None:
@@ -146,7 +146,7 @@ def _intersection(first: BBox, second: BBox) -> BBox | None:
     return box if box.xmin < box.xmax and box.ymin < box.ymax else None
 
 
-def _domain(part: Part, expanded: int) -> str:
+def _domain(part: LayerPart, expanded: int) -> str:
     """Return all times, or the first and the last."""
     if len(part.indexes) > expanded:
         first, last = _texts(part.layer, (part.indexes[0], part.indexes[-1]))
@@ -158,12 +158,12 @@ def _texts(layer: Layer, indexes: Sequence[int]) -> list[str]:
     return [time_text(layer.times.instants[index], layer.times) for index in indexes]
 
 
-def _page(query: Kvp) -> Page:
+def _page(query: Kvp) -> DomainPage:
     sort, from_end = SORT.value(query), FROM_END.value(query)
-    return Page(limit=LIMIT.value(query), sort=sort, from_value=FROM_VALUE.optional(query), from_end=from_end)
+    return DomainPage(limit=LIMIT.value(query), sort=sort, from_value=FROM_VALUE.optional(query), from_end=from_end)
 
 
-def _values(part: Part, page: Page) -> list[str]:
+def _values(part: LayerPart, page: DomainPage) -> list[str]:
     """Return the times of a page; with their ends, each interval selects exactly that time."""
     domain = part.layer.times
     indexes = np.array(part.indexes, dtype=np.intp)

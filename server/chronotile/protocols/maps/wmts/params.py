@@ -33,12 +33,12 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, custom, keyword, text, whole
 from chronotile.protocols.common.query.picture import DIFFERENCE, anomaly_of, reducer_of
 
-Operation = Literal["GetCapabilities", "GetTile", "GetFeatureInfo", "DescribeDomains", "GetDomainValues"]
-Section = Literal["ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes"]
+WmtsOperation = Literal["GetCapabilities", "GetTile", "GetFeatureInfo", "DescribeDomains", "GetDomainValues"]
+CapabilitiesSection = Literal["ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes"]
 
 VERSION = "1.0.0"
-OPERATIONS: tuple[Operation, ...] = get_args(Operation)
-SECTIONS: tuple[Section, ...] = get_args(Section)
+OPERATIONS: tuple[WmtsOperation, ...] = get_args(WmtsOperation)
+SECTIONS: tuple[CapabilitiesSection, ...] = get_args(CapabilitiesSection)
 MEDIA_TYPE = "application/xml"
 
 
@@ -58,7 +58,7 @@ REQUEST = keyword("request", "The operation", {each: each for each in OPERATIONS
 VERSION_NAME = custom("version", "The version", _version, schema=enum_of([VERSION]), default=VERSION)
 ACCEPTED_VERSIONS = custom("AcceptVersions", "Versions that the client takes", _accepted_versions, default=VERSION)
 UPDATE_SEQUENCE = text("updateSequence", "That of the capabilities which the client holds")
-SECTION_NAMES: Parameter[frozenset[Section]] = custom(
+SECTION_NAMES: Parameter[frozenset[CapabilitiesSection]] = custom(
     "sections",
     "Parts of the capabilities",
     partial(parse_sections, offered=SECTIONS),
@@ -94,7 +94,7 @@ class TileNames:
     """The query, for parameters that the standard does not define."""
 
 
-def operation(query: Kvp) -> Operation:
+def operation(query: Kvp) -> WmtsOperation:
     """Return the requested operation; SERVICE and REQUEST are case-insensitive.
 
     A URL without parameters, as users paste it, requests the capabilities. So does GetCapabilities of WMS, which QGIS
@@ -113,7 +113,7 @@ def operation(query: Kvp) -> Operation:
     return REQUEST.value(query)
 
 
-def sections(query: Kvp, *, sequence: str | None = None) -> frozenset[Section]:
+def sections(query: Kvp, *, sequence: str | None = None) -> frozenset[CapabilitiesSection]:
     """Return the requested sections of the capabilities (OWS Common 1.1 §7.3.3), after checking the version.
 
     Args:

@@ -112,7 +112,9 @@ def _draw(names: params.TileNames, services: Services, *, client_etags: Collecti
     return overlay_maps([params.map_request(names, services)], services, client_etags=client_etags)
 
 
-async def _capabilities(request: Request, query: Kvp, sections: frozenset[params.Section], *, path: str) -> Response:
+async def _capabilities(
+    request: Request, query: Kvp, sections: frozenset[params.CapabilitiesSection], *, path: str
+) -> Response:
     services = services_of(request)
     context = capabilities_context(request, query)
     key = ("WMTS", path, sections, context.base, context.language, context.layers, context.time_text)

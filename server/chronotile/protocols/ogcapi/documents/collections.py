@@ -77,7 +77,7 @@ def _systems(offered: OfferedCollection, context: CollectionContext) -> Json:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ListedCollection:
     """A collection as the page lists it."""
 
     id: str
@@ -144,10 +144,10 @@ def listing_page(listing: Listing, context: CollectionContext) -> bytes:
     )
 
 
-def _entry(offered: OfferedCollection, language: str) -> Entry:
+def _entry(offered: OfferedCollection, language: str) -> ListedCollection:
     instants = offered.times.instants
     ends = [format_day(instants[index]) for index in (0, -1)] if len(instants) else []
-    return Entry(
+    return ListedCollection(
         id=offered.id,
         title=text_in(offered.title, language) or offered.id,
         abstract=text_in(offered.abstract, language),
@@ -156,8 +156,8 @@ def _entry(offered: OfferedCollection, language: str) -> Entry:
     )
 
 
-def _further_entry(document: Json) -> Entry:
-    return Entry(
+def _further_entry(document: Json) -> ListedCollection:
+    return ListedCollection(
         id=document["id"],
         title=document["title"],
         abstract=document["description"],

@@ -16,13 +16,13 @@ from chronotile.protocols.common.preview import preview_grid, preview_href
 from chronotile.protocols.ogcapi.document_pages import document_page
 from chronotile.protocols.ogcapi.documents.collection_parts import CollectionContext
 
-Page = Literal["landing", "conformance", "collection", "openapi"]
+PageName = Literal["landing", "conformance", "collection", "openapi"]
 
 EXAMPLE_CELLS = 100
 """Approximate number of cells along a side of the example coverage."""
 
 
-def page_of(page: Page, document: Json, context: CollectionContext) -> bytes:
+def page_of(page: PageName, document: Json, context: CollectionContext) -> bytes:
     """Return a document as HTML."""
     document_context = context.document
     if page == "openapi":

@@ -36,7 +36,7 @@ from chronotile.protocols.ogcapi.documents.collections import (
     listing_document,
     listing_page,
 )
-from chronotile.protocols.ogcapi.documents.pages import Page, page_of
+from chronotile.protocols.ogcapi.documents.pages import PageName, page_of
 from chronotile.protocols.ogcapi.documents.params import SELECTION, collections_query
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.operation_parts import COLLECTION, JSON_OR_HTML
@@ -45,16 +45,16 @@ HTML = "text/html"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 OPENAPI_ALIASES: Mapping[str, str] = {"application/json": "json", "application/vnd.oai.openapi+json": "json"}
 
-Write = Callable[[CollectionContext], bytes]
+WriteCollection = Callable[[CollectionContext], bytes]
 
 
-class Document(NamedTuple):
+class DocumentForms(NamedTuple):
     """A document, and the way to write it."""
 
     key: Hashable
     """Everything that determines the document except catalogue, URL and language."""
-    as_json: Write
-    as_page: Write
+    as_json: WriteCollection
+    as_page: WriteCollection
     media_type: str = "application/json"
     """Media type of the JSON form."""
     cache_control: str = CACHE_CHANGING
@@ -80,7 +80,7 @@ async def get_collections(request: Request) -> Response:
     """Return a page of the list of collections."""
     query = Kvp(request.query_params.multi_items())
     wanted = collections_query(query)
-    document = Document(
+    document = DocumentForms(
         key=("collections", wanted.paging),
         as_json=lambda context: orjson.dumps(listing_document(list_collections(wanted, context), context)),
         as_page=lambda context: listing_page(list_collections(wanted, context), context),
@@ -107,15 +107,17 @@ async def get_openapi(request: Request) -> Response:
     return response
 
 
-def _document(page: Page, make: Callable[[CollectionContext], Json], *key: Hashable) -> Document:
-    return Document(
+def _document(page: PageName, make: Callable[[CollectionContext], Json], *key: Hashable) -> DocumentForms:
+    return DocumentForms(
         key=(page, *key),
         as_json=lambda context: orjson.dumps(make(context)),
         as_page=lambda context: page_of(page, make(context), context),
     )
 
 
-async def _answer(request: Request, query: Kvp, document: Document, *, aliases: Mapping[str, str] = {}) -> Response:
+async def _answer(
+    request: Request, query: Kvp, document: DocumentForms, *, aliases: Mapping[str, str] = {}
+) -> Response:
     formats = {"json": document.media_type, "html": HTML}
     form = negotiate_format(query, request.headers.get("accept", ""), formats, aliases=aliases)
     services, has_viewer = services_of(request), state_of(request).viewer.is_complete

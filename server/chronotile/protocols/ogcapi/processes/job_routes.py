@@ -94,7 +94,7 @@ async def get_job(request: Request) -> Response:
     is_shared = JOB_LINK in request.scope
     site = replace(context, root=url_without_key(request)) if is_shared else context
 
-    def find() -> tuple[Job, JobDetails | None, Sequence[Download]]:
+    def find() -> tuple[Job, JobDetails | None, Sequence[ResultLink]]:
         job = granted_job(id_, request) if is_shared else desk.job(id_, user=user_of(request))
         if not is_page:
             return job, None, ()
@@ -213,7 +213,7 @@ SHORT_ID = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Download:
+class ResultLink:
     """A result on the page of a job."""
 
     href: str
@@ -226,12 +226,12 @@ class Download:
     """Size of a file in the folder of the job; `None` for other results."""
 
 
-def downloads(job: Job, files: ResultFiles, context: DocumentContext) -> Sequence[Download]:
+def downloads(job: Job, files: ResultFiles, context: DocumentContext) -> Sequence[ResultLink]:
     """Return the results of a job as downloads; `files` are the files of this job."""
     process = processes().get(job.process)
     outputs = {} if process is None else process.outputs
     return [
-        Download(
+        ResultLink(
             href=result_address(job, name, context.base),
             name=result.file or name,
             title=outputs[name].title if name in outputs else "",
@@ -281,7 +281,7 @@ def job_page(
     context: DocumentContext,
     *,
     address: str,
-    results: Sequence[Download],
+    results: Sequence[ResultLink],
 ) -> bytes:
     """Return the status page of a job with its results and, for its owner, inputs and log."""
     reason = "" if job.fault is None else f"failed: {job.fault.detail}"  # the page shows it above the log

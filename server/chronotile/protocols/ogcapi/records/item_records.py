@@ -156,7 +156,7 @@ def _links(found: FoundItem, assets: Mapping[str, Any], context: CollectionConte
 
 
 Condition = Json | bool
-Named = tuple[str, str]
+ItemKey = tuple[str, str]
 """A collection, and the id of an item in it."""
 
 
@@ -258,9 +258,9 @@ def _members(arguments: object) -> Sequence[Any]:
     return arguments if isinstance(arguments, list) else ()
 
 
-def _find_named(ids: Iterable[str], services: Services) -> list[Named]:
+def _find_named(ids: Iterable[str], services: Services) -> list[ItemKey]:
     """Return the items with these record ids; unknown ids are skipped."""
-    named_items = list[Named]()
+    named_items = list[ItemKey]()
     for text in ids:
         product = product_of(text)
         if product is None:
@@ -282,7 +282,7 @@ def product_of(text: str) -> UUID | None:
     return product if str(product) == text.lower() else None
 
 
-def _is_one_of(named_items: Sequence[Named]) -> Condition:
+def _is_one_of(named_items: Sequence[ItemKey]) -> Condition:
     collections = dict.fromkeys(collection for collection, _id in named_items)
     return join_filters(
         "or",

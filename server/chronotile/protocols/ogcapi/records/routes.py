@@ -190,13 +190,13 @@ OF_RECORDS: Mapping[str, str] = {"json": GEOJSON, "html": HTML}
 JSON_ALIASES: Mapping[str, str] = {"application/json": "json"}
 RECORD_ALIASES: Mapping[str, str] = {**JSON_ALIASES, "geojson": "json"}
 
-Make = Callable[[RecordCollection, DocumentContext], Json]
+MakeRecordDocument = Callable[[RecordCollection, DocumentContext], Json]
 
 record_fault = partial(problem_response, spelling=SPELLING)
 
 
 async def get_document(
-    make: Make, formats: Mapping[str, str], collection: RecordCollection, request: Request
+    make: MakeRecordDocument, formats: Mapping[str, str], collection: RecordCollection, request: Request
 ) -> Response:
     """Return the description of a collection of records, or its queryables or sortables."""
 

@@ -50,7 +50,7 @@ from chronotile.protocols.ogcapi.maps.drawing import RANGE_OF_TWO, layer_with_st
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.operation_parts import JSON_ALONE, describe, has_collections, shown_segments
 
-Write = Callable[[Mapping[str, str], DocumentContext], Json]
+WriteStyles = Callable[[Mapping[str, str], DocumentContext], Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +272,7 @@ async def get_legend(request: Request) -> Response:
     return response
 
 
-async def get_document(write: Write, request: Request) -> Response:
+async def get_document(write: WriteStyles, request: Request) -> Response:
     """Return a list of styles, or the metadata of a style."""
     query = document_query(request)
     path = request.path_params

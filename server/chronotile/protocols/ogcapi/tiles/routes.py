@@ -72,7 +72,7 @@ from chronotile.protocols.ogcapi.tiles.tilesets import (
     COLLECTIONS_OF_PLACES,
     FORMATS,
     TILEJSON,
-    Origin,
+    TilesetOrigin,
     layers_box,
     map_origin,
     places_box,
@@ -86,7 +86,7 @@ from chronotile.protocols.ogcapi.tiles.tilesets import (
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import (
     JSON,
     REL_SCHEMES,
-    Limits,
+    TileMatrixSetLimits,
     finest,
     limits_of_boxes,
     limits_of_grids,
@@ -95,7 +95,7 @@ from chronotile.protocols.ogcapi.tiles.tiling_schemes import (
     tiling_schemes,
 )
 
-Write = Callable[[Mapping[str, str], Kvp, DocumentContext], Json]
+WriteTileset = Callable[[Mapping[str, str], Kvp, DocumentContext], Json]
 Places = tuple[PlaceSet, ...]
 WriteTileJson = Callable[[Mapping[str, str], Kvp, DocumentContext, Services], Json]
 
@@ -155,7 +155,7 @@ def _map_tile(tile_query: TileQuery, services: Services, *, client_etags: Collec
     return payload, check.is_immutable((payload.time, payload.states))
 
 
-async def get_document(write: Write, request: Request, *, cache_control: str = CACHE_CHANGING) -> Response:
+async def get_document(write: WriteTileset, request: Request, *, cache_control: str = CACHE_CHANGING) -> Response:
     """Return the document that a path and query request."""
     query, path = query_of(request.query_params.multi_items()), request.path_params
 
@@ -165,7 +165,7 @@ async def get_document(write: Write, request: Request, *, cache_control: str = C
     return await respond_in_format(request, query, write_document, DOCUMENT_FORMATS, cache_control=cache_control)
 
 
-async def get_metadata(write: Write, write_tilejson: WriteTileJson, request: Request) -> Response:
+async def get_metadata(write: WriteTileset, write_tilejson: WriteTileJson, request: Request) -> Response:
     """Return the metadata of one tileset, in the form of OGC or as TileJSON."""
     query, path = query_of(request.query_params.multi_items()), request.path_params
     services = services_of(request)
@@ -268,14 +268,16 @@ def place_tilejson(path: Mapping[str, str], query: Kvp, context: DocumentContext
 
 def _map(
     path: Mapping[str, str], query: Kvp, context: DocumentContext
-) -> tuple[Origin, tuple[Layer, ...], TimeSelection]:
+) -> tuple[TilesetOrigin, tuple[Layer, ...], TimeSelection]:
     """Return origin, layers and times; all parameters of a tile are parsed, so that the template works."""
     query.check_names(names_of(OF_TILE))
     drawing = tile_drawing(path, query.replace("f", "png"), "", context.catalogue)
     return map_origin(path, query, drawing.layers, context), drawing.layers, drawing.time
 
 
-def _places(path: Mapping[str, str], query: Kvp, context: DocumentContext) -> tuple[TileMatrixSet, Origin, Places]:
+def _places(
+    path: Mapping[str, str], query: Kvp, context: DocumentContext
+) -> tuple[TileMatrixSet, TilesetOrigin, Places]:
     query.check_names(names_of(OF_PLACE_TILE))
     tile_matrix_set = context.catalogue.tile_matrix_set(path["tileMatrixSetId"])
     places = requested_places(query, context.catalogue)
@@ -294,15 +296,17 @@ def _set_in_path(examples: Examples) -> Json:
     return in_path("tileMatrixSetId", "Id of a tile matrix set", enum_of(names), example=names[0])
 
 
-def _map_limits(examples: Examples, tile_matrix_set: TileMatrixSet) -> Limits:
+def _map_limits(examples: Examples, tile_matrix_set: TileMatrixSet) -> TileMatrixSetLimits:
     return limits_of_grids([examples.offered[0].drawn_layer.main_variable.grid], tile_matrix_set)
 
 
-def _place_limits(examples: Examples, tile_matrix_set: TileMatrixSet) -> Limits:
+def _place_limits(examples: Examples, tile_matrix_set: TileMatrixSet) -> TileMatrixSetLimits:
     return limits_of_boxes([each.bbox for each in examples.catalogue.places.values()], tile_matrix_set)
 
 
-def _tile_in_path(limits_of: Callable[[Examples, TileMatrixSet], Limits], examples: Examples) -> list[Json]:
+def _tile_in_path(
+    limits_of: Callable[[Examples, TileMatrixSet], TileMatrixSetLimits], examples: Examples
+) -> list[Json]:
     tile_matrix_set = examples.catalogue.tile_matrix_sets[0]
     limits = limits_of(examples, tile_matrix_set)
     matrix = finest(limits, tile_matrix_set) or tile_matrix_set.matrices[0]

@@ -27,7 +27,7 @@ from chronotile.protocols.ogcapi.maps.drawing import COLLECTIONS, COLOURING, DAT
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import (
     JSON,
     REL_SCHEME,
-    Limits,
+    TileMatrixSetLimits,
     crs_member,
     finest,
     limits_document,
@@ -42,7 +42,7 @@ DECIMALS = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class TilesetOrigin:
     """The data of a tileset, and its paths and formats."""
 
     title: str
@@ -61,7 +61,9 @@ class Origin:
     """Links to the data."""
 
 
-def tilesets(origin: Origin, context: DocumentContext, *, limits_in: Callable[[TileMatrixSet], Limits]) -> Json:
+def tilesets(
+    origin: TilesetOrigin, context: DocumentContext, *, limits_in: Callable[[TileMatrixSet], TileMatrixSetLimits]
+) -> Json:
     """Return the tilesets of an origin, one per tile matrix set.
 
     Args:
@@ -78,7 +80,12 @@ def tilesets(origin: Origin, context: DocumentContext, *, limits_in: Callable[[T
 
 
 def tileset(
-    origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext, *, limits: Limits, box: BBox | None
+    origin: TilesetOrigin,
+    tile_matrix_set: TileMatrixSet,
+    context: DocumentContext,
+    *,
+    limits: TileMatrixSetLimits,
+    box: BBox | None,
 ) -> Json:
     """Return the metadata of one tileset.
 
@@ -100,13 +107,20 @@ def tileset(
 
 
 def template(
-    origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext, *, place: str, query: Mapping[str, str]
+    origin: TilesetOrigin,
+    tile_matrix_set: TileMatrixSet,
+    context: DocumentContext,
+    *,
+    place: str,
+    query: Mapping[str, str],
 ) -> str:
     """Return the URL of a tile; `place` is the rest of the path, literally or as a template."""
     return f"{_url(origin, tile_matrix_set, context)}/{place}?{urlencode(query)}"
 
 
-def _common(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext, limits: Limits) -> Json:
+def _common(
+    origin: TilesetOrigin, tile_matrix_set: TileMatrixSet, context: DocumentContext, limits: TileMatrixSetLimits
+) -> Json:
     return {
         "title": f"{origin.title} ({tile_matrix_set.id})",
         "dataType": origin.data_type,
@@ -117,7 +131,7 @@ def _common(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentCon
     }
 
 
-def _links(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext) -> Iterator[Json]:
+def _links(origin: TilesetOrigin, tile_matrix_set: TileMatrixSet, context: DocumentContext) -> Iterator[Json]:
     href = f"{_url(origin, tile_matrix_set, context)}?{urlencode({'f': 'json', **origin.query})}"
     yield link("self", href, JSON, f"tileset in {tile_matrix_set.id}")
     yield link(REL_SCHEME, scheme_url(tile_matrix_set, context), JSON, tile_matrix_set.title)
@@ -128,11 +142,11 @@ def _links(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentCont
         yield link("item", tile, media_type, f"tile as {name}", is_template=True)
 
 
-def _url(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext) -> str:
+def _url(origin: TilesetOrigin, tile_matrix_set: TileMatrixSet, context: DocumentContext) -> str:
     return f"{context.base}{origin.path}/{quote(tile_matrix_set.id)}"
 
 
-def _location_members(box: BBox, limits: Limits, tile_matrix_set: TileMatrixSet) -> dict[str, Any]:
+def _location_members(box: BBox, limits: TileMatrixSetLimits, tile_matrix_set: TileMatrixSet) -> dict[str, Any]:
     west, south, east, north = (round(edge, DECIMALS) for edge in box)
     crs, matrix = CRS84.uri, finest(limits, tile_matrix_set)
     centre = {"coordinates": [(west + east) / 2, (south + north) / 2], "crs": crs}
@@ -147,13 +161,15 @@ IGNORED_WITH_VALUE = names_of((COLLECTIONS, DATETIME, SUBSET, *COLOURING, *BACKG
 """Parameters that metadata and their tiles share."""
 
 
-def map_origin(path: Mapping[str, str], query: Kvp, layers: tuple[Layer, ...], context: DocumentContext) -> Origin:
+def map_origin(
+    path: Mapping[str, str], query: Kvp, layers: tuple[Layer, ...], context: DocumentContext
+) -> TilesetOrigin:
     """Return the origin of the map tiles that a path and query select."""
     top = layers[-1]
     style = resolve_style(top, path.get("styleId", ""))
     title = ", ".join(_title(layer, context) for layer in layers)
     style_url = f"{context.base}/collections/{quote(top.id)}/styles/{quote(style.id)}"
-    return Origin(
+    return TilesetOrigin(
         title=title,
         path=tiles_path(path),
         data_type="map",
@@ -229,11 +245,11 @@ def requested_places(query: Kvp, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
         return tuple(catalogue.place_set(name) for name in names)
 
 
-def places_origin(places: tuple[PlaceSet, ...], query: Kvp, context: DocumentContext) -> Origin:
+def places_origin(places: tuple[PlaceSet, ...], query: Kvp, context: DocumentContext) -> TilesetOrigin:
     """Return the origin of vector tiles."""
     named = COLLECTIONS_OF_PLACES.optional(query)
     attribution = "; ".join(dict.fromkeys(each.spec.attribution for each in places if each.spec.attribution))
-    return Origin(
+    return TilesetOrigin(
         title=", ".join(_places_title(each, context) for each in places),
         path=PATH,
         data_type="vector",

@@ -96,17 +96,17 @@ def _matrix(matrix: TileMatrix, crs: Crs) -> Json:
 
 # Tiles with data (OGC 17-083r4 §7.1.5): metadata list exactly the tiles that are answered.
 
-Limits = dict[str, TileRange]
+TileMatrixSetLimits = dict[str, TileRange]
 """Tiles with data by id of the tile matrix; other matrices have no tiles."""
 
 
-def limits_of_grids(natives: Sequence[NativeGrid], tile_matrix_set: TileMatrixSet) -> Limits:
+def limits_of_grids(natives: Sequence[NativeGrid], tile_matrix_set: TileMatrixSet) -> TileMatrixSetLimits:
     """Return the tiles that touch any grid, from the coarsest matrix to the last that shows more than coarser ones."""
     limits = _join((matrix, tiles) for native in natives for matrix, tiles in shown_matrices(native, tile_matrix_set))
     return {matrix.id: limits[matrix.id] for matrix in tile_matrix_set.matrices if matrix.id in limits}
 
 
-def limits_of_boxes(boxes: Sequence[BBox], tile_matrix_set: TileMatrixSet) -> Limits:
+def limits_of_boxes(boxes: Sequence[BBox], tile_matrix_set: TileMatrixSet) -> TileMatrixSetLimits:
     """Return the tiles that touch any box in CRS84, in all matrices."""
     inside = list[BBox]()
     for box in boxes:
@@ -116,8 +116,8 @@ def limits_of_boxes(boxes: Sequence[BBox], tile_matrix_set: TileMatrixSet) -> Li
     return _join((matrix, tiles) for matrix, tiles in ranges if tiles is not None)
 
 
-def _join(ranges: Iterable[tuple[TileMatrix, TileRange]]) -> Limits:
-    limits: Limits = {}
+def _join(ranges: Iterable[tuple[TileMatrix, TileRange]]) -> TileMatrixSetLimits:
+    limits: TileMatrixSetLimits = {}
     for matrix, tiles in ranges:
         earlier = limits.get(matrix.id)
         limits[matrix.id] = tiles if earlier is None else _both(earlier, tiles)
@@ -146,7 +146,7 @@ def check_tile_of_boxes(address: TileAddress, boxes: Sequence[BBox]) -> None:
     _check(address, [] if tiles is None else [tiles], lambda: limits)
 
 
-def _check(address: TileAddress, ranges: Sequence[TileRange], limits: Callable[[], Limits]) -> None:
+def _check(address: TileAddress, ranges: Sequence[TileRange], limits: Callable[[], TileMatrixSetLimits]) -> None:
     address.grid()
     if not ranges:
         message = (
@@ -156,7 +156,7 @@ def _check(address: TileAddress, ranges: Sequence[TileRange], limits: Callable[[
     check_in_range(functools.reduce(_both, ranges), row=address.row, column=address.column)
 
 
-def limits_document(limits: Limits) -> list[dict[str, str | int]]:
+def limits_document(limits: TileMatrixSetLimits) -> list[dict[str, str | int]]:
     """Return limits as members of tileset metadata."""
     return [
         {
@@ -170,7 +170,7 @@ def limits_document(limits: Limits) -> list[dict[str, str | int]]:
     ]
 
 
-def finest(limits: Limits, tile_matrix_set: TileMatrixSet) -> TileMatrix | None:
+def finest(limits: TileMatrixSetLimits, tile_matrix_set: TileMatrixSet) -> TileMatrix | None:
     """Return the finest matrix with tiles, `None` without tiles."""
     return next((matrix for matrix in reversed(tile_matrix_set.matrices) if matrix.id in limits), None)
 
@@ -184,6 +184,6 @@ def _both(one: TileRange, other: TileRange) -> TileRange:
     )
 
 
-def _matrix_names(limits: Limits) -> str:
+def _matrix_names(limits: TileMatrixSetLimits) -> str:
     names = list(limits)
     return f"{names[0]} to {names[-1]}" if names else "none"

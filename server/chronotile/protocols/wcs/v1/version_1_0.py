@@ -20,7 +20,7 @@ from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wcs.coverages import coverage_of
 from chronotile.protocols.wcs.faults import message_of
 from chronotile.protocols.wcs.v1.requests import FORMAT, MAX_STEPS, TEMPLATES, interpolation
-from chronotile.protocols.wcs.version import GetCoverage, Version
+from chronotile.protocols.wcs.version import GetCoverage, WcsVersion
 
 EXCEPTION = f"{TEMPLATES}/exception_1_2_0.xml"
 PARTS = ("Service", "Capability", "ContentMetadata")
@@ -97,7 +97,7 @@ def fault(error: errors.ChronotileError, request: Request) -> Response:
     return Response(body, status, {"Cache-Control": "no-store"}, "application/vnd.ogc.se_xml")
 
 
-WCS_1_0 = Version(
+WCS_1_0 = WcsVersion(
     numbers=("1.0.0",),
     namespace="http://www.opengis.net/wcs",
     templates=TEMPLATES,

@@ -27,7 +27,7 @@ from chronotile.protocols.wcs.coverages import WcsCoverage, coverage_of
 from chronotile.protocols.wcs.documents import in_parts
 from chronotile.protocols.wcs.faults import message_of
 from chronotile.protocols.wcs.v1.requests import FORMAT, TEMPLATES, interpolation, lattice_cells
-from chronotile.protocols.wcs.version import GetCoverage, Version
+from chronotile.protocols.wcs.version import GetCoverage, WcsVersion
 
 SECTIONS = ("ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents")
 BOX, OFFSETS, FIELDS = "BOUNDINGBOX", "GRIDOFFSETS", "RANGESUBSET"
@@ -154,7 +154,7 @@ def fault(error: errors.ChronotileError, request: Request) -> Response:
     return exception_report(message, code=code, locator=locator, status=status, common="1.1", version="1.1.0")
 
 
-WCS_1_1 = Version(
+WCS_1_1 = WcsVersion(
     numbers=("1.1.1", "1.1.0", "1.1.2"),
     namespace="http://www.opengis.net/wcs/1.1.1",
     templates=TEMPLATES,

@@ -17,7 +17,7 @@ from chronotile.protocols.wcs.faults import STATUSES, message_of
 from chronotile.protocols.wcs.v2 import gml
 from chronotile.protocols.wcs.v2.params import ADVERTISED, FORMATS, NATIVE, OF_COVERAGE, parse_get_coverage
 from chronotile.protocols.wcs.v2.xml_requests import pairs_of_xml
-from chronotile.protocols.wcs.version import Pairs, Version
+from chronotile.protocols.wcs.version import Pairs, WcsVersion
 
 SECTIONS = ("ServiceIdentification", "ServiceProvider", "OperationsMetadata", "ServiceMetadata", "Contents")
 _NUMBERED_SUBSET = re.compile(r"subset\d{1,2}", re.ASCII | re.IGNORECASE)
@@ -68,7 +68,7 @@ def _code(error: errors.ChronotileError) -> str:
     return error.code if error.code in STATUSES else "NoApplicableCode"
 
 
-WCS_2 = Version(
+WCS_2 = WcsVersion(
     numbers=("2.0.1",),
     namespace="http://www.opengis.net/wcs/2.0",
     templates=gml.TEMPLATES,
