@@ -32,6 +32,7 @@ from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.crs import crs_of
 from chronotile.core.model.space.grid import Grid, NativeGrid
 from chronotile.core.model.time.instants import ONE_NS, system_clock
+from chronotile.readers.mosaic_reader import as_mosaic
 from chronotile.readers.reader import Reader as SourceReader
 from chronotile.readers.reader_caches import ReaderCaches
 
@@ -161,7 +162,7 @@ def _in_process(configuration: Path, three: list[Path], rounds: int, side: int) 
 
 
 def _composed(reader: SourceReader, grid: Grid) -> object:
-    return reader.compose("B04", index=0, grid=grid)
+    return as_mosaic(reader).compose("B04", index=0, grid=grid)
 
 
 def _rio_tile(path: str, column: int, row: int, zoom: int) -> ImageData:

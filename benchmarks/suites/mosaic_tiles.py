@@ -32,6 +32,7 @@ from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.crs import crs_of
 from chronotile.core.model.space.grid import Grid
 from chronotile.core.web.places import AllowedPlaces
+from chronotile.readers.mosaic_reader import as_mosaic
 from chronotile.readers.reader import Reader as SourceReader
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.agreement.mosaics.shown import MERCATOR, NATIVE_ZOOM, tiles_of
@@ -137,7 +138,7 @@ def _our_way(ground: Ground, folder: Path, stack: ExitStack) -> Way:
 
     def draw(case: Case, tile: Tile) -> Drawn:
         began = time.process_time()
-        pixels = reader.compose(case.layer, index=0, grid=_grid(tile))
+        pixels = as_mosaic(reader).compose(case.layer, index=0, grid=_grid(tile))
         taken_s = time.process_time() - began
         raster = Raster(pixels.numbers, reader.info.variables[case.layer].encoding, pixels.valid)
         return Drawn(raster.values(), taken_s * 1000)

@@ -14,7 +14,7 @@ from chronotile.core.finding import Finding
 from chronotile.core.model.raster import cell_reasons, pixel_codes, valid_pixels
 from chronotile.core.model.source import VariableSpec
 from chronotile.core.model.space.grid import Window
-from chronotile.readers.library_errors import with_causes
+from chronotile.readers.library_errors import cause_text
 from chronotile.readers.raster import survey as raster_survey
 from chronotile.readers.raster.open_stack import open_raster_stack
 from chronotile.readers.raster.overviews.previews import Previews
@@ -489,7 +489,7 @@ def test_file_outside_the_sample_is_read_by_its_own_encoding_or_skipped(tmp_path
             reader.read_window("NDVI", index=4, level=level, window=window)
         with pytest.raises(SourceUnavailable):
             reader.read_cell("NDVI", indexes=range(6), row=0, column=0)
-    assert "a_20200105.tif: its numbers are float32" in with_causes(raised.value)
+    assert "a_20200105.tif: its numbers are float32" in cause_text(raised.value)
     assert "a_20200105.tif" not in str(raised.value)
 
 

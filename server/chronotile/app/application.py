@@ -86,9 +86,9 @@ from chronotile.protocols.site.viewer.routes import routes as viewer_routes
 from chronotile.protocols.timeseries.routes import routes as series_routes
 from chronotile.protocols.wcs.routes import routes as wcs_routes
 from chronotile.protocols.wps.routes import routes as wps_routes
-from chronotile.readers.bisect_damage import FailingDates
-from chronotile.readers.caches.disk import RecordsInFolder
+from chronotile.readers.caches.records import RecordsInFolder
 from chronotile.readers.elsewhere import START_S
+from chronotile.readers.failing_dates import FailingDates
 
 VALID_FRACTIONS = "shares"
 """Folder of the fractions of valid pixels, in the folder of previews."""

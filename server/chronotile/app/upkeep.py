@@ -18,6 +18,7 @@ from chronotile.core.model.source import VariableInfo
 from chronotile.core.model.time.selection import DEFAULT, LATEST
 from chronotile.pipeline.revision import time_index
 from chronotile.pipeline.services import Services
+from chronotile.readers.mosaic_reader import MosaicReader
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ class Upkeep:
         """Reload, and retry failed files and sources: a disk or a host may work again."""
         live = self.live
         live.services.failing_dates.clear()
-        live.services.reader_caches.left_out.clear()
+        live.services.reader_caches.skipped_items.clear()
         live.services.elsewhere.retry()
         counts = live.reloads, live.failed_reloads
         live.refresh()
@@ -115,7 +116,7 @@ def prepare_overviews(services: Services) -> None:
     """Start making overviews of the newest and the default time of each mosaic in the background."""
     for layer in services.catalogue.layers:
         reader = services.readers.get(layer.collection)
-        if reader is None or not layer.main_variable.is_mosaic:
+        if not isinstance(reader, MosaicReader):
             continue
         for variable in layer.variables:
             with suppress(ChronotileError):  # an unavailable index is prepared after the next reload

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 from chronotile.core.finding import Finding
-from chronotile.readers.caches.disk import Records, RecordsInMemory
+from chronotile.readers.caches.records import Records, RecordsInMemory
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,8 @@ from chronotile.archive.open_sources import THREADS
 from chronotile.catalog.configuration import CollectionSection
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.model.source import SourceInfo
-from chronotile.readers.reader import Reader, reading
+from chronotile.readers.library_errors import reading
+from chronotile.readers.reader import Reader
 from chronotile.readers.sample import observed_range
 
 

@@ -272,7 +272,7 @@ def _open(  # noqa: PLR0913 -- four of them by keyword
     source_findings = (*local_findings, *elsewhere_findings(snapshot, specs), *reader_findings(readers))
     if not catalogue.collections and not (unavailable or snapshot.wrong):
         raise _nothing_served((*source_findings, *findings), configuration)
-    left_out = [x for spec in here.values() for x in kind_of_spec(spec.stored).left_out(spec.stored)]
+    left_out = [x for spec in here.values() for x in kind_of_spec(spec.stored).unused_data_findings(spec.stored)]
     if discovery is None:  # else discovery reports these
         left_out += [*state.passed_over, *_odd_values(infos, styles)]
     all_findings = (*source_findings, *completed.findings, *left_out, *place_findings, *findings, *default_findings)

@@ -58,7 +58,7 @@ def open_elsewhere(caches: ReaderCaches, source: PendingSource) -> Opened:
         SourceUnavailable: It opens, but its pixels cannot be read.
     """
     opened, spec = open_pending(source, caches), source.spec
-    findings = list(kind_of_spec(spec).left_out(spec.stored))
+    findings = list(kind_of_spec(spec).unused_data_findings(spec.stored))
     if looks.has_unmarked(spec.href):
         findings.append(Finding("warning", spec.collection, UNMARKED, path=shown_href(spec.href)))
     return replace(opened, findings=tuple(findings))

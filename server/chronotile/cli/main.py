@@ -285,9 +285,8 @@ def audit(
         archive = open_archive(settings_of(config=place), "error")
         result = Audit(seed=int.from_bytes(os.urandom(4)) if seed is None else seed)
         print_lines(audit_archive(archive, result, samples=samples))
-        for reader in archive.services.readers.values():
-            if reader.reopen_reason:
-                typer.echo(f"{reader.reopen_reason}; run the audit again")
+        for reason in archive.services.reopen_reasons(archive.services.readers).values():
+            typer.echo(f"{reason}; run the audit again")
         typer.echo(result.summary())
         archive.close()
     if not result.is_right:

@@ -15,7 +15,7 @@ from chronotile.optimise.mosaics import MosaicRequest, OpenIndex, find_mosaic, v
 from chronotile.optimise.options import Options, Report
 from chronotile.optimise.run import RunProgress, require_extras, write_cube
 from chronotile.optimise.store import CubeFolder
-from chronotile.readers.reader import Reader
+from chronotile.readers.mosaic_reader import MosaicReader, as_mosaic
 
 
 def optimise_collection(
@@ -66,7 +66,7 @@ def optimise_collection(
     return write_cube(inputs, target, options, disk=disk, progress=progress)
 
 
-def _source(archive: Archive, collection: str) -> tuple[SourceSpec, Reader]:
+def _source(archive: Archive, collection: str) -> tuple[SourceSpec, MosaicReader]:
     """Return the specification and reader of a collection of items."""
     spec = archive.specs.get(collection)
     if spec is None:
@@ -81,7 +81,7 @@ def _source(archive: Archive, collection: str) -> tuple[SourceSpec, Reader]:
             (finding.message for finding in archive.findings if finding.place == collection), "it is not served"
         )
         raise UnsupportedSource(f"{collection}: {reason.removeprefix(LEFT_OUT)}")
-    return spec, reader
+    return spec, as_mosaic(reader)
 
 
 def _about(archive: Archive, collection: str) -> dict[str, str]:

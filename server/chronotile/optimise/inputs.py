@@ -23,7 +23,7 @@ from chronotile.optimise.mosaics import CollectionMosaic
 from chronotile.readers.cf.time import JoinedTimes, join_times
 from chronotile.readers.joined.common_encoding import common_encoding
 from chronotile.readers.kind import SourceKind
-from chronotile.readers.kinds import KINDS, kind_of_named, kind_of_path, kind_of_spec, open_source
+from chronotile.readers.kinds import KINDS, kind_of_argument, kind_of_path, kind_of_spec, open_source
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.commit import state_number
@@ -296,7 +296,7 @@ def _find(sources: Sequence[str], target: Path | None) -> WalkResult:
         if path.is_dir() and kind_of_path(path) is None:
             folders.append(walk(path))
         elif target is None or path != target.absolute():
-            places.setdefault(kind_of_named(path).name, []).append(path)
+            places.setdefault(kind_of_argument(path).name, []).append(path)
     for folder in folders:
         for name, paths in folder.places.items():
             kept_paths = [path for path in paths if target is None or path != target.absolute()]

@@ -19,13 +19,14 @@ from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.web.places import AllowedPlaces
 from chronotile.optimise.arrays import is_in_crs
 from chronotile.readers.kinds import open_source
-from chronotile.readers.left_out import is_passing
+from chronotile.readers.lattices import Lattice, lattice_of, whole_lattice
 from chronotile.readers.library_errors import one_line, origin_of
-from chronotile.readers.mosaic.info import items_of, lattice_of, whole_lattice
+from chronotile.readers.mosaic.info import items_of
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.mosaic.scenes import with_only
-from chronotile.readers.reader import Lattice, Reader
+from chronotile.readers.mosaic_reader import MosaicReader, as_mosaic
 from chronotile.readers.reader_caches import ReaderCaches
+from chronotile.readers.skipped_items import is_passing
 from chronotile.readers.zarr.commit import state_number
 
 BEYOND = "items lie beyond the cells of the existing cube, which stay as they are; name another cube to have them too"
@@ -76,7 +77,7 @@ class CollectionMosaic:
     """Notes for the report."""
 
     @contextmanager
-    def open_reader(self) -> Iterator[Reader]:
+    def open_reader(self) -> Iterator[MosaicReader]:
         """Open a reader whose native grid is `grid`.
 
         Raises:
@@ -86,11 +87,11 @@ class CollectionMosaic:
         index = self.open_index()
         try:
             caches = ReaderCaches(items=lambda: index, places=self.places)
-            yield open_source(self.spec, caches).replace_grid(self.grid).replace_times(self.times)
+            yield as_mosaic(open_source(self.spec, caches)).replace_grid(self.grid).replace_times(self.times)
         finally:
             index.close()
 
-    def states(self, reader: Reader, variables: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+    def states(self, reader: MosaicReader, variables: Sequence[str]) -> tuple[tuple[int, ...], ...]:
         """Return numbers (time, variable) that change with the items of a date on the grid and with the settings.
 
         Raises:
@@ -121,12 +122,12 @@ class CollectionMosaic:
 
 
 def read_mosaic(
-    reader: Reader, variable: str, *, index: int, window: Window, take: Callable[[ItemRef, str], None]
+    reader: MosaicReader, variable: str, *, index: int, window: Window, take: Callable[[ItemRef, str], None]
 ) -> Pixels:
     """Return (1, y, x) pixels of a window at one date; no pixel is valid if no item can be read.
 
     Args:
-        reader: Reader of a mosaic.
+        reader: MosaicReader of a mosaic.
         variable: Id of the variable.
         index: Index of the date.
         window: Window of the grid.
@@ -161,7 +162,7 @@ def read_mosaic(
 
 def find_mosaic(
     spec: SourceSpec,
-    reader: Reader,
+    reader: MosaicReader,
     request: MosaicRequest,
     *,
     open_index: Callable[[], OpenIndex],
@@ -172,7 +173,7 @@ def find_mosaic(
 
     Args:
         spec: Specification of the collection.
-        reader: Reader of the collection.
+        reader: MosaicReader of the collection.
         request: Variables, grid and times to write.
         open_index: Opens the item index.
         places: Allowed locations of the files of items.
@@ -205,7 +206,7 @@ def find_mosaic(
     )
 
 
-def variables_to_write(spec: SourceSpec, reader: Reader, requested: Sequence[str]) -> tuple[str, ...]:
+def variables_to_write(spec: SourceSpec, reader: MosaicReader, requested: Sequence[str]) -> tuple[str, ...]:
     """Return the requested ids; by default all variables in files.
 
     Raises:
@@ -247,7 +248,7 @@ def _needed_variables(spec: SourceSpec, names: Sequence[str]) -> dict[str, Varia
     return {name: needed_name for name, needed_name in spec.variables.items() if name in needed}
 
 
-def _lattice(reader: Reader, names: Sequence[str], target: TargetGrid | None) -> Lattice:
+def _lattice(reader: MosaicReader, names: Sequence[str], target: TargetGrid | None) -> Lattice:
     """Return the lattice of the written cells."""
     grids = [reader.info.variables[name].grid for name in names]
     if target is not None:

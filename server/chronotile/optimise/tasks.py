@@ -32,6 +32,7 @@ from chronotile.readers.hrefs import base_name, tensorstore_path
 from chronotile.readers.joined.common_encoding import recoding_of
 from chronotile.readers.kinds import open_source
 from chronotile.readers.library_errors import one_line, origin_of
+from chronotile.readers.mosaic_reader import as_mosaic
 from chronotile.readers.overviews import Counting, Summary, paste_summaries, summary_of
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
@@ -446,7 +447,7 @@ def _blocks(
         def take(ref: ItemRef, reason: str, origin: DateOrigin = origin) -> None:
             job.take(SkippedItem(origin, ref.id, reason))
 
-        yield read_mosaic(reader, variable, index=origin.index, window=window, take=take)
+        yield read_mosaic(as_mosaic(reader), variable, index=origin.index, window=window, take=take)
 
 
 _worker_sources = RunSources()

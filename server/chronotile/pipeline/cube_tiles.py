@@ -49,7 +49,7 @@ from chronotile.pipeline.revision import (
 )
 from chronotile.pipeline.services import Services, Stopwatch, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates
-from chronotile.readers.reader import PROVISIONAL
+from chronotile.readers.mosaic_reader import PROVISIONAL
 
 SHORTER = "request a shorter interval"
 

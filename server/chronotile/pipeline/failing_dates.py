@@ -4,8 +4,8 @@ from chronotile.core.errors import SourceUnavailable
 from chronotile.core.model.source import VariableInfo
 from chronotile.core.model.types import Instant
 from chronotile.pipeline.services import Services
-from chronotile.readers.bisect_damage import FailingDate
-from chronotile.readers.library_errors import with_causes
+from chronotile.readers.failing_dates import FailingDate
+from chronotile.readers.library_errors import cause_text
 from chronotile.readers.reader import Reader
 
 UNREADABLE = "cannot be read"
@@ -31,7 +31,7 @@ def report_failing_date(collection: str, variable: str, index: int, *, error: Ex
         reason=GONE if version is None else UNREADABLE,
         state=version or GONE,
     )
-    services.failing_dates.tell(date, details=with_causes(error))
+    services.failing_dates.report(date, details=cause_text(error))
 
 
 def list_failing_dates(services: Services) -> tuple[FailingDate, ...]:
@@ -40,7 +40,7 @@ def list_failing_dates(services: Services) -> tuple[FailingDate, ...]:
         [],
         {(layer.collection, of.name) for layer in services.catalogue.layers for of in layer.variables},
     )
-    for date in services.failing_dates.listed():
+    for date in services.failing_dates.list_dates():
         if services.narrowed_from is not None and (date.collection, date.variable) not in variables:
             continue
         if _is_unchanged(date, services):

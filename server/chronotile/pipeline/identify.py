@@ -40,7 +40,7 @@ from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.styling.colours import class_indexes
 from chronotile.pipeline.styling.paint import paint, paint_composite
 from chronotile.pipeline.unreadable_dates import UnreadableDates
-from chronotile.readers.reader import Cell
+from chronotile.readers.reader import NativeCell
 
 MAX_VALUES = 10_000
 """Maximum number of values in one answer, over all layers and variables; longer series have separate documents."""

@@ -15,7 +15,7 @@ from chronotile.core.model.space.boxes import reach_in
 from chronotile.core.model.space.crs import Crs, are_alike
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.pipeline.services import Services
-from chronotile.readers.reader import Lattice
+from chronotile.readers.lattices import Lattice
 
 NAME_CRS = "name one with crs, or set grid in its configuration"
 """Remedy in the error of `choose_coverage_lattice`; processes without an input `crs` replace it."""
@@ -44,7 +44,7 @@ def align_layers(layers: Sequence[Layer], services: Services, lattice: Lattice |
         return AlignedLayers(layers=tuple(layers), services=services)
     native = layers[0].main_variable.grid
     grid = lattice.grid(reach_in(native.bbox, native.crs, lattice.crs))
-    reader = services.reader(layers[0]).replace_grid(grid)
+    reader = services.mosaic_reader(layers[0]).replace_grid(grid)
     readers = {**services.readers, layers[0].collection: reader}
     return AlignedLayers(
         layers=tuple(_replace_grid(layer, grid) for layer in layers), services=replace(services, readers=readers)
@@ -65,7 +65,7 @@ def lattice_at(layer: Layer, services: Services, point: Point) -> Lattice | None
     """
     if not layer.main_variable.is_mosaic:
         return None
-    return services.reader(layer).lattice_at(layer.main_variable.name, point)
+    return services.mosaic_reader(layer).lattice_at(layer.main_variable.name, point)
 
 
 def choose_coverage_lattice(layer: Layer, services: Services, crs: Crs | None) -> Lattice | None:
@@ -84,7 +84,7 @@ def choose_coverage_lattice(layer: Layer, services: Services, crs: Crs | None) -
     """
     if not layer.main_variable.is_mosaic:
         return None
-    reader, name = services.reader(layer), layer.main_variable.name
+    reader, name = services.mosaic_reader(layer), layer.main_variable.name
     lattices, has_native_grid = reader.lattices(name), reader.has_native_grid(name)
     if crs is None and has_native_grid:
         return None

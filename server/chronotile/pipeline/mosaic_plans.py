@@ -17,6 +17,7 @@ from chronotile.core.model.types import Instant
 from chronotile.core.warp.plan import level_for, place_of
 from chronotile.pipeline.revision import time_index
 from chronotile.pipeline.services import Services
+from chronotile.readers.mosaic_reader import as_mosaic
 from chronotile.readers.reader import Reader
 
 
@@ -48,7 +49,7 @@ class MosaicPlan:
             LimitExceeded: More items would be opened than the collection allows.
         """
         return replace_codes_by_mask(
-            reader.compose(variable.name, index=index, grid=self.grid, resampling=self.resampling)
+            as_mosaic(reader).compose(variable.name, index=index, grid=self.grid, resampling=self.resampling)
         )
 
     def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
@@ -93,7 +94,7 @@ def list_picture_inputs(layer: Layer, instants: Sequence[Instant], grid: Grid, s
     """
     if not layer.main_variable.is_mosaic:
         return ()
-    reader = services.reader(layer)
+    reader = services.mosaic_reader(layer)
     return tuple(
         reader.picture_inputs(variable.name, time_index(variable.times.instants, instant), grid)
         for variable in layer.variables

@@ -13,7 +13,7 @@ from chronotile.core.model.raster import Pixels
 from chronotile.core.model.source import VariableInfo
 from chronotile.core.model.types import BoolArray
 from chronotile.core.warp.plan import WindowSet, side_by_side
-from chronotile.readers.bisect_damage import Tell, dates_around_damage
+from chronotile.readers.bisect_damage import ReportDate, dates_around_damage
 from chronotile.readers.reader import Along, Reader
 
 MAX_BYTES = 32 << 20
@@ -30,7 +30,7 @@ class ReadPlan(WindowSet, Protocol):
 
 
 def read_times(
-    plan: ReadPlan, reader: Reader, variable: VariableInfo, indexes: Sequence[int], *, report: Tell | None = None
+    plan: ReadPlan, reader: Reader, variable: VariableInfo, indexes: Sequence[int], *, report: ReportDate | None = None
 ) -> Iterator[Pixels | None]:
     """Yield the native pixels at each time, in the order of `indexes`; `None` for an unreadable date.
 
@@ -73,7 +73,7 @@ def read_times(
         yield from block_pixels
 
 
-def _read_or_report(read: Callable[[int], Pixels], index: int, report: Tell | None) -> Pixels | None:
+def _read_or_report(read: Callable[[int], Pixels], index: int, report: ReportDate | None) -> Pixels | None:
     try:
         return read(index)
     except DateUnreadable as error:

@@ -9,7 +9,7 @@ from chronotile.core.yaml_source import list_names
 from chronotile.pipeline.failing_dates import list_failing_dates
 from chronotile.pipeline.revision import pixel_revision
 from chronotile.pipeline.services import Services
-from chronotile.readers.bisect_damage import FailingDate
+from chronotile.readers.failing_dates import FailingDate
 
 NOT_OPEN = "its source cannot be opened, or contains nothing that can be served"
 NEWEST_GONE = "the data of its newest time are gone"

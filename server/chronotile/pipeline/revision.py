@@ -18,6 +18,7 @@ from chronotile.pipeline.encoders.cube_tile.ctc1 import ENCODER_VERSION as CUBE_
 from chronotile.pipeline.encoders.picture.picture import ENCODER_VERSION
 from chronotile.pipeline.services import CachedRevision, Services, reading
 from chronotile.readers.hrefs import one_look
+from chronotile.readers.mosaic_reader import MosaicReader
 from chronotile.readers.reader import GONE, Reader
 
 KEPT_S = 60.0
@@ -105,7 +106,7 @@ def are_counted(
         SourceUnavailable: The source is unreachable.
     """
     reader = services.reader(layer)
-    return all(
+    return not isinstance(reader, MosaicReader) or all(
         reader.are_files_indexed(variable.name, _time_indexes(variable, instants), window)
         for variable, window in zip(layer.variables, windows or (None,) * len(layer.variables), strict=True)
     )
@@ -212,9 +213,19 @@ def _name_unknown(layer: Layer, services: Services) -> str:
     return _layer_revision(layer, [], services)
 
 
+def items_revision(layer: Layer, services: Services) -> str:
+    """Return a text that changes with every change to the items of a mosaic; empty for other layers.
+
+    Raises:
+        SourceUnavailable: The source or its item index is unreachable.
+    """
+    reader = services.reader(layer)
+    return reader.items_revision() if isinstance(reader, MosaicReader) else ""
+
+
 def _counter(layer: Layer, services: Services) -> str | None:
     try:
-        return services.reader(layer).items_revision()
+        return items_revision(layer, services)
     except SourceUnavailable:
         return None
 

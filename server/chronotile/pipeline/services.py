@@ -24,11 +24,12 @@ from chronotile.pipeline.caches.cube_tiles import CubeTileCache, PrebuiltCubeTil
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
 from chronotile.pipeline.caches.served_axes import ServedAxes
 from chronotile.pipeline.encoders.coverage.zarr3 import StoreShape
-from chronotile.readers.bisect_damage import FailingDates
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.caches.disk import DiskCache
 from chronotile.readers.derived.derive import MaskReader, masked_by
 from chronotile.readers.elsewhere import Elsewhere
+from chronotile.readers.failing_dates import FailingDates
+from chronotile.readers.mosaic_reader import MosaicReader, as_mosaic
 from chronotile.readers.products.checksums import Checksums
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
@@ -208,11 +209,11 @@ class Services:
     reader_caches: ReaderCaches = field(default_factory=ReaderCaches)
     """Caches of the readers; sources that are opened later share them."""
     documents: ByteCache[CachedDocument] = field(
-        default_factory=lambda: ByteCache(DOCUMENT_BYTES, attrgetter("nbytes"), largest_share=DOCUMENT_SHARE)
+        default_factory=lambda: ByteCache(DOCUMENT_BYTES, attrgetter("nbytes"), entry_divisor=DOCUMENT_SHARE)
     )
     """Documents of the catalogue; separate from `caches`, as a reload must discard them."""
     store_shapes: ByteCache[StoreShape] = field(
-        default_factory=lambda: ByteCache(STORE_BYTES, attrgetter("nbytes"), largest_share=DOCUMENT_SHARE)
+        default_factory=lambda: ByteCache(STORE_BYTES, attrgetter("nbytes"), entry_divisor=DOCUMENT_SHARE)
     )
     """Layers as Zarr stores, by layer id and number of times."""
     served_axes: ServedAxes = field(default_factory=ServedAxes)
@@ -275,9 +276,13 @@ class Services:
         self.caches.files.close()
 
     def reopen_reasons(self, collections: Iterable[str]) -> Mapping[str, str]:
-        """Return why some collections must be opened again (`Reader.reopen_reason`), by collection."""
+        """Return why some collections must be opened again (`MosaicReader.reopen_reason`), by collection."""
         readers = {name: self.readers[name] for name in collections if name in self.readers}
-        return {name: reader.reopen_reason for name, reader in readers.items() if reader.reopen_reason}
+        return {
+            name: reader.reopen_reason
+            for name, reader in readers.items()
+            if isinstance(reader, MosaicReader) and reader.reopen_reason
+        }
 
     def require_current_plans(self, collections: Iterable[str]) -> None:
         """Check that no file of some collections was skipped because its encoding is not yet listed.
@@ -301,12 +306,20 @@ class Services:
             raise SourceUnavailable(f"the source of layer {layer.id} is not open")
         return reader if layer.mask is None else self._mask_reader(layer, layer.mask, reader)
 
+    def mosaic_reader(self, layer: Layer) -> MosaicReader:
+        """Return the open source of a layer of a mosaic.
+
+        Raises:
+            SourceUnavailable: As in `reader`.
+        """
+        return as_mosaic(self.reader(layer))
+
     def _mask_reader(self, layer: Layer, mask: Mask, reader: Reader) -> Reader:
         cached = self.masked_readers.get(layer.id)
         if cached is None or cached[0] is not reader:
             variables, name = reader.info.variables, layer.main_variable.name
             if layer.main_variable.is_mosaic:
-                masked: Reader = reader.add_mask(layer.main_variable, mask)
+                masked: Reader = as_mosaic(reader).add_mask(layer.main_variable, mask)
             else:
                 masked = MaskReader(reader, {name: masked_by(variables[name], mask, variables[mask.variable])})
             cached = self.masked_readers[layer.id] = reader, masked

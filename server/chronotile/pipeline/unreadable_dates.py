@@ -17,8 +17,9 @@ from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Instant
 from chronotile.pipeline.failing_dates import report_failing_date
 from chronotile.pipeline.services import Services
-from chronotile.readers.bisect_damage import MOST_LEFT_OUT
-from chronotile.readers.library_errors import with_causes
+from chronotile.readers.failing_dates import MAX_SKIPPED_ITEMS
+from chronotile.readers.library_errors import cause_text
+from chronotile.readers.mosaic_reader import MosaicReader
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class UnreadableDates:
         self._skipped_items: dict[str, Instant | None] = {}
         """Time of each skipped item by id; `None` if the item does not have the variable."""
         reader = services.reader(layer)
-        self.reader = reader.replace_report(self.report_item) if layer.main_variable.is_mosaic else reader
+        self.reader = reader.replace_report(self.report_item) if isinstance(reader, MosaicReader) else reader
         """The reader of the layer. That of a mosaic calls `report_item` for each item that it skips."""
 
     @property
@@ -53,7 +54,7 @@ class UnreadableDates:
 
     @property
     def missing(self) -> Missing:
-        """All that the answer lacks so far; at most `MOST_LEFT_OUT` items."""
+        """All that the answer lacks so far; at most `MAX_SKIPPED_ITEMS` items."""
         items = sorted(self._skipped_items)
         return Missing(
             unreadable_times=self.instants,
@@ -73,10 +74,10 @@ class UnreadableDates:
     def report_item(self, ref: ItemRef, error: Exception) -> None:
         """Add an item of a mosaic that could not be read or does not have the variable."""
         if ref.id not in self._skipped_items:
-            self.services.reader_caches.left_out.report(self.layer.collection, ref, error)
-            if len(self._skipped_items) < MOST_LEFT_OUT:
+            self.services.reader_caches.skipped_items.report(self.layer.collection, ref, error)
+            if len(self._skipped_items) < MAX_SKIPPED_ITEMS:
                 self._skipped_items[ref.id] = None if isinstance(error, VariableLacking) else ref.instant
-            self.services.failing_dates.leave_out(ref.id, error)
+            self.services.failing_dates.skip_item(ref.id, error)
 
     def report(self, variable: VariableInfo, index: int, error: DateUnreadable) -> None:
         """Add a date of a variable by the index of its time."""
@@ -88,7 +89,7 @@ class UnreadableDates:
         try:
             report_failing_date(self.layer.collection, variable.name, index, error=error, services=self.services)
         except OSError as failure:  # an answer does not fail because the list for operators cannot be written
-            log.warning("a date that cannot be read is not listed: %s; %s", failure, with_causes(error))
+            log.warning("a date that cannot be read is not listed: %s; %s", failure, cause_text(error))
 
     def reporter(self, variable: VariableInfo) -> Callable[[int, DateUnreadable], None]:
         """Return `report` for one variable."""

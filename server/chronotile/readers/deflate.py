@@ -1,21 +1,21 @@
-"""Blocks of files that are compressed with deflate."""
+"""Blocks compressed with deflate."""
 
 from isal import isal_zlib
 
 
 class DamagedBlock(OSError):
-    """A block of a file is not what its header says."""
+    """A block of a file does not match its header."""
 
 
 def inflate(stored: bytes, size: int) -> bytes:
-    """Return the bytes of a block that is compressed with deflate.
+    """Return the decompressed bytes of a block.
 
     Args:
         stored: The block in the file.
-        size: The most bytes that it may have. Its checksum follows, without which it is not whole.
+        size: Largest size of the decompressed block. The checksum follows it; without it the block is incomplete.
 
     Raises:
-        DamagedBlock: It cannot be inflated, is longer, or has another checksum.
+        DamagedBlock: The block cannot be decompressed, is too long, or has a wrong checksum.
     """
     stream = isal_zlib.decompressobj()
     try:

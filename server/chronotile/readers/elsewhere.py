@@ -14,7 +14,7 @@ from chronotile.core.model.source import SourceInfo, SourceSpec
 from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.kinds import open_source
-from chronotile.readers.library_errors import BeingWritten, one_line, origin_of, without_frames
+from chronotile.readers.library_errors import BeingWritten, drop_frames, one_line, origin_of
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import Away, Refused
@@ -342,10 +342,10 @@ class Elsewhere:
             else:
                 opened = self._open_source(source.pending)
         except ChronotileError as error:
-            failure, reason = without_frames(error), error.message
+            failure, reason = drop_frames(error), error.message
         except Exception as error:  # any library may fail in its own way; the reason is a finding
             log.debug("a source elsewhere cannot be opened", exc_info=error)
-            failure, reason = without_frames(error), f"it cannot be opened: {one_line(error)}"
+            failure, reason = drop_frames(error), f"it cannot be opened: {one_line(error)}"
         with self._changed:
             source.begun_s = None
             self._threads -= Counter([source.host])

@@ -1,4 +1,4 @@
-"""Encodings: the configuration over the file, levels against the native level, and texts for messages."""
+"""Encodings: the configuration applied to a file, comparison of levels, and texts for messages."""
 
 import math
 import re
@@ -18,9 +18,9 @@ NO_UNITS = "1"
 """Units of an encoding if none are stated."""
 
 CIRCLE = "circular"
-"""Attribute of an array that has the length of a full turn, in units of the values; `optimise` writes it."""
+"""Attribute of an array with the length of a full turn in units of the values; `optimise` writes it."""
 TRUE_NORTH = ("degree_true", "degrees_true", "degree_t", "degrees_t", "degree true", "degrees true", "deg true")
-"""Units of directions alone (UDUNITS, GRIB)."""
+"""Units that only directions have (UDUNITS, GRIB)."""
 TURNS: Mapping[str, float] = {
     **dict.fromkeys(("degree", "degrees", "deg", "\N{DEGREE SIGN}", "arc_degree", *TRUE_NORTH), 360.0),
     **dict.fromkeys(("radian", "radians", "rad"), 2 * math.pi),
@@ -29,42 +29,42 @@ _DIRECTIONS = re.compile(
     r"(^|_)(direction|azimuth|phase)(_|$)|^(grid_)?longitude$|^platform_(course|heading|orientation|yaw)|"
     r"^angle_of_rotation_from_"
 )
-"""CF standard names, and titles, of directions and phases."""
+"""CF standard names and titles of directions and phases."""
 _NO_DIRECTIONS = re.compile(r"standard_error|deviation|spread|width|variance")
 
 
 def circle_of(name: str, units: str) -> float | None:
-    """Return the length of a full turn if values are directions or phases by their CF standard name, or title."""
+    """Return the length of a full turn if the name (CF standard name or title) is that of a direction or phase."""
     text, unit = re.sub(r"\W+", "_", name.lower()), units.strip().lower()
     is_direction = unit in TRUE_NORTH or _DIRECTIONS.search(text)
     return TURNS.get(unit) if is_direction and not _NO_DIRECTIONS.search(text) else None
 
 
 def apply_configuration(encoding: Encoding, spec: VariableSpec) -> Encoding:
-    """Return `encoding` with what the configuration says in place of what the file says.
+    """Return `encoding` with the configured values replacing those of the file.
 
     Raises:
-        UnsupportedSource: Its numbers cannot be meant as the configured type, or have no values.
+        UnsupportedSource: The numbers cannot be read as the configured type, or have no distinct values.
     """
-    said: dict[str, Any] = {
+    configured: dict[str, Any] = {
         name: getattr(spec, name)
         for name in ("scale", "offset", "nodata", "valid_range", "units")
         if getattr(spec, name) is not None
     }
     if spec.flags:
-        said["flags"] = spec.flags
-    said["circle"] = configured_circle(encoding, spec)
+        configured["flags"] = spec.flags
+    configured["circle"] = configured_circle(encoding, spec)
     if spec.dtype is not None and spec.dtype != encoding.dtype:
-        said["dtype"] = np.dtype(spec.dtype).name
-        said.setdefault("nodata", reinterpret(encoding.nodata, encoding.dtype, spec.dtype))
-    return with_stored_nodata(_of_values(replace(encoding, **said)))
+        configured["dtype"] = np.dtype(spec.dtype).name
+        configured.setdefault("nodata", reinterpret(encoding.nodata, encoding.dtype, spec.dtype))
+    return round_nodata(_require_distinct_values(replace(encoding, **configured)))
 
 
 def configured_circle(encoding: Encoding, spec: VariableSpec) -> float | None:
-    """Return the length of a full turn, by what the file and the configuration state.
+    """Return the length of a full turn as the file and the configuration state it; `None` for values without circle.
 
     Raises:
-        UnsupportedSource: The values are configured as circular, in units of which a full turn is unknown.
+        UnsupportedSource: The values are configured as circular, but their units have no known full turn.
     """
     units = encoding.units if spec.units is None else spec.units
     if spec.circular is None:
@@ -81,11 +81,11 @@ def configured_circle(encoding: Encoding, spec: VariableSpec) -> float | None:
     return circle if spec.circular else None
 
 
-def _of_values(encoding: Encoding) -> Encoding:
-    """The encoding, of which different numbers are different values.
+def _require_distinct_values(encoding: Encoding) -> Encoding:
+    """Return the encoding if different numbers have different values.
 
     Raises:
-        UnsupportedSource: They are not.
+        UnsupportedSource: They have not.
     """
     if SMALL < abs(encoding.scale) < 1 / SMALL and abs(encoding.offset) < 1 / SMALL:
         return encoding
@@ -95,8 +95,8 @@ def _of_values(encoding: Encoding) -> Encoding:
     )
 
 
-def with_stored_nodata(encoding: Encoding) -> Encoding:
-    """Return the encoding with nodata as its type holds it: -9999.9 is another number in 32 bits."""
+def round_nodata(encoding: Encoding) -> Encoding:
+    """Return the encoding with nodata rounded to its type: -9999.9 is another number in 32 bits."""
     dtype = np.dtype(encoding.dtype)
     if encoding.nodata is None or dtype.kind != "f":
         return encoding
@@ -105,7 +105,7 @@ def with_stored_nodata(encoding: Encoding) -> Encoding:
 
 
 def reinterpret(number: float | None, stored: str, meant: str) -> float | None:
-    """Return the number that the bits of `number` stand for in another type of the same size."""
+    """Return the number that the bits of `number` have in another type of the same size; `None` if it has none."""
     dtype, target = np.dtype(stored), np.dtype(meant)
     if dtype.itemsize != target.itemsize:
         raise UnsupportedSource(f"numbers of type {stored} cannot be meant as {meant}: the sizes differ")
@@ -115,16 +115,16 @@ def reinterpret(number: float | None, stored: str, meant: str) -> float | None:
 
 
 def fits(number: float, dtype: np.dtype[Any]) -> bool:
-    """Return whether a number lies within the limits of a type of whole numbers."""
+    """Return whether a number is within the limits of an integer type."""
     limits = np.iinfo(dtype)
     return number == number and limits.min <= number <= limits.max  # noqa: PLR0124 -- NaN
 
 
 def require_real(dtype: np.dtype[Any], name: str) -> None:
-    """Check that a variable's type holds real numbers.
+    """Check that the type of a variable holds real numbers.
 
     Raises:
-        UnsupportedSource: It is complex, text, or dates.
+        UnsupportedSource: It holds complex numbers, texts or dates.
     """
     if dtype.kind == "c":
         raise UnsupportedSource(f"{name} has complex numbers; store the amplitude or the real part as its own variable")
@@ -133,12 +133,12 @@ def require_real(dtype: np.dtype[Any], name: str) -> None:
 
 
 def is_scaled(encoding: Encoding) -> bool:
-    """Return whether values are other numbers than those that are stored."""
+    """Return whether values differ from the stored numbers."""
     return (encoding.scale, encoding.offset) != (1.0, 0.0)
 
 
 def encoding_fault(encoding: Encoding, native: Encoding) -> str | None:
-    """Return why numbers of a level are not those of the native level; its units and circle may be missing."""
+    """Return why numbers of a level differ from the native level, or `None`; the level may lack units and circle."""
     units = native.units if encoding.units == NO_UNITS else encoding.units
     if replace(encoding, circle=native.circle, units=units) == native:
         return None
@@ -146,7 +146,7 @@ def encoding_fault(encoding: Encoding, native: Encoding) -> str | None:
 
 
 def encoding_text(encoding: Encoding) -> str:
-    """Return an encoding as a message has it."""
+    """Return an encoding as text for messages."""
     parts = [encoding.dtype]
     if is_scaled(encoding):
         sign = "-" if encoding.offset < 0 else "+"

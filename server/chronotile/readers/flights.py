@@ -17,10 +17,10 @@ class Flights(Generic[Key, Value]):
         self._lock = threading.Lock()
 
     def share(self, key: Key, work: Callable[[], Value]) -> Value:
-        """Return the result of `work`, or of another thread that does the work of this key now.
+        """Return the result of `work`, or of another thread that computes this key at the moment.
 
         Raises:
-            Exception: The work raised it; each waiting caller gets it.
+            Exception: The error of the work, raised in each waiting thread.
         """
         mine = Future[Value]()
         with self._lock:

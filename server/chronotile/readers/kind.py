@@ -1,4 +1,4 @@
-"""What a kind of source is: one value a kind, through which all other code treats its sources."""
+"""Kinds of source: one object per kind, through which all other code treats the sources of this kind."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
@@ -20,48 +20,48 @@ if TYPE_CHECKING:
 AS_STORED: dict[str, Any] = dict.fromkeys(
     ("mask_and_scale", "decode_times", "decode_timedelta", "decode_coords"), False
 )
-"""How xarray opens a file whose numbers are compared; characters are texts."""
+"""Options with which xarray opens a file unchanged, to compare numbers; characters become texts."""
 
 
 def has_file(folder: Path, name: str) -> bool:
-    """Return whether a folder has a file; not of one that cannot be read, of which the walk reports why."""
+    """Return whether a folder has a file; False for unreadable folders, which the directory walk reports."""
     with suppress(OSError):
         return (folder / name).is_file()
     return False
 
 
 class SourceKind(ABC):
-    """A kind of source: how a directory shows that it is there, how it is opened, watched, checked and converted.
+    """A kind of source: how it is recognised in a directory, opened, watched, checked and converted.
 
-    The defaults suit files of arrays, one of which holds all of a source or some of its times.
+    The defaults suit files of arrays that contain all of a source or some of its times.
     """
 
     options: KindOptions
-    """Its name in the configuration, and what else the configuration may say of such a source."""
+    """Name of the kind in the configuration, and further keys that its sources may have."""
     file_ends: tuple[str, ...] = ()
-    """Ends of the names of its files, in lower case."""
+    """Ends of file names that only this kind has, in lower case."""
     shared_ends: tuple[str, ...] = ()
-    """The same of names that other formats have too: the content tells them apart."""
+    """Ends of file names that other formats have, too; the content decides."""
     folder_marks: tuple[str, ...] = ()
-    """Names of files; a folder with one of them is a source."""
+    """Names of files that mark their folder as a source."""
     folder_ends: tuple[str, ...] = ()
     """Ends of the names of folders that are sources, in lower case."""
 
     @property
     def name(self) -> str:
-        """The name in the configuration."""
+        """Name in the configuration."""
         return self.options.name
 
     @abstractmethod
     def open(self, spec: SourceSpec, caches: ReaderCaches) -> Reader:
-        """Return a reader of what is stored, which keeps in `caches` what it reads.
+        """Return a reader of a source, which uses the caches `caches`.
 
         Raises:
-            UnsupportedSource: It cannot be served; the message gives the reason in one line.
+            UnsupportedSource: The source cannot be served; the message gives the reason in one line.
         """
 
     def has_content(self, path: Path, head: bytes) -> bool:
-        """Return whether a file with one of `shared_ends` is of this kind: by its first bytes or files beside it."""
+        """Return whether a file with one of `shared_ends` is of this kind, by its first bytes or files next to it."""
         return False
 
     def is_folder(self, path: Path) -> bool:
@@ -69,10 +69,10 @@ class SourceKind(ABC):
         return path.name.lower().endswith(self.folder_ends) or any(has_file(path, name) for name in self.folder_marks)
 
     def side_reason(self, path: Path) -> str | None:
-        """Return why a file that goes beside those of this kind is skipped; `""`: no message; `None`: it is no such."""
+        """Return why a side file of this kind is skipped; `""`: without a message; `None`: it is no side file."""
 
     def files(self, spec: SourceSpec) -> list[str]:
-        """Return the files whose states show whether a source on this machine has changed.
+        """Return the files whose fingerprints show whether a local source has changed.
 
         Raises:
             UnsupportedSource: There are no files.
@@ -80,31 +80,31 @@ class SourceKind(ABC):
         return [path for paths in find_files(spec).values() for path in paths]
 
     def root_document(self, spec: SourceSpec) -> Path | None:
-        """Return the one document of this machine that each change replaces, if the source has such a one."""
+        """Return the local document that every change of the source replaces; `None`: there is none."""
 
-    def findings(self, spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:
-        """Yield what `check` finds: damaged files, files that do not fit the others, blocks that are slow to read.
+    def findings(self, spec: SourceSpec, reported: Collection[str]) -> Iterator[Finding]:
+        """Yield the findings of `check`: damaged files, files that do not fit the others, blocks that are slow to read.
 
         Args:
             spec: The source.
-            known: Places of findings there are already, which are not reported again.
+            reported: Locations with findings, for which no further ones are reported.
         """
         yield from ()
 
-    def left_out(self, spec: SourceSpec) -> Iterator[Finding]:
-        """Yield a finding for what the source holds that no variable of the configuration reads."""
+    def unused_data_findings(self, spec: SourceSpec) -> Iterator[Finding]:
+        """Yield a finding for data of the source that no configured variable reads."""
         yield from ()
 
     def has_map_layout(self, spec: SourceSpec) -> bool:
-        """Return whether its blocks suit maps, so that `optimise` need not write them again."""
+        """Return whether blocks suit maps, so that `optimise` need not write them again."""
         return False
 
     def has_times_in_blocks(self, spec: SourceSpec) -> bool:
-        """Return whether a block may hold several times, so that `optimise` reads many times of one window together."""
+        """Return whether a block may contain several times; then `optimise` reads many times of a window together."""
         return True
 
     def datasets(self, path: Path) -> "Iterator[xarray.Dataset]":
-        """Yield what xarray finds in one file or store of this machine, as it is stored, for `audit` and `--verify`.
+        """Yield the datasets of a local file or store as xarray reads them unchanged, for `audit` and `--verify`.
 
         Raises:
             UnsupportedSource: xarray does not read this kind.

@@ -19,31 +19,31 @@ from chronotile.readers.zarr.kind import ZarrKind
 
 _ITEMS = ItemsKind()
 KINDS = {kind.name: kind for kind in (ZarrKind(), RasterKind(), NetcdfKind(), _ITEMS)}
-"""By name. A folder marked by several is of the first."""
+"""All kinds by name. A folder that several kinds recognise is of the first."""
 HEAD_BYTES = 1 << 14
-"""By which files are known whose names do not tell."""
+"""First bytes of a file that decide its kind if the name does not."""
 
 
 def kind_of_spec(spec: SourceSpec) -> SourceKind:
-    """Return the kind of a source; files that are tiles are items, too."""
+    """Return the kind of a source; raster files that are tiles are read as items."""
     return KINDS[spec.kind] if spec.items is None else _ITEMS
 
 
 def kind_of_path(path: Path) -> SourceKind | None:
-    """Return what a file or folder seems to be, by its name and, if that is not enough, by what it contains."""
+    """Return the kind of a file or folder by its name and, if necessary, by its content; `None` if there is none."""
     if path.is_dir():
-        return next((each for each in KINDS.values() if each.is_folder(path)), None)
+        return next((kind for kind in KINDS.values() if kind.is_folder(path)), None)
     name = path.name.lower()
-    named = next((each for each in KINDS.values() if name.endswith(each.file_ends)), None)
-    sharing = [each for each in KINDS.values() if name.endswith(each.shared_ends)]
-    if named is not None or not sharing:
-        return named
+    certain = next((kind for kind in KINDS.values() if name.endswith(kind.file_ends)), None)
+    possible = [kind for kind in KINDS.values() if name.endswith(kind.shared_ends)]
+    if certain is not None or not possible:
+        return certain
     head = head_of(path)
-    return next((each for each in sharing if each.has_content(path, head)), None)
+    return next((kind for kind in possible if kind.has_content(path, head)), None)
 
 
 def head_of(path: Path) -> bytes:
-    """Return the first bytes of a file; none of one that cannot be read, nor of a pipe, which waits for a writer."""
+    """Return the first bytes of a file; empty if it cannot be read or is a pipe, which would wait for a writer."""
     if not path.is_file():
         return b""
     try:
@@ -53,29 +53,33 @@ def head_of(path: Path) -> bytes:
         return b""
 
 
-def kind_of_named(path: Path) -> SourceKind:
-    """Return the kind of a file or store that is named by itself: a file of no known ending may be any raster."""
+def kind_of_argument(path: Path) -> SourceKind:
+    """Return the kind of a file or store that the operator names; a file with an unknown end may be any raster."""
     return kind_of_path(path) or next(kind for kind in KINDS.values() if kind.options.has_bands)
 
 
 def kind_options() -> Mapping[str, KindOptions]:
-    """Return what the configuration may say of sources of each kind, by name."""
+    """Return the options of each kind by name."""
     return {name: kind.options for name, kind in KINDS.items()}
 
 
 def open_source(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader:
     """Return a reader of the source that `spec` names, with its masks and formulas.
 
-    It caches what it reads in `caches`, else in caches of its own. The address is the operator's: the name of its host
-    may lead to an address inside a network (`web.inner_hosts`). Addresses that documents contain are not opened here.
+    The address comes from the operator, so its host may be inside the network (`web.inner_hosts`). Addresses in
+    documents are not opened here.
+
+    Args:
+        spec: The source.
+        caches: Caches of the reader; by default separate ones.
 
     Raises:
-        UnsupportedSource: It cannot be served; the message gives the reason in one line and names no secret.
+        UnsupportedSource: The source cannot be served; the message gives the reason in one line without secrets.
     """
     if local_path(spec.href) is None and "@" in urlsplit(spec.href).netloc:
         raise UnsupportedSource(f"user and password in a URL are not supported; {CREDENTIALS_REMEDY}")
     inner_hosts.trust(spec.href)
-    if spec.items is not None:  # masks and formulas are of each item, before items become one raster
+    if spec.items is not None:  # masks and formulas belong to each item, before items become one raster
         return kind_of_spec(spec).open(spec, caches or ReaderCaches())
     return with_derived(_open_stored(spec.stored, caches or ReaderCaches()), spec)
 

@@ -1,4 +1,4 @@
-"""What libraries keep in this process of what was read, within the bounds that we give them."""
+"""State of the caches that libraries have in this process, within limits that the server sets."""
 
 import ctypes
 from functools import cache
@@ -14,10 +14,10 @@ _COUNTERS = "/tensorstore/cache/"
 
 
 def library_caches(caches: ReaderCaches) -> dict[str, CacheState]:
-    """Return the state of each: open `files`, `gdal`'s own blocks, and decoded `chunks` of Zarr arrays.
+    """Return the state of open `files`, of the blocks of `gdal`, and of decoded `chunks` of Zarr arrays.
 
-    tensorstore does not report how many bytes it holds: no size until it has evicted a chunk, and from then on
-    its bound, which it stays at. GDAL's cache and the counts of tensorstore are those of the whole process.
+    tensorstore does not report the bytes it stores: the size is unknown until it has evicted a chunk, and its limit
+    afterwards. The numbers of GDAL and the counts of tensorstore are those of the whole process.
     """
     idle = caches.files.idle_count
     files = CacheState(idle * HANDLE_BYTES, MAX_IDLE_HANDLES * HANDLE_BYTES, idle)
@@ -28,23 +28,23 @@ def library_caches(caches: ReaderCaches) -> dict[str, CacheState]:
 
 
 def _chunks(max_bytes: int) -> CacheState:
-    found = {each["name"]: each["values"] for each in tensorstore.experimental_collect_matching_metrics(_COUNTERS)}
+    metrics = {m["name"]: m["values"] for m in tensorstore.experimental_collect_matching_metrics(_COUNTERS)}
 
     def count(name: str) -> int:
-        return sum(int(each["value"]) for each in found.get(f"{_COUNTERS}{name}", ()))
+        return sum(int(value["value"]) for value in metrics.get(f"{_COUNTERS}{name}", ()))
 
     hits, misses, evicted = count("hit_count"), count("miss_count"), count("evict_count")
     return CacheState(max_bytes if evicted else None, max_bytes, misses - evicted, hits, misses)
 
 
 def _gdal_bytes() -> tuple[int, int]:
-    # What GDAL's cache of blocks holds, and may hold.
+    # Current and largest size of GDAL's cache of blocks.
     return _gdal().GDALGetCacheUsed64(), _gdal().GDALGetCacheMax64()
 
 
 @cache
 def _gdal() -> ctypes.CDLL:
-    """The GDAL that rasterio's modules are linked with; rasterio itself offers no way to ask it."""
+    """The GDAL that rasterio's modules are linked with; rasterio has no function for these numbers."""
     library = ctypes.CDLL(rasterio._env.__file__)  # noqa: SLF001 -- the library that rasterio loaded
     for function in (library.GDALGetCacheUsed64, library.GDALGetCacheMax64):
         function.argtypes = []

@@ -1,39 +1,39 @@
-"""Errors of the libraries that read files, turned into our own at the readers' edge."""
+"""Conversion of the errors of libraries that read files, at the edge of the readers."""
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from chronotile.core.errors import ChronotileError, SourceUnavailable, UnsupportedSource
+from chronotile.core.errors import REPLACE_FILES, ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource
 
 _log = logging.getLogger(__name__)
 
 _STALE_PLACE = re.compile(r"row \d+, col \d+, (?=tile|strip)")
-"""libtiff counts on from the last row it filled: at a second reading of the same block it is another one, or -1."""
+"""libtiff counts from the last row it filled, so a second read of the same block reports another row, or -1."""
 
 _OPENED_BY_GDAL = re.compile("/vsichronotile/[0-9a-f]+/")
-"""Before the name of a file elsewhere: the prefix of `gdal_plugin`, and a number."""
+"""Start of the name of a remote file: the prefix of `gdal_plugin`, and a number."""
 _USER = re.compile(r"(?<=://)[^\s/?#\"']*@")
 """Name and password in a URL."""
 _QUERY = re.compile(r"(://[^\s?\"']*)\?[^\s\"']*")
-"""A URL up to its query, which may be a signature."""
+"""A URL up to its query, which may contain a signature."""
 
 
 class BeingWritten(OSError):
-    """A file was written while it was read, twice in a row."""
+    """A file was written while it was read, twice in succession."""
 
 
 class Damaged(OSError):
-    """A part of a source that is there is missing, cut off or cannot be decoded, whatever is tried again."""
+    """A part of an existing source is missing, cut off or cannot be decoded; another attempt does not help."""
 
 
 @contextmanager
 def opening(name: str) -> Iterator[None]:
-    """Turn what goes wrong inside into one line about the file or store called `name`.
+    """Convert foreign errors into one line about the file or store `name`.
 
     Raises:
-        UnsupportedSource: In place of a foreign error.
+        UnsupportedSource: Replaces every foreign error.
     """
     try:
         yield
@@ -43,8 +43,53 @@ def opening(name: str) -> Iterator[None]:
         raise UnsupportedSource(f"{name} cannot be opened: {one_line(error)}") from error
 
 
-def with_causes(error: BaseException) -> str:
-    """Return the lines of an error and of those it came from, the origin first: the file, the block and why."""
+@contextmanager
+def reading(collection: str, variable: str) -> Iterator[None]:
+    """Convert foreign errors into one that names the variable but no path; log the rest.
+
+    Raises:
+        SourceUnavailable: Replaces every foreign error.
+    """
+    try:
+        yield
+    except ChronotileError:
+        raise
+    except Exception as error:  # as in `opening`
+        _log.warning("reading %s of %s failed: %s", variable, collection, cause_text(error))
+        raise unavailable(collection, variable, "cannot be read") from error
+
+
+@contextmanager
+def reading_dates(collection: str, variable: str, *, is_source_reachable: Callable[[], bool]) -> Iterator[None]:
+    """Convert errors of reading some dates into one that names the variable but no path.
+
+    Args:
+        collection: Id of the collection.
+        variable: Id of the variable.
+        is_source_reachable: Called after a failure only.
+
+    Raises:
+        DateUnreadable: Files of the dates are damaged or missing, and the source is reachable.
+        SourceUnavailable: The source is unreachable.
+    """
+    try:
+        yield
+    except Exception as error:  # as in `opening`
+        if isinstance(error, ChronotileError) and not isinstance(error, SourceUnavailable):
+            raise
+        if isinstance(origin_of(error), BeingWritten):
+            raise unavailable(collection, variable, "are being written") from error
+        message = error.message if isinstance(error, SourceUnavailable) else None
+        if isinstance(origin_of(error), Damaged) or is_source_reachable():
+            damaged = f"files of {variable} in collection {collection} are damaged or missing; {REPLACE_FILES}"
+            raise DateUnreadable(message or damaged) from error  # the caller lists and logs the date
+        if not isinstance(error, SourceUnavailable) or error.__cause__ is not None:
+            _log.warning("reading %s of %s failed: %s", variable, collection, cause_text(error))
+        raise SourceUnavailable(message or unavailable_text(collection, variable)) from error
+
+
+def cause_text(error: BaseException) -> str:
+    """Return the lines of an error and of its causes, the origin first: the file, the block and the reason."""
     lines = list[str]()
     cause: BaseException | None = error
     while cause is not None:
@@ -54,32 +99,32 @@ def with_causes(error: BaseException) -> str:
 
 
 def unavailable(collection: str, variable: str, what: str) -> SourceUnavailable:
-    """Return the error about a variable's data, with its reason."""
+    """Return an error about the data of a variable, with its reason."""
     return SourceUnavailable(unavailable_text(collection, variable, what))
 
 
 def unavailable_text(collection: str, variable: str, what: str = "cannot be read") -> str:
-    """Return what to say of a variable's data."""
+    """Return the message of `unavailable`."""
     return f"the data of {variable} in collection {collection} {what}; try again later"
 
 
 def origin_of(error: BaseException) -> BaseException:
-    """Return the error that all others came from."""
+    """Return the first cause of an error."""
     while error.__cause__ is not None:
         error = error.__cause__
     return error
 
 
 def one_line(error: BaseException) -> str:
-    """Return the first line of a foreign message, not too long, and without passwords and signatures of URLs."""
+    """Return the first line of a foreign message, shortened, without passwords and signatures of URLs."""
     lines = str(error).strip().splitlines()
     text = _OPENED_BY_GDAL.sub("", _STALE_PLACE.sub("", lines[0])) if lines else type(error).__name__
     text = _USER.sub("", _QUERY.sub(r"\1", text))
     return text if len(text) <= 200 else f"{text[:197]}..."
 
 
-def without_frames(error: Exception) -> Exception:
-    """Return an error for storing: its causes stay, but neither tracebacks, whose frames hold arrays, nor contexts."""
+def drop_frames(error: Exception) -> Exception:
+    """Return an error for storage: without tracebacks, whose frames hold arrays, and without contexts of its causes."""
     cause: BaseException | None = error
     while cause is not None:
         cause.__traceback__ = cause.__context__ = None

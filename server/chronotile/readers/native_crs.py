@@ -1,4 +1,4 @@
-"""Coordinate reference systems of sources: found, named, and of this planet."""
+"""Coordinate reference systems of sources: names for them, and checks that they belong to the Earth."""
 
 import warnings
 from collections.abc import Iterator
@@ -10,26 +10,26 @@ from chronotile.core.errors import UnsupportedCrs, UnsupportedSource
 from chronotile.core.model.space.crs import CRS84, Crs, crs_of, transformer
 from chronotile.core.model.space.grid import NativeGrid
 
-# PROJ text loses the name of a datum, as `_parameters` intends. Filters are the process's: one that a thread sets for
-# itself is undone by another.
+# PROJ text loses the name of a datum, as `_parameters` intends. The filter is set once for the process: threads would
+# undo filters that they set for a block.
 warnings.filterwarnings("ignore", "You will likely lose important projection information", UserWarning)
 
 EARTH_RADII_M = (6_300_000.0, 6_450_000.0)
-"""Semi-major axes that are of the Earth: all its ellipsoids and the spheres that models put in their place."""
+"""Semi-major axes of the Earth: all its ellipsoids, and the spheres that models use instead."""
 
 WGS84 = "EPSG:4326"
 MAX_STATED = 80
 """Characters of a definition in a message."""
 
 ROUNDED_PX = 0.05
-"""By which the centre of a cell may lie beyond a pole, as coordinates are rounded."""
+"""Fraction of a cell by which its centre may lie beyond a pole, since coordinates are rounded."""
 
 
 def require_on_earth(grid: NativeGrid, *, most_px: float = ROUNDED_PX) -> None:
-    """Check that the centres of the cells of a geographic grid lie between the poles, or at most so many cells beyond.
+    """Check that the centres of the cells of a geographic grid lie between the poles, with a tolerance in cells.
 
     Raises:
-        UnsupportedSource: One is farther.
+        UnsupportedSource: A centre is farther beyond a pole.
     """
     if not grid.crs.is_geographic:
         return
@@ -42,10 +42,10 @@ def require_on_earth(grid: NativeGrid, *, most_px: float = ROUNDED_PX) -> None:
 
 @lru_cache(maxsize=256)
 def source_crs(text: str) -> Crs:
-    """Return the system that a file or the configuration names.
+    """Return the system that a file or the configuration names, with its EPSG code if it has one.
 
     Raises:
-        UnsupportedSource: PROJ does not know it, it is of another celestial body, or has no longitudes and latitudes.
+        UnsupportedSource: PROJ does not know the system, or it has no longitudes and latitudes on the Earth.
     """
     try:
         crs = crs_of(text)
@@ -60,26 +60,26 @@ def source_crs(text: str) -> Crs:
         )
     if not (crs.definition.is_geographic or crs.definition.is_projected):
         raise UnsupportedSource(f"its coordinate reference system {crs.definition.name!r} is not tied to the Earth")
-    named = _under_code(_unbound(crs))
+    coded = _replace_by_code(_remove_null_shift(crs))
     try:
-        transformer(named, CRS84)
+        transformer(coded, CRS84)
     except UnsupportedCrs as error:
         raise UnsupportedSource(
             f"PROJ cannot transform its coordinate reference system {crs.definition.name!r} to longitude and latitude"
         ) from error
-    return named
+    return coded
 
 
-def _unbound(crs: Crs) -> Crs:
-    """The system without `TOWGS84[0,0,0,0,0,0,0]`, which says nothing and hides its name."""
+def _remove_null_shift(crs: Crs) -> Crs:
+    """The system without `TOWGS84[0,0,0,0,0,0,0]`, which has no effect and hides the name of the system."""
     operation = crs.definition.coordinate_operation
     if not crs.definition.is_bound or crs.definition.source_crs is None or operation is None or any(operation.towgs84):
         return crs
     return crs_of(crs.definition.source_crs.to_wkt())
 
 
-def _under_code(crs: Crs) -> Crs:
-    """The system under EPSG's code where all that differs is the order of axes or a datum's name that is left out."""
+def _replace_by_code(crs: Crs) -> Crs:
+    """The system by its EPSG code if it differs only in the order of axes or in a missing name of the datum."""
     if not crs.name.startswith(("PROJCRS", "GEOGCRS")):
         return crs
     for name in _likely_codes(crs.definition):
@@ -90,7 +90,7 @@ def _under_code(crs: Crs) -> Crs:
 
 
 def _likely_codes(definition: CRS) -> Iterator[str]:
-    """The code that the definition itself carries, then what PROJ takes it for."""
+    """The code that the definition contains, then the codes that PROJ suggests."""
     identifier = definition.to_json_dict().get("id")
     if identifier and identifier.get("authority") == "EPSG":
         yield f"EPSG:{identifier['code']}"

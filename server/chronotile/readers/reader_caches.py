@@ -1,4 +1,4 @@
-"""What the readers of one archive keep of what they have read; each application has its own."""
+"""Caches of the readers of one archive; each application has separate ones."""
 
 import threading
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from chronotile.core.web.places import AllowedPlaces
 from chronotile.readers.caches.block_cache import BlockCache, SharedBlockMemory
 from chronotile.readers.caches.byte_blocks import ByteBlocks
 from chronotile.readers.caches.byte_cache import USUAL_BYTES, CacheSizes
-from chronotile.readers.left_out import LeftOutItems
+from chronotile.readers.skipped_items import SkippedItems
 
 if TYPE_CHECKING:
     from chronotile.readers.mosaic.overview_files import OverviewFiles
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 class ReaderCaches:
-    """Open files, decoded blocks and chunks, and previews, each made when a reader first needs it.
+    """Open files, decoded blocks and chunks, and previews; each cache is created when a reader first needs it.
 
     Args:
-        max_bytes: Of open files and decoded pixels together.
-        blocks: Decoded blocks of raster files, where several processes share them; else in memory of this process.
-        previews: Of raster files without overviews; `None`: they are read without previews.
-        items: Opens the index of items, where an application has one; called when a source of items is first opened.
-        byte_blocks: Stored blocks of files elsewhere, on disk; `None`: they are fetched again.
-        overviews: Of mosaics, on disk; `None`: they are drawn from their items alone.
-        places: Where files may lie that items and references name, beside the place of their source.
-        shared: Those of another archive, whose open files, blocks and chunks are these too.
+        max_bytes: Total size of open files and decoded pixels.
+        blocks: Cache of decoded blocks of raster files that several processes share; by default in this process.
+        previews: Previews of raster files without overviews; `None`: these files are read without previews.
+        items: Opens the item index of the application; called when a source of items is first opened.
+        byte_blocks: Cache on disk of stored blocks of remote files; `None`: blocks are fetched again.
+        overviews: Overviews of mosaics on disk; `None`: mosaics are always composed of their items.
+        places: Locations, in addition to that of the source, in which files named by items and references may be.
+        shared: Caches of another archive; its open files, blocks and chunks are used, too.
     """
 
     def __init__(  # noqa: PLR0913 -- all but the first are named
@@ -50,7 +50,7 @@ class ReaderCaches:
         self.byte_blocks = byte_blocks
         self.places = places or AllowedPlaces()
         self.overviews = overviews
-        self.left_out = LeftOutItems()
+        self.skipped_items = SkippedItems()
         """Items of mosaics that could not be read."""
         self._blocks = blocks
         self._files: HandlePool | None = None
@@ -60,23 +60,23 @@ class ReaderCaches:
 
     @property
     def has_items(self) -> bool:
-        """Whether the application has an index of items."""
+        """Whether the application has an item index."""
         return self._open_items is not None
 
     @property
     def items(self) -> "PieceIndex | None":
-        """The index of items; `None` where the application has none.
+        """The item index, or `None` if the application has none.
 
         Raises:
-            ChronotileError: It cannot be opened.
+            ChronotileError: The index cannot be opened.
         """
-        with self._opening_items:  # alone: a database may take seconds not to answer
+        with self._opening_items:  # a separate lock: an unreachable database may block for seconds
             if self._items is None and self._open_items is not None:
                 self._items = self._open_items()
             return self._items
 
     def close(self) -> None:
-        """Close the index of items, if it was opened; a later read connects to it again."""
+        """Close the item index if it was opened; a later read connects again."""
         with self._opening_items:
             if self._items is not None:
                 self._items.close()
@@ -93,7 +93,7 @@ class ReaderCaches:
 
     @property
     def files(self) -> "HandlePool":
-        """Open raster files, whose blocks are cached in `blocks`."""
+        """Open raster files; their blocks are cached in `blocks`."""
         if self._shared is not None:
             return self._shared.files
         with self._lock:
@@ -105,7 +105,7 @@ class ReaderCaches:
 
     @property
     def chunks(self) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
-        """The context of tensorstore that keeps decoded chunks of Zarr arrays; from now on they have their part."""
+        """Context of tensorstore with the decoded chunks of Zarr arrays; the first use reserves memory for them."""
         if self._shared is not None:
             return self._shared.chunks
         with self._lock:

@@ -1,4 +1,4 @@
-"""The range of values a variable takes, from a small sample."""
+"""Range of the values of a variable, estimated from a small sample."""
 
 import math
 
@@ -14,58 +14,58 @@ from chronotile.core.model.types import Float64Array
 from chronotile.readers.reader import Reader
 
 SAMPLE_SIDE_PX = 512
-"""Pixels along each side of a sample."""
+"""Pixels along a side of a sample."""
 
 SAMPLE_TIMES = 8
-"""Times looked at, newest first, until enough values are found."""
+"""Times that are sampled at most, newest first, until there are enough values."""
 
 MAX_STEP = 4
-"""A level that would have to be thinned more, of a source without overviews, is looked at in patches."""
+"""If a source without overviews needed a larger step, patches are read instead."""
 
 PATCHES = 4
-"""Patches along each side."""
+"""Patches along a side of the grid."""
 
 ENOUGH_VALUES = 1000
 
-MOST_FAILURES = 4
-"""Items of a mosaic that cannot be read, after which no others are tried: their store may hang."""
+MAX_FAILURES = 4
+"""Unreadable items of a mosaic after which no more are tried: their store may hang."""
 
 PERCENTILES = (2.0, 98.0)
-MOST = 1e60
-"""Larger values are not measured ones, and no colours can be spread over them."""
+MAX_VALUE = 1e60
+"""Larger values are not measurements, and no colours can be spread over them."""
 
 
 def observed_range(reader: Reader, variable: str, *, is_brief: bool = False) -> tuple[float, float] | None:
-    """Return the 2nd and 98th percentile of a variable's physical values in a sample, or `None` if none is valid.
+    """Return the 2nd and 98th percentile of the values of a variable in a sample, or `None` if none is valid.
 
-    The newest times are looked at, at the coarsest stored level that is no smaller than the sample: all of it but
-    thinned, or patches of it where that would be much to read. Of a mosaic, some items of each time are.
+    The sample is a thinned read of the newest times, at the coarsest stored level with at least `SAMPLE_SIDE_PX` pixels
+    per side. If that is still much data, patches are read. Of a mosaic, some items of each time are sampled.
 
     Args:
-        reader: A source.
+        reader: The source.
         variable: One of its variables.
-        is_brief: Whether the newest time with any value, and few patches of it, are enough.
+        is_brief: Read only a few patches, and stop at the first time that has a value.
 
     Raises:
         SourceUnavailable: The data cannot be read.
     """
     info = reader.info.variables[variable]
-    found: list[Float64Array] = []
+    samples: list[Float64Array] = []
     failures: list[SourceUnavailable] = []
     pieces = (piece for index in _spread(max(1, len(info.times))) for piece in reader.sample_pieces(variable, index))
     for piece in pieces:
         try:
-            found.append(_values(piece.reader, piece.info, piece.index, every=PATCHES + 1 if is_brief else 1))
-        except SourceUnavailable as error:  # others tell as much
+            samples.append(_values(piece.reader, piece.info, piece.index, every=PATCHES + 1 if is_brief else 1))
+        except SourceUnavailable as error:  # other pieces may suffice
             failures.append(error)
-            if not isinstance(error, DateUnreadable) and (not info.is_mosaic or len(failures) == MOST_FAILURES):
+            if not isinstance(error, DateUnreadable) and (not info.is_mosaic or len(failures) == MAX_FAILURES):
                 break
-        if sum(map(len, found)) >= (1 if is_brief else ENOUGH_VALUES):
+        if sum(map(len, samples)) >= (1 if is_brief else ENOUGH_VALUES):
             break
-    if failures and not found:
+    if failures and not samples:
         raise failures[-1]
-    values = np.concatenate([np.empty(0), *found])
-    values = values[np.abs(values) < MOST]
+    values = np.concatenate([np.empty(0), *samples])
+    values = values[np.abs(values) < MAX_VALUE]
     if values.size == 0:
         return None
     low, high = np.percentile(values, PERCENTILES)
@@ -73,13 +73,13 @@ def observed_range(reader: Reader, variable: str, *, is_brief: bool = False) -> 
 
 
 def _spread(count: int) -> list[int]:
-    # The newest time, then others evenly spread over the rest.
+    # The newest time, then times evenly spread over the others.
     steps = np.linspace(count - 1, 0, min(count, SAMPLE_TIMES))
     return list(dict.fromkeys(round(step) for step in steps))
 
 
 def sampled_level(info: VariableInfo) -> int:
-    """Return the level at which a variable is looked at: the coarsest stored one that is no smaller than a sample."""
+    """Return the level that samples are read from: the coarsest stored level that is no smaller than a sample."""
     return max(
         (number for number, grid in info.stored_levels.items() if min(grid.width, grid.height) >= SAMPLE_SIDE_PX),
         default=0,
@@ -87,7 +87,7 @@ def sampled_level(info: VariableInfo) -> int:
 
 
 def _values(reader: Reader, info: VariableInfo, index: int, *, every: int) -> Float64Array:
-    """The valid values of one time; of patches, those of each `every`-th."""
+    """The valid values of one time; if patches are read, those of every `every`-th patch."""
     level = sampled_level(info)
     grid = info.levels[level]
     step = math.ceil(max(grid.width, grid.height) / SAMPLE_SIDE_PX)
@@ -98,7 +98,7 @@ def _values(reader: Reader, info: VariableInfo, index: int, *, every: int) -> Fl
 
 
 def _patches(grid: NativeGrid) -> list[Window]:
-    """Windows spread evenly over a grid, with as many pixels in all as a sample."""
+    """Windows evenly spread over a grid, with as many pixels together as a sample."""
     side = SAMPLE_SIDE_PX // PATCHES
     height, width = min(side, grid.height), min(side, grid.width)
     rows = [round(start) for start in np.linspace(0, grid.height - height, PATCHES)]

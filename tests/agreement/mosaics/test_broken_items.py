@@ -14,7 +14,7 @@ from chronotile.core.model.space.boxes import BBox
 from chronotile.jobs.processes.registry import process_of
 from chronotile.jobs.processes.work.partial_results import add_unreadable, run_task
 from chronotile.optimise.cube_tiles import CubeOptions, write_cubes
-from chronotile.readers import left_out
+from chronotile.readers import skipped_items
 from tests.agreement.mosaics.shown import CRS84, NATIVE_ZOOM, compare, extent, tile_values, tiles_of
 from tests.ctc1 import decode_cube
 from tests.faulty_source import Fault
@@ -35,7 +35,7 @@ def tried_again(monkeypatch):
     """`tried_again()`: files that were gone or damaged are requested again by each answer from now on."""
 
     def at_once(seconds: float = 0.0) -> None:
-        monkeypatch.setattr(left_out, "TRIED_AGAIN_S", seconds)
+        monkeypatch.setattr(skipped_items, "RETRY_AFTER_S", seconds)
 
     at_once()
     return at_once

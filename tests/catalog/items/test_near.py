@@ -6,7 +6,7 @@ from shapely import Polygon, box
 
 from chronotile.catalog.items.lookups import MAX_NEAR
 from chronotile.core.model.space.boxes import BBox
-from chronotile.readers.mosaic.info import place_around
+from chronotile.readers.mosaic.boxes import shared_box_around
 from tests.catalog.items.conftest import instant, make_item
 
 AT = instant("2024-05-01T10:30:00")
@@ -36,7 +36,7 @@ def test_boxes_within_one_have_the_items_of_a_search_for_each(index):
     polygons = {id_: Polygon(ring) for id_, (ring, _own) in footprints.items()}
     instants, counts = np.array([AT]), set()
     for each in small_boxes(random, 150):
-        around = place_around(each)
+        around = shared_box_around(each)
         found = index.near("s2", around, instants)
         assert found.are_all
         assert found.meeting(each) == index.covering("s2", each, instants=instants)
@@ -57,7 +57,7 @@ def test_boxes_nearby_have_one_place_around_them():
     random = np.random.default_rng(7)
     places = set()
     for each in small_boxes(random, 500):
-        around = place_around(each)
+        around = shared_box_around(each)
         side = max(each.xmax - each.xmin, each.ymax - each.ymin)
         assert around.xmin <= each.xmin < each.xmax <= around.xmax
         assert around.ymin <= each.ymin < each.ymax <= around.ymax
@@ -70,4 +70,4 @@ def test_boxes_nearby_have_one_place_around_them():
     "edges", [(4, 50, 4, 50), (4, 50, 5, 50.1), (179.95, 0, -179.95, 0.1), (179.9, 0, 179.99, 0.1)]
 )
 def test_points_large_boxes_and_boxes_at_the_antimeridian_have_no_place_around(edges):
-    assert place_around(BBox(*edges)) is None
+    assert shared_box_around(BBox(*edges)) is None

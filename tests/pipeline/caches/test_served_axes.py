@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.pipeline.caches.served_axes import HOUR_S, KEPT_S, ServedAxes, TimeAxis
-from chronotile.readers.caches.disk import RecordsInFolder
+from chronotile.readers.caches.records import RecordsInFolder
 from tests.clock import Clock
 
 

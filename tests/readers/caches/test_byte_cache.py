@@ -77,7 +77,7 @@ def test_too_large_value_is_not_cached():
 
 
 def test_largest_share_of_one_value_is_configurable():
-    cache = ByteCache(80, len, largest_share=2)
+    cache = ByteCache(80, len, entry_divisor=2)
 
     cache.get_or_make("a", lambda: b"x" * 40)
     cache.get_or_make("b", lambda: b"x" * 41)

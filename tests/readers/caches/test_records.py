@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from chronotile.readers.caches.disk import RecordsInFolder, RecordsInMemory
+from chronotile.readers.caches.records import RecordsInFolder, RecordsInMemory
 
 
 @pytest.fixture(params=["memory", "folder"])

@@ -17,7 +17,7 @@ from chronotile.readers.mosaic.kind import open_asset
 from chronotile.readers.mosaic.overview_files import OverviewFiles
 from chronotile.readers.mosaic.parts import FarAway
 from chronotile.readers.mosaic.source import open_mosaic
-from chronotile.readers.reader import PROVISIONAL
+from chronotile.readers.mosaic_reader import PROVISIONAL
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.readers.mosaic.brute_index import BruteIndex
 from tests.readers.mosaic.tiles import SIDE, SIZE, Tile, item_of, write_tile

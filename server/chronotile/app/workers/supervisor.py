@@ -22,7 +22,7 @@ from chronotile.core.errors import ChronotileError
 from chronotile.core.finding import Finding
 from chronotile.protocols.site.ops.siblings import LOGGED_FINDINGS, folder_for_sockets
 from chronotile.readers.caches.block_cache import shareable_memory
-from chronotile.readers.caches.disk import RecordsInFolder
+from chronotile.readers.caches.records import RecordsInFolder
 
 log = logging.getLogger(__name__)
 

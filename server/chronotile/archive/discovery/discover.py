@@ -23,7 +23,7 @@ from chronotile.core.finding import LEFT_OUT, Finding, Severity
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.style import Style
 from chronotile.core.yaml_source import write_yaml
-from chronotile.readers.kinds import kind_of_named, kind_of_path, kind_options
+from chronotile.readers.kinds import kind_of_argument, kind_of_path, kind_options
 from chronotile.readers.library_errors import opening
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.stac.drafts import DraftSection
@@ -107,7 +107,7 @@ def _find(place: Path) -> tuple[WalkResult, Path]:
         return walk(place), place
     if reason := reason_by_content(place):
         raise ConfigurationError([f"{place.name}: {reason}"])
-    return WalkResult({kind_of_named(place).name: (place,)}), place.parent
+    return WalkResult({kind_of_argument(place).name: (place,)}), place.parent
 
 
 def _look(

@@ -19,7 +19,7 @@ from chronotile.core.model.time.instants import ONE_NS, TimeSpan, format_instant
 from chronotile.core.model.types import Instant, Json
 from chronotile.readers.cog.file_tags import tag_of_path
 from chronotile.readers.cog.files import open_cog
-from chronotile.readers.encoding import with_stored_nodata
+from chronotile.readers.encoding import round_nodata
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.library_errors import opening
 from chronotile.readers.mosaic.local_files import require_image
@@ -113,8 +113,7 @@ def _describe_by_gdal(name: str, path: str, crs: str | None) -> Asset:
         grid=levels[0],
         bands=tuple(_band(band.title, band.encoding) for band in bands),
         layouts=tuple(
-            BandLayout(levels=tuple(levels), encoding=with_stored_nodata(band.encoding), band=band.number)
-            for band in bands
+            BandLayout(levels=tuple(levels), encoding=round_nodata(band.encoding), band=band.number) for band in bands
         ),
         media_type=GEOTIFF_TYPE,
         etag=tag,

@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 
 from chronotile.core.model.types import Int64Array
-from chronotile.readers.caches.disk import Records, RecordsInMemory
+from chronotile.readers.caches.records import Records, RecordsInMemory
 
 MAX_AXES = 2000
 """Maximum number of stored axes; those that were served longest ago are removed."""

@@ -46,6 +46,7 @@ from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.derived.wrapped import are_same_cells
+from chronotile.readers.mosaic_reader import as_mosaic
 from chronotile.readers.reader import Reader
 
 
@@ -387,7 +388,9 @@ class WarpedCells:
                 if variable.is_mosaic:
                     for number, index in enumerate(indexes):
                         pixels = replace_codes_by_mask(
-                            reader.compose(variable.name, index=index, grid=_nudge_box(grid), resampling=resampling)
+                            as_mosaic(reader).compose(
+                                variable.name, index=index, grid=_nudge_box(grid), resampling=resampling
+                            )
                         )
                         output = output_numbers(pixels, variable.encoding, field.encoding)
                         target[number] = output[start - top : stop - top]

@@ -31,7 +31,7 @@ def apply_expression(layer: Layer, text: str | None, services: Services) -> tupl
     variables = {of.name: of for part in collection.layers for of in part.variables if of.name not in hidden}
     if layer.main_variable.is_mosaic:
         expression = parse_expression(text, variables)
-        mosaic = services.reader(layer).add_formula(VARIABLE, expression, expression.names)
+        mosaic = services.mosaic_reader(layer).add_formula(VARIABLE, expression, expression.names)
         return _replace_content(layer, mosaic, mosaic.info.variables[VARIABLE], services)
     formula = formula_of(VARIABLE, parse_expression(text, variables), variables)
     reader = FormulaReader(services.reader(layer), {VARIABLE: formula})

@@ -28,7 +28,7 @@ from chronotile.pipeline.revision import (
 )
 from chronotile.pipeline.services import Services, Stopwatch
 from chronotile.pipeline.unreadable_dates import UnreadableDates
-from chronotile.readers.reader import PROVISIONAL
+from chronotile.readers.mosaic_reader import PROVISIONAL
 
 MapPlan = WarpPlan | StripPlan | MosaicPlan
 

@@ -32,7 +32,7 @@ from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.pipeline.zones.outlines import Outlines
 from chronotile.pipeline.zones.plan import AreaPlan, AreaWindow, Takes, plan_of
 from chronotile.pipeline.zones.spans import Spans, reach_in
-from chronotile.readers.bisect_damage import Read, block_around_damage
+from chronotile.readers.bisect_damage import ReadDates, block_around_damage
 from chronotile.readers.reader import Along, BlockShape, Reader
 
 _Fetch = Callable[[tuple[int, ...]], tuple[Pixels, Takes]]
@@ -345,7 +345,7 @@ class AreaCells:
 
         return self._around_damage(read, part, scattered_cells.rows.shape), scattered_cells.takes
 
-    def _around_damage(self, read: Read, part: tuple[int, ...], shape: tuple[int, ...]) -> Pixels:
+    def _around_damage(self, read: ReadDates, part: tuple[int, ...], shape: tuple[int, ...]) -> Pixels:
         variable = self._how.layer.main_variable
         return block_around_damage(read, part, variable.encoding, self._unreadable.reporter(variable), shape=shape)
 

@@ -50,7 +50,7 @@ from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.pipeline.zones.outlines import Outlines, outlines_of
 from chronotile.pipeline.zones.spans import auto_spans, centre_spans, covered_spans
-from chronotile.readers.reader import Lattice
+from chronotile.readers.lattices import Lattice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

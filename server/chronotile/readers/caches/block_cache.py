@@ -1,4 +1,4 @@
-"""Decoded blocks that are cached for all threads and workers, each decoded once however many request it at once."""
+"""Cache of decoded blocks, shared by the threads and workers of a server; each block is decoded once."""
 
 import mmap
 import os
@@ -18,38 +18,39 @@ from chronotile.readers.flights import Flights
 # Memory for decoded blocks, shared by processes that do not wait for one another (docs/design/shared-blocks.md).
 
 SLOT_BYTES = 64 << 10
-"""Of a part; a block of 512² bytes has four, of which a tile mostly needs two."""
+"""Size of a part. A block of 512 x 512 bytes has four parts, and a tile mostly needs two of them."""
 
 WAYS = 16
-"""Slots in which a part may lie."""
+"""Slots per set; a part may be in any slot of the set of its key."""
 
 KEY_BYTES = 16
 
 _STRIDE = 0x9E3779B97F4A7C15F39CC0605CEDC835
-"""Odd, of half the bits: keys that differ by few multiples of it are as far apart as any others (Knuth, TAOCP 6.4)."""
+"""Odd and of half the bits, so that keys of consecutive parts are as far apart as any others (Knuth, TAOCP 6.4)."""
 _ALL_BITS = (1 << 8 * KEY_BYTES) - 1
 
 _HEADER = Struct("<16sIIq")
-"""Key, checksum of key and part, its length, and when it was last used: CLOCK_MONOTONIC, which all processes share."""
+"""Key, checksum of key and part, length, and time of the last use (CLOCK_MONOTONIC, which all processes share)."""
 _USED = Struct("<q")
 _USED_AT = _HEADER.size - _USED.size
 _EMPTY = bytes(_HEADER.size)
 
 
 class SharedBlockMemory:
-    """Parts of blocks of at most `SLOT_BYTES` under keys of `KEY_BYTES`; new ones replace those not used for long.
+    """Fixed memory for parts of blocks, shared by processes without locks (docs/design/shared-blocks.md).
 
-    Any number of threads and processes read and write at once, without locks. A reader copies a part out and takes it
-    only if its checksum is that of what was copied, under that key: one that is being written, was half written by a
-    process that died, or was replaced meanwhile is not there.
+    The memory is a table of sets with `WAYS` slots. The key of a part selects its set, and a new part replaces the
+    least recently used one of the set. Any number of threads and processes read and write concurrently. A reader copies
+    a part and accepts the copy only if its checksum matches key and content. A part that is being written, was left
+    incomplete by a killed process or was replaced during the copy fails this check and counts as missing.
 
     Args:
-        max_bytes: Bytes of the memory; with too few for a part nothing is cached.
-        descriptor: A file of that many bytes which others map too; `None` for memory of this process.
+        max_bytes: Size of the memory; if it is too small for one set, nothing is cached.
+        descriptor: File of this size that other processes map, too; `None` for memory of this process.
     """
 
     def __init__(self, max_bytes: int, descriptor: int | None = None) -> None:
-        # Headers take whole pages: of that much is left out what they may need beyond their own bytes.
+        # Headers take whole pages, so one page is reserved for their padding.
         self._sets = max(0, max_bytes - mmap.ALLOCATIONGRANULARITY) // (WAYS * (SLOT_BYTES + _HEADER.size))
         self._ways = WAYS
         self._slots_at = -(-self._sets * WAYS * _HEADER.size // mmap.ALLOCATIONGRANULARITY) * mmap.ALLOCATIONGRANULARITY
@@ -59,18 +60,18 @@ class SharedBlockMemory:
 
     @property
     def max_bytes(self) -> int:
-        """The most that parts may take."""
+        """Largest total size of parts."""
         return self._sets * self._ways * SLOT_BYTES
 
     def usage(self) -> tuple[int, int]:
-        """Return how many parts are cached, and how many bytes they take."""
+        """Return the number of cached parts and the bytes they take."""
         size = self._sets * WAYS * _HEADER.size
         fields = np.frombuffer(self._memory[:size], dtype=np.uint32).reshape(self._sets, WAYS, _HEADER.size // 4)
         sizes = fields[:, : self._ways, KEY_BYTES // 4 + 1]
         return int(np.count_nonzero(sizes)), int(sizes.sum(dtype=np.int64))
 
     def read(self, key: bytes, part: UInt8Array) -> bool:
-        """Copy a part of just that many bytes into `part`; return whether it was there, else anything is in it."""
+        """Copy a part of exactly `part.size` bytes into `part`; return whether it was cached (else it is undefined)."""
         if not self._sets:
             return False
         number, row = self._row(key)
@@ -88,14 +89,14 @@ class SharedBlockMemory:
         return True
 
     def has(self, key: bytes) -> bool:
-        """Return whether there is probably a part under a key; only `read` checks that it is whole."""
+        """Return whether a part is probably cached under a key; only `read` verifies its content."""
         if not self._sets:
             return False
         at = self._row(key)[1].find(key)
         return at >= 0 and not at % _HEADER.size
 
     def write(self, key: bytes, part: UInt8Array) -> None:
-        """Keep a part of at most `SLOT_BYTES` in place of the one of its set that was not used for longest."""
+        """Store a part of at most `SLOT_BYTES`; it replaces the least recently used one of its set."""
         if not self._sets:
             return
         number, row = self._row(key)
@@ -103,24 +104,24 @@ class SharedBlockMemory:
         used = np.frombuffer(row, dtype=np.int64).reshape(self._ways, -1)[:, -1]
         way = same // _HEADER.size if same >= 0 else int(used.argmin())
         header_at, start = self._row_at(number) + way * _HEADER.size, self._slot_at(number, way)
-        # What was there is gone before anything of it changes: then a checksum is seldom needed to tell.
+        # Clear the header first: a reader then seldom needs the checksum to notice that the content changes.
         self._memory[header_at : header_at + _HEADER.size] = _EMPTY
         np.copyto(self._bytes[start : start + part.size], part)
         _HEADER.pack_into(self._memory, header_at, key, crc32(part, crc32(key)), part.size, monotonic_ns())
 
     def shrink(self, max_bytes: int) -> None:
-        """Take no more than that from now on, and give the memory beyond it back to the system."""
+        """Reduce the memory, and return the rest to the operating system."""
         ways = min(self._ways, max_bytes // max(1, self._sets * SLOT_BYTES))
         if ways >= self._ways or ways < 1:
             return
         start, stop = self._slot_at(0, ways), self._slot_at(0, self._ways)
         self._ways = ways
         if hasattr(mmap, "MADV_REMOVE"):
-            with suppress(OSError):  # where it cannot, it is reused by nobody, and no more than it was
+            with suppress(OSError):  # if the system cannot take it back, it stays unused
                 self._memory.madvise(mmap.MADV_REMOVE, start, stop - start)
 
     def _row(self, key: bytes) -> tuple[int, bytes]:
-        """The set of a key, and a copy of its headers."""
+        """The number of the set of a key, and a copy of its headers."""
         number = int.from_bytes(key[:8], "little") % self._sets
         start = self._row_at(number)
         return number, self._memory[start : start + self._ways * _HEADER.size]
@@ -129,19 +130,19 @@ class SharedBlockMemory:
         return number * WAYS * _HEADER.size
 
     def _slot_at(self, number: int, way: int) -> int:
-        # Slots of one way lie side by side, so that a way can be given back.
+        # Slots of one way are adjacent, so that the memory of a way can be returned.
         return self._slots_at + (way * self._sets + number) * SLOT_BYTES
 
 
 def part_key(key: bytes, number: int) -> bytes:
-    """Return the key of a part of the block that has this key, another for each."""
+    """Return the key of the part with this number of a block."""
     return (int.from_bytes(key, "little") + number * _STRIDE & _ALL_BITS).to_bytes(KEY_BYTES, "little")
 
 
 def shareable_memory(max_bytes: int) -> int | None:
-    """Return a descriptor of so many bytes that child processes can map; they take memory as they are written.
+    """Return a descriptor of memory that child processes can map, or `None` if the system has no such memory.
 
-    `None` where there is no such thing.
+    The memory is allocated as it is written.
     """
     if not hasattr(os, "memfd_create"):
         return None
@@ -153,16 +154,18 @@ def shareable_memory(max_bytes: int) -> int | None:
     return descriptor
 
 
-LARGEST_SHARE = 8
-"""A window whose blocks take more than this part of the cache is read past it: it would push too much else out."""
+WINDOW_DIVISOR = 8
+"""A window whose blocks take more than 1/8 of the cache bypasses it: it would evict too many other blocks."""
 
 
 class BlockCache:
-    """Blocks in a memory.
+    """Cache of decoded blocks in a memory. Thread-safe.
+
+    Threads that need the same missing block wait for one decode.
 
     Args:
-        memory: Where they are.
-        sharers: How many processes have that memory.
+        memory: Memory for the blocks.
+        sharers: Number of processes that share the memory.
     """
 
     def __init__(self, memory: SharedBlockMemory, sharers: int = 1) -> None:
@@ -174,12 +177,12 @@ class BlockCache:
 
     @property
     def largest_window_bytes(self) -> int:
-        """What the blocks of a window may take."""
-        return self._memory.max_bytes // LARGEST_SHARE
+        """Largest total size of the blocks of a window that is cached."""
+        return self._memory.max_bytes // WINDOW_DIVISOR
 
     @property
     def state(self) -> CacheState:
-        """The state of the cache, this process's part of a shared one, and what this process did since it began."""
+        """Size and use of the cache; of a shared memory, the fraction of one process."""
         entries, size = self._memory.usage()
         return CacheState(
             size // self._sharers,
@@ -189,29 +192,30 @@ class BlockCache:
             self._misses,
         )
 
-    def leave(self, max_bytes: int) -> None:
-        """Take no more than that of each process's memory from now on."""
+    def shrink(self, max_bytes: int) -> None:
+        """Reduce the memory of each process to `max_bytes`."""
         self._memory.shrink(max_bytes * self._sharers)
 
     def read(self, key: bytes, size: int, part: slice, decode: Callable[[], tuple[UInt8Array, bool]]) -> UInt8Array:
-        """Return some bytes of a block.
+        """Return some bytes of a block, which is decoded if it is not cached.
 
         Args:
-            key: Of the block.
-            size: Bytes of the whole block.
-            part: Which of them.
-            decode: Gives all, and whether they may be cached. An error of it goes to all who wait for the block.
+            key: Key of the block.
+            size: Size of the whole block in bytes.
+            part: The requested bytes.
+            decode: Returns the whole block, and whether it may be cached. All callers that wait for the block get its
+                error.
         """
-        found = self.get(key, size, part)
-        return self._decoded(key, decode)[part] if found is None else found
+        cached = self.get(key, size, part)
+        return self._decode(key, decode)[part] if cached is None else cached
 
     def get(self, key: bytes, size: int, part: slice) -> UInt8Array | None:
-        """Return some bytes of a block that is cached.
+        """Return some bytes of a block, or `None` if the block is not cached.
 
         Args:
-            key: Of the block.
-            size: Bytes of the whole block.
-            part: Which of them.
+            key: Key of the block.
+            size: Size of the whole block in bytes.
+            part: The requested bytes.
         """
         first, last = part.start // SLOT_BYTES, -(-part.stop // SLOT_BYTES)
         start = first * SLOT_BYTES
@@ -227,22 +231,22 @@ class BlockCache:
         return parts[part.start - start : part.stop - start]
 
     def has(self, key: bytes, size: int) -> bool:
-        """Return whether all of a block is probably cached, without reading it."""
+        """Return whether a whole block is probably cached, without reading it."""
         return all(self._memory.has(part_key(key, number)) for number in range(-(-size // SLOT_BYTES)))
 
-    def keep(self, key: bytes, block: UInt8Array) -> None:
-        """Cache a block that was decoded elsewhere."""
+    def put(self, key: bytes, block: UInt8Array) -> None:
+        """Cache a block that the caller has decoded."""
         for number, at in enumerate(range(0, block.size, SLOT_BYTES)):
             self._memory.write(part_key(key, number), block[at : at + SLOT_BYTES])
 
-    def _decoded(self, key: bytes, decode: Callable[[], tuple[UInt8Array, bool]]) -> UInt8Array:
+    def _decode(self, key: bytes, decode: Callable[[], tuple[UInt8Array, bool]]) -> UInt8Array:
         with self._lock:
             self._misses += 1
 
         def work() -> UInt8Array:
             block, may_be_cached = decode()
             if may_be_cached:
-                self.keep(key, block)
+                self.put(key, block)
             return block
 
         return self._flights.share(key, work)

@@ -1,7 +1,7 @@
-"""Parts of files elsewhere on the disk of this machine, shared by its processes, within a bound.
+"""Parts of remote files on the local disk, shared by all processes of the machine, within a size limit.
 
-Nothing depends on it: of a part that is damaged, or was removed by anyone, there is none; on a full disk, or in a
-folder that cannot be written, reading goes on without it.
+Nothing depends on this cache: damaged or deleted files count as missing. If the disk is full or the folder is not
+writable, sources are read without it.
 """
 
 import logging
@@ -22,48 +22,48 @@ from chronotile.readers.caches.byte_cache import CacheState
 log = logging.getLogger(__name__)
 
 END, PARTIAL = ".block", ".part"
-"""Ends of the names of files, and of those that are being written."""
-SHARE_BETWEEN_LOOKS = 64
-"""A process looks at what all files take when it has written this part of the bound: with so many more as leave a
-quarter of it, they stay below the bound."""
+"""Ends of the names of complete files, and of files that are being written."""
+CHECK_DIVISOR = 64
+"""A process checks the total size each time it has written 1/64 of the limit. Up to 16 processes that each write this
+much between two checks stay within the quarter above `FULL`."""
 FULL, AFTER = 0.75, 0.625
-"""Parts of the bound: beyond the first, files are removed until they take the second."""
+"""Fractions of the limit: if the total exceeds the first, files are deleted until it reaches the second."""
 TOUCH_S = 300.0
-"""How often it is noted that a file is used."""
+"""Seconds between two updates of the time of use of a file."""
 PAUSE_S = 60.0
-"""For how long nothing is written after a failure."""
+"""Seconds without writing after a failure."""
 ABANDONED_S = 3600.0
 
 _CHECKSUM = Struct("<I")
 
 
 class ByteBlocks:
-    """Bytes by name in files of a folder; those unused for longest make room for others.
+    """Bytes by name, each in one file of a folder; the least recently used files are deleted to make room.
 
-    Any number of threads and processes read and write at once.
+    Any number of threads and processes read and write concurrently.
 
     Args:
-        path: Made, for this user alone, when something is to be written.
-        max_bytes: The most that all files take together.
-        clock: Gives seconds.
+        path: Folder; created for this user only, before the first write.
+        max_bytes: Largest total size of the files.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(self, path: Path, max_bytes: int, *, clock: Callable[[], float] = monotonic) -> None:
         self._path, self._max_bytes, self._clock = path, max_bytes, clock
         self._resumes_s = -PAUSE_S
-        self._unseen = max_bytes  # so that the first writing looks at what there is
-        self._looking = threading.Lock()
+        self._unchecked = max_bytes  # so that the first write checks the total size
+        self._checking = threading.Lock()
         self._lock = threading.Lock()
         self._hits = self._misses = 0
         self._stored: tuple[int, int] | None = None
-        """Bytes and files, when this process looked last, with what it stored since; `None`: it has not looked."""
+        """Bytes and files at the last check plus what this process has stored since; `None` before the first check."""
         self._counting: threading.Thread | None = None
 
     @property
     def state(self) -> CacheState:
-        """What all processes stored when this one looked last, with what it stored since, and what it did.
+        """Total size of the files at the last check plus later writes of this process, and the use by this process.
 
-        How much is stored is not known until a thread, which the first call begins, has looked at all files.
+        The size is unknown until a thread, which the first call starts, has listed all files.
         """
         with self._lock:
             if self._stored is None and self._counting is None:
@@ -75,11 +75,11 @@ class ByteBlocks:
     def _count(self) -> None:
         sizes = [status.st_size for _path, status in self._files()]
         with self._lock:
-            if self._stored is None:  # or else looking for room was faster
+            if self._stored is None:  # otherwise a check was faster
                 self._stored = sum(sizes), len(sizes)
 
     def get(self, name: bytes, size: int) -> bytes | None:
-        """Return bytes by their name, if they are there, are as many, and are what was put."""
+        """Return the bytes stored under a name, or `None` if they are missing, damaged or not `size` bytes."""
         data = self._read(self._path_of(name), name, size)
         with self._lock:
             self._hits += data is not None
@@ -87,16 +87,16 @@ class ByteBlocks:
         return data
 
     def has(self, name: bytes) -> bool:
-        """Return whether there are probably bytes under a name; only `get` checks that they are whole."""
+        """Return whether bytes are probably stored under a name; only `get` verifies them."""
         return self._path_of(name).is_file()
 
     def put(self, name: bytes, data: bytes) -> None:
-        """Keep bytes under a name, unless they are too many or the disk cannot take them."""
+        """Store bytes under a name, unless they are too many or the disk cannot take them."""
         room = len(data) + _CHECKSUM.size
-        if room > self._max_bytes // SHARE_BETWEEN_LOOKS or self._clock() < self._resumes_s:
+        if room > self._max_bytes // CHECK_DIVISOR or self._clock() < self._resumes_s:
             return
         try:
-            if self._is_to_look(room):
+            if self._is_check_due(room):
                 self._make_room()
             self._write(self._path_of(name), _CHECKSUM.pack(crc32(data, crc32(name))), data)
             with self._lock:
@@ -104,7 +104,7 @@ class ByteBlocks:
                     self._stored = self._stored[0] + room, self._stored[1] + 1
         except OSError as error:
             self._resumes_s = self._clock() + PAUSE_S
-            log.warning("blocks of files elsewhere are not stored in %s for %g s: %s", self._path, PAUSE_S, error)
+            log.warning("blocks of remote files are not stored in %s for %g s: %s", self._path, PAUSE_S, error)
 
     def _path_of(self, name: bytes) -> Path:
         digest = blake2b(name, digest_size=16).hexdigest()
@@ -119,11 +119,11 @@ class ByteBlocks:
                     data = content[_CHECKSUM.size :]
                     if len(data) == size and _CHECKSUM.pack(crc32(data, crc32(name))) == content[: _CHECKSUM.size]:
                         if time() - status.st_atime > TOUCH_S:
-                            with suppress(OSError):  # of someone who lets others read
+                            with suppress(OSError):  # the file may belong to a user who only lets others read
                                 os.utime(path, ns=(time_ns(), status.st_mtime_ns))
                         return data
         except OSError:
-            return None  # it is not there, or was removed just now
+            return None  # missing, or deleted concurrently
         with suppress(OSError):
             path.unlink()
         return None
@@ -145,17 +145,17 @@ class ByteBlocks:
                 partial.unlink()
             raise
 
-    def _is_to_look(self, room: int) -> bool:
+    def _is_check_due(self, room: int) -> bool:
         with self._lock:
-            self._unseen += room
-            is_due = self._unseen > self._max_bytes // SHARE_BETWEEN_LOOKS
+            self._unchecked += room
+            is_due = self._unchecked > self._max_bytes // CHECK_DIVISOR
             if is_due:
-                self._unseen = room
+                self._unchecked = room
             return is_due
 
     def _make_room(self) -> None:
-        """Remove what was unused for longest, where all files take too much; one thread at a time."""
-        if not self._looking.acquire(blocking=False):
+        """Delete the least recently used files if the total is too large; one thread at a time."""
+        if not self._checking.acquire(blocking=False):
             return
         try:
             files = sorted(self._files(), key=lambda entry: entry[1].st_atime_ns)
@@ -168,13 +168,13 @@ class ByteBlocks:
                 total, count = total - status.st_size, count - 1
             self._stored = total, count
         finally:
-            self._looking.release()
+            self._checking.release()
 
     def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
-        """All files; those that a writer left behind when it was killed are removed."""
+        """All complete files; partial files of killed writers are deleted."""
         for folder in _entries(self._path):
             for entry in _entries(Path(folder.path)) if len(folder.name) == 2 else ():
-                with suppress(OSError):  # removed by another process
+                with suppress(OSError):  # deleted by another process
                     status = entry.stat()
                     if entry.name.endswith(END):
                         yield Path(entry.path), status
@@ -186,4 +186,4 @@ def _entries(path: Path) -> list["os.DirEntry[str]"]:
     try:
         return list(os.scandir(path))
     except OSError:
-        return []  # not made yet, or no folder
+        return []  # does not exist yet, or is no folder

@@ -1,4 +1,4 @@
-"""A cache bounded in bytes that makes each thing once, however many request it at the same time."""
+"""Cache limited in bytes that makes each value once, even if several threads request it concurrently."""
 
 import threading
 from collections import OrderedDict
@@ -10,17 +10,17 @@ from typing import Generic, TypeVar
 from chronotile.core.errors import ClientGone
 from chronotile.readers.flights import Flights
 
-# How much the readers of an archive may keep, and the state of a cache.
+# Sizes of the caches of an archive, and the state of a cache.
 
 USUAL_BYTES = 128 << 20
 
-ARRAYS_PART = 4
-"""Beside rasters: a chunk of Zarr (zstd) is decoded in a quarter of the time of a block of TIFF (deflate)."""
+ARRAYS_DIVISOR = 4
+"""Arrays get less than rasters: decoding a Zarr chunk (zstd) takes a quarter of the time of a TIFF block (deflate)."""
 
 
 @dataclass(frozen=True, slots=True)
 class CacheState:
-    """What a cache holds and did, for metrics; `None` of what a library does not say."""
+    """Size and use of a cache, for metrics; `None` if a library does not report it."""
 
     bytes: int | None
     max_bytes: int
@@ -31,38 +31,38 @@ class CacheState:
 
 @dataclass(slots=True)
 class CacheSizes:
-    """The budget of caches: a quarter of Zarr arrays where there are any, the rest of rasters."""
+    """Sizes of the caches of decoded data: a quarter for Zarr arrays if there are any, the rest for rasters."""
 
     bytes: int = USUAL_BYTES
     has_arrays: bool = False
 
     @property
     def array_bytes(self) -> int:
-        """Decoded chunks of Zarr arrays, all stores together."""
-        return self.bytes // ARRAYS_PART
+        """Size for decoded chunks of all Zarr arrays."""
+        return self.bytes // ARRAYS_DIVISOR
 
     @property
     def raster_bytes(self) -> int:
-        """Decoded blocks of raster files and what it takes to keep files open, all files together."""
+        """Size for decoded blocks and open files of all raster files."""
         return self.bytes - (self.array_bytes if self.has_arrays else 0)
 
 
 Value = TypeVar("Value")
 
-LARGEST_SHARE = 8
+ENTRY_DIVISOR = 8
 
 
 class ByteCache(Generic[Value]):
-    """Keeps what was used last, up to `max_bytes`; may be used by several threads.
+    """Cache of the most recently used values, up to `max_bytes`. Thread-safe.
 
     Args:
-        max_bytes: The size of the cache; with 0 nothing is cached, but things requested at once are still made once.
-        size_of: Bytes that a value takes.
-        largest_share: What takes more than this part is not cached: it would push too much else out.
+        max_bytes: Size of the cache. With 0 nothing is cached, but concurrent requests still share one computation.
+        size_of: Returns the size of a value in bytes.
+        entry_divisor: Values larger than `max_bytes / entry_divisor` are not cached: they would evict too many others.
     """
 
-    def __init__(self, max_bytes: int, size_of: Callable[[Value], int], *, largest_share: int = LARGEST_SHARE) -> None:
-        self._max_bytes, self._size_of, self._largest_share = max_bytes, size_of, largest_share
+    def __init__(self, max_bytes: int, size_of: Callable[[Value], int], *, entry_divisor: int = ENTRY_DIVISOR) -> None:
+        self._max_bytes, self._size_of, self._entry_divisor = max_bytes, size_of, entry_divisor
         self._values: OrderedDict[Hashable, Value] = OrderedDict()
         self._flights = Flights[Hashable, Value]()
         self._bytes = 0
@@ -73,13 +73,13 @@ class ByteCache(Generic[Value]):
     def get_or_make(
         self, key: Hashable, make: Callable[[], Value], *, is_active: Callable[[], bool] | None = None
     ) -> Value:
-        """Return the value of `key`, made by `make` if it is not there.
+        """Return the value of `key`; if it is not cached, `make` makes it.
 
         Args:
-            key: By which it is known.
-            make: An error of it goes to all who wait for it, and nothing is cached.
-            is_active: Where `make` raises `ClientGone` if no client waits for it any more: whether the own client is.
-                Then it is made for that one.
+            key: Key of the value.
+            make: Its error is raised in all waiting threads, and nothing is cached.
+            is_active: Whether the client of this call still waits. If `make` raises `ClientGone` because the client
+                that started it has left, the value is made again for this client.
         """
         while True:
             try:
@@ -91,27 +91,27 @@ class ByteCache(Generic[Value]):
     def _get_or_make(self, key: Hashable, make: Callable[[], Value]) -> Value:
         with self._lock:
             if key in self._values:
-                return self._used(key)
+                return self._touch(key)
             self._misses += 1
         return self._flights.share(key, partial(self._make, key, make))
 
     def _make(self, key: Hashable, make: Callable[[], Value]) -> Value:
         with self._lock:
-            if key in self._values:  # another thread has made it since
+            if key in self._values:  # another thread has made it meanwhile
                 return self._values[key]
         value = make()
         with self._lock:
-            self._keep(key, value)
+            self._put(key, value)
         return value
 
     def get(self, key: Hashable) -> Value | None:
-        """Return the value of `key` if it is there."""
+        """Return the value of `key`, or `None` if it is not cached."""
         with self._lock:
-            return self._used(key) if key in self._values else None
+            return self._touch(key) if key in self._values else None
 
     def has_room_for(self, size: int) -> bool:
-        """Return whether a value of so many bytes is cached."""
-        return size <= self._max_bytes // self._largest_share
+        """Return whether a value of this size is cached."""
+        return size <= self._max_bytes // self._entry_divisor
 
     def clear(self) -> None:
         """Empty the cache."""
@@ -121,16 +121,16 @@ class ByteCache(Generic[Value]):
 
     @property
     def state(self) -> CacheState:
-        """What the cache holds now, and has done since it was made."""
+        """Current size of the cache, and its use since it was created."""
         with self._lock:
             return CacheState(self._bytes, self._max_bytes, len(self._values), self._hits, self._misses)
 
-    def _used(self, key: Hashable) -> Value:
+    def _touch(self, key: Hashable) -> Value:
         self._values.move_to_end(key)
         self._hits += 1
         return self._values[key]
 
-    def _keep(self, key: Hashable, value: Value) -> None:
+    def _put(self, key: Hashable, value: Value) -> None:
         size = self._size_of(value)
         if not self.has_room_for(size):
             return

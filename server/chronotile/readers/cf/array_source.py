@@ -14,17 +14,10 @@ from chronotile.core.model.raster import Pixels, reinterpret_numbers
 from chronotile.core.model.source import SourceInfo, VariableInfo
 from chronotile.core.model.space.grid import Window
 from chronotile.core.model.types import NumberArray
+from chronotile.readers.block_limit import require_small_block
 from chronotile.readers.cf.dataset import CfVariable
-from chronotile.readers.reader import (
-    GONE,
-    PLAIN_BLOCK,
-    Along,
-    BlockShape,
-    Reader,
-    reading,
-    reading_dates,
-    require_small_block,
-)
+from chronotile.readers.library_errors import reading, reading_dates
+from chronotile.readers.reader import GONE, PLAIN_BLOCK, Along, BlockShape, Reader
 
 Selection = tuple[int | slice | list[int], ...]
 """One entry for each stored dimension, at most one of them a list; dimensions with an integer are dropped."""
@@ -238,7 +231,7 @@ class Cube(Reader):
     def revision_of_window(self, variable: str, index: int, window: Window) -> str:
         """Return the age of the store's metadata and of the native chunks of that time and window."""
         level = self._variables[variable].levels[0]
-        with reading_dates(self._collection, variable, is_source_there=level.source.is_there):
+        with reading_dates(self._collection, variable, is_source_reachable=level.source.is_there):
             return level.revision(index, window)
 
     def revision_key(self, variable: str, index: int) -> int:
@@ -273,7 +266,7 @@ class Cube(Reader):
         return Pixels(reinterpret_numbers(numbers, source.info.encoding.dtype))
 
     def _read(self, variable: str, level: CubeLevel, selection: Selection) -> NumberArray:
-        with reading_dates(self._collection, variable, is_source_there=level.source.is_there):
+        with reading_dates(self._collection, variable, is_source_reachable=level.source.is_there):
             return level.source.read(selection)
 
     def block_shape(self, variable: str, along: Along) -> BlockShape:  # noqa: ARG002 -- there is one layout

@@ -31,7 +31,7 @@ from chronotile.readers.cog.image_tags import (
     nodata_text,
     resampling_of,
 )
-from chronotile.readers.encoding import circle_of, with_stored_nodata
+from chronotile.readers.encoding import circle_of, round_nodata
 from chronotile.readers.overviews import COPYING, is_mask_of_other_cells, is_same_nodata
 from chronotile.readers.tiff import ReadBytes, UnsupportedCog, directories
 
@@ -91,7 +91,7 @@ class CogHeader:
         if not 1 <= band <= self.count:
             raise UnsupportedSource(f"it has no band {band}; its bands are 1 to {self.count}")
         metadata = self.bands[band - 1]
-        return with_stored_nodata(
+        return round_nodata(
             Encoding(
                 dtype=self.dtype,
                 scale=metadata.scale,

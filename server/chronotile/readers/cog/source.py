@@ -27,7 +27,9 @@ from chronotile.readers.cog.parts import fetch_ahead, finish, start
 from chronotile.readers.cog.planes import Caching, CogPlane, PlanePlan, uncached_parts
 from chronotile.readers.deflate import DamagedBlock
 from chronotile.readers.hrefs import SETTLED_NS, is_any_there, local_path
-from chronotile.readers.reader import Along, BlockShape, Reader, concatenate_pixels, reading_dates
+from chronotile.readers.library_errors import reading_dates
+from chronotile.readers.pixel_arrays import concatenate_pixels
+from chronotile.readers.reader import Along, BlockShape, Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.files import FilePart, Found
 from chronotile.readers.remote.requests import Refused, Replaced, one_read
@@ -196,7 +198,7 @@ class CogReader(Reader):
         def is_there() -> bool:
             return is_of_file or is_any_there([self.file.href])
 
-        with reading_dates(self._collection, variable, is_source_there=is_there), one_read():
+        with reading_dates(self._collection, variable, is_source_reachable=is_there), one_read():
             try:
                 yield
             except DamagedBlock:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass
 from functools import reduce, wraps
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
@@ -15,7 +14,7 @@ from chronotile.core.model.source import SourceInfo, VariableInfo
 from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.core.model.time.domain import NO_TIME, TimeDomain, common_times
 from chronotile.core.model.types import BoolArray, IndexArray
-from chronotile.readers.reader import Reader, ReportSkippedItem
+from chronotile.readers.reader import Reader
 
 Method = TypeVar("Method", bound=Callable[..., object])
 
@@ -48,8 +47,6 @@ class Wrapped(Reader):
         return self._reader.info if self._own_info is None else self._own_info
 
     revision = _forward(Reader.revision)
-    items_revision = _forward(Reader.items_revision)
-    are_files_indexed = _forward(Reader.are_files_indexed)
     revision_key = _forward(Reader.revision_key)
     file_of = _forward(Reader.file_of)
     read_window = _forward(Reader.read_window)
@@ -60,21 +57,7 @@ class Wrapped(Reader):
     read_block = _forward(Reader.read_block)
     has_fast_cells = _forward(Reader.has_fast_cells)
     read_cells = _forward(Reader.read_cells)
-    compose = _forward(Reader.compose)
-    picture_inputs = _forward(Reader.picture_inputs)
-    prepare_overviews = _forward(Reader.prepare_overviews)
-    read_point = _forward(Reader.read_point)
-    find_native_cell = _forward(Reader.find_native_cell)
     close = _forward(Reader.close)
-
-    def replace_report(self, report: ReportSkippedItem) -> Reader:
-        """Return a reader around that of the same source which reports left-out items to `report`."""
-        reader = self._reader.replace_report(report)
-        if reader is self._reader:
-            return self
-        changed = copy(self)
-        changed._reader = reader  # noqa: SLF001 -- of this class
-        return changed
 
 
 Derivation = TypeVar("Derivation")

@@ -20,8 +20,9 @@ from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.read_cost import ReadCost
 from chronotile.readers.hrefs import FileState, file_state, is_any_there
 from chronotile.readers.joined.common_encoding import Recoding, recoding_of
-from chronotile.readers.library_errors import BeingWritten, one_line, origin_of, unavailable
-from chronotile.readers.reader import Along, BlockShape, Reader, concatenate_pixels, reading_dates
+from chronotile.readers.library_errors import BeingWritten, one_line, origin_of, reading_dates, unavailable
+from chronotile.readers.pixel_arrays import concatenate_pixels
+from chronotile.readers.reader import Along, BlockShape, Reader
 
 # Files whose rows run the other way than those of most, or whose longitudes begin elsewhere: the same cells.
 
@@ -278,7 +279,7 @@ class Joined(Reader):
         def is_there() -> bool:
             return is_any_there(file.path for file in self._files)
 
-        with reading_dates(self._collection, variable, is_source_there=is_there):
+        with reading_dates(self._collection, variable, is_source_reachable=is_there):
             try:
                 yield
             except Exception as error:  # of any reader of a file

@@ -37,7 +37,7 @@ class ItemsKind(SourceKind):
             partial(open_asset, spec, caches),
             open_ahead=partial(open_ahead, spec, caches),
             far=far,
-            left_out=caches.left_out,
+            skipped_items=caches.skipped_items,
         )
 
     def files(self, spec: SourceSpec) -> list[str]:

@@ -9,7 +9,8 @@ from chronotile.core.errors import ChronotileError
 from chronotile.core.model.raster import Pixels
 from chronotile.core.model.source import SourceInfo, VariableInfo
 from chronotile.core.model.space.grid import NativeGrid, Window
-from chronotile.readers.caches.disk import DiskCache, FilledFolder
+from chronotile.readers.caches.disk import DiskCache
+from chronotile.readers.caches.filled_folder import FilledFolder
 from chronotile.readers.library_errors import one_line
 from chronotile.readers.overviews import Counting
 from chronotile.readers.raster.handle import NATIVE_LEVEL
@@ -55,7 +56,7 @@ class OverviewFiles(FilledFolder[Wanted]):
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         files = DiskCache(folder, max_bytes, end=END)
-        super().__init__(files, "overviews of mosaics", most_waiting=MOST_WAITING, log=_log)
+        super().__init__(files, "overviews of mosaics", max_waiting=MOST_WAITING, log=_log)
 
     @property
     def waiting(self) -> int:

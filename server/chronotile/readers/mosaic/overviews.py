@@ -183,7 +183,7 @@ class Overviews:
         named = ((block, self._name(variable, index, block)) for block in blocks)
         return all(name is None or self.files.has(name) for _block, name in named)
 
-    def want(self, variable: VariableInfo, index: int, grid: Grid) -> None:
+    def request(self, variable: VariableInfo, index: int, grid: Grid) -> None:
         """Let the blocks of a grid at one time be made."""
         blocks = blocks_for(variable.grid, grid)
         if blocks is not None:
@@ -221,7 +221,7 @@ class Overviews:
             factors=block.factors,
             counting=Counting(encoding=variable.encoding, is_categorical=variable.is_categorical),
         )
-        self.files.want(name, wanted)
+        self.files.request(name, wanted)
 
     def _made(self, variable: VariableInfo, index: int, block: OverviewBlock) -> Pixels | None:
         """The cells of a block; `None` while those of its parts are lacking."""

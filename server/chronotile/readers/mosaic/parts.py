@@ -15,7 +15,8 @@ from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.types import InstantArray
 from chronotile.core.warp.plan import OVERHEAD_BYTES
 from chronotile.readers.caches.byte_cache import ByteCache
-from chronotile.readers.mosaic.info import items_of, place_around
+from chronotile.readers.mosaic.boxes import shared_box_around
+from chronotile.readers.mosaic.info import items_of
 from chronotile.readers.mosaic.overview_files import OverviewFiles
 from chronotile.readers.mosaic.piece_index import NearItems, PieceIndex
 from chronotile.readers.mosaic.pieces import Plans
@@ -111,7 +112,7 @@ class MosaicParts:
             SourceUnavailable: The index does not answer.
         """
         collection = self.spec.collection
-        around = place_around(box) if len(instants) == 1 else None
+        around = shared_box_around(box) if len(instants) == 1 else None
         if around is not None:
             find = partial(self.index.near, collection, around, instants)
             near = self._at_a_counter(self.near, around, instants, find)

@@ -28,10 +28,11 @@ from chronotile.core.warp.level_windows import Slices
 from chronotile.core.warp.plan import WarpPlan, level_for, plan_warp
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.joined.common_encoding import recoding_of
-from chronotile.readers.mosaic.info import lattice_of
+from chronotile.readers.lattices import lattice_of
 from chronotile.readers.mosaic.overlap import OUTSIDE_CODE, PartOfGrid, Sheet, sheet_of
 from chronotile.readers.mosaic.scenes import Scene, Scenes
-from chronotile.readers.reader import Cell, Reader, ReportSkippedItem, cell_at
+from chronotile.readers.mosaic_reader import ReportSkippedItem
+from chronotile.readers.reader import NativeCell, Reader, cell_at
 
 # Statistics of pieces whose cells differ: all are read at the centre of the cell that `first` would choose.
 
@@ -169,7 +170,7 @@ class PlaceInPiece:
 
     scene: Scene
     info: VariableInfo
-    cell: Cell
+    cell: NativeCell
     """That holds the place."""
     sheet: Sheet
     """(1,)."""
@@ -364,7 +365,7 @@ class Pieces:
             return known
         return self.at_place(scene, info, place, failures)
 
-    def _read(self, scene: Scene, info: VariableInfo, cell: Cell) -> "PlaceInPiece":
+    def _read(self, scene: Scene, info: VariableInfo, cell: NativeCell) -> "PlaceInPiece":
         pixels = scene.reader.read_cell(self._variable, indexes=[0], row=cell.row, column=cell.column)
         reason = cell_reasons(pixels, info.encoding)[0]
         names = info.encoding.code_names

@@ -12,7 +12,8 @@ from chronotile.core.model.source import VariableInfo
 from chronotile.readers.mosaic.overlap import STATISTICS, overlapped
 from chronotile.readers.mosaic.pieces import Failures, Pieces, PlaceInPiece
 from chronotile.readers.mosaic.scenes import Scene
-from chronotile.readers.reader import Cell, ReportSkippedItem
+from chronotile.readers.mosaic_reader import ReportSkippedItem
+from chronotile.readers.reader import NativeCell
 
 TIMES_AHEAD = 16
 """Times of a series that are requested while as many before are read: what is not read yet is bounded."""
@@ -51,9 +52,9 @@ class PlacesInPieces:
         reasons = tuple(reason for _pixels, reason in found)
         return Pixels(numbers, np.array([reason is None for reason in reasons], dtype=bool), reasons)
 
-    def cell(self, refs: Sequence[ItemRef], place: Point) -> Cell | None:
+    def cell(self, refs: Sequence[ItemRef], place: Point) -> NativeCell | None:
         """Return the cell of the piece that `first` chooses; `None` where no piece is."""
-        first: Cell | None = None
+        first: NativeCell | None = None
         failures = Failures(self._tell)
         if self._pieces.is_of_several_files(len(refs[:1])):
             self._pieces.fetch_ahead(refs[:1], place)

@@ -18,11 +18,11 @@ from chronotile.core.model.types import Int64Array
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.derived.derive import with_derived
 from chronotile.readers.hrefs import local_path
-from chronotile.readers.left_out import LeftOutItems
 from chronotile.readers.mosaic.local_files import LocalFiles, assets_of, tag_of
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.reader import Along, BlockShape, Reader
 from chronotile.readers.remote.requests import Replaced
+from chronotile.readers.skipped_items import SkippedItems
 from chronotile.readers.stac.fields import is_zarr
 
 SCENE_BYTES = 32 << 10
@@ -69,7 +69,7 @@ class Scenes:
         index: Where the files of its items are found.
         open_asset: Opens a file.
         open_ahead: Begins to open files of several items; `None`: each is opened by itself.
-        left_out: Remembers those that cannot be read; `None`: for this collection alone.
+        skipped_items: Remembers unreadable items; `None`: only for this collection.
     """
 
     def __init__(
@@ -79,11 +79,11 @@ class Scenes:
         open_asset: OpenAsset,
         open_ahead: OpenAhead | None = None,
         *,
-        left_out: LeftOutItems | None = None,
+        skipped_items: SkippedItems | None = None,
     ) -> None:
         self._spec, self._index, self._open_asset, self._open_ahead = spec, index, open_asset, open_ahead
         self._specs: dict[str | None, SourceSpec] = {}
-        self.left_out = left_out or LeftOutItems()
+        self.skipped_items = skipped_items or SkippedItems()
         self._meaning = ""
         self._noted: set[tuple[str, Encoding]] = set()
         self.reopen_reason = ""
@@ -100,7 +100,7 @@ class Scenes:
             spec: The collection's source with them.
             meaning: In what further variables of the same name may differ.
         """
-        scenes = Scenes(spec, self._index, self._open_asset, self._open_ahead, left_out=self.left_out)
+        scenes = Scenes(spec, self._index, self._open_asset, self._open_ahead, skipped_items=self.skipped_items)
         scenes._open, scenes._meaning, scenes._attempts = self._open, meaning, self._attempts
         scenes._files = self._files
         return scenes
@@ -112,7 +112,7 @@ class Scenes:
 
     def failure(self, ref: ItemRef, variable: str) -> Exception | None:
         """Return why an item cannot be read, if its files elsewhere are not to be requested again yet."""
-        return self.left_out.failure(self._key_of_failure(ref, variable))
+        return self.skipped_items.failure(self._key_of_failure(ref, variable))
 
     def note_failure(self, scene: Scene, variable: str, error: Exception) -> None:
         """Read the headers of an item again for the next answer, if one of its files was replaced."""
@@ -131,7 +131,7 @@ class Scenes:
 
     def _note_lasting(self, ref: ItemRef, variable: str, files: str, error: Exception) -> None:
         if not files:  # else on this machine, where they are looked at for each answer
-            self.left_out.note(self._key_of_failure(ref, variable), error)
+            self.skipped_items.note(self._key_of_failure(ref, variable), error)
 
     def _key_of_failure(self, ref: ItemRef, variable: str) -> tuple[object, ...]:
         return (self._spec.collection, ref.number, ref.changed, variable, self._meaning)

@@ -23,17 +23,9 @@ from chronotile.core.model.types import Instant, InstantArray, NumberArray
 from chronotile.core.read_cost import ReadCost
 from chronotile.core.warp.strips import rows_of, strips_of
 from chronotile.readers.derived.wrapped import shared_times
-from chronotile.readers.left_out import LeftOutItems
-from chronotile.readers.mosaic.info import (
-    MosaicInfo,
-    box_of_grid,
-    box_of_place,
-    lattice_at,
-    mosaic_info,
-    require_same_cells,
-    widen_box,
-    with_rule,
-)
+from chronotile.readers.lattices import Lattice, lattice_at, require_same_cells
+from chronotile.readers.mosaic.boxes import box_of_grid, box_of_point, widen_box
+from chronotile.readers.mosaic.info import MosaicInfo, mosaic_info, with_rule
 from chronotile.readers.mosaic.overlap import STATISTICS, Sheet, overlapped, overlapped_parts
 from chronotile.readers.mosaic.overviews import FIRST_FACTOR, Overviews
 from chronotile.readers.mosaic.parts import WHOLE, FarAway, MosaicParts, parts_of
@@ -41,7 +33,9 @@ from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.mosaic.pieces import Failures, Pieces
 from chronotile.readers.mosaic.places import PlacesInPieces, requested_ahead
 from chronotile.readers.mosaic.scenes import OpenAhead, OpenAsset, Scenes
-from chronotile.readers.reader import PROVISIONAL, Along, Cell, Lattice, Piece, Reader, ReportSkippedItem
+from chronotile.readers.mosaic_reader import PROVISIONAL, MosaicReader, ReportSkippedItem
+from chronotile.readers.reader import Along, NativeCell, SamplePiece
+from chronotile.readers.skipped_items import SkippedItems
 
 MOST_DIRECT = 8
 """Items that a picture is drawn from; of more it is drawn from overviews where they are there."""
@@ -70,8 +64,8 @@ def open_mosaic(
     *,
     open_ahead: OpenAhead | None = None,
     far: FarAway | None = None,
-    left_out: LeftOutItems | None = None,
-) -> "MosaicReader":
+    skipped_items: SkippedItems | None = None,
+) -> "ItemsReader":
     """Return a reader of the items of a collection.
 
     Args:
@@ -80,17 +74,17 @@ def open_mosaic(
         open_asset: Opens a file.
         open_ahead: Begins to open files that `open_asset` is called for soon; `None`: it opens each by itself.
         far: Where overviews of mosaics are; `None`: there are none.
-        left_out: Remembers items that cannot be read; `None`: those of this source alone.
+        skipped_items: Remembers unreadable items; `None`: only for this source.
 
     Raises:
         UnsupportedSource: There is no item that can be opened.
         SourceUnavailable: The index does not answer.
     """
-    scenes = Scenes(spec, index, open_asset, open_ahead, left_out=left_out)
-    return MosaicReader(parts_of(spec, index, scenes, far), mosaic_info(spec, index, scenes))
+    scenes = Scenes(spec, index, open_asset, open_ahead, skipped_items=skipped_items)
+    return ItemsReader(parts_of(spec, index, scenes, far), mosaic_info(spec, index, scenes))
 
 
-class MosaicReader(Reader):
+class ItemsReader(MosaicReader):
     """Reads overlapping items as one raster an instant.
 
     Its levels are those of a grid over all pieces, on which windows and blocks are composed as pictures are: each cell
@@ -137,55 +131,55 @@ class MosaicReader(Reader):
             return None
         return lattice_at(pieces.grids, pieces.lattices, point)
 
-    def replace_report(self, report: ReportSkippedItem) -> "MosaicReader":
+    def replace_report(self, report: ReportSkippedItem) -> "ItemsReader":
         """Return a reader of the same source that calls `report` for each skipped item."""
         return self._changed(self._mosaic, report)
 
-    def replace_grid(self, grid: NativeGrid) -> "MosaicReader":
+    def replace_grid(self, grid: NativeGrid) -> "ItemsReader":
         """Return the reader of the same source whose windows, blocks and cells are those of another grid."""
         own = {name: replace(each, has_native_grid=True) for name, each in self._mosaic.variables.items()}
         levels = {name: replace(each, levels=(grid,)) for name, each in self.info.variables.items()}
         info = replace(self._mosaic.info, variables=levels)
         return self._changed(replace(self._mosaic, info=info, variables=own), self._report)
 
-    def mosaic_rule(self, variable: str) -> MosaicRule | None:
+    def mosaic_rule(self, variable: str) -> MosaicRule:
         """Return how pieces of a variable are combined."""
         return self._mosaic.variables[variable].rule
 
-    def replace_rule(self, rule: MosaicRule) -> "MosaicReader":
+    def replace_rule(self, rule: MosaicRule) -> "ItemsReader":
         """Return the reader of the same source whose pieces, in their order, are combined by another rule."""
-        return MosaicReader(self._parts.replace_rule(rule), with_rule(self._mosaic, rule), report=self._report)
+        return ItemsReader(self._parts.replace_rule(rule), with_rule(self._mosaic, rule), report=self._report)
 
-    def replace_times(self, times: TimeDomain) -> "MosaicReader":
+    def replace_times(self, times: TimeDomain) -> "ItemsReader":
         """Return the reader of the same source whose indexes count these times, whatever its items have by now."""
         variables = {name: replace(each, times=times) for name, each in self.info.variables.items()}
         info = replace(self._mosaic.info, variables=variables)
         return self._changed(replace(self._mosaic, info=info), self._report)
 
-    def _changed(self, mosaic: MosaicInfo, report: ReportSkippedItem) -> "MosaicReader":
-        return MosaicReader(self._parts, mosaic, report=report)
+    def _changed(self, mosaic: MosaicInfo, report: ReportSkippedItem) -> "ItemsReader":
+        return ItemsReader(self._parts, mosaic, report=report)
 
-    def add_formula(self, name: str, expression: Expression, over: Sequence[str]) -> "MosaicReader":
+    def add_formula(self, name: str, expression: Expression, operands: Sequence[str]) -> "ItemsReader":
         """Return the reader of the same items with a further variable, which is computed of each item.
 
         Args:
             name: Of the variable.
             expression: Over variables of the source.
-            over: Which those are; the first has its grid.
+            operands: The ids of these variables; the formula has the grid of the first.
 
         Raises:
             InvalidParameter: They lie on different grids, or have no time in common.
         """
-        require_same_cells({each: self._mosaic.variables[each].lattices for each in over})
-        first = self.info.variables[over[0]]
-        times = shared_times([self.info.variables[each] for each in over])
+        require_same_cells({each: self._mosaic.variables[each].lattices for each in operands})
+        first = self.info.variables[operands[0]]
+        times = shared_times([self.info.variables[each] for each in operands])
         encoding = Encoding(dtype="float32", nodata=float("nan"))
         made = VariableInfo(
             name=name, encoding=encoding, levels=first.levels, times=times, is_mosaic=True, is_derived=True
         )
         mosaic, info = self._mosaic, self.info
-        pieces = replace(mosaic.variables[over[0]], encoding=encoding)
-        return MosaicReader(
+        pieces = replace(mosaic.variables[operands[0]], encoding=encoding)
+        return ItemsReader(
             self._parts.add_formula(name, expression),
             replace(
                 mosaic,
@@ -195,7 +189,7 @@ class MosaicReader(Reader):
             report=self._report,
         )
 
-    def add_mask(self, masked: VariableInfo, mask: Mask) -> "MosaicReader":
+    def add_mask(self, masked: VariableInfo, mask: Mask) -> "ItemsReader":
         """Return the reader of the same items, of which each masks a variable: its unclear pixels have those below.
 
         Args:
@@ -204,7 +198,7 @@ class MosaicReader(Reader):
         """
         info = replace(self.info, variables={**self.info.variables, masked.name: masked})
         parts = self._parts.add_mask(masked.name, mask, self.info.variables)
-        return MosaicReader(parts, replace(self._mosaic, info=info), report=self._report)
+        return ItemsReader(parts, replace(self._mosaic, info=info), report=self._report)
 
     def compose(self, variable: str, *, index: int, grid: Grid, resampling: Resampling = "nearest") -> Pixels:
         """Return (y, x) pixels of a grid at one time, with codes.
@@ -247,7 +241,7 @@ class MosaicReader(Reader):
             whole = Window(0, native.height, 0, native.width)
             size = max(1, round(native.width / cells)), max(1, round(native.height / cells))
             grid = grid_of_window(native, whole)
-            self._overviews.want(info, index, replace(grid, width=size[0], height=size[1]))
+            self._overviews.request(info, index, replace(grid, width=size[0], height=size[1]))
 
     def _overviews_in(self, far: FarAway) -> Overviews:
         return Overviews(
@@ -361,7 +355,7 @@ class MosaicReader(Reader):
             DateUnreadable: None of the items of a time can be read.
             SourceUnavailable: The index does not answer.
         """
-        box = box_of_place(point.x, point.y, point.crs)
+        box = box_of_point(point)
         pieces = self._mosaic.variables[variable]
         if pieces.rule in STATISTICS:  # the centre of a cell may lie in pieces that the place itself does not
             box = widen_box(box, max(grid.resolution * grid.crs.metres_per_unit for grid in pieces.grids))
@@ -369,21 +363,21 @@ class MosaicReader(Reader):
         refs = [by_instant.get(self._instant(variable, each), ()) for each in indexes]
         return self._places(variable).read(refs, point)
 
-    def find_native_cell(self, variable: str, index: int, point: Point) -> Cell | None:
+    def find_native_cell(self, variable: str, index: int, point: Point) -> NativeCell | None:
         """Return the cell of the piece that `first` chooses at a place; `None` where no piece is.
 
         Raises:
             SourceUnavailable: The index does not answer.
         """
-        refs = self._refs(variable, [index], box_of_place(point.x, point.y, point.crs))
+        refs = self._refs(variable, [index], box_of_point(point))
         return self._places(variable).cell(refs, point)
 
-    def sample_pieces(self, variable: str, index: int) -> tuple[Piece, ...]:
+    def sample_pieces(self, variable: str, index: int) -> tuple[SamplePiece, ...]:
         """Return some of the items of a time, spread over it, that can be opened."""
         refs = self._refs(variable, [index], WHOLE)
         some = refs[:: max(1, len(refs) // SAMPLED)][:SAMPLED]
         opened = self._pieces(variable).opened(some, Failures(self._report))
-        return tuple(Piece(scene.reader, variable, 0) for scene, _info in opened)
+        return tuple(SamplePiece(scene.reader, variable, 0) for scene, _info in opened)
 
     def items_revision(self) -> str:
         """Return the counter of the items, and what is made of them."""
@@ -452,7 +446,7 @@ class MosaicReader(Reader):
         return {instant: tuple(some) for instant, some in groupby(refs, key=attrgetter("instant"))}
 
     def _log(self, ref: ItemRef, error: Exception) -> None:
-        self._parts.scenes.left_out.report(self._parts.spec.collection, ref, error)
+        self._parts.scenes.skipped_items.report(self._parts.spec.collection, ref, error)
 
 
 def grid_of_window(grid: NativeGrid, window: Window) -> Grid:

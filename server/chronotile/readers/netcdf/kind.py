@@ -38,7 +38,7 @@ class NetcdfKind(SourceKind):
         _require_libraries()
         return open_netcdf_source(spec)
 
-    def findings(self, spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:
+    def findings(self, spec: SourceSpec, reported: Collection[str]) -> Iterator[Finding]:
         """Yield findings about files of a pattern that were not opened together with the source."""
         try:
             findings = open_netcdf_source(spec, most=MAX_CHECKED_FILES).info.findings
@@ -46,7 +46,7 @@ class NetcdfKind(SourceKind):
             return  # a single file: opening the source reported the reason
         for finding in findings:
             place = f"{spec.collection}: {finding.place}"
-            if place not in known:
+            if place not in reported:
                 yield replace(finding, place=place)
 
     def datasets(self, path: Path) -> "Iterator[xarray.Dataset]":

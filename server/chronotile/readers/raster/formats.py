@@ -7,9 +7,8 @@ numbers would be served. An overview or mask in a side file, and the metadata of
 from pathlib import Path
 from typing import Any
 
-from chronotile.readers.raster.further_formats import further_format
+from chronotile.readers.raster.further_formats import FILE_ENDS, further_format
 from chronotile.readers.raster.grib import GRIB
-from chronotile.readers.raster.kind import FILE_ENDS
 from chronotile.readers.tiff import TIFF
 
 VRT, VRT_END = "VRT", ".vrt"

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+FILE_ENDS = (".tif", ".tiff", ".jp2", ".vrt", ".grib", ".grib2", ".grb", ".grb2")
+"""Ends of names that only rasters have, in lower case."""
 RAW_ENDS = (".img", ".bil", ".bip", ".bsq", ".dat", ".raw", ".envi")
 """Ends of the names of raw numbers, which a header file describes."""
 _FORMATS = {

@@ -17,6 +17,7 @@ from rasterio.errors import RasterioIOError
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.core.model.types import NumberArray
+from chronotile.readers.block_limit import require_small_block
 from chronotile.readers.caches.block_cache import BlockCache
 from chronotile.readers.hrefs import FileState, base_name, local_path
 from chronotile.readers.raster.band_plane import BandPlane
@@ -33,7 +34,6 @@ from chronotile.readers.raster.grib import GRIB, FileMessages, bands_on_other_gr
 from chronotile.readers.raster.overview_facts import OverviewFacts, overview_facts
 from chronotile.readers.raster.png import require_whole_png
 from chronotile.readers.raster.tiff_tags import require_whole_tags
-from chronotile.readers.reader import require_small_block
 from chronotile.readers.remote.files import RemoteFile
 from chronotile.readers.remote.gdal_plugin import FileParts, gdal_files
 from chronotile.readers.remote.requests import CONNECT_S, REQUEST_S, ObjectState

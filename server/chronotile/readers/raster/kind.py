@@ -9,11 +9,10 @@ from chronotile.readers.files import find_files
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.kind import SourceKind
 from chronotile.readers.library_errors import opening
-from chronotile.readers.raster.further_formats import SHARED_ENDS, WORLD_ENDS, further_format
+from chronotile.readers.raster.further_formats import FILE_ENDS, SHARED_ENDS, WORLD_ENDS, further_format
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 
-FILE_ENDS = (".tif", ".tiff", ".jp2", ".vrt", ".grib", ".grib2", ".grb", ".grb2")
 SIDE_ENDS = (
     ".aux.xml", ".ovr", ".msk", ".tfw", ".tifw", ".tiffw", ".j2w", ".vat.dbf", ".hdr", ".rdc", ".stx", ".clr", ".ige",
     *WORLD_ENDS,
@@ -54,7 +53,7 @@ class RasterKind(SourceKind):
         is_side_file = name.endswith(".prj") and any(path.with_suffix(b).exists() for b in _BOTH_CASES)
         return "" if is_side_file else None
 
-    def findings(self, spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:
+    def findings(self, spec: SourceSpec, reported: Collection[str]) -> Iterator[Finding]:
         """Yield findings about blocks of whole rows, damaged files, files that differ, and opacities."""
         from chronotile.readers.raster.findings import (
             block_findings,
@@ -64,11 +63,11 @@ class RasterKind(SourceKind):
         )
 
         yield from block_findings(spec)
-        yield from damage_findings(spec, known)
+        yield from damage_findings(spec, reported)
         yield from unlike_findings(spec)
         yield from opacity_findings(spec)
 
-    def left_out(self, spec: SourceSpec) -> Iterator[Finding]:
+    def unused_data_findings(self, spec: SourceSpec) -> Iterator[Finding]:
         """Yield a finding for each group of files with bands that no variable reads."""
         from chronotile.readers.raster.findings import skipped_band_findings
 

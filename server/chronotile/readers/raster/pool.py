@@ -173,7 +173,7 @@ class HandlePool:
                 total // GDAL_PART_WITHOUT_BLOCKS if self._is_gdal_caching else min(total // GDAL_PART, MAX_GDAL_BYTES)
             )
             reserve_gdal_cache(self, gdal_bytes)
-            self._blocks.leave(total - gdal_bytes)
+            self._blocks.shrink(total - gdal_bytes)
         return handle
 
     def _take(self, key: _HandleKey, state: FileState | None) -> RasterHandle | None:

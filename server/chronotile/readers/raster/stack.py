@@ -16,8 +16,9 @@ from chronotile.core.model.source import SourceInfo
 from chronotile.core.model.space.grid import Window
 from chronotile.core.read_cost import ReadCost
 from chronotile.readers.hrefs import FileState, file_state, is_any_there, names_among
-from chronotile.readers.library_errors import BeingWritten, opening, unavailable
+from chronotile.readers.library_errors import BeingWritten, opening, reading_dates, unavailable
 from chronotile.readers.overviews import means_fault
+from chronotile.readers.pixel_arrays import concatenate_pixels, stack_pixels
 from chronotile.readers.raster.band_decoding import BandDecoding
 from chronotile.readers.raster.bands import FileBands
 from chronotile.readers.raster.handle import NATIVE_LEVEL, RasterHandle
@@ -28,15 +29,7 @@ from chronotile.readers.raster.pool import HandlePool
 from chronotile.readers.raster.survey import FileSurvey, skipped_overviews
 from chronotile.readers.raster.thinning import read_pixels, strips_of, thin
 from chronotile.readers.raster.variable import StackPlane, StackVariable
-from chronotile.readers.reader import (
-    PLAIN_BLOCK,
-    Along,
-    BlockShape,
-    Reader,
-    concatenate_pixels,
-    reading_dates,
-    stack_pixels,
-)
+from chronotile.readers.reader import PLAIN_BLOCK, Along, BlockShape, Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import one_read
 
@@ -218,7 +211,7 @@ class RasterStack(Reader):
         def is_there() -> bool:
             return is_any_there([path, *(plane.path for plane in planes)])
 
-        with reading_dates(self._collection, variable, is_source_there=is_there), one_read():
+        with reading_dates(self._collection, variable, is_source_reachable=is_there), one_read():
             yield
 
     def _read_stored(self, variable: str, plane: StackPlane, stored: int, window: Window, *, step: int) -> Pixels:

@@ -91,7 +91,7 @@ class ZarrKind(SourceKind):
         root = local_path(spec.href)
         return None if root is None else root / "zarr.json"
 
-    def findings(self, spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:
+    def findings(self, spec: SourceSpec, reported: Collection[str]) -> Iterator[Finding]:
         """Yield arrays with large chunks."""
         from chronotile.readers.zarr.stores import chunk_findings
 

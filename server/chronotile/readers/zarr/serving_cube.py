@@ -26,8 +26,8 @@ from chronotile.core.model.types import BoolArray, Int64Array, NumberArray, UInt
 from chronotile.readers.cf.dataset import CfVariable, understand
 from chronotile.readers.cf.fields import about
 from chronotile.readers.hrefs import FileState, base_name, fingerprint_of, local_path, tensorstore_path
-from chronotile.readers.library_errors import BeingWritten, one_line, opening
-from chronotile.readers.reader import Along, BlockShape, Reader, reading, reading_dates
+from chronotile.readers.library_errors import BeingWritten, one_line, opening, reading, reading_dates
+from chronotile.readers.reader import Along, BlockShape, Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.arrays import Gone
 from chronotile.readers.zarr.commit import OVERLAY, SERIES, SOURCES, Commit, commit_of
@@ -230,7 +230,7 @@ class ServingCube(Reader):
 
     def _read(self, variable: str, read: Callable[[State, Along], NumberArray], *, along: Along = "time") -> Pixels:
         """Return pixels of a single state; series fall back to the maps if they are damaged and both layouts exist."""
-        with reading_dates(self._spec.collection, variable, is_source_there=self._is_there):
+        with reading_dates(self._spec.collection, variable, is_source_reachable=self._is_there):
             for _ in range(ATTEMPTS):
                 state = self._current()
                 try:

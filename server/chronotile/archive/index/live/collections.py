@@ -93,7 +93,7 @@ class LiveCollections:
         self._lives = dict[str, _LiveCollection]()
         self._names: tuple[Mapping[str, SourceSpec], tuple[str, ...]] | None = None
         self._lock = threading.Lock()
-        self._pages: ByteCache[_CachedPage] = ByteCache(CACHED_BYTES, lambda page: page.nbytes, largest_share=2)
+        self._pages: ByteCache[_CachedPage] = ByteCache(CACHED_BYTES, lambda page: page.nbytes, entry_divisor=2)
         self._failing = dict[str, str]()
 
     @property

@@ -16,8 +16,9 @@ from chronotile.jobs.processes.process import Inputs, optional
 from chronotile.optimise.mosaics import ORDERED_RULES, box_within
 from chronotile.pipeline.coverage.grid import MAX_SIDE
 from chronotile.pipeline.services import Services
-from chronotile.readers.mosaic.info import whole_lattice
-from chronotile.readers.reader import Lattice, Reader
+from chronotile.readers.lattices import Lattice, whole_lattice
+from chronotile.readers.mosaic_reader import MosaicReader
+from chronotile.readers.reader import Reader
 
 CRS_INPUT = optional(
     "CRS",
@@ -61,7 +62,7 @@ def view_of(inputs: Inputs, services: Services) -> tuple[Inputs, Services]:
                 f"{names[0]} is accepted for layers of scenes and tiles alone; leave it out for {layer.id}",
                 locator=names[0],
             )
-        reader = _replace_rule(services.reader(layer), layer, inputs.get("mosaic"))
+        reader = _replace_rule(services.mosaic_reader(layer), layer, inputs.get("mosaic"))
         lattice = _lattice(inputs, services)
         if lattice is None:
             return inputs, _replace_reader(services, layer.collection, reader)
@@ -70,7 +71,7 @@ def view_of(inputs: Inputs, services: Services) -> tuple[Inputs, Services]:
     return inputs_without_box, _replace_reader(services, layer.collection, reader.replace_grid(grid))
 
 
-def _replace_rule(reader: Reader, layer: Layer, rule: MosaicRule | None) -> Reader:
+def _replace_rule(reader: MosaicReader, layer: Layer, rule: MosaicRule | None) -> MosaicReader:
     if rule is None:
         return reader
     if rule in ORDERED_RULES and reader.mosaic_rule(layer.main_variable.name) != rule:

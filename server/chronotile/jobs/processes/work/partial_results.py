@@ -21,7 +21,7 @@ from chronotile.jobs.processes.inputs import UNBOUNDED
 from chronotile.jobs.processes.process import Inputs, Process, Work
 from chronotile.pipeline.encoders.bodies import Body, translate_storage_errors
 from chronotile.pipeline.encoders.scratch_files import DiskQuota, Scratch
-from chronotile.readers.bisect_damage import MOST_LEFT_OUT, RecordedDates
+from chronotile.readers.failing_dates import MAX_SKIPPED_ITEMS, RecordedDates
 
 METADATA = "told"
 
@@ -148,7 +148,7 @@ def write_body(body: Body, path: Path, work: Work) -> None:
 UNREADABLE = "unreadable"
 """Member of the result of a task, and of the metadata of a result: unreadable dates."""
 LEFT_OUT = "left_out"
-"""The same for ids of skipped items, at most `MOST_LEFT_OUT`."""
+"""The same for ids of skipped items, at most `MAX_SKIPPED_ITEMS`."""
 
 
 def run_task(process: Process, inputs: Inputs, task: Json, work: Work) -> Json:
@@ -185,7 +185,7 @@ def unreadable_of(done: Iterable[Json]) -> Json:
     unreadable, left_out = (
         sorted({value for task in done for value in task.get(name, ())}) for name in (UNREADABLE, LEFT_OUT)
     )
-    return _members(unreadable, left_out[:MOST_LEFT_OUT])
+    return _members(unreadable, left_out[:MAX_SKIPPED_ITEMS])
 
 
 def _members(unreadable: Sequence[str], left_out: Sequence[str]) -> Json:

@@ -6,7 +6,14 @@ from chronotile.core.errors import ChronotileError
 from chronotile.core.model.payload import PixelStates, TimeUsed
 from chronotile.core.model.types import Instant
 from chronotile.pipeline.maps.expression import apply_expression
-from chronotile.pipeline.revision import are_counted, dated_revision, find_revision, pixel_states, states_at
+from chronotile.pipeline.revision import (
+    are_counted,
+    dated_revision,
+    find_revision,
+    items_revision,
+    pixel_states,
+    states_at,
+)
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.query.parameter import text
 from chronotile.readers.hrefs import one_look
@@ -39,7 +46,7 @@ class RevisionCheck:
         self._revision = revision
         self._is_expression = expression is not None
         self._layer, self._services = apply_expression(services.catalogue.layer(layer), expression, services)
-        self._counter = "" if revision is None else self._services.reader(self._layer).items_revision()
+        self._counter = "" if revision is None else items_revision(self._layer, self._services)
 
     def is_immutable(self, *parts: tuple[TimeUsed, PixelStates]) -> bool:
         """Return whether `rev` names the version of all parts of an answer.
@@ -59,7 +66,7 @@ class RevisionCheck:
                         pixel_states(layer, instants, services, windows=states.windows) == states
                         for instants, states in parts_read
                     )
-                    and services.reader(layer).items_revision() == self._counter
+                    and items_revision(layer, services) == self._counter
                 )
         except ChronotileError:
             return False  # a file became unreadable after it was read

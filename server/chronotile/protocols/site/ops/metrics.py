@@ -17,9 +17,9 @@ from chronotile.http.server_state import ServerState
 from chronotile.jobs.queue.webhooks.outbox import OUTCOMES
 from chronotile.pipeline.services import Services
 from chronotile.readers.caches.byte_cache import CacheState
-from chronotile.readers.left_out import REASONS
 from chronotile.readers.library_caches import library_caches
 from chronotile.readers.raster.overviews.previews import PreviewsState
+from chronotile.readers.skipped_items import REASONS
 
 LARGE_ANSWERS = "large answers"
 """Label of requests that wait for memory; their work has a thread and is counted among the running."""
@@ -77,7 +77,7 @@ def _faults(services: Services) -> Iterable[Metric]:
     severities = Counter(finding.severity for finding in services.findings)
     counts: dict[str, int] = {severity: severities[severity] for severity in SEVERITIES}
     yield _family(Gauge, "chronotile_findings", "Findings about the sources", severity=counts)
-    unreadable = Counter(date.collection for date in services.failing_dates.listed())
+    unreadable = Counter(date.collection for date in services.failing_dates.list_dates())
     dates = {collection.id: unreadable[collection.id] for collection in services.catalogue.collections}
     meaning = "Dates that could not be read, in the list that all processes share"
     yield _family(Gauge, "chronotile_unreadable_dates", meaning, collection=dates)
@@ -91,7 +91,7 @@ def _faults(services: Services) -> Iterable[Metric]:
     meaning, labels = "Items that answers lacked, once per state of an item", ["collection", "reason"]
     left_out, counts_of_items = (
         Count("chronotile_items_left_out", meaning, labels=labels),
-        services.reader_caches.left_out.counts,
+        services.reader_caches.skipped_items.counts,
     )
     for collection in services.catalogue.collections:
         if any(variable.is_mosaic for layer in collection.layers for variable in layer.variables):

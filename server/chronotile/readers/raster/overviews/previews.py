@@ -11,7 +11,8 @@ from rasterio.errors import RasterioError
 from chronotile.core.errors import ChronotileError
 from chronotile.core.model.raster import Pixels, reinterpret_numbers
 from chronotile.core.model.space.grid import Window
-from chronotile.readers.caches.disk import DiskCache, FilledFolder
+from chronotile.readers.caches.disk import DiskCache
+from chronotile.readers.caches.filled_folder import FilledFolder
 from chronotile.readers.hrefs import FileState, file_state, local_path
 from chronotile.readers.library_errors import one_line, opening
 from chronotile.readers.overviews import Counting
@@ -80,7 +81,7 @@ class Previews(FilledFolder[tuple[Preview, FileState]]):
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
-        super().__init__(DiskCache(folder, max_bytes, end=END), "previews", most_waiting=MAX_WAITING, log=_log)
+        super().__init__(DiskCache(folder, max_bytes, end=END), "previews", max_waiting=MAX_WAITING, log=_log)
         self._built = self._failed = 0
 
     def read(self, preview: Preview, factor: int, window: Window, *, step: int = 1, files: HandlePool) -> Pixels | None:
@@ -106,7 +107,7 @@ class Previews(FilledFolder[tuple[Preview, FileState]]):
         if pixels is not None:
             self._folder.touch(name)
         else:
-            self.want(name, (preview, state))
+            self.request(name, (preview, state))
         return pixels
 
     @property

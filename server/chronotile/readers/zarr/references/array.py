@@ -245,7 +245,7 @@ class ReferenceArray(ZarrArray):
         """Return a decoded chunk, and cache it."""
         chunk = np.ascontiguousarray(self._decoder.decode(data))
         if self._cache is not None and chunk.nbytes <= self._cache.largest_window_bytes:
-            self._cache.keep(self._key_of(number), chunk.reshape(-1).view(np.uint8))
+            self._cache.put(self._key_of(number), chunk.reshape(-1).view(np.uint8))
         return chunk
 
     def _cached(self, number: int) -> NumberArray | None:

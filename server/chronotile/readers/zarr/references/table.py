@@ -187,7 +187,7 @@ class Records:
 
     def __init__(self, read: Callable[[str], bytes | None]) -> None:
         self._read = read
-        self._records: ByteCache[pa.Table | None] = ByteCache(RECORDS_BYTES, _size, largest_share=1)
+        self._records: ByteCache[pa.Table | None] = ByteCache(RECORDS_BYTES, _size, entry_divisor=1)
 
     def get(self, name: str) -> "pa.Table | None":
         """Return a file's references, or `None` where there is no such file."""

@@ -6,10 +6,10 @@ import pytest
 from chronotile.core.errors import DateUnreadable, SourceUnavailable, UnsupportedSource
 from chronotile.core.model.items import ItemRef
 from chronotile.core.model.space.boxes import BBox
-from chronotile.readers import left_out
-from chronotile.readers.left_out import LeftOutItems, reason_of
+from chronotile.readers import skipped_items
 from chronotile.readers.library_errors import Damaged
 from chronotile.readers.remote.requests import Away, Refused, Replaced
+from chronotile.readers.skipped_items import SkippedItems, reason_of
 
 
 def caused_by(cause, kind=DateUnreadable):
@@ -44,8 +44,8 @@ def test_reasons(error, reason):
 
 def test_only_permanent_failures_are_remembered_and_for_a_limited_time(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(left_out, "monotonic", lambda: now[0])
-    found = LeftOutItems()
+    monkeypatch.setattr(skipped_items, "monotonic", lambda: now[0])
+    found = SkippedItems()
 
     found.note("gone", caused_by(Refused(404)))
     found.note("away", caused_by(Away("503")))
@@ -53,12 +53,12 @@ def test_only_permanent_failures_are_remembered_and_for_a_limited_time(monkeypat
     assert found.failure("away") is None
     assert reason_of(found.failure("gone")) == "missing"
     assert found.failure("gone").__cause__ is None  # no frames are held
-    now[0] = left_out.TRIED_AGAIN_S
+    now[0] = skipped_items.RETRY_AFTER_S
     assert found.failure("gone") is None
 
 
 def test_each_state_of_an_item_is_counted_and_logged_once(caplog):
-    found = LeftOutItems()
+    found = SkippedItems()
 
     for each in (ref(1), ref(1), ref(2), ref(1, changed=2)):
         found.report("s2", each, caused_by(Refused(404)))
@@ -71,8 +71,8 @@ def test_each_state_of_an_item_is_counted_and_logged_once(caplog):
 
 
 def test_memory_of_failures_is_bounded(monkeypatch):
-    monkeypatch.setattr(left_out, "MOST", 10)
-    found = LeftOutItems()
+    monkeypatch.setattr(skipped_items, "MAX_REMEMBERED", 10)
+    found = SkippedItems()
 
     for number in range(50):
         found.note(number, caused_by(Refused(404)))

@@ -1,4 +1,4 @@
-"""Items that could not be read: files that are gone or damaged are not tried again at once; operators see each once."""
+"""Items that are skipped: missing and damaged files are not tried again immediately, and are logged once."""
 
 import logging
 import threading
@@ -11,22 +11,22 @@ from typing import Any, Literal
 
 from chronotile.core.errors import AddressRefused, DateUnreadable, SourceUnavailable, UnsupportedSource
 from chronotile.core.model.items import ItemRef
-from chronotile.readers.library_errors import BeingWritten, Damaged, origin_of, with_causes
+from chronotile.readers.library_errors import BeingWritten, Damaged, cause_text, origin_of
 from chronotile.readers.remote.requests import Away, Refused
 
 Reason = Literal["missing", "damaged", "refused", "changed", "unavailable"]
 REASONS: tuple[Reason, ...] = ("missing", "damaged", "refused", "changed", "unavailable")
 
-TRIED_AGAIN_S = 60.0
-"""After which a file that was gone or damaged is requested again: stores may show a new object late."""
-MOST = 10_000
-"""Items, and failures of files, that are remembered."""
+RETRY_AFTER_S = 60.0
+"""Seconds until a missing or damaged file is requested again: stores may show a new object late."""
+MAX_REMEMBERED = 10_000
+"""Remembered items, and remembered failures of files."""
 _REFUSALS: Mapping[int, Reason] = {
     HTTPStatus.NOT_FOUND: "missing",
     HTTPStatus.GONE: "missing",
-    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "damaged",  # it was cut off
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "damaged",  # the file is cut off
 }
-_KINDS: tuple[tuple[type[Exception], Reason], ...] = (
+_REASONS: tuple[tuple[type[Exception], Reason], ...] = (
     (FileNotFoundError, "missing"),
     (BeingWritten, "changed"),
     (AddressRefused, "refused"),
@@ -35,13 +35,13 @@ _KINDS: tuple[tuple[type[Exception], Reason], ...] = (
     (UnsupportedSource, "damaged"),
     (Damaged, "damaged"),
 )
-"""By what an error or one of its causes is; the first that fits."""
+"""Reason by the class of an error or one of its causes; the first match counts."""
 
 log = logging.getLogger(__name__)
 
 
 class StillUnreadable(DateUnreadable):
-    """A file of an item was gone or damaged a short time ago, and was not requested again."""
+    """A file of an item was missing or damaged a short time ago, and was not requested again."""
 
     def __init__(self, details: str, reason: Reason) -> None:
         super().__init__(details)
@@ -54,8 +54,8 @@ class _Failure:
     until_s: float
 
 
-class LeftOutItems:
-    """Items that answers lacked, of one process. All methods may be called by several threads at once."""
+class SkippedItems:
+    """Items that answers of this process lack. All methods may be called by several threads concurrently."""
 
     def __init__(self) -> None:
         self._failures: dict[object, _Failure] = {}
@@ -65,26 +65,26 @@ class LeftOutItems:
 
     @property
     def counts(self) -> Mapping[tuple[str, Reason], int]:
-        """How many items were left out, by collection and reason; an item that changed counts again."""
+        """Number of skipped items by collection and reason; an item that changed counts again."""
         with self._lock:
             return dict(self._counts)
 
     def failure(self, key: object) -> Exception | None:
-        """Return why a file of an item cannot be read, if it is not to be tried again yet."""
-        known = self._failures.get(key) if self._failures else None
-        return known.error if known is not None and monotonic() < known.until_s else None
+        """Return why a file of an item cannot be read, or `None` if it may be tried."""
+        failure = self._failures.get(key) if self._failures else None
+        return failure.error if failure is not None and monotonic() < failure.until_s else None
 
     def note(self, key: object, error: Exception) -> None:
-        """Remember a failure that does not pass by itself: the file is gone or damaged."""
+        """Remember a permanent failure: the file is missing or damaged."""
         reason = reason_of(error)
         if reason in {"missing", "damaged"}:
-            known = StillUnreadable(with_causes(error), reason)  # the error itself holds frames, with their arrays
+            unreadable = StillUnreadable(cause_text(error), reason)  # `error` itself holds frames with arrays
             with self._lock:
                 _make_room(self._failures)
-                self._failures[key] = _Failure(known, monotonic() + TRIED_AGAIN_S)
+                self._failures[key] = _Failure(unreadable, monotonic() + RETRY_AFTER_S)
 
     def report(self, collection: str, ref: ItemRef, error: Exception) -> None:
-        """Count an item that an answer lacks, and log it, once in each of its states for each reason."""
+        """Count and log an item that an answer lacks, once per version of the item and reason."""
         reason = reason_of(error)
         key = collection, ref.number, ref.changed, reason
         with self._lock:
@@ -93,29 +93,29 @@ class LeftOutItems:
             _make_room(self._reported)
             self._reported[key] = None
             self._counts[collection, reason] += 1
-        log.warning("%s: item %s is left out: %s", collection, ref.id, with_causes(error))
+        log.warning("%s: item %s is left out: %s", collection, ref.id, cause_text(error))
 
     def clear(self) -> None:
-        """Try all files again with the next request, and log and count those that still fail."""
+        """Try all files again with the next request; count and log items that still fail."""
         with self._lock:
             self._failures.clear()
             self._reported.clear()
 
 
 def reason_of(error: BaseException) -> Reason:
-    """Return the kind of a failure to read an item."""
+    """Return why an item cannot be read."""
     if isinstance(error, StillUnreadable):
         return error.reason
     causes = tuple(_causes(error))
-    refused = next((each for each in causes if isinstance(each, Refused)), None)
+    refused = next((cause for cause in causes if isinstance(cause, Refused)), None)
     if refused is not None:
         return _REFUSALS.get(refused.status, "refused")
-    found = (reason for kind, reason in _KINDS if any(isinstance(each, kind) for each in causes))
-    return next(found, "unavailable")
+    reasons = (reason for kind, reason in _REASONS if any(isinstance(cause, kind) for cause in causes))
+    return next(reasons, "unavailable")
 
 
 def is_passing(error: BaseException) -> bool:
-    """Return whether a store does not answer, rather than that a file is missing, refused or damaged."""
+    """Return whether a store is unreachable, in contrast to a file that is missing, refused or damaged."""
     origin = origin_of(error)
     return type(error) is SourceUnavailable or (
         isinstance(origin, Away | TimeoutError) and not isinstance(origin, Refused)
@@ -130,5 +130,5 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _make_room(entries: dict[Any, Any]) -> None:
-    while len(entries) >= MOST:
+    while len(entries) >= MAX_REMEMBERED:
         del entries[next(iter(entries))]
