@@ -219,7 +219,7 @@ def damage(path, share):
 
 def warnings_of(caplog, path):
     """What was logged of a date of that file, apart from the lines of requests that failed."""
-    messages = [each.getMessage() for each in caplog.records if each.name == "chronotile.readers.bisect_damage"]
+    messages = [each.getMessage() for each in caplog.records if each.name == "chronotile.readers.failing_dates"]
     return [each for each in messages if path.name in each]
 
 

@@ -15,7 +15,7 @@ import pytest
 from chronotile.app.application import application
 from chronotile.core.model.raster import Pixels
 from chronotile.core.model.time.domain import domain_of_instants
-from chronotile.readers.derived.wrapped import Wrapped
+from chronotile.readers.derived.wrapping_reader import WrappingReader
 from chronotile.readers.reader import Reader
 from tests.protocols import served
 from tests.protocols.listening import listening
@@ -44,7 +44,7 @@ REQUESTS: dict[str, tuple[str, object]] = {
 }
 
 
-class Stepping(Wrapped):
+class Stepping(WrappingReader):
     """Files whose first read waits for the test, and each of which lets the event loop of the server go on."""
 
     def __init__(self, reader: Reader) -> None:

@@ -12,7 +12,7 @@ from chronotile.core.model.source import SourceInfo, SourceSpec, VariableInfo, V
 from chronotile.core.model.space.crs import crs_of
 from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.core.model.time.domain import NO_TIME, domain_of_instants
-from chronotile.readers.derived.derive import with_derived
+from chronotile.readers.derived.derive import derive_variables
 from chronotile.readers.reader import Reader
 
 NODATA, CLOUD = 255, 252
@@ -98,7 +98,7 @@ def derived(reader, items=None, **variables):
         expression = given.get("formula")
         formula = None if expression is None else parse_expression(expression)
         specs[name] = VariableSpec(**{"id": name, **given, "formula": formula})
-    return with_derived(reader, SourceSpec(collection="c", kind="cog", href="x", variables=specs, items=items))
+    return derive_variables(reader, SourceSpec(collection="c", kind="cog", href="x", variables=specs, items=items))
 
 
 def whole(reader, variable, *, index=0, level=0, step=1):

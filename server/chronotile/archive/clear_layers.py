@@ -6,7 +6,7 @@ from dataclasses import replace
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import Collection, Layer
-from chronotile.readers.derived.derive import masked_info
+from chronotile.readers.derived.mask import masked_info
 
 MASKED = "~clear"
 """Suffix of the ids of these layers; other ids contain no tilde."""

@@ -127,7 +127,7 @@ def read_mosaic(
     """Return (1, y, x) pixels of a window at one date; no pixel is valid if no item can be read.
 
     Args:
-        reader: MosaicReader of a mosaic.
+        reader: Reader of a mosaic.
         variable: Id of the variable.
         index: Index of the date.
         window: Window of the grid.
@@ -173,7 +173,7 @@ def find_mosaic(
 
     Args:
         spec: Specification of the collection.
-        reader: MosaicReader of the collection.
+        reader: Reader of the collection.
         request: Variables, grid and times to write.
         open_index: Opens the item index.
         places: Allowed locations of the files of items.

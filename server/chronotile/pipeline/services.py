@@ -26,7 +26,7 @@ from chronotile.pipeline.caches.served_axes import ServedAxes
 from chronotile.pipeline.encoders.coverage.zarr3 import StoreShape
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.caches.disk import DiskCache
-from chronotile.readers.derived.derive import MaskReader, masked_by
+from chronotile.readers.derived.mask import MaskReader, mask_variable
 from chronotile.readers.elsewhere import Elsewhere
 from chronotile.readers.failing_dates import FailingDates
 from chronotile.readers.mosaic_reader import MosaicReader, as_mosaic
@@ -321,7 +321,7 @@ class Services:
             if layer.main_variable.is_mosaic:
                 masked: Reader = as_mosaic(reader).add_mask(layer.main_variable, mask)
             else:
-                masked = MaskReader(reader, {name: masked_by(variables[name], mask, variables[mask.variable])})
+                masked = MaskReader(reader, {name: mask_variable(variables[name], mask, variables[mask.variable])})
             cached = self.masked_readers[layer.id] = reader, masked
         return cached[1]
 

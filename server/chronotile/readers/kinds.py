@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.source import KindOptions, SourceSpec
 from chronotile.core.web.inner_hosts import inner_hosts
-from chronotile.readers.derived.derive import with_derived
+from chronotile.readers.derived.derive import derive_variables
 from chronotile.readers.hrefs import CREDENTIALS_REMEDY, local_path
 from chronotile.readers.kind import SourceKind
 from chronotile.readers.mosaic.kind import ItemsKind
@@ -81,7 +81,7 @@ def open_source(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader:
     inner_hosts.trust(spec.href)
     if spec.items is not None:  # masks and formulas belong to each item, before items become one raster
         return kind_of_spec(spec).open(spec, caches or ReaderCaches())
-    return with_derived(_open_stored(spec.stored, caches or ReaderCaches()), spec)
+    return derive_variables(_open_stored(spec.stored, caches or ReaderCaches()), spec)
 
 
 def _open_stored(spec: SourceSpec, caches: ReaderCaches) -> Reader:

@@ -348,7 +348,7 @@ def test_formula_and_mask_over_files_elsewhere_are_requested_together(source, tm
     from chronotile.core.model.items import Asset
     from chronotile.core.model.source import SourceSpec, VariableSpec
     from chronotile.readers.cog.open_asset import open_cog_asset
-    from chronotile.readers.derived.derive import with_derived
+    from chronotile.readers.derived.derive import derive_variables
     from chronotile.readers.mosaic.scenes import SceneReader
 
     names = ("red", "nir")
@@ -361,7 +361,7 @@ def test_formula_and_mask_over_files_elsewhere_are_requested_together(source, tm
     spec = SourceSpec(collection="made", kind="stac", href="x", variables={**stored, "sum": formula})
     caches = ReaderCaches()
     scene = SceneReader(stored, assets, lambda asset, variable: open_cog_asset(spec, asset, variable, caches))
-    reader = with_derived(scene, spec)
+    reader = derive_variables(scene, spec)
     source.switch(Fault.HOLD)
 
     reader.fetch_ahead("sum", index=0, level=0, window=WHOLE)

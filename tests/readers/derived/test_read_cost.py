@@ -10,7 +10,7 @@ from chronotile.core.model.expression import parse_expression
 from chronotile.core.model.source import Mask, SourceSpec, VariableSpec
 from chronotile.core.model.space.grid import Window
 from chronotile.core.read_cost import ReadCost
-from chronotile.readers.derived.derive import with_derived
+from chronotile.readers.derived.derive import derive_variables
 from chronotile.readers.kinds import open_source
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
@@ -35,7 +35,7 @@ def derived_variables(chance: random.Random, count: int) -> Mapping[str, Variabl
 def opened(kind: str, folder, variables: Mapping[str, VariableSpec]) -> tuple[Reader, SourceSpec]:
     spec = write_scene(kind, folder, Scene())
     spec = replace(spec, variables={**spec.variables, **variables})
-    return with_derived(open_source(spec.stored, ReaderCaches()), spec), spec
+    return derive_variables(open_source(spec.stored, ReaderCaches()), spec), spec
 
 
 def cost_of(reader: Reader, name: str) -> ReadCost:

@@ -12,7 +12,7 @@ from chronotile.core.model.source import VariableSpec
 from chronotile.core.model.space.grid import Window
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
-from chronotile.readers.derived.stack_with_series import WithSeries
+from chronotile.readers.derived.stack_with_series import SeriesCubeReader
 from chronotile.readers.kinds import open_source
 from chronotile.readers.raster.stack import RasterStack
 from tests.looked_at import looked_at
@@ -71,7 +71,7 @@ def test_file_of_all_dates_is_checked_once_for_an_outdated_cube(reader, files, c
     path = write_tif(tmp_path / "all.bands", SCENE.cube(), SCENE)
     times = reader.info.variables["NDVI"].times
     bands = open_source(replace(files, href=str(path), series=str(cube), times=times, time_pattern=None))
-    assert isinstance(bands, WithSeries)
+    assert isinstance(bands, SeriesCubeReader)
     cell_of(bands)
 
     with looked_at(tmp_path) as looks:
@@ -111,7 +111,7 @@ def test_variable_goes_by_the_id_of_the_configuration(files, cube):
 
     reader = open_source(spec)
 
-    assert isinstance(reader, WithSeries)
+    assert isinstance(reader, SeriesCubeReader)
     cell = reader.read_cell("GREEN", indexes=range(7), row=7, column=11).numbers
     np.testing.assert_array_equal(cell, SCENE.cube()[:, 7, 11])
 

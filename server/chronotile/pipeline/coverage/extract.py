@@ -45,7 +45,7 @@ from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.caches.byte_cache import ByteCache
-from chronotile.readers.derived.wrapped import are_same_cells
+from chronotile.readers.derived.alignment import are_same_cells
 from chronotile.readers.mosaic_reader import as_mosaic
 from chronotile.readers.reader import Reader
 

@@ -16,7 +16,7 @@ from chronotile.core.model.space.grid import Window
 from chronotile.core.model.time.domain import NO_TIME
 from chronotile.core.model.types import Int64Array
 from chronotile.readers.caches.byte_cache import ByteCache
-from chronotile.readers.derived.derive import with_derived
+from chronotile.readers.derived.derive import derive_variables
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.mosaic.local_files import LocalFiles, assets_of, tag_of
 from chronotile.readers.mosaic.piece_index import PieceIndex
@@ -286,7 +286,7 @@ class Scenes:
     def _reader(self, spec: SourceSpec, ref: ItemRef, assets: Sequence[Asset]) -> Reader:
         by_name = {asset.name: asset for asset in assets}
         opened = SceneReader(spec.stored.variables, by_name, partial(self._open_asset, ref))
-        return with_derived(opened, spec)
+        return derive_variables(opened, spec)
 
 
 def _is_replaced(asset: Asset) -> bool:

@@ -22,7 +22,7 @@ from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.types import Instant, InstantArray, NumberArray
 from chronotile.core.read_cost import ReadCost
 from chronotile.core.warp.strips import rows_of, strips_of
-from chronotile.readers.derived.wrapped import shared_times
+from chronotile.readers.derived.alignment import shared_times
 from chronotile.readers.lattices import Lattice, lattice_at, require_same_cells
 from chronotile.readers.mosaic.boxes import box_of_grid, box_of_point, widen_box
 from chronotile.readers.mosaic.info import MosaicInfo, mosaic_info, with_rule
