@@ -10,7 +10,7 @@ from chronotile.core.errors import AddressRefused, SourceUnavailable, Unsupporte
 from chronotile.readers.files import NOT_LISTED
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.library_errors import BeingWritten
-from chronotile.readers.products.folders import Allowed, followed
+from chronotile.readers.products.folders import Allowed, resolve_link
 from chronotile.readers.remote.requests import Away, ObjectState, ask_part, list_files, place_of, retry
 
 PART_BYTES = 4 << 20
@@ -194,7 +194,7 @@ def _local_files(folder: Path, allowed: Allowed) -> tuple[Mapping[str, LocalFile
         here = Path(base)
         for name in (*names, *(f for f in folders if (here / f).is_symlink())):
             file = here / name
-            place = followed(str(file), allowed) if file.is_symlink() else str(file) if file.is_file() else None
+            place = resolve_link(str(file), allowed) if file.is_symlink() else str(file) if file.is_file() else None
             if place is None:
                 left_out.append(str(file.relative_to(folder)))
             else:

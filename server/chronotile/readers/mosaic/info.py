@@ -1,4 +1,4 @@
-"""What a mosaic holds: its variables in the encoding that all pieces have in common, on one grid over all of them."""
+"""Contents of a mosaic: each variable in an encoding common to its pieces, on one grid over all pieces."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -21,89 +21,91 @@ from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.mosaic.scenes import Scene, Scenes
 
 UNKNOWN_UNITS = "1"
-"""What an encoding has where neither a file nor its item says more."""
-MOST_AWAY = 8
-"""Scenes whose store does not answer, after which others are not tried: each may take as long as is waited for one."""
-SAMPLES_A_TIME = 4
-"""Scenes of a time that are tried until one can be opened: it shows what no index knows of its files."""
+"""Units of an encoding if neither the file nor its item states others."""
+MAX_UNAVAILABLE = 8
+"""Number of scenes with an unavailable store after which opening fails: each attempt may take a whole timeout."""
+SAMPLES_PER_TIME = 4
+"""Scenes that are tried per time until one opens. It shows properties of files that the index does not store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PiecesInfo:
-    """What the pieces of a variable have in common."""
+    """Common properties of the pieces of a variable."""
 
     encoding: Encoding
-    """That holds all their numbers."""
+    """Encoding that can represent the numbers of all pieces."""
     rule: MosaicRule
-    """How they are combined."""
+    """How overlapping pieces are combined."""
     grids: tuple[NativeGrid, ...]
-    """Native ones of the pieces."""
+    """Native grids of the pieces."""
     lattices: tuple[Lattice, ...]
-    """Those of the north-up ones, of most pieces first."""
+    """Lattices of the north-up grids; the lattice of most pieces is first."""
     has_native_grid: bool
-    """Whether the levels of the variable are native cells of all pieces, or configured."""
+    """Whether the cells of the levels are native cells of all pieces, or configured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MosaicInfo:
-    """What is learnt when a mosaic is opened."""
+    """Contents of a mosaic when it was opened."""
 
     info: SourceInfo
     variables: Mapping[str, PiecesInfo]
 
 
 NONE_FOUND = "no item of it is known yet; chronotile serve requests the newest from its API"
-"""Of a collection whose items are found in the catalogue of others."""
+"""Reason if items are found in the catalogue of another server."""
 NONE_INDEXED = "the item index has no item of it yet; chronotile serve and chronotile index fill it"
 
 
 def mosaic_info(spec: SourceSpec, index: PieceIndex, scenes: Scenes) -> MosaicInfo:
-    """Return what a mosaic holds.
+    """Return the contents of a mosaic.
 
     Raises:
-        UnsupportedSource: It has no item.
-        SourceUnavailable: The index does not answer, or none of the items that were tried can be opened.
+        UnsupportedSource: The mosaic has no item.
+        SourceUnavailable: The item index is unreachable, or no tried item can be opened.
     """
     times, extent = index.times(spec.collection), index.extent(spec.collection)
     if extent is None or not len(times):
         raise UnsupportedSource(NONE_FOUND if spec.is_live else NONE_INDEXED)
     sample = _sample(spec, index, scenes, times)
     layouts = index.layouts(spec.collection)
-    held = sample.reader.info.variables
-    found = {name: _MosaicVariable(spec, each, layouts.get(_asset_of(name, spec), ())) for name, each in held.items()}
-    variables = {name: each.info(times, extent.unwound()) for name, each in found.items()}
+    mosaic_variables = {
+        name: _MosaicVariable(spec, variable, layouts.get(_asset_of(name, spec), ()))
+        for name, variable in sample.reader.info.variables.items()
+    }
+    variables = {name: variable.info(times, extent.unwound()) for name, variable in mosaic_variables.items()}
     return MosaicInfo(
         info=SourceInfo(
             variables=variables,
             findings=(*sample.reader.info.findings, *_rule_findings(spec, variables)),
             is_of_files=True,
         ),
-        variables={name: each.pieces for name, each in found.items()},
+        variables={name: variable.pieces for name, variable in mosaic_variables.items()},
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _MosaicVariable:
-    """A variable of a mosaic, as a sample of it and what is known of its files tell."""
+    """A variable of a mosaic, derived from a sample and from the files in the index."""
 
     spec: SourceSpec
     sampled: VariableInfo
     layouts: tuple[BandLayout, ...]
-    """Of the files that it is read from, of a formula those of its first operand."""
+    """Layouts of its files; for a formula, of the files of its first operand."""
 
     @property
     def grids(self) -> tuple[NativeGrid, ...]:
-        """Native ones of the pieces."""
-        return tuple({each.levels[0]: None for each in self.layouts}) or (self.sampled.grid,)
+        """Native grids of the pieces."""
+        return tuple({layout.levels[0]: None for layout in self.layouts}) or (self.sampled.grid,)
 
     @property
     def lattice(self) -> Lattice:
-        """Of its levels."""
+        """Lattice of the levels."""
         return whole_lattice(self.grids, items_of(self.spec).grid)
 
     @property
     def pieces(self) -> PiecesInfo:
-        """What its pieces have in common."""
+        """Common properties of the pieces."""
         lattices = lattices_of(self.grids)
         return PiecesInfo(
             encoding=self.encoding,
@@ -115,16 +117,18 @@ class _MosaicVariable:
 
     @property
     def encoding(self) -> Encoding:
-        """That holds the numbers of all pieces; of a formula, that of any."""
+        """Encoding that can represent the numbers of all pieces; for a formula, the encoding of the sample."""
         variable = self.spec.variables.get(self.sampled.name)
         if variable is None or variable.formula is not None:
             return self.sampled.encoding
-        of_band = (each.encoding for each in self.layouts if each.band == (variable.band or 1))
-        known = (own for each in of_band if each is not None for own in _configured(each, variable))
-        return _of_one_unit([self.sampled.encoding, *known])
+        stored = (layout.encoding for layout in self.layouts if layout.band == (variable.band or 1))
+        configured = (
+            x for encoding in stored if encoding is not None for x in _configure_if_supported(encoding, variable)
+        )
+        return _encoding_of_main_units([self.sampled.encoding, *configured])
 
     def info(self, times: TimeDomain, extent: BBox) -> VariableInfo:
-        """Return the variable as it is handed out."""
+        """Return the public description of the variable."""
         return replace(
             self.sampled,
             encoding=mosaic_encoding(self.encoding, rule_of(self.spec, self.sampled)),
@@ -136,28 +140,28 @@ class _MosaicVariable:
         )
 
 
-def _configured(encoding: Encoding, variable: VariableSpec) -> Iterator[Encoding]:
-    # Yield an encoding under what the configuration says; none of files that cannot be served, which are left out.
+def _configure_if_supported(encoding: Encoding, variable: VariableSpec) -> Iterator[Encoding]:
+    # Yields the encoding with the configuration applied; nothing for unsupported files, which are skipped.
     with suppress(UnsupportedSource):
         yield apply_configuration(encoding, variable)
 
 
-def _of_one_unit(encodings: Sequence[Encoding]) -> Encoding:
-    """The common encoding of those of the same units, which are those of most items; unknown ones are taken as these.
+def _encoding_of_main_units(encodings: Sequence[Encoding]) -> Encoding:
+    """The common encoding of all encodings with the units of most items; unknown units count as these.
 
-    A file of other units is left out of what is shown; one item with a slip of the pen is no reason to show nothing.
+    Files in other units are skipped in pictures: one wrong item must not make the whole mosaic unavailable.
 
     Args:
-        encodings: Of the sample, then those that are known, of most items first.
+        encodings: Encoding of the sample, then the encodings in the index, the most frequent first.
     """
-    sampled, known = encodings[0].units, [each.units for each in encodings[1:]]
-    units = known[0] if known and known[0] != UNKNOWN_UNITS else sampled
-    alike = [replace(each, units=units) for each in encodings if each.units in {units, UNKNOWN_UNITS}]
+    sample, *indexed = (encoding.units for encoding in encodings)
+    units = indexed[0] if indexed and indexed[0] != UNKNOWN_UNITS else sample
+    alike = [replace(encoding, units=units) for encoding in encodings if encoding.units in {units, UNKNOWN_UNITS}]
     return common_encoding(alike)
 
 
 def _asset_of(name: str, spec: SourceSpec) -> str:
-    """The asset on whose cells a variable lies: of a formula that of its first operand."""
+    """The asset whose cells a variable has; for a formula, the asset of its first operand."""
     variable = spec.variables.get(name)
     while variable is not None and variable.formula is not None:
         name = variable.formula.names[0]
@@ -166,12 +170,12 @@ def _asset_of(name: str, spec: SourceSpec) -> str:
 
 
 def items_of(spec: SourceSpec) -> ItemsSpec:
-    """Return how the items of a source are configured; the defaults if they are not."""
+    """Return the configuration of the items of a source, or the defaults."""
     return spec.items or ItemsSpec()
 
 
 def _sample(spec: SourceSpec, index: PieceIndex, scenes: Scenes, times: TimeDomain) -> Scene:
-    """A scene that can be opened, of the newest that have all variables if there are such."""
+    """The first candidate with all variables, else the readable candidate with most variables."""
     best: Scene | None = None
     failure: Exception | None = None
     tried = away = 0
@@ -182,7 +186,7 @@ def _sample(spec: SourceSpec, index: PieceIndex, scenes: Scenes, times: TimeDoma
         except (SourceUnavailable, UnsupportedSource, OSError) as error:
             failure = error
             away += type(error) is SourceUnavailable
-            if away == MOST_AWAY:
+            if away == MAX_UNAVAILABLE:
                 break
             continue
         if scene is None:
@@ -192,36 +196,35 @@ def _sample(spec: SourceSpec, index: PieceIndex, scenes: Scenes, times: TimeDoma
         if best is None or len(scene.reader.info.variables) > len(best.reader.info.variables):
             best = scene
     if best is None:
-        raise SourceUnavailable(  # however they fail: the items are known, and their files may be there later
+        raise SourceUnavailable(  # whatever the failures: the index has items, and their files may appear later
             f"none of {tried} items, of the newest and older times, can be opened: {failure}"
         ) from failure
     return best
 
 
 def _candidates(spec: SourceSpec, index: PieceIndex, times: TimeDomain) -> Iterator[ItemRef]:
-    """Some items of the newest times, then of times ever farther back: a whole day or month may be broken."""
+    """Some items of the newest times, then of exponentially older times: a whole day or month may be damaged."""
     whole = BBox(-180.0, -90.0, 180.0, 90.0)
     newest = len(times) - 1
     backs = (0, *(2**power for power in range(newest.bit_length())), newest)
     for at in dict.fromkeys(newest - back for back in backs):
         refs = index.covering(spec.collection, whole, instants=times.instants[at : at + 1])
-        yield from refs[:SAMPLES_A_TIME]
+        yield from refs[:SAMPLES_PER_TIME]
 
 
-def with_rule(mosaic: MosaicInfo, rule: MosaicRule) -> MosaicInfo:
-    """Return what a mosaic holds whose pieces are combined by another rule."""
-    held = mosaic.info.variables
-    rules = {name: _rule_for(each, rule) for name, each in held.items()}
+def replace_rule(mosaic: MosaicInfo, rule: MosaicRule) -> MosaicInfo:
+    """Return the contents of a mosaic whose pieces are combined by another rule."""
+    rules = {name: _rule_for(variable, rule) for name, variable in mosaic.info.variables.items()}
     variables = {
-        name: replace(each, encoding=mosaic_encoding(mosaic.variables[name].encoding, rules[name]))
-        for name, each in held.items()
+        name: replace(variable, encoding=mosaic_encoding(mosaic.variables[name].encoding, rules[name]))
+        for name, variable in mosaic.info.variables.items()
     }
-    pieces = {name: replace(each, rule=rules[name]) for name, each in mosaic.variables.items()}
+    pieces = {name: replace(info, rule=rules[name]) for name, info in mosaic.variables.items()}
     return MosaicInfo(info=replace(mosaic.info, variables=variables), variables=pieces)
 
 
 def rule_of(spec: SourceSpec, variable: VariableInfo) -> MosaicRule:
-    """Return how pieces of a variable are combined: classes have no averages, directions no statistics."""
+    """Return the rule for a variable; `first` for classes if the rule averages, and for directions if it computes."""
     return _rule_for(variable, items_of(spec).mosaic.rule)
 
 
@@ -236,9 +239,9 @@ def _rule_findings(spec: SourceSpec, variables: Mapping[str, VariableInfo]) -> S
         Finding(
             "note",
             name,
-            f"it has {'classes' if each.is_categorical else 'directions'}, which have no {rule}; its pieces are shown "
-            "in their order",
+            f"it has {'classes' if variable.is_categorical else 'directions'}, which have no {rule}; its pieces are "
+            "shown in their order",
         )
-        for name, each in variables.items()
-        if _rule_for(each, rule) != rule
+        for name, variable in variables.items()
+        if _rule_for(variable, rule) != rule
     )

@@ -1,4 +1,4 @@
-"""Items: scenes and tiles that the item index lists, from a STAC catalogue or from files."""
+"""The kind of source whose items (scenes and tiles of a STAC catalogue, or files) are listed in the item index."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -16,12 +16,12 @@ from chronotile.readers.stac.fields import is_zarr, zarr_place
 
 
 class ItemsKind(SourceKind):
-    """Overlapping items, each with files of its own, which become one raster an instant."""
+    """Overlapping items with separate files, composed into one raster per instant."""
 
     options = KindOptions(name="stac", has_bands=True, has_items=True)
 
     def open(self, spec: SourceSpec, caches: ReaderCaches) -> Reader:
-        """Return a reader of the items that the index has."""
+        """Return a reader of the items in the index."""
         from chronotile.readers.mosaic.parts import FarAway
         from chronotile.readers.mosaic.source import open_mosaic
 
@@ -41,24 +41,24 @@ class ItemsKind(SourceKind):
         )
 
     def files(self, spec: SourceSpec) -> list[str]:
-        """Return no files: changes are found in the index."""
+        """Return no files: changes are detected by the item index."""
         return []
 
 
 def open_ahead(spec: SourceSpec, caches: ReaderCaches, assets: Iterable[Asset]) -> None:
-    """Begin to read the headers of files elsewhere that the index does not have; waits for nothing, raises nothing."""
+    """Start to read headers of remote files that the index does not store; does not wait and does not raise."""
     from chronotile.readers.cog.files import open_ahead as open_files_ahead
 
     places, hrefs = item_places(spec.href, caches.places), []
     for asset in assets:
         if asset.header is None and spec.crs is None and not is_zarr(asset):
-            with suppress(AddressRefused):  # which opening it reports
+            with suppress(AddressRefused):  # reported when the file is opened
                 hrefs.append(places.require_allowed(asset.href))
     open_files_ahead(hrefs)
 
 
 def open_asset(spec: SourceSpec, caches: ReaderCaches, ref: ItemRef, asset: Asset, *, variable: VariableSpec) -> Reader:
-    """Return a reader of one variable of an item's file: our own of the COGs that it decodes, else GDAL's.
+    """Return a reader of one variable of a file: our COG reader if it supports the file, else GDAL.
 
     Raises:
         UnsupportedSource: The file cannot be served.
@@ -68,7 +68,7 @@ def open_asset(spec: SourceSpec, caches: ReaderCaches, ref: ItemRef, asset: Asse
     from chronotile.readers.raster.open_stack import open_raster_stack
     from chronotile.readers.tiff import UnsupportedCog
 
-    # Again: what is allowed may have changed since it was indexed.
+    # The allowed locations may have changed since the file was indexed.
     asset = replace(asset, href=item_places(spec.href, caches.places).require_allowed(asset.href))
     if is_zarr(asset):
         return _open_store(spec, caches, asset, variable)
@@ -76,7 +76,7 @@ def open_asset(spec: SourceSpec, caches: ReaderCaches, ref: ItemRef, asset: Asse
         reader = open_cog_asset(spec, asset, variable, caches)
     except UnsupportedCog:
         require_image(asset.href)
-        own = SourceSpec(
+        file_spec = SourceSpec(
             collection=spec.collection,
             kind="cog",
             href=asset.href,
@@ -84,26 +84,26 @@ def open_asset(spec: SourceSpec, caches: ReaderCaches, ref: ItemRef, asset: Asse
             variables={variable.id: variable},
             files=(asset.href,),
         )
-        return open_raster_stack(own, caches)
+        return open_raster_stack(file_spec, caches)
     if asset.header is None and caches.items is not None:
         file = reader.file
         header = file.header.to_bytes()
-        with suppress(SourceUnavailable, StorageFull):  # logged; without room in the index, headers are read again
+        with suppress(SourceUnavailable, StorageFull):  # already logged; the header will be read again
             caches.items.note_header(ref, asset.name, header=header, etag=file.tag, size=file.size)
     return reader
 
 
 def _open_store(spec: SourceSpec, caches: ReaderCaches, asset: Asset, variable: VariableSpec) -> Reader:
-    """A reader of an array of a store; an asset may be a store, or a group or array in one."""
+    """A reader of an array; the asset is a Zarr store, or a group or array in it."""
     from chronotile.readers.zarr.source import open_zarr
 
     store, inner = zarr_place(asset.href) or (asset.href, "")
     name = variable.name or ("" if inner else variable.id)
-    own = SourceSpec(
+    store_spec = SourceSpec(
         collection=spec.collection,
         kind="zarr",
         href=store,
         crs=spec.crs,
         variables={variable.id: replace(variable, name="/".join(filter(None, (inner, name))))},
     )
-    return open_zarr(own, caches)
+    return open_zarr(store_spec, caches)

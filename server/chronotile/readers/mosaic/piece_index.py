@@ -1,4 +1,4 @@
-"""What the reader of a mosaic needs of the item index (`catalog.items`), which this room does not know."""
+"""The part of the item index (`catalog.items`) that readers of mosaics use; readers cannot import the catalogue."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -11,60 +11,60 @@ from chronotile.core.model.types import InstantArray
 
 
 class NearItems(Protocol):
-    """The items of a box, out of which those of boxes within it are found without the index."""
+    """The items of a box, from which the items of smaller boxes are found without a query."""
 
     @property
     def are_all(self) -> bool:
-        """Whether they are few enough for that; else none is known."""
+        """Whether all items of the box are stored; if there are too many, none is."""
 
     @property
     def nbytes(self) -> int:
-        """Bytes that they take, about."""
+        """Approximate size in bytes."""
 
     def meeting(self, box: BBox) -> tuple[ItemRef, ...]:
-        """Return those whose footprints meet a CRS84 box, in order."""
+        """Return the items whose footprints intersect a CRS84 box, in the order of the collection."""
 
 
 class PieceIndex(Protocol):
-    """Which items cover a place at some instants, and which files they have; as `catalog.items.index.ItemIndex`."""
+    """Lookup of items by box and instant, and of their files; implemented by `catalog.items.index.ItemIndex`."""
 
     def covering(
         self, collection: str, box: BBox, *, span: TimeSpan | None = None, instants: InstantArray | None = None
     ) -> tuple[ItemRef, ...]:
-        """Return the items whose footprint meets a CRS84 box, by instant, then in the collection's order."""
+        """Return the items whose footprints intersect a CRS84 box, by instant, then in the order of the collection."""
 
     def near(self, collection: str, box: BBox, instants: InstantArray) -> NearItems:
-        """Return what finds the items of some instants as `covering`, of a CRS84 box and of boxes within it."""
+        """Return the items of some instants in a CRS84 box, for repeated queries with boxes inside it."""
 
     def assets(self, numbers: Sequence[int]) -> Mapping[int, tuple[Asset, ...]]:
-        """Return the assets of items, by number; items that are gone are missing."""
+        """Return the assets of items, by number; deleted items are missing."""
 
     def changes(self, numbers: Sequence[int]) -> Mapping[int, int]:
-        """Return the counters at which items changed last, by number; items that are gone are missing."""
+        """Return the change counters of items, by number; deleted items are missing."""
 
     def changes_of(self, collection: str, instants: InstantArray) -> tuple[int, tuple[int, ...]]:
-        """Return the counter of a collection, and those at which items of some instants changed last; 0: no items."""
+        """Return the change counter of a collection, and the last one of its items per instant; 0 without items."""
 
     def times(self, collection: str, *, box: BBox | None = None) -> TimeDomain:
-        """Return the instants of items."""
+        """Return the instants of the items, optionally of those in a CRS84 box."""
 
     def extent(self, collection: str) -> BBox | None:
-        """Return a CRS84 box that holds all items; `None` without items."""
+        """Return a CRS84 box that contains all items; `None` without items."""
 
     def settings(self, collection: str) -> IndexSettings | None:
-        """Return how its items are grouped and ordered; `None` of a collection that is not there."""
+        """Return how items are grouped and ordered; `None` if the index does not have the collection."""
 
     def layouts(self, collection: str) -> Mapping[str, tuple[BandLayout, ...]]:
-        """Return the distinct layouts of items by asset name, those of most items first."""
+        """Return the distinct layouts of items by asset name, the most frequent first."""
 
     def state(self, collection: str, *, is_fresh: bool = False) -> CollectionState:
-        """Return the counters of a collection as they were a second ago at most, or as they are now."""
+        """Return the counters of a collection, at most a second old; current ones with `is_fresh`."""
 
     def note_header(self, ref: ItemRef, asset: str, *, header: bytes, etag: str, size: int) -> None:
-        """Keep what opening a file costs; another etag than before is a change of the item."""
+        """Store the header of a file, so that it opens without requests; a new ETag counts as a change of the item."""
 
     def close(self) -> None:
         """Close the connections to its database."""
 
     def note_layouts(self, ref: ItemRef, asset: str, layouts: Sequence[BandLayout]) -> None:
-        """Keep what a file turned out to be: `layouts` have it from then on, and the state of the collection tells."""
+        """Store the layouts of a file that differs from the index; this changes the state of the collection."""

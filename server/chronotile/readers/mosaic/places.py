@@ -1,4 +1,4 @@
-"""Mosaics at a place: the native cells of pieces that hold it, at one time or many."""
+"""Values of a mosaic at a point, from the native cells of its pieces, at one time or many."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -16,82 +16,86 @@ from chronotile.readers.mosaic_reader import ReportSkippedItem
 from chronotile.readers.reader import NativeCell
 
 TIMES_AHEAD = 16
-"""Times of a series that are requested while as many before are read: what is not read yet is bounded."""
+"""Times of a series whose files are requested while the previous ones are read; bounds the unread data."""
 
 
 class PlacesInPieces:
-    """Reads a variable of items at a place.
+    """Reads a variable at a point.
 
     Args:
-        pieces: Of the variable.
-        rule: How they are combined.
-        encoding: That all have in common.
-        tell: Takes those that cannot be read.
+        pieces: Pieces of the variable.
+        rule: How overlapping pieces are combined.
+        encoding: Common encoding of the pieces.
+        report: Called for each item that cannot be read.
     """
 
-    def __init__(self, pieces: Pieces, rule: MosaicRule, encoding: Encoding, tell: ReportSkippedItem) -> None:
+    def __init__(self, pieces: Pieces, rule: MosaicRule, encoding: Encoding, report: ReportSkippedItem) -> None:
         self._pieces, self._rule = pieces, rule
         self._is_combined = rule in STATISTICS
-        self._encoding, self._tell = encoding, tell
+        self._encoding, self._report = encoding, report
 
-    def read(self, refs: Sequence[Sequence[ItemRef]], place: Point) -> Pixels:
-        """Return (time,) pixels, each out of the items of its time.
+    def read(self, refs: Sequence[Sequence[ItemRef]], point: Point) -> Pixels:
+        """Return (time,) pixels; `refs` are the items at the point, per time.
 
         Raises:
-            DateUnreadable: None of the items of a time can be read.
+            DateUnreadable: No item of a time can be read.
         """
 
-        def request(some: Sequence[Sequence[ItemRef]]) -> None:
-            # Of each time the first piece, or all where they are combined.
-            needed = [ref for of_time in some for ref in (of_time if self._is_combined else of_time[:1])]
+        def request(block: Sequence[Sequence[ItemRef]]) -> None:
+            # Rules that combine pieces need all items of a time, other rules usually the first one.
+            needed = [ref for time_refs in block for ref in (time_refs if self._is_combined else time_refs[:1])]
             if self._pieces.is_of_several_files(len(needed)):
-                self._pieces.fetch_ahead(needed, place)
+                self._pieces.fetch_ahead(needed, point)
 
-        found = [self._at_one_time(each, place) for each in requested_ahead(refs, TIMES_AHEAD, request)]
-        numbers = np.concatenate([pixels.numbers for pixels, _reason in found])
-        reasons = tuple(reason for _pixels, reason in found)
+        values = [self._read_time(time_refs, point) for time_refs in requested_ahead(refs, TIMES_AHEAD, request)]
+        numbers = np.concatenate([pixels.numbers for pixels, _reason in values])
+        reasons = tuple(reason for _pixels, reason in values)
         return Pixels(numbers, np.array([reason is None for reason in reasons], dtype=bool), reasons)
 
-    def cell(self, refs: Sequence[ItemRef], place: Point) -> NativeCell | None:
-        """Return the cell of the piece that `first` chooses; `None` where no piece is."""
+    def cell(self, refs: Sequence[ItemRef], point: Point) -> NativeCell | None:
+        """Return the cell of the piece that the rule `first` shows, or of the first piece without a value.
+
+        `None` if no piece contains the point.
+        """
         first: NativeCell | None = None
-        failures = Failures(self._tell)
+        failures = Failures(self._report)
         if self._pieces.is_of_several_files(len(refs[:1])):
-            self._pieces.fetch_ahead(refs[:1], place)
+            self._pieces.fetch_ahead(refs[:1], point)
         for scene, info in self._pieces.opened(refs, failures):
-            here = self._pieces.at_place(scene, info, place, failures)
+            here = self._pieces.at_place(scene, info, point, failures)
             if here is not None and not here.sheet.is_lacking.any():
                 return here.cell
             if here is not None:
                 first = first or here.cell
         return first
 
-    def _at_one_time(self, refs: Sequence[ItemRef], place: Point) -> tuple[Pixels, str | None]:
-        """(1,) pixels, and why there is no value."""
-        failures, pieces = Failures(self._tell), self._pieces
-        opened, found = list[tuple[Scene, VariableInfo]](), list[PlaceInPiece]()
+    def _read_time(self, refs: Sequence[ItemRef], point: Point) -> tuple[Pixels, str | None]:
+        """Pixels of shape (1,), and the reason for a missing value."""
+        failures, pieces = Failures(self._report), self._pieces
+        opened, cells = list[tuple[Scene, VariableInfo]](), list[PlaceInPiece]()
         chosen: PlaceInPiece | None = None
         for scene, info in pieces.opened(refs, failures):
             opened.append((scene, info))
-            here = pieces.at_place(scene, info, place, failures)
+            here = pieces.at_place(scene, info, point, failures)
             if here is None:
                 continue
-            found.append(here)
+            cells.append(here)
             if chosen is None and not here.sheet.is_lacking.any():
                 chosen = here
                 if not self._is_combined:
                     break
         failures.require_some(refs)
         if self._is_combined and chosen is not None:
-            centre, known = chosen.centre, {each.scene.ref.number: each for each in found}
+            centre, cell_by_item = chosen.centre, {cell.scene.ref.number: cell for cell in cells}
             moved = (
-                pieces.moved(scene, info, centre, failures, known=known.get(scene.ref.number)) for scene, info in opened
+                pieces.moved(scene, info, centre, failures, known=cell_by_item.get(scene.ref.number))
+                for scene, info in opened
             )
-            found = [each for each in moved if each is not None]
-        pixels = overlapped((each.sheet for each in found), self._rule, self._encoding, (1,))
+            cells = [cell for cell in moved if cell is not None]
+        pixels = overlapped((cell.sheet for cell in cells), self._rule, self._encoding, (1,))
         assert pixels.codes is not None  # noqa: S101 -- composed
         code = int(pixels.codes.numbers[0])
-        if code and failures.errors:  # another item may have a value: that those which were read have none says nothing
+        if code and failures.errors:  # an unreadable item may have a value here
             return pixels, REASON_UNREADABLE
         return pixels, None if code == 0 else pixels.codes.names[code - 1]
 
@@ -99,7 +103,7 @@ class PlacesInPieces:
 def requested_ahead(
     refs: Sequence[Sequence[ItemRef]], ahead: int, request: Callable[[Sequence[Sequence[ItemRef]]], None]
 ) -> Iterator[Sequence[ItemRef]]:
-    """Give the items of each time, `ahead` to twice as many times after they were requested."""
+    """Yield the items of each time; `request` gets them in blocks, `ahead` to twice as many times earlier."""
     for number, of_time in enumerate(refs):
         if number % ahead == 0:
             request(refs[number + ahead if number else 0 : number + 2 * ahead])

@@ -25,7 +25,7 @@ from chronotile.core.warp.strips import rows_of, strips_of
 from chronotile.readers.derived.alignment import shared_times
 from chronotile.readers.lattices import Lattice, lattice_at, require_same_cells
 from chronotile.readers.mosaic.boxes import box_of_grid, box_of_point, widen_box
-from chronotile.readers.mosaic.info import MosaicInfo, mosaic_info, with_rule
+from chronotile.readers.mosaic.info import MosaicInfo, mosaic_info, replace_rule
 from chronotile.readers.mosaic.overlap import STATISTICS, Sheet, overlapped, overlapped_parts
 from chronotile.readers.mosaic.overviews import FIRST_FACTOR, Overviews
 from chronotile.readers.mosaic.parts import WHOLE, FarAway, MosaicParts, parts_of
@@ -148,7 +148,7 @@ class ItemsReader(MosaicReader):
 
     def replace_rule(self, rule: MosaicRule) -> "ItemsReader":
         """Return the reader of the same source whose pieces, in their order, are combined by another rule."""
-        return ItemsReader(self._parts.replace_rule(rule), with_rule(self._mosaic, rule), report=self._report)
+        return ItemsReader(self._parts.replace_rule(rule), replace_rule(self._mosaic, rule), report=self._report)
 
     def replace_times(self, times: TimeDomain) -> "ItemsReader":
         """Return the reader of the same source whose indexes count these times, whatever its items have by now."""

@@ -1,1 +1,1 @@
-"""Files of products as they are, on this machine and elsewhere: their states, their bytes, their checksums."""
+"""Original files of products, local and remote: fingerprints, bytes and checksums."""

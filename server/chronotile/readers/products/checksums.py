@@ -1,4 +1,4 @@
-"""Checksums of files that were read once, by place and state (docs/design/products.md)."""
+"""Cache of checksums of files, by URL and fingerprint (docs/design/products.md)."""
 
 import threading
 from collections import OrderedDict
@@ -12,64 +12,64 @@ from chronotile.readers.products.files import READ_BYTES, OpenFile, ProductFile
 
 try:
     from isal.isal_zlib import crc32
-except ImportError:  # no wheel for the platform: slower
+except ImportError:  # the platform has no wheel; zlib is slower
     from zlib import crc32
 
 __all__ = ["Checksums", "crc32"]
 
-MOST = 100_000
-"""Files whose checksums are remembered, the latest used of all: about 20 MB."""
+MAX_FILES = 100_000
+"""Cached files, about 20 MB; the least recently used is dropped first."""
 
 
 @dataclass(slots=True)
-class _Known:
+class _FileChecksums:
     crc: int | None = None
     sha256: str | None = None
 
 
 class Checksums:
-    """Remembers checksums; any thread may use it.
+    """Thread-safe cache of checksums.
 
     Args:
-        most: Files.
+        max_files: Number of files whose checksums are cached.
     """
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
-        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+    def __init__(self, max_files: int = MAX_FILES) -> None:
+        self._max_files = max_files
+        self._files: OrderedDict[bytes, _FileChecksums] = OrderedDict()
         self._lock = threading.Lock()
 
     def crc(self, file: ProductFile) -> int | None:
-        """Return the CRC-32 of a file in its state, if it is known."""
+        """Return the CRC-32 of a file if it is cached."""
         return self._find(file).crc
 
     def sha256(self, file: ProductFile) -> str | None:
-        """Return the SHA-256 of a file in its state, in hexadecimal digits, if it is known."""
+        """Return the SHA-256 of a file as hexadecimal digits if it is cached."""
         return self._find(file).sha256
 
     def note(self, file: ProductFile, *, crc: int | None = None, digest: str | None = None) -> None:
-        """Keep a checksum of a file, unless it was written so lately that its state does not tell its bytes."""
+        """Cache a checksum, unless a change so soon after the last one might not change the fingerprint."""
         key = _key(file)
         if key is None or time_ns() - file.state.mtime_ns < SETTLED_NS:
             return
         with self._lock:
-            known = self._known.setdefault(key, _Known())
-            known.crc = known.crc if crc is None else crc
-            known.sha256 = known.sha256 if digest is None else digest
-            self._known.move_to_end(key)
-            while len(self._known) > self._most:
-                self._known.popitem(last=False)
+            checksums = self._files.setdefault(key, _FileChecksums())
+            checksums.crc = checksums.crc if crc is None else crc
+            checksums.sha256 = checksums.sha256 if digest is None else digest
+            self._files.move_to_end(key)
+            while len(self._files) > self._max_files:
+                self._files.popitem(last=False)
 
     def find_crc(self, file: ProductFile) -> Generator[bytes, None, int]:
-        """Compute the CRC-32 of a file unless it is known; yields no bytes between two parts.
+        """Return the cached CRC-32 of a file, or compute it; yields `b""` after each part, for streaming responses.
 
         Raises:
-            SourceChanged: It is not in its state any more.
-            SourceUnavailable: It cannot be read now.
+            SourceChanged: The file has changed.
+            SourceUnavailable: The file cannot be read now.
         """
-        known = self.crc(file)
-        if known is not None:
-            return known
+        cached = self.crc(file)
+        if cached is not None:
+            return cached
         value = 0
         with file.open() as opened:
             for start in range(0, file.size, READ_BYTES):
@@ -79,10 +79,10 @@ class Checksums:
         return value
 
     def find_sha256(self, file: ProductFile) -> Generator[None, None, str]:
-        """Compute the SHA-256 of a file unless it is known, as `find_crc` does its CRC-32; yields nothing."""
-        known = self.sha256(file)
-        if known is not None:
-            return known
+        """Return the cached SHA-256 of a file as hexadecimal digits, or compute it; yields after each part."""
+        cached = self.sha256(file)
+        if cached is not None:
+            return cached
         digest = sha256()
         with file.open() as opened:
             for start in range(0, file.size, READ_BYTES):
@@ -91,13 +91,13 @@ class Checksums:
         self.note(file, digest=digest.hexdigest())
         return digest.hexdigest()
 
-    def _find(self, file: ProductFile) -> _Known:
+    def _find(self, file: ProductFile) -> _FileChecksums:
         key = _key(file)
         with self._lock:
-            if key is None or key not in self._known:
-                return _Known()
-            self._known.move_to_end(key)
-            return self._known[key]
+            if key is None or key not in self._files:
+                return _FileChecksums()
+            self._files.move_to_end(key)
+            return self._files[key]
 
 
 def _read(opened: OpenFile, file: ProductFile, start: int) -> bytes:
@@ -105,7 +105,7 @@ def _read(opened: OpenFile, file: ProductFile, start: int) -> bytes:
 
 
 def _key(file: ProductFile) -> bytes | None:
-    """What a file is remembered by; `None` where its bytes may change without a trace."""
+    """Cache key of a file; `None` if its bytes may change without a new fingerprint."""
     if file.tag is None:
         return None
     return blake2b(f"{file.href}\n{file.tag}".encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -1,4 +1,4 @@
-"""One file in one state, read in parts: bytes of two states are never mixed."""
+"""A file with a fixed fingerprint, read in parts: bytes of two versions are never mixed."""
 
 import os
 import stat
@@ -27,64 +27,64 @@ from chronotile.readers.remote.requests import (
 from chronotile.readers.remote.s3_environment import s3_access
 
 READ_BYTES = 1 << 20
-"""Of a file at once."""
+"""Bytes per read."""
 CHANGED = "a file of this product was written while it was read; request it again"
 MISSING = "a file of this product is not at its source now"
 
 
 class OpenFile(Protocol):
-    """A file that is read; one thread at a time."""
+    """An open file; used by one thread at a time."""
 
     def read(self, start: int, stop: int) -> bytes:
-        """Return bytes from `start` up to `stop`, all of them.
+        """Return exactly the bytes from `start` to `stop` (exclusive).
 
         Raises:
-            SourceChanged: The file is not in its state any more.
-            SourceUnavailable: It cannot be read now.
+            SourceChanged: The file has changed since it was listed.
+            SourceUnavailable: The file cannot be read now.
         """
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Let go of what is held, by default nothing."""
+        """Release resources; none by default."""
         return
 
 
 @dataclass(frozen=True, slots=True)
 class ProductFile:
-    """A file of a product in the state in which it was found."""
+    """A file of a product, with its fingerprint when it was listed."""
 
     href: str
-    """Absolute path without links, or URL."""
+    """Absolute path without symbolic links, or URL."""
     state: FileState
     whole: bytes | None = None
-    """All of it, where its server sends no parts."""
+    """The whole contents, if the server does not support range requests."""
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """Size in bytes."""
         return self.state.size
 
     @property
     def tag(self) -> str | None:
-        """A text that changes with its bytes; `None` of a file elsewhere whose server does not tell its state."""
+        """A text that changes with the contents; `None` for a remote file whose server sends no ETag or time."""
         state = self.state
         if not (state.mtime_ns or state.tag.startswith('"')):
             return None
         return f"{state.mtime_ns:x}-{state.size:x}-{state.inode:x}-{state.tag}"
 
     def open(self) -> OpenFile:
-        """Return it, open.
+        """Open the file.
 
         Raises:
-            SourceChanged: It is not in its state any more.
-            SourceUnavailable: It cannot be read now.
+            SourceChanged: The file has changed since it was listed.
+            SourceUnavailable: The file cannot be read now.
         """
         if self.whole is not None:
-            return _Whole(self.whole)
+            return _BytesFile(self.whole)
         path = local_path(self.href)
-        return _Elsewhere(self) if path is None else _Here(str(path), self.state)
+        return _RemoteFile(self) if path is None else _LocalFile(str(path), self.state)
 
 
 def name_of(href: str) -> str:
@@ -95,20 +95,20 @@ def name_of(href: str) -> str:
 
 
 def file_at(href: str, *, in_parts: bool = False) -> ProductFile:
-    """Return a file in its state of now.
+    """Return a file with its current fingerprint.
 
     Args:
-        href: An absolute path without links, or a URL; its place is allowed.
-        in_parts: Whether its server must send parts of it; otherwise up to `READ_BYTES` are read as a whole.
+        href: An absolute path without symbolic links, or a URL; already checked against the allowed locations.
+        in_parts: Require range requests. Otherwise files of up to `READ_BYTES` are read whole if the server has none.
 
     Raises:
-        UnknownPath: There is none.
-        SourceUnavailable: It cannot be read now.
-        WithoutParts: Its server sends no parts.
+        UnknownPath: The file does not exist.
+        SourceUnavailable: The file cannot be read now.
+        WithoutParts: The server does not support range requests.
     """
     path = local_path(href)
     if path is None:
-        return _file_elsewhere(href, in_parts=in_parts)
+        return _remote_file(href, in_parts=in_parts)
     try:
         status = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -120,29 +120,29 @@ def file_at(href: str, *, in_parts: bool = False) -> ProductFile:
     return ProductFile(str(path), fingerprint_of(status))
 
 
-def _file_elsewhere(href: str, *, in_parts: bool) -> ProductFile:
+def _remote_file(href: str, *, in_parts: bool) -> ProductFile:
     try:
-        found = looks.state(href)
+        object_state = looks.state(href)
     except UnsupportedSource as error:
         raise SourceUnavailable(error.message) from error
     except WithoutParts as error:
         if in_parts:
             raise
-        return _whole_elsewhere(href, str(error))
+        return _whole_remote_file(href, str(error))
     except Refused as error:
         if error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
             raise UnknownPath(MISSING) from error
-        # A range request to an empty file is refused, though it is there.
+        # Servers refuse a range request to an empty file.
         if error.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return ProductFile(href, FileState(0, 0, 0))
         raise SourceUnavailable(f"a file of this product cannot be read now: {error}") from error
     except OSError as error:
         raise SourceUnavailable(f"a file of this product cannot be read now: {error}") from error
-    return ProductFile(href, FileState(found.modified_ns, found.size, 0, found.tag))
+    return ProductFile(href, FileState(object_state.modified_ns, object_state.size, 0, object_state.tag))
 
 
-def _whole_elsewhere(href: str, reason: str) -> ProductFile:
-    """A file of which no parts are sent: a picture that its server draws, as a rule."""
+def _whole_remote_file(href: str, reason: str) -> ProductFile:
+    """A file from a server without range requests, usually a picture that the server renders."""
     try:
         data = retry(lambda: ask_document(place_of(href), READ_BYTES), read_deadline())
     except (UnsupportedSource, OSError) as error:
@@ -150,15 +150,15 @@ def _whole_elsewhere(href: str, reason: str) -> ProductFile:
     return ProductFile(href, FileState(0, len(data), 0, f'"{sha256(data).hexdigest()}"'), data)
 
 
-class _Here(OpenFile):
+class _LocalFile(OpenFile):
     def __init__(self, path: str, state: FileState) -> None:
         self._state = state
         try:
-            # Links were followed when its place was checked; a pipe in its place would wait for a writer.
+            # Links were resolved with the check of the path. Without `O_NONBLOCK`, a pipe would wait for a writer.
             number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             raise SourceChanged(CHANGED) from error
-        self._file = open(number, "rb", buffering=0)  # noqa: PTH123, SIM115 -- of a descriptor; `__exit__` closes it
+        self._file = open(number, "rb", buffering=0)  # noqa: PTH123, SIM115 -- from a descriptor; `__exit__` closes it
         try:
             self._require_state()
         except SourceChanged:
@@ -180,8 +180,8 @@ class _Here(OpenFile):
 
     def _require_state(self) -> None:
         status = os.fstat(self._file.fileno())
-        # Of a file whose name another one takes over, the time of change alone is new.
-        now, before = (each._replace(ctime_ns=0) for each in (fingerprint_of(status), self._state))
+        # Replacing the name of an open file changes its ctime only.
+        now, before = (state._replace(ctime_ns=0) for state in (fingerprint_of(status), self._state))
         if not stat.S_ISREG(status.st_mode) or now != before:
             raise SourceChanged(CHANGED)
 
@@ -189,7 +189,7 @@ class _Here(OpenFile):
         self._file.close()
 
 
-class _Whole(OpenFile):
+class _BytesFile(OpenFile):
     def __init__(self, data: bytes) -> None:
         self._data = data
 
@@ -197,7 +197,7 @@ class _Whole(OpenFile):
         return self._data[start:stop]
 
 
-class _Elsewhere(OpenFile):
+class _RemoteFile(OpenFile):
     def __init__(self, file: ProductFile) -> None:
         self._href = file.href
         self._place = place_of(file.href)
@@ -217,16 +217,16 @@ class _Elsewhere(OpenFile):
         return data
 
 
-# Addresses at which clients fetch a file from its bucket themselves.
+# URLs from which clients fetch a file from its bucket directly.
 
 SIGNED_S = 300
-"""How long a signed URL opens a file; what was begun by then goes on."""
+"""Validity of a signed URL in seconds; a download that has started continues after it."""
 
 
 def signed_url(href: str, method: Literal["GET", "HEAD"]) -> str | None:
-    """Return a URL that allows any client this method on a file of S3; `None` where the server has to send the file.
+    """Return a URL that allows any client this method on an S3 object; `None` if the server must send the file.
 
-    That is so of files elsewhere, and of buckets whose requests are not signed, or paid for by who sends them.
+    `None` is returned for other remote files, for anonymous access, and for buckets whose requester pays.
 
     Raises:
         SourceUnavailable: There are no credentials.

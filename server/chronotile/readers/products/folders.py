@@ -1,33 +1,34 @@
-"""Folders of products: all their files, and one of them by its name. No text of a request becomes a path."""
+"""Folders of products. Text of a request is compared with names of files, and never used as a path."""
 
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 from chronotile.core.errors import AddressRefused, SourceUnavailable, UnknownPath, require_at_most
 from chronotile.readers.hrefs import fingerprint_of
 from chronotile.readers.products.files import MISSING, ProductFile, file_at
 
-MOST_FILES = 50_000
-"""Of one folder with all below it."""
-MOST_DEPTH = 32
+MAX_FILES = 50_000
+"""Files of a folder and all folders below it."""
+MAX_DEPTH = 32
 
 Allowed = Callable[[str], str]
-"""Takes a path, gives it without links; raises `AddressRefused` if it is not opened."""
+"""Returns a path without symbolic links; raises `AddressRefused` if its location is not allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProductFolder:
-    """A folder of a product on this machine."""
+    """A local folder of a product."""
 
     path: str
-    """Absolute, without links."""
+    """Absolute path without symbolic links."""
 
     @property
     def modified_ns(self) -> int:
-        """When entries came or went last; 0 if it is gone."""
+        """Time of the last added or removed entry; 0 if the folder is missing."""
         try:
             return os.stat(self.path).st_mtime_ns  # noqa: PTH116 -- a path as text
         except OSError:
@@ -38,14 +39,14 @@ Node = ProductFile | ProductFolder
 
 
 def node_at(path: str, *, in_parts: bool = False) -> Node:
-    """Return what is at an absolute path without links, or the file at a URL.
+    """Return the file or folder at an absolute path without symbolic links, or the file at a URL.
 
-    With `in_parts`, the server of a URL must send parts.
+    With `in_parts`, the server of a URL must support range requests.
 
     Raises:
-        UnknownPath: There is nothing that is delivered.
+        UnknownPath: The path is missing, or neither a file nor a folder.
         SourceUnavailable: It cannot be read now.
-        WithoutParts: Its server sends none.
+        WithoutParts: The server does not support range requests.
     """
     if "://" not in path and Path(path).is_dir():
         return ProductFolder(path)
@@ -53,46 +54,46 @@ def node_at(path: str, *, in_parts: bool = False) -> Node:
 
 
 def children_of(folder: ProductFolder, allowed: Allowed) -> list[tuple[str, Node]]:
-    """Return what lies in a folder, by name.
+    """Return the entries of a folder, sorted by name.
 
-    Links to files are followed where they stay in an allowed place; links to folders are left out, and so is what is
-    neither a file nor a folder. Bytes of a name that are not UTF-8 are U+FFFD.
+    Links to files in allowed locations are followed. Other links, and entries that are neither files nor folders, are
+    skipped. Bytes of a name that are not UTF-8 become U+FFFD.
 
     Raises:
-        LimitExceeded: It has more than `MOST_FILES` entries.
-        UnknownPath: It is gone.
-        SourceUnavailable: It cannot be read now.
+        LimitExceeded: The folder has more than `MAX_FILES` entries.
+        UnknownPath: The folder is missing.
+        SourceUnavailable: The folder cannot be read now.
     """
     try:
         with os.scandir(folder.path) as entries:
-            found = list[tuple[str, Node]]()
+            children = list[tuple[str, Node]]()
             for entry in entries:
-                require_few(len(found) + 1)
+                require_few(len(children) + 1)
                 node = _node_of(entry, allowed)
                 if node is not None:
-                    found.append((os.fsencode(entry.name).decode(errors="replace"), node))
+                    children.append((os.fsencode(entry.name).decode(errors="replace"), node))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UnknownPath(MISSING) from error
     except OSError as error:
         raise SourceUnavailable("a folder of this product cannot be read now") from error
-    return sorted(found, key=lambda each: each[0])
+    return sorted(children, key=itemgetter(0))
 
 
 def _node_of(entry: "os.DirEntry[str]", allowed: Allowed) -> Node | None:
     try:
         if entry.is_symlink():
-            path = followed(entry.path, allowed)
+            path = resolve_link(entry.path, allowed)
             return None if path is None else ProductFile(path, fingerprint_of(os.stat(path)))  # noqa: PTH116 -- a path as text
         if entry.is_dir(follow_symlinks=False):
             return ProductFolder(entry.path)
         status = entry.stat(follow_symlinks=False)
         return ProductFile(entry.path, fingerprint_of(status)) if stat.S_ISREG(status.st_mode) else None
-    except (OSError, AddressRefused):  # gone, or a link that leads out
+    except (OSError, AddressRefused):  # deleted meanwhile, or a link to a location that is not allowed
         return None
 
 
-def followed(link: str, allowed: Allowed) -> str | None:
-    """Return the path of the file to which a link leads; `None` where it leads to none, or out of what is allowed."""
+def resolve_link(link: str, allowed: Allowed) -> str | None:
+    """Return the path of the file that a link leads to; `None` if it is no file or not allowed."""
     try:
         path = allowed(link)
         return path if stat.S_ISREG(os.stat(path).st_mode) else None  # noqa: PTH116 -- a path as text
@@ -101,12 +102,12 @@ def followed(link: str, allowed: Allowed) -> str | None:
 
 
 def walk(folder: ProductFolder, allowed: Allowed) -> Iterator[tuple[str, Node]]:
-    """Yield all files below a folder and those folders that are empty, by their paths from it.
+    """Yield all files and empty folders below a folder, with their relative paths.
 
     Raises:
-        LimitExceeded: There are more than `MOST_FILES`, or more than `MOST_DEPTH` folders within one another.
-        UnknownPath: It is gone.
-        SourceUnavailable: It cannot be read now.
+        LimitExceeded: There are more than `MAX_FILES` files, or folders nested deeper than `MAX_DEPTH`.
+        UnknownPath: A folder is missing.
+        SourceUnavailable: A folder cannot be read now.
     """
     waiting: list[tuple[str, ProductFolder, int]] = [("", folder, 0)]
     count = 0
@@ -129,10 +130,10 @@ def walk(folder: ProductFolder, allowed: Allowed) -> Iterator[tuple[str, Node]]:
 
 
 def find_below(folder: ProductFolder, names: Sequence[str], allowed: Allowed) -> Node:
-    """Return what lies in a folder under these names, each of which is looked for among those that are there.
+    """Return the file or folder below a folder that has these names on each level.
 
     Raises:
-        UnknownPath: There is none.
+        UnknownPath: It does not exist.
         SourceUnavailable: A folder cannot be read now.
     """
     here: Node = folder
@@ -146,14 +147,14 @@ def find_below(folder: ProductFolder, names: Sequence[str], allowed: Allowed) ->
 
 def _require_shallow(depth: int) -> None:
     fewer = "request its folders or files one by one"
-    require_at_most("folders within one another", depth, MOST_DEPTH, alternative=fewer)
+    require_at_most("folders within one another", depth, MAX_DEPTH, alternative=fewer)
 
 
 def require_few(count: int) -> None:
-    """Check that a folder has not too many files.
+    """Check the number of files of a folder.
 
     Raises:
-        LimitExceeded: It has.
+        LimitExceeded: It is above `MAX_FILES`.
     """
     fewer = "request single files by their names, or a coverage of the area that is needed"
-    require_at_most("files of a folder", count, MOST_FILES, alternative=fewer)
+    require_at_most("files of a folder", count, MAX_FILES, alternative=fewer)
