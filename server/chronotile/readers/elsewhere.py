@@ -1,4 +1,9 @@
-"""Sources on other machines, any of which may be away: each is opened in its own thread and retried until it opens."""
+"""Remote sources, which may be unavailable: each is opened in a separate thread and retried until it opens.
+
+A source is new, open, unavailable (its server fails) or wrong (its server answers, but the source cannot be served).
+Open sources are checked for changes regularly, and soon after a failed read; the others are opened again after
+increasing delays.
+"""
 
 import logging
 import random
@@ -23,48 +28,49 @@ from chronotile.readers.sample import observed_range
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingSource:
-    """A source elsewhere that is to be opened."""
+    """A remote source to open."""
 
     spec: SourceSpec
     styled: frozenset[str] = frozenset()
-    """Variables for which the configuration names styles; for others a sample of values is read."""
+    """Variables with configured styles; the values of others are sampled."""
 
     def is_same(self, other: "PendingSource") -> bool:
         """Return whether both are the same; time domains compare by identity, so their arrays are compared."""
-        own, others = (each.spec.times for each in (self, other))
-        if own is None or others is None:
+        times, other_times = self.spec.times, other.spec.times
+        if times is None or other_times is None:
             return self == other
-        is_same_time = own.starts.tobytes() == others.starts.tobytes() and own.ends.tobytes() == others.ends.tobytes()
-        return is_same_time and self == replace(other, spec=replace(other.spec, times=own))
+        if times.starts.tobytes() != other_times.starts.tobytes() or times.ends.tobytes() != other_times.ends.tobytes():
+            return False
+        return self == replace(other, spec=replace(other.spec, times=times))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A source elsewhere that did open."""
+    """A remote source that opened successfully."""
 
     reader: Reader
     info: SourceInfo
-    """What it holds, with the range of values of variables that have no style."""
+    """Its contents, with the observed range of variables that have no style."""
     revisions: tuple[str, ...] = ()
-    """The state of its files when it was opened."""
+    """Revision of each variable when the source was opened."""
     findings: tuple[Finding, ...] = ()
-    """Besides those of `info`."""
+    """Findings in addition to those of `info`."""
 
     @property
     def state(self) -> str:
-        """A text that is another one if the source is in another state, or holds other variables, times or grids."""
+        """A text that changes with the revisions, variables, encodings, times or grids of the source."""
         return repr(
             [
                 self.revisions,
                 *(
-                    (name, each.encoding, each.levels, each.times.starts.tobytes(), each.times.ends.tobytes())
-                    for name, each in self.info.variables.items()
+                    (name, info.encoding, info.levels, info.times.starts.tobytes(), info.times.ends.tobytes())
+                    for name, info in self.info.variables.items()
                 ),
             ]
         )
 
     def is_current(self) -> bool:
-        """Request the state of the source; return whether it is the one in which it was opened."""
+        """Request the revisions of the source, and return whether it is available and unchanged."""
         try:
             return revisions_of(self.reader) == self.revisions
         except SourceUnavailable:
@@ -73,58 +79,58 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourcesSnapshot:
-    """What is known of all sources elsewhere at one moment."""
+    """State of all remote sources at one moment."""
 
     opened: Mapping[str, Opened]
-    """By collection; one that was open once and is away now is here too."""
+    """Sources by collection, including those that were open and are unavailable now."""
     unavailable: Mapping[str, str]
-    """Why a source cannot be read now, by collection."""
+    """Reason by collection, if a source cannot be read now."""
     causes: Mapping[str, str]
-    """Of those that are away, what its server did, without the name of the source, where that is known."""
+    """Failure of the server by collection, for unavailable sources; does not contain the URL of the source."""
     wrong: Mapping[str, str]
-    """Why a source cannot be served though its server answers, by collection: what it holds or its configuration."""
+    """Reason by collection, if the server answers but contents or configuration prevent the source from being served."""
     changes: int
-    """How often any of this has changed."""
+    """Number of changes of the other fields so far."""
 
 
 def open_pending(pending: PendingSource, caches: ReaderCaches | None = None) -> Opened:
-    """Return a source opened, with the values of variables that have no style looked at.
+    """Open a source, and sample the values of variables without a style.
 
     Raises:
-        UnsupportedSource: It cannot be served.
-        SourceUnavailable: It opens, but its pixels cannot be read.
+        UnsupportedSource: The source cannot be served.
+        SourceUnavailable: The source opens, but its pixels cannot be read.
     """
     reader = open_source(pending.spec, caches)
     variables = {
-        name: each
-        if each.classes or name in pending.styled
-        else replace(each, observed_range=observed_range(reader, name))
-        for name, each in reader.info.variables.items()
+        name: variable
+        if variable.classes or name in pending.styled
+        else replace(variable, observed_range=observed_range(reader, name))
+        for name, variable in reader.info.variables.items()
     }
     return Opened(reader=reader, info=replace(reader.info, variables=variables), revisions=revisions_of(reader))
 
 
 def revisions_of(reader: Reader) -> tuple[str, ...]:
-    """Return the states of the files of a source elsewhere: of each variable one, as all its times are in one file.
+    """Return the revision of each variable of a remote source; one is enough, as all times are in one file.
 
     Raises:
-        SourceUnavailable: It cannot be read, or is in another state than that in which it was opened.
+        SourceUnavailable: The source is unavailable, or has changed since it was opened.
     """
     return tuple(reader.revision(name, 0) for name in reader.info.variables)
 
 
 def is_elsewhere(spec: SourceSpec) -> bool:
-    """Return whether a source is not on this machine; items are in the index, wherever their files are."""
+    """Return whether a source is remote; collections of items are not, as the item index is always available."""
     return spec.items is None and local_path(spec.href) is None
 
 
 def is_mistake(failure: Exception) -> bool:
-    """Return whether a source did not open for what it holds or how it is configured, not for its server."""
+    """Return whether opening failed because of the contents or configuration of the source, not of its server."""
     return away_of(failure) is None and not isinstance(origin_of(failure), BeingWritten | SourceUnavailable)
 
 
 def away_of(failure: BaseException | None) -> Away | None:
-    """Return what a server did that a failure came from; its message has no name of a source."""
+    """Return the failure of a server that caused an error, or `None`; its message does not contain the URL."""
     while failure is not None and not isinstance(failure, Away):
         failure = failure.__cause__
     return failure
@@ -133,25 +139,24 @@ def away_of(failure: BaseException | None) -> Away | None:
 log = logging.getLogger(__name__)
 
 START_S = 1.2
-"""How long a server waits at its start, and for a source that is new in its configuration. The process that starts
-workers waits as long before them."""
+"""Time to wait for sources when a server starts, before it starts its workers, and for newly configured sources."""
 OPENING_S = 30.0
-"""How long a command waits, which opens each source once."""
+"""Time to wait for sources in a command, which opens each source once."""
 LOOK_S = 2.0
-"""How long a source that was open may take to open again after a read failed; then it counts as away."""
+"""A source must open again within this time after a failed read, else it counts as unavailable."""
 FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
-"""Between two tries; each failure doubles it."""
+"""Delays between attempts; the delay doubles with each failure."""
 JITTER = 0.5
-"""The share of that time by which it is shortened at random, so that many servers do not ask at the same moment."""
+"""Delays are shortened randomly by up to this fraction, so that servers do not send their requests at the same moment."""
 QUIET_S = 5.0
-"""How long failed reads do not open a source again that was opened again and is as it was: what failed is a part of it.
-They query its state in this time."""
+"""For this time after a source was opened again and was unchanged, failed reads only check its revisions: a part of the
+source must be damaged, so that opening it again is useless."""
 BETWEEN_LOOKS_S = 1.0
-"""The least time between two looks that failed reads start."""
+"""Shortest interval between checks that are started by failed reads."""
 LOOK_EVERY_S = 30.0
-"""How often an open source is checked for being in the state in which it was opened."""
+"""Interval between regular checks of an open source for changes."""
 MOST_AT_ONCE, MOST_IN_ALL = 8, 64
-"""Sources of one host, and of all, that are opened or looked at at the same time, in a thread each."""
+"""Sources that are opened or checked concurrently, per host and in total; each takes a thread."""
 
 
 @dataclass(slots=True, eq=False)
@@ -160,25 +165,25 @@ class _Source:
     host: str
     opened: Opened | None = None
     reason: str | None = None
-    """Why it is away; `None` where it is not, or where nothing is known of it yet."""
+    """Why the source cannot be read; `None` if it can, or if the first attempt is not finished."""
     failure: Exception | None = None
-    """At the last try, if it failed; without tracebacks."""
+    """Error of the last attempt, without tracebacks; `None` if it succeeded."""
     due_s: float | None = 0.0
-    """When it is to be opened or looked at; `None` while it is."""
+    """When the next attempt or check starts; `None` while one is running."""
     is_routine: bool = False
-    """Whether what is due or under way is a look at a source that is open, of which no read failed."""
+    """Whether the next or running attempt is a regular check of an open source without failed reads."""
     begun_s: float | None = None
-    """When the opening began that is under way."""
+    """Start of the running attempt."""
     failures: int = 0
-    """Since it last opened."""
+    """Failed attempts since the source last opened."""
     looked_s: float = 0.0
-    """When it was last opened, or found as it was."""
+    """When the source was last opened, or found unchanged."""
     quiet_until_s: float = 0.0
-    """Until then a failed read does not open it again, unless it is in another state."""
+    """Until then, failed reads only check the revisions of the source."""
 
     @property
     def is_wrong(self) -> bool:
-        """Whether it never opened, and its server answers: trying again helps only once something was corrected."""
+        """Whether the source never opened although its server answers; it must be corrected first."""
         return self.opened is None and self.failure is not None and is_mistake(self.failure)
 
 
@@ -186,12 +191,12 @@ Opener = Callable[[PendingSource], Opened]
 
 
 class Elsewhere:
-    """The sources elsewhere of an archive, through all its reloads.
+    """The remote sources of an archive; lives through all reloads of the archive.
 
-    All threads are daemons: a source that hangs keeps no process from ending.
+    Thread-safe. All threads are daemons, so that a source that hangs does not prevent the process from ending.
 
     Args:
-        open_: Opens one; may hang.
+        open_: Opens a source; may hang.
     """
 
     def __init__(self, open_: Opener = open_pending) -> None:
@@ -204,74 +209,73 @@ class Elsewhere:
         self._scheduler: threading.Thread | None = None
         self._is_closed = False
         self.on_change: Callable[[], None] = lambda: None
-        """Called, in any thread, when a source went away, came back or was found to hold something else."""
+        """Called in any thread after a source has become unavailable, has come back or has changed."""
 
     def open(self, pending: Mapping[str, PendingSource], *, patience_s: float) -> SourcesSnapshot:
-        """Return what is known of these sources; others are forgotten.
+        """Replace the configured sources, and return their state.
 
-        New sources are opened in parallel and waited for; for others the known state is returned at once.
+        New sources are opened in parallel; the call waits for them for at most `patience_s`.
         """
         with self._changed:
             self._want(pending)
-            new = [each for each in self._sources.values() if each.opened is None and each.reason is None]
-            self._changed.wait_for(lambda: not any(_is_unknown(each) for each in new) or self._is_closed, patience_s)
-            for each in filter(_is_unknown, new):
-                each.reason = f"not open yet after {patience_s:g} s; a server serves it as soon as it opens"
+            new = [source for source in self._sources.values() if _is_unknown(source)]
+            self._changed.wait_for(lambda: not any(map(_is_unknown, new)) or self._is_closed, patience_s)
+            for source in filter(_is_unknown, new):
+                source.reason = f"not open yet after {patience_s:g} s; a server serves it as soon as it opens"
             return self.found
 
     @property
     def found(self) -> SourcesSnapshot:
-        """What is known now."""
+        """The current state."""
         with self._changed:
+            failing = [(name, source, source.reason) for name, source in self._sources.items() if source.reason]
             return SourcesSnapshot(
-                opened={name: each.opened for name, each in self._sources.items() if each.opened is not None},
-                unavailable={
-                    name: each.reason for name, each in self._sources.items() if each.reason and not each.is_wrong
-                },
+                opened={name: source.opened for name, source in self._sources.items() if source.opened is not None},
+                unavailable={name: reason for name, source, reason in failing if not source.is_wrong},
                 causes={
                     name: str(away)
-                    for name, each in self._sources.items()
-                    if each.reason and (away := away_of(each.failure)) is not None
+                    for name, source, _reason in failing
+                    if (away := away_of(source.failure)) is not None
                 },
-                wrong={name: each.reason for name, each in self._sources.items() if each.reason and each.is_wrong},
+                wrong={name: reason for name, source, reason in failing if source.is_wrong},
                 changes=self._changes,
             )
 
     def __contains__(self, collection: str) -> bool:
-        """Return whether the source of a collection is elsewhere."""
+        """Return whether the source of a collection is remote."""
         return collection in self._sources
 
     def __iter__(self) -> Iterator[str]:
-        """Iterate over the collections whose sources are elsewhere."""
+        """Iterate over the collections with remote sources."""
         return iter(self._sources)
 
     def is_away(self, collection: str) -> bool:
-        """Return whether the source of a collection is elsewhere, and away."""
+        """Return whether the source of a collection is remote and unavailable."""
         source = self._sources.get(collection)
         return source is not None and source.reason is not None and not source.is_wrong
 
     def require(self, collections: Collection[str]) -> None:
-        """Check that none of the collections has a source that is away.
+        """Check that the sources of all collections are available.
 
         Raises:
-            SourceAway: One has.
+            SourceAway: The source of a collection is unavailable.
         """
         for collection in collections:
             if self.is_away(collection):
                 raise SourceAway(f"the source of collection {collection} cannot be read now; try again later")
 
     def hosts(self, collections: Collection[str]) -> frozenset[str]:
-        """Return the hosts on which the sources of these collections lie; none if all are on this machine."""
-        found = (self._sources.get(collection) for collection in collections)
-        return frozenset(each.host for each in found if each is not None)
+        """Return the hosts of the remote sources of these collections."""
+        sources = (self._sources.get(collection) for collection in collections)
+        return frozenset(source.host for source in sources if source is not None)
 
     def suspect(self, collections: Collection[str]) -> None:
-        """Check sources of which a read failed, a little later if they were checked just now; does not wait."""
+        """Schedule a check of sources after a failed read, `BETWEEN_LOOKS_S` after their last check; does not wait."""
         now_s = monotonic()
         with self._changed:
             for collection in collections:
                 source = self._sources.get(collection)
-                # Whether it is open, and nothing is done or to be done about it but looks.
+                # Other sources have an attempt to open them scheduled or running.
                 if source is not None and source.opened and source.reason is None and source.is_routine:
                     source.is_routine = now_s < source.quiet_until_s
                     if source.due_s is not None:
@@ -281,7 +285,7 @@ class Elsewhere:
             self._changed.notify_all()
 
     def retry(self) -> None:
-        """Try to open the sources that are away, without waiting for it; of one host as many at once as ever."""
+        """Schedule an attempt to open each unavailable source now; does not wait."""
         now_s = monotonic()
         with self._changed:
             for source in self._sources.values():
@@ -290,18 +294,18 @@ class Elsewhere:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Open nothing more."""
+        """Stop opening sources; running attempts are ignored."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
 
     def _want(self, pending: Mapping[str, PendingSource]) -> None:
-        known = self._sources
+        sources = self._sources
         self._sources = {
-            name: known[name]
-            if name in known and known[name].pending.is_same(each)
-            else _Source(each, host_of(each.spec.href))
-            for name, each in pending.items()
+            name: sources[name]
+            if name in sources and sources[name].pending.is_same(source)
+            else _Source(source, host_of(source.spec.href))
+            for name, source in pending.items()
         }
         if self._sources and self._scheduler is None:
             self._scheduler = threading.Thread(target=self._schedule, name="elsewhere", daemon=True)
@@ -309,20 +313,20 @@ class Elsewhere:
         self._changed.notify_all()
 
     def _schedule(self) -> None:
-        """Until closed: start attempts that are due, and mark sources that take too long as away."""
+        """Until closed: start attempts that are due, and mark sources that take too long as unavailable."""
         with self._changed:
             while not self._is_closed:
                 now_s = monotonic()
-                self._begin_what_is_due(now_s)
+                self._start_due(now_s)
                 for source in self._sources.values():
                     if _is_late(source, now_s):
                         source.reason = f"it does not answer within {LOOK_S:g} s"
-                        self._tell()
-                due = min((each for source in self._sources.values() for each in _events(source, now_s)), default=None)
+                        self._notify()
+                due = min((at_s for source in self._sources.values() for at_s in _events(source, now_s)), default=None)
                 self._changed.wait(None if due is None else max(0.0, due - monotonic()))
 
-    def _begin_what_is_due(self, now_s: float) -> None:
-        """Begin in the order in which it became due: sources that hang again and again keep no other from its turn."""
+    def _start_due(self, now_s: float) -> None:
+        """Start due attempts, the longest due first, so that sources that hang repeatedly do not delay the others."""
         due = [(source.due_s, name) for name, source in self._sources.items() if source.due_s is not None]
         for due_s, name in sorted(due):
             source = self._sources[name]
@@ -343,26 +347,26 @@ class Elsewhere:
                 opened = self._open_source(source.pending)
         except ChronotileError as error:
             failure, reason = drop_frames(error), error.message
-        except Exception as error:  # any library may fail in its own way; the reason is a finding
+        except Exception as error:  # any library may raise its own errors; the reason is reported
             log.debug("a source elsewhere cannot be opened", exc_info=error)
             failure, reason = drop_frames(error), f"it cannot be opened: {one_line(error)}"
         with self._changed:
             source.begun_s = None
             self._threads -= Counter([source.host])
             is_current = self._sources.get(name) is source and not self._is_closed
-            is_news = False
+            has_changed = False
             if is_current and opened is not None:
-                is_news = self._take(source, opened)
+                has_changed = self._take(source, opened)
             elif is_current and failure is not None:
-                is_news = self._put_off(source, failure, reason)
-            if is_news:
-                self._tell()
+                has_changed = self._put_off(source, failure, reason)
+            if has_changed:
+                self._notify()
             self._changed.notify_all()
         if opened is not None and source.opened is not opened:
             opened.reader.close()
 
     def _take(self, source: _Source, opened: Opened) -> bool:
-        """Take what opened, unless it is what is open already; return whether that is news."""
+        """Replace the open reader unless the source is unchanged; return whether the state has changed."""
         source.failures, source.is_routine, source.failure = 0, True, None
         source.looked_s = monotonic()
         source.due_s = source.looked_s + LOOK_EVERY_S * (1 - JITTER * random.random())
@@ -376,10 +380,10 @@ class Elsewhere:
         return True
 
     def _put_off(self, source: _Source, failure: Exception, reason: str) -> bool:
-        """Try again later, soon if it was written while it was opened; return whether that is news.
+        """Schedule the next attempt, early if a file was being written; return whether the state has changed.
 
-        It is if the source was not away, or if it failed in another way or not at all before: by its server's refusal
-        with another status, or as it cannot be served though its server answers.
+        It has if the source was available or had not failed before, if it has become wrong or stopped being so, or if
+        its server refuses it with a new status.
         """
         before, had_failed, was_wrong = _refusal(source), source.failure is not None, source.is_wrong
         is_written = isinstance(origin_of(failure), BeingWritten)
@@ -387,23 +391,23 @@ class Elsewhere:
         source.failure = failure
         source.is_routine, source.quiet_until_s = False, 0.0
         source.due_s = monotonic() + delay_s(source.failures, random.random())
-        was_there, source.reason = source.reason is None, reason
-        is_refused_anew = _refusal(source) not in {None, before}
-        return was_there or not had_failed or was_wrong != source.is_wrong or is_refused_anew
+        was_available, source.reason = source.reason is None, reason
+        is_new_refusal = _refusal(source) not in {None, before}
+        return was_available or not had_failed or was_wrong != source.is_wrong or is_new_refusal
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self._changes += 1
         self.on_change()
 
 
 def delay_s(failures: int, chance: float) -> float:
-    """Return how long to wait after `failures` in a row, shortened at random by `chance`, from 0 to 1."""
+    """Return the delay after a number of consecutive failures; `chance`, from 0 to 1, shortens it randomly."""
     longest = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(failures - 1, 16))
     return longest * (1 - JITTER * chance)
 
 
 def _refusal(source: _Source) -> int | None:
-    # With which status its server refused it at the last try.
+    # HTTP status of the last attempt if the server refused it.
     away = away_of(source.failure)
     return away.status if isinstance(away, Refused) else None
 
@@ -413,7 +417,7 @@ def _is_unknown(source: _Source) -> bool:
 
 
 def _is_late(source: _Source, now_s: float) -> bool:
-    # Whether a source that was open takes too long to open again after a read failed.
+    # An open source that takes too long to open again after a failed read.
     return _is_suspect(source) and source.begun_s is not None and now_s - source.begun_s >= LOOK_S
 
 
@@ -422,7 +426,7 @@ def _is_suspect(source: _Source) -> bool:
 
 
 def _events(source: _Source, now_s: float) -> Iterator[float]:
-    """When something is to be done about a source; one that is due already waits for another of its host to end."""
+    """Times when the scheduler must wake for a source; none if it is due already and waits for a free thread."""
     if source.due_s is not None and source.due_s > now_s:
         yield source.due_s
     if source.begun_s is not None and _is_suspect(source):

@@ -48,7 +48,7 @@ class Checksums:
         return self._find(file).sha256
 
     def note(self, file: ProductFile, *, crc: int | None = None, digest: str | None = None) -> None:
-        """Cache a checksum, unless a change so soon after the last one might not change the fingerprint."""
+        """Cache a checksum. Files written within `SETTLED_NS` are ignored: their fingerprint may miss a change."""
         key = _key(file)
         if key is None or time_ns() - file.state.mtime_ns < SETTLED_NS:
             return
