@@ -88,7 +88,7 @@ class SourcesSnapshot:
     causes: Mapping[str, str]
     """Failure of the server by collection, for unavailable sources; does not contain the URL of the source."""
     wrong: Mapping[str, str]
-    """Reason by collection, if the server answers but contents or configuration prevent the source from being served."""
+    """Reason by collection, if the server answers but the source is not supported or wrongly configured."""
     changes: int
     """Number of changes of the other fields so far."""
 
@@ -147,7 +147,7 @@ LOOK_S = 2.0
 FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
 """Delays between attempts; the delay doubles with each failure."""
 JITTER = 0.5
-"""Delays are shortened randomly by up to this fraction, so that servers do not send their requests at the same moment."""
+"""Delays are shortened randomly by up to this fraction, so that servers do not send requests simultaneously."""
 QUIET_S = 5.0
 """For this time after a source was opened again and was unchanged, failed reads only check its revisions: a part of the
 source must be damaged, so that opening it again is useless."""

@@ -1,4 +1,4 @@
-"""Which files make a source, of which variable and time each is."""
+"""Files of a source, with their variables and times."""
 
 import glob
 import os
@@ -22,10 +22,10 @@ from chronotile.readers.name_parts import find_times, has_time_of_day, precedenc
 
 VARIABLE = "{variable}"
 SIDE_FILES = (".aux.xml", ".ovr", ".msk", ".xml", ".json", ".txt", ".csv", ".prj")
-"""Ends of names beside rasters that a generous pattern matches too."""
+"""Endings of files next to rasters, which a wide pattern also matches."""
 
 APART = "make it a collection of its own"
-"""A remedy for files that do not fit the others of their source."""
+"""Remedy for files that do not fit the other files of their source."""
 
 NOT_UNICODE = "whose names are not UTF-8; rename them"
 
@@ -35,12 +35,12 @@ NOT_LISTED = (
 )
 
 TIME_FORMS = "20190604, 2019-06-04, 2019/06/04, 20190604T105031, 2019155, 2019-06-d2, 2019-W23, 201906, 2019-Q2, 2019"
-"""What `time_pattern` may find, by example."""
+"""Examples of texts that `time_pattern` may find."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatedFiles:
-    """Files in the order of their times; a single file without time, or one per time."""
+    """Files in the order of their times: one per time, or a single file without time."""
 
     paths: tuple[str, ...]
     times: TimeDomain
@@ -48,10 +48,10 @@ class DatedFiles:
 
 
 def find_files(spec: SourceSpec) -> dict[str | None, tuple[str, ...]]:
-    """Return the files of each variable by what stands for `{variable}`; under `None` where the href has none.
+    """Return files by the text that stands for `{variable}` in their paths; by `None` if the href has no `{variable}`.
 
     Raises:
-        UnsupportedSource: Nothing matches.
+        UnsupportedSource: No file matches.
     """
     if spec.files:
         return {None: spec.files}
@@ -62,20 +62,20 @@ def find_files(spec: SourceSpec) -> dict[str | None, tuple[str, ...]]:
         return {name: _matching(spec.href.replace(VARIABLE, name), spec) for name in names}
     if local_path(spec.href) is None:
         raise UnsupportedSource(NOT_LISTED)
-    found: dict[str | None, list[str]] = {}
+    files: dict[str | None, list[str]] = {}
     pattern = _variable_pattern(spec.href)
     for path in _matching(spec.href.replace(VARIABLE, "*"), spec):
         match = pattern.fullmatch(path)
         if match:
-            found.setdefault(match["variable"], []).append(path)
-    return {name: tuple(paths) for name, paths in found.items()}
+            files.setdefault(match["variable"], []).append(path)
+    return {name: tuple(paths) for name, paths in files.items()}
 
 
 def date_files(paths: Sequence[str], spec: SourceSpec) -> DatedFiles:
-    """Return the files in order of time, with those left out as findings.
+    """Return the files in the order of their times; skipped files are findings.
 
     Raises:
-        UnsupportedSource: No file has a time where there must be one.
+        UnsupportedSource: No file has a time, although there are several files or a `time_pattern`.
     """
     if spec.time_pattern is None and len(paths) == 1:
         return DatedFiles(tuple(paths), NO_TIME)
@@ -141,13 +141,13 @@ def _every(pattern: Path) -> list[str]:
 
 
 def find_unnamed(spec: SourceSpec) -> list[str]:
-    """Return the files that match a pattern and whose names are not UTF-8, by which no answer could name them."""
+    """Return the files that match a pattern but whose names are not UTF-8, so that no answer could contain them."""
     local = local_path(spec.href.replace(VARIABLE, "*"))
     return [] if local is None or local.is_file() else [path for path in _every(local) if not is_unicode(path)]
 
 
 def find_skipped(spec: SourceSpec) -> list[str]:
-    """Return the files that match a pattern but are not rasters by their names, nor belong to one that matches."""
+    """Return the matching files that are neither rasters, by their endings, nor side files of a matching raster."""
     local = local_path(spec.href.replace(VARIABLE, "*"))
     if local is None or local.is_file() or not glob.has_magic(str(local)):
         return []
@@ -158,13 +158,13 @@ def find_skipped(spec: SourceSpec) -> list[str]:
 
 
 def _stems(path: str) -> list[str]:
-    # What the raster may be called that a file belongs to: `a`, `a.tif` of `a.tif.aux.xml`.
+    # Possible paths of the raster of a side file: `a` and `a.tif` for `a.tif.aux.xml`.
     parts = path.split(".")
     return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
 def _variable_pattern(href: str) -> re.Pattern[str]:
-    """The glob as an expression whose group `variable` is the shortest text that fits."""
+    """The glob as a regular expression; its group `variable` matches the shortest possible text."""
     names = iter(["(?P<variable>[^/]+?)"])
     parts = re.split(r"(\{variable\}|\*\*/?|\*|\?)", str(local_path(href)))
     meanings = {"**": ".*", "**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
@@ -193,10 +193,10 @@ def _spans_of(paths: Sequence[str], spec: SourceSpec) -> tuple[dict[str, TimeSpa
 
 
 def times_in_names(paths: Sequence[str], pattern: str | None) -> Iterator[tuple[str, str, TimeSpan | None]]:
-    """Yield each path with the text that `time_pattern` finds in it, and the time in it or else in the name.
+    """Yield each path with the text found by `time_pattern`, and the time in that text; without pattern, in the name.
 
     Raises:
-        UnsupportedSource: The pattern is none.
+        UnsupportedSource: The pattern is not a regular expression, or lacks the groups of a time.
     """
     if pattern is None:
         yield from ((path, "", span) for path, span in _named_times(paths))
@@ -215,11 +215,11 @@ def times_in_names(paths: Sequence[str], pattern: str | None) -> Iterator[tuple[
 
 
 def _named_times(paths: Sequence[str]) -> Iterator[tuple[str, TimeSpan | None]]:
-    """The times of the files' names; where none has one, of their folders, if those differ."""
+    """Times in the names of the files; if no name has one, in the names of their folders, if these differ."""
     named = [time and time.span for time in find_times([base_name(path) for path in paths])]
     if not any(named):
         found_times = [find_folder_time(without_query(path).split("/")[:-1]) for path in paths]
-        spans = [each.found.span if each else None for each in found_times]
+        spans = [folder_time.found.span if folder_time else None for folder_time in found_times]
         named = spans if len(set(spans) - {None}) > 1 else named
     return zip(paths, named, strict=True)
 

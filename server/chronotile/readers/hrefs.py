@@ -1,4 +1,4 @@
-"""Places of files, as each library spells them, and whether a file is still the one that was opened."""
+"""URLs and paths of files, as each library requires them, and fingerprints that show whether a file has changed."""
 
 import errno
 import glob
@@ -22,7 +22,7 @@ CREDENTIALS_REMEDY = "use s3:// with credentials of S3, or a server that needs n
 
 
 def local_path(href: str) -> Path | None:
-    """Return the path of a place on this machine, or `None` of one elsewhere."""
+    """Return the path of a local file or folder, or `None` for a remote one."""
     scheme, separator, _rest = href.partition("://")
     if not separator:
         return Path(href)
@@ -30,12 +30,12 @@ def local_path(href: str) -> Path | None:
 
 
 def tensorstore_path(path: Path) -> str:
-    """Return a path of this machine as tensorstore takes it, which refuses `..`."""
+    """Return a local path for tensorstore, which refuses `..`."""
     return os.path.realpath(path) if ".." in path.parts else str(path)
 
 
 def kvstore(href: str) -> dict[str, Any]:
-    """Return the place as tensorstore opens it; a `.zip` is opened as the store it holds."""
+    """Return the tensorstore specification of a store; a `.zip` is opened as the store inside."""
     path = local_path(href)
     if path is None:
         scheme, _, rest = href.partition("://")
@@ -54,7 +54,7 @@ def kvstore(href: str) -> dict[str, Any]:
 
 
 def shown_href(href: str) -> str:
-    """Return a place for messages to the operator: without the password or signature that a URL may carry."""
+    """Return a URL or path for messages to the operator, without the password or signature of a URL."""
     path = local_path(href)
     if path is not None:
         return str(path)
@@ -62,40 +62,40 @@ def shown_href(href: str) -> str:
 
 
 def without_query(href: str) -> str:
-    """Return a path as it is, and a URL without its query, in which there may be a signature and its date."""
+    """Return a path unchanged, and a URL without its query, which may contain a signature and its date."""
     return href if local_path(href) is not None else shown_href(href)
 
 
 def is_pattern_elsewhere(href: str) -> bool:
-    """Whether a URL may stand for several files; in one of the web `?` begins a query."""
+    """Return whether a URL contains wildcards; `?` in http and https URLs starts the query."""
     parts = urlsplit(href)
     return glob.has_magic(parts.path if parts.scheme in _WEB else href)
 
 
 def base_name(href: str) -> str:
-    """Return the last part of a place, for messages to the operator; without the signature that a URL may carry."""
+    """Return the last segment of a path or URL for messages to the operator, without a signature."""
     path = urlsplit(href).path if local_path(href) is None else href
     return path.rstrip("/").rpartition("/")[2]
 
 
 def common_folder(paths: Sequence[str]) -> str:
-    """Return the text up to the last slash that all places share; what follows differs."""
+    """Return the common prefix of all paths, up to its last slash."""
     shared, slash, _rest = os.path.commonprefix(paths).rpartition("/")  # noqa: RUF071 -- of texts: cut at a slash here
     return shared + slash
 
 
 def names_among(paths: Sequence[str]) -> list[str]:
-    """Return each place without the folder that all share, for messages to the operator."""
+    """Return each path without the folder common to all, for messages to the operator."""
     shown = [without_query(path) for path in paths]
     folder = common_folder(shown)
     return [path.removeprefix(folder) for path in shown]
 
 
 MAX_REMEMBERED = 1 << 14
-"""States that one look remembers, about 5 MB; those of more files are read from the system each time."""
+"""Fingerprints that a `Look` caches, about 5 MB; further files are requested from the system each time."""
 
 SETTLED_NS = 2_000_000_000
-"""What was written since may be written again without its time telling; what is read of it is not cached."""
+"""Age in ns below which a file may be written again without a new modification time; reads are then not cached."""
 
 _current = threading.local()
 
@@ -109,11 +109,11 @@ class FileState(NamedTuple):
     tag: str = ""
     """The ETag of a remote file."""
     ctime_ns: int = 0
-    """Time of the last change, which no program can set; 0 of a remote file."""
+    """Time of the last change of the inode, which no program can set; 0 for a remote file."""
 
     @property
     def text(self) -> str:
-        """The fingerprint for revisions and ETags, without characters that separate those."""
+        """The fingerprint for revisions and ETags, without their separators."""
         tag = blake2b(self.tag.encode(), digest_size=6).hexdigest() if self.tag else ""
         return f"{self.mtime_ns:x}-{self.size:x}-{self.inode:x}-{self.ctime_ns:x}{tag}"
 
@@ -125,14 +125,14 @@ def fingerprint_of(status: os.stat_result) -> FileState:
 
 @dataclass(frozen=True, slots=True)
 class DocumentState:
-    """A document of a store, as it was."""
+    """A document of a store with its fingerprint."""
 
     document: str
-    """Its path, as text: a stat of it stands in the way of every request."""
+    """Path as text, because a stat call per request is faster with it."""
     state: FileState | None
 
     def has_changed(self) -> bool:
-        """Return whether it is another by now; one that is gone has nothing newer to tell."""
+        """Return whether the document has changed; False if it was deleted."""
         try:
             now = os.stat(self.document)  # noqa: PTH116 -- see above
         except OSError:
@@ -141,20 +141,20 @@ class DocumentState:
 
 
 def file_state(path: str) -> FileState:
-    """Return the state of a file; of one elsewhere as it was some seconds ago, or when a part of it was last read.
+    """Return the fingerprint of a file; that of a remote file may be some seconds old.
 
     Raises:
-        OSError: It is gone or away.
+        OSError: The file is missing or unavailable.
     """
     if "://" in path:
-        found = looks.state(path)
-        return FileState(found.modified_ns, found.size, 0, found.tag)
+        state = looks.state(path)
+        return FileState(state.modified_ns, state.size, 0, state.tag)
     look: Look | None = getattr(_current, "look", None)
     return _state_now(path) if look is None else look.state(path)
 
 
 def state_or_none(href: str) -> "FileState | None":
-    """Return the state of a file, `None` if it does not exist."""
+    """Return the fingerprint of a file, `None` if it does not exist."""
     try:
         return file_state(href)
     except FileNotFoundError:
@@ -162,43 +162,43 @@ def state_or_none(href: str) -> "FileState | None":
 
 
 class Look:
-    """The states of files and folders of this machine, each read from the system once."""
+    """Cache of fingerprints of local files and folders, so that each is requested from the system once."""
 
     def __init__(self) -> None:
         self.count = 0
-        """How many calls of the system were made."""
-        self._seen: dict[str, FileState | None] = {}
+        """Number of system calls."""
+        self._states: dict[str, FileState | None] = {}
 
     def state(self, path: str) -> FileState:
-        """Return the state of a file or folder.
+        """Return the fingerprint of a file or folder.
 
         Raises:
-            OSError: It is gone or away.
+            OSError: The file is missing or unavailable.
         """
         try:
-            found = self._seen[path]
+            state = self._states[path]
         except KeyError:
-            found = self._asked(path)
-        if found is None:
+            state = self._request(path)
+        if state is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        return found
+        return state
 
-    def _asked(self, path: str) -> FileState | None:
+    def _request(self, path: str) -> FileState | None:
         self.count += 1
         try:
-            found = _state_now(path)
+            state: FileState | None = _state_now(path)
         except FileNotFoundError:
-            found = None
-        if len(self._seen) < MAX_REMEMBERED:
-            self._seen[path] = found
-        return found
+            state = None
+        if len(self._states) < MAX_REMEMBERED:
+            self._states[path] = state
+        return state
 
 
 @contextmanager
 def one_look() -> Iterator[Look]:
-    """Have this thread ask once for the state of each file or folder of this machine that it needs in the block.
+    """Cache fingerprints of local files for this thread until the block ends; nested blocks share the outer cache.
 
-    For finding states alone: whether a file was written while it was read is not seen in it.
+    Only for computing revisions: the block does not notice files that are written while it runs.
     """
     outer: Look | None = getattr(_current, "look", None)
     if outer is not None:
@@ -216,11 +216,11 @@ def _state_now(path: str) -> FileState:
 
 
 def is_any_there(paths: Iterable[str]) -> bool:
-    """Return whether any of the files is on this machine; of one elsewhere a failure may be one of the network."""
+    """Return whether a local file exists among the files; remote ones are ignored, as the network may be down."""
     local = (local_path(path) for path in paths)
     return any(path is not None and path.is_file() for path in local)
 
 
 def digest_of(states: Mapping[str, object]) -> str:
-    """Return a short text that changes with any of the states."""
+    """Return a short text that changes with each of the states."""
     return blake2b(repr(list(states.values())).encode(), digest_size=6).hexdigest()

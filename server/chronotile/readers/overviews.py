@@ -1,4 +1,9 @@
-"""Coarser copies of digital numbers, by what all native cells below a coarse one hold."""
+"""Overviews: coarser copies of digital numbers, computed from all native cells below each coarse cell.
+
+Cells are summarised as sums and counts, which are halved level by level, so that no level is a
+mean of means. A coarse cell gets the mean of the valid cells below it or their most frequent class; without valid
+cells, their most frequent code.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -12,32 +17,32 @@ from chronotile.core.model.series.directions import mean_directions, vectors_of
 from chronotile.core.model.types import BoolArray, Float64Array, NumberArray
 
 MAX_CLASSES = 256
-"""Numbers of a variable of classes that are distinguished."""
+"""Largest number of classes of a variable."""
 
 STRIP_ROWS = 128
-"""Rows counted at once, few enough to stay in the processor's caches; even, so that pairs stay together."""
+"""Rows per step: few enough for the caches of the processor; even, so that each pair of rows is in one strip."""
 
 
 COPYING = frozenset({"NEAREST", "MODE"})
-"""Resamplings of GDAL, as it notes them in overviews, whose numbers are native ones; those of all others are means."""
+"""Resamplings of GDAL that copy native numbers; all others compute means."""
 
 
 _OF_BLOCKS = {"NEAREST", "AVERAGE", "RMS"}
-"""Resampling that takes one or all cells of a block."""
+"""Resamplings that use the cells of whole blocks only."""
 FIRST_FACTOR = 2
-"""Of the finest overview; its mask is sampled from that of the image."""
+"""Factor of the finest overview, whose mask is sampled from the mask of the image."""
 
 
 def means_fault(
     resampling: str | None, nodata: float | None, encoding: Encoding, *, is_categorical: bool
 ) -> str | None:
-    """Return why the numbers of an overview are no values: they are means over classes, flags or missing cells.
+    """Return why the numbers of an overview are no values: means over classes, flags or missing cells; else `None`.
 
     Args:
-        resampling: The one that made it; `None` if it is unknown.
-        nodata: What the overview states, which its means leave out.
-        encoding: Of the file's numbers, under what the configuration says.
-        is_categorical: Whether they are classes.
+        resampling: GDAL's name of the resampling that made the overview; `None` if unknown.
+        nodata: Nodata number of the overview, which its means omit.
+        encoding: Encoding of the file, with the configuration applied.
+        is_categorical: Whether the numbers are classes.
     """
     if resampling is None or resampling in COPYING:
         return None
@@ -51,16 +56,16 @@ def means_fault(
 def is_mask_of_other_cells(
     resampling: str | None, height: int, width: int, *, native: tuple[int, int], is_external: bool = False
 ) -> bool:
-    """Return whether the mask of an overview may be that of other cells than its numbers.
+    """Return whether the mask of an overview may belong to other cells than its numbers.
 
-    GDAL makes each level of a mask from the level before, but samples nearest numbers from the image. It resamples a
-    mask in a separate file (`.msk`) like numbers, so that only means over whole blocks of cells have the same cells.
+    GDAL makes each level of a mask from the previous level, but samples nearest numbers from the image. It resamples a
+    mask in a separate file (`.msk`) like numbers, so that the cells agree only for means over whole blocks.
 
     Args:
-        resampling: In GDAL's words; `None` if it is unknown.
-        height: Of the overview, in cells.
-        width: Of the overview, in cells.
-        native: Height and width of the image.
+        resampling: GDAL's name; `None` if unknown.
+        height: Height of the overview in cells.
+        width: Width of the overview in cells.
+        native: Height and width of the image in cells.
         is_external: Whether the mask is in a separate file.
     """
     factor = round(native[1] / width)
@@ -71,7 +76,7 @@ def is_mask_of_other_cells(
 
 
 def is_same_nodata(one: float | None, other: float | None) -> bool:
-    """Return whether both stand for the same number, NaN included, or for none."""
+    """Return whether two nodata numbers are equal; NaN equals NaN, and `None` equals `None`."""
     return one == other or (one is not None and other is not None and one != one and other != other)  # noqa: PLR0124 -- NaN
 
 
@@ -83,13 +88,13 @@ class Counting:
     is_categorical: bool
 
     def codes(self) -> tuple[float, ...]:
-        """Return the numbers that are reasons of missing values; of equally frequent ones the first is taken."""
+        """Return the numbers that stand for reasons of missing values; in a tie of counts, the first wins."""
         nodata, flags = self.encoding.nodata, self.encoding.flags
         counted = [] if nodata is None or np.isnan(nodata) or not flags else [nodata]
         return (*(number for number, _name in flags), *counted)
 
     def may_be_lost(self) -> bool:
-        """Whether the mean of values may be a number that is none: not where all such lie at the ends of the range."""
+        """Whether a mean may equal a number without a value; not if all these are at the ends of the range."""
         encoding = self.encoding
         dtype = np.dtype(encoding.dtype)
         if dtype.kind == "f":
@@ -106,20 +111,20 @@ class Counting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What the native cells below each cell hold; all planes (y, x)."""
+    """Sums and counts of the native cells below each cell; all planes have the shape (y, x)."""
 
     counting: Counting
     total: NumberArray
-    """Sum of the valid numbers, of directions of their unit vectors; of classes nothing."""
+    """Sum of the valid numbers; for directions, of their unit vectors; for classes, zeros."""
     valid: NumberArray
-    """How many cells are valid."""
+    """Number of valid cells."""
     codes: Mapping[float, NumberArray]
-    """How many cells have each number: the codes that are no values and, of classes, each class."""
+    """Number of cells by digital number: codes without a value and, for classes, each class."""
     sample: NumberArray
-    """The number of the cell in the corner, used if no other number gives the reason of a missing value."""
+    """Number of the corner cell, used if no other number gives the reason of a missing value."""
 
     def halved(self) -> "Summary":
-        """Return the summary of cells twice as large; past an odd edge there is nothing to add."""
+        """Return the summary of cells twice as large; an odd last row or column is counted alone."""
         return replace(
             self,
             total=_halve(self.total),
@@ -129,14 +134,14 @@ class Summary:
         )
 
     def counted(self) -> BoolArray:
-        """Return where any cell is valid or has a reason as its number; masked and out-of-range cells have neither."""
+        """Return a mask of cells with at least one native cell that is valid or has a code."""
         counted: BoolArray = self.valid > 0
         for plane in self.codes.values():
             counted |= plane > 0
         return counted
 
     def numbers(self) -> NumberArray:
-        """Return the mean of the valid cells, half to even, or the most frequent class; else the commonest code."""
+        """Return the mean of the valid cells (half to even) or the most frequent class; without these, a code."""
         empty = self.valid == 0
         classes = [number for number in sorted(self.codes) if number not in self.counting.codes()]
         result = self._most_frequent(classes) if self.counting.is_categorical else self._mean()
@@ -164,18 +169,18 @@ class Summary:
         return self._never_a_code(quotient.astype(dtype))
 
     def _mean_direction(self) -> NumberArray:
-        """The mean direction of the valid cells; of those that cancel out the number in the corner."""
+        """The mean direction of the valid cells; the number of the corner cell if they cancel out."""
         encoding, sample = self.counting.encoding, self.sample
         circle, dtype = encoding.circle or 1.0, np.dtype(encoding.dtype)
         is_signed = encoding.valid(sample) & (encoding.values(sample) < 0)
         values = mean_directions(self.total, self.valid.astype(np.float64), circle, is_signed)
-        turns = (0, -circle, circle)  # the first by which it is a number of the type, and within the valid range
+        turns = (0, -circle, circle)  # the first turn that gives a valid number is used
         candidates = [numbers_of(values + turn, encoding, dtype) for turn in turns]
-        chosen = [encoding.valid(each) & np.isfinite(values) for each in candidates]
+        chosen = [encoding.valid(candidate) & np.isfinite(values) for candidate in candidates]
         return np.select(chosen, candidates, default=sample)
 
     def _never_a_code(self, numbers: NumberArray) -> NumberArray:
-        """A mean that falls on a number which is no value goes to one beside it, so that it stays one."""
+        """Move means that equal a code without a value to a neighbouring number."""
         encoding = self.counting.encoding
         if not self.counting.may_be_lost():
             return numbers
@@ -188,7 +193,7 @@ class Summary:
         return numbers
 
     def _most_frequent(self, candidates: Iterable[float]) -> NumberArray:
-        """The first of the most frequent numbers; where none was counted, nodata or else the corner's."""
+        """The first of the most frequent candidates; without any, nodata, else the number of the corner cell."""
         nodata = self.counting.encoding.nodata
         best = self.sample.copy() if nodata is None else np.full_like(self.sample, nodata)
         most = np.zeros_like(self.valid)
@@ -205,10 +210,9 @@ def summary_of(numbers: NumberArray, counting: Counting, present: BoolArray | No
     """Return the summary at half the resolution of (y, x) native numbers.
 
     Args:
-        numbers: (y, x).
-        counting: How they are counted.
-        present: (y, x): the cells that the source's own mask lets stand, of which alone there is a summary; `None`
-            where it has no mask.
+        numbers: Native numbers (y, x).
+        counting: How cells are counted.
+        present: Mask (y, x) of the source, True for cells to count; `None` without a mask.
     """
     strips: dict[tuple[int, int], Summary] = {}
     for start in range(0, numbers.shape[0], STRIP_ROWS):
@@ -222,7 +226,7 @@ def summary_of(numbers: NumberArray, counting: Counting, present: BoolArray | No
 
 
 def paste_summaries(parts: Mapping[tuple[int, int], Summary], shape: tuple[int, int], dtype: np.dtype[Any]) -> Summary:
-    """Return one summary of parts by the row and column of their corners."""
+    """Return one summary composed of parts, given by the row and column of their corners."""
     first = next(iter(parts.values()))
     numbers = sorted({number for part in parts.values() for number in part.codes})
 
@@ -269,7 +273,7 @@ def _summed(valid: BoolArray, numbers: NumberArray, counting: Counting) -> Numbe
 
 
 def numbers_of(values: Float64Array, encoding: Encoding, dtype: np.dtype[Any]) -> NumberArray:
-    """Return the numbers of values, the nearest of integers; values beyond the type become its limits."""
+    """Return the digital numbers of values, rounded and clipped to the type if it is an integer type."""
     numbers = (values - encoding.offset) / encoding.scale
     if dtype.kind == "f":
         return numbers.astype(dtype)
@@ -278,7 +282,7 @@ def numbers_of(values: Float64Array, encoding: Encoding, dtype: np.dtype[Any]) -
 
 
 def _numbers_where(valid: BoolArray, numbers: NumberArray) -> NumberArray:
-    """The numbers, 0 where they are not valid, in a type that can be summed."""
+    """The numbers, with 0 for invalid cells, in a type that can be summed."""
     if numbers.dtype.kind == "f":
         return np.where(valid, numbers, 0).astype(np.float64)
     only_valid = numbers * valid.view(np.uint8)
@@ -286,10 +290,10 @@ def _numbers_where(valid: BoolArray, numbers: NumberArray) -> NumberArray:
 
 
 def _classes(valid: NumberArray) -> list[float]:
-    found = np.flatnonzero(np.bincount(valid.ravel())) if valid.dtype == np.uint8 else np.unique(valid)
-    if found.size > MAX_CLASSES:
+    classes = np.flatnonzero(np.bincount(valid.ravel())) if valid.dtype == np.uint8 else np.unique(valid)
+    if classes.size > MAX_CLASSES:
         raise UnsupportedSource(f"it has more than {MAX_CLASSES} classes; write only --layout series of it")
-    return [float(number) for number in found]
+    return [float(number) for number in classes]
 
 
 _SUMS = {
@@ -301,7 +305,7 @@ _SUMS = {
         ("complex128", "complex128"),
     )
 }
-"""Which type holds the sums of four numbers of a type; sums of whole numbers are whole, of others floats."""
+"""Type for sums of four numbers of a type."""
 
 
 def _halve(plane: NumberArray) -> NumberArray:
@@ -311,7 +315,7 @@ def _halve(plane: NumberArray) -> NumberArray:
         plane = np.pad(plane, [(0, height % 2), (0, width % 2)])
     dtype = _SUMS[plane.dtype]
     if dtype.kind == "u" and dtype != plane.dtype:
-        # Two neighbours as one number twice as long: their sum takes no strides, which are four times slower.
+        # Two neighbours are read as one number of twice the size; adding its halves avoids strides (4 times slower).
         pairs, bits = np.ascontiguousarray(plane).view(dtype), dtype.type(8 * plane.itemsize)
         sums = (pairs & dtype.type(np.iinfo(plane.dtype).max)) + (pairs >> bits)
         return np.asarray(sums[0::2] + sums[1::2])
