@@ -1,4 +1,4 @@
-"""What a mosaic is read with, and which items of its index a request finds."""
+"""Index, scenes and caches that the readers of a mosaic share, and the lookup of the items of a request."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
@@ -32,12 +32,12 @@ STATES_BYTES = 1 << 20
 MOST_LOOKED_AT = 8
 """Items whose files are looked at for each answer; of more, once a second."""
 MOST_NAMED = 256
-"""Items of a time whose files here are looked at for each answer that may be kept for ever; of more, once a second."""
+"""Items per time above which local files are checked once a second, instead of for each immutable answer."""
 MOST_COUNTED = 64
-"""Items of an answer of which it is looked up whether the index has seen their files here; of more, it has not."""
+"""Items of an answer above which it is never immutable: the index is not asked whether it has their current files."""
 WHOLE = BBox(-180.0, -90.0, 180.0, 90.0)
 MOST_ATTEMPTS = 16
-"""To find items while none is added, replaced or removed."""
+"""Attempts to find items without a change of the index meanwhile."""
 
 
 Found = TypeVar("Found")
@@ -45,7 +45,7 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True, slots=True)
 class FarAway:
-    """Where overviews of mosaics are, and what reads their files."""
+    """Overview files of mosaics, and the pool that reads them."""
 
     files: OverviewFiles
     pool: HandlePool
@@ -53,124 +53,126 @@ class FarAway:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MosaicParts:
-    """What a mosaic is read with."""
+    """Everything that the readers of a mosaic share."""
 
     spec: SourceSpec
     index: PieceIndex
     scenes: Scenes
     plans: Plans
-    """How layouts are warped."""
+    """Warp plans of layouts."""
     far: FarAway | None
-    """`None`: there are no overviews."""
+    """`None` if overviews are not stored."""
     meaning: str
-    """In what two mosaics differ, of which overviews are stored."""
+    """Text that differs between mosaics with different overviews."""
     recent: "ByteCache[tuple[ItemRef, ...]]"
-    """Items by the counter of the index, box and instants: a request looks for the same ones several times."""
+    """Items by index counter, box and instants; a request needs the same ones several times."""
     near: "ByteCache[NearItems]"
-    """Those about boxes, by the same: another request often looks for a box nearby."""
+    """Items around a box, by the same keys; other requests often need a box nearby."""
     states: "ByteCache[bytes]"
-    """Of many items, by the same and the second."""
+    """Revisions of many items, by the same keys and the second."""
     made: dict[str, str] = field(default_factory=dict)
-    """By variable: what it is made of, and by which rule, in short."""
+    """Digest of the configuration and rule of each variable."""
 
     @property
     def items(self) -> ItemsSpec:
-        """How the items are configured."""
+        """The configuration of the items."""
         return items_of(self.spec)
 
     def add_formula(self, name: str, expression: Expression) -> "MosaicParts":
-        """Return those of the same items with a further variable."""
+        """Return parts for the same items with a further variable."""
         spec = replace(self.spec, variables={**self.spec.variables, name: VariableSpec(id=name, formula=expression)})
         scenes = self.scenes.with_spec(spec, expression.text)
         return replace(self, spec=spec, scenes=scenes, meaning=_meaning(spec), made={})
 
-    def add_mask(self, name: str, mask: Mask, others: Collection[str]) -> "MosaicParts":
-        """Return those of the same items, of which each masks a variable; `others` are all variables."""
-        known = self.spec.variables or {each: VariableSpec(id=each) for each in others}
-        spec = replace(self.spec, variables={**known, name: replace(known[name], mask=mask)})
+    def add_mask(self, name: str, mask: Mask, variables: Collection[str]) -> "MosaicParts":
+        """Return parts for the same items with a masked variable; `variables` are all variables of the source."""
+        specs = self.spec.variables or {id_: VariableSpec(id=id_) for id_ in variables}
+        spec = replace(self.spec, variables={**specs, name: replace(specs[name], mask=mask)})
         scenes = self.scenes.with_spec(spec, f"{name} {mask}")
         return replace(self, spec=spec, scenes=scenes, meaning=_meaning(spec), made={})
 
     def replace_rule(self, rule: MosaicRule) -> "MosaicParts":
-        """Return those of the same items, combined by another rule."""
+        """Return parts for the same items, combined by another rule."""
         spec = replace(self.spec, items=replace(self.items, mosaic=replace(self.items.mosaic, rule=rule)))
         return replace(self, spec=spec, meaning=_meaning(spec), made={})
 
     def files_of(self, variable: str) -> int:
-        """Return how many files of an item a variable is made of."""
-        made = with_only(self.spec, variable).variables.values()
-        return max(1, sum(each.formula is None for each in made))
+        """Return the number of files per item that a variable is read from."""
+        variables = with_only(self.spec, variable).variables.values()
+        return max(1, sum(x.formula is None for x in variables))
 
     def refs(self, instants: InstantArray, box: BBox) -> tuple[ItemRef, ...]:
-        """Return the items of some times that a box touches: as they were a second ago at most, by the counter.
+        """Return the items of some times that intersect a box, from an index state that is at most a second old.
 
-        Boxes of one counter are of one state of the index: an answer that takes several compares the first with the
-        last.
+        Results with the same counter are of one state of the index: an answer that needs several results compares the
+        first counter with the last.
 
         Raises:
-            SourceChanged: Items change faster than they are found.
-            SourceUnavailable: The index does not answer.
+            SourceChanged: The index changes too fast.
+            SourceUnavailable: The item index is unreachable.
         """
         collection = self.spec.collection
         around = shared_box_around(box) if len(instants) == 1 else None
         if around is not None:
             find = partial(self.index.near, collection, around, instants)
-            near = self._at_a_counter(self.near, around, instants, find)
+            near = self._find_at_counter(self.near, around, instants, find)
             if near.are_all:
                 return near.meeting(box)
         find_all = partial(self.index.covering, collection, box, instants=instants)
-        return self._at_a_counter(self.recent, box, instants, find_all)
+        return self._find_at_counter(self.recent, box, instants, find_all)
 
-    def _at_a_counter(
-        self, known: "ByteCache[Found]", box: BBox, instants: InstantArray, find: Callable[[], Found]
+    def _find_at_counter(
+        self, cache: "ByteCache[Found]", box: BBox, instants: InstantArray, find: Callable[[], Found]
     ) -> Found:
-        """What is found in the index at one of its counters."""
-        collection, found = self.spec.collection, None
+        """Result of a query that certainly belongs to one counter of the index; cached by it."""
+        collection, result = self.spec.collection, None
         counter = self.index.state(collection).counter
         for _attempt in range(MOST_ATTEMPTS):
             key = counter, box, instants.tobytes()
-            cached = known.get(key)
+            cached = cache.get(key)
             if cached is not None:
                 return cached
-            before, found = found, find()
+            previous, result = result, find()
             now = self.index.state(collection, is_fresh=True).counter
-            if now == counter or found == before:  # as before the counter was looked up, so at that counter
-                return known.get_or_make(key, partial(_same, found))
+            if (
+                now == counter or result == previous
+            ):  # an equal result before and after `counter` was read belongs to it
+                return cache.get_or_make(key, partial(_same, result))
             counter = now
         raise SourceChanged(f"items of {collection} change too fast to be read now; try again later")
 
     def state(self, variable: str, instants: InstantArray, box: BBox) -> bytes | None:
-        """Return what changes when an item of some times that a box touches does, or one of its files here.
+        """Return bytes that change with the items of some times in a box, and with their local files.
 
-        Of more than a few items, as it was a second ago at most: the files of each are looked at.
+        With more than `MOST_LOOKED_AT` items, the result may be a second old, as each file is checked.
 
         Args:
-            variable: That is read.
+            variable: Variable to read.
             instants: The times.
-            box: In degrees.
+            box: CRS84 box.
 
         Returns:
             `None` if there are no items.
 
         Raises:
-            SourceUnavailable: The index does not answer.
+            SourceUnavailable: The item index is unreachable.
         """
         refs, scenes = self.refs(instants, box), self.scenes
         if not refs:
             return None
         if len(refs) <= MOST_LOOKED_AT:
             return scenes.state(refs, variable)
-        found_by = variable, refs[0], refs[-1], box, instants.tobytes()
-        key = *found_by, self.index.state(self.spec.collection), int(monotonic())
+        request = variable, refs[0], refs[-1], box, instants.tobytes()
+        key = *request, self.index.state(self.spec.collection), int(monotonic())
         return self.states.get_or_make(key, lambda: scenes.state(refs, variable))
 
-    def dated(self, variable: str, instants: InstantArray) -> str:
-        """Return what changes when any item of some times does, or one of its files here, and never comes again.
+    def revision_of_times(self, variable: str, instants: InstantArray) -> str:
+        """Return a text that changes with the items of some times and their local files; values never recur.
 
-        It is that of the counter of the index as it is looked up, or of a later one, which is known from then on.
+        The text belongs to the current counter of the index or to a newer one, which `index.state` returns afterwards.
 
         Raises:
-            SourceUnavailable: The index does not answer.
+            SourceUnavailable: The item index is unreachable.
         """
         collection, key = self.spec.collection, instants.tobytes()
         state = self.states.get((self.index.state(collection).counter, key))
@@ -187,10 +189,10 @@ class MosaicParts:
         return f"{state.hex()} {(files or b'').hex()}"
 
     def are_counted(self, variable: str, instants: InstantArray, box: BBox) -> bool:
-        """Return whether the index has seen each file here of the items of a box, and look its counter up after that.
+        """Return whether the index has the current local files of the items in a box; then reads its counter again.
 
         Raises:
-            SourceUnavailable: The index does not answer.
+            SourceUnavailable: The item index is unreachable.
         """
         if not self.scenes.are_here:
             return True
@@ -201,16 +203,16 @@ class MosaicParts:
         return True
 
     def made_of(self, variable: str, rule: MosaicRule) -> str:
-        """Return what a variable is made of, in short: the configuration may change while the items stay."""
-        found = self.made.get(variable)
-        if found is None:
-            how = rule, with_only(self.spec, variable).variables
-            found = self.made[variable] = blake2b(repr(how).encode(), digest_size=8).hexdigest()
-        return found
+        """Return a digest of the configuration and rule of a variable, which may change while the items stay."""
+        digest = self.made.get(variable)
+        if digest is None:
+            settings = rule, with_only(self.spec, variable).variables
+            digest = self.made[variable] = blake2b(repr(settings).encode(), digest_size=8).hexdigest()
+        return digest
 
 
 def parts_of(spec: SourceSpec, index: PieceIndex, scenes: Scenes, far: FarAway | None) -> MosaicParts:
-    """Return what a mosaic is read with, with caches of its own."""
+    """Return the parts of a mosaic, with new caches."""
     return MosaicParts(
         spec=spec,
         index=index,
@@ -224,8 +226,8 @@ def parts_of(spec: SourceSpec, index: PieceIndex, scenes: Scenes, far: FarAway |
     )
 
 
-def _same(found: Found) -> Found:
-    return found
+def _same(result: Found) -> Found:
+    return result
 
 
 def _meaning(spec: SourceSpec) -> str:

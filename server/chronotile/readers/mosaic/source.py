@@ -1,4 +1,4 @@
-"""A mosaic as one source: the pieces of each instant composed on any grid, and the native cells at any place."""
+"""Reader of mosaics: pieces of an instant composed on any grid, and native cells at any point."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -38,23 +38,23 @@ from chronotile.readers.reader import Along, NativeCell, SamplePiece
 from chronotile.readers.skipped_items import SkippedItems
 
 MOST_DIRECT = 8
-"""Items that a picture is drawn from; of more it is drawn from overviews where they are there."""
+"""Items above which a picture is composed from overviews, if these exist."""
 MOST_DATED = 16
-"""Times that have a state of their own; more have that of all times."""
+"""Times above which the revision of all items is used instead of a revision of these times."""
 PREPARED_SIDE = 1024
-"""Pixels of the picture of all that overviews are made for in advance."""
+"""Side in pixels of the picture of the whole mosaic for which overviews are prepared."""
 
 
 SAMPLED = 4
-"""Items of a time of which the range of values is sampled."""
+"""Items per time that are sampled for the range of values."""
 FILE_S = 3.5e-3
-"""Processor time of opening a file of an item."""
+"""Processor seconds to open a file of an item."""
 PIECE_S = 0.8e-3
-"""Of reading a block of a file of a piece, and of placing it."""
+"""Processor seconds to read a block of a file and to place it."""
 PIECE_VALUE_S = 15e-9
-"""For each number of it."""
+"""Processor seconds per number of a block."""
 BLOCKS_AHEAD = 4
-"""Times of a series of an area that are requested ahead, whose windows are larger than places."""
+"""Times of a series of an area whose files are requested ahead; fewer than for points, as windows are larger."""
 
 
 def open_mosaic(
@@ -70,29 +70,29 @@ def open_mosaic(
 
     Args:
         spec: The source.
-        index: Of its items.
+        index: Index of its items.
         open_asset: Opens a file.
-        open_ahead: Begins to open files that `open_asset` is called for soon; `None`: it opens each by itself.
-        far: Where overviews of mosaics are; `None`: there are none.
-        skipped_items: Remembers unreadable items; `None`: only for this source.
+        open_ahead: Starts to open files that `open_asset` opens soon; `None` if files are only opened one by one.
+        far: Storage of overviews of mosaics; `None` to compose all pictures from items.
+        skipped_items: Cache of failures of items, shared with other sources; `None` for a separate one.
 
     Raises:
-        UnsupportedSource: There is no item that can be opened.
-        SourceUnavailable: The index does not answer.
+        UnsupportedSource: The index has no item.
+        SourceUnavailable: The item index is unreachable, or no tried item can be opened.
     """
     scenes = Scenes(spec, index, open_asset, open_ahead, skipped_items=skipped_items)
     return ItemsReader(parts_of(spec, index, scenes, far), mosaic_info(spec, index, scenes))
 
 
 class ItemsReader(MosaicReader):
-    """Reads overlapping items as one raster an instant.
+    """Reader of overlapping items as one raster per instant.
 
-    Its levels are those of a grid over all pieces, on which windows and blocks are composed as pictures are: each cell
-    has the value that the mosaic has at the cell's centre.
+    The levels belong to a grid over all pieces. Windows and blocks on it are composed like pictures: a cell has the
+    value of the mosaic at its centre.
 
     Args:
-        parts: What it is read with.
-        mosaic: What it holds.
+        parts: Index, scenes and settings, shared by all readers of the source.
+        mosaic: Variables of the mosaic.
         report: Called for each skipped item; by default skipped items are counted and logged.
     """
 
@@ -104,11 +104,11 @@ class ItemsReader(MosaicReader):
 
     @property
     def reopen_reason(self) -> str:
-        """Which file was found whose encoding was not known when the mosaic was opened."""
+        """Names a file with an encoding that was unknown when the mosaic was opened; empty if there is none."""
         return self._parts.scenes.reopen_reason
 
     def learn_encodings(self, variable: str) -> None:
-        """Open the files of items that do not state how they are encoded."""
+        """Open the files of items that do not state their encoding."""
         native = self.info.variables[variable].grid
         grid = grid_of_window(native, Window(0, native.height, 0, native.width))
         for index in range(len(self.info.variables[variable].times)):
@@ -117,15 +117,15 @@ class ItemsReader(MosaicReader):
                 pass
 
     def lattices(self, variable: str) -> tuple[Lattice, ...]:
-        """Return those of the pieces' native cells, of most pieces first."""
+        """Return the lattices of the native cells of the pieces; the lattice of most pieces is first."""
         return self._mosaic.variables[variable].lattices
 
     def has_native_grid(self, variable: str) -> bool:
-        """Return whether the levels of a variable are native cells of all pieces, or configured."""
+        """Return whether the cells of the levels are native cells of all pieces, or configured."""
         return self._mosaic.variables[variable].has_native_grid
 
     def lattice_at(self, variable: str, point: Point) -> Lattice | None:
-        """Return the lattice of native cells at a place, of most pieces; `None` where the levels have them."""
+        """Return the lattice of native cells at a point, of most pieces; `None` if the levels have it."""
         pieces = self._mosaic.variables[variable]
         if len(pieces.lattices) == 1 and self._parts.items.grid is None:
             return None
@@ -133,48 +133,48 @@ class ItemsReader(MosaicReader):
 
     def replace_report(self, report: ReportSkippedItem) -> "ItemsReader":
         """Return a reader of the same source that calls `report` for each skipped item."""
-        return self._changed(self._mosaic, report)
+        return self._replace_mosaic(self._mosaic, report)
 
     def replace_grid(self, grid: NativeGrid) -> "ItemsReader":
-        """Return the reader of the same source whose windows, blocks and cells are those of another grid."""
-        own = {name: replace(each, has_native_grid=True) for name, each in self._mosaic.variables.items()}
-        levels = {name: replace(each, levels=(grid,)) for name, each in self.info.variables.items()}
-        info = replace(self._mosaic.info, variables=levels)
-        return self._changed(replace(self._mosaic, info=info, variables=own), self._report)
+        """Return a reader of the same source whose windows, blocks and cells are those of another grid."""
+        pieces = {name: replace(info, has_native_grid=True) for name, info in self._mosaic.variables.items()}
+        variables = {name: replace(variable, levels=(grid,)) for name, variable in self.info.variables.items()}
+        info = replace(self._mosaic.info, variables=variables)
+        return self._replace_mosaic(replace(self._mosaic, info=info, variables=pieces), self._report)
 
     def mosaic_rule(self, variable: str) -> MosaicRule:
-        """Return how pieces of a variable are combined."""
+        """Return how overlapping pieces of a variable are combined."""
         return self._mosaic.variables[variable].rule
 
     def replace_rule(self, rule: MosaicRule) -> "ItemsReader":
-        """Return the reader of the same source whose pieces, in their order, are combined by another rule."""
+        """Return a reader of the same source that combines pieces by another rule; their order stays."""
         return ItemsReader(self._parts.replace_rule(rule), replace_rule(self._mosaic, rule), report=self._report)
 
     def replace_times(self, times: TimeDomain) -> "ItemsReader":
-        """Return the reader of the same source whose indexes count these times, whatever its items have by now."""
-        variables = {name: replace(each, times=times) for name, each in self.info.variables.items()}
+        """Return a reader of the same source whose indexes count these times, whatever times its items have by now."""
+        variables = {name: replace(variable, times=times) for name, variable in self.info.variables.items()}
         info = replace(self._mosaic.info, variables=variables)
-        return self._changed(replace(self._mosaic, info=info), self._report)
+        return self._replace_mosaic(replace(self._mosaic, info=info), self._report)
 
-    def _changed(self, mosaic: MosaicInfo, report: ReportSkippedItem) -> "ItemsReader":
+    def _replace_mosaic(self, mosaic: MosaicInfo, report: ReportSkippedItem) -> "ItemsReader":
         return ItemsReader(self._parts, mosaic, report=report)
 
     def add_formula(self, name: str, expression: Expression, operands: Sequence[str]) -> "ItemsReader":
-        """Return the reader of the same items with a further variable, which is computed of each item.
+        """Return a reader of the same items with a further variable, which is computed for each item.
 
         Args:
-            name: Of the variable.
-            expression: Over variables of the source.
+            name: Id of the variable.
+            expression: Expression over variables of the source.
             operands: The ids of these variables; the formula has the grid of the first.
 
         Raises:
-            InvalidParameter: They lie on different grids, or have no time in common.
+            InvalidParameter: The operands lie on different grids, or have no time in common.
         """
-        require_same_cells({each: self._mosaic.variables[each].lattices for each in operands})
+        require_same_cells({operand: self._mosaic.variables[operand].lattices for operand in operands})
         first = self.info.variables[operands[0]]
-        times = shared_times([self.info.variables[each] for each in operands])
+        times = shared_times([self.info.variables[operand] for operand in operands])
         encoding = Encoding(dtype="float32", nodata=float("nan"))
-        made = VariableInfo(
+        variable = VariableInfo(
             name=name, encoding=encoding, levels=first.levels, times=times, is_mosaic=True, is_derived=True
         )
         mosaic, info = self._mosaic, self.info
@@ -183,38 +183,38 @@ class ItemsReader(MosaicReader):
             self._parts.add_formula(name, expression),
             replace(
                 mosaic,
-                info=replace(info, variables={**info.variables, name: made}),
+                info=replace(info, variables={**info.variables, name: variable}),
                 variables={**mosaic.variables, name: pieces},
             ),
             report=self._report,
         )
 
     def add_mask(self, masked: VariableInfo, mask: Mask) -> "ItemsReader":
-        """Return the reader of the same items, of which each masks a variable: its unclear pixels have those below.
+        """Return a reader of the same items that masks a variable in each: masked pixels show the piece below.
 
         Args:
-            masked: The variable, at the times at which its mask is there too.
-            mask: By which variable of the source.
+            masked: The variable, with the times that its mask has, too.
+            mask: The variable of the source that masks it.
         """
         info = replace(self.info, variables={**self.info.variables, masked.name: masked})
         parts = self._parts.add_mask(masked.name, mask, self.info.variables)
         return ItemsReader(parts, replace(self._mosaic, info=info), report=self._report)
 
     def compose(self, variable: str, *, index: int, grid: Grid, resampling: Resampling = "nearest") -> Pixels:
-        """Return (y, x) pixels of a grid at one time, with codes.
+        """Return (y, x) pixels on a grid at one time, composed of all pieces, with codes.
 
         Raises:
-            DateUnreadable: None of the items there can be read.
-            SourceUnavailable: The index does not answer.
+            DateUnreadable: No item on the grid can be read.
+            SourceUnavailable: The item index is unreachable.
             LimitExceeded: More items than `max_pieces` would be opened.
         """
         refs = self._refs_on(variable, index, grid)
         if len(refs) > MOST_DIRECT and self._overviews is not None:
             info = self.info.variables[variable]
-            with suppress(OSError):  # a block was damaged: it is made again
-                found = self._overviews.compose(info, index, grid, resampling)
-                if found is not None:
-                    return found
+            with suppress(OSError):  # a stored block is damaged, and will be made again
+                overview_pixels = self._overviews.compose(info, index, grid, resampling)
+                if overview_pixels is not None:
+                    return overview_pixels
         mosaic = self._parts.items.mosaic
         if len(refs) > mosaic.max_pieces:
             outlined = mosaic.too_many == "footprints"
@@ -223,7 +223,7 @@ class ItemsReader(MosaicReader):
         return self._from_pieces(variable, refs, grid, resampling)
 
     def picture_inputs(self, variable: str, index: int, grid: Grid) -> str:
-        """Return what a picture is composed of, by which its pixels may differ: pieces or overviews."""
+        """Return whether a picture is composed of pieces or of overviews, which give different pixels."""
         if len(self._refs_on(variable, index, grid)) <= MOST_DIRECT:
             return "pieces"
         if self._overviews is None:
@@ -231,7 +231,7 @@ class ItemsReader(MosaicReader):
         return "overviews" if self._overviews.is_there(self.info.variables[variable], index, grid) else PROVISIONAL
 
     def prepare_overviews(self, variable: str, index: int) -> None:
-        """Let the overviews of a time be made that show all of it."""
+        """Queue the overviews of a whole time, which are composed in the background."""
         if self._overviews is None:
             return
         info = self.info.variables[variable]
@@ -249,17 +249,17 @@ class ItemsReader(MosaicReader):
             pool=far.pool,
             meaning=self._parts.meaning,
             state=self._state_of_block,
-            made=self._made_of_all,
+            made=self._compose_all,
         )
 
     def _state_of_block(self, variable: str, index: int, grid: Grid) -> bytes | None:
         return self._parts.state(variable, self._instants(variable, [index]), box_of_grid(grid))
 
-    def _made_of_all(self, variable: str, index: int, grid: Grid) -> Pixels:
-        """(y, x) pixels of a grid out of all items, however many.
+    def _compose_all(self, variable: str, index: int, grid: Grid) -> Pixels:
+        """(y, x) pixels of a grid from all items, without a limit.
 
         Raises:
-            SourceUnavailable: One cannot be read: what is stored for long has no gap that passes.
+            SourceUnavailable: An item cannot be read; a temporary gap must not be stored.
         """
         failed = list[Exception]()
 
@@ -269,7 +269,7 @@ class ItemsReader(MosaicReader):
 
         reader = self.replace_report(report)
         refs = self._refs_on(variable, index, grid)
-        pixels = reader._from_pieces(variable, refs, grid, "nearest")  # noqa: SLF001 -- of this class
+        pixels = reader._from_pieces(variable, refs, grid, "nearest")  # noqa: SLF001 -- of the same class
         if failed:
             raise SourceUnavailable(f"{len(failed)} items of it cannot be read now") from failed[0]
         return pixels
@@ -283,20 +283,20 @@ class ItemsReader(MosaicReader):
             part = grid if rows == slice(0, grid.height) else rows_of(grid, rows)
             shape = part.height, part.width
             if is_of_cells:
-                return self._overlapped(variable, iter(pieces.sheets_at_centres(refs, part, failures)), shape)
+                return self._combine_sheets(variable, iter(pieces.sheets_at_centres(refs, part, failures)), shape)
             parts = pieces.parts(refs, part, resampling, failures, frame=grid)
-            own = self._mosaic.variables[variable]
-            return overlapped_parts(parts, own.rule, own.encoding, shape)
+            info = self._mosaic.variables[variable]
+            return overlapped_parts(parts, info.rule, info.encoding, shape)
 
         strips = [sheets(rows) for rows in strips_of(grid)]
         failures.require_some(refs)
         return strips[0] if len(strips) == 1 else _combine(strips, np.concatenate)
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
-        """Return (y, x) pixels of a window of a level; of every `step`-th row and column.
+        """Return (y, x) pixels of a window of a level, every `step`-th row and column.
 
-        Of level 0 they are native cells of the pieces, as in blocks, however large its cells are; of others the pieces'
-        overviews.
+        Level 0 has native cells of the pieces, as in blocks, however large these are. Other levels are composed of the
+        overviews of the pieces.
         """
         if level == 0:
             block = self.read_block(variable, indexes=[index], window=window, along="space")
@@ -308,7 +308,7 @@ class ItemsReader(MosaicReader):
         return Pixels(pixels.numbers[::step, ::step], None if pixels.valid is None else pixels.valid[::step, ::step])
 
     def read_cost(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> ReadCost:  # noqa: ARG002 -- there is one layout
-        """Return the cost of opening the files of items that the window touches, and of composing their blocks."""
+        """Return the cost of opening the files of items in a window, and of composing their blocks."""
         box = box_of_grid(grid_of_window(self._levels(variable)[0], window))
         items, times = len(self._refs(variable, indexes, box)), max(1, len(set(indexes)))
         files = items * self._parts.files_of(variable)
@@ -321,99 +321,99 @@ class ItemsReader(MosaicReader):
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:  # noqa: ARG002 -- there is one layout
         """Return (time, y, x) pixels of a window of the native grid, with codes."""
         grid = grid_of_window(self._levels(variable)[0], window)
-        by_instant = self._by_instant(variable, indexes, box_of_grid(grid))
+        by_instant = self._refs_by_instant(variable, indexes, box_of_grid(grid))
         refs = [by_instant.get(self._instant(variable, index), ()) for index in indexes]
         blocks, pieces = [], self._pieces(variable)
         is_combined = self._mosaic.variables[variable].rule in STATISTICS
 
-        def request(some: Sequence[Sequence[ItemRef]]) -> None:
-            if len(refs) > 1:  # of one time, the pieces are requested together anyway
-                pieces.fetch_blocks_ahead([ref for of_time in some for ref in of_time], grid)
+        def request(coming: Sequence[Sequence[ItemRef]]) -> None:
+            if len(refs) > 1:  # the pieces of a single time are requested together anyway
+                pieces.fetch_blocks_ahead([ref for time_refs in coming for ref in time_refs], grid)
 
-        for of_time in requested_ahead(refs, BLOCKS_AHEAD, request):
+        for time_refs in requested_ahead(refs, BLOCKS_AHEAD, request):
             failures = Failures(self._report)
-            found = pieces.coded_sheets(of_time, grid, failures)
+            sheets = pieces.coded_sheets(time_refs, grid, failures)
             if is_combined:
-                found = iter(pieces.sheets_at_centres(of_time, grid, failures))
-            blocks.append(self._overlapped(variable, found, (grid.height, grid.width)))
-            failures.require_some(of_time)
+                sheets = iter(pieces.sheets_at_centres(time_refs, grid, failures))
+            blocks.append(self._combine_sheets(variable, sheets, (grid.height, grid.width)))
+            failures.require_some(time_refs)
         return _combine(blocks, np.stack)
 
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
-        """Return (time,) pixels: what the mosaic has at the centre of a cell of the native grid."""
+        """Return (time,) pixels of the mosaic at the centre of a cell of the native grid."""
         grid = self._levels(variable)[0]
         x, y = grid.centre_of(row, column)
         return self.read_point(variable, indexes=indexes, point=Point(x=x, y=y, crs=grid.crs))
 
     def read_point(self, variable: str, *, indexes: Sequence[int], point: Point) -> Pixels:
-        """Return (time,) pixels of the native cells of pieces that hold a place.
+        """Return (time,) pixels of the native cells of the pieces at a point.
 
-        With `first` that is the cell of the first piece, in order, that has a value or a flag there. With a statistic
-        it is made of the cells of all pieces that hold the centre of the cell that `first` would give.
+        The rule `first` gives the cell of the first piece, in order, with a value or a flag. A statistic uses
+        the cells of all pieces that contain the centre of this cell.
 
         Raises:
-            DateUnreadable: None of the items of a time can be read.
-            SourceUnavailable: The index does not answer.
+            DateUnreadable: No item of a time can be read.
+            SourceUnavailable: The item index is unreachable.
         """
         box = box_of_point(point)
         pieces = self._mosaic.variables[variable]
-        if pieces.rule in STATISTICS:  # the centre of a cell may lie in pieces that the place itself does not
+        if pieces.rule in STATISTICS:  # pieces that do not contain the point may contain the centre of the cell
             box = widen_box(box, max(grid.resolution * grid.crs.metres_per_unit for grid in pieces.grids))
-        by_instant = self._by_instant(variable, indexes, box)
-        refs = [by_instant.get(self._instant(variable, each), ()) for each in indexes]
+        by_instant = self._refs_by_instant(variable, indexes, box)
+        refs = [by_instant.get(self._instant(variable, index), ()) for index in indexes]
         return self._places(variable).read(refs, point)
 
     def find_native_cell(self, variable: str, index: int, point: Point) -> NativeCell | None:
-        """Return the cell of the piece that `first` chooses at a place; `None` where no piece is.
+        """Return the cell of the piece that the rule `first` shows at a point; `None` without a piece.
 
         Raises:
-            SourceUnavailable: The index does not answer.
+            SourceUnavailable: The item index is unreachable.
         """
         refs = self._refs(variable, [index], box_of_point(point))
         return self._places(variable).cell(refs, point)
 
     def sample_pieces(self, variable: str, index: int) -> tuple[SamplePiece, ...]:
-        """Return some of the items of a time, spread over it, that can be opened."""
+        """Return some readable items of a time, spread over the order of the items."""
         refs = self._refs(variable, [index], WHOLE)
-        some = refs[:: max(1, len(refs) // SAMPLED)][:SAMPLED]
-        opened = self._pieces(variable).opened(some, Failures(self._report))
+        sample = refs[:: max(1, len(refs) // SAMPLED)][:SAMPLED]
+        opened = self._pieces(variable).opened(sample, Failures(self._report))
         return tuple(SamplePiece(scene.reader, variable, 0) for scene, _info in opened)
 
     def items_revision(self) -> str:
-        """Return the counter of the items, and what is made of them."""
+        """Return the change counter of the items, and how variables are made from them."""
         parts = self._parts
-        made = " ".join(parts.made_of(name, found.rule) for name, found in self._mosaic.variables.items())
+        made = " ".join(parts.made_of(name, info.rule) for name, info in self._mosaic.variables.items())
         return f"{parts.index.state(parts.spec.collection).counter} {made}"
 
     def are_files_indexed(self, variable: str, indexes: Sequence[int], window: Window | None = None) -> bool:
-        """Return whether the index has seen the files of this machine as they are, and looks its counter up again."""
+        """Return whether the index has the current local files; `items_revision` is read from the index again."""
         box = WHOLE if window is None else box_of_grid(grid_of_window(self._levels(variable)[0], window))
         return self._parts.are_counted(variable, self._instants(variable, indexes), box)
 
     def revision(self, variable: str, index: int) -> str:
-        """Return the state of all items of a time."""
+        """Return the revision of all items of a time."""
         return self.revision_of_times(variable, [index])
 
     def revision_of_window(self, variable: str, index: int, window: Window) -> str:
-        """Return the state of the items that a window of the native grid touches."""
+        """Return the revision of the items that intersect a window of the native grid."""
         return self.revision_of_times(variable, [index], window)
 
     def revision_of_times(self, variable: str, indexes: Sequence[int], window: Window | None = None) -> str:
-        """Return the state of the items of some times that a window touches, and what is made of them.
+        """Return the revision of the items of some times in a window, and how the variable is made from them.
 
-        Where there is no window: of all items of these times; of many times, of all items that there are.
+        Without a window, all items of these times count; with more than `MOST_DATED` times, all items of the source.
         """
         parts = self._parts
         made = parts.made_of(variable, self._mosaic.variables[variable].rule)
         if window is None and len(indexes) > MOST_DATED:
             return self.items_revision()
         if window is None:
-            return f"{parts.dated(variable, self._instants(variable, indexes))} {made}"
+            return f"{parts.revision_of_times(variable, self._instants(variable, indexes))} {made}"
         box = box_of_grid(grid_of_window(self._levels(variable)[0], window))
         state = parts.state(variable, self._instants(variable, indexes), box)
         return f"{(state or b'').hex()} {made}"
 
-    def _overlapped(self, variable: str, sheets: Iterator[Sheet], shape: tuple[int, ...]) -> Pixels:
+    def _combine_sheets(self, variable: str, sheets: Iterator[Sheet], shape: tuple[int, ...]) -> Pixels:
         pieces = self._mosaic.variables[variable]
         return overlapped(sheets, pieces.rule, pieces.encoding, shape)
 
@@ -432,7 +432,7 @@ class ItemsReader(MosaicReader):
         return instant
 
     def _refs(self, variable: str, indexes: Sequence[int], box: BBox) -> tuple[ItemRef, ...]:
-        # The items of some times that a box touches.
+        # Items of some times that intersect a box.
         return self._parts.refs(self._instants(variable, indexes), box)
 
     def _instants(self, variable: str, indexes: Sequence[int]) -> InstantArray:
@@ -441,7 +441,7 @@ class ItemsReader(MosaicReader):
     def _refs_on(self, variable: str, index: int, grid: Grid) -> tuple[ItemRef, ...]:
         return self._refs(variable, [index], box_of_grid(grid))
 
-    def _by_instant(self, variable: str, indexes: Sequence[int], box: BBox) -> dict[Instant, tuple[ItemRef, ...]]:
+    def _refs_by_instant(self, variable: str, indexes: Sequence[int], box: BBox) -> dict[Instant, tuple[ItemRef, ...]]:
         refs = self._refs(variable, indexes, box)
         return {instant: tuple(some) for instant, some in groupby(refs, key=attrgetter("instant"))}
 
