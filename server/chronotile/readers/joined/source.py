@@ -1,4 +1,4 @@
-"""Files that each hold some times, read as one source: one after another along time, each with its own encoding."""
+"""Files with different times, read as one source along time; each file may have a different encoding."""
 
 import threading
 from collections import OrderedDict
@@ -24,34 +24,34 @@ from chronotile.readers.library_errors import BeingWritten, one_line, origin_of,
 from chronotile.readers.pixel_arrays import concatenate_pixels
 from chronotile.readers.reader import Along, BlockShape, Reader
 
-# Files whose rows run the other way than those of most, or whose longitudes begin elsewhere: the same cells.
+# Grids with the same cells in another order: reversed rows, or longitudes that start elsewhere.
 
 NEAR_PX = 1e-4
-"""By which corners may differ, in cells: what writers lose of them."""
+"""Tolerance in cells for comparing corners of grids; writers round coordinates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """Where cells of a grid are in that of a file."""
+    """Positions of the cells of a grid in a file with the same cells in another order."""
 
     height: int
     width: int
     is_flipped: bool = False
-    """Whether the first row is the last of the file."""
+    """Whether the first row of the grid is the last row of the file."""
     shift: int = 0
-    """Columns from the first of the file to that of the grid; behind the last comes the first."""
+    """Column of the file that is the first column of the grid; columns continue around the globe."""
 
     def cell(self, row: int, column: int) -> tuple[int, int]:
-        """Return row and column in the file of a cell of the grid."""
+        """Return the row and column in the file of a cell of the grid."""
         return self.height - 1 - row if self.is_flipped else row, (column + self.shift) % self.width
 
     def read(self, read: Callable[[Window], Pixels], window: Window, *, step: int = 1) -> Pixels:
-        """Return (…, y, x) pixels of a window of the grid, of every `step`-th row and column, in the grid's order.
+        """Return (…, y, x) pixels of a window of the grid, every `step`-th row and column.
 
         Args:
-            read: Returns those of a window of the file, of every `step`-th row and column.
-            window: Of the grid.
-            step: Rows and columns from one to the next.
+            read: Returns pixels of a window of the file, every `step`-th row and column.
+            window: Window of the grid.
+            step: Distance of rows and of columns.
         """
         if not (self.is_flipped or self.shift):
             return read(window)
@@ -66,23 +66,23 @@ class Turn:
 
 
 def _goes_round(grid: NativeGrid) -> bool:
-    # Whether behind the last column comes the first, with no cell twice.
+    # Whether the columns cover the whole circle once.
     return grid.wrap_columns is not None and abs(grid.wrap_columns - grid.width) <= NEAR_PX * grid.width
 
 
-def turn_of(own: NativeGrid, grid: NativeGrid) -> Turn | None:
-    """Return where the cells of a grid are in a file's own, to a ten-thousandth of one; `None` if that has others."""
+def turn_of(file_grid: NativeGrid, grid: NativeGrid) -> Turn | None:
+    """Return the positions of the cells of `grid` in the grid of a file; `None` if its cells differ by `NEAR_PX`."""
     near = grid.resolution * NEAR_PX
-    (a, b, c, d, e, f), (own_a, own_b, own_c, own_d, own_e, own_f) = grid.transform[:6], own.transform[:6]
-    is_flipped = e * own_e < 0 and b == 0 and d == 0
+    (a, b, c, d, e, f), (file_a, file_b, file_c, file_d, file_e, file_f) = grid.transform[:6], file_grid.transform[:6]
+    is_flipped = e * file_e < 0 and b == 0 and d == 0
     if is_flipped:
-        own_e, own_f = -own_e, own_f + own_e * own.height
-    is_alike = (own.width, own.height, own.crs) == (grid.width, grid.height, grid.crs)
-    pairs = zip((a, b, d, e, f), (own_a, own_b, own_d, own_e, own_f), strict=True)
+        file_e, file_f = -file_e, file_f + file_e * file_grid.height
+    is_alike = (file_grid.width, file_grid.height, file_grid.crs) == (grid.width, grid.height, grid.crs)
+    pairs = zip((a, b, d, e, f), (file_a, file_b, file_d, file_e, file_f), strict=True)
     if not is_alike or any(abs(one - other) > near for one, other in pairs):
         return None
-    turns = round((c - own_c) / WHOLE_CIRCLE) if grid.wrap_columns is not None else 0
-    distance = c - own_c - turns * WHOLE_CIRCLE
+    turns = round((c - file_c) / WHOLE_CIRCLE) if grid.wrap_columns is not None else 0
+    distance = c - file_c - turns * WHOLE_CIRCLE
     if abs(distance) <= near:
         return Turn(height=grid.height, width=grid.width, is_flipped=is_flipped)
     columns = round(distance / a) if _goes_round(grid) else 0
@@ -92,45 +92,45 @@ def turn_of(own: NativeGrid, grid: NativeGrid) -> Turn | None:
 
 
 MAX_OPEN_FILES = 256
-"""Files of a source that stay open; the least recently used is closed first."""
+"""Largest number of open files of a source; the least recently used is closed first."""
 FILE_S = 45e-3
-"""Processor time of opening a file, such as a NetCDF file, with all its variables and times."""
+"""Processor seconds to open a file, such as a NetCDF file, with all its variables and times."""
 Found = TypeVar("Found")
 
 
 class JoinedFile(Protocol):
-    """One file, or some bands of one, that holds some times of some variables."""
+    """A file, or some bands of it, with some times of some variables."""
 
     @property
     def path(self) -> str:
-        """The file."""
+        """Path of the file."""
 
     @property
     def span(self) -> TimeSpan | None:
-        """Its time where its data tell none: that of its name."""
+        """Time in the name of the file, for files without times in their data."""
 
     def open(self) -> Reader:
-        """Return a reader of it.
+        """Return a reader of the file.
 
         Raises:
-            UnsupportedSource: It cannot be served.
+            UnsupportedSource: The file cannot be served.
         """
 
 
 OwnName = tuple[int, ...]
-"""A time as its own file states it, whatever it is called among those of all files, in nanoseconds since 1970."""
+"""A time or its bounds as stored in a file, in nanoseconds since 1970; identifies the time within the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinedVariable:
-    """One variable of several files."""
+    """A variable that is joined from several files."""
 
     info: VariableInfo
-    """With the grid, the encoding and the times that its files have in common."""
+    """Description of the joined variable: common grid and encoding, and the times of all files."""
     slots: tuple[int, ...]
-    """(time,): the number of the file that holds it."""
+    """(time,): number of the file of each time."""
     names: tuple[OwnName | None, ...]
-    """(time,): what the file calls it; `None` where the file's name has its only time."""
+    """(time,): the time as stored in its file; `None` if only the name of the file has a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,16 +140,16 @@ class _Part:
     reader: Reader
     recoding: Recoding
     indexes: Mapping[OwnName, int]
-    """By what the file calls each time; empty where the data tell none."""
+    """Index in the file by stored time; empty if its data have no time."""
     levels: tuple[tuple[int, Turn], ...]
-    """For each level of the joined variable the file's, and where its cells are in that."""
+    """For each level of the joined variable: the level of the file, and the positions of the cells in it."""
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int) -> Pixels:
         """Return (y, x) pixels of a window of a level of the joined variable."""
-        own, turn = self.levels[level]
+        file_level, turn = self.levels[level]
 
-        def read(there: Window) -> Pixels:
-            return self.reader.read_window(variable, index=index, level=own, window=there, step=step)
+        def read(file_window: Window) -> Pixels:
+            return self.reader.read_window(variable, index=index, level=file_level, window=file_window, step=step)
 
         return turn.read(read, window, step=step)
 
@@ -162,7 +162,7 @@ class _OpenFile:
 
 
 class Joined(Reader):
-    """Reads several files as one source. Files are opened when they are read, and again when their file changed."""
+    """Reader of several files as one source. Files are opened when they are read, and again when they have changed."""
 
     def __init__(
         self, collection: str, files: Sequence[JoinedFile], variables: Mapping[str, JoinedVariable], info: SourceInfo
@@ -175,81 +175,83 @@ class Joined(Reader):
         self._lock = threading.Lock()
 
     def revision(self, variable: str, index: int) -> str:
-        """Return the fingerprint of the file of that time."""
+        """Return the fingerprint of the file of a time."""
         number = self._variables[variable].slots[index]
         with self._reading(variable, number):
             return file_state(self._files[number].path).text
 
     def revision_key(self, variable: str, index: int) -> int:
-        """Return the number of the file of that time."""
+        """Return the number of the file of a time."""
         return self._variables[variable].slots[index]
 
     def file_of(self, variable: str, index: int) -> str:
-        """Return the file of that time."""
+        """Return the path of the file of a time."""
         return self._files[self._variables[variable].slots[index]].path
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
-        """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
+        """Return (y, x) pixels of a window of a level, every `step`-th row and column."""
         number = self._variables[variable].slots[index]
         with self._reading(variable, number):
             part = self._part(variable, number)
-            (own,) = self._indexes(variable, part, [index])
-            pixels = part.read_window(variable, index=own, level=level, window=window, step=step)
+            (file_index,) = self._indexes(variable, part, [index])
+            pixels = part.read_window(variable, index=file_index, level=level, window=window, step=step)
             return part.recoding.pixels(pixels)
 
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
-        """Return (time,) pixels of one native cell; times of one file that follow one another are one read."""
+        """Return (time,) pixels of one native cell; consecutive times of a file are read together."""
 
-        def read(part: _Part, own: Sequence[int]) -> Pixels:
-            own_row, own_column = part.levels[0][1].cell(row, column)
-            return part.reader.read_cell(variable, indexes=own, row=own_row, column=own_column)
+        def read(part: _Part, file_indexes: Sequence[int]) -> Pixels:
+            file_row, file_column = part.levels[0][1].cell(row, column)
+            return part.reader.read_cell(variable, indexes=file_indexes, row=file_row, column=file_column)
 
-        return self._of_runs(variable, indexes, read)
+        return self._read_runs(variable, indexes, read)
 
     def block_shape(self, variable: str, along: Along) -> BlockShape:
         """Return the shape of the blocks of the first file that opens."""
-        return self._of_any_file(variable, lambda part: part.reader.block_shape(variable, along))
+        return self._find_in_any_file(variable, lambda part: part.reader.block_shape(variable, along))
 
     def read_cost(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> ReadCost:
         """Return the cost of opening the files of some times, and of reading the first file that opens."""
         slots = self._variables[variable].slots
         files = len({slots[index] for index in indexes})
 
-        def of(part: _Part) -> ReadCost:
+        def cost_of(part: _Part) -> ReadCost:
             cost = part.reader.read_cost(variable, indexes=[0], window=window, along=along)
             opening_s = files * (FILE_S + cost.opening_s)
             return replace(cost, opening_s=opening_s)
 
-        return self._of_any_file(variable, of)
+        return self._find_in_any_file(variable, cost_of)
 
-    def _of_any_file(self, variable: str, find: Callable[[_Part], Found]) -> Found:
-        """What is found in the first file that opens."""
+    def _find_in_any_file(self, variable: str, find: Callable[[_Part], Found]) -> Found:
+        """The result of `find` for the first file that opens."""
 
-        def of(number: int) -> Found:
+        def find_in(number: int) -> Found:
             with self._reading(variable, number):
                 return find(self._part(variable, number))
 
         first, *others = dict.fromkeys(self._variables[variable].slots)
         try:
-            return of(first)
+            return find_in(first)
         except DateUnreadable:
             for number in others:
                 with suppress(DateUnreadable):
-                    return of(number)
+                    return find_in(number)
             raise
 
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid."""
 
-        def read(part: _Part, own: Sequence[int]) -> Pixels:
-            def read_there(there: Window) -> Pixels:
-                return part.reader.read_block(variable, indexes=own, window=there, along=along)
+        def read(part: _Part, file_indexes: Sequence[int]) -> Pixels:
+            def read_file(file_window: Window) -> Pixels:
+                return part.reader.read_block(variable, indexes=file_indexes, window=file_window, along=along)
 
-            return part.levels[0][1].read(read_there, window)
+            return part.levels[0][1].read(read_file, window)
 
-        return self._of_runs(variable, indexes, read)
+        return self._read_runs(variable, indexes, read)
 
-    def _of_runs(self, variable: str, indexes: Sequence[int], read: Callable[[_Part, Sequence[int]], Pixels]) -> Pixels:
+    def _read_runs(
+        self, variable: str, indexes: Sequence[int], read: Callable[[_Part, Sequence[int]], Pixels]
+    ) -> Pixels:
         """(time, …) pixels, read file by file."""
         parts = []
         for number, members in groupby(indexes, key=self._variables[variable].slots.__getitem__):
@@ -262,18 +264,18 @@ class Joined(Reader):
         return concatenate_pixels(parts)
 
     def close(self) -> None:
-        """Let go of open files."""
+        """Close open files."""
         with self._lock:
             files = list(self._open.values())
             self._open.clear()
-        for each in files:
-            each.reader.close()
+        for file in files:
+            file.reader.close()
 
     @contextmanager
     def _reading(self, variable: str, number: int) -> Iterator[None]:
-        """Name the variable in what goes wrong with a file, and for the log its path.
+        """Convert errors: messages name the variable, and their causes, which are logged, the path.
 
-        While its file or another one is there, its dates alone failed.
+        While any file of the source exists, a failure concerns its dates only.
         """
 
         def is_there() -> bool:
@@ -282,7 +284,7 @@ class Joined(Reader):
         with reading_dates(self._collection, variable, is_source_reachable=is_there):
             try:
                 yield
-            except Exception as error:  # of any reader of a file
+            except Exception as error:  # readers of files raise errors of several libraries
                 origin = origin_of(error)
                 if isinstance(origin, BeingWritten):
                     raise
@@ -294,14 +296,14 @@ class Joined(Reader):
                 raise named from None
 
     def _indexes(self, variable: str, part: _Part, indexes: Sequence[int]) -> list[int]:
-        """The file's indexes of times of the joined variable."""
+        """Indexes in the file for indexes of the joined variable."""
         if not part.indexes:
             return [0] * len(indexes)
         joined = self._variables[variable]
         names = [joined.names[index] for index in indexes]
         if None in names:
-            own, starts = part.reader.info.variables[variable].times, joined.info.times.starts
-            if len(own) == 1 and own.starts[0] == starts[indexes[0]]:
+            times, starts = part.reader.info.variables[variable].times, joined.info.times.starts
+            if len(times) == 1 and times.starts[0] == starts[indexes[0]]:
                 return [0] * len(indexes)
             raise unavailable(self._collection, variable, "have another time in their file than in its name")
         try:
@@ -310,7 +312,7 @@ class Joined(Reader):
             raise unavailable(self._collection, variable, "no longer have a time that they had") from error
 
     def _part(self, variable: str, number: int) -> _Part:
-        """The variable in a file, as its file is now."""
+        """The variable in the current version of a file."""
         opened = self._opened(number, file_state(self._files[number].path))
         part = opened.parts.get(variable)
         if part is None:
@@ -319,55 +321,56 @@ class Joined(Reader):
 
     def _opened(self, number: int, state: FileState | None) -> _OpenFile:
         with self._lock:
-            known = self._open.pop(number, None)
-            if known is not None and known.state == state:
-                self._open[number] = known
-                return known
-        if known is not None:
-            known.reader.close()  # first: HDF5 takes a file that is open still for the one that it was
+            cached = self._open.pop(number, None)
+            if cached is not None and cached.state == state:
+                self._open[number] = cached
+                return cached
+        if cached is not None:
+            cached.reader.close()  # before opening: HDF5 returns the old contents of a file that is still open
         try:
             opened = _OpenFile(self._files[number].open(), state, {})
         except UnsupportedSource as error:
             raise OSError(f"{self._files[number].path}: {error.message}") from error
         surplus = []
         with self._lock:
-            other = self._open.pop(number, None)  # of a thread that was quicker
+            other = self._open.pop(number, None)  # opened meanwhile by another thread
             if other is not None:
                 surplus.append(other)
             self._open[number] = opened
             while len(self._open) > MAX_OPEN_FILES:
                 surplus.append(self._open.popitem(last=False)[1])
-        for each in surplus:
-            each.reader.close()
+        for file in surplus:
+            file.reader.close()
         return opened
 
     def _new_part(self, variable: str, reader: Reader) -> _Part:
-        joined, own = self._variables[variable].info, reader.info.variables.get(variable)
-        if own is None:
+        joined, variable_info = self._variables[variable].info, reader.info.variables.get(variable)
+        if variable_info is None:
             raise unavailable(self._collection, variable, "are not in their file")
-        levels = _levels_of(joined, own)
+        levels = _levels_of(joined, variable_info)
         if levels is None:
             raise unavailable(self._collection, variable, "have another grid than those of other files")
-        if own.is_categorical != joined.is_categorical or own.times.is_climatology != joined.times.is_climatology:
+        is_climatology = variable_info.times.is_climatology
+        if variable_info.is_categorical != joined.is_categorical or is_climatology != joined.times.is_climatology:
             raise unavailable(self._collection, variable, "are not of the kind of those of other files")
-        recoding = recoding_of(own.encoding, joined.encoding)
+        recoding = recoding_of(variable_info.encoding, joined.encoding)
         if recoding is None:
             raise unavailable(self._collection, variable, "have another encoding than those of other files")
-        indexes = {name: index for index, name in enumerate(own_names(own.times))}
+        indexes = {name: index for index, name in enumerate(own_names(variable_info.times))}
         return _Part(reader, recoding, indexes, levels)
 
 
 def own_names(times: TimeDomain) -> tuple[OwnName, ...]:
-    """Return what a file calls each of its times: by the bounds that it states, or else by its start."""
+    """Return the identity of each time in its file: its stored bounds, or else its start."""
     rows = times.starts[:, np.newaxis] if times.stated is None else times.stated
     return tuple(map(tuple, rows.astype("datetime64[ns]").astype(np.int64).tolist()))
 
 
-def _levels_of(joined: VariableInfo, own: VariableInfo) -> tuple[tuple[int, Turn], ...] | None:
-    """The file's level for each of the joined variable's, and where its cells are in it; nothing if it lacks one."""
-    found = [
-        next(((n, turn) for n, grid in enumerate(own.levels) if (turn := turn_of(grid, level)) is not None), None)
+def _levels_of(joined: VariableInfo, variable: VariableInfo) -> tuple[tuple[int, Turn], ...] | None:
+    """For each level of the joined variable: the level of the file and its cells; `None` if the file lacks a level."""
+    matches = [
+        next(((n, turn) for n, grid in enumerate(variable.levels) if (turn := turn_of(grid, level)) is not None), None)
         for level in joined.levels
     ]
-    levels = tuple(each for each in found if each is not None)
-    return levels if len(levels) == len(found) else None
+    levels = tuple(match for match in matches if match is not None)
+    return levels if len(levels) == len(matches) else None
