@@ -69,7 +69,7 @@ class SourceKind(ABC):
         return path.name.lower().endswith(self.folder_ends) or any(has_file(path, name) for name in self.folder_marks)
 
     def side_reason(self, path: Path) -> str | None:
-        """Return why a side file of this kind is skipped; `""`: without a message; `None`: it is no side file."""
+        """Return why a side file of this kind is skipped; `""`: without a message; `None`: it is not a side file."""
 
     def files(self, spec: SourceSpec) -> list[str]:
         """Return the files whose fingerprints show whether a local source has changed.

@@ -45,7 +45,7 @@ class Reader(Protocol):
     `variable` is an id of `info.variables`; `index` is a position among the times of that variable (0 without time).
     Windows lie inside the level and are never empty. Data that cannot be read are never replaced by a fill value:
     methods raise `SourceUnavailable`, whose message has neither path nor URL, or its subclass `DateUnreadable` if the
-    source answers but one of the requested dates is damaged or missing. Callers find that date by requesting fewer
+    source answers and a requested date is damaged or missing. Callers find that date by requesting fewer
     dates (`readers.bisect_damage`).
 
     Readers inherit from this class. Methods with a body here work for any source; a source overrides them if it can be

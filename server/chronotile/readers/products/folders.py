@@ -93,7 +93,7 @@ def _node_of(entry: "os.DirEntry[str]", allowed: Allowed) -> Node | None:
 
 
 def resolve_link(link: str, allowed: Allowed) -> str | None:
-    """Return the path of the file that a link leads to; `None` if it is no file or not allowed."""
+    """Return the path of the file that a link leads to; `None` if it is not a regular file or not allowed."""
     try:
         path = allowed(link)
         return path if stat.S_ISREG(os.stat(path).st_mode) else None  # noqa: PTH116 -- a path as text
