@@ -250,7 +250,7 @@ def _indexes(variable: VariableInfo, times: InstantArray) -> tuple[int, ...]:
 
 def _native_cell(
     variable: VariableInfo, cell: CellPosition, target: IdentifyTarget, unreadable: UnreadableDates
-) -> Cell:
+) -> NativeCell:
     """Return the cell in the source. In a mosaic it belongs to the piece that the newest time shows at the point."""
     if variable.is_mosaic:
         index = max(_indexes(variable, _times(target)))
@@ -258,11 +258,11 @@ def _native_cell(
             native = unreadable.reader.find_native_cell(variable.name, index, target.request.point)
         if native is not None:
             return native
-    return Cell(grid=variable.grid, row=cell[0], column=cell[1])
+    return NativeCell(grid=variable.grid, row=cell[0], column=cell[1])
 
 
 def _series(
-    variable: VariableInfo, cell: Cell, pixels: Pixels, style: Style, *, changes: CellChanges | None
+    variable: VariableInfo, cell: NativeCell, pixels: Pixels, style: Style, *, changes: CellChanges | None
 ) -> CellSeries:
     """Return the values of a cell, or its changes, for which no style has labels."""
     grid, encoding = cell.grid, variable.encoding
