@@ -72,7 +72,9 @@ class Site:
     def items(self) -> ItemAccess:
         """As tasks have it."""
         url = f"{self.url}{READ_ONLY}" if self.is_read_only else self.url
-        return ItemAccess.of(self.place, database_url=url, jobs_folder=lambda _id: self.jobs, prefixes=self.prefixes)
+        return ItemAccess.from_place(
+            self.place, database_url=url, jobs_folder=lambda _id: self.jobs, prefixes=self.prefixes
+        )
 
     @contextmanager
     def opened(self) -> Iterator[LiveArchive]:

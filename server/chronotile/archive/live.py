@@ -196,7 +196,7 @@ class ItemAccess:
     """Permitted locations of item files, in addition to the locations of their sources."""
 
     @classmethod
-    def of(
+    def from_place(
         cls, place: Path, *, database_url: str | None, jobs_folder: Callable[[str], Path], prefixes: Iterable[str]
     ) -> Self:
         """Return the access to the index of an archive, which is in PostgreSQL or in the jobs folder of the archive.

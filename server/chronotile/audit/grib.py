@@ -72,8 +72,8 @@ class GribTruth(StoredTruth):
                 raise UnsupportedSource("it is not certain which messages are of its element, level and kind")
         self._variable = variable
         self._by_time = dict[np.datetime64 | None, FieldOfMessage]()
-        for each in element_fields:
-            self._by_time.setdefault(each.time, each)
+        for field in element_fields:
+            self._by_time.setdefault(field.time, field)
         self._open_message = lru_cache(MAX_OPEN)(_read)
 
     def cells(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Cells:  # noqa: ARG002 -- part of the protocol

@@ -67,7 +67,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
                 timeout_s=settings.job_timeout_s,
                 retention_s=settings.jobs_kept_days * DAY_S,
                 bucket=bucket,
-                items=ItemAccess.of(
+                items=ItemAccess.from_place(
                     settings.config,
                     database_url=settings.database_url,
                     jobs_folder=settings.jobs_folder,

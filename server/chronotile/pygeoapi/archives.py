@@ -102,7 +102,7 @@ def services_of(data: object) -> Services:
 def _item_access(path: Path) -> ItemAccess:
     """Return the access to item collections, from the same environment variables as the server."""
     settings = load_settings(config=path)
-    return ItemAccess.of(
+    return ItemAccess.from_place(
         path, database_url=settings.database_url, jobs_folder=settings.jobs_folder, prefixes=settings.source_places
     )
 

@@ -37,7 +37,7 @@ def test_boxes_within_one_have_the_items_of_a_search_for_each(index):
     instants, counts = np.array([AT]), set()
     for each in small_boxes(random, 150):
         around = shared_box_around(each)
-        found = index.near("s2", around, instants)
+        found = index.find_near("s2", around, instants)
         assert found.are_all
         assert found.meeting(each) == index.covering("s2", each, instants=instants)
         assert [ref.id for ref in found.meeting(each)] == sorted(
@@ -49,8 +49,8 @@ def test_boxes_within_one_have_the_items_of_a_search_for_each(index):
 
 def test_nearby_items_above_the_limit_are_not_returned(index):
     index.put("s2", [make_item(f"item{number}", (4, 50, 4.1, 50.1)) for number in range(MAX_NEAR + 1)])
-    found = index.near("s2", BBox(4, 50, 4.25, 50.25), np.array([AT]))
-    assert (found.are_all, found.found) == (False, ())
+    found = index.find_near("s2", BBox(4, 50, 4.25, 50.25), np.array([AT]))
+    assert (found.are_all, found.items) == (False, ())
 
 
 def test_boxes_nearby_have_one_place_around_them():

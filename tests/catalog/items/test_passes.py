@@ -55,15 +55,15 @@ def test_existence_of_removed_items_is_determined_without_a_search(passes):
     assert not passes.has_gone(run)
     assert passes.finish(run, has_gone=False) == 0
     run = passes.begin("s2", source="x", holder="me")
-    passes.note(run, seen=["/a.json"])
+    passes.note(run, unchanged=["/a.json"])
     assert passes.has_gone(run)  # an entry that was not seen
-    passes.note(run, seen=["/b.json"])
+    passes.note(run, unchanged=["/b.json"])
     assert not passes.has_gone(run)
     passes.note(run, read=[SourceEntry(key="/b.json", state="2", ids=("c",))])
     assert passes.has_gone(run)  # an item that its entry has no longer
     passes.give_up(run)
     run = passes.begin("s2", source="x", holder="me")
-    passes.note(run, seen=["/a.json", "/b.json"])
+    passes.note(run, unchanged=["/a.json", "/b.json"])
     assert passes.has_gone(run)  # still, after a pass that could not be completed
     assert passes.unseen(run) == ("b",)
 
@@ -154,7 +154,7 @@ def test_remaining_entry_takes_over_an_item(passes):
     assert passes.holders("s2", ["a", "b"]) == {"a": "/1.json"}
     assert passes.finish(run) == 0
     run = passes.begin("s2", source="x", holder="me")
-    passes.note(run, seen=["/2.json"])
+    passes.note(run, unchanged=["/2.json"])
     assert passes.unseen(run) == ()
     assert passes.finish(run) == 1
     assert passes.stored_entries("s2", ["/2.json"])["/2.json"].state == ""
@@ -173,7 +173,7 @@ def test_removed_entries_leave_items_of_others(passes):
 def test_abandoned_pass_keeps_unread_entries(passes):
     whole(passes, "a", "b")
     run = passes.begin("s2", source="x", holder="me")
-    passes.note(run, seen=["/a.json"])
+    passes.note(run, unchanged=["/a.json"])
     passes.give_up(run)
     run = passes.begin("s2", source="x", holder="me")
     assert not run.is_resumed
@@ -208,5 +208,5 @@ def test_many_entries_are_written_together(passes):
     assert whole(passes, *names) == ([], 0)
     assert len(passes.stored_entries("s2", [f"/{name}.json" for name in names])) == len(names)
     run = passes.begin("s2", source="x", holder="me")
-    passes.note(run, seen=[f"/{name}.json" for name in names[10:]])
+    passes.note(run, unchanged=[f"/{name}.json" for name in names[10:]])
     assert sorted(passes.unseen(run)) == names[:10]

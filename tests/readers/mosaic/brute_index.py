@@ -63,7 +63,7 @@ class BruteIndex:
                 found.append((self.order(collection, item), ItemRef(number, item.id, instant, changed, item.bbox)))
         return tuple(ref for _order, ref in sorted(found, key=lambda each: (each[1].instant, each[0])))
 
-    def near(self, collection, box, instants):
+    def find_near(self, collection, box, instants):
         own = self.items.get(collection, {})
         refs = self.covering(collection, box, instants=instants)
         return NearThere(tuple((ref, own[ref.id][2]) for ref in refs))

@@ -97,16 +97,16 @@ def look_at(place: str, read: ReadDocument, prefixes: AllowedPlaces) -> SeenCata
     return _CatalogueReader(href, read, ItemPlaces(href, prefixes)).summarise()
 
 
-def hosts_of(seen: SeenCatalogue, prefixes: AllowedPlaces) -> list[SeenHost]:
+def hosts_of(catalogue: SeenCatalogue, prefixes: AllowedPlaces) -> list[SeenHost]:
     """Return the locations of the items' rasters by decreasing number of items. Local files share one folder.
 
     Args:
-        seen: The catalogue.
+        catalogue: Summary of the items of a catalogue.
         prefixes: Permitted locations, in addition to the catalogue's host or folder.
     """
-    places = ItemPlaces(seen.href, prefixes)
+    places = ItemPlaces(catalogue.href, prefixes)
     hosts_by_prefix: _HostsByPrefix = {}
-    for number, item in enumerate(seen.items):
+    for number, item in enumerate(catalogue.items):
         for name, address in _rasters(item):
             try:
                 key = prefix_of(places.require_allowed(address)), True

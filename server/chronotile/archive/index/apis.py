@@ -150,7 +150,7 @@ class ApiSource(source.StacSource):
         del most_files
         return True
 
-    def since(self) -> str | None:
+    def next_since(self) -> str | None:
         """Return the time of the oldest update that the next pass requests."""
         return self._newest if self.knows_changes else None
 

@@ -64,7 +64,7 @@ class CatalogueSource(source.StacSource):
         is_changed = self._catalogues.have_changed(most=len(self._catalogues))
         return self._files.have_changed(most=most_files) or is_changed
 
-    def since(self) -> str | None:
+    def next_since(self) -> str | None:
         """Return `None`: documents do not list changes."""
         return None
 

@@ -328,7 +328,7 @@ class DateSource:
         self._variables = dated.collection.variables
         self._common = _common_to_dates(dated.collection, dated.spec.variables)
 
-    def since(self) -> str:
+    def next_since(self) -> str:
         """Return the digest of the collection."""
         return self._dated.digest
 

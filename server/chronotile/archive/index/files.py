@@ -87,7 +87,7 @@ class FilesSource:
         """Whether it was listed before."""
         return bool(self._groups)
 
-    def since(self) -> str | None:
+    def next_since(self) -> str | None:
         """Return a constant: later passes may read only changes since this object was made."""
         return _CHANGES
 

@@ -288,7 +288,7 @@ class _Batch(NamedTuple):
 
     parts: Sequence[Listed]
     entries: int
-    seen: list[str]
+    unchanged: list[str]
     """Keys of unchanged entries."""
     problems: dict[str, str | None]
     """Problems of entries that were stored before."""
@@ -317,7 +317,7 @@ class _Filling:
         self._batch, self._processes = batch, processes
         self._progress, self._is_stopped = progress, is_stopped
         self._put = PutSummary()
-        self._seen: list[str] = []
+        self._unchanged: list[str] = []
         self._cursor: str | None = None
         self._noted_s = monotonic()
         self._unread: list[Unread] = []
@@ -344,7 +344,7 @@ class _Filling:
         if self._unread_count == 0:
             has_gone = self._run.is_whole and self._passes.has_gone(self._run)
             self._removed += self._remove_unseen() if has_gone else 0
-            self._again += self._passes.finish(self._run, since=self._source.since(), has_gone=has_gone)
+            self._again += self._passes.finish(self._run, since=self._source.next_since(), has_gone=has_gone)
         else:
             self._passes.give_up(self._run)
         summary = FillSummary(
@@ -384,11 +384,11 @@ class _Filling:
 
     def _write_notes(self, read: Sequence[SourceEntry] = (), restated: Mapping[str, str] | None = None) -> None:
         # Notes read entries, and unchanged entries of one or several batches.
-        self._passes.note(self._run, seen=self._seen, read=read, restated=restated or {}, cursor=self._cursor)
-        self._seen, self._cursor, self._noted_s = [], None, monotonic()
+        self._passes.note(self._run, unchanged=self._unchanged, read=read, restated=restated or {}, cursor=self._cursor)
+        self._unchanged, self._cursor, self._noted_s = [], None, monotonic()
 
     def _note(self, started: _Batch) -> None:
-        batch, unchanged_keys, restated = started.parts, started.seen, dict[str, str]()
+        batch, unchanged_keys, restated = started.parts, started.unchanged, dict[str, str]()
         answers = list[tuple[ListedEntry, ReadEntry]]()
         for entry, answer in zip(started.changed, started.answers, strict=True):
             if answer is None:
@@ -409,8 +409,8 @@ class _Filling:
         for bookmark in (b for b in batch if isinstance(b, Bookmark)):
             # Entries that could not be read must not be before the bookmark, else they would be skipped.
             self._cursor = bookmark.cursor if self._unread_count == 0 else None
-        self._seen += unchanged_keys
-        if started.changed or read or len(self._seen) > MAX_SEEN or monotonic() - self._noted_s > NOTED_S:
+        self._unchanged += unchanged_keys
+        if started.changed or read or len(self._unchanged) > MAX_SEEN or monotonic() - self._noted_s > NOTED_S:
             self._write_notes(read, restated)
         unchanged = [key for key in (*unchanged_keys, *restated) if started.problems[key] is None]
         self._put += PutSummary(unchanged=len(unchanged))

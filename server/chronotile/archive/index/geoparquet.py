@@ -90,7 +90,7 @@ class GeoparquetSource(source.StacSource):
         except OSError as error:
             raise SourceUnavailable(f"{shown_href(self._href)} cannot be read: {error.strerror or error}") from error
 
-    def since(self) -> str | None:
+    def next_since(self) -> str | None:
         """Return the state of the file at the start of the pass."""
         return self._seen
 

@@ -165,7 +165,7 @@ class ItemSource(Protocol):
             UnsupportedSource: It is not a source of items.
         """
 
-    def since(self) -> str | None:
+    def next_since(self) -> str | None:
         """Return `since` for the pass after the one that `entries` has just finished; `None`: only whole passes."""
 
     @property

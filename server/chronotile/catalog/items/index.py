@@ -121,7 +121,7 @@ class ItemIndex:
         rows = self._covering(collection, box, lookups.When.from_selection(span, instants), most=MAX_ITEMS)
         return tuple(map(lookups.ref_of, rows))
 
-    def near(self, collection: str, box: BBox, instants: InstantArray) -> lookups.ItemsNearBox:
+    def find_near(self, collection: str, box: BBox, instants: InstantArray) -> lookups.ItemsNearBox:
         """Return the items of some instants that meet a box, prepared for lookups of boxes within it."""
         try:
             rows = self._covering(collection, box, lookups.When.from_selection(None, instants), most=lookups.MAX_NEAR)

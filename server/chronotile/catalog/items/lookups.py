@@ -96,24 +96,24 @@ def in_order(rows: Iterable[Any], boxes: Sequence[BBox], when: When) -> list[Any
 class ItemsNearBox:
     """Items whose footprints meet a box; `meeting` finds the items of any box within it."""
 
-    found: tuple[tuple[ItemRef, tuple[Ring, ...]], ...]
+    items: tuple[tuple[ItemRef, tuple[Ring, ...]], ...]
     """Items with their rings, in order."""
     are_all: bool
-    """False if there were more than `MAX_NEAR` rows; `found` is then empty."""
+    """False if there were more than `MAX_NEAR` rows; `items` is then empty."""
     _met: dict[BBox, tuple[ItemRef, ...]] = field(default_factory=dict, compare=False)
 
     @property
     def nbytes(self) -> int:
         """Approximate memory in bytes."""
-        vertices = sum(len(ring) for _ref, rings in self.found for ring in rings)
-        return ITEM_BYTES * (1 + len(self.found)) + VERTEX_BYTES * vertices
+        vertices = sum(len(ring) for _ref, rings in self.items for ring in rings)
+        return ITEM_BYTES * (1 + len(self.items)) + VERTEX_BYTES * vertices
 
     def meeting(self, box: BBox) -> tuple[ItemRef, ...]:
         """Return the items whose footprints meet a box, in order."""
         met = self._met.get(box)
         if met is None:
             boxes = search_boxes(box)
-            met = tuple(ref for ref, rings in self.found if meets(rings, boxes))
+            met = tuple(ref for ref, rings in self.items if meets(rings, boxes))
             if len(self._met) >= MAX_MET:
                 self._met.clear()
             self._met[box] = met

@@ -243,7 +243,7 @@ class SourcePasses:
         self,
         run: SourcePass,
         *,
-        seen: Sequence[str] = (),
+        unchanged: Sequence[str] = (),
         read: Sequence[SourceEntry] = (),
         restated: Mapping[str, str] = {},
         cursor: str | None = None,
@@ -252,7 +252,7 @@ class SourcePasses:
 
         Args:
             run: The pass.
-            seen: Keys of unchanged entries.
+            unchanged: Keys of unchanged entries.
             read: Entries that were read.
             restated: New states by key of entries that are otherwise unchanged.
             cursor: Position at which to resume; `None` leaves it unchanged.
@@ -262,7 +262,7 @@ class SourcePasses:
         """
         with write_transaction(self._engine, self._usage) as connection:
             self._hold(connection, run, {} if cursor is None else {"cursor": cursor})
-            for part in chunks(seen, CHUNK):
+            for part in chunks(unchanged, CHUNK):
                 keys = pad(part)
                 self._statement(_mark_seen, len(keys)).change(
                     connection, {"collection": run.scope, "number": run.number, **list_parameters("value", keys)}

@@ -114,7 +114,7 @@ class MosaicParts:
         collection = self.spec.collection
         around = shared_box_around(box) if len(instants) == 1 else None
         if around is not None:
-            find = partial(self.index.near, collection, around, instants)
+            find = partial(self.index.find_near, collection, around, instants)
             near = self._find_at_counter(self.near, around, instants, find)
             if near.are_all:
                 return near.meeting(box)

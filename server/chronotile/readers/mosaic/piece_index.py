@@ -33,7 +33,7 @@ class PieceIndex(Protocol):
     ) -> tuple[ItemRef, ...]:
         """Return the items whose footprints intersect a CRS84 box, by instant, then in the order of the collection."""
 
-    def near(self, collection: str, box: BBox, instants: InstantArray) -> NearItems:
+    def find_near(self, collection: str, box: BBox, instants: InstantArray) -> NearItems:
         """Return the items of some instants in a CRS84 box, for repeated queries with boxes inside it."""
 
     def assets(self, numbers: Sequence[int]) -> Mapping[int, tuple[Asset, ...]]:
