@@ -29,7 +29,7 @@ REDUCERS: Parameter[tuple[Reducer, ...]] = custom(
     "reducers",
     "`mean`, `min`, `max`, `std`, `median`, `count`, `valid_share`, `sum`, `p10` and its like, "
     "`histogram:16`; several with commas; default: `mean`",
-    lambda given: parse_reducers(given.split(",")),
+    lambda value: parse_reducers(value.split(",")),
     default=(MEAN,),
 )
 DRY_RUN = truth("dry_run", "`true` returns only the cost of the request")
@@ -134,12 +134,12 @@ def statistics_offer(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue
     """
     if _has_more(query):
         return None
-    reducers, weights, crs = (query.optional(each) for each in ("reducers", "weights", "crs"))
+    reducers, weights, crs = (query.optional(name) for name in ("reducers", "weights", "crs"))
     least, (format_, notes) = MIN_VALID.value(query), _format_inputs(STATISTICS, query, name, otherwise="csv")
     inputs = {
         "layer": layer.id,
         **datetime_input(DATETIME.value(query)),
-        **({} if reducers is None else {"reducers": [each.strip() for each in reducers.split(",")]}),
+        **({} if reducers is None else {"reducers": [reducer.strip() for reducer in reducers.split(",")]}),
         **({} if weights is None else {"weights": weights}),
         **({} if least == 0 else {"min_valid": least}),
         **format_,

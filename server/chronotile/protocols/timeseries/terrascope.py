@@ -359,5 +359,5 @@ def _dates(instants: InstantArray, domain: TimeDomain) -> list[str]:
 
 
 operations = (*_version_operations("v1.0"), *_version_operations("v1.1"))
-slashed_routes = routes_of(replace(each, path=f"{each.path}/") for each in operations)
+slashed_routes = routes_of(replace(operation, path=f"{operation.path}/") for operation in operations)
 """The same paths with a slash at the end."""

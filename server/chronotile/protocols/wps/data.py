@@ -151,7 +151,7 @@ def _value(wps_input: WpsInput, schema: Json) -> Any:  # noqa: ANN401 -- JSON
     if kind.form == "literal" and not _is_json(media_type):
         return _literal(text, schema)
     value: object = text
-    accepts_text = "string" in {each.get("type") for each in schema.get("oneOf", [schema])}
+    accepts_text = "string" in {s.get("type") for s in schema.get("oneOf", [schema])}
     if of.is_base64(schema):
         value = base64.b64encode(text.encode()).decode() if wps_input.is_xml else "".join(text.split())
         media_type = "" if of.OCTETS in of.media_types(schema) else media_type
@@ -160,7 +160,7 @@ def _value(wps_input: WpsInput, schema: Json) -> Any:  # noqa: ANN401 -- JSON
     elif _is_json(media_type) or (not media_type and text.lstrip()[:1] in {"{", "["}):
         value = parse_json(text.encode(), what=f"input {wps_input.name}", locator=path)
     qualifiers = {"mediaType": media_type, "encoding": "" if encoding.lower() in PLAIN else encoding}
-    return {"value": value, **{name: each for name, each in qualifiers.items() if each}}
+    return {"value": value, **{name: text for name, text in qualifiers.items() if text}}
 
 
 def _box(wps_input: WpsInput) -> Json:
@@ -171,7 +171,7 @@ def _box(wps_input: WpsInput) -> Json:
 
 
 def _literal(text: str, schema: Json) -> object:
-    plain, types = text.strip(), {each.get("type") for each in schema.get("oneOf", [schema])}
+    plain, types = text.strip(), {s.get("type") for s in schema.get("oneOf", [schema])}
     if types & {"integer", "number"} and len(plain) <= MAX_DIGITS and _NUMBER.fullmatch(plain):
         value = int(plain) if plain.lstrip("+-").isdigit() and int(plain) in INTEGERS else float(plain)
         return value if math.isfinite(value) else text

@@ -20,7 +20,7 @@ VERSIONS = ("2.0.0", "1.0.0")
 OF_NAMESPACES = {"http://www.opengis.net/wps/2.0": "2.0.0", "http://www.opengis.net/wps/1.0.0": "1.0.0"}
 OF_PROCESSES = ("DescribeProcess", "Execute")
 OPERATIONS = ("GetCapabilities", *OF_PROCESSES, "GetStatus", "GetResult", "Dismiss")
-REQUEST = keyword("request", "The operation", {each: each for each in OPERATIONS}, error=OperationNotSupported)
+REQUEST = keyword("request", "The operation", {name: name for name in OPERATIONS}, error=OperationNotSupported)
 OPTIONS = ("storeexecuteresponse", "status", "lineage")
 MAX_XML_BYTES = 8 << 20
 """Size of a request in XML; larger inputs have to be sent by reference or to OGC API - Processes."""

@@ -15,9 +15,7 @@ BASE64 = "base64"
 
 def media_types(schema: Json) -> tuple[str, ...]:
     """Return the media types that a schema names; empty if it names none."""
-    return tuple(
-        dict.fromkeys(each["contentMediaType"] for each in _alternatives(schema) if "contentMediaType" in each)
-    )
+    return tuple(dict.fromkeys(s["contentMediaType"] for s in _alternatives(schema) if "contentMediaType" in s))
 
 
 def output_types(schema: Json) -> tuple[str, ...]:
@@ -25,18 +23,18 @@ def output_types(schema: Json) -> tuple[str, ...]:
     declared = media_types(schema)
     if declared:
         return declared
-    kinds = {each["type"] for each in _alternatives(schema) if "type" in each}
+    kinds = {s["type"] for s in _alternatives(schema) if "type" in s}
     return tuple(name for name, is_there in ((TEXT, "string" in kinds), (JSON, kinds != {"string"})) if is_there)
 
 
 def is_base64(schema: Json) -> bool:
     """Return whether texts of a schema are bytes."""
-    return any(each.get("contentEncoding") == BASE64 for each in _alternatives(schema))
+    return any(s.get("contentEncoding") == BASE64 for s in _alternatives(schema))
 
 
 def is_of_file(schema: Json) -> bool:
     """Return whether results of a schema may be files."""
-    return any(each.get("contentEncoding") == "binary" for each in _alternatives(schema))
+    return any(s.get("contentEncoding") == "binary" for s in _alternatives(schema))
 
 
 def media_type_of(result: Result, schema: Json) -> str:
@@ -49,5 +47,5 @@ def media_type_of(result: Result, schema: Json) -> str:
 def _alternatives(schema: Json) -> Iterator[Json]:
     yield schema
     for name in ("oneOf", "anyOf", "allOf"):
-        for each in schema.get(name, ()):
-            yield from _alternatives(each)
+        for alternative in schema.get(name, ()):
+            yield from _alternatives(alternative)

@@ -146,7 +146,7 @@ class OpenResultFile(FileResponse):
                 unchanged = {name: self.headers[name] for name in OF_UNCHANGED if name in self.headers}
                 await Response(status_code=304, headers=unchanged)(scope, receive, send)
                 return
-            accepted = [each for each in scope["headers"] if each[0] != b"range" or _asks_for_bytes(each[1])]
+            accepted = [h for h in scope["headers"] if h[0] != b"range" or _asks_for_bytes(h[1])]
             await super().__call__({**scope, "headers": accepted}, receive, send)
 
 

@@ -60,7 +60,7 @@ def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> A
         ConfigurationError: A prefix is none, or TiTiler is not installed.
     """
     places = AllowedPlaces(prefixes, setting=SETTING)
-    inner_hosts.allow_addresses(each.host for each in places.remotes)
+    inner_hosts.allow_addresses(prefix.host for prefix in places.remotes)
     require_configured("cog", SETTING)
     if places.remotes:
         require_configured("s3", f"a URL in {SETTING}")
@@ -76,7 +76,7 @@ def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> A
     def part_size(max_size: int | None = PART_PX, height: int | None = None, width: int | None = None) -> Any:  # noqa: ANN401 -- TiTiler's own
         return PartFeatureParams(max_size=max_size, height=height, width=width)
 
-    def bounded(request: Request) -> None:
+    def check_query(request: Request) -> None:
         path_parameters = ((name, str(value)) for name, value in request.path_params.items())
         check_cost((*path_parameters, *request.query_params.multi_items()), max_pixels)
 
@@ -88,7 +88,7 @@ def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> A
         environment_dependency=lambda: dict(GDAL_ENVIRONMENT),
         router_prefix=path,
     )
-    app = FastAPI(title="GeoTIFFs", docs_url=None, redoc_url=None, dependencies=[Depends(bounded)])
+    app = FastAPI(title="GeoTIFFs", docs_url=None, redoc_url=None, dependencies=[Depends(check_query)])
     app.include_router(factory.router)
     _add_faults(app)
     mounted: ASGIApp = app
@@ -172,9 +172,9 @@ def file_to_open(places: AllowedPlaces, text: str) -> str:
         UnknownPath: The text names nothing that may be opened; the message is the same whatever the reason.
     """
     try:
-        found = places.find(text)
-        is_there = not is_local(found) or Path(found).is_file()
-        if not is_there or not text.lower().endswith(EXTENSIONS) or not found.lower().endswith(EXTENSIONS):
+        file = places.find(text)
+        is_there = not is_local(file) or Path(file).is_file()
+        if not is_there or not text.lower().endswith(EXTENSIONS) or not file.lower().endswith(EXTENSIONS):
             raise ValueError("it is not a GeoTIFF")
     except (ValueError, OSError) as error:
         raise UnknownPath(
@@ -182,7 +182,7 @@ def file_to_open(places: AllowedPlaces, text: str) -> str:
             "operator allows, without escapes",
             locator="url",
         ) from error
-    return found
+    return file
 
 
 # What a request to `/cog` may cost: TiTiler itself sets no bounds.
@@ -204,19 +204,19 @@ def check_cost(parameters: Iterable[tuple[str, str]], max_pixels: int) -> None:
         InvalidParameter: An expression is none, or too dear.
         LimitExceeded: A picture would be too large.
     """
-    given = list(parameters)
-    named = {name for name, _value in given}
-    if len(named & {"width", "height"}) == 1:
-        raise InvalidParameter("width and height go together", locator="width" if "width" in named else "height")
+    pairs = list(parameters)
+    names = {name for name, _value in pairs}
+    if len(names & {"width", "height"}) == 1:
+        raise InvalidParameter("width and height go together", locator="width" if "width" in names else "height")
     side = math.isqrt(max_pixels)
-    for name, value in given:
+    for name, value in pairs:
         if name in SIDES:
             _check_size(name, value, side, limit="max_pixels")
         elif name in AT_MOST:
             _check_size(name, value, AT_MOST[name], limit=name)
         elif name == "expression":
             check_band_math(value)
-    bands = sum(name == "bidx" for name, _value in given)
+    bands = sum(name == "bidx" for name, _value in pairs)
     if bands > MAX_BANDS:
         raise InvalidParameter(f"bidx names {bands} bands, at most {MAX_BANDS} are accepted", locator="bidx")
 
@@ -246,7 +246,7 @@ def check_band_math(text: str) -> None:
 
 
 def _is_plain_power(node: ast.BinOp) -> bool:
-    is_of_bands = any(isinstance(each, ast.Name) for each in ast.walk(node.left))
+    is_of_bands = any(isinstance(n, ast.Name) for n in ast.walk(node.left))
     exponent = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
     value = exponent.value if isinstance(exponent, ast.Constant) else None
     return is_of_bands and isinstance(value, int | float) and value <= 16

@@ -46,28 +46,28 @@ def store_fault(error: ChronotileError, request: Request) -> Response:
 
 async def get_group(request: Request) -> Response:
     """Return the metadata of the store, those of its arrays included."""
-    return await _document(request, lambda found: found.group)
+    return await _document(request, lambda description: description.group)
 
 
 async def get_array(request: Request) -> Response:
     """Return the metadata of an array."""
     name = request.path_params["array"]
 
-    def choose(found: StoreDescription) -> dict[str, object]:
-        if name not in found.arrays:
-            raise UnknownPath(f"the store has no array {name[:MAX_SHOWN]!r}, but {', '.join(found.arrays)}")
-        return found.arrays[name]
+    def choose(description: StoreDescription) -> dict[str, object]:
+        if name not in description.arrays:
+            raise UnknownPath(f"the store has no array {name[:MAX_SHOWN]!r}, but {', '.join(description.arrays)}")
+        return description.arrays[name]
 
     return await _document(request, choose)
 
 
 async def _document(request: Request, choose: Callable[[StoreDescription], dict[str, object]]) -> Response:
     _check(request)
-    services, known, store = services_of(request), client_etags(request), store_request(request.path_params)
+    services, etags, store = services_of(request), client_etags(request), store_request(request.path_params)
 
     def describe() -> Payload:
         description = describe_store(store, services)
-        return encode_document(choose(description), description, client_etags=known)
+        return encode_document(choose(description), description, client_etags=etags)
 
     return _response(await run(request, STORES, describe, layers=[store.layer]), store)
 
@@ -75,11 +75,11 @@ async def _document(request: Request, choose: Callable[[StoreDescription], dict[
 async def get_chunk(request: Request) -> Response:
     """Return a chunk of an array, compressed as the metadata say."""
     _check(request)
-    services, known, chunk = services_of(request), client_etags(request), chunk_request(request.path_params)
+    services, etags, chunk = services_of(request), client_etags(request), chunk_request(request.path_params)
     payload = await run(
         request,
         CHUNKS,
-        lambda is_active: deliver_chunk(chunk, services, client_etags=known, is_active=is_active),
+        lambda is_active: deliver_chunk(chunk, services, client_etags=etags, is_active=is_active),
         layers=[chunk.store.layer],
     )
     return accept_ranges(_response(payload, chunk.store))
@@ -138,8 +138,8 @@ def chunk_request(path: Mapping[str, str]) -> ChunkRequest:
     """
     key = path["chunk"]
     for encoding, pattern in enumerate(_KEYS):
-        found = pattern.fullmatch(key)
-        if found is not None:
-            numbers = tuple(int(each) for each in re.findall(r"\d+", found[1] or ""))
+        match = pattern.fullmatch(key)
+        if match is not None:
+            numbers = tuple(int(digits) for digits in re.findall(r"\d+", match[1] or ""))
             return ChunkRequest(store=store_request(path), array=path["array"], encoding=encoding, numbers=numbers)
     raise UnknownPath(f"{key[:MAX_SHOWN]!r} is neither the name of a chunk, such as c/0/0/0, nor a document")

@@ -49,7 +49,7 @@ from chronotile.protocols.common.query.parameter import Parameter, box, custom, 
 from chronotile.protocols.common.query.picture import COLOURS, EXPRESSION, REDUCER, format_of_extension, map_request
 from chronotile.protocols.common.query.values import integer
 
-FORMATS: Mapping[str, AnimationFormat] = {each.extension: each for each in AnimationFormat}
+FORMATS: Mapping[str, AnimationFormat] = {f.extension: f for f in AnimationFormat}
 
 DEFAULT_FRAMES = 36
 """Frames of an animation requested without times: a year of dekads."""
@@ -185,7 +185,7 @@ operations = (
             *OF_ANIMATION,
         ],
         examples={"width": 64, "height": 48, "datetime": lambda of: of.times},
-        answers={str(each): FILE for each in FORMATS.values()},
+        answers={str(f): FILE for f in FORMATS.values()},
     ),
 )
 routes = routes_of(operations)

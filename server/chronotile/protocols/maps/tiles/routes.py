@@ -39,7 +39,7 @@ from chronotile.protocols.common.query.parameter import datetime, names_of
 from chronotile.protocols.common.query.tile_address import tile_grid_of
 from chronotile.protocols.common.tilejson import layer_tilejson
 
-FORMATS: Mapping[str, MapFormat] = {each.extension: each for each in (*TILE_FORMATS, *VALUE_FORMATS)}
+FORMATS: Mapping[str, MapFormat] = {f.extension: f for f in (*TILE_FORMATS, *VALUE_FORMATS)}
 DATETIME = datetime("An instant, interval or list; default: the layer's default")
 OF_TEMPLATE = (
     picture.STYLE,
@@ -77,8 +77,8 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue, *, s
     picture_format = picture.format_of_extension(path["extension"], FORMATS)
     if scale > 1:
         grid = replace(grid, width=grid.width * scale, height=grid.height * scale)
-    shown = picture.map_request(layer, grid, query, time=DATETIME.value(query))
-    return replace(shown, format=picture_format)
+    request = picture.map_request(layer, grid, query, time=DATETIME.value(query))
+    return replace(request, format=picture_format)
 
 
 def style_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
@@ -147,16 +147,16 @@ def _tilejson(request: Request, services: Services) -> bytes:
     layer = services.catalogue.layer(request.path_params["layer"])
     tile_matrix_set = services.catalogue.tile_matrix_set(request.path_params["tms"])
     template = {name: value for name in names_of(OF_TEMPLATE) if (value := query.optional(name))}
-    shown, reading = apply_expression(layer, picture.EXPRESSION.optional(query), services)
-    resolve_map_style(style_request(request.path_params, query), shown, reading)
+    drawn_layer, reading = apply_expression(layer, picture.EXPRESSION.optional(query), services)
+    resolve_map_style(style_request(request.path_params, query), drawn_layer, reading)
     pinned = picture.pin_times(layer, query, DATETIME.value(query), services)
-    if "datetime" not in pinned and len(shown.times):
+    if "datetime" not in pinned and len(drawn_layer.times):
         template["datetime"] = query.require(DATETIME.name)
     template |= pinned
-    path = f"{base_url(request)}/tiles/{quote(shown.id)}/{quote(tile_matrix_set.id)}/{{z}}/{{x}}/{{y}}.png"
+    path = f"{base_url(request)}/tiles/{quote(drawn_layer.id)}/{quote(tile_matrix_set.id)}/{{z}}/{{x}}/{{y}}.png"
     language = services.catalogue.service.languages[0]
     tiles = f"{path}?{urlencode(template)}"
-    return orjson.dumps(layer_tilejson(shown, tile_matrix_set, tiles=tiles, language=language))
+    return orjson.dumps(layer_tilejson(drawn_layer, tile_matrix_set, tiles=tiles, language=language))
 
 
 LAYER = segment("layer", "Id or alias", example=lambda of: of.layer)
@@ -164,7 +164,7 @@ describe = partial(Operation, tag="Tiles", faults=tile_problem)
 tile = partial(
     describe,
     parameters=[LAYER, *TILE, extension_in_path(FORMATS), *OF_TILE],
-    answers={str(each): FILE for each in FORMATS.values()},
+    answers={str(f): FILE for f in FORMATS.values()},
 )
 operations = (
     tile("/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}", get_tile, "getTile", "A tile as a picture, or as values"),

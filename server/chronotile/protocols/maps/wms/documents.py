@@ -105,17 +105,17 @@ def _group(
     entry: entries.CollectionEntry, boxes: Mapping[str, tuple[VersionBox, ...]], collection: Collection | None
 ) -> GroupEntry | None:
     """Return the entry of a requestable collection; `None` if any of its layers has no geographic box."""
-    layers = [each for each in entry.layers if each.name == each.layer.id]
+    layers = [layer for layer in entry.layers if layer.name == layer.layer.id]
     if collection is None or len(layers) < len(collection.layers):
         return None
-    first, *others = layers
+    first, *rest = layers
     by_crs = [{box.crs: box for box in boxes[layer.name]} for layer in layers]
-    shared = [name for name in by_crs[0] if all(name in each for each in by_crs)]
+    shared = [name for name in by_crs[0] if all(name in b for b in by_crs)]
     return GroupEntry(
         queryable=any(layer.layer.queryable for layer in layers),
-        boxes=tuple(_round([each[name] for each in by_crs]) for name in shared),
-        time=first.time if all(layer.time == first.time for layer in others) else None,
-        attribution=first.attribution if all(layer.attribution == first.attribution for layer in others) else None,
+        boxes=tuple(_round([b[name] for b in by_crs]) for name in shared),
+        time=first.time if all(layer.time == first.time for layer in rest) else None,
+        attribution=first.attribution if all(layer.attribution == first.attribution for layer in rest) else None,
     )
 
 
@@ -138,8 +138,8 @@ def _inspire(catalogue: Catalogue, language: str) -> InspireCapabilities | None:
     service = catalogue.service
     if service.inspire is None:
         return None
-    default, *others = (inspire_code(name) for name in service.languages)
-    return InspireCapabilities(service.inspire, default, tuple(others), inspire_code(language))
+    default, *rest = (inspire_code(name) for name in service.languages)
+    return InspireCapabilities(service.inspire, default, tuple(rest), inspire_code(language))
 
 
 def offered_crs(catalogue: Catalogue, version: WmsVersion) -> Iterator[OfferedCrs]:
@@ -152,11 +152,11 @@ def offered_crs(catalogue: Catalogue, version: WmsVersion) -> Iterator[OfferedCr
 
 def _boxes(entry: entries.LayerEntry, offered: Iterable[OfferedCrs], version: WmsVersion) -> Iterator[VersionBox]:
     """Yield the layer's box in each CRS that can express it, in the axis order of the CRS (WMS 1.3.0 §7.2.4.6.8)."""
-    for each in offered:
-        box = box_in_crs(entry.layer.main_variable.grid, each.crs)
+    for named_crs in offered:
+        box = box_in_crs(entry.layer.main_variable.grid, named_crs.crs)
         if box is not None:
             edges = [round(edge, entries.DECIMALS) for edge in box]
-            yield VersionBox(each.name, *(in_axis_order(edges, each.crs) if version == "1.3.0" else edges))
+            yield VersionBox(named_crs.name, *(in_axis_order(edges, named_crs.crs) if version == "1.3.0" else edges))
 
 
 def _union(boxes: Sequence[BBox]) -> BBox:

@@ -78,9 +78,9 @@ def named_groups(catalogue: Catalogue, listed: frozenset[str]) -> tuple[Collecti
     A collection of one layer would only repeat that layer.
     """
     return tuple(
-        each
-        for each in catalogue.collections
-        if 1 < len(each.layers) <= LAYER_LIMIT and all(layer.id in listed for layer in each.layers)
+        collection
+        for collection in catalogue.collections
+        if 1 < len(collection.layers) <= LAYER_LIMIT and all(layer.id in listed for layer in collection.layers)
     )
 
 
@@ -145,7 +145,7 @@ def expand_groups(query: Kvp, catalogue: Catalogue) -> Kvp:
     opened: list[tuple[str, str]] = []
     for name, style in zip(names, styles + ("",) * len(names), strict=False):
         member_names = names_of(name, style, catalogue)
-        opened += [(each, "") for each in member_names] if members[name] else [(name, style)]
+        opened += [(member, "") for member in member_names] if members[name] else [(name, style)]
     opened_names, opened_styles = zip(*opened, strict=True)
     return query.replace("LAYERS", ",".join(opened_names)).replace("STYLES", ",".join(opened_styles))
 
@@ -163,7 +163,7 @@ VERSIONS: Mapping[str, WmsVersion] = {
 }
 """Accepted versions with the version whose rules apply: 1.1.0 has the parameters of 1.1.1."""
 FORMATS: Mapping[str, DrawnFormat] = {
-    **{each: each for each in (MapFormat.PNG, MapFormat.PNG8, MapFormat.JPEG, MapFormat.WEBP, MapFormat.GIF)},
+    **{f: f for f in (MapFormat.PNG, MapFormat.PNG8, MapFormat.JPEG, MapFormat.WEBP, MapFormat.GIF)},
     "image/tiff": MapFormat.GEOTIFF,
 }
 """Map formats by advertised media type."""
@@ -178,7 +178,7 @@ _OTHER_FORMATS: Mapping[str, str] = {
 """Media types that clients send for the same formats."""
 ExceptionFormat = Literal["XML", "INIMAGE", "BLANK", "JSON"]
 EXCEPTION_FORMATS: Mapping[WmsVersion, Mapping[str, ExceptionFormat]] = {
-    "1.3.0": {each: each for each in get_args(ExceptionFormat)},
+    "1.3.0": {f: f for f in get_args(ExceptionFormat)},
     "1.1.1": {
         "application/vnd.ogc.se_xml": "XML",
         "application/vnd.ogc.se_inimage": "INIMAGE",
@@ -204,7 +204,7 @@ def _box(value: str) -> BBox:
     return box
 
 
-REQUEST = keyword("REQUEST", "The operation", {each: each for each in OPERATIONS}, error=OperationNotSupported)
+REQUEST = keyword("REQUEST", "The operation", {name: name for name in OPERATIONS}, error=OperationNotSupported)
 VERSION: Parameter[WmsVersion] = custom(
     "VERSION", "The version whose rules hold", _version, schema=enum_of(list(EXCEPTION_FORMATS))
 )
@@ -214,7 +214,7 @@ WIDTH, HEIGHT = (whole(name, "Size of the picture, in pixels", least=1) for name
 FORMAT = keyword(
     "FORMAT",
     "The media type of the picture",
-    {each: each for each in FORMATS},
+    {f: f for f in FORMATS},
     aliases=_OTHER_FORMATS,
     error=UnsupportedFormat,
 )

@@ -59,7 +59,7 @@ from chronotile.protocols.maps.wms.legend import answer_legend, legend_query
 
 Parsed = TypeVar("Parsed")
 
-OF_GET_MAP = ("SERVICE", "REQUEST", *(each.name for each in params.OF_MAP))
+OF_GET_MAP = ("SERVICE", "REQUEST", *(parameter.name for parameter in params.OF_MAP))
 WITH_OWN_STYLES: tuple[params.WmsOperation, ...] = ("GetMap", "GetFeatureInfo", "GetLegendGraphic")
 """Operations that accept SLD and SLD_BODY."""
 

@@ -54,7 +54,7 @@ def _accepted_versions(value: str) -> str:
     return VERSION
 
 
-REQUEST = keyword("request", "The operation", {each: each for each in OPERATIONS})
+REQUEST = keyword("request", "The operation", {name: name for name in OPERATIONS})
 VERSION_NAME = custom("version", "The version", _version, schema=enum_of([VERSION]), default=VERSION)
 ACCEPTED_VERSIONS = custom("AcceptVersions", "Versions that the client takes", _accepted_versions, default=VERSION)
 UPDATE_SEQUENCE = text("updateSequence", "That of the capabilities which the client holds")
@@ -159,7 +159,7 @@ def names_in_query(query: Kvp, offered: Sequence[TileFormat]) -> TileNames:
     return TileNames(
         layer=layer,
         style=STYLE.optional(query) or "",
-        format=keyword("format", "Of the tile", {each: each for each in offered}, error=UnsupportedFormat).value(query),
+        format=keyword("format", "Of the tile", {f: f for f in offered}, error=UnsupportedFormat).value(query),
         tile_matrix_set=TILE_MATRIX_SET.value(query),
         tile_matrix=TILE_MATRIX.value(query),
         row=query.require(ROW.name),

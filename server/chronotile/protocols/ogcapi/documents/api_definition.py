@@ -42,9 +42,9 @@ def openapi_document(
     context: DocumentContext, operations: Iterable[Operation], blocks: Sequence[BuildingBlock]
 ) -> Json:
     """Return the definition of operations and schemas; paths are relative to the URL of OGC API."""
-    further = [each for block in blocks for each in block.operations_of(context.catalogue)]
+    further = [operation for block in blocks for operation in block.operations_of(context.catalogue)]
     paths = paths_of([*operations, *further], examples_of(context.catalogue))
-    tags = [tag for item in paths.values() for each in item.values() for tag in each["tags"]]
+    tags = [tag for item in paths.values() for operation in item.values() for tag in operation["tags"]]
     schemes = security_schemes(context.catalogue)
     return {
         "openapi": VERSION,
@@ -56,7 +56,7 @@ def openapi_document(
         "components": {
             **({"securitySchemes": schemes} if schemes else {}),
             "schemas": SCHEMAS | {name: schema for block in blocks for name, schema in block.schemas.items()},
-            "parameters": {name: each for block in blocks for name, each in block.parameters.items()},
+            "parameters": {name: parameter for block in blocks for name, parameter in block.parameters.items()},
             "responses": {
                 **{name: refusal(description) for name, description in REFUSALS.items()},
                 **{

@@ -53,9 +53,9 @@ def temporal_extent(times: TimeDomain, *, limit: int) -> Json | None:
         return {**extent, "grid": {"cellsCount": len(times), "resolution": step, "firstCoordinate": first}}
     if not listed:
         return extent
-    named = {} if step is None else {"step": step}
+    step_member = {} if step is None else {"step": step}
     bounds = _bounds(times, room=limit - len(times))
-    return {**extent, "grid": {"cellsCount": len(times), **named, "coordinates": listed, **bounds}}
+    return {**extent, "grid": {"cellsCount": len(times), **step_member, "coordinates": listed, **bounds}}
 
 
 def _bounds(times: TimeDomain, *, room: int) -> Json:
@@ -76,17 +76,17 @@ def _values(times: TimeDomain, step: str | None) -> list[str]:
         return []
     phases, period = (len(DEKAD_DAYS), "P1M") if step == DEKAD_STEP else (1, step)
     series = [times.instants[phase::phases] for phase in range(phases)]
-    return [f"R{len(each)}/{format_instant(each[0])}/{period}" for each in series]
+    return [f"R{len(s)}/{format_instant(s[0])}/{period}" for s in series]
 
 
 def _native_extent(grid: NativeGrid) -> Json:
     """Return axes in the order of the CRS, with cells from west to east and south to north if they follow the axes."""
     box = grid.bbox
-    own = {} if grid.crs == CRS84 else {"storageCrsBbox": [list(in_axis_order(box, grid.crs))]}
+    extent = {} if grid.crs == CRS84 else {"storageCrsBbox": [list(in_axis_order(box, grid.crs))]}
     if grid.transform.b != 0 or grid.transform.d != 0:
-        return own
+        return extent
     columns, rows = _cells(grid.width, grid.steps[0], box.xmin), _cells(grid.height, grid.steps[1], box.ymin)
-    return {**own, "grid": [rows, columns] if is_north_first(grid.crs) else [columns, rows]}
+    return {**extent, "grid": [rows, columns] if is_north_first(grid.crs) else [columns, rows]}
 
 
 def _cells(count: int, step: float, edge: float) -> Json:
@@ -154,8 +154,8 @@ def _services(offered: OfferedCollection, context: CollectionContext) -> Iterato
 
 def _layer_links(layer: Layer, context: CollectionContext) -> Iterator[Json]:
     root, name = context.document.root, quote(layer.id)
-    for each in context.document.catalogue.tile_matrix_sets[:1]:
-        href = f"{root}/tiles/{name}/{quote(each.id)}/tilejson.json"
+    for tile_matrix_set in context.document.catalogue.tile_matrix_sets[:1]:
+        href = f"{root}/tiles/{name}/{quote(tile_matrix_set.id)}/tilejson.json"
         yield link("tilejson", href, JSON, f"{layer.id}: TileJSON of XYZ tiles")
     if not layer.is_composite:
         dated = "&datetime={datetime}" if len(layer.times) else ""

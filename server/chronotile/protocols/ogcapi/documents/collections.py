@@ -40,19 +40,19 @@ def collection_documents(context: CollectionContext, offered: Sequence[OfferedCo
 
     limit = most_listed_times(len(offered_collections(context.document.catalogue)))
     temporal = cache(partial(temporal_extent, limit=limit))  # of a collection as of its layers
-    for said, each in zip(pygeoapi_collections(context, offered), offered, strict=True):
-        yield _complete(said, each, context, temporal)
+    for document, collection in zip(pygeoapi_collections(context, offered), offered, strict=True):
+        yield _complete(document, collection, context, temporal)
 
 
-def _complete(said: Json, offered: OfferedCollection, context: CollectionContext, temporal: TellTimes) -> Json:
+def _complete(document: Json, offered: OfferedCollection, context: CollectionContext, temporal: TellTimes) -> Json:
     language = context.document.language
     members: dict[str, Any] = dict(NO_QUERIES)
     for block in BLOCKS:
         members |= block.collection_members(offered, context.document)
-    own = [each for each in said["links"] if each["rel"] in OWN_RELATIONS and each["type"] != JSON_LD]
-    blocks = [each for block in BLOCKS for each in block.collection_links(offered, context.document)]
+    kept_links = [item for item in document["links"] if item["rel"] in OWN_RELATIONS and item["type"] != JSON_LD]
+    blocks = [item for block in BLOCKS for item in block.collection_links(offered, context.document)]
     return {
-        "id": said["id"],
+        "id": document["id"],
         "title": text_in(offered.title, language) or offered.id,  # pygeoapi 0.24 gives texts with entities of HTML
         "description": text_in(offered.abstract, language),
         "keywords": list(offered.keywords),
@@ -64,7 +64,7 @@ def _complete(said: Json, offered: OfferedCollection, context: CollectionContext
         # Else clients of OGC API - Features take the items of EDR, which are times, for their features.
         "itemType": "coverage" if offered.has_values else "map",
         **members,
-        "links": [*own, *blocks, *service_links(offered, context)],
+        "links": [*kept_links, *blocks, *service_links(offered, context)],
     }
 
 
@@ -72,8 +72,8 @@ def _systems(offered: OfferedCollection, context: CollectionContext) -> Json:
     """CRS by their URIs, CRS84 first; one without a code has none."""
     layer = offered.main_field if offered.has_values else offered.drawn_layer
     accepted = [crs.uri for crs in accepted_crs(layer, context.document.catalogue)]
-    own = layer.main_variable.grid.crs.uri
-    return {"crs": [uri for uri in accepted if uri], **({"storageCrs": own} if own else {})}
+    storage_crs = layer.main_variable.grid.crs.uri
+    return {"crs": [uri for uri in accepted if uri], **({"storageCrs": storage_crs} if storage_crs else {})}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +100,9 @@ class Listing:
 
 def list_collections(query: CollectionsQuery, context: CollectionContext) -> Listing:
     """Return which collections are requested."""
-    matched = [each for each in offered_collections(context.document.catalogue) if query.takes(each)]
-    documents = [each for block in BLOCKS for each in block.further_collections(context.document)]
-    further = [each for each in documents if query.takes_extent(each.get("extent", {}))]
+    matched = [c for c in offered_collections(context.document.catalogue) if query.takes(c)]
+    documents = [document for block in BLOCKS for document in block.further_collections(context.document)]
+    further = [d for d in documents if query.takes_extent(d.get("extent", {}))]
     start, end = query.paging.offset, query.paging.end
     return Listing(
         query=query,
@@ -120,7 +120,7 @@ def listing_document(listing: Listing, context: CollectionContext) -> Json:
         "numberMatched": listing.matched,
         "numberReturned": len(listing.listed) + len(listing.further),
         "collections": [
-            *(orjson.Fragment(orjson.dumps(each)) for each in collection_documents(context, listing.listed)),
+            *(orjson.Fragment(orjson.dumps(document)) for document in collection_documents(context, listing.listed)),
             *listing.further,
         ],
     }
@@ -137,7 +137,7 @@ def listing_page(listing: Listing, context: CollectionContext) -> bytes:
         template="collections",
         matched=listing.matched,
         entries=[
-            *(_entry(each, context.document.language) for each in listing.listed),
+            *(_entry(collection, context.document.language) for collection in listing.listed),
             *map(_further_entry, listing.further),
         ],
         following=href,

@@ -64,7 +64,7 @@ def _collection_page(document: Json, context: CollectionContext) -> bytes:
         template="collection",
         lead=document["description"],
         explored=explored,
-        example=next((each for each in explored if each.has_values), None),
+        example=next((layer for layer in explored if layer.has_values), None),
         has_values=offered.has_values,
         is_dated=len(offered.times) > 0,
         has_chart=any(len(layer.times) > 1 for layer in offered.fields.values()),

@@ -54,14 +54,14 @@ class CollectionsQuery:
         )
 
     def _takes_interval(self, first: str, last: str) -> bool:
-        start, end = (np.datetime64(each.removesuffix("Z"), "ns") for each in (first, last))
+        start, end = (np.datetime64(text.removesuffix("Z"), "ns") for text in (first, last))
         return not self.time.parts or any(part.span.start <= end and part.span.end > start for part in self.time.parts)
 
     def _takes_box(self, box: BBox) -> bool:
-        own = self.box
-        if own is None:
+        requested = self.box
+        if requested is None:
             return True
-        return any(one.intersects(other) for one in search_boxes(own) for other in _halves(box))
+        return any(one.intersects(other) for one in search_boxes(requested) for other in _halves(box))
 
     def _takes_times(self, offered: OfferedCollection) -> bool:
         times = offered.times

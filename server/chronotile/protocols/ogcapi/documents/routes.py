@@ -79,11 +79,11 @@ async def get_conformance(request: Request) -> Response:
 async def get_collections(request: Request) -> Response:
     """Return a page of the list of collections."""
     query = Kvp(request.query_params.multi_items())
-    wanted = collections_query(query)
+    collections = collections_query(query)
     document = DocumentForms(
-        key=("collections", wanted.paging),
-        as_json=lambda context: orjson.dumps(listing_document(list_collections(wanted, context), context)),
-        as_page=lambda context: listing_page(list_collections(wanted, context), context),
+        key=("collections", collections.paging),
+        as_json=lambda context: orjson.dumps(listing_document(list_collections(collections, context), context)),
+        as_page=lambda context: listing_page(list_collections(collections, context), context),
     )
     return await _answer(request, query, document)
 
@@ -121,14 +121,16 @@ async def _answer(
     formats = {"json": document.media_type, "html": HTML}
     form = negotiate_format(query, request.headers.get("accept", ""), formats, aliases=aliases)
     services, has_viewer = services_of(request), state_of(request).viewer.is_complete
-    told = context_for(request, query)
-    context = CollectionContext(services=services, document=told, has_viewer=has_viewer)
+    document_context = context_for(request, query)
+    context = CollectionContext(services=services, document=document_context, has_viewer=has_viewer)
     write = partial(document.as_page if form == "html" else document.as_json, context)
-    key = ("ogcapi", document.key, told.root, told.language, has_viewer)
+    key = ("ogcapi", document.key, document_context.root, document_context.language, has_viewer)
     response = await answer_document(
         request, services, write, key=key, media_type=formats[form], cache_control=document.cache_control
     )
-    response.headers.update({"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": told.language})
+    response.headers.update(
+        {"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": document_context.language}
+    )
     return add_page_policy(response, has_scripts=document.has_scripts and has_viewer) if form == "html" else response
 
 
@@ -167,7 +169,7 @@ OWN = (
     ),
     describe("/openapi", get_openapi, "getOpenApi", "This document", answers={OPENAPI: OBJECT, HTML: TEXT}),
 )
-OF_BLOCKS = tuple(each for block in BLOCKS for each in block.operations)
+OF_BLOCKS = tuple(operation for block in BLOCKS for operation in block.operations)
 OPERATIONS = (*OWN, *OF_BLOCKS)
 """Operations of the whole OGC API, in the order of the OpenAPI document."""
 routes = [Route("/ogcapi", endpoint(get_landing, dated_problem)), *routes_of((*OF_BLOCKS, *OWN), "/ogcapi")]
@@ -188,20 +190,20 @@ def landing_document(context: CollectionContext) -> Json:
     """Return the landing page of OGC API."""
     from chronotile.protocols.ogcapi.documents.through_pygeoapi import pygeoapi_landing  # noqa: PLC0415 -- its 70 MB
 
-    said, service = pygeoapi_landing(context), context.document.catalogue.service
-    own = [
-        {name: member for name, member in each.items() if name != "hreflang"}  # not always the requested language
-        for each in said["links"]
-        if each["rel"] in KEPT_RELATIONS and each["type"] != JSON_LD
+    document, service = pygeoapi_landing(context), context.document.catalogue.service
+    kept_links = [
+        {name: member for name, member in item.items() if name != "hreflang"}  # not always the requested language
+        for item in document["links"]
+        if item["rel"] in KEPT_RELATIONS and item["type"] != JSON_LD
     ]
-    blocks = [each for block in BLOCKS for each in block.landing_links(context.document)]
+    blocks = [item for block in BLOCKS for item in block.landing_links(context.document)]
     up = link("up", f"{context.document.root}/", "text/html", "Overview of this server")
     return {
         "title": text_in(service.title, context.document.language),
         "description": text_in(service.abstract, context.document.language),
         **_service_members(service),
         **{name: member for block in BLOCKS for name, member in block.landing_members(context.document).items()},
-        "links": [*own, *blocks, up],
+        "links": [*kept_links, *blocks, up],
     }
 
 
@@ -227,5 +229,9 @@ def conformance_document(state: ServerState) -> Json:
 
     The list of pygeoapi is not used: it has classes that are not implemented here, and in 0.21 grows with each request.
     """
-    blocks = (each for block in BLOCKS for each in (*block.conformance, *block.allowed_conformance(state)))
+    blocks = (
+        conformance_class
+        for block in BLOCKS
+        for conformance_class in (*block.conformance, *block.allowed_conformance(state))
+    )
     return {"conformsTo": list(dict.fromkeys([*CONFORMANCE, *blocks]))}

@@ -50,7 +50,8 @@ def pygeoapi_collections(context: CollectionContext, offered: Sequence[OfferedCo
     for start in range(0, len(offered), AT_ONCE):
         # Set after the API was created, as its constructor copies its configuration for HTML pages that are not used.
         api.config["resources"] = {
-            each.id: _resource(each, context.document, live) for each in offered[start : start + AT_ONCE]
+            collection.id: _resource(collection, context.document, live)
+            for collection in offered[start : start + AT_ONCE]
         }
         yield from _pygeoapi_document(api, describe_collections)["collections"]
 

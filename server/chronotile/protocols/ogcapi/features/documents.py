@@ -36,7 +36,7 @@ JSON, HTML, GEOJSON = "application/json", "text/html", "application/geo+json"
 OF_ITEMS: Mapping[str, str] = {
     "json": GEOJSON,
     "html": HTML,
-    **{name: each.media_type for name, each in PLACE_FORMATS.items()},
+    **{name: f.media_type for name, f in PLACE_FORMATS.items()},
 }
 """Media types of features by names of formats."""
 
@@ -69,7 +69,7 @@ class SetContext:
 
 def collection_document(of: SetContext) -> Json:
     """Return a set of places as a collection of features."""
-    places, own = of.places, of.address
+    places, address = of.places, of.address
     return {
         "id": places.id,
         "title": of.title,
@@ -80,17 +80,17 @@ def collection_document(of: SetContext) -> Json:
         **omit_empty({"storageCrs": places.crs.uri, "attribution": places.spec.attribution}),
         **NO_QUERIES,
         "links": [
-            link("self", own, JSON, "This collection"),
-            link("alternate", f"{own}?f=html", HTML, "This collection as HTML"),
-            link("items", f"{own}/items", GEOJSON, "The places"),
-            link("items", f"{own}/items?f=html", HTML, "The places as HTML"),
+            link("self", address, JSON, "This collection"),
+            link("alternate", f"{address}?f=html", HTML, "This collection as HTML"),
+            link("items", f"{address}/items", GEOJSON, "The places"),
+            link("items", f"{address}/items?f=html", HTML, "The places as HTML"),
             *(
-                link("enclosure", f"{own}/items?f={name}", each.media_type, f"All places as {each.driver}")
-                for name, each in PLACE_FORMATS.items()
+                link("enclosure", f"{address}/items?f={name}", f.media_type, f"All places as {f.driver}")
+                for name, f in PLACE_FORMATS.items()
             ),
             # OGC's test suite of EDR requires it in each collection of a list.
-            link("data", f"{own}/items", GEOJSON, "The places"),
-            link(REL_QUERYABLES, f"{own}/queryables", SCHEMA, "Properties for filters"),
+            link("data", f"{address}/items", GEOJSON, "The places"),
+            link(REL_QUERYABLES, f"{address}/queryables", SCHEMA, "Properties for filters"),
             link("up", f"{of.document.base}/collections", JSON, "All collections"),
             link(
                 "related", f"{of.document.root}/places/{quote(places.id)}", JSON, "Vector tiles, and values along time"
@@ -102,8 +102,8 @@ def collection_document(of: SetContext) -> Json:
 def queryables_document(of: SetContext) -> Json:
     """Return the properties that filters and parameters may name, as a JSON schema (OGC 19-079r2 §6)."""
     properties = {name: {"title": name, **schema} for name, schema in queryables_of(of.places).items()}
-    named = {**properties, "geometry": {"title": "Outline", **GEOMETRY}}
-    return properties_schema(f"{of.address}/queryables", of.title, named)
+    members = {**properties, "geometry": {"title": "Outline", **GEOMETRY}}
+    return properties_schema(f"{of.address}/queryables", of.title, members)
 
 
 SelectedPlaces = tuple[NDArray[np.int64], Callable[[ChosenPlaces, str], bytes]]
@@ -155,11 +155,11 @@ def find_feature(id_: str, written: Sequence[tuple[str, str]], of: SetContext, n
     if number is None:
         message = f"place {id_[:MAX_SHOWN]!r} is not known in {of.places.id}; its items list those that are"
         raise UnknownPlace(message, locator="place")
-    own = f"{of.address}/items/{quote(id_, safe='')}"
+    address = f"{of.address}/items/{quote(id_, safe='')}"
     query, query_of_page = (urlencode([*written, *more], safe="/:,") for more in ([], [("f", "html")]))
     links = [
-        link("self", f"{own}?{query}" if query else own, GEOJSON, "This place"),
-        link("alternate", f"{own}?{query_of_page}", HTML, "This place as HTML"),
+        link("self", f"{address}?{query}" if query else address, GEOJSON, "This place"),
+        link("alternate", f"{address}?{query_of_page}", HTML, "This place as HTML"),
         link("collection", of.address, JSON, of.title),
     ]
 
@@ -173,15 +173,15 @@ def find_feature(id_: str, written: Sequence[tuple[str, str]], of: SetContext, n
 
 
 def _page_links(query: FeaturesQuery, of: SetContext, following: str | None) -> list[Json]:
-    own = cursor_of(of.places, query.start) if query.start else None
+    cursor = cursor_of(of.places, query.start) if query.start else None
     links = [
-        link("self", _page_address(query, of, own, "json"), GEOJSON, "This page"),
-        link("alternate", _page_address(query, of, own, "html"), HTML, "This page as HTML"),
+        link("self", _page_address(query, of, cursor, "json"), GEOJSON, "This page"),
+        link("alternate", _page_address(query, of, cursor, "html"), HTML, "This page as HTML"),
         link("collection", of.address, JSON, of.title),
     ]
-    for name, each in PLACE_FORMATS.items():
-        title = f"All features that match, as {each.driver}"
-        links.append(link("enclosure", _page_address(query, of, None, name), each.media_type, title))
+    for name, place_format in PLACE_FORMATS.items():
+        title = f"All features that match, as {place_format.driver}"
+        links.append(link("enclosure", _page_address(query, of, None, name), place_format.media_type, title))
     if following is not None:
         links.append(link("next", _page_address(query, of, following, "json"), GEOJSON, "The features that follow"))
     return links
@@ -190,7 +190,7 @@ def _page_links(query: FeaturesQuery, of: SetContext, following: str | None) -> 
 def _page_address(query: FeaturesQuery, of: SetContext, cursor: str | None, f: str) -> str:
     # Parameters of the request come first, unbroken and in the order of `parameters_of`: GDAL appends its whole query
     # to a link that does not contain it as one text.
-    written = [each for each in query.written if each[0] != LIMIT.name or f not in PLACE_FORMATS]
+    written = [pair for pair in query.written if pair[0] != LIMIT.name or f not in PLACE_FORMATS]
     begins = [] if cursor is None else [(CURSOR.name, cursor)]
     return f"{of.address}/items?{urlencode([*written, *begins, ('f', f)], safe='/:,')}"
 

@@ -71,12 +71,12 @@ def content_query(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> Feature
     Raises:
         ChronotileError: A parameter is not accepted.
     """
-    crs, named = CRS.optional(query), VALUE.optional(query) or ()
+    crs, value_names = CRS.optional(query), VALUE.optional(query) or ()
     with translate_error(UnknownLayer, InvalidParameter, locator=VALUE.name):
-        layers = tuple(dict.fromkeys(catalogue.layer(name).id for name in named))
+        layers = tuple(dict.fromkeys(catalogue.layer(name).id for name in value_names))
     if not places.columns.keys().isdisjoint(layers):
         raise InvalidParameter(f"value has a name that places of {places.id} have as a property", locator=VALUE.name)
-    own = partial(
+    values_request = partial(
         PlaceValuesRequest,
         places=places.id,
         time=DATETIME.value(query),
@@ -85,7 +85,7 @@ def content_query(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> Feature
     )
     return FeatureContent(
         crs=None if crs is None else named_crs(crs, places, catalogue),
-        values=tuple(own(layer=layer) for layer in layers),
+        values=tuple(values_request(layer=layer) for layer in layers),
     )
 
 
@@ -97,14 +97,14 @@ def features_query(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> Featur
         CursorExpired: The places were replaced after the cursor was made.
     """
     query.refuse(("offset", "startindex"), instead=f"{CURSOR.name}, as in links of next")
-    known = parameters_of(places)
-    query.check_names(names_of((*known, *DOCUMENT_PARAMETERS)))
+    parameters = parameters_of(places)
+    query.check_names(names_of((*parameters, *DOCUMENT_PARAMETERS)))
     return FeaturesQuery(
         content=content_query(query, places, catalogue),
         selection=_selection(query, places, catalogue),
         limit=LIMIT.optional(query),
         start=_start(CURSOR.optional(query), places),
-        written=query.select(each for each in names_of(known) if each != CURSOR.name),
+        written=query.select(name for name in names_of(parameters) if name != CURSOR.name),
     )
 
 
@@ -119,11 +119,11 @@ def properties_of(places: PlaceSet) -> list[Parameter[str]]:
     Properties whose names differ only by case, or equal the names of other parameters, have none, as names of
     parameters are case-insensitive.
     """
-    taken = names_of((*OF_CONTENT, *OF_SELECTION, *OF_PAGE, *DOCUMENT_PARAMETERS))
-    told = "Only features whose property of this name has this value"
+    other_names = names_of((*OF_CONTENT, *OF_SELECTION, *OF_PAGE, *DOCUMENT_PARAMETERS))
+    description = "Only features whose property of this name has this value"
     listed = queryables_of(places)
-    spelled = Counter(map(str.lower, (*listed, *taken)))
-    return [text(name, told, schema=schema) for name, schema in listed.items() if spelled[name.lower()] == 1]
+    spelled = Counter(map(str.lower, (*listed, *other_names)))
+    return [text(name, description, schema=schema) for name, schema in listed.items() if spelled[name.lower()] == 1]
 
 
 def cursor_of(places: PlaceSet, number: int) -> str:
@@ -145,14 +145,14 @@ def _selection(query: Kvp, places: PlaceSet, catalogue: Catalogue) -> PlaceSelec
     )
 
 
-def _start(given: str | None, places: PlaceSet) -> int:
-    if given is None:
+def _start(cursor: str | None, places: PlaceSet) -> int:
+    if cursor is None:
         return 0
-    found = _CURSOR.fullmatch(given)
-    if found is None:
-        message = f"cursor must be taken from a link of next, got {given[:MAX_SHOWN]!r}"
+    match = _CURSOR.fullmatch(cursor)
+    if match is None:
+        message = f"cursor must be taken from a link of next, got {cursor[:MAX_SHOWN]!r}"
         raise InvalidParameter(message, locator=CURSOR.name)
-    if found[1] != places_revision(places):
+    if match[1] != places_revision(places):
         message = "cursor is of places that were replaced; request the first page again, without cursor"
         raise CursorExpired(message, locator=CURSOR.name)
-    return int(found[2])
+    return int(match[2])

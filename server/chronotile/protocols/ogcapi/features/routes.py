@@ -85,8 +85,10 @@ async def get_document(make: Callable[[SetContext], Json], formats: Mapping[str,
 async def get_features(request: Request) -> Response:
     """Return a page of features, or all features as a file."""
     query = Kvp(request.query_params.multi_items())
-    wanted = params.features_query(query, _set_of(request), services_of(request).catalogue)
-    return await _answer(request, query, wanted.content, formats=OF_ITEMS, find=partial(documents.find_page, wanted))
+    features_query = params.features_query(query, _set_of(request), services_of(request).catalogue)
+    return await _answer(
+        request, query, features_query.content, formats=OF_ITEMS, find=partial(documents.find_page, features_query)
+    )
 
 
 async def get_feature(request: Request) -> Response:
@@ -102,7 +104,7 @@ async def get_feature(request: Request) -> Response:
 async def _answer(
     request: Request, query: Kvp, content: params.FeatureContent, *, formats: Mapping[str, str], find: Find
 ) -> Response:
-    places, services, known = _set_of(request), services_of(request), client_etags(request)
+    places, services, etags = _set_of(request), services_of(request), client_etags(request)
     lacking = () if has_extra("places") else tuple(PLACE_FORMATS)
     name = negotiate_format(query, request.headers.get("accept", ""), formats, aliases=ALIASES, lacking=lacking)
     context = context_for(request, query)
@@ -116,9 +118,9 @@ async def _answer(
 
     def work(is_active: IsActive) -> Payload:
         numbers, write = find(of, name)
-        target = resolve_place_columns([replace(each, numbers=numbers) for each in content.values], services)
+        target = resolve_place_columns([replace(r, numbers=numbers) for r in content.values], services)
         etag = fingerprint("features", places_revision(places), key, target.etag)
-        payload = Payload(body=b"", media_type=formats[name], etag=etag, time=target.time, unchanged=etag in known)
+        payload = Payload(body=b"", media_type=formats[name], etag=etag, time=target.time, unchanged=etag in etags)
         if payload.unchanged:
             return payload
         values = extract_place_columns(target, services, is_active=is_active)
@@ -131,7 +133,7 @@ async def _answer(
         body = b"" if is_file else write(chosen, note)
         return mark_missing(replace(payload, body=body), values.missing, note=note)
 
-    layers, kind = [each.layer for each in content.values], COVERAGES if is_file else SERIES_OF_MANY
+    layers, kind = [r.layer for r in content.values], COVERAGES if is_file else SERIES_OF_MANY
     payload = await run(request, kind, work, layers=layers)
     response = add_language_headers(answer_payload(payload), context)
     if crs.uri is not None and name == "json":  # OGC 18-058r1 §7.6
@@ -140,7 +142,9 @@ async def _answer(
         response.headers.append("Warning", warning)
     if not file:
         return add_page_policy(response) if name == "html" else response
-    headers = {name: each for name, each in response.headers.items() if name not in {"content-length", "content-type"}}
+    headers = {
+        name: value for name, value in response.headers.items() if name not in {"content-length", "content-type"}
+    }
     headers["Content-Disposition"] = f'attachment; filename="{places.id}.{PLACE_FORMATS[name].extension}"'
     return BodyResponse(file[0], media_type=payload.media_type, headers=headers)
 
@@ -153,12 +157,12 @@ class SetRoute(Route):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Return whether the route matches a request."""
-        match, found = super().matches(scope)
+        match, child_scope = super().matches(scope)
         if match is Match.NONE:
-            return match, found
+            return match, child_scope
         catalogue = services_of(HTTPConnection(scope)).catalogue
-        is_set = is_offered_place_set(catalogue, found["path_params"]["setId"])
-        return (match, found) if is_set else (Match.NONE, {})
+        is_set = is_offered_place_set(catalogue, child_scope["path_params"]["setId"])
+        return (match, child_scope) if is_set else (Match.NONE, {})
 
 
 class SetOperation(Operation):
@@ -174,8 +178,8 @@ def _operations(id_: str, places: PlaceSet | None = None) -> Iterator[Operation]
     described = partial(
         SetOperation, tag="Features", is_offered=lambda _: places is not None, refusals=REFUSALS_OF_TREE
     )
-    own, first = ((), None) if places is None else (params.parameters_of(places), places.ids[0])
-    files = {each.media_type: BINARY for each in PLACE_FORMATS.values()}
+    page_parameters, first = ((), None) if places is None else (params.parameters_of(places), places.ids[0])
+    files = {f.media_type: BINARY for f in PLACE_FORMATS.values()}
     path, name = f"/collections/{id_}", f"features.{id_}.get"
     for end, make, formats, called, schema in (
         ("", documents.collection_document, OF_DOCUMENT, "Collection", ref("Collection")),
@@ -189,7 +193,7 @@ def _operations(id_: str, places: PlaceSet | None = None) -> Iterator[Operation]
         get_features,
         f"{name}Features",
         "Places as features, in pages or as a file",
-        parameters=[*own, format_of(list(OF_ITEMS)), language],
+        parameters=[*page_parameters, format_of(list(OF_ITEMS)), language],
         examples={"value": lambda of: of.layer, "limit": 2},
         answers={GEOJSON: ref("FeaturesPage"), HTML: TEXT, **files},
         refusals=(*REFUSALS_OF_TREE, "Gone"),
@@ -207,13 +211,13 @@ def _operations(id_: str, places: PlaceSet | None = None) -> Iterator[Operation]
 
 def operations_of(catalogue: Catalogue) -> Sequence[Operation]:
     """Return the operations on each set of a catalogue."""
-    return [each for name, places in offered_places(catalogue).items() for each in _operations(name, places)]
+    return [operation for name, places in offered_places(catalogue).items() for operation in _operations(name, places)]
 
 
 def further_collections(context: DocumentContext) -> Sequence[Json]:
     """Return the descriptions of all sets of places, for the list of all collections."""
     sets = offered_places(context.catalogue).values()
-    return [documents.collection_document(SetContext(places=each, document=context)) for each in sets]
+    return [documents.collection_document(SetContext(places=p, document=context)) for p in sets]
 
 
 FEATURES_1 = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf"

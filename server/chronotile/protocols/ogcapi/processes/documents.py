@@ -70,8 +70,8 @@ def process_document(process: Process, context: DocumentContext) -> Json:
     """Return the description of a process."""
     return {
         **_summary(process, context),
-        "inputs": {name: _input(each) for name, each in process.inputs.items()},
-        "outputs": {name: _output(each) for name, each in process.outputs.items()},
+        "inputs": {name: _input(declared) for name, declared in process.inputs.items()},
+        "outputs": {name: _output(declared) for name, declared in process.outputs.items()},
     }
 
 
@@ -110,7 +110,7 @@ def removed_document(job: Job, context: DocumentContext) -> Json:
 
 def _metadata(job: Job) -> Json:
     # The data that results were made from are the same for all results; none if no layer was read.
-    metadata = next((each.metadata for each in job.results.values()), None)
+    metadata = next((result.metadata for result in job.results.values()), None)
     return {} if metadata is None else {"metadata": metadata}
 
 
@@ -175,10 +175,10 @@ def _output(declared: Output) -> Json:
 def _schema(part: Any) -> Any:  # noqa: ANN401 -- any part of a schema
     """Return a schema for OpenAPI 3.0, which allows one `example` only."""
     if isinstance(part, list):
-        return [_schema(each) for each in part]
+        return [_schema(item) for item in part]
     if not isinstance(part, dict):
         return part
-    converted = {name: _schema(each) for name, each in part.items()}
+    converted = {name: _schema(member) for name, member in part.items()}
     if isinstance(converted.get("examples"), list):  # otherwise `examples` is the name of a property
         converted["example"] = converted.pop("examples")[0]
     return converted

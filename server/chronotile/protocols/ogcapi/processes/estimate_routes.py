@@ -46,9 +46,10 @@ def estimate_document(process: str, plan: JobPlan, services: Services, desk: Job
     return {
         "processID": process,
         "layers": [
-            {"collection": each.collection, "layer": each.layer, "times": len(each.times)} for each in plan.sources
+            {"collection": source.collection, "layer": source.layer, "times": len(source.times)}
+            for source in plan.sources
         ],
-        "times": len(set().union(*(each.times for each in plan.sources))),
+        "times": len(set().union(*(source.times for source in plan.sources))),
         "tasks": len(plan.tasks),
         "pixels": plan.pixels,
         "readBytes": _read_bytes(plan.sources, services),
@@ -64,11 +65,11 @@ def _read_bytes(sources: Sequence[JobSource], services: Services) -> int | None:
     """Return the bytes of all cells at the times; `None` for mosaics and derived variables."""
     size = 0
     for source in sources:
-        for each in services.catalogue.layer(source.layer).variables:
-            if each.is_mosaic or each.is_derived:
+        for variable in services.catalogue.layer(source.layer).variables:
+            if variable.is_mosaic or variable.is_derived:
                 return None
-            numbers = each.grid.width * each.grid.height * max(1, len(source.times))
-            size += numbers * np.dtype(each.encoding.dtype).itemsize
+            numbers = variable.grid.width * variable.grid.height * max(1, len(source.times))
+            size += numbers * np.dtype(variable.encoding.dtype).itemsize
     return size
 
 

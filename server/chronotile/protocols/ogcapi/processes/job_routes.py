@@ -104,7 +104,7 @@ async def get_job(request: Request) -> Response:
     job, details, results = await run(request, JOBS, find)
     document = status_document(job, context)
     if is_shared:
-        document["links"] = [each for each in document["links"] if each["rel"] not in OF_OTHERS]
+        document["links"] = [item for item in document["links"] if item["rel"] not in OF_OTHERS]
     page = partial(job_page, job, details, document, site, address=job_address(job, context.base), results=results)
     return await document_in(request, context, document, page)
 

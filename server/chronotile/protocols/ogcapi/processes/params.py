@@ -31,17 +31,17 @@ TYPE = "process"
 """The only type of jobs."""
 
 
-def _members(given: str) -> tuple[str, ...]:
-    return tuple(name for each in given.split(",") if (name := each.strip()))
+def _members(value: str) -> tuple[str, ...]:
+    return tuple(name for part in value.split(",") if (name := part.strip()))
 
 
-def _types(given: str) -> tuple[str, ...]:
-    return tuple(choice(each, (TYPE,), locator="type") for each in _members(given))
+def _types(value: str) -> tuple[str, ...]:
+    return tuple(choice(name, (TYPE,), locator="type") for name in _members(value))
 
 
-def _statuses(given: str) -> tuple[Status, ...]:
-    by_name: dict[str, Status] = {str(each): each for each in STATUSES}
-    return tuple(by_name[choice(each, by_name, locator="status")] for each in _members(given))
+def _statuses(value: str) -> tuple[Status, ...]:
+    by_name: dict[str, Status] = {str(status): status for status in STATUSES}
+    return tuple(by_name[choice(name, by_name, locator="status")] for name in _members(value))
 
 
 LIMIT = whole_up_to("limit", "The most members of one answer", most=MAX_LIMIT, default=DEFAULT_LIMIT)

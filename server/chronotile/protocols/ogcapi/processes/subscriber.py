@@ -86,10 +86,10 @@ def _check_members(members: Iterable[str]) -> None:
     spelled = {name.lower(): name for name in ACCEPTED}
     for name in members:
         if name not in ACCEPTED:
-            shown = name[:MAX_SHOWN]
-            near = difflib.get_close_matches(shown.lower(), spelled, n=1)
+            shortened = name[:MAX_SHOWN]
+            near = difflib.get_close_matches(shortened.lower(), spelled, n=1)
             use = spelled[near[0]] if near else ", ".join(OF_MEMBERS)
-            place = f"{MEMBER}.{shown}"
+            place = f"{MEMBER}.{shortened}"
             raise UnknownParameter(f"{place} is not a member here; use {use}", locator=place)
 
 

@@ -54,17 +54,17 @@ def find_collections(query: RecordsQuery, context: CollectionContext) -> Records
 
         holds = DocumentFilter(query.filter).holds
     search, paging = TextSearch(query.terms), Paging(limit=query.limit, offset=query.offset)
-    found = [
+    records = [
         record
         for offered in _list_configured(context)
         if _takes(query, offered)
         for record in [collection_record(offered, context)]
         if search.finds(record) and _has_values(query, record) and (holds is None or holds(_flat(record)))
     ]
-    following = paging.following(len(found))
+    following = paging.following(len(records))
     return RecordsPage(
-        records=_sort(found, query.order)[paging.offset : paging.end],
-        matched=len(found),
+        records=_sort(records, query.order)[paging.offset : paging.end],
+        matched=len(records),
         following=None if following is None else ("offset", str(following)),
     )
 
@@ -76,11 +76,11 @@ def find_collection(id_: str, context: CollectionContext) -> Json:
         UnknownItem: The collection does not exist.
         SourceUnavailable: The source of the collection is unavailable.
     """
-    found = next((each for each in _list_configured(context) if each.id == id_), None)
-    if found is None:
+    offered = next((collection for collection in _list_configured(context) if collection.id == id_), None)
+    if offered is None:
         context.services.catalogue.require_available(id_)
         raise UnknownItem(f"record {id_[:MAX_SHOWN]!r} is not known", locator="recordId")
-    return collection_record(found, context)
+    return collection_record(offered, context)
 
 
 def collection_record(offered: OfferedCollection, context: CollectionContext) -> Json:
@@ -116,7 +116,7 @@ def collection_record(offered: OfferedCollection, context: CollectionContext) ->
 
 
 def _list_configured(context: CollectionContext) -> Iterator[OfferedCollection]:
-    return (each for each in offered_collections(context.document.catalogue) if not each.is_layer)
+    return (collection for collection in offered_collections(context.document.catalogue) if not collection.is_layer)
 
 
 def _geometry(box: BBox) -> Json:
@@ -147,11 +147,11 @@ def _aliases(offered: OfferedCollection) -> Sequence[str]:
 def _formats(offered: OfferedCollection) -> Iterator[Json]:
     lacking = lacking_formats()
     if offered.has_values:
-        known = {*PICTURES.values()}
+        picture_types = {*PICTURES.values()}
         yield from (
             {"name": name, "mediaType": type_}
             for name, type_ in FORMATS.items()
-            if name not in lacking and type_ not in known
+            if name not in lacking and type_ not in picture_types
         )
     yield from ({"name": name, "mediaType": type_} for name, type_ in PICTURES.items())
 
@@ -184,8 +184,8 @@ def _takes(query: RecordsQuery, offered: OfferedCollection) -> bool:
 
 
 def _has_values(query: RecordsQuery, record: Json) -> bool:
-    said = ((record["properties"].get(name), value) for name, value in query.values.items())
-    return all(value in have if isinstance(have, list) else have == value for have, value in said)
+    compared = ((record["properties"].get(name), value) for name, value in query.values.items())
+    return all(value in have if isinstance(have, list) else have == value for have, value in compared)
 
 
 def _flat(record: Json) -> dict[str, Any]:
@@ -194,9 +194,9 @@ def _flat(record: Json) -> dict[str, Any]:
 
 def _sort(records: Sequence[Json], order: Sequence[tuple[str, bool]]) -> list[Json]:
     """Sort by properties in order of priority, then by id; records without a property come last."""
-    found = sorted(records, key=lambda record: str(record["id"]))
+    ordered = sorted(records, key=lambda record: str(record["id"]))
     for name, is_descending in reversed(order):
-        has = [each for each in found if name in each["properties"]]
-        lacks = [each for each in found if name not in each["properties"]]
-        found = [*sorted(has, key=lambda record: str(record["properties"][name]), reverse=is_descending), *lacks]
-    return found
+        has = [r for r in ordered if name in r["properties"]]
+        lacks = [r for r in ordered if name not in r["properties"]]
+        ordered = [*sorted(has, key=lambda record: str(record["properties"][name]), reverse=is_descending), *lacks]
+    return ordered

@@ -67,9 +67,9 @@ def find_items(query: RecordsQuery, context: CollectionContext, *, are_encoded: 
             raise
         sent = Q.name if query.terms else next(iter(query.values), Q.name)  # whose condition is one on items
         raise InvalidParameter(error.message.replace(FILTER.name, sent, 1), locator=sent) from error
-    made = (item_record(each, context) for each in page.items)
+    made = (item_record(item, context) for item in page.items)
     return RecordsPage(
-        records=[orjson.Fragment(orjson.dumps(each)) if are_encoded else each for each in made],
+        records=[orjson.Fragment(orjson.dumps(record)) if are_encoded else record for record in made],
         matched=page.matched,
         following=None if page.next is None else ("cursor", page.next),
         unanswered=page.unanswered,
@@ -89,21 +89,21 @@ def find_item_record(id_: str, context: CollectionContext) -> Json:
     return item_record(find_product(product, context.services), context)
 
 
-def item_record(found: FoundItem, context: CollectionContext) -> Json:
+def item_record(found_item: FoundItem, context: CollectionContext) -> Json:
     """Return an item as a record."""
-    item = public_item(found, context.services.source_hrefs.get(found.collection))
+    item = public_item(found_item, context.services.source_hrefs.get(found_item.collection))
     properties, assets = item["properties"], item["assets"]
     document = context.document
     # A collection of a remote catalogue may have items before it has layers here.
-    collection = document.catalogue.collections_by_id.get(found.collection)
+    collection = document.catalogue.collections_by_id.get(found_item.collection)
     licence = licence_of(text_of(properties.get("license")) or (None if collection is None else collection.license))
     box = {"bbox": item["bbox"]} if isinstance(item.get("bbox"), list) else {}
-    links = [*record_links(ITEM_RECORDS, str(found.product), document), *_links(found, assets, context)]
+    links = [*record_links(ITEM_RECORDS, str(found_item.product), document), *_links(found_item, assets, context)]
     if licence.page is not None:
         links.append(link("license", licence.page, None, "Licence"))
-    types = dict.fromkeys(filter(None, (text_of(each.get("type")) for each in assets.values())))
+    types = dict.fromkeys(filter(None, (text_of(asset.get("type")) for asset in assets.values())))
     return {
-        "id": str(found.product),
+        "id": str(found_item.product),
         "type": "Feature",
         "time": _time(properties),
         "geometry": item["geometry"],
@@ -112,10 +112,10 @@ def item_record(found: FoundItem, context: CollectionContext) -> Json:
             **{name: value for name, value in properties.items() if name not in OF_RECORDS},
             **_own(properties),
             "type": ITEM,
-            "title": text_of(properties.get("title")) or f"{found.collection} {found.ref.id}",
-            "collection": found.collection,
-            "externalIds": [{"scheme": found.collection, "value": found.ref.id}],
-            "formats": [{"mediaType": each} for each in types],
+            "title": text_of(properties.get("title")) or f"{found_item.collection} {found_item.ref.id}",
+            "collection": found_item.collection,
+            "externalIds": [{"scheme": found_item.collection, "value": found_item.ref.id}],
+            "formats": [{"mediaType": type_} for type_ in types],
             **contacts_of(document.catalogue, document.language),
             **rights_of(licence, None if collection is None else collection.attribution),
         },
@@ -126,7 +126,7 @@ def item_record(found: FoundItem, context: CollectionContext) -> Json:
 def _own(properties: Mapping[str, Any]) -> Json:
     description, keywords = text_of(properties.get("description")), properties.get("keywords")
     times = {name: moment_in(properties.get(name)) for name in ("created", "updated")}
-    is_list = isinstance(keywords, list) and all(isinstance(each, str) for each in keywords)
+    is_list = isinstance(keywords, list) and all(isinstance(keyword, str) for keyword in keywords)
     return omit_empty({**times, "description": description, "keywords": keywords if is_list else None})
 
 
@@ -138,18 +138,18 @@ def _time(properties: Mapping[str, Any]) -> Json | None:
     return None if moment is None else {"timestamp": moment}
 
 
-def _links(found: FoundItem, assets: Mapping[str, Any], context: CollectionContext) -> Iterator[Json]:
+def _links(found_item: FoundItem, assets: Mapping[str, Any], context: CollectionContext) -> Iterator[Json]:
     base, root = context.document.base, context.document.root
-    stac = f"{root}{item_path(found.collection, found.ref.id)}"
+    stac = f"{root}{item_path(found_item.collection, found_item.ref.id)}"
     yield link("about", stac, GEOJSON, "The item in STAC")
-    up = f"{base}/collections/{quote(found.collection)}"
+    up = f"{base}/collections/{quote(found_item.collection)}"
     yield link("up", up, JSON, "The collection in OGC API")
     if assets:
-        yield link("item", f"{root}{product_path(found.product)}", None, "The whole product")
+        yield link("item", f"{root}{product_path(found_item.product)}", None, "The whole product")
     for name, asset in assets.items():
         yield link(
             "preview" if is_picture(asset) else "enclosure",
-            f"{root}{asset_path(found.product, name)}",
+            f"{root}{asset_path(found_item.product, name)}",
             text_of(asset.get("type")) or None,
             text_of(asset.get("title")) or name,
         )
@@ -249,9 +249,9 @@ def _texts_of(node: Mapping[str, Any]) -> Sequence[str] | None:
 
 def _names(arguments: object) -> set[str]:
     """Return the properties in arguments, including arguments of `casei`."""
-    nodes = [each for each in _members(arguments) if isinstance(each, Mapping)]
-    inner = [each for node in nodes for each in _members(node.get("args")) if isinstance(each, Mapping)]
-    return {name for each in (*nodes, *inner) if isinstance(name := each.get("property"), str)}
+    nodes = [node for node in _members(arguments) if isinstance(node, Mapping)]
+    inner = [member for node in nodes for member in _members(node.get("args")) if isinstance(member, Mapping)]
+    return {name for node in (*nodes, *inner) if isinstance(name := node.get("property"), str)}
 
 
 def _members(arguments: object) -> Sequence[Any]:
@@ -286,7 +286,7 @@ def _is_one_of(named_items: Sequence[ItemKey]) -> Condition:
     collections = dict.fromkeys(collection for collection, _id in named_items)
     return join_filters(
         "or",
-        [_in_collection(each, [id_ for collection, id_ in named_items if collection == each]) for each in collections],
+        [_in_collection(name, [id_ for collection, id_ in named_items if collection == name]) for name in collections],
     )
 
 

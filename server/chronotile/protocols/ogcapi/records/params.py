@@ -32,8 +32,8 @@ CRS84_NAMES = (CRS84.uri, "OGC:CRS84", "CRS84")
 def _list_parameter(
     name: str, description: str, *, most: int = MAX_IDS, longest: int = 1000
 ) -> Parameter[tuple[str, ...]]:
-    def parse(given: str) -> tuple[str, ...]:
-        parts = tuple(dict.fromkeys(part for part in (each.strip() for each in given.split(",")) if part))
+    def parse(value: str) -> tuple[str, ...]:
+        parts = tuple(dict.fromkeys(part for part in (text.strip() for text in value.split(",")) if part))
         if len(parts) > most or any(len(part) > longest for part in parts):
             message = f"{name} takes up to {most} texts of up to {longest} characters, separated by commas"
             raise InvalidParameter(message, locator=name)
@@ -99,8 +99,8 @@ def page_parameters(collection: RecordCollection) -> tuple[Parameter[object], ..
 
 def parameters_of(collection: RecordCollection) -> tuple[Parameter[object], ...]:
     """Return all parameters that select records, without general parameters of documents."""
-    own = [text(each.name, each.title, schema=each.schema) for each in collection.parameters]
-    return (*SELECTION, *own, *page_parameters(collection))
+    properties = [text(p.name, p.title, schema=p.schema) for p in collection.parameters]
+    return (*SELECTION, *properties, *page_parameters(collection))
 
 
 def records_query(query: Kvp, collection: RecordCollection) -> RecordsQuery:
@@ -112,9 +112,9 @@ def records_query(query: Kvp, collection: RecordCollection) -> RecordsQuery:
     paging = names_of(page_parameters(collection))
     query.refuse(("bbox-crs",), instead="bbox in CRS84")
     query.refuse({CURSOR.name, OFFSET.name, "startindex"} - set(paging), instead=f"{paging[0]}, as in links of next")
-    known = parameters_of(collection)
-    query.check_names(names_of((*known, *DOCUMENT_PARAMETERS)))
-    selecting = [name for name in names_of(known) if name not in {*paging, LIMIT.name}]
+    parameters = parameters_of(collection)
+    query.check_names(names_of((*parameters, *DOCUMENT_PARAMETERS)))
+    selecting = [name for name in names_of(parameters) if name not in {*paging, LIMIT.name}]
     return RecordsQuery(
         box=box_in_degrees(query, BBOX),
         time=DATETIME.value(query),
@@ -123,9 +123,9 @@ def records_query(query: Kvp, collection: RecordCollection) -> RecordsQuery:
         types=TYPE.value(query),
         ids=IDS.value(query),
         external_ids=EXTERNAL_IDS.value(query),
-        values={each.name: said for each in collection.parameters if (said := _value(query, each)) is not None},
+        values={p.name: value for p in collection.parameters if (value := _value(query, p)) is not None},
         filter=_filter(query),
-        order=tuple(_parse_order(each, collection) for each in SORTBY.value(query)) or collection.default_order,
+        order=tuple(_parse_order(text, collection) for text in SORTBY.value(query)) or collection.default_order,
         cursor=CURSOR.optional(query),
         offset=OFFSET.value(query),
         written=query.select(selecting),
@@ -133,10 +133,10 @@ def records_query(query: Kvp, collection: RecordCollection) -> RecordsQuery:
 
 
 def _value(query: Kvp, property_: RecordProperty) -> str | float | None:
-    given = query.optional(property_.name)
-    if given is None or property_.schema.get("type") != "number":
-        return given
-    return number(given, locator=property_.name)
+    value = query.optional(property_.name)
+    if value is None or property_.schema.get("type") != "number":
+        return value
+    return number(value, locator=property_.name)
 
 
 def _filter(query: Kvp) -> Mapping[str, Any] | None:
@@ -147,10 +147,10 @@ def _filter(query: Kvp) -> Mapping[str, Any] | None:
     return filter_of(query)
 
 
-def _parse_order(given: str, collection: RecordCollection) -> tuple[str, bool]:
-    name = given.removeprefix("-").removeprefix("+")  # a plus sign in a query is a blank once decoded
-    names = [each.name for each in collection.sortables]
+def _parse_order(value: str, collection: RecordCollection) -> tuple[str, bool]:
+    name = value.removeprefix("-").removeprefix("+")  # a plus sign in a query is a blank once decoded
+    names = [p.name for p in collection.sortables]
     if name not in names:
         message = f"sortby {name[:MAX_SHOWN]!r} is not accepted; use {', '.join(names)}"
         raise InvalidParameter(message, locator=SORTBY.name)
-    return name, given.startswith("-")
+    return name, value.startswith("-")

@@ -57,12 +57,12 @@ class RecordCollection:
     @property
     def sortables(self) -> tuple[RecordProperty, ...]:
         """The properties that `sortby` takes."""
-        return tuple(each for each in self.properties if each.is_sortable)
+        return tuple(p for p in self.properties if p.is_sortable)
 
     @property
     def parameters(self) -> tuple[RecordProperty, ...]:
         """The properties that are parameters of the query."""
-        return tuple(each for each in self.properties if each.is_parameter)
+        return tuple(p for p in self.properties if p.is_parameter)
 
 
 def _properties_of(type_: str) -> tuple[RecordProperty, ...]:
@@ -169,7 +169,7 @@ def _contact_channels(contact: Contact) -> Json:
 def languages_of(context: DocumentContext) -> Json:
     """Return `language` and `languages`: the language of the record, and the available languages."""
     languages = context.catalogue.service.languages
-    return {"language": {"code": context.language}, "languages": [{"code": each} for each in languages]}
+    return {"language": {"code": context.language}, "languages": [{"code": code} for code in languages]}
 
 
 def address_of(collection: RecordCollection, context: DocumentContext) -> str:
@@ -180,10 +180,10 @@ def address_of(collection: RecordCollection, context: DocumentContext) -> str:
 def record_links(collection: RecordCollection, id_: str, context: DocumentContext) -> Sequence[Json]:
     """Return the links of a record to itself and to its collection."""
     up = address_of(collection, context)
-    own = f"{up}/items/{quote(id_, safe='')}"
+    record_url = f"{up}/items/{quote(id_, safe='')}"
     return (
-        link("self", own, GEOJSON, "This record"),
-        link("alternate", f"{own}?f=html", HTML, "This record as HTML"),
+        link("self", record_url, GEOJSON, "This record"),
+        link("alternate", f"{record_url}?f=html", HTML, "This record as HTML"),
         link("collection", up, CATALOG, collection.title),
         link("profile", PROFILE_RECORD, HTML, "Profile of records"),
     )
@@ -193,15 +193,15 @@ def split_templates(links: Sequence[Json]) -> Json:
     """Return `links` without templates, and `linkTemplates` if templates exist."""
     templates = [
         {
-            "rel": each["rel"],
-            "uriTemplate": each["href"],
-            "title": each["title"],
-            **({"type": each["type"]} if "type" in each else {}),
+            "rel": item["rel"],
+            "uriTemplate": item["href"],
+            "title": item["title"],
+            **({"type": item["type"]} if "type" in item else {}),
         }
-        for each in links
-        if "templated" in each
+        for item in links
+        if "templated" in item
     ]
-    plain = [each for each in links if "templated" not in each]
+    plain = [item for item in links if "templated" not in item]
     return {"links": plain, **({"linkTemplates": templates} if templates else {})}
 
 

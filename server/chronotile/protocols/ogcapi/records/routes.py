@@ -129,10 +129,10 @@ def _page_links(
     collection: RecordCollection, query: RecordsQuery, page: RecordsPage, context: DocumentContext
 ) -> list[Json]:
     place = {"cursor": query.cursor, "offset": str(query.offset) if query.offset else None}
-    own = page_address(collection, query, context, **omit_empty(place))
+    page_url = page_address(collection, query, context, **omit_empty(place))
     links = [
-        link("self", own, GEOJSON, "This page"),
-        link("alternate", f"{own}&f=html", HTML, "This page as HTML"),
+        link("self", page_url, GEOJSON, "This page"),
+        link("alternate", f"{page_url}&f=html", HTML, "This page as HTML"),
         link("collection", address_of(collection, context), CATALOG, collection.title),
     ]
     if page.following is not None:
@@ -146,28 +146,28 @@ def _extent(context: DocumentContext) -> Json:
     collections = context.catalogue.collections
     if not collections:
         return {}
-    boxes = [round_box(each.bbox) for each in collections]
+    boxes = [round_box(collection.bbox) for collection in collections]
     lows, highs = np.min(boxes, axis=0), np.max(boxes, axis=0)
     box = [float(edge) for edge in (*lows[:2], *highs[2:])]
     domains = [layer.times.instants for layer in context.catalogue.layers if len(layer.times)]
     spatial = {"spatial": {"bbox": [box], "crs": CRS84.uri}}
     if not domains:
         return {"extent": spatial}
-    ends = [format_instant(each) for each in (min(each[0] for each in domains), max(each[-1] for each in domains))]
+    ends = [format_instant(instant) for instant in (min(d[0] for d in domains), max(d[-1] for d in domains))]
     return {"extent": {**spatial, "temporal": {"interval": [ends], "trs": GREGORIAN}}}
 
 
 def _collection_links(collection: RecordCollection, context: DocumentContext) -> list[Json]:
-    own = address_of(collection, context)
+    collection_url = address_of(collection, context)
     return [
-        link("self", own, CATALOG, "This collection of records"),
-        link("alternate", f"{own}?f=html", HTML, "This collection of records as HTML"),
-        link("items", f"{own}/items", GEOJSON, "The records"),
+        link("self", collection_url, CATALOG, "This collection of records"),
+        link("alternate", f"{collection_url}?f=html", HTML, "This collection of records as HTML"),
+        link("items", f"{collection_url}/items", GEOJSON, "The records"),
         # OGC's test suite of EDR requires it in each collection of a list (OGC 19-086r6 /req/edr/rc-md-query-links).
-        link("data", f"{own}/items", GEOJSON, "The records"),
-        link("items", f"{own}/items?f=html", HTML, "The records as HTML"),
-        link(REL_QUERYABLES, f"{own}/queryables", SCHEMA, "Properties for filters"),
-        link(REL_SORTABLES, f"{own}/sortables", SCHEMA, "Properties to sort by"),
+        link("data", f"{collection_url}/items", GEOJSON, "The records"),
+        link("items", f"{collection_url}/items?f=html", HTML, "The records as HTML"),
+        link(REL_QUERYABLES, f"{collection_url}/queryables", SCHEMA, "Properties for filters"),
+        link(REL_SORTABLES, f"{collection_url}/sortables", SCHEMA, "Properties to sort by"),
         link("up", f"{context.base}/collections", "application/json", "All collections"),
         link("root", context.base, "application/json", text_in(context.catalogue.service.title, context.language)),
         link("profile", PROFILE_CATALOG, HTML, "Profile of collections of records"),
@@ -175,12 +175,12 @@ def _collection_links(collection: RecordCollection, context: DocumentContext) ->
 
 
 def _schemas(properties: Sequence[RecordProperty]) -> Json:
-    return {each.name: {"title": each.title, **each.schema} for each in properties}
+    return {p.name: {"title": p.title, **p.schema} for p in properties}
 
 
 def further_collections(context: DocumentContext) -> Sequence[Json]:
     """Return the descriptions of all collections of records, for the list of all collections."""
-    return [collection_document(each, context) for each in (COLLECTION_RECORDS, ITEM_RECORDS)]
+    return [collection_document(collection, context) for collection in (COLLECTION_RECORDS, ITEM_RECORDS)]
 
 
 SPELLING = {"time": "datetime", "item": "recordId", "id": "recordId"}
@@ -374,7 +374,10 @@ CQL2_CLASSES = ("cql2-text", "cql2-json", "basic-cql2", "advanced-comparison-ope
 
 def landing_links(context: DocumentContext) -> Sequence[Json]:
     """Return links to the collections of records."""
-    return [link(REL_CATALOG, address_of(each, context), CATALOG, each.title) for each in RECORD_COLLECTIONS]
+    return [
+        link(REL_CATALOG, address_of(collection, context), CATALOG, collection.title)
+        for collection in RECORD_COLLECTIONS
+    ]
 
 
 # Schemas of the documents for OpenAPI 3.0.

@@ -123,10 +123,14 @@ SPECIFICATIONS: Mapping[str, tuple[str, str]] = {
 }
 """Titles and versions of encodings."""
 _WRITERS: Mapping[str, Callable[[KnownStyle], bytes]] = {
-    "json": lambda known: orjson.dumps(style_members(known.style)),
-    "yaml": lambda known: style_yaml(known.style).encode(),
-    "sld10": lambda known: sld_document([(known.layer.id, replace(known.layer, styles=(known.style,)))], "1.0.0"),
-    "sld11": lambda known: sld_document([(known.layer.id, replace(known.layer, styles=(known.style,)))], "1.1.0"),
+    "json": lambda known_style: orjson.dumps(style_members(known_style.style)),
+    "yaml": lambda known_style: style_yaml(known_style.style).encode(),
+    "sld10": lambda known_style: sld_document(
+        [(known_style.layer.id, replace(known_style.layer, styles=(known_style.style,)))], "1.0.0"
+    ),
+    "sld11": lambda known_style: sld_document(
+        [(known_style.layer.id, replace(known_style.layer, styles=(known_style.style,)))], "1.1.0"
+    ),
 }
 
 
@@ -140,7 +144,7 @@ def style_list(path: Mapping[str, str], context: DocumentContext) -> Json:
     default = {"default": styles[0].style.id} if "collectionId" in path else {}
     return {
         **default,
-        "styles": [_item(path, each, context) for each in styles],
+        "styles": [_item(path, style, context) for style in styles],
         "links": [link("self", _url(path, context), JSON, "styles")],
     }
 
@@ -234,14 +238,14 @@ def parse_legend(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Ca
     """
     query.check_names((*names_of((*OF_LEGEND, *DOCUMENT_PARAMETERS)), "datetime"))
     if "styleId" in path:
-        known = style_of(path, catalogue)
-        layer, style = known.layer, known.style.id
+        known_style = style_of(path, catalogue)
+        layer, style = known_style.layer, known_style.style.id
     else:
         layer, style = offered_collection(catalogue, path["collectionId"]).drawn_layer, ""
-    name = negotiate_format(query, accept, {str(each): media_type for each, media_type in LEGEND_TYPES.items()})
+    name = negotiate_format(query, accept, {str(f): media_type for f, media_type in LEGEND_TYPES.items()})
     return LegendQuery(
         request=replace(legend_request(layer.id, query), style=style),
-        format=next(each for each in LEGEND_TYPES if each == name),
+        format=next(f for f in LEGEND_TYPES if f == name),
         shape=LegendShape(
             is_horizontal=ORIENTATION.value(query), width=WIDTH.optional(query), height=HEIGHT.optional(query)
         ),

@@ -111,8 +111,8 @@ def parse_place_tile(
     negotiate_format(query, accept, FORMATS, aliases=ALIASES)
     address = _address(path, catalogue)
     places = requested_places(query, catalogue)
-    check_tile_of_boxes(address, [each.bbox for each in places])
-    return tuple(PlaceTileRequest(places=each.id, grid=address.grid()) for each in places), REV.optional(query)
+    check_tile_of_boxes(address, [p.bbox for p in places])
+    return tuple(PlaceTileRequest(places=p.id, grid=address.grid()) for p in places), REV.optional(query)
 
 
 def _address(path: Mapping[str, str], catalogue: Catalogue) -> TileAddress:

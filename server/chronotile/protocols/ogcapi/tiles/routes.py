@@ -211,9 +211,9 @@ def map_tilejson(path: Mapping[str, str], query: Kvp, context: DocumentContext, 
     """
     tile_matrix_set = context.catalogue.tile_matrix_set(path["tileMatrixSetId"])
     origin, layers, time = _map(path, query, context)
-    named = pin_times(layers[0], query, time, services) if len(layers) == 1 else {}
-    replaced = {"subset"} if "datetime" in named else set()
-    carried = {name: text for name, text in origin.query.items() if name not in replaced} | named
+    pinned = pin_times(layers[0], query, time, services) if len(layers) == 1 else {}
+    replaced = {"subset"} if "datetime" in pinned else set()
+    carried = {name: text for name, text in origin.query.items() if name not in replaced} | pinned
     return tilejson(
         name=origin.title,
         tiles=template(origin, tile_matrix_set, context, place=XYZ, query={"f": "png", **carried}),
@@ -232,9 +232,9 @@ def place_tilesets(_path: Mapping[str, str], query: Kvp, context: DocumentContex
     """
     query.check_names(names_of(OF_PLACE_TILE))
     places = requested_places(query, context.catalogue) if context.catalogue.places or "collections" in query else ()
-    limits_in = partial(limits_of_boxes, [each.bbox for each in places])
-    found = tilesets(places_origin(places, query, context), context, limits_in=limits_in)
-    return found if places else {**found, "tilesets": []}
+    limits_in = partial(limits_of_boxes, [p.bbox for p in places])
+    document = tilesets(places_origin(places, query, context), context, limits_in=limits_in)
+    return document if places else {**document, "tilesets": []}
 
 
 def place_tileset(path: Mapping[str, str], query: Kvp, context: DocumentContext) -> Json:
@@ -244,7 +244,7 @@ def place_tileset(path: Mapping[str, str], query: Kvp, context: DocumentContext)
         ChronotileError: The server has no places, a name is unknown, or a parameter is not accepted.
     """
     tile_matrix_set, origin, places = _places(path, query, context)
-    limits = limits_of_boxes([each.bbox for each in places], tile_matrix_set)
+    limits = limits_of_boxes([p.bbox for p in places], tile_matrix_set)
     return tileset(origin, tile_matrix_set, context, limits=limits, box=places_box(places) if limits else None)
 
 
@@ -292,7 +292,7 @@ def _has_sets(examples: Examples) -> bool:
 
 
 def _set_in_path(examples: Examples) -> Json:
-    names = [each.id for each in examples.catalogue.tile_matrix_sets]
+    names = [s.id for s in examples.catalogue.tile_matrix_sets]
     return in_path("tileMatrixSetId", "Id of a tile matrix set", enum_of(names), example=names[0])
 
 
@@ -301,7 +301,7 @@ def _map_limits(examples: Examples, tile_matrix_set: TileMatrixSet) -> TileMatri
 
 
 def _place_limits(examples: Examples, tile_matrix_set: TileMatrixSet) -> TileMatrixSetLimits:
-    return limits_of_boxes([each.bbox for each in examples.catalogue.places.values()], tile_matrix_set)
+    return limits_of_boxes([p.bbox for p in examples.catalogue.places.values()], tile_matrix_set)
 
 
 def _tile_in_path(
@@ -310,8 +310,8 @@ def _tile_in_path(
     tile_matrix_set = examples.catalogue.tile_matrix_sets[0]
     limits = limits_of(examples, tile_matrix_set)
     matrix = finest(limits, tile_matrix_set) or tile_matrix_set.matrices[0]
-    held = limits.get(matrix.id)
-    row, column = (0, 0) if held is None else (held.row_min, held.column_min)
+    tile_range = limits.get(matrix.id)
+    row, column = (0, 0) if tile_range is None else (tile_range.row_min, tile_range.column_min)
     return [
         _set_in_path(examples),
         in_path("tileMatrix", "Id of a tile matrix of the set", TEXT, example=matrix.id),
@@ -331,7 +331,7 @@ scheme = partial(described, is_offered=_has_sets)
 
 def _tilesets(
     path: str,
-    given: Sequence[Described],
+    parameters: Sequence[Described],
     of: Callable[..., Operation],
     *,
     name: str,
@@ -342,7 +342,7 @@ def _tilesets(
         handlers[0],
         f"tiles.{name}.getTileSetsList",
         "Tilesets, one per tile matrix set",
-        parameters=[*given, *JSON_ALONE],
+        parameters=[*parameters, *JSON_ALONE],
         answers={JSON: ref("TileSetList")},
     )
     yield of(
@@ -350,7 +350,7 @@ def _tilesets(
         handlers[1],
         f"tiles.{name}.getTileSet",
         "Metadata of a tileset; templates of tiles carry its parameters on",
-        parameters=[*given, _set_in_path, format_of(["json", "tilejson"]), language],
+        parameters=[*parameters, _set_in_path, format_of(["json", "tilejson"]), language],
         answers={JSON: ref("TileSet"), TILEJSON: ref("TileJson")},
     )
 
@@ -401,7 +401,7 @@ operations = (
         parameters=[_set_in_path, *JSON_ALONE],
         answers={JSON: ref("TileMatrixSet")},
     ),
-    *(each for origin, name in ORIGINS.items() for each in _map_operations(origin, name)),
+    *(operation for origin, name in ORIGINS.items() for operation in _map_operations(origin, name)),
     *_place_operations(),
 )
 

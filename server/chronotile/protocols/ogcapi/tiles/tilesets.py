@@ -73,8 +73,8 @@ def tilesets(
     """
     listed = [
         # With limits and tile templates, so that clients can request tiles without another document.
-        {**_common(origin, each, context, limits_in(each)), "links": list(_links(origin, each, context))}
-        for each in context.catalogue.tile_matrix_sets
+        {**_common(origin, s, context, limits_in(s)), "links": list(_links(origin, s, context))}
+        for s in context.catalogue.tile_matrix_sets
     ]
     return {"tilesets": listed, "links": [link("self", f"{context.base}{origin.path}", JSON, origin.title)]}
 
@@ -193,8 +193,8 @@ def tiles_path(path: Mapping[str, str]) -> str:
 
 def layers_box(layers: tuple[Layer, ...], tile_matrix_set: TileMatrixSet) -> BBox | None:
     """Return the box in CRS84 of layers inside a set, `None` if the set meets no layer."""
-    found = [box_in_set(layer.main_variable.grid, tile_matrix_set) for layer in layers]
-    boxes = [box_in(box, tile_matrix_set.crs, CRS84) for box in found if box is not None]
+    layer_boxes = [box_in_set(layer.main_variable.grid, tile_matrix_set) for layer in layers]
+    boxes = [box_in(box, tile_matrix_set.crs, CRS84) for box in layer_boxes if box is not None]
     return box_of_all(boxes) if boxes else None
 
 
@@ -232,13 +232,13 @@ def requested_places(query: Kvp, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
         UnknownPlace: The server has no place sets.
         InvalidParameter: `collections` names an unknown set, or a set twice.
     """
-    named = COLLECTIONS_OF_PLACES.optional(query)
-    if named is None:
-        found = tuple(catalogue.places.values())
-        if not found:
+    set_names = COLLECTIONS_OF_PLACES.optional(query)
+    if set_names is None:
+        places = tuple(catalogue.places.values())
+        if not places:
             raise UnknownPlace("no places are configured, so there are no vector tiles")
-        return found
-    names = [name.strip() for name in named.split(",")]
+        return places
+    names = [name.strip() for name in set_names.split(",")]
     if len(set(names)) < len(names):
         raise InvalidParameter("collections repeats a set of places", locator="collections")
     with translate_error(UnknownPlace, InvalidParameter, locator="collections"):
@@ -247,29 +247,27 @@ def requested_places(query: Kvp, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
 
 def places_origin(places: tuple[PlaceSet, ...], query: Kvp, context: DocumentContext) -> TilesetOrigin:
     """Return the origin of vector tiles."""
-    named = COLLECTIONS_OF_PLACES.optional(query)
-    attribution = "; ".join(dict.fromkeys(each.spec.attribution for each in places if each.spec.attribution))
+    set_names = COLLECTIONS_OF_PLACES.optional(query)
+    attribution = "; ".join(dict.fromkeys(p.spec.attribution for p in places if p.spec.attribution))
     return TilesetOrigin(
-        title=", ".join(_places_title(each, context) for each in places),
+        title=", ".join(_places_title(p, context) for p in places),
         path=PATH,
         data_type="vector",
         formats=FORMATS,
-        query={} if named is None else {"collections": named},
-        layers=[_place_layer(each, context) for each in places],
+        query={} if set_names is None else {"collections": set_names},
+        layers=[_place_layer(p, context) for p in places],
         members=omit_empty({"attribution": attribution}),
     )
 
 
 def places_box(places: tuple[PlaceSet, ...]) -> BBox:
     """Return the box around all place sets in CRS84."""
-    return box_of_all([each.bbox for each in places])
+    return box_of_all([p.bbox for p in places])
 
 
 def vector_layers(places: tuple[PlaceSet, ...]) -> list[Json]:
     """Return the layers for TileJSON."""
-    return [
-        {"id": each.id, "fields": {name: _type(column) for name, column in each.columns.items()}} for each in places
-    ]
+    return [{"id": p.id, "fields": {name: _type(column) for name, column in p.columns.items()}} for p in places]
 
 
 def _place_layer(places: PlaceSet, context: DocumentContext) -> Json:

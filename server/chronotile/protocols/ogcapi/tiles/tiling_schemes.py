@@ -33,7 +33,7 @@ SCALE_SETS: Mapping[str, str] = {
 def tiling_schemes(context: DocumentContext) -> Json:
     """Return the list of all tile matrix sets."""
     return {
-        "tileMatrixSets": [_item(each, context) for each in context.catalogue.tile_matrix_sets],
+        "tileMatrixSets": [_item(s, context) for s in context.catalogue.tile_matrix_sets],
         "links": [link("self", schemes_url(context), JSON, "tile matrix sets")],
     }
 
@@ -50,7 +50,7 @@ def tiling_scheme(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> J
         "orderedAxes": [axis.abbrev for axis in crs.definition.axis_info[:2]],
         "crs": crs_member(crs),
         **omit_empty({"wellKnownScaleSet": scale_set}),
-        "tileMatrices": [_matrix(each, crs) for each in tile_matrix_set.matrices],
+        "tileMatrices": [_matrix(m, crs) for m in tile_matrix_set.matrices],
         "links": [link("self", scheme_url(tile_matrix_set, context), JSON, tile_matrix_set.title)],
     }
 
@@ -112,7 +112,7 @@ def limits_of_boxes(boxes: Sequence[BBox], tile_matrix_set: TileMatrixSet) -> Ti
     for box in boxes:
         with suppress(InvalidParameter):
             inside.append(box_to(box, CRS84, tile_matrix_set.crs))
-    ranges = ((each, tile_matrix_set.tiles_over(each, box)) for box in inside for each in tile_matrix_set.matrices)
+    ranges = ((m, tile_matrix_set.tiles_over(m, box)) for box in inside for m in tile_matrix_set.matrices)
     return _join((matrix, tiles) for matrix, tiles in ranges if tiles is not None)
 
 
