@@ -3,7 +3,13 @@
 import pytest
 
 from chronotile.archive.publish import sources
-from chronotile.archive.publish.sources import LocalFile, RemoteSourceFile, files_and_left_out, files_below, source_at
+from chronotile.archive.publish.sources import (
+    LocalSourceFile,
+    RemoteSourceFile,
+    files_and_left_out,
+    files_below,
+    source_at,
+)
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.core.web.item_places import ItemPlaces
 from chronotile.core.web.places import AllowedPlaces
@@ -58,7 +64,7 @@ def test_a_file_that_is_written_while_it_is_copied_is_an_error(tmp_path, monkeyp
     monkeypatch.setattr(sources, "READ_BYTES", 1000)
     path = tmp_path / "a.tif"
     path.write_bytes(CONTENT)
-    parts = LocalFile(path).parts()
+    parts = LocalSourceFile(path).parts()
     next(parts)
     with path.open("ab") as file:
         file.write(b"more")
@@ -68,7 +74,7 @@ def test_a_file_that_is_written_while_it_is_copied_is_an_error(tmp_path, monkeyp
 
 
 def test_missing_file_is_an_error(tmp_path):
-    source = LocalFile(tmp_path / "a.tif")
+    source = LocalSourceFile(tmp_path / "a.tif")
 
     with pytest.raises(SourceUnavailable, match=r"a\.tif cannot be read: No such file"):
         source.state()
@@ -79,10 +85,10 @@ def test_missing_file_is_an_error(tmp_path):
 def test_another_content_is_another_state(tmp_path):
     path = tmp_path / "a.tif"
     path.write_bytes(b"one")
-    before = LocalFile(path).state()
+    before = LocalSourceFile(path).state()
     path.write_bytes(b"three")
 
-    assert LocalFile(path).state() != before
+    assert LocalSourceFile(path).state() != before
 
 
 def test_documents_that_describe_a_store_are_copied_last(tmp_path):

@@ -16,7 +16,7 @@ from chronotile.archive.publish.collections import about, add_renders, extent_of
 from chronotile.archive.publish.dates import asset_at, band_extensions, cube_of, media_type_of
 from chronotile.archive.publish.documents import join_extents
 from chronotile.archive.publish.publication import Provenance, Publication, PublishedAsset, PublishedExtent
-from chronotile.archive.publish.sources import GeneratedFile, LocalFile
+from chronotile.archive.publish.sources import GeneratedFile, LocalSourceFile
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import ChronotileError, UnsupportedSource
 from chronotile.core.model.collection import Collection
@@ -138,7 +138,7 @@ def _asset(file: ResultFile) -> PublishedAsset:
     variables = {name: variable for collection in file.collections for name, variable in collection.variables.items()}
     if not variables:
         fields = {"title": file.output, "type": file.media_type or media_type_of(file.path.name), "roles": ["data"]}
-        return PublishedAsset(key=file.output, source=LocalFile(file.path), fields=fields)
+        return PublishedAsset(key=file.output, source=LocalSourceFile(file.path), fields=fields)
     asset = asset_at(file.output, str(file.path), variables)
     is_file = asset.source is not None
     return replace(asset, fields={**asset.fields, "type": file.media_type}) if is_file else asset

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chronotile.archive.publish.sources import GeneratedFile, LocalFile, RemoteSourceFile
+from chronotile.archive.publish.sources import GeneratedFile, LocalSourceFile, RemoteSourceFile
 from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.types import Instant, Json
 
-SourceFile = LocalFile | RemoteSourceFile | GeneratedFile
+SourceFile = LocalSourceFile | RemoteSourceFile | GeneratedFile
 """A file to copy: `name` without folders, `state`, and `parts` of some MiB, which all belong to one state."""
 
 

@@ -20,7 +20,7 @@ MAX_NAMED = 5
 """Number of files of a folder that a message lists."""
 
 
-class LocalFile:
+class LocalSourceFile:
     """A local file.
 
     Args:
@@ -125,10 +125,10 @@ class GeneratedFile:
         yield self._data
 
 
-def source_at(href: str, name: str | None = None) -> LocalFile | RemoteSourceFile:
+def source_at(href: str, name: str | None = None) -> LocalSourceFile | RemoteSourceFile:
     """Return the file at a path or URL."""
     path = local_path(href)
-    return RemoteSourceFile(href, name) if path is None else LocalFile(path, name)
+    return RemoteSourceFile(href, name) if path is None else LocalSourceFile(path, name)
 
 
 def is_folder(href: str) -> bool:
@@ -139,7 +139,7 @@ def is_folder(href: str) -> bool:
     return base_name(href).lower().endswith(".zarr")
 
 
-def files_below(href: str) -> Mapping[str, LocalFile | RemoteSourceFile]:
+def files_below(href: str) -> Mapping[str, LocalSourceFile | RemoteSourceFile]:
     """Return the files of a store by relative path: files with data before files with metadata.
 
     Raises:
@@ -156,7 +156,9 @@ def files_below(href: str) -> Mapping[str, LocalFile | RemoteSourceFile]:
     return files
 
 
-def files_and_left_out(href: str, allowed: Allowed) -> tuple[Mapping[str, LocalFile | RemoteSourceFile], list[str]]:
+def files_and_left_out(
+    href: str, allowed: Allowed
+) -> tuple[Mapping[str, LocalSourceFile | RemoteSourceFile], list[str]]:
     """Return the files of a folder, as `files_below` does, and the paths that are not copied.
 
     Links to files are followed if they stay in permitted locations, as in downloads of products. Links to folders and
@@ -188,8 +190,8 @@ def shorten_names(names: Sequence[str]) -> str:
     return ", ".join([*names[:MAX_NAMED], *more])
 
 
-def _local_files(folder: Path, allowed: Allowed) -> tuple[Mapping[str, LocalFile], list[str]]:
-    files, left_out = dict[str, LocalFile](), list[str]()
+def _local_files(folder: Path, allowed: Allowed) -> tuple[Mapping[str, LocalSourceFile], list[str]]:
+    files, left_out = dict[str, LocalSourceFile](), list[str]()
     for base, folders, names in os.walk(folder):
         here = Path(base)
         for name in (*names, *(f for f in folders if (here / f).is_symlink())):
@@ -198,7 +200,7 @@ def _local_files(folder: Path, allowed: Allowed) -> tuple[Mapping[str, LocalFile
             if place is None:
                 left_out.append(str(file.relative_to(folder)))
             else:
-                files[str(file.relative_to(folder))] = LocalFile(Path(place), name)
+                files[str(file.relative_to(folder))] = LocalSourceFile(Path(place), name)
     return {name: files[name] for name in sorted(files, key=_last_is_json)}, sorted(left_out)
 
 

@@ -100,7 +100,7 @@ def fold_times(array: Field, fields: FieldSet, selected: Mapping[str, int]) -> F
     if not used:
         return None
     dims = tuple(dim for dim in array.dims if dim not in selected and any(dim in each.dims for each in used))
-    grid = _Grid(dims, tuple(array.sizes[dim] for dim in dims), selected)
+    grid = _StepGrid(dims, tuple(array.sizes[dim] for dim in dims), selected)
     if grid.size > _MAX_STEPS:
         raise UnsupportedSource(f"its dimensions {', '.join(dims)} have more than {_MAX_STEPS:,} times; select one run")
     run = parts.get("run")
@@ -142,7 +142,7 @@ def _coordinate(valid: InstantArray, *, has_dimension: bool, is_monthly: bool) -
 
 
 @dataclass(frozen=True, slots=True)
-class _Grid:
+class _StepGrid:
     """The steps of several dimensions, in the order of the array."""
 
     dims: tuple[str, ...]
@@ -208,7 +208,7 @@ def _parts_together(parts: Mapping[PartName, Field]) -> tuple[PartName, ...]:
     return next(options, ())
 
 
-def _combine(parts: Mapping[PartName, Field], names: Sequence[PartName], grid: _Grid) -> InstantArray:
+def _combine(parts: Mapping[PartName, Field], names: Sequence[PartName], grid: _StepGrid) -> InstantArray:
     """Return (step,) instants from their parts; NaT for impossible ones, such as 30 February."""
     if "run" in names:
         decoded = decode(parts["lead"])

@@ -39,7 +39,7 @@ def draft_of(metadata: CollectionMetadata, href: str, styles: Mapping[str, Style
         href: Address of the source for the configuration.
         styles: Existing styles, by id.
     """
-    made = _Draft(metadata, styles)
+    made = _DraftContent(metadata, styles)
     for variable in metadata.variables:
         made.add(variable)
     made.add_formulas()
@@ -73,7 +73,7 @@ def _mosaic(metadata: CollectionMetadata) -> DraftSection:
     return section | ({"mosaic": {"order_by": "eo:cloud_cover"}} if "eo:cloud_cover" in metadata.properties else {})
 
 
-class _Draft:
+class _DraftContent:
     """The variables, composites and styles of a draft while they are put together."""
 
     def __init__(self, metadata: CollectionMetadata, known: Mapping[str, Style]) -> None:
