@@ -28,7 +28,7 @@ class ResolvedTimes:
     is_open: bool = False
     """Whether the selection was open (`TimeSelection.is_open`)."""
 
-    def used(self, domain: TimeDomain) -> TimeUsed:
+    def times_used(self, domain: TimeDomain) -> TimeUsed:
         """Return the instants, newest first."""
         if len(domain) == 0:
             return TimeUsed()

@@ -250,7 +250,7 @@ def write_cubes(
                 revision = _revision(work, services, report)
                 if revision is not None:
                     report.removed += folder.begin(work.layer.id, work.year, revision)
-                    for size in _in_threads(threads, _tasks(work, folder, services)):
+                    for size in _run_in_threads(threads, _tasks(work, folder, services)):
                         report.count(size)
                         done += 1
                         progress(f"{work.layer.id} {work.year}", done / total)
@@ -349,7 +349,7 @@ def _body(request: CubeRequest, services: Services) -> bytes:
     return made.body
 
 
-def _in_threads(
+def _run_in_threads(
     threads: ThreadPoolExecutor, tasks: Iterator[Callable[[], int | None]], *, ahead: int = AHEAD
 ) -> Iterator[int | None]:
     """Yield the results of tasks as they end; only some tasks wait at any time."""

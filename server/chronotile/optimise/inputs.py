@@ -78,7 +78,7 @@ class CubeInputs:
             return False
         return kind_of_spec(self.specs[0]).has_map_layout(self.specs[0])
 
-    def in_order(self, names: Sequence[str]) -> "CubeInputs":
+    def reorder(self, names: Sequence[str]) -> "CubeInputs":
         """Return the same inputs with the variables in another order."""
         columns = [list(self.variables).index(name) for name in names]
         return replace(

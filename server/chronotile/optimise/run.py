@@ -140,7 +140,7 @@ def _prepare(inputs: CubeInputs, target: Path, options: Options, *, runner: Task
     shape = journal.started_shape(_new_shape(inputs, options, runner.threads) if commit is None else commit)
     require_layout(shape, options)
     names = names_in_cube(inputs, document)
-    inputs = inputs.in_order(list(names))
+    inputs = inputs.reorder(list(names))
     plan = _plan(inputs, shape, options, document, names=names)
     if inputs.mosaic is not None:
         require_nodata(plan)

@@ -180,7 +180,7 @@ class CubeFolder:
 
     def _put_times(self, plan: ServingCubePlan, group: str, history: History, since: int) -> None:
         for name, spec in plan.time_arrays().items():
-            numbers = _in_units(history.starts if name == "time" else history.bounds, plan.time_unit)
+            numbers = _encode_instants(history.starts if name == "time" else history.bounds, plan.time_unit)
             self._put_line(self.path / plan.shape.path_of(group, name), spec, numbers, since)
 
     def _put_states(self, plan: ServingCubePlan, history: History, since: int) -> dict[str, Json]:
@@ -211,7 +211,7 @@ def _arrays(plan: ServingCubePlan, group: str) -> dict[str, ArraySpec]:
     return plan.time_arrays() | coordinates | {name: plan.array(group, name) for name in plan.variables}
 
 
-def _in_units(instants: InstantArray, unit: str) -> Int64Array:
+def _encode_instants(instants: InstantArray, unit: str) -> Int64Array:
     nanoseconds = instants.astype("datetime64[ns]").astype(np.int64)
     if unit == "nanoseconds":
         return nanoseconds

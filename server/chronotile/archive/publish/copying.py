@@ -132,7 +132,7 @@ class Copier:
             return path, counted.multihash
 
         with tempfile.TemporaryFile() as lines:
-            for path, multihash in in_order(copy, files):
+            for path, multihash in map_in_order(copy, files):
                 lines.write(f"{multihash.removeprefix(SHA2_256)}  {name}/{path}\n".encode())
             lines.seek(0)
             counted = _CountedParts(iter(partial(lines.read, 1 << 20), b""))
@@ -155,7 +155,7 @@ def join_path(folder: str, href: str) -> str:
     return f"{folder}/{place}" if folder else place
 
 
-def in_order(work: Callable[[Given], Made], values: Iterable[Given]) -> Iterator[Made]:
+def map_in_order(work: Callable[[Given], Made], values: Iterable[Given]) -> Iterator[Made]:
     """Yield the results of `work` in the order of the input; threads work ahead by a few values."""
     futures = deque[Future[Made]]()
     rest = iter(values)

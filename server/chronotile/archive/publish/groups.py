@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
 
-from chronotile.archive.publish.copying import Copier, in_order
+from chronotile.archive.publish.copying import Copier, map_in_order
 from chronotile.archive.publish.documents import JSON, encode, group_of, linked_titles
 from chronotile.archive.publish.names import CATALOGUE, item_place
 from chronotile.archive.publish.publication import Publication
@@ -109,7 +109,7 @@ class Groups:
         ordered = sorted(groups)
         return [
             group
-            for group, document in zip(ordered, in_order(self._read_group, ordered), strict=True)
+            for group, document in zip(ordered, map_in_order(self._read_group, ordered), strict=True)
             if document is not None and not self._drop_moved_of(group, document)
         ]
 

@@ -9,7 +9,7 @@ from typing import Literal
 from chronotile.archive.index.dates import FILE
 from chronotile.archive.index.file_items import STAC_VERSION
 from chronotile.archive.publish import documents
-from chronotile.archive.publish.copying import Copier, in_order
+from chronotile.archive.publish.copying import Copier, map_in_order
 from chronotile.archive.publish.groups import Groups, ItemListing
 from chronotile.archive.publish.names import CATALOGUE, group_path, item_name
 from chronotile.archive.publish.open_science import documents_of
@@ -110,7 +110,7 @@ class _PublicationRun:
             for name, asset in assets.items()
         }
         with closing(ItemListing()) as listing:
-            for written in in_order(self._item, self._publication.items()):
+            for written in map_in_order(self._item, self._publication.items()):
                 self._note(written, listing)
             groups = Groups(self._publication, self._target, self._copier, listing)
             years = groups.write()

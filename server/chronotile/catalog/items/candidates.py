@@ -238,24 +238,24 @@ def _is_by_ranks(shape: Shape) -> bool:
     return shape.do_ranks_fall is not None and any(True for _ in rank_bounds(shape))
 
 
-def _in_ranks(shape: Shape, column: ColumnElement[Any]) -> Select[Any]:
+def _select_in_ranks(shape: Shape, column: ColumnElement[Any]) -> Select[Any]:
     return select(column).where(ITEMS.c.collection == bindparam("collection"), *rank_bounds(shape))
 
 
 @lru_cache(maxsize=128)
 def _ranks_query(shape: Shape) -> Statement:
-    return Statement(_count(_in_ranks(shape, literal_column("1"))), shape.dialect)
+    return Statement(_count(_select_in_ranks(shape, literal_column("1"))), shape.dialect)
 
 
 @lru_cache(maxsize=128)
 def _ends_of_ranks(shape: Shape) -> Statement:
-    ends = (_in_ranks(shape, end(ITEMS.c.rank)).scalar_subquery() for end in (func.min, func.max))
+    ends = (_select_in_ranks(shape, end(ITEMS.c.rank)).scalar_subquery() for end in (func.min, func.max))
     return Statement(select(*ends), shape.dialect)
 
 
 @lru_cache(maxsize=128)
 def _next_ranks(shape: Shape) -> Statement:
-    following = _in_ranks(shape, ITEMS.c.number).where(ITEMS.c.rank >= bindparam("first_rank"))
+    following = _select_in_ranks(shape, ITEMS.c.number).where(ITEMS.c.rank >= bindparam("first_rank"))
     return Statement(following.order_by(ITEMS.c.rank).limit(SAMPLED), shape.dialect)
 
 
@@ -263,7 +263,7 @@ def _next_ranks(shape: Shape) -> Statement:
 def _spread(shape: Shape) -> Statement:
     """Numbers of one in `spread` of the first `most` items in the order of an index."""
     if _is_by_ranks(shape):
-        numbers = _in_ranks(shape, ITEMS.c.number)
+        numbers = _select_in_ranks(shape, ITEMS.c.number)
     else:
         numbers = statements.numbers_of_value() if shape.is_by_value else statements.numbers_of_starts()
     (number,) = numbers.limit(bindparam("most")).subquery().c

@@ -147,7 +147,7 @@ class ItemIndex:
                     return []
                 rows = [row for part in boxes for row in self._rows_meeting(cursor, collection_levels, part, when)]
         lookups.require_few(len(rows), most, "items")
-        return lookups.in_order({row[0]: row for row in rows}.values(), boxes, when)
+        return lookups.rows_meeting({row[0]: row for row in rows}.values(), boxes, when)
 
     def assets(self, numbers: Sequence[int]) -> Mapping[int, tuple[Asset, ...]]:
         """Return the assets of items by number; deleted items are missing."""

@@ -75,7 +75,7 @@ class When:
         return list_parameters("instant", self.listed) if self.listed else {"first": self.first, "last": self.last}
 
 
-def in_order(rows: Iterable[Any], boxes: Sequence[BBox], when: When) -> list[Any]:
+def rows_meeting(rows: Iterable[Any], boxes: Sequence[BBox], when: When) -> list[Any]:
     """Return the rows whose footprints (not only bboxes) meet a box, in order."""
     results = dict[tuple[bytes, BBox], bool]()  # items of one tile have equal footprints
     matches = []

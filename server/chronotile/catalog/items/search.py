@@ -295,7 +295,7 @@ class ItemSearcher:
         if query.scans and not near:
             candidates.require_few_sorted()
         are_many = filter_ is not None and candidates.require_few(shape, values, near)
-        query = query.add_condition(search_query.in_cells(near, collection, instants)) if near else query
+        query = query.add_condition(search_query.cells_condition(near, collection, instants)) if near else query
         yield _Search(collection, query, values, boxes, are_few=False, are_many=are_many)
 
     def _do_ranks_fall(self, candidates: Candidates) -> bool | None:

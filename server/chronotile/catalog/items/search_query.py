@@ -275,7 +275,7 @@ def _where(shape: Shape) -> Iterator[ColumnElement[bool]]:
     if shape.has_starts:
         yield start.between(sa.bindparam("first_start"), sa.bindparam("last_start"))
     if shape.boxes is not None:
-        near = [queries.in_box(number) for number in map(str, range(shape.boxes))]
+        near = [queries.box_condition(number) for number in map(str, range(shape.boxes))]
         yield sa.or_(*near) if near else sa.literal_column("1") == sa.literal_column("0")
 
 
@@ -395,7 +395,9 @@ def numbers_near(
     return sorted(numbers)
 
 
-def in_cells(boxes: Sequence[BBox], collection: SearchedCollection, instants: tuple[int, int]) -> ColumnElement[bool]:
+def cells_condition(
+    boxes: Sequence[BBox], collection: SearchedCollection, instants: tuple[int, int]
+) -> ColumnElement[bool]:
     """Return the condition that an item lies in the cells of some boxes; true if a box has too many cells."""
     conditions = list[ColumnElement[bool]]()
     for box in boxes:

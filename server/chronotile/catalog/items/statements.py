@@ -267,7 +267,7 @@ def covering(cells: int, instants: int) -> Select[Any]:
     return (
         select(*REF_COLUMNS)
         .select_from(COVERS.join(ITEMS, ITEMS.c.number == COVERS.c.item))
-        .where(_in_cells(cells), _at(COVERS.c.instant, instants))
+        .where(_cells_condition(cells), _instants_condition(COVERS.c.instant, instants))
         .limit(bindparam("most"))
     )
 
@@ -275,7 +275,11 @@ def covering(cells: int, instants: int) -> Select[Any]:
 @cache
 def numbers_in_cells(cells: int) -> Select[Any]:
     """Numbers of items in `cell…` from `first` to `last` that may meet a box; some come more than once."""
-    return select(COVERS.c.item).where(_in_cells(cells), _at(COVERS.c.instant, 0)).limit(bindparam("most"))
+    return (
+        select(COVERS.c.item)
+        .where(_cells_condition(cells), _instants_condition(COVERS.c.instant, 0))
+        .limit(bindparam("most"))
+    )
 
 
 @cache
@@ -302,7 +306,9 @@ def numbers_of_starts() -> Select[Any]:
 def levels_and_covering(cells: int, instants: int) -> Select[Any]:
     """Levels of the collection of `archive` and `id`, with each row of `covering` in it, or with NULL if none is."""
     condition = and_(
-        COVERS.c.collection == COLLECTIONS.c.number, *_box_conditions(cells), _at(COVERS.c.instant, instants)
+        COVERS.c.collection == COLLECTIONS.c.number,
+        *_box_conditions(cells),
+        _instants_condition(COVERS.c.instant, instants),
     )
     return (
         select(COLLECTIONS.c.levels, *REF_COLUMNS)
@@ -317,7 +323,11 @@ def items_of_instants(instants: int) -> Select[Any]:
     """Items that may meet a box of many cells; `instants` is the number of listed instants, as in `covering`."""
     return (
         select(*REF_COLUMNS)
-        .where(ITEMS.c.collection == bindparam("collection"), _at(ITEMS.c.instant, instants), in_box())
+        .where(
+            ITEMS.c.collection == bindparam("collection"),
+            _instants_condition(ITEMS.c.instant, instants),
+            box_condition(),
+        )
         .limit(bindparam("most"))
     )
 
@@ -343,14 +353,14 @@ def instants_changed(instants: int) -> Select[Any]:
 @cache
 def instants_in_cells(cells: int) -> Select[Any]:
     """Instants of items in `cell…` that may meet a box, and their ends; one statement, as rows cost more than pages."""
-    return ALL_INSTANTS.where(INSTANTS.c.instant.in_(select(COVERS.c.instant).where(_in_cells(cells))))
+    return ALL_INSTANTS.where(INSTANTS.c.instant.in_(select(COVERS.c.instant).where(_cells_condition(cells))))
 
 
 @cache
 def instants_in_box() -> Select[Any]:
     """Instants with an item that meets a box of many cells, and their ends: the first item found is enough."""
     has_item = exists().where(
-        ITEMS.c.collection == INSTANTS.c.collection, ITEMS.c.instant == INSTANTS.c.instant, in_box()
+        ITEMS.c.collection == INSTANTS.c.collection, ITEMS.c.instant == INSTANTS.c.instant, box_condition()
     )
     return ALL_INSTANTS.where(has_item)
 
@@ -398,7 +408,7 @@ UNRANKED = select(*_COUNTS).where(ITEMS.c.collection == bindparam("collection"))
 """Number of items of a collection, and number of items without a rank."""
 
 
-def _in_cells(cells: int) -> ColumnElement[bool]:
+def _cells_condition(cells: int) -> ColumnElement[bool]:
     return and_(COVERS.c.collection == bindparam("collection"), *_box_conditions(cells))
 
 
@@ -410,7 +420,7 @@ def _box_conditions(cells: int) -> Iterator[ColumnElement[bool]]:
     yield COVERS.c.north >= bindparam("south")
 
 
-def in_box(number: str = "") -> ColumnElement[bool]:
+def box_condition(number: str = "") -> ColumnElement[bool]:
     """Return the condition that the box of an item meets the box of the parameters whose names end with `number`.
 
     The box of an item may cross the antimeridian (west > east); the box of the parameters may not.
@@ -423,7 +433,7 @@ def in_box(number: str = "") -> ColumnElement[bool]:
     )
 
 
-def _at(column: ColumnElement[int], instants: int) -> ColumnElement[bool]:
+def _instants_condition(column: ColumnElement[int], instants: int) -> ColumnElement[bool]:
     if instants:
         return column.in_(names("instant", instants))
     return column.between(bindparam("first"), bindparam("last"))

@@ -103,14 +103,14 @@ def _probability(statistic: Float64Array, variance: Float64Array) -> Float64Arra
 
 def _variance(values: Float64Array) -> Float64Array:
     # Variance of Kendall's statistic per series (series, n), corrected for ties (Kendall 1975).
-    return (_spread(np.isfinite(values).sum(axis=1)) - _tied(values)) / 18
+    return (_spread(np.isfinite(values).sum(axis=1)) - _sum_ties(values)) / 18
 
 
 def _spread(count: Int64Array) -> Int64Array:
     return count * (count - 1) * (2 * count + 5)
 
 
-def _tied(values: Float64Array) -> Float64Array:
+def _sum_ties(values: Float64Array) -> Float64Array:
     """Return the sum over runs of equal values per series; NaN is not equal to NaN."""
     if values.size == 0:
         return np.zeros(len(values))

@@ -219,15 +219,15 @@ def _nodes(count: int) -> FloatArray:
 def _interpolation(count: int, size: int, dtype: Precision) -> FloatArray:
     # (count, size) weights that interpolate values at the nodes to the centres of `size` pixels.
     is_small = count * size <= KEPT_WEIGHTS
-    return _cached_interpolation(count, size, dtype) if is_small else _to_centres(count, size, dtype)
+    return _cached_interpolation(count, size, dtype) if is_small else _weights_at_centres(count, size, dtype)
 
 
 @cache_by_size(lambda weights, *_arguments: weights.nbytes, WEIGHTS_BYTES)
 def _cached_interpolation(count: int, size: int, dtype: Precision) -> FloatArray:
-    return _to_centres(count, size, dtype)
+    return _weights_at_centres(count, size, dtype)
 
 
-def _to_centres(count: int, size: int, dtype: Precision) -> FloatArray:
+def _weights_at_centres(count: int, size: int, dtype: Precision) -> FloatArray:
     return _weights(count, (np.arange(size) + 0.5) / size).astype(dtype)
 
 

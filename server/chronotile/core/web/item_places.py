@@ -65,7 +65,7 @@ class ItemPlaces:
             AddressRefused: It is not allowed, or is ambiguous.
         """
         try:
-            plain, query = (address, "") if is_local(address) else split_query(_in_ascii(address))
+            plain, query = (address, "") if is_local(address) else split_query(_quote_path(address))
             if is_local(address) and not self._is_here:
                 raise ValueError("documents from other machines may not name files of this one")
             try:
@@ -122,14 +122,14 @@ class FoldersOnce:
             return self._allowed(address)
         if self._clock() > self._until_s or len(self._known) >= MAX_FOLDERS:
             self._known, self._until_s = {}, self._clock() + FOLDERS_S
-        return self._in_folder(folder, name) or self._allowed(address)
+        return self._resolve_in_folder(folder, name) or self._allowed(address)
 
-    def _in_folder(self, folder: str, name: str) -> str:
+    def _resolve_in_folder(self, folder: str, name: str) -> str:
         """Return the address to open for a name in a folder; empty for a link and if the folder is not allowed."""
         real_folder = self._known.get(folder)
         if real_folder is None:
             around, folder_name = _split_address(folder)
-            real_folder = self._in_folder(around, folder_name) if around else ""
+            real_folder = self._resolve_in_folder(around, folder_name) if around else ""
             if not real_folder:
                 with suppress(AddressRefused):  # checked as a file: the folder alone may contain the whole source
                     below = self._allowed(f"{folder}/_")
@@ -186,7 +186,7 @@ def absolute(address: str, base: str) -> str:
         whole = f"s3://{bucket}/{joined.lstrip('/')}"
     else:
         whole = urljoin(base, address)
-    return _in_ascii(whole) if whole.lower().startswith(_WEB) else whole
+    return _quote_path(whole) if whole.lower().startswith(_WEB) else whole
 
 
 @lru_cache(maxsize=256)
@@ -195,7 +195,7 @@ def _folder_of(base: str) -> str:
     return os.path.dirname(path_of(base))  # noqa: PTH120 -- as text
 
 
-def _in_ascii(url: str) -> str:
+def _quote_path(url: str) -> str:
     """Return a URL with the path in ASCII; its host is unchanged."""
     if url.isascii() or not url.lower().startswith(_WEB):
         return url

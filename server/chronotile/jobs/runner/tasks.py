@@ -96,7 +96,7 @@ def do_task(context: TaskContext, task: Json) -> Json:
         PlanNeeded: The files of a source have other encodings than the plan expects.
         JobFailed: The process raised another expected error, or a source has changed since it was planned.
     """
-    with _as_job_faults():
+    with _convert_errors():
         return run_task(process_of(context.process), _read_file(context, INPUTS), task, _make_work(context))
 
 
@@ -108,7 +108,7 @@ def finish(context: TaskContext) -> dict[str, Result]:
         PlanNeeded: See `do_task`.
         JobFailed: See `do_task`.
     """
-    with _as_job_faults():
+    with _convert_errors():
         done = _task_results(context)
         try:
             return dict(
@@ -181,7 +181,7 @@ def _write_json(file: Path, value: object) -> None:
 
 
 @contextmanager
-def _as_job_faults() -> Iterator[None]:
+def _convert_errors() -> Iterator[None]:
     """Convert errors, as not all classes of errors survive pickling, but their messages do."""
     logging.getLogger("distributed.worker").addFilter(_is_news)
     try:

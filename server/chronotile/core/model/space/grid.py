@@ -193,13 +193,13 @@ class NativeGrid:
         The grid must be north-up and not circular; longitudes continue beyond 180 across the antimeridian. A box that
         meets the grid in two turns of longitude gets all columns.
         """
-        extent = self._in_turn(box_in(box, crs, self.crs))
+        extent = self._shift_turn(box_in(box, crs, self.crs))
         columns, rows = self.pixels_at(np.array([extent.xmin, extent.xmax]), np.array([extent.ymax, extent.ymin]))
         top, west = max(0, math.floor(rows[0]) - 1), max(0, math.floor(columns[0]) - 1)
         bottom, east = min(self.height, math.ceil(rows[1]) + 1), min(self.width, math.ceil(columns[1]) + 1)
         return Window(top, bottom, west, east) if top < bottom and west < east else None
 
-    def _in_turn(self, box: BBox) -> BBox:
+    def _shift_turn(self, box: BBox) -> BBox:
         """Return a box in the CRS of the grid, with longitudes in the turn that the grid has."""
         if not self.crs.is_geographic:
             return box

@@ -124,21 +124,21 @@ def _replace_reader(services: Services, collection: str, reader: Reader) -> Serv
     """Return services with another reader of a collection, and its layers with the variables of that reader."""
     catalogue = services.catalogue
     collections = tuple(
-        replace(item, layers=_as_read(item.layers, reader)) if item.id == collection else item
+        replace(item, layers=_replace_variables(item.layers, reader)) if item.id == collection else item
         for item in catalogue.collections
     )
     readers = {**services.readers, collection: reader}
     return replace(services, readers=readers, catalogue=replace(catalogue, collections=collections))
 
 
-def _as_read(layers: Sequence[Layer], reader: Reader) -> tuple[Layer, ...]:
+def _replace_variables(layers: Sequence[Layer], reader: Reader) -> tuple[Layer, ...]:
     variables = reader.info.variables
 
-    def as_read(layer: Layer) -> Layer:
+    def replace_variable(layer: Layer) -> Layer:
         content = layer.content
         if isinstance(content, Composite) or content.name not in variables:
             return layer
         variable = variables[content.name]
         return replace(layer, content=replace(content, levels=variable.levels, encoding=variable.encoding))
 
-    return tuple(map(as_read, layers))
+    return tuple(map(replace_variable, layers))
