@@ -218,7 +218,7 @@ def test_a_series_at_an_instant_the_layer_lacks_is_an_error():
 def test_used_times_are_listed_newest_first():
     layer = make_days(*JUNE)
 
-    used = resolve_picture_times(layer, parse_time("2020-06"), now=NOW).used(layer.times)
+    used = resolve_picture_times(layer, parse_time("2020-06"), now=NOW).times_used(layer.times)
 
     assert [str(each)[:10] for each in used.instants] == list(reversed(JUNE))
 

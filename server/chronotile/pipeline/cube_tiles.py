@@ -79,7 +79,7 @@ def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
         request = _choose_pixels_or_cells(request, layer)
         times = resolve_series_times(layer, request.time, now=services.clock())
         check_count(request.tile.grid.width * request.tile.grid.height * len(times.indexes), services)
-        used = times.used(layer.times) if times.indexes else TimeUsed()
+        used = times.times_used(layer.times) if times.indexes else TimeUsed()
         states = PixelStates()
         if times.indexes:
             windows = native_windows(layer, request.tile.grid)

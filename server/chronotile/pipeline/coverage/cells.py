@@ -176,14 +176,14 @@ def _trim(grid: NativeGrid, trims: Sequence[Trim]) -> Window:
         if rows is None or columns is None:
             x, y = (trim.box.xmin + trim.box.xmax) / 2, (trim.box.ymin + trim.box.ymax) / 2
             raise outside_error(grid, Point(x=x, y=y, crs=trim.crs), locator=trim.locator)
-        common = _in_both(grid, window, Window(*rows, *columns))
+        common = _intersect_windows(grid, window, Window(*rows, *columns))
         if common is None:
             raise _nothing_in_common(trims[0], trim)
         window = common
     return window
 
 
-def _in_both(grid: NativeGrid, first: Window, second: Window) -> Window | None:
+def _intersect_windows(grid: NativeGrid, first: Window, second: Window) -> Window | None:
     rows = max(first.row_start, second.row_start), min(first.row_stop, second.row_stop)
     columns = second.column_start, second.column_stop
     turn = columns_per_turn(grid)

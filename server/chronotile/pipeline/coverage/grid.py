@@ -77,7 +77,7 @@ def shrink_window(window: Window, spans: Spans, grid: NativeGrid, *, locator: st
     if grid.is_circular and window.width == grid.width:
         start, width = _part_of_circle(spans, grid.width)
         window = window._replace(column_start=start, column_stop=start + width)
-    rows, starts, stops = _in_window(spans, window, grid)
+    rows, starts, stops = _clip_spans(spans, window, grid)
     if not rows.size:
         raise OutsideData(f"{locator} contains no cell centre in the rest of the request", locator=locator)
     return Window(int(rows.min()), int(rows.max()) + 1, int(starts.min()), int(stops.max()))
@@ -85,7 +85,7 @@ def shrink_window(window: Window, spans: Spans, grid: NativeGrid, *, locator: st
 
 def mask_cells(window: Window, spans: Spans, grid: NativeGrid) -> CellMask:
     """Return the mask of spans in a window; its rows and columns are counted north-up from the corner of the window."""
-    rows, starts, stops = _in_window(spans, window, grid)
+    rows, starts, stops = _clip_spans(spans, window, grid)
     rows = window.row_stop - 1 - rows if grid.transform.e > 0 else rows - window.row_start
     if grid.transform.a < 0:
         starts, stops = window.column_stop - stops, window.column_stop - starts
@@ -95,7 +95,7 @@ def mask_cells(window: Window, spans: Spans, grid: NativeGrid) -> CellMask:
     return CellMask(rows[order], starts[order], stops[order])
 
 
-def _in_window(spans: Spans, window: Window, grid: NativeGrid) -> tuple[Int64Array, Int64Array, Int64Array]:
+def _clip_spans(spans: Spans, window: Window, grid: NativeGrid) -> tuple[Int64Array, Int64Array, Int64Array]:
     """Return rows, starts and stops of the parts of spans in a window, in whichever turn of longitude it is."""
     turn = columns_per_turn(grid)
     parts = []

@@ -65,7 +65,7 @@ def resolve_place_columns(requests: Sequence[PlaceValuesRequest], services: Serv
             raise InvalidParameter(
                 f"{len(target.indexes)} times of layer {target.layer.id} are selected; {ONE}", locator="time"
             )
-    times = [ResolvedTimes(target.indexes, is_open=target.is_open).used(target.layer.times) for target in targets]
+    times = [ResolvedTimes(target.indexes, is_open=target.is_open).times_used(target.layer.times) for target in targets]
     etag = fingerprint("place columns", *(target.etag for target in targets))
     return PlaceColumnsTarget(tuple(zip(targets, timed, strict=True)), etag, join_layer_times(times))
 

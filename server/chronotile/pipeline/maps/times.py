@@ -75,11 +75,11 @@ def resolve_map_times(request: ShownLayer, layer: Layer, services: Services) -> 
         return (find_clearest(layer, indexes, services),) if is_clearest and len(indexes) > 1 else indexes
 
     times = resolve_picture_times(layer, request.time, now=now, fills_gaps=request.fills_gaps)
-    used, groups, usual = times.used(layer.times), list[IndexGroup](), None
+    used, groups, usual = times.times_used(layer.times), list[IndexGroup](), None
     if request.difference is not None:
         with _locate_error("difference"):
             base = resolve_picture_times(layer, request.difference, now=now, fills_gaps=request.fills_gaps)
-        base_used = base.used(layer.times)
+        base_used = base.times_used(layer.times)
         used = replace(used, base_substitution=base_used.substitution, is_open=used.is_open or base_used.is_open)
         groups = [base.indexes if len(layer.times) else ()]
     elif request.anomaly is not None:
@@ -97,7 +97,7 @@ def resolve_map_times(request: ShownLayer, layer: Layer, services: Services) -> 
     reference_groups = [tuple(instants[index] for index in reversed(choose(group))) for group in groups]
     all_groups = reference_groups if usual is None else [*reference_groups, *usual.groups]
     base_instants = tuple(sorted({instant for group in all_groups for instant in group}, reverse=True))
-    used = replace(used, instants=times.used(layer.times).instants, base=base_instants)
+    used = replace(used, instants=times.times_used(layer.times).instants, base=base_instants)
     has_reference = request.difference is not None or request.anomaly is not None
     return MapTimes(times, used, tuple(reference_groups) if has_reference else None, usual, is_chosen)
 

@@ -123,7 +123,7 @@ def analyse_area_series(
             findings[reducer.name] = _findings(
                 read, reducer.name, wide_request.times, request.analysis, is_active=is_active
             )
-    areas = tuple(_at(area, wide_request.times.indexes_of_answer(read.times)) for area in read.areas)
+    areas = tuple(_select_times(area, wide_request.times.indexes_of_answer(read.times)) for area in read.areas)
     series = replace(read, times=wide_request.times.requested, areas=areas, findings=findings)
     return (
         series if request.analysis.step is None else _reduce_to_periods(series, request, request.analysis.step.period)
@@ -162,7 +162,7 @@ def _findings(
     return analyse_in_parts(*curves, analysis, is_active=is_active)
 
 
-def _at(area: AreaSeries, positions: IndexArray) -> AreaSeries:
+def _select_times(area: AreaSeries, positions: IndexArray) -> AreaSeries:
     """Return the series at some of its times."""
     return replace(
         area,

@@ -304,7 +304,7 @@ class AreaCells:
 
         # If threads read one file concurrently, each would open it.
         groups = [fetches] if self._how.shape.times == 1 and len(parts) > 1 else [[fetch] for fetch in fetches]
-        _in_threads(
+        _run_in_threads(
             read,
             list(product(parts, groups)),
             self._how.threads(max((len(part) for part, _times in parts), default=1)),
@@ -316,14 +316,14 @@ class AreaCells:
         plan, variable = self._how.plan, self._how.layer.main_variable
         has_fast_cells = self._how.along == "time" and self._reader.has_fast_cells(variable.name)
         if not has_fast_cells or not plan.is_sparse.any():
-            return [partial(self._in_window, number) for number in range(len(plan.windows))]
+            return [partial(self._read_in_window, number) for number in range(len(plan.windows))]
         runs = plan.runs(max(1, SCATTERED_VALUES // times))
         return [
-            *(partial(self._in_window, int(number)) for number in np.flatnonzero(~plan.is_sparse)),
+            *(partial(self._read_in_window, int(number)) for number in np.flatnonzero(~plan.is_sparse)),
             *(partial(self._read_scattered, first, last) for first, last in runs),
         ]
 
-    def _in_window(self, number: int, part: tuple[int, ...]) -> tuple[Pixels, Takes]:
+    def _read_in_window(self, number: int, part: tuple[int, ...]) -> tuple[Pixels, Takes]:
         window = self._window(number)
         name = self._how.layer.main_variable.name
         read_window = window.window
@@ -358,7 +358,7 @@ class AreaCells:
         return window
 
 
-def _in_threads(work: Callable[[_ReadBatch], None], jobs: list[_ReadBatch], max_threads: int) -> None:
+def _run_in_threads(work: Callable[[_ReadBatch], None], jobs: list[_ReadBatch], max_threads: int) -> None:
     """Do all jobs, some of them concurrently; stop at the first that fails."""
     if len(jobs) < 2:
         for job in jobs:

@@ -377,7 +377,7 @@ def _reduce(
     encoding = how.layer.main_variable.encoding
     with ThreadPoolExecutor(THREADS) as threads:
 
-        def in_order(reduce_block: Callable[[AreaBlock], None], blocks: Iterable[AreaBlock]) -> Iterable[None]:
+        def map_in_threads(reduce_block: Callable[[AreaBlock], None], blocks: Iterable[AreaBlock]) -> Iterable[None]:
             def reduce_active(block: AreaBlock) -> None:
                 cells.require_active()
                 reduce_block(block)
@@ -385,7 +385,7 @@ def _reduce(
             return threads.map(reduce_active, blocks)
 
         return [
-            reduce_samples(cells.samples(slab), encoding, request.reducers, edges, in_order=in_order)
+            reduce_samples(cells.samples(slab), encoding, request.reducers, edges, in_order=map_in_threads)
             for slab in how.slabs()
         ]
 

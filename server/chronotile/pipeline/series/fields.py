@@ -149,7 +149,7 @@ def _read_one(request: PositionsRequest, targets: Sequence[SeriesTarget], servic
 
 
 def _resolve_many(request: PositionsRequest, services: Services, is_active: IsActive) -> FieldsTarget:
-    points = tuple(map(_in_degrees, request.points))
+    points = tuple(map(_point_in_degrees, request.points))
     layers, etag, time = _resolve_times(request.layers, request.time, len(points), services, points=points)
     identity = [(point.crs.name, point.x, point.y) for point in request.points]
     return FieldsTarget(
@@ -160,7 +160,7 @@ def _resolve_many(request: PositionsRequest, services: Services, is_active: IsAc
 def _read_many(
     request: PositionsRequest, layers: Sequence[Layer], services: Services, is_active: IsActive
 ) -> SeriesTable:
-    points = tuple(map(_in_degrees, request.points))
+    points = tuple(map(_point_in_degrees, request.points))
     series_requests = [PointsSeriesRequest(layer=layer.id, points=points, time=request.time) for layer in layers]
     read = extract_points_series(series_requests, services, is_active=is_active)
     _check_inside(read)
@@ -185,7 +185,7 @@ def _read_areas(request: AreasRequest, layers: Sequence[Layer], services: Servic
     )
 
 
-def _in_degrees(point: Point) -> Point:
+def _point_in_degrees(point: Point) -> Point:
     longitude, latitude = point.degrees
     return Point(x=longitude, y=latitude)
 

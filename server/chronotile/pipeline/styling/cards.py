@@ -69,7 +69,7 @@ def lay_cards(lettering: Lettering) -> tuple[tuple[FrameCard, ...], tuple[FrameC
     lowest = dates[0].pixels.shape[0] + MARGIN_PX if dates else 0
     fixed = list[FrameCard]()
     if credit is not None and _fits(credit, width, height - lowest):
-        fixed.append(_at_foot(credit, lettering, x=width - MARGIN_PX - credit.shape[1]))
+        fixed.append(_foot_card(credit, lettering, x=width - MARGIN_PX - credit.shape[1]))
     legends = (_legend_card(legend, lettering, lowest, fixed) for legend in _legends(lettering))
     legend = next((card for card in legends if card is not None), None)
     return (*fixed, *([] if legend is None else [legend])), dates
@@ -86,10 +86,10 @@ def _legend_card(
         else:
             foot = card.pixels.shape[0] + MARGIN_PX
     height = min(lettering.height - lowest - foot, int(lettering.height * LEGEND_PART) + 2 * MARGIN_PX)
-    return _at_foot(legend, lettering, x=MARGIN_PX, above=foot) if _fits(legend, space, height) else None
+    return _foot_card(legend, lettering, x=MARGIN_PX, above=foot) if _fits(legend, space, height) else None
 
 
-def _at_foot(pixels: ColourArray, lettering: Lettering, *, x: int, above: int = 0) -> FrameCard:
+def _foot_card(pixels: ColourArray, lettering: Lettering, *, x: int, above: int = 0) -> FrameCard:
     return FrameCard(x, lettering.height - MARGIN_PX - above - pixels.shape[0], pixels)
 
 

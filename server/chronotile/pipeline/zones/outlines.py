@@ -77,7 +77,7 @@ def outlines_of(areas: Sequence[Area], grid: NativeGrid) -> Outlines:
     owner = area_of_ring[ring_of_corner]
     points, rings = _cut(corners, ring_of_corner, np.where(is_same, 0.0, units)[owner])
     owner = area_of_ring[rings]
-    columns, rows = _in_cells(points, owner, areas, grid)
+    columns, rows = _convert_to_cells(points, owner, areas, grid)
     columns -= _turns(*extremes(columns, owner, len(areas)), grid)[owner]
     extent = (*extremes(columns, owner, len(areas)), *extremes(rows, owner, len(areas)))
     after = next_in_ring(rings)
@@ -110,7 +110,7 @@ def _cut(corners: Float64Array, rings: Int64Array, unit_m: Float64Array) -> tupl
     return corners[edge] + fraction[:, None] * steps[edge], rings[edge]
 
 
-def _in_cells(
+def _convert_to_cells(
     points: Float64Array, area_of_point: Int64Array, areas: Sequence[Area], grid: NativeGrid
 ) -> tuple[Float64Array, Float64Array]:
     systems: dict[Crs, list[int]] = {}

@@ -51,7 +51,7 @@ def enum_of_few(names: Sequence[str]) -> Json:
     return enum_of(names) if 0 < len(names) <= MAX_ENUMERATED else TEXT
 
 
-def or_null(schema: Json) -> Json:
+def nullable_schema(schema: Json) -> Json:
     """Return the schema of a value that may be null (OpenAPI 3.1)."""
     return {"oneOf": [schema, {"type": "null"}]}
 

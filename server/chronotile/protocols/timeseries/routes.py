@@ -199,7 +199,7 @@ async def post_points(request: Request) -> Response:
     return add_live_warning(response, layers, services)
 
 
-def _in_all_formats(schema: Json) -> dict[str, Json]:
+def _media_types_of(schema: Json) -> dict[str, Json]:
     return {
         **dict.fromkeys((table_format.media_type for table_format in TableFormat), FILE),
         "text/csv": TEXT,
@@ -218,7 +218,7 @@ area = partial(
     describe,
     faults=area_fault,
     examples=SHARED,
-    answers=_in_all_formats({"anyOf": [ref("AreaSeries"), ref("SeriesCost")]}),
+    answers=_media_types_of({"anyOf": [ref("AreaSeries"), ref("SeriesCost")]}),
 )
 operations = (
     describe(
@@ -229,7 +229,7 @@ operations = (
         faults=point_fault,
         parameters=[LAYER, *params.OF_POINT],
         examples={**SHARED, "lon": lambda of: of.longitude, "lat": lambda of: of.latitude},
-        answers=_in_all_formats(ref("PointSeries")),
+        answers=_media_types_of(ref("PointSeries")),
     ),
     area(
         "/timeseries/{layer}/area",
@@ -268,7 +268,7 @@ operations = (
         faults=points_fault,
         parameters=params.OF_POINTS,
         body=lambda of: body(ref("PointsRequest"), {"layers": [of.layer], "points": [[of.longitude, of.latitude]]}),
-        answers=_in_all_formats(ref("PointsSeries")),
+        answers=_media_types_of(ref("PointsSeries")),
         refusals=REFUSALS_OF_BODIES,
     ),
     *terrascope.operations,

@@ -36,7 +36,9 @@ BOUNDARY = "chronotile-2b9e41d7c05f4a6e93d8"
 """Separates the parts of an answer. A constant, so that equal answers have equal bytes."""
 
 
-def in_parts(file: CoverageFormat, media_type: str, manifest: Callable[[Coverage, str], bytes]) -> CoverageFormat:
+def multipart_format(
+    file: CoverageFormat, media_type: str, manifest: Callable[[Coverage, str], bytes]
+) -> CoverageFormat:
     """Return a format whose answer is a document followed by a file of another format (RFC 2387).
 
     OGC 07-067r5 §10.3.2 and GMLCOV 1.0 §8.3 define the order of the parts.

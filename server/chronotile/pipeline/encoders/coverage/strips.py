@@ -114,7 +114,7 @@ def coverage_values(coverage: Coverage, field: int, *, is_active: IsActive = alw
 def _whole_pictures(coverage: Coverage, field: int, step: int, is_active: IsActive) -> Iterator[Strip]:
     (rows,) = coverage.row_runs
     stop = 0
-    for numbers in _in_steps(_read_runs(coverage, field, rows, is_active), step):
+    for numbers in _recut_parts(_read_runs(coverage, field, rows, is_active), step):
         start, stop = stop, stop + len(numbers)
         yield Strip(range(start, stop), rows, numbers)
         del numbers
@@ -122,13 +122,13 @@ def _whole_pictures(coverage: Coverage, field: int, step: int, is_active: IsActi
 
 def _picture(time: int, parts: Iterable[NumberArray], step: int) -> Iterator[Strip]:
     stop = 0
-    for numbers in _in_steps(parts, step):
+    for numbers in _recut_parts(parts, step):
         start, stop = stop, stop + len(numbers)
         yield Strip(range(time, time + 1), range(start, stop), numbers[np.newaxis])
         del numbers
 
 
-def _in_steps(parts: Iterable[NumberArray], step: int) -> Iterator[NumberArray]:
+def _recut_parts(parts: Iterable[NumberArray], step: int) -> Iterator[NumberArray]:
     """Cut parts again along the first axis: each except the last has a multiple of `step`.
 
     No yielded array is referenced while the next part is read, as each may need all memory that is allowed.

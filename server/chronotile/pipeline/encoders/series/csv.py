@@ -169,7 +169,7 @@ def _place(place: Point | Area, options: CsvOptions) -> str:
 
 def _columns(table: SeriesTable, rows: Rows, options: CsvOptions) -> list[Sequence[str]]:
     # Each column is (place * time,).
-    values = table.at_all_times(rows)
+    values = table.values_at_all_times(rows)
     return [options.numbers(column.texts(values[column.name])) for column in table.flat_columns]
 
 

@@ -203,7 +203,7 @@ def _features_of_layers(table: SeriesTable, endpoint_of: Callable[[Point | Area]
     else:
         shared = {"datetime": UNBOUNDED, **shared}
     for rows in table.batches():
-        values = table.at_all_times(rows)
+        values = table.values_at_all_times(rows)
         columns = {column.name: column.json(values[column.name]) for column in table.columns}
         for row, place in enumerate(rows.places):
             if isinstance(place, Point):

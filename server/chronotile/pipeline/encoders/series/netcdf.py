@@ -131,7 +131,7 @@ def _write_values(file: "h5netcdf.File", table: SeriesTable, rows: Rows) -> None
         "coordinates": "longitude latitude id",
         **({"geometry": "outline"} if table.has_areas and rows.places else {}),
     }
-    values, columns = table.at_all_times(rows), table.flat_columns
+    values, columns = table.values_at_all_times(rows), table.flat_columns
     for column, written in zip(columns, distinct_names([column.name for column in columns]), strict=True):
         attributes = {"long_name": f"{table.title}, {column.name}", "units": column.units, **shared}
         if column.name in CELL_METHODS:

@@ -75,7 +75,7 @@ def _columns(table: SeriesTable, rows: Rows, ids: AnyArray, *, has_notes: bool) 
     if rows.places and not table.has_areas:
         degrees = np.array([place.degrees for place in rows.places if isinstance(place, Point)])
         columns |= {name: np.repeat(degrees[:, axis], count) for axis, name in enumerate(("longitude", "latitude"))}
-    columns |= {name: values.ravel() for name, values in table.at_all_times(rows).items()}
+    columns |= {name: values.ravel() for name, values in table.values_at_all_times(rows).items()}
     if table.has_counts:
         columns |= {"valid": rows.valid.ravel(), "total": rows.totals.ravel()}
         if has_notes:

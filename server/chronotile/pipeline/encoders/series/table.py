@@ -215,15 +215,15 @@ class SeriesTable:
             }
         return flat_values
 
-    def at_all_times(self, rows: Rows) -> dict[str, AnyArray]:
+    def values_at_all_times(self, rows: Rows) -> dict[str, AnyArray]:
         """Return the values (place, time) of each flat column at all times of the table.
 
         Values are NaN at times that the column does not have. A column without times repeats its value at every time.
         """
         flat = self.flat(rows)
-        return {column.name: self._at_all_times(column, flat[column.name]) for column in self.flat_columns}
+        return {column.name: self._expand_times(column, flat[column.name]) for column in self.flat_columns}
 
-    def _at_all_times(self, column: Column, values: AnyArray) -> AnyArray:
+    def _expand_times(self, column: Column, values: AnyArray) -> AnyArray:
         if len(column.times) == len(self.times):
             return values
         shape = len(values), len(self.times)

@@ -32,9 +32,9 @@ from chronotile.protocols.common.openapi import (
     UNANSWERED,
     enum_of,
     list_of,
+    nullable_schema,
     object_of,
     omit_empty,
-    or_null,
 )
 from chronotile.protocols.common.operation import Operation, language, routes_of, segment
 from chronotile.protocols.common.query.kvp import Kvp
@@ -99,7 +99,9 @@ CHANGE = object_of(
         "links": list_of(OBJECT),
     },
 )
-CHANGES = object_of({"changes": list_of(CHANGE), "since": TEXT, "next": or_null(ADDRESS)}, {"unanswered": UNANSWERED})
+CHANGES = object_of(
+    {"changes": list_of(CHANGE), "since": TEXT, "next": nullable_schema(ADDRESS)}, {"unanswered": UNANSWERED}
+)
 describe = partial(Operation, tag="Items", faults=_fault)
 operations = (
     describe(

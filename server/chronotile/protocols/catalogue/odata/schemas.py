@@ -12,14 +12,14 @@ from chronotile.protocols.common.openapi import (
     UNANSWERED,
     enum_of,
     list_of,
+    nullable_schema,
     object_of,
-    or_null,
 )
 
 FAULT_SCHEMA: Json = object_of(
     {"error": object_of({"code": TEXT, "message": TEXT}, {"target": TEXT, "innererror": OBJECT})}
 )
-TIME = or_null({"type": "string", "format": "date-time"})
+TIME = nullable_schema({"type": "string", "format": "date-time"})
 CHECKSUMS = list_of(object_of({"Value": TEXT, "Algorithm": TEXT}))
 ATTRIBUTE_SCHEMA: Json = object_of(
     {"@odata.type": TEXT, "Name": TEXT, "Value": {"oneOf": [TEXT, NUMBER, TRUTH]}, "ValueType": enum_of(VALUE_TYPES)}
@@ -45,8 +45,8 @@ PRODUCT_SCHEMA: Json = {
         "EvictionDate": TIME,
         "Checksum": CHECKSUMS,
         "ContentDate": object_of({"Start": TIME, "End": TIME}),
-        "Footprint": or_null(TEXT),
-        "GeoFootprint": or_null(OBJECT),
+        "Footprint": nullable_schema(TEXT),
+        "GeoFootprint": nullable_schema(OBJECT),
         "Collection": object_of({"Name": TEXT}),
         "Attributes": list_of(ATTRIBUTE_SCHEMA),
         "Assets": list_of(ASSET_SCHEMA),

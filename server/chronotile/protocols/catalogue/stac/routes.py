@@ -64,7 +64,7 @@ async def get_collections(request: Request) -> Response:
     if not pairs:
         return await _answer_document(request, context, make, key=("collections",))
     body = await run(request, DOCUMENTS, lambda: orjson.dumps(make()))
-    return _in_language(answer_content(body, JSON_TYPE, request), context)
+    return _add_language(answer_content(body, JSON_TYPE, request), context)
 
 
 async def get_collection(request: Request) -> Response:
@@ -100,7 +100,7 @@ async def _answer_document(
     """Return the answer with a document of the catalogue, cached once all collections are open."""
     if context.services.catalogue.unopened:  # their items may be added to the index at this time
         body = await run(request, DOCUMENTS, lambda: orjson.dumps(make()))
-        return _in_language(answer_content(body, JSON_TYPE, request), context)
+        return _add_language(answer_content(body, JSON_TYPE, request), context)
     response = await answer_document(
         request,
         context.services,
@@ -108,10 +108,10 @@ async def _answer_document(
         key=("stac", context.base, context.language, *key),
         media_type=JSON_TYPE,
     )
-    return _in_language(response, context)
+    return _add_language(response, context)
 
 
-def _in_language(response: Response, context: StacContext) -> Response:
+def _add_language(response: Response, context: StacContext) -> Response:
     response.headers.update({"Content-Language": context.language, "Vary": "Accept-Encoding, Accept-Language"})
     return response
 

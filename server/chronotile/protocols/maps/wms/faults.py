@@ -79,7 +79,7 @@ def fault(error: errors.ChronotileError, request: Request) -> Response:
     return Response(body, status_code=status, headers=headers)
 
 
-async def or_in_picture(
+async def answer_or_draw_error(
     handler: Callable[[Request, Kvp], Awaitable[Response]], request: Request, query: Kvp
 ) -> Response:
     """Return the answer or, if EXCEPTIONS requests that and the client caused the error, a picture.

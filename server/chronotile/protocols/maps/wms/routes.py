@@ -54,7 +54,7 @@ from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.maps.wms import params
 from chronotile.protocols.maps.wms.colouring import fetch_document
 from chronotile.protocols.maps.wms.documents import MEDIA_TYPES, capabilities
-from chronotile.protocols.maps.wms.faults import axes_warning, fault, or_in_picture, time_warnings
+from chronotile.protocols.maps.wms.faults import answer_or_draw_error, axes_warning, fault, time_warnings
 from chronotile.protocols.maps.wms.legend import answer_legend, legend_query
 
 Parsed = TypeVar("Parsed")
@@ -73,7 +73,7 @@ async def answer(request: Request, *, path: str, places: AllowedPlaces) -> Respo
         query = await fetch_document(request, query, places)
     match requested:
         case "GetMap":
-            return await or_in_picture(get_map, request, query)
+            return await answer_or_draw_error(get_map, request, query)
         case "GetFeatureInfo":
             return await get_feature_info(request, query)
         case "GetLegendGraphic":

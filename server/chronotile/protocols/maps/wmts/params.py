@@ -255,7 +255,7 @@ def offered_sets(catalogue: Catalogue) -> tuple[TileMatrixSet, ...]:
 def advertised_limits(layer: Layer, tile_matrix_set: TileMatrixSet) -> Iterator[tuple[TileMatrix, TileRange]]:
     """Yield the matrices that show more of a layer than coarser ones, with its limits, unless these are unknown."""
     for matrix, tiles in shown_matrices(layer.main_variable.grid, tile_matrix_set):
-        limits = _as_limits(tiles, matrix)
+        limits = _extend_range(tiles, matrix)
         if limits is not None:
             yield matrix, limits
 
@@ -272,12 +272,12 @@ def check_tile_limits(
     if box_in_set(native, tile_matrix_set) is None:
         check_in_range(None, row=row, column=column)
     tiles = shown_range(native, tile_matrix_set, matrix)
-    limits = None if tiles is None else _as_limits(tiles, matrix)
+    limits = None if tiles is None else _extend_range(tiles, matrix)
     if limits is not None:
         check_in_range(limits, row=row, column=column)
 
 
-def _as_limits(tiles: TileRange, matrix: TileMatrix) -> TileRange | None:
+def _extend_range(tiles: TileRange, matrix: TileMatrix) -> TileRange | None:
     """Return the tiles with data, extended to row and column 1; `None` if the matrix has a single row or column.
 
     The schema does not allow a maximum of 0 (`positiveInteger` in wmtsGetCapabilities_response.xsd).

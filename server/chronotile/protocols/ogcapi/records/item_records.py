@@ -286,20 +286,23 @@ def _is_one_of(named_items: Sequence[ItemKey]) -> Condition:
     collections = dict.fromkeys(collection for collection, _id in named_items)
     return join_filters(
         "or",
-        [_in_collection(name, [id_ for collection, id_ in named_items if collection == name]) for name in collections],
+        [
+            _collection_condition(name, [id_ for collection, id_ in named_items if collection == name])
+            for name in collections
+        ],
     )
 
 
-def _in_collection(collection: str, ids: Sequence[str]) -> Json:
-    return {"op": "and", "args": [{"op": "=", "args": [{"property": "collection"}, collection]}, _has_id(ids)]}
+def _collection_condition(collection: str, ids: Sequence[str]) -> Json:
+    return {"op": "and", "args": [{"op": "=", "args": [{"property": "collection"}, collection]}, _ids_condition(ids)]}
 
 
-def _has_id(ids: Sequence[str]) -> Json:
+def _ids_condition(ids: Sequence[str]) -> Json:
     return {"op": "in", "args": [{"property": "id"}, list(ids)]}
 
 
 def _has_external_id(texts: Sequence[str], services: Services) -> Json:
     """Return the condition on external ids: an item id, or `collection:id`."""
     pairs = ((text.partition(":")[0], text.partition(":")[2]) for text in texts)
-    schemes = [_in_collection(scheme, [id_]) for scheme, id_ in pairs if scheme in listed_collections(services)]
-    return {"op": "or", "args": [_has_id(texts), *schemes]}
+    schemes = [_collection_condition(scheme, [id_]) for scheme, id_ in pairs if scheme in listed_collections(services)]
+    return {"op": "or", "args": [_ids_condition(texts), *schemes]}

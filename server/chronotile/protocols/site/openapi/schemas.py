@@ -10,8 +10,8 @@ from chronotile.protocols.common.openapi import (
     TRUTH,
     WHOLE,
     list_of,
+    nullable_schema,
     object_of,
-    or_null,
     ref,
 )
 
@@ -27,9 +27,9 @@ def _values_of(schema: Json) -> Json:
 BOX: Json = {"type": "array", "items": NUMBER, "minItems": 4, "maxItems": 4}
 ID: Json = {"type": ["string", "number", "null"]}
 VALUE: Json = {"type": ["number", "null"]}
-SOME_TEXT: Json = or_null(TEXT)
+SOME_TEXT: Json = nullable_schema(TEXT)
 TEXTS: Json = list_of(TEXT)
-TIMES: Json = list_of(or_null({"type": "string", "format": "date-time"}))
+TIMES: Json = list_of(nullable_schema({"type": "string", "format": "date-time"}))
 LINKS: Json = list_of(object_of(_each(TEXT, "rel", "href", "type"), {"title": TEXT, "templated": TRUTH}))
 FOUND: Json = {"type": "object", "description": "Results of the analysis"}
 
@@ -47,7 +47,7 @@ LAYER: Json = object_of(
         "links": LINKS,
     },
     {
-        "climatology": or_null(object_of(_each(TEXT, "start", "end"))),
+        "climatology": nullable_schema(object_of(_each(TEXT, "start", "end"))),
         "full_turn": NUMBER,
         "clear": object_of(_each(TEXT, "layer", "masked") | {"values": list_of(WHOLE), "revision": SOME_TEXT}),
     },
@@ -66,7 +66,7 @@ AREA_FEATURE: Json = object_of(
 )
 NODES: Json = list_of(ref("ProductNode"))
 NODE: Json = object_of(
-    {"name": TEXT, "type": {"enum": ["file", "folder", "missing"]}, "size": or_null(WHOLE)}
+    {"name": TEXT, "type": {"enum": ["file", "folder", "missing"]}, "size": nullable_schema(WHOLE)}
     | {"media_type": TEXT, "links": LINKS},
     {"title": TEXT, "checksum": _values_of(TEXT), "nodes": NODES},
 )
@@ -78,7 +78,7 @@ SCHEMAS: Json = {
     "Layer": LAYER,
     "ProductNode": NODE,
     "Product": object_of(
-        {"id": {"type": "string", "format": "uuid"}, "collection": TEXT, "item": TEXT, "size": or_null(WHOLE)}
+        {"id": {"type": "string", "format": "uuid"}, "collection": TEXT, "item": TEXT, "size": nullable_schema(WHOLE)}
         | {"nodes": NODES, "links": LINKS},
         {"datetime": TEXT, "withheld": TEXTS},
     ),

@@ -24,7 +24,7 @@ from chronotile.protocols.common.query.parameter import keyword, times
 from chronotile.protocols.common.query.values import numbers
 from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wcs.coverages import WcsCoverage, coverage_of
-from chronotile.protocols.wcs.documents import in_parts
+from chronotile.protocols.wcs.documents import multipart_format
 from chronotile.protocols.wcs.faults import message_of
 from chronotile.protocols.wcs.v1.requests import FORMAT, TEMPLATES, interpolation, lattice_cells
 from chronotile.protocols.wcs.version import GetCoverage, WcsVersion
@@ -61,7 +61,7 @@ def parse_get_coverage(query: Kvp, services: Services) -> GetCoverage:
     def manifest(_coverage: Coverage, file_name: str) -> bytes:
         return render_xml(MANIFEST, file_name=file_name, media_type=file.media_type)
 
-    return GetCoverage(request, name, {f"manifest {name}": in_parts(file, "text/xml", manifest)})
+    return GetCoverage(request, name, {f"manifest {name}": multipart_format(file, "text/xml", manifest)})
 
 
 def _cells(query: Kvp, coverage: WcsCoverage) -> Grid:
@@ -83,10 +83,10 @@ def _cells(query: Kvp, coverage: WcsCoverage) -> Grid:
     if base != coverage.crs:
         raise errors.MissingParameter(f"{OFFSETS} are missing: GRIDBASECRS is not the native CRS", locator=OFFSETS)
     whole = coverage.grid
-    return lattice_cells(_in_turn(box, whole), base, (whole.x_of(0.5), whole.y_of(0.5)), whole.resolution)
+    return lattice_cells(_clip_to_grid(box, whole), base, (whole.x_of(0.5), whole.y_of(0.5)), whole.resolution)
 
 
-def _in_turn(box: BBox, whole: Grid) -> BBox:
+def _clip_to_grid(box: BBox, whole: Grid) -> BBox:
     """Return the part of a box that a grid covers.
 
     Longitudes may be shifted by a turn of 360°. If the box then meets the grid twice, its longitudes are kept.

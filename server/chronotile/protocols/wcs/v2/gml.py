@@ -83,8 +83,8 @@ def domain_of(grid: Grid, instants: InstantArray, *, sliced: Collection[Coverage
         instants: (time,); empty without a time axis.
         sliced: Axes removed by slices. If no axis remains, the spatial axes are kept.
     """
-    every = [_in_space(grid, key, label) for key, label in axis_labels(grid.crs).items()]
-    axes = tuple(axis for axis in (*every, *in_time(instants)) if axis.key not in sliced) or tuple(every)
+    every = [_space_axis(grid, key, label) for key, label in axis_labels(grid.crs).items()]
+    axes = tuple(axis for axis in (*every, *time_axes(instants)) if axis.key not in sliced) or tuple(every)
     in_space = [axis.label for axis in axes if axis.key != "time"]
     space = f'{grid.crs.uri}?axis-label="{in_space[0]}"' if len(in_space) == 1 else str(grid.crs.uri)
     if len(in_space) == len(axes):
@@ -92,7 +92,7 @@ def domain_of(grid: Grid, instants: InstantArray, *, sliced: Collection[Coverage
     return Domain(axes=axes, srs=COMPOUND_CRS.format(space=space, time=TIME_CRS) if in_space else TIME_CRS)
 
 
-def _in_space(grid: Grid, key: CoverageAxis, label: str) -> GridAxis:
+def _space_axis(grid: Grid, key: CoverageAxis, label: str) -> GridAxis:
     place = 0 if key == "x" else 1
     low, high, size = grid.bbox[place], grid.bbox[place + 2], grid.resolution[place]
     unit = "deg" if grid.crs.is_geographic else crs_of(grid.crs.name).definition.axis_info[0].unit_name
@@ -108,7 +108,7 @@ def _in_space(grid: Grid, key: CoverageAxis, label: str) -> GridAxis:
     )
 
 
-def in_time(instants: InstantArray) -> tuple[GridAxis, ...]:
+def time_axes(instants: InstantArray) -> tuple[GridAxis, ...]:
     """Return the axis of ascending instants (time,), regular if all distances are equal; empty without instants."""
     if not instants.size:
         return ()

@@ -17,7 +17,7 @@ from chronotile.protocols.common.query.crs import named_crs
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import keyword, number, whole
 from chronotile.protocols.wcs.coverages import WcsCoverage, coverage_of
-from chronotile.protocols.wcs.documents import in_parts
+from chronotile.protocols.wcs.documents import multipart_format
 from chronotile.protocols.wcs.faults import refusal, refusing
 from chronotile.protocols.wcs.v2.gml import COMPOUND_CRS, TIME_CRS, Domain, coverage_gml, domain_of, tuple_list
 from chronotile.protocols.wcs.v2.subsets import axes_by_label, requested_subset
@@ -120,7 +120,7 @@ def _formats(
     if media_type == GML_TYPE:
         return {key: CoverageFormat(GML_TYPE, "gml", encode_gml, partial(check_values, alternative=SMALLER))}
     file = COVERAGE_FORMATS[name]._replace(media_type=media_type)
-    return {f"parts {key}": in_parts(file, GML_TYPE, manifest)} if is_multipart else {name: file}
+    return {f"parts {key}": multipart_format(file, GML_TYPE, manifest)} if is_multipart else {name: file}
 
 
 def _crs(query: Kvp, name: str, coverage: WcsCoverage) -> Crs | None:

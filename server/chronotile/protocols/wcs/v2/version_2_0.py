@@ -84,7 +84,7 @@ WCS_2 = WcsVersion(
     values={
         **gml.VALUES,
         "domain_of": gml.domain_of,
-        "in_time": gml.in_time,
+        "time_axes": gml.time_axes,
         "subtype_of": gml.subtype_of,
         "all_sections": SECTIONS,
         "formats": tuple(FORMATS),
