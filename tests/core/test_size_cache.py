@@ -14,7 +14,7 @@ from chronotile.core.model.items import Asset, AssetBand
 from chronotile.core.model.space.crs import crs_of
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.size_cache import MAX_BYTES, cache_by_size
-from chronotile.readers.joined.common_encoding import Recoding
+from chronotile.readers.joined.recoding import Recoding
 
 
 def counted(max_bytes):

@@ -9,7 +9,8 @@ from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.raster import Pixels
 from chronotile.core.model.types import NumberArray
-from chronotile.readers.joined.common_encoding import Recoding, float32_values, recoding_of
+from chronotile.readers.joined.common_encoding import float32_values
+from chronotile.readers.joined.recoding import Recoding, recoding_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

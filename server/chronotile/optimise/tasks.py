@@ -29,7 +29,7 @@ from chronotile.optimise.inputs import DateOrigin
 from chronotile.optimise.mosaics import CollectionMosaic, read_mosaic
 from chronotile.optimise.plan import PlannedVariable, ServingCubePlan
 from chronotile.readers.hrefs import base_name, tensorstore_path
-from chronotile.readers.joined.common_encoding import recoding_of
+from chronotile.readers.joined.recoding import recoding_of
 from chronotile.readers.kinds import open_source
 from chronotile.readers.library_errors import one_line, origin_of
 from chronotile.readers.mosaic_reader import as_mosaic

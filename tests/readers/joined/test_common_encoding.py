@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.raster import Pixels, cell_reasons, valid_pixels
-from chronotile.readers.joined.common_encoding import common_encoding, recoding_of
+from chronotile.readers.joined.common_encoding import common_encoding
+from chronotile.readers.joined.recoding import recoding_of
 
 BEFORE_2022 = Encoding(dtype="uint16", scale=0.0001, nodata=0)
 SINCE_2022 = Encoding(dtype="uint16", scale=0.0001, offset=-0.1, nodata=0)

@@ -1,4 +1,4 @@
-"""How files that each hold some times become one source, and which of them do not fit in."""
+"""Joining of files that each have some times into one source; files that do not fit are skipped with a finding."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,18 +24,18 @@ from chronotile.readers.joined.source import Joined, JoinedFile, JoinedVariable,
 Value = TypeVar("Value")
 
 _NAMED_FILES = 3
-"""Of many files of which the same is found, this many are named."""
+"""Maximum number of file names in a finding about several files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surveyed:
-    """A file, and what it holds."""
+    """A file and its content."""
 
     file: JoinedFile
     name: str
-    """Of its file, for messages to the operator."""
+    """Name of the file in messages to the operator."""
     info: SourceInfo | None
-    """`None` of one that was not opened; it is taken to be like the others, and its name has its only time."""
+    """`None` for a file that was not opened: it is assumed to equal the others, and its name has its only time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,14 @@ class _Holder:
     """A file that holds a variable."""
 
     number: int
-    """Of the file."""
+    """Position of the file."""
     name: str
     info: VariableInfo
 
 
 @dataclass(slots=True)
-class _Found:
-    """What was found so far: of a file, or of a variable."""
+class _JoinFindings:
+    """Findings about files and variables so far."""
 
     findings: list[Finding] = field(default_factory=list)
 
@@ -59,74 +59,76 @@ class _Found:
 
 
 def join(collection: str, surveyed: Sequence[Surveyed], findings: Sequence[Finding] = ()) -> Joined:
-    """Return the files as one source, those that do not fit left out with a finding each.
+    """Return the files as one source. Files that do not fit are skipped with a finding each.
 
     Args:
         collection: Id, for messages.
-        surveyed: In the order of their names: of two that hold the same time the first counts.
-        findings: Of files that cannot be joined.
+        surveyed: Files in the order of their names; the first file with a time is used for it.
+        findings: Findings about files that cannot be joined.
 
     Raises:
         UnsupportedSource: Nothing fits.
     """
-    found = _Found(list(findings))
-    opened = [each.info for each in surveyed if each.info is not None]
+    problems = _JoinFindings(list(findings))
+    opened = [x.info for x in surveyed if x.info is not None]
     names = dict.fromkeys(name for info in opened for name in info.variables)
     variables: dict[str, JoinedVariable] = {}
     for name in names:
         holders = [
-            _Holder(number, each.name, each.info.variables[name])
-            for number, each in enumerate(surveyed)
-            if each.info is not None and name in each.info.variables
+            _Holder(number, x.name, x.info.variables[name])
+            for number, x in enumerate(surveyed)
+            if x.info is not None and name in x.info.variables
         ]
-        joined = _joined_variable(holders, surveyed, found)
+        joined = _join_variable(holders, surveyed, problems)
         if joined is not None:
             variables[name] = joined
     if not variables:
-        reasons = [each.message.removeprefix(LEFT_OUT) for each in found.findings]
+        reasons = [x.message.removeprefix(LEFT_OUT) for x in problems.findings]
         raise UnsupportedSource(f"none of {len(surveyed)} files can be served; {reasons[0] if reasons else 'no times'}")
-    all_findings = (*dict.fromkeys(found.findings), *_file_findings(surveyed), *_lacking_findings(surveyed, variables))
-    info = replace(
-        opened[0], variables={name: each.info for name, each in variables.items()}, findings=tuple(all_findings)
+    all_findings = (
+        *dict.fromkeys(problems.findings),
+        *_file_findings(surveyed),
+        *_lacking_findings(surveyed, variables),
     )
-    return Joined(collection, [each.file for each in surveyed], variables, info)
+    info = replace(opened[0], variables={name: x.info for name, x in variables.items()}, findings=tuple(all_findings))
+    return Joined(collection, [x.file for x in surveyed], variables, info)
 
 
-def _joined_variable(holders: Sequence[_Holder], surveyed: Sequence[Surveyed], found: _Found) -> JoinedVariable | None:
-    fitting = _of_common_meaning(_of_common_grid(holders, found), found)
-    dated = _dated(fitting, surveyed, found)
-    if not dated:
+def _join_variable(
+    holders: Sequence[_Holder], surveyed: Sequence[Surveyed], problems: _JoinFindings
+) -> JoinedVariable | None:
+    fitting = _select_common_meaning(_select_common_grid(holders, problems), problems)
+    dated_files = _date_files(fitting, surveyed, problems)
+    if not dated_files:
         return None
-    times = join_times([each.times for each in dated])
-    _tell_of_times(times, dated, found)
-    encoding = common_encoding({each.info.encoding for each in fitting})
-    encodings = {
-        each.name: FileEncoding(each.info.stated or each.info.encoding, each.info.encoding) for each in fitting
-    }
-    found.findings += encoding_findings(fitting[0].info.name, encodings, encoding)
-    levels, made = _common_levels([each.info for each in fitting])
+    times = join_times([x.times for x in dated_files])
+    _report_times(times, dated_files, problems)
+    encoding = common_encoding({x.info.encoding for x in fitting})
+    encodings = {x.name: FileEncoding(x.info.stated or x.info.encoding, x.info.encoding) for x in fitting}
+    problems.findings += encoding_findings(fitting[0].info.name, encodings, encoding)
+    levels, made = _common_levels([x.info for x in fitting])
     info = replace(fitting[0].info, encoding=encoding, levels=levels, made_levels=made, times=times.domain)
     return JoinedVariable(
         info=info,
-        slots=tuple(dated[source].number for source, _index in times.slices),
-        names=tuple(dated[source].names[position] for source, position in times.slices),
+        slots=tuple(dated_files[source].number for source, _index in times.slices),
+        names=tuple(dated_files[source].names[position] for source, position in times.slices),
     )
 
 
-def _of_common_grid(holders: Sequence[_Holder], found: _Found) -> list[_Holder]:
-    grids = (each.info.grid for each in holders)
-    common = most_common(grids, lambda own, other: turn_of(own, other) is not None)
+def _select_common_grid(holders: Sequence[_Holder], problems: _JoinFindings) -> list[_Holder]:
+    grids = (holder.info.grid for holder in holders)
+    common = most_common(grids, lambda x, other: turn_of(x, other) is not None)
     fitting = []
-    for each in holders:
-        if turn_of(each.info.grid, common) is not None:
-            fitting.append(each)
+    for holder in holders:
+        if turn_of(holder.info.grid, common) is not None:
+            fitting.append(holder)
         else:
-            found.warn(each.name, f"{LEFT_OUT}{_difference(each.info.grid, common)}")
+            problems.warn(holder.name, f"{LEFT_OUT}{_difference(holder.info.grid, common)}")
     return fitting
 
 
 def most_common(values: Iterable[Value], are_alike: Callable[[Value, Value], bool]) -> Value:
-    """Return the value that most are alike; of equally common ones the first."""
+    """Return the value with the most equals by `are_alike`; among equally common values the first."""
     kinds: list[list[Value]] = []
     for value in values:
         kind = next((kind for kind in kinds if are_alike(value, kind[0])), None)
@@ -136,80 +138,80 @@ def most_common(values: Iterable[Value], are_alike: Callable[[Value, Value], boo
     return max(kinds, key=len)[0]
 
 
-def _difference(own: NativeGrid, common: NativeGrid) -> str:
-    if own.crs != common.crs:
-        what = f"its CRS is {own.crs.name[:40]}, that of most files {common.crs.name[:40]}"
-    elif (own.width, own.height) != (common.width, common.height):
-        what = f"it is {own.width} x {own.height} pixels, most files {common.width} x {common.height}"
-    elif abs(own.resolution - common.resolution) > common.resolution * 1e-4:
-        what = f"its pixels are {own.resolution:.6g} wide, those of most files {common.resolution:.6g}"
+def _difference(grid: NativeGrid, common: NativeGrid) -> str:
+    if grid.crs != common.crs:
+        difference = f"its CRS is {grid.crs.name[:40]}, that of most files {common.crs.name[:40]}"
+    elif (grid.width, grid.height) != (common.width, common.height):
+        difference = f"it is {grid.width} x {grid.height} pixels, most files {common.width} x {common.height}"
+    elif abs(grid.resolution - common.resolution) > common.resolution * 1e-4:
+        difference = f"its pixels are {grid.resolution:.6g} wide, those of most files {common.resolution:.6g}"
     else:
-        what = f"its corner is at {_corner(own)}, that of most files at {_corner(common)}"
-    return f"{what}; bring it to that grid, or {APART}"
+        difference = f"its corner is at {_corner(grid)}, that of most files at {_corner(common)}"
+    return f"{difference}; bring it to that grid, or {APART}"
 
 
 def _corner(grid: NativeGrid) -> str:
     return f"({grid.transform.c:.10g}, {grid.transform.f:.10g})"
 
 
-def _of_common_meaning(holders: Sequence[_Holder], found: _Found) -> list[_Holder]:
-    """Those of the units that most have, classes or not as most are."""
+def _select_common_meaning(holders: Sequence[_Holder], problems: _JoinFindings) -> list[_Holder]:
+    """Return the files with the most common units, kind of values (classes or not) and kind of times."""
     counted = Counter(
         (each.info.encoding.units, each.info.is_categorical, each.info.times.is_climatology) for each in holders
     )
     (units, is_categorical, is_climatology), _count = counted.most_common(1)[0]
     fitting = []
     for each in holders:
-        own = each.info
-        if own.encoding.units != units:
+        info = each.info
+        if info.encoding.units != units:
             message = (
-                f"{own.name} is in {own.encoding.units}, in most files in {units}; set units: for the variable if "
+                f"{info.name} is in {info.encoding.units}, in most files in {units}; set units: for the variable if "
                 f"the numbers mean the same, else {APART}"
             )
-        elif own.is_categorical != is_categorical:
-            message = f"{own.name} has classes in some files and values in others; {APART}"
-        elif own.times.is_climatology != is_climatology:
-            message = f"{own.name} is a climatology in some files and of single times in others; {APART}"
+        elif info.is_categorical != is_categorical:
+            message = f"{info.name} has classes in some files and values in others; {APART}"
+        elif info.times.is_climatology != is_climatology:
+            message = f"{info.name} is a climatology in some files and of single times in others; {APART}"
         else:
             fitting.append(each)
             continue
-        found.warn(each.name, f"{LEFT_OUT}{message}")
+        problems.warn(each.name, f"{LEFT_OUT}{message}")
     return fitting
 
 
 @dataclass(frozen=True, slots=True)
-class _Dated:
+class _DatedFile:
     """A file that holds times of a variable."""
 
     number: int
-    """Of the file."""
+    """Position of the file."""
     name: str
     times: TimeDomain
     names: tuple[OwnName | None, ...]
-    """(time,): what the file itself calls each."""
+    """(time,): names of the times inside the file; `None` for the only time of a file that was not opened."""
 
 
-def _dated(fitting: Sequence[_Holder], surveyed: Sequence[Surveyed], found: _Found) -> list[_Dated]:
-    """The files that fit, and those not opened, each with its times."""
-    infos = {each.number: each.info for each in fitting}
+def _date_files(fitting: Sequence[_Holder], surveyed: Sequence[Surveyed], problems: _JoinFindings) -> list[_DatedFile]:
+    """Return files that fit, and files that were not opened, with their times."""
+    infos = {file.number: file.info for file in fitting}
     dated = []
-    for number, each in enumerate(surveyed):
-        if each.info is not None and number not in infos:
+    for number, file in enumerate(surveyed):
+        if file.info is not None and number not in infos:
             continue
-        span, own = each.file.span, infos.get(number)
-        if own is not None and len(own.times):
-            dated.append(_Dated(number, each.name, own.times, own_names(own.times)))
+        span, info = file.file.span, infos.get(number)
+        if info is not None and len(info.times):
+            dated.append(_DatedFile(number, file.name, info.times, own_names(info.times)))
         elif span is not None:
             is_climatology = fitting[0].info.times.is_climatology
             times = TimeDomain(np.array([span.start]), np.array([span.end]), is_climatology=is_climatology)
-            dated.append(_Dated(number, each.name, times, (None,)))
+            dated.append(_DatedFile(number, file.name, times, (None,)))
         else:
-            found.warn(each.name, f"{LEFT_OUT}it has no time, neither inside nor in its name; set time_pattern:")
+            problems.warn(file.name, f"{LEFT_OUT}it has no time, neither inside nor in its name; set time_pattern:")
     return dated
 
 
-def _tell_of_times(times: JoinedTimes, dated: Sequence[_Dated], found: _Found) -> None:
-    """Note the times that are left out, and that some bounds are not used."""
+def _report_times(times: JoinedTimes, dated: Sequence[_DatedFile], problems: _JoinFindings) -> None:
+    """Add findings about skipped times and unused bounds."""
     repeated: dict[int, list[tuple[Slice, Slice]]] = {}
     for dropped, chosen in times.repeated:
         repeated.setdefault(dropped.source, []).append((dropped, chosen))
@@ -224,22 +226,22 @@ def _tell_of_times(times: JoinedTimes, dated: Sequence[_Dated], found: _Found) -
                 f"{LEFT_OUT}{len(pairs)} of its {count} times, the first {first}: {chosen_name} has them too and "
                 "comes first"
             )
-        found.warn(dated[source].name, message)
+        problems.warn(dated[source].name, message)
     if times.unlike is not None:
         message = (
             "the bounds of its times are shorter than a day or do not hold their coordinate, those of other files are "
             "periods; the times of all files go by their coordinates, not by the starts of their bounds"
         )
-        found.findings.append(Finding("note", dated[times.unlike].name, message))
+        problems.findings.append(Finding("note", dated[times.unlike].name, message))
 
 
 def _common_levels(infos: Sequence[VariableInfo]) -> tuple[tuple[NativeGrid, ...], frozenset[int]]:
-    """The levels that all have, and which of them some do not store."""
+    """Return levels that all files have, and the positions of levels that a file does not store."""
     levels: list[NativeGrid] = []
     made: set[int] = set()
     for level in infos[0].levels:
         numbers = [
-            next((n for n, own in enumerate(info.levels) if turn_of(own, level) is not None), None) for info in infos
+            next((n for n, x in enumerate(info.levels) if turn_of(x, level) is not None), None) for info in infos
         ]
         if None in numbers:
             continue
@@ -250,12 +252,12 @@ def _common_levels(infos: Sequence[VariableInfo]) -> tuple[tuple[NativeGrid, ...
 
 
 def _file_findings(surveyed: Sequence[Surveyed]) -> Iterator[Finding]:
-    """The findings of opening the files, the same of several once."""
+    """Yield findings of opening the files; the same finding about several files is yielded once."""
     files: dict[Finding, list[str]] = {}
-    for each in surveyed:
-        for finding in each.info.findings if each.info is not None else ():
-            files.setdefault(finding, []).append(each.name)
-    opened = sum(each.info is not None for each in surveyed)
+    for file in surveyed:
+        for finding in file.info.findings if file.info is not None else ():
+            files.setdefault(finding, []).append(file.name)
+    opened = sum(file.info is not None for file in surveyed)
     for finding, names in files.items():
         if len(names) == opened:
             yield finding
@@ -264,7 +266,7 @@ def _file_findings(surveyed: Sequence[Surveyed]) -> Iterator[Finding]:
 
 
 def _lacking_findings(surveyed: Sequence[Surveyed], variables: Mapping[str, JoinedVariable]) -> Iterator[Finding]:
-    """That a variable lacks times which others have, and the files of those."""
+    """Yield findings about times that only other variables have."""
     files: dict[Instant, str] = {}
     for variable in variables.values():
         starts = variable.info.times.starts

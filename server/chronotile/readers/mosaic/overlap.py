@@ -13,7 +13,7 @@ from chronotile.core.model.raster import Codes, Pixels
 from chronotile.core.model.types import BoolArray, NumberArray, UInt8Array, UInt16Array
 from chronotile.core.warp.level_windows import WHOLE, Slices
 from chronotile.core.warp.plan import number_for_absent
-from chronotile.readers.joined.common_encoding import far_exponent, recoding_of
+from chronotile.readers.joined.recoding import far_exponent, recoding_of
 
 STATISTICS = frozenset({"max", "mean", "median"})
 """Rules that combine the values of all pieces; the others take that of the first piece in order that has one."""

@@ -27,7 +27,7 @@ from chronotile.core.model.types import FloatArray, IndexArray, NumberArray
 from chronotile.core.warp.level_windows import Slices
 from chronotile.core.warp.plan import WarpPlan, level_for, plan_warp
 from chronotile.readers.caches.byte_cache import ByteCache
-from chronotile.readers.joined.common_encoding import recoding_of
+from chronotile.readers.joined.recoding import recoding_of
 from chronotile.readers.lattices import lattice_of
 from chronotile.readers.mosaic.overlap import OUTSIDE_CODE, PartOfGrid, Sheet, sheet_of
 from chronotile.readers.mosaic.scenes import Scene, Scenes

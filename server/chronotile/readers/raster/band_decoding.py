@@ -11,7 +11,7 @@ from chronotile.core.model.raster import Pixels, reinterpret_numbers
 from chronotile.core.model.source import VariableSpec
 from chronotile.readers.encoding import apply_configuration, encoding_text, is_scaled
 from chronotile.readers.files import APART
-from chronotile.readers.joined.common_encoding import Recoding, recoding_of
+from chronotile.readers.joined.recoding import Recoding, recoding_of
 from chronotile.readers.overviews import Counting
 from chronotile.readers.raster.band_rules import BandRule
 from chronotile.readers.raster.bands import Band, FileBands
