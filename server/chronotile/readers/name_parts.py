@@ -53,7 +53,7 @@ _MAX_DIFFERENCE = 3 * DAY
 """Length by which periods of one product differ, such as months; years and longer periods differ by any length."""
 
 
-class Part(NamedTuple):
+class DatedPart(NamedTuple):
     """A time with a part that follows its date."""
 
     kind: PartKind
@@ -65,7 +65,7 @@ class Part(NamedTuple):
     """The digits of the part."""
 
 
-def parts_after(name: str, date: TimeMatch, kind: PartKind) -> Part | None:
+def parts_after(name: str, date: TimeMatch, kind: PartKind) -> DatedPart | None:
     """Return the part of a kind that may follow a date in a name."""
     length = date.span.end - date.span.start
     if kind == "period":
@@ -74,7 +74,9 @@ def parts_after(name: str, date: TimeMatch, kind: PartKind) -> Part | None:
         expression = _HALF if kind == "half" else _NUMBER
         found = expression.match(name, date.stop) if DAY * 27 < length < DAY * 32 else None
         span = None if found is None else _part_of_month(date.span, kind, found["number"])
-        return Part(kind, date, TimeMatch(span, date.start, found.end()), found["number"]) if found and span else None
+        return (
+            DatedPart(kind, date, TimeMatch(span, date.start, found.end()), found["number"]) if found and span else None
+        )
     is_day = length == DAY and not has_time_of_day(name, date)
     found = (_CLOCK if kind == "clock" else _HOUR).match(name, date.stop)
     if found is None or not (is_day or found[0][-1] in "hH") or length > DAY:
@@ -83,7 +85,7 @@ def parts_after(name: str, date: TimeMatch, kind: PartKind) -> Part | None:
     minutes = 60 * int(numbers["hour"] or numbers["lead"]) + int(numbers.get("minute") or 0)
     digits = re.sub(r"\D", "", found[0])
     span = instant_span(date.span.start + np.timedelta64(minutes, "m"))
-    return Part(kind, date, TimeMatch(span, date.start, found.end()), digits)
+    return DatedPart(kind, date, TimeMatch(span, date.start, found.end()), digits)
 
 
 def has_time_of_day(name: str, date: TimeMatch) -> bool:
@@ -91,7 +93,7 @@ def has_time_of_day(name: str, date: TimeMatch) -> bool:
     return sum(map(str.isdigit, name[date.start : date.stop])) > _DATE_DIGITS
 
 
-def are_parts(parts: Sequence[Part]) -> bool:
+def are_parts(parts: Sequence[DatedPart]) -> bool:
     """Return whether parts of one kind, of all names of one source, belong to their dates."""
     kind = parts[0].kind
     if kind == "period":
@@ -161,7 +163,7 @@ def _part_of_month(month: TimeSpan, kind: PartKind, number: str) -> TimeSpan | N
     return span_of_parts({"year": year, "month": month_number, key: number})
 
 
-def _period(name: str, date: TimeMatch) -> Part | None:
+def _period(name: str, date: TimeMatch) -> DatedPart | None:
     """The period from a date to a second one of the same form right after it."""
     between = _BETWEEN.match(name, date.stop)
     if between is None or _LANDSAT.search(name, 0, date.start):
@@ -177,7 +179,7 @@ def _period(name: str, date: TimeMatch) -> Part | None:
     is_long = end - date.span.start > _MAX_LENGTH and date.span.end - date.span.start <= DAY
     if is_long or end - date.span.start < DAY or last.span.start < date.span.start:
         return None
-    return Part("period", date, TimeMatch(TimeSpan(date.span.start, end), date.start, between.end() + width), "")
+    return DatedPart("period", date, TimeMatch(TimeSpan(date.span.start, end), date.start, between.end() + width), "")
 
 
 def _are_periods(spans: Sequence[TimeSpan]) -> bool:
@@ -188,7 +190,7 @@ def _are_periods(spans: Sequence[TimeSpan]) -> bool:
     return follow and is_alike
 
 
-def _are_clocks(parts: Sequence[Part], dates: Mapping[str, set[TimeSpan]], numbers: Sequence[int]) -> bool:
+def _are_clocks(parts: Sequence[DatedPart], dates: Mapping[str, set[TimeSpan]], numbers: Sequence[int]) -> bool:
     """Return whether four digits after dates are times of day.
 
     Other numbers, such as those of tiles, are no times, are the year, count from 0 or 1, or recur with each date; times

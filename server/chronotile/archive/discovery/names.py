@@ -10,7 +10,15 @@ from itertools import chain
 from pathlib import Path
 
 from chronotile.readers.dates import find_bare_year, find_folder_time, find_time
-from chronotile.readers.name_parts import NUMBERED, PART_KINDS, Part, PartKind, are_parts, parts_after, time_of_text
+from chronotile.readers.name_parts import (
+    NUMBERED,
+    PART_KINDS,
+    DatedPart,
+    PartKind,
+    are_parts,
+    parts_after,
+    time_of_text,
+)
 
 TIME, ANY, VARIABLE, ONE = "\0", "\1", "\2", "\3"
 """Placeholders in the pattern of a name for its time, other dates, its variable, and the letter of its satellite."""
@@ -72,7 +80,7 @@ class FileName:
     """The text of the time."""
     variable: str | None = None
     """The text of the variable."""
-    part: Part | None = None
+    part: DatedPart | None = None
     """The text after the date, if it is a part of the time."""
 
     @property

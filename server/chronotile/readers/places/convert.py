@@ -17,7 +17,7 @@ from chronotile.core.model.types import AnyArray, ObjectArray
 from chronotile.readers.places.crs_texts import crs_of_file
 from chronotile.readers.places.geopackage import read_geopackage
 from chronotile.readers.places.sandbox import limit_resources, refuse_system_calls
-from chronotile.readers.places.shapefiles import ENCODINGS, FEWER, GdalFile, read_zip
+from chronotile.readers.places.shapefiles import ENCODINGS, FEWER, PlaceFile, read_zip
 from chronotile.readers.places.table import GEOPACKAGE, ZIP, Table, check_range, choose_table
 
 DECIMALS = 7
@@ -114,7 +114,7 @@ def _read_table(content: bytes, conversion: Conversion) -> Table:
         return read_geopackage(content, conversion.table, takes_first=takes_first, most=most)
     from pyogrio import list_layers, raw
 
-    file = read_zip(content, max_bytes=conversion.max_bytes) if content.startswith(ZIP) else GdalFile(content)
+    file = read_zip(content, max_bytes=conversion.max_bytes) if content.startswith(ZIP) else PlaceFile(content)
     layers = [str(name) for name, kind in list_layers(file.content) if kind is not None]
     if file.name and not layers:
         raise UnsupportedSource("the shapefile is damaged")

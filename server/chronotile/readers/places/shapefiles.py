@@ -27,7 +27,7 @@ _DAMAGED = (BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, Va
 
 
 @dataclass(frozen=True, slots=True)
-class GdalFile:
+class PlaceFile:
     """A file for GDAL, with the facts that it does not read itself."""
 
     content: bytes
@@ -44,7 +44,7 @@ class GdalFile:
         return value.encode("latin-1", "replace").decode(self.encoding, "replace")
 
 
-def read_zip(content: bytes, *, max_bytes: int) -> GdalFile:
+def read_zip(content: bytes, *, max_bytes: int) -> PlaceFile:
     """Return the first shapefile of a ZIP, with a new index.
 
     Raises:
@@ -73,7 +73,7 @@ def read_zip(content: bytes, *, max_bytes: int) -> GdalFile:
     with ZipFile(packed, "w") as flat:
         for suffix, part in (*parts.items(), (".shx", _index_of(parts[".shp"])), (".cpg", b"ISO-8859-1")):
             flat.writestr(f"shapes{suffix}", part)
-    return GdalFile(packed.getvalue(), PurePosixPath(first).stem, crs, encoding)
+    return PlaceFile(packed.getvalue(), PurePosixPath(first).stem, crs, encoding)
 
 
 def _index_of(shapes: bytes) -> bytes:

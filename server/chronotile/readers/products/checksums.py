@@ -8,7 +8,7 @@ from hashlib import blake2b, sha256
 from time import time_ns
 
 from chronotile.readers.hrefs import SETTLED_NS
-from chronotile.readers.products.files import READ_BYTES, OpenFile, ProductFile
+from chronotile.readers.products.files import READ_BYTES, OpenProductFile, ProductFile
 
 try:
     from isal.isal_zlib import crc32
@@ -100,7 +100,7 @@ class Checksums:
             return self._files[key]
 
 
-def _read(opened: OpenFile, file: ProductFile, start: int) -> bytes:
+def _read(opened: OpenProductFile, file: ProductFile, start: int) -> bytes:
     return opened.read(start, min(start + READ_BYTES, file.size))
 
 

@@ -32,7 +32,7 @@ CHANGED = "a file of this product was written while it was read; request it agai
 MISSING = "a file of this product is not at its source now"
 
 
-class OpenFile(Protocol):
+class OpenProductFile(Protocol):
     """An open file; used by one thread at a time."""
 
     def read(self, start: int, stop: int) -> bytes:
@@ -74,7 +74,7 @@ class ProductFile:
             return None
         return f"{state.mtime_ns:x}-{state.size:x}-{state.inode:x}-{state.tag}"
 
-    def open(self) -> OpenFile:
+    def open(self) -> OpenProductFile:
         """Open the file.
 
         Raises:
@@ -84,7 +84,7 @@ class ProductFile:
         if self.whole is not None:
             return _BytesFile(self.whole)
         path = local_path(self.href)
-        return _RemoteFile(self) if path is None else _LocalFile(str(path), self.state)
+        return _OpenRemoteFile(self) if path is None else _LocalFile(str(path), self.state)
 
 
 def name_of(href: str) -> str:
@@ -150,7 +150,7 @@ def _whole_remote_file(href: str, reason: str) -> ProductFile:
     return ProductFile(href, FileState(0, len(data), 0, f'"{sha256(data).hexdigest()}"'), data)
 
 
-class _LocalFile(OpenFile):
+class _LocalFile(OpenProductFile):
     def __init__(self, path: str, state: FileState) -> None:
         self._state = state
         try:
@@ -189,7 +189,7 @@ class _LocalFile(OpenFile):
         self._file.close()
 
 
-class _BytesFile(OpenFile):
+class _BytesFile(OpenProductFile):
     def __init__(self, data: bytes) -> None:
         self._data = data
 
@@ -197,7 +197,7 @@ class _BytesFile(OpenFile):
         return self._data[start:stop]
 
 
-class _RemoteFile(OpenFile):
+class _OpenRemoteFile(OpenProductFile):
     def __init__(self, file: ProductFile) -> None:
         self._href = file.href
         self._place = place_of(file.href)

@@ -24,9 +24,9 @@ from chronotile.readers.remote.requests import (
     REQUEST_S,
     Away,
     ObjectState,
-    Place,
     Refused,
     Replaced,
+    SourceLocation,
     ask_document,
     ask_part,
     ask_state,
@@ -99,7 +99,7 @@ class RangeFetcher:
         fetch: Gives the bytes of a part as one request does, within a deadline.
     """
 
-    def __init__(self, fetch: Callable[[Place, FilePart, float], bytes] | None = None) -> None:
+    def __init__(self, fetch: Callable[[SourceLocation, FilePart, float], bytes] | None = None) -> None:
         self._fetch = fetch or _fetched
         self._lanes = Lanes(AT_ONCE, AT_ONCE_OF_SERVER, name="ranges")
         self._flying: dict[FilePart, Future[bytes]] = {}
@@ -155,7 +155,7 @@ class RangeFetcher:
                 self._send(place, together, deadline)
         return found
 
-    def _send(self, place: Place, parts: Sequence[FilePart], deadline: float) -> None:
+    def _send(self, place: SourceLocation, parts: Sequence[FilePart], deadline: float) -> None:
         whole = parts[0]._replace(start=parts[0].start, stop=max(part.stop for part in parts))
 
         def work() -> None:
@@ -213,7 +213,7 @@ def put_together(parts: Sequence[FilePart]) -> list[list[FilePart]]:
     return groups
 
 
-def _fetched(place: Place, part: FilePart, deadline: float) -> bytes:
+def _fetched(place: SourceLocation, part: FilePart, deadline: float) -> bytes:
     """The bytes of a part.
 
     Raises:

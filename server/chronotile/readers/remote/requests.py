@@ -123,7 +123,7 @@ class ObjectState(NamedTuple):
     """Its ETag, if there is one."""
 
 
-class Place(NamedTuple):
+class SourceLocation(NamedTuple):
     """Location of a file and the access to it."""
 
     store: "ObjectStore | None"
@@ -182,7 +182,7 @@ class _Late(_Broken, TooLate):
     """There was no answer in time."""
 
 
-def ask_part(place: Place, start: int, stop: int, expected: ObjectState | None) -> tuple[bytes, ObjectState]:
+def ask_part(place: SourceLocation, start: int, stop: int, expected: ObjectState | None) -> tuple[bytes, ObjectState]:
     """Return bytes of a file, and its state.
 
     Raises:
@@ -202,7 +202,7 @@ def ask_part(place: Place, start: int, stop: int, expected: ObjectState | None) 
         return bytes(answer.bytes()), _state_of(answer.meta)
 
 
-def ask_document(place: Place, max_bytes: int) -> bytes:
+def ask_document(place: SourceLocation, max_bytes: int) -> bytes:
     """Return a whole file, whose server need not give parts of it.
 
     Raises:
@@ -228,7 +228,7 @@ def _require_size(size: int, max_bytes: int) -> None:
         raise UnsupportedSource(f"it has {size} bytes; at most {max_bytes} are read")
 
 
-def ask_state(place: Place) -> ObjectState:
+def ask_state(place: SourceLocation) -> ObjectState:
     """Return the state of a file, whose server need not give parts of it.
 
     Raises:
@@ -242,7 +242,7 @@ def ask_state(place: Place) -> ObjectState:
         return _state_of(obstore.head(place.store, place.key))
 
 
-def ask_whether(place: Place, *, in_parts: bool) -> ObjectState | None:
+def ask_whether(place: SourceLocation, *, in_parts: bool) -> ObjectState | None:
     """Return the state of a file; `None` if its server answers 404.
 
     Args:
@@ -262,7 +262,7 @@ def ask_whether(place: Place, *, in_parts: bool) -> ObjectState | None:
         raise Away("its server answers 412 Precondition Failed, though no condition was sent") from None
 
 
-def _state_of_whole(place: Place) -> ObjectState:
+def _state_of_whole(place: SourceLocation) -> ObjectState:
     """The state that a server sends with a whole file, which is not read."""
     if place.store is None:
         return _state_of_answer(_http("GET", place.key, {}, max_bytes=0))
@@ -393,7 +393,7 @@ def _reason(error: Exception, took_s: float) -> str:
     return TOO_LATE if is_late else NO_ANSWER
 
 
-def place_of(href: str, access: S3Access | None = None) -> Place:
+def place_of(href: str, access: S3Access | None = None) -> SourceLocation:
     """Return the location of a file.
 
     Args:
@@ -407,9 +407,11 @@ def place_of(href: str, access: S3Access | None = None) -> Place:
     if parts.scheme in {"s3", "http", "https"}:
         require_extra("s3", f"a source at {parts.scheme}://", error=UnsupportedSource)
     if parts.scheme == "s3":
-        return Place(s3_store(parts.netloc, access or s3_access()), unquote(parts.path).lstrip("/"), parts.netloc)
+        return SourceLocation(
+            s3_store(parts.netloc, access or s3_access()), unquote(parts.path).lstrip("/"), parts.netloc
+        )
     if parts.scheme in {"http", "https"}:
-        return Place(None, parts._replace(path=quoted_path(parts.path), fragment="").geturl())
+        return SourceLocation(None, parts._replace(path=quoted_path(parts.path), fragment="").geturl())
     raise UnsupportedSource(f"files at {parts.scheme}:// cannot be read; those at https:// and s3:// can")
 
 

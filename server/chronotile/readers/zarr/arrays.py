@@ -50,7 +50,7 @@ class Watched:
         open_array: Opens the array, with either library.
     """
 
-    def __init__(self, files: "LocalFiles | RemoteMetadata", open_array: Callable[[], Any]) -> None:
+    def __init__(self, files: "LocalArrayFiles | RemoteMetadata", open_array: Callable[[], Any]) -> None:
         self._files, self._open = files, open_array
         self._seen: States = _settled(files.metadata_states())
         self._lock = threading.Lock()
@@ -100,7 +100,7 @@ class Watched:
 class _WatchedArray(ZarrArray):
     """The common part of both ways to read an array."""
 
-    _files: "LocalFiles | RemoteMetadata"
+    _files: "LocalArrayFiles | RemoteMetadata"
 
     def revision(self, selection: Selection) -> str:
         """Return a digest of the states of the metadata and of the folders of the chunks."""
@@ -135,7 +135,7 @@ class TensorStoreArray(_WatchedArray):
         self._href, self._node, self._growing = href, node, growing
         self._remote = RemoteMetadata(href, node) if local_path(href) is None else None
         self._spec["fill_missing_data_reads"] = self._remote is None
-        self._files = self._remote or LocalFiles(href, node)
+        self._files = self._remote or LocalArrayFiles(href, node)
         self._zip = None if self._remote is not None else zip_path(href)
         self._watched = Watched(self._files, self._open)
         self._reads = None if self._remote is None else RemoteReads(href, node, self._remote, self._watched)
@@ -171,7 +171,7 @@ class ZarrPythonArray(_WatchedArray):
 
     def __init__(self, href: str, node: ArrayNode, growing: str | None = None) -> None:
         self._href, self._node, self._growing = href, node, growing
-        self._files = LocalFiles(href, node)
+        self._files = LocalArrayFiles(href, node)
         self._watched = Watched(self._files, self._open)
 
     def read(self, selection: Selection) -> NumberArray:
@@ -235,7 +235,7 @@ def open_with_zarr(href: str, node: ArrayNode) -> Any:  # noqa: ANN401 -- zarr-p
     return zarr.open_array(store, path=node.path, mode="r")
 
 
-class LocalFiles:
+class LocalArrayFiles:
     """The files of an array of a local store."""
 
     def __init__(self, href: str, node: ArrayNode) -> None:

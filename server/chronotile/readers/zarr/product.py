@@ -35,7 +35,7 @@ Fields = Callable[[GroupNode], FieldSet]
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _ProductArray:
     """An array of a group."""
 
     family: str
@@ -54,7 +54,7 @@ class _Place:
         return self.group.arrays[self.array].shape[-2:]
 
 
-Found = tuple[GroupNode, CfVariables]
+GroupContent = tuple[GroupNode, CfVariables]
 
 
 def is_product(root: GroupNode) -> bool:
@@ -62,7 +62,7 @@ def is_product(root: GroupNode) -> bool:
     return MEASUREMENTS in root.groups and not root.arrays
 
 
-def understand_product(root: GroupNode, spec: SourceSpec, fields: Fields) -> tuple[list[Found], list[Finding]]:
+def understand_product(root: GroupNode, spec: SourceSpec, fields: Fields) -> tuple[list[GroupContent], list[Finding]]:
     """Return the variables of each group, all levels of a variable under one name, and the findings.
 
     The variables are those of the configuration, by array or path; without these, all measurements, and
@@ -79,7 +79,7 @@ def understand_product(root: GroupNode, spec: SourceSpec, fields: Fields) -> tup
     served = replace(spec, times=spec.times or _times(root.attrs))
     groups = {place.group.path: place.group for place in _places(root)}
     fields_by_path = {path: _adapted(fields(group), root.attrs) for path, group in groups.items()}
-    understood, findings = list[Found](), list[Finding]()
+    understood, findings = list[GroupContent](), list[Finding]()
     for variable, places in _variables(root, spec):
         try:
             for place in places:
@@ -97,7 +97,7 @@ def understand_product(root: GroupNode, spec: SourceSpec, fields: Fields) -> tup
     return understood, list(dict.fromkeys(findings))
 
 
-def _variables(root: GroupNode, spec: SourceSpec) -> list[tuple[VariableSpec, list[_Place]]]:
+def _variables(root: GroupNode, spec: SourceSpec) -> list[tuple[VariableSpec, list[_ProductArray]]]:
     places = list(_places(root))
     if not spec.variables:
         return [(VariableSpec(id=name), n) for name, n in _named(places).items()]
@@ -111,7 +111,7 @@ def _variables(root: GroupNode, spec: SourceSpec) -> list[tuple[VariableSpec, li
     return variables
 
 
-def _places(root: GroupNode) -> Iterator[_Place]:
+def _places(root: GroupNode) -> Iterator[_ProductArray]:
     """Yield all arrays with rows and columns."""
     waiting = [root]
     while waiting:
@@ -119,7 +119,7 @@ def _places(root: GroupNode) -> Iterator[_Place]:
         waiting += group.groups.values()
         for name, array in group.arrays.items():
             if len(array.shape) > 1:
-                yield _Place(_family(group.path), group, name)
+                yield _ProductArray(_family(group.path), group, name)
 
 
 def _family(path: str) -> str:
@@ -130,9 +130,9 @@ def _family(path: str) -> str:
     return "/".join(parts)
 
 
-def _named(places: Sequence[_Place]) -> dict[str, list[_Place]]:
+def _named(places: Sequence[_ProductArray]) -> dict[str, list[_ProductArray]]:
     """Return measurements by array name, then other arrays whose name occurs in one family; all with their levels."""
-    families: dict[str, dict[str, list[_Place]]] = {}
+    families: dict[str, dict[str, list[_ProductArray]]] = {}
     for place in places:
         families.setdefault(place.array, {}).setdefault(place.family, []).append(place)
     places_by_name = {}
@@ -143,7 +143,7 @@ def _named(places: Sequence[_Place]) -> dict[str, list[_Place]]:
     return places_by_name
 
 
-def _places_of(name: str, places: Sequence[_Place]) -> list[_Place]:
+def _places_of(name: str, places: Sequence[_ProductArray]) -> list[_ProductArray]:
     """Return the array of a name or path, with its overviews; a path with a resolution excludes finer ones."""
     path = name.strip("/")
     if "/" not in path:
@@ -157,9 +157,9 @@ def _places_of(name: str, places: Sequence[_Place]) -> list[_Place]:
     return _levels([place_of_path, *(place for place in like if place.size < place_of_path.size)])
 
 
-def _levels(places: Sequence[_Place]) -> list[_Place]:
+def _levels(places: Sequence[_ProductArray]) -> list[_ProductArray]:
     """Return one array per size, from fine to coarse."""
-    by_size: dict[tuple[int, ...], _Place] = {}
+    by_size: dict[tuple[int, ...], _ProductArray] = {}
     for place in places:
         by_size.setdefault(place.size, place)
     return [by_size[size] for size in sorted(by_size, reverse=True)]

@@ -155,7 +155,7 @@ def gaps_of(document: str) -> Gaps:  # noqa: ARG001 -- it is the key
     return Gaps()
 
 
-class Part(NamedTuple):
+class ChunkPart(NamedTuple):
     """The part of a selection in one chunk."""
 
     target: tuple[slice, ...]
@@ -165,7 +165,7 @@ class Part(NamedTuple):
     """The first index along each dimension."""
 
 
-def parts_of(selection: Selection, chunk: tuple[int, ...]) -> Iterator[Part]:
+def parts_of(selection: Selection, chunk: tuple[int, ...]) -> Iterator[ChunkPart]:
     """Yield the part of a selection in each chunk that it touches.
 
     Args:
@@ -174,7 +174,7 @@ def parts_of(selection: Selection, chunk: tuple[int, ...]) -> Iterator[Part]:
     """
     for splits in product(*(_splits(part, length) for part, length in zip(selection, chunk, strict=True))):
         target = tuple(target for target, _own, _first in splits if target is not None)
-        yield Part(target, tuple(s for _, s, _first in splits), tuple(first for *_, first in splits))
+        yield ChunkPart(target, tuple(s for _, s, _first in splits), tuple(first for *_, first in splits))
 
 
 def _splits(part: int | slice | list[int], length: int) -> list[tuple[slice | None, int | slice | list[int], int]]:
@@ -380,7 +380,7 @@ class RemoteReads:
                 lacking.add(self._file_of(part, is_sharded=chunk != self._node.files))
         return numbers, lacking
 
-    def _file_of(self, part: Part, *, is_sharded: bool) -> ChunkFile:
+    def _file_of(self, part: ChunkPart, *, is_sharded: bool) -> ChunkFile:
         if self._href.endswith(".zip"):
             return ChunkFile(self._href, is_shard=True)
         numbers = [index // length for index, length in zip(part.first, self._node.files, strict=True)]

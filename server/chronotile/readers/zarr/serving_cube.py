@@ -106,7 +106,7 @@ ATTEMPTS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class CubeState:
     """The part of a cube that is visible in one commit."""
 
     identity: FileState
@@ -228,7 +228,7 @@ class ServingCube(Reader):
         """Return (time, cell) pixels of native cells, from the layout of series."""
         return self._read(variable, lambda state, x: state.cells(variable, indexes, (rows, columns), x))
 
-    def _read(self, variable: str, read: Callable[[State, Along], NumberArray], *, along: Along = "time") -> Pixels:
+    def _read(self, variable: str, read: Callable[[CubeState, Along], NumberArray], *, along: Along = "time") -> Pixels:
         """Return pixels of a single state; series fall back to the maps if they are damaged and both layouts exist."""
         with reading_dates(self._spec.collection, variable, is_source_reachable=self._is_there):
             for _ in range(ATTEMPTS):
@@ -247,7 +247,7 @@ class ServingCube(Reader):
                     return Pixels(reinterpret_numbers(numbers, state.info.variables[variable].encoding.dtype))
             raise BeingWritten("its state changed whenever it was read")
 
-    def _tell_damaged_series(self, variable: str, state: State, error: Exception) -> None:
+    def _tell_damaged_series(self, variable: str, state: CubeState, error: Exception) -> None:
         """Log once per state that series are read from the maps, which takes longer."""
         if self._told.get(variable) != state.identity:
             self._told[variable] = state.identity
@@ -263,7 +263,7 @@ class ServingCube(Reader):
             return False
         return True
 
-    def _current(self) -> State:
+    def _current(self) -> CubeState:
         """Return the state of the current document."""
         status = os.stat(self._document)  # noqa: PTH116 -- the path is text, since building one takes longer
         if fingerprint_of(status) == self._state.identity:
@@ -276,7 +276,7 @@ class ServingCube(Reader):
                     raise Gone("its metadata cannot be read") from error
             return self._state
 
-    def _load(self, before: State | None) -> State:
+    def _load(self, before: CubeState | None) -> CubeState:
         root, identity = _root(self._document)
         commit = commit_of(root.attrs)
         if commit is None:
@@ -290,7 +290,7 @@ class ServingCube(Reader):
             findings=content.findings,
         )
         stored = partial(_stored, commit=commit, caches=self._caches)
-        return State(
+        return CubeState(
             identity=identity,
             commit=commit,
             info=info,
@@ -330,7 +330,7 @@ def _stored(folder: Path, array: str, commit: Commit, caches: ReaderCaches) -> S
     )
 
 
-def _in_order(variable: CfVariable, before: State | None) -> tuple[TimeDomain, Int64Array]:
+def _in_order(variable: CfVariable, before: CubeState | None) -> tuple[TimeDomain, Int64Array]:
     """Return the times and their positions; indexes returned earlier keep their meaning."""
     times, positions = variable.info.times, np.array(variable.positions, dtype=np.int64)
     if before is None:

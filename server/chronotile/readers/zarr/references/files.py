@@ -34,7 +34,7 @@ MAX_RANGE_BYTES = 256 << 20
 """A reference to more is taken for an error of its writer."""
 
 
-class _Part(NamedTuple):
+class _FetchedRange(NamedTuple):
     """What one request fetches."""
 
     address: str
@@ -69,7 +69,7 @@ class ReferencedFiles:
         by_address: dict[str, list[tuple[int, int]]] = {}
         for place, offset, size in whole:
             by_address.setdefault(place, []).append((offset, size))
-        parts = [_Part(place, span) for place, b in by_address.items() for span in joined(b)]
+        parts = [_FetchedRange(place, span) for place, b in by_address.items() for span in joined(b)]
         found = self._fetch(parts)
         return [cut(offset, size, *found[place]) for place, offset, size in whole]
 
@@ -84,11 +84,11 @@ class ReferencedFiles:
             raise Damaged(f"a reference is to {size} bytes of {base_name(wanted.address)}; at most {MAX_RANGE_BYTES}")
         return wanted.address, wanted.offset, size
 
-    def _fetch(self, parts: Sequence[_Part]) -> Mapping[str, tuple[list[range], list[bytes]]]:
+    def _fetch(self, parts: Sequence[_FetchedRange]) -> Mapping[str, tuple[list[range], list[bytes]]]:
         """The bytes of all parts, by file."""
         deadline = read_deadline()
 
-        def read(part: _Part) -> bytes:
+        def read(part: _FetchedRange) -> bytes:
             with _as_damage(part.address):
                 return self._read_part(part, deadline)
 
@@ -104,7 +104,7 @@ class ReferencedFiles:
             pieces.append(each)
         return found
 
-    def _read_part(self, part: _Part, deadline: float | None) -> bytes:
+    def _read_part(self, part: _FetchedRange, deadline: float | None) -> bytes:
         address, span = part
         if not span:
             return b""

@@ -21,8 +21,8 @@ from chronotile.readers.zarr.references.document import MAX_DOCUMENT_BYTES, read
 from chronotile.readers.zarr.references.files import ReferencedFiles, places_of
 from chronotile.readers.zarr.references.table import (
     MAX_RECORD_BYTES,
+    ParquetFolder,
     ParquetReferences,
-    Records,
     References,
     metadata_of,
     tables_of,
@@ -166,7 +166,7 @@ def open_parquet(href: str, allowed: AllowedPlaces | None = None) -> ReferenceSt
         document = ReferenceDocument(f"{folder}/.zmetadata")
         documents, record_size = metadata_of(document.read())
     root = _root_of(documents)
-    records = Records(partial(_record, folder))
+    records = ParquetFolder(partial(_record, folder))
     tables = {node.path: ParquetReferences(node, records, record_size) for node in root.all_arrays()}
     return ReferenceStore(documents, root, tables, ReferencedFiles(places_of(href, allowed)), document)
 

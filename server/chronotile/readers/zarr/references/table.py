@@ -178,7 +178,7 @@ def metadata_of(document: bytes) -> tuple[Mapping[str, bytes], int]:
     return documents, size
 
 
-class Records:
+class ParquetFolder:
     """The Parquet files of a folder, those that were used last in memory.
 
     Args:
@@ -224,7 +224,7 @@ class ParquetReferences:
         record_size: References of a file.
     """
 
-    def __init__(self, node: ArrayNode, records: Records, record_size: int) -> None:
+    def __init__(self, node: ArrayNode, records: ParquetFolder, record_size: int) -> None:
         self._path = node.path
         self._count = math.prod(chunk_counts(node))
         self._records, self._record_size = records, record_size
