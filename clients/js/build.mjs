@@ -1,6 +1,6 @@
 /**
- * Makes the npm package from the viewer's own modules: one ES module for each entry, what they share in chunks, types from
- * the JSDoc comments, and the licences of what is inside. `node clients/js/build.mjs [FOLDER]` writes FOLDER/dist; without
+ * Makes the npm package from the viewer's own modules: one ES module for each entry, shared code in chunks, types from
+ * the JSDoc comments, and the licences of its parts. `node clients/js/build.mjs [FOLDER]` writes FOLDER/dist; without
  * FOLDER, clients/js/dist.
  */
 import { execFile } from "node:child_process";
@@ -15,7 +15,7 @@ import { COMMON, REPOSITORY, WORKER } from "./bundling.mjs";
 const HERE = dirname(fileURLToPath(import.meta.url));
 const FOLDER = resolve(process.argv[2] ?? HERE);
 const DIST = join(FOLDER, "dist");
-/** Elements by their modules, which `document.querySelector` then gives as what they are. */
+/** Elements by their modules, so that `document.querySelector` returns their types. */
 const ELEMENTS = { chart: "ChronotileChart", legend: "ChronotileLegend" };
 const ENTRIES = ["index", "leaflet", "openlayers", "maplibre", "chart", "legend"];
 
@@ -31,7 +31,7 @@ async function buildModules(folder) {
 	await build({ ...COMMON, entryPoints: [WORKER], outdir: folder });
 }
 
-/** Types of all modules that take part, then without those that no entry mentions. @param {string} folder */
+/** Writes the types of all modules, then removes types that no entry uses. @param {string} folder */
 async function buildTypes(folder) {
 	const types = join(folder, "types");
 	const compiler = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
@@ -69,9 +69,9 @@ async function buildTypes(folder) {
 }
 
 await rm(DIST, { recursive: true, force: true });
-// Built elsewhere first: a build that fails leaves no dist/, and so no package that lacks a part.
+// Build in another folder first: a failed build then leaves no incomplete dist/.
 const building = join(FOLDER, ".building");
-await rm(building, { recursive: true, force: true }); // of a build that was killed
+await rm(building, { recursive: true, force: true }); // left by a killed build
 await mkdir(building, { recursive: true });
 try {
 	const parts = await Promise.allSettled([buildModules(building), buildTypes(building)]);

@@ -1,4 +1,4 @@
-/** How the viewer's own modules are bundled: for the npm package, and for the widget of notebooks. */
+/** Bundling of the viewer's modules, for the npm package and for the widget of notebooks. */
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -6,10 +6,10 @@ import { build } from "esbuild";
 export const REPOSITORY = join(dirname(fileURLToPath(import.meta.url)), "../..");
 export const WORKER = join(REPOSITORY, "viewer/ctc1/worker.js");
 
-/** Packages of the libraries of which the viewer has files of its own. @type {Record<string, string>} */
+/** Npm packages of libraries that the viewer has as files. @type {Record<string, string>} */
 const PACKAGES = { leaflet: "leaflet/dist/leaflet-src.esm.js", "signals-core": "@preact/signals-core" };
 
-/** The worker with all that it imports, as text; and libraries from npm in place of the viewer's files. @type {import("esbuild").Plugin} */
+/** Bundles the worker with its imports as text, and takes libraries from npm instead of the viewer's files. @type {import("esbuild").Plugin} */
 const fromViewer = {
 	name: "from-viewer",
 	setup(of) {

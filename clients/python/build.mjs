@@ -1,6 +1,6 @@
 /**
  * Makes the JavaScript and the style sheet of the client's `Map` from the viewer's own modules:
- * `node clients/python/build.mjs [FOLDER]`; without FOLDER, beside the Python module.
+ * `node clients/python/build.mjs [FOLDER]`; without FOLDER, into the folder of the Python module.
  */
 import { cp, mkdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -12,7 +12,7 @@ const FOLDER = resolve(process.argv[2] ?? join(REPOSITORY, "clients/python/src/c
 await rm(FOLDER, { recursive: true, force: true });
 await mkdir(FOLDER, { recursive: true });
 const entryPoints = [join(REPOSITORY, "clients/python/widget/map.js")];
-// What the npm package says of side effects is said of its dist/.
+// The npm package states side effects for its dist/ only.
 await build({ ...COMMON, entryPoints, ignoreAnnotations: true, outdir: FOLDER });
 await build({
 	bundle: true,

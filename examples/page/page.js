@@ -1,14 +1,14 @@
-/* A map of one layer with its legend, dates and attribution, and a chart of the place that is clicked. */
+/* A map of one layer with its legend, dates and attribution, and a chart of the clicked point. */
 /* global L */
 "use strict";
 
-// Your server. The page shows its texts, such as the attribution, as HTML: name one that you trust.
+// Your server. The page inserts its texts, such as the attribution, as HTML: use a server that you trust.
 const SERVER = "http://localhost:8000";
 const LAYER = new URLSearchParams(location.search).get("layer") ?? "NDVI";
 
 const element = (id) => document.getElementById(id);
 
-/** Answers of the server; an error has the server's own words. */
+/** Returns an answer of the server; an error has the server's message. */
 async function getJson(url) {
 	const answer = await fetch(url, { headers: { Accept: "application/json" } });
 	const document = await answer.json();
@@ -27,7 +27,7 @@ async function getTimes() {
 	return times;
 }
 
-/** Shows an error in place of silence. */
+/** Shows the message of an error. */
 const show = (error) => {
 	element("problem").textContent = error.message;
 };
@@ -36,7 +36,7 @@ async function start() {
 	const [layer, times] = await Promise.all([getJson(`${SERVER}/layers/${LAYER}`), getTimes()]);
 	const [west, south, east, north] = layer.bbox;
 	const map = L.map("map").fitBounds([[south, west], [north, east]]);
-	// `rev` is the state of the data: browsers may cache such a tile for a year. `{r}` is @2x on sharp screens.
+	// `rev` is the version of the data: with it browsers may cache a tile for a year. `{r}` is @2x on sharp screens.
 	const tilesAt = (time) =>
 		`${SERVER}/tiles/${LAYER}/WebMercatorQuad/{z}/{x}/{y}{r}.png?datetime=${time}&rev=${layer.revision}`;
 	const tiles = L.tileLayer(tilesAt(times.at(-1)), { attribution: layer.attribution, maxZoom: 18 }).addTo(map);
@@ -68,7 +68,7 @@ async function start() {
 			show(error);
 		}
 	});
-	// A click on the chart chooses the date that is nearest.
+	// A click on the chart selects the nearest date.
 	element("chart").addEventListener("click", ({ offsetX, currentTarget }) => {
 		if (!place) return;
 		const [first, last] = [times[0], times.at(-1)].map(Date.parse);
@@ -90,7 +90,7 @@ function addLegend(map, style) {
 	legend.addTo(map);
 }
 
-/** A line with gaps where there is no value, and the date of the map. */
+/** Draws a line with gaps for missing values, and the date of the map. */
 function drawChart(series, time) {
 	const times = series.times.map(Date.parse);
 	const values = series.values.filter((value) => value !== null);

@@ -1,12 +1,10 @@
 /**
- * `<chronotile-chart server layer lon lat [datetime] [date]>`: the values of a place over time. `date` marks a date,
- * found
- * as `Layer.indexOf` finds it; a click on the chart fires `chronotile-date` with `detail.date` (RFC 3339) and
- * `detail.value`, and a drag zooms in time
- * (a double click shows all again). `series` is what the server answered.
+ * `<chronotile-chart server layer lon lat [datetime] [date]>`: the values of a point over time. `date` marks a date,
+ * which `Layer.indexOf` finds. A click on the chart fires `chronotile-date` with `detail.date` (RFC 3339) and
+ * `detail.value`. A drag zooms in time; a double click shows all dates again. `series` is the server's answer.
  *
  * Colours: `--chronotile-line`, `--chronotile-text`, `--chronotile-text-soft`, `--chronotile-grid` and
- * `--chronotile-page`. Its height is 12 rem unless the page says otherwise.
+ * `--chronotile-page`. Its height is 12 rem unless the page sets another.
  *
  * @typedef {import("./layer.js").Series} Series
  * @typedef {import("./layer.js").Legend} Legend
@@ -34,17 +32,17 @@ const legendUrl = (server, layer) => urlOf(server, `tiles/${encodeURIComponent(l
 
 export class ChronotileChart extends LiveElement {
 	static observedAttributes = [...REQUESTED, "date"];
-	/** What the server answered; null before. @type {Series | null} */
+	/** The server's answer; null before it arrives. @type {Series | null} */
 	series = null;
 	/** @type {Legend | null} */
 	#legend = null;
 	#legendUrl = "";
-	/** Of the layer that was set as `source`. @type {import("./credential.js").Credential | null} */
+	/** Credential of the layer in `source`. @type {import("./credential.js").Credential | null} */
 	#credential = null;
 	#seriesUrl = "";
-	/** Those of the layer at the address. @type {{ url: string, dates: Promise<import("./times.js").Times> } | null} */
+	/** Dates of the layer at the address. @type {{ url: string, dates: Promise<import("./times.js").Times> } | null} */
 	#dates = null;
-	/** Index of the marked date in the series; -1 without. */
+	/** Index of the marked date in the series, or -1. */
 	#marked = -1;
 	#title = make("div", { part: "title" });
 	#words = make("p", { role: "status" });
@@ -62,7 +60,7 @@ export class ChronotileChart extends LiveElement {
 		});
 	}
 
-	/** The layer that `openLayer` gave; in place of `server` and `layer`. @param {import("./layer.js").Layer} layer */
+	/** The layer of `openLayer`, instead of `server` and `layer`. @param {import("./layer.js").Layer} layer */
 	set source({ server, id, legend, times, ends, credential }) {
 		this.#legend = legend;
 		this.#credential = credential;
@@ -72,7 +70,7 @@ export class ChronotileChart extends LiveElement {
 		this.setAttribute("layer", id);
 	}
 
-	/** Shows another place. @param {{ lon: number, lat: number }} place in degrees */
+	/** Shows the series of another point. @param {{ lon: number, lat: number }} place in degrees */
 	show({ lon, lat }) {
 		this.setAttribute("lon", String(lon));
 		this.setAttribute("lat", String(lat));
@@ -137,13 +135,13 @@ export class ChronotileChart extends LiveElement {
 		void this.#mark();
 	}
 
-	/** Marks the date of the attribute; one that is not written as a date of the series needs to know their periods. */
+	/** Marks the date of the attribute. If the series does not contain the same text, its periods are requested. */
 	async #mark() {
 		const [date, { series }] = [this.attribute("date"), this];
 		const times = /** @type {string[]} */ (series?.times[0] === null ? [] : (series?.times ?? []));
 		let index = times.indexOf(date);
 		if (index < 0 && date !== "" && times.length > 0) {
-			this.#marked = -1; // the index before was one of other dates
+			this.#marked = -1; // the previous index belongs to other dates
 			this.#plot.mark([]);
 			const ends = await this.#endsOf(times);
 			if (date !== this.attribute("date") || series !== this.series) return;
@@ -155,7 +153,7 @@ export class ChronotileChart extends LiveElement {
 	}
 
 	/**
-	 * Ends of the days and periods of dates; null where they are not known.
+	 * Ends of the days and periods of dates; null if unknown.
 	 * @param {string[]} times
 	 * @returns {Promise<(string | null)[]>}
 	 */
@@ -171,7 +169,7 @@ export class ChronotileChart extends LiveElement {
 	}
 
 	/**
-	 * Writes a date and its value above the chart; those of the marked date while the pointer is elsewhere.
+	 * Writes a date and its value above the chart: the date under the pointer, else the marked date.
 	 * @param {number | null} second
 	 */
 	#name(second) {

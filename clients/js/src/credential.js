@@ -1,17 +1,15 @@
 /**
- * Tokens and API keys, sent to one server alone.
+ * Tokens and API keys, sent to one server only.
  *
  * @typedef {string | ((refused?: string) => string | Promise<string>)} Token a token or an API key, or a function
- *   that gives
- *   one: called at first, once the token has expired (the claim `exp` of a JSON Web Token), and once after the
- *     server has
- *   refused it (401), with the refused one
+ *   that returns one. It is called before the first request, after the token has expired (the claim `exp` of a JSON Web
+ *   Token), and once after the server has refused the token (401), which is its argument
  */
 
-/** A token is renewed so long before it expires. */
+/** A token is renewed this long before it expires. */
 const LEEWAY_MS = 10_000;
 
-/** When a JSON Web Token expires; never, of another one. @param {string} token */
+/** Expiry of a JSON Web Token; infinity for other tokens. @param {string} token */
 function expiryOf(token) {
 	try {
 		const claims = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
@@ -38,7 +36,7 @@ export class Credential {
 	}
 
 	/**
-	 * The token; another one if it has expired, or the server refused it.
+	 * The token, renewed if it has expired or if the server refused it.
 	 * @param {string} [refused]
 	 * @returns {Promise<string>}
 	 */
@@ -60,7 +58,7 @@ export class Credential {
 	}
 
 	/**
-	 * What `send` gives with the headers for an address, and again with a new token where the first one is refused.
+	 * Returns the result of `send` with the headers for an address; sends again with a new token if the first is refused.
 	 * @template Answer
 	 * @param {string} url
 	 * @param {(headers: Record<string, string>) => Promise<Answer>} send

@@ -12,19 +12,19 @@ import { CubeLoader as PlainLoader } from "../../../viewer/ctc1/loader.js";
 function makeInlineWorker() {
 	const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
 	const worker = new Worker(url, { type: "module" });
-	// The worker has its own reference once it runs; a message is the first sign of that.
+	// A running worker has its own reference to the URL; its first message shows that it runs.
 	worker.addEventListener("message", () => URL.revokeObjectURL(url), { once: true });
 	return worker;
 }
 
 /**
- * Adds the headers of credentials to what a worker requests.
+ * Adds the headers of credentials to the requests of a worker.
  * @param {Worker} worker
  * @param {(url: string) => Credential | null} credentialOf
  */
 function signed(worker, credentialOf) {
 	const post = worker.postMessage.bind(worker);
-	/** Who takes the answers of signed requests, by id. @type {Map<number, (answer: Answer) => void>} */
+	/** Receivers of the answers to signed requests, by id. @type {Map<number, (answer: Answer) => void>} */
 	const takers = new Map();
 	const tell = (/** @type {Answer} */ answer) => {
 		if (takers.delete(answer.id)) worker.dispatchEvent(new MessageEvent("message", { data: answer }));
@@ -32,7 +32,7 @@ function signed(worker, credentialOf) {
 	worker.addEventListener("message", (event) => {
 		const take = takers.get(event.data.id);
 		if (!take) return;
-		event.stopImmediatePropagation(); // nobody else hears of it before it is known whether the token was refused
+		event.stopImmediatePropagation(); // other listeners must not receive it: the token may have been refused
 		take(event.data);
 	});
 	worker.postMessage = (/** @type {Order} */ order) => {
@@ -44,7 +44,7 @@ function signed(worker, credentialOf) {
 		const send = (/** @type {Record<string, string>} */ headers) =>
 			/** @type {Promise<Answer>} */ (
 				new Promise((resolve) => {
-					if (!takers.has(id)) return; // stopped while the token came
+					if (!takers.has(id)) return; // stopped while the token was requested
 					takers.set(id, resolve);
 					post({ ...order, headers });
 				})
@@ -58,11 +58,11 @@ function signed(worker, credentialOf) {
 }
 
 /**
- * Loads cubes in workers and keeps them; one serves all layers of a page. A content security policy needs
- * `worker-src blob:`; without it, give `makeWorker: () => new Worker(url of chronotile/worker.js, { type: "module" })`.
+ * Loads cubes in workers and caches them, for all layers of a page. A content security policy needs
+ * `worker-src blob:`; without it, pass `makeWorker: () => new Worker(url of chronotile/worker.js, { type: "module" })`.
  */
 export class CubeLoader extends PlainLoader {
-	/** By what addresses begin with. @type {Map<string, Credential | null>} */
+	/** Credentials by the beginning of addresses. @type {Map<string, Credential | null>} */
 	#credentials;
 
 	/** @param {ConstructorParameters<typeof PlainLoader>[0]} [options] */
@@ -75,7 +75,7 @@ export class CubeLoader extends PlainLoader {
 		this.#credentials = credentials;
 	}
 
-	/** Has requests of addresses signed from now on. @param {string} beginning @param {Credential | null} credential */
+	/** Signs requests for addresses with it from now on. @param {string} beginning @param {Credential | null} credential */
 	sign(beginning, credential) {
 		this.#credentials.set(beginning, credential);
 	}

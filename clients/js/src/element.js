@@ -1,9 +1,8 @@
 /**
- * What the two elements have in common: a shadow root with styles, and one update for all attributes that change
- * together.
+ * Base class of the two elements: a shadow root with styles, and one update for all attributes that change together.
  */
 
-/** @type {typeof HTMLElement} so that modules with elements can be imported where there is no page, as on a server */
+/** @type {typeof HTMLElement} so that modules with elements can be imported without a page, for example on a server */
 const Base = globalThis.HTMLElement ?? class {};
 
 export class LiveElement extends Base {
@@ -32,7 +31,7 @@ export class LiveElement extends Base {
 		this.changed();
 	}
 
-	/** Updates soon, once; what the last update still loads is given up. */
+	/** Schedules one update, and aborts requests of the previous update. */
 	changed() {
 		if (this.#isDue) return;
 		this.#isDue = true;
@@ -48,7 +47,7 @@ export class LiveElement extends Base {
 	/** @param {AbortSignal} _signal aborted when the next update begins @returns {Promise<void>} */
 	async update(_signal) {}
 
-	/** An attribute, "" without. @param {string} name */
+	/** An attribute, or "". @param {string} name */
 	attribute(name) {
 		return this.getAttribute(name) ?? "";
 	}

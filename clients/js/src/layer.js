@@ -8,18 +8,17 @@
  * @typedef {{
  *   layer: string, units: string | null, point: [number, number],
  *   times: (string | null)[], values: (number | null)[], reasons: (string | null)[],
- * }} Series `reasons` say why there is no value: `nodata`, `masked` or the name of a flag such as `cloud`
+ * }} Series `reasons` explain missing values: `nodata`, `masked` or the name of a flag such as `cloud`
  * @typedef {{
  *   title: string, units: string | null, type: string, range?: [number, number], below?: string, above?: string,
  *   nodata?: string, stops?: { value: number, color: string }[], labels?: { value: number, text: string }[],
  *   classes?: { value: number, color: string, label: string }[], flags?: { name: string, color: string }[],
- * }} Legend as `legend.json` has it
- * @typedef {{ value: number | null, isApproximate: boolean }} Reading `value` is null where there is none;
- *   `isApproximate` is
- *   whether it is not exactly the cell's, such as a mean of several cells below native zoom
+ * }} Legend the content of `legend.json`
+ * @typedef {{ value: number | null, isApproximate: boolean }} Reading `value` is null if it is missing;
+ *   `isApproximate` is true if it is not exactly the cell's, such as a mean of several cells below native zoom
  * @typedef {import("./credential.js").Token} Token
- * @typedef {{ style?: string, loader?: CubeLoader, signal?: AbortSignal, token?: Token }} OpenOptions `style` is one
- *   of the layer's styles
+ * @typedef {{ style?: string, loader?: CubeLoader, signal?: AbortSignal, token?: Token }} OpenOptions `style` is a
+ *   style of the layer
  * @typedef {{
  *   id: string, title: string, units: string | null, bbox: [number, number, number, number],
  *   attribution: string | null, revision: string, times: { default: string | null }, links: { rel: string }[],
@@ -42,17 +41,17 @@ const AS_STYLED = { range: null, ramp: null, isReversed: false, isLog: false };
 /** @type {CubeLoader | null} */
 let shared = null;
 
-/** One loader for all layers of a page, so that together they keep to its bounds. */
+/** One loader for all layers of a page, so that its limits apply to their sum. */
 function sharedLoader() {
 	shared ??= new CubeLoader();
 	return shared;
 }
 
-/** Text as HTML: map libraries write attributions as such. @param {string} text */
+/** Escapes text: map libraries insert attributions as HTML. @param {string} text */
 const escapeHtml = (text) =>
 	text.replace(/[&<>"]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[sign] ?? sign);
 
-/** A layer that is open. `openLayer` makes it. */
+/** An open layer, made by `openLayer`. */
 export class Layer {
 	#credential;
 
@@ -76,12 +75,12 @@ export class Layer {
 		this.attribution = escapeHtml(metadata.attribution ?? "");
 		/** All dates, RFC 3339: the starts of their days and periods. */
 		this.times = times;
-		/** For each date the first instant after its day or period; null of an exact instant. */
+		/** For each date the first instant after its day or period; null for an exact instant. */
 		this.ends = ends;
 		const found = times.indexOf(metadata.times.default ?? "");
-		/** Index of the date to begin with: the layer's default, else the last one; 0 of a layer without time. */
+		/** Index of the initial date: the layer's default, else the last date; 0 for a layer without time. */
 		this.defaultIndex = Math.max(0, found >= 0 ? found : times.length - 1);
-		/** Whether its numbers come as cube tiles; those of composites do not. */
+		/** Whether the layer has cube tiles; composites have none. */
 		this.hasCubes = metadata.links.some(({ rel }) => rel === "cubes");
 		this.legend = legend;
 		this.minZoom = zooms.minzoom;
@@ -97,12 +96,12 @@ export class Layer {
 		});
 	}
 
-	/** What its requests are signed with, which elements take with the layer. */
+	/** Credential of its requests, also used by elements with this layer. */
 	get credential() {
 		return this.#credential;
 	}
 
-	/** Options for `makeCubeLayer` of any of the three map libraries. @throws {Error} the layer has no cube tiles */
+	/** Options for `makeCubeLayer` of all three map libraries. @throws {Error} the layer has no cube tiles */
 	get cubes() {
 		if (!this.hasCubes) throw new Error(`layer ${this.id} has no cube tiles: show its pictures, /tiles/${this.id}`);
 		return {
@@ -116,10 +115,9 @@ export class Layer {
 	}
 
 	/**
-	 * Index of the date that a year, month, day or instant (`2024`, `2024-06`, `2024-06-01`, `2024-06-01T10:00:00Z`)
-	 * stands for: the first that begins in it, else the one whose day or period contains it, else the nearest, which is
-	 * the first or the last date for what is before or after all. -1 of a text that is no date, and of a layer without
-	 * time.
+	 * Index of the date for a year, month, day or instant (`2024`, `2024-06`, `2024-06-01`, `2024-06-01T10:00:00Z`):
+	 * the first date that starts in it, else the date whose day or period contains it, else the nearest, which is the
+	 * first or the last date. -1 for a text that is not a date, and for a layer without time.
 	 * @param {string} date
 	 */
 	indexOf(date) {
@@ -127,7 +125,7 @@ export class Layer {
 	}
 
 	/**
-	 * The values of a place over time.
+	 * The values of a point over time.
 	 * @param {Place} place
 	 * @param {{ datetime?: string, signal?: AbortSignal }} [options]
 	 * @returns {Promise<Series>}
@@ -142,8 +140,8 @@ export class Layer {
 }
 
 /**
- * What the map shows at a place: the value of what `sample` of a cube layer found, as the server writes it; null while
- * it is not loaded. The cell's own value is in `series`.
+ * The displayed value at a point: the value of a `sample` of a cube layer, rounded like the server's; null while it is
+ * not loaded. `series` has the value of the cell.
  * @param {Sample | null} sample @returns {Reading | null}
  */
 export function sampleValue(sample) {

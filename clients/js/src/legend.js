@@ -1,6 +1,6 @@
 /**
- * `<chronotile-legend server layer [layer-style]>`: the colours of a layer with their values, classes and flags. Or set
- * its property `source` to the layer that `openLayer` gave, and it requests nothing.
+ * `<chronotile-legend server layer [layer-style]>`: the colours of a layer with their values, classes and flags. If its
+ * property `source` is a layer of `openLayer`, it sends no requests.
  *
  * Colours of its text follow the page; `::part(title)`, `::part(bar)`, `::part(ticks)` and `::part(classes)` can be
  * styled.
@@ -39,7 +39,7 @@ export class ChronotileLegend extends LiveElement {
 		new ResizeObserver(() => this.#draw(this.#body.clientWidth)).observe(this.#body);
 	}
 
-	/** The layer that `openLayer` gave; in place of `server` and `layer`. @param {{ legend: Legend }} layer */
+	/** The layer of `openLayer`, instead of `server` and `layer`. @param {{ legend: Legend }} layer */
 	set source({ legend }) {
 		this.#show(legend);
 	}

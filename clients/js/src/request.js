@@ -1,6 +1,6 @@
 /** Requests to a chronotile server. @typedef {import("./credential.js").Credential} Credential */
 
-/** A request that failed, and why. */
+/** A failed request, with the reason. */
 export class RequestError extends Error {
 	/** @param {string} message @param {number} status of HTTP; 0 without an answer */
 	constructor(message, status) {
@@ -13,7 +13,7 @@ export class RequestError extends Error {
 /**
  * @param {string} server its address, with or without a path
  * @param {string} path
- * @param {Record<string, string | number>} [parameters] empty ones are left out
+ * @param {Record<string, string | number>} [parameters] empty ones are omitted
  */
 export function urlOf(server, path, parameters = {}) {
 	const url = new URL(path, new URL(server.endsWith("/") ? server : `${server}/`, globalThis.document?.baseURI));

@@ -6,12 +6,12 @@
  */
 
 /**
- * Joins `<input type="range">` with the cube layer of a map: cubes of the dates around load once the slider is touched,
- * and time moves without requests.
+ * Joins `<input type="range">` with the cube layer of a map. Cubes of the surrounding dates load after the slider is
+ * touched; then time moves without requests.
  * @param {HTMLInputElement} slider @param {Layer} layer @param {CubeLayer} cubes
  * @param {(date: string, index: number) => void} [onDate] called with each date, the first one included
- * @param {string} [first] the date to begin with; by default, and if the layer has no date, that of the layer
- * @returns {{ show: (date: string | number) => void, stop: () => void }} `show` goes to a date or an index
+ * @param {string} [first] the initial date; by default, and if the layer does not have it, the layer's default
+ * @returns {{ show: (date: string | number) => void, stop: () => void }} `show` moves to a date or an index
  */
 export function joinSlider(slider, layer, cubes, onDate = () => {}, first = "") {
 	const stopping = new AbortController();

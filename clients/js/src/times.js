@@ -2,8 +2,7 @@
  * The dates of a layer.
  *
  * @typedef {{ times: string[], ends: (string | null)[] }} Times RFC 3339; `ends` has the first instant after each
- *   day or
- *   period, null of an exact instant
+ *   day or period, null for an exact instant
  */
 import { toInstant } from "../../../viewer/base/dates.js";
 import { fetchJson, urlOf } from "./request.js";
@@ -25,10 +24,10 @@ export async function fetchTimes(server, id, signal, credential) {
 	while (true) {
 		const page = await fetchJson(url, signal, credential);
 		all.times.push(...page.times);
-		// Older servers do not have them.
+		// Older servers do not send them.
 		all.ends.push(...(page.ends ?? page.times.map(() => null)));
 		if (page.next === null || page.times.length === 0) return all;
-		// Behind a proxy the host of the link may be one that the page cannot reach.
+		// Behind a proxy the page may be unable to reach the host of the link.
 		url.search = new URL(page.next, url).search;
 	}
 }

@@ -1,6 +1,6 @@
 /**
  * The map of notebooks (chronotile_client.Map): a layer on a Leaflet map with a slider over its dates, in the form of
- * anywidget. Its model is what Python sees; all but `server`, `layer`, `has_token`, `layer_style` and `height` changes on either side.
+ * anywidget. Python and the browser share its model. Python alone changes `server`, `layer`, `has_token`, `layer_style` and `height`.
  *
  * @typedef {{
  *   server: string, layer: string, has_token: boolean, layer_style: string, height: number, date: string, dates: string[],
@@ -19,14 +19,14 @@ import { joinSlider, openLayer, sampleValue } from "../../js/src/index.js";
 import { makeCubeLayer } from "../../js/src/leaflet.js";
 import "../../js/src/legend.js";
 
-/** What may be lost of a coordinate on its way. */
+/** Tolerance of coordinates, which are rounded between Python and the browser. */
 const SAME_DEGREES = 1e-9;
 
 /** @param {number[] | null} one @param {number[] | null} other */
 const isSame = (one, other) =>
 	one?.length === other?.length && (one ?? []).every((each, at) => Math.abs(each - (other ?? [])[at]) < SAME_DEGREES);
 
-/** Listens to names of the model until it is stopped. @param {Model} model @param {AbortSignal} stopped @param {string[]} names @param {() => void} run */
+/** Listens to changes of the model's members until `stopped`. @param {Model} model @param {AbortSignal} stopped @param {string[]} names @param {() => void} run */
 function follow(model, stopped, names, run) {
 	const events = names.map((name) => `change:${name}`);
 	for (const event of events) model.on(event, run);
@@ -41,7 +41,7 @@ function write(model, changed) {
 	model.save_changes();
 }
 
-/** Joins where the map is with `center`, `zoom` and `bounds`. @param {LeafletMap} map @param {Model} model @param {AbortSignal} stopped */
+/** Joins the view of the map with `center`, `zoom` and `bounds`. @param {LeafletMap} map @param {Model} model @param {AbortSignal} stopped */
 function followView(map, model, stopped) {
 	const centre = () => [map.getCenter().lng, map.getCenter().lat];
 	const bounds = () => {
@@ -74,7 +74,7 @@ function fitBox(map, [west, south, east, north]) {
 	);
 }
 
-/** Joins the place that was clicked with `point`, and its value with `value`. @param {LeafletMap} map @param {Model} model @param {AbortSignal} stopped @param {(place: { lon: number, lat: number }) => number | null} valueAt */
+/** Joins the clicked point with `point`, and its value with `value`. @param {LeafletMap} map @param {Model} model @param {AbortSignal} stopped @param {(place: { lon: number, lat: number }) => number | null} valueAt */
 function followPoint(map, model, stopped, valueAt) {
 	const marker = new CircleMarker([0, 0], {
 		radius: 5,
@@ -101,8 +101,8 @@ function followPoint(map, model, stopped, valueAt) {
 }
 
 /**
- * Values of cells that the map does not have, as it shows means of several: the server's, one at a time; null until it is
- * there, and `arrived` is called.
+ * Requests values of cells from the server, one at a time, because the map shows means of several cells. A value is null
+ * until it arrives and `arrived` is called.
  * @param {import("../../js/src/layer.js").Layer} layer @param {AbortSignal} stopped @param {() => void} arrived
  * @returns {(place: { lon: number, lat: number }, index: number) => number | null}
  */
@@ -127,7 +127,7 @@ function makeCellValues(layer, stopped, arrived) {
 	};
 }
 
-/** Has Python give a token, by a message, as the state of the model is saved with the notebook. @param {Model} model @returns {(refused?: string) => Promise<string>} */
+/** Requests a token from Python by a message, since the state of the model is saved with the notebook. @param {Model} model @returns {(refused?: string) => Promise<string>} */
 const tokenFrom =
 	(model) =>
 	(refused = "") =>
@@ -179,7 +179,7 @@ async function start(model, el, stopped) {
 	const showDate = () => {
 		if (layer.times[Number(slider.value)] === model.get("date")) return;
 		dates.show(model.get("date"));
-		// Text that is no date changes nothing here, and goes back as it was.
+		// A text that is not a date changes nothing, and is sent back unchanged.
 		const shown = layer.times[Number(slider.value)] ?? "";
 		if (shown !== model.get("date")) write(model, { date: shown });
 	};

@@ -271,7 +271,7 @@ def test_warnings_of_many_areas_are_few():
     texts = [notice.text for notice in notices_of_notes(features, range(1, 29), "areas")]
 
     assert texts[:2] == ["7 of 28 areas (id 1, 2, 3, 4, 5 and 2 more): outside", "1 of 28 areas (id 9): repaired at 0"]
-    assert texts[5:] == ["16 further areas have other notes, not listed here"]
+    assert texts[5:] == ["16 more areas have other notes, not listed here"]
 
 
 def test_ids_of_unnamed_places_equal_those_of_the_tables_of_the_server(recorded):

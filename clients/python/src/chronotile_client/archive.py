@@ -37,10 +37,10 @@ class Archive:
     Args:
         url: Its address, with the prefix if it has one.
         token: A token or an API key, or a function that returns one, see `Credential`; it is sent to this server alone.
-        timeout_s: How long to wait for data of an answer.
-        retries: How often and how long failed requests are repeated.
+        timeout_s: Maximum wait for data of an answer.
+        retries: Number and duration of repetitions of failed requests.
         headers: Sent with all requests.
-        transport: What requests are sent by, for tests and proxies; by default connections over HTTP.
+        transport: The transport of httpx2, for tests and proxies; by default connections over HTTP.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Archive:
 
     @property
     def layers(self) -> "Layers[Layer]":
-        """The layers by id, requested once; `reload()` forgets them."""
+        """The layers by id, requested once; `reload()` discards them."""
         if self._layers is None:
             documents = self.run(fetch_layers())
             found = [Layer.from_document(document, archive=self) for document in documents]
@@ -80,7 +80,7 @@ class Archive:
         return Layer.from_document(self.run(fetch_description(name)), archive=self)
 
     def reload(self) -> None:
-        """Have the layers, and with them their times, requested again."""
+        """Discard the layers and their times, so that the next access requests them again."""
         self._layers = None
 
     def process(self, process: str, *, at_once_s: int = 10, **inputs: Any) -> "Job":  # noqa: ANN401 -- inputs are JSON
@@ -88,10 +88,10 @@ class Archive:
 
         Args:
             process: Its id, such as `trend`.
-            at_once_s: What is expected to take up to so many seconds, 20 at most, is done before this returns; 0 for
-                a job in any case.
-            inputs: By name. `layer` may be a Layer, `time` is as of series, `bbox` four numbers, and geometries are
-                shapely's, geopandas' or GeoJSON.
+            at_once_s: Seconds, at most 20. If the process is expected to be faster, this call waits for its results.
+                0 always starts a job.
+            inputs: By name. `layer` may be a Layer, `time` has the forms of `Layer.series`, `bbox` is four numbers, and
+                geometries are shapely's, geopandas' or GeoJSON.
         """
         state, results = self.run(executions.execute(process, inputs, at_once_s=at_once_s))
         return Job(self, state, results)
@@ -100,12 +100,12 @@ class Archive:
         """Return a job by its id.
 
         Raises:
-            NotFound: The server does not have it, or not any more.
+            NotFound: The server does not have it, or has deleted it.
         """
         return Job(self, self.run(executions.fetch_job(job)))
 
     def run(self, exchange: Exchange[Result]) -> Result:
-        """Return what an exchange ends with, and warn of what the server left out or substituted."""
+        """Return the result of an exchange, and warn about values that the server omitted or substituted."""
         warned: list[str] = []
         found = self._transport.run(exchange, warned)
         warn_user(warned)
@@ -134,11 +134,11 @@ class Layer(LayerInfo):
     archive: Archive = field(repr=False, compare=False)
 
     def describe(self) -> dict[str, Any]:
-        """Return all that the server says of it, such as `crs`, `resolution` and `license`."""
+        """Return the server's complete description, such as `crs`, `resolution` and `license`."""
         return self.archive.run(fetch_description(self.id))
 
     def times(self, time: Any = None) -> "pd.DatetimeIndex":  # noqa: ANN401 -- the forms of time_text
-        """Return its times, those that overlap `time` if it is given."""
+        """Return its times, or only the times that overlap `time`."""
         return self.archive.run(fetch_times(self.id, time_text(time)))
 
     def series(
@@ -154,19 +154,19 @@ class Layer(LayerInfo):
         Args:
             where: `(lon, lat)`, `(west, south, east, north)`, `"set/id"` of a place of the server, a list, array or
                 mapping of points, a shapely geometry, a GeoSeries or GeoDataFrame in any CRS, or GeoJSON.
-            time: `"2023"`, `"2023-06/2023-08"`, a date, `slice(first, last)` or a list of dates; all without it.
-            reducers: Of areas: `mean` (default), `min`, `max`, `std`, `sum`, `median`, `p10`, `count` and so on.
-            options: Further parameters of the server: `weights`, `min_valid`, `step`, `smooth`, `anomaly`, `trend`.
+            time: `"2023"`, `"2023-06/2023-08"`, a date, `slice(first, last)` or a list of dates; None for all times.
+            reducers: For areas: `mean` (default), `min`, `max`, `std`, `sum`, `median`, `p10`, `count` and others.
+            options: Other parameters of the server: `weights`, `min_valid`, `step`, `smooth`, `anomaly`, `trend`.
 
         Returns:
-            Of points `value` and `reason` (why there is none); of areas one column per reducer, `valid` and `total`
-            cells, `reason` where there is no value, and `note` if the server has remarks. Several points or areas are
-            below one another, with their `id`: the index of a GeoDataFrame, the name, or the number from 1. `attrs`
-            has units and attribution, and `analysis`: by `id`, or a list in their order where ids repeat.
+            For points `value` and `reason` (why a value is missing); for areas one column per reducer, `valid` and
+            `total` cells, `reason` of missing values, and `note` if the server has remarks. Rows of several points or
+            areas follow each other, with their `id`: the index of a GeoDataFrame, the name, or the number from 1.
+            `attrs` has units, attribution and `analysis`: a mapping by `id`, or a list in the same order if ids repeat.
 
         Raises:
             InvalidRequest: A parameter is not accepted, or the only point or all areas lie outside the layer.
-            LimitExceeded: One point or area alone is too much for one request.
+            LimitExceeded: A single point or area exceeds a limit.
         """
         query = series_query(self, where, {"time": time, "reducers": reducers, **options})
         return self.archive.run(fetch_series(query))
@@ -175,9 +175,9 @@ class Layer(LayerInfo):
         """Return values in a box as an array of xarray in memory, in the cells and the CRS of the layer.
 
         Args:
-            bbox: West, south, east, north in degrees; all of the layer without it.
-            time: As of `series`.
-            options: Further parameters of coverages: `scale_factor`, `crs`, `resolution`, `interpolation`.
+            bbox: West, south, east, north in degrees; None for the whole layer.
+            time: As in `series`.
+            options: Other parameters of coverages: `scale_factor`, `crs`, `resolution`, `interpolation`.
 
         Raises:
             LimitExceeded: The array is too large for one request; its `job` names the process that exports it.
@@ -185,13 +185,13 @@ class Layer(LayerInfo):
         return self.archive.run(fetch_cube(self, map_params(bbox, {"time": time, **options})))
 
     def open(self, **options: Any) -> "xr.DataArray":  # noqa: ANN401 -- parameters of xarray
-        """Return all of the layer as a lazy array of xarray: numbers are read when they are needed.
+        """Return the whole layer as a lazy array of xarray: numbers are read when they are needed.
 
-        The array is one state of the layer: dates that are added later are not in it, and once one of its dates is
-        removed, reading fails.
+        The array shows one version of the layer: it does not contain dates that are added later, and reading fails
+        after one of its dates is removed.
 
         Args:
-            options: Of `xarray.open_zarr`, such as `chunks`.
+            options: Parameters of `xarray.open_zarr`, such as `chunks`.
 
         Raises:
             InvalidRequest: The layer is a composite, or its cells are rotated.
@@ -210,26 +210,26 @@ class Layer(LayerInfo):
         """Return a picture.
 
         Args:
-            bbox: West, south, east, north in degrees; all of the layer without it.
-            time: As of `series`; the layer's default without it.
-            style: One of `styles`; the first without it.
-            options: Further parameters of maps: `width`, `height`, `crs`, `format`, `range`, `ramp`, `reducer`.
+            bbox: West, south, east, north in degrees; None for the whole layer.
+            time: As in `series`; None for the layer's default.
+            style: A name of `styles`; None for the first.
+            options: Other parameters of maps: `width`, `height`, `crs`, `format`, `range`, `ramp`, `reducer`.
         """
         return self.archive.run(fetch_map(self, map_params(bbox, {"time": time, **options}), style))
 
 
 class Job:
-    """An execution of a process, under way or ended."""
+    """A running or finished execution of a process."""
 
     def __init__(self, archive: Archive, state: JobState, results: tuple[ResultInfo, ...] | None = None) -> None:
         self._archive = archive
         self._results = results
         self.state = state
-        """As it was when it was last looked at."""
+        """The last state that was requested."""
 
     @property
     def id(self) -> str | None:
-        """Its id; None where the server answered at once and stored nothing."""
+        """Its id; None if the server answered immediately and stored nothing."""
         return self.state.id
 
     @property
@@ -240,48 +240,48 @@ class Job:
         return self.state.status
 
     def wait(self, *, timeout_s: float | None = None, progress: Progress | None = show_progress) -> Self:
-        """Wait until it has ended well, and return it.
+        """Wait until it has succeeded, and return it.
 
         Args:
-            timeout_s: How long at most; without it as long as it takes.
-            progress: Called with each state; by default a line of text in a terminal or a notebook, elsewhere messages
-                at INFO; None for nothing.
+            timeout_s: Maximum wait; None for no limit.
+            progress: Called with each state. The default writes a line of text in a terminal or a notebook, otherwise
+                it logs messages at INFO. None for no output.
 
         Raises:
             JobFailed: It failed, or was cancelled.
-            TimeoutError: It has not ended in time; it goes on.
+            TimeoutError: It has not finished in time; the server continues it.
         """
         self.state = self._archive.run(executions.wait_for(self.state, timeout_s=timeout_s, progress=progress))
         return self
 
     def cancel(self) -> None:
-        """Cancel it; of one that has ended remove the results."""
+        """Cancel it, or remove the results of a finished job."""
         if self.id:
             self.state = self._archive.run(executions.cancel(self.state))
             self._results = None
 
     def results(self) -> dict[str, ResultInfo]:
-        """Return its outputs by name: values, and where files are.
+        """Return its outputs by name: values, and locations of files.
 
         Raises:
             JobFailed: It failed, or was cancelled.
-            NotFound: It has not ended.
+            NotFound: It has not finished.
         """
         if self._results is None:
             self._results = self._archive.run(executions.fetch_results(self.state))
         return {result.name: result for result in self._results}
 
     def open(self, output: str | None = None, *, to: str | Path | None = None) -> Any:  # noqa: ANN401 -- by media type
-        """Open an output as what it is: a Dataset of xarray, a DataFrame, or the value.
+        """Open an output as the type of its content: a Dataset of xarray, a DataFrame, or the value.
 
-        Tables have the index `time` (UTC); in those of CSV, in either dialect, `id` is text.
+        Tables have the index `time` (UTC). If a table comes from CSV of either dialect, `id` is text.
 
         Args:
-            output: Its name; not needed where there is one alone.
-            to: A file to save it in and read it from, for what is too large for the memory.
+            output: Its name; None if the job has a single output.
+            to: A file to save it in and read it from, if it is too large for memory.
 
         Raises:
-            KeyError: There is no such output, or there are several and none is named.
+            KeyError: No output has this name, or `output` is None and there are several.
         """
         result = only(self.results(), output)
         return self._archive.run(fetch_result(result, to=to, is_opened=True))
@@ -290,7 +290,7 @@ class Job:
         """Save an output and return the path; a folder gets a file with the name of the output.
 
         Raises:
-            KeyError: As of `open`.
+            KeyError: As in `open`.
         """
         result = only(self.results(), output)
         return Path(self._archive.run(fetch_result(result, to=to, is_opened=False)))

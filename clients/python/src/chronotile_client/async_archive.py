@@ -1,4 +1,4 @@
-"""The same as `archive`, with `await`."""
+"""The classes of `archive`, with `await`."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ Result = TypeVar("Result")
 
 
 class AsyncArchive:
-    """A server of chronotile; the arguments are those of `Archive`, and the function of `token` may be async."""
+    """A server of chronotile; it takes the arguments of `Archive`, and the function of `token` may be async."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class AsyncArchive:
         return AsyncJob(self, await self.run(executions.fetch_job(job)))
 
     async def run(self, exchange: Exchange[Result]) -> Result:
-        """Return what an exchange ends with, and warn of what the server left out or substituted."""
+        """Return the result of an exchange, and warn about values that the server omitted or substituted."""
         warned: list[str] = []
         found = await self._transport.run(exchange, warned)
         warn_user(warned)
@@ -95,12 +95,12 @@ class AsyncArchive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsyncLayer(LayerInfo):
-    """A layer of an archive; its calls are those of `Layer`."""
+    """A layer of an archive; it has the methods of `Layer`."""
 
     archive: AsyncArchive = field(repr=False, compare=False)
 
     async def describe(self) -> dict[str, Any]:
-        """Return all that the server says of it."""
+        """Return the server's complete description."""
         return await self.archive.run(fetch_description(self.id))
 
     async def times(self, time: Any = None) -> "pd.DatetimeIndex":  # noqa: ANN401 -- the forms of time_text
@@ -124,7 +124,7 @@ class AsyncLayer(LayerInfo):
         return await self.archive.run(fetch_cube(self, map_params(bbox, {"time": time, **options})))
 
     async def open(self, **options: Any) -> "xr.DataArray":  # noqa: ANN401 -- parameters of xarray
-        """Return all of the layer as a lazy array, as `Layer.open`; the array reads numbers without `await`."""
+        """Return the whole layer as a lazy array, as `Layer.open`; the array reads numbers without `await`."""
         url = f"{self.archive.url}/{await self.archive.run(fetch_store_path(self))}"
         archive = self.archive
         return await asyncio.to_thread(
@@ -144,7 +144,7 @@ class AsyncLayer(LayerInfo):
 
 
 class AsyncJob:
-    """An execution of a process; its calls are those of `Job`."""
+    """An execution of a process; it has the methods of `Job`."""
 
     def __init__(self, archive: AsyncArchive, state: JobState, results: tuple[ResultInfo, ...] | None = None) -> None:
         self._archive = archive
@@ -153,23 +153,23 @@ class AsyncJob:
 
     @property
     def id(self) -> str | None:
-        """Its id; None where the server answered at once and stored nothing."""
+        """Its id; None if the server answered immediately and stored nothing."""
         return self.state.id
 
     async def status(self) -> str:
-        """Return its status, requested again until it has ended."""
+        """Return its status, requested again until the job has finished."""
         if not self.state.is_over and self.id:
             self.state = await self._archive.run(executions.fetch_job(self.id))
         return self.state.status
 
     async def wait(self, *, timeout_s: float | None = None, progress: Progress | None = show_progress) -> Self:
-        """Wait until it has ended well, and return it."""
+        """Wait until it has succeeded, and return it."""
         waiting = executions.wait_for(self.state, timeout_s=timeout_s, progress=progress)
         self.state = await self._archive.run(waiting)
         return self
 
     async def cancel(self) -> None:
-        """Cancel it; of one that has ended remove the results."""
+        """Cancel it, or remove the results of a finished job."""
         if self.id:
             self.state = await self._archive.run(executions.cancel(self.state))
             self._results = None
@@ -181,7 +181,7 @@ class AsyncJob:
         return {result.name: result for result in self._results}
 
     async def open(self, output: str | None = None, *, to: str | Path | None = None) -> Any:  # noqa: ANN401 -- as Job
-        """Open an output as what it is."""
+        """Open an output as the type of its content."""
         result = only(await self.results(), output)
         return await self._archive.run(fetch_result(result, to=to, is_opened=True))
 

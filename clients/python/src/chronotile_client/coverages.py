@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 INSTANT = re.compile(r"(\d{4}(?:-\d\d(?:-\d\d(?:T\d\d(?::\d\d(?::\d\d(?:\.\d{1,9})?)?)?)?)?)?)Z?")
-"""An instant alone, or a year, month or day; intervals, lists and names of times are resolved by the server."""
+"""One instant, year, month or day; the server resolves intervals, lists and names of times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Picture:
     content: bytes = field(repr=False)
     media_type: str
     times: tuple[str, ...]
-    """The instants that it shows, newest first."""
+    """The instants in the picture, newest first."""
     crs: str | None
     bbox: tuple[float, ...]
     """Its edges, in the axis order of `crs`."""
@@ -78,7 +78,7 @@ def fetch_map(layer: LayerInfo, params: Mapping[str, str], style: str | None) ->
 
 
 def _is_within(time: str, requested: str) -> bool:
-    """Whether an instant is the requested one, or in the requested year, month or day; true of all but one instant."""
+    """Whether an instant is in the requested instant, year, month or day; True for other forms of times."""
     shown, wanted = INSTANT.fullmatch(time), INSTANT.fullmatch(requested)
     if shown is None or wanted is None:
         return True
@@ -87,7 +87,7 @@ def _is_within(time: str, requested: str) -> bool:
 
 
 def _array_of(dataset: "xr.Dataset", layer: LayerInfo) -> "xr.DataArray":
-    """The one variable that has rows and columns, in memory, with its coordinates and CRS."""
+    """Load the only variable with rows and columns, with its coordinates and CRS."""
     array = next(array for array in dataset.data_vars.values() if array.ndim >= 2)
     attributes: dict[str, Any] = {"layer": layer.id, "attribution": layer.attribution}
     return array.load().assign_attrs(attributes)

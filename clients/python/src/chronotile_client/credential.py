@@ -1,4 +1,4 @@
-"""Tokens and API keys: sent to one server alone, and renewed by a function of the user."""
+"""Tokens and API keys: sent to one server only, and renewed by a function of the user."""
 
 import asyncio
 import base64
@@ -18,21 +18,21 @@ Token: TypeAlias = str | Callable[[], str]
 AsyncToken: TypeAlias = Token | Callable[[], Awaitable[str]]
 
 LEEWAY_S: Final = 10.0
-"""A token is renewed so long before it expires."""
+"""A token is renewed this long before it expires."""
 
 
 class Credential(httpx2.Auth):
-    """Adds a token to requests to one server, and to no others: not after redirects to other hosts either.
+    """Adds a token to requests to one server, and never to other servers, even after redirects.
 
-    A function is called before the first request, once its token has expired (the claim `exp` of a JSON Web Token), and
-    once after the server has refused it (401).
+    A function is called before the first request, after its token has expired (the claim `exp` of a JSON Web Token),
+    and once after the server has refused it (401).
 
     Args:
         url: The address of the server.
-        source: Where the token comes from.
+        source: The token, or the function that returns it.
 
     Raises:
-        ValueError: The token is empty, or no header can have it.
+        ValueError: The token is empty, or has characters that no header can contain.
     """
 
     def __init__(self, url: str, source: AsyncToken) -> None:
@@ -41,11 +41,14 @@ class Credential(httpx2.Auth):
         self._lock, self._turn = threading.Lock(), asyncio.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copies, also those for workers of Dask, have locks of their own."""
+        """Rebuild from address and source, as locks cannot be copied; workers of Dask receive copies."""
         return Credential, (self._url, self._source)
 
     def token(self, refused: str | None = None) -> str:
-        """Return the token; another one if it has expired, or the server refused it.
+        """Return the token, renewed if it has expired or if the server refused it.
+
+        Args:
+            refused: The token that the server refused.
 
         Raises:
             TypeError: The function did not return text.
@@ -58,7 +61,7 @@ class Credential(httpx2.Auth):
             return self._token
 
     async def token_async(self, refused: str | None = None) -> str:
-        """Return the token as `token` does; plain functions run in a thread."""
+        """Return the token, as `token` does; plain functions run in a thread."""
         async with self._turn:
             if callable(self._source) and self._is_over(refused):
                 if iscoroutinefunction(self._source):
@@ -68,7 +71,7 @@ class Credential(httpx2.Auth):
             return self._token
 
     def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
-        """Send a request with the token, and again with a new one if that is refused."""
+        """Send a request with the token, and again with a new token if the first is refused."""
         if not self._is_for(request.url):
             yield request
             return
@@ -80,7 +83,7 @@ class Credential(httpx2.Auth):
             yield request
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        """Do what `sync_auth_flow` does, with `await`."""
+        """Send a request, as `sync_auth_flow` does, with `await`."""
         if not self._is_for(request.url):
             yield request
             return
@@ -92,7 +95,7 @@ class Credential(httpx2.Auth):
             yield request
 
     async def aiohttp_middleware(self, request: Any, handler: Any) -> Any:  # noqa: ANN401 -- aiohttp is an extra
-        """Do the same for requests of aiohttp, by which stores are read; it calls this for each redirect too."""
+        """Authorize requests of aiohttp, which reads stores; aiohttp calls this for each redirect too."""
         if not self._is_for(httpx2.URL(str(request.url))):
             return await handler(request)
         sent = await self.token_async()
@@ -117,12 +120,12 @@ class Credential(httpx2.Auth):
 
 
 def without_key(url: str) -> str:
-    """Return an address as it may be shown, without the key that its path may have."""
+    """Return an address without the key in its path, for messages."""
     return re.sub(r"/k/[^/?]+", "/k/…", url)
 
 
 def _checked(token: object) -> str:
-    """The token, without the white space that files have at their ends; errors do not show it."""
+    """Return the token without white space at its ends, which files often have; errors do not show the token."""
     if not isinstance(token, str):
         raise TypeError(f"a token is text, the function of token returned {type(token).__name__}")
     stripped = token.strip()
@@ -132,7 +135,7 @@ def _checked(token: object) -> str:
 
 
 def _expiry_of(token: str) -> float:
-    """The time at which a JSON Web Token expires; never, of another one."""
+    """Return the expiry of a JSON Web Token in seconds since 1970; infinity for other tokens."""
     try:
         payload = token.split(".")[1]
         return float(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"])

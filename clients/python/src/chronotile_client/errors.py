@@ -1,22 +1,22 @@
-"""What goes wrong, as exceptions made from the problem documents of the server (RFC 9457)."""
+"""Exceptions, made from the problem documents of the server (RFC 9457)."""
 
 import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 GATEWAY_STATUSES: Final = frozenset({429, 502, 503, 504})
-"""The server is busy, or what it needs is away for now."""
+"""The server is busy, or a source is unavailable for now."""
 MAX_SHOWN: Final = 80
-"""Characters that a message repeats of an answer of another kind than requested."""
+"""Characters of an unexpected answer that a message repeats."""
 
 
 class ArchiveError(Exception):
-    """A request that was not answered as intended.
+    """A request without the intended answer.
 
     Attributes:
-        status: HTTP status; `None` where no answer came.
-        parameter: The parameter at fault, as the server spells it.
-        problem: The problem document, empty where the server sent none.
+        status: HTTP status; `None` without an answer.
+        parameter: The wrong parameter, as the server spells it.
+        problem: The problem document; empty if the server sent none.
     """
 
     def __init__(self, message: str, *, status: int | None = None, problem: Mapping[str, Any] | None = None) -> None:
@@ -31,10 +31,10 @@ class InvalidRequest(ArchiveError):
 
 
 class NotFound(ArchiveError):
-    """There is no such layer, place, process, job or time.
+    """The server has no layer, place, process, job or time of this name.
 
     Attributes:
-        nearest: The nearest times that the layer has, where a time was not found.
+        nearest: The nearest times of the layer, if a time is missing.
     """
 
     def __init__(self, message: str, *, status: int | None = None, problem: Mapping[str, Any] | None = None) -> None:
@@ -43,7 +43,7 @@ class NotFound(ArchiveError):
 
 
 class UnknownLayer(NotFound, KeyError):
-    """A mapping of layers has none of this id."""
+    """A mapping of layers has no layer of this id."""
 
     def __str__(self) -> str:  # a KeyError shows its message in quotes
         return str(self.args[0])
@@ -53,9 +53,9 @@ class LimitExceeded(ArchiveError):
     """The answer would exceed a limit of the server.
 
     Attributes:
-        limit: Name of the limit; `allowed` is its value, `asked` what the request needs.
-        alternative: What to request instead.
-        job: The execution of a process that does the same as a job: `href`, `inputs`, `note`.
+        limit: Name of the limit; `allowed` is its value, `asked` the value that the request needs.
+        alternative: A smaller or different request.
+        job: A process that computes the same as a job: `href`, `inputs`, `note`.
     """
 
     def __init__(self, message: str, *, status: int | None = None, problem: Mapping[str, Any] | None = None) -> None:
@@ -68,7 +68,7 @@ class LimitExceeded(ArchiveError):
 
 
 class Unavailable(ArchiveError):
-    """The server cannot be reached, is busy, or cannot read its source; the retries are used up."""
+    """The server cannot be reached, is busy, or cannot read its source; all retries failed."""
 
 
 class JobFailed(ArchiveError):
@@ -76,7 +76,7 @@ class JobFailed(ArchiveError):
 
 
 class ArchiveWarning(UserWarning):
-    """The server left something out of an answer, or used another time than the requested one."""
+    """The server omitted a part of an answer, or used another time than the requested one."""
 
 
 def error_from(status: int, body: bytes) -> ArchiveError:
@@ -94,14 +94,14 @@ def error_from(status: int, body: bytes) -> ArchiveError:
 
 
 def unreadable(status: int, media_type: str, body: bytes) -> ArchiveError:
-    """Return the exception for an answer below 300 that is not what a server of chronotile answers."""
+    """Return the exception for an answer below 300 that a chronotile server does not send."""
     text = " ".join(body[: 4 * MAX_SHOWN].decode(errors="replace").split())[:MAX_SHOWN]
     what = f"the server answered {status} with {media_type or 'no media type'}"
     return ArchiveError(f"{what}, which is not the requested data: {text or 'an empty body'}", status=status)
 
 
 def _member(problem: Mapping[str, Any], name: str, *kinds: type) -> Any:  # noqa: ANN401 -- one of `kinds`
-    """A member of a problem document; None if it is of another kind, as that of another server may be."""
+    """Return a member of a problem document; None if another server sent a different type."""
     value = problem.get(name)
     return value if isinstance(value, kinds) else None
 
@@ -115,7 +115,7 @@ def _problem(body: bytes) -> Mapping[str, Any]:
 
 
 def _message(status: int, body: bytes, problem: Mapping[str, Any]) -> str:
-    """The detail with the parameter, the alternative and the job, where the detail does not name them."""
+    """Return the detail, with the parameter, the alternative and the job unless the detail names them."""
     detail = problem.get("detail") or problem.get("title")
     if not detail:
         text = " ".join(body[:200].decode(errors="replace").split())

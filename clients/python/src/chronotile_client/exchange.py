@@ -1,7 +1,7 @@
-"""Requests and answers as values, and what is done when an answer does not come.
+"""Requests and answers as values, and the repetition of failed requests.
 
 An exchange is a generator that yields requests and pauses and receives answers; it opens no connection. The two
-transports (`transport.py`) run the same exchanges, one blocking and one with `await`.
+transports (`transport.py`) run the same exchanges: one blocks, the other uses `await`.
 """
 
 import json
@@ -21,11 +21,11 @@ Result = TypeVar("Result")
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 """The texts of a header `Warning`."""
 PAGE = "text/html"
-"""What proxies and login pages answer."""
+"""Media type of answers of proxies and login pages."""
 
 
 def media_type_of(headers: Mapping[str, str]) -> str:
-    """Return the media type that an answer states, without parameters; empty where it states none."""
+    """Return the media type of an answer without parameters; empty if it is missing."""
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
@@ -41,7 +41,7 @@ class Request:
     is_repeatable: bool = True
     """Whether it may be sent again although the server may have received it."""
     to: Path | None = None
-    """The file that the body of the answer is written into, in place of memory."""
+    """The file that receives the body of the answer, instead of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ class Response:
 
     status: int
     headers: Mapping[str, str]
-    """By their names in small letters."""
+    """Keys are in lower case."""
     body: bytes
     is_saved: bool = False
-    """Whether the body is in the file of the request, in place of `body`."""
+    """Whether the body is in the file of the request, instead of in `body`."""
 
     @property
     def media_type(self) -> str:
@@ -64,7 +64,7 @@ class Response:
         """Return the JSON object that is the body.
 
         Raises:
-            ArchiveError: It is something else.
+            ArchiveError: The body is not a JSON object.
         """
         try:
             found = json.loads(self.body)
@@ -76,7 +76,7 @@ class Response:
 
     @property
     def warnings(self) -> list[str]:
-        """What the server says about the answer in `Warning`."""
+        """The texts of the header `Warning`."""
         return [text.replace('\\"', '"') for text in QUOTED.findall(self.headers.get("warning", ""))]
 
 
@@ -88,7 +88,7 @@ class Failure:
     was_sent: bool
     """Whether the server may have received the request."""
     is_final: bool = False
-    """Whether there is no use in another attempt."""
+    """Whether another attempt would also fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +100,15 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that the user is warned of."""
+    """A warning for the user."""
 
     text: str
 
 
 Exchange: TypeAlias = Generator[Request | Pause | Notice, Response | None, Result]
-"""Yields requests, pauses and notices; receives the answer of 200 to 299 to each request, None to all else."""
+"""Yields requests, pauses and notices. Receives an answer of 200 to 299 per request, and None otherwise."""
 Steps: TypeAlias = Generator[Request | Pause, Response | Failure | None, Result]
-"""The same with what may go wrong, as transports run it."""
+"""An exchange for transports: it yields no notices and also receives failures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,14 +116,14 @@ class Retries:
     """How often and how long a request is repeated."""
 
     count: int = 4
-    """Repetitions at most."""
+    """Maximum number of repetitions."""
     first_pause_s: float = 0.5
-    """The first pause; each further one is twice as long."""
+    """The first pause; each following pause is twice as long."""
     most_wait_s: float = 60.0
-    """All pauses of one request together; a server that says to wait longer is not waited for."""
+    """Maximum of all pauses of one request; if the server requires a longer wait, the request fails."""
 
     def pause_s(self, attempt: int, answer: Response | Failure) -> float:
-        """Return how long to wait after an attempt, counted from 0: as the server says, or twice as long each time."""
+        """Return the wait after an attempt, counted from 0: the server's `Retry-After`, or twice the previous wait."""
         if isinstance(answer, Response) and (stated := retry_after_s(answer.headers.get("retry-after"))) is not None:
             return stated
         return float(self.first_pause_s * 2**attempt * random.uniform(0.75, 1.25))
@@ -133,7 +133,7 @@ def fetch(request: Request) -> Exchange[Response]:
     """Return the answer to one request.
 
     Raises:
-        ArchiveError: It is a web page or empty: no part of the server's interface that is used here answers so.
+        ArchiveError: The answer is a web page or empty; valid answers to requests of this package are neither.
     """
     answer = yield request
     if answer is None:
@@ -144,7 +144,7 @@ def fetch(request: Request) -> Exchange[Response]:
 
 
 def with_retries(exchange: Exchange[Result], retries: Retries, warned: list[str]) -> Steps[Result]:
-    """Run an exchange, repeating what fails for now; put the server's warnings into `warned`.
+    """Run an exchange, repeat requests with a temporary failure, and add the server's warnings to `warned`.
 
     Raises:
         ArchiveError: A request was refused, or all its attempts failed, and the exchange does not handle it.
@@ -189,7 +189,7 @@ def _answer(request: Request, retries: Retries) -> Steps[Response]:
 def _may_repeat(request: Request, answer: Response | Failure) -> bool:
     if isinstance(answer, Failure):
         return not answer.is_final and (request.is_repeatable or not answer.was_sent)
-    # What refuses a request as too many has not executed it; behind a gateway it may have been.
+    # A server that refuses too many requests has not executed them; behind a gateway it may have executed this one.
     return answer.status in ({429, 503} if not request.is_repeatable else GATEWAY_STATUSES)
 
 
@@ -201,7 +201,7 @@ def _error(answer: Response | Failure, *, attempts: int) -> ArchiveError:
 
 
 def retry_after_s(text: str | None) -> float | None:
-    """Return the seconds of a header `Retry-After`, in either of its forms; None without one that can be read."""
+    """Return the seconds of a header `Retry-After`, in either of its forms; None if it is missing or invalid."""
     if text is None:
         return None
     if text.strip().isdecimal():

@@ -1,4 +1,4 @@
-"""Executions of processes, and the jobs they become."""
+"""Executions of processes, and their jobs."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,16 +18,16 @@ Document = Mapping[str, Any]
 ENDED: Final = frozenset({"successful", "failed", "dismissed"})
 FIRST_PAUSE_S: Final = 0.25
 LAST_PAUSE_S: Final = 5.0
-"""Between two looks at a job; the pauses grow from the first to this."""
+"""Maximum pause between two requests for the state of a job; the pauses grow from the first to this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
-    """How far a job is."""
+    """The progress of a job."""
 
     process: str
     id: str | None
-    """None where the server answered at once and stored nothing."""
+    """None if the server answered immediately and stored nothing."""
     status: str
     """`accepted`, `running`, `successful`, `failed` or `dismissed`."""
     message: str = ""
@@ -38,32 +38,32 @@ class JobState:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more happens to the job."""
+        """Whether the job has ended."""
         return self.status in ENDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultInfo:
-    """An output of an execution: a value, or where its file is."""
+    """An output of an execution: a value, or the location of its file."""
 
     name: str
     media_type: str
     value: Any = None
     path: str | None = None
-    """Of the file, below the address of the server; None for a value."""
+    """Path of the file, below the address of the server; None for a value."""
 
 
 class Progress(Protocol):
-    """What is called with each state of a job that is waited for."""
+    """A function that receives each state of a job while a caller waits for it."""
 
     def __call__(self, state: JobState, /) -> object:
-        """Show how far the job is."""
+        """Show the progress of the job."""
 
 
 def execute(
     process: str, inputs: Mapping[str, Any], *, at_once_s: int
 ) -> Exchange[tuple[JobState, tuple[ResultInfo, ...] | None]]:
-    """Start a process; return its job, and the results where the server answered at once."""
+    """Start a process; return its job, and the results if the server answered immediately."""
     body = {"inputs": _inputs(inputs), "response": "document"}
     request = Request(
         path=f"ogcapi/processes/{quote(process, safe='')}/execution",
@@ -90,11 +90,11 @@ def fetch_job(job: str) -> Exchange[JobState]:
 
 
 def wait_for(state: JobState, *, timeout_s: float | None, progress: Progress | None) -> Exchange[JobState]:
-    """Return the state of a job that has ended well.
+    """Return the state of a job that has succeeded.
 
     Raises:
         JobFailed: It failed, or was dismissed.
-        TimeoutError: It has not ended in time; it goes on.
+        TimeoutError: It has not ended in time; the server continues it.
     """
     end_s = None if timeout_s is None else monotonic() + timeout_s
     pause_s = FIRST_PAUSE_S
@@ -114,16 +114,16 @@ def wait_for(state: JobState, *, timeout_s: float | None, progress: Progress | N
 
 
 def cancel(state: JobState) -> Exchange[JobState]:
-    """Cancel a job, or remove the results of one that has ended; return its state."""
+    """Cancel a job, or remove the results of an ended job; return its state."""
     try:
         answer = yield from fetch(Request(path=_job_path(state.id or ""), method="DELETE"))
-    except NotFound:  # forgotten, or cancelled by a request whose answer was lost
+    except NotFound:  # deleted, or cancelled by a request whose answer was lost
         return replace(state, status="dismissed")
     return _state(answer.document())
 
 
 def fetch_results(state: JobState) -> Exchange[tuple[ResultInfo, ...]]:
-    """Return the outputs of a job that has ended well.
+    """Return the outputs of a job that has succeeded.
 
     Raises:
         JobFailed: It failed, or was dismissed.
@@ -155,13 +155,13 @@ def _state(document: Document) -> JobState:
 
 
 def _results(document: Document) -> tuple[ResultInfo, ...]:
-    """The outputs of a results document: values as they are or with their media type, files as links."""
+    """Return the outputs of a results document: values, with their media type if stated, and files as links."""
     return tuple(_result(name, value) for name, value in document.items())
 
 
 def _result(name: str, value: Any) -> ResultInfo:  # noqa: ANN401 -- JSON
     if isinstance(value, dict) and "href" in value:
-        # The server may write its address otherwise than this client knows it.
+        # The server may write another address than the client uses.
         path = urlsplit(value["href"]).path.rpartition("/ogcapi/jobs/")[2]
         return ResultInfo(name=name, media_type=value.get("type", ""), path=f"ogcapi/jobs/{path}")
     if isinstance(value, dict) and "value" in value:
@@ -170,7 +170,7 @@ def _result(name: str, value: Any) -> ResultInfo:  # noqa: ANN401 -- JSON
 
 
 def _inputs(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Inputs as the server takes them: `time` is `datetime`, a box of four numbers an object, geometries GeoJSON."""
+    """Return inputs in the server's form: `datetime` for `time`, an object for a box of four numbers, GeoJSON."""
     found = {name: _input(name, value) for name, value in inputs.items() if value is not None}
     if "time" in found:
         if "datetime" in found:

@@ -1,4 +1,4 @@
-"""Layers: what the server says of them, and their times."""
+"""Layers: their descriptions and times."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,29 +16,29 @@ if TYPE_CHECKING:
 AnyLayer = TypeVar("AnyLayer", bound="LayerInfo")
 
 PAGE = 1000
-"""Times of one request: the most that servers give."""
+"""Times per request: the maximum of servers."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeSpan:
-    """The times of a layer at a glance."""
+    """First, last and default time of a layer, and their number."""
 
     first: str | None
     last: str | None
     count: int
     default: str | None
-    """The time of pictures that name none."""
+    """The time of pictures if the request names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerInfo:
-    """What the list of layers says of one."""
+    """The entry of a layer in the list of layers."""
 
     id: str
     title: str
     collection: str | None
     units: str | None
-    """Of its values; None for a composite of several variables, which has no values of its own."""
+    """Units of its values; None for a composite, which has no values."""
     bbox: tuple[float, float, float, float]
     """West, south, east, north in degrees; across the antimeridian the west is greater than the east."""
     attribution: str | None
@@ -79,7 +79,7 @@ class Layers(Mapping[str, AnyLayer], Generic[AnyLayer]):
         return self._layers[name]
 
     def _alternative(self, name: str) -> str:
-        """The nearest layers, whatever their case, or where to find all."""
+        """Return a hint: the nearest names in any letter case, or the attribute that lists all layers."""
         by_small = {layer.casefold(): layer for layer in self._layers}
         near = [by_small[each] for each in get_close_matches(str(name).casefold(), by_small, n=3)]
         return f"the nearest are {', '.join(near)}" if near else f"archive.layers has {len(self._layers)}"
@@ -127,7 +127,7 @@ def fetch_description(layer: str) -> Exchange[dict[str, Any]]:
 
 
 def fetch_times(layer: str, datetime: str | None) -> "Exchange[pd.DatetimeIndex]":
-    """Return the times of a layer, all pages of them."""
+    """Return the times of a layer, from all pages."""
     params = {"limit": str(PAGE)} | ({"datetime": datetime} if datetime else {})
     times: list[str] = []
     while True:
@@ -136,7 +136,7 @@ def fetch_times(layer: str, datetime: str | None) -> "Exchange[pd.DatetimeIndex]
         times += page["times"]
         if not page["next"]:
             return time_index(times)
-        # The server may write its address otherwise than this client knows it: only the cursor is taken.
+        # The server may write another address than the client uses: only the cursor is taken.
         params |= {"cursor": parse_qs(urlsplit(page["next"]).query)["cursor"][0]}
 
 

@@ -1,4 +1,4 @@
-"""Where series are requested: points, areas or a place, from the forms in which users have them."""
+"""Locations of series: points, areas or a place, from the types that users have."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from chronotile_client.user_warnings import warn_user
 JsonObject: TypeAlias = Mapping[str, Any]
 
 FILES = frozenset({".csv", ".fgb", ".geojson", ".gpkg", ".json", ".kml", ".parquet", ".shp", ".zip"})
-"""Endings of files with geometries, whose paths are not places of the server."""
+"""Extensions of files with geometries; their paths are not places of the server."""
 POINTS, AREAS = "Point", ("Polygon", "MultiPolygon", "GeometryCollection")
 
 
@@ -53,14 +53,15 @@ Location: TypeAlias = Points | Areas | Box | Place
 
 
 def location_of(where: Any) -> Location:  # noqa: ANN401 -- all forms of points and areas
-    """Return where a series is requested.
+    """Return the location of a series.
 
     Args:
         where: `(lon, lat)`; `(west, south, east, north)`; `"set/id"` of a place; a list, array or mapping of points by
-            name; a shapely geometry, GeoSeries or GeoDataFrame; GeoJSON as a mapping. What has a CRS is reprojected.
+            name; a shapely geometry, GeoSeries or GeoDataFrame; GeoJSON as a mapping. Objects with a CRS are
+            reprojected.
 
     Raises:
-        ValueError: It is of another kind, empty, or has points and areas together.
+        ValueError: It has another type, is empty, or contains both points and areas.
     """
     if isinstance(where, PurePath) or (isinstance(where, str) and _is_file(where)):
         raise ValueError(f"{str(where)!r} is a file: read it first, geopandas.read_file({str(where)!r})")
@@ -85,20 +86,20 @@ def location_of(where: Any) -> Location:  # noqa: ANN401 -- all forms of points 
         positions = [_position(each) for each in where]
         return Points(_numbered(len(positions)), positions)
     raise ValueError(
-        "a place is (lon, lat), (west, south, east, north), 'set/id', a list of points, GeoJSON, or what geopandas and "
-        f"shapely have; got {str(where)[:80]!r}"
+        "a place is (lon, lat), (west, south, east, north), 'set/id', a list of points, GeoJSON, or an object of "
+        f"geopandas or shapely; got {str(where)[:80]!r}"
     )
 
 
-def geojson_of(value: Any) -> Any:  # noqa: ANN401 -- anything goes in, and what has no geometry comes out as it is
-    """Return what has geometries (shapely, geopandas) as GeoJSON in longitude and latitude, all else as it is."""
+def geojson_of(value: Any) -> Any:  # noqa: ANN401 -- any type; values without a geometry are returned unchanged
+    """Return geometries of shapely and geopandas as GeoJSON in longitude and latitude, other values unchanged."""
     if hasattr(value, "to_crs") and getattr(value, "crs", None) is not None:
         value = value.to_crs("OGC:CRS84")
     elif hasattr(value, "to_crs"):
         kind = type(value).__name__
         warn_user([f"the {kind} has no CRS: longitude and latitude are assumed; name another with set_crs"])
     if hasattr(value, "__geo_interface__"):
-        # Tuples become lists, and columns that GeoJSON has no form for become text.
+        # Tuples become lists, and columns without a form in GeoJSON become text.
         return json.loads(json.dumps(value.__geo_interface__, default=str))
     return value
 
@@ -116,13 +117,13 @@ def box_text(bbox: Any) -> str:  # noqa: ANN401 -- a tuple, list or array
 
 
 def _labels(where: Any) -> Sequence[object] | None:  # noqa: ANN401 -- as in location_of
-    """The index of a GeoDataFrame or GeoSeries, which GeoJSON has as text."""
+    """Return the index of a GeoDataFrame or GeoSeries, which GeoJSON would convert to text."""
     return list(where.index) if hasattr(where, "to_crs") and hasattr(where, "index") else None
 
 
 def _of_geojson(document: JsonObject, labels: Sequence[object] | None) -> Location:
     if document["type"] == "FeatureCollection":
-        # What has no geometry is written without the member too, though RFC 7946 has null.
+        # Some programs omit the member of a missing geometry, although RFC 7946 requires null.
         features = [{"geometry": None, **feature} for feature in document.get("features") or ()]
         geometries = [feature["geometry"] for feature in features]
         own = [feature.get("id") for feature in features]
@@ -160,7 +161,7 @@ def _position(point: Any) -> tuple[float, float]:  # noqa: ANN401 -- a tuple, li
 
 
 def _numbers(value: Any) -> list[float] | None:  # noqa: ANN401 -- anything
-    """The items of a sequence, if all of them are numbers."""
+    """Return the items of a sequence as numbers, or None if an item is not a number."""
     if not isinstance(value, Iterable) or isinstance(value, (str, bytes, Mapping)):
         return None
     items = list(value)
@@ -174,11 +175,11 @@ def _some(ids: Sequence[object]) -> Sequence[object]:
 
 
 def _is_file(text: str) -> bool:
-    """Whether a text is the path of a file; a place `set/id` may end as one does."""
+    """Whether a text is the path of a file; the id of a place `set/id` may have the same extension."""
     is_place = text.count("/") == 1 and not Path(text).exists()
     return PurePath(text).suffix.lower() in FILES and not is_place
 
 
 def _numbered(count: int) -> Sequence[object]:
-    """Ids of what has none: numbers from 1, as the server has them in CSV and Parquet."""
+    """Return ids for members without ids: numbers from 1, as in the server's CSV and Parquet."""
     return _some(range(1, count + 1))

@@ -40,10 +40,10 @@ class HasId(Protocol):
 
 
 class _Date(traitlets.Unicode[str, Any]):
-    """A date as text, from all that series take too."""
+    """A date as text, from the types that series accept."""
 
     def validate(self, obj: Any, value: Any) -> str:  # noqa: ANN401 -- as traitlets has it
-        """Return the text; a wrong type is the trait's own error."""
+        """Return the text; for a wrong type raise the error of the trait."""
         try:
             text = time_text(value)
         except ValueError:
@@ -52,25 +52,25 @@ class _Date(traitlets.Unicode[str, Any]):
 
 
 class Map(anywidget.AnyWidget):
-    """A layer of a server on a map whose dates are moved through without requests.
+    """A layer of a server on a map, with a slider that changes the date without requests.
 
-    The browser requests cube tiles from the server itself, so the server's address must be one that the browser can
-    reach. All traits but `dates`, `value` and `error` can also be set from Python; the map follows.
+    The browser requests cube tiles from the server, so it must be able to reach the server's address. All traits
+    except `dates`, `value` and `error` can also be set from Python; the map follows.
 
-    The browser gets the token of an archive by messages, so that the notebook does not save it; an address with a key
-    (`/k/KEY`) is saved with the notebook.
+    The token of an archive is sent to the browser in messages, so the notebook does not contain it. An address with a
+    key (`/k/KEY`) is saved with the notebook.
 
     Args:
         archive: An archive or the address of a server.
         layer: A layer or its id.
-        date: The date to begin with: the first in it, the period that contains it or else the nearest one is shown. By
-            default that of the layer.
-        center: Longitude and latitude; by default the map shows all of the layer.
+        date: The initial date: the map shows the first date in it, else the period that contains it, else the nearest
+            date. By default the layer's default.
+        center: Longitude and latitude; by default the map shows the whole layer.
         zoom: Web Mercator's, 0 for the whole world in 256 pixels.
-        traits: Further traits, such as `height` in pixels, or `layer_style`, one of the layer's styles.
+        traits: Other traits, such as `height` in pixels, or `layer_style`, a name of the layer's styles.
 
     Raises:
-        TypeError: There is no such trait.
+        TypeError: A trait does not exist.
         RuntimeError: The package was installed without the map's JavaScript.
     """
 
@@ -80,19 +80,19 @@ class Map(anywidget.AnyWidget):
     layer = traitlets.Unicode(help="Id of the layer.").tag(sync=True)
     has_token = traitlets.Bool(False, help="Whether Python gives tokens.").tag(sync=True)
     layer_style = traitlets.Unicode(help="Name of a style; empty for the layer's first.").tag(sync=True)
-    height = traitlets.Int(480, min=64, help="Of the map, in pixels.").tag(sync=True)
+    height = traitlets.Int(480, min=64, help="Height of the map in pixels.").tag(sync=True)
     date = _Date(help="The date that is shown, RFC 3339.").tag(sync=True)
     dates = traitlets.List(traitlets.Unicode(), help="All dates of the layer.").tag(sync=True)
     center = traitlets.List(traitlets.Float(), None, allow_none=True, help="Longitude, latitude.").tag(sync=True)
-    zoom = traitlets.Float(None, allow_none=True, help="Of Web Mercator.").tag(sync=True)
+    zoom = traitlets.Float(None, allow_none=True, help="Zoom of Web Mercator.").tag(sync=True)
     bounds = traitlets.List(traitlets.Float(), None, allow_none=True, help="West, south, east, north.").tag(sync=True)
-    point = traitlets.List(traitlets.Float(), None, allow_none=True, help="Place clicked: longitude, latitude.").tag(
+    point = traitlets.List(traitlets.Float(), None, allow_none=True, help="Clicked point: longitude, latitude.").tag(
         sync=True
     )
-    value = traitlets.Float(None, allow_none=True, help="Of the cell clicked at the date; None without one.").tag(
+    value = traitlets.Float(None, allow_none=True, help="Value of the clicked cell at the date, or None.").tag(
         sync=True
     )
-    error = traitlets.Unicode(help="Why the layer is not shown; empty if it is.").tag(sync=True)
+    error = traitlets.Unicode(help="Reason why the layer is not shown; empty if it is.").tag(sync=True)
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class Map(anywidget.AnyWidget):
         self.on_msg(self._receive)
 
     def _receive(self, _map: object, content: dict[str, str], _buffers: object) -> None:
-        """Take what the browser asks for: a token, or another than the one that the server refused."""
+        """Answer the browser's request for a token; it names the token that the server refused."""
         if self._credential is not None and "refused" in content:
             task = asyncio.get_running_loop().create_task(self._send_token(self._credential, content["refused"]))
             self._answers.add(task)
@@ -133,7 +133,7 @@ class Map(anywidget.AnyWidget):
         token = ""
         try:
             token = await credential.token_async(refused)
-        finally:  # the browser waits for an answer, also where there is none
+        finally:  # the browser waits for an answer, even without a token
             self.send({"token": token})
 
     @traitlets.validate("center", "point")

@@ -1,4 +1,4 @@
-"""What the server remarks on points and areas: warnings of a bounded number, and why an area has no value."""
+"""Warnings about points and areas in a limited number, and reasons of areas without values."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -10,22 +10,22 @@ from chronotile_client.exchange import Notice
 Document = Mapping[str, Any]
 
 OUTSIDE: Final = "outside_extent"
-"""The reason of points outside the layer, as tables of the server have it, and of areas outside."""
+"""The reason of points outside the layer, as in the server's tables, and of areas outside."""
 WITHOUT_CELLS: Final = "no_cells"
-"""The reason of areas in which no cell's centre lies, and of areas without a geometry."""
+"""The reason of areas without a cell's centre or without a geometry."""
 OUTSIDE_NOTE: Final = "it lies outside the layer"
-"""What notes of the server say of what is outside; the server's counts have no reason for areas without cells."""
+"""Text of the server's notes on areas outside; its counts have no reason for areas without cells."""
 MOST_NOTES: Final = 5
 MOST_IDS: Final = 5
-"""Different notes that are warned of, and ids that each warning names."""
+"""Maximum number of different notes that are reported, and of ids in each."""
 
 
 def notices_of_notes(features: Sequence[Document], ids: Sequence[object] | None, kind: str) -> Iterator[Notice]:
-    """Yield each note of the server once, with the ids that it is about.
+    """Yield each note of the server once, with its ids.
 
     Args:
         features: Members of the documents of series.
-        ids: Theirs; None for a single one.
+        ids: Ids of the features; None for a single one.
         kind: `points` or `areas`.
     """
     found: dict[str, list[int]] = {}
@@ -36,13 +36,13 @@ def notices_of_notes(features: Sequence[Document], ids: Sequence[object] | None,
     for note, numbers in by_count[:MOST_NOTES]:
         yield Notice(f"{_which(numbers, ids, kind)}{note}")
     if further := sum(len(numbers) for _, numbers in by_count[MOST_NOTES:]):
-        yield Notice(f"{further} further {kind} have other notes, not listed here")
+        yield Notice(f"{further} more {kind} have other notes, not listed here")
 
 
 def notices_of_seasons(
     features: Sequence[Document], ids: Sequence[object] | None, kind: str, *, has_time: bool
 ) -> Iterator[Notice]:
-    """Yield how many points or areas with values have no season, and the remedy where a time was requested."""
+    """Yield the number of points or areas with values and without a season, with a remedy if a time was requested."""
     without = [
         number
         for number, feature in enumerate(features)
@@ -64,7 +64,7 @@ def _has_no_season(analysis: Document) -> bool:
 
 
 def _which(numbers: Sequence[int], ids: Sequence[object] | None, kind: str) -> str:
-    """How many of all, and the first ids; nothing for a single point or area."""
+    """Return the number, the total and the first ids; empty for a single point or area."""
     if ids is None:
         return ""
     named = ", ".join(repr(ids[number]) for number in numbers[:MOST_IDS])

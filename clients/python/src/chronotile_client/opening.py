@@ -1,4 +1,4 @@
-"""Results of processes as the objects that their media types are made for."""
+"""Results of processes as Python objects, by media type."""
 
 import csv
 import json
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 TIME_AT_END = re.compile(r"(\S+).* (\d{4}-\d\d-\d\dT[\d:.]+Z)$")
 SEPARATOR = re.compile("[,;]")
 DECIMAL_SIGN = {",": ".", ";": ","}
-"""By the separator, which is the first of these in the header, as servers write CSV."""
+"""By separator; the separator is the first of these characters in the header, as servers write CSV."""
 TEXTS = ("id", "location", "layer", "units", "attribution")
 TEXTS_OR_NONE = ("time", "reason", "note")
-"""Columns of CSV that are text, whatever it looks like; in the second group, an empty field is none."""
+"""Columns of CSV that are always text; in the second group, an empty field is a missing value."""
 NAME_AT_END = re.compile(r"(.+), ([a-z_]+)$")
 ZARR = "application/zip"
 SUFFIXES = {
@@ -45,20 +45,20 @@ def plain_type(media_type: str) -> str:
 
 
 def suffix_of(media_type: str) -> str:
-    """Return the ending of a file's name, empty for a media type that is not known."""
+    """Return the extension of a file's name, empty for an unknown media type."""
     return SUFFIXES.get(plain_type(media_type), "")
 
 
 def open_content(content: bytes | Path, media_type: str) -> Any:  # noqa: ANN401 -- depends on the media type
-    """Open what a process wrote.
+    """Open a result of a process.
 
     Args:
-        content: The bytes, which are read whole, or a file, of which xarray reads what is used.
-        media_type: What it is.
+        content: The bytes, which are read completely, or a file, which xarray reads as needed.
+        media_type: Media type of the content.
 
     Returns:
         A Dataset of xarray (NetCDF, GeoTIFF, Zarr in a ZIP file), a DataFrame (CSV, Parquet), the document (JSON,
-        GeoJSON); all else as it came, as bytes or path.
+        GeoJSON); for other types the bytes or the path unchanged.
     """
     kind = plain_type(media_type)
     if kind in {"application/json", "application/geo+json"}:
@@ -131,7 +131,7 @@ def _zarr(content: bytes | Path) -> "xr.Dataset":
 
 
 def _geotiff(content: bytes | Path) -> "xr.Dataset":
-    """The bands as variables in their units: `time` is a dimension of bands that have a time in their names."""
+    """Return the bands as variables in their units; bands with a time in their names get a dimension `time`."""
     import rasterio
     import xarray as xr
     from rasterio.io import MemoryFile
@@ -158,7 +158,7 @@ def _geotiff(content: bytes | Path) -> "xr.Dataset":
 
 
 def _variables(names: list[str], values: Any, units: list[str]) -> "dict[str, xr.DataArray]":  # noqa: ANN401 -- an array
-    """The bands by what their descriptions have in common: a time each, a statistic each, or nothing."""
+    """Return bands as variables by their descriptions: one per time, one per statistic, or a single variable."""
     import xarray as xr
 
     timed = [TIME_AT_END.match(name) for name in names]

@@ -1,4 +1,4 @@
-"""How far a job is, as one line of text in a terminal or a notebook, elsewhere in the log."""
+"""The progress of a job, as a line of text in a terminal or a notebook, otherwise in the log."""
 
 import logging
 import sys
@@ -8,15 +8,15 @@ from chronotile_client.executions import JobState
 
 WIDTH = 100
 LOGGED_PERCENT = 10
-"""A message is logged for each such step of progress, and for each status."""
+"""A message is logged for each step of this size, and for each status."""
 
 _log = logging.getLogger(__name__)
 _logged: deque[tuple[str | None, str, int]] = deque(maxlen=256)
-"""Steps of jobs that were logged last: each is logged once, however often the job is looked at."""
+"""Last logged steps of jobs: each is logged once, however often the state is requested."""
 
 
 def show_progress(state: JobState) -> None:
-    """Write the state of a job over the line before, in a terminal or a notebook; elsewhere log it at INFO."""
+    """Overwrite the last line with the state of a job in a terminal or a notebook, otherwise log it at INFO."""
     line = f"{state.process}: {state.status}, {state.progress} % {state.message}"[:WIDTH]
     if not (sys.stderr.isatty() or "ipykernel" in sys.modules):
         step = (state.id, state.status, state.progress // LOGGED_PERCENT)

@@ -1,4 +1,4 @@
-"""The arguments of calls as parameters of requests."""
+"""Arguments of calls as parameters of requests."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -10,17 +10,17 @@ from chronotile_client.times import time_text
 
 TIMES: Final = frozenset({"time", "reference"})
 NAMES: Final = {"time": "datetime", "format": "f", "lambda_": "lambda"}
-"""Parameters that are spelled otherwise in Python."""
+"""Parameters with another spelling in Python."""
 HYPHENATED: Final = frozenset({"scale_factor", "scale_axes", "scale_size", "scale_denominator", "mm_per_pixel"})
 
 
 def params_of(arguments: Mapping[str, Any]) -> dict[str, str]:
-    """Return arguments as parameters; those that are None are left out.
+    """Return arguments as parameters, without arguments that equal None.
 
-    Numbers are written so that they read back as they are, lists with commas.
+    Numbers are written without loss, lists with commas.
 
     Raises:
-        ValueError: Two of them are one parameter, as `time` and `datetime` are.
+        ValueError: Two arguments are the same parameter, such as `time` and `datetime`.
     """
     params: dict[str, str] = {}
     names: dict[str, str] = {}
@@ -43,7 +43,7 @@ def series_query(layer: LayerInfo, where: Any, arguments: Mapping[str, Any]) -> 
 
 
 def map_params(bbox: Any, arguments: Mapping[str, Any]) -> dict[str, str]:  # noqa: ANN401 -- as box_text
-    """Return the parameters of a picture or a cube in a box, or in all of the layer."""
+    """Return the parameters of a picture or a cube in a box, or for the whole layer."""
     return ({} if bbox is None else {"bbox": box_text(bbox)}) | params_of(arguments)
 
 

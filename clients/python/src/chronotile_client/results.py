@@ -12,10 +12,10 @@ from chronotile_client.opening import open_content, suffix_of
 
 
 def only(results: Mapping[str, ResultInfo], output: str | None) -> ResultInfo:
-    """Return the output of a name, or the one that there is.
+    """Return the output with a name, or the only output.
 
     Raises:
-        KeyError: There is no such output, or there are several and none is named.
+        KeyError: No output has this name, or `output` is None and there are several.
     """
     if output is None and len(results) == 1:
         return next(iter(results.values()))
@@ -36,7 +36,7 @@ def fetch_result(result: ResultInfo, *, to: str | Path | None, is_opened: bool) 
     answer = yield from fetch(Request(path=result.path, to=path))
     if not is_opened:
         return path
-    # The link's type, without which a redirect to a store of objects has none.
+    # Use the type of the link: after a redirect to an object store, the answer has no type.
     try:
         return open_content(path or answer.body, result.media_type or answer.media_type)
     except json.JSONDecodeError as error:

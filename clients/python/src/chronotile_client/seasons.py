@@ -1,4 +1,4 @@
-"""The seasons of series as a table of their own."""
+"""The seasons of series as a separate table."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -14,14 +14,14 @@ Labels = dict[str, object]
 
 
 def seasons(table: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the seasons that `phenology` found in a series, or in those of many places: a row each.
+    """Return the seasons that `phenology` found in a series of one or several places, one row per season.
 
     Args:
-        table: Of `Layer.series` with `phenology`.
+        table: A result of `Layer.series` with `phenology`.
 
     Returns:
-        The columns `id` (of many places), `reducer` (of areas), `season` (from 1 on, per place and reducer), `start`,
-        `peak` and `end` as dates, `length` in days, `amplitude` and `peak_value` in the units of the layer.
+        The columns `id` (with several places), `reducer` (for areas), `season` (from 1, per place and reducer),
+        `start`, `peak` and `end` as dates, `length` in days, `amplitude` and `peak_value` in the units of the layer.
 
     Raises:
         ValueError: The series was requested without `phenology`.
@@ -41,7 +41,7 @@ def seasons(table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _found(table: "pd.DataFrame") -> Iterator[tuple[Labels, Mapping[str, Any]]]:
-    """The seasons of each place and reducer, with what tells them apart."""
+    """Yield the seasons of each place and reducer, with the labels that identify them."""
     for labels, analysis in _by_place(table):
         if PHENOLOGY in analysis:
             yield labels, analysis[PHENOLOGY]
@@ -57,6 +57,6 @@ def _by_place(table: "pd.DataFrame") -> Iterator[tuple[Labels, Mapping[str, Any]
         yield {}, analysis
     elif isinstance(analysis, Mapping):
         yield from (({"id": id_}, each) for id_, each in analysis.items())
-    else:  # in the order of the places, which have as many times each
+    else:  # in the order of the places, which all have the same number of times
         ids = table["id"].iloc[:: len(table) // len(analysis)]
         yield from (({"id": id_}, each) for id_, each in zip(ids, analysis, strict=True))

@@ -22,11 +22,11 @@ Member = TypeVar("Member")
 Document = Mapping[str, Any]
 
 FIRST_BATCH: Final = 20_000
-"""Points or areas of the first request: `max_features` of a server that does not configure it."""
+"""Points or areas of the first request: the default of the server's `max_features`."""
 UNITS_OF_ANOMALIES: Final = frozenset({"z", "percentile"})
-"""Kinds of anomalies that are in the names of their columns, as in CSV: `anomaly_z`."""
+"""Kinds of anomalies in the names of columns, as in CSV: `anomaly_z`."""
 GEOMETRY: Final = "geometry"
-"""The parameter of errors about areas."""
+"""The parameter in errors about areas."""
 JSON: Final = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
@@ -37,11 +37,11 @@ class SeriesQuery:
     layer: LayerInfo
     where: Points | Areas | Box | Place
     params: Mapping[str, str]
-    """Of the query, `datetime` and what is computed."""
+    """Parameters of the query: `datetime` and the analyses."""
 
     @property
     def path(self) -> str:
-        """The path that the ways to request a series of this layer begin with."""
+        """The common path of all requests for series of this layer."""
         return f"timeseries/{quote(self.layer.id, safe='')}"
 
 
@@ -89,11 +89,11 @@ def _post(path: str, body: object, params: Mapping[str, str]) -> Request:
 def _in_batches(
     members: Sequence[Member], request: Callable[[Sequence[Member]], Request]
 ) -> Exchange[Sequence[Document]]:
-    """Request members together, fewer at once where the server says that they are too many.
+    """Request members together, in smaller batches if the server refuses too many.
 
     Raises:
-        InvalidRequest: All members lie outside the layer, or one is not accepted.
-        LimitExceeded: One member alone is too much.
+        InvalidRequest: All members are outside the layer, or one is not accepted.
+        LimitExceeded: A single member exceeds the limit.
     """
     found: dict[int, Document] = {}
     refused: dict[int, tuple[Sequence[Member], InvalidRequest]] = {}
@@ -124,7 +124,7 @@ def _in_batches(
 
 
 def _inside(members: Sequence[Member], found: Mapping[int, Document]) -> Member | None:
-    """The member with the fewest cells, of those that have any."""
+    """Return the member with the smallest positive number of cells, or None."""
     cells = {
         start + number: int(np.max(feature["total"], initial=0))
         for start, document in found.items()
@@ -140,9 +140,9 @@ def _with_one_inside(
     request: Callable[[Sequence[Member]], Request],
     refusal: InvalidRequest,
 ) -> Exchange[Document]:
-    """Request a refused batch again, together with a member inside the layer, and return what there is without that.
+    """Request a refused batch again together with a member inside the layer, and return the result without that member.
 
-    The server refuses areas outside only where all of a request are. Any other fault is raised here.
+    The server refuses areas outside only if all areas of a request are outside. Other faults are raised here.
     """
     if inside is None:
         raise refusal
@@ -163,7 +163,7 @@ def _with_one_inside(
 
 
 def _smaller(size: int, error: LimitExceeded) -> int:
-    """How many members the limit allows, at most half of what was too much if it does not say."""
+    """Return the number of members that the limit allows; half of the refused number if the error lacks the limit."""
     if error.allowed and error.asked and error.asked > error.allowed:
         return max(1, min(size - 1, int(size * error.allowed / error.asked)))
     return max(1, size // 2)
@@ -186,7 +186,7 @@ def _table_of_point(document: Document, layer: LayerInfo) -> "pd.DataFrame":
 def _table_of_features(
     documents: Sequence[Document], query: SeriesQuery, *, ids: Sequence[object] | None
 ) -> "pd.DataFrame":
-    """The series of all features below one another; `ids` are those of the features, None for a single one."""
+    """Return one table with the series of all features; `ids` are their ids, None for a single feature."""
     features = [(feature, document) for document in documents for feature in document["features"]]
     is_of_points = isinstance(query.where, Points)
     parts, analyses = [], []
@@ -207,7 +207,7 @@ def _table_of_features(
 
 
 def _by_id(ids: Sequence[object], analyses: Sequence[Document]) -> Mapping[object, Document] | Sequence[Document]:
-    """Analyses by id; in their order where ids repeat, or cannot be keys as lists of GeoJSON cannot."""
+    """Return analyses by id, or in order if ids repeat or cannot be keys, such as lists from GeoJSON."""
     try:
         found = dict(zip(ids, analyses, strict=True))
     except TypeError:
@@ -216,7 +216,7 @@ def _by_id(ids: Sequence[object], analyses: Sequence[Document]) -> Mapping[objec
 
 
 def _stacked(parts: Sequence[Mapping[str, Any]], times: Sequence[Sequence[str | None]]) -> "pd.DataFrame":
-    """One table of columns that parts have, whose scalars hold for all of their times."""
+    """Concatenate parts to one table; a scalar of a part is repeated for all of the part's times."""
     import pandas as pd
 
     lengths = [len(each) for each in times]
@@ -263,7 +263,7 @@ def _area_columns(feature: Document, document: Document) -> tuple[dict[str, Any]
 
 
 def _reducer_columns(reducer: str, values: Sequence[Any]) -> Iterator[tuple[str, Any]]:
-    """A reducer's column, or a histogram's columns, one per bin, numbered from 0 as in CSV."""
+    """Yield a reducer's column, or the columns of a histogram's bins, numbered from 0 as in CSV."""
     if not reducer.startswith("histogram:"):
         yield reducer, _numbers(values)
         return
@@ -274,7 +274,7 @@ def _reducer_columns(reducer: str, values: Sequence[Any]) -> Iterator[tuple[str,
 
 
 def _columns_of_times(analysis: dict[str, Any], count: int, *, kind: str | None) -> dict[str, Any]:
-    """Take what has one value a time out of an analysis, as columns named as in CSV; `kind` is that of anomalies."""
+    """Move members with one value per time from an analysis to columns, named as in CSV; `kind` is the anomaly's."""
     anomaly = f"anomaly_{kind}" if kind in UNITS_OF_ANOMALIES else "anomaly"
     names = {"counts": "count", "smooth": "smooth", "fill": "fill", "climatology": "climatology", "anomaly": anomaly}
     found = {name for name in names if isinstance(analysis.get(name), list) and len(analysis[name]) == count}
@@ -282,13 +282,13 @@ def _columns_of_times(analysis: dict[str, Any], count: int, *, kind: str | None)
 
 
 def _anomaly_of(document: Document) -> str | None:
-    """The kind of anomalies in a document, None without them."""
+    """Return the kind of anomalies in a document, or None."""
     kind: str | None = document.get("methods", {}).get("anomaly")
     return kind
 
 
 def _commonest_reasons(feature: Document, count: int) -> Any:  # noqa: ANN401 -- an array of texts and None
-    """(time,): the reason that most of the cells without a value have, None where all cells have one."""
+    """Return for each time the most frequent reason of cells without a value, None if all cells have a value."""
     reasons = feature.get("reasons", {})
     if not reasons:
         return np.full(count, None)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def fetch_store_path(layer: LayerInfo) -> Exchange[str]:
-    """Return the path of the store's current state, whose dates stay the same when others are added."""
+    """Return the path of the store's current version, whose dates do not change when others are added."""
     path = f"zarr/{quote(layer.id, safe='')}"
     answer = yield from fetch(Request(path=path))
     return f"{path}@{answer.document()['attributes']['revision']}"
@@ -32,7 +32,7 @@ def open_store(
     import xarray as xr
 
     storage: dict[str, Any] = {"headers": dict(headers)} if headers else {}
-    if credential:  # of its own, as numbers are read in another event loop
+    if credential:  # a copy, as numbers are read in another event loop
         storage["client_kwargs"] = {"middlewares": (copy(credential).aiohttp_middleware,)}
     dataset = xr.open_zarr(url, decode_coords="all", storage_options=storage or None, **options)
     array: xr.DataArray = next(array for array in dataset.data_vars.values() if array.ndim >= 2)

@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
 
 ALL: Final = "1678/.."
-"""All times: the first whole year of instants in nanoseconds, since servers do not accept an interval without ends."""
+"""All times: from the first whole year of instants in nanoseconds, as servers reject an interval without ends."""
 
 
 def time_text(time: Any) -> str | None:  # noqa: ANN401 -- the types that users have times in
     """Return the value of `datetime` for a time.
 
     Args:
-        time: Text, passed on as it is (`"2023"`, `"2023-06/2023-08"`, `"latest"`); a date, datetime, Timestamp or
-            datetime64; a slice from first to last, either or both of which may be None; or a sequence of instants.
-            None for the default of the request.
+        time: Text, passed on unchanged (`"2023"`, `"2023-06/2023-08"`, `"latest"`); a date, datetime, Timestamp or
+            datetime64; a slice from first to last, with None for an open end; or a sequence of instants. None for the
+            default of the request.
 
     Raises:
-        ValueError: It is of another kind, an empty sequence, or a slice with a step.
+        ValueError: It has another type, is an empty sequence, or a slice with a step.
     """
     if time is None or isinstance(time, str):
         return time

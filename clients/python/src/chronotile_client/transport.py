@@ -1,4 +1,4 @@
-"""The two ways to run exchanges: blocking, and with `await`."""
+"""The two transports that run exchanges: blocking, and with `await`."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ from chronotile_client.exchange import (
 Result = TypeVar("Result")
 
 MOST_BYTES: Final = 1 << 30
-"""The largest answer that is held in memory; larger ones are saved to a file."""
+"""Maximum size of an answer in memory; a larger answer must be saved to a file."""
 CONNECT_S: Final = 10.0
 AGENT: Final = "chronotile-client/0.1"
 
@@ -40,7 +40,7 @@ class Transport:
         self._retries = retries
 
     def run(self, exchange: Exchange[Result], warned: list[str]) -> Result:
-        """Return what an exchange ends with."""
+        """Return the result of an exchange."""
         steps: Steps[Result] = with_retries(exchange, self._retries, warned)
         try:
             step = next(steps)
@@ -75,7 +75,7 @@ class AsyncTransport:
         self._retries = retries
 
     async def run(self, exchange: Exchange[Result], warned: list[str]) -> Result:
-        """Return what an exchange ends with."""
+        """Return the result of an exchange."""
         steps: Steps[Result] = with_retries(exchange, self._retries, warned)
         try:
             step = next(steps)
@@ -104,12 +104,12 @@ class AsyncTransport:
 
 
 class _Sink:
-    """Where the body of an answer goes: into memory, or into the file of the request once it is whole."""
+    """Destination of the body of an answer: memory, or the file of the request after the body is complete."""
 
     def __init__(self, request: Request, answer: httpx2.Response) -> None:
         self._answer = answer
         self._media_type = media_type_of(answer.headers)
-        # The page of a proxy goes into memory: it does not replace the file, and the error shows how it begins.
+        # The page of a proxy stays in memory: it must not replace the file, and the error quotes its start.
         self._to = request.to if answer.status_code < 300 and self._media_type != PAGE else None
         self._part = self._to.with_name(f"{self._to.name}.part") if self._to else None
         self._file: BinaryIO = self._part.open("wb") if self._part else BytesIO()
@@ -133,10 +133,10 @@ class _Sink:
             ) from error
 
     def write(self, part: bytes) -> None:
-        """Take a part of the body.
+        """Add a part of the body.
 
         Raises:
-            ArchiveError: The body is too large to hold in memory.
+            ArchiveError: The body is too large for memory.
         """
         self._size += len(part)
         if self._part is None and self._size > MOST_BYTES:
@@ -147,7 +147,7 @@ class _Sink:
         self._file.write(part)
 
     def finish(self) -> Response:
-        """Return the answer, which has come to its end."""
+        """Return the complete answer."""
         body = b""
         if isinstance(self._file, BytesIO):
             body = self._file.getvalue()
@@ -163,7 +163,7 @@ def settings_of(url: str, timeout_s: float, headers: Mapping[str, str] | None) -
     """Return the settings that the clients of both transports share.
 
     Raises:
-        ValueError: The URL is not one of a server.
+        ValueError: The URL is not the address of a server.
     """
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"the address of a server begins with http:// or https://, got {url!r}")
@@ -186,10 +186,10 @@ def _arguments(request: Request) -> dict[str, Any]:
 
 
 def _failure(error: httpx2.RequestError) -> Failure:
-    """Say what failed; a server that was too slow gets no further request, since it may still be at work.
+    """Return the failure. After a timeout the request is not repeated, since the server may still work on it.
 
     Raises:
-        ArchiveError: The server redirects again and again.
+        ArchiveError: Too many redirects.
     """
     if isinstance(error, httpx2.TooManyRedirects):
         last = without_key(str(error.request.url))
