@@ -103,7 +103,7 @@ def in_xml(root: etree._Element, url: str) -> Iterator[Address]:
             yield Address(url=urljoin(url, href), media_type=told, origin=url, how=tag)
         for text in (element.text or "", *map(unquote, element.attrib.values())):
             for found in in_text(text):
-                if found != href and not found.endswith("?"):
+                if not unquote(href or "").startswith(found) and not found.endswith("?"):
                     yield Address(url=found, origin=url, how=tag, is_template="{" in found)
 
 

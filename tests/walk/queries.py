@@ -1,5 +1,6 @@
 """Requests that a document tells without writing their addresses: queries, entities, chunks, examples."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -72,7 +73,7 @@ class _Place:
         if name == "cube":
             return {"bbox": f"{left},{bottom},{right},{top}"}
         if name == "radius":
-            within = max(self.half_x, self.half_y) * 111
+            within = 2 * math.hypot(self.half_x, self.half_y) * 111  # the middle may be a corner of cells
             return {"coords": f"POINT({x} {y})", "within": f"{within:.6f}", "within-units": "km"}
         return {"coords": f"POINT({x} {y})"}
 

@@ -85,7 +85,11 @@ def _settings(address: Address, facts: Facts) -> Iterator[dict[str, Sequence[obj
     if "id" in names or "item" in names:
         yield from _of_products(facts)
         return
-    of = [name for name in facts.layers if name in segments or any(each.startswith(f"{name}.") for each in segments)]
+    of = [
+        name
+        for name, layer in facts.layers.items()
+        if name in segments or layer["collection"] in segments or any(part.startswith(f"{name}.") for part in segments)
+    ]
     for name in of or [name for name, layer in facts.layers.items() if not asks_values or _has_values(layer)]:
         yield _of_layer(name, facts, segments) | _words(path, facts)
 

@@ -42,7 +42,12 @@ EXCEPTIONS = (
     ("POST", r"/places/shapes", 400, "a file has no example"),
     ("GET", r"/places/shapes", 404, "POST alone"),
 )
-"""What is answered otherwise than 2xx: method, path, status and reason."""
+"""Requests whose response is not 2xx: method, path, status and reason."""
+TRUE_REFUSALS = (
+    (400, b"and does not fill this box", "the middle of the box of a tilted grid lies outside the grid"),
+    (503, b"in collection corrupt are damaged or missing", "a damaged file of the real data"),
+)
+"""Refusals that are right for any request: status, part of the text, and reason for the report."""
 
 
 class Extent(Enum):
@@ -277,7 +282,10 @@ class Walker:
 
 
 def _exception(address: Address, answer: Answer) -> str | None:
-    """Why an answer that is not 2xx is right, if it is."""
+    """Return the reason for which an answer that is not 2xx is right, or `None`."""
+    for status, text, reason in TRUE_REFUSALS:
+        if answer.status == status and text in answer.content:
+            return reason
     path = urlsplit(address.url).path
     fitting = (
         reason

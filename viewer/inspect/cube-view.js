@@ -8,7 +8,7 @@ import { cutAt, cutShares, grid, paintTop } from "./cube-cut.js";
 const [WIDTH, HEIGHT, TURN, STEP] = [170, 130, 5, 0.02];
 
 /**
- * Direction in which each cut moves as its share grows.
+ * Direction of the movement of each cut while its share grows.
  * @type {Record<"lon" | "lat" | "time", [x: number, y: number, z: number]>}
  */
 const AXES = { lon: [1, 0, 0], lat: [0, 0, -1], time: [0, -1, 0] };

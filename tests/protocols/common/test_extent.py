@@ -12,7 +12,7 @@ from chronotile.app.application import application
 from chronotile.archive.open import open_archive
 from chronotile.core.model.space.crs import crs_of
 from chronotile.core.model.space.grid import NativeGrid
-from chronotile.protocols.common.extent import crossing_box
+from chronotile.protocols.common.extent import crossing_box, ring_of
 from tests.rasters import write_raster
 
 WMS = {"w": "http://www.opengis.net/wms"}
@@ -88,3 +88,21 @@ def test_a_raster_round_the_earth_has_one_box_in_all_documents(west, size, width
         "wmts": [float(each[0]) for each in corners],
     }
     assert [name for name, span in spans.items() if span != [-180, 180]] == [], spans
+
+
+@pytest.mark.parametrize("west", [-540.0, -180.0, 0.0, 60.0, 179.0, 350.0])
+@pytest.mark.parametrize(("size", "width"), [(0.1, 40), (60.0, 6), (1.0, 1)])
+def test_middle_part_contains_the_middle_of_its_grid(west, size, width):
+    grid = grid_of(west, size, width, north=20.0, height=1)
+    part = grid.middle_part(2)
+
+    longitude, latitude = grid.middle()
+    box, ring = crossing_box(part), ring_of(part)
+
+    assert -180 <= longitude <= 180
+    assert part.width == min(width, 5)
+    turn = 360 if box.xmax < box.xmin else 0
+    assert any(box.xmin <= longitude + turned <= box.xmax + turn for turned in (0, 360))
+    assert box.ymin <= latitude <= box.ymax
+    assert ring[0] == ring[-1] == [pytest.approx(box.xmin), box.ymin]
+    assert -360 <= min(x for x, _y in ring) <= max(x for x, _y in ring) <= 540

@@ -1,7 +1,6 @@
 """Grids of coverages: the native grid, or one as similar as possible in another CRS or size."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -260,7 +259,8 @@ def _resize_grid(grid: Grid, width: float, height: float, locator: str) -> Grid:
 def _frame_in(crs: Crs, native: NativeGrid, request: CoverageRequest) -> NativeGrid:
     """Return a grid in another CRS that contains the requested part of the native grid."""
     trims = request.trims if request.area is None else (*request.trims, _box_of(request.area, request.area_locator))
-    part = _part(to_upright(native), trims)
+    upright = to_upright(native)
+    part = upright.part(trim_window(upright, trims))
     box, size = _box_in(crs, part), _cell_size(crs, part)
     x, y = (-WHOLE_CIRCLE / 2, WHOLE_CIRCLE / 4) if crs.is_geographic else (0.0, 0.0)
     first_column, end_column = math.floor((box.xmin - x) / size), math.ceil((box.xmax - x) / size)
@@ -280,17 +280,6 @@ def _box_of(area: Area, locator: str) -> Trim:
     corners = np.vstack([ring for polygon in area.polygons for ring in polygon])
     (xmin, ymin), (xmax, ymax) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
     return Trim(box=BBox(xmin, ymin, xmax, ymax), crs=area.crs, locator=locator)
-
-
-def _part(grid: NativeGrid, trims: Sequence[Trim]) -> NativeGrid:
-    """Return the cells of a grid inside trims."""
-    window = trim_window(grid, trims)
-    return NativeGrid(
-        crs=grid.crs,
-        transform=grid.transform @ Affine.translation(window.column_start, window.row_start),
-        width=window.width,
-        height=window.height,
-    )
 
 
 def _box_in(crs: Crs, grid: NativeGrid) -> BBox:

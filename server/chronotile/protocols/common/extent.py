@@ -43,6 +43,15 @@ def crossing_box(grid: NativeGrid) -> BBox | None:
     return round_box(box._replace(xmin=west, xmax=east))
 
 
+def ring_of(part: NativeGrid) -> list[list[float]]:
+    """Return the box of a grid as a closed ring of longitudes and latitudes (5, 2).
+
+    Longitudes continue beyond 180 degrees across the antimeridian.
+    """
+    west, south, east, north = round_box(part.unwound_box_in(CRS84))
+    return [[west, south], [east, south], [east, north], [west, north], [west, south]]
+
+
 def round_box(box: BBox) -> BBox:
     """Return a box with `DECIMALS` decimals."""
     return BBox(*(round(edge, DECIMALS) for edge in box))

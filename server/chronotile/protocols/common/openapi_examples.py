@@ -5,18 +5,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from chronotile.archive.index.dates import date_id
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import OfferedCollection, offered_collections
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.space.crs import CRS84, transformer
+from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.pipeline.coverage.layer_store import has_store
+from chronotile.protocols.common.extent import DECIMALS, crossing_box, ring_of
 
-MARGIN_CELLS = 2.2
-"""Half the side of the example area, which is in the middle of the layer."""
+MARGIN_CELLS = 2
+"""Cells on each side of the middle cell of the layer in the example area."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +36,8 @@ class Examples:
     """Reducers that the layer supports; directions have no order."""
     longitude: float
     latitude: float
-    ring: list[list[float]]
-    """Closed ring of longitudes and latitudes around the point; empty without a layer."""
+    middle: NativeGrid | None
+    """Cells around the point; `None` without a layer."""
     tile_matrix_set: str
     tile: tuple[str, int, int]
     """Matrix, column and row of a tile that contains the layer."""
@@ -58,30 +57,29 @@ class Examples:
 
     @property
     def box(self) -> str | None:
-        """Box of the ring as `west,south,east,north`; `None` without a ring."""
-        longitudes, latitudes = ([position[axis] for position in self.ring] for axis in (0, 1))
-        return f"{min(longitudes)},{min(latitudes)},{max(longitudes)},{max(latitudes)}" if self.ring else None
+        """Box of the example area as `west,south,east,north`; `None` without a layer."""
+        return None if self.middle is None else ",".join(map(repr, crossing_box(self.middle) or ()))
 
     @property
     def polygon(self) -> dict[str, Any]:
-        """Ring as GeoJSON geometry."""
-        return {"type": "Polygon", "coordinates": [self.ring]}
+        """Example area as GeoJSON geometry."""
+        return {"type": "Polygon", "coordinates": [[] if self.middle is None else ring_of(self.middle)]}
 
     @property
     def feature(self) -> dict[str, Any]:
-        """Ring as GeoJSON feature."""
+        """Example area as GeoJSON feature."""
         return {"type": "Feature", "id": "field 1", "properties": {"crop": "beet"}, "geometry": self.polygon}
 
     @property
     def features(self) -> dict[str, Any]:
-        """Ring as GeoJSON feature collection."""
+        """Example area as GeoJSON feature collection."""
         return {"type": "FeatureCollection", "features": [self.feature]}
 
 
 def examples_of(catalogue: Catalogue) -> Examples:
     """Return examples with the first layer that has values, and the first place."""
     layer = next((layer for layer in catalogue.layers if not layer.is_composite), None)
-    longitude, latitude, ring = (4.4, 51.0, []) if layer is None else _middle(layer)
+    longitude, latitude = (4.4, 51.0) if layer is None else layer.main_variable.grid.middle()
     places = next(iter(catalogue.places.values()), None)
     return Examples(
         catalogue=catalogue,
@@ -91,9 +89,9 @@ def examples_of(catalogue: Catalogue) -> Examples:
         store=layer.id if layer is not None and has_store(layer) else None,
         times=None if layer is None or len(layer.times) == 0 else str(layer.times.instants[-1].astype("datetime64[Y]")),
         reducers="mean,p10,p90" if layer is None or not layer.main_variable.encoding.circle else "mean,std",
-        longitude=longitude,
-        latitude=latitude,
-        ring=ring,
+        longitude=round(longitude, DECIMALS),
+        latitude=round(latitude, DECIMALS),
+        middle=None if layer is None else layer.main_variable.grid.middle_part(MARGIN_CELLS),
         tile_matrix_set=catalogue.tile_matrix_sets[0].id if catalogue.tile_matrix_sets else "WebMercatorQuad",
         tile=("0", 0, 0) if layer is None else _tile(layer, catalogue),
         place_set="" if places is None else places.id,
@@ -118,15 +116,3 @@ def _tile(layer: Layer, catalogue: Catalogue) -> tuple[str, int, int]:
         for name, tiles in single[-1:] or ranges[:1]:
             return name, tiles.column_min, tiles.row_min
     return "0", 0, 0
-
-
-def _middle(layer: Layer) -> tuple[float, float, list[list[float]]]:
-    """Return longitude and latitude of the middle cell, and a closed ring around it."""
-    grid = layer.main_variable.grid
-    row, column = grid.height // 2, grid.width // 2
-    longitude, latitude = grid.middle()
-    right, down = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)]).T * MARGIN_CELLS
-    x, y = transformer(grid.crs, CRS84).transform(*grid.points_at(column + 0.5 + right, row + 0.5 + down))
-    turn = 360 * round((float(np.mean(x)) - longitude) / 360)
-    ring = np.round(np.column_stack((x - turn, y)), 6).tolist()
-    return round(longitude, 6), round(latitude, 6), ring

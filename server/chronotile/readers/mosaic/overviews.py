@@ -6,7 +6,6 @@ from functools import partial
 from hashlib import blake2b
 
 import numpy as np
-from affine import Affine
 
 from chronotile.core.model.collection import Resampling
 from chronotile.core.model.raster import Pixels, replace_codes_by_mask
@@ -60,12 +59,8 @@ class OverviewBlock:
         """The cells."""
         tier = self.whole.coarser(self.factor)
         top, left = self.row * BLOCK_SIDE, self.column * BLOCK_SIDE
-        return NativeGrid(
-            crs=tier.crs,
-            transform=tier.transform @ Affine.translation(left, top),
-            width=min(BLOCK_SIDE, tier.width - left),
-            height=min(BLOCK_SIDE, tier.height - top),
-        )
+        bottom, right = min(top + BLOCK_SIDE, tier.height), min(left + BLOCK_SIDE, tier.width)
+        return tier.part(Window(top, bottom, left, right))
 
     @property
     def levels(self) -> tuple[NativeGrid, ...]:

@@ -70,18 +70,36 @@ def test_every_listed_format_is_returned(tree, described):
     assert len(statuses) == 19
 
 
-def test_crs_without_a_code_is_written_as_well_known_text(make_client):
-    rotated = served.crs_of("+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39.25 +lon_0=18")
-    grid = served.NativeGrid(crs=rotated, transform=served.Affine(0.1, 0, -5, 0, -0.1, 5), width=100, height=100)
+ROTATED = served.crs_of("+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39.25 +lon_0=18")
+
+
+@pytest.fixture
+def rotated_client(make_client):
+    grid = served.NativeGrid(crs=ROTATED, transform=served.Affine(0.1, 0, -5, 0, -0.1, 5), width=100, height=100)
     layer = served.make_layer("ROTATED", variable=served.make_variable("ROTATED", grid=grid))
-    client = make_client(served.make_services(served.make_collection(layer)))
+    return make_client(served.make_services(served.make_collection(layer)))
+
+
+def test_geotiff_is_not_offered_for_a_crs_that_it_cannot_express(rotated_client):
+    document = rotated_client.get("/ogcapi/collections/ROTATED").json()
+    page = rotated_client.get("/ogcapi/collections/ROTATED?f=html").text
+
+    queries = [query["link"]["variables"] for query in document["data_queries"].values()]
+    assert document["output_formats"] == ["CoverageJSON", "GeoJSON", "CSV", "NetCDF"]
+    assert not any("GeoTIFF" in query.get("output_formats", ()) for query in queries)
+    assert "f=GTiff" not in page
+    assert "f=NetCDF" in page
+
+
+def test_crs_without_a_code_is_written_as_well_known_text(rotated_client):
+    client = rotated_client
 
     details = client.get("/ogcapi/collections/ROTATED").json()["data_queries"]["area"]["link"]["variables"][
         "crs_details"
     ]
 
     (told,) = details
-    assert CRS.from_wkt(told["wkt"]).to_wkt() == rotated.definition.to_wkt()
+    assert CRS.from_wkt(told["wkt"]).to_wkt() == ROTATED.definition.to_wkt()
     assert (
         client.get("/ogcapi/collections/ROTATED/cube", params={"bbox": "0,0,1,1", "crs": told["crs"]}).status_code
         == 200

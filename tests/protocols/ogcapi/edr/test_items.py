@@ -2,6 +2,7 @@
 
 import pytest
 
+from chronotile.catalog.limits import Limits
 from tests.protocols import served
 
 WHOLE = [4.416734, 50.714926, 4.994587, 50.992885]
@@ -35,6 +36,18 @@ def test_an_item_leads_to_its_data(tree, ask):
 
     assert coverage["domain"]["axes"]["t"]["values"] == [feature["id"]]
     assert coverage["ranges"]["NDVI"]["shape"] == [1, 300, 400]
+
+
+def test_item_with_more_values_than_json_may_have_leads_to_a_file(make_client):
+    services = served.make_services(
+        served.make_collection(served.make_layer("NDVI")), limits=Limits(max_series_values=10)
+    )
+    client = make_client(services)
+
+    (feature,) = client.get("/ogcapi/collections/NDVI/items?datetime=2020-06-11").json()["features"]
+    response = client.get(feature["properties"]["edrqueryendpoint"])
+
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/netcdf")
 
 
 def test_item_has_a_separate_url(ask, tree, assert_valid):

@@ -1,6 +1,7 @@
 """What OGC's suite asks of the core of WCS 2.0.1; `checklist` names its lines."""
 
 import io
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -233,6 +234,23 @@ def test_evenly_spaced_times_are_of_a_rectified_grid(make_client, days):
     steps = [float(each.text.split()[2]) for each in grid.findall("gml:offsetVector", NS)]
     assert steps == [0, 0, 11 * 86400 if len(days) > 1 else 1]
     assert b"CoverageSubtype>RectifiedGridCoverage<" in ask(client, "GetCapabilities").content
+
+
+@pytest.mark.parametrize("instant", ["2016-03-23T14:05:08.463", "2038-01-19T03:14:08.001"])
+def test_described_time_with_a_fraction_selects_its_date(make_client, instant):
+    times = served.days_of(instant, "2040-01-01")
+    client = make_client(
+        served.make_services(
+            served.make_collection(served.make_layer(variable=served.make_variable("NDVI", times=times)))
+        )
+    )
+    root = etree.fromstring(ask(client, "DescribeCoverage", COVERAGEID="NDVI").content)
+    first = root.findtext(".//gml:pos", namespaces=NS).split()[2]
+
+    response = get_coverage(client, "NDVI", *PART, f"time({first})")
+
+    assert response.status_code == 200
+    assert Decimal(first) == Decimal(int(np.datetime64(instant, "ms").astype(np.int64))) / 1000
 
 
 def test_an_address_alone_has_capabilities(client, capabilities):

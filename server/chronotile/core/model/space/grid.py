@@ -120,6 +120,18 @@ class NativeGrid:
             height=-(-self.height // factor),
         )
 
+    def part(self, window: Window) -> "NativeGrid":
+        """Return the pixels of a window."""
+        transform = self.transform @ Affine.translation(window.column_start, window.row_start)
+        return NativeGrid(crs=self.crs, transform=transform, width=window.width, height=window.height)
+
+    def middle_part(self, margin: int) -> "NativeGrid":
+        """Return the middle pixel with at most `margin` pixels on each side."""
+        row, column = self.height // 2, self.width // 2
+        rows = max(0, row - margin), min(self.height, row + margin + 1)
+        columns = max(0, column - margin), min(self.width, column + margin + 1)
+        return self.part(Window(*rows, *columns))
+
     @property
     def wrap_columns(self) -> float | None:
         """Columns in 360 degrees of a geographic grid whose rows run along parallels, else `None`."""
@@ -217,9 +229,9 @@ class NativeGrid:
         return float(x), float(y)
 
     def middle(self) -> tuple[float, float]:
-        """Return longitude (-360 to 360) and latitude of the centre of the middle cell."""
+        """Return longitude (-180 to 180) and latitude of the centre of the middle cell."""
         x, y = transformer(self.crs, CRS84).transform(*self.centre_of(self.height // 2, self.width // 2))
-        return math.fmod(x, 360), y
+        return math.remainder(x, WHOLE_CIRCLE), y
 
     def lattice_in(self, crs: Crs) -> tuple[FloatArray, FloatArray]:
         """Return x and y (21, 21) in another CRS of a lattice over all pixels, edges included; may be infinite."""

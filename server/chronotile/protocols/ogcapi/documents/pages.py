@@ -10,6 +10,8 @@ from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import format_day, format_instant
 from chronotile.core.model.time.steps import DEKAD_STEP, step_of
 from chronotile.core.model.types import Json
+from chronotile.pipeline.encoders.coverage.cog import has_geo_tags
+from chronotile.protocols.common.extent import crossing_box
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.operations_page import OperationsPage, PageLink, operations_page
 from chronotile.protocols.common.preview import preview_grid, preview_href
@@ -18,6 +20,8 @@ from chronotile.protocols.ogcapi.documents.collection_parts import CollectionCon
 
 PageName = Literal["landing", "conformance", "collection", "openapi"]
 
+MAP_WIDTH = 800
+"""Width in pixels of the example map, which is narrower if its height would exceed two thirds of this width."""
 EXAMPLE_CELLS = 100
 """Approximate number of cells along a side of the example coverage."""
 
@@ -100,7 +104,8 @@ def _examples(offered: OfferedCollection, document: Json, context: CollectionCon
     base = f"{context.document.base}/collections/{quote(offered.id)}"
     relations = {link["rel"].rpartition("/")[2] for link in document["links"]}
     if "map" in relations:
-        yield PageLink(title="Map", href=f"{base}/map?width=800&f=png")
+        width = preview_grid(offered.drawn_layer, MAP_WIDTH).width
+        yield PageLink(title="Map", href=f"{base}/map?width={width}&f=png")
     if not offered.has_values:
         return
     grid = offered.main_field.main_variable.grid
@@ -108,19 +113,12 @@ def _examples(offered: OfferedCollection, document: Json, context: CollectionCon
     if "position" in document.get("data_queries", {}):
         yield PageLink(title="Time series of a place", href=f"{base}/position?coords=POINT({x:.5f}%20{y:.5f})")
     if "coverage" in relations:
-        share = min(1.0, EXAMPLE_CELLS / max(grid.width, grid.height)) / 2
-        west, south, east, north = document["extent"]["spatial"]["bbox"][0]
-        half_width, half_height = (east - west) * share, (north - south) * share
-        edges = (
-            max(west, x - half_width),
-            max(south, y - half_height),
-            min(east, x + half_width),
-            min(north, y + half_height),
-        )
+        edges = crossing_box(grid.middle_part(EXAMPLE_CELLS // 2)) or ()
         box = ",".join(f"{edge:.5f}" for edge in edges)
         temporal = document["extent"].get("temporal")
         time = f"&datetime={temporal['interval'][0][1]}" if temporal else ""
-        yield PageLink(title="Values of an area as GeoTIFF", href=f"{base}/coverage?bbox={box}{time}&f=GTiff")
+        title, name = ("GeoTIFF", "GTiff") if has_geo_tags(grid.crs) else ("NetCDF", "NetCDF")
+        yield PageLink(title=f"Values of an area as {title}", href=f"{base}/coverage?bbox={box}{time}&f={name}")
 
 
 # Map and chart on the page of a collection.

@@ -1,5 +1,6 @@
 """OGC API - Environmental Data Retrieval (OGC 19-086r6)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import ONE_NS
 from chronotile.core.model.time.steps import period_text
 from chronotile.core.model.types import Json
+from chronotile.pipeline.encoders.coverage.cog import has_geo_tags
 from chronotile.pipeline.encoders.covjson_parts import UCUM, categories_of, category_id, standard_name_uri
 from chronotile.protocols.common.links import link
 from chronotile.protocols.common.localised_text import text_in
@@ -35,7 +37,7 @@ def collection_members(offered: OfferedCollection, context: DocumentContext) -> 
     return {
         "data_queries": {query.name: {"link": _query_link(query, offered, context, details)} for query in answered},
         "parameter_names": {name: parameter(layer, context.language) for name, layer in offered.fields.items()},
-        "output_formats": formats.list_installed(formats.CELL_FORMATS),
+        "output_formats": _formats(formats.CELL_FORMATS, offered),
     }
 
 
@@ -78,7 +80,7 @@ def _query_link(
     variables: Json = {"title": query.title, "description": query.description, "query_type": query.name}
     if query is not queries.ITEMS:
         variables |= {
-            "output_formats": formats.list_installed(query.formats),
+            "output_formats": _formats(query.formats, offered),
             "default_output_format": query.formats[0],
             "crs_details": details,
         }
@@ -93,6 +95,12 @@ def _query_link(
         "title": query.title,
         "variables": variables,
     }
+
+
+def _formats(names: Sequence[str], offered: OfferedCollection) -> list[str]:
+    # GeoTIFF cannot express every native CRS.
+    can_store = has_geo_tags(offered.main_field.main_variable.grid.crs)
+    return [name for name in formats.list_installed(names) if name != formats.GEOTIFF or can_store]
 
 
 def _address(query: queries.DataQuery, offered: OfferedCollection, context: DocumentContext) -> str:

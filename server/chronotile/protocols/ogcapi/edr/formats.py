@@ -33,6 +33,8 @@ EXTENSIONS: Mapping[str, str] = {CSV: "csv", NETCDF: "nc", GEOTIFF: "tif"}
 POSITION_FORMATS = (COVERAGE_JSON, GEOJSON, CSV, NETCDF)
 CELL_FORMATS = (COVERAGE_JSON, GEOJSON, CSV, NETCDF, GEOTIFF)
 """Formats of area, cube and radius queries."""
+FILE_FORMATS = (NETCDF, GEOTIFF)
+"""Formats whose size is limited in bytes instead of values."""
 LOCATION_FORMATS = (COVERAGE_JSON, GEOJSON, CSV)
 FEATURE_FORMATS = (GEOJSON,)
 """Formats of the lists of locations and items."""

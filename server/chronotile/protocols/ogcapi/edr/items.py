@@ -36,6 +36,8 @@ class Items:
     address: str
     """Public URL of the collection."""
     language: str
+    max_json_values: int
+    """Values of a response in a text format at most; the cubes of larger items are linked as NetCDF or GeoTIFF."""
 
     @property
     def has_timeless(self) -> bool:
@@ -63,7 +65,10 @@ class Items:
         corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
         when = {} if datetime == UNBOUNDED else {"datetime": datetime}
         names = ",".join(layer.main_variable.name for layer in layers)
-        query = {"bbox": ",".join(map(repr, box)), **when, "parameter-name": names}
+        grid = self.offered.main_field.main_variable.grid
+        is_large = len(layers) * grid.width * grid.height > self.max_json_values
+        large = {"f": formats.list_installed(formats.FILE_FORMATS)[0]} if is_large else {}
+        query = {"bbox": ",".join(map(repr, box)), **when, "parameter-name": names, **large}
         title = text_in(self.offered.title, self.language) or self.offered.id
         return {
             "type": "Feature",

@@ -10,7 +10,7 @@ from chronotile.core.model.space.crs import CRS84
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Json
 from chronotile.http.endpoint import Endpoint, Faults
-from chronotile.protocols.common.extent import crossing_box, longitude_latitude_box
+from chronotile.protocols.common.extent import DECIMALS, crossing_box, ring_of
 from chronotile.protocols.common.openapi import BINARY, TEXT, enum_of, ref
 from chronotile.protocols.common.openapi_examples import Examples
 from chronotile.protocols.common.operation import Operation, segment
@@ -53,20 +53,16 @@ class _ExampleArea:
 
 def _example_area(offered: OfferedCollection) -> _ExampleArea:
     grid = offered.main_field.main_variable.grid
-    west, south, east, north = crossing_box(grid) or longitude_latitude_box(offered.main_field)
-    if west > east:  # the larger part of a box that crosses the antimeridian
-        west, east = (west, 180.0) if 180 - west > east + 180 else (-180.0, east)
-    x, y = (west + east) / 2, (south + north) / 2
-    part = min(1.0, max(0.01, 3 / min(grid.width, grid.height))) / 2
-    width, height = part * (east - west), part * (north - south)
-    within = min(max(1.0, 111 * max(width, height)), MAX_RADIUS_M / 1000)
-    x, y, west, south, east, north = (
-        float(f"{edge:.6f}") for edge in (x, y, x - width, y - height, x + width, y + height)
-    )
-    corners = ((west, south), (east, south), (east, north), (west, north), (west, south))
-    ring = ",".join(f"{corner_x!r} {corner_y!r}" for corner_x, corner_y in corners)
+    part = grid.middle_part(max(1, min(grid.width, grid.height) // 200))
+    (longitude, latitude), ring = grid.middle(), ring_of(part)
+    (west, south), (east, north) = ring[0], ring[2]
+    within = min(max(1.0, 111 * max(east - west, north - south) / 2), MAX_RADIUS_M / 1000)
+    vertices = ",".join(f"{x!r} {y!r}" for x, y in ring)
     return _ExampleArea(
-        point=f"POINT({x!r} {y!r})", polygon=f"POLYGON(({ring}))", box=[west, south, east, north], within=within
+        point=f"POINT({round(longitude, DECIMALS)!r} {round(latitude, DECIMALS)!r})",
+        polygon=f"POLYGON(({vertices}))",
+        box=list(crossing_box(part) or ()),
+        within=within,
     )
 
 

@@ -118,7 +118,13 @@ async def get_item(request: Request) -> Response:
 
 def _items(request: Request, data_request: DataRequest, layers: tuple[Layer, ...]) -> Items:
     language = negotiate_language(request, data_request.query)
-    return Items(offered=data_request.offered, layers=layers, address=data_request.address, language=language)
+    return Items(
+        offered=data_request.offered,
+        layers=layers,
+        address=data_request.address,
+        language=language,
+        max_json_values=data_request.services.catalogue.limits.max_series_values,
+    )
 
 
 async def _features(request: Request, make: Callable[[], bytes]) -> Response:

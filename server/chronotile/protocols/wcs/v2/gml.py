@@ -123,7 +123,7 @@ def time_axes(instants: InstantArray) -> tuple[GridAxis, ...]:
             high=float(seconds[-1]),
             origin=float(seconds[0]),
             step=float(steps[0]) if steps.size == 1 else 1.0,
-            offsets=(seconds - seconds[0]).tolist() if steps.size > 1 else (),
+            offsets=((nanoseconds - nanoseconds[0]) / 1e9).tolist() if steps.size > 1 else (),
             count=instants.size,
         ),
     )

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 
@@ -120,7 +121,7 @@ def _time_text(end: str) -> str:
     plain = end.strip('"').strip()
     if plain != end or len(plain) == 4 or _SECONDS.fullmatch(plain) is None or abs(float(plain)) > MAX_SECONDS:
         return plain or "-"
-    return format_instant(np.datetime64(round(float(plain) * 1e9), "ns"))
+    return format_instant(np.datetime64(round(Decimal(plain).scaleb(9)), "ns"))
 
 
 def _invalid(member: AxisMember, what: str) -> InvalidParameter:
