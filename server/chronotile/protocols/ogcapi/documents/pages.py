@@ -21,7 +21,7 @@ from chronotile.protocols.ogcapi.documents.collection_parts import CollectionCon
 PageName = Literal["landing", "conformance", "collection", "openapi"]
 
 MAP_WIDTH = 800
-"""Width in pixels of the example map, which is narrower if its height would exceed two thirds of this width."""
+"""Width in pixels of the example map, which is narrower if its height would exceed four thirds of this width."""
 EXAMPLE_CELLS = 100
 """Approximate number of cells along a side of the example coverage."""
 
@@ -104,7 +104,7 @@ def _examples(offered: OfferedCollection, document: Json, context: CollectionCon
     base = f"{context.document.base}/collections/{quote(offered.id)}"
     relations = {link["rel"].rpartition("/")[2] for link in document["links"]}
     if "map" in relations:
-        width = preview_grid(offered.drawn_layer, MAP_WIDTH).width
+        width = min(MAP_WIDTH, preview_grid(offered.drawn_layer, 2 * MAP_WIDTH).width)
         yield PageLink(title="Map", href=f"{base}/map?width={width}&f=png")
     if not offered.has_values:
         return
