@@ -23,7 +23,7 @@ from chronotile.readers.lattices import Lattice, lattice_of, whole_lattice
 from chronotile.readers.library_errors import one_line, origin_of
 from chronotile.readers.mosaic.info import items_of
 from chronotile.readers.mosaic.piece_index import PieceIndex
-from chronotile.readers.mosaic.scenes import with_only
+from chronotile.readers.mosaic.scenes import select_variable
 from chronotile.readers.mosaic_reader import MosaicReader, as_mosaic
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.skipped_items import is_passing
@@ -244,7 +244,7 @@ def _needed_specs(spec: SourceSpec, name: str) -> list[object]:
 
 def _needed_variables(spec: SourceSpec, names: Sequence[str]) -> dict[str, VariableSpec]:
     # Variables with those in their formulas, in the order of the configuration
-    needed = {needed_name for name in names for needed_name in with_only(spec, name).variables}
+    needed = {needed_name for name in names for needed_name in select_variable(spec, name).variables}
     return {name: needed_name for name, needed_name in spec.variables.items() if name in needed}
 
 

@@ -1,4 +1,4 @@
-"""The interface of mosaics in addition to that of all sources: views with another grid, rule or mask, and overviews."""
+"""Interface of mosaics in addition to `Reader`: views with another grid, rule or mask, and overviews."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -67,7 +67,7 @@ class MosaicReader(Reader):
     @property
     @abstractmethod
     def reopen_reason(self) -> str:
-        """Why the source has to be opened again: a file has an encoding that was unknown at opening. Empty if not."""
+        """Why the source must be opened again: a file has an encoding that was unknown at opening. Empty if not."""
 
     @abstractmethod
     def learn_encodings(self, variable: str) -> None:
@@ -89,7 +89,7 @@ class MosaicReader(Reader):
     def lattice_at(self, variable: str, point: Point) -> Lattice | None:
         """Return the lattice of the native cells at a point, or `None` if the levels of the variable have it.
 
-        If pieces with several lattices contain the point, the one of most pieces is returned.
+        If pieces with several lattices contain the point, the most common one is returned.
         """
 
     @abstractmethod
@@ -98,7 +98,7 @@ class MosaicReader(Reader):
 
     @abstractmethod
     def add_mask(self, variable: VariableInfo, mask: Mask) -> "MosaicReader":
-        """Return a reader in which each item masks a variable: masked pixels show the piece below.
+        """Return a reader that masks a variable within each item: masked pixels show the piece below.
 
         Args:
             variable: The variable, with the times that its mask has, too.
@@ -107,7 +107,7 @@ class MosaicReader(Reader):
 
     @abstractmethod
     def add_formula(self, name: str, expression: Expression, operands: Sequence[str]) -> "MosaicReader":
-        """Return a reader with a further variable, which is computed for each item.
+        """Return a reader with an additional variable, which is computed for each item.
 
         Args:
             name: Id of the variable.
@@ -124,7 +124,7 @@ class MosaicReader(Reader):
 
     @abstractmethod
     def replace_grid(self, grid: NativeGrid) -> "MosaicReader":
-        """Return a reader whose windows, blocks and cells are those of a north-up grid."""
+        """Return a reader with windows, blocks and cells of a north-up grid."""
 
     @abstractmethod
     def replace_rule(self, rule: MosaicRule) -> "MosaicReader":
@@ -132,11 +132,11 @@ class MosaicReader(Reader):
 
     @abstractmethod
     def replace_times(self, times: TimeDomain) -> "MosaicReader":
-        """Return a reader whose indexes count these times, whatever times the items have by now."""
+        """Return a reader whose indexes count these times, even if the items have other times now."""
 
 
 def as_mosaic(reader: Reader) -> MosaicReader:
-    """Return a reader that is one of a mosaic, as `is_mosaic` of its variables says, with that type."""
+    """Return the reader of a mosaic with its type; `is_mosaic` of its variables must be true."""
     if not isinstance(reader, MosaicReader):
         raise TypeError("the source is not a mosaic")
     return reader

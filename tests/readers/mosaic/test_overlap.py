@@ -8,13 +8,13 @@ from hypothesis.extra.numpy import arrays
 
 from chronotile.core.model.encoding import FIRST_FLAG_CODE, NODATA_CODE, Encoding
 from chronotile.readers.mosaic.overlap import (
-    MOST_COMPARED,
+    MAX_COMPARED_PLANES,
     OUTSIDE_CODE,
     PartOfGrid,
     Sheet,
     mosaic_encoding,
-    overlapped,
-    overlapped_parts,
+    overlap_parts,
+    overlap_sheets,
 )
 
 NUMBERS = Encoding(dtype="uint16", scale=0.5, nodata=0, flags=((7, "cloud"),))
@@ -39,7 +39,7 @@ def sheets_of(numbers, codes):
 def test_statistics_are_those_of_the_values_of_each_pixel(pile, rule):
     numbers, codes = pile
 
-    found = overlapped(iter(sheets_of(numbers, codes)), rule, NUMBERS, (5,))
+    found = overlap_sheets(iter(sheets_of(numbers, codes)), rule, NUMBERS, (5,))
 
     for pixel in range(5):
         values = numbers[codes[:, pixel] == 0, pixel].astype(float)
@@ -63,7 +63,7 @@ def test_medians_and_means_equal_those_of_numpy(dtype, is_whole):
     sheets, encoding = sheets_of(numbers, codes.astype("uint8")), Encoding(dtype=dtype)
 
     for rule, of_numpy in (("median", np.nanmedian), ("mean", np.nanmean), ("max", np.nanmax)):
-        found = overlapped(iter(sheets), rule, encoding, (50, 40))
+        found = overlap_sheets(iter(sheets), rule, encoding, (50, 40))
         assert not found.codes.numbers.any()
         np.testing.assert_allclose(found.numbers, of_numpy(values, axis=0), rtol=1e-6)
 
@@ -71,10 +71,10 @@ def test_medians_and_means_equal_those_of_numpy(dtype, is_whole):
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_medians_of_very_many_pieces_equal_those_of_numpy(dtype):
     rng = np.random.default_rng(7)
-    numbers = rng.normal(100, 40, (MOST_COMPARED + 1, 6, 5)).clip(1, 250).astype(dtype)
+    numbers = rng.normal(100, 40, (MAX_COMPARED_PLANES + 1, 6, 5)).clip(1, 250).astype(dtype)
     codes = rng.choice(np.array([0, 0, NODATA_CODE], dtype="uint8"), numbers.shape)
 
-    found = overlapped(iter(sheets_of(numbers, codes)), "median", Encoding(dtype=dtype), (6, 5))
+    found = overlap_sheets(iter(sheets_of(numbers, codes)), "median", Encoding(dtype=dtype), (6, 5))
 
     np.testing.assert_allclose(found.numbers, np.nanmedian(np.where(codes == 0, numbers, np.nan), axis=0), rtol=1e-6)
 
@@ -83,7 +83,7 @@ def test_medians_of_very_many_pieces_equal_those_of_numpy(dtype):
 def test_first_is_the_first_piece_with_a_value_or_a_flag(pile):
     numbers, codes = pile
 
-    found = overlapped(iter(sheets_of(numbers, codes)), "first", NUMBERS, (5,))
+    found = overlap_sheets(iter(sheets_of(numbers, codes)), "first", NUMBERS, (5,))
 
     for pixel in range(5):
         shown = [place for place, code in enumerate(codes[:, pixel]) if code in {0, FIRST_FLAG_CODE}]
@@ -127,8 +127,8 @@ def test_parts_are_combined_like_whole_sheets_and_read_only_if_needed(pieces, ru
 
         return PartOfGrid(at=at, inside=inside, read=read_part)
 
-    whole = overlapped([sheet for _at, _inside, sheet in pieces], rule, NUMBERS, GRID)
-    found = overlapped_parts((part_of(*piece) for piece in pieces), rule, NUMBERS, GRID)
+    whole = overlap_sheets([sheet for _at, _inside, sheet in pieces], rule, NUMBERS, GRID)
+    found = overlap_parts((part_of(*piece) for piece in pieces), rule, NUMBERS, GRID)
 
     np.testing.assert_array_equal(found.codes.numbers, whole.codes.numbers)
     has_number = np.isin(whole.codes.numbers, [0, FIRST_FLAG_CODE])
@@ -148,7 +148,7 @@ def test_a_piece_that_others_hide_is_not_read():
         PartOfGrid(at=np.s_[0:3, 1:4], inside=None, read=lambda only: Sheet(numbers[only], codes[only])),
     ]
 
-    assert overlapped_parts(parts, "first", NUMBERS, (3, 4)).numbers.tolist() == [[9, 9, 9, 9]] * 3
+    assert overlap_parts(parts, "first", NUMBERS, (3, 4)).numbers.tolist() == [[9, 9, 9, 9]] * 3
 
 
 def test_only_needed_pieces_are_read():
@@ -158,11 +158,11 @@ def test_only_needed_pieces_are_read():
         yield whole
         raise AssertionError("the first has all")
 
-    assert overlapped(pieces(), "first", NUMBERS, (3,)).numbers.tolist() == [9, 9, 9]
+    assert overlap_sheets(pieces(), "first", NUMBERS, (3,)).numbers.tolist() == [9, 9, 9]
 
 
 def test_largest_value_has_the_least_number_for_a_negative_scale():
     encoding = Encoding(dtype="int16", scale=-1.0)
     sheets = [Sheet(np.array([number], dtype="int16"), np.zeros(1, dtype="uint8")) for number in (5, -3, 9)]
 
-    assert overlapped(iter(sheets), "max", encoding, (1,)).numbers.tolist() == [-3]
+    assert overlap_sheets(iter(sheets), "max", encoding, (1,)).numbers.tolist() == [-3]

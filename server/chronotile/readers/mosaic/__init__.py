@@ -1,1 +1,1 @@
-"""Overlapping scenes and tiles, each with a grid and an encoding of its own, read as one raster an instant."""
+"""Overlapping scenes and tiles with separate grids and encodings, read as one raster per instant."""

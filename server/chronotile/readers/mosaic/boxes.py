@@ -1,4 +1,4 @@
-"""CRS84 boxes of grids and points, with which the item index is queried."""
+"""CRS84 boxes of grids and points, for queries of the item index."""
 
 import math
 from functools import lru_cache
@@ -67,7 +67,7 @@ def widen_box(box: BBox, metres: float) -> BBox:
 
 @lru_cache(maxsize=4096)
 def shared_box_around(box: BBox) -> BBox | None:
-    """Return a CRS84 box around a small one that is the same for many boxes nearby, so that one query serves them all.
+    """Return a larger CRS84 box, which is equal for many boxes nearby, so that one query serves all of them.
 
     It consists of one, two or four adjacent squares, whose side is a power of two and 2 to 4 times the side of the box.
 

@@ -21,9 +21,9 @@ from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.mosaic.scenes import Scene, Scenes
 
 UNKNOWN_UNITS = "1"
-"""Units of an encoding if neither the file nor its item states others."""
+"""Units of an encoding if file and item state no units."""
 MAX_UNAVAILABLE = 8
-"""Number of scenes with an unavailable store after which opening fails: each attempt may take a whole timeout."""
+"""Maximum number of scenes with an unavailable store. More let opening fail, because each may take a whole timeout."""
 SAMPLES_PER_TIME = 4
 """Scenes that are tried per time until one opens. It shows properties of files that the index does not store."""
 

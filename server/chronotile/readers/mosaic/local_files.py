@@ -1,4 +1,4 @@
-"""Items' files on this machine as they are now: one may be written over before the index has seen it."""
+"""Current versions of local files of items, which may be overwritten before the index sees it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -17,99 +17,99 @@ from chronotile.readers.raster.formats import JPEG2000
 from chronotile.readers.remote.files import RemoteFile, looks
 from chronotile.readers.tiff import TIFF
 
-MOST_FILES = 4096
-"""Of an answer whose state is taken from the files themselves; of one of more, from the index alone."""
+MAX_CHECKED_FILES = 4096
+"""Maximum number of items per answer whose files are checked. Above, only the index shows changes."""
 PATH_BYTES = 400
-"""Of a path that is remembered, about."""
+"""Approximate size of a cached path."""
 PATHS_BYTES = 8 << 20
 GONE = "gone"
-"""State of a file that is not there."""
+"""Tag of a missing file."""
 
 Paths = tuple[str, ...]
 
 
 class LocalFiles:
-    """The files of a collection's items, as far as they are on this machine.
+    """The local files of a collection's items.
 
     Args:
         spec: The collection's source.
-        index: Where the files of its items are found.
+        index: Index of its items.
     """
 
     def __init__(self, spec: SourceSpec, index: PieceIndex) -> None:
         self._index, self._collection = index, spec.collection
-        # Items of a catalogue on another machine cannot name files of this one.
+        # Items of a remote catalogue cannot name local files.
         self.are_here = local_path(spec.href) is not None
         self._paths: ByteCache[Paths] = ByteCache(PATHS_BYTES, lambda paths: PATH_BYTES * (1 + len(paths)))
 
     def digest(self, refs: Sequence[ItemRef], names: frozenset[str]) -> bytes:
-        """Return what changes when a file of some items is replaced; of files elsewhere, the index tells.
+        """Return a digest that changes when a local file of an item is replaced; only the index has changes of others.
 
         Args:
             refs: The items.
-            names: Of their assets.
+            names: Names of their assets.
 
         Raises:
-            SourceUnavailable: The index does not answer.
+            SourceUnavailable: The index is unreachable.
         """
         digest = blake2b(digest_size=8)
-        if self.are_here and len(refs) <= MOST_FILES:
-            with suppress(SourceChanged):  # the state of the items that are there now is another
+        if self.are_here and len(refs) <= MAX_CHECKED_FILES:
+            with suppress(SourceChanged):  # the changed items then have another digest
                 self.look_up(refs, names)
             for ref in refs:
                 digest.update(self.state(ref, names).encode())
         return digest.digest()
 
     def state(self, ref: ItemRef, names: frozenset[str], assets: Sequence[Asset] | None = None) -> str:
-        """Return the state of the files of an item; empty if none is here, or they are not known.
+        """Return the tags of the local files of an item; empty without local files.
 
         Args:
             ref: The item.
-            names: Of its assets.
-            assets: Its assets, where they are known.
+            names: Names of its assets.
+            assets: Its assets; `None`: read them from the index if the paths are not cached.
         """
         if not self.are_here:
             return ""
         key = ref.number, ref.changed, names
         paths = self._paths.get(key)
         if paths is None:
-            known = assets if assets is not None else self._index.assets([ref.number]).get(ref.number)
-            if known is None:
+            item_assets = assets if assets is not None else self._index.assets([ref.number]).get(ref.number)
+            if item_assets is None:
                 return GONE
-            paths = self._paths.get_or_make(key, lambda: _paths_of(known, names))
+            paths = self._paths.get_or_make(key, lambda: _paths_of(item_assets, names))
         return " ".join(tag_of(path) for path in paths)
 
     def look_up(self, refs: Iterable[ItemRef], names: frozenset[str]) -> Mapping[int, Sequence[Asset]]:
-        """Find the paths of items that are not known, together; return the assets of these, by number.
+        """Read the uncached paths of items in one query; return the assets that were read, by item number.
 
         Raises:
-            SourceChanged: An item was replaced or removed after it was found.
+            SourceChanged: An item was replaced or removed since the search.
         """
         if not self.are_here:
             return {}
         lacking = {ref.number: ref for ref in refs if self._paths.get((ref.number, ref.changed, names)) is None}
-        found = assets_of(self._index, self._collection, list(lacking.values()))
-        for number, assets in found.items():
+        assets_by_number = assets_of(self._index, self._collection, list(lacking.values()))
+        for number, assets in assets_by_number.items():
             key = number, lacking[number].changed, names
             self._paths.get_or_make(key, partial(_paths_of, assets, names))
-        return found
+        return assets_by_number
 
 
 def assets_of(index: PieceIndex, collection: str, refs: Sequence[ItemRef]) -> Mapping[int, tuple[Asset, ...]]:
-    """Return the assets of items of a collection as they were found, by number.
+    """Return the assets of items of a collection, by number.
 
     Raises:
-        SourceChanged: One was replaced or removed since; those that are found from now on are the new ones.
-        SourceUnavailable: The index does not answer.
+        SourceChanged: An item was replaced or removed since the search; a new search returns the new items.
+        SourceUnavailable: The index is unreachable.
     """
     changes = {ref.number: ref.changed for ref in refs}
     if not changes:
         return {}
-    found = index.assets(list(changes))
+    assets = index.assets(list(changes))
     if index.changes(list(changes)) != changes:
         index.state(collection, is_fresh=True)
         raise SourceChanged(f"items of {collection} were changed while they were read; try again later")
-    return found
+    return assets
 
 
 def _paths_of(assets: Iterable[Asset], names: frozenset[str]) -> Paths:
@@ -118,21 +118,18 @@ def _paths_of(assets: Iterable[Asset], names: frozenset[str]) -> Paths:
 
 
 def tag_of(path: str) -> str:
-    """Return the tag of a file of this machine as it is now."""
+    """Return the tag of the current version of a local file."""
     try:
         return tag_of_state(file_state(path))
     except OSError:
         return GONE
 
 
-# Which files of items GDAL opens: those that hold their pixels themselves.
-
-
 def require_image(href: str) -> None:
-    """Check that a file is GeoTIFF or JPEG 2000: a VRT, whatever its name, could lead GDAL to any file and host.
+    """Check that a file is GeoTIFF or JPEG 2000, not only its name. A VRT could lead GDAL to any file and host.
 
     Raises:
-        UnsupportedSource: It is another, or cannot be read.
+        UnsupportedSource: It has another format, or cannot be read.
     """
     path = local_path(href)
     with opening(base_name(href)):

@@ -26,7 +26,7 @@ END = ".mosaic"
 """Ending of file names."""
 MOST_WAITING = 4096
 """Blocks in the queue; further ones are queued when they are requested again."""
-MOST_ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 """Attempts to make a block that is composed of other blocks, which are made first."""
 
 Make = Callable[[], Pixels | None]
@@ -79,7 +79,7 @@ class OverviewFiles(FilledFolder[Wanted]):
             _log.info("an overview of a mosaic was not made: %s", error.message)
             return True
         if pixels is None or self._closing.is_set():
-            return recipe.attempts == MOST_ATTEMPTS
+            return recipe.attempts == MAX_ATTEMPTS
         data = preview_file(_levels(pixels, recipe), recipe.levels[0].transform)
         if not self._folder.put(name, data):
             _log.warning("an overview of a mosaic was not stored: %d bytes are more than there is room for", len(data))

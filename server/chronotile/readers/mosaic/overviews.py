@@ -1,4 +1,7 @@
-"""Mosaics far away: pictures that would take many items are drawn from overviews of each instant."""
+"""Overviews of mosaics: coarse pictures that would need many items are drawn from stored overviews of each instant.
+
+Overviews are square blocks of coarse cells, in tiers of increasing cell size. Each block is a small file.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,36 +20,34 @@ from chronotile.core.model.types import Instant
 from chronotile.core.warp.plan import cells_per_pixel, place_of, plan_warp
 from chronotile.core.warp.strips import plan_strips, strips_of
 from chronotile.readers.cog.planes import spans
-from chronotile.readers.mosaic.overlap import OUTSIDE_CODE, Sheet, overlapped
+from chronotile.readers.mosaic.overlap import OUTSIDE_CODE, Sheet, overlap_sheets
 from chronotile.readers.mosaic.overview_files import OverviewFiles, Wanted
 from chronotile.readers.overviews import Counting
 from chronotile.readers.raster.pool import HandlePool
 from chronotile.readers.reader import Reader
 
-# Where overviews of mosaics are: square blocks of coarse cells, in tiers, each of which is one small file.
-
 FIRST_FACTOR = 16
-"""Native cells along a side of a cell of the finest tier: 160 m for Sentinel-2, whose own overviews reach that far."""
+"""Native cells along a side of a cell of the finest tier: 160 m for Sentinel-2, whose own overviews end there."""
 BETWEEN_TIERS = 8
-"""Cells of a tier along a side of one of the next; a block has the overviews between them."""
+"""Ratio of the cell sizes of successive tiers. The overviews of a block lie between its tier and the next."""
 BLOCK_SIDE = 2048
-"""Cells: 327 km of the finest tier for Sentinel-2. A map of a screen takes four blocks or fewer of its tier."""
+"""Side of a block in cells: 327 km in the finest tier for Sentinel-2. A map on a screen needs at most four blocks."""
 FINER = 1.25
-"""A tier is used for pixels down to its cells divided by this."""
-MOST_BLOCKS = 8
-"""That a picture opens."""
+"""A tier is used for pixels down to its cell size divided by this."""
+MAX_OPENED_BLOCKS = 8
+"""Maximum number of blocks per picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverviewBlock:
-    """Some cells of a tier of the grid of a mosaic."""
+    """A block of cells of a tier."""
 
     whole: NativeGrid
     """The native grid of the mosaic's levels."""
     tier: int
     """0 is the finest."""
     row: int
-    """Of the blocks, from the north."""
+    """Row among the blocks of its tier, from the north."""
     column: int
 
     @property
@@ -56,7 +57,7 @@ class OverviewBlock:
 
     @property
     def native(self) -> NativeGrid:
-        """The cells."""
+        """Grid of the cells."""
         tier = self.whole.coarser(self.factor)
         top, left = self.row * BLOCK_SIDE, self.column * BLOCK_SIDE
         bottom, right = min(top + BLOCK_SIDE, tier.height), min(left + BLOCK_SIDE, tier.width)
@@ -64,23 +65,23 @@ class OverviewBlock:
 
     @property
     def levels(self) -> tuple[NativeGrid, ...]:
-        """The cells, and coarser ones that the file has too."""
+        """Grids of the cells and of the coarser levels in the file."""
         return tuple(self.native.coarser(factor) if factor > 1 else self.native for factor in self.factors)
 
     @property
     def factors(self) -> tuple[int, ...]:
-        """Cells along a side of a cell of each level."""
+        """Cells of the first level along a side of a cell of each level."""
         return tuple(2**number for number in range(BETWEEN_TIERS.bit_length()))
 
     @property
     def grid(self) -> Grid:
-        """The cells as a grid that is requested."""
+        """The cells as a requested grid."""
         native = self.native
         box = native.bbox
         return Grid(crs=native.crs, bbox=BBox(*box), width=native.width, height=native.height)
 
     def parts(self) -> Iterator["OverviewBlock"]:
-        """Yield the blocks of the tier below, from whose overviews this one is made; none for the finest tier."""
+        """Yield the blocks of the next finer tier that this block is made from; the finest tier yields nothing."""
         if self.tier == 0:
             return
         below = OverviewBlock(whole=self.whole, tier=self.tier - 1, row=0, column=0)
@@ -92,38 +93,38 @@ class OverviewBlock:
 
 
 def levels_of_tier(whole: NativeGrid, tier: int) -> tuple[NativeGrid, ...]:
-    """Return the levels that the blocks of a tier have together."""
+    """Return the levels of all blocks of a tier together."""
     return tuple(whole.coarser(factor_of(tier) * 2**number) for number in range(BETWEEN_TIERS.bit_length()))
 
 
 def blocks_for(whole: NativeGrid, grid: Grid) -> tuple[OverviewBlock, ...] | None:
-    """Return the blocks that a picture is drawn from; `None` where its pixels are too fine, or it takes too many.
+    """Return the blocks that a picture is drawn from; `None` if its pixels are too fine or it needs too many blocks.
 
     Args:
         whole: The native grid of the mosaic's levels, north-up.
-        grid: Of the picture.
+        grid: Grid of the picture.
     """
-    place = place_of(grid, whole)
-    if place is None:
+    located = place_of(grid, whole)
+    if located is None:
         return None
-    cells = cells_per_pixel(place.grid, whole) * FINER
+    cells = cells_per_pixel(located.grid, whole) * FINER
     tier = _tier_of(cells)
     if tier is None:
         return None
-    # In cells of the coarsest level that blocks have, so that those beside the picture are there for bilinear.
-    window = whole.coarser(factor_of(tier + 1)).window_of(place.grid.bbox, place.grid.crs)
+    # Counted in cells of the coarsest level of a block, so that bilinear resampling has the neighbouring cells.
+    window = whole.coarser(factor_of(tier + 1)).window_of(located.grid.bbox, located.grid.crs)
     if window is None:
         return None
     side = BLOCK_SIDE // BETWEEN_TIERS
     rows = range(window.row_start // side, -(-window.row_stop // side))
     columns = range(window.column_start // side, -(-window.column_stop // side))
-    if len(rows) * len(columns) > MOST_BLOCKS:
+    if len(rows) * len(columns) > MAX_OPENED_BLOCKS:
         return None
     return tuple(OverviewBlock(whole=whole, tier=tier, row=row, column=column) for row in rows for column in columns)
 
 
 def _tier_of(cells: float) -> int | None:
-    """The coarsest tier whose cells are no larger than so many native ones along a side."""
+    """Return the coarsest tier whose cells have at most `cells` native cells along a side; `None` if too fine."""
     if cells < FIRST_FACTOR:
         return None
     tier = 0
@@ -133,53 +134,53 @@ def _tier_of(cells: float) -> int | None:
 
 
 def factor_of(tier: int) -> int:
-    """Return how many native cells lie along a side of a cell of a tier."""
+    """Return the number of native cells along a side of a cell of a tier."""
     factor: int = FIRST_FACTOR * BETWEEN_TIERS**tier
     return factor
 
 
 FORMAT_VERSION = 1
-"""Of blocks and of how they are made; those of other versions are not found, and make room in time."""
+"""Version of the files and their computation. Files of other versions are not used, and are removed as the oldest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overviews:
     """The overviews of one mosaic.
 
-    Blocks are named by the states of the items that they are made of: one whose items change is another one.
+    The name of a block contains the revision of its items, so that changed items have another block.
     """
 
     files: OverviewFiles
     pool: HandlePool
     meaning: str
-    """Of the collection and its variables, its rule and order: what two mosaics differ in."""
+    """Text that differs between mosaics with different overviews: collection, variables, rule and order."""
     state: Callable[[str, int, Grid], bytes | None]
-    """Gives the state of the items that a grid touches, of a variable at the index of a time; `None`: there is none."""
+    """Return the revision of a variable's items on a grid at the index of a time; `None` without items."""
     made: Callable[[str, int, Grid], Pixels]
-    """Gives the same's (y, x) pixels on a grid out of all items, however many."""
+    """Return (y, x) pixels of a variable at the index of a time on a grid, composed of all its items."""
 
     def compose(self, variable: VariableInfo, index: int, grid: Grid, resampling: Resampling) -> Pixels | None:
-        """Return (y, x) pixels of a grid at one time with codes; `None` while blocks are lacking, which are requested.
+        """Return (y, x) pixels of a grid at one time with codes; `None` if blocks are missing, which it requests.
 
         Raises:
-            OSError: A block is damaged, and removed.
+            OSError: A block is damaged and was removed.
         """
         blocks = blocks_for(variable.grid, grid)
         names = None if blocks is None else self._names(variable, index, blocks)
         if blocks is None or names is None:
             return None
-        return self._composed(variable, names, grid, resampling)
+        return self._compose(variable, names, grid, resampling)
 
-    def is_there(self, variable: VariableInfo, index: int, grid: Grid) -> bool:
-        """Return whether a picture is drawn from overviews; requests nothing."""
+    def are_stored(self, variable: VariableInfo, index: int, grid: Grid) -> bool:
+        """Return whether a picture is drawn from overviews, without requesting any."""
         blocks = blocks_for(variable.grid, grid)
         if blocks is None:
             return False
-        named = ((block, self._name(variable, index, block)) for block in blocks)
-        return all(name is None or self.files.has(name) for _block, name in named)
+        names = ((block, self._name(variable, index, block)) for block in blocks)
+        return all(name is None or self.files.has(name) for _block, name in names)
 
     def request(self, variable: VariableInfo, index: int, grid: Grid) -> None:
-        """Let the blocks of a grid at one time be made."""
+        """Request the blocks of a grid at one time, which are made in the background."""
         blocks = blocks_for(variable.grid, grid)
         if blocks is not None:
             self._names(variable, index, blocks)
@@ -187,72 +188,74 @@ class Overviews:
     def _names(
         self, variable: VariableInfo, index: int, blocks: Sequence[OverviewBlock]
     ) -> list[tuple[OverviewBlock, str]] | None:
-        """The blocks that hold something; `None` where some are lacking, which are requested."""
-        found, is_whole = [], True
+        """Return the blocks that have items, with their names; `None` if files are missing, which it requests."""
+        stored_blocks, is_whole = [], True
         for block in blocks:
             name = self._name(variable, index, block)
             if name is None:
                 continue
             if self.files.has(name):
-                found.append((block, name))
+                stored_blocks.append((block, name))
             else:
                 is_whole = False
-                self._want(variable, index, block, name)
-        return found if is_whole else None
+                self._request_block(variable, index, block, name)
+        return stored_blocks if is_whole else None
 
     def _name(self, variable: VariableInfo, index: int, block: OverviewBlock) -> str | None:
-        """The name of a block; `None` of one without items."""
+        """Return the name of a block; `None` if it has no items."""
         state = self.state(variable.name, index, block.grid)
         if state is None:
             return None
         parts = (FORMAT_VERSION, self.meaning, variable.name, _ns(variable, index), variable.encoding, block, state)
         return blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
-    def _want(self, variable: VariableInfo, index: int, block: OverviewBlock, name: str) -> None:
-        wanted = Wanted(
+    def _request_block(self, variable: VariableInfo, index: int, block: OverviewBlock, name: str) -> None:
+        request = Wanted(
             order=(-_ns(variable, index), block.tier, block.row, block.column),
-            make=partial(self._made, variable, index, block),
+            make=partial(self._make_cells, variable, index, block),
             levels=block.levels,
             factors=block.factors,
             counting=Counting(encoding=variable.encoding, is_categorical=variable.is_categorical),
         )
-        self.files.request(name, wanted)
+        self.files.request(name, request)
 
-    def _made(self, variable: VariableInfo, index: int, block: OverviewBlock) -> Pixels | None:
-        """The cells of a block; `None` while those of its parts are lacking."""
+    def _make_cells(self, variable: VariableInfo, index: int, block: OverviewBlock) -> Pixels | None:
+        """Return the cells of a block; `None` if blocks of the finer tier are missing."""
         parts = tuple(block.parts())
         if not parts:
             return replace_codes_by_mask(self.made(variable.name, index, block.grid))
         names = self._names(variable, index, parts)
-        return None if names is None else replace_codes_by_mask(self._composed(variable, names, block.grid, "nearest"))
+        return None if names is None else replace_codes_by_mask(self._compose(variable, names, block.grid, "nearest"))
 
-    def _composed(
+    def _compose(
         self, variable: VariableInfo, blocks: Sequence[tuple[OverviewBlock, str]], grid: Grid, resampling: Resampling
     ) -> Pixels:
         if not blocks:
-            return overlapped((), "first", variable.encoding, (grid.height, grid.width))
+            return overlap_sheets((), "first", variable.encoding, (grid.height, grid.width))
         first = blocks[0][0]
         levels = levels_of_tier(first.whole, first.tier)
-        own = replace(variable, levels=levels, times=NO_TIME, is_mosaic=False)
-        readers = {(block.row, block.column): self.files.reader(name, own, self.pool) for block, name in blocks}
-        sheet = _sheet(_Tier(readers, own), own, grid, resampling)
-        return overlapped(() if sheet is None else (sheet,), "first", variable.encoding, (grid.height, grid.width))
+        tier_variable = replace(variable, levels=levels, times=NO_TIME, is_mosaic=False)
+        readers = {
+            (block.row, block.column): self.files.reader(name, tier_variable, self.pool) for block, name in blocks
+        }
+        sheet = _sheet(_Tier(readers, tier_variable), tier_variable, grid, resampling)
+        return overlap_sheets(() if sheet is None else (sheet,), "first", variable.encoding, (grid.height, grid.width))
 
 
 @dataclass(frozen=True, slots=True)
 class _Tier:
-    """Blocks of a tier as one source, so that a picture across their borders is that of a single file."""
+    """Blocks of a tier as one source, so that pictures across their borders have no seam."""
 
     blocks: Mapping[tuple[int, int], Reader]
-    """By row and column; those without items are missing."""
+    """Readers by row and column; blocks without items are missing."""
     info: VariableInfo
-    """With the levels of the tier."""
+    """Variable with the levels of the tier."""
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column.
 
         Raises:
-            OSError: A block is damaged, and removed.
+            OSError: A block is damaged and was removed.
         """
         shape = -(-window.height // step), -(-window.width // step)
         numbers, valid = np.zeros(shape, dtype=self.info.encoding.dtype), np.zeros(shape, dtype=bool)
@@ -262,15 +265,15 @@ class _Tier:
                 block = self.blocks.get((row, column))
                 if block is None:
                     continue
-                own = Window(rows.start, rows.stop, columns.start, columns.stop)
-                part = block.read_window(variable, index=index, level=level, window=own, step=step)
+                block_window = Window(rows.start, rows.stop, columns.start, columns.stop)
+                part = block.read_window(variable, index=index, level=level, window=block_window, step=step)
                 numbers[into_rows, into_columns] = part.numbers
                 valid[into_rows, into_columns] = True if part.valid is None else part.valid
         return Pixels(numbers, None if valid.all() else valid)
 
 
 def _sheet(tier: _Tier, variable: VariableInfo, grid: Grid, resampling: Resampling) -> Sheet | None:
-    """A tier on a grid; `None` where they share no pixel."""
+    """Return a tier on a grid; `None` if they have no common pixel."""
     is_small = len(strips_of(grid)) == 1
     plan = (plan_warp if is_small else plan_strips)(variable.levels, grid, resampling=resampling)
     if plan is None:

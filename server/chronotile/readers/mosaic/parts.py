@@ -20,24 +20,24 @@ from chronotile.readers.mosaic.info import items_of
 from chronotile.readers.mosaic.overview_files import OverviewFiles
 from chronotile.readers.mosaic.piece_index import NearItems, PieceIndex
 from chronotile.readers.mosaic.pieces import Plans
-from chronotile.readers.mosaic.scenes import Scenes, with_only
+from chronotile.readers.mosaic.scenes import Scenes, select_variable
 from chronotile.readers.raster.pool import HandlePool
 
 PLAN_BYTES = 32 << 20
-"""Of the warp plans of a source."""
+"""Limit for the warp plans of a source."""
 REF_BYTES = 400
 RECENT_BYTES = 4 << 20
-"""Of items that were found last, about."""
+"""Approximate limit for the most recent items."""
 STATES_BYTES = 1 << 20
-MOST_LOOKED_AT = 8
-"""Items whose files are looked at for each answer; of more, once a second."""
-MOST_NAMED = 256
+MAX_CHECKED_ITEMS = 8
+"""Maximum number of items whose files are checked for each answer. Files of more items are checked once a second."""
+MAX_CHECKED_IMMUTABLE = 256
 """Items per time above which local files are checked once a second, instead of for each immutable answer."""
-MOST_COUNTED = 64
-"""Items of an answer above which it is never immutable: the index is not asked whether it has their current files."""
+MAX_IMMUTABLE = 64
+"""Items of an answer above which it is never immutable, because their files are not compared with the index."""
 WHOLE = BBox(-180.0, -90.0, 180.0, 90.0)
-MOST_ATTEMPTS = 16
-"""Attempts to find items without a change of the index meanwhile."""
+MAX_ATTEMPTS = 16
+"""Maximum number of searches until the index does not change during one."""
 
 
 Found = TypeVar("Found")
@@ -79,16 +79,16 @@ class MosaicParts:
         return items_of(self.spec)
 
     def add_formula(self, name: str, expression: Expression) -> "MosaicParts":
-        """Return parts for the same items with a further variable."""
+        """Return parts for the same items with an additional variable."""
         spec = replace(self.spec, variables={**self.spec.variables, name: VariableSpec(id=name, formula=expression)})
-        scenes = self.scenes.with_spec(spec, expression.text)
+        scenes = self.scenes.replace_spec(spec, expression.text)
         return replace(self, spec=spec, scenes=scenes, meaning=_meaning(spec), made={})
 
     def add_mask(self, name: str, mask: Mask, variables: Collection[str]) -> "MosaicParts":
         """Return parts for the same items with a masked variable; `variables` are all variables of the source."""
         specs = self.spec.variables or {id_: VariableSpec(id=id_) for id_ in variables}
         spec = replace(self.spec, variables={**specs, name: replace(specs[name], mask=mask)})
-        scenes = self.scenes.with_spec(spec, f"{name} {mask}")
+        scenes = self.scenes.replace_spec(spec, f"{name} {mask}")
         return replace(self, spec=spec, scenes=scenes, meaning=_meaning(spec), made={})
 
     def replace_rule(self, rule: MosaicRule) -> "MosaicParts":
@@ -98,7 +98,7 @@ class MosaicParts:
 
     def files_of(self, variable: str) -> int:
         """Return the number of files per item that a variable is read from."""
-        variables = with_only(self.spec, variable).variables.values()
+        variables = select_variable(self.spec, variable).variables.values()
         return max(1, sum(x.formula is None for x in variables))
 
     def refs(self, instants: InstantArray, box: BBox) -> tuple[ItemRef, ...]:
@@ -127,7 +127,7 @@ class MosaicParts:
         """Result of a query that certainly belongs to one counter of the index; cached by it."""
         collection, result = self.spec.collection, None
         counter = self.index.state(collection).counter
-        for _attempt in range(MOST_ATTEMPTS):
+        for _attempt in range(MAX_ATTEMPTS):
             key = counter, box, instants.tobytes()
             cached = cache.get(key)
             if cached is not None:
@@ -144,7 +144,7 @@ class MosaicParts:
     def state(self, variable: str, instants: InstantArray, box: BBox) -> bytes | None:
         """Return bytes that change with the items of some times in a box, and with their local files.
 
-        With more than `MOST_LOOKED_AT` items, the result may be a second old, as each file is checked.
+        With more than `MAX_CHECKED_ITEMS` items, the result may be a second old, as each file is checked.
 
         Args:
             variable: Variable to read.
@@ -160,7 +160,7 @@ class MosaicParts:
         refs, scenes = self.refs(instants, box), self.scenes
         if not refs:
             return None
-        if len(refs) <= MOST_LOOKED_AT:
+        if len(refs) <= MAX_CHECKED_ITEMS:
             return scenes.state(refs, variable)
         request = variable, refs[0], refs[-1], box, instants.tobytes()
         key = *request, self.index.state(self.spec.collection), int(monotonic())
@@ -184,7 +184,7 @@ class MosaicParts:
         if not self.scenes.are_here:
             return state.hex()
         refs = self.refs(instants, WHOLE)
-        is_few = len(refs) <= MOST_NAMED
+        is_few = len(refs) <= MAX_CHECKED_IMMUTABLE
         files = self.scenes.state(refs, variable) if is_few else self.state(variable, instants, WHOLE)
         return f"{state.hex()} {(files or b'').hex()}"
 
@@ -197,7 +197,7 @@ class MosaicParts:
         if not self.scenes.are_here:
             return True
         refs = self.refs(instants, box)
-        if len(refs) > MOST_COUNTED or not self.scenes.are_seen(refs, variable):
+        if len(refs) > MAX_IMMUTABLE or not self.scenes.are_seen(refs, variable):
             return False
         self.index.state(self.spec.collection, is_fresh=True)
         return True
@@ -206,7 +206,7 @@ class MosaicParts:
         """Return a digest of the configuration and rule of a variable, which may change while the items stay."""
         digest = self.made.get(variable)
         if digest is None:
-            settings = rule, with_only(self.spec, variable).variables
+            settings = rule, select_variable(self.spec, variable).variables
             digest = self.made[variable] = blake2b(repr(settings).encode(), digest_size=8).hexdigest()
         return digest
 

@@ -11,7 +11,7 @@ from chronotile.core.model.types import InstantArray
 
 
 class NearItems(Protocol):
-    """The items of a box, from which the items of smaller boxes are found without a query."""
+    """The items of a box, which answers for smaller boxes without a query."""
 
     @property
     def are_all(self) -> bool:

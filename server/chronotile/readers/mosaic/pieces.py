@@ -1,4 +1,4 @@
-"""Pieces read: onto a grid, or in the cell that holds a place; each in the encoding that all have in common."""
+"""Reading of pieces on a grid, or in the cell at a point, in the common encoding of all pieces."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -34,38 +34,38 @@ from chronotile.readers.mosaic.scenes import Scene, Scenes
 from chronotile.readers.mosaic_reader import ReportSkippedItem
 from chronotile.readers.reader import NativeCell, Reader, cell_at
 
-# Statistics of pieces whose cells differ: all are read at the centre of the cell that `first` would choose.
+# Alignment for statistics: pieces with different cells are read at the centre of the cell that `first` would choose.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetOfPiece:
-    """A piece on a grid: at each pixel the native cell that holds the pixel's centre."""
+    """A piece on a grid: each pixel has the native cell that contains its centre."""
 
     sheet: Sheet
     grid: NativeGrid
-    """Of the piece."""
+    """Native grid of the piece."""
     read: Callable[[Window], Sheet]
-    """Gives (y, x) native cells of a window of that grid.
+    """Read (y, x) native cells of a window of that grid.
 
     Raises:
-        SourceUnavailable: They cannot be read.
+        SourceUnavailable: The cells cannot be read.
     """
 
 
 def at_centres(pieces: Sequence[SheetOfPiece], grid: Grid) -> list[Sheet]:
-    """Return the pieces, each with the cells that hold the centres of those that `first` would choose.
+    """Return the pieces with the cells at the centres of the cells that `first` would choose.
 
     Args:
-        pieces: In order.
-        grid: Of their sheets.
+        pieces: Pieces in order.
+        grid: Grid of their sheets.
 
     Raises:
-        SourceUnavailable: One cannot be read.
+        SourceUnavailable: A piece cannot be read.
     """
     lattices = [lattice_of(piece.grid) for piece in pieces]
     if len(set(lattices)) <= 1 and None not in lattices:
         return [piece.sheet for piece in pieces]
-    chosen = _chosen(pieces)
+    chosen = _chosen_pieces(pieces)
     x, y = np.meshgrid(grid.x_of(np.arange(grid.width) + 0.5), grid.y_of(np.arange(grid.height) + 0.5))
     moved = [Sheet(piece.sheet.numbers.copy(), piece.sheet.codes.copy()) for piece in pieces]
     for number, first in enumerate(pieces):
@@ -75,13 +75,13 @@ def at_centres(pieces: Sequence[SheetOfPiece], grid: Grid) -> list[Sheet]:
         centres = _centres(first.grid, *transformer(grid.crs, first.grid.crs).transform(x[is_first], y[is_first]))
         for other, piece in enumerate(pieces):
             if other != number and (lattices[other] is None or lattices[other] != lattices[number]):
-                found = _cells(piece, *transformer(first.grid.crs, piece.grid.crs).transform(*centres))
-                moved[other].numbers[is_first], moved[other].codes[is_first] = found.numbers, found.codes
+                cells = _cells(piece, *transformer(first.grid.crs, piece.grid.crs).transform(*centres))
+                moved[other].numbers[is_first], moved[other].codes[is_first] = cells.numbers, cells.codes
     return moved
 
 
-def _chosen(pieces: Sequence[SheetOfPiece]) -> IndexArray:
-    """(y, x): the first piece with a value or a flag; -1 where none has one, and nothing is combined."""
+def _chosen_pieces(pieces: Sequence[SheetOfPiece]) -> IndexArray:
+    """Return (y, x) positions of the first piece with a value or a flag; -1 if no piece has one."""
     chosen = np.full(pieces[0].sheet.codes.shape, -1, dtype=np.intp)
     for number, piece in enumerate(pieces):
         chosen[(chosen < 0) & ~piece.sheet.is_lacking] = number
@@ -89,89 +89,89 @@ def _chosen(pieces: Sequence[SheetOfPiece]) -> IndexArray:
 
 
 def _centres(grid: NativeGrid, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    # The centres of the cells that hold places.
+    # The centres of the cells that contain points.
     columns, rows = grid.pixels_at(x, y)
     return grid.points_at(np.floor(columns) + 0.5, np.floor(rows) + 0.5)
 
 
 def _cells(piece: SheetOfPiece, x: FloatArray, y: FloatArray) -> Sheet:
-    """(place,) cells of a piece that hold places; outside of it where it has none."""
+    """Return (point,) cells of a piece that contain points; `OUTSIDE_CODE` for points outside the piece."""
     columns, rows = (np.floor(each) for each in piece.grid.pixels_at(x, y))
     is_inside = (columns >= 0) & (columns < piece.grid.width) & (rows >= 0) & (rows < piece.grid.height)
     numbers = np.zeros(columns.shape, dtype=piece.sheet.numbers.dtype)
-    found = Sheet(numbers, np.full(columns.shape, OUTSIDE_CODE, dtype=np.uint8))
+    sheet = Sheet(numbers, np.full(columns.shape, OUTSIDE_CODE, dtype=np.uint8))
     if is_inside.any():
-        own_rows, own_columns = rows[is_inside].astype(np.intp), columns[is_inside].astype(np.intp)
-        top, left = int(own_rows.min()), int(own_columns.min())
-        cells = piece.read(Window(top, int(own_rows.max()) + 1, left, int(own_columns.max()) + 1))
-        at = own_rows - top, own_columns - left
-        found.numbers[is_inside], found.codes[is_inside] = cells.numbers[at], cells.codes[at]
-    return found
+        cell_rows, cell_columns = rows[is_inside].astype(np.intp), columns[is_inside].astype(np.intp)
+        top, left = int(cell_rows.min()), int(cell_columns.min())
+        cells = piece.read(Window(top, int(cell_rows.max()) + 1, left, int(cell_columns.max()) + 1))
+        at = cell_rows - top, cell_columns - left
+        sheet.numbers[is_inside], sheet.codes[is_inside] = cells.numbers[at], cells.codes[at]
+    return sheet
 
 
 Result = TypeVar("Result")
 
 AT_ONCE = 8
-"""Items whose files are looked up in the index together: few maps need more."""
+"""Number of items whose assets are read from the index in one query. Few maps need more."""
 
-MOST_NAMED = 3
-"""Items that an error names."""
+MAX_NAMED = 3
+"""Maximum number of item ids in an error."""
 
 TOGETHER = 4
-"""Items whose pixels are requested together: as many as mostly cover a picture, of which few are requested in vain."""
+"""Number of items whose pixels are requested concurrently. Most pictures need as many; few requests are wasted."""
 
 OTHER_ENCODING = "its encoding is another than those known when the mosaic was opened"
 
 Plans = ByteCache[WarpPlan | None]
-"""By (levels, grid, resampling, level): the layouts of 10⁶ items are some hundred."""
+"""Warp plans by levels, grid, resampling and level: 10⁶ items have some hundred layouts."""
 
 
 @dataclass(slots=True)
 class Failures:
-    """The items that could not be read for one raster."""
+    """The items that could not be read for a raster."""
 
-    tell: ReportSkippedItem
+    report: ReportSkippedItem
     errors: dict[int, Exception] = field(default_factory=dict)
-    """Of each item the first, by its number: one is tried for each strip of a raster."""
+    """First error of each item by its number; an item is read again for each strip of a raster."""
     lacking: set[int] = field(default_factory=set)
-    """The numbers of items without the variable: trying again gives no other answer."""
+    """Numbers of items without the variable, which cannot be read later either."""
 
     def take(self, ref: ItemRef, error: Exception) -> None:
-        """Note an item that is left out."""
+        """Add a skipped item."""
         if ref.number not in self.errors:
             self.errors[ref.number] = error
-            self.tell(ref, error)
+            self.report(ref, error)
 
     def lack(self, ref: ItemRef, error: VariableLacking) -> None:
-        """Note an item that does not have the variable: nothing is there, as outside of all items."""
+        """Add an item without the variable, which counts as outside of all items."""
         if ref.number not in self.lacking:
             self.lacking.add(ref.number)
-            self.tell(ref, error)
+            self.report(ref, error)
 
     def require_some(self, refs: Sequence[ItemRef]) -> None:
-        """Check that not all items of an answer failed, apart from those without the variable, which have no value.
+        """Check that not all items of an answer failed, apart from items without the variable.
 
         Raises:
-            DateUnreadable: All did, though one of their stores is there.
-            SourceUnavailable: All did, none of whose stores answers.
+            DateUnreadable: All failed; at least one store answered.
+            SourceUnavailable: All failed; no store answered.
         """
         if not self.errors or len(self.errors) + len(self.lacking) < len(refs):
             return
         errors = list(self.errors.values())
-        kind = SourceUnavailable if all(type(each) is SourceUnavailable for each in errors) else DateUnreadable
-        named = ", ".join(ref.id for ref in refs[:MOST_NAMED])
-        more = ", …" if len(refs) > MOST_NAMED else ""
-        raise kind(f"no item there can be read: {named}{more}") from errors[0]
+        kind = SourceUnavailable if all(type(x) is SourceUnavailable for x in errors) else DateUnreadable
+        names = ", ".join(ref.id for ref in refs[:MAX_NAMED])
+        more = ", …" if len(refs) > MAX_NAMED else ""
+        raise kind(f"no item there can be read: {names}{more}") from errors[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceInPiece:
-    """A piece at a place."""
+    """A piece at a point."""
 
     scene: Scene
     info: VariableInfo
     cell: NativeCell
-    """That holds the place."""
+    """The cell that contains the point."""
     sheet: Sheet
     """(1,)."""
 
@@ -183,37 +183,37 @@ class PlaceInPiece:
 
 
 def _why_lacking(info: SourceInfo, variable: str) -> str:
-    found = (each.message for each in info.findings if each.place == variable)
-    return next(found, f"it has no variable {variable}")
+    messages = (x.message for x in info.findings if x.place == variable)
+    return next(messages, f"it has no variable {variable}")
 
 
 class Pieces:
-    """Reads a variable of items.
+    """Reader of a variable of items.
 
     Args:
-        scenes: Opens them.
-        plans: Caches how layouts are warped.
-        variable: Which.
-        encoding: That all pieces have in common.
+        scenes: Open items.
+        plans: Cached warp plans of layouts.
+        variable: Id of the variable.
+        encoding: Common encoding of all pieces.
     """
 
     def __init__(self, scenes: Scenes, plans: Plans, variable: str, encoding: Encoding) -> None:
         self._scenes, self._plans, self._variable, self._encoding = scenes, plans, variable, encoding
 
-    def opened(self, refs: Sequence[ItemRef], failures: Failures) -> Iterator[tuple[Scene, VariableInfo]]:
-        """Give the items that can be opened and have the variable, in order; no more are opened than needed."""
+    def open_scenes(self, refs: Sequence[ItemRef], failures: Failures) -> Iterator[tuple[Scene, VariableInfo]]:
+        """Yield the items that can be opened and have the variable, in order; no more are opened than needed."""
         for start in range(0, len(refs), AT_ONCE):
             some = refs[start : start + AT_ONCE]
             assets = self._scenes.assets(some, self._variable)
             for ref in some:
-                known = self._scenes.failure(ref, self._variable)
-                if known is not None:
-                    failures.take(ref, known)
+                failure = self._scenes.failure(ref, self._variable)
+                if failure is not None:
+                    failures.take(ref, failure)
                     continue
                 try:
                     scene = self._scenes.open(ref, self._variable, assets.get(ref.number))
                     if scene is None:
-                        continue  # it was removed meanwhile: the state of the answer tells
+                        continue  # it was removed after the search, which changes the ETag of the answer
                     info = scene.reader.info.variables.get(self._variable)
                     if info is None:
                         failures.lack(ref, VariableLacking(_why_lacking(scene.reader.info, self._variable)))
@@ -232,22 +232,22 @@ class Pieces:
     def parts(
         self, refs: Sequence[ItemRef], grid: Grid, resampling: Resampling, failures: Failures, *, frame: Grid
     ) -> Iterator[PartOfGrid]:
-        """Give the pieces that reach a grid, in order; each is read onto it when it is needed.
+        """Yield the pieces that cover a part of a grid, in order; they are read on demand.
 
         Args:
             refs: The items.
-            grid: Onto which.
-            resampling: How.
-            failures: Takes those that cannot be read.
-            frame: The whole picture that the grid is part of, after which levels are chosen.
+            grid: Grid of the pixels.
+            resampling: How they are resampled.
+            failures: Receives items that cannot be read.
+            frame: Grid of the whole picture, which determines the levels.
         """
-        for planned in self._planned(refs, failures, partial(self._plan_in, grid, resampling, frame)):
+        for planned in self._plan_scenes(refs, failures, partial(self._plan_in, grid, resampling, frame)):
             *_scene, plan = planned
-            yield PartOfGrid(at=plan.place.at, inside=plan.inside, read=partial(self._warped, planned, failures))
+            yield PartOfGrid(at=plan.place.at, inside=plan.inside, read=partial(self._warp, planned, failures))
 
-    def _warped(self, planned: tuple[Scene, VariableInfo, WarpPlan], failures: Failures, only: Slices) -> Sheet | None:
+    def _warp(self, planned: tuple[Scene, VariableInfo, WarpPlan], failures: Failures, only: Slices) -> Sheet | None:
         scene, info, plan = planned
-        pixels = self._tried(partial(plan.read, scene.reader, info, 0), scene, failures)
+        pixels = self._try_read(partial(plan.read, scene.reader, info, 0), scene, failures)
         if pixels is None:
             return None
         raster = plan.warp_place(pixels, info.encoding, only)
@@ -257,27 +257,27 @@ class Pieces:
         return self._sheet(raster.numbers, Codes(codes, info.encoding.code_names), info)
 
     def coded_sheets(self, refs: Sequence[ItemRef], grid: Grid, failures: Failures) -> Iterator[Sheet]:
-        """Give the native cells of pieces that are nearest to the cells of a grid, with why each is no value."""
-        for piece in self._on_grid(refs, grid, failures):
+        """Yield the pieces on a grid, each pixel with the nearest native cell."""
+        for piece in self._read_on_grid(refs, grid, failures):
             yield piece.sheet
 
     def sheets_at_centres(self, refs: Sequence[ItemRef], grid: Grid, failures: Failures) -> list[Sheet]:
-        """Return the native cells of all pieces that hold the centre of the cell that `first` chooses at each pixel.
+        """Return all pieces on a grid, each pixel with the native cell at the centre of the cell that `first` chooses.
 
         Raises:
-            SourceUnavailable: One cannot be read a second time.
+            SourceUnavailable: A piece cannot be read a second time.
         """
-        pieces = list(self._on_grid(refs, grid, failures))
+        pieces = list(self._read_on_grid(refs, grid, failures))
         return at_centres(pieces, grid) if pieces else []
 
     def is_native(self, refs: Sequence[ItemRef], grid: Grid, failures: Failures) -> bool:
-        """Return whether a picture of a grid shows native cells of the first of its items."""
-        first = next(self.opened(refs, failures), None)
+        """Return whether a picture of a grid shows native cells of its first item."""
+        first = next(self.open_scenes(refs, failures), None)
         return first is not None and _level(first[1].levels, grid) == 0
 
-    def _on_grid(self, refs: Sequence[ItemRef], grid: Grid, failures: Failures) -> Iterator[SheetOfPiece]:
-        for scene, info, plan in self._planned(refs, failures, partial(self._native_plan_in, grid)):
-            block = self._tried(partial(_block, scene.reader, info, plan), scene, failures)
+    def _read_on_grid(self, refs: Sequence[ItemRef], grid: Grid, failures: Failures) -> Iterator[SheetOfPiece]:
+        for scene, info, plan in self._plan_scenes(refs, failures, partial(self._native_plan_in, grid)):
+            block = self._try_read(partial(_block, scene.reader, info, plan), scene, failures)
             if block is None:
                 continue
             whole = plan.warp(Pixels(block.numbers), info.encoding)
@@ -290,15 +290,15 @@ class Pieces:
         codes = pixel_codes(block, info.encoding)
         return self._sheet(block.numbers[0], Codes(codes.numbers[0], codes.names), info)
 
-    def _planned(
+    def _plan_scenes(
         self, refs: Sequence[ItemRef], failures: Failures, plan_of: Callable[[VariableInfo], WarpPlan | None]
     ) -> Iterator[tuple[Scene, VariableInfo, WarpPlan]]:
-        """The items that reach a grid, all files of some of them requested before the first of those is read."""
-        opened = self.opened(refs, failures)
+        """Yield the items that cover a part of a grid; files of several are requested before the first is read."""
+        opened = self.open_scenes(refs, failures)
         while some := list(islice(opened, TOGETHER)):
             reaching = ((scene, info, plan) for scene, info in some if (plan := plan_of(info)) is not None)
             if all(scene.files for scene, _info in some):
-                yield from reaching  # as far as they are needed: files on this machine are not waited for
+                yield from reaching  # on demand: local files need no requests
                 continue
             planned = list(reaching)
             if self.is_of_several_files(len(planned)):
@@ -308,7 +308,7 @@ class Pieces:
             yield from planned
 
     def is_of_several_files(self, count: int) -> bool:
-        """Return whether so many items are read from more than one file."""
+        """Return whether `count` items are read from more than one file."""
         return count > 1 or (count == 1 and self._scenes.has_several_files(self._variable))
 
     def _plan_in(self, grid: Grid, resampling: Resampling, frame: Grid, info: VariableInfo) -> WarpPlan | None:
@@ -317,11 +317,11 @@ class Pieces:
     def _native_plan_in(self, grid: Grid, info: VariableInfo) -> WarpPlan | None:
         return self._plan(info.levels, grid, "nearest", 0)
 
-    def fetch_ahead(self, refs: Sequence[ItemRef], place: Point) -> None:
-        """Request the native cells of items that hold a place, which `at_place` reads; what fails, it reports."""
+    def fetch_ahead(self, refs: Sequence[ItemRef], point: Point) -> None:
+        """Request the native cells of items at a point, which `at_place` reads; it also reports failures."""
 
         def request(scene: Scene, info: VariableInfo) -> None:
-            cell = cell_at(info.grid, place)
+            cell = cell_at(info.grid, point)
             if cell is not None:
                 window = Window.from_cell(cell.row, cell.column)
                 scene.reader.fetch_ahead(self._variable, index=0, level=0, window=window)
@@ -329,7 +329,7 @@ class Pieces:
         self._request(refs, request)
 
     def fetch_blocks_ahead(self, refs: Sequence[ItemRef], grid: Grid) -> None:
-        """Request the native cells of items that a grid needs, which `coded_sheets` reads; what fails, it reports."""
+        """Request the native cells of items for a grid, which `coded_sheets` reads; it also reports failures."""
 
         def request(scene: Scene, info: VariableInfo) -> None:
             plan = self._native_plan_in(grid, info)
@@ -339,17 +339,17 @@ class Pieces:
         self._request(refs, request)
 
     def _request(self, refs: Sequence[ItemRef], request: Callable[[Scene, VariableInfo], None]) -> None:
-        for scene, info in self.opened(refs, Failures(lambda _ref, _error: None)):
-            if not scene.files:  # else on this machine, where nothing is waited for
+        for scene, info in self.open_scenes(refs, Failures(lambda _ref, _error: None)):
+            if not scene.files:  # local files need no requests
                 request(scene, info)
 
-    def at_place(self, scene: Scene, info: VariableInfo, place: Point, failures: Failures) -> "PlaceInPiece | None":
-        """Return the native cell of a piece that holds a place; `None` where it has none, or cannot be read."""
-        cell = cell_at(info.grid, place)
-        return None if cell is None else self._tried(partial(self._read, scene, info, cell), scene, failures)
+    def at_place(self, scene: Scene, info: VariableInfo, point: Point, failures: Failures) -> "PlaceInPiece | None":
+        """Return the native cell of a piece at a point; `None` outside the piece or if it cannot be read."""
+        cell = cell_at(info.grid, point)
+        return None if cell is None else self._try_read(partial(self._read, scene, info, cell), scene, failures)
 
-    def _tried(self, read: Callable[[], Result], scene: Scene, failures: Failures) -> Result | None:
-        """What is read of an item; `None` where it cannot be, which is noted."""
+    def _try_read(self, read: Callable[[], Result], scene: Scene, failures: Failures) -> Result | None:
+        """Return the result of `read`; `None` if it fails, and record the failure."""
         try:
             return read()
         except (ChronotileError, OSError) as error:
@@ -357,13 +357,13 @@ class Pieces:
             failures.take(scene.ref, error)
             return None
 
-    def moved(
-        self, scene: Scene, info: VariableInfo, place: Point, failures: Failures, *, known: "PlaceInPiece | None"
+    def read_or_reuse(
+        self, scene: Scene, info: VariableInfo, point: Point, failures: Failures, *, cell_before: "PlaceInPiece | None"
     ) -> "PlaceInPiece | None":
-        """Return the cell of a piece that holds another place than the `known` one; `None` where it has none."""
-        if known is not None and cell_at(info.grid, place) == known.cell:
-            return known
-        return self.at_place(scene, info, place, failures)
+        """Return the cell of a piece at a point, which may be `cell_before`; `None` as in `at_place`."""
+        if cell_before is not None and cell_at(info.grid, point) == cell_before.cell:
+            return cell_before
+        return self.at_place(scene, info, point, failures)
 
     def _read(self, scene: Scene, info: VariableInfo, cell: NativeCell) -> "PlaceInPiece":
         pixels = scene.reader.read_cell(self._variable, indexes=[0], row=cell.row, column=cell.column)
@@ -393,7 +393,7 @@ def _fetch_ahead(scene: Scene, info: VariableInfo, plan: WarpPlan) -> None:
 
 
 def _block(reader: Reader, info: VariableInfo, plan: WarpPlan) -> Pixels:
-    """(y, x) native pixels of a plan's windows; with why each is no value where the numbers alone do not tell."""
+    """Return (y, x) native pixels of a plan's windows, with codes if numbers alone do not show missing values."""
     blocks = [reader.read_block(info.name, indexes=[0], window=window, along="space") for window in plan.windows]
     numbers = (
         np.concatenate([block.numbers[0] for block in blocks], axis=-1) if len(blocks) > 1 else blocks[0].numbers[0]
@@ -401,21 +401,21 @@ def _block(reader: Reader, info: VariableInfo, plan: WarpPlan) -> Pixels:
     if all(block.valid is None and block.codes is None for block in blocks):
         return Pixels(numbers)
     coded = [pixel_codes(block, info.encoding) for block in blocks]
-    codes = np.concatenate([each.numbers[0] for each in coded], axis=-1)
+    codes = np.concatenate([x.numbers[0] for x in coded], axis=-1)
     return Pixels(numbers, codes=Codes(codes, coded[0].names))
 
 
 def _placed_codes(plan: WarpPlan, block: Pixels, numbers: NumberArray, encoding: Encoding) -> Codes:
-    """Why native pixels of a block are no values, on the grid.
+    """Return the codes of native pixels on the grid.
 
     Args:
-        plan: How they come there.
-        block: As `_block` reads it.
-        numbers: (y, x) of the grid.
-        encoding: Of them.
+        plan: Plan with the position of the pixels on the grid.
+        block: Pixels as read by `_block`.
+        numbers: (y, x) numbers on the grid.
+        encoding: Encoding of the numbers.
     """
     placed = np.full(numbers.shape, OUTSIDE_CODE, dtype=np.uint8)
     at = plan.place.at
-    own = encoding.codes(numbers[at]) if block.codes is None else plan.gather.cells.take(block.codes.numbers)
-    placed[at] = own if plan.inside is None else np.where(plan.inside, own, OUTSIDE_CODE)
+    codes = encoding.codes(numbers[at]) if block.codes is None else plan.gather.cells.take(block.codes.numbers)
+    placed[at] = codes if plan.inside is None else np.where(plan.inside, codes, OUTSIDE_CODE)
     return Codes(placed, encoding.code_names if block.codes is None else block.codes.names)

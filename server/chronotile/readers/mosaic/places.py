@@ -9,7 +9,7 @@ from chronotile.core.model.items import ItemRef, MosaicRule
 from chronotile.core.model.raster import Pixels
 from chronotile.core.model.request import Point
 from chronotile.core.model.source import VariableInfo
-from chronotile.readers.mosaic.overlap import STATISTICS, overlapped
+from chronotile.readers.mosaic.overlap import STATISTICS, overlap_sheets
 from chronotile.readers.mosaic.pieces import Failures, Pieces, PlaceInPiece
 from chronotile.readers.mosaic.scenes import Scene
 from chronotile.readers.mosaic_reader import ReportSkippedItem
@@ -61,7 +61,7 @@ class PlacesInPieces:
         failures = Failures(self._report)
         if self._pieces.is_of_several_files(len(refs[:1])):
             self._pieces.fetch_ahead(refs[:1], point)
-        for scene, info in self._pieces.opened(refs, failures):
+        for scene, info in self._pieces.open_scenes(refs, failures):
             here = self._pieces.at_place(scene, info, point, failures)
             if here is not None and not here.sheet.is_lacking.any():
                 return here.cell
@@ -74,7 +74,7 @@ class PlacesInPieces:
         failures, pieces = Failures(self._report), self._pieces
         opened, cells = list[tuple[Scene, VariableInfo]](), list[PlaceInPiece]()
         chosen: PlaceInPiece | None = None
-        for scene, info in pieces.opened(refs, failures):
+        for scene, info in pieces.open_scenes(refs, failures):
             opened.append((scene, info))
             here = pieces.at_place(scene, info, point, failures)
             if here is None:
@@ -88,11 +88,11 @@ class PlacesInPieces:
         if self._is_combined and chosen is not None:
             centre, cell_by_item = chosen.centre, {cell.scene.ref.number: cell for cell in cells}
             moved = (
-                pieces.moved(scene, info, centre, failures, known=cell_by_item.get(scene.ref.number))
+                pieces.read_or_reuse(scene, info, centre, failures, cell_before=cell_by_item.get(scene.ref.number))
                 for scene, info in opened
             )
             cells = [cell for cell in moved if cell is not None]
-        pixels = overlapped((cell.sheet for cell in cells), self._rule, self._encoding, (1,))
+        pixels = overlap_sheets((cell.sheet for cell in cells), self._rule, self._encoding, (1,))
         assert pixels.codes is not None  # noqa: S101 -- composed
         code = int(pixels.codes.numbers[0])
         if code and failures.errors:  # an unreadable item may have a value here

@@ -1,4 +1,4 @@
-"""Items opened as readers of one instant: their files side by side, with the masks and formulas of the collection."""
+"""Open items as readers of one instant, with the masks and formulas of the collection."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,26 +26,26 @@ from chronotile.readers.skipped_items import SkippedItems
 from chronotile.readers.stac.fields import is_zarr
 
 SCENE_BYTES = 32 << 10
-"""Of an open scene, about: the layouts and block tables of its files."""
+"""Approximate size of an open scene: the layouts and block tables of its files."""
 SCENES_BYTES = 32 << 20
-"""Of all open scenes of a source."""
-MOST_REPLACED = 4096
-"""Items of which it is known that a file was replaced."""
+"""Limit for all open scenes of a source."""
+MAX_REPLACED = 4096
+"""Maximum number of items whose replaced files are recorded."""
 
 
 class OpenAsset(Protocol):
-    """Opens the file of a variable of an item."""
+    """Function that opens the file of a variable of an item."""
 
     def __call__(self, ref: ItemRef, asset: Asset, *, variable: VariableSpec) -> Reader:
-        """Return a reader of it.
+        """Return a reader of the file.
 
         Raises:
-            UnsupportedSource: It cannot be served.
+            UnsupportedSource: The file cannot be served.
         """
 
 
 OpenAhead = Callable[[Sequence[Asset]], None]
-"""Begins to open files."""
+"""Starts to open files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,11 @@ class Scene:
 
     ref: ItemRef
     reader: Reader
-    """With one time for each variable, at index 0; variables whose asset the item lacks are missing."""
+    """Reader with one time for each variable, at index 0; variables whose asset the item lacks are missing."""
     attempt: int = 0
-    """How often its files had been replaced when it was opened."""
+    """Number of times that its files had been replaced before it was opened."""
     files: str = ""
-    """The state of those on this machine before they were opened."""
+    """Tags of its local files before they were opened; empty without local files."""
 
 
 class Scenes:
@@ -66,10 +66,10 @@ class Scenes:
 
     Args:
         spec: The collection's source.
-        index: Where the files of its items are found.
+        index: Index of its items.
         open_asset: Opens a file.
-        open_ahead: Begins to open files of several items; `None`: each is opened by itself.
-        skipped_items: Remembers unreadable items; `None`: only for this collection.
+        open_ahead: Starts to open files of several items; `None` if files are only opened one by one.
+        skipped_items: Record of unreadable items; `None`: a separate one for this collection.
     """
 
     def __init__(
@@ -87,18 +87,18 @@ class Scenes:
         self._meaning = ""
         self._noted: set[tuple[str, Encoding]] = set()
         self.reopen_reason = ""
-        """What was first found whose encoding was not known when the mosaic was opened; empty: nothing."""
+        """Message about the first file whose encoding was unknown when the mosaic was opened; empty without one."""
         self._open: ByteCache[Scene] = ByteCache(SCENES_BYTES, lambda _scene: SCENE_BYTES)
         self._attempts: dict[int, int] = {}
         self._files = LocalFiles(spec, index)
         self._names: dict[str | None, frozenset[str]] = {}
 
-    def with_spec(self, spec: SourceSpec, meaning: str) -> "Scenes":
-        """Return the same items with further variables; those that are open are shared.
+    def replace_spec(self, spec: SourceSpec, meaning: str) -> "Scenes":
+        """Return scenes of the same items with additional variables. Open items are shared.
 
         Args:
-            spec: The collection's source with them.
-            meaning: In what further variables of the same name may differ.
+            spec: The collection's source with these variables.
+            meaning: Text that distinguishes additional variables of the same name.
         """
         scenes = Scenes(spec, self._index, self._open_asset, self._open_ahead, skipped_items=self.skipped_items)
         scenes._open, scenes._meaning, scenes._attempts = self._open, meaning, self._attempts
@@ -107,30 +107,30 @@ class Scenes:
 
     @property
     def are_here(self) -> bool:
-        """Whether files of this machine may be among theirs."""
+        """Whether items can have local files."""
         return self._files.are_here
 
     def failure(self, ref: ItemRef, variable: str) -> Exception | None:
-        """Return why an item cannot be read, if its files elsewhere are not to be requested again yet."""
+        """Return why an item cannot be read, if its remote files must not be requested again yet."""
         return self.skipped_items.failure(self._key_of_failure(ref, variable))
 
     def note_failure(self, scene: Scene, variable: str, error: Exception) -> None:
-        """Read the headers of an item again for the next answer, if one of its files was replaced."""
+        """Record a failure. If a file was replaced, the next answer reads the item's headers again."""
         if _is_of_replaced(error):
             self._note_replaced(scene)
         else:
             self._note_lasting(scene.ref, variable, scene.files, error)
 
     def note_unopened(self, ref: ItemRef, variable: str, error: Exception) -> None:
-        """Let the files of an item that cannot be opened be: for a while, if they are elsewhere."""
+        """Record an item that cannot be opened. Remote files are not requested again for a while."""
         try:
             files = self._files.state(ref, self._names_of(variable))
         except ChronotileError:
-            return  # the index does not answer
+            return  # the index is unreachable
         self._note_lasting(ref, variable, files, error)
 
     def _note_lasting(self, ref: ItemRef, variable: str, files: str, error: Exception) -> None:
-        if not files:  # else on this machine, where they are looked at for each answer
+        if not files:  # local files are checked for each answer
             self.skipped_items.note(self._key_of_failure(ref, variable), error)
 
     def _key_of_failure(self, ref: ItemRef, variable: str) -> tuple[object, ...]:
@@ -139,15 +139,15 @@ class Scenes:
     def _note_replaced(self, scene: Scene) -> None:
         number = scene.ref.number
         if self._attempts.get(number, 0) == scene.attempt:
-            if len(self._attempts) >= MOST_REPLACED:
+            if len(self._attempts) >= MAX_REPLACED:
                 self._attempts.pop(next(iter(self._attempts)), None)
             self._attempts[number] = scene.attempt + 1
 
     def state(self, refs: Sequence[ItemRef], variable: str) -> bytes:
-        """Return what changes when an item does, or a file of this machine that a variable is read from.
+        """Return a digest that changes with the items and with the local files of a variable.
 
         Raises:
-            SourceUnavailable: The index does not answer.
+            SourceUnavailable: The index is unreachable.
         """
         digest = blake2b(self._files.digest(refs, self._names_of(variable)), digest_size=8)
         for ref in refs:
@@ -155,132 +155,132 @@ class Scenes:
         return digest.digest()
 
     def are_seen(self, refs: Sequence[ItemRef], variable: str) -> bool:
-        """Return whether the index knows the files on this machine that a variable is read from as they are now.
+        """Return whether the index has the current versions of the local files of a variable.
 
-        Those of Zarr are the index's: nothing else tells that they changed.
+        Zarr stores are not checked, because only the index records their changes.
 
         Raises:
-            SourceUnavailable: The index does not answer.
+            SourceUnavailable: The index is unreachable.
         """
         names = self._names_of(variable)
-        found = chain.from_iterable(self._index.assets([ref.number for ref in refs]).values())
-        files = ((asset, local_path(asset.href)) for asset in found if asset.name in names and not is_zarr(asset))
+        assets = chain.from_iterable(self._index.assets([ref.number for ref in refs]).values())
+        files = ((asset, local_path(asset.href)) for asset in assets if asset.name in names and not is_zarr(asset))
         return all(path is None or asset.etag == tag_of(str(path)) for asset, path in files)
 
     def _key(self, ref: ItemRef, variable: str | None) -> tuple[object, ...]:
         return (ref.number, ref.changed, variable, self._meaning, self._attempts.get(ref.number, 0))
 
     def open(self, ref: ItemRef, variable: str | None, assets: Sequence[Asset] | None = None) -> Scene | None:
-        """Return an item with the files that a variable is read from; `None` of one that has gone meanwhile.
+        """Return an item with the files of a variable; `None` if it was removed since the search.
 
         Args:
             ref: The item.
-            variable: Which; `None`: all.
-            assets: Of the item, where they are known.
+            variable: Id of the variable; `None`: all.
+            assets: Assets of the item; `None`: read them from the index.
 
         Raises:
-            SourceUnavailable: The index does not answer, or a file cannot be read.
+            SourceUnavailable: The index is unreachable, or a file cannot be read.
             UnsupportedSource: A file cannot be served.
         """
         files = self._files.state(ref, self._names_of(variable), assets)
-        known = self._open.get(self._key(ref, variable))
-        if known is not None and known.files == files:
-            return known
-        if known is not None:
-            self._note_replaced(known)
+        scene = self._open.get(self._key(ref, variable))
+        if scene is not None and scene.files == files:
+            return scene
+        if scene is not None:
+            self._note_replaced(scene)
             assets = None
-        found = self._index.assets([ref.number]).get(ref.number) if assets is None else assets
-        if found is None:
+        item_assets = self._index.assets([ref.number]).get(ref.number) if assets is None else assets
+        if item_assets is None:
             return None
         spec = self._spec_of(variable)
         attempt = self._attempts.get(ref.number, 0)
-        # What the index knows may be of the file before.
-        found = [
+        # The header, ETag and size in the index may belong to the previous file.
+        item_assets = [
             replace(asset, header=None, etag="", size=None) if attempt or _is_replaced(asset) else asset
-            for asset in found
+            for asset in item_assets
         ]
         key = self._key(ref, variable)
-        return self._open.get_or_make(key, lambda: Scene(ref, self._reader(spec, ref, found), attempt, files))
+        return self._open.get_or_make(key, lambda: Scene(ref, self._reader(spec, ref, item_assets), attempt, files))
 
     def assets(self, refs: Sequence[ItemRef], variable: str) -> Mapping[int, Sequence[Asset]]:
-        """Return the assets of those items that are not open yet, by number; opening several files begins.
+        """Return the assets of items that are not open yet, by number, and start to open them if there are several.
 
         Raises:
-            SourceChanged: An item was replaced or removed after it was found.
+            SourceChanged: An item was replaced or removed since the search.
         """
         names = self._names_of(variable)
-        known = self._files.look_up(refs, names)
+        cached_assets = self._files.look_up(refs, names)
         lacking = [
             ref
             for ref in refs
             if self._open.get(self._key(ref, variable)) is None and self.failure(ref, variable) is None
         ]
-        found = {ref.number: known[ref.number] for ref in lacking if ref.number in known}
-        unknown = [ref for ref in lacking if ref.number not in known]
-        found |= assets_of(self._index, self._spec.collection, unknown)
-        needed = [asset for assets in found.values() for asset in assets if asset.name in names]
+        new_assets = {ref.number: cached_assets[ref.number] for ref in lacking if ref.number in cached_assets}
+        uncached = [ref for ref in lacking if ref.number not in cached_assets]
+        new_assets |= assets_of(self._index, self._spec.collection, uncached)
+        needed = [asset for assets in new_assets.values() for asset in assets if asset.name in names]
         if len(needed) > 1 and self._open_ahead is not None:
             self._open_ahead(needed)
-        return found
+        return new_assets
 
     def has_several_files(self, variable: str) -> bool:
-        """Return whether a variable of an item is made of more than one of its files."""
+        """Return whether a variable is read from several files of an item."""
         return len(self._names_of(variable)) > 1
 
     def _names_of(self, variable: str | None) -> frozenset[str]:
-        """Of the assets that a variable is read from."""
+        """Return the names of the assets that a variable is read from."""
         names = self._names.get(variable)
         if names is None:
             stored = self._spec_of(variable).stored.variables.values()
-            names = self._names[variable] = frozenset(each.asset or each.id for each in stored)
+            names = self._names[variable] = frozenset(x.asset or x.id for x in stored)
         return names
 
     def _spec_of(self, variable: str | None) -> SourceSpec:
-        """The source with that variable and what it is made of; all of it for `None`."""
+        """Return the source with a variable and its operands; the whole source for `None`."""
         spec = self._specs.get(variable)
         if spec is None:
-            spec = self._specs[variable] = self._spec if variable is None else with_only(self._spec, variable)
+            spec = self._specs[variable] = self._spec if variable is None else select_variable(self._spec, variable)
         return spec
 
-    def unstated(self, refs: Sequence[ItemRef], variable: str) -> list[ItemRef]:
-        """Return the items that do not state how the files of a variable are encoded."""
-        names, found = self._names_of(variable), self._index.assets([ref.number for ref in refs])
+    def list_unstated(self, refs: Sequence[ItemRef], variable: str) -> list[ItemRef]:
+        """Return the items that do not state the encoding of the files of a variable."""
+        names, assets_by_number = self._names_of(variable), self._index.assets([ref.number for ref in refs])
         lacking = {
             number
-            for number, assets in found.items()
+            for number, assets in assets_by_number.items()
             if any(asset.name in names and not asset.layouts for asset in assets)
         }
         return [ref for ref in refs if ref.number in lacking]
 
     def note_encoding(self, ref: ItemRef, info: VariableInfo, *, is_alike: bool) -> None:
-        """Let the index know how a file is encoded, which no item has stated: the mosaic is opened again with it.
+        """Store the encoding of a file in the index, if no item states it. The mosaic is then opened again with it.
 
         Args:
-            ref: Its item.
-            info: Of its variable.
-            is_alike: Whether it is in the units of the others: a mosaic that is opened with it shows it.
+            ref: Item of the file.
+            info: Variable of the file.
+            is_alike: Whether its units equal those of the mosaic, so that the reopened mosaic can show it.
 
         Raises:
-            SourceUnavailable: The index does not answer; or `StorageFull`.
+            SourceUnavailable: The index is unreachable, or full (`StorageFull`).
         """
         variable = self._spec.variables.get(info.name)
         if variable is None or variable.formula is not None or (info.name, info.encoding) in self._noted:
             return
         name = variable.asset or variable.id
-        asset = next((each for each in self._index.assets([ref.number]).get(ref.number, ()) if each.name == name), None)
+        asset = next((x for x in self._index.assets([ref.number]).get(ref.number, ()) if x.name == name), None)
         if asset is None:
-            return  # it was removed meanwhile: the state of the answer tells
-        own = BandLayout(levels=info.levels, encoding=info.encoding, band=_band_of(variable, asset))
-        others = (each for each in asset.layouts if each.band != own.band)
+            return  # it was removed, which changes the ETag of the answer
+        layout = BandLayout(levels=info.levels, encoding=info.encoding, band=_band_of(variable, asset))
+        other_layouts = (x for x in asset.layouts if x.band != layout.band)
         reason = f"{info.name} of item {ref.id} is encoded in a way that was not known when its collection was opened"
         try:
-            self._index.note_layouts(ref, name, (*others, own))
+            self._index.note_layouts(ref, name, (*other_layouts, layout))
             self._noted.add((info.name, info.encoding))
-        except ChronotileError as error:  # it is noted when it is met again: the index may have room by then
+        except ChronotileError as error:  # the next read tries again, as the index may have space by then
             reason = f"{reason}, and cannot be noted: {error.message}"
             raise
         finally:
-            if is_alike or own not in asset.layouts:
+            if is_alike or layout not in asset.layouts:
                 self.reopen_reason = self.reopen_reason or reason
 
     def _reader(self, spec: SourceSpec, ref: ItemRef, assets: Sequence[Asset]) -> Reader:
@@ -290,7 +290,7 @@ class Scenes:
 
 
 def _is_replaced(asset: Asset) -> bool:
-    # Whether a file of this machine is another than the index knows.
+    # Whether a local file differs from the version in the index.
     path = local_path(asset.href)
     return path is not None and bool(asset.etag) and tag_of(str(path)) != asset.etag
 
@@ -299,25 +299,25 @@ def _is_of_replaced(error: BaseException) -> bool:
     return isinstance(error, Replaced) or (error.__cause__ is not None and _is_of_replaced(error.__cause__))
 
 
-def with_only(spec: SourceSpec, variable: str) -> SourceSpec:
-    """Return the source with one variable, and with those that it is made of."""
+def select_variable(spec: SourceSpec, variable: str) -> SourceSpec:
+    """Return the source with one variable and its operands and masks."""
     needed, waiting = set[str](), [variable]
     while waiting:
         name = waiting.pop()
-        own = spec.variables.get(name)
-        if own is not None and name not in needed:
+        spec_of_name = spec.variables.get(name)
+        if spec_of_name is not None and name not in needed:
             needed.add(name)
-            waiting += () if own.formula is None else own.formula.names
-            waiting += () if own.mask is None else (own.mask.variable,)
-    return replace(spec, variables={name: each for name, each in spec.variables.items() if name in needed})
+            waiting += () if spec_of_name.formula is None else spec_of_name.formula.names
+            waiting += () if spec_of_name.mask is None else (spec_of_name.mask.variable,)
+    return replace(spec, variables={name: x for name, x in spec.variables.items() if name in needed})
 
 
 class SceneReader(Reader):
-    """Reads the files of one item, each of which is opened when its variable is first needed.
+    """Reader of the files of one item; a file is opened when its variable is first read.
 
     Args:
-        variables: By id, those that are stored.
-        assets: By name.
+        variables: Stored variables by id.
+        assets: Assets by name.
         open_asset: Opens a file.
     """
 
@@ -328,7 +328,7 @@ class SceneReader(Reader):
         for name, variable in variables.items():
             asset = assets.get(variable.asset or variable.id)
             if asset is not None:
-                self._readers[name] = open_asset(asset, variable=stated(variable, asset))
+                self._readers[name] = open_asset(asset, variable=complete_variable(variable, asset))
         self._info = SourceInfo(
             variables={
                 name: replace(reader.info.variables[name], times=NO_TIME) for name, reader in self._readers.items()
@@ -365,16 +365,16 @@ class SceneReader(Reader):
         return self._readers[variable].read_cells(variable, indexes=indexes, rows=rows, columns=columns)
 
     def close(self) -> None:
-        """Let go of open files."""
+        """Close open files."""
         for reader in self._readers.values():
             reader.close()
 
 
-def stated(variable: VariableSpec, asset: Asset) -> VariableSpec:
-    """Return what is known of a variable: what the configuration says, else what the item states of its band.
+def complete_variable(variable: VariableSpec, asset: Asset) -> VariableSpec:
+    """Return the specification of a variable: its configuration, completed by the item's band.
 
     Raises:
-        UnsupportedSource: The asset has no such band.
+        UnsupportedSource: The asset does not have the band.
     """
     number = _band_of(variable, asset)
     band = asset.bands[min(number, len(asset.bands)) - 1] if asset.bands else AssetBand()
@@ -391,9 +391,9 @@ def stated(variable: VariableSpec, asset: Asset) -> VariableSpec:
 
 
 def _band_of(variable: VariableSpec, asset: Asset) -> int:
-    """The number of a variable's band: as configured, else of its name, else the first."""
+    """Return the number of a variable's band: the configured one, else by name, else the first."""
     is_of_all_bands = len(asset.bands) == 1 and asset.bands[0].name is None
     if variable.band is not None and asset.bands and variable.band > len(asset.bands) and not is_of_all_bands:
         raise UnsupportedSource(f"asset {asset.name} has {len(asset.bands)} bands, not {variable.band}")
-    named = (n for n, band in enumerate(asset.bands, start=1) if band.name == (variable.name or variable.id))
-    return variable.band or next(named, 1)
+    numbers = (n for n, band in enumerate(asset.bands, start=1) if band.name == (variable.name or variable.id))
+    return variable.band or next(numbers, 1)

@@ -26,7 +26,7 @@ from chronotile.readers.derived.alignment import shared_times
 from chronotile.readers.lattices import Lattice, lattice_at, require_same_cells
 from chronotile.readers.mosaic.boxes import box_of_grid, box_of_point, widen_box
 from chronotile.readers.mosaic.info import MosaicInfo, mosaic_info, replace_rule
-from chronotile.readers.mosaic.overlap import STATISTICS, Sheet, overlapped, overlapped_parts
+from chronotile.readers.mosaic.overlap import STATISTICS, Sheet, overlap_parts, overlap_sheets
 from chronotile.readers.mosaic.overviews import FIRST_FACTOR, Overviews
 from chronotile.readers.mosaic.parts import WHOLE, FarAway, MosaicParts, parts_of
 from chronotile.readers.mosaic.piece_index import PieceIndex
@@ -42,7 +42,7 @@ MOST_DIRECT = 8
 MOST_DATED = 16
 """Times above which the revision of all items is used instead of a revision of these times."""
 PREPARED_SIDE = 1024
-"""Side in pixels of the picture of the whole mosaic for which overviews are prepared."""
+"""Side in pixels of a picture of the whole mosaic, whose overviews are prepared."""
 
 
 SAMPLED = 4
@@ -104,7 +104,7 @@ class ItemsReader(MosaicReader):
 
     @property
     def reopen_reason(self) -> str:
-        """Names a file with an encoding that was unknown when the mosaic was opened; empty if there is none."""
+        """Names a file with an encoding that was unknown when the mosaic was opened; empty without one."""
         return self._parts.scenes.reopen_reason
 
     def learn_encodings(self, variable: str) -> None:
@@ -112,8 +112,8 @@ class ItemsReader(MosaicReader):
         native = self.info.variables[variable].grid
         grid = grid_of_window(native, Window(0, native.height, 0, native.width))
         for index in range(len(self.info.variables[variable].times)):
-            refs = self._parts.scenes.unstated(self._refs_on(variable, index, grid), variable)
-            for _opened in self._pieces(variable).opened(refs, Failures(lambda _ref, _error: None)):
+            refs = self._parts.scenes.list_unstated(self._refs_on(variable, index, grid), variable)
+            for _opened in self._pieces(variable).open_scenes(refs, Failures(lambda _ref, _error: None)):
                 pass
 
     def lattices(self, variable: str) -> tuple[Lattice, ...]:
@@ -136,7 +136,7 @@ class ItemsReader(MosaicReader):
         return self._replace_mosaic(self._mosaic, report)
 
     def replace_grid(self, grid: NativeGrid) -> "ItemsReader":
-        """Return a reader of the same source whose windows, blocks and cells are those of another grid."""
+        """Return a reader of the same source with windows, blocks and cells of another grid."""
         pieces = {name: replace(info, has_native_grid=True) for name, info in self._mosaic.variables.items()}
         variables = {name: replace(variable, levels=(grid,)) for name, variable in self.info.variables.items()}
         info = replace(self._mosaic.info, variables=variables)
@@ -151,7 +151,7 @@ class ItemsReader(MosaicReader):
         return ItemsReader(self._parts.replace_rule(rule), replace_rule(self._mosaic, rule), report=self._report)
 
     def replace_times(self, times: TimeDomain) -> "ItemsReader":
-        """Return a reader of the same source whose indexes count these times, whatever times its items have by now."""
+        """Return a reader whose indexes count these times, even if its items have other times now."""
         variables = {name: replace(variable, times=times) for name, variable in self.info.variables.items()}
         info = replace(self._mosaic.info, variables=variables)
         return self._replace_mosaic(replace(self._mosaic, info=info), self._report)
@@ -160,7 +160,7 @@ class ItemsReader(MosaicReader):
         return ItemsReader(self._parts, mosaic, report=report)
 
     def add_formula(self, name: str, expression: Expression, operands: Sequence[str]) -> "ItemsReader":
-        """Return a reader of the same items with a further variable, which is computed for each item.
+        """Return a reader of the same items with an additional variable, which is computed for each item.
 
         Args:
             name: Id of the variable.
@@ -228,7 +228,7 @@ class ItemsReader(MosaicReader):
             return "pieces"
         if self._overviews is None:
             return PROVISIONAL
-        return "overviews" if self._overviews.is_there(self.info.variables[variable], index, grid) else PROVISIONAL
+        return "overviews" if self._overviews.are_stored(self.info.variables[variable], index, grid) else PROVISIONAL
 
     def prepare_overviews(self, variable: str, index: int) -> None:
         """Queue the overviews of a whole time, which are composed in the background."""
@@ -286,7 +286,7 @@ class ItemsReader(MosaicReader):
                 return self._combine_sheets(variable, iter(pieces.sheets_at_centres(refs, part, failures)), shape)
             parts = pieces.parts(refs, part, resampling, failures, frame=grid)
             info = self._mosaic.variables[variable]
-            return overlapped_parts(parts, info.rule, info.encoding, shape)
+            return overlap_parts(parts, info.rule, info.encoding, shape)
 
         strips = [sheets(rows) for rows in strips_of(grid)]
         failures.require_some(refs)
@@ -376,7 +376,7 @@ class ItemsReader(MosaicReader):
         """Return some readable items of a time, spread over the order of the items."""
         refs = self._refs(variable, [index], WHOLE)
         sample = refs[:: max(1, len(refs) // SAMPLED)][:SAMPLED]
-        opened = self._pieces(variable).opened(sample, Failures(self._report))
+        opened = self._pieces(variable).open_scenes(sample, Failures(self._report))
         return tuple(SamplePiece(scene.reader, variable, 0) for scene, _info in opened)
 
     def items_revision(self) -> str:
@@ -415,7 +415,7 @@ class ItemsReader(MosaicReader):
 
     def _combine_sheets(self, variable: str, sheets: Iterator[Sheet], shape: tuple[int, ...]) -> Pixels:
         pieces = self._mosaic.variables[variable]
-        return overlapped(sheets, pieces.rule, pieces.encoding, shape)
+        return overlap_sheets(sheets, pieces.rule, pieces.encoding, shape)
 
     def _pieces(self, variable: str) -> Pieces:
         return Pieces(self._parts.scenes, self._parts.plans, variable, self._mosaic.variables[variable].encoding)
