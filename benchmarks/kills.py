@@ -25,7 +25,7 @@ from typing import Any
 from chronotile.archive.archive_ids import archive_id
 from chronotile.jobs.queue.database import open_engine
 from chronotile.jobs.queue.table import JobTable
-from tests.jobs.runs.deployment import SITE, Deployment, begun, deployed
+from tests.jobs.runner.deployment import SITE, Deployment, begun, deployed
 from tests.postgresql import Server, serving_postgresql
 from tests.scenes import Scene, write_cogs
 

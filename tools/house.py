@@ -234,6 +234,31 @@ MOST_NAMED = 4
 """Processes that a test may name without listing all of them."""
 
 
+SUBJECTS = frozenset(
+    {
+        *("agreement", "benchmarks", "cite", "clients", "deploy", "docs", "examples", "image", "keycloak", "real_data"),
+        *("replay", "scenes_archive", "tools", "viewer", "walk"),
+    }
+)
+"""Folders of tests whose subject is not a package of the server."""
+
+
+def test_folders(root: Path, modules: Mapping[str, Module]) -> Broken:
+    """Yield folders of tests that are named neither after a package or module nor after a subject (rule 8).
+
+    Tests of `a/b.py` are in `tests/a/test_b.py`, in another file of `tests/a` with the name of its subject, or in
+    `tests/a/b`.
+    """
+    names = {name.removeprefix(f"{PACKAGE}.").removesuffix(".__init__").replace(".", "/") for name in modules}
+    for path in sorted({path.parent.relative_to(root / "tests") for path in (root / "tests").rglob("test_*.py")}):
+        if path.parts and path.parts[0] not in SUBJECTS and path.as_posix() not in names:
+            yield (
+                "test-folder",
+                f"tests/{path.as_posix()}",
+                "is named neither after a package or module nor in SUBJECTS",
+            )
+
+
 def broken_rules(root: Path) -> list[tuple[str, str, str]]:
     """Return all that breaks a rule: rule, file and what is wrong."""
     modules = modules_of(root)
@@ -245,6 +270,7 @@ def broken_rules(root: Path) -> list[tuple[str, str, str]]:
         *docstrings(modules),
         *changelog(root),
         *named_processes(root, modules),
+        *test_folders(root, modules),
     ]
 
 

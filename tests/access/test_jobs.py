@@ -19,7 +19,7 @@ from chronotile.jobs.queue.outbox import CallbackQueue
 from chronotile.jobs.queue.table import new_id
 from chronotile.protocols.ogcapi.processes.subscriber import message_of
 from tests.access.test_archive import POINTS, Archive, run, write
-from tests.jobs.runs.deployment import working
+from tests.jobs.runner.deployment import working
 from tests.running import PATIENCE_S, serving, until
 
 ASYNC = {"Prefer": "respond-async"}

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from chronotile.app.application import create_app
 from chronotile.app.settings import Settings
 from tests.certificates import write_certificates
-from tests.jobs.runs.deployment import Program
+from tests.jobs.runner.deployment import Program
 from tests.jobs.test_reference import SLURM
 from tests.running import PROGRAM, listening_addresses, until
 from tests.scenes import Scene, write_cogs

@@ -17,7 +17,7 @@ from chronotile.demo import DemoPlan, make_demo
 from chronotile_client import Archive
 from tests.docs.blocks import BLOCKS
 from tests.docs.shell import SERVER
-from tests.jobs.runs.deployment import working
+from tests.jobs.runner.deployment import working
 from tests.rasters import write_raster
 from tests.running import PATIENCE_S, serving, with_client
 

@@ -33,7 +33,7 @@ from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.stac.items import item_of
 from tests.agreement.doors.asking import close
 from tests.jobs.processes.doing import plan_of
-from tests.jobs.runs import country
+from tests.jobs.runner import country
 from tests.running import reserved_port
 
 CONFIGURATION = """

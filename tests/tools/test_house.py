@@ -97,3 +97,13 @@ def test_exceptions_are_written_as_read(tmp_path, broken):
     broken(of("try:\n    x = 1\nexcept Exception:\n    x = 2\n"))
 
     assert house.faults(tmp_path, "\n".join(house.as_exceptions(tmp_path))) == []
+
+
+def test_folder_of_tests_has_the_name_of_a_package_a_module_or_a_subject(broken):
+    folders = ("tests/a", "tests/a/b", "tests/docs/pages", "tests/unknown", "tests/a/unknown")
+    files = {f"{folder}/test_x.py": "x = 1\n" for folder in folders} | {"tests/test_x.py": "x = 1\n"}
+
+    assert broken(of("x = 1\n", "a/__init__.py") | of("x = 1\n", "a/b.py") | files) == {
+        ("test-folder", "tests/unknown"),
+        ("test-folder", "tests/a/unknown"),
+    }

@@ -18,7 +18,7 @@ from tests.agreement.conftest import STYLE
 from tests.agreement.doors import kinds
 from tests.archive.index.stac_api import StacApi, serving
 from tests.faulty_source import faulty_source
-from tests.jobs.runs.deployment import working
+from tests.jobs.runner.deployment import working
 from tests.running import PROGRAM, until
 from tests.s3 import Server, serving_s3
 

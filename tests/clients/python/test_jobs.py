@@ -14,7 +14,7 @@ from shapely.geometry import box
 from chronotile_client import Archive, InvalidRequest, JobFailed, NotFound
 from chronotile_client.opening import open_content
 from chronotile_client.progress import show_progress
-from tests.jobs.runs.deployment import working
+from tests.jobs.runner.deployment import working
 from tests.running import PATIENCE_S, serving
 
 BOX = (4.4, 50.97, 4.43, 51.0)

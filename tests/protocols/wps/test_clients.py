@@ -10,7 +10,7 @@ from owslib.util import ServiceException
 from owslib.wps import SYNC, BoundingBoxDataInput, ComplexDataInput, WebProcessingService
 
 from chronotile.demo import DemoPlan, make_demo
-from tests.jobs.runs.deployment import working
+from tests.jobs.runner.deployment import working
 from tests.protocols.wps.test_execution import AREAS, POINTS
 from tests.running import serving, until
 

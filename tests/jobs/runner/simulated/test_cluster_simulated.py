@@ -8,7 +8,7 @@ from chronotile.jobs.queue.faults import ClusterLost, TemporaryFault
 from chronotile.jobs.runner.cluster import AHEAD, ANSWER_S, COLLECT_S, LOOK_S, NO_PROCESSES, PROCESSES_S, RETRIES
 from chronotile.jobs.runner.connection import Connection
 from chronotile.jobs.runner.tasks import TaskContext, store_plan, store_task_results
-from tests.jobs.runs.conftest import SQUARES_OF_TEN
+from tests.jobs.runner.conftest import SQUARES_OF_TEN
 
 WORKERS = 2
 DEADLY = "the worker processes of the cluster die while they run the job's tasks"
@@ -372,7 +372,7 @@ def test_job_continues_with_other_nannies_after_all_ended(job, dask, simulation)
     ],
 )
 def test_nannies_that_gave_up_are_replaced(dask, states, replaced):
-    from tests.jobs.runs.simulated.fake_dask import FakeProcesses
+    from tests.jobs.runner.simulated.fake_dask import FakeProcesses
 
     processes = FakeProcesses(states, start=lambda: None)
     before = dict(processes.workers)

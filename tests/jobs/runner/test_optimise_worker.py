@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import create_app
 from chronotile.app.settings import Settings
-from tests.jobs.runs.deployment import working
+from tests.jobs.runner.deployment import working
 from tests.optimise.conftest import numbers_of
 from tests.running import until
 from tests.scenes import Scene, write_cogs

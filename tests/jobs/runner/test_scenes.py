@@ -14,7 +14,7 @@ import rasterio
 
 from tests.agreement.doors import kinds
 from tests.agreement.doors.asking import at_cells, close
-from tests.jobs.runs.deployment import deployed
+from tests.jobs.runner.deployment import deployed
 from tests.running import PROGRAM
 
 CONFIGURATION = """

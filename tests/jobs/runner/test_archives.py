@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from chronotile.app.application import create_app
 from chronotile.app.settings import Settings
 from chronotile.archive.archive_ids import archive_id
-from tests.jobs.runs.deployment import Program
+from tests.jobs.runner.deployment import Program
 from tests.running import PROGRAM, until
 from tests.scenes import Scene, write_cogs
 

@@ -11,7 +11,7 @@ from chronotile.jobs.queue.schema import FINISHED_TASKS, JOBS
 from chronotile.jobs.queue.table import JobTable
 from chronotile.jobs.runner.cluster import AHEAD
 from chronotile.jobs.runner.runner import AT_ONCE
-from tests.jobs.runs.deployment import begun, deployed
+from tests.jobs.runner.deployment import begun, deployed
 from tests.postgresql import serving_postgresql
 from tests.running import until
 

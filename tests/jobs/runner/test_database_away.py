@@ -6,7 +6,7 @@ import pytest
 
 from chronotile.jobs.queue.database import open_engine
 from chronotile.jobs.queue.table import JobTable
-from tests.jobs.runs.conftest import SQUARES_OF_TEN
+from tests.jobs.runner.conftest import SQUARES_OF_TEN
 from tests.postgresql import serving_postgresql
 from tests.running import until
 

@@ -6,7 +6,7 @@ import pytest
 
 from chronotile.jobs.runner.cluster import AHEAD
 from chronotile.jobs.runner.connection import connect
-from tests.jobs.runs.conftest import SQUARES_OF_TEN
+from tests.jobs.runner.conftest import SQUARES_OF_TEN
 from tests.running import until
 
 pytestmark = [

@@ -16,8 +16,8 @@ from chronotile.jobs.queue import attempts
 from chronotile.jobs.queue import bucket as bucket_module
 from chronotile.jobs.queue.bucket import Bucket
 from chronotile.jobs.queue.service import JobService
-from tests.jobs.runs.conftest import SQUARES_OF_TEN
-from tests.jobs.runs.deployment import answered, working
+from tests.jobs.runner.conftest import SQUARES_OF_TEN
+from tests.jobs.runner.deployment import answered, working
 from tests.protocols import served
 from tests.running import PATIENCE_S, PROGRAM, serving, until
 from tests.s3 import Server

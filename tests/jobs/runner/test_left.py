@@ -8,7 +8,7 @@ from chronotile.core.model.job import Execution
 from chronotile.jobs.queue import attempts
 from chronotile.jobs.runner.cluster import NO_PROCESSES, Cluster
 from chronotile.jobs.runner.connection import connect
-from tests.jobs.runs.conftest import SQUARES_OF_TEN
+from tests.jobs.runner.conftest import SQUARES_OF_TEN
 from tests.running import ANY_HTTP_PORT, until
 from tests.scenes import Scene, write_cogs
 

@@ -17,7 +17,7 @@ from chronotile.jobs.queue.table import JobTable
 from chronotile.jobs.runner.cluster import Cluster
 from chronotile.jobs.runner.connection import connect
 from chronotile.jobs.runner.runner import LEASE_S
-from tests.jobs.runs.conftest import SQUARES_OF_TEN
+from tests.jobs.runner.conftest import SQUARES_OF_TEN
 from tests.running import ANY_HTTP_PORT, reserved_port, until, workers_of
 
 pytestmark = [

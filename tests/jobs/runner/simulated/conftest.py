@@ -29,7 +29,7 @@ def ended(table, simulation):
 def dask(simulation, closed_at_end):
     """A scheduler with two workers."""
     pytest.importorskip("distributed", reason="the extra dask is not installed")
-    from tests.jobs.runs.simulated.fake_dask import FakeScheduler
+    from tests.jobs.runner.simulated.fake_dask import FakeScheduler
 
     return closed_at_end(FakeScheduler(simulation))
 

@@ -16,7 +16,7 @@ from chronotile.jobs.queue.table import JobTable
 from chronotile.jobs.runner.cluster import Cluster
 from chronotile.jobs.runner.connection import connect
 from chronotile.jobs.runner.runner import JobRunner
-from tests.jobs.runs.deployment import SITE, noted
+from tests.jobs.runner.deployment import SITE, noted
 from tests.running import PATIENCE_S, until
 from tests.scenes import Scene, write_cogs
 

@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from chronotile.jobs.queue.database import open_engine, write_transaction
 from chronotile.jobs.queue.schema import CALLBACKS
-from tests.jobs.runs.deployment import HOST, deployed
+from tests.jobs.runner.deployment import HOST, deployed
 from tests.listener import Answer, listener
 from tests.running import until
 

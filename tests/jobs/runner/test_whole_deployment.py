@@ -29,8 +29,8 @@ from tests import s3
 from tests.agreement.conftest import STYLE
 from tests.agreement.doors import jobs, kinds
 from tests.agreement.doors.asking import close, of_cells
-from tests.jobs.runs import country
-from tests.jobs.runs.deployment import Deployment, Program, deployed, signal_all
+from tests.jobs.runner import country
+from tests.jobs.runner.deployment import Deployment, Program, deployed, signal_all
 from tests.postgresql import Server, serving_postgresql
 from tests.running import PROGRAM, until
 from tests.sampling import IS_FULL, SEED
