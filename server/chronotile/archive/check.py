@@ -198,10 +198,10 @@ def _overview_findings(variable: VariableInfo) -> Iterator[Finding]:
     stored = variable.stored_levels
     coarsest = stored[max(stored)]
     if coarsest.width * coarsest.height > LARGE_PX:
-        what = "has no overviews" if len(stored) == 1 else "has too few overviews"
+        problem = "has no overviews" if len(stored) == 1 else "has too few overviews"
         until = " until a preview of the date exists" if variable.made_levels else ""
         message = (
-            f"{what}: a map of its whole extent reads {coarsest.width} x {coarsest.height} pixels{until}; "
+            f"{problem}: a map of its whole extent reads {coarsest.width} x {coarsest.height} pixels{until}; "
             "add overviews (gdaladdo -r average FILE 2 4 8 16, or coarser groups that multiscales lists)"
         )
         yield Finding("warning", variable.name, message)

@@ -244,9 +244,9 @@ def _open(  # noqa: PLR0913 -- four of them by keyword
     places, place_findings = open_places(places_specs(configuration), unchanged=_unchanged_places(before, state))
     readers, local_findings, unopened = _open_local(here, state, before=before, caches=caches)
     # Collections of `before` would disappear if the index does not answer: then this raises.
-    lost = set[str]() if before is None else before.services.readers.keys() & unopened
-    if lost and caches.items is not None:
-        refresh.state_in_index(caches.items, min(lost))
+    unopened_before = set[str]() if before is None else before.services.readers.keys() & unopened
+    if unopened_before and caches.items is not None:
+        refresh.state_in_index(caches.items, min(unopened_before))
     snapshot = elsewhere.open(_remote_sources(configuration, specs), patience_s=patience_s)
     infos = observed_infos(completed.configuration.collections, readers)
     infos |= {name: o.info for name, o in snapshot.opened.items()}

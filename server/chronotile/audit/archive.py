@@ -266,8 +266,8 @@ def _wrong_cells(target: AuditTarget, sample: Sample, served: Float64Array) -> l
     if np.array_equal(single, block, equal_nan=True):
         return []
     place = np.array([int(np.flatnonzero(~((single == block) | (np.isnan(single) & np.isnan(block))))[0]), row, column])
-    one = np.broadcast_to(single[:, np.newaxis, np.newaxis], served.shape)
-    return [_line(target, sample._replace(along="time"), place, served=one, source=served)]
+    single_series = np.broadcast_to(single[:, np.newaxis, np.newaxis], served.shape)
+    return [_line(target, sample._replace(along="time"), place, served=single_series, source=served)]
 
 
 def _values(target: AuditTarget, pixels: Pixels) -> Float64Array:

@@ -196,9 +196,9 @@ class MosaicTruth:
     ) -> tuple[NumberArray, Any, NumberMeaning, AuditPoints]:
         """Return digital numbers, a mask of points inside, the encoding, and the centres of the cells."""
         name = _asset_of(variable)
-        stated = _bands(item.document, name)
+        bands = _bands(item.document, name)
         band = variable.band or next(
-            (at for at, s in enumerate(stated, 1) if s.get("name") == (variable.name or variable.id)), 1
+            (at for at, s in enumerate(bands, 1) if s.get("name") == (variable.name or variable.id)), 1
         )
         with reading(_local(item.files[name].href)) as dataset:
             crs = dataset.crs.to_wkt()
@@ -211,7 +211,7 @@ class MosaicTruth:
                 return np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=bool), _NOTHING, centres
             if MaskFlags.per_dataset in dataset.mask_flag_enums[band - 1]:
                 inside &= cells_at(dataset, band, x, y, is_mask=True)[0] != 0
-            band_members = stated[band - 1] if band <= len(stated) else {}
+            band_members = bands[band - 1] if band <= len(bands) else {}
             nodata = band_members.get("nodata", dataset.nodatavals[band - 1])
             meaning = NumberMeaning(
                 scale=band_members.get("scale", dataset.scales[band - 1]),

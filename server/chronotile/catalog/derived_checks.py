@@ -11,8 +11,8 @@ from chronotile.core.yaml_source import KeyPath, Mistake, YamlNode, list_names, 
 def unknown_variable(name: str, accepted: Collection[str]) -> str:
     """Return the message about a variable that the collection does not have."""
     problem = f"variable {name!r} is not one of the collection{nearest(name, accepted)}"
-    has = f"it has {list_names(accepted)}" if accepted else f"list {name!r} under its variables"
-    return f"{problem}; {has}"
+    remedy = f"it has {list_names(accepted)}" if accepted else f"list {name!r} under its variables"
+    return f"{problem}; {remedy}"
 
 
 NUMBER_KEYS = ("name", "asset", "band", "select", "scale", "offset", "nodata", "valid_range", "dtype", "flags")

@@ -27,14 +27,14 @@ class Licence:
 
 def licence_of(text: str | None) -> Licence:
     """Return the licence that a text states."""
-    stated = (text or "").strip()
-    if not stated:
+    words = (text or "").strip()
+    if not words:
         return Licence()
-    if _PAGE.fullmatch(stated):
-        return Licence(page=stated)
-    if _SPDX.fullmatch(stated) and stated.lower() not in _NO_SPDX:
-        return Licence(spdx=stated)
-    return Licence(words=stated)
+    if _PAGE.fullmatch(words):
+        return Licence(page=words)
+    if _SPDX.fullmatch(words) and words.lower() not in _NO_SPDX:
+        return Licence(spdx=words)
+    return Licence(words=words)
 
 
 def append_licence(description: str, licence: Licence) -> str:

@@ -25,9 +25,9 @@ def make_demo_in_subprocess(folder: Path, *, progress: DemoProgress, plan: DemoP
         InvalidParameter: The folder has other files under names of the archive.
         ChronotileError: The process ended early.
     """
-    made = demo_at(folder, plan=plan)
-    if made is not None:
-        return made
+    archive = demo_at(folder, plan=plan)
+    if archive is not None:
+        return archive
     progress(FIRST_STEP, 0.0)  # now, because a busy machine takes seconds to start the process
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -67,10 +67,10 @@ def _make(folder: Path, plan: DemoPlan | None, sender: "Connection[_DemoMessage,
         sender.send(("progress", what, share))
 
     try:
-        made = make_demo(folder, progress=report, plan=plan)
+        archive = make_demo(folder, progress=report, plan=plan)
     except InvalidParameter as error:
         sender.send(("refused", error.message, 0.0))
     except ConfigurationError as error:
         sender.send(("not built", error.message, 0.0))
     else:
-        sender.send(("made", str(made), 1.0))
+        sender.send(("made", str(archive), 1.0))

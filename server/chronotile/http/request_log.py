@@ -96,13 +96,13 @@ class RequestLog(Collector):
             status = scope.get(FAULT_STATUS, status)
             self._count(route, status, size, seconds)
             is_logged, counter = log.isEnabledFor(logging.INFO), cast(Counter | None, scope.get(COUNTER))
-            layer, sent = layer_of(scope) if is_logged else None, 0 if scope["method"] == "HEAD" else size
+            layer, sent_bytes = layer_of(scope) if is_logged else None, 0 if scope["method"] == "HEAD" else size
             if counter is not None:
-                counter.add(scope, route, layer, status=status, size=sent)
+                counter.add(scope, route, layer, status=status, size=sent_bytes)
             if is_logged:
                 values = {"method": scope["method"], "route": route, "layer": layer, "datetime": instants}
                 values |= {"status": 503 if is_cancelled else status, "ms": round(seconds * 1000, 1)}
-                values |= {"bytes": sent, "id": request_id}
+                values |= {"bytes": sent_bytes, "id": request_id}
                 # `log.info` without its search for the caller in the stack.
                 log.handle(log.makeRecord(log.name, logging.INFO, __file__, 0, LINE, (values,), None))
 

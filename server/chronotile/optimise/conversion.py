@@ -81,10 +81,10 @@ class NumberConversion:
         """Replace pixels that the mask of the source hides by nodata."""
         if pixels.valid is None:
             return pixels.numbers
-        lost = pixels.valid & (pixels.numbers == self._nodata)
-        if self.source == self.target and lost.any():
+        is_lost = pixels.valid & (pixels.numbers == self._nodata)
+        if self.source == self.target and is_lost.any():
             raise UnsupportedSource(
-                f"{int(lost.sum())} of its cells have the number {self._nodata:g}, which means nodata, "
+                f"{int(is_lost.sum())} of its cells have the number {self._nodata:g}, which means nodata, "
                 "though its mask shows them; write it with --dtype"
             )
         return np.where(pixels.valid, pixels.numbers, np.asarray(self._nodata, dtype=pixels.numbers.dtype))

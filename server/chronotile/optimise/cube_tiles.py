@@ -335,18 +335,18 @@ def _tasks(work: TileYear, folder: CubeTileFolder, services: Services) -> Iterat
 
 
 def _body(request: CubeRequest, services: Services) -> bytes:
-    made = extract_cube(request, services)
-    if made.missing.unreadable_times:
+    cube = extract_cube(request, services)
+    if cube.missing.unreadable_times:
         raise SourceUnavailable(
             f"layer {request.layer} has dates that cannot be read, and cube tiles must have all; replace their files"
         )
-    unread_items = made.missing.unread_items
+    unread_items = cube.missing.unread_items
     if unread_items:
         raise SourceUnavailable(
             f"layer {request.layer} has items that cannot be read ({', '.join(unread_items[:MAX_NAMED])}), and cube "
             "tiles must have all; replace their files"
         )
-    return made.body
+    return cube.body
 
 
 def _run_in_threads(

@@ -243,8 +243,8 @@ def require_same(document: Json, plan: ServingCubePlan, name: str) -> None:
             if there is None or any(
                 _value_without_time(there, key) != _value_without_time(planned, key) for key in _COMPARED
             ):
-                what = variable if variable in plan.variables else "grid or times"
-                raise UnsupportedSource(f"{base_name(name)} has another {what} than the source; name another cube")
+                part = variable if variable in plan.variables else "grid or times"
+                raise UnsupportedSource(f"{base_name(name)} has another {part} than the source; name another cube")
 
 
 def _is_same_place(attributes: Json, plan: ServingCubePlan) -> bool:

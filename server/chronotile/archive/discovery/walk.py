@@ -76,9 +76,9 @@ def walk(root: Path) -> WalkResult:
     findings: list[Finding] = []
     left_out: list[Path] = []
     for path in _entries(root, findings):
-        odd, kind = _oddity(path), kind_of_path(path)
-        if odd is not None:
-            skipped.setdefault(odd, []).append(path)
+        oddity, kind = _oddity(path), kind_of_path(path)
+        if oddity is not None:
+            skipped.setdefault(oddity, []).append(path)
         elif path.name.startswith("."):
             if kind is not None and path.is_file():
                 skipped.setdefault(_HIDDEN, []).append(path)

@@ -270,11 +270,11 @@ def search_of(document: Document, documents: DocumentReader) -> ApiSearch:
     """
     is_collection = document.body.get("type") == "Collection"
     landing = _landing(document, documents) if is_collection and "conformsTo" not in document.body else document
-    stated = landing.body.get("conformsTo") if landing is not None else None
-    classes = [str(s) for s in stated] if isinstance(stated, list) else []
+    conforms_to = landing.body.get("conformsTo") if landing is not None else None
+    classes = [str(s) for s in conforms_to] if isinstance(conforms_to, list) else []
     collection = str(document.body.get("id")) if is_collection else None
     if landing is not None and (search_links := list(_links(landing.body, "search"))):
-        languages = [x for x in (_JSON, _TEXT) if any(one.endswith(x) for one in classes)]
+        languages = [x for x in (_JSON, _TEXT) if any(c.endswith(x) for c in classes)]
         has_filter = any(_ITEM_SEARCH_FILTER in c for c in classes)
         post_link = next((link for link in search_links if str(link.get("method", "")).upper() == "POST"), None)
         is_post = post_link is not None and (not has_filter or _JSON in languages)

@@ -331,7 +331,7 @@ class _Filling:
         with EntryReaders(self._source, self._processes, self._is_stopped) as readers:
             batches = deque[_Batch]()
             listed = self._source.entries(self._run)
-            while batch := list(_some(listed, self._batch * (LARGER if readers.is_ahead else 1))):
+            while batch := list(_take_entries(listed, self._batch * (LARGER if readers.is_ahead else 1))):
                 replaced = {entry.key for b in batches for entry in b.changed}
                 batches.append(self._begin(batch, readers, replaced))
                 if not readers.is_ahead or len(batches) > AHEAD:
@@ -467,8 +467,8 @@ class _Filling:
             self._unread.append(unread)
 
 
-def _some(listed: Iterator[Listed], count: int) -> Iterator[Listed]:
-    """Yield `count` parts of a source, and the remaining entries of a common `Part`."""
+def _take_entries(listed: Iterator[Listed], count: int) -> Iterator[Listed]:
+    """Yield `count` parts of a source, and the remaining entries of a common `SourcePart`."""
     for number, part in enumerate(listed, start=1):
         yield part
         if number >= count and (not isinstance(part, ListedEntry) or part.part is None):

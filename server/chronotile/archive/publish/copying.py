@@ -100,10 +100,10 @@ class Copier:
         return _document(asset, {"href": href, **copied, **({STATE: state} if state else {})})
 
     def _copy(self, source: SourceFile, path: str, media_type: str) -> Json:
-        counted = _CountedParts(source.parts())
-        self._target.store(path, counted, media_type=media_type)
-        self._progress(1, counted.size)
-        return {"file:size": counted.size, "file:checksum": counted.multihash}
+        parts = _CountedParts(source.parts())
+        self._target.store(path, parts, media_type=media_type)
+        self._progress(1, parts.size)
+        return {"file:size": parts.size, "file:checksum": parts.multihash}
 
     def _folder(
         self,
@@ -127,23 +127,23 @@ class Copier:
             place = f"{base}/{'/'.join(map(_safe_segment, path.split('/')))}"
             if self._target.size(place) is None:
                 return path, str(self._copy(files[path], place, _BYTES)["file:checksum"])
-            counted = _CountedParts(files[path].parts())
-            deque(counted, maxlen=0)
-            return path, counted.multihash
+            parts = _CountedParts(files[path].parts())
+            deque(parts, maxlen=0)
+            return path, parts.multihash
 
         with tempfile.TemporaryFile() as lines:
             for path, multihash in map_in_order(copy, files):
                 lines.write(f"{multihash.removeprefix(SHA2_256)}  {name}/{path}\n".encode())
             lines.seek(0)
-            counted = _CountedParts(iter(partial(lines.read, 1 << 20), b""))
-            self._target.store(f"{base}.sha256", counted, media_type="text/plain")
+            line_parts = _CountedParts(iter(partial(lines.read, 1 << 20), b""))
+            self._target.store(f"{base}.sha256", line_parts, media_type="text/plain")
         listed = {
             "href": f"{href}.sha256",
             "title": "Checksums, as sha256sum writes them",
             "type": "text/plain",
             "roles": ["metadata"],
-            "file:size": counted.size,
-            "file:checksum": counted.multihash,
+            "file:size": line_parts.size,
+            "file:checksum": line_parts.multihash,
         }
         document = _document(asset, {"href": href, **({STATE: state} if state else {})})
         return {asset.key: document, f"{asset.key}{CHECKSUMS}": listed}

@@ -152,16 +152,16 @@ class _PublishedDates:
         ]
         return fields | {"bands": bands} | ({} if file.grid is None else projection_members(file.grid))
 
-    def _band(self, name: str, stated: AssetBand) -> Json:
+    def _band(self, name: str, asset_band: AssetBand) -> Json:
         """Return the band of a variable; files of a collection may differ in their encoding."""
         variable, spec = self.collection.variables[name], self.spec.variables.get(name) or VariableSpec(id=name)
         encoding = Encoding(
-            dtype=spec.dtype or stated.dtype or variable.encoding.dtype,
-            scale=_first(spec.scale, stated.scale, 1.0),
-            offset=_first(spec.offset, stated.offset, 0.0),
-            nodata=stated.nodata if spec.nodata is None else spec.nodata,
+            dtype=spec.dtype or asset_band.dtype or variable.encoding.dtype,
+            scale=_first(spec.scale, asset_band.scale, 1.0),
+            offset=_first(spec.offset, asset_band.offset, 0.0),
+            nodata=asset_band.nodata if spec.nodata is None else spec.nodata,
             flags=variable.encoding.flags,
-            units=spec.units or stated.unit or variable.encoding.units,
+            units=spec.units or asset_band.unit or variable.encoding.units,
         )
         return band_of(name, variable, encoding)
 

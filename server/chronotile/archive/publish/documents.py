@@ -247,7 +247,7 @@ def _providers(publication: Publication) -> list[Json]:
 def processing_of(provenance: Provenance) -> Json:
     """Return members of the processing extension about a job."""
     read = ", ".join(dict.fromkeys(str(source["collection"]) for source in provenance.sources))
-    made = f"process {provenance.process} {provenance.process_version}, finished {format_instant(provenance.finished)}"
+    text = f"process {provenance.process} {provenance.process_version}, finished {format_instant(provenance.finished)}"
     execution: dict[str, Any] = {
         "process": provenance.process,
         "version": provenance.process_version,
@@ -257,6 +257,6 @@ def processing_of(provenance: Provenance) -> Json:
     }
     return {
         "processing:software": {"chronotile": provenance.software},
-        "processing:lineage": f"{made}; made of {read}" if read else made,
+        "processing:lineage": f"{text}; made of {read}" if read else text,
         "processing:expression": {"format": "ogcapi-processes", "expression": execution},
     }

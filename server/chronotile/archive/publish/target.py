@@ -50,8 +50,8 @@ class FolderTarget:
         self.folder, self._disk = folder.absolute(), disk
         self.name = str(folder)
         self._is_new = not self.folder.exists() or (self.folder.is_dir() and not any(self.folder.iterdir()))
-        beside = self.folder.with_name(f".{self.folder.name}{STAGING}")
-        self._root = beside if self._is_new else self.folder
+        staging_folder = self.folder.with_name(f".{self.folder.name}{STAGING}")
+        self._root = staging_folder if self._is_new else self.folder
         if not self._root.is_dir():
             if self._root.exists():
                 raise WriteFailed(f"{self.name} is a file; name a folder for --to")

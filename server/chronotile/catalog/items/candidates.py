@@ -162,8 +162,8 @@ class Candidates:
         if not cells or None in cells:
             return MAX_COMPARED + 1
         rows_in_cells = 0
-        for box, some in zip(near, cells, strict=True):
-            count, near_box = statements.box_parameters(box, some or [-1])
+        for box, box_cells in zip(near, cells, strict=True):
+            count, near_box = statements.box_parameters(box, box_cells or [-1])
             span = {**near_box, "first": self.instants[0], "last": self.instants[1]}
             rows = self._run(_cells_query(count, self.dialect), **span, most=ROWS_OF_ITEM * MAX_COMPARED + 1)
             rows_in_cells += rows[0][0]
@@ -212,8 +212,8 @@ def numbers_text(numbers: Sequence[int], dialect: Dialect) -> str:
     return f"{{{text[1:-1]}}}" if dialect.name == POSTGRESQL else text  # its arrays are written in braces
 
 
-def _count(some: Select[Any]) -> Select[Any]:
-    return select(func.count()).select_from(some.limit(bindparam("most")).subquery())
+def _count(query: Select[Any]) -> Select[Any]:
+    return select(func.count()).select_from(query.limit(bindparam("most")).subquery())
 
 
 @lru_cache(maxsize=4)

@@ -251,7 +251,7 @@ class ItemIndex:
                 of_asset = counts.setdefault(asset.name, {})
                 for layout in layouts_of(asset):
                     of_asset[layout] = of_asset.get(layout, 0) + items
-        ordered = {name: sorted(counted, key=lambda layout: -counted[layout]) for name, counted in counts.items()}
+        ordered = {name: sorted(counter, key=lambda layout: -counter[layout]) for name, counter in counts.items()}
         return {name: tuple(layouts) for name, layouts in ordered.items() if layouts}
 
     def state(self, collection: str, *, is_fresh: bool = False) -> CollectionState:
@@ -466,10 +466,10 @@ class ItemIndex:
             return findings
         with self._reading() as cursor:
             ((items,),) = self._run(cursor, _ALL_ITEMS, {})
-            ((counted,),) = self._run(cursor, _COUNTED_ITEMS, {})
-        if items == counted:
+            ((items_by_time,),) = self._run(cursor, _COUNTED_ITEMS, {})
+        if items == items_by_time:
             return findings
-        message = f"has {items} items, and counts {counted} by time; delete it, {damage.FILLED_AGAIN}"
+        message = f"has {items} items, and counts {items_by_time} by time; delete it, {damage.FILLED_AGAIN}"
         return (*findings, Finding("error", "item index", message))
 
     def _write(self, collection: str, write: _WriteBatch) -> PutSummary:
@@ -534,8 +534,8 @@ class ItemIndex:
     ) -> Iterator[Any]:
         """Yield the rows of a query with a list of values, in chunks."""
         for part in chunks(values_of_list):
-            some = pad(part)
-            yield from self._run(cursor, query(len(some)), {**values, **list_parameters(prefix, some)})
+            padded = pad(part)
+            yield from self._run(cursor, query(len(padded)), {**values, **list_parameters(prefix, padded)})
 
     def _collection_row(self, cursor: DriverCursor, collection: str) -> Mapping[str, Any] | None:
         rows = self._run(cursor, statements.COLLECTION, {"archive": self._archive, "id": collection})

@@ -110,14 +110,14 @@ class ItemsNearBox:
 
     def meeting(self, box: BBox) -> tuple[ItemRef, ...]:
         """Return the items whose footprints meet a box, in order."""
-        met = self._met.get(box)
-        if met is None:
+        refs = self._met.get(box)
+        if refs is None:
             boxes = search_boxes(box)
-            met = tuple(ref for ref, rings in self.items if meets(rings, boxes))
+            refs = tuple(ref for ref, rings in self.items if meets(rings, boxes))
             if len(self._met) >= MAX_MET:
                 self._met.clear()
-            self._met[box] = met
-        return met
+            self._met[box] = refs
+        return refs
 
 
 def ref_of(row: DriverRow) -> ItemRef:

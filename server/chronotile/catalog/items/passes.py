@@ -290,19 +290,19 @@ class SourcePasses:
 
     def has_gone(self, run: SourcePass) -> bool:
         """Return whether a whole pass has missed an item or its entry."""
-        gone = sa.select(ENTRY_ITEMS.c.id).where(ENTRY_ITEMS.c.collection == run.scope, ~_is_left(run)).limit(1)
-        return self._scalar(gone) is not None
+        deleted = sa.select(ENTRY_ITEMS.c.id).where(ENTRY_ITEMS.c.collection == run.scope, ~_is_left(run)).limit(1)
+        return self._scalar(deleted) is not None
 
     def unseen(self, run: SourcePass, *, most: int = CHUNK) -> tuple[str, ...]:
         """Return up to `most` ids of items that a whole pass found in no entry; `forget` them after removing them."""
-        gone = ENTRY_ITEMS.alias()
+        deleted = ENTRY_ITEMS.alias()
         of_run = ENTRY_ITEMS.join(ENTRIES, sa.and_(*_WAS_READ, ENTRIES.c.seen == run.number))
         current = sa.select(ENTRY_ITEMS.c.collection, ENTRY_ITEMS.c.id).select_from(of_run).subquery()
         chosen = (
-            sa.select(gone.c.id)
+            sa.select(deleted.c.id)
             .distinct()
-            .where(gone.c.collection == run.scope)
-            .where(~sa.exists().where(current.c.collection == gone.c.collection, current.c.id == gone.c.id))
+            .where(deleted.c.collection == run.scope)
+            .where(~sa.exists().where(current.c.collection == deleted.c.collection, current.c.id == deleted.c.id))
             .limit(most)
         )
         with read_transaction(self._engine, self._usage) as connection:
@@ -342,8 +342,8 @@ class SourcePasses:
             for part in chunks(keys, CHUNK):
                 is_gone = ENTRY_ITEMS.c.collection == run.scope, ENTRY_ITEMS.c.key.in_(part)
                 is_other = ENTRY_ITEMS.c.collection == run.scope, ENTRY_ITEMS.c.key.not_in(part)
-                lost = sa.select(ENTRY_ITEMS.c.id).where(*is_gone)
-                heirs = sa.select(ENTRY_ITEMS.c.key).where(*is_other, ENTRY_ITEMS.c.id.in_(lost))
+                deleted = sa.select(ENTRY_ITEMS.c.id).where(*is_gone)
+                heirs = sa.select(ENTRY_ITEMS.c.key).where(*is_other, ENTRY_ITEMS.c.id.in_(deleted))
                 is_heir = ENTRIES.c.collection == run.scope, ENTRIES.c.key.in_(heirs)
                 count += connection.execute(sa.update(ENTRIES).where(*is_heir).values(state="")).rowcount
                 connection.execute(sa.delete(ENTRY_ITEMS).where(*is_gone))
@@ -616,8 +616,8 @@ def _tidy(connection: sa.Connection, run: SourcePass) -> int:
     """Delete the rows of deleted entries; mark other entries that contain their items to be read again."""
     is_of_run = ENTRIES.c.collection == run.scope
     is_own, is_left = ENTRY_ITEMS.c.collection == run.scope, _is_left(run)
-    lost = sa.select(ENTRY_ITEMS.c.id).where(is_own, ~is_left)
-    heirs = sa.select(ENTRY_ITEMS.c.key).where(is_own, ENTRY_ITEMS.c.id.in_(lost), is_left)
+    deleted = sa.select(ENTRY_ITEMS.c.id).where(is_own, ~is_left)
+    heirs = sa.select(ENTRY_ITEMS.c.key).where(is_own, ENTRY_ITEMS.c.id.in_(deleted), is_left)
     count = connection.execute(sa.update(ENTRIES).where(is_of_run, ENTRIES.c.key.in_(heirs)).values(state="")).rowcount
     connection.execute(sa.delete(ENTRY_ITEMS).where(is_own, ~is_left))
     return int(count)

@@ -151,10 +151,10 @@ class ItemSearcher:
             )
             rows = [(collection.id, row) for collection, row in rows_found[search.skip : needed]]
             items = tuple(found_items(rows, self._cursor, self._dialect, before_reading=time_limit.renew))
-        reached = search.skip + len(items)
-        if reached >= len(rows_found):
+        end = search.skip + len(items)
+        if end >= len(rows_found):
             return ItemPage(items=items, next=None, matched=matched)
-        last = rows_found[reached - 1][1]
+        last = rows_found[end - 1][1]
         keys = tuple(last[REF_COUNT : REF_COUNT + len(planned[0].keys)])
         return ItemPage(items=items, next=ItemCursor(keys, last[0], matched).text(search), matched=matched)
 

@@ -161,8 +161,8 @@ class Query:
     @cached_property
     def count(self) -> Statement:
         """The statement that counts items, up to `most`."""
-        some = self.select.with_only_columns(sa.literal_column("1")).limit(sa.bindparam("most")).subquery()
-        return Statement(sa.select(sa.func.count()).select_from(some), self.dialect)
+        limited = self.select.with_only_columns(sa.literal_column("1")).limit(sa.bindparam("most")).subquery()
+        return Statement(sa.select(sa.func.count()).select_from(limited), self.dialect)
 
     @property
     def scans(self) -> bool:
@@ -248,10 +248,10 @@ def _condition_of(shape: Shape) -> tuple[FilterCondition | None, bool]:
         return None, False
     if shape.filter.is_short:
         return _translate_filter(shape.filter, shape.dialect.name)
-    made = shape.filter.made
-    if shape.dialect.name not in made:
-        made[shape.dialect.name] = _translate_filter.__wrapped__(shape.filter, shape.dialect.name)
-    condition, uses_bodies = made[shape.dialect.name]
+    conditions = shape.filter.made
+    if shape.dialect.name not in conditions:
+        conditions[shape.dialect.name] = _translate_filter.__wrapped__(shape.filter, shape.dialect.name)
+    condition, uses_bodies = conditions[shape.dialect.name]
     return condition, uses_bodies
 
 

@@ -127,8 +127,8 @@ def analyse_in_parts(series: Curves, reference: Curves, analysis: Analysis, *, i
     for first in range(0, max(1, len(series.values)), PART_SERIES):
         require_active(is_active)
         rows = slice(first, first + PART_SERIES)
-        some, against = (replace(curves, values=curves.values[rows]) for curves in (series, reference))
-        parts.append(analyse(some, against, analysis))
+        part, against = (replace(curves, values=curves.values[rows]) for curves in (series, reference))
+        parts.append(analyse(part, against, analysis))
     return parts[0] if len(parts) == 1 else _join(parts)
 
 

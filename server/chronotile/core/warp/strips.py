@@ -268,13 +268,13 @@ def _find_reach(columns: FloatArray, rows: FloatArray, level: NativeGrid, *, is_
 
 
 def _all_reached(parts: Sequence[_Reached | None]) -> _Reached | None:
-    reached = [part for part in parts if part is not None]
-    if not reached:
+    extents = [part for part in parts if part is not None]
+    if not extents:
         return None
     return _Reached(
-        _outermost(part.rows for part in reached),
-        _outermost(part.columns for part in reached),
-        has_gaps=len(reached) < len(parts) or any(part.has_gaps for part in reached),
+        _outermost(part.rows for part in extents),
+        _outermost(part.columns for part in extents),
+        has_gaps=len(extents) < len(parts) or any(part.has_gaps for part in extents),
     )
 
 

@@ -88,8 +88,8 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
         first, last = task["rows"]
         task_spans = spans.select((spans.rows >= first) & (spans.rows < last))
         indexes = times.indexes[slice(*task["dates"])]
-        counted = _count_values(task_spans, times.layer, indexes, edges=_edges(inputs, times.layer), work=work)
-    return {"counts": counted.counts.tolist(), "outside": counted.outside, "no_data": counted.no_data}
+        task_counts = _count_values(task_spans, times.layer, indexes, edges=_edges(inputs, times.layer), work=work)
+    return {"counts": task_counts.counts.tolist(), "outside": task_counts.outside, "no_data": task_counts.no_data}
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:

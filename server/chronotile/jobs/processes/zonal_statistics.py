@@ -79,18 +79,18 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         count = _count(inputs, services)
         firsts = range(0, count, step)
         require_few_tasks(len(firsts), alternative="request fewer places or times")
-        some = firsts[:: max(1, len(firsts) // COSTS)]
+        sampled_firsts = firsts[:: max(1, len(firsts) // COSTS)]
         costs = []
         for first in firsts:  # all are parsed, to refuse invalid places, but only one task is in memory
             areas = _areas(inputs, slice(first, first + step), times.layer, services)
-            if first in some:
+            if first in sampled_firsts:
                 request = _request(inputs, times.layer, areas, times.selection)
                 costs.append(cost_of_area_series(request, lift_limits(services)))
         if not any(cost.cells for cost in costs):
             _require_some_inside(inputs, times, services, firsts=firsts)
-    seconds = sum(cost.seconds for cost in costs) * len(firsts) / len(some) + PLACE_S * count
+    seconds = sum(cost.seconds for cost in costs) * len(firsts) / len(sampled_firsts) + PLACE_S * count
     tasks = [{"first": first, "last": min(first + step, count)} for first in firsts]
-    shared, pixels = {"times": times.as_json}, sum(cost.cells for cost in costs) * len(firsts) // len(some)
+    shared, pixels = {"times": times.as_json}, sum(cost.cells for cost in costs) * len(firsts) // len(sampled_firsts)
     return JobPlan(tasks=tasks, seconds=seconds, held_bytes=0, shared=shared, sources=[times.source], pixels=pixels)
 
 

@@ -59,8 +59,8 @@ def remove(folder: Path) -> bool:
 def remove_partial_results(folder: Path) -> None:
     """Remove the partial results of a job; running tasks then cannot write any more."""
     _put_aside(folder)
-    for gone in folder.glob(f"{ASIDE}*"):
-        shutil.rmtree(gone, ignore_errors=True)
+    for folder_aside in folder.glob(f"{ASIDE}*"):
+        shutil.rmtree(folder_aside, ignore_errors=True)
 
 
 def _put_aside(folder: Path) -> None:

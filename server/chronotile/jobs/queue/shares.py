@@ -77,8 +77,8 @@ class JobShares:
             connection.execute(delete(SHARES).where(sa.or_(SHARES.c.job == job, SHARES.c.expires <= now)))
             row = select(JOBS.c.id, literal(digest), literal(written), literal(expires)).where(JOBS.c.id == job)
             names = ["job", "digest", "subjects", "expires"]
-            made = sa.insert(SHARES).from_select(names, row).returning(SHARES.c.job)
-            if connection.scalar(made) is None:
+            insertion = sa.insert(SHARES).from_select(names, row).returning(SHARES.c.job)
+            if connection.scalar(insertion) is None:
                 raise no_job(job)
         return NewShare(secret=secret, expires=expires)
 

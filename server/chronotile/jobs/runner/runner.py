@@ -318,12 +318,12 @@ class JobRunner:
         if plan is not None:  # inputs are needed for a new plan only
             return self._table.execution_without_inputs(id_).outputs, plan
         execution = self._table.execution(id_)
-        made = plan_execution(execution, services)
+        new_plan = plan_execution(execution, services)
         # Before the plan is stored: results of tasks of another plan are useless, and its task numbers may be the same.
-        attempt.is_ours = self._table.replace_plan(id_, attempt.owner, revision=made.revision)
-        if attempt.job.revision not in {None, made.revision}:
+        attempt.is_ours = self._table.replace_plan(id_, attempt.owner, revision=new_plan.revision)
+        if attempt.job.revision not in {None, new_plan.revision}:
             self._table.add_log_line(id_, "its data changed after it was submitted; it uses the current state")
-        return execution.outputs, store_plan(folder, execution.inputs, made) if attempt.is_ours else None
+        return execution.outputs, store_plan(folder, execution.inputs, new_plan) if attempt.is_ours else None
 
     def _do_tasks(
         self, attempt: Attempt, context: TaskContext, remaining: Mapping[int, Json], done: dict[int, Json]

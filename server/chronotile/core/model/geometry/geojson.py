@@ -112,10 +112,10 @@ def areas_of(body: bytes, rules: GeometryRules) -> tuple[Area, ...]:
             f"the body must be a FeatureCollection or a GeometryCollection, got {_quote_type(kind)}"
             f"{rules.hint if kind in ONE_AREA else ''}"
         )
-    key, one, draft_of = MEMBERS[kind]
+    key, member_name, draft_of = MEMBERS[kind]
     members = listed_members(document, key)
     _require_few(body, rules, features=len(members))
-    drafts = [draft_of(member, f" of {one} {place}") for place, member in enumerate(members, rules.first)]
+    drafts = [draft_of(member, f" of {member_name} {place}") for place, member in enumerate(members, rules.first)]
     return _areas(drafts, document, rules)
 
 

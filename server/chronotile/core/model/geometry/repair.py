@@ -270,8 +270,8 @@ def _pairs_with(tree: shapely.STRtree, low: FloatArray, high: FloatArray, *, at_
     pairs = start = 0
     step = 8  # each may overlap all edges of the tree
     while start < len(low) and pairs <= at_most:
-        some = slice(start, start + step)
-        pairs += tree.query(_diagonals(low[some], high[some])).shape[1]
+        part = slice(start, start + step)
+        pairs += tree.query(_diagonals(low[part], high[part])).shape[1]
         start += step
         step = min(2 * step, 4096) if pairs <= PAIRS_PER_EDGE * start else 8
     return pairs

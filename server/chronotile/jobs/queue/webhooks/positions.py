@@ -105,8 +105,8 @@ class WebhookPositions(ArchiveTables):
             noted = select(MISSING.c.webhook, MISSING.c.since).where(MISSING.c.archive == self._archive)
             missing = {row.webhook: row.since for row in connection.execute(noted)}
             old = {id_ for id_, since in missing.items() if since < now - KEPT_S}
-            for table, gone in ((POSITIONS, old), (MISSING, old | (missing.keys() & set(configured)))):
-                is_gone = table.c.archive == self._archive, table.c.webhook.in_(gone)
+            for table, removed_ids in ((POSITIONS, old), (MISSING, old | (missing.keys() & set(configured)))):
+                is_gone = table.c.archive == self._archive, table.c.webhook.in_(removed_ids)
                 connection.execute(delete(table).where(*is_gone))
             if new := stored - set(configured) - missing.keys():
                 rows = [{"archive": self._archive, "webhook": id_, "since": now} for id_ in sorted(new)]
