@@ -92,12 +92,12 @@ def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
             (layer.resampling, layer.main_variable.has_means, layer.styles[0].range),
         )
     tile, grid = request.tile, request.tile.grid
-    drawn = list_picture_inputs(layer, used.instants, grid, services)
+    picture_inputs = list_picture_inputs(layer, used.instants, grid, services)
     etag = fingerprint(
         state,
         (tile.tile_matrix_set, tile.matrix, tile.column, tile.row, request.res, request.is_of_cells),
         (grid.crs.name, grid.bbox, grid.width, grid.height),
-        drawn,
+        picture_inputs,
     )
     return CubeTarget(
         request=request,
@@ -105,7 +105,7 @@ def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
         layer=layer,
         times=times,
         time_used=used,
-        states=replace(states, is_provisional=PROVISIONAL in drawn),
+        states=replace(states, is_provisional=PROVISIONAL in picture_inputs),
         revision=state[:12],
         etag=etag,
         watch=watch,

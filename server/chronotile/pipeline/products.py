@@ -135,10 +135,10 @@ def require_files(product: Product) -> None:
         NoFiles: The product has no file to deliver.
     """
     if not product.assets:
-        what = "its files are not delivered by this server" if product.withheld else "it has no files of its own"
+        reason = "its files are not delivered by this server" if product.withheld else "it has no files of its own"
         raise NoFiles(
-            f"item {product.item[:80]!r} of {product.collection} has nothing to download: {what}; its values are those "
-            "of the collection's coverage at its time",
+            f"item {product.item[:80]!r} of {product.collection} has nothing to download: {reason}; its values are "
+            "those of the collection's coverage at its time",
             collection=product.collection,
             item=product.item,
             when=product.when,

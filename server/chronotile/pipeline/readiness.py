@@ -51,13 +51,13 @@ def check_readiness(services: Services) -> Readiness:
     missing = [
         layer for layer, is_readable in readable.items() if not is_readable and layer.collection not in unavailable
     ]
-    closed = [collection for collection in _closed_collections(services) if collection not in unavailable]
+    closed_collections = [collection for collection in _closed_collections(services) if collection not in unavailable]
     dates = list_failing_dates(services)
     damaged = (layer.collection for layer in services.catalogue.layers if _is_newest_among(dates, layer))
-    failing = dict.fromkeys((*closed, *unavailable, *(layer.collection for layer in missing), *damaged))
+    failing = dict.fromkeys((*closed_collections, *unavailable, *(layer.collection for layer in missing), *damaged))
     silent = {} if services.live_items is None else services.live_items.failing
     faults = (
-        *(Fault(reason=NOT_OPEN, collection=collection) for collection in closed),
+        *(Fault(reason=NOT_OPEN, collection=collection) for collection in closed_collections),
         *(
             Fault(reason=": ".join(filter(None, (AWAY, remote.causes.get(collection)))), collection=collection)
             for collection in unavailable

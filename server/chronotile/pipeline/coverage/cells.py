@@ -160,8 +160,8 @@ def _common(first: Interval, second: Interval, circle: float | None) -> Interval
     """Return the intersection, in the turn of the first; a single point counts only if one interval is a point."""
     if circle is not None and all(map(math.isfinite, (*first, *second))):
         turns = round((sum(first) - sum(second)) / 2 / circle)
-        around = [Interval(*(end + circle * turn for end in second)) for turn in (turns, turns - 1, turns + 1)]
-        second = max(around, key=lambda turned: min(first.high, turned.high) - max(first.low, turned.low))
+        candidates = [Interval(*(end + circle * turn for end in second)) for turn in (turns, turns - 1, turns + 1)]
+        second = max(candidates, key=lambda turned: min(first.high, turned.high) - max(first.low, turned.low))
     low, high = max(first.low, second.low), min(first.high, second.high)
     is_slice = first.low == first.high or second.low == second.high
     return Interval(low, high) if low < high or (is_slice and low == high) else None

@@ -95,8 +95,11 @@ class PlaceFilter:
         return columns[node["property"]]
 
     def _compare(self, name: str, first: Node, second: Node) -> Truths:
-        one, other = self._operand(first), self._operand(second)
-        return self._to_truths(COMPARISONS[name](one.values, _values(other, one.type)), one.is_known & other.is_known)
+        left_operand, right_operand = self._operand(first), self._operand(second)
+        return self._to_truths(
+            COMPARISONS[name](left_operand.values, _values(right_operand, left_operand.type)),
+            left_operand.is_known & right_operand.is_known,
+        )
 
     def _is_in(self, value: Node, listed: Node) -> Truths:
         column = self._operand(value)

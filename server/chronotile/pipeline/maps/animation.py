@@ -175,9 +175,9 @@ def estimate_animation(request: AnimationRequest, services: Services) -> float:
 
 def _seconds(shots: Sequence[_Shot]) -> float:
     """The processor time of all frames, estimated from some of them."""
-    some = shots[:: max(1, len(shots) // SAMPLED_FRAMES)]
-    grid = some[0].request.grid
-    drawing_s = sum(drawing_seconds(grid, shot.target) for shot in some) / len(some)
+    sampled_shots = shots[:: max(1, len(shots) // SAMPLED_FRAMES)]
+    grid = sampled_shots[0].request.grid
+    drawing_s = sum(drawing_seconds(grid, shot.target) for shot in sampled_shots) / len(sampled_shots)
     return len(shots) * (drawing_s + grid.width * grid.height * FRAME_PIXEL_S)
 
 

@@ -31,11 +31,11 @@ MANY_COLOURS = 200
 def map_bytes(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) -> int:
     """Return the bytes that drawing, overlaying and encoding resolved maps takes; reads no pixels."""
     first = requests[0]
-    drawn = max(drawing_bytes(request, target) for request, target in zip(requests, targets, strict=True))
+    drawn_bytes = max(drawing_bytes(request, target) for request, target in zip(requests, targets, strict=True))
     is_single = len(requests) == 1
     pixels = first.grid.width * first.grid.height
     below, of_pixel = (0, _pixel_bytes(first, targets[0])) if is_single else (RGBA_BYTES * pixels, RGBA_BYTES)
-    return max(below + drawn, pixels * (of_pixel + first.format.encoder_bytes))
+    return max(below + drawn_bytes, pixels * (of_pixel + first.format.encoder_bytes))
 
 
 def memory_for_map(grid: Grid, size: int, memory: AnswerMemory, is_active: IsActive) -> AbstractContextManager[None]:

@@ -108,8 +108,8 @@ def estimate_points(layer: Layer, points: Sequence[Point], indexes: tuple[int, .
     """Return the processor seconds of reading series of points, estimated from some of them; reads no pixels."""
     if not points:
         return 0.0
-    some = tuple(points[:: max(1, len(points) // SAMPLED_POINTS)])
-    return _target(layer, some, indexes, services).how.cost(1).seconds * len(points) / len(some)
+    sampled_points = tuple(points[:: max(1, len(points) // SAMPLED_POINTS)])
+    return _target(layer, sampled_points, indexes, services).how.cost(1).seconds * len(points) / len(sampled_points)
 
 
 def _read_unchanged(target: PointsTarget, services: Services, is_active: IsActive) -> PointsSeries:

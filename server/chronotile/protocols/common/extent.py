@@ -78,15 +78,15 @@ def climatology_member(span: TimeSpan | None, *, is_climatology: bool) -> dict[s
 
 def box_of(offered: OfferedCollection) -> BBox:
     """Return the stated box of a collection, else the box of its layers; across the antimeridian west exceeds east."""
-    stated = offered.collection.stated
-    return box_of_offered(offered) if stated is None else round_box(stated.bbox)
+    extent = offered.collection.stated
+    return box_of_offered(offered) if extent is None else round_box(extent.bbox)
 
 
 def interval_of(offered: OfferedCollection) -> list[str | None]:
     """Return the first and the last instant; `None` for an open end, twice without times."""
-    stated = offered.collection.stated
-    if stated is not None:
-        return [None if end is None else format_instant(end) for end in (stated.first, stated.last)]
+    extent = offered.collection.stated
+    if extent is not None:
+        return [None if end is None else format_instant(end) for end in (extent.first, extent.last)]
     times = offered.times
     if len(times) == 0:
         return [None, None]

@@ -155,10 +155,10 @@ def _describe_values(schema: Json) -> str:
 
 def _command(method: str, address: str, content: Json) -> str:
     """Return a curl command with the example of the first media type, or with a file."""
-    sent = "" if method == "post" else f"-X {method.upper()} "
+    method_option = "" if method == "post" else f"-X {method.upper()} "
     media_type, body = next(iter(content.items()))
     if "example" in body:
         data = f"-d {shlex.quote(orjson.dumps(body['example']).decode())}"
     else:
         data = f"--data-binary @FILE -H {shlex.quote(f'Content-Type: {media_type}')}"
-    return f"curl {sent}{data} {shlex.quote(address)}"
+    return f"curl {method_option}{data} {shlex.quote(address)}"

@@ -265,15 +265,16 @@ def requested_datetime(document: dict[str, JsonValue], query: Kvp) -> str | None
     Raises:
         InvalidParameter: It is not text, or body and query differ.
     """
-    inside, beside = document.get("datetime"), query.optional("datetime")
-    if inside is not None and not isinstance(inside, str):
+    body_time, query_time = document.get("datetime"), query.optional("datetime")
+    if body_time is not None and not isinstance(body_time, str):
         raise InvalidParameter("datetime must be text", locator="datetime")
-    if inside and beside is not None and inside.strip() != beside:
+    if body_time and query_time is not None and body_time.strip() != query_time:
         raise InvalidParameter(
-            f"datetime is {beside[:MAX_SHOWN]} in the query, but the body says {inside[:MAX_SHOWN]}; give one of them",
+            f"datetime is {query_time[:MAX_SHOWN]} in the query, but the body says {body_time[:MAX_SHOWN]}; "
+            "give one of them",
             locator="datetime",
         )
-    return inside or beside
+    return body_time or query_time
 
 
 def _layer_names(document: dict[str, JsonValue]) -> list[str]:

@@ -178,9 +178,9 @@ async def post_points(request: Request) -> Response:
     name, analysis = formats.choose_table_format(query, request.headers.get("accept", "")), params.analysis_of(query)
     if name != TableFormat.JSON:
         params.refuse_in_columns(analysis)
-    sent = await read_body(request)
+    request_body = await read_body(request)
     offer_job(request, lambda: area_params.points_offer(query, name=name))
-    parse = partial(params.points_requests, query, sent, services.catalogue, format_=name)
+    parse = partial(params.points_requests, query, request_body, services.catalogue, format_=name)
     series_requests = await run(request, SERIES, parse)
     layers = [services.catalogue.layer(series_request.layer) for series_request in series_requests]
     options = formats.series_csv_options(query, layers, name, analysis)

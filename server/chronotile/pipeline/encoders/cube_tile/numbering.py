@@ -112,9 +112,9 @@ def fits(frame: CubeFrame, numbering: CubeNumbering) -> bool:
     """Return whether a numbering covers all values and flags of a frame."""
     if numbering.holds is None:
         return True
-    some = frame.numbers[~frame.gaps]
+    numbers = frame.numbers[~frame.gaps]
     least, most = numbering.holds
-    return not some.size or bool(some.min() >= least and some.max() <= most)
+    return not numbers.size or bool(numbers.min() >= least and numbers.max() <= most)
 
 
 def number_frames(frames: Sequence[CubeFrame], numbering: CubeNumbering) -> CubeBlock:
@@ -201,9 +201,9 @@ def _ranges(frames: Iterable[CubeFrame]) -> tuple[Ends, Ends]:
     values, everything = list[Ends](), list[Ends]()
     for frame in frames:
         for where, ranges in ((frame.valid, values), (~frame.gaps, everything)):
-            some = frame.numbers[where]
-            if some.size:
-                ranges.append((some.min().item(), some.max().item()))
+            numbers = frame.numbers[where]
+            if numbers.size:
+                ranges.append((numbers.min().item(), numbers.max().item()))
     return _widest(values), _widest(everything)
 
 
@@ -393,6 +393,6 @@ def _first(numbers: NumberArray, present: BoolArray) -> NumberArray:
 def _most_frequent(numbers: NumberArray, valid: BoolArray) -> NumberArray:
     """Return the most frequent number (y, x) of two by two pixels, or the first of equally frequent ones."""
     four, sure = _quarters(numbers), _quarters(valid)
-    counts = np.stack([((four == one) & sure & is_valid).sum(axis=0) for one, is_valid in zip(four, sure, strict=True)])
+    counts = np.stack([((four == q) & sure & is_valid).sum(axis=0) for q, is_valid in zip(four, sure, strict=True)])
     frequent: NumberArray = np.take_along_axis(four, counts.argmax(axis=0)[np.newaxis], axis=0)[0]
     return frequent

@@ -129,9 +129,9 @@ def _geometry(cut: TilePolygons, starts: Int64Array) -> tuple[bytes, Int64Array]
     """
     oriented = shapely.orient_polygons(cut.polygons, exterior_cw=False)
     rings, polygon_of_ring = shapely.get_rings(oriented, return_index=True)
-    closed, ring_of_vertex = shapely.get_coordinates(rings, return_index=True)
+    ring_points, ring_of_vertex = shapely.get_coordinates(rings, return_index=True)
     is_last = np.append(np.diff(ring_of_vertex) > 0, True)
-    vertices = closed[~is_last].astype(np.int64)  # ClosePath stands for the last
+    vertices = ring_points[~is_last].astype(np.int64)  # ClosePath stands for the last
     counts = np.bincount(ring_of_vertex) - 1
     first_vertex = np.cumsum(counts) - counts
     first_ring = np.searchsorted(polygon_of_ring, starts)
@@ -165,9 +165,9 @@ def _varints(integers: UInt32Array) -> tuple[bytes, Int64Array]:
     starts = np.cumsum(lengths) - lengths
     written = np.empty(int(lengths.sum()), dtype=np.uint8)
     for byte in range(_VARINT_BYTES):
-        has = lengths > byte
-        follows = np.where(lengths[has] > byte + 1, 0x80, 0)
-        written[starts[has] + byte] = integers[has] >> np.uint32(7 * byte) & np.uint32(0x7F) | follows
+        has_byte = lengths > byte
+        follows = np.where(lengths[has_byte] > byte + 1, 0x80, 0)
+        written[starts[has_byte] + byte] = integers[has_byte] >> np.uint32(7 * byte) & np.uint32(0x7F) | follows
     return written.tobytes(), lengths
 
 

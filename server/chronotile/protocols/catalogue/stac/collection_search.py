@@ -113,9 +113,9 @@ def _meet(one: BBox, other: BBox) -> bool:
 
 def _is_within(offered: OfferedCollection, span: TimeSpan) -> bool:
     """Return whether a collection may have data within a span; true without times."""
-    stated = offered.collection.stated
-    if stated is not None:
-        first, last = stated.first or DISTANT_PAST, stated.last or DISTANT_FUTURE
+    extent = offered.collection.stated
+    if extent is not None:
+        first, last = extent.first or DISTANT_PAST, extent.last or DISTANT_FUTURE
         return bool(first < span.end and last >= span.start)
     times = offered.times
     return len(times) == 0 or bool(times.starts[0] < span.end and np.max(times.ends) > span.start)

@@ -181,7 +181,7 @@ NETCDF_TYPE = "application/x-netcdf"
 def collection_document(offered: OfferedCollection, context: StacContext) -> Json:
     """Return a collection."""
     language, title = context.language, text_in(offered.title, context.language) or offered.id
-    cube, drawn = extensions.cube_of(offered, language), extensions.renders_of(offered.layers, language)
+    cube, renders = extensions.cube_of(offered, language), extensions.renders_of(offered.layers, language)
     links, licence = list(_links(offered, context)), licence_of(offered.license)
     summaries, service = _summaries(offered), context.services.catalogue.service
     has_times = not offered.layers or any(len(layer.times) for layer in offered.layers)
@@ -191,7 +191,7 @@ def collection_document(offered: OfferedCollection, context: StacContext) -> Jso
         extensions.DATA_CUBE_EXTENSION: bool(cube),
         PROJECTION: "proj:code" in summaries,
         extensions.RASTER: bool(own_fields(offered)),
-        RENDER: bool(drawn),
+        RENDER: bool(renders),
         MAP_LINKS_EXTENSION: any(entry["rel"] in {"xyz", "wmts", "wms"} for entry in links),
         LANGUAGE: True,
     }
@@ -212,7 +212,7 @@ def collection_document(offered: OfferedCollection, context: StacContext) -> Jso
         "summaries": summaries,
         "item_assets": _item_assets(offered, language),
         **cube,
-        **omit_empty({"renders": drawn}),
+        **omit_empty({"renders": renders}),
         "links": links,
         "assets": _assets(offered, context),
     }

@@ -89,10 +89,10 @@ def _select_path(document: Json, path: str, chosen: Json) -> None:
     inner = document.get(name)
     if not dot or not isinstance(inner, dict):
         return
-    within: Json = {}
-    _select_path(inner, rest, within)
-    if within:
-        chosen[name] = _merge(chosen.get(name, {}), within)
+    selected: Json = {}
+    _select_path(inner, rest, selected)
+    if selected:
+        chosen[name] = _merge(chosen.get(name, {}), selected)
 
 
 def _remove(document: Json, path: str) -> None:

@@ -30,8 +30,8 @@ def page_of(search: StacSearch, context: StacContext, links: "PageLinks") -> tup
     page = search_items(search.items, context.services)
     documents = StacItems(context)
     with pause_garbage_collection():
-        made = (documents.document(item) for item in page.items)
-        chosen = made if search.fields is None else map(search.fields.select, made)
+        documents_of_items = (documents.document(item) for item in page.items)
+        chosen = documents_of_items if search.fields is None else map(search.fields.select, documents_of_items)
         # Encoding all in one call would block the interpreter and need more memory.
         features = [orjson.Fragment(orjson.dumps(document)) for document in chosen]
         content = _document(page, features, search, [*links.page_links(), *links.next_links(page.next)])

@@ -60,17 +60,17 @@ class _OfCollection:
     def document(self, item: FoundItem) -> Json:
         document = public_item(item, self._context.services.source_hrefs.get(item.collection))
         instant = item.ref.instant
-        drawn = [(links, links.time(instant)) for links in self._layers if links.shows(instant)]
-        maps = [map_link for links, time in drawn for map_link in links.item_links(time)]
+        shown_links = [(links, links.time(instant)) for links in self._layers if links.shows(instant)]
+        maps = [map_link for links, time in shown_links for map_link in links.item_links(time)]
         document["type"], document["stac_version"] = "Feature", STAC_VERSION
         self_link = link("self", self._items + quote(item.ref.id, safe=""), GEOJSON_TYPE)
         document["links"] = [self_link, *self._links, *maps]
-        self._add_assets(document, item, drawn)
+        self._add_assets(document, item, shown_links)
         if maps:
             _add_extensions(document, MAP_LINKS_EXTENSION)
         return document
 
-    def _add_assets(self, document: Json, item: FoundItem, drawn: list[tuple[LayerLinks, str | None]]) -> None:
+    def _add_assets(self, document: Json, item: FoundItem, shown_links: list[tuple[LayerLinks, str | None]]) -> None:
         assets, base, instant = document["assets"], self._context.base, item.ref.instant
         files = base + asset_path(item.product, "")
         for name, asset in assets.items():
@@ -80,8 +80,8 @@ class _OfCollection:
             assets |= values.assets(instant)
         if computed:
             _add_extensions(document, PROJECTION, RASTER)
-        if drawn and "thumbnail" not in assets:
-            first, time = next((pair for pair in drawn if pair[0].layer.is_composite), drawn[0])
+        if shown_links and "thumbnail" not in assets:
+            first, time = next((pair for pair in shown_links if pair[0].layer.is_composite), shown_links[0])
             assets["thumbnail"] = {
                 "href": first.picture(document.get("bbox"), time),
                 "type": MapFormat.PNG,

@@ -134,8 +134,8 @@ def _parse_counts(body: bytes, collection: str | None) -> tuple[ItemSearch, Sequ
     names = members.get("aggregations", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InvalidParameter("aggregations must be a list of names", locator="aggregations")
-    within = {} if collection is None else {"collections": [collection]}
-    return ItemSearch(**params.search_arguments({**members, **within})), names
+    scope = {} if collection is None else {"collections": [collection]}
+    return ItemSearch(**params.search_arguments({**members, **scope})), names
 
 
 def _subject(request: Request, context: StacContext) -> tuple[str, str | None]:
@@ -217,8 +217,8 @@ class _Values:
 
     def _count_months(self) -> Sequence[tuple[str, int]]:
         if self._months is None:
-            counted = count_by_month(self._search, self._services)
-            self._months = [(format_instant(month), count) for month, count in counted]
+            counts = count_by_month(self._search, self._services)
+            self._months = [(format_instant(month), count) for month, count in counts]
         return self._months
 
     def edge(self, *, is_descending: bool) -> Json:

@@ -81,8 +81,8 @@ async def get_cube(request: Request) -> Response:
     else:
 
         def make(is_active: IsActive) -> tuple[Payload, bool]:
-            made = make_cube(target, is_active=is_active)
-            return made, check.is_immutable((made.time, made.states))
+            cube_payload = make_cube(target, is_active=is_active)
+            return cube_payload, check.is_immutable((cube_payload.time, cube_payload.states))
 
         kind = CUBES_OF_ONE_TIME if len(target.times.indexes) == 1 else CUBES
         payload, is_immutable = await run(request, kind, make, layers=[cube.layer])

@@ -77,7 +77,7 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
     styles_and_ramps = [
         style_and_ramp("" if names != (name,) else text, [style.id for style in layer.styles]) for _, layer in layers
     ]
-    drawn = resolve_styles(
+    styled_layers = resolve_styles(
         [(layer, style) for (_, layer), (style, _) in zip(layers, styles_and_ramps, strict=True)], sheets
     )
     SCALE.value(query)
@@ -95,7 +95,7 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
             range=colour_range(query),
             colouring=colouring(query),
         )
-        for (layer_name, layer), (_, ramp), styled in zip(layers, styles_and_ramps, drawn, strict=True)
+        for (layer_name, layer), (_, ramp), styled in zip(layers, styles_and_ramps, styled_layers, strict=True)
     )
     return WmsLegend(requests=requests[::-1], format=FORMAT.value(query), shape=_shape(query))
 

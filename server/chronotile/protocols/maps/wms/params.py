@@ -328,7 +328,7 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
         _check_sides(grid, max_side(catalogue))
     media_type = FORMAT.value(query)
     styles_and_ramps = _styles(query, layers)
-    drawn = colouring.resolve_styles(
+    styled_layers = colouring.resolve_styles(
         [(layer, style) for (_, layer), (style, _) in zip(layers, styles_and_ramps, strict=True)], sheets
     )
     anomaly = picture.anomaly_of(query, ANOMALY, REFERENCE)
@@ -350,7 +350,7 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
             format=FORMATS[media_type],
             background=background(query, FORMATS[media_type]),
         )
-        for (name, layer), (_, ramp), styled in zip(layers, styles_and_ramps, drawn, strict=True)
+        for (name, layer), (_, ramp), styled in zip(layers, styles_and_ramps, styled_layers, strict=True)
     )
     return WmsMap(layers=maps, media_type=media_type)
 

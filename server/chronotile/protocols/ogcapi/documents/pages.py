@@ -89,8 +89,8 @@ def _times(times: TimeDomain) -> str:
     first, last, step = write(times.instants[0]), write(times.instants[-1]), step_of(times)
     if len(times) == 1:
         return first
-    counted = f"{len(times):,} {'dekads' if step == DEKAD_STEP else 'times'}"
-    return f"{first} to {last}, {counted}{'' if step in {None, DEKAD_STEP} else f', every {step}'}"
+    count_text = f"{len(times):,} {'dekads' if step == DEKAD_STEP else 'times'}"
+    return f"{first} to {last}, {count_text}{'' if step in {None, DEKAD_STEP} else f', every {step}'}"
 
 
 def _fields(offered: OfferedCollection, language: str) -> Iterator[dict[str, str]]:

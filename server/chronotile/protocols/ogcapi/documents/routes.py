@@ -210,7 +210,7 @@ def landing_document(context: CollectionContext) -> Json:
 def _service_members(service: ServiceInfo) -> Json:
     """Return keywords, provider and contact for the landing page of EDR (OGC 19-086r6, landingPage.yaml)."""
     contact, address = service.contact, service.contact.address or PostalAddress()
-    reached = {
+    channels = {
         "email": contact.email,
         "phone": contact.telephone,
         "address": address.street,
@@ -220,7 +220,7 @@ def _service_members(service: ServiceInfo) -> Json:
         "country": address.country,
     }
     provider = omit_empty({"name": contact.name})
-    members = {"keywords": list(service.keywords), "provider": provider, "contact": omit_empty(reached)}
+    members = {"keywords": list(service.keywords), "provider": provider, "contact": omit_empty(channels)}
     return omit_empty(members)
 
 

@@ -104,8 +104,8 @@ class MapQuery:
             return _box_in_crs(crs, _require_extent(box_of(bbox, bbox_crs), bbox_crs, "bbox"), bbox_crs)
         if trim is None:
             return None
-        closed = _close_edges(trim.box, data_box(self._natives, trim.crs))
-        return _box_in_crs(crs, _require_extent(closed, trim.crs, "subset"), trim.crs)
+        trimmed_box = _close_edges(trim.box, data_box(self._natives, trim.crs))
+        return _box_in_crs(crs, _require_extent(trimmed_box, trim.crs, "subset"), trim.crs)
 
     def _centre(self, crs: Crs) -> tuple[float, float] | None:
         centre, centre_crs = CENTER.optional(self.query), self._crs(CENTER_CRS)

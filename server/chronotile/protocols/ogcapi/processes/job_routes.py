@@ -138,8 +138,8 @@ async def get_result(request: Request) -> Response:
     job, desk = await ended_job(request, request.path_params["jobID"])
     name, is_head = request.path_params["outputID"], request.method == "HEAD"
     if name not in job.results:
-        has = ", ".join(job.results) or "none"
-        raise UnknownPath(f"the job has no result {name[:80]!r}; it has {has}", locator="outputID")
+        result_names = ", ".join(job.results) or "none"
+        raise UnknownPath(f"the job has no result {name[:80]!r}; it has {result_names}", locator="outputID")
     alone = Execution(process=job.process, inputs={})  # a single result is not affected by the requested form
 
     def find() -> Response:

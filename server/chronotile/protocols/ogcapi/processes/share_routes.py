@@ -33,9 +33,9 @@ async def post_share(request: Request) -> Response:
     def share() -> NewShare:
         return desk.shares.create(granted_job(id_, request).id, subjects=grants.subjects, days=days)
 
-    made = await run(request, JOBS, share)
-    href = f"{url_without_key(request)}/k/{made.secret}/ogcapi/jobs/{id_}"
-    document = {"href": href, "expires": moment_text(made.expires)}
+    new_share = await run(request, JOBS, share)
+    href = f"{url_without_key(request)}/k/{new_share.secret}/ogcapi/jobs/{id_}"
+    document = {"href": href, "expires": moment_text(new_share.expires)}
     return Response(orjson.dumps(document), status_code=201, media_type=JSON)
 
 

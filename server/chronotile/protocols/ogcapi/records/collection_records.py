@@ -196,7 +196,10 @@ def _sort(records: Sequence[Json], order: Sequence[tuple[str, bool]]) -> list[Js
     """Sort by properties in order of priority, then by id; records without a property come last."""
     ordered = sorted(records, key=lambda record: str(record["id"]))
     for name, is_descending in reversed(order):
-        has = [r for r in ordered if name in r["properties"]]
-        lacks = [r for r in ordered if name not in r["properties"]]
-        ordered = [*sorted(has, key=lambda record: str(record["properties"][name]), reverse=is_descending), *lacks]
+        with_value = [r for r in ordered if name in r["properties"]]
+        without_value = [r for r in ordered if name not in r["properties"]]
+        ordered = [
+            *sorted(with_value, key=lambda record: str(record["properties"][name]), reverse=is_descending),
+            *without_value,
+        ]
     return ordered

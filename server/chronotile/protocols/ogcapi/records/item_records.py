@@ -65,11 +65,11 @@ def find_items(query: RecordsQuery, context: CollectionContext, *, are_encoded: 
     except InvalidParameter as error:
         if error.locator != FILTER.name or query.filter is not None:
             raise
-        sent = Q.name if query.terms else next(iter(query.values), Q.name)  # whose condition is one on items
-        raise InvalidParameter(error.message.replace(FILTER.name, sent, 1), locator=sent) from error
-    made = (item_record(item, context) for item in page.items)
+        parameter = Q.name if query.terms else next(iter(query.values), Q.name)  # whose condition is one on items
+        raise InvalidParameter(error.message.replace(FILTER.name, parameter, 1), locator=parameter) from error
+    records = (item_record(item, context) for item in page.items)
     return RecordsPage(
-        records=[orjson.Fragment(orjson.dumps(record)) if are_encoded else record for record in made],
+        records=[orjson.Fragment(orjson.dumps(record)) if are_encoded else record for record in records],
         matched=page.matched,
         following=None if page.next is None else ("cursor", page.next),
         unanswered=page.unanswered,

@@ -147,12 +147,12 @@ def contacts_of(catalogue: Catalogue, language: str) -> Json:
 
 
 def _contact_channels(contact: Contact) -> Json:
-    reached: Json = {}
+    channels: Json = {}
     phone = re.sub(r"[ ()/.-]", "", contact.telephone or "")
     if _PHONE.fullmatch(phone):
-        reached["phones"] = [{"value": phone}]
+        channels["phones"] = [{"value": phone}]
     if contact.email:
-        reached["emails"] = [{"value": contact.email}]
+        channels["emails"] = [{"value": contact.email}]
     if contact.address is not None:
         address = contact.address
         parts = {
@@ -162,8 +162,8 @@ def _contact_channels(contact: Contact) -> Json:
             "postalCode": address.postcode,
             "country": address.country,
         }
-        reached["addresses"] = [omit_empty(parts)]
-    return reached
+        channels["addresses"] = [omit_empty(parts)]
+    return channels
 
 
 def languages_of(context: DocumentContext) -> Json:

@@ -356,16 +356,16 @@ def _tilesets(
 
 
 def _map_operations(origin: str, name: str) -> Iterator[Operation]:
-    path, segments, drawn = f"{origin}/map/tiles", shown_segments(origin), drawing(origin)
+    path, segments, options = f"{origin}/map/tiles", shown_segments(origin), drawing(origin)
     of = partial(described, examples=EXAMPLE_DRAWING, is_offered=lambda of: _has_sets(of) and has_collections(of))
     handlers = partial(get_document, map_tilesets), partial(get_metadata, map_tileset, map_tilejson)
-    yield from _tilesets(path, [*segments, *drawn], of, name=f"{name}.map", handlers=handlers)
+    yield from _tilesets(path, [*segments, *options], of, name=f"{name}.map", handlers=handlers)
     yield of(
         f"{path}{TILE}",
         get_map_tile,
         f"tiles.{name}.map.getTile",
         "A tile of a map",
-        parameters=[*segments, partial(_tile_in_path, _map_limits), *drawn, PICTURE_FORMAT, WIDTH, HEIGHT, REV],
+        parameters=[*segments, partial(_tile_in_path, _map_limits), *options, PICTURE_FORMAT, WIDTH, HEIGHT, REV],
         answers=OF_PICTURES,
     )
 

@@ -199,13 +199,13 @@ def layers_box(layers: tuple[Layer, ...], tile_matrix_set: TileMatrixSet) -> BBo
 
 
 def _layer(layer: Layer, style: str, context: DocumentContext) -> Json:
-    drawn = resolve_style(layer, style)
+    resolved_style = resolve_style(layer, style)
     return {
         "id": layer.id,
         "title": _title(layer, context),
         "dataType": "map",
         **omit_empty({"attribution": layer.attribution, "license": layer.license}),
-        "style": {"id": drawn.id, "title": drawn.title},
+        "style": {"id": resolved_style.id, "title": resolved_style.title},
         "links": [_geodata(layer, context)],
     }
 
