@@ -1,7 +1,7 @@
-"""Ceilings of counted faults per package: `make check` fails above them, and asks to lower one that is too high.
+"""Ceilings of counted faults per package: `make check` fails above a ceiling, and if a ceiling is too high.
 
 `ceilings.txt` has lines of rule, package and number. `python -m tools.prose --lower` and `python -m tools.names
---lower` write the numbers of today where they are smaller; neither raises one.
+--lower` write today's numbers if they are smaller; neither raises a number.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,14 +14,14 @@ Counts = Mapping[tuple[str, str], int]
 
 
 def package_of(name: str) -> str:
-    """Return the package that a file counts for: its folder, of the server's packages the one below `chronotile`."""
+    """Return the package that a file counts for: its folder; in the server the package directly below `chronotile`."""
     parts = name.split("/")
     depth = 4 if parts[0] == "server" else 3 if parts[:2] == ["clients", "python"] else 2
     return "/".join(parts[:-1][:depth]) or "."
 
 
 def read_ceilings(root: Path, rules: set[str] | None = None) -> dict[tuple[str, str], int]:
-    """Return the ceilings of a repository, of all rules by default; none without a list."""
+    """Return the ceilings of a repository, for the given rules or for every rule; empty without a list."""
     file = root / FILE
     text = file.read_text(encoding="utf-8") if file.exists() else ""
     ceilings = {}
@@ -56,7 +56,7 @@ def print_errors(errors: list[str]) -> int:
 
 
 def lower(root: Path, counts: Counts, rules: set[str]) -> None:
-    """Write the faults of today as ceilings where they are fewer; a rule without any ceiling gets those of today."""
+    """Lower ceilings to today's number of faults; a rule without ceilings gets today's numbers."""
     ceilings = read_ceilings(root)
     stored = {rule for rule, _package in ceilings}
     new = {key: number for key, number in ceilings.items() if key[0] not in rules}

@@ -1,4 +1,4 @@
-"""Store the processor time of test functions, by which runs choose their sample (`tests/sampling.py`).
+"""Store the processor time of test functions, which runs use to choose their sample (`tests/sampling.py`).
 
 `python -m tools.durations` reads the files that runs of the tiers wrote, `.test-durations-quick.tsv` and
 `.test-durations-rest.tsv`, and updates `tests/kept_durations/costs.tsv`. Functions that the runs did not take keep

@@ -1,7 +1,7 @@
-"""Check the rules of sizes and shapes of the server's code (`python -m tools.house`); `docs/design` says why.
+"""Check the rules of sizes and shapes of the server's code (`python -m tools.house`); `docs/design` has the reasons.
 
-What may break a rule is in `house_exceptions.txt`: rule, file, how often, and the reason. An exception that is not
-needed any more is a fault too, so that the list only gets shorter.
+Permitted exceptions are in `house_exceptions.txt`: rule, file, number, and the reason. An unused exception is a fault
+too, so that the list only gets shorter.
 """
 
 import ast
@@ -50,7 +50,7 @@ class Module:
 
     @cached_property
     def code_lines(self) -> frozenset[int]:
-        """Lines that are neither blank nor comment nor docstring, of attributes either."""
+        """Number of lines without blank lines, comments and docstrings, including docstrings of attributes."""
         told = set[int]()
         for node in ast.walk(self.tree):
             for each in getattr(node, "body", ()) if isinstance(getattr(node, "body", ()), list) else ():
@@ -64,7 +64,7 @@ class Module:
 
     @cached_property
     def functions(self) -> list[tuple[str, Function]]:
-        """All with their qualified names."""
+        """All functions with their qualified names."""
         return list(_functions(self.tree, ""))
 
     def lines_of(self, node: ast.stmt) -> int:
@@ -119,7 +119,7 @@ def _imports(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
 
 
 Broken = Iterator[tuple[str, str, str]]
-"""Rule, file and what is wrong."""
+"""Rule, file and description."""
 
 
 def sizes(modules: Mapping[str, Module]) -> Broken:
@@ -137,11 +137,11 @@ def broad_excepts(modules: Mapping[str, Module]) -> Broken:
     for module in modules.values():
         for node in ast.walk(module.tree):
             if isinstance(node, ast.ExceptHandler) and (node.type is None or BROAD.search(ast.unparse(node.type))):
-                yield "broad-except", module.path, f"line {node.lineno} catches all exceptions; name what is foreseen"
+                yield "broad-except", module.path, f"line {node.lineno} catches all exceptions; name the expected ones"
 
 
 def circles(modules: Mapping[str, Module], imports: Mapping[str, Iterable[str]]) -> Broken:
-    """Yield modules that import one another in a circle (rule 4)."""
+    """Yield circles of modules that import each other (rule 4)."""
     for group in _strong_components(imports):
         if len(group) > 1:
             places = sorted(modules[name].path for name in group)
@@ -178,7 +178,7 @@ def _strong_components(edges: Mapping[str, Iterable[str]]) -> list[list[str]]:
 
 
 def docstrings(modules: Mapping[str, Module]) -> Broken:
-    """Yield short private functions with a docstring, and attributes whose docstring says their name (rule 5)."""
+    """Yield short private functions with a docstring, and attributes whose docstring repeats their name (rule 5)."""
     for module in modules.values():
         for name, node in module.functions:
             is_private = node.name.startswith("_") and not node.name.startswith("__")
@@ -188,7 +188,7 @@ def docstrings(modules: Mapping[str, Module]) -> Broken:
             for target, text in _attribute_texts(each):
                 words = set(re.findall(r"[a-z]+|\d+", text.lower())) - {"the", "a", "an", "of", "its", "it"}
                 if words <= set(re.findall(r"[a-z]+", target.lower().replace("_", " "))):
-                    yield "attribute-docstring", module.path, f"“{text}” says the name {target} again"
+                    yield "attribute-docstring", module.path, f"“{text}” repeats the name {target}"
 
 
 def _attribute_texts(node: ast.AST) -> Iterator[tuple[str, str]]:
@@ -231,7 +231,7 @@ def named_processes(root: Path, modules: Mapping[str, Module]) -> Broken:
 
 PROCESSES = frozenset({"animation", "anomaly", "climatology", "composite", "histogram", "trend", "zonal-statistics"})
 MOST_NAMED = 4
-"""Processes that a test may name without listing all of them."""
+"""Processes that a test may name without listing the others."""
 
 
 SUBJECTS = frozenset(
@@ -260,7 +260,7 @@ def test_folders(root: Path, modules: Mapping[str, Module]) -> Broken:
 
 
 def broken_rules(root: Path) -> list[tuple[str, str, str]]:
-    """Return all that breaks a rule: rule, file and what is wrong."""
+    """Return all faults: rule, file and description."""
     modules = modules_of(root)
     imports = imports_of(modules)
     return [
@@ -281,7 +281,7 @@ def read_exceptions(text: str) -> dict[tuple[str, str], int]:
 
 
 def faults(root: Path, exceptions: str) -> list[str]:
-    """Return what breaks a rule beyond its exceptions, and exceptions that are not needed any more."""
+    """Return faults beyond the exceptions, and unused exceptions."""
     excepted = read_exceptions(exceptions)
     found = broken_rules(root)
     counts = Counter((rule, file) for rule, file, _ in found)
@@ -298,13 +298,13 @@ def faults(root: Path, exceptions: str) -> list[str]:
 
 
 def as_exceptions(root: Path) -> Iterator[str]:
-    """Yield the lines that except what breaks a rule now."""
+    """Yield the exception lines for today's faults."""
     for (rule, file), count in sorted(Counter((rule, file) for rule, file, _ in broken_rules(root)).items()):
         yield f"{rule} {file} {count} before the rule"
 
 
 def main() -> None:
-    """Print what breaks a rule; 1 if anything does."""
+    """Print all faults; return 1 if there are any."""
     found = faults(ROOT, EXCEPTIONS.read_text(encoding="utf-8"))
     print("".join(f"{each}\n" for each in found), end="")
     sys.exit(bool(found))

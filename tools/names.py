@@ -1,4 +1,4 @@
-"""Check the names of the server's code (`python -m tools.names`), as STYLE.md section 3 says.
+"""Check the names of the server's code (`python -m tools.names`) by section 3 of STYLE.md.
 
 - A class name or type alias is defined once.
 - A function name starts with a verb, or is a noun phrase: no bare participle (`_drawn`, `given_by`), no preposition
@@ -70,7 +70,7 @@ class Fault(NamedTuple):
 
 
 def is_function_name_allowed(name: str) -> bool:
-    """Return whether a function name starts with a verb or is a noun phrase, as far as its words tell."""
+    """Return whether a function name seems to start with a verb or to be a noun phrase, by its words."""
     words = name.strip("_").lower().split("_")
     if ALLOWED.fullmatch(name) or not words[0]:
         return True

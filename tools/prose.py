@@ -1,6 +1,6 @@
 """Check the English of all texts of the repository (`python -m tools.prose`).
 
-Two lists hold what STYLE.md calls unidiomatic. Phrases of `prose_words.txt` are errors in documents, messages, viewer
+The rules of STYLE.md are in two lists. Phrases of `prose_words.txt` are errors in documents, messages, viewer
 texts and public docstrings, with a remedy. The patterns below are counted in all texts, as ordinary English needs some
 of them now and then; `ceilings.txt` limits their number per package, and the number may only fall.
 
@@ -73,7 +73,7 @@ PATTERNS = {
         r"|\bOf (?:several|many|two|all|both|such|each|one|a|an|it|them|these|those)\b"
     ),
 }
-"""Patterns of unidiomatic English. Those with capital letters need them."""
+"""Patterns of unidiomatic English. Patterns with capital letters are matched case-sensitively, see `_CASED`."""
 _CASED = {"text without its noun", "inversion"}
 COMPILED = {name: re.compile(text, 0 if name in _CASED else re.IGNORECASE) for name, text in PATTERNS.items()}
 WORD = re.compile(r"[A-Za-z][A-Za-z'-]+")
@@ -119,7 +119,7 @@ def count_words(text: str) -> int:
 
 
 def find_patterns(text: Text) -> Iterator[tuple[str, str]]:
-    """Yield the patterns in a text, each with what matched."""
+    """Yield the name of each pattern in a text, with the matching text."""
     words = without_code(text.text)
     for name, pattern in COMPILED.items():
         if name == "text without its noun" and text.kind == "document":

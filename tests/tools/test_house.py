@@ -85,7 +85,7 @@ def test_exceptions_are_counted_and_go_when_nothing_needs_them(tmp_path, broken)
 
     assert house.faults(tmp_path, f"# why\nbroad-except {file} 1 it is the outermost\n") == []
     assert house.faults(tmp_path, "") == [
-        f"{file}: line 3 catches all exceptions; name what is foreseen (broad-except; 1 found, 0 excepted)"
+        f"{file}: line 3 catches all exceptions; name the expected ones (broad-except; 1 found, 0 excepted)"
     ]
     assert house.faults(tmp_path, f"broad-except {file} 2 two\n") == [
         f"{file}: 1 of 2 exceptions of broad-except are needed; write that number or remove the line"

@@ -1,4 +1,4 @@
-"""Write the data file from which `chronotile demo` makes its archive: `python -m tools.demo FILE`."""
+"""Write the data file of `chronotile demo`: `python -m tools.demo FILE`."""
 
 import argparse
 import io
@@ -37,7 +37,7 @@ Arrays = dict[str, NDArray[np.generic]]
 
 
 def build(plan: DemoPlan) -> Arrays:
-    """Return the arrays of the data file by name; `chronotile.demo.scene` says what each is."""
+    """Return the arrays of the data file by name; `chronotile.demo.scene` describes them."""
     landscape = make_landscape(plan.grid)
     landscape = _sorted(landscape)
     calendar = make_calendar(landscape.parcels)
@@ -62,7 +62,7 @@ def write(path: Path, arrays: Arrays) -> int:
 
 
 def _sorted(landscape: Landscape) -> Landscape:
-    """The same with alike parcels beside one another, which compress to half the bytes."""
+    """Reorder parcels so that similar ones are neighbours, which halves the compressed size."""
     parcels, calendar = landscape.parcels, make_calendar(landscape.parcels)
     order = np.lexsort(
         (calendar.timing, calendar.manured, calendar.turn, calendar.only_maize, parcels.built, parcels.kind)
@@ -124,7 +124,7 @@ def _pictures(landscape: Landscape, calendar: Calendar, days: Sequence[np.dateti
 
 
 def _coarse(grid: Grid) -> Grid:
-    """The same box with `COARSE_PX` pixels a side: enough for what has no sharp edges."""
+    """Return the same box with `COARSE_PX` pixels per side: enough for fields without sharp edges."""
     return Grid(crs=grid.crs, bbox=grid.bbox, width=COARSE_PX, height=COARSE_PX)
 
 

@@ -1,4 +1,4 @@
-"""Where towns, waters, motorways and forests of central Belgium lie, roughly: enough for the demo to fit a base map.
+"""Approximate positions of towns, waters, motorways and forests of central Belgium, so that the demo fits a base map.
 
 Positions are degrees of longitude and latitude to about 500 m; shapes between them are made up.
 """

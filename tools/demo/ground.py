@@ -1,4 +1,4 @@
-"""What lies where on the half-pixel grid of the landscape: waters, roads, towns and forests as fields of distance."""
+"""Waters, roads, towns and forests as fields of distance on the half-pixel grid of the landscape."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _SEED: Final = 4100
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """The half-pixel grid, and the coordinates by which its places are looked up."""
+    """The half-pixel grid, and the coordinates for look-ups in its fields."""
 
     crs: Crs
     x: NDArray[np.float64]
@@ -41,7 +41,7 @@ class Ground:
     y: NDArray[np.float64]
     """(height,) in metres, descending."""
     bent_x: FloatArray
-    """(height, width): x moved by smooth noise, so that what is drawn straight becomes crooked."""
+    """(height, width): x moved by smooth noise, so that straight lines become crooked."""
     bent_y: FloatArray
 
 
@@ -74,7 +74,7 @@ def water_edge(ground: Ground) -> FloatArray:
 
 
 def river_edge(ground: Ground) -> FloatArray:
-    """Return metres to the nearest river bank (height, width), as far as valleys reach."""
+    """Return metres to the nearest river bank (height, width), up to the width of valleys."""
     return line_edge(ground, RIVERS, reach_m=2500.0)
 
 
@@ -151,7 +151,7 @@ def _lower_to_lake(edge: FloatArray, ground: Ground, lake: Lake) -> None:
 
 
 def forest_mask(ground: Ground) -> BoolArray:
-    """Return which half-pixels (height, width) lie in one of the named forests."""
+    """Return a mask of half-pixels (height, width) in the named forests."""
     inside = np.zeros(ground.bent_x.shape, dtype=bool)
     ragged_x, ragged_y = (
         bent + 260.0 * fractal_noise(ground.x, ground.y, cells_m=(1300.0, 500.0), fade=0.6, seed=_SEED + 5 + part)
@@ -165,7 +165,7 @@ def forest_mask(ground: Ground) -> BoolArray:
 
 
 def _within_ring(x: FloatArray, y: FloatArray, ring_x: NDArray[np.float64], ring_y: NDArray[np.float64]) -> BoolArray:
-    """Return the points from which a ray to the east crosses the ring an odd number of times."""
+    """Return a mask of points whose ray to the east crosses the ring an odd number of times."""
     inside = np.zeros(x.shape, dtype=bool)
     for x0, y0, x1, y1 in zip(ring_x, ring_y, np.roll(ring_x, -1), np.roll(ring_y, -1), strict=True):
         spans = (y0 > y) != (y1 > y)

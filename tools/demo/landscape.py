@@ -40,7 +40,7 @@ _SEED: Final = 6300
 
 
 class Kind(IntEnum):
-    """What grows on a parcel; the kinds from `WHEAT` to `POTATO` follow one another on arable land."""
+    """Kinds of vegetation of a parcel; the kinds from `WHEAT` to `POTATO` rotate on arable land."""
 
     WATER = 0
     GARDEN = 1
@@ -60,7 +60,7 @@ ARABLE: Final = Kind.WHEAT
 
 @dataclass(frozen=True, slots=True)
 class Parcels:
-    """What is known of each parcel, all (parcel,)."""
+    """Properties of the parcels, all (parcel,)."""
 
     key: KeyArray
     """Mixed bits that name the parcel."""
@@ -74,7 +74,7 @@ class Parcels:
 
 @dataclass(frozen=True, slots=True)
 class Landscape:
-    """The parcels and where they lie."""
+    """The parcels and their pixels."""
 
     grid: Grid
     parcels: Parcels
@@ -83,9 +83,9 @@ class Landscape:
     water: BoolArray
     """(height, width): pixels that are mostly water."""
     texture: FloatArray
-    """(height, width): what is better or worse inside parcels, mean 0, variance 1."""
+    """(height, width): variation of growth inside parcels, mean 0, variance 1."""
     vegetated: FloatArray
-    """(height, width): share of the pixel that is neither built nor water, 0 to 1."""
+    """(height, width): fraction of the pixel without buildings and water, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ def _cover_towns(cover: _Cover, ground: Ground) -> None:
 
 
 def _cover_blocks(cover: _Cover, ground: Ground, density: FloatArray, maybe: BoolArray) -> None:
-    """Put street blocks where a block's luck says so among the half-pixels `maybe`."""
+    """Put street blocks on the half-pixels `maybe`, for blocks that a random number selects."""
     blocks = voronoi_cells(ground.bent_x[maybe], ground.bent_y[maybe], cell_m=230.0, seed=_SEED + 20)
     dense = density[maybe]
     town = dense > 0.14 + 0.30 * uniform_of(_SEED + 21, blocks.key)
@@ -213,7 +213,7 @@ def _cover_blocks(cover: _Cover, ground: Ground, density: FloatArray, maybe: Boo
 
 
 def _gather(grid: Grid, cover: _Cover, sand: FloatArray) -> Landscape:
-    """Return the landscape whose parcels are the half-pixels of one key and kind; what is built counts by steps."""
+    """Return the landscape whose parcels are the half-pixels with equal key and kind; built-up land counts by steps."""
     steps = np.round(cover.built * 20).astype(np.int64)
     code = mix_keys(_SEED + 30, cover.key.view(np.int64), cover.kind, steps)
     _, first, index = np.unique(code, return_index=True, return_inverse=True)

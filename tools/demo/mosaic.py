@@ -1,4 +1,4 @@
-"""The mosaic of fields: blocks between roads, each cut into rows of rectangles along a direction of its own."""
+"""The mosaic of fields: blocks between roads, each cut into rows of rectangles along the direction of the block."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +14,7 @@ _SEED: Final = 5200
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """For each of some places, the Voronoi cell it lies in."""
+    """For each point, its Voronoi cell."""
 
     key: KeyArray
     """(n,): one number a cell."""
@@ -23,7 +23,7 @@ class Cells:
 
 
 def voronoi_cells(x: FloatArray, y: FloatArray, *, cell_m: float, seed: int) -> Cells:
-    """Return the cells of places (n,) among seeds that lie one in each square of `cell_m`, anywhere in it."""
+    """Return the cells of points (n,) among seeds; each square of `cell_m` has a seed at a random position."""
     column, row = np.floor(x / cell_m).astype(np.int64), np.floor(y / cell_m).astype(np.int64)
     first_column, first_row = int(column.min()) - 1, int(row.min()) - 1
     columns = np.arange(first_column, int(column.max()) + 2)[None, :]

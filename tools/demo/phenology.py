@@ -47,7 +47,7 @@ class Growth:
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """What made a year differ from the mean."""
+    """Causes of the difference between a year and the mean."""
 
     spring_days: float
     """Days that spring came late."""
@@ -93,7 +93,7 @@ GREEN_MANURE: Final = {
     Kind.POTATO: Season(282, 400, 0.38, 10, 16),
     Kind.MAIZE: Season(300, 455, 0.36, 12, 6),
 }
-"""What many farmers sow after the harvest; it may stand until spring."""
+"""Catch crops that many farmers sow after the harvest; they may stand until spring."""
 
 ROTATION: Final = (Kind.WHEAT, Kind.BEET, Kind.WHEAT, Kind.POTATO, Kind.WHEAT, Kind.MAIZE)
 """Crops on loam; on sand maize follows maize."""
@@ -136,7 +136,7 @@ class Calendar:
     """Whether maize follows maize."""
 
     def crops(self, year: int) -> NDArray[np.int64]:
-        """Return what grows on each parcel (parcel,) in `year`: its kind, or the crop whose turn it is."""
+        """Return the vegetation of each parcel (parcel,) in `year`: its kind, or the crop of the rotation."""
         crop = _ROTATION[(self.turn + year) % len(ROTATION)]
         crop[self.only_maize] = Kind.MAIZE
         return np.where(self.parcels.kind == ARABLE, crop, self.parcels.kind)
@@ -151,7 +151,7 @@ class Calendar:
         return np.asarray(green * (1 - built) + np.float32(NDVI_BUILT) * built, dtype=np.float32)
 
     def cover(self, day: np.datetime64) -> FloatArray:
-        """Return the green share of what is not built (parcel,): what never goes, and the seasons of three years."""
+        """Return the green fraction of unbuilt land (parcel,): its permanent part, and the seasons of three years."""
         year = year_of(day)
         kinds = self.crops(year)
         bare_share = 1 - _per_kind("lasting")[kinds]
@@ -199,7 +199,7 @@ def _logistic(steps: FloatArray) -> FloatArray:
 
 
 def _shift(days: FloatArray, weather: Weather) -> FloatArray:
-    """Return how many days later the weather puts what is due on `days` of the year."""
+    """Return the delay in days that the weather causes for events due on `days` of the year."""
     spring = np.exp(-(((days - 105) / 70) ** 2))
     autumn = np.exp(-(((days - 300) / 55) ** 2))
     return np.asarray(weather.spring_days * spring + weather.autumn_days * autumn, dtype=np.float32)

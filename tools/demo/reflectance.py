@@ -1,4 +1,4 @@
-"""What the same landscape looks like from above on one day: red, green and blue reflectance under clouds."""
+"""The landscape from above on one day: red, green and blue reflectance under clouds."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,10 +14,10 @@ from tools.demo.phenology import Calendar, days_since, year_of
 from tools.demo.sky import cloud_field, cloud_threshold, day_number, snow_margin
 
 CLOUD_SHARES: Final = (0.10, 0.22, 0.04, 0.30, 0.02, 0.13, 0.0, 0.07, 0.17, 0.05, 0.26, 0.12)
-"""Share of the area under cloud on each of the picture days."""
+"""Cloud-covered fraction of the area per picture day."""
 
 PARTIAL_DAYS: Final = ("2024-03-10", "2024-09-17")
-"""Days on which the orbit covered the east alone."""
+"""Days when the orbit covered only the east."""
 
 _GREEN: Final = {
     Kind.WATER: (0.030, 0.042, 0.040),
@@ -50,7 +50,7 @@ _SEED: Final = 10_700
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """What clouds do to the light on one day, both (height, width) from 0 to 1."""
+    """Effect of clouds on the light of one day, both (height, width) from 0 to 1."""
 
     opacity: FloatArray
     shade: FloatArray
@@ -71,7 +71,7 @@ def parcel_colours(landscape: Landscape, calendar: Calendar, day: np.datetime64)
 
 
 def _bare_colours(landscape: Landscape, day: np.datetime64, kinds: NDArray[np.int64]) -> FloatArray:
-    """Return the reflectance (band, parcel) of what shows between the green: soil, straw, boughs."""
+    """Return the reflectance (band, parcel) of the ground between plants: soil, straw, boughs."""
     parcels = landscape.parcels
     key = parcels.key.view(np.int64)
     soil = _column(LOAM) + (np.array(SAND, dtype=np.float32) - LOAM).astype(np.float32)[:, None] * parcels.sand
@@ -112,7 +112,7 @@ def light_of(grid: Grid, day: np.datetime64) -> Light:
 
 
 def unseen(grid: Grid, day: np.datetime64) -> NDArray[np.bool_]:
-    """Return what lies west of the orbit's edge (height, width)."""
+    """Return a mask of pixels west of the orbit's edge (height, width)."""
     x, y = pixel_centres(grid)
     if str(day) not in PARTIAL_DAYS:
         return np.zeros((y.size, x.size), dtype=bool)

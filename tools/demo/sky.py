@@ -1,4 +1,4 @@
-"""What hides the ground: clouds that drift and fade, snow, and gaps between orbits."""
+"""Reasons of missing values: clouds that drift and fade, snow, and gaps between orbits."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -19,7 +19,7 @@ CLOUD_FADE: Final = 0.66
 DRIFT_M_PER_DAY: Final = (760.0, 310.0)
 """How far cloud banks move east and north a day: slowly, so that an animation of dekads shows them move."""
 LIFE_DAYS: Final = 17.0
-"""Days in which one pattern of clouds gives way to the next."""
+"""Days after which a pattern of clouds is replaced by the next."""
 
 SNOW_SHARES: Final = {
     "2021-01-11": 0.22,
@@ -39,7 +39,7 @@ _SEED: Final = 8500
 
 @dataclass(frozen=True, slots=True)
 class Sky:
-    """What hides the ground on one date, all (height, width)."""
+    """Masks of hidden ground on one date, all (height, width)."""
 
     cloud: FloatArray
     """How far clouds are from breaking up: above 0 is cloud, a little below 0 is haze."""
@@ -48,7 +48,7 @@ class Sky:
 
 
 def sky_of_dekad(grid: Grid, start: np.datetime64) -> Sky:
-    """Return what hid the ground all through the dekad that starts on the day `start`."""
+    """Return the masks of pixels that were hidden during the whole dekad that starts on the day `start`."""
     field = cloud_field(*pixel_centres(grid), day=day_number(start))
     cloud = field - np.float32(cloud_threshold(day_number(start), dekad_cloud_share(start)))
     return Sky(cloud, snow_margin(grid, start) > 0, orbit_gap(grid, start))
@@ -66,7 +66,7 @@ def dekad_cloud_share(start: np.datetime64) -> float:
 
 
 def cloud_field(x: Axis, y: Axis, *, day: float) -> FloatArray:
-    """Return drifting noise (height, width) of variance about 1 in which clouds are what exceeds a threshold."""
+    """Return drifting noise (height, width) of variance about 1; clouds are values above a threshold."""
     moved_x, moved_y = x - DRIFT_M_PER_DAY[0] * day, y - DRIFT_M_PER_DAY[1] * day
     weights = CLOUD_FADE ** np.arange(len(CLOUD_CELLS_M))
     weights /= np.sqrt(np.sum(weights**2))
@@ -82,7 +82,7 @@ def cloud_field(x: Axis, y: Axis, *, day: float) -> FloatArray:
 
 
 def cloud_threshold(day: float, share: float) -> float:
-    """Return what the cloud field exceeds over `share` of the whole area, whatever part of it a grid covers."""
+    """Return the threshold that the cloud field exceeds over `share` of the whole area."""
     return float(np.quantile(cloud_field(*_whole_area(), day=day), 1 - share))
 
 
@@ -91,7 +91,7 @@ def _whole_area() -> tuple[Axis, Axis]:
 
 
 def snow_margin(grid: Grid, start: np.datetime64) -> FloatArray:
-    """Return where snow lay (height, width) in the dekad that starts on the day `start`: above 0, more is deeper."""
+    """Return the snow depth (height, width) in the dekad that starts on `start`: snow lies if it is above 0."""
     share = SNOW_SHARES.get(str(start.astype("datetime64[D]")), 0.0)
     if not share:
         return np.full((grid.height, grid.width), -1.0, dtype=np.float32)
@@ -102,12 +102,12 @@ def snow_margin(grid: Grid, start: np.datetime64) -> FloatArray:
 def _snow_field(x: Axis, y: Axis, start: np.datetime64) -> FloatArray:
     seed = _SEED + 50 + int(day_number(start))
     rough = fractal_noise(x, y, cells_m=(11_000.0, 2_600.0, 500.0), fade=0.45, seed=seed)
-    south = (3_112_000.0 - y[:, None]) / 30_000.0  # higher land, where it stays longest
+    south = (3_112_000.0 - y[:, None]) / 30_000.0  # higher land, with the longest snow cover
     return np.asarray(rough + 0.8 * south, dtype=np.float32)
 
 
 def orbit_gap(grid: Grid, start: np.datetime64) -> BoolArray:
-    """Return what no satellite passed over (height, width): a slanting strip in a few dekads."""
+    """Return a mask of pixels without an overpass (height, width): a slanting strip in a few dekads."""
     number = int(day_number(start))
     x, y = pixel_centres(grid)
     if float(uniform_of(_SEED + 60, number)) >= GAP_CHANCE:

@@ -1,1 +1,1 @@
-"""What a release consists of: wheel, source archive, bills of materials, checksums."""
+"""Build of a release: wheel, source archive, bills of materials, checksums."""

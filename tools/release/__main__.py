@@ -1,4 +1,4 @@
-"""Build what a release consists of, twice, and compare: `python -m tools.release FOLDER --build-python PYTHON`."""
+"""Build the files of a release twice and compare them: `python -m tools.release FOLDER --build-python PYTHON`."""
 
 import argparse
 import hashlib
@@ -88,10 +88,10 @@ def _compare(built: Iterable[Path], again: Iterable[Path]) -> None:
 
 
 def release(target: Path, *, build_python: Path, epoch: str) -> None:
-    """Write all files of a release into `target`, in place of those of an earlier one, once all are made.
+    """Write all files of a release into `target` after all are built, and replace the files of an earlier release.
 
     Raises:
-        SystemExit: A second build of one has other bytes, or `target` holds something else.
+        SystemExit: A file of the second build has other bytes, or `target` contains other files.
     """
     if target.exists() and any(target.iterdir()) and not (target / SUMS).is_file():
         sys.exit(f"{target} has files of something else; name an empty folder")
@@ -111,7 +111,7 @@ def release(target: Path, *, build_python: Path, epoch: str) -> None:
 
 
 def _give_away(packages: Iterable[Path]) -> None:
-    """Let the server's packages have those of clients in place of earlier ones."""
+    """Replace the packages in `clients/dist`, which the server offers to clients."""
     shutil.rmtree(ROOT / "clients" / "dist", ignore_errors=True)
     (ROOT / "clients" / "dist").mkdir()
     for each in packages:
@@ -145,7 +145,7 @@ def viewer_bill() -> Json:
 
 
 def needed_distributions(name: str, extras: tuple[str, ...]) -> set[str]:
-    """Return the names of what a distribution with some extras needs as installed here, of all depths."""
+    """Return the names of all direct and indirect dependencies of a distribution with extras, as installed here."""
     waiting, seen = [(name, extras)], set[tuple[str, tuple[str, ...]]]()
     while waiting:
         each = waiting.pop()
@@ -159,7 +159,7 @@ def needed_distributions(name: str, extras: tuple[str, ...]) -> set[str]:
 
 
 def _kept(bill: Json, needed: set[str]) -> Json:
-    """The document with some of its components, and without what differs from run to run."""
+    """The document with some of its components, without parts that differ between runs."""
     root = bill["metadata"]["component"]["bom-ref"]
     bill["components"] = [each for each in bill["components"] if each["bom-ref"] in needed]
     bill["dependencies"] = [

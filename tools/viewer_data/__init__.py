@@ -1,1 +1,1 @@
-"""What the viewer's search and ground are made of: GeoNames and Natural Earth."""
+"""Data for the viewer's search and ground, from GeoNames and Natural Earth."""

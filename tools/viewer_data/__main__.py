@@ -1,4 +1,4 @@
-"""Write what the viewer's search and ground are made of, for all of the world: `python -m tools.viewer_data FOLDER`.
+"""Write the world's data for the viewer's search and ground: `python -m tools.viewer_data FOLDER`.
 
 GeoNames (geonames.org) is CC BY 4.0; Natural Earth is in the public domain.
 """

@@ -1,4 +1,4 @@
-"""Where the sources are, and the folder that is written."""
+"""Paths of the sources and of the output folder."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def of_package(name: str) -> Path:
-    """Return the folder of a package, which is not imported: its data are all that is wanted."""
+    """Return the folder of a package without importing it; only its data are needed."""
     spec = find_spec(name)
     if spec is None or spec.origin is None:
         raise SystemExit(f"{name} is missing: install tools/viewer_data/requirements.lock")
@@ -31,6 +31,6 @@ class Written:
         self.digests[name] = hashlib.sha256(text).hexdigest()
 
     def close(self) -> None:
-        """Write what tells these files from those of another build."""
+        """Write a digest of all files, which identifies this build."""
         together = json.dumps(sorted(self.digests.items())).encode()
         self.write("digest.json", hashlib.sha256(together).hexdigest())

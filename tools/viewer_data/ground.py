@@ -1,8 +1,8 @@
 """Land and borders of Natural Earth, for the ground of the viewer's map.
 
-Those of the world are 1:50m, and 1:110m for the first view; the finer zooms have land, lakes and borders of 1:10m, a
-file each tile of Web Mercator at zoom 4. All are in whole units of the map of the world, row 0 in the north; each
-point as its distance from the one before.
+The files for the whole world are 1:50m, and 1:110m for the first view. The finer zooms have land, lakes and borders of
+1:10m, in one file per tile of Web Mercator at zoom 4. Coordinates are whole units of the map of the world, row 0 in the
+north; each point is the difference from the previous one.
 """
 
 import math
@@ -16,7 +16,7 @@ from tools.viewer_data.files import Written, of_package
 ZOOM = 4
 CELLS = 2**ZOOM
 UNITS = 32_768
-"""Of a tile: 76 m at the equator, finer than the source."""
+"""Resolution of a tile: 76 m at the equator, finer than the source."""
 SIZE = CELLS * UNITS
 WORLD_SIZE = 65_536
 """Units of the map of the world: 0.0055 degrees, finer than the source."""
@@ -53,7 +53,7 @@ def _enough(lines: list[list[int]], kind: str) -> list[list[int]]:
 
 
 def write_ground(to: Written) -> None:
-    """Write the files of all tiles; lakes are further rings of the land, which leave holes in it."""
+    """Write the files of all tiles; lakes are additional rings of the land, which cut holes in it."""
     land = defaultdict[tuple[int, int], list[list[int]]](list)
     borders = defaultdict[tuple[int, int], list[list[int]]](list)
     for name in ("physical/ne_10m_land", "physical/ne_10m_lakes"):
@@ -114,7 +114,7 @@ def _half(ring: Line, axis: int, edge: int, sign: int) -> Line:
 
 
 def _runs(line: Line) -> Iterator[tuple[tuple[int, int], Line]]:
-    """A line's stretches by the cell in which each step begins or ends."""
+    """Parts of a line by cell; a step belongs to the cells of its start and its end."""
     run: Line = []
     cell = None
     for before in line[:-1]:

