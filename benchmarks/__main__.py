@@ -102,7 +102,7 @@ def main() -> None:
         findings.notes.append(f"took {time.monotonic() - started:.0f} s")
         keep(findings, given.results)
         print(markdown(findings))
-        shutil.rmtree(scratch)  # kept where a suite failed: the logs are in it
+        shutil.rmtree(scratch)  # keep the folder of a failed suite: it contains the logs
 
 
 def _told(given: argparse.Namespace) -> str:

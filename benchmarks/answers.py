@@ -130,7 +130,7 @@ def _settled(text: str) -> str:
 
 
 def _error(answer: Answer) -> list[Any] | None:
-    """What must stay of an error document, or `None` if the answer is none."""
+    """Comparable part of an error document, or `None` if the answer is not an error document."""
     if answer.media_type.endswith("json") and answer.status >= 400:
         document = json.loads(answer.content or b"{}")
         return [document.get(name) for name in IN_ERRORS]

@@ -1,8 +1,8 @@
 """`python -m benchmarks.big_index_server [FOLDER] [--items 1000000]`: a server over the index of a million scenes.
 
-The index (700 places, ten years, one place with 200 items on a day) is made in FOLDER unless it is there, and a file
-for each place, to which all items of the place lead. Measured: the seconds from the start of `chronotile serve` to
-`/health/ready` and to the first tile, and the memory of its worker beside its caches after requests for tiles, series
+The index (700 places, ten years, one place with 200 items on a day) is made in FOLDER if it is missing, with one file
+per place, which all items of the place use. Measured: the seconds from the start of `chronotile serve` to
+`/health/ready` and to the first tile, and the memory of its worker without its caches after requests for tiles, series
 and items of random places and days.
 """
 
@@ -52,7 +52,7 @@ collections:
 EVERY_MIN = 61 * 60
 """Between two dates: 1,429 of them are ten years."""
 SIDE_M = 100
-"""Of a cell, so that the files are small."""
+"""Size of a cell in metres: large, so that the files are small."""
 STARTS_WITHIN_S = 120.0
 START_GOAL_S = 3.0
 ZOOM = 10
@@ -65,7 +65,7 @@ class Start:
 
     ready_s: float
     processor_s: float
-    """Of the server until it is ready."""
+    """Processor seconds of the server until it is ready."""
     tile_s: float
 
 
@@ -103,7 +103,7 @@ def main() -> None:
 
 
 def make(folder: Path, continent: Continent) -> Path:
-    """Return the configuration; index and files are made unless they are there."""
+    """Return the configuration; make index and files if they are missing."""
     files = folder / "files"
     files.mkdir(parents=True, exist_ok=True)
     for number, tile in enumerate(continent.tiles):
@@ -118,13 +118,13 @@ def make(folder: Path, continent: Continent) -> Path:
         mark.touch()
         print(f"{len(continent):,} items put in {time.monotonic() - began:.0f} s", file=sys.stderr)
     configuration = folder / "chronotile.yaml"
-    # There is no such file: the server warns of it, and serves what the index has.
+    # This file does not exist: the server warns of it, and serves the content of the index.
     configuration.write_text(CONFIGURATION.format(catalogue=folder / "catalog.json"))
     return configuration
 
 
 def write_file(path: Path, tile: Tile, seed: int) -> None:
-    """Write noisy hills as a COG, unless it is there."""
+    """Write noisy hills as a COG, if it is missing."""
     if path.exists():
         return
     grid = grid_of(tile)
@@ -153,7 +153,7 @@ def grid_of(tile: Tile) -> NativeGrid:
 
 
 def items_of(continent: Continent, files: Path) -> Iterator[Item]:
-    """Yield all items, each with the file of its place."""
+    """Yield all items, with the file of their place."""
     grids = {tile.id: grid_of(tile) for tile in continent.tiles}
     for item in continent.items():
         place = str(item.properties["grid:code"]).removeprefix("MGRS-")
@@ -223,7 +223,7 @@ def worked(port: int, server: "subprocess.Popen[bytes]", continent: Continent, c
 
 
 def request(continent: Continent, chance: random.Random, number: int) -> tuple[str, str]:
-    """Return a kind of request and its path: of ten, eight are tiles."""
+    """Return a kind of request and its path; eight of ten are tiles."""
     if number % 10 == 0:
         longitude, latitude = place(continent, chance)
         return (
@@ -244,7 +244,7 @@ def place(continent: Continent, chance: random.Random) -> tuple[float, float]:
 
 
 def tile_path(continent: Continent, chance: random.Random) -> str:
-    """Return the path of a tile of a random place at one of the dates."""
+    """Return the path of a tile of a random place at a random date."""
     longitude, latitude = place(continent, chance)
     day = np.datetime64(continent.first[:16], "m") + continent.every_min * chance.randrange(continent.dates)
     column = int((longitude + 180) / 360 * 2**ZOOM)

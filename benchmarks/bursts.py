@@ -1,17 +1,18 @@
-"""Many clients that each wait for an answer before they ask again: how long answers take, what is refused, how soon.
+"""Many clients that wait for an answer before the next request: duration of answers, number and duration of refusals.
 
     python -m benchmarks.bursts FOLDER
 
-Two workers serve NDVI of the demo archive, 180 dates, as `chronotile optimise` writes it (made in FOLDER where it is
-absent). Each client has a connection of its own, kept, and asks again as soon as it has an answer. Clients and server
-share the cores.
+Two workers serve NDVI of the demo archive, 180 dates, as `chronotile optimise` writes it (made in FOLDER if it is
+missing). Each client has a separate kept connection, and sends the next request as soon as it has an answer. Clients
+and server share the cores.
 
-- point series, each of another place: 200 clients are to get no 503, and 99 of 100 answers within 2 s;
-- means over areas, which take so long that most of 500 clients are refused: within 0.1 s and with `Retry-After`, which
-  they heed before they ask again;
-- the same by clients that ask again at once: 500 that always wait see 0.1 s only if 5,000 a second are answered;
-- `/health/live` by as many clients: the least that clients, connections and event loops take where there is no work,
-  with which the times above are to be compared.
+- point series, each of another place. Goal: 200 clients get no 503, and 99 of 100 answers within 2 s;
+- means over areas, which take so long that most of 500 clients are refused. Goal: within 0.1 s and with `Retry-After`;
+  the clients wait for that time before they repeat the request;
+- the same by clients that repeat the request immediately: 500 permanently waiting clients get answers within 0.1 s only
+  if the server answers 5,000 per second;
+- `/health/live` with the same number of clients: the minimum for clients, connections and event loops without work, as
+  a reference for the times above.
 """
 
 import argparse
@@ -86,7 +87,7 @@ def areas(chance: random.Random) -> list[str]:
 
 
 def measured(port: int, name: str, paths: Sequence[str], clients: int, *, heed_refusals: bool = True) -> Burst:
-    """Return what comes of some seconds."""
+    """Return the results of a load over some seconds."""
     with storm(port, paths, clients=clients, heed_refusals=heed_refusals) as found:
         time.sleep(SECONDS)
     return Burst(name, clients, found)
@@ -113,7 +114,7 @@ def main() -> None:
 
 
 def make_series(folder: Path) -> Path:
-    """Return the serving cube of NDVI of the demo archive, which is made where it is missing."""
+    """Return the serving cube of NDVI of the demo archive; make it if it is missing."""
     cube = folder / "series.zarr"
     if not cube.exists():
         demo = make_demo_in_subprocess(folder / "demo", progress=lambda _what, _share: None).parent / "biopar.zarr"
@@ -124,11 +125,11 @@ def make_series(folder: Path) -> Path:
 
 @contextmanager
 def serving(folder: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Iterator[int]:
-    """Serve the series of the demo archive, which is made where it is missing; give the port.
+    """Serve the series of the demo archive, made if missing; yield the port.
 
     Args:
-        folder: Of the archive.
-        environment: Further variables of the server.
+        folder: Folder of the archive.
+        environment: Additional variables of the server.
     """
     make_series(folder)
     configuration = folder / "bursts.yaml"
@@ -155,7 +156,7 @@ def _is_kept(bursts: Sequence[Burst]) -> bool:
 
 
 def _share(milliseconds: Sequence[float], percent: int) -> float:
-    """What so many per cent do not exceed; nothing of nothing."""
+    """The given percentile; NaN for an empty list."""
     if not milliseconds:
         return float("nan")
     return sorted(milliseconds)[min(len(milliseconds) - 1, len(milliseconds) * percent // 100)]

@@ -1,10 +1,10 @@
-"""Capabilities of many layers and of many dates: bytes, and milliseconds when they are made and when they are kept.
+"""Capabilities of many layers and of many dates: bytes, and milliseconds to make them and to return cached ones.
 
     python -m benchmarks.capabilities
 
-Layers are made in memory and never drawn. A document is asked of the whole application, first with nothing kept, then
-again. Milliseconds are the processor's, of client and server together, the best of some rounds: whatever else the
-machine does only adds.
+Layers are made in memory and never drawn. A document is requested from the whole application, first without a cache,
+then again. Milliseconds are processor time of client and server together, the best of some rounds, because other work
+on the machine only adds to it.
 """
 
 import gzip

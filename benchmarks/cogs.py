@@ -1,7 +1,7 @@
-"""`python -m benchmarks.cogs`: COGs read by their block tables, beside GDAL.
+"""`python -m benchmarks.cogs`: COGs read by their block tables, compared with GDAL.
 
-How long a block takes to decode; how long a cold window of three files takes whose server answers after 20 ms, in
-milliseconds and in round trips; and one cell of a thousand files. All numbers are compared with GDAL's.
+Measured: the time to decode a block; the time of a cold window of three files on a server that answers after 20 ms, in
+milliseconds and in round trips; and one cell of a thousand files. All values are compared with GDAL's.
 """
 
 import argparse
@@ -36,11 +36,11 @@ SIDE_PX, BLOCK_PX = 2048, 512
 DELAY_S = 0.02
 FILES = 1000
 AHEAD = 64
-"""Files of which a cell is requested before the first is read."""
+"""Number of files that are requested ahead of the first read."""
 KINDS = (("uint8", 1), ("uint8", 2), ("uint16", 1), ("uint16", 2), ("int16", 2), ("float32", 1), ("float32", 3))
 """Types and predictors."""
 WINDOW = Window(700, 1212, 700, 1212)
-"""Of two by two blocks."""
+"""Window of two by two blocks."""
 
 _RANGE = re.compile(rb"[Rr]ange: bytes=(\d+)-(\d+)")
 
@@ -102,7 +102,7 @@ def _processor_s(work: Callable[[], None]) -> float:
 
 
 def _cold(paths: list[Path], url: str, waits: Connection, rounds: int) -> None:
-    """A window of three files of which nothing is cached."""
+    """Measure a window of three uncached files."""
     files = [_elsewhere(path, url) for path in paths]
     expected = [_window(path) for path in paths]
 
@@ -184,7 +184,7 @@ def _spec(href: str) -> SourceSpec:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[tuple[str, Connection]]:
-    """Serve files in parts by another process; yields its URL, and what tells how many requests came."""
+    """Serve files in parts by another process; yield its URL, and a function that returns the number of requests."""
     here, there = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=_serve, args=(folder, there), daemon=True)
     server.start()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 def drop_cached(places: Iterable[Path]) -> None:
-    """Let the system forget the contents of files and folders, as far as nobody maps them; what is dirty is kept."""
+    """Drop the contents of files and folders from the page cache, except mapped and modified pages."""
     for place in places:
         for path in place.rglob("*") if place.is_dir() else [place]:
             if path.is_file():
@@ -27,9 +27,9 @@ class Fetched(NamedTuple):
     """Bytes."""
 
     requested: int
-    """That this process asked the system for."""
+    """Bytes that this process requested from the system."""
     from_storage: int
-    """That the system fetched for it, with what it read ahead."""
+    """Bytes that the system fetched for it, including read-ahead."""
 
 
 def fetched() -> Fetched:

@@ -1,9 +1,9 @@
-"""`composite` as a job on Dask: seconds, the most memory of each process, and whether all gave the same bytes.
+"""`composite` as a job on Dask: seconds, peak memory of each process, and whether all variants return the same bytes.
 
-`python -m benchmarks.composites [FOLDER] [--dates 365] [--side 4096] [--reducers max mean]`: the stack of COGs of
-`benchmarks.optimise`, of which each `--alike`th is a file of its own and the next ones are links to it, is made one map
-by a job of one process, of two, and of one process with four threads. Beside it, the machine: plain processes that
-inflate as many of the same files, one and two of them, which is as much quicker as two can be here.
+`python -m benchmarks.composites [FOLDER] [--dates 365] [--side 4096] [--reducers max mean]`: jobs with one process, two
+processes, and one process with four threads make one map of the stack of COGs of `benchmarks.optimise`. Each
+`--alike`th COG is a separate file and the next ones are links to it. For comparison, one and two plain processes
+decompress the same files: their ratio is the largest possible speed-up on the machine.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""Files of a gigabyte of numbers, over HTTP: how fast they come, and by how much the server grows meanwhile.
+"""Files of a gigabyte of numbers over HTTP: download rate, and growth of the server's memory.
 
 `python -m benchmarks.coverages [FOLDER] [--dates 9] [--side 10980]`: the whole of a stack of COGs of noisy NDVI is
-requested in each format, by OGC API and by WCS, every time of a server newly started, warmed by a file of one tile.
+requested in each format, by OGC API and by WCS. Each request has a newly started server, warmed by a file of one tile.
 """
 
 import argparse
@@ -34,7 +34,7 @@ PATHS = {
 WARMING = "bbox=500000,5694880,505120,5700000&bbox-crs=[EPSG:32631]&datetime=1998-01-01"
 READ_BYTES = 1 << 20
 CACHE_BYTES = 64 << 20
-"""Little: what is read fills the memory for decoded blocks, which all workers share and the settings bound."""
+"""Small: blocks that are read fill the cache of decoded blocks, which all workers share and the settings limit."""
 MIB = 1 << 20
 
 
@@ -89,7 +89,7 @@ def measured(stack: Path, name: str) -> tuple[Download, int]:
 
 
 def download(port: int, path: str) -> Download:
-    """Return what it took to get a file, of which nothing is kept."""
+    """Return time and size of a download that is not stored."""
     connection = http.client.HTTPConnection(HOST, port, timeout=600)
     started = time.perf_counter()
     connection.request("GET", path)

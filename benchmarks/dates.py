@@ -1,8 +1,8 @@
-"""Tiles, start and memory of a server of a cube of 100 dates beside one of 10,000.
+"""Tiles, start and memory of a server of a cube of 100 dates compared with one of 10,000.
 
-`python -m benchmarks.dates [FOLDER] [--dates 10000] [--rounds 5]`: both cubes are made by `optimise` if absent. The
-same tiles of as many dates, spread over all that there are, are asked of both in turn, in this process and over HTTP;
-each is asked once, so no encoded answer is met again.
+`python -m benchmarks.dates [FOLDER] [--dates 10000] [--rounds 5]`: both cubes are made by `optimise` if absent. Both
+servers get the same requests alternately, for tiles of the same number of dates, spread over all dates, in this process
+and over HTTP. Each tile is requested once, so that no answer is cached.
 """
 
 import os
@@ -165,7 +165,7 @@ def _server(configuration: Path) -> Iterator[tuple[int, Tile, float]]:
                 break
             except OSError:
                 time.sleep(0.005)
-        # A connection of its own from here on: the server closes one that is idle while the other server starts.
+        # A separate connection from here on: the server closes an idle connection while the other server starts.
         yield process.pid, _tile_over_http(port), (time.perf_counter() - started) * 1000
     finally:
         process.send_signal(signal.SIGTERM)
@@ -188,7 +188,7 @@ def _tile_over_http(port: int) -> Tile:
 
 
 def _pss_kib(process: int) -> int:
-    """Of a process and those that it started."""
+    """Memory of a process and its children in KiB."""
     lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
     children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) + sum(

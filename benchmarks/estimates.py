@@ -1,11 +1,11 @@
-"""The estimated processor time of requests beside the measured one, over files, cubes, formulas and scenes.
+"""The estimated processor time of requests compared with the measured one, over files, cubes, formulas and scenes.
 
     python -m benchmarks.estimates FOLDER
 
-Each request is sent twice to an application in this process: with a limit that no request keeps (`service.limits.
-max_seconds`), whose refusal states the estimate, and without one, whose processor time is measured, of all threads.
-Sources are opened again for each request, so that nothing is decoded yet. The goal: each estimate is within a factor
-of 3 of the measured time.
+Each request is sent twice to an application in this process: first with a limit that every request exceeds
+(`service.limits.max_seconds`), whose refusal contains the estimate, then without a limit, to measure the processor time
+of all threads. Sources are opened again for each request, so that no block is decoded yet. The goal: each estimate is
+within a factor of 3 of the measured time.
 """
 
 import argparse
@@ -51,7 +51,7 @@ NETCDF_FILES = 120
 SCENES = Plan(days=days_of(4), columns=3, rows=2)
 """Scenes of 1,098² cells of 10 m in two UTM zones."""
 LEFT, TOP, CELL = 4.0, 51.0, 0.001
-"""Of the files."""
+"""West and north edge and cell size of the files, in degrees."""
 CONFIGURATION = """
 collections:
   cube: {{source: {{kind: zarr, href: {series}}}, variables: {{NDVI: {{layer: CUBE}}}}}}
@@ -99,7 +99,7 @@ class Compared:
 
 
 def write_files(folder: Path) -> None:
-    """Write a GeoTIFF a day of three variables, and a NetCDF file a day."""
+    """Write a GeoTIFF of three variables and a NetCDF file per day."""
     rng = np.random.default_rng(1)
     profile = {"driver": "GTiff", "tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "deflate"}
     profile |= {"count": 1, "dtype": "uint8", "crs": "EPSG:4326", "width": FILE_SIDE, "height": FILE_SIDE}
@@ -228,7 +228,7 @@ def warm_up(configuration: Path) -> None:
 
 
 def compared(open_services: Callable[[], AbstractContextManager[Services]], asked: Asked) -> Compared:
-    """Return the estimate beside the measured time."""
+    """Return the estimated and the measured time."""
     with open_services() as services:
         estimated = estimate(services, asked)
     with open_services() as services:

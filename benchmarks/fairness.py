@@ -1,10 +1,10 @@
-"""Answers to one client while 200 connections of another address request the same kind of thing without a pause.
+"""Answers to one client while 200 connections of another address send the same kind of request without a pause.
 
     python -m benchmarks.fairness FOLDER
 
-Two workers serve NDVI of the demo archive, 180 dates, as `chronotile optimise` writes it (made in FOLDER where it is
-missing). The crowd is at 127.0.0.1, in a process of its own, and the user at 127.0.0.2, over one kept connection. Idle
-times and times beside the crowd alternate, so that other work on the machine changes both. The goal: beside the crowd,
+Two workers serve NDVI of the demo archive, 180 dates, as `chronotile optimise` writes it (made in FOLDER if it is
+missing). The crowd is at 127.0.0.1, in a separate process, and the user at 127.0.0.2, over one kept connection. Idle
+times and times with the crowd alternate, so that other work on the machine changes both. The goal: with the crowd,
 the user's p95 is at most 5 times its idle value for tiles, points and documents.
 """
 
@@ -34,11 +34,11 @@ CROWD = 200
 USER = "127.0.0.2"
 ROUNDS = 3
 REQUESTS = 150
-"""Of the user, in each part of a round."""
+"""Requests of the user, in each part of a round."""
 MAX_SECONDS = 20.0
-"""Of a part of a round."""
+"""Maximum duration of a part of a round."""
 SETTLED_S = 2.0
-"""After which the crowd has its connections."""
+"""Seconds until the crowd has its connections."""
 MAX_RATIO = 5.0
 
 
@@ -54,7 +54,7 @@ class Compared:
 
     @property
     def ratio(self) -> float:
-        """Of the two p95."""
+        """Ratio of the two p95."""
         return p95(self.beside_ms) / p95(self.idle_ms)
 
     def row(self) -> str:
@@ -71,12 +71,12 @@ def median(milliseconds: Sequence[float]) -> float:
 
 
 def p95(milliseconds: Sequence[float]) -> float:
-    """Return what 95 of 100 do not exceed."""
+    """Return the 95th percentile."""
     return sorted(milliseconds)[len(milliseconds) * 95 // 100]
 
 
 def tiles(chance: random.Random, days: Sequence[str]) -> list[str]:
-    """Return requests for tiles inside the demo archive, of all dates."""
+    """Return requests for tiles inside the demo archive, at all dates."""
     return [f"/tiles/{LAYER}/WebMercatorQuad/{_tile(chance)}.png?datetime={chance.choice(days)}" for _ in range(600)]
 
 
@@ -138,7 +138,7 @@ def asked(port: int, paths: Sequence[str], statuses: Counter[int]) -> list[float
 
 
 def compared(port: int, name: str, of_user: Sequence[str], of_crowd: Sequence[str]) -> Compared:
-    """Return what the user meets without and with the crowd."""
+    """Return the latencies of the user without and with the crowd."""
     idle, beside, statuses = list[float](), list[float](), Counter[int]()
     asked(port, of_user[:20], Counter())
     for number in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""What is made of many measurements: percentiles, medians, slopes."""
+"""Summaries of many measurements: percentiles, medians, slopes."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def median(values: Sequence[float]) -> float:
-    """Return the middle value, the mean of the two middle ones of an even number; NaN of none."""
+    """Return the median (the mean of the two middle values for an even number); NaN for an empty list."""
     if not values:
         return math.nan
     ordered = sorted(values)

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.filling FOLDER`: fills an index by the whole command, beside pypgstac's loader; searches it.
+"""`python -m benchmarks.filling FOLDER`: fills and searches an index, compared with pypgstac's loader.
 
-The same made items lie in a stac-geoparquet file, in a static catalogue, and in a small STAC API.
-Each line is one command from its start to its end: seconds, and processor time an item of it and all its processes.
-Searches are those by an index, over all items and years: processor time of this process, and time.
+The same synthetic items are in a stac-geoparquet file, in a static catalogue, and in a small STAC API.
+Each line is a complete command: seconds, and processor time per item of the command and its child processes.
+Searches use an index, over all items and years: processor time of this process, and time.
 """
 
 import argparse
@@ -102,7 +102,7 @@ def _parquet(folder: Path, count: int) -> Path:
 
 
 def _search(name: str, folder: Path, *, url: str | None = None) -> None:
-    """Run each search some times, and print what it takes at the median."""
+    """Run each search several times, and print its median time."""
     archive = archive_id_at(folder / "archive.yaml", environment={})
     with closing(open_items(url, folder / "jobs", archive=archive)) as items:
         for label, search in SEARCHES.items():
@@ -137,7 +137,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _timed(name: str, command: Sequence[str], count: int, environment: Mapping[str, str]) -> None:
-    """Run a command, and print what it took with all of its processes."""
+    """Run a command, and print its time and the processor time of its processes."""
     began_s = time.monotonic()
     process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -155,7 +155,7 @@ def _timed(name: str, command: Sequence[str], count: int, environment: Mapping[s
 
 
 def _catalogue(parquet: Path, folder: Path) -> str:
-    """Write the items of a file as documents, with a catalogue for each thousand; return where the first one is."""
+    """Write the items of a file as documents, with a catalogue per thousand; return the path of the first catalogue."""
     if (folder / "catalog.json").exists():
         return str(folder / "catalog.json")
     parts = list[str]()

@@ -1,4 +1,4 @@
-"""What a suite found, as numbers and as a table; suites are kept and shown apart."""
+"""Results of a suite, as numbers and as a table; each suite is stored separately."""
 
 import json
 import os
@@ -27,7 +27,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Who was measured, at what settings, and how like its pictures or numbers are to ours."""
+    """A measured server, its settings, and the similarity of its pictures or numbers to ours."""
 
     name: str
     software: str
@@ -37,7 +37,7 @@ class Told:
 
 @dataclass(slots=True, kw_only=True)
 class Findings:
-    """All that a suite found."""
+    """All results of a suite."""
 
     suite: str
     title: str

@@ -1,10 +1,10 @@
 """`python -m benchmarks.fuzz [COUNT]`: broken requests of every protocol, half over layers in memory, half over files.
 
-The requests are those of `tests/protocols/test_fuzz.py`, reproducible by their seed. An answer is a fault if its
-status is 500 or another 5xx (but 501 where a standard asks for it, and 503 with Retry-After), if it is not the
-protocol's own error document, if it is not what its media type says, if it names a folder of the server or shows a
+The requests come from `tests/protocols/test_fuzz.py`, reproducible by their seed. An answer is a fault if its
+status is 5xx (except 501 if a standard requires it, and 503 with Retry-After), if it is not the
+protocol's error document, if its media type is wrong, if it names a folder of the server or shows a
 traceback, if it lacks the headers that all answers have, or if HEAD differs from GET. Over files some dates are
-damaged and one source is gone.
+damaged and one source is missing.
 """
 
 import argparse
@@ -38,7 +38,7 @@ COUNT, SEED = 100_000, 1
 SHOWN = 40
 """Faults that are printed."""
 EVERY = 2_000
-"""Requests between two lines that tell how far it is."""
+"""Number of requests between two lines of progress."""
 STYLES = {"steps": "#fafafa", "reds": "#fa0000"}
 """Colours of the digital number 250."""
 CONFIGURATION = """
@@ -67,7 +67,7 @@ collections:
 
 
 def main() -> None:
-    """Ask, and end with 1 if any answer was a fault."""
+    """Send the requests, and end with 1 if any answer was a fault."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("count", nargs="?", type=int, default=COUNT, help=f"requests; default {COUNT}")
     parser.add_argument("--seed", type=int, default=SEED, help=f"default {SEED}")
@@ -140,7 +140,7 @@ def file_services(folder: Path) -> Services:
 
 
 def damage(folder: Path) -> None:
-    """Cut one date of NDVI and one of RED short, and take a source away."""
+    """Truncate a file of NDVI and a file of RED, and remove a source."""
     for path in (folder / "s2" / "NDVI_20200521.tif", folder / "s2" / "RED_20200611.tif"):
         path.write_bytes(path.read_bytes()[:2000])
     shutil.rmtree(folder / "lost")

@@ -1,9 +1,9 @@
-"""`python -m benchmarks.hanging_host [FOLDER]`: mosaics whose files hang, beside mosaics of another host under load.
+"""`python -m benchmarks.hanging_host [FOLDER]`: mosaics of a host that hangs, and mosaics of another host under load.
 
-One server has two collections of scenes with catalogues on this machine: the files of one are at a host that works,
-those of the other at a host that works, then hangs, then works again. Neither host is that of a source. Measured: the
-latency of tiles of the first collection, while clients request tiles of the second, before it hangs and while it does;
-and after how many seconds the second collection is drawn again.
+One server has two collections of scenes with catalogues on this machine. The files of the first are at a host that
+works. The files of the second are at a host that works, then hangs, then works again. Neither host is the host of a
+source. Measured: the latency of tiles of the first collection, while clients request tiles of the second, before it
+hangs and while it hangs; and the seconds until the second collection is drawn again.
 """
 
 import argparse
@@ -97,10 +97,10 @@ def serving(configuration: Path, environment: dict[str, str]) -> Iterator[tuple[
 
 
 def measure(port: int, far: FaultySource, seconds: float) -> dict[str, Any]:
-    """Return what was measured, and whether the goals are met."""
+    """Return the measurements, and whether the goals are met."""
     near_paths, far_paths = tile_paths("near"), tile_paths("far")
     with storm(port, near_paths, clients=1):
-        time.sleep(seconds / 4)  # headers and plans are known then
+        time.sleep(seconds / 4)  # headers and plans are cached then
     parts: dict[str, dict[str, Any]] = {}
     for name, fault in (("before", None), ("hanging", Fault.HANG)):
         far.switch(fault)

@@ -1,10 +1,10 @@
-"""The item index of an archive of many scenes: how long it takes to find the items of a tile, and to add new ones.
+"""The item index of an archive of many scenes: time to find the items of a tile, and to add new items.
 
-`python -m benchmarks.item_index [FOLDER] [--items 1000000] [--postgresql URL]`: items like those of Sentinel-2 over
-ten years, 30 % of them half swaths, and 200 more of one place and day. Those of the first two months are put into an
-index in FOLDER, unless it is there, or into a database; the later ones are copies of them, made by the database itself.
-Then tiles and points of random places and days are looked up, alone and beside a process that adds 50 items a second
-and one that adds 10,000 at once.
+`python -m benchmarks.item_index [FOLDER] [--items 1000000] [--postgresql URL]`: items similar to Sentinel-2 over
+ten years, 30 % of them half swaths, and 200 more of one place and day. The items of the first two months are put into
+an index in FOLDER if it is missing, or into a database; the database makes the later ones as copies. Then tiles and
+points of random places and days are looked up, alone, with a process that adds 50 items per second, and with one that
+adds 10,000 in one transaction.
 """
 
 import os
@@ -35,7 +35,7 @@ APPENDS_PER_S = 50
 ADDED = 10_000
 ASKED = 2_000
 SLOW = ("all days", "times", "search")
-"""Words in the names of what is looked up a twentieth as often."""
+"""Words in the names of look-ups that run a twentieth as often."""
 
 
 def main() -> None:

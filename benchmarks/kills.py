@@ -1,9 +1,9 @@
-"""`python -m benchmarks.kills FOLDER`: kill all that accepts and does jobs, in turn and again and again, and count.
+"""`python -m benchmarks.kills FOLDER`: kill every program that accepts or runs jobs repeatedly, and count.
 
-Twenty jobs run at once, in five workers, on a Dask cluster of two processes. Whenever some tasks more were begun, one
-of the programs is ended with `kill -9` and begun again: the server, a worker, the scheduler (with which its processes
-end), a process of the cluster, and PostgreSQL if the table is there. Nothing is told of it but what users have: a
-worker's jobs are taken over when their leases are over.
+Twenty jobs run concurrently, in five workers, on a Dask cluster of two processes. Whenever more tasks have started, one
+of the programs is ended with `kill -9` and started again: the server, a worker, the scheduler (with its processes), a
+process of the cluster, and PostgreSQL if it stores the table. The programs get no other message about it than in
+production: a worker's jobs are taken over when their leases expire.
 """
 
 import argparse
@@ -44,7 +44,7 @@ END_WITHIN_S = 900.0
 
 @dataclass(kw_only=True)
 class Run:
-    """One run, and what is counted in it."""
+    """One run and its counts."""
 
     deployment: Deployment
     table: JobTable
@@ -55,7 +55,7 @@ class Run:
     """Tasks that were begun and not finished when something was killed, in all."""
 
     def submit(self) -> tuple[list[str], int]:
-        """Ask for the jobs, the server being killed as they come; return their ids, and how many got no answer."""
+        """Request the jobs while the server is killed; return their ids and the number of lost answers."""
         inputs = {"count": COUNT, "open": COUNT, "gates": str(self.gates), "pause_s": PAUSE_S}
         ask = self.deployment.submit
         with ThreadPoolExecutor(CLIENTS) as clients:
@@ -81,7 +81,7 @@ class Run:
         _wait_until(lambda: begun(self.gates).total() >= enough or self.has_ended())
 
     def kill(self, name: str, do: Callable[[], object]) -> None:
-        """Kill one program, and count what was in flight."""
+        """Kill one program, and count the tasks in flight."""
         self.kills[name] += 1
         finished = {job.id: job.status == "successful" for job in self.table.jobs()[0]}
         remembered = {id_: set(self.table.finished_tasks(id_)) for id_, is_done in finished.items() if not is_done}
@@ -93,7 +93,7 @@ class Run:
         return self.table.jobs(statuses=["accepted", "running"], limit=1)[1] == 0
 
     def summary(self, accepted: list[str], unanswered: int) -> dict[str, Any]:
-        """Return what came of it."""
+        """Return the result of the run."""
         jobs, told, tasks = self.table.jobs()[0], self.deployment.told, begun(self.gates)
         successful = [id_ for id_ in accepted if told(f"jobs/{id_}")["status"] == "successful"]
         return {

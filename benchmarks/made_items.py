@@ -1,6 +1,6 @@
-"""Made items like those of Sentinel-2 over ten years, 30 % of them half swaths, and 200 more of one place and day.
+"""Synthetic items similar to Sentinel-2 over ten years, 30 % of them half swaths, and 200 more of one place and day.
 
-Those of the first two months are put into an index; the later ones are copies of them, made by the database itself.
+The items of the first two months are put into an index; the database makes the later ones as copies.
 """
 
 import math
@@ -55,7 +55,7 @@ STEP_H = 61
 DATES = 1440
 """Ten years of them."""
 BLOCK = 24
-"""Dates that are put, from which the later ones are copied: 61 days exactly."""
+"""Dates that are put, the source of the copies: 61 days exactly."""
 DEEP = 200
 BANDS = ("B02", "B03", "B04", "B08", "SCL")
 CLEAR = {"op": "<", "args": [{"property": "eo:cloud_cover"}, 20]}
@@ -63,14 +63,14 @@ CLEAR = {"op": "<", "args": [{"property": "eo:cloud_cover"}, 20]}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeIndex:
-    """Where an index of made items is."""
+    """Location of an index of synthetic items."""
 
     folder: Path
-    """Of SQLite's file."""
+    """Path of SQLite's file."""
     places: int
-    """Footprints, each with 1,440 dates."""
+    """Footprints; each has 1,440 dates."""
     postgresql: str | None = None
-    """URL of an empty database, or of one that this has filled."""
+    """URL of an empty database, or of a database that this module has filled."""
 
     @property
     def count(self) -> int:
@@ -92,7 +92,7 @@ class MadeIndex:
         return open_items(self.postgresql, self.folder, archive=ARCHIVE)
 
     def fill(self) -> float | None:
-        """Return how long it took to make the items; `None`: they are there already."""
+        """Return the seconds to make the items, or `None` if they exist."""
         index = self.open()
         started = time.perf_counter()
         index.configure(COLLECTION, SETTINGS)
@@ -114,7 +114,7 @@ class MadeIndex:
         return None if is_there else time.perf_counter() - started
 
     def documents(self) -> Iterator[dict[str, Any]]:
-        """Yield the STAC items of the same places, times and properties as those of the index."""
+        """Yield the STAC items with the same places, times and properties as in the index."""
         first = [orjson.loads(item.document) for item in scenes(self.places, range(BLOCK))]
         yield from first
         for copy in range(1, DATES // BLOCK):
@@ -126,7 +126,7 @@ class MadeIndex:
         yield from (orjson.loads(item.document) for item in deep(self.places))
 
     def _copy(self) -> None:
-        """Copy the dates that were put until there are ten years of them; documents and properties stay as they are."""
+        """Copy the stored dates until they cover ten years; documents and properties do not change."""
         engine, put = open_engine(self.postgresql, self.folder, INDEX), BLOCK * self.places
         copies = range(1, DATES // BLOCK)
         for number in copies:

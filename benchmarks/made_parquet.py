@@ -1,4 +1,4 @@
-"""A stac-geoparquet file of made items like those of Sentinel-2: five assets each, with the fields `proj:` of tiles."""
+"""A stac-geoparquet file of synthetic items similar to Sentinel-2, with five assets and the fields `proj:` of tiles."""
 
 import random
 from collections.abc import Iterator
@@ -72,7 +72,7 @@ SCHEMA = pa.schema(
 
 
 def write_parquet(file: Path, count: int, *, collection: str = "sentinel-2-l2a", seed: int = 33) -> None:
-    """Write items, as many as are wanted, date by date, as an archive grows."""
+    """Write this number of items, date by date, in the order of a growing archive."""
     with pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
         for start in range(0, count, GROUP):
             numbers = range(start, min(count, start + GROUP))
@@ -89,12 +89,12 @@ def documents(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def row(number: int, collection: str, seed: int) -> dict[str, Any]:
-    """Return a row: an item of one of the tiles, three in ten of them half swaths."""
+    """Return a row: an item of a tile; three of ten are half swaths."""
     date, place = divmod(number, PLACES)
     chance = random.Random(seed * 1_000_003 + number)
     zone, east, north, corners = _tile(place)
     ring = list(corners)
-    if chance.random() < 0.3:  # what is west of the edge of a swath
+    if chance.random() < 0.3:  # the area west of the edge of a swath
         share = chance.uniform(0.2, 0.8)
         ring[1], ring[2] = (_between(ring[0], ring[1], share), _between(ring[3], ring[2], share))
     (west, east_end), (south, north_end) = ((min(each), max(each)) for each in zip(*ring, strict=True))

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.memory FOLDER`: whether a server lives within a control group, here of 1 GiB, under heavy load.
+"""`python -m benchmarks.memory FOLDER`: whether a server survives in a control group, here of 1 GiB, under heavy load.
 
-First 12 clients request maps of 4096² at once, then 8 run processes at once, then 16 do all kinds for five minutes.
-Nothing may be killed, no connection be broken, and whoever is refused must be told when to come again. Needs control
-groups that it may make.
+First 12 clients request maps of 4096² concurrently, then 8 run processes, then 16 do all kinds for five minutes.
+No process may be killed, no connection may break, and every refusal must state when to repeat the request. The user
+must have permission to make control groups.
 """
 
 import argparse
@@ -39,18 +39,18 @@ HOST = "127.0.0.1"
 SIDE = 4096
 DATES = ("20240501", "20240511", "20240521")
 TYPES = {"a": "uint8", "b": "uint8", "c": "int16", "d": "int16", "e": "float32", "f": "uint8"}
-"""Of collections: each has its own source, as one source holds a quarter of the threads at most."""
+"""Data types by collection: each has a separate source, as a source uses at most a quarter of the threads."""
 WEST, NORTH, CELL_M = 600_000, 5_700_000, 10
 TIMEOUT_S = 120.0
 EMPTY_BYTES = 300_000
-"""Of a map that shows nothing, or less."""
+"""Maximum size of an empty map."""
 MAP_CLIENTS = 12
 RUNS = 8
-"""Processes at once."""
+"""Number of concurrent processes."""
 MANY_CORES = 64
-"""As many workers are started as the memory carries, whatever cores there are here."""
+"""Pretended number of cores: large, so that only memory limits the number of workers."""
 BOX = "495000,6640000,555000,6700000"
-"""Which the rasters fill, but for its edges."""
+"""Box that the rasters fill, except at its edges."""
 EXECUTION = "/ogcapi/processes/{}/execution"
 TREND_BOX = {
     "bbox": [WEST, NORTH - 150 * CELL_M, WEST + 150 * CELL_M, NORTH],
@@ -63,11 +63,11 @@ MAP = "/wms?service=WMS&version=1.3.0&request=GetMap&crs=EPSG:3857&styles="
 
 @dataclass(slots=True)
 class Outcome:
-    """What clients met."""
+    """Answers to clients."""
 
     timeout_s: float
     answers: Counter[str] = field(default_factory=Counter)
-    """By kind and status."""
+    """Number of answers by kind and status."""
     faults: Counter[str] = field(default_factory=Counter)
     slowest_s: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -135,15 +135,15 @@ def _write_raster(path: Path, numbers: np.ndarray) -> None:
 def measure(
     group: Group, folder: Path, log: IO[str], *, minutes: float, side: int = SIDE, timeout_s: float = TIMEOUT_S
 ) -> dict[str, object]:
-    """Return what a server in a group met under load, and what became of it.
+    """Return the answers of a server in a group under load, and its state afterwards.
 
     Args:
-        group: In which it runs.
-        folder: Of `write_archive`.
-        log: Takes what it logs.
-        minutes: Of mixed load, after the maps.
-        side: Of the maps that are asked for at once, in pixels.
-        timeout_s: How long it may take to start, and to answer.
+        group: The group of the server.
+        folder: Folder of `write_archive`.
+        log: File for its log.
+        minutes: Duration of mixed load, after the maps.
+        side: Side of the large maps, in pixels.
+        timeout_s: Maximum duration of a start, and of an answer.
     """
     port = _free_port()
     limit = int((group.folder / _limit_name(group)).read_text())
@@ -190,11 +190,11 @@ class Post(NamedTuple):
 
 
 Asks = Callable[[], "str | Post | None"]
-"""Gives the next path, or what is sent; `None` where there is none."""
+"""Returns the next path, or the body of a POST, or `None` at the end."""
 
 
 def _executions(number: int) -> Asks:
-    """What holds the values of many dates: each is run by itself while its client waits."""
+    """Return one request that holds the values of many dates; it runs alone while its client waits."""
     runs = iter([_execution(number)])
     return lambda: next(runs, None)
 
@@ -220,7 +220,7 @@ def _map(layers: str, side: int, media_type: str, box: str = BOX) -> str:
 
 
 def _mixed(number: int, until: float) -> Asks:
-    """Half ask for large maps, the rest for all else."""
+    """Half of the clients request large maps, the rest all other kinds."""
     chance = random.Random(number)
 
     def large() -> str:

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.mosaics FOLDER`: warm tiles out of overlapping files, beside a single file and rio-tiler.
+"""`python -m benchmarks.mosaics FOLDER`: warm tiles of overlapping files, compared with a single file and rio-tiler.
 
-Three files cross each tile, at three zooms; ten lie over one another for the median. Processor time in this process,
-and time over HTTP of a server that keeps no encoded answers; ways take turns, medians are printed.
+Three files cross each tile, at three zooms; for the median ten files overlap. Processor time in this process,
+and time over HTTP of a server that caches no encoded answers; variants alternate, medians are printed.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def _shifts(side: int) -> tuple[int, int, int]:
-    """Cells by which three files lie to the east: a tile in the middle of all lies on the edges of two of them."""
+    """Offset in cells of three files to the east: a tile in the middle lies on the edges of two of them."""
     tile = 490  # cells of a tile of zoom 13, about
     return -side // 2 - tile // 6, 0, side // 2 + tile // 6
 

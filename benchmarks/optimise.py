@@ -1,8 +1,8 @@
-"""`chronotile optimise` beside what one would write with xarray and rasterio, and the cost of one more date.
+"""`chronotile optimise` compared with scripts of xarray and rasterio, and the cost of one more date.
 
-`python -m benchmarks.optimise [FOLDER] [--dates 64] [--side 2048]`: a stack of COGs of noisy NDVI is made a serving
-cube with both layouts and overviews by `optimise`; and the two layouts, without overviews, are written by xarray, block
-by block from files read whole, and by rioxarray with Dask; then one date at a time is appended to small cubes.
+`python -m benchmarks.optimise [FOLDER] [--dates 64] [--side 2048]`: `optimise` makes a serving cube with both layouts
+and overviews of a stack of COGs of noisy NDVI. For comparison xarray writes the two layouts without overviews,
+block by block from files read whole, and by rioxarray with Dask. Then dates are appended singly to small cubes.
 """
 
 import os
@@ -37,14 +37,14 @@ FIRST_DAY = np.datetime64("1998-01-01")
 EPSG, WEST, NORTH = 32631, 500_000, 5_700_000
 APPENDED = 10
 BLOCK = 64
-"""Dates that are written at once, and of a chunk of series."""
+"""Dates that are written together, and in a chunk of series."""
 
 CODECS = [ZstdCodec(level=1)]
 LAYOUTS = {
     "map": {"chunks": (1, 512, 512), "compressors": CODECS},
     "series": {"chunks": (BLOCK, 16, 16), "shards": (BLOCK, 512, 512), "compressors": CODECS},
 }
-"""The chunks of ours; of maps in files of their own, which is the quickest."""
+"""Our chunks; chunks of maps are separate files, which is the fastest."""
 
 
 def main() -> None:
@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def make_stack(folder: Path, dates: int, side: int) -> Path:
-    """Write files with noise, fields and clouds, unless they are there."""
+    """Write files with noise, fields and clouds, if they are missing."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(7)
     parcels = rng.integers(60, 220, (side // 32 + 1, side // 32 + 1)).astype(np.float32)
@@ -192,7 +192,7 @@ def _name(number: int) -> str:
 
 
 def _apart(given: argparse.Namespace, way: str) -> tuple[float, float, int]:
-    """Seconds, processor seconds and peak memory in KiB of one way in a process of its own."""
+    """Seconds, processor seconds and peak memory in KiB of one variant in a separate process."""
     command = [sys.executable, "-m", "benchmarks.optimise", str(given.folder), "--dates", str(given.dates)]
     found = subprocess.run([*command, "--side", str(given.side), "--way", way], check=True, capture_output=True)
     seconds, processor, peak = found.stdout.decode().split()

@@ -12,7 +12,7 @@ LEAST_CORRELATION = 0.5
 
 
 class BlankPicture(Exception):
-    """A server drew nothing where there are data."""
+    """A server drew nothing for an area with data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Likeness:
     valid_agreement: float
     """Share of pixels that both show or both leave out."""
     correlation: float
-    """Of the ranks of the places on the ramp, where both show something."""
+    """Correlation of the ranks of values on the ramp, for pixels with data in both pictures."""
 
 
 def decode(body: bytes) -> np.ndarray:
@@ -51,7 +51,7 @@ def likeness(ours: np.ndarray, theirs: np.ndarray) -> Likeness:
     if both.sum() < 2:
         return Likeness(float((shown == shown_by_them).mean()), 0.0)
     ranks = [_ranks(_lightness(picture[both])) for picture in (ours, theirs)]
-    # Constant ranks have no correlation: one picture has a single colour where both show something.
+    # Constant ranks have no correlation: one picture has a single colour in the common pixels.
     varied = all(np.ptp(each) > 0 for each in ranks)
     correlation = float(np.corrcoef(ranks[0], ranks[1])[0, 1]) if varied else 0.0
     return Likeness(float((shown == shown_by_them).mean()), correlation)

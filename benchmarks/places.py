@@ -1,4 +1,4 @@
-"""Which tiles, maps and points are asked for: spread over the data by a fixed seed."""
+"""Requested tiles, maps and points: spread over the data by a fixed seed."""
 
 import math
 import random

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.products [FOLDER]`: a large product, downloaded in pieces, beside nginx with the same file.
+"""`python -m benchmarks.products [FOLDER]`: a large product, downloaded in pieces, compared with nginx.
 
 One server of one worker has an item with a file of `--gigabytes`. Measured: whether a download that is interrupted ten
-times and resumed has the file's SHA-256; the memory of the server's process before and at its highest; the rate of
-whole downloads by curl, and that of nginx (one worker, sendfile), one after the other by turns.
+times and resumed has the file's SHA-256; the memory of the server's process before and at its peak; the rate of
+whole downloads by curl, alternating with nginx (one worker, sendfile).
 """
 
 import argparse
@@ -36,9 +36,9 @@ READY_S = 60.0
 INTERRUPTIONS = 10
 PART_BYTES = 1 << 20
 GOAL = 0.5
-"""Of nginx's rate."""
+"""Minimum fraction of nginx's rate."""
 FLAT_MB = 32
-"""By which the memory of the process may grow."""
+"""Maximum growth of the memory of the process."""
 NGINX = """
 user {user}; worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
 events {{ }}
@@ -148,13 +148,13 @@ def nginx_serving(folder: Path) -> Iterator[int]:
 
 
 def measure(pid: int, port: int, path: str, nginx: int, *, digest: str, rounds: int) -> dict[str, Any]:
-    """Return what was measured, and whether the goals are met."""
+    """Return the measurements, and whether the goals are met."""
     ours = f"http://127.0.0.1:{port}{path}"
     rate(ours)
     processes = processes_of(pid)
     before = memory_mb(processes, "VmRSS")
     for each in processes:
-        Path(f"/proc/{each}/clear_refs").write_text("5")  # the peak is counted anew
+        Path(f"/proc/{each}/clear_refs").write_text("5")  # the peak is reset
     sha256, bytes_sent = interrupted(port, path)
     rates: dict[str, list[float]] = {"chronotile": [], "nginx": []}
     for _round in range(rounds):
@@ -206,13 +206,13 @@ def head(port: int, path: str) -> http.client.HTTPMessage:
 
 
 def rate(url: str) -> float:
-    """Return how many megabytes a second curl gets."""
+    """Return the megabytes per second of curl."""
     command = ["curl", "--silent", "--fail", "--output", os.devnull, "--write-out", "%{speed_download}", url]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1e6
 
 
 def processes_of(pid: int) -> list[int]:
-    """Return a process and those that it started, and these."""
+    """Return a process with its children."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [pid, *(each for child in children for each in processes_of(int(child)))]
 

@@ -1,8 +1,8 @@
 """`python -m benchmarks.random_boxes [FOLDER]`: pictures of scenes at boxes and sizes that are requested once.
 
-Tiles of a fixed grid find their plans in the cache; boxes that a user draws do not. Each box is drawn out of scenes and
-out of one file that covers all of them, by one server that keeps no encoded answers, in turns of so many pictures.
-Measured: processor time of the server. The scenes are made (`tests/scenes_archive`).
+Tiles of a fixed grid find their plans in the cache; boxes that a user draws do not. Each box is drawn from scenes and
+from one file that covers all of them, by one server that caches no encoded answers, alternating after some pictures.
+Measured: processor time of the server. The scenes are synthetic (`tests/scenes_archive`).
 """
 
 import argparse
@@ -30,12 +30,12 @@ from tests.scenes_archive.serving import uncut_collections, write_configuration
 MADE = Plan(days=days_of(1), columns=3, rows=3)
 """Eighteen scenes of two UTM zones, of 1,098² cells of 10 m."""
 FILE_ZONE = 31
-"""Of the file that covers all boxes."""
+"""UTM zone of the file that covers all boxes."""
 MERCATOR = "EPSG:3857"
 LEAST_M, MOST_M = 2_000, 4_000
 """Sides of boxes, on the ground."""
 MERCATOR_STRETCH = 1.57
-"""Of lengths in Web Mercator where the scenes are, about."""
+"""Approximate scale of lengths in Web Mercator at the scenes."""
 LEAST_PX, MOST_PX = 200, 320
 """Sides of pictures."""
 
@@ -94,7 +94,7 @@ def served(folder: Path) -> Iterator[tuple[int, int]]:
 
 
 def measure(port: int, process: int, *, rounds: int, count: int) -> dict[str, dict[str, float]]:
-    """Return milliseconds of processor time a picture, and the median ratio of paired turns, by case."""
+    """Return milliseconds of processor time per picture, and the median ratio of paired turns, by case."""
     boxes = {case: _Boxes(case, seed) for seed, case in enumerate(CASES)}
     taken: dict[Case, list[tuple[float, float]]] = {case: [] for case in CASES}
     for number in range(rounds + 1):
@@ -163,7 +163,7 @@ class _Boxes:
                 return *box, *self._random.integers(LEAST_PX, MOST_PX, 2, endpoint=True)
 
     def _scenes_at(self, box: tuple[float, ...]) -> int:
-        """How many scenes meet a box; more than two where one is of the other zone."""
+        """Number of scenes that intersect a box; more than two if one is of the other zone."""
         count = 0
         for tile in MADE.tiles():
             west, south, east, north = self._between[tile.crs].transform_bounds(box[0], box[1], box[2], box[3])

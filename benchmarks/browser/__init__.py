@@ -1,1 +1,1 @@
-"""What the viewer does in a browser, measured against its goals."""
+"""Measurements of the viewer in a browser, compared with its goals."""

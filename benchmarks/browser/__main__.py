@@ -23,7 +23,7 @@ MEASURE = Path(__file__).with_name("measure.mjs")
 
 
 def main() -> None:
-    """Measure all parts, or those that are named; a goal that is missed is told in the table."""
+    """Measure all parts or the named parts; the table marks missed goals."""
     given = _arguments()
     given.folder.mkdir(parents=True, exist_ok=True)
     configuration, told = make(given.folder.resolve())

@@ -1,4 +1,4 @@
-"""What the viewer is measured on: a synthetic year every five days at 10 m, the demo archive, real data."""
+"""Data for measurements of the viewer: a synthetic year every five days at 10 m, the demo archive, real data."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from chronotile.demo.archive import make_demo
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
 SEASON_ZOOM = 13
-"""Whose pixels are as fine as the data's, nearly."""
+"""Zoom with pixels nearly as fine as the data's."""
 CONFIGURATION = """
 service: {{title: Benchmark of the viewer}}
 collections:
@@ -67,10 +67,10 @@ def season_bbox() -> tuple[float, float, float, float]:
 
 
 def make(folder: Path) -> tuple[Path, dict[str, object]]:
-    """Write what is not there yet.
+    """Write missing data.
 
     Returns:
-        The configuration, and what `measure.mjs` needs to know of it.
+        The configuration, and the parameters of `measure.mjs`.
     """
     make_season(folder / "season", is_mirrored=True)
     make_demo(folder / "demo")

@@ -1,4 +1,4 @@
-"""The measurements of the viewer as one page: figures beside their goals, the race, bytes."""
+"""The measurements of the viewer as one page: figures with their goals, the race, bytes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,48 +15,48 @@ all connections together; it is a proxy, so that it holds for workers of the pag
 """
 ABOUT_RACE = """## The race to 73 dates that can be dragged
 
-Clock, bytes and the server's processor time from the moment that the map goes to a place that neither browser nor
-server has seen. The other is Leaflet with a layer of palette PNG tiles a date (`benchmarks/browser/rival/`), all loaded
-beforehand, which is the most that classic tiles can do.
+Clock, bytes and the server's processor time from the moment that the map moves to a place that is new for browser and
+server. The competitor is Leaflet with one layer of palette PNG tiles per date (`benchmarks/browser/rival/`), all loaded
+beforehand, the best possible case of classic tiles.
 
 | line | who | ready after | bytes | server's CPU | frames/s when moving |
 | --- | --- | --- | --- | --- | --- |"""
 ABOUT_BYTES = """## Bytes of a tile's date
 
-A year of cubes as sent (gzip) over its dates, beside palette PNG of the same tiles and dates.
+Bytes of a year of cubes as sent (gzip) divided by its dates, and palette PNG of the same tiles and dates.
 
 | data | zoom, tiles, dates | cube | preview (`res=2`) | palette PNG | cube / PNG |
 | --- | --- | --- | --- | --- | --- |"""
 ABOUT_CUBES = """## A year of a tile from the server
 
-Asked one after the other, each over a new connection; ms, p50 / p95.
+Requested one after the other, each over a new connection; ms, p50 / p95.
 
 | data | tiles | cold | warm |
 | --- | --- | --- | --- |"""
-ABOUT_CROWD = """## {viewers} viewers at once
+ABOUT_CROWD = """## {viewers} viewers at the same time
 
-Each opens a year of a layer that nobody has seen ({tiles_each} tiles: the date, previews, all), all at once, two
-workers, nothing in caches; beside them {tiles_per_s} classic tiles a second at a fixed rate. It took {seconds:.1f} s
-and {cpu_s:.1f} s of CPU; {busy} answers were 503, after which the viewer asks again.
+All viewers concurrently open a year of a new layer ({tiles_each} tiles: the date, previews, all) from two workers with
+empty caches. At the same time {tiles_per_s} classic tiles per second are requested. It took {seconds:.1f} s
+and {cpu_s:.1f} s of CPU; {busy} answers were 503, and the viewer repeated these requests.
 
-| what | p50 / p95 ms |
+| answer | p50 / p95 ms |
 | --- | --- |"""
-ABOUT_START = """Until the first picture {scripts_until_shown} scripts had been asked for, those that come by themselves
-after the start among them: {script_bytes_until_shown:,} bytes; a second later
+ABOUT_START = """Until the first picture {scripts_until_shown} scripts had been requested, including scripts that load automatically
+after the start: {script_bytes_until_shown:,} bytes; a second later
 {settled_bytes:,} bytes of all kinds had come."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A figure and what it shall be: at most `limit`, or at least it."""
+    """A figure and its goal: at most `limit`, or at least it."""
 
     what: str
     path: str
-    """Where it stands in what was found, keys joined by dots."""
+    """Position in the results: keys joined by dots."""
     limit: float
     unit: str = ""
     per: float = 1
-    """What one of the unit is in what was found."""
+    """Size of one unit in units of the results."""
     is_least: bool = False
 
 
@@ -74,7 +74,7 @@ GOALS = (
     Goal("requests while recolouring", "moving.recolour.requests", 0),
     Goal("keys on the strip until the next picture, p98", "moving.events.p98_ms", 100, "ms"),
     Goal("longest task while a year loads", "moving.loading.longest_ms", 50, "ms"),
-    Goal("decoded cubes at most, after further places", "moving.memory.most_mib", 256, "MiB"),
+    Goal("decoded cubes at most, after more places", "moving.memory.most_mib", 256, "MiB"),
     Goal("scripts that start the viewer, gzip", "start.javascript_bytes", 80, "kB", KB),
     Goal("scripts that start the viewer", "start.scripts", 2),
     Goal("page and style sheets, gzip", "start.page_and_styles_bytes", 20, "kB", KB),
@@ -83,12 +83,12 @@ GOALS = (
     Goal("largest contentful paint, far line", "start.largest_ms", 1.5, "s", 1000),
     Goal("bytes until the first picture", "start.first_view_bytes", 500, "kB", KB),
     Goal("unseen place until 73 dates can be dragged (preview), far line", "race-far-cubes.preview.ms", 2.5, "s", 1000),
-    Goal("unseen place until 73 dates are there in full, far line", "race-far-cubes.full.ms", 9, "s", 1000),
+    Goal("new place until 73 dates are complete, far line", "race-far-cubes.full.ms", 9, "s", 1000),
     Goal("click until the chart, from cubes", "clicks.cube_ms", 200, "ms"),
     Goal("click until the chart has the server's values", "clicks.server_ms", 1000, "ms"),
     Goal("cold cube tile of the season, p95", "cubes.1.cold.p95_ms", 250, "ms"),
     Goal("warm cube tile of the season, p95", "cubes.1.warm.p95_ms", 10, "ms"),
-    Goal("classic tiles beside 20 viewers, p95", "crowd.beside.p95_ms", 100, "ms"),
+    Goal("classic tiles during 20 viewers, p95", "crowd.beside.p95_ms", 100, "ms"),
     Goal("GIF of 73 frames 1024 x 768, by the server", "films.0.ms", 4, "s", 1000),
     Goal("MP4 of 73 frames 1024 x 768, by the server", "films.1.ms", 4, "s", 1000),
 )
@@ -106,7 +106,7 @@ def markdown(found: Found) -> str:
 
 
 def value_at(found: object, path: str) -> float | None:
-    """Return the number under keys joined by dots; `None` where there is none."""
+    """Return the number under keys joined by dots, or `None`."""
     for key in path.split("."):
         if isinstance(found, list):
             found = dict(enumerate(found)).get(int(key))
@@ -121,7 +121,7 @@ def is_met(goal: Goal, value: float) -> bool:
 
 
 def _goals(found: Found) -> list[str]:
-    lines = ["| what | measured | goal | |", "| --- | --- | --- | --- |"]
+    lines = ["| figure | measured | goal | |", "| --- | --- | --- | --- |"]
     for goal in GOALS:
         value = value_at(found, goal.path)
         sign = "≥" if goal.is_least else "≤"
@@ -180,7 +180,7 @@ def _crowd(found: Found) -> list[str]:
         "viewer: previews of the year": crowd["preview"],
         "viewer: the year in full": crowd["full"],
         "classic tiles before": crowd["alone"],
-        "classic tiles meanwhile": crowd["beside"],
+        "classic tiles at the same time": crowd["beside"],
     }
     return [ABOUT_CROWD.format(**crowd), *(f"| {what} | {_pair(times)} |" for what, times in rows.items())]
 
@@ -191,7 +191,7 @@ def _start(found: Found) -> list[str]:
 
 
 def _rows(found: Found, part: str) -> list[Found]:
-    """Return the rows of a part; none of one that failed or was left out."""
+    """Return the rows of a part; empty if the part failed or was skipped."""
     rows = found.get(part)
     return rows if isinstance(rows, list) else []
 

@@ -1,1 +1,1 @@
-"""The STAC API over a million items, beside stac-fastapi-pgstac."""
+"""The STAC API over a million items, compared with stac-fastapi-pgstac."""

@@ -1,15 +1,16 @@
-"""`python -m benchmarks.catalogue FOLDER`: the STAC API over a million items, beside stac-fastapi-pgstac.
+"""`python -m benchmarks.catalogue FOLDER`: the STAC API over a million items, compared with stac-fastapi-pgstac.
 
-The items are those of `benchmarks.item_index`, made in FOLDER unless they are there. Searches are those of a degree, a
+The items are made by `benchmarks.item_index` in FOLDER if they are missing. Searches select a degree, a
 month, clouds below 20 % and ten documents, at random places and times. Parts:
 
-- `processor`: what a search takes of a processor: the verb, with its documents, and the application without sockets;
-- `http`: how long first pages of 100 and searches take over HTTP from one worker, several times;
-- `walk`: 100,000 items by links `next`, while 50 a second are added: each is to come once, in order;
-- `pgstac`: searches a second of as many workers as there are cores, and of as many of stac-fastapi-pgstac over the same
-  items, alternating, once both have given the same ids. PostgreSQL runs in a folder of its own, and beside one worker
-  on a core of its own: `--workers 1` compares a core with two;
-- `postgresql`: `processor` and `http` with our index in PostgreSQL, settings as for pgSTAC.
+- `processor`: processor time of a search: the operation, the operation with its documents, and the application without
+  sockets;
+- `http`: duration of first pages of 100 and of searches over HTTP from one worker, several times;
+- `walk`: 100,000 items by links `next`, while 50 per second are added: each must be returned once, in order;
+- `pgstac`: searches per second with one worker per core, alternating with the same number of workers of
+  stac-fastapi-pgstac over the same items, after both have returned the same ids. PostgreSQL runs in a separate folder.
+  With `--workers 1` PostgreSQL has a second core, so that one core is compared with two;
+- `postgresql`: `processor` and `http` with our index in PostgreSQL, with the settings for pgSTAC.
 """
 
 import os
@@ -45,7 +46,7 @@ COMPARED = 50
 """Searches whose ids are compared."""
 
 PAGES, FEW = 100, 10
-"""Requests of a kind in a round, and of one that takes longest."""
+"""Number of requests of a kind per round, and for the slowest kind."""
 
 Found = dict[str, Any]
 
@@ -99,7 +100,7 @@ def goals(found: Found) -> dict[str, bool]:
 
 
 def _pages(bodies: list[Body]) -> dict[str, list[Body]]:
-    """Searches for first pages of 100 by what they are of."""
+    """Searches for first pages of 100 by their subject."""
     return {
         "newest_100": [{"collections": bodies[0]["collections"], "limit": PAGE}] * PAGES,
         "year_100": page_queries(bodies[:PAGES]),

@@ -1,4 +1,4 @@
-"""An archive of made items, as it is served."""
+"""A served archive of synthetic items."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ collections:
     variables: {{{{{BAND}: {{{{layer: RED, styles: [greys]}}}}}}}}
 """
 LATEST = "latest"
-"""Id of the one item that has a file: a layer opens that of the newest."""
+"""Id of the only item with a file: a layer opens the file of the newest item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Archive:
 
 
 def make_archive(made: MadeIndex) -> Archive:
-    """Return the archive; index and file are made unless they are there."""
+    """Return the archive; make index and file if they are missing."""
     made.folder.mkdir(parents=True, exist_ok=True)
     made.fill()
     file = made.folder / "latest.tif"
@@ -66,7 +66,7 @@ def make_archive(made: MadeIndex) -> Archive:
     index.put(COLLECTION, [replace(item, id=LATEST, start=after, end=after + np.timedelta64(1, "ns"), assets=(asset,))])
     index.close()
     configuration = made.folder / "chronotile.yaml"
-    # There is no such catalogue: the server warns of it, and serves what the index has.
+    # This catalogue does not exist: the server warns of it, and serves the content of the index.
     configuration.write_text(CONFIGURATION.format(folder=made.folder))
     return Archive(made, configuration)
 

@@ -1,4 +1,4 @@
-"""Searches within one process, without sockets: what they take of a processor."""
+"""Processor time of searches within one process, without sockets."""
 
 import asyncio
 import time
@@ -27,12 +27,12 @@ WARM = 20
 def processor_times(
     archive: Archive, bodies: Sequence[Body], pages: Mapping[str, Sequence[Body]]
 ) -> dict[str, dict[str, float]]:
-    """Return milliseconds of processor time of the verb alone, with documents, and of the whole application.
+    """Return milliseconds of processor time of the operation, of the operation with documents, and of the application.
 
     Args:
-        archive: With an index that is filled.
-        bodies: Of searches; those that warm up are of the first.
-        pages: Bodies of other searches, of which the verb with documents is measured, by the name of each.
+        archive: An archive with a filled index.
+        bodies: Bodies of searches; the first ones warm up.
+        pages: Bodies of other searches by name, for the operation with documents.
     """
     settings = Settings(
         config=archive.configuration,
@@ -106,7 +106,7 @@ async def _answer(app: Any, ask: Ask, state: Mapping[str, Any]) -> None:  # noqa
 
     async def receive() -> Mapping[str, Any]:
         message = next(messages, None)
-        if message is None:  # further ones would be the client's disconnect, which does not happen
+        if message is None:  # a second message would be the client's disconnect, which does not happen
             await anyio.sleep_forever()
             raise AssertionError
         return message

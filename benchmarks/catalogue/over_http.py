@@ -19,12 +19,12 @@ WARM = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """What a server answered in a round."""
+    """The answers of a server in a round."""
 
     per_s: float
     failed: int
     processor_ms: float
-    """Of all processes that this one started, for one answer."""
+    """Processor time of all child processes, per answer."""
 
 
 def waits(port: int, path: str, bodies: Sequence[Body]) -> dict[str, float]:

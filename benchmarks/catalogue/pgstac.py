@@ -23,9 +23,9 @@ SETTINGS = (
     *("shared_buffers=2GB", "effective_cache_size=8GB", "work_mem=32MB", "maintenance_work_mem=512MB"),
     *("random_page_cost=1.1", "effective_io_concurrency=200"),
 )
-"""Of PostgreSQL, for this and for our own index in it."""
+"""Settings of PostgreSQL, for pgSTAC and for our index in it."""
 PARTITIONS = "year"
-"""100,000 items in each, of a million."""
+"""100,000 items per partition, for a million items."""
 DOCUMENT = {
     "type": "Collection",
     "stac_version": "1.0.0",

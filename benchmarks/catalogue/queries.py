@@ -13,7 +13,7 @@ Body = dict[str, Any]
 
 DAYS = 30
 FIRST_DAY, LAST_DAY = 31, 3600
-"""Of months, counted from the first date, of whose deep place no order of 200 items is right."""
+"""Range of first days of months, in days after the first date. It excludes a day with 200 items in undefined order."""
 PAGE = 100
 
 
@@ -39,7 +39,7 @@ def month_queries(made: MadeIndex, count: int, *, seed: int) -> list[Body]:
 
 
 def page_queries(bodies: list[Body]) -> list[Body]:
-    """Return searches for first pages of 100: of the places of other searches, in a year, with any clouds."""
+    """Return searches for first pages of 100 at the places of other searches, in a year, with any clouds."""
     years = [each["datetime"][:4] for each in bodies]
     intervals = [f"{year}-01-01T00:00:30Z/{year}-12-31T00:00:30Z" for year in years]
     found = [{**each, "datetime": interval, "limit": PAGE} for each, interval in zip(bodies, intervals, strict=True)]

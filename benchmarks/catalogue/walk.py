@@ -1,4 +1,4 @@
-"""A walk from page to page while items are added: each item that was there is to come once, in order."""
+"""A walk from page to page while items are added: each initial item must be returned once, in order."""
 
 import json
 import multiprocessing
@@ -29,12 +29,12 @@ PREFIX = "walk-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a walk gave of the items that were there when it began."""
+    """Result of a walk for the items that existed at its start."""
 
     expected: int
     missing: int
     twice: int
-    """Of all items, also those that were added."""
+    """Number of items that were returned twice, including added ones."""
     is_in_order: bool
     added_seen: int
 
@@ -45,7 +45,7 @@ class Verdict:
 
 
 def judge(expected: Sequence[str], seen: Sequence[str]) -> Verdict:
-    """Return what is right of the ids of a walk, and what is not."""
+    """Compare the ids of a walk with the expected ids."""
     known, counts = set(expected), Counter(seen)
     return Verdict(
         expected=len(expected),
@@ -57,7 +57,7 @@ def judge(expected: Sequence[str], seen: Sequence[str]) -> Verdict:
 
 
 def walk(port: int, made: MadeIndex, *, items: int, per_s: float = PER_S) -> dict[str, Any]:
-    """Return the verdict on a walk over at least so many items, and how many were added meanwhile."""
+    """Return the verdict on a walk over at least this number of items, and the number of added items."""
     dates = min(DATES, -(-items // made.places) + 1)
     body = {"collections": [COLLECTION], "datetime": _interval(dates), "limit": LIMIT}
     _tidy(made)
@@ -102,7 +102,7 @@ def _pages(port: int, body: Body) -> Iterator[list[str]]:
 
 
 def _ids(made: MadeIndex, dates: int) -> list[str]:
-    """The ids in the order of pages, of the database itself."""
+    """The ids in the order of pages, read from the database."""
     begin, last = (int(each.astype(int)) for each in _span(dates))
     inside = select(ITEMS.c.id).where(ITEMS.c.start <= last, ITEMS.c.start >= begin)
     engine = open_engine(made.postgresql, made.folder, INDEX)
@@ -127,7 +127,7 @@ def _adding(made: MadeIndex, dates: int, per_s: float) -> Iterator[None]:
 
 
 def add(made: MadeIndex, dates: int, events: tuple[Event, Event], *, per_s: float) -> None:
-    """Add items of random places and times of the walk, one by one: tell that it begins, and go on until the end."""
+    """Add items of random places and times of the walk, one by one: signal the start, and continue until the end."""
     begun, ends = events
     index, chance, number = made.open(), random.Random(3), 0
     began = time.monotonic()
@@ -140,7 +140,7 @@ def add(made: MadeIndex, dates: int, events: tuple[Event, Event], *, per_s: floa
 
 
 def _tidy(made: MadeIndex) -> int:
-    """Remove what was added; return how many there were."""
+    """Remove the added items; return their number."""
     engine = open_engine(made.postgresql, made.folder, INDEX)
     with engine.connect() as connection:
         added = list(connection.scalars(select(ITEMS.c.id).where(ITEMS.c.id.startswith(PREFIX))))

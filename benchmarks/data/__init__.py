@@ -1,1 +1,1 @@
-"""What is measured on: synthetic NDVI of a fixed seed, and real NDVI where there is some."""
+"""Data of the measurements: synthetic NDVI of a fixed seed, and real NDVI if available."""

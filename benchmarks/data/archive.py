@@ -1,4 +1,4 @@
-"""Where the data lie, how large they are, and making what is missing."""
+"""Paths and sizes of the data, and creation of missing data."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +42,7 @@ class Archive:
 
     @property
     def big_cube(self) -> Path:
-        """What `chronotile optimise` makes of it."""
+        """The output of `chronotile optimise` for it."""
         return self.folder / "big_serving.zarr"
 
     @property
@@ -82,7 +82,7 @@ class Archive:
 
     @property
     def serving_cube(self) -> Path:
-        """What `chronotile optimise` makes of the first."""
+        """The output of `chronotile optimise` for the first."""
         return self.folder / "cube_serving.zarr"
 
     @property
@@ -103,11 +103,11 @@ class Archive:
 
     @property
     def dekads_serving_cube(self) -> Path:
-        """What `chronotile optimise` makes of the first."""
+        """The output of `chronotile optimise` for the first."""
         return self.folder / "dekads_serving.zarr"
 
     def make(self) -> None:
-        """Write what is not there yet; whatever is interrupted is written anew."""
+        """Write missing data; interrupted files are written again."""
         self.folder.mkdir(parents=True, exist_ok=True)
         make_big(self.big, self.size.big_side)
         make_real(self.real, self.size.big_side)

@@ -1,4 +1,4 @@
-"""COGs in UTM: one large, a stack of some dates, many small ones, and one of real NDVI."""
+"""COGs in UTM: a large one, a stack of some dates, many small ones, and one with real NDVI."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ CLEAR = (4, 5, 6, 7)
 
 
 def make_big(path: Path, side: int) -> None:
-    """Write the large COG, unless it is there."""
+    """Write the large COG, if it is missing."""
     if not path.exists():
         _write(path, Field(side, seed=1).numbers(170))
 
@@ -47,7 +47,7 @@ def make_real(path: Path, side: int) -> None:
         is_clear = np.isin(dataset[classes].values, CLEAR) & (dataset[name].values > -10_000)
     numbers = np.where(is_clear, np.clip(np.rint((values - OFFSET) / SCALE), 0, 250), NODATA).astype(np.uint8)
     clear_dates = numbers[is_clear.mean(axis=(1, 2)) > 0.8]
-    # Neighbours are mirrored, so that no edge is sharper than those of the scene.
+    # Neighbours are mirrored, so that no edge is sharper than the edges in the scene.
     piece = np.block([[clear_dates, clear_dates[..., ::-1]], [clear_dates[:, ::-1], clear_dates[:, ::-1, ::-1]]])
     across = -(-side // piece.shape[-1])
     chosen = np.random.default_rng(4).integers(0, len(piece), (across, across))

@@ -37,13 +37,13 @@ def make_cube(map_cube: Path, series_cube: Path, days: Sequence[str], side: int)
         by_place[:, rows] = numbers
     for path, marker in zip((map_cube, series_cube), markers, strict=True):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ZarrUserWarning)  # Zarr v3 has no word on it yet; the peers look for it
+            warnings.simplefilter("ignore", ZarrUserWarning)  # Zarr v3 does not define it yet; the peers expect it
             zarr.consolidate_metadata(path)
         marker.touch()
 
 
 def make_serving_cube(source: Path, target: Path, *, layout: Literal["both", "map", "series"]) -> None:
-    """Write the layouts and the overviews, unless they are there; an interrupted run goes on."""
+    """Write the layouts and the overviews, if they are missing; an interrupted run continues."""
     marker = target.with_suffix(".complete")
     if not marker.exists():
         optimise([str(source)], target, Options(layout=layout, resume=target.exists()))

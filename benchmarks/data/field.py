@@ -13,7 +13,7 @@ PARCEL, CLOUD = 23, 160
 
 
 class Field:
-    """A square of `side` pixels that changes from day to day; the noise is so many numbers a pixel (one sigma)."""
+    """A square of `side` pixels that changes from day to day; the noise is one sigma in numbers per pixel."""
 
     def __init__(self, side: int, seed: int, *, noise: float = 3) -> None:
         self.side = side

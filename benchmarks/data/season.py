@@ -15,7 +15,7 @@ DATES, STEP_DAYS = 73, 5
 FIRST_DAY = np.datetime64("2019-01-01")
 SCALE, OFFSET, NODATA, MOST = 0.004, -0.08, 255, 250
 NOISE, LARGE_NOISE = 1.6, 2.5
-"""Standard deviations of digital numbers, of each pixel, and of all pixels of a date in waves."""
+"""Standard deviations of digital numbers: noise per pixel, and waves over all pixels of a date."""
 CLOUDY = 0.43
 """The mean share of a date under clouds."""
 
@@ -47,7 +47,7 @@ def season(seed: int = 7) -> Iterator[NDArray[np.uint8]]:
 
 
 def make_season(folder: Path, *, is_mirrored: bool = False) -> None:
-    """Write a year as tiled GeoTIFFs with overviews, unless it is there; mirrored: twice as long and wide."""
+    """Write a year as tiled GeoTIFFs with overviews, if it is missing; mirrored to twice the length and width."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"ndvi_{day.replace('-', '')}.tif" for day in days()]
     if all(path.exists() for path in paths):

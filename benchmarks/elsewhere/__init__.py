@@ -1,1 +1,1 @@
-"""Ten sources elsewhere that fail in ten ways, beside local layers under load."""
+"""Ten remote sources that fail in ten ways, together with local layers under load."""

@@ -1,9 +1,10 @@
-"""`python -m benchmarks.elsewhere FOLDER`: ten sources elsewhere that fail, beside local layers under load.
+"""`python -m benchmarks.elsewhere FOLDER`: ten remote sources that fail, together with local layers under load.
 
-Two servers have the same local layers; one of them also has ten sources elsewhere, each of a host of its own, each of
-which fails in another way. Measured, alternating between the two: how long a start takes; how long SIGTERM takes; the
-latency of local tiles under load while clients request the layers elsewhere. Every picture is compared with that of
-the same file read locally. At the end the sources are mended, their files replaced, and each must come back by itself.
+Two servers have the same local layers; one of them also has ten remote sources, each with a separate host and
+a different failure. Measured, alternating between the two: duration of a start; duration of a SIGTERM; the
+latency of local tiles under load while clients request the remote layers. Every picture is compared with the picture of
+the same file read locally. At the end the sources are repaired, their files replaced, and each must recover
+automatically.
 """
 
 import argparse
@@ -41,12 +42,12 @@ from benchmarks.soak.archive import chronotile, quiet_environment
 from benchmarks.soak.watch import descendants
 
 STARTS_WITHIN_S, BACK_WITHIN_S, ENDS_WITHIN_S = 90.0, 180.0, 30.0
-"""After which a server that is not ready, a source that is not back, and a server that does not end are given up."""
+"""Maximum wait for a server that starts or ends, and for a source that recovers."""
 EVERY_S = 1.0
 """Between two replacements of a file."""
 
 Pixels = Mapping[str, Sequence[Sequence[bytes]]]
-"""By layer and version: the pixels of its tiles."""
+"""The pixels of the tiles by layer and version."""
 
 
 def main() -> None:
@@ -88,7 +89,7 @@ class Run:
         self.result = Result()
 
     def start_in_turn(self, rounds: int) -> None:
-        """Start both servers, the sources failing, ask for what hangs, and end them by SIGTERM."""
+        """Start both servers with failing sources, send requests that hang, and end the servers by SIGTERM."""
         self._fail()
         for number in range(rounds):
             names = ["without", "with"]
@@ -174,7 +175,7 @@ class Run:
             thread.join()
 
     def _back(self, port: int, expected: Pixels, *, newest: bool) -> dict[str, float | None]:
-        """Return the seconds after which each source is back, all being waited for at once."""
+        """Return the seconds until each source recovers; all are waited for concurrently."""
         found: dict[str, float | None] = {}
 
         def wait(layer: str) -> None:
@@ -208,7 +209,7 @@ class Run:
                 server.end()
 
     def _ask_all(self, port: int) -> None:
-        """Ask for each layer elsewhere without waiting for the answer."""
+        """Request each remote layer without waiting for the answer."""
         for each in self.sources:
             threading.Thread(target=ask, args=(port, tile_path(each.layer, 0, 0)), daemon=True).start()
         time.sleep(1)

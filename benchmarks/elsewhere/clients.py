@@ -1,4 +1,4 @@
-"""Clients: those that load the local layer, and those that ask for layers elsewhere and look at the pixels."""
+"""Clients that load the local layer, and clients that request remote layers and check the pixels."""
 
 import http.client
 import random
@@ -24,7 +24,7 @@ TIMEOUT_S = 60.0
 
 @dataclass(frozen=True)
 class Reply:
-    """A tile, or what came in its place."""
+    """A tile, or the answer instead of it."""
 
     status: int
     pixels: bytes
@@ -49,14 +49,14 @@ def local_paths() -> list[str]:
 
 
 def load_local(port: int, seconds: float) -> tuple[list[float], dict[int, int]]:
-    """Return how long local tiles take under load, in milliseconds, and the statuses; for a process of its own."""
+    """Return latencies of local tiles under load in milliseconds, and the statuses; run it in a separate process."""
     with storm(port, local_paths(), clients=LOCAL_CLIENTS) as found:
         time.sleep(seconds)
     return found.milliseconds, dict(found.statuses)
 
 
 def ask(port: int, path: str) -> Reply:
-    """Return what comes; status 0 stands for no answer."""
+    """Return the answer; status 0 means that no answer came."""
     started = time.monotonic()
     connection = http.client.HTTPConnection(HOST, port, timeout=TIMEOUT_S)
     try:
@@ -72,10 +72,10 @@ def ask(port: int, path: str) -> Reply:
 
 
 def pixels_of(port: int, layer: str) -> list[bytes]:
-    """Return the pixels of the tiles that are asked of layers elsewhere.
+    """Return the pixels of the requested tiles of remote layers.
 
     Raises:
-        RuntimeError: There are none.
+        RuntimeError: A tile has no pixels.
     """
     found = [ask(port, tile_path(layer, *each)) for each in TILES_ELSEWHERE]
     if any(each.status != 200 for each in found):
@@ -85,11 +85,11 @@ def pixels_of(port: int, layer: str) -> list[bytes]:
 
 @contextmanager
 def asking(port: int, expected: Mapping[str, Sequence[Sequence[bytes]]]) -> Iterator[dict[str, Seen]]:
-    """Let one client a layer ask for its tiles until the block ends, and look at what comes.
+    """Let one client per layer request its tiles until the block ends, and check the answers.
 
     Args:
-        port: Of the server.
-        expected: By layer and version: the pixels of `TILES_ELSEWHERE`; any version is right.
+        port: Port of the server.
+        expected: The pixels of `TILES_ELSEWHERE` by layer and version; any version is correct.
     """
     ends = threading.Event()
     seen = {layer: Seen() for layer in expected}

@@ -1,4 +1,4 @@
-"""What came of a run, and which goals it meets."""
+"""Results of a run, and its goals."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ LATER_S, SLOWER, TERM_S = 3.0, 1.5, 10.0
 
 @dataclass
 class Seen:
-    """What came for one layer."""
+    """Results for one layer."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
@@ -21,10 +21,10 @@ class Seen:
 
 @dataclass
 class Result:
-    """What came of it."""
+    """Results of both servers."""
 
     start_s: dict[str, list[float | None]] = field(default_factory=lambda: {"without": [], "with": []})
-    """Seconds until `/health/ready` has 200, `None` where it never had."""
+    """Seconds until `/health/ready` has 200, `None` if it never had."""
     first_tile_s: dict[str, list[float | None]] = field(default_factory=lambda: {"without": [], "with": []})
     term_s: dict[str, list[float | None]] = field(default_factory=lambda: {"without": [], "with": []})
     p95_ms: dict[str, list[float]] = field(default_factory=lambda: {"without": [], "with": []})
@@ -32,13 +32,13 @@ class Result:
     local_statuses: dict[str, dict[int, int]] = field(default_factory=lambda: {"without": {}, "with": {}})
     elsewhere: dict[str, Seen] = field(default_factory=dict)
     first_back_s: dict[str, float | None] = field(default_factory=dict)
-    """Of sources that failed from the start on."""
+    """Seconds until sources that failed from the start recovered, by layer."""
     back_s: dict[str, float | None] = field(default_factory=dict)
-    """Of sources that failed later, and whose files were replaced meanwhile."""
+    """The same for sources that failed later, and whose files were replaced during the failure."""
 
     @property
     def wrong(self) -> dict[str, list[str]]:
-        """By layer: the answers that were wrong."""
+        """Wrong answers by layer."""
         return {layer: each.wrong for layer, each in self.elsewhere.items()}
 
     def goals(self) -> dict[str, bool]:
@@ -58,6 +58,6 @@ class Result:
 
 
 def _pairs(found: Mapping[str, Sequence[float | None]]) -> list[tuple[float, float]]:
-    """The rounds of both servers, those left out in which one has none."""
+    """The rounds of both servers, without rounds that lack results of a server."""
     both = zip(found["without"], found["with"], strict=False)
     return [(without, beside) for without, beside in both if without is not None and beside is not None]

@@ -1,4 +1,4 @@
-"""The ten sources, what is wrong with each, and the configurations of a server with them and of one without."""
+"""The ten sources with their failures, and the configurations of a server with them and of one without."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -29,9 +29,9 @@ KINDS: Mapping[str, tuple[str, str | Fault]] = {
     "E8": ("cog", Fault.IGNORE_RANGE),
     "E9": ("cog", REPLACED),
 }
-"""By layer: the kind of the source, and what is wrong with it."""
+"""Kind and failure of each source, by layer."""
 VERSIONS = (0, 1)
-"""Of each COG: what it has at first, and after its file was replaced; a Zarr store stays as it is."""
+"""Versions of each COG: initially, and after its file was replaced; a Zarr store does not change."""
 DATE = "20200601"
 
 SERVICE = "service: {title: Elsewhere}\ncollections:\n"
@@ -48,7 +48,7 @@ PATTERN = ", time_pattern: '_(?P<time>\\d{8})'"
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A source of its own host."""
+    """A source with a separate host."""
 
     layer: str
     kind: str
@@ -64,11 +64,11 @@ class Elsewhere:
 
     @property
     def told(self) -> str:
-        """What it is and what is wrong with it."""
+        """Description of the source and its failure."""
         return f"{self.kind}, {self.wrong if isinstance(self.wrong, str) else self.wrong.name.lower()}"
 
     def fail(self) -> None:
-        """Begin to fail; what is replaced is replaced by `replace`."""
+        """Start to fail; `replace` replaces the files if necessary."""
         if isinstance(self.wrong, Fault):
             self.host.switch(self.wrong)
         elif self.wrong is REFUSED:
@@ -81,7 +81,7 @@ class Elsewhere:
 
 @contextmanager
 def ten_sources(folder: Path) -> Iterator[list[Elsewhere]]:
-    """Write ten sources and give them, served well, each by a host of its own."""
+    """Write ten sources and yield them, served correctly, each by a separate host."""
     with ExitStack() as stack:
         found = []
         for number, (layer, (kind, wrong)) in enumerate(KINDS.items()):
@@ -108,9 +108,9 @@ def write_local(folder: Path) -> Archive:
 
 
 def write_configurations(folder: Path, sources: list[Elsewhere]) -> tuple[Path, Path]:
-    """Return the configuration without the sources, and that with them.
+    """Return the configuration without the sources, and the configuration with them.
 
-    Both have the local layer and, as layers of local files, each version of each source: what their pixels must be.
+    Both have the local layer and, as layers of local files, each version of each source, for the expected pixels.
     """
     references = "".join(
         _collection(f"{each.layer}_{version}", each.kind, str(path))
@@ -130,7 +130,7 @@ def _collection(layer: str, kind: str, href: str) -> str:
 
 
 def _write(place: Path, kind: str, number: int, version: int) -> Path:
-    """Write what a source has, in a folder that nobody serves."""
+    """Write the data of a source into a folder that no server serves."""
     target = place / f"v{version}"
     target.mkdir()
     numbers = np.random.default_rng(10 * number + version).integers(0, 250, (SIDE, SIDE), dtype=np.uint8)

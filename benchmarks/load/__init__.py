@@ -1,1 +1,1 @@
-"""Ways to load a server, and what they cost themselves."""
+"""Ways to load a server, and their costs."""

@@ -30,7 +30,7 @@ class Group:
 
     @property
     def peak_bytes(self) -> int:
-        """The most that was taken at once, with files in memory that could have been given back."""
+        """Peak memory, including files in memory that could have been released."""
         return int((self.folder / ("memory.max_usage_in_bytes" if self.is_v1 else "memory.peak")).read_text("ascii"))
 
     def start(self, command: Sequence[str], *, environment: dict[str, str], log: IO[str]) -> "subprocess.Popen[bytes]":
@@ -41,17 +41,17 @@ class Group:
 
 @contextmanager
 def group_of(memory_bytes: int) -> Iterator[Group]:
-    """Give a group that has so much memory, and no swap; whatever runs in it must have ended by the end of the block.
+    """Yield a group with this memory and no swap; all its processes must have ended by the end of the block.
 
     Raises:
-        OSError: None can be made here: this user may not, or the system has no control groups.
+        OSError: No group can be made: the user lacks permission, or the system has no control groups.
     """
     is_v1 = (V1 / "memory.limit_in_bytes").exists()
     folder = Path(mkdtemp(prefix="chronotile-", dir=V1 if is_v1 else V2))
     folder.chmod(0o755)  # programs of other users read their own limits there
     try:
         (folder / ("memory.limit_in_bytes" if is_v1 else "memory.max")).write_text(str(memory_bytes))
-        with suppress(OSError):  # without swap there is no such file
+        with suppress(OSError):  # without swap this file does not exist
             unswapped = "memory.memsw.limit_in_bytes" if is_v1 else "memory.swap.max"
             (folder / unswapped).write_text(str(memory_bytes if is_v1 else 0))
         yield Group(folder, is_v1)

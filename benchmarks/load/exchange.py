@@ -1,4 +1,4 @@
-"""One HTTP/1.1 request over a connection of its own, by a bare asyncio protocol: cheap enough for 1,000 a second."""
+"""One HTTP/1.1 request over a separate connection, by a bare asyncio protocol: cheap enough for 1,000 per second."""
 
 import asyncio
 import zlib
@@ -11,7 +11,7 @@ DEFAULT_TIMEOUT_S = 60.0
 
 
 class BrokenAnswer(Exception):
-    """What came is no whole answer."""
+    """The received bytes are not a complete answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ async def exchange(ask: Ask, host: str, port: int, *, timeout_s: float = DEFAULT
 
     Raises:
         BrokenAnswer: The connection ended within the answer.
-        OSError: There is none.
+        OSError: No connection.
         TimeoutError: It took too long.
     """
     async with asyncio.timeout(timeout_s):
@@ -108,10 +108,10 @@ async def _open(ask: Ask, host: str, port: int, *, leave_after: int | None) -> _
 
 
 def parse_answer(received: bytes, *, method: str = "GET") -> Answer:
-    """Return the answer that a connection gave until its end, unpacked where it was gzipped.
+    """Return the answer from the bytes of a closed connection, decompressed if it was gzipped.
 
     Raises:
-        BrokenAnswer: It is not whole.
+        BrokenAnswer: It is not complete.
     """
     head, found, body = received.partition(END_OF_HEAD)
     if not found:

@@ -12,7 +12,7 @@ HOST = "127.0.0.1"
 
 
 class Connection:
-    """A blocking connection to a server on this machine; opened anew where the server ends it."""
+    """A blocking connection to a server on this machine; opened again if the server ends it."""
 
     def __init__(self, port: int, *, timeout_s: float = 120.0) -> None:
         self._address = (HOST, port)
@@ -20,14 +20,14 @@ class Connection:
         self._socket: socket.socket | None = None
 
     def ask(self, ask: Ask) -> Answer:
-        """Return the answer to a request; opening is part of its time where the server keeps no connections.
+        """Return the answer to a request; its time includes opening if the server keeps no connections.
 
         Raises:
-            BrokenAnswer: It is not whole.
+            BrokenAnswer: It is not complete.
         """
         was_kept = self._socket is not None
         received = self._exchange(ask)
-        if not received and was_kept:  # the server had ended it meanwhile
+        if not received and was_kept:  # the server had ended it since the last answer
             received = self._exchange(ask)
         answer = parse_answer(received, method=ask.method)
         if answer.headers.get("connection", "").lower() == "close":
@@ -41,7 +41,7 @@ class Connection:
             self._socket = None
 
     def _exchange(self, ask: Ask) -> bytes:
-        """Return what comes, to the end of the answer or of the connection."""
+        """Return the received bytes, to the end of the answer or of the connection."""
         connection = self._socket = self._socket or self._open()
         received = bytearray()
         try:
@@ -74,14 +74,14 @@ def connected(port: int) -> Iterator[Connection]:
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """How long answers took, and how many were none."""
+    """Durations of answers, and number of missing answers."""
 
     milliseconds: list[float]
     failed: int
 
 
 def latencies(port: int, asks: Sequence[Ask], *, seconds: float) -> Latencies:
-    """Return how long each answer takes; the list is gone through as often as the time allows, at least one request."""
+    """Return the duration of each answer; the list is repeated until the time is over, with at least one request."""
     until = time.perf_counter() + seconds
     return timed(port, _until(asks, until))
 

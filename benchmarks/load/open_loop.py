@@ -1,9 +1,9 @@
-"""Requests at a fixed rate, each timed from when it was meant to be sent, by wrk.
+"""Requests at a fixed rate by wrk, each timed from its scheduled start.
 
-A closed loop waits for a slow answer before it asks again, and so leaves out the requests that would have suffered
-(coordinated omission). Here the moment of each is set beforehand, and whatever keeps it from being sent counts as
-latency. wrk gives a script a delay before each request, but not which answer belongs to which; with one connection a
-thread it does. A generator in Python took so much of two cores that it was late itself, by half a second (p99).
+A closed loop waits for a slow answer before the next request, and so omits the requests that would have suffered
+(coordinated omission). Here the start of each request is scheduled, and every delay of its start counts as
+latency. A script of wrk can delay a request, but it can only match answers to requests with one connection per
+thread. A generator in Python took so much of two cores that it was late by half a second (p99).
 """
 
 import subprocess
@@ -16,15 +16,15 @@ from benchmarks.load.exchange import Ask
 
 SCRIPT = Path(__file__).with_name("open_loop.lua")
 CONNECTIONS = 64
-"""As many requests may be on their way at once; further ones are late, which counts."""
+"""Maximum number of concurrent requests; more are late, which counts as latency."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenLoop:
-    """What came of it."""
+    """Results of a run."""
 
     rate: float
-    """Requests a second that were meant to be sent."""
+    """Scheduled requests per second."""
     counts: Mapping[int, int]
     """Answers by tenths of milliseconds from the intended moment to the end of the answer."""
     failed: int
@@ -45,7 +45,7 @@ class OpenLoop:
 
 
 def open_loop(port: int, asks: Sequence[Ask], *, rate: float, seconds: float) -> OpenLoop:
-    """Ask at a fixed rate, each request over a connection of its own, opened a moment before."""
+    """Send requests at a fixed rate, each over a separate connection that is opened a moment before."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.writelines(f"{ask.path}\n" for ask in asks)
         file.flush()
@@ -59,7 +59,7 @@ def open_loop(port: int, asks: Sequence[Ask], *, rate: float, seconds: float) ->
 
 
 def parse(said: str, rate: float) -> OpenLoop:
-    """Return what the script told at the end of wrk's report."""
+    """Return the values that the script printed at the end of wrk's report."""
     words = [line.split() for line in said.splitlines()]
     counts = {int(line[1]): int(line[2]) for line in words if line[:1] == ["TENTHS"]}
     (failed,) = (int(line[1]) for line in words if line[:1] == ["FAILED"])

@@ -1,4 +1,4 @@
-"""Clients that ask one request after the other and drop what comes, while something else is measured."""
+"""Clients that send one request after the other and discard the answers, during another measurement."""
 
 import asyncio
 import itertools
@@ -21,11 +21,11 @@ BUSY = 503
 
 @dataclass(slots=True)
 class Storm:
-    """What came back."""
+    """Answers to the clients."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     milliseconds: list[float] = field(default_factory=list)
-    """Of all answers but refusals."""
+    """Durations of all answers except refusals."""
     refused_ms: list[float] = field(default_factory=list)
     """Until 503 was the answer."""
     without_retry_after: int = 0
@@ -46,13 +46,13 @@ class Storm:
 
 @contextmanager
 def storm(port: int, paths: Sequence[str], *, clients: int, heed_refusals: bool = False) -> Iterator[Storm]:
-    """Let clients request paths at random, over a kept connection each, until the block ends.
+    """Let clients request paths at random, each over a kept connection, until the block ends.
 
     Args:
-        port: Of the server, on this machine.
-        paths: What is requested.
-        clients: How many there are.
-        heed_refusals: Whether a client that is refused waits as long as `Retry-After` says before it asks again.
+        port: Port of the server, on this machine.
+        paths: Paths of the requests.
+        clients: Number of clients.
+        heed_refusals: Whether a refused client waits for `Retry-After` before the next request.
     """
     found, ends = Storm(), threading.Event()
 
@@ -76,7 +76,7 @@ def storm(port: int, paths: Sequence[str], *, clients: int, heed_refusals: bool 
 
 
 class _Client(asyncio.Protocol):
-    """Asks over its connection again and again; without streams and tasks, whose time would count as the server's."""
+    """Sends requests over its connection; without streams and tasks, whose time would count as the server's."""
 
     def __init__(
         self, found: Storm, paths: Sequence[str], chance: random.Random, *, ends: threading.Event, heeds_refusals: bool
@@ -131,6 +131,6 @@ class _Client(asyncio.Protocol):
 
 
 def _number(head: str, header: str) -> int:
-    """What a header says, 0 without it."""
+    """The value of a header, or 0."""
     lines = (line.partition(":") for line in itertools.islice(head.split("\r\n"), 1, None))
     return next((int(value) for name, _, value in lines if name == header), 0)

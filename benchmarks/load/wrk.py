@@ -14,7 +14,7 @@ SCRIPT = Path(__file__).with_name("wrk.lua")
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """What a server gave in one round."""
+    """Results of a server in one round."""
 
     per_s: float
     failed: int
@@ -31,15 +31,15 @@ def is_installed() -> bool:
 def throughput(
     port: int, asks: Sequence[Ask], *, connections: int, seconds: float, keep_alive: bool = False
 ) -> Throughput:
-    """Return how many of the requests a server answers, asked in turn over some connections.
+    """Return the number of requests that a server answers, sent alternately over some connections.
 
     Args:
-        port: On this machine.
-        asks: What is asked, again and again.
-        connections: How many at once.
-        seconds: How long; whole seconds.
-        keep_alive: Keep each connection. Otherwise each request has one of its own, as kept ones may all come to one
-            of several workers.
+        port: Port on this machine.
+        asks: Requests, which are repeated.
+        connections: Number of concurrent connections.
+        seconds: Duration in whole seconds.
+        keep_alive: Keep each connection. Otherwise each request has a separate one, because kept connections may all
+            reach one of several workers.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".tsv") as file:
         for ask in asks:
@@ -56,7 +56,7 @@ def throughput(
 
 
 def parse(said: str) -> Throughput:
-    """Return what the script told at the end of wrk's report."""
+    """Return the values that the script printed at the end of wrk's report."""
     line = next(line for line in reversed(said.splitlines()) if line.startswith("RESULT "))
     requests, duration_us, statuses, broken, p50_us, p95_us = map(float, line.split()[1:])
     failed = int(statuses + broken)

@@ -1,1 +1,1 @@
-"""Servers that are measured: ours and the peers, each at stated settings, over the same files."""
+"""Measured servers: ours and the peers, with stated settings, over the same files."""

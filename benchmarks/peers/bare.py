@@ -1,4 +1,4 @@
-"""A Starlette route that returns given bytes: what any answer costs at the least."""
+"""A Starlette route that returns given bytes: the minimum cost of an answer."""
 
 import os
 import sys
@@ -32,7 +32,7 @@ def create_app() -> Starlette:
 
 
 def bare(ground: Ground, name: str, answer: Answer, *, ask: Callable[[Any], Ask] = lambda _: ASK) -> Contender[Any]:
-    """Return a server that gives the body of an answer, whatever the subject."""
+    """Return a server that sends the body of an answer for every subject."""
     body = ground.scratch / f"{name.replace(' ', '-').replace(',', '')}.body"
     body.write_bytes(answer.body)
 

@@ -1,4 +1,4 @@
-"""Ours: `chronotile serve`, with answers kept and with every answer made anew."""
+"""Our server: `chronotile serve`, with cached answers and with answers computed for each request."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from benchmarks.soak.archive import chronotile
 from chronotile import __version__
 
 PEERS_CACHE_BYTES = 200 << 20
-"""Of decoded blocks in each process of peers that read by GDAL (`GDAL_CACHEMAX=200`)."""
+"""Cache of decoded blocks in each process of peers that read by GDAL (`GDAL_CACHEMAX=200`)."""
 
 PEERS_CACHE = "chronotile, peers' cache"
 SERVING = "chronotile, serving cube"
@@ -72,12 +72,12 @@ MANY = """  c{number}:
 
 
 def cog_tiles(ground: Ground, layer: str, *, workers: int) -> Contender[Tile]:
-    """Return tiles of a COG, each made anew."""
+    """Return a server of tiles of a COG without an answer cache."""
     return _uncached(ground, lambda tile: Ask(path=tile_path(layer, tile)), workers=workers)
 
 
 def cog_tiles_with_peers_cache(ground: Ground, layer: str, *, workers: int) -> Contender[Tile]:
-    """Return tiles of a COG, each made anew, by workers that may keep as many decoded blocks as peers do."""
+    """Return tiles of a COG without an answer cache, from workers that cache as many decoded blocks as peers."""
     return _uncached(
         ground,
         lambda tile: Ask(path=tile_path(layer, tile)),
@@ -88,22 +88,22 @@ def cog_tiles_with_peers_cache(ground: Ground, layer: str, *, workers: int) -> C
 
 
 def cube_tiles(ground: Ground, layer: str) -> Contender[Tile]:
-    """Return tiles of a cube from one worker, each made anew."""
+    """Return a server of tiles of a cube with one worker, without an answer cache."""
     return _uncached(ground, lambda tile: Ask(path=tile_path(layer, tile)), workers=1, name=_name_of_cube(layer))
 
 
 def maps(ground: Ground, *, workers: int) -> Contender[Map]:
-    """Return maps of the stack, each made anew."""
+    """Return a server of maps of the stack without an answer cache."""
     return _uncached(ground, _map_of_stack, workers=workers)
 
 
 def maps_with_peers_cache(ground: Ground, *, workers: int) -> Contender[Map]:
-    """Return maps of the stack, each made anew, by workers that may keep as many decoded blocks as peers do."""
+    """Return maps of the stack without an answer cache, from workers that cache as many decoded blocks as peers."""
     return _uncached(ground, _map_of_stack, workers=workers, name=PEERS_CACHE, more=_as_peers(workers))
 
 
 def cube_maps(ground: Ground, layer: str) -> Contender[Map]:
-    """Return maps of a cube from one worker, each made anew."""
+    """Return a server of maps of a cube with one worker, without an answer cache."""
     return _uncached(
         ground,
         lambda each: Ask(path=each.wms("/wms?", layer, more=f"&TIME={each.day}")),
@@ -113,17 +113,17 @@ def cube_maps(ground: Ground, layer: str) -> Contender[Map]:
 
 
 def points(ground: Ground, layer: str, name: str, *, workers: int = 1) -> Contender[Point]:
-    """Return series of points, each read anew."""
+    """Return a server of series of points, without an answer cache."""
     return _uncached(ground, lambda point: Ask(path=point_path(layer, point)), workers=workers, name=name)
 
 
 def series(ground: Ground, ask: Callable[[Any], Ask]) -> Contender[Any]:
-    """Return series of any kind from one worker, each read anew."""
+    """Return a server of series of any kind with one worker, without an answer cache."""
     return _uncached(ground, ask, workers=1)
 
 
 def stores(ground: Ground, layer: str) -> Contender[str]:
-    """Return a cube as a Zarr store from one worker, each chunk made anew; it is asked for paths below the store."""
+    """Return a cube as a Zarr store from one worker, without a cache of chunks; paths are below the store."""
     (ground.scratch / "styles").mkdir(exist_ok=True)
     ground.write("styles/bench.yaml", STYLE)
     config = ground.write("stores.yaml", STORES.format(folder=ground.archive.folder))
@@ -152,7 +152,7 @@ def configuration(ground: Ground) -> Path:
 
 
 def many_collections(ground: Ground, count: int) -> Contender[str]:
-    """Return one worker as users have it, over so many collections of one small file; it is asked for paths."""
+    """Return one worker with default settings, over `count` collections of one small file; subjects are paths."""
     ground.write("styles/bench.yaml", STYLE)
     entries = "".join(MANY.format(number=number, href=ground.archive.many[0]) for number in range(count))
     config = ground.write("many.yaml", f"collections:\n{entries}")
@@ -162,7 +162,7 @@ def many_collections(ground: Ground, count: int) -> Contender[str]:
 
 
 def users(config: Path, *, environment: Mapping[str, str]) -> Contender[str]:
-    """Return workers as users have them, over a configuration; they are asked for paths."""
+    """Return workers with default settings, over a configuration; subjects are paths."""
     told = ", ".join(f"{name}={value}" for name, value in environment.items())
     return _contender_of(config, "chronotile", _page, settings=told, environment=dict(environment))
 
@@ -215,7 +215,10 @@ def _contender_of(
 
 
 def _as_peers(workers: int) -> dict[str, str]:
-    """As many decoded blocks in all as peers keep: of 13/16 a quarter is for Zarr, which the configuration has."""
+    """Return the cache size for as many decoded blocks as peers cache.
+
+    Decoded blocks get 13/16 of a cache; Zarr, which the configuration has, takes a quarter of these.
+    """
     return {"CHRONOTILE_CACHE_BYTES": str(PEERS_CACHE_BYTES * 4 // 3 * 16 // 13 * workers)}
 
 

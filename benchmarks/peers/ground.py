@@ -1,4 +1,4 @@
-"""Where a comparison takes place: the data, the peers' environments, a folder for what they need to be started."""
+"""Environment of a comparison: the data, the peers' environments, and a folder for files that they need to start."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ TELL_VERSIONS = "import importlib.metadata as m, json, sys; print(json.dumps({n:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What every adapter is given."""
+    """Arguments of every adapter."""
 
     archive: Archive
     peers: Path

@@ -1,4 +1,4 @@
-"""MapServer by FastCGI behind nginx, with its PNG formats: as they come, RGBA at level 1, 8 bits at level 1."""
+"""MapServer by FastCGI behind nginx, with its PNG formats: default, RGBA at level 1, 8 bits at level 1."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from benchmarks.places import Map, Tile
 
 PROGRAM = "mapserv"
 STOPS = 17
-"""Of the ramp, with straight lines between them."""
+"""Points of the ramp, with straight lines between them."""
 FORMATS = {
     "defaults": ("AGG/PNG", ()),
     "PNG level 1": ("AGG/PNG", ("COMPRESSION=1",)),
@@ -136,8 +136,8 @@ def _classes() -> str:
 
 def _nginx(scratch: Path, port: int, socket: Path, map_file: Path) -> str:
     temporary = " ".join(f"{kind}_temp_path {scratch}/nginx-{kind};" for kind in ("proxy", "fastcgi", "uwsgi", "scgi"))
-    # Without kept connections to mapserv, which serves one at a time: kept ones would let the others wait for ever.
-    # Its workers are nobody where it is started by root, and the scratch folder is not theirs.
+    # Without kept connections to mapserv, which serves a single one: kept ones would block the others.
+    # If root starts it, its workers are nobody and do not own the scratch folder.
     user = "user root;" if os.geteuid() == 0 else ""
     return f"""{user}
 worker_processes 1; daemon off; pid {scratch}/nginx-{port}.pid; error_log {scratch}/nginx-{port}.log;

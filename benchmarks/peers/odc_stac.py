@@ -1,4 +1,4 @@
-"""odc-stac: arrays of STAC items on a grid, in a process of its own environment, which says what it took."""
+"""odc-stac: arrays of STAC items on a grid, in a process with a separate environment, which reports its time."""
 
 import io
 import json
@@ -19,7 +19,7 @@ SETTINGS = {
     "GDAL_CACHEMAX": "200",
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
 }
-"""As TiTiler has them."""
+"""The same settings as TiTiler."""
 SETTINGS_TEXT = "load(geobox=…, groupby='solar_day'), no threads, items parsed by pystac beforehand"
 PROGRAM = """
 import io, json, sys, time
@@ -86,7 +86,7 @@ class Loader:
 
 
 def software(ground: Ground) -> str | None:
-    """Return its name and version, or None where it is not installed."""
+    """Return its name and version, or None if it is not installed."""
     return ground.version(ENVIRONMENT, "odc-stac") if ground.program(ENVIRONMENT, "python") else None
 
 

@@ -39,7 +39,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender(Generic[Subject]):
-    """A server at stated settings, and how it is asked."""
+    """A server with stated settings, and the form of its requests."""
 
     name: str
     software: str
@@ -67,7 +67,7 @@ def running(name: str, server: Server, scratch: Path) -> Iterator[int]:
     port = free_port()
     log_path = scratch / f"{name.replace(' ', '-').replace(',', '').replace('/', '-')}.log"
     # One thread for OpenBLAS and OpenMP serves every contender well: with more than cores small products crawl.
-    # Whatever a server keeps in its user's folder is of this run alone.
+    # Files of a server in its user's folder belong to this run only.
     environment = {**quiet_environment(), "HOME": str(scratch), **server.environment}
     with log_path.open("ab") as log:
         processes = [
@@ -95,7 +95,7 @@ def _wait(name: str, port: int, probe: str, processes: Sequence["subprocess.Pope
 
 
 def _stop(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
-    """Ask the first processes to end, then end whatever they left."""
+    """End the first processes by a signal, then kill their remaining children."""
     below = [pid for process in processes for pid in descendants(process.pid)]
     for process in processes:
         process.terminate()
@@ -113,7 +113,7 @@ def _stop(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
 
 
 def free_port() -> int:
-    """Return a port at which nobody listens now."""
+    """Return a free port."""
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         return int(listener.getsockname()[1])

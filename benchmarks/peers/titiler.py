@@ -21,10 +21,10 @@ TUNED = {
     "VSI_CACHE": "TRUE",
     "VSI_CACHE_SIZE": "5000000",
 }
-"""As TiTiler's page on performance advises."""
+"""Settings that TiTiler's page on performance recommends."""
 TUNED_TEXT = "GDAL_CACHEMAX=200, BAND_BLOCK_CACHE=HASHSET, READDIR EMPTY_DIR, INGESTED_BYTES 32768, VSI_CACHE"
 MODULE = "BENCH_APPLICATION"
-"""Where the environment names another application than TiTiler's own."""
+"""Variable that names another application than TiTiler's default."""
 WMS_APPLICATION = """
 from fastapi import FastAPI
 from titiler.core.errors import DEFAULT_STATUS_CODES, add_exception_handlers

@@ -49,7 +49,7 @@ def points(ground: Ground, cube: Path, name: str) -> Found:
 
 
 def areas(ground: Ground, cube: Path, name: str) -> Found:
-    """Return series of many areas of a cube: the body of each subject as it is, the subject's query after the path."""
+    """Return series of many areas of a cube: each subject's body is sent unchanged, its query after the path."""
 
     def ask(subject: tuple[str, bytes]) -> Ask:
         query, body = subject

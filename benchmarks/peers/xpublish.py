@@ -31,7 +31,7 @@ app = xpublish.Rest({"cube": dataset}).app
 """
 
 TUNED = {"XPUBLISH_TILES_NUM_THREADS": "2"}
-"""As many as there are cores; the default is 8."""
+"""One per core; the default is 8."""
 
 Found = list["Contender[Any] | Absent"]
 
@@ -88,7 +88,7 @@ def _contender(
 
 
 def stores(ground: Ground, cube: Path) -> "Contender[str] | Absent":
-    """Return a cube as a Zarr store, with xpublish's own defaults; it is asked for paths below the store."""
+    """Return a cube as a Zarr store, with xpublish's defaults; paths are below the store."""
     uvicorn = ground.program("xpub", "uvicorn")
     if uvicorn is None:
         return Absent("xpublish-zarr", "not installed: sh benchmarks/peers/setup.sh")

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.soak FOLDER`: serve a growing archive for an hour or more, and say what it cost and what broke.
+"""`python -m benchmarks.soak FOLDER`: serve a growing archive for an hour or more, and report costs and failures.
 
-Two workers under `chronotile serve` are asked in all protocols at a fixed rate; a part of the requests is abandoned.
-Every minute a date is appended by `chronotile optimise`, and SIGHUP is sent to the server. The driver may be stopped
-together with the server (SIGSTOP, SIGCONT to all that `--pid-file` lists): only the time in between counts.
+Two workers of `chronotile serve` get requests in all protocols at a fixed rate; a part of the requests is abandoned.
+Every minute `chronotile optimise` appends a date, and SIGHUP is sent to the server. The driver may be stopped
+together with the server (SIGSTOP, SIGCONT to all processes in `--pid-file`): the time of the stop does not count.
 """
 
 import argparse

@@ -47,12 +47,12 @@ class Archive:
 
     @property
     def configuration(self) -> Path:
-        """What is served."""
+        """The served archive."""
         return self.folder / "soak.yaml"
 
     @property
     def stack(self) -> Path:
-        """COGs, one a date."""
+        """COGs, one per date."""
         return self.folder / "stack"
 
     @property
@@ -88,7 +88,7 @@ class Archive:
             self.write_date(date)
 
     def write_date(self, date: int) -> Path:
-        """Add a COG to the stack, at once and whole."""
+        """Add a complete COG to the stack in one step."""
         target = self.stack / f"ndvi_{day(date).replace('-', '')}.tif"
         unfinished = self.folder / "unfinished.tif"
         profile = {
@@ -113,7 +113,7 @@ class Archive:
 
 
 def chronotile() -> list[str]:
-    """Return the command line of the chronotile beside this Python."""
+    """Return the command line of the chronotile next to this Python."""
     return [sys.executable, "-c", "from chronotile.cli.main import app; app()"]
 
 

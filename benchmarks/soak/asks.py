@@ -1,4 +1,4 @@
-"""What is asked in a soak, and what is a right answer to it."""
+"""Requests of a soak, and checks of their answers."""
 
 import hashlib
 import io
@@ -18,7 +18,7 @@ from benchmarks.load.exchange import Answer, Ask
 from benchmarks.soak.archive import BLOCK, NORTH, RESOLUTION_M, SIDE, WEST, Archive, date_of, day
 
 ZOOM, FIRST_COLUMN, FIRST_ROW = 13, 4164, 2726
-"""The first tile of native zoom within the data; 4 by 4 of them are asked for."""
+"""The first tile of native zoom within the data; 4 by 4 of them are requested."""
 TILES = 4
 
 
@@ -40,7 +40,7 @@ class Question:
 
 @dataclass(slots=True)
 class Known:
-    """What is known of the archive while it grows, and of pictures that must stay the same."""
+    """Expected state of the growing archive, and of pictures that must not change."""
 
     archive: Archive
     dates: int
@@ -48,16 +48,16 @@ class Known:
     cube_dates: int
     """Dates that the cube must have: those whose append has ended, since it is acknowledged then."""
     digests: dict[str, bytes] = field(default_factory=dict)
-    """By path: of pictures at one named instant."""
+    """Digests of pictures of one explicit instant, by path."""
     etags: dict[str, str] = field(default_factory=dict)
-    """By path: of tiles that were answered."""
+    """ETags of answered tiles, by path."""
 
 
 Maker = Callable[[random.Random, Known], Question]
 
 
 def tile(chance: random.Random, known: Known) -> Question:
-    """Ask for a tile."""
+    """Request a tile."""
     layer = chance.choice(["NDVI", "NDVI", "STACK", "TWICE"])
     zoom, column, row = _place(chance)
     path = f"/tiles/{layer}/WebMercatorQuad/{zoom}/{column}/{row}.png?datetime={_day(chance, known)}"
@@ -71,7 +71,7 @@ def tile(chance: random.Random, known: Known) -> Question:
 
 
 def composed_tile(chance: random.Random, known: Known) -> Question:
-    """Ask for the newest valid pixels of some days, or of an expression."""
+    """Request the newest valid pixels of some days, or of an expression."""
     zoom, column, row = _place(chance)
     first = chance.randrange(known.dates - 4)
     query = chance.choice(
@@ -83,7 +83,7 @@ def composed_tile(chance: random.Random, known: Known) -> Question:
 
 
 def values_tile(chance: random.Random, known: Known) -> Question:
-    """Ask for the numbers of a tile."""
+    """Request the numbers of a tile."""
     zoom, column, row = _place(chance)
     path = f"/tiles/NDVI/WebMercatorQuad/{zoom}/{column}/{row}.npy?datetime={_day(chance, known)}"
 
@@ -96,7 +96,7 @@ def values_tile(chance: random.Random, known: Known) -> Question:
 
 
 def cube(chance: random.Random, known: Known) -> Question:
-    """Ask for a tile at some days that follow one another, or from one on: whole, of those days, as it was before."""
+    """Request a tile of consecutive days, or from a day on: complete, with these days, and unchanged."""
     layer, (zoom, column, row) = chance.choice(["NDVI", "NDVI", "STACK", "TWICE"]), _place(chance)
     settled = known.cube_dates if layer == "NDVI" else known.dates
     count = min(settled, chance.choice([1, 20, 40]))
@@ -122,7 +122,7 @@ def cube(chance: random.Random, known: Known) -> Question:
 
 
 def wms_map(chance: random.Random, known: Known) -> Question:
-    """Ask for a map."""
+    """Request a map."""
     x, y = WEST + chance.uniform(1000, 5000), NORTH - chance.uniform(5000, 9000)
     crs = chance.choice(["EPSG:3857", "EPSG:32631"])
     to = Transformer.from_crs("EPSG:32631", crs, always_xy=True)
@@ -137,7 +137,7 @@ def wms_map(chance: random.Random, known: Known) -> Question:
 
 
 def wmts_tile(chance: random.Random, known: Known) -> Question:
-    """Ask for a tile by WMTS, in key-value pairs or by path."""
+    """Request a tile by WMTS, in key-value pairs or by path."""
     zoom, column, row = _place(chance)
     when = _day(chance, known)
     path = chance.choice(
@@ -149,7 +149,7 @@ def wmts_tile(chance: random.Random, known: Known) -> Question:
 
 
 def point_series(chance: random.Random, known: Known) -> Question:
-    """Ask for the series of a cell, every value of which is checked."""
+    """Request the series of a cell, and check every value."""
     row, column = chance.randrange(SIDE), chance.randrange(SIDE)
     x, y = WEST + (column + 0.5) * RESOLUTION_M, NORTH - (row + 0.5) * RESOLUTION_M
     layer = chance.choice(["NDVI", "NDVI", "NDVI", "STACK"])
@@ -165,7 +165,7 @@ def point_series(chance: random.Random, known: Known) -> Question:
 
 
 def edr_position(chance: random.Random, known: Known) -> Question:
-    """Ask for the series of a cell by EDR, every value of which is checked."""
+    """Request the series of a cell by EDR, and check every value."""
     row, column = chance.randrange(SIDE), chance.randrange(SIDE)
     x, y = WEST + (column + 0.5) * RESOLUTION_M, NORTH - (row + 0.5) * RESOLUTION_M
     layer = chance.choice(["NDVI", "NDVI", "NDVI", "STACK"])
@@ -184,7 +184,7 @@ def edr_position(chance: random.Random, known: Known) -> Question:
 
 
 def coverage(chance: random.Random, known: Known) -> Question:
-    """Ask for the native cells of a square as GeoTIFF, every number of which is checked."""
+    """Request the native cells of a square as GeoTIFF, and check every number."""
     top, left, side = chance.randrange(SIDE - 200), chance.randrange(SIDE - 200), chance.choice([20, 200])
     west, north = WEST + left * RESOLUTION_M, NORTH - top * RESOLUTION_M
     date = chance.randrange(known.dates)
@@ -204,7 +204,7 @@ def coverage(chance: random.Random, known: Known) -> Question:
 
 
 def terrascope_series(chance: random.Random, known: Known) -> Question:
-    """Ask as Terrascope's clients do."""
+    """Send a request of Terrascope's clients."""
     to = Transformer.from_crs("EPSG:32631", "EPSG:4326", always_xy=True)
     longitude, latitude = to.transform(WEST + chance.uniform(100, 10_000), NORTH - chance.uniform(100, 10_000))
     first = chance.randrange(known.dates - 10)
@@ -221,7 +221,7 @@ def terrascope_series(chance: random.Random, known: Known) -> Question:
 
 
 def area_series(chance: random.Random, known: Known) -> Question:
-    """Ask for the mean of a square that no cloud's edge crosses, which is checked."""
+    """Request the mean of a square that no cloud's edge crosses, and check it."""
     top, left = chance.randrange(SIDE // BLOCK) * BLOCK, chance.randrange(SIDE // BLOCK) * BLOCK
     to = Transformer.from_crs("EPSG:32631", "EPSG:4326", always_xy=True)
     rows, columns = (top + 4, top + 60), (left + 4, left + 60)
@@ -240,7 +240,7 @@ def area_series(chance: random.Random, known: Known) -> Question:
 
 
 def revalidation(chance: random.Random, known: Known) -> Question:
-    """Ask for a picture again as a browser does: it has not changed, or it is the same bytes under another ETag."""
+    """Request a picture again as a browser does: it is unchanged, or has the same bytes under another ETag."""
     path = chance.choice(list(known.etags) or ["/tiles/NDVI/legend.png"])
     unchecked = _same_picture(path, known, 256)
 
@@ -255,7 +255,7 @@ def revalidation(chance: random.Random, known: Known) -> Question:
 
 
 def layers(chance: random.Random, known: Known) -> Question:
-    """Ask what is there; no worker may have forgotten a date that had settled."""
+    """Request the layers; no worker may have lost a date that had settled."""
     settled = {"NDVI": known.cube_dates, "STACK": known.dates, "TWICE": known.dates}
 
     def check(answer: Answer) -> None:
@@ -268,7 +268,7 @@ def layers(chance: random.Random, known: Known) -> Question:
 
 
 def documents(chance: random.Random, known: Known) -> Question:
-    """Ask for one of the documents."""
+    """Request a document."""
     path, media_type, part = chance.choice(DOCUMENTS)
 
     def check(answer: Answer) -> None:
@@ -280,7 +280,7 @@ def documents(chance: random.Random, known: Known) -> Question:
 
 
 def user_cog(chance: random.Random, known: Known) -> Question:
-    """Ask TiTiler for a file of the stack."""
+    """Request a file of the stack from the TiTiler endpoints."""
     file = known.archive.stack / f"ndvi_{_day(chance, known).replace('-', '')}.tif"
     zoom, column, row = _place(chance)
     path = f"/cog/tiles/WebMercatorQuad/{zoom}/{column}/{row}.png?url={quote(str(file), safe='')}&rescale=0,250"
@@ -293,14 +293,14 @@ def user_cog(chance: random.Random, known: Known) -> Question:
 
 
 def wrong_requests(chance: random.Random, known: Known) -> Question:
-    """Ask for what is not there, which must be told as the protocol does."""
+    """Send a wrong request; the error must have the protocol's form."""
     path, status, media_type = chance.choice(MISTAKES)
     del known
     return Question("mistakes", Ask(path=path), lambda answer: _expect(answer, status, media_type))
 
 
 def feature_info(chance: random.Random, known: Known) -> Question:
-    """Ask for the value under a click."""
+    """Request the value under a click."""
     path = (
         "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetFeatureInfo&LAYERS=NDVI&QUERY_LAYERS=NDVI&STYLES=&CRS=EPSG:32631"
         f"&BBOX=501000,5691000,505000,5695000&WIDTH=400&HEIGHT=400&I={chance.randrange(400)}&J={chance.randrange(400)}"
@@ -342,9 +342,9 @@ MAKERS: dict[Maker, int] = {
     area_series: 4, edr_position: 4, coverage: 3, revalidation: 8, layers: 4, documents: 6, user_cog: 2,
     wrong_requests: 2, feature_info: 3, cube: 3,
 }  # fmt: skip
-"""How often each is asked, beside the others."""
+"""Relative frequency of each kind of request."""
 NOT_YET = (area_series,)
-"""Asked where the server offers them."""
+"""Requests that are only sent if the server offers them."""
 
 
 def _place(chance: random.Random) -> tuple[int, int, int]:
@@ -359,9 +359,9 @@ def _day(chance: random.Random, known: Known) -> str:
 
 
 def _same_picture(path: str, known: Known, side: int, media_type: str = "image/png") -> Check:
-    """A picture of that size, which has the same pixels as whenever it was asked for before.
+    """Return a check for a picture of that size with the same pixels as in earlier answers.
 
-    Not the same bytes: ISA-L now and then finds another match as long as the one it found before.
+    It does not compare bytes: ISA-L sometimes finds another match of the same length.
     """
 
     def check(answer: Answer) -> None:

@@ -1,4 +1,4 @@
-"""What a soak must keep to: memory beyond caches, caches within their share of memory, descriptors, errors."""
+"""Limits of a soak: memory without caches, caches within their part of memory, descriptors, errors."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,22 +10,22 @@ from benchmarks.figures import slope
 from benchmarks.soak.watch import TEN_MINUTES_S, Sample
 
 BEYOND_CACHES_MB = 300.0
-"""Of each worker: all it holds but its caches."""
+"""Maximum memory of each worker without its caches."""
 GROWTH_MB = 5.0
-"""Of that, by which a worker may grow in ten minutes."""
+"""Maximum growth of this memory of a worker in ten minutes."""
 DESCRIPTORS = 40
-"""By which the open descriptors of a worker may differ while requests come and go."""
+"""Maximum difference of the open descriptors of a worker while requests come and go."""
 CACHES_SHARE, CACHES_MB = 8, 2048 * 1.048576
 """An eighth of memory, at most 2 GiB, for the caches of all workers together."""
 JUDGED_FROM_S = 1200.0
-"""A shorter soak says nothing of growth."""
+"""Minimum duration for a statement on growth."""
 ON_DISK = {"cubes", "stored_blocks"}
 """Caches whose bytes are no memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class CacheSizes:
-    """Of all workers together, in MB."""
+    """Caches of all workers together, in MB."""
 
     held: float
     most: float
@@ -33,18 +33,18 @@ class CacheSizes:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the workers hold, and what a soak of it says."""
+    """Memory of the workers, and verdicts on it."""
 
     beyond_caches_mb: float
-    """The most of all samples once caches filled, of a worker on average."""
+    """Maximum of all samples after the caches filled, as the mean of the workers."""
     growth_mb: float | None
-    """Of a worker in ten minutes, once caches filled; `None` of a soak that is too short."""
+    """Growth of a worker in ten minutes, after the caches filled; `None` if the soak is too short."""
     caches_mb: float
-    """The most of all samples, of all workers."""
+    """Maximum of all samples, over all workers."""
     caches_most_mb: float
-    """What they may hold."""
+    """Limit of the caches."""
     descriptors: int
-    """By how many those of a worker differed."""
+    """Range of a worker's descriptors."""
 
     def broken(self, *, memory_bytes: int) -> list[str]:
         """Return which bounds it is beyond, on a machine with so much memory."""
@@ -60,9 +60,9 @@ class Memory:
 
 
 def cache_sizes(metrics: str) -> CacheSizes:
-    """Return what caches in memory hold, and may hold, from the text of `/metrics` of all workers.
+    """Return the used and the permitted bytes of caches in memory, from the text of `/metrics` of all workers.
 
-    The cache of Zarr chunks does not tell what it holds before it is full: until then it counts as empty.
+    The cache of Zarr chunks does not report its size before it is full: until then it counts as empty.
     """
     found = dict.fromkeys(("chronotile_cache_bytes", "chronotile_cache_max_bytes"), 0.0)
     for family in text_string_to_metric_families(metrics):
@@ -75,12 +75,12 @@ def cache_sizes(metrics: str) -> CacheSizes:
 def memory_of(
     history: Mapping[int, Sequence[tuple[float, Sample]]], sizes: Mapping[float, CacheSizes], *, after_s: float
 ) -> Memory:
-    """Return what became of memory.
+    """Return the development of memory.
 
     Args:
-        history: By worker: seconds of activity, and what was found.
-        sizes: By the same seconds.
-        after_s: Memory beyond caches, its growth and descriptors count from then on: caches fill.
+        history: Seconds of activity and samples, by worker.
+        sizes: Sizes of caches at the same seconds.
+        after_s: Start of the measurement of memory without caches, growth and descriptors: caches fill before.
     """
     pss, count = defaultdict[float, float](float), defaultdict[float, int](int)
     for at, sample in (each for taken in history.values() for each in taken if each[0] in sizes):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 TICK_S = 0.25
 STOPPED_S = 2.0
-"""A tick that comes so much too late means that the process was stopped, with those that it watches."""
+"""A tick that is this late means that the process was stopped, together with the processes that it watches."""
 
 
 class ActiveClock:
@@ -19,7 +19,7 @@ class ActiveClock:
         self.stops = 0
 
     def now(self) -> float:
-        """Return the seconds of activity, of which a stop is none."""
+        """Return the seconds of activity, without stops."""
         now = self._seconds()
         passed = now - self._last
         if passed > STOPPED_S:

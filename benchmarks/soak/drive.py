@@ -1,4 +1,4 @@
-"""Requests at a fixed rate, some of which are abandoned, and a count of what was not as it should be."""
+"""Requests at a fixed rate, some of them abandoned, and counts of failures."""
 
 import asyncio
 import random
@@ -18,19 +18,19 @@ TIMEOUT_S = 30.0
 
 @dataclass(slots=True)
 class Counts:
-    """What was asked in a while, and how it went."""
+    """Counts of requests and failures of a period."""
 
     asked: Counter[str] = field(default_factory=Counter)
-    """By kind."""
+    """Number by kind."""
     abandoned: int = 0
     refused: Counter[str] = field(default_factory=Counter)
-    """By kind: 503 with `Retry-After`, which is no error."""
+    """Number by kind of 503 with `Retry-After`, which is not an error."""
     errors: Counter[str] = field(default_factory=Counter)
-    """By kind and mistake."""
+    """Number by kind and mistake."""
     latencies_ms: list[float] = field(default_factory=list)
 
     def add(self, other: "Counts") -> None:
-        """Count what another while had, but for its latencies."""
+        """Add the counts of another period, except its latencies."""
         self.asked += other.asked
         self.abandoned += other.abandoned
         self.refused += other.refused
@@ -39,7 +39,7 @@ class Counts:
 
 @dataclass(slots=True)
 class Driver:
-    """Asks a server on this machine."""
+    """Sends requests to a server on this machine."""
 
     port: int
     known: Known
@@ -48,11 +48,11 @@ class Driver:
     abandoned_share: float
     chance: random.Random = field(default_factory=lambda: random.Random(5))
     counts: Counts = field(default_factory=Counts)
-    """Of the minute that runs."""
+    """Counts of the current minute."""
     _running: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def offered(self) -> list[Maker]:
-        """Return what the server must answer, and of the rest what it does."""
+        """Return the requests of the soak; optional ones only if the server answers them now."""
         found = []
         for maker in MAKERS:
             if maker in NOT_YET:
@@ -63,7 +63,7 @@ class Driver:
         return found
 
     async def run(self, makers: Sequence[Maker], *, rate: float, until_s: float) -> None:
-        """Ask `rate` times a second of activity."""
+        """Send `rate` requests per second of activity."""
         weights = [MAKERS[maker] for maker in makers]
         due = self.clock.now()
         while due < until_s:

@@ -1,4 +1,4 @@
-"""What happens every minute of a soak: an append and a reload, and the samples that become the table."""
+"""Events of every minute of a soak: an append and a reload, and the samples for the table."""
 
 import asyncio
 import csv
@@ -32,9 +32,9 @@ class Keeper:
         self.pid_file = pid_file
         self.total = Counts()
         self.history: dict[int, list[tuple[float, Sample]]] = defaultdict(list)
-        """By worker."""
+        """Samples by worker."""
         self.sizes: dict[float, CacheSizes] = {}
-        """By the moments of `history`."""
+        """Sizes by the moments of `history`."""
         self.appends = 0
         self.slowest_append_s = 0.0
         self._file = table.open("w", newline="")
@@ -42,14 +42,14 @@ class Keeper:
         self._rows.writerow(COLUMNS)
 
     async def close(self) -> None:
-        """Count what the last minute had, and close the table."""
+        """Count the last minute, and close the table."""
         await self._write()
         self._file.close()
         if self.pid_file is not None:
             self.pid_file.write_text("")
 
     async def append_every_minute(self) -> None:
-        """Append a date, reload the server, and let the date count as known when it must have arrived."""
+        """Append a date, reload the server, and expect the date after the time to settle."""
         clock, known = self.driver.clock, self.driver.known
         due, date = clock.now() + MINUTE_S / 2, known.dates
         while True:
@@ -67,7 +67,7 @@ class Keeper:
             due = max(due + MINUTE_S, clock.now())
 
     async def sample(self) -> None:
-        """Write a row a process and minute, and say every few seconds which processes there are."""
+        """Write a row per process and minute, and list the processes every few seconds."""
         clock = self.driver.clock
         due = clock.now() + MINUTE_S
         while True:
@@ -106,7 +106,7 @@ class Keeper:
             self.driver.counts.errors[f"append: {said.decode()[-200:]}"] += 1
 
     def _list_processes(self) -> None:
-        """The driver first: it must not time those that are stopped a moment before it."""
+        """The driver first: it must not time requests of processes that are stopped a moment before it."""
         if self.pid_file is not None:
             unfinished = self.pid_file.with_suffix(".unfinished")
             unfinished.write_text("\n".join(map(str, [os.getpid(), *descendants(os.getpid())])) + "\n")

@@ -1,4 +1,4 @@
-"""Memory, file descriptors and threads of processes, from /proc, and what became of them over the hours."""
+"""Memory, file descriptors and threads of processes from /proc, and their development over hours."""
 
 import re
 from collections import defaultdict
@@ -24,7 +24,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What became of one process."""
+    """Development of one process."""
 
     pid: int
     samples: int
@@ -61,12 +61,12 @@ def memory_of(process: int, entry: str) -> int:
 
 
 def workers_of(parent: int) -> list[int]:
-    """Return the workers of a server: what it started, but for the process that minds shared resources for Python."""
+    """Return the workers of a server: its children, except Python's process for shared resources."""
     return [pid for pid in descendants(parent) if b"resource_tracker" not in _command(pid)]
 
 
 def sample(pid: int) -> Sample | None:
-    """Return what a process holds now, or nothing if it ended."""
+    """Return the resources of a process now, or nothing if it ended."""
     folder = PROC / str(pid)
     memory, status = _text(folder / "smaps_rollup"), _text(folder / "status")
     pss, threads = (
@@ -91,11 +91,11 @@ def samples(pids: Iterable[int]) -> Iterator[Sample]:
 
 
 def courses(history: Mapping[int, Sequence[tuple[float, Sample]]], *, after_s: float) -> list[Course]:
-    """Return what became of each process once it had run for so long.
+    """Return the development of each process that ran long enough.
 
     Args:
-        history: By process: seconds of activity, and what was found.
-        after_s: Samples before that are not looked at: caches fill.
+        history: Seconds of activity and samples, by process.
+        after_s: Earlier samples are ignored: caches fill.
     """
     found = []
     for pid, taken in history.items():

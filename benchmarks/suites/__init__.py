@@ -1,1 +1,1 @@
-"""What is measured, one module a row of the table."""
+"""Measurements, one module per row of the table."""

@@ -1,4 +1,4 @@
-"""Series of fields: one of 64 px, and 5,000 in one call beside as many calls and beside xcube."""
+"""Series of fields: one of 64 px, and 5,000 in one call compared with single calls and with xcube."""
 
 import json
 import math
@@ -24,7 +24,7 @@ OURS, LOOP = "chronotile, one call", "chronotile, a call a field"
 SAME_STORE = f"{chronotile.SAME_STORE}, one call"
 FIELDS, ACROSS_PX, CORNERS = 5000, 10, 12
 ASKED_SINGLY = 100
-"""Fields that are asked for one by one, and of xcube in one call; their times are counted up to all."""
+"""Number of fields that are requested singly, and from xcube in one call; their times are scaled to all fields."""
 ONE_PX = 64
 REDUCERS = "mean,std,median,p10,p90"
 YEAR = 2010
@@ -34,7 +34,7 @@ Means = list[list[float | None]]
 
 
 def run(ground: Ground, options: Options) -> Findings:
-    """Measure: over one kept connection, the ways by turns."""
+    """Measure over one kept connection; variants alternate."""
     archive = ground.archive
     side = archive.size.dekads_side
     findings = Findings(
@@ -76,7 +76,7 @@ def run(ground: Ground, options: Options) -> Findings:
 
 
 def field(side: int, number: int) -> dict[str, object]:
-    """Return one of the fields, spread over the cube by chance, as a GeoJSON feature."""
+    """Return a random field of the cube, as a GeoJSON feature."""
     rng = np.random.default_rng(number)
     row, column = rng.uniform(ACROSS_PX, side - ACROSS_PX, 2)
     return {
@@ -130,7 +130,7 @@ def _asked(connection: Connection, ask: Ask) -> bytes:
 
 
 def _compare(ways: dict[str, Callable[[], Means]], findings: Findings) -> None:
-    """Tell how far the means of the same fields are from those of the one call; warms all ways, too."""
+    """Report the difference between the means of the same fields and the one call; this warms all variants, too."""
     expected = ways[OURS]()
     for name, way in ways.items():
         pairs = [pair for ours, theirs in zip(expected, way(), strict=False) for pair in zip(ours, theirs, strict=True)]

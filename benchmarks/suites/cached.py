@@ -1,4 +1,4 @@
-"""A tile that is kept, and 304, over HTTP: beside a bare route that returns the same bytes."""
+"""A cached tile, and 304, over HTTP, compared with a bare route that returns the same bytes."""
 
 from contextlib import ExitStack
 

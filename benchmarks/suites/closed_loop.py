@@ -1,4 +1,4 @@
-"""Contenders asked for the same by turns, and whether they gave the same."""
+"""Contenders that alternately get the same requests, and the similarity of their answers."""
 
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,7 +37,7 @@ class Standing:
 
 
 class Turns:
-    """Contenders that run at once and are measured by turns."""
+    """Contenders that run concurrently and are measured alternately."""
 
     def __init__(self, standing: Sequence[Standing], findings: Findings, options: Options) -> None:
         self.standing = standing
@@ -45,7 +45,7 @@ class Turns:
         self._options = options
 
     def throughput(self, cases: Cases, *, connections: int = CONNECTIONS, keep_alive: bool = False) -> None:
-        """Add rows of requests a second over fresh connections."""
+        """Add rows of requests per second over fresh connections."""
 
         def measure(each: Standing, subjects: Sequence[Any], number: int) -> tuple[float, int]:
             asks = [each.contender.ask(subject) for subject in _rotated(subjects, number)]
@@ -88,7 +88,7 @@ class Turns:
 
 
 def measure_pictures(found: Found, cases: Cases, findings: Findings, *, ground: Ground, options: Options) -> None:
-    """Start all contenders, see that they draw the same, and add rows of throughput and latency by turns."""
+    """Start all contenders, compare their pictures, and add rows of throughput and latency, measured alternately."""
     with ExitStack() as stack:
         standing = compare_pictures(start(stack, found, findings, ground), cases, findings)
         warm(standing, cases)
@@ -98,7 +98,7 @@ def measure_pictures(found: Found, cases: Cases, findings: Findings, *, ground: 
 
 
 def start(stack: ExitStack, found: Found, findings: Findings, ground: Ground) -> list[Standing]:
-    """Start all contenders and tell of those that are not there."""
+    """Start all contenders and report missing ones."""
     standing = []
     for each in found:
         if isinstance(each, Absent):
@@ -115,7 +115,7 @@ def start(stack: ExitStack, found: Found, findings: Findings, ground: Ground) ->
 
 
 def warm(standing: Sequence[Standing], cases: Cases) -> None:
-    """Let every contender open and decode what it will be asked for."""
+    """Let every contender open and decode the data of its requests."""
     for each in standing:
         for subjects in cases.values():
             throughput(
@@ -124,12 +124,12 @@ def warm(standing: Sequence[Standing], cases: Cases) -> None:
 
 
 def compare_pictures(standing: Sequence[Standing], cases: Cases, findings: Findings) -> list[Standing]:
-    """Return those that draw; tell how like their pictures are to ours.
+    """Return contenders that draw, and report the similarity of their pictures to ours.
 
-    A contender whose picture is blank where ours is not is left out, with that said.
+    A contender is skipped with a message if its picture is blank and ours is not.
 
     Raises:
-        BlankPicture: Ours are.
+        BlankPicture: Our picture is blank.
     """
     ours = next(each for each in standing if each.contender.name == findings.ours)
     kept = []

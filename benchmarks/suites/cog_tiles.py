@@ -56,5 +56,5 @@ def _run(ground: Ground, options: Options, findings: Findings, layer: str) -> Fi
         "xpublish-tiles, xcube: cannot: they serve arrays, not files of rasters with overviews",
         "pygeoapi: cannot: tiles are drawn by another server that it passes requests on to",
     ]
-    findings.notes.append("likeness: share of pixels where both show or both leave out / correlation of ranks")
+    findings.notes.append("likeness: share of pixels that both show or both omit / correlation of ranks")
     return findings

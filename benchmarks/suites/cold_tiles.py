@@ -1,4 +1,4 @@
-"""`python -m benchmarks.suites.cold_tiles CONFIG LAYER SOURCE`: first touches of tiles, in a process of their own."""
+"""`python -m benchmarks.suites.cold_tiles CONFIG LAYER SOURCE`: first touches of tiles, in a separate process."""
 
 import json
 import sys
@@ -53,7 +53,7 @@ def blocks_of(places: list[Place]) -> set[tuple[int, int]]:
 
 
 def bytes_of_blocks(source: Path, blocks: set[tuple[int, int]]) -> int:
-    """Return the size of blocks in a COG, each its own; in a cube, whose shards do not tell, the mean of all."""
+    """Return the sizes of blocks in a COG; for a cube, whose shards do not list them, the mean size."""
     if source.is_dir():
         folder = next(each for each in (source / "ndvi", source / "0" / "ndvi") if each.exists())  # format 2, format 1
         array = zarr.open_array(folder, mode="r")

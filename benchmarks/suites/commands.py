@@ -12,10 +12,10 @@ from benchmarks.peers.ground import Ground
 from benchmarks.suites.options import Options
 
 PROCESSES = 5
-"""Of each command in a round, one after the other."""
+"""Processes of each command per round, one after the other."""
 CHRONOTILE, PYTHON = "chronotile", "python -c pass"
 LIMIT_MS = 300
-"""What `--help` may take."""
+"""Maximum duration of `--help`."""
 COMMANDS = {"--help": ("--help",), "--version": ("--version",), "serve --help": ("serve", "--help")}
 
 

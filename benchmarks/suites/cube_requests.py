@@ -1,4 +1,4 @@
-"""Cube tiles: how long a year of a tile takes, how many bytes it has beside pictures, and what tiles notice of it."""
+"""Cube tiles: time of a year of a tile, its bytes compared with pictures, and the effect on tiles."""
 
 import random
 import time
@@ -34,11 +34,11 @@ from chronotile.pipeline.tile_ranges import tile_range
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 COLD, TOUCH, HALF = "cold", "first touch of files", "cold, res=2"
 CLIENTS, TILE_RATE = 20, 60.0
-"""Of the storm; and tiles a second beside it."""
+"""Clients of the storm; tiles per second at the same time."""
 STORM_S = 15.0
 TILES = 20
 MOST_PICTURES = 36
-"""Of a tile, whose bytes are counted."""
+"""Maximum number of pictures of a tile whose bytes are counted."""
 CONFIGURATION = """
 collections:
   files:
@@ -60,7 +60,7 @@ LAYERS = {"COG stack": "FILES", "COG stack, series beside": "BESIDE", "serving c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Real:
-    """Data of others that lie in ../shared."""
+    """External data in ../shared."""
 
     name: str
     path: str
@@ -147,7 +147,7 @@ def _tiles(services: Services, layer: str, zooms: Sequence[int]) -> list[CubeTil
 
 
 def _times(name: str, layer: str, config: Path, options: Options) -> list[Row]:
-    """Milliseconds of cubes: of the first, which opens the files; then of every tile."""
+    """Milliseconds of cubes: first tile, which opens the files; then every tile."""
     taken: dict[str, list[list[float]]] = {TOUCH: [], COLD: [], HALF: []}
     for _ in range(options.rounds):
         services = _services(config)
@@ -170,7 +170,7 @@ def _asked(services: Services, layer: str, tile: CubeTile, res: Res) -> float:
 
 
 def _sizes(name: str, layer: str, services: Services, zooms: Sequence[int]) -> list[Row]:
-    """Kilobytes of a date and tile: of cubes of either resolution, and of the palette PNG of the same."""
+    """Kilobytes per date and tile: cubes of both resolutions, and palette PNG of the same tiles."""
     found: dict[str, list[float]] = {"cube": [], "cube, res=2": [], "palette PNG": []}
     for tile in _tiles(services, layer, zooms):
         whole = extract_cube(CubeRequest(layer=layer, tile=tile), services)
@@ -211,7 +211,7 @@ def _warm(findings: Findings, ground: Ground, config: Path) -> None:
 
 
 def _storm(findings: Findings, ground: Ground, config: Path) -> None:
-    """Milliseconds of pictures alone, then beside clients that ask for cubes, none of which is kept."""
+    """Milliseconds of pictures alone, then with clients that request cubes, without a cache."""
     tiles = _tiles(_services(config), "SERVING", (13,))
     pictures = [
         Ask(path=f"/tiles/SERVING/WebMercatorQuad/{tile.matrix}/{tile.column}/{tile.row}.png?datetime={day}")

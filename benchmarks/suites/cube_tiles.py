@@ -42,7 +42,7 @@ def run(ground: Ground, options: Options) -> Findings:
     findings.notes += [
         "peers have no overviews of a plain cube, which is what `optimise` adds; our row of the same store, not "
         "optimised, shows what is left without it",
-        "likeness: share of pixels where both show or both leave out / correlation of ranks; coarse pictures are means "
+        "likeness: share of pixels that both show or both omit / correlation of ranks; coarse pictures are means "
         "in ours and nearest cells or means elsewhere",
     ]
     return findings

@@ -1,4 +1,4 @@
-"""70 % of what two workers can do, at a fixed rate, mixed zooms and dates: how long the slowest take."""
+"""70 % of the capacity of two workers, at a fixed rate, mixed zooms and dates: duration of the slowest answers."""
 
 import random
 from contextlib import ExitStack

@@ -1,7 +1,7 @@
-"""One 256 px tile in-process: request to PNG bytes, beside rio-tiler's read and render of the same tile.
+"""One 256 px tile in-process: request to PNG bytes, compared with rio-tiler's read and render of the same tile.
 
-Distinct tiles at native zoom, the files warm: the ways take turns, a row of 20 tiles each, so that what else the
-machine does meets all alike, while each finds the processor's caches as a server that makes tiles would. Cold: a new
+Distinct tiles at native zoom, the files warm. The variants alternate in rows of 20 tiles, so that other work on the
+machine affects all equally, and each finds the processor's caches in the state of a busy server. Cold: a new
 process each time, the files dropped from the page cache, every tile's first touch.
 """
 
@@ -40,15 +40,15 @@ LAYERS = {CUBE: "BIG_CUBE", COG: "BIG"}
 
 @dataclass(frozen=True, slots=True)
 class FirstTouches:
-    """What `cold_tiles` tells."""
+    """Results of `cold_tiles`."""
 
     milliseconds: list[float]
     """A tile each."""
     requested_bytes: int
     read_bytes: int
-    """From storage, with what the system read ahead."""
+    """Bytes read from storage, including read-ahead."""
     needed_bytes: int
-    """Of the blocks that the tiles touch."""
+    """Bytes of the blocks that the tiles touch."""
 
 
 Place = tuple[int, int]
@@ -91,7 +91,7 @@ def run(ground: Ground, options: Options) -> Findings:
 
 
 def our_way(config: Path, layer: str) -> Way:
-    """Return our way to make a tile, which keeps neither answers nor warp plans."""
+    """Return our function for a tile, without caches of answers and warp plans."""
     opened = open_archive(config, environment={}, clock=lambda: np.datetime64("now", "ns")).services
     services = replace(opened, caches=make_caches(payload_bytes=0, plan_bytes=0))
     quad = services.catalogue.tile_matrix_set("WebMercatorQuad")
@@ -116,7 +116,7 @@ def rio_tiler_way(reader: Reader) -> Way:
 
 
 def spread_places() -> list[Place]:
-    """Return tiles apart from one another."""
+    """Return tiles that are not neighbours."""
     step = 5
     return [(FIRST_COLUMN + step * (number % 8), FIRST_ROW + step * (number // 8)) for number in range(COLD_TILES)]
 

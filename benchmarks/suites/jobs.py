@@ -1,4 +1,4 @@
-"""The table of jobs with 5,000 that wait: submitting and listing, on SQLite and on PostgreSQL where it is installed."""
+"""The table of jobs with 5,000 waiting jobs: submitting and listing, on SQLite and, if installed, on PostgreSQL."""
 
 import sqlite3
 import time
@@ -20,7 +20,7 @@ from tests.strict import lack_of_programs
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 WAITING, ENDED = 5000, 5000
 CALLS = 50
-"""Of each kind in a round."""
+"""Number of requests of each kind per round."""
 PAGE = 100
 OWNER = "the benchmark"
 EXECUTION = Execution(process="composite", inputs={"layer": "NDVI", "period": "P1M", "bbox": [2.5, 49.5, 6.4, 51.5]})

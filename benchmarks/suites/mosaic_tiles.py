@@ -1,7 +1,7 @@
-"""Tiles where scenes of two UTM zones overlap, in-process: ours, rio-tiler's mosaics, odc-stac.
+"""Tiles at overlapping scenes of two UTM zones, in-process: ours, rio-tiler's mosaics, odc-stac.
 
-The scenes are made (`tests/scenes_archive`); before the timing, what each shows at the native zoom is compared with the
-formula that they are made by.
+The scenes are synthetic (`tests/scenes_archive`). Before the timing, the values of each contender at the native zoom
+are compared with the formula of the scenes.
 """
 
 import json
@@ -55,7 +55,7 @@ MADE = Plan(days=days_of(1), columns=2, rows=2, is_simultaneous=True)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is drawn."""
+    """A layer and its tiles."""
 
     name: str
     layer: str
@@ -67,7 +67,7 @@ class Drawn:
     """A tile."""
 
     values: np.ndarray
-    """(y, x), NaN where there is none."""
+    """(y, x), NaN for missing values."""
     processor_ms: float
 
 
@@ -111,7 +111,7 @@ def run(ground: Ground, options: Options) -> Findings:
     )
     if software is not None:
         findings.told.append(Told(ODC, software, odc_stac.SETTINGS_TEXT, same[ODC]))
-    findings.notes.append("likeness: share of pixels that are those of the formula, one band at the native zoom")
+    findings.notes.append("likeness: share of pixels equal to the formula, one band at the native zoom")
     return findings
 
 
@@ -165,7 +165,7 @@ class _Served:
 
     @property
     def reader(self) -> SourceReader:
-        """Of the collection."""
+        """Reader of the collection."""
         return self._opened.services.readers["cut"]
 
     def close(self) -> None:

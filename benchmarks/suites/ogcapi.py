@@ -1,4 +1,4 @@
-"""OGC API: a position beside the point series of the same values, and the documents of many collections."""
+"""OGC API: a position compared with the point series of the same values, and the documents of many collections."""
 
 import json
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ def _positions(ground: Ground, findings: Findings, options: Options) -> None:
 
 
 def _compare(connection: Connection, position: Ask, point: Ask) -> None:
-    """Refuse to compare what is not the same."""
+    """Raise an error if the answers differ."""
     document = json.loads(connection.ask(position).body)
     (found,) = document["ranges"].values()
     if found["values"] != json.loads(connection.ask(point).body)["values"]:

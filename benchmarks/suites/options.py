@@ -9,6 +9,6 @@ class Options:
 
     rounds: int
     seconds: float
-    """Of each contender in each case and round, over all connections; half of it over one."""
+    """Seconds per contender, case and round over all connections; half of them over one connection."""
     open_loop_s: float
-    """Of the run at a fixed rate."""
+    """Seconds of the run at a fixed rate."""

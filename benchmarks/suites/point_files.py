@@ -1,4 +1,4 @@
-"""Series of 365 values at a point over 365 COG files that nobody optimised, beside a loop of rio-tiler."""
+"""Series of 365 values at a point over 365 COG files without optimisation, compared with a loop of rio-tiler."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Points of twenty years of dekads: beside a bare route of the same bytes, and at a fixed rate."""
+"""Points of twenty years of dekads: compared with a bare route of the same bytes, and at a fixed rate."""
 
 import os
 from contextlib import ExitStack
@@ -19,7 +19,7 @@ RATE = 300.0
 OURS = "chronotile"
 BARE = "bare Starlette route"
 COUNT = 20_000
-"""Places, so that hardly one is asked for twice in a row."""
+"""Number of places: large, so that consecutive requests rarely repeat one."""
 
 
 def run(ground: Ground, options: Options) -> Findings:

@@ -1,4 +1,4 @@
-"""Series of 365 values at a point: of the serving cube, beside a bare route; ours and peers on both plain layouts."""
+"""Series of 365 values at a point: the serving cube and a bare route; ours and peers on both plain layouts."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -84,7 +84,7 @@ def _beside_the_best(rounds: dict[str, list[float]]) -> list[str]:
 
 
 def _compare(standing: Sequence[Standing], places: Sequence[Point], findings: Findings) -> None:
-    """Tell how far the peers' numbers are from ours."""
+    """Report the difference between the peers' numbers and ours."""
     expected = [json.loads(_answer(standing[0], place).body)["values"] for place in places]
     for number, each in enumerate(standing):
         if each.contender.name == BARE:

@@ -1,4 +1,4 @@
-"""Mean of a polygon over the stack of dates, beside rio-tiler's loop and one mask by hand."""
+"""Mean of a polygon over the stack of dates, compared with rio-tiler's loop and one manual mask."""
 
 import json
 import math
@@ -34,7 +34,7 @@ Ring = list[tuple[float, float]]
 
 
 def run(ground: Ground, options: Options) -> Findings:
-    """Measure: ours over HTTP, the others in this process, which favours them."""
+    """Measure ours over HTTP, and the others in this process, which favours them."""
     archive = ground.archive
     findings = Findings(
         suite="polygon",
@@ -106,7 +106,7 @@ def by_hand(files: list[Path], ring: Ring, threads: int) -> Means:
 
 
 def _measure(findings: Findings, ways: dict[str, Callable[[Ring], Means]], rings: list[Ring], case: str) -> None:
-    """Compare the ways on the first polygon, and time them by turns on the others."""
+    """Compare the variants on the first polygon, and time them alternately on the others."""
     times: dict[str, list[float]] = {name: [] for name in ways}
     expected = ways["by hand"](rings[0])
     for name, way in ways.items():

@@ -1,4 +1,4 @@
-"""Fields as one vector tile in-process: shapes in the CRS of the tile to bytes, beside mapbox-vector-tile."""
+"""Fields as one vector tile in-process: shapes in the CRS of the tile to bytes, compared with mapbox-vector-tile."""
 
 import time
 from collections.abc import Callable
@@ -60,7 +60,7 @@ def run(ground: Ground, options: Options) -> Findings:  # noqa: ARG001 -- as all
 
 
 def fields() -> NDArray[np.object_]:
-    """Return uneven polygons beside one another that fill the tile."""
+    """Return adjacent uneven polygons that fill the tile."""
     rng = np.random.default_rng(1)
     pitch = (TILE.xmax - TILE.xmin) / ACROSS
     angles = np.linspace(0, 2 * np.pi, CORNERS, endpoint=False)

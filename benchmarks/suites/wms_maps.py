@@ -43,7 +43,7 @@ def run(ground: Ground, options: Options) -> Findings:
 
 
 def run_cube(ground: Ground, options: Options) -> Findings:
-    """Measure over the cube, beside xpublish-tiles."""
+    """Measure over the cube, together with xpublish-tiles."""
     archive = ground.archive
     findings = Findings(
         suite="wms-cube",

@@ -1,4 +1,4 @@
-"""A cube opened by xarray over HTTP: ours as a Zarr store, beside xpublish over the same plain store."""
+"""A cube opened by xarray over HTTP: ours as a Zarr store, compared with xpublish over the same plain store."""
 
 import time
 import warnings
@@ -56,7 +56,7 @@ def run(ground: Ground, options: Options) -> Findings:
 
 
 def _measure(standing: list[Standing], tasks: dict[str, Task], findings: Findings, options: Options) -> None:
-    """Add rows by turns, and how far the numbers are apart."""
+    """Add rows, measured alternately, and the difference of the numbers."""
     taken: dict[tuple[str, str], list[float]] = {}
     apart = dict.fromkeys((each.contender.name for each in standing), 0.0)
     for number in range(-1, options.rounds):  # the first is to warm up
@@ -81,7 +81,7 @@ def _measure(standing: list[Standing], tasks: dict[str, Task], findings: Finding
 
 def _opened(each: Standing) -> xarray.Dataset:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # zarr-python tells of metadata that the peer's format has not
+        warnings.simplefilter("ignore")  # zarr-python warns about metadata that the peer's format lacks
         dataset: xarray.Dataset = xarray.open_zarr(f"http://127.0.0.1:{each.port}{each.contender.ask('').path}")
     return dataset
 
