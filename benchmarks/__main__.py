@@ -114,7 +114,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=Path(tempfile.gettempdir()) / "chronotile-bench")
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"{', '.join(SUITES)}; otherwise all")
-    parser.add_argument("--peers", type=Path, help="where peers/setup.sh put the peers; otherwise FOLDER")
+    parser.add_argument("--peers", type=Path, help="output folder of peers/setup.sh; otherwise FOLDER")
     parser.add_argument("--size", choices=SIZES, default="full")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3, help="of each contender in each case and round")

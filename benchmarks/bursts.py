@@ -96,7 +96,7 @@ def measured(port: int, name: str, paths: Sequence[str], clients: int, *, heed_r
 def main() -> None:
     """Measure, write the table, and end with 1 if a bound is not kept."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where the demo archive is, or is made")
+    parser.add_argument("folder", type=Path, help="folder of the demo archive, made if missing")
     folder = parser.parse_args().folder
     chance = random.Random(1)
     with serving(folder) as port:
@@ -104,7 +104,7 @@ def main() -> None:
             measured(port, "point series", points(chance), 200),
             measured(port, "point series", points(chance), 500),
             measured(port, "means over areas", areas(chance), 500),
-            measured(port, "means over areas, again at once", areas(chance), 500, heed_refusals=False),
+            measured(port, "means over areas, repeated immediately", areas(chance), 500, heed_refusals=False),
             measured(port, "`/health/live`", ["/health/live"], 500),
         ]
     text = _table(bursts)

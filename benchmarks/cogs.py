@@ -122,9 +122,9 @@ def _cold(paths: list[Path], url: str, waits: Connection, rounds: int) -> None:
         return [reader.read_window("a", index=0, level=0, window=WINDOW).numbers for reader in readers]
 
     ways: dict[str, Callable[[], list[NDArray[Any]]]] = {
-        "three files, headers known": lambda: together(files),
-        "three files, opened one after another": ours_unknown,
-        "three files by GDAL, opened one after another": gdal,
+        "three files, headers cached": lambda: together(files),
+        "three files, opened sequentially": ours_unknown,
+        "three files by GDAL, opened sequentially": gdal,
     }
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     requests = {}
@@ -161,7 +161,7 @@ def _point(path: Path, url: str, waits: Connection) -> None:
     if found != {int(_window(path)[200, 200])}:
         raise AssertionError("a cell has other numbers than GDAL's")
     requests = _count(waits) - before
-    print(f"| one cell of {FILES:,} files, headers known | {took * 1000:.0f} | {work * 1000:.0f} | {requests} |")
+    print(f"| one cell of {FILES:,} files, headers cached | {took * 1000:.0f} | {work * 1000:.0f} | {requests} |")
 
 
 def _window(path: Path) -> NDArray[Any]:

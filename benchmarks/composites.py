@@ -66,7 +66,7 @@ def main() -> None:
                 found[name] = hashlib.sha256(file.read_bytes()).hexdigest()
                 _compare(file, expected[reducer])
                 shutil.rmtree(given.folder / "jobs")
-                print(f"  {reducer:6} {name:14} {seconds:6.1f} s, at most {max(peaks):.0f} MiB a process")
+                print(f"  {reducer:6} {name:14} {seconds:6.1f} s, at most {max(peaks):.0f} MiB per process")
             print(f"  {reducer:6} {'same bytes' if len(set(found.values())) == 1 else f'BYTES DIFFER: {found}'}")
 
 

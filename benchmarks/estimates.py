@@ -243,7 +243,7 @@ def compared(open_services: Callable[[], AbstractContextManager[Services]], aske
 def main() -> None:
     """Measure, write the table, and end with 1 if an estimate is too far off."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where the data are, or are made")
+    parser.add_argument("folder", type=Path, help="folder of the data, made if missing")
     parser.add_argument("--only", default="", help="requests whose name has this text")
     given = parser.parse_args()
     folder: Path = given.folder.absolute()

@@ -152,7 +152,7 @@ def compared(port: int, name: str, of_user: Sequence[str], of_crowd: Sequence[st
 def main() -> None:
     """Measure, write the table, and end with 1 if the goal is not met."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where the demo archive is, or is made")
+    parser.add_argument("folder", type=Path, help="folder of the demo archive, made if missing")
     folder = parser.parse_args().folder
     chance = random.Random(1)
     with serving(folder, {"CHRONOTILE_PAYLOAD_BYTES": "0"}) as port:

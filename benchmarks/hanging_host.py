@@ -39,7 +39,7 @@ ZOOM = 14
 def main() -> None:
     """Measure, and end with 1 if a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, nargs="?", help="where hanging_host.json is written; default: nowhere")
+    parser.add_argument("folder", type=Path, nargs="?", help="folder for hanging_host.json; default: not written")
     parser.add_argument("--seconds", type=float, default=20, help="of each part")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hanging-") as place, ExitStack() as stack:

@@ -43,8 +43,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=Path(tempfile.gettempdir()) / "chronotile-bench")
     parser.add_argument("--items", type=int, default=1_000_000, help="how many, rounded to places of 1,440 dates")
-    parser.add_argument("--postgresql", default=None, help="URL of an empty database, or of one that this has filled")
-    parser.add_argument("--append", type=int, default=0, help="only add so many items, as fast as --per-s says")
+    parser.add_argument("--postgresql", default=None, help="URL of an empty database, or of one with our items")
+    parser.add_argument("--append", type=int, default=0, help="only add this number of items, at the rate of --per-s")
     parser.add_argument("--per-s", type=float, default=math.inf)
     given = parser.parse_args()
     places = places_of(given.items)
@@ -73,7 +73,7 @@ def _measure(made: MadeIndex, given: argparse.Namespace) -> None:
     added = ["--append", str(60 * APPENDS_PER_S), "--per-s", str(APPENDS_PER_S)]
     with _beside(given, added):
         time.sleep(2)
-        _say("5 ms of computing, beside these", _times(_compute, ASKED // 20))
+        _say("5 ms of computing, at the same time", _times(_compute, ASKED // 20))
         for name in ("items of a tile on a day", "times of a tile's box"):
             _say(f"{name}, beside {APPENDS_PER_S} appends a second", _times(rounds[name], ASKED // 4))
     with _beside(given, ["--append", str(ADDED)]) as process:

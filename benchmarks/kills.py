@@ -114,7 +114,7 @@ class Run:
 def main() -> None:
     """Run, and end with 1 if a job was lost, failed or ended twice."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where kills.json and the logs are written")
+    parser.add_argument("folder", type=Path, help="folder for kills.json and the logs")
     parser.add_argument("--postgresql", action="store_true", help="keep the table in PostgreSQL, which is killed too")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)

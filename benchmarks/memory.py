@@ -76,7 +76,7 @@ class Outcome:
 def main() -> None:
     """Measure, and end with 1 if anything was killed, broken or refused without a word."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="where memory.json and the server's log are written")
+    parser.add_argument("folder", type=Path, help="folder for memory.json and the server's log")
     parser.add_argument("--memory-mib", type=int, default=1024)
     parser.add_argument("--minutes", type=float, default=5)
     given = parser.parse_args()
@@ -324,7 +324,7 @@ def _wait_until_ready(port: int, timeout_s: float) -> None:
                 return
         except (OSError, http.client.HTTPException):
             time.sleep(0.2)
-    raise SystemExit("the server did not start; memory-server.log says why")
+    raise SystemExit("the server did not start; see memory-server.log")
 
 
 def _free_port() -> int:

@@ -53,7 +53,7 @@ http {{
 def main() -> None:
     """Measure, and end with 1 if a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, nargs="?", help="where products.json is written; default: nowhere")
+    parser.add_argument("folder", type=Path, nargs="?", help="folder for products.json; default: not written")
     parser.add_argument("--gigabytes", type=float, default=2)
     parser.add_argument("--rounds", type=int, default=5, help="whole downloads from each server")
     given = parser.parse_args()

@@ -63,7 +63,7 @@ CASES = (
 def main() -> None:
     """Measure, and end with 1 if a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, nargs="?", help="where random_boxes.json is written; default: nowhere")
+    parser.add_argument("folder", type=Path, nargs="?", help="folder for random_boxes.json; default: not written")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--boxes", type=int, default=100, help="of a case in each round")
     given = parser.parse_args()

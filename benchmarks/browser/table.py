@@ -41,8 +41,8 @@ and {cpu_s:.1f} s of CPU; {busy} answers were 503, and the viewer repeated these
 
 | answer | p50 / p95 ms |
 | --- | --- |"""
-ABOUT_START = """Until the first picture {scripts_until_shown} scripts had been requested, including scripts that load automatically
-after the start: {script_bytes_until_shown:,} bytes; a second later
+ABOUT_START = """Until the first picture {scripts_until_shown} scripts had been requested, including scripts that
+load automatically after the start: {script_bytes_until_shown:,} bytes; a second later
 {settled_bytes:,} bytes of all kinds had come."""
 
 

@@ -53,7 +53,7 @@ Pixels = Mapping[str, Sequence[Sequence[bytes]]]
 def main() -> None:
     """Measure, and end with 1 if a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where elsewhere.json and the logs are written")
+    parser.add_argument("folder", type=Path, help="folder for elsewhere.json and the logs")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10, help="of load on each server in each round")
     given = parser.parse_args()

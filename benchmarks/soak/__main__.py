@@ -59,7 +59,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="where soak.csv, soak.json and the logs are written")
+    parser.add_argument("folder", type=Path, help="folder for soak.csv, soak.json and the logs")
     parser.add_argument("--minutes", type=float, default=60, help="of activity")
     parser.add_argument("--rate", type=float, default=30, help="requests a second")
     parser.add_argument("--workers", type=int, default=2)
@@ -67,7 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--abandoned", type=float, default=0.2, help="share of requests that are left midway")
     parser.add_argument("--settle-s", type=float, default=15, help="after SIGHUP, until the stack must have the date")
     parser.add_argument("--warm-up", type=float, default=10, help="minutes before slopes count; at most a third")
-    parser.add_argument("--pid-file", type=Path, help="lists driver, server, workers and what else runs for them")
+    parser.add_argument("--pid-file", type=Path, help="lists driver, server, workers and their other processes")
     return parser.parse_args()
 
 
@@ -132,7 +132,7 @@ def _wait_until_ready(port: int, server: "subprocess.Popen[bytes]") -> None:
                     return
         except OSError:
             time.sleep(0.2)
-    raise SystemExit("the server did not start; soak-server.log says why")
+    raise SystemExit("the server did not start; see soak-server.log")
 
 
 def _free_port() -> int:

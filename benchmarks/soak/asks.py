@@ -112,7 +112,7 @@ def cube(chance: random.Random, known: Known) -> Question:
         header = _cube_header(answer.body)
         dates = [date_of(instant) for instant in header["times"]]
         if is_open:
-            _require(dates[:5] == list(range(settled - 5, settled)), f"dates {dates[:5]}, {settled} were there before")
+            _require(dates[:5] == list(range(settled - 5, settled)), f"dates {dates[:5]}, {settled} existed before")
             return
         _require(dates == list(range(first, first + count)), f"dates {dates}")
         digest = hashlib.blake2b(answer.body, digest_size=16).digest()
@@ -158,7 +158,7 @@ def point_series(chance: random.Random, known: Known) -> Question:
     def check(answer: Answer) -> None:
         document = _json(answer)
         dates = [date_of(instant) for instant in document["times"]]
-        _require(len(dates) >= settled, f"{layer} has {len(dates)} dates, {settled} were there before")
+        _require(len(dates) >= settled, f"{layer} has {len(dates)} dates, {settled} existed before")
         _require(document["values"] == known.archive.values_at(row, column, dates), f"values at {row}, {column}")
 
     return Question("point series", Ask(path=f"/timeseries/{layer}/point?x={x}&y={y}&crs=EPSG:32631"), check)
@@ -175,7 +175,7 @@ def edr_position(chance: random.Random, known: Known) -> Question:
         _expect(answer, 200, "application/prs.coverage+json")
         document = json.loads(answer.body)
         dates = [date_of(instant) for instant in document["domain"]["axes"]["t"]["values"]]
-        _require(len(dates) >= settled, f"{layer} has {len(dates)} dates, {settled} were there before")
+        _require(len(dates) >= settled, f"{layer} has {len(dates)} dates, {settled} existed before")
         found = document["ranges"]["NDVI"]["values"]
         _require(found == known.archive.values_at(row, column, dates), f"values at {row}, {column}")
 

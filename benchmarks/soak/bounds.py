@@ -50,7 +50,7 @@ class Memory:
         """Return which bounds it is beyond, on a machine with so much memory."""
         share = min(memory_bytes / CACHES_SHARE / 1e6, CACHES_MB)
         bounds = {
-            f"{self.beyond_caches_mb:.0f} MB a worker beyond caches": self.beyond_caches_mb > BEYOND_CACHES_MB,
+            f"{self.beyond_caches_mb:.0f} MB per worker without caches": self.beyond_caches_mb > BEYOND_CACHES_MB,
             f"{self.growth_mb} MB more in ten minutes": self.growth_mb is not None and self.growth_mb > GROWTH_MB,
             f"caches of {self.caches_mb:.0f} MB": self.caches_mb > self.caches_most_mb,
             f"caches that may have {self.caches_most_mb:.0f} MB": self.caches_most_mb > share,

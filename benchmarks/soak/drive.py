@@ -72,7 +72,7 @@ class Driver:
             (maker,) = self.chance.choices(makers, weights)
             question = maker(self.chance, self.known)
             if len(self._running) >= MOST_IN_FLIGHT:
-                self._fail(question, f"not asked, {MOST_IN_FLIGHT} were not answered yet")
+                self._fail(question, f"not sent, {MOST_IN_FLIGHT} were not answered yet")
                 continue
             one = self._abandon if self.chance.random() < self.abandoned_share else self._ask
             task = asyncio.create_task(one(question))

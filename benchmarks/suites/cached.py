@@ -36,6 +36,6 @@ def run(ground: Ground, options: Options) -> Findings:
         turns = Turns(standing, findings, options)
         turns.throughput(cases, keep_alive=True)
         turns.latency(cases)
-    findings.notes.append(f"the tile has {len(answer.body)} bytes; peers do not keep answers, but for terracotta "
+    findings.notes.append(f"the tile has {len(answer.body)} bytes; peers do not cache answers, except terracotta "
                           "(suite cog-tiles, cache on)")  # fmt: skip
     return findings

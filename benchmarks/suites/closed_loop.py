@@ -173,7 +173,7 @@ def _drawn(ours: Standing, subjects: Sequence[Any]) -> Iterator[Any]:
         count += 1
         yield subject
     if not count:
-        raise BlankPicture(f"{ours.contender.name} drew nothing of {CANDIDATES} pictures")
+        raise BlankPicture(f"{ours.contender.name} drew none of {CANDIDATES} pictures")
 
 
 def _picture(each: Standing, subject: Any) -> Any:  # noqa: ANN401 -- an array of pixels; a subject of the suite

@@ -18,7 +18,7 @@ def run(ground: Ground, options: Options) -> Findings:
         suite="cog-tiles",
         title="Tiles of a 10980² UTM COG",
         about="256 px PNG, WebMercator, viridis; noisy synthetic NDVI; 2 workers or processes each; req/s over 8 fresh "
-        "connections, ms over one kept connection; files warm but for the row of first touches.",
+        "connections, ms over one kept connection; files warm except in the row of first touches.",
         ours="chronotile",
     )
     return _run(ground, options, findings, "BIG")

@@ -34,7 +34,7 @@ def run(_ground: Ground, options: Options) -> Findings:
             _milliseconds(command)
             rounds = [median([_milliseconds(command) for _ in range(PROCESSES)]) for _ in range(options.rounds)]
             findings.rows.append(Row(case=case, contender=name, unit="ms", rounds=rounds))
-    findings.told.append(Told(PYTHON, platform.python_version(), "what every command takes at least"))
+    findings.told.append(Told(PYTHON, platform.python_version(), "minimum of every command"))
     return findings
 
 

@@ -35,7 +35,7 @@ def run(ground: Ground, options: Options) -> Findings:
     first = {"z9 first touch": cases["z9 native"][:FIRST_TOUCHES]}
     first_touch(found, first, [archive.serving_cube, archive.map_cube], findings=findings, ground=ground)
     findings.absent += [
-        "MapServer: cannot: a Zarr cube of 365 days is 365 bands to GDAL, without a time to ask for",
+        "MapServer: cannot: a Zarr cube of 365 days is 365 bands to GDAL, without a time for requests",
         "terracotta: cannot: reads rasters of one band only",
         "pygeoapi: cannot: tiles are drawn by another server that it passes requests on to",
     ]

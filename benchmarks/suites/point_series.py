@@ -80,7 +80,7 @@ def _beside_the_best(rounds: dict[str, list[float]]) -> list[str]:
         return []
     best = min(times, key=lambda name: median(times[name]))
     share = median([theirs / own for theirs, own in zip(times[best], rounds[ours], strict=True)])
-    return [f"from the same time chunks the quickest peer ({best}) takes {share:.1f} times as long as ours"]
+    return [f"from the same time chunks the fastest peer ({best}) takes {share:.1f} times our time"]
 
 
 def _compare(standing: Sequence[Standing], places: Sequence[Point], findings: Findings) -> None:

@@ -37,7 +37,7 @@ def run(ground: Ground, options: Options) -> Findings:
     measure_pictures(found, cases, findings, ground=ground, options=options)
     findings.absent += [
         "xpublish-tiles: cannot read a stack of files; its WMS over the cube is in the suite wms-cube",
-        "xcube, terracotta, pygeoapi: cannot: no WMS GetMap over dated files of their own",
+        "xcube, terracotta, pygeoapi: cannot: no WMS GetMap over dated files",
     ]
     return findings
 
