@@ -27,20 +27,20 @@ INTRODUCTION = """\
 <!-- Written by docs/generate.py out of server/chronotile/catalog/ and pipeline/styling/load.py: change it there. -->
 
 `chronotile serve config/chronotile.yaml` serves the collections of a configuration. `chronotile check` reports all its
-mistakes at once, each with file, line and key. `config/chronotile.yaml` is an example to start from.
+errors together, with file, line and key. `config/chronotile.yaml` is an example to start from.
 
-Unknown keys are mistakes. Scalars are those of YAML 1.2: `2001-01-01`, `NO` and `on` are text, `1e-4` is a number;
+Unknown keys are errors. Scalars follow YAML 1.2: `2001-01-01`, `NO` and `on` are text, `1e-4` is a number;
 numbers that are meant as text need quotes. `${NAME}` in a value is replaced by an environment variable. Ids consist of
-letters, digits, `_`, `.` and `-`, and begin with a letter or digit. No two collections, layers or aliases may have the
-same id, nor two styles. A *title* or *abstract* is a text, or a text for each of `service.languages`:
+letters, digits, `_`, `.` and `-`, and start with a letter or digit. Ids of collections, layers and aliases must be
+unique, and ids of styles too. A *title* or *abstract* is a text, or a text for each language of `service.languages`:
 `{en: Vegetation, nl: Vegetatie}`.
 """
 
 STYLES = """\
 # Styles
 
-A style is a file `styles/<id>.yaml` beside the configuration. It replaces the style of that id that comes with
-chronotile. `default` is another name for a layer's first style. Colours are `"#rgb"`, `"#rrggbb"`, `"#rrggbbaa"`
+A style is a file `styles/<id>.yaml` next to the configuration. It replaces the built-in style of the same id.
+`default` is another name for a layer's first style. Colours are `"#rgb"`, `"#rrggbb"`, `"#rrggbbaa"`
 (in quotes), `transparent` or a basic name such as `white`. A file `styles/<id>.sld` is a style too: the default
 colour map of the first layer in it.
 """

@@ -55,7 +55,7 @@ class AmountsSection(Section):
     """Daily quota (UTC) of each user; amounts that are missing have no limit."""
 
     requests: Annotated[int, Field(ge=0)] | None = None
-    """Requests, including those that fail."""
+    """Requests, including failed ones."""
     bytes: Annotated[int, Field(ge=0)] | None = None
     """Bytes of answers."""
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
@@ -99,13 +99,13 @@ class AccessSection(Section):
     operate: SubjectNames = ()
     """Access to metrics and usage."""
     cog: SubjectNames = ()
-    """Access to files at /cog: all that CHRONOTILE_COG_PREFIXES allows, regardless of the rules of collections."""
+    """Access to files at /cog: all locations in CHRONOTILE_COG_PREFIXES, regardless of the rules of collections."""
     default: RuleSection = RuleSection()
     """Rule of collections and place sets without `access`; default: public."""
     quotas: dict[SubjectName, QuotaSection] = Field(default_factory=dict)
-    """Daily quotas by subject, for each of its users. A user with several subjects gets the largest amount."""
+    """Daily quotas by subject, per user. A user with several subjects gets the largest amount."""
     usage_days: Annotated[int, Field(ge=1, le=36_500)] = 800
-    """Days after which counts of usage are deleted."""
+    """Storage time of usage counts, in days."""
 
     @model_validator(mode="after")
     def _fit(self) -> "AccessSection":

@@ -74,7 +74,7 @@ class CollectionSection(Section):
     """For collections of items: cells of coverages and cubes if the request names no CRS; maps and series do not need
     it."""
     variables: dict[Id, Annotated[VariableSection, BeforeValidator(_replace_none)]] = Field(default_factory=dict)
-    """Variables by id; default: all of the source."""
+    """Variables by id; default: all variables of the source."""
     composites: dict[Id, CompositeSection] = Field(default_factory=dict)
     """Composites by id."""
     clear: MaskSection | Literal["none"] | None = None

@@ -180,7 +180,7 @@ class ServiceSection(Section):
     """Additional web origins whose pages may use jobs, such as https://maps.example.org; the server's origin always
     may."""
     id: Id | None = None
-    """Id of this archive, to which its jobs are bound; default: made of the absolute path of the configuration."""
+    """Id of this archive; its jobs belong to it. Default: made from the absolute path of the configuration."""
     languages: Annotated[
         tuple[Annotated[Text, AfterValidator(language)], ...], Field(min_length=1), AfterValidator(unique)
     ] = ("en",)

@@ -108,7 +108,7 @@ class VariableSection(Section):
     """A variable and its layer.
 
     Set `units`, `scale`, `offset`, `nodata`, `valid_range` and `dtype` only if they are missing or wrong in all files:
-    they replace what each file states.
+    they override the metadata of each file.
     """
 
     name: Text | None = None
@@ -140,7 +140,7 @@ class VariableSection(Section):
     valid_range: Range | None = None
     """Smallest and largest valid digital number."""
     dtype: Dtype | None = None
-    """Actual type of the numbers, if the file declares a wrong one of the same size."""
+    """Actual type of the numbers, if the file declares a wrong type of the same size."""
     flags: dict[Annotated[int, BeforeValidator(_parse_flag_number)], Text] = Field(default_factory=dict)
     """Digital numbers that state why a value is missing, with their names: {252: cloud}."""
     circular: bool | Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None

@@ -79,15 +79,15 @@ class StyleSection(Section):
     classes: Annotated[tuple[ClassSection, ...], Field(min_length=1)] | None = None
     """Colours and labels of single values."""
     below: ColourText | None = None
-    """Colour of values less than the range; default: that of its lower end."""
+    """Colour of values less than the range; default: the colour of its lower end."""
     above: ColourText | None = None
-    """Colour of values greater than the range; default: that of its upper end."""
+    """Colour of values greater than the range; default: the colour of its upper end."""
     nodata: ColourText = TRANSPARENT
     """Colour of missing values; default: transparent."""
     flags: dict[Text, ColourText] = Field(default_factory=dict)
     """Colours of flags by name; default: as nodata."""
     labels: tuple[Number, ...] = ()
-    """Physical values written beside the legend; default: chosen automatically."""
+    """Physical values written next to the legend; default: chosen automatically."""
 
 
 @dataclass(frozen=True, slots=True)
