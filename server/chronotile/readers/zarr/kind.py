@@ -1,4 +1,4 @@
-"""Zarr stores: folders, zip files and stores elsewhere."""
+"""Kind of Zarr stores: folders, zip files and remote stores."""
 
 import itertools
 import os
@@ -22,32 +22,32 @@ if TYPE_CHECKING:
     import xarray
 
 GROUPS = (None, "0", "0.zarr", "series")
-"""Where an array may lie: at the root, or in the finest level of a pyramid."""
+"""Groups that may contain an array: the root, and the finest level of a pyramid."""
 
 LEVELS_END = ".levels"
-"""Of the folder in which xcube puts the stores `0.zarr`, `1.zarr`, …, each half as fine."""
+"""End of the name of a folder with the levels of xcube, `0.zarr`, `1.zarr`, …, each with half the resolution."""
 
 LINK = "0.link"
-"""The file of such a folder with the path of the store that is its finest level."""
+"""File in such a folder with the path of the store of the finest level."""
 
 MAX_LINK_BYTES = 4096
 
 HEADS = ("repo", "refs/branch.main/ref.json")
-"""Documents of Icechunk repositories, of format 2 and 1, that each commit replaces."""
+"""Documents of Icechunk repositories (format 2 and 1) that each commit replaces."""
 
 REFERENCED = re.compile(rb'"([^"]*/)?(\.zgroup|\.zarray|zarr\.json)"\s*:')
 CONSOLIDATED = b'"zarr_consolidated_format"'
-"""In the metadata of a store, which have the same keys."""
+"""Member of consolidated metadata of a store, whose keys look like references."""
 
 SNAPSHOTS = "snapshots"
-"""The folder of such a repository that both formats have."""
+"""Folder that Icechunk repositories of both formats have."""
 
 MAX_ENTRIES = 500
-"""Of a folder of a store that are looked at for groups and arrays."""
+"""Maximum number of entries of a folder that are searched for groups and arrays."""
 
 
 class ZarrKind(SourceKind):
-    """Zarr stores, serving cubes among them."""
+    """Zarr stores, including serving cubes."""
 
     options = KindOptions(name="zarr")
     file_ends = (".zarr.zip",)
@@ -56,12 +56,12 @@ class ZarrKind(SourceKind):
     folder_marks = (".zmetadata", "zarr.json", ".zgroup", ".zarray")
 
     def is_folder(self, path: Path) -> bool:
-        """Return whether a folder is a store, or an Icechunk repository, whichever snapshot is its first."""
+        """Return whether a folder is a store, or an Icechunk repository."""
         is_repository = any(has_file(path, name) for name in HEADS) and (path / SNAPSHOTS).is_dir()
         return super().is_folder(path) or is_repository
 
     def has_content(self, path: Path, head: bytes) -> bool:
-        """Return whether a document of JSON has keys of a Zarr store, as references of kerchunk do."""
+        """Return whether a JSON document has keys of a Zarr store, like references of kerchunk."""
         return REFERENCED.search(head) is not None and CONSOLIDATED not in head
 
     def open(self, spec: SourceSpec, caches: ReaderCaches) -> Reader:
@@ -76,7 +76,7 @@ class ZarrKind(SourceKind):
         return open_zarr(spec, caches)
 
     def files(self, spec: SourceSpec) -> list[str]:
-        """Return the metadata of groups and arrays, two folders deep; the folders of chunks are not looked into."""
+        """Return metadata documents of groups and arrays, two folders deep, without searching folders of chunks."""
         root = local_path(spec.href)
         if root is None:
             return []
@@ -98,7 +98,7 @@ class ZarrKind(SourceKind):
         yield from chunk_findings(spec)
 
     def datasets(self, path: Path) -> "Iterator[xarray.Dataset]":
-        """Yield the groups in which an array may lie; in a zip file also those of the one folder that holds all."""
+        """Yield the groups that may contain arrays; in a zip file also those of its only top folder, if it has one."""
         from chronotile.readers.zarr.stores import PlainStore, open_store
 
         path = linked_store(path) or path
@@ -125,12 +125,12 @@ class ZarrKind(SourceKind):
 
 
 def linked_store(levels: Path) -> Path | None:
-    """Return where a folder of levels says that its finest one is, followed or not; `None` where it has no link.
+    """Return the store of the finest level of a folder of levels, by its link; `None` without a link.
 
-    Its path is counted from that folder or, as some versions of xcube have it, from the one that holds it.
+    The path is relative to that folder, or, from some versions of xcube, to its parent folder.
 
     Raises:
-        UnsupportedSource: It says no path.
+        UnsupportedSource: The link is empty or not printable.
     """
     if levels.suffix != LEVELS_END or not (levels / LINK).is_file():
         return None
@@ -138,8 +138,8 @@ def linked_store(levels: Path) -> Path | None:
         text = os.fsdecode(file.read(MAX_LINK_BYTES)).strip()
     if not text.isprintable() or not text:
         raise UnsupportedSource(f"its {LINK} holds no path")
-    beside, counted_from_above = (Path(os.path.normpath(base / text)) for base in (levels, levels.parent))
-    return counted_from_above if counted_from_above.is_dir() and not beside.is_dir() else beside
+    below, below_parent = (Path(os.path.normpath(base / text)) for base in (levels, levels.parent))
+    return below_parent if below_parent.is_dir() and not below.is_dir() else below
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -231,7 +231,7 @@ class ReferenceArray(ZarrArray):
             for number, future in mine.items():
                 future.set_result(fetched.get(number))
         waited = {number: fetching.result() for number, fetching in pending.items()}
-        # The other read may have failed because of another chunk, or because its time was over.
+        # The other read may have failed because of another chunk, or because it reached its time limit.
         again = self._fetch({number: ranges[number] for number, chunk in waited.items() if chunk is None})
         return fetched | {number: chunk for number, chunk in waited.items() if chunk is not None} | again
 
@@ -259,10 +259,10 @@ class ReferenceArray(ZarrArray):
         return blake2b(f"{self._key} {number}".encode(), digest_size=KEY_BYTES).digest()
 
 
-def _selected(chunk: NumberArray, own: Selection) -> NumberArray:
+def _selected(chunk: NumberArray, selection: Selection) -> NumberArray:
     """Return the selected part of a chunk; dimensions indexed by an integer are dropped."""
     selected = chunk
-    for axis, (part, length) in reversed(list(enumerate(zip(own, chunk.shape, strict=True)))):
+    for axis, (part, length) in reversed(list(enumerate(zip(selection, chunk.shape, strict=True)))):
         if isinstance(part, int):
             selected = selected.take(part % length, axis=axis)
         else:

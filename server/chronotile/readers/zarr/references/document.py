@@ -1,4 +1,4 @@
-"""References as a JSON document: which bytes of which file each key of a Zarr store has."""
+"""References as a JSON document: each key of a Zarr store has bytes in the document or a range of a file."""
 
 import ast
 import base64
@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.python_syntax import parse_python
 
-# Text with expressions in double braces, as references use it for addresses: names, whole numbers, arithmetic.
+# Texts with expressions in double braces, which references use for addresses: names, integers, arithmetic.
 
 Value = str | int
 
 MAX_TEXT = 4096
-"""Characters of a text, as it is written and as it is rendered."""
+"""Maximum characters of a text, before and after rendering."""
 MAX_EXPRESSION = 200
 MAX_NUMBER = 1 << 63
 
@@ -102,7 +102,7 @@ def _number(value: int) -> int:
 
 MAX_DOCUMENT_BYTES = 64 << 20
 MAX_REFERENCES = 1_000_000
-"""Of one document, those that `gen` stands for included."""
+"""Maximum number of references of a document, including those from `gen`."""
 
 REMEDY = "write the references as Parquet, of which a part is read at a time"
 
@@ -120,17 +120,17 @@ Entry = bytes | ByteRange
 
 
 def read_references(document: bytes) -> dict[str, Entry]:
-    """Return what each key has: bytes in the document itself, or a part of a file.
+    """Return the content of each key: bytes in the document itself, or a range of a file.
 
     Args:
-        document: JSON of version 0 (keys alone) or 1 (`refs`, `templates`, `gen`).
+        document: JSON of version 0 (only keys) or 1 (`refs`, `templates`, `gen`).
 
     Raises:
-        UnsupportedSource: It is none, or has too many references.
+        UnsupportedSource: It is not a document of references, or has too many.
     """
     try:
-        found = json.loads(document)
-        return _entries(found if "refs" in found or "gen" in found else {"refs": found})
+        references = json.loads(document)
+        return _entries(references if "refs" in references or "gen" in references else {"refs": references})
     except UnsupportedSource:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError) as error:
@@ -148,13 +148,13 @@ def _entries(document: Mapping[str, Any]) -> dict[str, Entry]:
         raise UnsupportedSource(f"at most {MAX_REFERENCES} references in a JSON document, {count} found; {REMEDY}")
     rendered: dict[str, str] = {}
     entries = {key: _entry(w, templates, rendered) for key, w in written.items()}
-    for each in generators:
-        entries.update(_generated(each, templates))
+    for generator in generators:
+        entries.update(_generated(generator, templates))
     return entries
 
 
 def _entry(written: object, templates: Mapping[str, Value], rendered: dict[str, str]) -> Entry:
-    """What a reference says; `rendered` has the addresses that are known."""
+    """Return the content of a key; `rendered` caches addresses by their text before rendering."""
     if isinstance(written, str):
         return _inline(written)
     if isinstance(written, dict):
@@ -191,11 +191,11 @@ def _values(values: Sequence[Value] | Mapping[str, int]) -> Sequence[Value]:
 
 
 def _generated(generator: Mapping[str, Any], templates: Mapping[str, Value]) -> Iterator[tuple[str, Entry]]:
-    """The references of all combinations of a generator's dimensions."""
+    """Yield the references of all combinations of a generator's dimensions."""
     if ("offset" in generator) != ("length" in generator):
         raise UnsupportedSource("an entry of gen has one of offset and length; both or neither are required")
     dimensions = generator["dimensions"]
     for values in product(*map(_values, dimensions.values())):
         names = {**templates, **dict(zip(dimensions, values, strict=True))}
-        place = [int(render(str(generator[key]), names)) for key in ("offset", "length") if key in generator]
-        yield render(generator["key"], names), _range(render(generator["url"], names), *place)
+        numbers = [int(render(str(generator[key]), names)) for key in ("offset", "length") if key in generator]
+        yield render(generator["key"], names), _range(render(generator["url"], names), *numbers)

@@ -1,4 +1,4 @@
-"""The files that references lead to, here or elsewhere, each read in the state in which it was first read."""
+"""Local and remote files of references. All reads of a file must have the version of the first read."""
 
 import os
 import re
@@ -29,63 +29,65 @@ from chronotile.readers.zarr.references.document import ByteRange
 from chronotile.readers.zarr.remote import State
 
 READS_AT_ONCE = 32
-"""Requests of one read under way at the same time, whatever number of files they are for."""
+"""Maximum concurrent requests per read, over all its files."""
 MAX_RANGE_BYTES = 256 << 20
-"""A reference to more is taken for an error of its writer."""
+"""Maximum bytes of a reference; a larger one counts as an error of its writer."""
 
 
 class _FetchedRange(NamedTuple):
-    """What one request fetches."""
+    """Part of a file that is fetched with one request."""
 
     address: str
     span: range
 
 
 class ReferencedFiles:
-    """Reads parts of files, those of several files together.
+    """Reader of ranges of files; ranges of several files are fetched concurrently.
 
     Args:
-        resolve: Returns the place that an address leads to; it raises an error where that may not be opened.
+        resolve: Returns the location of an address; it raises an error if the location is not allowed.
     """
 
     def __init__(self, resolve: Callable[[str], str]) -> None:
         self._resolve = resolve
         self._states: dict[str, State] = {}
-        """Of each file that was read. The references are of these: another file has its chunks at other places."""
+        """Version of each file that was read. References match only this version: chunks of another lie elsewhere."""
         self._lock = threading.Lock()
 
     def read(self, ranges: Sequence[ByteRange]) -> list[bytes]:
-        """Return the bytes of each range; neighbours are fetched together.
+        """Return the bytes of each range; adjacent ranges are fetched together.
 
         Raises:
-            Damaged: A file is missing, shorter than its references say, or was replaced.
-            Away: Its server does not answer.
+            Damaged: A file is missing, too short for its references, or was replaced.
+            Away: The server of a file is unreachable.
         """
         try:
             places = {address: self._resolve(address) for address in {r.address for r in ranges}}
-        except UnsupportedSource as error:  # of references that are read as they are needed
+        except UnsupportedSource as error:  # from Parquet files, whose addresses are not checked at opening
             raise Damaged(error.message) from None
         whole = [self._with_size(r._replace(address=places[r.address])) for r in ranges]
         by_address: dict[str, list[tuple[int, int]]] = {}
         for place, offset, size in whole:
             by_address.setdefault(place, []).append((offset, size))
         parts = [_FetchedRange(place, span) for place, b in by_address.items() for span in joined(b)]
-        found = self._fetch(parts)
-        return [cut(offset, size, *found[place]) for place, offset, size in whole]
+        data_by_file = self._fetch(parts)
+        return [cut(offset, size, *data_by_file[place]) for place, offset, size in whole]
 
-    def _with_size(self, wanted: ByteRange) -> tuple[str, int, int]:
-        """Place, offset and size; that of a whole file is looked up."""
-        size = wanted.size
+    def _with_size(self, byte_range: ByteRange) -> tuple[str, int, int]:
+        """Return location, offset and size; the size of a whole file is requested."""
+        size = byte_range.size
         if size is None:
-            with _as_damage(wanted.address):
-                path = local_path(wanted.address)
-                size = looks.state(wanted.address).size if path is None else path.stat().st_size
+            with _as_damage(byte_range.address):
+                path = local_path(byte_range.address)
+                size = looks.state(byte_range.address).size if path is None else path.stat().st_size
         if size > MAX_RANGE_BYTES:
-            raise Damaged(f"a reference is to {size} bytes of {base_name(wanted.address)}; at most {MAX_RANGE_BYTES}")
-        return wanted.address, wanted.offset, size
+            raise Damaged(
+                f"a reference is to {size} bytes of {base_name(byte_range.address)}; at most {MAX_RANGE_BYTES}"
+            )
+        return byte_range.address, byte_range.offset, size
 
     def _fetch(self, parts: Sequence[_FetchedRange]) -> Mapping[str, tuple[list[range], list[bytes]]]:
-        """The bytes of all parts, by file."""
+        """Return ranges and bytes of all parts, by file."""
         deadline = read_deadline()
 
         def read(part: _FetchedRange) -> bytes:
@@ -97,12 +99,12 @@ class ReferencedFiles:
         else:
             with ThreadPoolExecutor(max(1, min(READS_AT_ONCE, len(parts)))) as threads:
                 data = list(threads.map(read, parts))
-        found: dict[str, tuple[list[range], list[bytes]]] = {}
-        for part, each in zip(parts, data, strict=True):
-            spans, pieces = found.setdefault(part.address, ([], []))
+        data_by_file: dict[str, tuple[list[range], list[bytes]]] = {}
+        for part, piece in zip(parts, data, strict=True):
+            spans, pieces = data_by_file.setdefault(part.address, ([], []))
             spans.append(part.span)
-            pieces.append(each)
-        return found
+            pieces.append(piece)
+        return data_by_file
 
     def _read_part(self, part: _FetchedRange, deadline: float | None) -> bytes:
         address, span = part
@@ -112,8 +114,8 @@ class ReferencedFiles:
         if path is not None:
             data, state = _read_here(path, span)
         else:
-            known = self._states.get(address)
-            expected = known if isinstance(known, ObjectState) else None
+            state_before = self._states.get(address)
+            expected = state_before if isinstance(state_before, ObjectState) else None
             place = place_of(address)
             data, state = retry(lambda: ask_part(place, span.start, span.stop, expected), deadline)
         with self._lock:
@@ -129,7 +131,7 @@ class ReferencedFiles:
 
 @contextmanager
 def _as_damage(address: str) -> Iterator[None]:
-    """Turn the lack of one file, whose references are there, into what a damaged file is."""
+    """Convert errors about a single missing or replaced file into `Damaged`."""
     name = base_name(address)
     try:
         yield
@@ -149,35 +151,35 @@ def _read_here(path: Path, span: range) -> tuple[bytes, State]:
 
 
 MAX_KNOWN = 1 << 20
-"""Addresses whose places are remembered."""
+"""Maximum number of cached locations."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 def places_of(href: str, allowed: AllowedPlaces | None) -> Callable[[str], str]:
-    """Return what gives the place of a file; relative addresses begin in the folder in which the references are.
+    """Return a function that returns the location of an address; relative ones start at the folder of the references.
 
     Args:
         href: The references: a document, or a folder of documents.
-        allowed: What may be opened besides what lies below that folder, or at its server or in its bucket.
+        allowed: Allowed locations outside that folder, its server and its bucket.
 
     Raises:
-        AddressRefused: By the returned function: an address lies elsewhere, or could mean two things.
+        AddressRefused: By the returned function: the location is not allowed, or the address is ambiguous.
     """
     path = local_path(href)
     folder = href.rstrip("/").rpartition("/")[0] if path is None else str(path.absolute().parent)
     places = ItemPlaces(folder, allowed or AllowedPlaces())
-    known: dict[str, str] = {}
+    locations: dict[str, str] = {}
 
     def place_of(address: str) -> str:
-        found = known.get(address)
-        if found is None:
+        location = locations.get(address)
+        if location is None:
             absolute = address
             if not _SCHEME.match(address) and not address.startswith("/"):
                 absolute = f"{folder}/{address}" if path is None else os.path.normpath(Path(folder) / address)
-            found = places.require_allowed(absolute)
-            if len(known) < MAX_KNOWN:
-                known[address] = found
-        return found
+            location = places.require_allowed(absolute)
+            if len(locations) < MAX_KNOWN:
+                locations[address] = location
+        return location
 
     return place_of

@@ -1,4 +1,4 @@
-"""References of kerchunk as a store: their metadata are read once, and stand for the state of all their files."""
+"""References of kerchunk as a store. Metadata are read once; the version of the document stands for all its files."""
 
 import json
 import os
@@ -30,14 +30,14 @@ from chronotile.readers.zarr.references.table import (
 from chronotile.readers.zarr.remote import State
 
 METADATA = (".zgroup", ".zarray", ".zattrs")
-"""Names of the documents of groups and arrays."""
+"""Names of metadata documents of groups and arrays."""
 
 
 class ReferenceDocument:
-    """The document by whose state references are known.
+    """The document whose fingerprint is the version of the references.
 
     Args:
-        href: Where it is.
+        href: Path or URL.
     """
 
     def __init__(self, href: str) -> None:
@@ -52,7 +52,7 @@ class ReferenceDocument:
 
         Raises:
             Replaced: It was written since this object was made.
-            UnsupportedSource: There is none, or it is too large.
+            UnsupportedSource: It is missing or too large.
         """
         document = read_file(self._href, MAX_DOCUMENT_BYTES)
         if document is None and not self._is_here:
@@ -66,10 +66,10 @@ class ReferenceDocument:
         return document
 
     def state(self) -> str:
-        """Return a text that stands for its state when it was read.
+        """Return a text that identifies the version that was read.
 
         Raises:
-            Replaced: It is elsewhere and was written since. Of one here the server itself takes the new one.
+            Replaced: It is remote and was written since. The server itself detects changes of local documents.
         """
         if not self._is_here and self._now() != self._opened:
             raise Replaced("the references were written since they were read")
@@ -87,10 +87,10 @@ class ReferenceStore:
     """References to the arrays of a Zarr store of version 2."""
 
     documents: Mapping[str, bytes]
-    """Of groups and arrays, by key."""
+    """Metadata documents of groups and arrays by key."""
     root: GroupNode
     references: Mapping[str, References]
-    """Of each array, by path."""
+    """References of each array by path."""
     files: ReferencedFiles
     document: ReferenceDocument
 
@@ -105,10 +105,10 @@ class ReferenceStore:
         growing: str | None = None,  # noqa: ARG002 -- of `Store`
         caches: ReaderCaches | None = None,
     ) -> ReferenceArray:
-        """Return an array; whether it grows does not matter, as references are of one state.
+        """Return an array. `growing` has no effect, as references do not change.
 
         Raises:
-            UnsupportedSource: It has a codec that is not read.
+            UnsupportedSource: It has an unsupported codec.
         """
         described: dict[str, Any] = json.loads(self.documents[f"{node.path}/.zarray"])
         fill = described.get("fill_value")
@@ -128,11 +128,11 @@ def open_json(href: str, allowed: AllowedPlaces | None = None) -> ReferenceStore
 
     Args:
         href: The document.
-        allowed: Where addresses in it may lead besides its own folder, server or bucket, which is checked at once;
-            `None`: nowhere, and it is checked when a file is read.
+        allowed: Allowed locations outside its folder, server or bucket; all addresses are checked immediately.
+            `None`: no others, and each address is checked when its file is read.
 
     Raises:
-        UnsupportedSource: It is none, or leads to places that are not allowed.
+        UnsupportedSource: It is not a document of references, or an address is not allowed.
     """
     with one_read():
         document = ReferenceDocument(href)
@@ -156,10 +156,10 @@ def open_json(href: str, allowed: AllowedPlaces | None = None) -> ReferenceStore
 
 
 def open_parquet(href: str, allowed: AllowedPlaces | None = None) -> ReferenceStore:
-    """Return the store that a folder of references in Parquet files describes; arguments are those of `open_json`.
+    """Return the store that a folder of references in Parquet files describes; `allowed` as in `open_json`.
 
     Raises:
-        UnsupportedSource: It is none.
+        UnsupportedSource: It is not a folder of references.
     """
     folder = href.rstrip("/")
     with one_read():
@@ -172,11 +172,11 @@ def open_parquet(href: str, allowed: AllowedPlaces | None = None) -> ReferenceSt
 
 
 def read_file(href: str, max_bytes: int) -> bytes | None:
-    """Return a whole file of at most so many bytes, or `None` where there is none.
+    """Return a whole file; `None` if it is missing.
 
     Raises:
-        UnsupportedSource: It is larger.
-        Away: Its server does not answer, or refuses access.
+        UnsupportedSource: It has more than `max_bytes`.
+        Away: Its server is unreachable, or refuses access.
     """
     path = local_path(href)
     if path is None:

@@ -1,4 +1,4 @@
-"""The references of the chunks of an array, by the number of the chunk."""
+"""References to the chunks of an array, by the number of the chunk."""
 
 import json
 import math
@@ -21,29 +21,29 @@ if TYPE_CHECKING:
 
 
 _INLINE = -1
-"""In place of the number of a file."""
+"""Number of a file: the bytes are in the document."""
 _WHOLE = -1
-"""In place of a size."""
+"""Size: the whole file."""
 
 
 class References(Protocol):
     """The references of one array."""
 
     def get(self, number: int) -> Entry | None:
-        """Return what holds a chunk, or `None` where it is missing.
+        """Return the content of a chunk; `None` if it is missing.
 
         Args:
-            number: Of the chunk, counted along the last dimension first.
+            number: Number of the chunk; chunks are counted along the last dimension first.
         """
 
 
 def chunk_counts(node: ArrayNode) -> tuple[int, ...]:
-    """Return how many chunks there are along each dimension."""
+    """Return the number of chunks along each dimension."""
     return tuple(-(-length // chunk) for length, chunk in zip(node.shape, node.files, strict=True))
 
 
 def number_of(indexes: Sequence[int], counts: Sequence[int]) -> int:
-    """Return the number of the chunk that has these indexes."""
+    """Return the number of the chunk with some indexes."""
     number = 0
     for index, count in zip(indexes, counts, strict=True):
         number = number * count + index
@@ -51,26 +51,26 @@ def number_of(indexes: Sequence[int], counts: Sequence[int]) -> int:
 
 
 class ReferenceTable:
-    """References in memory: 28 bytes each, whatever their addresses.
+    """References in memory: 28 bytes each, plus each address once.
 
     Args:
         node: The array.
-        entries: By the name of the chunk, such as `0.3.1`.
-        files: The addresses so far by their numbers; others are added.
+        entries: References by the name of the chunk, such as `0.3.1`.
+        files: Numbers of addresses, shared by the tables of a document; new addresses are added.
     """
 
     def __init__(self, node: ArrayNode, entries: Iterable[tuple[str, Entry]], files: dict[str, int]) -> None:
-        found = list(entries)
-        # Chunks that are not referenced take no room: an array may be sparse beyond all bounds.
-        numbers = _numbers([name for name, _entry in found], node)
+        references = list(entries)
+        # Only referenced chunks are stored, because a sparse array may have any number of chunks.
+        numbers = _numbers([name for name, _entry in references], node)
         order = np.argsort(numbers, kind="stable")
         self._numbers = numbers[order]
         self._inline: dict[int, bytes] = {}
-        self._file = np.full(len(found), _INLINE, dtype=np.int32)
-        self._offset = np.zeros(len(found), dtype=np.int64)
-        self._size = np.full(len(found), _WHOLE, dtype=np.int64)
-        for row, place in enumerate(order.tolist()):
-            entry = found[place][1]
+        self._file = np.full(len(references), _INLINE, dtype=np.int32)
+        self._offset = np.zeros(len(references), dtype=np.int64)
+        self._size = np.full(len(references), _WHOLE, dtype=np.int64)
+        for row, position in enumerate(order.tolist()):
+            entry = references[position][1]
             if isinstance(entry, bytes):
                 self._inline[row] = entry
                 continue
@@ -82,7 +82,7 @@ class ReferenceTable:
         self._addresses: tuple[str, ...] | None = None
 
     def get(self, number: int) -> Entry | None:
-        """Return what holds a chunk, or `None` where it is missing."""
+        """Return the content of a chunk; `None` if it is missing."""
         row = int(np.searchsorted(self._numbers, number))
         if row == self._numbers.size or self._numbers[row] != number:
             return None
@@ -95,10 +95,10 @@ class ReferenceTable:
 
 
 def _numbers(names: Sequence[str], node: ArrayNode) -> Int64Array:
-    """The number of each chunk, by names such as `0.3.1`.
+    """Return the numbers of chunks by names such as `0.3.1`.
 
     Raises:
-        UnsupportedSource: One is no chunk of the array.
+        UnsupportedSource: A name is not a chunk of the array.
     """
     counts, separator = chunk_counts(node), node.separator
     if not counts or not names:
@@ -113,8 +113,10 @@ def _numbers(names: Sequence[str], node: ArrayNode) -> Int64Array:
         indexes = np.array(together.split(separator)).astype(np.int64).reshape(len(names), len(counts))
         return np.asarray(np.ravel_multi_index(tuple(indexes.T), counts), dtype=np.int64)
     except (ValueError, OverflowError) as error:
-        shown = " x ".join(map(str, counts))
-        raise UnsupportedSource(f"its references of {node.path} have keys that are not chunks of {shown}") from error
+        counts_text = " x ".join(map(str, counts))
+        raise UnsupportedSource(
+            f"its references of {node.path} have keys that are not chunks of {counts_text}"
+        ) from error
 
 
 def tables_of(
@@ -123,8 +125,8 @@ def tables_of(
     """Return the references of each array by its path, and all addresses.
 
     Args:
-        entries: By key.
-        arrays: By path.
+        entries: References by key.
+        arrays: Arrays by path.
     """
     by_path: dict[str, list[tuple[str, Entry]]] = {path: [] for path in arrays}
     for key, entry in entries.items():
@@ -137,7 +139,7 @@ def tables_of(
 
 
 def _split(key: str, arrays: Mapping[str, ArrayNode]) -> tuple[str | None, str]:
-    """The array that a key is a chunk of, and the name of the chunk; no array for keys of metadata and others."""
+    """Return the path of the array and the name of the chunk of a key; no path for keys that are not of chunks."""
     path, _, name = key.rpartition("/")
     if name.startswith("."):
         return None, name
@@ -147,30 +149,30 @@ def _split(key: str, arrays: Mapping[str, ArrayNode]) -> tuple[str | None, str]:
     return (path, name) if path in arrays else (None, name)
 
 
-# References as a folder of Parquet files, of which those are read that a request needs.
+# References as a folder of Parquet files, which are read on demand.
 
 MAX_RECORD_BYTES = 64 << 20
 MAX_RECORD_SIZE = 1_000_000
 RECORDS_BYTES = 64 << 20
-"""Of the files of a store in memory; one of 100,000 references takes about 3 MB."""
+"""Limit for cached files of a store; a file of 100,000 references takes about 3 MB."""
 
 COLUMNS = ("path", "offset", "size", "raw")
 
 
 def metadata_of(document: bytes) -> tuple[Mapping[str, bytes], int]:
-    """Return the documents of the groups and arrays by key, and how many references a file has.
+    """Return the metadata documents of groups and arrays by key, and the number of references per file.
 
     Args:
         document: The folder's `.zmetadata`.
 
     Raises:
-        UnsupportedSource: It is not that of references.
+        UnsupportedSource: It has no `record_size`, or an unsupported one.
     """
     require_extra("parquet", "references in Parquet files", error=UnsupportedSource)
     try:
-        found = json.loads(document)
-        size = found["record_size"]
-        documents = {key: json.dumps(f).encode() for key, f in found["metadata"].items()}
+        members = json.loads(document)
+        size = members["record_size"]
+        documents = {key: json.dumps(f).encode() for key, f in members["metadata"].items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UnsupportedSource("its .zmetadata is not that of references: it has no record_size") from error
     if type(size) is not int or not 1 <= size <= MAX_RECORD_SIZE:
@@ -179,10 +181,10 @@ def metadata_of(document: bytes) -> tuple[Mapping[str, bytes], int]:
 
 
 class ParquetFolder:
-    """The Parquet files of a folder, those that were used last in memory.
+    """Cache of the Parquet files of a folder.
 
     Args:
-        read: Returns the bytes of a file of the folder, or `None` where there is none.
+        read: Returns the bytes of a file of the folder; `None` if it is missing.
     """
 
     def __init__(self, read: Callable[[str], bytes | None]) -> None:
@@ -190,7 +192,7 @@ class ParquetFolder:
         self._records: ByteCache[pa.Table | None] = ByteCache(RECORDS_BYTES, _size, entry_divisor=1)
 
     def get(self, name: str) -> "pa.Table | None":
-        """Return a file's references, or `None` where there is no such file."""
+        """Return the references of a file; `None` if it is missing."""
         return self._records.get_or_make(name, lambda: self._found(name))
 
     def _found(self, name: str) -> "pa.Table | None":
@@ -216,12 +218,12 @@ def _table(data: bytes) -> "pa.Table":
 
 
 class ParquetReferences:
-    """The references of one array.
+    """The references of one array in Parquet files.
 
     Args:
         node: The array.
-        records: Of the folder.
-        record_size: References of a file.
+        records: Files of the folder.
+        record_size: Number of references per file.
     """
 
     def __init__(self, node: ArrayNode, records: ParquetFolder, record_size: int) -> None:
@@ -230,10 +232,10 @@ class ParquetReferences:
         self._records, self._record_size = records, record_size
 
     def get(self, number: int) -> Entry | None:
-        """Return what holds a chunk, or `None` where it is missing.
+        """Return the content of a chunk; `None` if it is missing.
 
         Raises:
-            Damaged: The file of its reference cannot be decoded.
+            Damaged: The file with its reference cannot be decoded.
         """
         record, row = divmod(number, self._record_size)
         table = self._records.get(f"{self._path}/refs.{record}.parq")
