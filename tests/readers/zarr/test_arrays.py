@@ -71,25 +71,25 @@ def test_array_marked_for_reopening_is_reopened_by_the_next_read_only(openings):
     watched.renew()
 
     assert openings.count == 1
-    assert [watched.for_reading(ALL).array for _ in range(2)] == [2, 2]
+    assert [watched.current(ALL).array for _ in range(2)] == [2, 2]
 
 
 def test_read_does_not_wait_for_the_opening_of_another_that_hangs(openings):
     watched = Watched(Files(), openings.open)
     watched.renew()
     with ThreadPoolExecutor(3) as threads:
-        first = threads.submit(watched.for_reading, ALL)
+        first = threads.submit(watched.current, ALL)
         try:
             assert openings.hangs.wait(PATIENCE_S)
-            second = threads.submit(watched.for_reading, ALL).result(PATIENCE_S)
+            second = threads.submit(watched.current, ALL).result(PATIENCE_S)
             threads.submit(watched.renew).result(PATIENCE_S)
-            third = threads.submit(watched.for_reading, ALL).result(PATIENCE_S)
+            third = threads.submit(watched.current, ALL).result(PATIENCE_S)
         finally:
             openings.door.set()
 
     assert [second.array, third.array] == [3, 4]
     assert first.result().array == 2
-    assert watched.for_reading(ALL).array == 4  # not what began to be opened before
+    assert watched.current(ALL).array == 4  # not what began to be opened before
 
 
 @pytest.mark.parametrize(("age_ns", "opened"), [(SETTLED_NS, [2, 3, 4]), (SETTLED_NS + 1, [1, 1, 1])])
@@ -101,7 +101,7 @@ def test_array_whose_files_were_just_written_is_opened_again_by_each_read(openin
 
     watched = Watched(files, openings.open)
 
-    assert [watched.for_reading(ALL).array for _ in range(3)] == opened
+    assert [watched.current(ALL).array for _ in range(3)] == opened
 
 
 def test_two_chunks_written_within_a_clock_tick_are_both_seen(tmp_path, monkeypatch):
@@ -126,10 +126,10 @@ def test_array_that_did_not_open_again_is_opened_by_the_next_read(openings):
     files.now = {"file": (2, 2, 2)}
     openings.fails = True
     with pytest.raises(OSError, match="away"):
-        watched.for_reading(ALL)
+        watched.current(ALL)
     openings.fails = False
 
-    assert watched.for_reading(ALL).array == 3
+    assert watched.current(ALL).array == 3
 
 
 def test_missing_codec_is_named(tmp_path):

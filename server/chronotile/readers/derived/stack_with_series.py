@@ -36,7 +36,7 @@ class CubeDates:
     """Information about the cube; another object means that the cube has changed."""
     indexes: Int64Array
     """For each date of the files its index in the cube, or `ABSENT`."""
-    made_from: UInt64Array
+    source_states: UInt64Array
     """For each date of the cube, the number of the revision of its file."""
     fresh: dict[int, str] = field(default_factory=dict)
     """Revisions of files that the cube was made from, by index of the date."""
@@ -134,7 +134,7 @@ class SeriesCubeReader(WrappingReader):
         revision = self._reader.revision(variable, index)
         if dates.fresh.get(index) == revision:
             return True
-        if state_number(revision) != int(dates.made_from[dates.indexes[index]]):
+        if state_number(revision) != int(dates.source_states[dates.indexes[index]]):
             return False
         dates.fresh[index] = revision
         return True
@@ -161,8 +161,8 @@ class SeriesCubeReader(WrappingReader):
         )
         positions = np.searchsorted(cube_times, file_times)
         is_in_cube = np.isin(file_times, cube_times)
-        made_from = self._cube.made_from(self._arrays[variable])[: cube_times.size]
-        return CubeDates(info, np.where(is_in_cube, positions, ABSENT), made_from)
+        source_states = self._cube.source_states(self._arrays[variable])[: cube_times.size]
+        return CubeDates(info, np.where(is_in_cube, positions, ABSENT), source_states)
 
 
 def open_with_series(spec: SourceSpec, files: Reader, caches: ReaderCaches) -> Reader:

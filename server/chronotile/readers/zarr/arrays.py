@@ -52,15 +52,15 @@ class Watched:
 
     def __init__(self, files: "LocalArrayFiles | RemoteMetadata", open_array: Callable[[], Any]) -> None:
         self._files, self._open = files, open_array
-        self._seen: States = _settled(files.metadata_states())
+        self._seen: States = _mark_unsettled(files.metadata_states())
         self._lock = threading.Lock()
         self._due = 0
-        """Number of changes after which the array has to be opened again."""
+        """Number of changes so far; the array is opened again if `_opened_for` is smaller."""
         self._opened_for = 0
         """Value of `_due` when the array in use was opened."""
         self._opened = self._open_now()
 
-    def for_reading(self, selection: Selection) -> OpenArray:
+    def current(self, selection: Selection) -> OpenArray:
         """Return the array in its current version; threads that have to reopen it do not wait for each other.
 
         Raises:
@@ -71,7 +71,7 @@ class Watched:
             changed = [state for path, state in states.items() if self._seen.get(path, state) != state]
             if None in changed:
                 raise Gone("files of the array are gone")
-            settled = _settled(states)
+            settled = _mark_unsettled(states)
             self._seen.update(settled)
             is_full = len(self._seen) > MAX_SEEN
             if changed or is_full:
@@ -114,7 +114,7 @@ class _WatchedArray(ZarrArray):
 class TensorStoreArray(_WatchedArray):
     """An array read by tensorstore, watched because it fills missing chunks, and caches chunks and metadata.
 
-    A remote store is read only in the state in which it was opened, because its times and grids belong to that state.
+    A remote store is read only in the version that was opened, because its times and grids belong to that version.
 
     Args:
         href: The store.
@@ -147,7 +147,7 @@ class TensorStoreArray(_WatchedArray):
         if self._zip is not None and self.chunks == self._node.files:  # a shard is never read whole
             files = itertools.product(*map(_chunks, selection, self._node.files))
             require_whole_members(self._zip, map(self._node.file_of, files))
-        numbers: NumberArray = self._watched.for_reading(selection).array[selection].read().result()
+        numbers: NumberArray = self._watched.current(selection).array[selection].read().result()
         return numbers
 
     @cached_property
@@ -157,7 +157,7 @@ class TensorStoreArray(_WatchedArray):
 
     def _open(self) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
         # Build the location each time: tensorstore reads credentials from files only once per location.
-        spec = self._spec | {"kvstore": _below(kvstore(self._href), self._node.path)}
+        spec = self._spec | {"kvstore": _sub_store(kvstore(self._href), self._node.path)}
         opening = ts.open(spec, open=True, read=True, context=self._context)
         array = opening.result() if self._remote is None else result_within(opening)
         if self._remote is not None and array.chunk_layout.read_chunk.shape != self._node.files:
@@ -176,7 +176,7 @@ class ZarrPythonArray(_WatchedArray):
 
     def read(self, selection: Selection) -> NumberArray:
         """Return the selected numbers, in stored order."""
-        return np.asarray(self._watched.for_reading(selection).array.oindex[selection])
+        return np.asarray(self._watched.current(selection).array.oindex[selection])
 
     @cached_property
     def chunks(self) -> tuple[int, ...]:
@@ -274,7 +274,7 @@ class LocalArrayFiles:
         return metadata | states
 
     def digest(self, selection: Selection) -> str:
-        """Return a short text that changes with any of those states."""
+        """Return a short text that changes with these states."""
         return digest_of(self.states(selection))
 
     def _numbered_folders(self) -> bytes:
@@ -315,7 +315,7 @@ def _chunks(part: int | slice | list[int], length: int) -> Iterable[int]:
     return sorted({index // length for index in part})
 
 
-def _settled(states: States) -> States:
+def _mark_unsettled(states: States) -> States:
     # Recently written files get a state that no file has, so that they count as changed at the next check.
     now_ns = time_ns()
     return {path: UNSETTLED if _is_young(state, now_ns) else state for path, state in states.items()}
@@ -326,7 +326,7 @@ def _is_young(state: State | None, now_ns: int) -> bool:
     return state is not None and not isinstance(state, ObjectState) and abs(now_ns - state[0]) <= SETTLED_NS
 
 
-def _below(store: dict[str, Any], path: str) -> dict[str, Any]:
+def _sub_store(store: dict[str, Any], path: str) -> dict[str, Any]:
     # The kvstore of a path below another kvstore.
     start = str(store.get("path", "")).rstrip("/")
     return {**store, "path": f"{start}/{path}/" if start else f"{path}/"}

@@ -113,7 +113,7 @@ def commit_of(attributes: Mapping[str, Any]) -> Commit | None:
             "upgrade chronotile, or write it again with chronotile optimise"
         )
     members = mark if version < NATIVE_AT_ROOT else attributes.get(ATTRIBUTE)
-    if members is None:  # a copy that xarray made of what it shows
+    if members is None:  # a copy of the values, made by xarray
         return None
     try:
         return Commit(

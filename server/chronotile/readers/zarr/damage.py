@@ -11,7 +11,7 @@ from chronotile.readers.hrefs import FileState, file_state
 from chronotile.readers.library_errors import Damaged
 
 BLOSC_HEADER = 16
-"""Bytes: version, format, flags, type size, then three numbers of four bytes: values, block, all of the chunk."""
+"""Bytes: version, format, flags, type size, then three numbers of four bytes: values, block, whole chunk."""
 _COPIED = 0x02
 """Flag of a chunk that is stored without compression."""
 
@@ -26,11 +26,11 @@ def guard_blosc() -> None:
 
     decode = Blosc.decode
 
-    def checked(codec: Blosc, buf: Any, out: Any = None) -> Any:  # noqa: ANN401 -- any buffer
+    def decode_checked(codec: Blosc, buf: Any, out: Any = None) -> Any:  # noqa: ANN401 -- any buffer
         require_whole_blosc(bytes(memoryview(buf).cast("B")[:BLOSC_HEADER]), memoryview(buf).nbytes)
         return decode(codec, buf, out)
 
-    Blosc.decode = checked
+    Blosc.decode = decode_checked
 
 
 def require_whole_blosc(header: bytes, size: int) -> None:

@@ -134,7 +134,7 @@ class KeyValues:
 
     def add_consolidated(self) -> None:
         """Store the metadata of all nodes from the consolidated document."""
-        self.add_documents(consolidated(self.read(".zmetadata"), self.read("zarr.json")))
+        self.add_documents(nodes_of_consolidated(self.read(".zmetadata"), self.read("zarr.json")))
 
     @property
     def is_complete(self) -> bool:
@@ -189,7 +189,7 @@ class KeyValues:
         return sorted({name.partition("/")[0] for name in below if "/" in name})
 
 
-def consolidated(version2: bytes | None, version3: bytes | None) -> Iterator[tuple[str, bytes]]:
+def nodes_of_consolidated(version2: bytes | None, version3: bytes | None) -> Iterator[tuple[str, bytes]]:
     """Yield the key and document of all nodes from the consolidated documents."""
     if version2 is not None:
         for key, document in json.loads(version2).get("metadata", {}).items():
@@ -337,12 +337,12 @@ def read_group(href: str, names: Collection[str] = ()) -> GroupNode:
 
 
 def group_of_document(document: bytes) -> GroupNode:
-    """Return the group whose `zarr.json` holds the metadata of all that is in it.
+    """Return the group of a `zarr.json` with consolidated metadata.
 
     Raises:
         UnsupportedSource: It is not a group.
     """
-    return group_of_documents(consolidated(None, document))
+    return group_of_documents(nodes_of_consolidated(None, document))
 
 
 def group_of_documents(documents: Iterable[tuple[str, bytes]]) -> GroupNode:
@@ -398,11 +398,11 @@ def _group(store: Documents, path: str, attrs: Json, depth: int) -> GroupNode:
                 groups[name] = node
         seen.update(names)
         # If the store cannot be listed, request the arrays that the attributes of found arrays name.
-        names = [] if store.is_listed else sorted(set[str]().union(*map(_named_by, arrays.values())) - seen)
+        names = [] if store.is_listed else sorted(set[str]().union(*map(_related_names, arrays.values())) - seen)
     return GroupNode(path, attrs, arrays, groups)
 
 
-def _named_by(array: ArrayNode) -> set[str]:
+def _related_names(array: ArrayNode) -> set[str]:
     # Names of other arrays that belong to an array.
     words = " ".join(str(array.attrs.get(name, "")) for name in ("coordinates", "grid_mapping", "bounds"))
     return {*array.dims, *(word for word in words.replace(":", " ").split() if _NAME.fullmatch(word))}
@@ -414,7 +414,7 @@ def _array_2(path: str, document: Json, attrs: Json) -> ArrayNode:
     attrs = dict(attrs)
     dims = attrs.pop("_ARRAY_DIMENSIONS", None)
     if document.get("fill_value") is not None:
-        # As in xarray: the fill value of version 2 is the _FillValue of CF.
+        # The fill value of version 2 is the _FillValue of CF, as in xarray.
         attrs["_FillValue"] = number_of_json(document["fill_value"])
     return ArrayNode(
         path=path,

@@ -86,7 +86,7 @@ class PaidArray(ZarrArray):
 
 
 def _heard_store(store: Any, bucket: str) -> Any:  # noqa: ANN401 -- zarr-python's
-    """A store of zarr-python whose gate hears of each chunk: one read may have hundreds of them."""
+    """Return a store of zarr-python that reports each chunk to its gate, because a read may have hundreds of chunks."""
     from zarr.storage import ObjectStore
 
     class HeardStore(ObjectStore[Any]):

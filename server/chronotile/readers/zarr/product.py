@@ -65,7 +65,7 @@ def is_product(root: GroupNode) -> bool:
 def understand_product(root: GroupNode, spec: SourceSpec, fields: Fields) -> tuple[list[GroupContent], list[Finding]]:
     """Return the variables of each group, all levels of a variable under one name, and the findings.
 
-    The variables are those of the configuration, by array or path; without these, all measurements, and
+    The configuration names the variables by array or path; without names, they are all measurements, and
     all other arrays with a unique name.
 
     Args:
@@ -78,7 +78,7 @@ def understand_product(root: GroupNode, spec: SourceSpec, fields: Fields) -> tup
     """
     served = replace(spec, times=spec.times or _times(root.attrs))
     groups = {place.group.path: place.group for place in _places(root)}
-    fields_by_path = {path: _adapted(fields(group), root.attrs) for path, group in groups.items()}
+    fields_by_path = {path: _adapt_fields(fields(group), root.attrs) for path, group in groups.items()}
     understood, findings = list[GroupContent](), list[Finding]()
     for variable, places in _variables(root, spec):
         try:
@@ -100,7 +100,7 @@ def understand_product(root: GroupNode, spec: SourceSpec, fields: Fields) -> tup
 def _variables(root: GroupNode, spec: SourceSpec) -> list[tuple[VariableSpec, list[_ProductArray]]]:
     places = list(_places(root))
     if not spec.variables:
-        return [(VariableSpec(id=name), n) for name, n in _named(places).items()]
+        return [(VariableSpec(id=name), n) for name, n in _group_by_name(places).items()]
     variables = []
     for variable in spec.variables.values():
         arrays = _places_of(variable.name or variable.id, places)
@@ -130,8 +130,8 @@ def _family(path: str) -> str:
     return "/".join(parts)
 
 
-def _named(places: Sequence[_ProductArray]) -> dict[str, list[_ProductArray]]:
-    """Return measurements by array name, then other arrays whose name occurs in one family; all with their levels."""
+def _group_by_name(places: Sequence[_ProductArray]) -> dict[str, list[_ProductArray]]:
+    """Return measurements by array name, then other arrays with a name in a single family, with all their levels."""
     families: dict[str, dict[str, list[_ProductArray]]] = {}
     for place in places:
         families.setdefault(place.array, {}).setdefault(place.family, []).append(place)
@@ -147,7 +147,7 @@ def _places_of(name: str, places: Sequence[_ProductArray]) -> list[_ProductArray
     """Return the array of a name or path, with its overviews; a path with a resolution excludes finer ones."""
     path = name.strip("/")
     if "/" not in path:
-        return _named(places).get(path, [])
+        return _group_by_name(places).get(path, [])
     exact = [place for place in places if place.path == path]
     family = [place for place in places if f"{place.family}/{place.array}" == path]
     if not exact:
@@ -165,7 +165,7 @@ def _levels(places: Sequence[_ProductArray]) -> list[_ProductArray]:
     return [by_size[size] for size in sorted(by_size, reverse=True)]
 
 
-def _adapted(fields: FieldSet, attrs: Mapping[str, Any]) -> FieldSet:
+def _adapt_fields(fields: FieldSet, attrs: Mapping[str, Any]) -> FieldSet:
     """Return the arrays of a group with CF attributes, and the CRS of the product."""
     crs = _crs(attrs)
     levels = fields.levels if crs is None else (*fields.levels, {"proj:code": crs})

@@ -40,7 +40,7 @@ from chronotile.readers.zarr.metadata import ArrayNode
 from chronotile.readers.zarr.waits import NoChunk, answers_without_content, requests_so_far, result_within
 
 KEPT_S = 10.0
-"""Seconds for which a file counts as missing before it is requested again."""
+"""Seconds until a missing file is requested again."""
 ASKED_AT_ONCE = 16
 LOOKED_AT_ONCE = 8
 """Missing files of a store requested per `KEPT_S`, because answers made without them may be cached."""
@@ -62,7 +62,7 @@ class _Known(NamedTuple):
     state: ObjectState | None
     """`None` if it is missing; an existing shard may lack chunks."""
     since_s: float
-    """Time at which this state was first seen."""
+    """Time of the first request with this state."""
 
 
 class Gaps:
@@ -70,14 +70,14 @@ class Gaps:
 
     def __init__(self) -> None:
         self.filled = 0
-        """A sum over the files that were missing and exist now, independent of their order; 0 if there are none."""
+        """A sum over the files that were missing and exist now, independent of their order; 0 without such files."""
         self._known: OrderedDict[ChunkFile, _Known] = OrderedDict()
         """In the order of the requests."""
         self._looked_s = monotonic()
         self._lock = threading.Lock()
 
     def were_filled(self, files: Collection[ChunkFile], opened_s: float) -> bool:
-        """Return whether any of the files was written after the array was opened.
+        """Return whether a file was written after the array was opened.
 
         Args:
             files: The files that lack a chunk.
@@ -217,7 +217,7 @@ class OpenArray(NamedTuple):
 class Handle(Protocol):
     """An array that is opened again if it has changed."""
 
-    def for_reading(self, selection: Selection) -> OpenArray:
+    def current(self, selection: Selection) -> OpenArray:
         """Return the array, opened again if necessary."""
 
     def renew(self) -> None:
@@ -328,7 +328,7 @@ class RemoteReads:
 
     def _read(self, selection: Selection) -> NumberArray:
         try:
-            numbers: NumberArray = result_within(self._handle.for_reading(selection).array[selection].read())
+            numbers: NumberArray = result_within(self._handle.current(selection).array[selection].read())
         except NoChunk:
             return self._read_around_gaps(selection)
         return numbers
@@ -346,7 +346,7 @@ class RemoteReads:
     def _read_around_gaps(self, selection: Selection) -> NumberArray:
         try:
             return self._read_parts(selection)
-        except Exception:  # do not use the array again, whatever failed
+        except Exception:  # do not use the array again after a failure
             self._handle.renew()
             raise
 
@@ -354,8 +354,8 @@ class RemoteReads:
         """Return the numbers, after making sure that chunks that were not delivered are missing."""
         for _ in range(ATTEMPTS):
             odd_answers = answers_without_content()
-            opened = self._handle.for_reading(selection)
-            numbers, lacking = self._found(opened.array, selection)
+            opened = self._handle.current(selection)
+            numbers, lacking = self._read_numbers(opened.array, selection)
             was_filled = self._metadata.gaps.were_filled(lacking, opened.opened_s)
             # An existing shard does not show that it lacks the chunk.
             is_uncertain = answers_without_content() != odd_answers and any(file.is_shard for file in lacking)
@@ -364,7 +364,7 @@ class RemoteReads:
             self._handle.renew()
         raise Away("its server sometimes sends a chunk and sometimes not")
 
-    def _found(self, array: Any, selection: Selection) -> tuple[NumberArray, set[ChunkFile]]:  # noqa: ANN401 -- see above
+    def _read_numbers(self, array: Any, selection: Selection) -> tuple[NumberArray, set[ChunkFile]]:  # noqa: ANN401 -- see above
         """Return the numbers, with the fill value for undelivered chunks, and the files of these chunks."""
         chunk = array.chunk_layout.read_chunk.shape
         fill = 0 if array.fill_value is None else array.fill_value

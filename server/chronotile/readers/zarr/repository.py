@@ -76,9 +76,9 @@ class Repository:
         self._looked_s = monotonic()
         icechunk.set_logs_filter("error")  # no warnings about commits; nothing is committed here
         with one_read():
-            self._repository: Any = within(icechunk.Repository.open_async(_storage(href), config=_limits()))
+            self._repository: Any = run_within_limit(icechunk.Repository.open_async(_storage(href), config=_limits()))
             self.snapshot = self._newest = self._look_up()
-            session = within(self._repository.readonly_session_async(snapshot_id=self.snapshot))
+            session = run_within_limit(self._repository.readonly_session_async(snapshot_id=self.snapshot))
         self.store: Any = session.store
 
     def state(self) -> str:
@@ -110,11 +110,11 @@ class Repository:
         return self._newest
 
     def _look_up(self) -> str:
-        return str(within(self._repository.lookup_branch_async(BRANCH)))
+        return str(run_within_limit(self._repository.lookup_branch_async(BRANCH)))
 
 
-def within(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """Return the result of a coroutine of icechunk; arguments and errors are those of `result_of`."""
+def run_within_limit(work: Coroutine[Any, Any, Answer]) -> Answer:
+    """Return the result of a coroutine of icechunk; arguments and errors as in `result_of`."""
     from icechunk import IcechunkError
 
     try:
@@ -191,7 +191,7 @@ class IcechunkStore:
     def read_group(self) -> GroupNode:
         """Return the root group."""
         with one_read():
-            return group_of_documents(within(_documents(self.repository.store)))
+            return group_of_documents(run_within_limit(_documents(self.repository.store)))
 
     def open_array(
         self,
@@ -237,7 +237,7 @@ class IcechunkArray(ZarrArray):
         guard_blosc()
         self._repository, self._node = repository, node
         with one_read():
-            self._array: Any = within(open_array(store=repository.store, path=node.path, mode="r"))
+            self._array: Any = run_within_limit(open_array(store=repository.store, path=node.path, mode="r"))
 
     @property
     def chunks(self) -> tuple[int, ...]:
@@ -253,7 +253,7 @@ class IcechunkArray(ZarrArray):
         """
         with one_read():
             try:
-                return np.asarray(within(self._array.oindex.getitem(selection)))
+                return np.asarray(run_within_limit(self._array.oindex.getitem(selection)))
             except Damaged:
                 if self._repository.is_gone():
                     raise Away("the repository is gone") from None

@@ -128,7 +128,7 @@ class CubeState:
         """Return (time, …) numbers of native cells by rows and columns, from the cube's arrays or the overlay."""
         positions = self.positions[np.asarray(indexes, dtype=np.int64)]
         in_series = self.commit.has_series and (along == "time" or not self.commit.has_map)
-        moved = self._moved(positions, in_series=in_series)
+        moved = self._are_in_overlay(positions, in_series=in_series)
         if not moved.any():
             return self.stored[variable].along(along).read(positions, *cells)
         if moved.all():
@@ -138,7 +138,7 @@ class CubeState:
         numbers[~moved], numbers[moved] = from_cube, self.overlay[variable].along(along).read(positions[moved], *cells)
         return numbers
 
-    def _moved(self, positions: Int64Array, *, in_series: bool) -> BoolArray:
+    def _are_in_overlay(self, positions: Int64Array, *, in_series: bool) -> BoolArray:
         """Return which positions are read from the overlay; for series these are whole blocks."""
         if not self.commit.overlay:
             return np.zeros(positions.shape, dtype=bool)
@@ -159,7 +159,7 @@ class ServingCube(Reader):
         self._document = str(folder / DOCUMENT)
         self._lock = threading.Lock()
         self._told: dict[str, FileState] = {}
-        """The state for which damaged series were logged, by variable."""
+        """Version of the cube when damaged series were last logged, by variable."""
         self._state = self._load(None)
 
     @property
@@ -186,7 +186,7 @@ class ServingCube(Reader):
         replaced = [(position, changed[position]) for position in positions.tolist() if position in changed]
         return f"{state.commit.id[:12]}-{positions.tobytes().hex()}-{replaced}"
 
-    def made_from(self, array: str) -> UInt64Array:
+    def source_states(self, array: str) -> UInt64Array:
         """Return (time,) numbers that identify the states of the sources of an array's dates.
 
         Raises:
@@ -196,8 +196,8 @@ class ServingCube(Reader):
             state = self._current()
             node = _root(self._document)[0].groups[SOURCES].arrays["state"]
             states: UInt64Array = load_all(PlainStore(self._spec.href), node)
-            made_from: UInt64Array = states[state.positions, node.attrs["variables"].index(array)]
-            return made_from
+            source_states: UInt64Array = states[state.positions, node.attrs["variables"].index(array)]
+            return source_states
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
@@ -289,7 +289,7 @@ class ServingCube(Reader):
             **about(root.attrs),
             findings=content.findings,
         )
-        stored = partial(_stored, commit=commit, caches=self._caches)
+        stored = partial(_open_stored, commit=commit, caches=self._caches)
         return CubeState(
             identity=identity,
             commit=commit,
@@ -323,7 +323,7 @@ def _info(variable: CfVariable, times: TimeDomain, commit: Commit) -> VariableIn
     return replace(variable.info, times=times, levels=levels or variable.info.levels)
 
 
-def _stored(folder: Path, array: str, commit: Commit, caches: ReaderCaches) -> StoredVariable:
+def _open_stored(folder: Path, array: str, commit: Commit, caches: ReaderCaches) -> StoredVariable:
     return StoredVariable(
         levels=tuple(StoredArray(folder / commit.path_of(str(level), array), caches) for level in range(commit.levels)),
         series=StoredArray(folder / commit.path_of(SERIES, array), caches) if commit.has_series else None,

@@ -29,7 +29,7 @@ REMEDY = "serve it as a source of its own, with href: the store's path, then /{p
 
 _NO_COPY = f"it is not a coarser copy of the native level; {REMEDY.format(path='its path')}"
 EDGE_CELLS = 2
-"""Cells of an overview by which its edges may differ from the edges of the native level."""
+"""Maximum distance of the edges of an overview from the edges of the native level, in its cells."""
 
 SAME_TIME = np.timedelta64(1, "s")
 """Maximum difference of the times of overviews; some writers stamp each level when they write it."""
@@ -74,11 +74,11 @@ def _cube_elsewhere(root: GroupNode, store: PlainStore, spec: SourceSpec, caches
 
 def _cube(root: GroupNode, store: Store, spec: SourceSpec, caches: ReaderCaches) -> Cube:
     groups = _level_groups(root)
-    below = () if spec.variables or is_product(root) else _unserved(root, groups)
+    below = () if spec.variables or is_product(root) else _find_unserved(root, groups)
     others = group_findings([_group(b, store, spec) for b in below], REMEDY)
     understood, findings = _understand_all(groups, root, store, spec, others=others)
     variables: dict[str, CubeVariable] = {}
-    for name, levels in _by_variable(understood).items():
+    for name, levels in _group_by_variable(understood).items():
         variables[name], notes = _variable(name, levels, store, caches)
         findings += notes
     info = SourceInfo(
@@ -99,11 +99,11 @@ def _level_groups(root: GroupNode) -> list[GroupNode]:
     return [root, *groups] if root.arrays and not groups else groups or [root]
 
 
-def _unserved(root: GroupNode, served: Sequence[GroupNode]) -> Iterator[GroupNode]:
+def _find_unserved(root: GroupNode, served: Sequence[GroupNode]) -> Iterator[GroupNode]:
     if root not in served:
         yield root
     for group in root.groups.values():
-        yield from _unserved(group, served)
+        yield from _find_unserved(group, served)
 
 
 def _group(node: GroupNode, store: Store, spec: SourceSpec) -> Group:
@@ -147,7 +147,7 @@ def _understand_all(
 _Level = tuple[GroupNode, CfVariable]
 
 
-def _by_variable(understood: list[tuple[GroupNode, CfVariables]]) -> dict[str, list[_Level]]:
+def _group_by_variable(understood: list[tuple[GroupNode, CfVariables]]) -> dict[str, list[_Level]]:
     """Return the levels of each variable, from fine to coarse."""
     levels: dict[str, list[_Level]] = {}
     for group, content in understood:

@@ -112,7 +112,7 @@ def _is_text(node: ArrayNode) -> bool:
 
 
 def load_texts(store: Store, node: ArrayNode) -> AnyArray:
-    """Return all of a small array of strings, which tensorstore does not read.
+    """Return a small array of strings, which tensorstore does not read.
 
     Raises:
         UnsupportedSource: It has several dimensions, is too long, or is not in a plain store.
@@ -137,7 +137,7 @@ def load_texts(store: Store, node: ArrayNode) -> AnyArray:
 def open_group(
     href: str, allowed: AllowedPlaces | None = None, *, names: Iterable[str] = ()
 ) -> tuple[Store, GroupNode]:
-    """Return the store at an address and its root group; arguments and errors are those of `open_store`."""
+    """Return the store at an address and its root group; arguments and errors as in `open_store`."""
     store = open_store(href, allowed, names=names)
     try:
         return store, store.read_group()
@@ -220,7 +220,7 @@ def _is_parquet(href: str) -> bool:
 
 
 def fields_of(group: GroupNode, root: GroupNode, store: Store) -> FieldSet:
-    """Return the arrays of a group; attributes that the group lacks are those of the root."""
+    """Return the arrays of a group; attributes that the group lacks come from the root."""
     bounds = {node.attrs.get(key) for node in group.arrays.values() for key in ("bounds", "climatology")}
     nodes = {
         name: node
@@ -229,7 +229,7 @@ def fields_of(group: GroupNode, root: GroupNode, store: Store) -> FieldSet:
     }
     of_coordinates = {name for name, node in nodes.items() if len(node.dims) < 2} | bounds
     groups = _groups_above(group, root)
-    stated = _stated_by_layouts(groups)
+    stated = _layout_attributes(groups)
     nodes = {name: replace(node, attrs=stated.get(node.path, {}) | node.attrs) for name, node in nodes.items()}
     fields = {name: _field(name, _drop_fill(node, name in of_coordinates), store) for name, node in nodes.items()}
     levels = tuple(attributes for g in groups for attributes in (stated.get(g.path, {}) | g.attrs,))
@@ -258,7 +258,7 @@ def levels_listed(attrs: Json) -> Iterator[tuple[str, Json]]:
                 yield str(path).strip("/"), level
 
 
-def _stated_by_layouts(groups: Sequence[GroupNode]) -> dict[str, Json]:
+def _layout_attributes(groups: Sequence[GroupNode]) -> dict[str, Json]:
     """Return the position keys of groups and arrays in `multiscales`, by path."""
     return {
         "/".join(filter(None, (parent.path, path.removeprefix(".")))): {

@@ -100,10 +100,10 @@ def decoder_of(document: Mapping[str, Any]) -> ChunkDecoder:
 def _step(codec: Mapping[str, Any], most: int) -> Step:
     name = codec.get("id")
     if name in {"zlib", "gzip"}:
-        return lambda data: _inflated(data, most)
+        return lambda data: _inflate(data, most)
     if name == "shuffle":
         width = int(codec.get("elementsize", 4))
-        return lambda data: _unshuffled(data, width)
+        return lambda data: _unshuffle(data, width)
     if name not in NUMCODECS:
         raise UnsupportedSource(
             f"its chunks are encoded with {name!r}, which is not read; convert them with optimise where they are, "
@@ -117,7 +117,7 @@ def _step(codec: Mapping[str, Any], most: int) -> Step:
     return lambda data: np.ascontiguousarray(np.asarray(decoder.decode(data))).tobytes()
 
 
-def _inflated(data: bytes, most: int) -> bytes:
+def _inflate(data: bytes, most: int) -> bytes:
     stream = isal_zlib.decompressobj(GZIP_OR_ZLIB)
     inflated: bytes = stream.decompress(data, most)
     if not stream.eof:
@@ -125,7 +125,7 @@ def _inflated(data: bytes, most: int) -> bytes:
     return inflated
 
 
-def _unshuffled(data: bytes, width: int) -> bytes:
+def _unshuffle(data: bytes, width: int) -> bytes:
     """Return bytes grouped by element; HDF5's shuffle stores all first bytes, then all second bytes."""
     if width < 2:
         return data
@@ -192,7 +192,7 @@ class ReferenceArray(ZarrArray):
             remaining = parts_of(selection, self.chunks)
             while parts := {self._number(part.first): part for part in islice(remaining, at_once)}:
                 for number, chunk in self._chunks(parts).items():
-                    numbers[parts[number].target] = _selected(chunk, parts[number].own)
+                    numbers[parts[number].target] = _select(chunk, parts[number].own)
         return numbers
 
     def _number(self, first: Sequence[int]) -> int:
@@ -203,7 +203,7 @@ class ReferenceArray(ZarrArray):
         chunks: dict[int, NumberArray] = {}
         ranges: dict[int, ByteRange] = {}
         for number in numbers:
-            cached = self._cached(number)
+            cached = self._cached_chunk(number)
             entry = None if cached is not None else self._references.get(number)
             if cached is not None:
                 chunks[number] = cached
@@ -211,9 +211,9 @@ class ReferenceArray(ZarrArray):
                 chunks[number] = self._decoder.decode(entry)
             elif entry is not None:
                 ranges[number] = entry
-        return chunks | self._fetched(ranges)
+        return chunks | self._fetch_once(ranges)
 
-    def _fetched(self, ranges: Mapping[int, ByteRange]) -> dict[int, NumberArray]:
+    def _fetch_once(self, ranges: Mapping[int, ByteRange]) -> dict[int, NumberArray]:
         """Fetch chunks; wait for chunks that another thread is already fetching."""
         with self._lock:
             pending = {number: self._fetching[number] for number in ranges if number in self._fetching}
@@ -248,7 +248,7 @@ class ReferenceArray(ZarrArray):
             self._cache.put(self._key_of(number), chunk.reshape(-1).view(np.uint8))
         return chunk
 
-    def _cached(self, number: int) -> NumberArray | None:
+    def _cached_chunk(self, number: int) -> NumberArray | None:
         size = self._decoder.size
         if self._cache is None or size > self._cache.largest_window_bytes:
             return None
@@ -259,7 +259,7 @@ class ReferenceArray(ZarrArray):
         return blake2b(f"{self._key} {number}".encode(), digest_size=KEY_BYTES).digest()
 
 
-def _selected(chunk: NumberArray, selection: Selection) -> NumberArray:
+def _select(chunk: NumberArray, selection: Selection) -> NumberArray:
     """Return the selected part of a chunk; dimensions indexed by an integer are dropped."""
     selected = chunk
     for axis, (part, length) in reversed(list(enumerate(zip(selection, chunk.shape, strict=True)))):

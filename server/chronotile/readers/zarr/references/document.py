@@ -69,7 +69,7 @@ def _value(node: ast.expr, names: Mapping[str, Value]) -> Value:
     if isinstance(node, ast.Constant) and isinstance(node.value, str | int):
         return node.value
     if isinstance(node, ast.Name):
-        return _without_braces(names[node.id])
+        return _require_no_braces(names[node.id])
     if isinstance(node, ast.BinOp):
         return _number(_OPERATORS[type(node.op)](_operand(node.left, names), _operand(node.right, names)))
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
@@ -81,7 +81,7 @@ def _value(node: ast.expr, names: Mapping[str, Value]) -> Value:
     raise ValueError
 
 
-def _without_braces(value: Value) -> Value:
+def _require_no_braces(value: Value) -> Value:
     if isinstance(value, str) and "{{" in value:
         raise ValueError
     return value
@@ -149,7 +149,7 @@ def _entries(document: Mapping[str, Any]) -> dict[str, Entry]:
     rendered: dict[str, str] = {}
     entries = {key: _entry(w, templates, rendered) for key, w in written.items()}
     for generator in generators:
-        entries.update(_generated(generator, templates))
+        entries.update(_generate_entries(generator, templates))
     return entries
 
 
@@ -190,7 +190,7 @@ def _values(values: Sequence[Value] | Mapping[str, int]) -> Sequence[Value]:
     return values
 
 
-def _generated(generator: Mapping[str, Any], templates: Mapping[str, Value]) -> Iterator[tuple[str, Entry]]:
+def _generate_entries(generator: Mapping[str, Any], templates: Mapping[str, Value]) -> Iterator[tuple[str, Entry]]:
     """Yield the references of all combinations of a generator's dimensions."""
     if ("offset" in generator) != ("length" in generator):
         raise UnsupportedSource("an entry of gen has one of offset and length; both or neither are required")

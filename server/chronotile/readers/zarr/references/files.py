@@ -65,7 +65,7 @@ class ReferencedFiles:
             places = {address: self._resolve(address) for address in {r.address for r in ranges}}
         except UnsupportedSource as error:  # from Parquet files, whose addresses are not checked at opening
             raise Damaged(error.message) from None
-        whole = [self._with_size(r._replace(address=places[r.address])) for r in ranges]
+        whole = [self._resolve_size(r._replace(address=places[r.address])) for r in ranges]
         by_address: dict[str, list[tuple[int, int]]] = {}
         for place, offset, size in whole:
             by_address.setdefault(place, []).append((offset, size))
@@ -73,7 +73,7 @@ class ReferencedFiles:
         data_by_file = self._fetch(parts)
         return [cut(offset, size, *data_by_file[place]) for place, offset, size in whole]
 
-    def _with_size(self, byte_range: ByteRange) -> tuple[str, int, int]:
+    def _resolve_size(self, byte_range: ByteRange) -> tuple[str, int, int]:
         """Return location, offset and size; the size of a whole file is requested."""
         size = byte_range.size
         if size is None:

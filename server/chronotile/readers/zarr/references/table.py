@@ -193,9 +193,9 @@ class ParquetFolder:
 
     def get(self, name: str) -> "pa.Table | None":
         """Return the references of a file; `None` if it is missing."""
-        return self._records.get_or_make(name, lambda: self._found(name))
+        return self._records.get_or_make(name, lambda: self._read_table(name))
 
-    def _found(self, name: str) -> "pa.Table | None":
+    def _read_table(self, name: str) -> "pa.Table | None":
         data = self._read(name)
         return None if data is None else _table(data)
 
