@@ -25,7 +25,7 @@ from pathlib import Path
 from chronotile.archive.dated_collections import DatedCollections
 from chronotile.archive.index import background
 from chronotile.archive.index.background import BackgroundFill
-from chronotile.archive.index.documents import Documents
+from chronotile.archive.index.documents import DocumentReader
 from chronotile.archive.index.fill import IndexStore
 from chronotile.archive.index.sources import SourceAccess
 from chronotile.archive.live import LiveArchive
@@ -40,7 +40,7 @@ def open_store():
     return IndexStore(items=open_items(None, folder), passes=open_passes(None, folder))
 
 live = LiveArchive.open(data)
-access = SourceAccess(prefixes=AllowedPlaces(), documents=Documents())
+access = SourceAccess(prefixes=AllowedPlaces(), documents=DocumentReader())
 filling = BackgroundFill(lambda: [], access, open_store, dates=DatedCollections(lambda: live.archive))
 filling.start()
 print("started", flush=True)
