@@ -1,6 +1,6 @@
-"""Writes docs/reference/configuration.md from the sections that read configuration and style files.
+"""Write docs/reference/configuration.md from the sections that read configuration and style files.
 
-Run `python docs/generate.py`; a test checks that the page is what this gives.
+Run `python docs/generate.py`; a test checks that the page is up to date.
 """
 
 import ast
@@ -80,7 +80,7 @@ HEADINGS = {
     "StyleSection": "Style file",
     "ClassSection": "classes, each",
 }
-"""Where each section stands, in the order of the page."""
+"""Key of each section in the file, in the order of the page."""
 
 INLINE = {"LatestValid": "`{latest: {min_valid: …}}`", "MinValid": "", "StepSection": "`{index: …}`"}
 """Sections of one key, which have no chapter: how they are written."""
@@ -125,7 +125,7 @@ def _meanings(section: type[Section]) -> dict[str, str]:
 
 
 def _value(schema: Schema) -> str:
-    """Return what a key accepts, in words."""
+    """Return the accepted values of a key, in words."""
     if "$ref" in schema:
         return _link(schema["$ref"])
     if alternatives := schema.get("anyOf") or schema.get("oneOf"):

@@ -1,4 +1,4 @@
-/** What the server gives without a browser: cubes cold and warm, their bytes beside pictures, films, twenty viewers at once. */
+/** Measures the server without a browser: cold and warm cubes, their bytes and the bytes of pictures, films, twenty concurrent viewers. */
 import { Agent, get } from "node:http";
 import { connect } from "node:net";
 import { median, percentile } from "./figures.mjs";
@@ -10,13 +10,13 @@ import { ask, askText } from "./starting.mjs";
 
 const WARM_ROUNDS = 5;
 const MOST_TILES = 12;
-/** Of an archive, so that a twentieth of them is more than one. */
+/** Cubes of an archive: enough for the 95th percentile. */
 const MOST_CUBES = 48;
 const VIEWERS = 20;
 const CONNECTIONS = 6;
 const TILES_PER_S = 40;
 const ALONE_MS = 4000;
-/** Of the viewer's loader. */
+/** The same as in the viewer's loader. */
 const RETRY_WAITS_MS = [600, 2500];
 
 /** @param {string} layer @param {Tile} tile @param {string} datetime @param {1 | 2} [res] */
@@ -30,8 +30,8 @@ const picturePath = (layer, { z, x, y }, date) => `tiles/${layer}/WebMercatorQua
 const wholeYear = (year) => `${year}-01-01/${year}-12-31`;
 
 /**
- * Milliseconds until the last byte of an answer over a connection of its own has come. All of them come into one buffer:
- * with a new one for each piece of a cube of megabytes our own collector would be most of what is measured.
+ * Milliseconds until the last byte of an answer over a separate connection. All answers use one buffer: with a new
+ * buffer for each part of a large cube, garbage collection in this process would dominate the measurement.
  * @param {string} url @returns {Promise<number>}
  */
 const timeOf = (url) =>
@@ -58,7 +58,7 @@ const timeOf = (url) =>
 		);
 	});
 
-/** Each cube of the archives once, then again and again, one after the other. @param {import("./server.mjs").Ground} ground @param {Archive[]} archives */
+/** Requests each cube of the archives once, then repeatedly, one after the other. @param {import("./server.mjs").Ground} ground @param {Archive[]} archives */
 export async function measureCubes(ground, archives) {
 	const server = await startServer(ground);
 	const found = [];
@@ -78,7 +78,7 @@ export async function measureCubes(ground, archives) {
 	return found;
 }
 
-/** Bytes of a date of a tile, in a cube and as palette PNG. @param {string} base @param {Archive[]} archives */
+/** Bytes per date and tile, in a cube and as palette PNG. @param {string} base @param {Archive[]} archives */
 export async function measureBytes(base, archives) {
 	const found = [];
 	for (const { title, layer, year, bbox, z } of archives) {
@@ -113,7 +113,7 @@ export async function measureFilms(base, { layer, dates, bbox }) {
 	return films;
 }
 
-/** Milliseconds of classic tiles at a fixed rate, counted from when each was due, until told to stop. @param {string} base @param {() => string} nextPath @param {() => boolean} isOver */
+/** Milliseconds of classic tiles at a fixed rate, each counted from its scheduled start, until `isOver`. @param {string} base @param {() => string} nextPath @param {() => boolean} isOver */
 async function askTiles(base, nextPath, isOver) {
 	const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
 	/** @type {Promise<number>[]} */
@@ -145,7 +145,7 @@ const askBy = (agent, url) =>
 		}).on("error", reject);
 	});
 
-/** As the viewer does, which asks again twice when the server is busy. @param {Agent} agent @param {string} url @param {() => void} onBusy */
+/** Requests an address like the viewer, which repeats a request twice if the server is busy. @param {Agent} agent @param {string} url @param {() => void} onBusy */
 async function askPatiently(agent, url, onBusy) {
 	for (const wait of RETRY_WAITS_MS) {
 		try {
@@ -158,7 +158,7 @@ async function askPatiently(agent, url, onBusy) {
 	return askBy(agent, url).catch(() => 0);
 }
 
-/** What one viewer asks who opens a place, then moves through its year: the date, previews, all of it. @param {string} base @param {{ layer: string, tiles: Tile[], year: string, date: string }} wish */
+/** Sends the requests of a viewer that opens a place and moves through its year: the date, previews, the whole year. @param {string} base @param {{ layer: string, tiles: Tile[], year: string, date: string }} wish */
 async function view(base, { layer, tiles, year, date }) {
 	const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
 	const start = performance.now();
@@ -177,7 +177,7 @@ async function view(base, { layer, tiles, year, date }) {
 	return { opened, preview, full, bytes, busy };
 }
 
-/** Twenty who look at a year of a place each that nobody has looked at, while others ask for classic tiles. @param {import("./server.mjs").Ground} ground @param {Season} season @param {Archive} demo */
+/** Twenty viewers open a year of different new places, while other clients request classic tiles. @param {import("./server.mjs").Ground} ground @param {Season} season @param {Archive} demo */
 export async function measureCrowd(ground, { layer, dates, screens }, demo) {
 	const server = await startServer(ground);
 	const tiles = tilesOf(screens[0]);

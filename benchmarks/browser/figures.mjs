@@ -1,4 +1,4 @@
-/** What is made of many measurements. */
+/** Summaries of many measurements. */
 
 /** The value that a share of the values do not exceed. @param {number[]} values @param {number} share from 0 to 1 */
 export function percentile(values, share) {

@@ -1,19 +1,19 @@
 /**
- * A slow line before a server, which counts the bytes that come down it. Unlike the emulation of the browser's own tools
- * it holds for workers too, and all connections share its rate.
+ * A slow line before a server, which counts the bytes to the client. Unlike the emulation of the browser's developer
+ * tools it also affects workers, and all connections share its rate.
  *
  * @typedef {{ base: string, bytes: (until?: number) => number, close: () => Promise<void> }} Link
  */
 import { connect, createServer } from "node:net";
 
-/** Of one connection, after which it waits for the others. */
+/** Bytes of one connection before the others have a turn. */
 const WINDOW_BYTES = 64 * 1024;
 const MEGABIT_BYTES = 125_000;
 export const NEAR = { latencyMs: 0, megabits: Number.POSITIVE_INFINITY };
 /** The line of the viewer's goals. */
 export const FAR = { latencyMs: 50, megabits: 20 };
 
-/** What comes down is counted, all or what had come at a moment (ms since 1970). @param {number} port of the server @param {{ latencyMs: number, megabits: number }} line there and back, and down @returns {Promise<Link>} */
+/** Opens the line. `bytes` counts bytes to the client, in total or until a moment (ms since 1970). @param {number} port of the server @param {{ latencyMs: number, megabits: number }} line there and back, and down @returns {Promise<Link>} */
 export async function openLink(port, { latencyMs, megabits }) {
 	let free = 0;
 	/** @type {{ ms: number, bytes: number }[]} */

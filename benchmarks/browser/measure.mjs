@@ -1,10 +1,10 @@
 /**
  * Measures the viewer against its goals: `node measure.mjs SETTINGS.json OUT.json [PART…]`. Settings are written by
- * `python -m benchmarks.browser`, which also makes the table. A part that fails is told, and the others go on.
+ * `python -m benchmarks.browser`, which also makes the table. A failed part is reported, and the others continue.
  *
  * @typedef {import("./screens.mjs").Screen} Screen
  * @typedef {{ layer: string, dates: string[], bbox: number[], screens: Screen[], further: Screen[] }} Season
- *   `screens` do not touch one another; `further` are of the next zoom
+ *   `screens` do not touch each other; `further` are screens of the next zoom
  * @typedef {{ title: string, layer: string, year: string, bbox: number[], z: number }} Archive
  * @typedef {import("./server.mjs").Ground & { season: { layer: string, dates: string[], bbox: number[], z: number }, archives: Archive[] }} Settings
  */
@@ -18,7 +18,7 @@ import { screensIn } from "./screens.mjs";
 import { startServer } from "./server.mjs";
 import { measureStart } from "./starting.mjs";
 
-/** Places after which more than 256 MiB would have been decoded. */
+/** Number of places that decode to more than 256 MiB in total. */
 const FURTHER = 6;
 
 const [settingsFile, outFile, ...chosen] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-/** Moving through a loaded year, recolouring, and loading it meanwhile: what becomes of frames, requests and memory. */
+/** Moving through a loaded year, recolouring it, and moving while it loads: frames, requests and memory. */
 import { median, most, percentile } from "./figures.mjs";
 import { linkTo, nextFrame, openPage, seenBy, whenLoaded, whenShown } from "./pages.mjs";
 import { middleOf } from "./screens.mjs";
@@ -14,7 +14,7 @@ const MIB = 2 ** 20;
 /** @param {Page} page */
 const slider = (page) => page.getByRole("slider", { name: /^Date/ });
 
-/** Notes how long each painting takes and how far frames are apart, until `noted` is asked. @param {Page} page */
+/** Records the duration of each painting and the time between frames, until `noted` is called. @param {Page} page */
 const startNoting = (page) =>
 	page.evaluate(() => {
 		const noting = /** @type {any} */ (window);
@@ -53,7 +53,7 @@ const noted = (page) =>
 		return { paints, frames, dates: dates.size };
 	});
 
-/** Until nothing has been asked for a second. @param {Page} page */
+/** Waits until no request was sent for a second. @param {Page} page */
 async function whenQuiet(page) {
 	let askedMs = Date.now();
 	const note = () => {
@@ -64,7 +64,7 @@ async function whenQuiet(page) {
 	page.context().off("request", note).off("requestfinished", note);
 }
 
-/** @param {Page} page @param {number} count @param {() => void} pressed is called when the pointer holds the date: before, it rests, and what it is near to may be asked for */
+/** @param {Page} page @param {number} count @param {() => void} pressed is called when the pointer holds the date; before, the pointer rests, and the viewer may request dates near it */
 async function drag(page, count, pressed) {
 	const box = await slider(page).boundingBox();
 	if (!box) throw new Error("the strip has no box");
@@ -113,7 +113,7 @@ async function measureDrag(page, layer, count) {
 /** @param {string} url */
 const withoutQuery = (url) => new URL(url).pathname;
 
-/** Other ends of the ramp in every frame. @param {Page} page */
+/** Changes the ends of the ramp in every frame. @param {Page} page */
 async function measureRecolour(page) {
 	/** @type {string[]} */
 	const requests = [];
@@ -140,7 +140,7 @@ async function measureRecolour(page) {
 	};
 }
 
-/** Keys, a click on the map, a click on the strip: as slow as the slowest but two in a hundred. @param {Page} page */
+/** Measures keys, a click on the map, a click on the strip: the 98th percentile of their durations. @param {Page} page */
 async function measureEvents(page) {
 	const before = (await seenBy(page)).events.length;
 	await slider(page).focus();
@@ -149,7 +149,7 @@ async function measureEvents(page) {
 	return { p98_ms: percentile(events, 0.98) ?? 16, slower_than_16_ms: events.length };
 }
 
-/** The series of a place: from the cubes that are here, then the server's. @param {Page} page */
+/** The series of a place: first from loaded cubes, then from the server. @param {Page} page */
 async function measureChart(page) {
 	/** @type {{ cube: number, server: number }[]} */
 	const clicks = [];
@@ -196,7 +196,7 @@ async function measureChart(page) {
 	};
 }
 
-/** Goes to further places with the whole year of each. @param {Page} page @param {import("./screens.mjs").Screen[]} screens @param {number} count */
+/** Moves to more places and loads the whole year of each. @param {Page} page @param {import("./screens.mjs").Screen[]} screens @param {number} count */
 async function measureMemory(page, screens, count) {
 	let bytes = 0;
 	for (const screen of screens) {
@@ -239,7 +239,7 @@ export async function measureMoving(browser, base, size, { layer, dates, screens
 }
 
 /**
- * The drag with names, key and another layer over the first one, whose year is not loaded when it begins and then is.
+ * The drag with names, legend and a second layer on top, whose year loads during the drag.
  * @param {import("./pages.mjs").Browser} browser @param {string} base @param {{ width: number, height: number }} size
  * @param {import("./measure.mjs").Archive} archive with the layer LAI
  */
@@ -263,7 +263,7 @@ export async function measureLayers(browser, base, size, { layer, year, bbox, z 
 	);
 	if (count === 0) throw new Error(`${layer} has no dates in ${year}`);
 	const cold = await measureDrag(page, layer, count);
-	// The strip begins and ends in two years: what is near to its ends is loaded.
+	// The strip begins and ends in two years: dates near its ends are loaded.
 	const box = await slider(page).boundingBox();
 	for (const x of [SIDE_PX, (box?.width ?? 0) - SIDE_PX]) {
 		await slider(page).click({ position: { x, y: BARS_PX } });

@@ -1,5 +1,5 @@
 /**
- * The viewer in Chromium with a map of 1024 x 768 pixels, and what the page itself measures.
+ * The viewer in Chromium with a map of 1024 x 768 pixels, and measurements inside the page.
  *
  * @typedef {import("playwright-core").Browser} Browser
  * @typedef {import("playwright-core").Page} Page
@@ -12,7 +12,7 @@ const TIMEOUT_MS = 60_000;
 
 export const openBrowser = async () => chromium.launch({ executablePath: await findChromium(), args: FLAGS });
 
-/** Notes long tasks and slow events, and the moments at which the map and its first picture are there. */
+/** Records long tasks and slow events, and the moments when the map and its first picture appear. */
 function watch() {
 	const seen = /** @type {any} */ (window);
 	seen.seen = { tasks: [], events: [], largestMs: 0, appMs: 0, shownMs: 0 };
@@ -37,7 +37,7 @@ function watch() {
 	if (window === window.top) requestAnimationFrame(look);
 }
 
-/** A page of its own browser context. @param {Browser} browser @param {{ width?: number, height?: number }} [size] */
+/** A page in a new browser context. @param {Browser} browser @param {{ width?: number, height?: number }} [size] */
 export async function openPage(browser, { width = 1400, height = 1100 } = {}) {
 	const context = await browser.newContext({ viewport: { width, height }, locale: "en-GB" });
 	const page = await context.newPage();
@@ -70,7 +70,7 @@ export function linkTo(layer, date, screen) {
 	return `viewer/?layer=${layer}&date=${date}&view=${lon},${lat},${zoom}`;
 }
 
-/** Waits for the picture of the date, and gives what is evaluated later the viewer's state as `parts`. @param {Page} page */
+/** Waits for the picture of the date, and stores the viewer's state in `window.parts` for later evaluations. @param {Page} page */
 export async function whenShown(page) {
 	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
 	await page.evaluate(async () => {
@@ -83,7 +83,7 @@ export async function whenShown(page) {
 export const nextFrame = (page) =>
 	page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(null)))));
 
-/** Waits until so many dates can be moved through. @param {Page} page @param {"preview" | "full"} how @param {number} count */
+/** Waits until the user can move through `count` dates. @param {Page} page @param {"preview" | "full"} how @param {number} count */
 export const whenLoaded = (page, how, count) =>
 	page.waitForFunction(
 		([wanted, least]) => {
@@ -94,5 +94,5 @@ export const whenLoaded = (page, how, count) =>
 		{ polling: 20 },
 	);
 
-/** What the page has noted. @param {Page} page @returns {Promise<{ tasks: { startTime: number, duration: number }[], events: number[], largestMs: number, appMs: number, shownMs: number }>} */
+/** The records of the page. @param {Page} page @returns {Promise<{ tasks: { startTime: number, duration: number }[], events: number[], largestMs: number, appMs: number, shownMs: number }>} */
 export const seenBy = (page) => page.evaluate(() => /** @type {any} */ (window).seen);

@@ -1,7 +1,7 @@
 /**
- * The race: from the moment that the map goes to a place that nobody has looked at, to all dates of a year there that
- * can be moved through. Ours loads cubes; the other is Leaflet with one layer of palette PNG tiles a date, all loaded
- * beforehand, which is the most that classic tiles can do. Each has a server and a browser context of its own.
+ * The race: from the move of the map to a new place until the user can move through all dates of a year there. The
+ * viewer loads cubes; the competitor is Leaflet with one layer of palette PNG tiles per date, all loaded beforehand, the
+ * best possible case of classic tiles. Each has a separate server and browser context.
  */
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -19,7 +19,7 @@ const FILES = {
 	"/leaflet.css": ["../../viewer/vendor/leaflet.css", "text/css"],
 };
 
-/** The other's page, beside the line that is measured. @returns {Promise<{ base: string, close: () => void }>} */
+/** Serves the competitor's page, outside of the measured line. @returns {Promise<{ base: string, close: () => void }>} */
 const serveRival = () =>
 	new Promise((resolve) => {
 		const server = createServer(({ url = "/" }, answer) => {

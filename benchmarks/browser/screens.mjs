@@ -1,5 +1,5 @@
 /**
- * Places of 4 x 3 tiles, whose map is 1024 x 768 pixels and needs no tile more.
+ * Places of exactly 4 x 3 tiles, for a map of 1024 x 768 pixels.
  *
  * @typedef {{ z: number, left: number, top: number }} Screen its first column and row of tiles
  * @typedef {{ z: number, x: number, y: number }} Tile
@@ -8,7 +8,7 @@ export const [WIDTH_PX, HEIGHT_PX] = [1024, 768];
 const TILE_PX = 256;
 const [ACROSS, DOWN] = [WIDTH_PX / TILE_PX, HEIGHT_PX / TILE_PX];
 
-/** Where a place lies among the tiles of a zoom. @param {number} lon @param {number} lat @param {number} z */
+/** Position of a point in the tiles of a zoom. @param {number} lon @param {number} lat @param {number} z */
 export function placeInTiles(lon, lat, z) {
 	const sine = Math.sin((lat * Math.PI) / 180);
 	return {
@@ -17,7 +17,7 @@ export function placeInTiles(lon, lat, z) {
 	};
 }
 
-/** Screens that lie in a box, from the north-west on. @param {number[]} bbox west, south, east, north @param {number} z @returns {Screen[]} */
+/** Screens inside a box, from the north-west on. @param {number[]} bbox west, south, east, north @param {number} z @returns {Screen[]} */
 export function screensIn([west, south, east, north], z) {
 	const [start, end] = [placeInTiles(west, north, z), placeInTiles(east, south, z)];
 	/** @type {Screen[]} */
@@ -33,7 +33,7 @@ export function screensIn([west, south, east, north], z) {
 export const tilesOf = ({ z, left, top }) =>
 	Array.from({ length: ACROSS * DOWN }, (_, at) => ({ z, x: left + (at % ACROSS), y: top + Math.floor(at / ACROSS) }));
 
-/** All tiles that touch a box, at most so many. @param {number[]} bbox @param {number} z @param {number} most @returns {Tile[]} */
+/** Tiles that touch a box, at most `most`. @param {number[]} bbox @param {number} z @param {number} most @returns {Tile[]} */
 export function tilesIn([west, south, east, north], z, most) {
 	const [start, end] = [placeInTiles(west, north, z), placeInTiles(east, south, z)];
 	/** @type {Tile[]} */

@@ -1,5 +1,5 @@
 /**
- * A `chronotile serve` of its own for a measurement, and what its processes have used of the machine.
+ * A separate `chronotile serve` for a measurement, and the processor time of its processes.
  *
  * @typedef {{ command: string[], configuration: string, scratch: string }} Ground how servers are started
  * @typedef {{ base: string, port: number, pid: number, stop: () => Promise<void> }} Server
@@ -22,7 +22,7 @@ const freePort = () =>
 		});
 	});
 
-/** Two workers that have nothing in their caches. @param {Ground} ground @returns {Promise<Server>} */
+/** Starts two workers with empty caches. @param {Ground} ground @returns {Promise<Server>} */
 export async function startServer({ command, configuration, scratch }) {
 	const port = await freePort();
 	const folder = mkdtempSync(join(scratch, "server-"));
@@ -53,7 +53,7 @@ export async function startServer({ command, configuration, scratch }) {
 	return { base, port, pid: /** @type {number} */ (child.pid), stop };
 }
 
-/** Seconds that a process and all below it have computed so far. @param {number} pid */
+/** Processor seconds of a process and its descendants so far. @param {number} pid */
 export function cpuSeconds(pid) {
 	/** @type {Map<number, { parent: number, ticks: number }>} */
 	const all = new Map();
@@ -65,7 +65,7 @@ export function cpuSeconds(pid) {
 				.split(" ");
 			all.set(Number(name), { parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) });
 		} catch {
-			// It has ended meanwhile.
+			// It has ended since the listing.
 		}
 	}
 	const isBelow = (/** @type {number} */ each) => {

@@ -1,4 +1,4 @@
-/** The viewer's start over a slow line: scripts, bytes, and the moments at which something is there. */
+/** The viewer's start over a slow line: scripts, bytes, and the moments when its parts appear. */
 import { get } from "node:http";
 import { median } from "./figures.mjs";
 import { FAR, openLink } from "./link.mjs";
@@ -6,12 +6,12 @@ import { linkTo, openPage, seenBy } from "./pages.mjs";
 
 const ROUNDS = 3;
 const SETTLED_MS = 1000;
-/** Files that are named. */
+/** Number of the largest files that are listed by name. */
 const LARGEST = 8;
 const IMPORT = /(?:^|[;}\s])(?:import|export)\s*(?:[\w*{}\s,$]*?\bfrom\s*)?["'](\.[^"']+)["']/g;
 
 /**
- * How much is sent, and the time until the last byte had come.
+ * Bytes of an answer, and the time until its last byte.
  * @param {string} url @returns {Promise<{ bytes: number, ms: number, status: number }>}
  */
 export const ask = (url, accept = "gzip") =>
@@ -29,7 +29,7 @@ export const ask = (url, accept = "gzip") =>
 /** @param {string} url */
 export const askText = async (url) => (await fetch(url)).text();
 
-/** The scripts that start the viewer and those that they import, as sent. @param {string} base */
+/** The scripts that start the viewer and their imports, with bytes as sent. @param {string} base */
 export async function startGraph(base) {
 	const page = await askText(`${base}viewer/`);
 	const run = [...page.matchAll(/<script [^>]*src="([^"]*)"/g)];

@@ -41,9 +41,9 @@ def run(ground: Ground, options: Options) -> Findings:
         suite="areas",
         title=f"Series of fields, cube of {len(archive.dekads)} x {side}²",
         about=f"One worker or process each, ms over one kept connection. A polygon {ONE_PX} px across with {REDUCERS} "
-        f"of all dekads; means of {FIELDS} fields some {ACROSS_PX} px across at the 36 dekads of {YEAR}. The peer, and "
-        "ours where it says so, over the same plain Zarr in chunks of all dekads (64²); loops and the peer took "
-        f"{ASKED_SINGLY} of the fields, times {FIELDS // ASKED_SINGLY}.",
+        f"of all dekads; means of {FIELDS} fields about {ACROSS_PX} px across at the 36 dekads of {YEAR}. The peer, "
+        "and ours if stated, over the same plain Zarr in chunks of all dekads (64²); times of loops and of the peer "
+        f"are measured with {ASKED_SINGLY} of the fields and multiplied by {FIELDS // ASKED_SINGLY}.",
         ours=OURS,
     )
     fields = [field(side, number) for number in range(FIELDS)]
@@ -135,7 +135,7 @@ def _compare(ways: dict[str, Callable[[], Means]], findings: Findings) -> None:
     for name, way in ways.items():
         pairs = [pair for ours, theirs in zip(expected, way(), strict=False) for pair in zip(ours, theirs, strict=True)]
         apart = max((abs(a - b) for a, b in pairs if a is not None and b is not None), default=math.nan)
-        findings.notes.append(f"{name}: means within {apart:.2g} of those of the one call, {len(pairs)} compared")
+        findings.notes.append(f"{name}: means differ by at most {apart:.2g} from the one call, {len(pairs)} compared")
 
 
 def _timed(way: Callable[[], object]) -> float:

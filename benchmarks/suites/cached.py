@@ -19,8 +19,8 @@ def run(ground: Ground, options: Options) -> Findings:
     findings = Findings(
         suite="cached",
         title="A kept tile and 304 over HTTP",
-        about="`chronotile serve` with its caches, one worker, beside a bare Starlette route; req/s over 8 kept "
-        "connections, ms over one. A ratio below 1 says how much of the bare route's speed is reached.",
+        about="`chronotile serve` with its caches, one worker, and a bare Starlette route; req/s over 8 kept "
+        "connections, ms over one. A ratio below 1 is the fraction of the bare route's speed.",
         ours="chronotile, cache on",
     )
     tile = tiles(utm_inside(ground.archive.size.big_side), 14)[0]

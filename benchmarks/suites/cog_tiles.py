@@ -29,7 +29,7 @@ def run_real(ground: Ground, options: Options) -> Findings:
     findings = Findings(
         suite="cog-tiles-real",
         title="Tiles of a 10980² UTM COG of real NDVI",
-        about="As above; the pixels are those of a Sentinel-2 scene at many dates, laid out side by side.",
+        about="The same settings; the pixels are many dates of a Sentinel-2 scene, side by side.",
         ours="chronotile",
     )
     if not ground.archive.real.exists():

@@ -24,7 +24,7 @@ def run(_ground: Ground, options: Options) -> Findings:
     findings = Findings(
         suite="commands",
         title="Commands that compute nothing",
-        about=f"{PROCESSES} processes of each in a round, one after the other: their median, in the page cache. "
+        about=f"Median of {PROCESSES} processes per command and round, one after the other, in the page cache. "
         f"`chronotile --help` may take {LIMIT_MS} ms on an idle machine.",
         ours=CHRONOTILE,
     )

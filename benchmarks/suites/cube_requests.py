@@ -82,9 +82,9 @@ def run(ground: Ground, options: Options) -> Findings:
         suite="cube-requests",
         title=f"Cube tiles of {season.DATES} dates",
         about=f"A year of {season.DATES} dates of {season.SIDE}² uint8 in UTM (parcels, noise, {season.CLOUDY:.0%} "
-        f"clouds): {TILES} tiles of zooms 13 (native) and 14 a round, in-process, processor time of all threads; "
-        "nothing kept but handles, decoded blocks and plans. Kept ones and pictures are over HTTP and by the clock. "
-        "Bytes are of a date and tile.",
+        f"clouds): {TILES} tiles of zooms 13 (native) and 14 per round, in-process, processor time of all threads; "
+        "only handles, decoded blocks and plans are cached. Cached tiles and pictures are measured over HTTP by the "
+        "clock. Bytes are per date and tile.",
         ours="serving cube",
     )
     config = _configuration(ground)
@@ -239,7 +239,7 @@ def _storm(findings: Findings, ground: Ground, config: Path) -> None:
         ]
     answers, megabytes = found.statuses.total() / STORM_S, found.bytes / STORM_S / 1e6
     findings.notes.append(
-        f"storm: 2 workers, {TILE_RATE:.0f} pictures a second, no answers and no cubes kept; {answers:.0f} cubes a "
-        f"second meanwhile ({megabytes:.0f} MB/s), median {median(found.milliseconds):.0f} ms, statuses "
+        f"storm: 2 workers, {TILE_RATE:.0f} pictures/s, no answers and no cubes cached; {answers:.0f} cubes/s "
+        f"at the same time ({megabytes:.0f} MB/s), median {median(found.milliseconds):.0f} ms, statuses "
         f"{dict(found.statuses)}"
     )

@@ -18,7 +18,7 @@ def run(ground: Ground, options: Options) -> Findings:
     findings = Findings(
         suite="cube-tiles",
         title=f"Tiles of a cube of 365 x {archive.size.cube_side}²",
-        about="256 px PNG, WebMercator, viridis, one of 13 days each; one worker or process each; req/s over 8 fresh "
+        about="256 px PNG, WebMercator, viridis, 13 different days; one worker or process each; req/s over 8 fresh "
         "connections, ms over one kept connection. The peers are given plain Zarr in chunks of one day (512²).",
         ours=chronotile.SERVING,
     )
@@ -40,8 +40,8 @@ def run(ground: Ground, options: Options) -> Findings:
         "pygeoapi: cannot: tiles are drawn by another server that it passes requests on to",
     ]
     findings.notes += [
-        "peers have no overviews of a plain cube, which is what `optimise` adds; our row of the same store, not "
-        "optimised, shows what is left without it",
+        "peers have no overviews of a plain cube, which `optimise` adds; our row of the same store without "
+        "optimisation shows our speed without them",
         "likeness: share of pixels that both show or both omit / correlation of ranks; coarse pictures are means "
         "in ours and nearest cells or means elsewhere",
     ]

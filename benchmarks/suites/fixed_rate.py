@@ -27,8 +27,8 @@ def run(ground: Ground, options: Options) -> Findings:
         suite="fixed-rate",
         title=f"Open loop at {SHARE:.0%} of capacity",
         about="256 px tiles of the large COG, the dated COGs and the serving cube, mixed zooms and dates, no answers "
-        "kept, 2 workers; each request over a connection of its own and timed from when it was meant to be sent; the "
-        "bare route at the same rate shows what of it is the generator's.",
+        "cached, 2 workers; each request over a separate connection and timed from its scheduled start; the "
+        "bare route at the same rate shows the generator's part of the latency.",
         ours=OURS,
     )
     asks = mixed(ground)

@@ -62,9 +62,9 @@ def run(ground: Ground, options: Options) -> Findings:
     findings = Findings(
         suite="in-process",
         title="A 256 px tile in-process",
-        about=f"10980² UTM uint8, {TILES} distinct tiles of zoom {ZOOM} (native) a round, nothing kept but handles and "
-        f"decoded blocks; cold: {COLD_TILES} tiles spread over the raster in a new process each time, nothing in the "
-        "page cache.",
+        about=f"10980² UTM uint8, {TILES} distinct tiles of zoom {ZOOM} (native) per round, only handles and "
+        f"decoded blocks are cached; cold: {COLD_TILES} tiles spread over the raster in a new process each time, with "
+        "an empty page cache.",
         ours=COG,
     )
     config = chronotile.configuration(ground)
@@ -80,8 +80,8 @@ def run(ground: Ground, options: Options) -> Findings:
         requested = median([each.requested_bytes / each.needed_bytes for each in found])
         read = median([each.read_bytes / each.needed_bytes for each in found])
         findings.notes.append(
-            f"{name}, cold, of the bytes of the blocks needed: requested {requested:.1f} times, read from storage "
-            f"{read:.1f} times, with what the system read ahead"
+            f"{name}, cold, as multiples of the bytes of the necessary blocks: requested {requested:.1f}, read from "
+            f"storage {read:.1f}, including read-ahead"
         )
     findings.told += [
         *(Told(name, chronotile.SOFTWARE, "palette PNG", likenesses[name]) for name in LAYERS),

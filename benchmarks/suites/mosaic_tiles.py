@@ -217,7 +217,7 @@ def _compare(ways: dict[str, Way], cases: Sequence[Case]) -> dict[str, str]:
         same = float(np.isclose(shown, expected, equal_nan=True).mean())
         told[name] = f"{same:.3%}"
         if same < LEAST_SAME:
-            raise OtherPixels(f"{name}: {same:.3%} of the pixels are those of the formula")
+            raise OtherPixels(f"{name}: {same:.3%} of the pixels equal the formula")
     return told
 
 

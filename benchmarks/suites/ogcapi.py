@@ -36,7 +36,7 @@ def run(ground: Ground, options: Options) -> Findings:
         suite="ogcapi",
         title=f"OGC API: {len(archive.dekads)} values of a position, and {COLLECTIONS} collections",
         about=f"One worker, ms over one kept connection. Positions of a serving cube of {len(archive.dekads)} x "
-        f"{archive.size.dekads_side}², every one another, no answers kept. Documents of a server that has just "
+        f"{archive.size.dekads_side}², all different, no answers cached. Documents of a server that has just "
         f"started (first), then {AGAIN} times.",
         ours=POSITION,
     )
@@ -86,5 +86,5 @@ def _documents(ground: Ground, findings: Findings, options: Options) -> None:
 def _median(port: int, asks: Sequence[Ask]) -> float:
     found = timed(port, asks)
     if found.failed:
-        raise RuntimeError(f"{asks[0].path}: {found.failed} of {len(asks)} answers are none")
+        raise RuntimeError(f"{asks[0].path}: {found.failed} of {len(asks)} answers are missing")
     return median(found.milliseconds)

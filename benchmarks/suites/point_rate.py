@@ -28,9 +28,9 @@ def run(ground: Ground, options: Options) -> Findings:
     findings = Findings(
         suite="point-rate",
         title=f"Points of {len(archive.dekads)} dekads",
-        about=f"Serving cube of {len(archive.dekads)} x {archive.size.dekads_side}², every point another, no answers "
-        f"kept: ms over one kept connection to one worker, then {RATE:.0f} req/s to a worker a core, each request over "
-        "a connection of its own and timed from when it was meant to be sent.",
+        about=f"Serving cube of {len(archive.dekads)} x {archive.size.dekads_side}², all points different, no answers "
+        f"cached: ms over one kept connection to one worker, then {RATE:.0f} req/s to one worker per core, each "
+        "request over a separate connection and timed from its scheduled start.",
         ours=OURS,
     )
     inside = cube_inside(archive.size.dekads_side)

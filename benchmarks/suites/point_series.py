@@ -33,8 +33,8 @@ def run(ground: Ground, options: Options) -> Findings:
     findings = Findings(
         suite="point-series",
         title=f"Point series of 365 values, cube of 365 x {side}²",
-        about="One worker or process each, ms over one kept connection, every point another; the peers, and ours "
-        "where it says so, over the same plain Zarr in chunks of all dates (365 x 64²) and of one date (512²).",
+        about="One worker or process each, ms over one kept connection, all points different; the peers, and ours "
+        "if stated, over the same plain Zarr in chunks of all dates (365 x 64²) and of one date (512²).",
         ours=OURS,
     )
     places = points(cube_inside(side))

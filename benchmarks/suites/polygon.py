@@ -40,7 +40,7 @@ def run(ground: Ground, options: Options) -> Findings:
         suite="polygon",
         title=f"Mean of a polygon over {archive.size.stack_dates} COGs",
         about=f"COGs of {archive.size.stack_side}², a polygon of {CORNERS} corners, files warm; "
-        "ours over HTTP with no answers kept (each round asks for a place a pixel on), the others in-process.",
+        "ours over HTTP without cached answers (each round moves the polygon by a pixel), the other ways in-process.",
         ours=OURS,
     )
     ours = chronotile.series(ground, _ask)

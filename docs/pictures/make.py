@@ -1,6 +1,6 @@
-"""Makes the pictures of the documentation out of the demo: `python -m docs.pictures.make`.
+"""Make the pictures of the documentation out of the demo: `python -m docs.pictures.make`.
 
-The pictures are committed: run this again after a visible change of the viewer, and look at them. It needs Chromium
+The pictures are committed: run this again after a visible change of the viewer, and check them. It needs Chromium
 and Node with the packages of `make viewer`.
 """
 

@@ -1,6 +1,6 @@
 /**
- * Moves through time with classic tiles, as well as they can: a layer a date, all of them loaded and laid over one another
- * before anything moves, so that moving needs no request.
+ * Moves through time with classic tiles in their best case: one layer per date, all of them loaded and stacked beforehand,
+ * so that moving needs no request.
  */
 import { Map as LeafletMap, TileLayer } from "./leaflet.js";
 
@@ -16,7 +16,7 @@ const layers = dates.map(
 	(date, index) => new TileLayer(asked.get("tiles"), { date, opacity: index === 0 ? 1 : 0, keepBuffer: 0 }),
 );
 
-/** Resolves when all tiles of a layer are there. */
+/** Resolves when all tiles of a layer are loaded. */
 const whenLoaded = (layer) =>
 	new Promise((resolve) => {
 		layer.once("load", resolve);
@@ -24,14 +24,14 @@ const whenLoaded = (layer) =>
 	});
 
 window.rival = {
-	/** Goes to a place, with its first date. */
+	/** Moves to a place, with its first date. */
 	async show({ lon, lat, zoom }) {
 		map.setView([lat, lon], zoom, { animate: false });
 		await whenLoaded(layers[0]);
 	},
 	/** Loads all other dates of the place. */
 	loadAll: () => Promise.all(layers.slice(1).map(whenLoaded)),
-	/** Shows date after date, one a frame; gives the milliseconds between frames. */
+	/** Shows one date per frame; returns the milliseconds between frames. */
 	async moveThrough(rounds) {
 		const gaps = [];
 		let [shown, last] = [0, 0];
