@@ -48,14 +48,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Let a crash tell what the thread that crashed did: what all others did is longer than logs keep."""
+    """Limit crash reports to the thread that crashed; those with all threads exceed the size of logs."""
     faulthandler.enable(session.config.stash[fault_handler_stderr_fd_key], all_threads=False)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with browser tests, and leave audits out unless they are named: `pytest -m audit`."""
     # They take longest, and mostly wait. The last of them would otherwise end the run alone.
-    # Those of the wheel share its environment with others of their module.
+    # Tests of the wheel share an environment with other tests of their module.
     items.sort(key=lambda item: item.get_closest_marker("browser") is None or item.path.name == "test_wheel.py")
     if "audit" in config.option.markexpr:
         return
@@ -66,7 +66,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Set aside what 16,000 tests are made of: to look for garbage among it took a tenth of the processor time."""
+    """Exempt the collected 16,000 tests from garbage collection, which took a tenth of the processor time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
@@ -80,14 +80,14 @@ def require(lack: str | None) -> None:
 
 @pytest.fixture
 def at_end():
-    """`at_end.enter_context(…)`: what is entered, and left when the test ends, the last first."""
+    """Return a stack; its contexts are left when the test ends, the last first."""
     with ExitStack() as stack:
         yield stack
 
 
 @pytest.fixture
 def closed_at_end(at_end):
-    """`closed_at_end(opened)`: what is given, which is closed when the test ends."""
+    """Return a function that closes its argument when the test ends and returns it."""
     return lambda opened: at_end.enter_context(closing(opened))
 
 
@@ -112,7 +112,7 @@ def bucket(s3_server, monkeypatch):
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder ../shared beside the checkout."""
+    """Return the folder ../shared next to the checkout."""
     require(strict.lack_of_shared())
     return strict.SHARED
 
@@ -133,7 +133,7 @@ def chromium() -> Path:
 
 @pytest.fixture(autouse=True)
 def faults_are_logged(monkeypatch):
-    """Each test has the log of its own faults of databases, of which a minute has one line of a kind."""
+    """Reset the limit of one log line per minute and kind of database fault for each test."""
     monkeypatch.setattr(database, "_logged_s", {})
 
 
@@ -146,7 +146,7 @@ def postgresql():
 
 @pytest.fixture(scope="session")
 def scene_forms(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
-    """The made archive of scenes, in each form in which archives are reached (`tests.scenes_archive.forms.Forms`)."""
+    """Return the made archive of scenes in each form of access (`tests.scenes_archive.forms.Forms`)."""
     from tests.scenes_archive.forms import Forms
 
     with ExitStack() as stack:
@@ -155,7 +155,7 @@ def scene_forms(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture(scope="session")
 def validate_ogc(shared: Path) -> Callable[..., list[str]]:
-    """`validate_ogc(document, schema=None)`: what OGC's schemas find wrong with bytes, text or a path."""
+    """Return `validate_ogc(document, schema=None)`, which lists errors by OGC's schemas in bytes, text or a path."""
     source = shared / "ogc" / "validate_offline.py"
     spec = importlib.util.spec_from_file_location("validate_offline", source)
     validator = importlib.util.module_from_spec(spec)

@@ -21,7 +21,7 @@ RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class Fault(Enum):
-    """What is wrong with the answers for a path."""
+    """Fault of the answers for a path."""
 
     HANG = auto()
     """Nothing is sent."""
@@ -58,11 +58,11 @@ class Fault(Enum):
     CUT_WITHOUT_LENGTH = auto()
     """Half of the body is sent without its length, and the connection is closed: as if that were the end."""
     SHORT = auto()
-    """Half of the body is sent, and `Content-Length` is that of the half; `Content-Range` is as asked for."""
+    """Half of the body is sent, with its length as `Content-Length`; `Content-Range` is that of the request."""
     OTHER_RANGE = auto()
-    """In place of a part another one is sent, one byte further on, as `Content-Range` says."""
+    """A part one byte later is sent instead, with its own `Content-Range`."""
     NEW_TAG = auto()
-    """Each answer has an `ETag` of its own, and none is compared with that of a request."""
+    """Each answer has a new `ETag`, and `ETag`s of requests are ignored."""
 
 
 STATUS_OF = {
@@ -102,7 +102,7 @@ class _Switched:
 
     fault: Fault
     left: int | None
-    """For so many further requests; `None` without an end."""
+    """Number of remaining requests; `None` without an end."""
     well: int
     """So many requests are answered well first."""
 
@@ -126,9 +126,9 @@ class FaultySource:
         self.delay_s = 0.0
         """How much later each answer begins: the round trip to a store far away."""
         self.redirects: dict[str, str] = {}
-        """Where paths have moved to: URLs, for `Location`."""
+        """URLs of moved paths, for `Location`."""
         self.requests: list[Request] = []
-        """In the order in which they came; `changed` is notified of each."""
+        """In order of arrival; `changed` is notified of each."""
         self.changed = threading.Condition()
         """Notified when a request came, or when one begins to hang or ends."""
         self.hanging: Counter[str] = Counter()
@@ -146,10 +146,11 @@ class FaultySource:
         return f"{self.url}/{path}"
 
     def switch(self, fault: Fault | None, path: str | None = None, *, times: int | None = None, after: int = 0) -> None:
-        """Switch a fault on (`None`: off) for one path, or without a path for all that have no fault of their own.
+        """Switch a fault on (`None`: off) for one path, or without a path for all without a separate fault.
 
-        `times` is for how many requests, all if `None`; `after` how many are answered well before. What hangs goes on
-        hanging until its client leaves.
+        It applies to `times` requests (`None`: all) after `after` requests without a fault. Hanging answers hang until
+        their
+        client leaves.
         """
         with self.changed:
             if fault is None:
@@ -185,7 +186,7 @@ class FaultySource:
                 threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def refuse(self) -> None:
-        """Refuse connections from now on, and cut those that are open; the port stays reserved."""
+        """Refuse connections from now on, and cut the open ones; the port stays reserved."""
         with self.changed:
             server, self._server = self._server, None
         if server is not None:
@@ -201,13 +202,13 @@ class FaultySource:
                     connection.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """End all there is."""
+        """Release hanging answers and end the server."""
         self.release()
         self.refuse()
         self._held.close()
 
     def replace(self, path: str, content: bytes) -> None:
-        """Put another file in the place of one, at once."""
+        """Replace a file atomically."""
         beside = self.folder / f"{path}.new"
         beside.write_bytes(content)
         beside.replace(self.folder / path)
@@ -241,7 +242,7 @@ class FaultySource:
             self._connections.discard(connection)
 
     def take(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> Fault | None:
-        """Note a request, and return what is to go wrong with it."""
+        """Record a request and return its fault."""
         with self.changed:
             fault = self._next_fault(path) or self._next_fault(None)
             self.requests.append(Request(method, path, query, headers.get("Range"), fault, headers))
@@ -288,7 +289,7 @@ class FaultySource:
 
 
 class _Server(ThreadingHTTPServer):
-    """Takes connections, each in a thread of its own."""
+    """Accepts connections, each in a separate thread."""
 
     daemon_threads = True
     block_on_close = False
@@ -299,7 +300,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", source.port), _Handler)
 
     def handle_error(self, *_args: object) -> None:
-        """Say nothing of a client that has gone."""
+        """Ignore clients that have left."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -386,7 +387,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.PARTIAL_CONTENT, content[part.start : part.stop], headers, fault, path)
 
     def _part(self, size: int, etag: str) -> range | None:
-        """The bytes that are asked for; `None` for all of them, an empty range where there are none."""
+        """Return the requested bytes; `None` for all of them, an empty range if there are no bytes."""
         asked = RANGE.fullmatch(self.headers.get("Range", ""))
         if asked is None or self.headers.get("If-Range", etag) != etag:
             return None
@@ -428,7 +429,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def _drip(self, path: str, content: bytes) -> None:
-        """Send a byte at a time for as long as the client is there."""
+        """Send single bytes until the client leaves."""
         self.connection.settimeout(0.05)
         with self.server.source.noting_hang(path):
             for at in range(len(content)):

@@ -1,4 +1,4 @@
-"""GRIB messages: of edition 2 as GDAL writes them, of edition 1 written here; a file is messages one after another."""
+"""GRIB messages: edition 2 by GDAL, edition 1 written by this module; a file is a sequence of messages."""
 
 import struct
 
@@ -21,15 +21,15 @@ def message(
     folder, values, *, west=0.0, north=50.0, step=1.0, day="2020-01-01", hours=0, category=3, definition=0, more=(),
     crs=SPHERE,
 ):  # fmt: skip
-    """The bytes of a message whose first cell's centre is at `west`, `north`; its element is pressure (3), or wind (2).
+    """Return a message whose first cell's centre is at `west`, `north`; its element is pressure (3), or wind (2).
 
     Args:
-        folder: Where files may be written.
+        folder: Folder for temporary files.
         values: (y, x), row 0 in the north; NaN is missing.
-        hours: From the reference time `day` on.
-        category: Of the parameters of meteorology, of which it is number 0.
+        hours: Hours after the reference time `day`.
+        category: Category of the meteorological parameters; the parameter is its number 0.
         definition: Number of the product definition template.
-        more: Its values beyond those of template 0.
+        more: Values after those of template 0.
     """
     source, target = folder / "one.tif", folder / "one.grib2"
     place = Affine(step, 0, west - step / 2, 0, -step, north + step / 2)
@@ -48,7 +48,7 @@ def message(
 
 
 def section_at(found, number):
-    """Where the first section of that number begins in a message of edition 2."""
+    """Return the position of the first section with a number in a message of edition 2."""
     at = 16
     while found[at + 4] != number:
         at += struct.unpack(">I", found[at : at + 4])[0]
@@ -74,7 +74,7 @@ def gaussian_rows(number):
 
 
 def gaussian(found, number):
-    """The message with the grid N`number` in place of a regular one of as many rows."""
+    """Return the message with the grid N`number` instead of a regular one with the same number of rows."""
     rows = gaussian_rows(number)
     first, last = (signed(round(each * 1e6), 4) for each in (rows[0], rows[-1]))
     octets = {13: struct.pack(">H", 40), 47: first, 56: last, 68: struct.pack(">I", number)}
@@ -84,17 +84,17 @@ def gaussian(found, number):
 def first_edition(
     values, *, latitudes, longitudes, gaussian=0, day=(2020, 1, 1), range_of_time=0, centre=98, own=b"", part=0
 ):
-    """The bytes of a message of edition 1 with whole numbers of 16 bits, the lowest of them 0; NaN is missing.
+    """Return a message of edition 1 with whole numbers of 16 bits, the lowest of them 0; NaN is missing.
 
     Args:
-        values: (y, x), row 0 the first that is stored.
-        latitudes: Of the first and the last row.
-        longitudes: Of the first and the last column.
-        gaussian: N of a Gaussian grid, 0 of a regular one.
+        values: (y, x), row 0 the first stored one.
+        latitudes: Latitudes of the first and the last row.
+        longitudes: Longitudes of the first and the last column.
+        gaussian: N of a Gaussian grid, 0 for a regular one.
         day: Year, month, day.
         range_of_time: By code table 5.
-        centre: Which wrote it.
-        own: What the product definition has beyond octet 40.
+        centre: Originating centre.
+        own: Octets after octet 40 of the product definition.
         part: The sub-centre.
     """
     height, width = values.shape

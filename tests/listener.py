@@ -1,4 +1,4 @@
-"""A server of the web, which answers as a test says and keeps what it was asked."""
+"""A web server that gives the answers of a test and records its requests."""
 
 import json
 import threading
@@ -18,7 +18,7 @@ class Received:
     method: str
     path: str
     headers: Mapping[str, str]
-    """By their names in small letters."""
+    """By lowercase names."""
     body: bytes
 
     @property
@@ -29,7 +29,7 @@ class Received:
 
 @dataclass
 class Answer:
-    """What is answered."""
+    """Answer of the server."""
 
     status: int = 200
     body: bytes = b""
@@ -39,7 +39,7 @@ class Answer:
 
 
 class Listener:
-    """Such a server; `answers` may be changed at any time, and what is not in it is 404."""
+    """The web server; `answers` may be changed at any time, and other paths are 404."""
 
     def __init__(self, url: str, *, is_over: threading.Event) -> None:
         self.url = url
@@ -48,11 +48,11 @@ class Listener:
         self.is_over = is_over
 
     def paths(self) -> list[str]:
-        """Return the paths that were asked for, in their order."""
+        """Return the requested paths in order."""
         return [each.path for each in self.asked]
 
     def hang(self) -> Answer:
-        """Answer when all is over."""
+        """Answer when the test is over."""
         self.is_over.wait()
         return Answer()
 
@@ -64,7 +64,7 @@ class Listener:
 
 @contextmanager
 def listener() -> Iterator[Listener]:
-    """Give a server on a port of its own."""
+    """Run a server on a free port."""
     is_over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -79,7 +79,7 @@ def listener() -> Iterator[Listener]:
             self.do_GET()
 
         def _send(self, answer: Answer) -> None:
-            with suppress(OSError):  # whoever asked has left
+            with suppress(OSError):  # the client has left
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)

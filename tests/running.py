@@ -1,4 +1,4 @@
-"""Servers in processes of their own, as users start them."""
+"""Servers in separate processes, as users start them."""
 
 import os
 import socket
@@ -18,9 +18,9 @@ Seen = TypeVar("Seen")
 
 PROGRAM = Path(sysconfig.get_path("scripts")) / "chronotile"
 PATIENCE_S = 180
-"""How long a test waits for what is to come at once: machines of tests may stand still for seconds."""
+"""Time that a test waits for an immediate event: machines of tests may stall for seconds."""
 CLIENT = Path(__file__).parents[1] / "clients" / "python" / "src"
-"""Where programs of users find the Python client, which tests do not install."""
+"""Folder of the Python client, which tests do not install; it goes on the path of users' programs."""
 ANY_HTTP_PORT = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 """Options of a Dask scheduler, whose HTTP server would otherwise listen on port 8787, even without a dashboard."""
 
@@ -29,9 +29,9 @@ ANY_HTTP_PORT = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 def serving(
     *arguments: object, log: IO[str] | None = None, program: Path = PROGRAM, **environment: str
 ) -> Iterator[tuple[subprocess.Popen[str], str, list[str]]]:
-    """A server in a process of its own: the process, its address, what it printed; ended at the end.
+    """Run a server in a separate process and end it at the end; yields the process, its address and its output.
 
-    It logs to `log`, if there is one. `program` may be that of another environment.
+    It logs to `log` if that is not `None`. `program` may be from another environment.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CHRONOTILE_")}
     process = subprocess.Popen(
@@ -53,7 +53,7 @@ def serving(
         try:
             process.wait(timeout=PATIENCE_S)
         finally:
-            process.kill()  # one that does not end must not fail other tests
+            process.kill()  # a process that does not end must not fail other tests
             process.communicate()
 
 
@@ -83,7 +83,7 @@ def is_shown(url: str, text: bytes) -> bool:
 
 
 def until(look: Callable[[], Seen]) -> Seen:
-    """Return what is seen once it is true of anything; fail after three minutes, which no machine stands still for."""
+    """Return the first true result of `look`; fail after three minutes, longer than any machine stalls."""
     end = time.monotonic() + PATIENCE_S
     while not (seen := look()):
         assert time.monotonic() < end
@@ -97,21 +97,21 @@ def workers_of(process: subprocess.Popen[str]) -> list[int]:
 
 
 def listening_addresses(pid: int) -> set[Any]:
-    """The addresses, each `ip` and `port`, at which a process listens or one that it has started."""
+    """Return the addresses (`ip`, `port`) on which a process or its children listen."""
     psutil = pytest.importorskip("psutil", reason="the extra dask is not installed")
     first, found = psutil.Process(pid), set[Any]()
     for each in (first, *first.children(recursive=True)):
-        with suppress(psutil.NoSuchProcess):  # ended meanwhile
+        with suppress(psutil.NoSuchProcess):  # it ended after the listing
             found |= {held.laddr for held in each.net_connections("inet") if held.status == psutil.CONN_LISTEN}
     return found
 
 
 def ports_served_by(pid: int) -> set[int]:
-    """The clients' ports of the connections that a process holds; one that has ended holds none."""
+    """Return the clients' ports of a process's connections; none if it has ended."""
     held, table = set[str](), ""
     with suppress(OSError):
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-            with suppress(OSError):  # closed meanwhile
+            with suppress(OSError):  # it was closed after the listing
                 held.add(str(descriptor.readlink()))
         table = Path(f"/proc/{pid}/net/tcp").read_text()
     rows = (line.split() for line in table.splitlines()[1:])
@@ -119,9 +119,9 @@ def ports_served_by(pid: int) -> set[int]:
 
 
 def reserved_port() -> socket.socket:
-    """A socket that holds a port of 127.0.0.1 at which nobody listens, and which the system gives to nobody else.
+    """Return a socket that reserves a port of 127.0.0.1 without listening.
 
-    A server that is told the port may listen there nevertheless, as it sets SO_REUSEADDR.
+    A server that gets the port may listen there nevertheless, because it sets SO_REUSEADDR.
     """
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

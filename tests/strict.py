@@ -1,4 +1,4 @@
-"""Pytest plugin: what a marked test needs, and the strict mode under which nothing may be skipped."""
+"""Pytest plugin: requirements of marked tests, and the strict mode, in which no test may be skipped."""
 
 import os
 import shutil
@@ -15,16 +15,18 @@ SHARED = Path(__file__).parents[2] / "shared"
 SHARED_ABSENT = "the folder ../shared is absent"
 GDAL_TOOLS = ("gdalinfo", "gdal_translate", "gdalwarp")
 POSTGRESQL = Path("/usr/lib/postgresql")
-"""Where Debian has its programs, by version and off the path."""
+"""Debian's folder of its programs, by version and off the path."""
 SCRIPTS = sysconfig.get_path("scripts")
-"""Where this environment has its programs, which need not be on the path."""
+"""Folder of this environment's programs, which need not be on the path."""
 APART = tuple(Path(sys.prefix) / name / "bin" for name in ("moto", "pgstac", "stac", "cdse"))
-"""Where `make` has the S3 server, the STAC API, and clients of STAC and CDSE, apart from what they contradict."""
+"""Folders in which `make` installs the S3 server, the STAC API, and clients of STAC and CDSE, separately from packages
+with contradicting requirements.
+"""
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 def is_strict() -> bool:
-    """Whether a skipped test fails: on the machine that is meant to have all that any test needs."""
+    """Return whether a skipped test fails: on a machine that should have the requirements of all tests."""
     return os.environ.get("CHRONOTILE_TEST_STRICT", "") not in {"", "0"}
 
 
@@ -66,7 +68,7 @@ def folders_with_rasters() -> list[str]:
 
 
 def lack_of(item: pytest.Item) -> str | None:
-    """What a marked test needs and does not find, in words; None if it can run."""
+    """Return the missing requirements of a marked test in words; `None` if it can run."""
     lacks = []
     if item.get_closest_marker("data"):
         lacks.append(lack_of_shared(SHARED / "data"))
@@ -90,7 +92,7 @@ def refusal_of(report: pytest.CollectReport | pytest.TestReport) -> str | None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a marked test where what it needs is absent."""
+    """Skip a marked test if a requirement is missing."""
     if reason := lack_of(item):
         pytest.skip(reason)
 

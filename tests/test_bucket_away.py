@@ -1,4 +1,4 @@
-"""A bucket that is away when the server starts: its items are listed, its layers are 503, and it comes back."""
+"""A bucket that is unavailable at the start of the server: items are listed, layers are 503, then it recovers."""
 
 import itertools
 from pathlib import Path
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.client("moto_server", "initdb", "pos
 SCENES = tuple(SMALL.all_scenes())[:4]
 PICTURE = "/layers/scenes.RED/preview.png"
 PLACES = np.array([(5.9725, 50.5172), (5.955, 50.495), (6.0113, 50.5191), (6.0056, 50.4901)]).T
-"""Longitudes and latitudes, of one in each scene."""
+"""Longitudes and latitudes of a point in each scene."""
 SERIES = [f"/timeseries/scenes.RED/point?lon={lon}&lat={lat}" for lon, lat in PLACES.T]
 VALUES = SMALL.mosaic("B04", *PLACES, date=0, scenes=SCENES).texts()
 
@@ -66,7 +66,7 @@ def served(settings):
 
 
 def held_files(folder):
-    """Those of a folder that this process has open; threads may close some while it is asked."""
+    """Return the open files of this process below a folder; threads may close some during the call."""
     psutil = pytest.importorskip("psutil", reason="the extra dask is not installed")
     paths = [Path(each.path) for each in psutil.Process().open_files()]
     return [each for each in paths if each.is_relative_to(folder)]
@@ -167,7 +167,7 @@ def assert_served_without(client, away):
 
 
 def assert_right_or_refused(client):
-    """Whatever is still there of what is away is right."""
+    """Assert that answers are right or refused while the bucket is unavailable."""
     for path in (PICTURE, "/stac/search?collections=scenes", "/odata/v1/Products"):
         assert_is_or_is_refused(client.get(path))
     for value, answer in zip(VALUES, map(client.get, SERIES), strict=True):
@@ -187,12 +187,12 @@ def assert_all_is_right(client):
 
 
 def values_of(answer):
-    """Those of the one scene that a place has; at the time of the others it has none."""
+    """Return the values of a point's series; only one scene covers the point."""
     return [value for value in answer.json()["values"] if value is not None]
 
 
 def is_right(answers):
-    """Whether series at places, one in each scene, have the values of the formula."""
+    """Return whether series at points, one in each scene, have the values of the formula."""
     if any(answer.status_code != 200 for answer in answers):
         return False
     assert [values_of(answer) for answer in answers] == [[value] for value in VALUES]
@@ -210,4 +210,4 @@ def test_a_server_that_has_ended_has_closed_its_index(settings, bucket):
     with served(settings) as client:
         until(lambda: numbers(client) == (len(SCENES),) * 3)
         assert held_files(settings.jobs_dir)
-    until(lambda: held_files(settings.jobs_dir) == [])  # a look at the bucket, which may hang, is not waited for
+    until(lambda: held_files(settings.jobs_dir) == [])  # a check of the bucket, which may hang, is not waited for

@@ -1,4 +1,4 @@
-"""A folder that changes while it is served: what is wrong is told once, and every other date answers right."""
+"""A folder that changes while it is served: each fault is reported once, and every other date stays right."""
 
 import logging
 import os
@@ -23,11 +23,11 @@ from tests.scenes import Scene, write_cogs, write_tif
 SCENE = Scene(days=tuple(f"2020-01-{day:02}" for day in range(1, 10)))
 ROW, COLUMN = 12, 20
 NUMBER = 6
-"""Where a worker's number stands: python -P -m chronotile.app.workers.worker CHANNEL FOLDER NUMBER."""
+"""Position of the number in the command python -P -m chronotile.app.workers.worker CHANNEL FOLDER NUMBER."""
 X, Y = (axis[index] for axis, index in zip(SCENE.coordinates(), (COLUMN, ROW), strict=True))
 POINT = f"/timeseries/ndvi.NDVI/point?x={X}&y={Y}&crs=EPSG:32631"
 IRREGULAR = "maps of WMS and WMTS now show the latest date before a time between the dates of ndvi.NDVI"
-"""Told once a day of the daily dates is missing."""
+"""Warning that is logged when one of the daily dates is missing."""
 CONFIGURATION = """
 collections:
   ndvi:
@@ -39,7 +39,7 @@ collections:
 
 
 class Served:
-    """An application over a folder, which looks at its files when told to."""
+    """An application over a folder, which checks its files on request."""
 
     def __init__(self, place, caplog):
         settings = Settings(config=place, watch_s=0)
@@ -51,13 +51,13 @@ class Served:
         self.client = TestClient(application(archive.services, ServerOptions(upkeep=Upkeep(self._live, watch_s=0))))
 
     def look(self):
-        """Look at the files; return what is logged of it."""
+        """Check the files and return the messages that are logged."""
         self._caplog.clear()
         self._live.refresh()
         return [record.getMessage() for record in self._caplog.records if record.name.startswith("chronotile")]
 
     def ready(self):
-        """Return what readiness tells of faults."""
+        """Return the faults in the readiness document."""
         return self.client.get("/health/ready").json()["faults"]
 
     def metric(self, name, **labels):
@@ -67,7 +67,7 @@ class Served:
         return next(each.value for each in samples if each.name == name and each.labels == labels)
 
     def days(self):
-        """Return the days of the series of a cell whose values are those of the formula."""
+        """Return the days of a cell's series; all values must be those of the formula."""
         series = self.client.get(POINT).json()
         days = [time[:10] for time in series["times"]]
         found = [day for day, value in zip(days, series["values"], strict=True) if is_right(day, value)]
@@ -102,7 +102,7 @@ def file_of(day):
 
 @pytest.fixture(params=["configuration", "folder"])
 def served(request, folder, caplog):
-    """The application, of a configuration and of the folder itself."""
+    """Return the application of a configuration and of the folder itself."""
     caplog.set_level(logging.INFO, logger="chronotile")
     file = folder.parent / "chronotile.yaml"
     file.write_text(CONFIGURATION)
@@ -272,7 +272,7 @@ def test_replaced_date_is_reported_and_read_again(served, put, whole):
 
 
 def damaged(content):
-    """A file whose pixels are zeros where compressed ones should be; all else of it is as it was."""
+    """Return the file with zeros instead of compressed pixels, otherwise unchanged."""
     return content[:8] + bytes(1600) + content[1608:]
 
 
@@ -309,7 +309,7 @@ MAP = (
 
 
 def test_damaged_newest_date_makes_its_collection_fail_and_is_reported_to_the_operator(served, put, whole):
-    """Others can be drawn, by this server as by all others of the archive: it stays ready."""
+    """This server and all others of the archive can draw other dates: it stays ready."""
     put("2020-01-05", damaged(whole["2020-01-05"]))
     served.look()
 
@@ -387,7 +387,7 @@ def test_configuration_with_mistakes_is_logged_once(folder, tmp_path, caplog):
 
 
 def told_of(address, name):
-    """What each worker tells of a metric, by its number."""
+    """Return the value of a metric by number of the worker."""
     with urlopen(f"{address}/metrics", timeout=PATIENCE_S) as answer:
         families = text_string_to_metric_families(answer.read().decode())
     samples = [sample for family in families for sample in family.samples]

@@ -29,10 +29,10 @@ WRITERS = READERS = 8
 EACH = 40
 """Changes that are acknowledged between two crashes, at least."""
 DURABLE = ("fsync=off",)
-"""Whatever was acknowledged outlives a crash of the database, if not one of the machine."""
+"""Acknowledged changes outlive a crash of the database, but not of the machine."""
 ITEMS = "/stac/collections/posted/items"
 PAUSE_S = 0.05
-"""Of a client that was refused."""
+"""Pause of a client after a refusal."""
 READ = {
     "search": "/stac/search?collections=posted&limit=20",
     "odata": "/odata/v1/Products?$top=5&$filter=" + quote("Collection/Name eq 'scenes'"),
@@ -52,7 +52,7 @@ CONFIGURATION = """collections:
 
 @dataclass
 class Seen:
-    """What all clients saw."""
+    """Results of all clients."""
 
     answers: Counter = field(default_factory=Counter)
     """By kind, status and address of the server."""
@@ -60,14 +60,14 @@ class Seen:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, kind, status, address):
-        """How often there was an answer; of writing: to any request that writes, with whatever status of success."""
+        """Return the number of answers; `writing` counts every request that writes, 200 every success."""
         kinds = WRITE if kind == "writing" else {kind}
         statuses = {200, 201, 204} if status == 200 else {status}
         with self.lock:
             return sum(self.answers[key] for key in itertools.product(kinds, statuses, [address]))
 
     def see(self, kind, answer, address, accepted):
-        """Count an answer, and look at what it must have."""
+        """Count an answer and check its content."""
         status, headers, body = answer
         with self.lock:
             self.answers[kind, status, address] += 1
@@ -89,7 +89,7 @@ def asked(address, method, path, document=None):
 
 
 class Client(threading.Thread):
-    """Asks until all is over."""
+    """Sends requests until the test is over."""
 
     def __init__(self, number, addresses, seen, is_over):
         super().__init__()
@@ -108,7 +108,7 @@ class Client(threading.Thread):
 
 
 class Reader(Client):
-    """Reads all that there is, some of which needs no index."""
+    """Reads all endpoints, also those that need no index."""
 
     def step(self, address):
         kind = self.draw.choice(sorted(READ))
@@ -117,7 +117,7 @@ class Reader(Client):
 
 
 class Writer(Client):
-    """Adds, changes and removes items of its own, and knows what each may be: its version, or `None` without it."""
+    """Adds, changes and removes its items, and stores the possible versions of each, `None` for a removed one."""
 
     def __init__(self, *arguments, folder):
         super().__init__(*arguments)
@@ -170,7 +170,7 @@ def archive_of_items(tmp_path, monkeypatch):
 
 
 def versions(address):
-    """Of all items, by id."""
+    """Return the versions of all items, by id."""
     found, following = {}, f"{ITEMS}?limit=1000"
     while following:
         status, _headers, body = asked(address, "GET", following)
@@ -233,7 +233,7 @@ def acknowledged(writers):
 
 
 def same(found):
-    """What all of some have found, once it is the same."""
+    """Return the common result of two servers; `None` if they differ."""
     first, second = found
     return first if first == second else None
 

@@ -1,4 +1,4 @@
-"""Sources on another machine that refuse, hang or fail: all else is served, and they come back by themselves."""
+"""Remote sources that refuse, hang or fail: all others are served, and they recover automatically."""
 
 import shutil
 import signal
@@ -54,7 +54,7 @@ def source(tmp_path):
 
 
 def write_store(source, scene):
-    """Put a scene in the place of the store, all at once."""
+    """Replace the store by one with the scene, atomically."""
     place, beside, old = (source.folder / name for name in (STORE, "new.zarr", "old.zarr"))
     save_zarr(make_dataset(scene), beside)
     with warnings.catch_warnings():
@@ -68,7 +68,7 @@ def write_store(source, scene):
 
 @pytest.fixture
 def brisk(monkeypatch):
-    """States are asked for with each read, and of all sources a few times a second."""
+    """Request states with each read, and of all sources a few times per second."""
     monkeypatch.setattr(remote_files, "LOOK_S", 0.0)
     monkeypatch.setattr(elsewhere, "LOOK_EVERY_S", 0.2)
     remote_files.looks.forget()
@@ -76,7 +76,7 @@ def brisk(monkeypatch):
 
 @pytest.fixture
 def at_reads(monkeypatch):
-    """States are asked for with each read, and of no source besides."""
+    """Request states with each read, and at no other time."""
     monkeypatch.setattr(remote_files, "LOOK_S", 0.0)
     monkeypatch.setattr(elsewhere, "LOOK_EVERY_S", 100 * PATIENCE_S)
     monkeypatch.setattr(elsewhere, "QUIET_S", 0.0)
@@ -85,7 +85,7 @@ def at_reads(monkeypatch):
 
 @pytest.fixture
 def configure(tmp_path, source):
-    """`configure(near=True, more="")`: a configuration of the store, and maybe of files beside it."""
+    """Return `configure(near=True, more="")`, which writes a configuration of the store and optional local files."""
 
     def write(*, near: bool = True, more: str = "") -> Path:
         (tmp_path / "near").mkdir(exist_ok=True)
@@ -118,7 +118,7 @@ class Served:
         return self.client.get(path)
 
     def look(self):
-        """Look at the files."""
+        """Check the files."""
         self.upkeep.live.refresh()
 
     def failing(self):
@@ -134,7 +134,7 @@ class Served:
 
 @pytest.fixture
 def serve(at_end):
-    """`serve(place)`: it served; a source elsewhere is waited for as long as `patience_s`."""
+    """Return `serve(place)`, which serves it; remote sources may take `patience_s` seconds."""
 
     def begin(place, *, patience_s=0.2):
         served = Served(place, patience_s)
@@ -154,7 +154,7 @@ def break_(source, fault):
 
 
 def heal(source):
-    """Serve well from now on; who hangs is cut off, and asks again."""
+    """Serve correctly from now on; hanging clients are disconnected and retry."""
     source.heal()
     source.cut_all()
 
@@ -170,7 +170,7 @@ def is_right(answer):
 
 
 def is_refused(answer):
-    """Whether an answer says that it may be asked for again soon."""
+    """Return whether an answer is a 503 with `Retry-After` that caches do not store."""
     is_kept = answer.headers["Cache-Control"] != "no-store"
     return answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0 and not is_kept
 
@@ -508,7 +508,7 @@ def tile(served, collection):
 
 
 def forget_file(served, source):
-    """Let the file be opened and asked for its state by the next read."""
+    """Forget the file, so that the next read opens it and requests its state."""
     served.upkeep.live.services.reader_caches.files.close([source.url_of(FILE)])
     remote_files.looks.forget()
 
@@ -618,7 +618,7 @@ def told_series(answer):
 
 APPENDED = replace(SCENE, days=(*SCENE.days, "2020-02-21"))
 ROLLED = replace(SCENE, days=(*SCENE.days[1:], "2020-02-21"), shift=31)
-"""The first date is gone and another one added: the metadata are the same."""
+"""The first date was deleted and another one added: the metadata are the same."""
 ELSEWHERE = replace(SCENE, shift=9, scale=0.01)
 
 
@@ -696,7 +696,7 @@ def status_of(url):
 
 
 def own_threads():
-    """The threads of this process but those of servers of tests."""
+    """Return the names of the threads of this process except those of test servers."""
     return [each.name for each in threading.enumerate() if "process_request_thread" not in each.name]
 
 
@@ -727,7 +727,7 @@ def test_no_password_and_no_signature_is_shown(source, configure, serve, caplog,
     if isinstance(fault, Fault):
         source.switch(fault)
     url = source.url_of("b.tif")
-    url = url if kind == "cog" else url.replace("://", "://quite:secret@")  # which is refused, and so not asked for
+    url = url if kind == "cog" else url.replace("://", "://quite:secret@")  # refused, so not requested
     more = f'  file: {{source: {{kind: {kind}, href: "{url}?X-Amz-Signature=5167ed"}}, variables: {{NDVI: {{}}}}}}\n'
     place = configure(more=more)
     served = serve(place, patience_s=PATIENCE_S)

@@ -1,7 +1,7 @@
-"""Pytest plugin: a module is imported only if the run's `-m` may take one of its tests.
+"""Pytest plugin: a module is imported only if the run's `-m` may select one of its tests.
 
-Which markers of tiers its tests can have is read from its source, from what it imports of `tests`, and from the
-conftest files of its folders: to import all modules takes as long as a tenth of the quick tests.
+The tiers of its tests are read from its source, from its imports from `tests`, and from the conftest files of its
+folders: to import all modules takes as long as a tenth of the quick tests.
 """
 
 import re
@@ -21,14 +21,14 @@ ROOT = Path(__file__).parents[1]
 NAMES = frozenset(BEYOND_QUICK)
 MARK = re.compile(r"mark\.(\w+)")
 OF_ALL = re.compile(r"^pytestmark = (?:\[\n.*?^\]|[^\n]*)", re.MULTILINE | re.DOTALL)
-"""What a module gives all of its tests."""
+"""Markers of a module that apply to all of its tests."""
 PLUGINS = {ROOT / "tests" / name for name in ("quick.py", "tiers.py")}
-"""What speaks of markers and gives none."""
+"""Modules that mention markers without setting them."""
 IMPORTED = re.compile(r"from (tests[\w.]*) import (?:\(([^)]*)\)|([^\n]*))")
 
 
 class MarkerNotRead(pytest.UsageError):
-    """A test has a marker of a tier that its source does not tell, so that a run would have left it out."""
+    """A test has a marker of a tier that is not in its source, so that a run would have skipped it."""
 
 
 def markers_in(text: str) -> frozenset[str]:
@@ -38,7 +38,7 @@ def markers_in(text: str) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Source:
-    """What is read of a file; nothing of one that is absent."""
+    """Markers and imports in a file; empty for a missing file."""
 
     certain: frozenset[str]
     """The markers of all its tests."""
@@ -89,12 +89,12 @@ def may_take(expression: Expression, path: Path) -> bool:
 
 
 def _holder(held: frozenset[str]) -> Callable[..., bool]:
-    """What tells an expression that an item has these markers."""
+    """Return the function that tells an expression whether an item has a marker."""
     return lambda name, /, **_: name in held
 
 
 class Tiers:
-    """What a run takes, by the markers it asks for."""
+    """Tests that a run selects, by its marker expression."""
 
     def __init__(self, expression: str, named: set[Path]) -> None:
         self.expression = Expression.compile(expression)
@@ -102,7 +102,7 @@ class Tiers:
         """Files that the command line names; they are collected in any case."""
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
-        """Leave a module out none of whose tests the run takes."""
+        """Ignore a module if the run selects none of its tests."""
         is_module = collection_path.suffix == ".py" and collection_path.is_relative_to(ROOT / "tests")
         if not is_module or collection_path in self.named or may_take(self.expression, collection_path):
             return None
@@ -111,7 +111,7 @@ class Tiers:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse a test whose source did not tell its markers."""
+    """Refuse a test whose markers are not in its source."""
     for item in items:
         unread = {marker.name for marker in item.iter_markers()} & NAMES - possible_markers(item.path)
         if unread:
@@ -121,7 +121,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Look at what the run asks for, if it asks for nothing but tiers."""
+    """Read the marker expression of the run, if it contains only tiers."""
     asked = config.option.markexpr
     if asked and set(re.findall(r"\w+", asked)) <= NAMES | {"not", "or", "and"}:
         named = {config.invocation_params.dir.joinpath(each.split("::")[0]).resolve() for each in config.args}

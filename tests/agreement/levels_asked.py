@@ -1,7 +1,7 @@
-"""What each protocol gives of a member of `tests.odd_archives.levels`, compared with its native values.
+"""Values of a member of `tests.odd_archives.levels` from each protocol, compared with its native values.
 
-A right coarse cell follows one rule, whatever overview it is read from: it has a value only between the least and the
-greatest native value near it, and none where no native cell near it has one; and it has a value where all of them have.
+A right coarse cell follows one rule for all overviews: its value lies between the smallest and the greatest native
+value near it; it has none if no native cell near it has one; and it has a value if all of them have one.
 """
 
 import io
@@ -21,7 +21,7 @@ from tests.running import until
 from tests.walk.serving import served
 
 TOLERANCE = 1.01
-"""Of a value that is read from a colour of 256."""
+"""Tolerance of a value that is read from one of 256 colours."""
 SHARE_CELLS, SHARE_TOLERANCE = 9, 0.01
 WORLD_M = math.pi * 6_378_137
 TO_METRES = pyproj.Transformer.from_crs(CRS, "EPSG:3857", always_xy=True)
@@ -45,14 +45,14 @@ class Compared:
         return answer
 
     def coarse(self, what: str, values: np.ndarray, x: np.ndarray, y: np.ndarray, cells: float, day: int) -> None:
-        """Compare (y, x) values, NaN where there is none, at places in the member's CRS.
+        """Compare (y, x) values, NaN for missing ones, at points in the member's CRS.
 
         Args:
             what: The protocol.
-            values: Of the answer.
-            x: Of the centres.
-            y: The same.
-            cells: Native cells along a side of one of the answer.
+            values: Values of the answer.
+            x: x of the centres.
+            y: y of the centres.
+            cells: Native cells along a side of a cell of the answer.
             day: Number of the date.
         """
         native = self.member.values[day]
@@ -81,7 +81,7 @@ class Compared:
 
 
 def _grey(body: bytes) -> np.ndarray:
-    """(y, x) values of a picture in grey from 0 to 255, NaN where it is transparent."""
+    """Return (y, x) values of a picture in grey from 0 to 255, NaN for transparent pixels."""
     rgba = np.array(Image.open(io.BytesIO(body)).convert("RGBA"))
     return np.where(rgba[..., 3] > 0, rgba[..., 0].astype(float), np.nan)
 
@@ -91,7 +91,7 @@ def _centres(west: float, north: float, size: tuple[float, float], shape: tuple[
 
 
 def compare_maps(compared: Compared) -> None:
-    """WMS: the whole raster at a quarter, a tenth and all of its size."""
+    """WMS: the whole raster at a quarter, a tenth and the full size."""
     height, width = compared.member.values.shape[1:]
     box = f"{WEST},{NORTH - height * CELL_M},{WEST + width * CELL_M},{NORTH}"
     for day, time in enumerate(DAYS):

@@ -1,4 +1,4 @@
-"""Scenes in different CRS and orientations, written and served as they are, and what a place of one must show."""
+"""Scenes in different CRS and orientations, written and served unchanged, and the expected values at points."""
 
 import io
 import math
@@ -33,7 +33,7 @@ SCENES = {
     "0 to 360, ascending": Scene(crs="EPSG:4326", transform=Affine(4, 0, 0, 0, 4, -90), width=90, height=45, gap=50),
 }
 EACH_KIND = [kind if kind in {"cog", "zarr-v3"} else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
-"""As parameters: of the others the quick tests compare the readers, but do not ask every protocol."""
+"""Parameters of tests: for the other kinds, the quick tests compare only readers, not every protocol."""
 EACH_SCENE_AND_KIND = [
     pytest.param(
         scene,
@@ -44,7 +44,7 @@ EACH_SCENE_AND_KIND = [
     for name, scene in SCENES.items()
     for kind in KINDS
 ]
-"""As parameters: the quick tests ask each scene of one kind."""
+"""Parameters of tests: the quick tests request each scene from one kind."""
 
 
 def as_covered(scene: Scene, numbers: np.ndarray) -> np.ndarray:
@@ -117,7 +117,7 @@ def sampled(served: Served, tile: Tile) -> list[tuple[int, int, float, float]]:
 
 
 def values_at(client, places) -> list[float | None]:
-    """What the point series gives at each place at the instant."""
+    """Return the value of the point series at each point at the instant."""
     values = []
     for _row, _column, longitude, latitude in places:
         query = {"lon": longitude, "lat": latitude, "datetime": "2020-01-21"}
@@ -126,7 +126,7 @@ def values_at(client, places) -> list[float | None]:
 
 
 def colour(value: float | None) -> tuple[int, int, int, int]:
-    """What the style `numbers` says of a value, computed apart."""
+    """Return the colour of a value in the style `numbers`, computed independently."""
     if value is None:
         return 0, 0, 0, 0
     grey = round((value + 0.08) * 250)

@@ -1,4 +1,4 @@
-"""Random files whose metadata are odd, each made by a seed: rasters, NetCDF, Zarr, and what only has their names."""
+"""Random files with odd metadata, each from a seed: rasters, NetCDF, Zarr, and other content under these names."""
 
 import json
 import warnings
@@ -104,11 +104,11 @@ class Made:
             self.pick(makers)(number)
 
     def pick(self, given):
-        """One of some values."""
+        """Return a random one of some values."""
         return given[self.random.integers(len(given))]
 
     def often(self, usual, odd, *, share=0.6):
-        """The usual value, or one that is odd; of most files few are."""
+        """Return the usual value or an odd one; most files have few odd ones."""
         return usual if self.random.random() < max(share, self.share) else self.pick(odd)
 
     def number(self):
@@ -116,11 +116,11 @@ class Made:
         return self.pick((*ODD_NUMBERS, *NOT_FINITE))
 
     def name(self, number):
-        """Of a file, without its end."""
+        """Return the name of a file without its extension."""
         return f"odd{number}{self.often('', FILE_NAMES)}"
 
     def array(self, shape, dtype):
-        """Numbers of a type: plain ones, one odd number, or both among one another."""
+        """Return numbers of a type: plain ones, one odd number, or a mixture."""
         plain = self.random.integers(0, 100, shape).astype(dtype)
         how = self.random.integers(4)
         if how == 0 or plain.size == 0:
@@ -134,7 +134,7 @@ class Made:
         return odd if how == 1 else np.where(self.random.random(shape) < 0.5, odd, plain).astype(dtype)
 
     def crs(self):
-        """A system, or none; one that GDAL does not take is none."""
+        """Return a CRS or `None`; also `None` if GDAL rejects it."""
         text = self.often(f"EPSG:{self.pick(CODES)}", (*WKT, *PROJ, None), share=0.5)
         try:
             return None if text is None else CRS.from_user_input(text)
@@ -142,7 +142,7 @@ class Made:
             return None
 
     def transform(self, crs):
-        """Of any orientation and size, mostly somewhere on the Earth."""
+        """Return a transform of any orientation and size, mostly somewhere on the Earth."""
         size = 0.01 if crs is None or crs.is_geographic else 10.0
         left, top = (10.0, 50.0) if size == 0.01 else (500_000.0, 5_000_000.0)
         usual = Affine(size, 0, left, 0, -size, top)

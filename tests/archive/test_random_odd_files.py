@@ -1,7 +1,7 @@
-"""Beside random files of odd metadata a good one is served with its own numbers, and no document ends with an error.
+"""A good file next to random odd files keeps its numbers, and no document ends with an error.
 
-`CHRONOTILE_ODD_FOLDERS` is how many folders are made, and `CHRONOTILE_ODD_SEED` the seed of the first; a failure names
-its own.
+`CHRONOTILE_ODD_FOLDERS` is the number of folders, and `CHRONOTILE_ODD_SEED` the seed of the first; a failure names its
+seed.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from tests.rasters import write_raster
 
 FOLDERS = int(os.environ.get("CHRONOTILE_ODD_FOLDERS", "24"))
 REQUESTS = 5
-"""Of each layer."""
+"""Requests per layer."""
 LISTS = (
     *("/layers", "/stac/collections", "/stac/search", "/ogcapi/collections", "/odata/v1/Products", "/health/ready"),
     *("/wms?service=WMS&request=GetCapabilities", "/wmts?service=WMTS&request=GetCapabilities"),
@@ -40,7 +40,7 @@ PLACE = Affine(10, 0, 500_000, 0, -10, 5_000_000)
 
 
 class Log(logging.Handler):
-    """Takes what is logged with a traceback."""
+    """Collects log records with a traceback."""
 
     def __init__(self):
         super().__init__()
@@ -52,7 +52,7 @@ class Log(logging.Handler):
 
 
 async def answered(app, seed):
-    """What is wrong with the answers of an application; a client of threads would take three times as long."""
+    """Return the errors in the answers of an application; a client with threads would take three times as long."""
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
@@ -70,7 +70,7 @@ def refused(constant):
 
 
 def is_whole(answer):
-    """Whether a document is what its media type says."""
+    """Return whether a document has the syntax of its media type."""
     kind = answer.headers.get("content-type", "")
     try:
         if "json" in kind:
@@ -103,7 +103,7 @@ def requests_of(layer):
 
 
 async def answers(client, random):
-    """What is wrong with the documents, and with some answers of each layer."""
+    """Yield errors in the documents and in some answers of each layer."""
     for path in LISTS:
         answer = await client.get(path)
         is_early = answer.status_code == 503 and "are being listed" in answer.text
@@ -124,7 +124,7 @@ async def answers(client, random):
 
 
 async def good_numbers(client):
-    """What is wrong with the numbers of the good file."""
+    """Yield errors in the numbers of the good file."""
     row, column = 17, 23
     x, y = PLACE @ (column + 0.5, row + 0.5)
     answer = (await client.get(f"/timeseries/good.band1/point?x={x}&y={y}&crs=EPSG:32633")).json()
@@ -133,7 +133,7 @@ async def good_numbers(client):
 
 
 def faults_of(folder, seed, settings):
-    """What goes wrong with a folder of random files beside a good one."""
+    """Return the errors of a folder with random files and a good one."""
     write_good(folder)
     settings = settings.model_copy(update={"config": folder})
     log = Log()
@@ -142,7 +142,7 @@ def faults_of(folder, seed, settings):
         if seed % 3:
             Made(folder, seed).write()
             archive = open_configured(settings)
-        else:  # a running server, to which they come
+        else:  # a running server, whose folder gets the files later
             live = LiveArchive(open_configured(settings), folder)
             Made(folder, seed).write()
             live.refresh()
@@ -160,7 +160,7 @@ def faults_of(folder, seed, settings):
 
 @pytest.mark.slow
 def test_files_of_odd_metadata_stop_themselves_alone(tmp_path):
-    # Where all must be green, a search repeats itself.
+    # In the strict mode, the search is repeatable.
     any_seed = 0 if strict.is_strict() else np.random.default_rng().integers(1 << 31)
     first = int(os.environ.get("CHRONOTILE_ODD_SEED") or any_seed)
     settings = Settings(watch_s=0, jobs_dir=tmp_path / "jobs", cache_dir=tmp_path / "cache")

@@ -21,13 +21,13 @@ ADDED = re.compile(r"Add to `([^`]+)`:\n\n$")
 
 
 class Reader:
-    """Follows a page: its commands, programs and files, one after the other.
+    """Runs the commands, programs and files of a page in order.
 
     Args:
-        folder: Where.
-        environment: Of the commands, beside that of the test.
-        places: Addresses of the test in place of those of the page.
-        exports: Values of variables in place of those that the page exports; without it nothing is exported.
+        folder: Working folder.
+        environment: Variables of the commands, in addition to those of the test.
+        places: Addresses of the test that replace those of the page.
+        exports: Values that replace exported variables of the page; without it no variable is exported.
     """
 
     def __init__(
@@ -45,10 +45,10 @@ class Reader:
         self._process: subprocess.Popen[str] | None = None
         self._shell = Shell(None, folder, start=self._serve, environment=self.environment, exports=exports)
         self.printed: list[str] = []
-        """What each block of commands printed."""
+        """Output of each block of commands."""
 
     def follow(self, page: Path) -> None:
-        """Run all blocks of a page but those that say why they are not run."""
+        """Run all blocks of a page except those with a reason not to run."""
         text = page.read_text(encoding="utf-8")
         for block in blocks_of(page):
             before = "".join(text.splitlines(keepends=True)[: block.line - 1])
@@ -66,7 +66,7 @@ class Reader:
         return text
 
     def _add(self, file: Path, block: Block) -> None:
-        """Put the members of a document into those of a configuration."""
+        """Merge the members of a document into those of a configuration."""
         whole, part = yaml.safe_load(file.read_text(encoding="utf-8")), yaml.safe_load(self._here(block))
         for name, members in part.items():
             whole[name] = whole.get(name, {}) | members
@@ -88,7 +88,7 @@ class Reader:
             assert absent == [], f"{block}: printed was {self._shell.printed}"
 
     def _serve(self, words: list[str]) -> None:
-        """Start a server in place of the last one, and wait until it prints its address."""
+        """Start a server instead of the last one, and wait for its address."""
         self.stop()
         log = self.folder / "server.log"
         with log.open("w") as errors:

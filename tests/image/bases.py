@@ -19,14 +19,14 @@ COMMAND_S = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """Images in a folder of their own, which outlives a run: bases are made once."""
+    """Images in a separate folder that outlives a run: bases are built only one time."""
 
     folder: Path
 
     def buildah(self, *arguments: object, timeout_s: float = COMMAND_S, output: bool = True) -> str:
-        """Run buildah as root without a daemon; return what it prints, unless it goes to the log of the test."""
+        """Run buildah as root without a daemon; return its output, unless it goes to the log of the test."""
         place = ("--root", self.folder / "storage", "--runroot", self.folder / "run", "--storage-driver", "vfs")
-        temporary = self.folder / "tmp"  # where buildah has the caches of pip and npm, too
+        temporary = self.folder / "tmp"  # also the folder of the caches of pip and npm
         temporary.mkdir(exist_ok=True)
         return run("env", f"TMPDIR={temporary}", "buildah", *place, *arguments, timeout_s=timeout_s, output=output)
 
@@ -42,10 +42,10 @@ class Store:
 
 
 def run(*command: object, timeout_s: float, output: bool = True) -> str:
-    """Run a program at low priority and return what it prints; past its time it is killed with all that it started.
+    """Run a program at low priority and return its output; after its time limit it is killed with its children.
 
     Raises:
-        AssertionError: It failed; the message has the end of what it said.
+        AssertionError: It failed; the message has the end of its output.
         subprocess.TimeoutExpired: It took too long.
     """
     with subprocess.Popen(
@@ -102,9 +102,9 @@ def _commit(store: Store, name: str, base: str, *copied: tuple[Path, str]) -> No
 
 
 def build_volumes(folder: Path) -> list[str]:
-    """Return options of a build in which pip and npm reach their registries as they do on this machine.
+    """Return options of a build in which pip and npm reach the registries of this machine.
 
-    What they are told is written to `folder`, and is no part of the image.
+    The configuration of pip and npm is written to `folder` and is no part of the image.
     """
     mounted = {"/etc/ssl/certs/ca-certificates.crt": Path("/etc/ssl/certs/ca-certificates.crt")}
     mounted["/etc/pip.conf"] = folder / "pip.conf"

@@ -15,7 +15,7 @@ from tests.image.bases import Store
 STATE = "/var/lib/chronotile"
 PATIENCE_S = 300
 
-# Mounts are those of the process alone and end with it. $AT is the root, $STATE its only writable folder beside /tmp.
+# Mounts are private to the process and end with it. $AT is the root, $STATE its only writable folder except /tmp.
 ENTER = """
 set -eu
 [ -z "$GROUP" ] || echo $$ > "$GROUP/cgroup.procs"
@@ -31,7 +31,7 @@ exec chroot "$AT" /usr/bin/setpriv --reuid="${AS%:*}" --regid="${AS#*:}" --clear
 
 
 def lack_of_mounts() -> str | None:
-    """Return why a process cannot have mounts of its own here, or `None`."""
+    """Return why a process cannot have private mounts on this machine, or `None`."""
     return _lack("mount --bind /tmp /mnt", "mounts of its own cannot be given to a process here")
 
 
@@ -53,7 +53,7 @@ class Image:
     name: str
     root: Path
     config: dict[str, object]
-    """As Docker writes it: `User`, `Env`, `Cmd`, `WorkingDir`, `Healthcheck`."""
+    """In Docker's form: `User`, `Env`, `Cmd`, `WorkingDir`, `Healthcheck`."""
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def mounted(store: Store, name: str) -> Iterator[Image]:
 
 @dataclass(kw_only=True)
 class Container:
-    """A place in which processes of an image run: several at once, as those of one user, over one writable folder."""
+    """An environment for concurrent processes of an image, as one user, over one writable folder."""
 
     image: Image
     folder: Path
@@ -129,11 +129,11 @@ class Container:
             )
 
     def log_of(self, command: Sequence[str]) -> Path:
-        """The file with what commands of that name have printed."""
+        """Return the file with the output of a command."""
         return self.folder / f"{'-'.join(command[:2]).replace('/', '_')}.log"
 
     def run(self, *command: str, user: str | None = None, **environment: str) -> tuple[int, str]:
-        """Return the status of a command and what it printed."""
+        """Return the status of a command and its output."""
         log = self.log_of(command)
         log.unlink(missing_ok=True)
         with ended(self.start(*command, user=user, **environment)) as process:
@@ -141,7 +141,7 @@ class Container:
         return status, log.read_text(encoding="utf-8")
 
     def is_healthy(self, **environment: str) -> bool:
-        """Whether the health check of the image says so."""
+        """Return whether the health check of the image succeeds."""
         kind, *command = self.image.config["Healthcheck"]["Test"]
         assert kind == "CMD"
         return self.run(*command, **environment)[0] == 0
@@ -149,7 +149,7 @@ class Container:
 
 @contextmanager
 def ended(process: "subprocess.Popen[str]") -> Iterator["subprocess.Popen[str]"]:
-    """Give the process, which has ended at the end: by SIGTERM, or killed where that takes too long."""
+    """Yield the process and end it afterwards by SIGTERM, or kill it if that takes too long."""
     try:
         yield process
     finally:

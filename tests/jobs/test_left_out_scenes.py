@@ -1,4 +1,4 @@
-"""Jobs leave out no scene for a reason that passes: an encoding that no item states, or a store that is away."""
+"""Jobs skip no scene for a temporary reason: an encoding missing from items, or an unavailable store."""
 
 import json
 import os
@@ -54,7 +54,7 @@ pytestmark = pytest.mark.slow
 
 @dataclass(frozen=True)
 class Site:
-    """An archive of one scene on nine days, in three encodings, of which no item states one."""
+    """An archive of one scene on nine days, in three encodings that no item states."""
 
     place: Path
     url: str | None
@@ -62,7 +62,7 @@ class Site:
     is_read_only: bool = False
     """Whether tasks may not write to the index."""
     prefixes: tuple[str, ...] = ()
-    """Where files may lie."""
+    """Allowed prefixes of files."""
 
     @property
     def open_index(self):
@@ -70,7 +70,7 @@ class Site:
 
     @property
     def items(self) -> ItemAccess:
-        """As tasks have it."""
+        """Access to items in the form of tasks."""
         url = f"{self.url}{READ_ONLY}" if self.is_read_only else self.url
         return ItemAccess.from_place(
             self.place, database_url=url, jobs_folder=lambda _id: self.jobs, prefixes=self.prefixes
@@ -87,7 +87,7 @@ class Site:
             live.archive.close()
 
     def planned(self, process: str, inputs: dict, live: LiveArchive) -> tuple[JobPlan, TaskContext]:
-        """A job that was planned with what an archive knows."""
+        """Return a job that was planned from the services of an archive."""
         plan, folder = plan_of(process, inputs, live.services), self.jobs / "job"
         kept = store_plan(folder, inputs, plan)
         what = {"process": process, "folder": str(folder), "plan": kept.id, "items": self.items}
@@ -101,7 +101,7 @@ class Site:
         return finish(context)
 
     def result(self, process: str, inputs: dict, output: str) -> Path:
-        """A file that a job gave, which was planned anew where that was needed."""
+        """Return the file of a job, which is planned again if necessary."""
         for _number in range(MAX_PLANS):
             with suppress(PlanNeeded):
                 results = self.attempted(process, inputs)
@@ -129,7 +129,7 @@ def site(request, tmp_path, monkeypatch):
 
 
 def shown(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(band, place) values of a file, and those of the scenes there, (time, place)."""
+    """Return (band, point) values of a file, and those of the scenes at the same points, (time, point)."""
     with rasterio.open(path) as file:
         values = file.read(masked=True).astype(float).filled(np.nan)
         values = values * np.reshape(file.scales, (-1, 1, 1)) + np.reshape(file.offsets, (-1, 1, 1))

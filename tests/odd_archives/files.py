@@ -1,4 +1,4 @@
-"""Small files, each of which a maker writes with one thing that is odd."""
+"""Small files, each written by a maker with one odd property."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ import xarray
 from affine import Affine
 
 Maker = Callable[[Path], Path]
-"""Writes into an empty folder; returns what is served, the folder or a configuration in it."""
+"""Writes into an empty folder; returns the folder or a configuration in it, to be served."""
 
 HEIGHT, WIDTH = 12, 18
 UTM = Affine(100, 0, 500_000, 0, -100, 5_000_000)
@@ -48,7 +48,7 @@ def write_tif(
 
 
 def tifs(**odd: Any) -> Maker:
-    """Return the maker of a folder of two dates whose files have all what is given."""
+    """Return the maker of a folder with two dates; all files have the given properties."""
 
     def make(folder: Path) -> Path:
         for shift, day in enumerate(DAYS):
@@ -59,7 +59,7 @@ def tifs(**odd: Any) -> Maker:
 
 
 def unlike(*each: Mapping[str, Any]) -> Maker:
-    """Return the maker of a folder whose files, one a date, have each what is given."""
+    """Return the maker of a folder with one file per date, each with its given properties."""
 
     def make(folder: Path) -> Path:
         for number, odd in enumerate(each, start=1):
@@ -70,7 +70,7 @@ def unlike(*each: Mapping[str, Any]) -> Maker:
 
 
 def beside_good(make: Maker) -> Maker:
-    """Return the maker of a folder in which something that may not be served is beside a good file."""
+    """Return the maker of a folder with a good file and one that may not be served."""
 
     def make_both(folder: Path) -> Path:
         write_tif(folder / "good.tif")
@@ -89,7 +89,7 @@ def cube(
     dtype: str = "float32",
     **attrs: Any,
 ) -> xarray.Dataset:
-    """Return a variable NDVI along time, latitude and longitude; values tell their place and time apart."""
+    """Return a variable NDVI along time, latitude and longitude; each cell and time has a different value."""
     latitude = np.linspace(50, 49, 11) if latitudes is None else latitudes
     longitude = np.linspace(4, 5, 11) if longitudes is None else longitudes
     instants = np.array(["2019-01-01", "2019-01-11", "2019-01-21"], "datetime64[ns]") if times is None else times
@@ -116,7 +116,7 @@ def netcdf(dataset: Callable[[], xarray.Dataset], **encoding: Mapping[str, Any])
 
 
 def configured(make: Maker, text: str) -> Maker:
-    """Return the maker of files and of a configuration beside them."""
+    """Return the maker of files with a configuration in the same folder."""
 
     def make_both(folder: Path) -> Path:
         make(folder)

@@ -43,7 +43,7 @@ class Member:
     place: Path
     """A configuration."""
     values: np.ndarray
-    """(time, y, x) native values, NaN where there is none; row 0 in the north."""
+    """(time, y, x) native values, NaN without a value; row 0 in the north."""
     sources: tuple[Path, ...]
     """Files or stores that `optimise` takes."""
 
@@ -74,10 +74,10 @@ def _shown(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
 
 @dataclass(frozen=True, kw_only=True)
 class Raster:
-    """What a writer of rasters writes."""
+    """Content that a writer of rasters writes."""
 
     numbers: np.ndarray
-    """(y, x) bytes; `POISON` where nothing is shown."""
+    """(y, x) bytes; `POISON` in hidden cells."""
     shown: np.ndarray
     resampling: Resampling
 
@@ -117,7 +117,7 @@ def _mask_and_overviews(*, mask: str, overviews: str, is_mask_last: bool) -> Cal
 
 
 def _copy(factor: int, **more: Any) -> Callable[[Path, Raster], None]:
-    """Return a writer of a file and of an `.ovr` beside it that `more` says: all of it is `POISON`."""
+    """Return a writer of a file and of a separate `.ovr` with wrong values; `more` sets properties of the `.ovr`."""
 
     def write(path: Path, raster: Raster) -> None:
         told = dict(more)
@@ -231,7 +231,7 @@ BAND_OF = {"nodata of the dataset": ", band: 1"}
 
 
 def make_raster(folder: Path, kind: str, odd: str, rng: np.random.Generator) -> Member:
-    """Write two dates; the files of one have the odd property, those of the other, in half of the cases, are good."""
+    """Write two dates; the files of one have the odd property, those of the other only in half of the cases."""
     height, width = (int(rng.integers(140, 260)) for _ in range(2))
     data, values, sources = folder / "data", [], []
     data.mkdir(parents=True)
@@ -270,7 +270,7 @@ class Level:
     flips: tuple[str, ...] = ()
     """Dimensions that run the other way."""
     attrs: Mapping[str, Any] | None = None
-    """Further attributes of the array."""
+    """Additional attributes of the array."""
     days: tuple[str, ...] = DAYS
     shift_m: float = 0.0
     crs: str = CRS
@@ -337,7 +337,7 @@ def _pyramid_level(values: np.ndarray, level: Level) -> xarray.Dataset:
 
 
 def make_pyramid(folder: Path, kind: str, odd: str, rng: np.random.Generator) -> Member:
-    """Write a Zarr pyramid of which one level, or each but the native one, is odd."""
+    """Write a Zarr pyramid in which one level, or each but the native one, is odd."""
     height, width = (8 * int(rng.integers(18, 32)) for _ in range(2))
     shown = np.stack([_shown(height, width, rng) for _day in DAYS])
     whole = np.stack([_quarters(height, width, number, rng) for number in range(len(DAYS))])

@@ -1,4 +1,4 @@
-"""Random georeferencing: spelling of the CRS, kind of file, level where it is stated, form of the grid, contradictions.
+"""Random georeferencing: spelling of the CRS, kind of file, level with the statement, form of the grid, contradictions.
 
 `member_of(seed)` draws one of some ten thousand. The value of the cell (row, column) is `COLUMNS * row + column`; its
 longitude and latitude are those of pyproj.
@@ -42,7 +42,7 @@ class Frame:
     standard_names: tuple[str, str] = ("projection_y_coordinate", "projection_x_coordinate")
     units: tuple[str, str] = ("m", "m")
     factor: float = 1.0
-    """Units of the CRS in one of the coordinates."""
+    """Number of units of the CRS in one unit of the coordinates."""
 
 
 def _frame(code: int, y: float, x: float, step: float, *, units: str = "m", factor: float = 1.0) -> Frame:
@@ -100,7 +100,7 @@ OF_CODES: Mapping[str, Callable[[Frame], Mapping[str, Any]]] = {
     "epsg.io": lambda frame: {"crs": f"https://epsg.io/{_code_of(frame)}"},
     "urn": lambda frame: {"crs": f"urn:ogc:def:crs:EPSG::{_code_of(frame)}"},
 }
-"""Those that only systems with a code have."""
+"""Spellings of a CRS with a code."""
 
 LEVELS = ("mapping", "own first", "other first", "two blanks", "unnamed", "array", "coordinate", "group")
 STORES = ("netcdf-4", "netcdf-3", "zarr-2", "zarr-3", "zarr-3 group")
@@ -117,7 +117,7 @@ CONTRADICTIONS: Mapping[str, Outcome] = {
 
 @dataclass(frozen=True)
 class Member:
-    """One archive, and what has to become of it."""
+    """One archive and its expected result."""
 
     title: str
     make: Callable[[Path], Path] = field(repr=False)
@@ -198,7 +198,7 @@ def _stated_at(
     coordinate: dict[str, Any],
     group: dict[str, Any],
 ) -> tuple[dict[str, Any] | None, str]:
-    """The attributes of the grid mapping, if there is one, and what the array calls it."""
+    """Return the attributes of the grid mapping, if any, and its name in the array."""
     own = f"own: {frame.names[0]} {frame.names[1]}"
     words = {
         "mapping": "own", "unnamed": "", "own first": f"{own} geo: cell_lat cell_lon",
@@ -218,7 +218,7 @@ def _elsewhere(frame: Frame) -> dict[str, Any]:
 
 
 def _add_transform(frame: Frame, form: str, contradiction: str, mapping: dict[str, Any], outer: dict[str, Any]) -> None:
-    """Add what stands in for coordinates, in units of the CRS, or beside them a transform of another place."""
+    """Add a transform in units of the CRS that replaces the coordinates, or one of another location in addition."""
     x_step, y_step = ((each[1] - each[0]) * frame.factor for each in (frame.x, frame.y))
     left, top = frame.x[0] * frame.factor - x_step / 2, frame.y[0] * frame.factor - y_step / 2
     shift = 40 * x_step if contradiction == "transform elsewhere" else 0.0

@@ -1,4 +1,4 @@
-"""Stacks whose files differ in encoding or order of bands: each date has what its own file says."""
+"""Stacks whose files differ in encoding or order of bands: each date has the values of its file."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ CELLS = [(0, 0), (3, 7), (21, 30), (39, 39)]
 
 @dataclass(frozen=True, kw_only=True)
 class File:
-    """One date's file as it is to be written."""
+    """File of one date, before it is written."""
 
     dtype: str = "uint16"
     scale: float = 1.0
@@ -82,7 +82,7 @@ def write_all(folder, files):
 
 
 def values_in(path, *, band=1, level=None):
-    """The values (y, x) that one file holds by itself, NaN where there are none: rasterio's own reading."""
+    """Return the values (y, x) of one file by rasterio, NaN for missing ones."""
     with rasterio.open(path, **({} if level is None else {"OVERVIEW_LEVEL": level})) as file:
         numbers, present = file.read(band), file.read_masks(band) > 0
     with rasterio.open(path) as file:
@@ -95,7 +95,7 @@ def values_of(pixels, info):
 
 
 def assert_like_files(reader, variable, paths, *, bands=None):
-    """By window, by block and by cell, the reader has the values of each file."""
+    """Compare the reader with the values of each file by window, by block and by cell."""
     info = reader.info.variables[variable]
     expected = [values_in(path, band=1 if bands is None else bands[n]) for n, path in enumerate(paths)]
     tolerance = {"rtol": 1e-13, "atol": 1e-12}
@@ -390,7 +390,7 @@ NO_NAMES = (None, None)
 
 @pytest.fixture
 def archive_of(tmp_path):
-    """`archive_of(files)`: what a folder of such files is opened as, and their paths."""
+    """Return `archive_of(files)`, which opens a folder of these files and returns the reader and their paths."""
     with ExitStack() as opened:
 
         def open_all(files):
@@ -465,7 +465,7 @@ def test_bands_of_one_file_each_a_date_may_differ(tmp_path):
     assert_like_files(reader, "NDVI", [path] * 3, bands=[1, 2, 3])
 
 
-# Files that nobody has looked at.
+# Files without an inspected header.
 
 
 @pytest.mark.parametrize("overviews", [(), (2,)], ids=["native", "overviews"])
@@ -473,8 +473,8 @@ def test_file_outside_the_sample_is_read_by_its_own_encoding_or_skipped(tmp_path
     monkeypatch.setattr(raster_survey, "MAX_FILES", 3)
     usual = {"scale": 0.0001, "nodata": 0, "overviews": overviews}
     files = [File(**usual), File(offset=-0.1, **usual)] * 3
-    files[3] = File(offset=-0.2, **usual)  # not looked at, and can be held
-    files[4] = File(dtype="float32", overviews=overviews)  # not looked at, and cannot be
+    files[3] = File(offset=-0.2, **usual)  # not inspected, and fits
+    files[4] = File(dtype="float32", overviews=overviews)  # not inspected, and does not fit
     paths = write_all(tmp_path, files)
     reader = open_raster_stack(make_spec("cog", tmp_path / "*.tif", time_pattern=PATTERN))
     info = reader.info.variables["NDVI"]

@@ -1,4 +1,4 @@
-"""Requests that are recorded of an archive: what its documents tell, pages show and tests break, and variants."""
+"""Recorded requests of an archive, from its documents, pages and tests, with variants."""
 
 import json
 import random
@@ -71,7 +71,7 @@ SHOWN = ("authorization", f"Bearer {TOKEN}")
 
 
 class _NoJudge:
-    """Finds nothing wrong: a recording says how answers are, not whether they are right."""
+    """Finds no errors: a recording documents answers, right or wrong."""
 
     def syntax(self, *_of: object) -> tuple[str, ...]:
         return ()
@@ -120,7 +120,7 @@ def _of_pages(site: Site) -> list[Request]:
 
 
 def _short(requests: Any) -> list[Request]:
-    """Those that are written whole; long ones are in `LARGE`."""
+    """Return the requests that are written in full; long ones are in `LARGE`."""
     return [each for each in requests if len(str(each)) <= LONGEST]
 
 
@@ -132,7 +132,7 @@ def _executions() -> list[Request]:
 
 
 def _jobs_of(executions: Sequence[Request]) -> Iterator[Request]:
-    """Each execution as a job: accepted, looked at, done, read, and some dismissed."""
+    """Yield each execution as a job: accepted, polled, done, read, and some dismissed."""
     for number, each in enumerate(executions):
         job = f"/ogcapi/jobs/{JOB}"
         yield each.having(ASYNC)
@@ -150,7 +150,7 @@ def _jobs_of(executions: Sequence[Request]) -> Iterator[Request]:
 
 
 def _form(request: Request, site: Site) -> tuple[str, ...]:
-    """The route of a request, and what it asks of it."""
+    """Return the route of a request and its form."""
     path = unquote(request.target.partition("?")[0])
     scope = {"type": "http", "app": site.app, "path": path, "method": request.method}
     routes = (each for each in site.app.routes if isinstance(each, Route))
@@ -169,7 +169,7 @@ def _sample(requests: Sequence[Request], count: int, site: Site, chance: random.
 
 
 def _variants(site: Site, told: Sequence[Request]) -> Iterator[Request]:
-    """Of one request of each form, some in turn: conditional, ranged, of other methods, with odd headers."""
+    """Yield variants of one request per form, alternately: conditional, ranged, other methods, odd headers."""
     seen, turn = set[tuple[str, ...]](), 0
     for request in told:
         form = _form(request, site)

@@ -1,8 +1,7 @@
-"""Two servers of one index behind a cache that keeps `immutable` answers for ever, while scenes come, change and go.
+"""Two servers of one index behind a cache that stores `immutable` answers permanently, while scenes change.
 
-`python -m tests.scenes_archive.behind_a_cache --seconds 600` does it for ten minutes and prints what it saw. Each
-picture is compared with those of all states that its date ever had, by the formula: the one that an address has must be
-of the state of which its revision was told.
+`python -m tests.scenes_archive.behind_a_cache --seconds 600` runs for ten minutes and prints a report. Each picture is
+compared, by the formula, with all states of its date: the picture at an address must show the state of its revision.
 """
 
 import argparse
@@ -68,7 +67,7 @@ TEMPLATE = re.compile(r'resourceType="tile" template="[^"]*(/wmts/1\.0\.0/(\w+)/
 
 @dataclass(frozen=True)
 class Address:
-    """Where a client finds a picture."""
+    """Address of a picture."""
 
     layer: str
     date: int
@@ -76,7 +75,7 @@ class Address:
     door: str
     revision: str
     told_s: tuple[float, float]
-    """When it was asked for, and when it was told."""
+    """Times of the request for the address and of its answer, in seconds."""
     path: str
 
 
@@ -93,26 +92,26 @@ class Seen:
 
 @dataclass
 class Report:
-    """What was seen."""
+    """Results of a trial."""
 
     answers: Counter[str] = field(default_factory=Counter)
-    """By door and status."""
+    """By protocol and status."""
     faults: list[str] = field(default_factory=list)
     changes: Counter[str] = field(default_factory=Counter)
     stayed: int = 0
-    """Addresses of other dates that a change left as they were."""
+    """Unchanged addresses of other dates after a change."""
     others: int = 0
     hits: int = 0
     pictures: int = 0
     contents: int = 0
     """Different pictures."""
     late_address_s: float = 0.0
-    """How long after a change an address of the state of before was told at most."""
+    """Longest time after a change in which an address of the previous state was returned."""
     late_picture_s: float = 0.0
     """How long after a change a picture of the state of before was given at most, under an address that is not kept."""
 
     def lines(self) -> list[str]:
-        """What to print."""
+        """Return the lines to print."""
         return [
             f"answers: {dict(sorted(self.answers.items()))}",
             f"faults: {len(self.faults)} {self.faults[:5]}",
@@ -125,7 +124,7 @@ class Report:
 
 
 def tilejson(address: str, layer: str, date: int) -> str | None:
-    """The template that TileJSON gives of a date, as NumPy arrays; `None` where it has no scene."""
+    """Return the TileJSON template of a date, as NumPy arrays; `None` without a scene."""
     status, _headers, body = ask(
         address, "GET", f"/tiles/{layer}/WebMercatorQuad/tilejson.json?datetime={MADE.days[date]}"
     )
@@ -141,7 +140,7 @@ def placed(template: str, tile: Tile) -> str:
 
 
 class Trial:
-    """Clients, changes and what they did."""
+    """Clients, changes and their results."""
 
     def __init__(self, folder: Path, addresses: list[str], cache: Cache, seed: int) -> None:
         self.folder, self.addresses, self.cache = folder, addresses, cache
@@ -155,11 +154,11 @@ class Trial:
         self._contents: dict[bytes, bytes] = {}
         """Each picture once: many addresses have the same."""
         self.places: dict[str, Path] = {}
-        """Of the files of posted scenes, by id."""
+        """Files of posted scenes, by id."""
         self._count = 0
 
     def change(self, layer: str) -> None:
-        """Change a collection again and again until the trial is over."""
+        """Change a collection repeatedly until the trial is over."""
         draw = random.Random(f"{self.seed} {layer}")
         while not self.is_over.is_set():
             scene = draw.choice(SCENES)
@@ -172,7 +171,7 @@ class Trial:
             self.report.stayed += sum(before[date] == after[date] for date in others)
 
     def _drawn(self, layer: str, scene: Scene, draw: random.Random) -> tuple[str, There | None]:
-        """What is to happen to a scene, and what is there after it."""
+        """Return a random change of a scene and its state afterwards."""
         there = self.states[layer][-1].contents.get(scene.id)
         rank, order = draw.randrange(PROCESSINGS), draw.random()
         if there is None:
@@ -228,7 +227,7 @@ class Trial:
             yield Address(layer, date, tile, "wmts", "", told_s, path)
 
     def picture(self, address: Address) -> None:
-        """Request a picture, and remember what came."""
+        """Request a picture and record the answer."""
         asked_s = time.monotonic()
         status, headers, body = ask(self.cache.url, "GET", address.path)
         is_other = status == 200 and headers["X-Kept"] == "0" and self._is_of_other(address, headers["Chronotile-Time"])
@@ -263,7 +262,7 @@ class Trial:
         return True
 
     def judge(self) -> Report:
-        """Compare all pictures with the states, and say what is wrong."""
+        """Compare all pictures with the states and return the report."""
         report = self.report
         by_place = defaultdict[tuple[str, int, Tile], list[Seen]](list)
         for each in self.seen:
@@ -295,7 +294,7 @@ class Trial:
         return report
 
     def _states_shown(self, layer: str, date: int, tile: Tile, bodies: set[bytes]) -> dict[bytes, frozenset[int]]:
-        """The states that each picture shows, by their places among all of the layer."""
+        """Return the states that each picture shows, as positions in the states of the layer."""
         numbers = defaultdict[tuple[tuple[str, There], ...], list[int]](list)
         for number, state in enumerate(self.states[layer]):
             numbers[tuple(sorted(self._of_date(state, date).items()))].append(number)
@@ -323,7 +322,7 @@ class Trial:
         return {date: tilejson(self.addresses[0], layer, date) for date in range(len(MADE.days))}
 
     def _are_told(self, layer: str, date: int, before: str | None) -> bool:
-        """Whether both servers tell another address than before, and of it show the last state."""
+        """Return whether both servers have a new address that shows the last state."""
         first, second = (tilejson(address, layer, date) for address in self.addresses)
         if not first == second != before:
             return False
@@ -341,7 +340,7 @@ class Trial:
             self.is_over.wait(0.05)
 
     def _change(self, layer: str, scene: Scene, kind: str, new: There | None) -> None:
-        """Make one change, of which the state begins before it is made."""
+        """Make one change; its state starts before the change."""
         contents = {id_: there for id_, there in self.states[layer][-1].contents.items() if id_ != scene.id}
         self.states[layer].append(State(contents | ({} if new is None else {scene.id: new}), time.monotonic()))
         self.report.changes[f"{layer} {kind}"] += 1
@@ -418,7 +417,7 @@ def served_behind_a_cache(folder: Path, seed: int) -> Iterator[Trial]:
 
 
 def run(folder: Path, is_enough: Callable[[Report], bool], *, seed: int = 1) -> Report:
-    """Change scenes and look at them until it is enough, and return what was seen."""
+    """Change scenes and request pictures until the report is enough; return it."""
     with served_behind_a_cache(folder, seed) as trial:
         threads = [threading.Thread(target=trial.look, args=[number]) for number in range(CLIENTS)]
         threads += [threading.Thread(target=trial.change, args=[layer]) for layer in LAYERS]
@@ -436,7 +435,7 @@ def run(folder: Path, is_enough: Callable[[Report], bool], *, seed: int = 1) -> 
 
 
 def main() -> None:
-    """Run, and print what was seen."""
+    """Run a trial and print its report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=1)

@@ -1,4 +1,4 @@
-"""A cache in front of servers, which keeps for ever what says that it may be."""
+"""A cache in front of servers that stores `immutable` answers permanently."""
 
 import http.client
 import json
@@ -11,11 +11,11 @@ from tests.running import PATIENCE_S
 
 TOKEN = "a token of tests that is long enough"
 COMPARED = 0.2
-"""Share of the answers of the cache that are compared with those of a server."""
+"""Fraction of the cached answers that are compared with a server."""
 
 
 class Cache(ThreadingHTTPServer):
-    """Keeps what says `immutable` for ever, and asks either of two servers for all else."""
+    """Stores `immutable` answers permanently and requests all others from one of two servers."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -26,13 +26,13 @@ class Cache(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.kept: dict[str, bytes] = {}
         self._contents: dict[bytes, bytes] = {}
-        """Each of them once: many addresses have the same."""
+        """Each content once: many addresses have the same."""
         self.hits = 0
         self.differing: list[str] = []
-        """Addresses of which a server gave two contents as `immutable`."""
+        """Addresses with two contents, both `immutable`."""
 
     def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
-        """Return status, headers and body; the servers are asked for some that are kept too, to compare them."""
+        """Return status, headers and body; some stored answers are requested again, to compare them."""
         is_hit = path in self.kept
         self.hits += is_hit
         if not is_hit or random.random() < COMPARED:

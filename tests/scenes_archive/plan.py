@@ -1,4 +1,4 @@
-"""What an archive of made scenes holds: its tiles, dates and passes, and what every pixel of it must show."""
+"""Tiles, dates and passes of a made archive of scenes, and the expected value of each pixel."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from tests.scenes_archive import ground
 
 RESOLUTION_M = 10
 MEETING = {31: 712_700, 32: 287_300}
-"""x of longitude 6, where two UTM zones meet, at latitude 50.5."""
+"""x of longitude 6, the border between the two UTM zones, at latitude 50.5."""
 MIDDLE_Y = 5_598_600
 STEP_OF = {"B04": 1, "B08": 1, "SCL": 2, "CELL": 1}
 """Side of a cell of each asset, in cells of 10 m."""
 BANDS = ("B04", "B08")
 SCALE, OFFSET = 0.0001, -0.1
-"""Of the bands; the offset is 0 before the baseline changes, and their numbers are 1,000 less."""
+"""Encoding of the bands. Before the change of the baseline, the offset is 0 and numbers are 1,000 less."""
 SHIFT = 1_000
 STRIP_OVERLAP_M = 300
 """Two strips of one pass over one tile overlap by this."""
 CRS84 = "OGC:CRS84"
 CELLS_AT_ONCE = 1_300_000
-"""Of a raster that is made."""
+"""Cells per step when a raster is made."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Frame:
     id: str
     zone: int
     x: int
-    """Of the west edge, in metres."""
+    """West edge in metres."""
     y: int
-    """Of the north edge."""
+    """North edge in metres."""
     width: int
     """In cells of 10 m."""
     height: int
@@ -52,7 +52,7 @@ class Frame:
         return self.x, self.y - self.height * RESOLUTION_M, self.x + self.width * RESOLUTION_M, self.y
 
     def transform(self, asset: str) -> Affine:
-        """Of the cells of an asset."""
+        """Return the transform of the cells of an asset."""
         side = RESOLUTION_M * STEP_OF[asset]
         return Affine(side, 0, self.x, 0, -side, self.y)
 
@@ -86,10 +86,10 @@ class Scene:
     """Counted from 0 in the plan."""
     day: str
     strip: str
-    """What was seen: `all`, or what lies `west` or `east` of the line of the pass."""
+    """Observed part: `all`, or the part `west` or `east` of the line of the pass."""
     plan: "Plan"
     rank: int = 0
-    """Added to the numbers of the bands, times ten, where each piece has numbers of its own."""
+    """Number that is added, times ten, to the numbers of the bands if pieces differ in their numbers."""
 
     @cached_property
     def id(self) -> str:
@@ -98,7 +98,7 @@ class Scene:
 
     @property
     def stamp(self) -> str:
-        """The time as it is in names of files."""
+        """Time in the form of file names."""
         return f"{self.datetime[:19].replace('-', '').replace(':', '')}"
 
     @cached_property
@@ -126,7 +126,7 @@ class Scene:
         return int(number) * Decimal(str(scale)) + Decimal(str(offset))
 
     def numbers_at(self, asset: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Digital numbers of the cells that hold places of the zone; 0 where there is none."""
+        """Return digital numbers of the cells at points of the zone; 0 outside the frame."""
         x, y, is_inside = self.frame.snapped(asset, x, y)
         return np.where(is_inside, self._at_centres(asset, x, y), 0)
 
@@ -143,7 +143,7 @@ class Scene:
 
     @cached_property
     def cloud_cover(self) -> float:
-        """Share of what was seen that clouds hide, in percent."""
+        """Clouded fraction of the observed cells, in percent."""
         x, y = self._grid_of_samples()
         classes = self._at_centres("SCL", x, y)
         seen = np.count_nonzero(classes)
@@ -181,39 +181,39 @@ class Scene:
 
 
 Order = Callable[[Scene], tuple[object, ...]]
-"""The key by which pieces are sorted; ends with the id."""
+"""Key that sorts the pieces; ends with the id."""
 
 
 def by_id(scene: Scene) -> tuple[object, ...]:
-    """By id alone."""
+    """Sort by id alone."""
     return (scene.id,)
 
 
 def by_cloud_cover(scene: Scene) -> tuple[object, ...]:
-    """By cloud cover, ascending."""
+    """Sort by cloud cover, ascending."""
     return scene.cloud_cover, scene.id
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """Which pieces a mosaic shows at places, and what."""
+    """Piece and digital number that a mosaic shows at each point."""
 
     asset: str
     pieces: tuple[Scene, ...]
     """In their order."""
     piece: np.ndarray
-    """(...,): position in `pieces`; -1 where there is none."""
+    """(...,): position in `pieces`; -1 without a piece."""
     numbers: np.ndarray
-    """(...,): digital numbers; 0 where there is none."""
+    """(...,): digital numbers; 0 without a value."""
 
     @property
     def values(self) -> np.ndarray:
-        """(...,); NaN where there is none."""
+        """(...,); NaN without a value."""
         encodings = np.array([scene.encoding(self.asset) for scene in self.pieces] + [(np.nan, np.nan)])
         return self.numbers * encodings[self.piece, 0] + encodings[self.piece, 1]
 
     def texts(self) -> list[float | None]:
-        """The values as they are in text: exact decimals."""
+        """Return the values as exact decimals, as in text formats."""
         return [
             None if piece < 0 else float(self.pieces[piece].value(self.asset, number))
             for piece, number in zip(self.piece.tolist(), self.numbers.tolist(), strict=True)
@@ -222,7 +222,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Plan:
-    """The tiles and dates of an archive. Scenes of one date agree where they overlap, unless `has_own_numbers`."""
+    """Tiles and dates of an archive. Scenes of one date agree where they overlap, unless `has_own_numbers`."""
 
     days: tuple[str, ...]
     columns: int = 5
@@ -234,7 +234,7 @@ class Plan:
     ground_m: int = 8_000
     """Side of the squares inside which the bands are constant; a multiple of 40."""
     block_px: int = 256
-    """Side of the blocks of the files of zone 31; those of zone 32 are twice as large."""
+    """Side of the blocks of files of zone 31; those in zone 32 are twice as large."""
     overviews: int = 2
     baseline: int = 12
     """From this date on the bands have an offset."""
@@ -242,7 +242,7 @@ class Plan:
     is_simultaneous: bool = False
     """Whether all scenes of a date have one time; else the time group `solar_day` makes them one instant."""
     has_own_numbers: bool = False
-    """Whether each scene has numbers of its own in the bands, so that rules of mosaics differ."""
+    """Whether the band numbers differ between scenes, so that rules of mosaics differ."""
     states_encoding: bool = True
     """Whether the files state scale and offset; else the items do alone, as Sentinel-2's do."""
 
@@ -276,7 +276,7 @@ class Plan:
             yield from self.scenes(date)
 
     def kind(self, date: int) -> str:
-        """What the pass of a date saw: all, all in two strips, or what lies on one side of a line."""
+        """Return the part that the pass of a date saw: all, all in two strips, or one side of a line."""
         return ("full", "split", "full", "west", "split", "east")[date % 6]
 
     def is_seen(self, x: np.ndarray, y: np.ndarray, *, date: int, strip: str) -> np.ndarray:
@@ -298,16 +298,16 @@ class Plan:
         order: Order = by_id,
         scenes: tuple["Scene", ...] | None = None,
     ) -> "Chosen":
-        """What the first piece with a value shows at places, nearest.
+        """Return the first piece with a value at each point, by nearest cell.
 
         Args:
-            asset: Its key.
+            asset: Key of the asset.
             x: (...,), in the CRS; longitude of CRS84.
             y: (...,).
             date: Counted from 0.
-            crs: Of the places.
-            order: The key by which pieces are sorted.
-            scenes: Those that are there, if not all of the date.
+            crs: CRS of the points.
+            order: Key that sorts the pieces.
+            scenes: Available scenes; `None` means all of the date.
         """
         pieces = tuple(sorted(self.scenes(date) if scenes is None else scenes, key=order))
         numbers, piece = np.zeros(np.shape(x), dtype="int64"), np.full(np.shape(x), -1)
@@ -325,9 +325,9 @@ class Plan:
     def combined(
         self, asset: str, x: np.ndarray, y: np.ndarray, *, date: int, rule: str, crs: str = CRS84, order: Order = by_id
     ) -> np.ndarray:
-        """Values of a mosaic by a statistic at places: of all pieces that hold the centre of the cell, NaN where none.
+        """Return the statistic at points over all pieces that contain the centre of the cell; NaN without one.
 
-        The cell is that of the first piece with a value; arguments as of `mosaic`.
+        The cell is that of the first piece with a value. For the arguments see `mosaic`.
         """
         chosen = self.mosaic(asset, x, y, date=date, crs=crs, order=order)
         combined = np.full(np.shape(x), np.nan)
@@ -346,7 +346,7 @@ class Plan:
         return combined
 
     def truth(self, asset: str, x: np.ndarray, y: np.ndarray, *, date: int, crs: str) -> np.ndarray:
-        """Values of the uncut raster of the zone `crs` at places of it; NaN where there is none."""
+        """Return values of the uncut raster of the zone `crs` at points; NaN outside."""
         scene = self.uncut_scene(int(crs[-2:]), date)
         numbers = scene.numbers_at(asset, np.asarray(x), np.asarray(y))
         scale, offset = scene.encoding(asset)
@@ -387,7 +387,10 @@ def on_ground(crs: str, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.nd
 
 @lru_cache(maxsize=4)
 def _rows_on_ground(frame: Frame, asset: str, top: int, count: int) -> tuple[np.ndarray, ...]:
-    """x and y of the cells of some rows, in the zone and on the ground: PROJ takes ten times as long as the formula."""
+    """Return x and y of the cells of some rows, in the zone and on the ground.
+
+    The rows are cached because PROJ takes ten times as long as the formula.
+    """
     x, y = (each[top : top + count] for each in frame.centres(asset))
     return x, y, *on_ground(frame.crs, x, y)
 
@@ -428,6 +431,6 @@ TINY = Plan(
     baseline=2,
     has_own_numbers=True,
 )
-"""Two tiles of each of two zones on four dates, the bands of the last two with an offset; vary it with `replace`."""
+"""Two tiles in each zone on four dates, the last two with an offset of the bands; vary it with `replace`."""
 FULL = Plan(days=days_of(24, every=7))
 """30 tiles of two zones on 24 dates."""

@@ -1,4 +1,4 @@
-"""A small archive whose scenes come, change and go: what a picture of each of its states must show, by the formula."""
+"""A small archive whose scenes change: by the formula, the expected picture of each of its states."""
 
 import io
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ MADE = Plan(
 )
 SCENES = tuple(MADE.all_scenes())
 TILES = (Tile(14, 8463, 5520), Tile(14, 8464, 5520), Tile(14, 8465, 5521), Tile(14, 8466, 5520))
-"""Of both zones; their pixels are no larger than the cells."""
+"""Tiles in both zones; their pixels are no larger than the cells."""
 HIGHEST = 50_000
 STEP = 2_000
 """Added to the numbers of a scene with each processing."""
@@ -32,14 +32,14 @@ PROCESSINGS = 8
 
 
 class Processed(Scene):
-    """A scene whose numbers are those of a processing."""
+    """A scene with the numbers of a processing."""
 
     def numbers(self, asset: str) -> np.ndarray:
         """(y, x) of all cells."""
         return self._processed(super().numbers(asset))
 
     def numbers_at(self, asset: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Those of the cells that hold places of the zone."""
+        """Return the numbers of the cells at points of the zone."""
         return self._processed(super().numbers_at(asset, x, y))
 
     def _processed(self, numbers: np.ndarray) -> np.ndarray:
@@ -53,14 +53,14 @@ def processed(scene: Scene, rank: int) -> Processed:
 
 @dataclass(frozen=True)
 class There:
-    """A scene that is there, and what it is ordered by."""
+    """A stored scene and its rank, the key of its order."""
 
     rank: int
     order: float
 
 
 Contents = dict[str, There]
-"""By id of the scene."""
+"""Stored scenes by id."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _centres(tile: Tile) -> tuple[np.ndarray, np.ndarray]:
 
 
 def expected(contents: Contents, date: int, tile: Tile, *, is_ordered: bool) -> np.ndarray:
-    """(y, x): the numbers that a tile of a date must have, 0 where there is none; `is_ordered`: not by id alone."""
+    """Return (y, x) numbers of a tile of a date, 0 without a value; `is_ordered`: not by id alone."""
     x, y = _centres(tile)
     scenes = tuple(processed(scene, contents[scene.id].rank) for scene in MADE.scenes(date) if scene.id in contents)
 
@@ -89,7 +89,7 @@ def expected(contents: Contents, date: int, tile: Tile, *, is_ordered: bool) -> 
 
 
 def shows(body: bytes, wanted: np.ndarray, tile: Tile) -> bool:
-    """Whether a picture, of values or greys, shows the numbers; beside edges of cells it may show either."""
+    """Return whether a picture shows the numbers of values or greys; pixels near edges of cells are not compared."""
     values, tolerance = _shown(body)
     is_clear = clear_of_edges(tile)
     for step in (16, 1):  # most that differ do so nearly everywhere
@@ -102,7 +102,7 @@ def shows(body: bytes, wanted: np.ndarray, tile: Tile) -> bool:
 
 @lru_cache(maxsize=200)
 def _shown(body: bytes) -> tuple[np.ndarray, float]:
-    """(y, x) numbers, NaN where there is none, and how exact they are."""
+    """Return (y, x) numbers, NaN without a value, and their tolerance."""
     if body.startswith(b"\x93NUMPY"):
         return np.load(io.BytesIO(body)).astype(float), 0.0
     pixels = np.asarray(Image.open(io.BytesIO(body)).convert("RGBA")).astype(float)

@@ -1,6 +1,6 @@
-"""A server under load whose scenes are slow, fail, hang, are cut, and are replaced: what it shows is never wrong.
+"""A server under load whose scenes are slow, fail, hang, are cut, and are replaced never shows a wrong pixel.
 
-`python -m tests.scenes_archive.under_faults --seconds 600` does it for ten minutes and prints what it saw.
+`python -m tests.scenes_archive.under_faults --seconds 600` runs for ten minutes and prints a report.
 """
 
 import argparse
@@ -66,7 +66,7 @@ FAULTS = (
 )
 CLIENTS = 4
 WARM = 20
-"""Right pictures after which what libraries and caches take at first is there, so that memory is measured."""
+"""Right pictures before memory is measured: by then libraries and caches are loaded."""
 CLIENT_TIMEOUT_S = 150
 STEP = 10
 """Added to the numbers of a file each time it is replaced."""
@@ -83,32 +83,32 @@ class Reprocessed(Scene):
 
 @dataclass
 class Report:
-    """What was seen."""
+    """Results of a trial."""
 
     statuses: Counter[str] = field(default_factory=Counter)
-    """Of layers and statuses."""
+    """By layer and status."""
     wrong: list[str] = field(default_factory=list)
-    """Of answers, the first of them."""
+    """The first wrong answers."""
     wrong_count: int = 0
     named: int = 0
     """Answers that named items that were left out."""
     faults: Counter[str] = field(default_factory=Counter)
     waits_s: list[float] = field(default_factory=list)
-    """Of the other source, which has no faults."""
+    """Waiting times of the other source, which has no faults."""
     memory_mb: list[float] = field(default_factory=list)
-    """Of all workers, every two seconds or so."""
+    """Memory of all workers, about every two seconds."""
     recovered: bool = False
     """Whether all tiles were answered with 200 at the end, when no fault was left."""
 
     @property
     def growth_mb(self) -> float:
-        """Memory in the last quarter beside that in the second one, by medians."""
+        """Difference of the medians of memory in the last and the second quarter."""
         count = len(self.memory_mb)
         second, last = self.memory_mb[count // 4 : count // 2], self.memory_mb[3 * count // 4 :]
         return float(np.median(last) - np.median(second))
 
     def lines(self) -> list[str]:
-        """What to print."""
+        """Return the lines to print."""
         waits, tenths = np.sort(self.waits_s) * 1_000, np.array_split(self.memory_mb, 10)
         p50, p95 = (float(np.quantile(waits, each)) for each in (0.5, 0.95))
         return [
@@ -131,7 +131,7 @@ class Trial:
         self.report = Report()
         self.is_over = threading.Event()
         self.ranks: dict[str, set[int]] = {}
-        """What the numbers of replaced scenes may be, by id."""
+        """Possible ranks of replaced scenes, by id."""
         self._lock = threading.Lock()
         self._random = random.Random(seed)
         self._tiles = [tile for zoom in ZOOMS for tile in tiles_of(MADE, zoom)]
@@ -149,7 +149,7 @@ class Trial:
                 self.files.delay_s = 0.2
             else:
                 path = self._random.choice([None, path_of(scene, "CELL")])
-                # What hangs for all requests would leave nothing else to be seen.
+                # A fault that hangs for all requests would hide all other faults.
                 self.files.switch(fault, path, times=4 if "HANG" in fault.name else None)
             self.is_over.wait(self._random.uniform(0.2, 1.5))
             self.files.delay_s = 0.0
@@ -190,7 +190,7 @@ class Trial:
         return status
 
     def mistake(self, tile: Tile, date: int, values: np.ndarray, warning: str) -> str | None:
-        """What is wrong with a tile, in words, if anything."""
+        """Return the error of a tile in words, or `None`."""
         lacking = frozenset(scene.id for scene in MADE.scenes(date) if scene.id in warning)
         piece, numbers = expected(tile, date, lacking)
         is_clear = clear_of_edges(tile)
@@ -227,7 +227,7 @@ class Trial:
 
 @lru_cache(maxsize=2_000)
 def expected(tile: Tile, date: int, lacking: frozenset[str]) -> tuple[np.ndarray, np.ndarray]:
-    """(y, x) positions of pieces, -1 where there is none, and their numbers, of all but some scenes."""
+    """Return (y, x) positions of pieces, -1 without one, and their numbers, without the lacking scenes."""
     x, y = tile.centres()
     scenes = tuple(scene for scene in MADE.scenes(date) if scene.id not in lacking)
     chosen = MADE.mosaic("CELL", x, y, date=date, crs=MERCATOR, scenes=scenes)
@@ -247,7 +247,7 @@ def clear_of_edges(tile: Tile) -> np.ndarray:
 
 
 def memory_mb(pids: list[int]) -> float:
-    """What processes have in memory of their own, together."""
+    """Return the private memory of processes, as a sum."""
     total = 0
     for pid in pids:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -257,7 +257,7 @@ def memory_mb(pids: list[int]) -> float:
 
 @contextmanager
 def served_with_faults(folder: Path) -> Iterator[tuple[str, FaultySource, object]]:
-    """A server of two workers in processes of their own, and the server of its files."""
+    """Run a server with two worker processes, and the server of its files."""
     with ExitStack() as stack:
         files, source = stack.enter_context(own_http(folder / "files", MADE))
         whole = archive(MADE, uncut=(31,)) / UNCUT / "31" / "*_{variable}.tif"
@@ -277,7 +277,7 @@ def served_with_faults(folder: Path) -> Iterator[tuple[str, FaultySource, object
 def run(
     seconds: float, folder: Path, *, seed: int = 1, is_enough: Callable[[Report], bool] = lambda _report: True
 ) -> Report:
-    """Break things under load for so long, or longer until there is enough, and return what was seen."""
+    """Switch faults under load for some seconds, or longer until the report is enough; return the report."""
     with served_with_faults(folder) as (url, files, process):
         trial = Trial(url, files, seed)
         clients = [threading.Thread(target=trial.draw, args=(seed * 100 + n,)) for n in range(CLIENTS)]

@@ -1,4 +1,4 @@
-"""What is wrong with an answer: its status, its media type, its syntax, and what schemas find."""
+"""Errors in an answer: its status, its media type, its syntax, and its schemas."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -22,10 +22,10 @@ from tests.walk.address import Address
 JSON = re.compile(r"application/(.+\+)?json\b")
 XML = re.compile(r"(application|text)/(.+\+)?xml\b")
 OF_ANY_KIND = ("application/octet-stream", "*/*")
-"""Told where an answer may be of any type."""
+"""Documented types that allow any type."""
 NO_CONTENT = 204
 STORE, OF_STORE = "application/vnd.zarr", "application/json"
-"""Told of a whole Zarr store, at whose address its group is described."""
+"""Documented type of a whole Zarr store, whose address describes its group."""
 NO_SCHEMA = ("application/atom+xml", "application/x-qgis-layer-definition", "image/svg+xml")
 OF_OGC_API: tuple[tuple[str, str, str], ...] = (
     (r"/ogcapi/?", "common", "landingPage"),
@@ -55,7 +55,7 @@ COVERAGE_JSON = "application/prs.coverage+json"
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """An answer of the server."""
 
     status: int
     media_type: str
@@ -76,14 +76,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Judge:
-    """Says what is wrong with answers."""
+    """Finds errors in answers."""
 
     schemas: Path | None
     """The folder ../shared/ogc/schemas; without it documents are held against no schema of OGC."""
     validate_ogc: Callable[..., list[str]] | None
 
     def syntax(self, address: Address, answer: Answer) -> Iterator[str]:
-        """Yield what is wrong with the status, the media type and the syntax."""
+        """Yield errors of the status, the media type and the syntax."""
         if not 200 <= answer.status < 300:
             yield f"{answer.status}: {answer.content[:300].decode(errors='replace')}"
             return
@@ -95,7 +95,7 @@ class Judge:
             yield f"is no XML: {error}"
 
     def schema(self, address: Address, answer: Answer) -> Iterator[str]:
-        """Yield what schemas find in a document whose syntax is right."""
+        """Yield schema errors of a document with valid syntax."""
         if answer.is_xml and self.validate_ogc is not None and not answer.media_type.startswith(NO_SCHEMA):
             found = self.validate_ogc(answer.content)
             yield from () if "no schema known" in "".join(found[:1]) else found[:3]
@@ -122,7 +122,7 @@ def _is_of_places(path: str, document: Any) -> bool:
 
 
 def is_told(told: str, found: str) -> bool:
-    """Whether a media type is the one that is told: the type, and each parameter that both name."""
+    """Return whether a media type matches the documented one: the type, and each parameter that both name."""
     told_type, told_parameters = _parsed(told)
     found_type, found_parameters = _parsed(found)
     same = all(found_parameters.get(name, value) == value for name, value in told_parameters.items())
@@ -158,7 +158,7 @@ def _stac(document: Mapping[str, Any]) -> Iterator[str]:
 
 @cache
 def _validator(name: str) -> jsonschema_rs.Validator:
-    """By the schemas that pystac has with it."""
+    """Return the validator of a schema that pystac includes."""
     schemas = get_local_schema_cache()
     return jsonschema_rs.validator_for(
         schemas[f"https://schemas.stacspec.org/{name}"], retriever=schemas.__getitem__, validate_formats=False

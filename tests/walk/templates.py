@@ -1,4 +1,4 @@
-"""URI templates, filled from what documents say of layers, tiles, places and items."""
+"""URI templates, expanded with layers, tiles, places and items from documents."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,32 +15,35 @@ IN_PATH = ("layer", "set", "collection", "item", "id", "tms")
 
 @dataclass
 class Facts:
-    """What documents have said so far."""
+    """Facts from the documents so far."""
 
     layers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    """By id, as `/layers` tells them."""
+    """Layers of `/layers`, by id."""
     limits: dict[tuple[str, str], list[Tile]] = field(default_factory=dict)
     """Tiles of WMTS, by layer and tile matrix set."""
     words: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    """Of OpenAPI: the words that a segment accepts, by the path without its variables and the name."""
+    """Words that OpenAPI accepts in a segment, by the path without its variables and the name."""
     tilesets: dict[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """Limits of matrices, by the address of a tileset without its query."""
     products: list[Mapping[str, Any]] = field(default_factory=list)
-    """Of OData."""
+    """Products of OData."""
 
     @property
     def with_files(self) -> list[Mapping[str, Any]]:
-        """Products that have files: those of cubes have none."""
+        """Products that have files; products of cubes have none."""
         return [each for each in self.products if each["ContentLength"]]
 
     @property
     def tells_all_tiles(self) -> bool:
-        """Whether capabilities tell the tiles of all layers: those of very many layers have no limits."""
+        """Whether capabilities list the tiles of all layers; with very many layers they have no limits."""
         return self.layers.keys() <= {layer for (layer, _set), tiles in self.limits.items() if tiles}
 
 
 def filled(address: Address, facts: Facts) -> list[Address]:
-    """Return the addresses of a template: one of each layer or product, and one for each further word; or none."""
+    """Return the addresses of a template, possibly none.
+
+    There is one address per layer or product, and one for each additional word.
+    """
     return [
         replace(address, url=url, is_template="{" in url, media_type=told)
         for values in _settings(address, facts)
@@ -62,10 +65,10 @@ def expand(template: str, values: Mapping[str, object]) -> str:
 
 
 def _expanded(address: Address, values: Mapping[str, Sequence[object]]) -> Iterator[tuple[str, str | None]]:
-    """The first value of each variable, then each other value of one of them."""
+    """Yield the first value of each variable, then each other value of one variable."""
     used = {name for match in VARIABLE.finditer(address.url) for name in match[2].split(",")} & values.keys()
     first = {name: values[name][0] for name in used}
-    # What a document says of a template is said of its usual extension alone.
+    # The media type that a document gives for a template applies only to its usual extension.
     told = None if "extension" in used else address.media_type
     yield expand(address.url, first), told
     for name in sorted(used):
@@ -100,7 +103,7 @@ def _has_values(layer: Mapping[str, Any]) -> bool:
 
 
 def _tiles(limits: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Sequence[object]]]:
-    """A tile of the first and one of the last matrix, in the middle of their limits."""
+    """Yield a tile of the first and one of the last matrix, in the middle of their limits."""
     for each in (*limits[:1], *limits[1:][-1:]):
         yield {
             "tileMatrix": [each["tileMatrix"]],

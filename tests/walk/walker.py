@@ -1,4 +1,4 @@
-"""Follows every link and every template of every document of a server, and says which are not as they are told."""
+"""Follows every link and every template in every document of a server and reports those with wrong answers."""
 
 import re
 from collections import Counter, deque
@@ -23,17 +23,17 @@ from tests.walk.templates import Facts, filled
 Key = tuple[object, ...]
 
 STARTS = ("/", "/health/ready", "/metrics")
-"""Where the walk begins; the last two are told in the documentation of operators alone."""
+"""Start of the walk; only the documentation for operators mentions the last two."""
 OWNERS = {"layer", "collection", "collectionId", "set"}
-"""Variables of routes: of each value the walk follows as many addresses as it follows at all."""
+"""Variables of routes: the walk follows its full number of addresses for each of their values."""
 DATA = {
     *("z", "x", "y", "tileMatrix", "tileRow", "tileCol", "item", "itemId", "id", "product", "node", "nodes", "path"),
     *("time", "datetime", "bbox", "coords", "lon", "lat", "rev", "cursor", "token", "since", "array", "chunk", "jobID"),
     *("$skip", "$skiptoken", "i", "j", "tilerow", "tilecol", "tilematrix", "limit"),
 }
-"""Variables and parameters of which a few values are enough: places, times, tiles, names of items and files."""
+"""Variables and parameters for which a few values are enough: places, times, tiles, names of items and files."""
 OF_ANY = ("Attributes", "Assets")
-"""Of a product, also where it has no files."""
+"""Members of any product, also of one without files."""
 SHOWN = 30
 """Faults that a report prints."""
 MAP_LINKS = {"wms": "WMS", "wmts": "WMTS"}
@@ -51,7 +51,7 @@ TRUE_REFUSALS = (
 
 
 class Extent(Enum):
-    """How much is asked of what is alike: addresses of one route and the same parameters."""
+    """Number of requests for similar addresses: of one route and the same parameters."""
 
     ALL = "all of it"
     OF_EACH = "one of each layer, collection and set of places, and one of each other word"
@@ -61,14 +61,14 @@ class Extent(Enum):
 
 @dataclass
 class Report:
-    """What a walk has seen."""
+    """Results of a walk."""
 
     seen: Counter[str] = field(default_factory=Counter)
     """Addresses by protocol."""
     faults: dict[str, str] = field(default_factory=dict)
-    """What is wrong, by address."""
+    """Error messages, by address."""
     elsewhere: int = 0
-    """Addresses of other servers, which are not asked."""
+    """Addresses of other servers, which are not requested."""
     excepted: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
@@ -82,10 +82,10 @@ class Walker:
     """Walks one server.
 
     Args:
-        client: Of its application.
-        judge: Says what is wrong with an answer.
-        extent: How much of what is alike is asked.
-        without: Protocols that are left out.
+        client: Client of the application.
+        judge: Finds errors in answers.
+        extent: Number of requests for similar addresses.
+        without: Skipped protocols.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Walker:
         self._entities: dict[str, list[str]] = {}
 
     def walk(self) -> Report:
-        """Follow all that is told, templates after what fills them."""
+        """Follow all addresses, templates after the documents with their values."""
         for path in STARTS:
             self._put(Address(url=BASE + path, how="start"))
         while self._queue or self._templates:
@@ -135,7 +135,7 @@ class Walker:
         if not address.is_here:
             self.report.elsewhere += 1
         elif is_template_of_query(address.url) or protocol_of(address.url) in self._without:
-            return  # filled in where its collection is described
+            return  # expanded in the description of its collection
         elif address.key not in self._known or "#" in address.url:
             if "#" in address.url and not address.is_template:
                 self._fragments.append(address)
@@ -160,7 +160,7 @@ class Walker:
             self._fault(address, fault)
 
     def _is_new(self, address: Address) -> bool:
-        """Whether no address of its kind was asked, or none with one of its words."""
+        """Return whether the address has a new kind, or a new word of its kind."""
         parts = urlsplit(address.url)
         route, values = self._route(address.method, parts.path)
         owner = tuple(sorted((name, values.pop(name)) for name in OWNERS & values.keys()))
@@ -248,7 +248,7 @@ class Walker:
             yield from self._linked(found)
 
     def _linked(self, found: Address) -> Iterator[Address]:
-        """A link as it is followed: queries are asked with coordinates, and map services for their capabilities."""
+        """Yield a link in the form to follow: queries with coordinates, map services with their capabilities."""
         rel = found.how.rpartition(" ")[2]
         if ".data_queries." in found.how and not found.url.endswith(("/items", "/locations")):
             return
@@ -257,11 +257,11 @@ class Walker:
             yield replace(found, url=found.url + query, media_type=None)
             return
         if rel.endswith("/execute") or rel == "estimate":
-            return  # POST alone; the examples of the OpenAPI document ask it
+            return  # only for POST; the examples of the OpenAPI document test it
         yield found
 
     def _of_odata(self, document: dict, url: str) -> Iterator[Address]:
-        """What the service and its entities have, by `$metadata`; names are relative to the root of the service."""
+        """Yield the members of the service and its entities by `$metadata`; names are relative to the service root."""
         root = f"{BASE}/odata/v1/"
         context = document.get("@odata.context", "")
         if context:
@@ -274,7 +274,7 @@ class Walker:
                 self._facts.products.append(each)
                 entity = f"{root}{name}({each['Id']})"
                 yield Address(url=entity, origin=url, how="entity")
-                # An item without files of its own has nothing to download.
+                # An item without separate files has no download.
                 members = [one for one in self._entities[name] if each["ContentLength"] or one in OF_ANY]
                 for member in members:
                     told = each.get("ContentType") if member == "$value" else None
@@ -282,7 +282,7 @@ class Walker:
 
 
 def _exception(address: Address, answer: Answer) -> str | None:
-    """Return the reason for which an answer that is not 2xx is right, or `None`."""
+    """Return the reason why an answer that is not 2xx is right, or `None`."""
     for status, text, reason in TRUE_REFUSALS:
         if answer.status == status and text in answer.content:
             return reason

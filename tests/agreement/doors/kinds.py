@@ -1,6 +1,6 @@
 """One made scene in every kind of source, each a collection of one configuration, all with the same values.
 
-A kind is how a collection gets its pixels. `SOURCE_KINDS` says of which of the code's own kinds of source each is.
+A kind is a way in which a collection gets its pixels. `SOURCE_KINDS` maps it to the kind of source in the code.
 """
 
 import json
@@ -53,12 +53,12 @@ SOURCE_KINDS = {
 KINDS = tuple(SOURCE_KINDS)
 OF_ITEMS = ("tiles", "static", "geoparquet", "bucket", "api", "live", "scenes-formula", "scenes-mask")
 MASKED = ("mask", "scenes-mask", "clear~clear")
-"""The last is the layer without cloud that each layer of a collection with such classes has beside it."""
+"""The last is the cloud-free variant of a layer, which each layer of a collection with cloud classes has."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where what the sources name is served."""
+    """Addresses of the sources."""
 
     files: Callable[[str], str]
     """Makes the address of a file below the folder, over HTTP."""
@@ -74,13 +74,13 @@ def collection_of(kind: str) -> str:
 
 
 def is_hidden() -> np.ndarray:
-    """(y, x): where the mask hides cells."""
+    """Return (y, x): whether the mask hides a cell."""
     rows, columns = np.mgrid[: SCENE.height, : SCENE.width]
     return (rows + 2 * columns) % 5 == 0
 
 
 def values_of(kind: str) -> np.ndarray:
-    """(time, y, x) that a kind must show; NaN where there is none."""
+    """Return the values (time, y, x) that a kind must show; NaN without a value."""
     numbers = SCENE.cube()
     values = np.where(numbers == NODATA, np.nan, numbers * SCENE.scale + SCENE.offset)
     return np.where(is_hidden(), np.nan, values) if kind in MASKED else values
@@ -101,7 +101,7 @@ def area_of(rows: tuple[int, int], columns: tuple[int, int]) -> dict[str, object
 
 
 def write_files(folder: Path) -> None:
-    """Write what needs no server: a place, files of all kinds, and of the scenes that catalogues name."""
+    """Write everything that needs no server: a place, files of all kinds, and the scenes of catalogues."""
     place = {"type": "Feature", "id": "field", "properties": {}, "geometry": area_of(ROWS, COLUMNS)}
     (folder / f"{PLACES}.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [place]}))
     write_cogs(folder, SCENE)

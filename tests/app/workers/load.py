@@ -1,4 +1,4 @@
-"""Clients that ask for the same things again and again and compare what they get."""
+"""Clients that repeat the same requests and compare the answers."""
 
 import itertools
 import math
@@ -13,18 +13,18 @@ from urllib.parse import urlsplit
 from tests.running import PATIENCE_S, until
 
 KEPT_S = 5
-"""Less than the time for which a connection is kept on which nothing is asked."""
+"""Less than the server's timeout of idle connections."""
 
 
 class Kept(HTTPConnection):
-    """A connection that knows how long at most nothing was asked on it: who is held up may find it closed."""
+    """A connection that measures its idle time: a delayed client may find it closed."""
 
     _asked_s = math.inf
     idle_s = -math.inf
     """Between the last request and the one before."""
 
     def request(self, method: str, url: str) -> None:
-        """Ask."""
+        """Send a request and note the time."""
         try:
             super().request(method, url)
         finally:
@@ -34,7 +34,7 @@ class Kept(HTTPConnection):
 
 @dataclass
 class Load:
-    """What became of the requests of some clients, each of which keeps its connection as long as it can."""
+    """Results of the requests of some clients; each reuses its connection as long as possible."""
 
     address: str
     expected: Mapping[str, bytes]
@@ -46,7 +46,7 @@ class Load:
     is_over: bool = False
 
     def ask(self, client: int) -> None:
-        """Ask until it is over."""
+        """Send requests until the load ends."""
         while not self.is_over:
             connection = Kept(urlsplit(self.address).netloc, timeout=PATIENCE_S)
             connection.connect()
@@ -79,7 +79,7 @@ class Load:
 
 @contextmanager
 def under_load(address: str, expected: Mapping[str, bytes], *, clients: int = 8) -> Iterator[Load]:
-    """Have clients ask in the block."""
+    """Run clients during the block."""
     load = Load(address, expected, [0] * clients)
     threads = [threading.Thread(target=load.ask, args=(client,)) for client in range(clients)]
     for thread in threads:

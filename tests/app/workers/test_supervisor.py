@@ -29,13 +29,13 @@ from tests.scenes import Scene, write_cogs
 
 SCENE = Scene()
 KILLS = int(os.environ.get("CHRONOTILE_KILLS", "2"))
-"""Workers that are killed under load; docs/design/workers.md tells of 10."""
+"""Number of workers that are killed under load; docs/design/workers.md reports 10."""
 RELOADS = 4
 
 Served = tuple[subprocess.Popen[str], str]
 """The process of a server, and its address."""
 ASKING = b"POST /timeseries/points HTTP/1.1\r\nHost: chronotile\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
-"""All of a request but its body."""
+"""Request without its body."""
 
 pytestmark = [pytest.mark.client(str(PROGRAM)), pytest.mark.slow]
 
@@ -58,7 +58,7 @@ def configuration(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(configuration, tmp_path_factory) -> Iterator[Served]:
-    """Two workers, which look for changes when they are told to, keep no pictures, and have a long path for files."""
+    """Two workers that check for changes only on request, cache no pictures, and have a long path for files."""
     folder = tmp_path_factory.mktemp("long") / ("long" * 30)
     folder.mkdir()
     settings = {"CHRONOTILE_WATCH_S": "0", "CHRONOTILE_PAYLOAD_BYTES": "0", "TMPDIR": str(folder)}
@@ -180,7 +180,7 @@ def test_workers_find_each_other_with_any_length_of_the_temporary_path(served):
 
 
 def test_block_decoded_by_one_worker_is_used_by_the_others(served):
-    """Of each date; a machine that stands still may keep one worker from sharing what it decodes just then."""
+    """Each date is tested, because a stalled machine may prevent a worker from sharing one decoded block."""
     _process, address = served
     tile = "/tiles/LAI/WebMercatorQuad/14/8328/5484.tif?datetime="
 
@@ -263,26 +263,26 @@ def test_workers_end_when_their_supervisor_is_killed(configuration):
 
 
 def metrics_of(address: str) -> list[Sample]:
-    """What a worker, whichever it is, tells."""
+    """Return the metrics from any worker."""
     with urlopen(f"{address}/metrics", timeout=PATIENCE_S) as answer:
         families = text_string_to_metric_families(answer.read().decode())
     return [sample for family in families for sample in family.samples]
 
 
 def metrics_of_both(address: str) -> list[Sample]:
-    """What both workers tell; nothing where one was left out, as it took longer than two seconds."""
+    """Return the metrics of both workers; an empty list if one was omitted after two seconds."""
     samples = metrics_of(address)
     return samples if {each.labels["worker"] for each in samples} == {"0", "1"} else []
 
 
 def connection_to(address: str) -> socket:
-    """A connection on which nothing was said yet."""
+    """Return a connection without any request yet."""
     parts = urlsplit(address)
     return create_connection((parts.hostname, parts.port), timeout=PATIENCE_S)
 
 
 def begin_to_ask(client: socket) -> None:
-    """Return once a worker, which says to go on, has begun and waits for the body."""
+    """Return when a worker has answered 100 Continue and waits for the body."""
     client.sendall(ASKING)
     assert client.recv(1024) == b"HTTP/1.1 100 Continue\r\n\r\n"
 

@@ -16,7 +16,7 @@ from chronotile.core.errors import ChronotileError
 
 
 class JumpingSelector(selectors.DefaultSelector):
-    """Waits for nothing: where nothing is ready, the time has passed."""
+    """Never waits: if nothing is ready, it advances the clock."""
 
     now_s = 0.0
 
@@ -87,7 +87,7 @@ class Worker:
 
 
 class Listener(socket.socket):
-    """A listener that the system refuses connections for want of descriptors, as long as it is told to."""
+    """A listener whose accept fails for want of descriptors while `is_short` is set."""
 
     is_short = False
 
@@ -98,7 +98,7 @@ class Listener(socket.socket):
 
 
 class Site:
-    """Two workers and what they were asked to do."""
+    """Two workers and their recorded orders."""
 
     def __init__(self, address):
         self.address = address
@@ -107,7 +107,7 @@ class Site:
         self.listener.listen()
         self.workers = []
         self.statuses_at_start = []
-        """Of workers to come: with what they end as they start; the others start well."""
+        """Exit statuses of the next workers, at their start; later ones start well."""
         self.refusals = 0
         """How many processes cannot be started."""
         self.is_announced = False
@@ -130,7 +130,7 @@ class Site:
         self.is_announced = True
 
     async def connect(self, count):
-        """Let so many clients connect, and the workers that can take what they get."""
+        """Connect a number of clients, and let the workers accept them."""
         for _ in range(count):
             client = socket.socket(socket.AF_UNIX)
             client.connect(self.address)
@@ -139,7 +139,7 @@ class Site:
         await asyncio.sleep(loads.BEAT_S / 2)
 
     def run(self, scenario, *, count=2):
-        """Run the supervisor while the scenario goes on, and stop it."""
+        """Run the supervisor during the scenario, and stop it."""
 
         async def both():
             supervisor = Supervisor(

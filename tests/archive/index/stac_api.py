@@ -19,7 +19,7 @@ FILTERS = [
 
 
 class StacApi:
-    """Its items, how it answers, and what it was requested."""
+    """A STAC API: its items, the form of its answers, and its recorded requests."""
 
     def __init__(
         self, *, page=2, has_filter=True, is_post=True, is_static=False, has_query=False, has_sort=False, counts=False
@@ -41,11 +41,11 @@ class StacApi:
         self.counts_pages = False
         """Whether pages are as large as requested, and `next` has the number of the page."""
         self.about = {}
-        """Further members of the collection."""
+        """Additional members of the collection."""
         self.change = lambda document: document
-        """Takes a page as it is to be sent, and gives another."""
+        """Function that changes a page before it is sent."""
         self.held = None
-        """An event for which answers wait, if there is one."""
+        """Event that answers wait for, or `None`."""
         self.has_come = threading.Event()
         """Set while a request waits for it."""
 
@@ -138,7 +138,7 @@ def in_order(items, sortby):
 
 
 def is_in_core_search(item, query):
-    """Whether an item is what the core parameters and `query` look up."""
+    """Return whether an item matches the core parameters and `query`."""
     ids = query.get("ids")
     if ids is not None and item["id"] not in (ids.split(",") if isinstance(ids, str) else ids):
         return False
@@ -168,7 +168,7 @@ def box_of(given):
 
 
 def updated_form(given):
-    """In which form a filter compares the time of an update."""
+    """Return the form in which a filter compares the time of an update."""
     text = json.dumps(given)
     return ("timestamp" if "timestamp" in text.lower() else "text") if "updated" in text else None
 
@@ -202,7 +202,7 @@ def serving(api):
             if status == 429:
                 self.send_header("Retry-After", "7")
             self.end_headers()
-            with suppress(OSError):  # whoever asked has left
+            with suppress(OSError):  # the client has left
                 self.wfile.write(data)
 
         def log_message(self, *_args):

@@ -1,4 +1,4 @@
-"""Opening the item index: where it may be, what versions it may have, and what becomes of damaged files."""
+"""Opening the item index: its locations, its versions, and damaged files."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -142,7 +142,7 @@ def test_write_by_a_process_of_version_2_changes_its_date(open_index, url, tmp_p
     found = [index.changes_of("s2", instants)[1]]
     engine = open_engine(url, tmp_path, INDEX)
 
-    for _ in range(2):  # as that version does where an item is replaced: it knows no further column
+    for _ in range(2):  # the older version replaces an item without the new columns
         with write_transaction(engine, INDEX) as connection:
             (first,) = connection.execute(text("SELECT * FROM chronotile_item_instants ORDER BY instant LIMIT 1")).all()
             of_first = {"instant": first.instant, "collection": first.collection, "end": first.end}
@@ -236,7 +236,7 @@ def test_after_a_process_was_killed_the_index_is_not_read(tmp_path):
 
 
 def test_states_of_an_index_that_is_filled_again_are_others_than_before(tmp_path):
-    """Or else pictures of the items before, of the same numbers, would be taken for those of the items now."""
+    """Otherwise pictures of the earlier items with equal numbers would pass for those of the new items."""
     states = []
     for href in ("before.tif", "now.tif"):
         with closing(open_items(None, tmp_path)) as index:
@@ -348,7 +348,7 @@ def test_a_process_waits_until_another_has_opened_the_index(tmp_path):
 
 
 def descriptors_of(file):
-    """Those of this process."""
+    """Return the descriptors of this process."""
     found = []
     for each in Path("/proc/self/fd").iterdir():
         with suppress(OSError):

@@ -1,9 +1,9 @@
-"""Writes the golden cubes beside it: `python -m tests.golden.ctc1.make`.
+"""Write the golden cubes of this folder: `python -m tests.golden.ctc1.make`.
 
-Each `NAME.ctc` (bare) or `NAME.ctc.gz` has a `NAME.json` beside it. That of a good cube has the `numbers` (time, y, x)
-that must come out, `nodata` in gaps; `filled`, the same before gaps are applied where the filling rule says what they
-are; `values`, null where there is none; of some `beyond`, 1 or -1 where a value is this or above, or below; and of
-native cells `places`, `[across, down, row, column]`, null where there is no cell. A damaged one has its `error` alone.
+Each `NAME.ctc` (bare) or `NAME.ctc.gz` has a `NAME.json`. For a valid cube it contains the expected `numbers`
+(time, y, x), `nodata` in gaps; `filled`, the numbers before gaps are applied, if the filling rule defines them;
+`values`, null in gaps; for some cubes `beyond`, 1 or -1 if the value is at least or at most this; and `places`,
+the native cells `[across, down, row, column]`, null without a cell. For a damaged cube it contains only `error`.
 """
 
 import json
@@ -39,7 +39,7 @@ TURNED = CellPlaces(
     height=6,
     pixels=np.full((6, 7), 1, dtype=np.int32),
 )
-"""A tile over turned cells, some of which lie beside it, as some of the tile lies beside the cells."""
+"""A tile over turned cells; tile and cells overlap only partly."""
 OPEN = replace(STEPS, reach=(0, 65534))
 FALLING = replace(STEPS, scale=-0.0005, offset=32.0, reach=(None, 65534))
 GAP = -1
@@ -47,7 +47,7 @@ GAP = -1
 
 
 def cases() -> Iterator[tuple[str, np.ndarray, CubeNumbering, dict[str, Any]]]:
-    """Name, numbers (time, y, x) with `GAP`, what they mean, and what else the header says."""
+    """Yield name, numbers (time, y, x) with `GAP`, numbering and further members of the header."""
     t, y, x = np.mgrid[:18, :6, :7]
     season = (100 + 60 * np.sin(t / 3) + 3 * x + 5 * y).astype(int)
     yield "season", np.where((5 * t + 3 * y + x) % 4 == 0, GAP, season), NDVI, {}
@@ -125,7 +125,7 @@ def filled(numbers: np.ndarray) -> np.ndarray:
 
 
 def expected(numbers: np.ndarray, numbering: CubeNumbering) -> dict[str, object]:
-    """What must come out of a case."""
+    """Return the expected document of a case."""
     gaps = numbers == GAP
     has_value = ~gaps & ~np.isin(numbers, list(numbering.flags))
     values = numbers * numbering.scale + numbering.offset
@@ -141,7 +141,7 @@ def expected(numbers: np.ndarray, numbering: CubeNumbering) -> dict[str, object]
 
 
 def by_hand() -> bytes:
-    """A cube that our encoder does not write: a block of each predictor, odd names, members that nobody knows."""
+    """Return a cube that our encoder does not write: a block of each predictor, odd names, undefined members."""
     header = {
         "v": 1,
         "w": 3,
@@ -183,7 +183,7 @@ BY_HAND = [
 
 
 def damaged(whole: bytes) -> Iterator[tuple[str, bytes, str]]:
-    """Name, bytes and what is wrong with them."""
+    """Yield name, bytes and error of damaged cubes."""
     length = int.from_bytes(whole[4:8], "little")
     yield "damaged-magic", b"CTC2" + whole[4:], "it does not begin with CTC1"
     yield "damaged-version", whole.replace(b'"v":1,', b'"v":2,'), "another version"

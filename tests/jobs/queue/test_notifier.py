@@ -1,4 +1,4 @@
-"""Subscribers are told by HTTP; what fails is tried again, and told in the log of the job in the end."""
+"""Subscribers are notified by HTTP; failed messages are sent again and finally reported in the log of the job."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from chronotile.jobs.queue.table import JobTable
 
 
 class Web:
-    """Who is told."""
+    """The server of the subscriber."""
 
     url = "https://subscriber.example.org"
 
@@ -25,7 +25,7 @@ class Web:
         }
 
     def send(self, url, body, *, headers):
-        """Note what is sent, and answer by the path."""
+        """Record the message and answer by the path."""
         self.asked.append((url, body.decode(), headers))
         self.answers[f"/{url.rpartition('/')[2]}"]()
 
@@ -52,7 +52,7 @@ def table(engine, simulation):
 
 
 def write(job, callback):
-    """What is told in these tests."""
+    """Return the message of these tests."""
     return WebhookMessage(body=f"{job.id} {callback.status} {job.message}".encode(), headers={"X-Base": callback.base})
 
 
@@ -68,7 +68,7 @@ def make_teller(table, engine, simulation, web):
 
 @pytest.fixture
 def start(simulation):
-    """`start(teller)`: it is entered, and tells."""
+    """Return `start(teller)`, which runs a notifier."""
 
     def tell(teller):
         with teller:
@@ -79,7 +79,7 @@ def start(simulation):
 
 @pytest.fixture
 def done(table, web):
-    """`done("/ok")`: the id of a job that is done, of which that is to be told."""
+    """Return `done("/ok")`, which ends a job with an unsent message and returns its id."""
 
     def end(path, *, url=web.url):
         subscriber = Subscriber(urls={"successful": f"{url}{path}"}, base="https://maps.example.org")

@@ -25,7 +25,7 @@ SQUARES_OF_TEN = 285
 
 @pytest.fixture(scope="module")
 def with_steps():
-    """Make the process `steps` known, here and to all processes that are started."""
+    """Register the process `steps` in this process and in all started ones."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(package, "__path__", [*package.__path__, str(SITE / "made")])
         patch.setenv("PYTHONPATH", str(SITE), prepend=":")
@@ -44,10 +44,11 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cluster(with_steps):
-    """Two processes. Dask would remove one that dies before it starts again, unless it is told to wait.
+    """Return a cluster of two processes. Dask must wait for one that dies, not remove it before it starts again.
 
-    Each does its blocks in their order, as none is stolen: two that wait for the gate could else hold both processes
-    while one that the test waits for has not begun.
+    Work stealing is off, so each does its blocks in order: otherwise two waiting blocks could occupy both processes
+    before
+    a block that the test waits for has started.
     """
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     import dask
@@ -63,7 +64,7 @@ def cluster(with_steps):
 
 @pytest.fixture
 def both_there(cluster):
-    """Both processes are there, whatever those before have died of: while none of them ends a block, nobody looks."""
+    """Wait until both processes run again after earlier kills."""
 
     def are_there():
         cluster._connection.replace_dead()
@@ -86,7 +87,7 @@ def table(tmp_path, archive, closed_at_end):
 
 @pytest.fixture
 def gates(tmp_path):
-    """The folder by which blocks of `steps` are let through."""
+    """Return the folder whose files let blocks of `steps` through."""
     folder = tmp_path / "gates"
     folder.mkdir()
     return folder
@@ -94,7 +95,7 @@ def gates(tmp_path):
 
 @pytest.fixture
 def submit(table, gates):
-    """`submit(open=4, …)`: ten blocks, of which the first four are done at once and the others wait for the gate."""
+    """Return `submit(open=4, …)`: ten blocks; four are done immediately, the others wait for the gate."""
 
     def submit_steps(*, count=10, **inputs):
         inputs = {"open": count, "gates": str(gates)} | inputs

@@ -1,7 +1,7 @@
-"""A made country: 297 small scenes of three UTM zones on nine days, and what a composite of them shows at a place.
+"""A made country: 297 small scenes of three UTM zones on nine days, and the values of their composite.
 
-A cell has a number of its own in each scene, so that another order, cell, date or encoding shows. No item states how
-its file is encoded, which changes in the course of the year.
+A cell has a different number in each scene, so that a wrong order, cell, date or encoding shows. No item states the
+encoding of its file, which changes during the year.
 """
 
 import json
@@ -21,15 +21,15 @@ from tests.scenes_archive.documents import COG
 from tests.scenes_archive.ground import mixed
 
 CELL_M, SIDE, STEP_M = 1_000, 110, 100_000
-"""Of scenes: metres of a cell, cells of a side, and metres from one to the next."""
+"""Of scenes: metres per cell, cells per side, and metres between neighbours."""
 WESTS = {31: (430_000, 3), 32: (270_000, 5), 33: (270_000, 3)}
-"""Where the first column of scenes of each zone begins, and how many there are: zones meet and overlap."""
+"""West edge of the first column of scenes of each zone, and number of columns: zones meet and overlap."""
 NORTH, ROWS = 5_700_000, 3
 DAYS = tuple(f"2021-{month:02}-07" for month in range(3, 12))
 LONGER = (2, 3)
 """Days whose numbers have 16 bits."""
 CRS, RESOLUTION_M = "EPSG:3035", 1_000
-"""Of the collection's grid."""
+"""CRS and resolution of the collection's grid."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Piece:
 
     @property
     def cloud_cover(self) -> float:
-        """By which scenes of a day are ordered; some are equal, and then ordered by id."""
+        """Key of the order of a day's scenes; equal values are ordered by id."""
         return float(self.seed % 20)
 
     @cached_property
@@ -76,7 +76,7 @@ class Piece:
         return np.where(is_gap | is_beyond, NODATA, numbers).astype(dtype)
 
     def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Values at places of its zone, NaN where there is none."""
+        """Return values at points of its zone, NaN outside."""
         scene = self.scene
         columns, rows = (np.floor(each).astype(int) for each in ~scene.transform @ (x, y))
         is_inside = (columns >= 0) & (columns < SIDE) & (rows >= 0) & (rows < SIDE)
@@ -128,7 +128,7 @@ def _item(piece: Piece, href: str) -> dict[str, Any]:
 
 
 def series_at(x: np.ndarray, y: np.ndarray, pieces: Iterable[Piece] = PIECES) -> np.ndarray:
-    """(time, place) values at places of `CRS`: of the first scene of each day that has one, NaN where none has."""
+    """Return (time, point) values at points of `CRS`: by day, of the first scene with a value; NaN without one."""
     places = {
         zone: pyproj.Transformer.from_crs(CRS, f"EPSG:{32600 + zone}", always_xy=True).transform(x, y) for zone in WESTS
     }

@@ -1,4 +1,4 @@
-"""All that accepts and does jobs, in processes of their own, each of which may be killed and begun again."""
+"""Servers, workers and a Dask cluster in separate processes that tests kill and start again."""
 
 import json
 import os
@@ -19,12 +19,12 @@ from urllib.request import Request, urlopen
 from tests.running import PATIENCE_S, PROGRAM, reserved_port, until
 
 SITE = Path(__file__).parent / "site"
-"""Where the process `steps` is."""
+"""Folder with the process `steps`."""
 HOST = "127.0.0.1"
 DOES_JOBS = "running jobs of the archive"
-"""What a worker says when it has found all that it needs."""
+"""Log line of a worker that is ready."""
 HAS_JOINED = "Registered to"
-"""What a process of a Dask cluster says when the scheduler knows it."""
+"""Log line of a process of the Dask cluster that has joined the scheduler."""
 
 
 def noted(gates: Path, word: str) -> list[list[str]]:
@@ -35,24 +35,24 @@ def noted(gates: Path, word: str) -> list[list[str]]:
 
 
 def begun(gates: Path, pid: int | None = None) -> Counter[tuple[str, int]]:
-    """Return how often each task was begun, by its job and number; only by one process if it is told."""
+    """Return how often each task was started, by job and number; `pid` limits it to one process."""
     return Counter((job, int(number)) for number, by, job in noted(gates, "began") if pid in {None, int(by)})
 
 
 def signal_all(pid: int, number: signal.Signals) -> None:
-    """Send a signal to a process and to those that it has started."""
+    """Send a signal to a process and its children."""
     os.kill(pid, number)
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         signal_all(int(child), number)
 
 
 class Program:
-    """A process that is begun again as whatever keeps it running would.
+    """A process that can be started again, as a supervisor would.
 
     Args:
-        command: It.
-        environment: Beside that of this process.
-        log: A file for what it says of itself.
+        command: Program and arguments.
+        environment: Variables in addition to those of this process.
+        log: File for its output.
     """
 
     def __init__(self, command: Sequence[object], environment: Mapping[str, str], log: Path) -> None:
@@ -64,7 +64,7 @@ class Program:
 
     @property
     def pid(self) -> int:
-        """Of the process that was begun last."""
+        """Id of the last started process."""
         assert self._process is not None
         return self._process.pid
 
@@ -87,7 +87,7 @@ class Program:
         return self._process.pid
 
     def freeze(self) -> None:
-        """Stop it as a host does that hangs: what it holds stays its own, and no connection to it breaks."""
+        """Stop it like a host that hangs: its locks stay and its connections stay open."""
         signal_all(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
@@ -95,11 +95,11 @@ class Program:
         signal_all(self.pid, signal.SIGCONT)
 
     def has_said(self, text: str) -> bool:
-        """Return whether it has said something since it was begun last."""
+        """Return whether its output since the last start contains a text."""
         return text.encode() in self._log.read_bytes()[self._said_before :]
 
     def is_up(self, text: str) -> bool:
-        """Return whether it has said something; one that has ended by itself, having come too early, is begun again."""
+        """Return whether its output contains a text; start it again if it ended, having come too early."""
         if not self.is_alive():
             self.start()
         return self.has_said(text)
@@ -110,7 +110,7 @@ class Program:
 
 
 def answered(request: Request) -> HTTPResponse:
-    """Return what a server answers once it no longer asks to try later, as after a connection to a database broke."""
+    """Return the answer of a server, retrying while it answers 503, as after a lost database connection."""
 
     def answer() -> HTTPResponse | None:
         try:
@@ -130,14 +130,14 @@ class Deployment:
     servers: list[Program]
     scheduler: Program
     processes: list[Program]
-    """Of the cluster, with a thread each."""
+    """Processes of the cluster, one thread each."""
     workers: list[Program]
     ports: list[int]
-    """Of the servers."""
+    """Ports of the servers."""
 
     @property
     def port(self) -> int:
-        """Of the first server."""
+        """Port of the first server."""
         return self.ports[0]
 
     def everything(self) -> list[Program]:
@@ -156,8 +156,8 @@ class Deployment:
         until(lambda: worker.is_up(DOES_JOBS))
 
     def kill_scheduler(self) -> None:
-        """Kill the scheduler, with which the processes of its cluster end, and begin all again."""
-        for process in self.processes:  # one that has not joined yet does not end: it waits for a scheduler
+        """Kill the scheduler, which ends the processes of its cluster, and start all of them again."""
+        for process in self.processes:  # a process that has not joined yet does not end: it waits for a scheduler
             until(lambda process=process: process.has_said(HAS_JOINED) or not process.is_alive())
         self.scheduler.kill()
         for process in self.processes:
@@ -166,7 +166,7 @@ class Deployment:
             program.start()
 
     def submit(self, inputs: Mapping[str, Any]) -> str | None:
-        """Ask for the sum of `steps` as a job and return its id; `None` if no answer came."""
+        """Order the sum of `steps` as a job and return its id; `None` without an answer."""
         try:
             return self.ordered("steps", inputs, outputs={"sum": {}})
         except HTTPError:
@@ -175,7 +175,7 @@ class Deployment:
             return None
 
     def ordered(self, process: str, inputs: Mapping[str, Any], *, server: int = 0, **more: Any) -> str:
-        """Ask a server for a job, and return its id."""
+        """Order a job at a server and return its id."""
         body = json.dumps({"inputs": inputs, **more}).encode()
         headers = {"Content-Type": "application/json", "Prefer": "respond-async"}
         url = self._url(f"processes/{process}/execution", server)
@@ -197,11 +197,11 @@ class Deployment:
         return True
 
     def told(self, path: str) -> Any:
-        """Return what the first server tells at a path below `/ogcapi`."""
+        """Return the JSON document of the first server at a path below `/ogcapi`."""
         return json.loads(self.fetched(path))
 
     def fetched(self, path: str, *, server: int = 0) -> bytes:
-        """Return what a server answers at a path below `/ogcapi`."""
+        """Return the body of a server's answer at a path below `/ogcapi`."""
         with answered(Request(self._url(path, server))) as answer:
             return bytes(answer.read())
 
@@ -211,7 +211,7 @@ class Deployment:
 
 @contextmanager
 def working(data: Path, *, log: Path = Path(os.devnull), **settings: str) -> Iterator[None]:
-    """Have one `chronotile worker` with one process, stopped at the end; what it says is in `log`."""
+    """Run one `chronotile worker` with one process in the block; its output goes to `log`."""
     with log.open("wb") as said:
         process = subprocess.Popen(
             [PROGRAM, "worker", data, "--processes", "1"], env=os.environ | settings, stdout=said, stderr=said
@@ -227,15 +227,15 @@ def working(data: Path, *, log: Path = Path(os.devnull), **settings: str) -> Ite
 def deployed(
     data: Path, jobs: Path, *, workers: int, processes: int, servers: int = 1, **environment: str
 ) -> Iterator[Deployment]:
-    """Give a deployment that runs; all of it is ended at the end.
+    """Run a deployment and end all its programs at the end.
 
     Args:
-        data: What is served.
+        data: Folder or configuration to serve.
         jobs: The folder of jobs.
-        workers: How many there are.
-        processes: How many the cluster has.
-        servers: How many there are.
-        environment: Of all of them.
+        workers: Number of workers.
+        processes: Number of processes of the cluster.
+        servers: Number of servers.
+        environment: Variables of all programs.
     """
     with ExitStack() as stack:  # of ports, as programs are begun again at the same ones
         ports = [stack.enter_context(reserved_port()).getsockname()[1] for _ in range(servers + 1)]
@@ -247,7 +247,7 @@ def deployed(
 def _deployed_at(
     ports: list[int], data: Path, jobs: Path, *, workers: int, processes: int, **environment: str
 ) -> Iterator[Deployment]:
-    """Give it, with the ports of its servers and, last, of its scheduler."""
+    """Run a deployment on the ports of its servers and, last, of its scheduler."""
     *served, scheduler_port = ports
     address = f"tcp://{HOST}:{scheduler_port}"
     settings = {"CHRONOTILE_JOBS_DIR": str(jobs), "CHRONOTILE_DASK_ADDRESS": address, **environment}

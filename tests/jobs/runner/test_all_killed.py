@@ -1,4 +1,4 @@
-"""Whatever accepts and does jobs is killed in turn while twelve are under way: all end, each once."""
+"""Every program that accepts or does jobs is killed while twelve are in progress: all end, each once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -19,16 +19,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.client("initdb", "postgres")]
 
 TOGETHER = 12
 COUNT, SUM, CONTENT = 6, 55, "0 1 2 3 4 5"
-"""Blocks of each job, the sum of their squares, and what they leave."""
+"""Blocks of each job, the sum of their squares, and the content of the result."""
 CLIENTS = 4
 PROCESSES, WORKERS = 1, 2
 CRASH_SAFE = ["fsync=off"]
-"""What was said to be written has to outlive the server, but not the machine."""
+"""Committed rows must outlive a crash of the server, but not of the machine."""
 
 
 @pytest.fixture
 def database():
-    """A PostgreSQL server of its own, which crashes too."""
+    """Return a separate PostgreSQL server, which crashes too."""
     with serving_postgresql(CRASH_SAFE) as server:
         yield server
 
@@ -72,7 +72,7 @@ def remembered(engine, table):
 
 @pytest.fixture
 def kill_worker(engine, deployment):
-    """`kill_worker()`: the first is killed amid four jobs; their leases pass at once instead of in half a minute."""
+    """Return a function that kills the first worker amid four jobs; their leases expire immediately."""
 
     def count(held):
         with read_transaction(engine) as connection:
@@ -92,7 +92,7 @@ def kill_worker(engine, deployment):
 
 @pytest.fixture
 def kill_process(deployment, gates, remembered):
-    """`kill_process()`: one of the cluster is killed; how many blocks were lost with it."""
+    """Return a function that kills a process of the cluster and returns the number of lost blocks."""
 
     def kill():
         process = deployment.processes[0]
@@ -104,7 +104,7 @@ def kill_process(deployment, gates, remembered):
 
 
 def submit_while_the_server_is_killed(deployment, inputs):
-    """Ask for as many jobs by clients of which some get no answer; return the ids that were told."""
+    """Order several jobs with concurrent clients, some without an answer; return the received ids."""
     with ThreadPoolExecutor(CLIENTS) as clients:
         asked = [clients.submit(deployment.submit, inputs) for _ in range(TOGETHER)]
         until(lambda: sum(each.done() for each in asked) >= TOGETHER // 2)
@@ -122,7 +122,7 @@ def test_jobs_end_once_each_when_any_part_is_killed(
     assert len(accepted) <= table.jobs()[1] <= len(accepted) + CLIENTS
     accepted += [deployment.submit(inputs) for _ in range(TOGETHER - len(accepted))]
     kill_worker()
-    (gates / "open").touch()  # until when none ends, so that there is much to kill, however slow the machine is
+    (gates / "open").touch()  # until here none ends, so that there is enough to kill even on a slow machine
     until(lambda: begun(gates).total() >= 2 * TOGETHER)
     deployment.kill_scheduler()
     until(lambda: begun(gates).total() >= 3 * TOGETHER)

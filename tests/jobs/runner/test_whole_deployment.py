@@ -1,6 +1,6 @@
 """Servers, workers, an external Dask cluster, PostgreSQL and S3 together: jobs over scenes and files are right.
 
-Each process over each kind of source, by one worker with processes of its own, is in `tests/agreement/doors`.
+`tests/agreement/doors` tests each process over each kind of source, with one worker and separate processes.
 """
 
 import io
@@ -77,19 +77,19 @@ collections:
 
 @dataclass(frozen=True, kw_only=True)
 class Whole:
-    """All that runs."""
+    """All running parts of the deployment."""
 
     deployment: Deployment
     database: Server
     store: s3.Server
     engine: Engine
-    """Of the database."""
+    """Engine of the database."""
     table: JobTable
     configuration: Path
     environment: dict[str, str]
 
     def order(self, kind: str, process: str) -> str:
-        """Ask one of the servers for a job of the table of doors; return its id."""
+        """Order a job of the table of protocols at one of the servers; return its id."""
         server = len(self.table.jobs()[0]) % len(self.deployment.servers)
         return self.deployment.ordered(process, jobs.JOBS[process].inputs_of(kind), server=server)
 
@@ -116,7 +116,7 @@ def whole(tmp_path_factory) -> Iterator[Whole]:
     (data / "styles" / "numbers.yaml").write_text(STYLE)
     configuration.write_text(CONFIGURATION.replace("DATA", str(data)))
     with ExitStack() as stack:
-        database = stack.enter_context(serving_postgresql(["fsync=off"]))  # what was written outlives a crash of it
+        database = stack.enter_context(serving_postgresql(["fsync=off"]))  # committed rows outlive a crash
         store = stack.enter_context(s3.serving_s3())
         for bucket in (SOURCES, RESULTS):
             store.make_bucket(bucket)
@@ -181,19 +181,19 @@ class Faults:
     ordered: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Kind and process of each job."""
     struck: dict[str, int] = field(default_factory=dict)
-    """How many jobs were running when a part was killed or frozen, by what was done."""
+    """Number of running jobs when a part was killed or frozen, by method."""
 
     def order(self, kind: str, process: str) -> None:
-        """Ask for a job."""
+        """Order a job."""
         self.ordered[self.whole.order(kind, process)] = kind, process
 
     def strike(self, what: str) -> None:
-        """Do what a method says, once a job is running."""
+        """Call a method by name while a job is running."""
         self.struck[what] = len(self.running())
         getattr(self, what)()
 
     def running(self) -> dict[str, str]:
-        """Who runs which jobs, once there are some: one more is ordered where all have ended."""
+        """Return the owners of running jobs, waiting for some; if all have ended, one more is ordered."""
 
         def found() -> dict[str, str]:
             if all(self.whole.table.job(id_).status in ENDED for id_ in self.ordered):
@@ -220,7 +220,7 @@ class Faults:
         until(lambda: before is None or (now := leased()) is None or now > before + HELD_S)
 
     def expire(self, worker: Program) -> list[str]:
-        """Let the leases of a worker pass at once instead of in half a minute; return the ids of its jobs."""
+        """Expire the leases of a worker immediately, not after half a minute; return the ids of its jobs."""
         mine = JOBS.c.owner.contains(f"-{worker.pid}-") & (JOBS.c.status == "running")
         with write_transaction(self.whole.engine) as connection:
             held = list(connection.scalars(select(JOBS.c.id).where(mine)))
@@ -238,7 +238,7 @@ class Faults:
 
     @contextmanager
     def all_frozen(self) -> Iterator[None]:
-        """Let nobody request or write anything meanwhile."""
+        """Freeze all programs in the block, so that no client requests or writes anything."""
         programs = self.whole.deployment.everything()
         for each in programs:
             each.freeze()
@@ -295,14 +295,14 @@ class Faults:
         self.whole.engine.dispose()  # the connections of this process
 
     def freeze_database(self) -> None:
-        """For as long as a client waits for its answer."""
+        """Freeze the database while a client waits for its answer."""
         signal_all(self.whole.database.pid, signal.SIGSTOP)
         with suppress(OSError):
             urlopen(f"http://127.0.0.1:{self.whole.deployment.port}/ogcapi/jobs", timeout=HELD_S).close()
         signal_all(self.whole.database.pid, signal.SIGCONT)
 
     def kill_store(self) -> None:
-        """It has afterwards what it had accepted, as a real one has: nobody sees it before that is put back."""
+        """Kill the store and restore its accepted objects, as a real one would, while all programs are frozen."""
         with self.all_frozen():
             kept = {bucket: self.whole.store.objects(bucket) for bucket in (SOURCES, RESULTS)}
             self.whole.store.stop()
@@ -331,7 +331,7 @@ def test_each_job_is_right_and_run_once_when_any_part_is_killed_or_frozen(whole,
     for id_, (kind, process) in ordered.items():
         try:
             whole.check(id_, kind, process, tmp_path / id_)
-        except AssertionError as error:  # of several, it shows what they have in common
+        except AssertionError as error:  # with several failures, the list shows their common cause
             wrong.append(f"{process} of {kind}: {error}\n{whole.table.job(id_)}\n{whole.table.log(id_)}")
     assert not wrong, "\n".join([*wrong, str(faults.struck)])
 

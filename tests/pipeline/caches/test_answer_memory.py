@@ -1,4 +1,4 @@
-"""The budget of large answers: what is made at once stays within it, in the order in which it came."""
+"""The budget of large answers: concurrent ones stay within it and start in order of arrival."""
 
 import threading
 
@@ -13,7 +13,7 @@ GENEROUS_S = 60
 
 
 class Answers:
-    """Answers made in threads of their own, each of which ends on a signal of the test."""
+    """Answers computed in separate threads, each ended by a signal of the test."""
 
     def __init__(self, memory):
         self.memory = memory
@@ -54,7 +54,7 @@ class Answers:
 
 
 def until_waiting(memory, count):
-    """Those who wait say nothing; look until so many do."""
+    """Wait until a number of answers wait, by polling."""
     deadline = threading.Event()
     for _ in range(GENEROUS_S * 100):
         if memory.waiting == count:
@@ -86,7 +86,7 @@ def test_large_answer_is_not_overtaken_by_later_ones():
     answers.until(lambda: answers.begun == ["first"])
     whole = answers.begin("whole", 4 * LARGE)
     until_waiting(memory, 1)
-    later = answers.begin("later", LARGE)  # for which there would be room
+    later = answers.begin("later", LARGE)  # it would fit
     until_waiting(memory, 2)
 
     first.set()

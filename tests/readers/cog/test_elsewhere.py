@@ -1,4 +1,4 @@
-"""Cloud-optimised GeoTIFFs on other machines: how many requests, which of them together, and what faults become."""
+"""Remote cloud-optimised GeoTIFFs: number of requests, combined requests, and the errors of faults."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -29,18 +29,18 @@ pytestmark = pytest.mark.slow
 WHOLE = Window(0, HEIGHT, 0, WIDTH)
 KIND = Kind(predictor=2, has_mask=True)
 APART = Kind(dtype="float64", compress="none", block=(64, 64))
-"""Of which a block has 32 KiB, so that blocks that do not follow one another are requests of their own."""
+"""Blocks of 32 KiB, so that nonadjacent blocks need separate requests."""
 
 
 @pytest.fixture
 def pieces(source):
-    """Three files of which the headers are known, and their paths."""
+    """Return three files with known headers, and their paths."""
     paths = [write_made(source.folder, APART, f"{name}.tif") for name in "abc"]
     return [opened_here(source, path) for path in paths], paths
 
 
 def opened_here(source, path) -> CogFile:
-    """A file at the source as the index knows it, without any request: its header was read where it was written."""
+    """Return a file at the source as in the index, without any request: its header is read from the local path."""
     status = path.stat()
     header = CogHeader.from_bytes(open_cog(str(path)).header.to_bytes())
     etag = f'"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"'
@@ -185,7 +185,7 @@ def test_failing_file_is_an_error_and_right_with_the_next_read(fault, source, pi
         read(reader)
     source.heal()
 
-    assert isinstance(raised.value, DateUnreadable) is (fault is Fault.MISSING)  # the server is there, the file is not
+    assert isinstance(raised.value, DateUnreadable) is (fault is Fault.MISSING)  # only the file is missing
     assert_equal(read(reader), by_gdal(paths[0], 0, WHOLE))
 
 
@@ -207,7 +207,7 @@ def test_no_number_is_wrong_after_any_failure_of_concurrent_reads(fault, source,
     source.switch(fault, times=7)
 
     def attempt(number):
-        """Whether a read is right; `None` where it is an error. Some are requested ahead."""
+        """Return whether a read is right; `None` after an error. Some blocks are requested ahead."""
         reader = reader_at(files[number % 3])
         if number % 2:
             reader.fetch_ahead("1", index=0, level=0, window=WHOLE)
@@ -289,7 +289,7 @@ def test_damaged_file_is_no_fault_of_its_server(source):
 
 
 def opened_with(source, path, header) -> CogFile:
-    """A file at the source with a header that is known."""
+    """Return a file at the source with the given header."""
     status = path.stat()
     etag = f'"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"'
     return CogFile(href=source.url_of(path.name), header=header, tag=etag, size=status.st_size)
@@ -314,7 +314,7 @@ def test_blocks_on_disk_are_not_requested_again(source, pieces, tmp_path):
 
 
 def settled(folder, count):
-    """Wait until the threads that fetched have written what they fetched."""
+    """Wait until the fetching threads have written `count` files."""
     from tests.running import until
 
     until(lambda: len(list(folder.rglob(f"*{byte_blocks.END}"))) == count)

@@ -30,13 +30,13 @@ pytestmark = pytest.mark.slow
 STORES = ("zarr-v2", "zarr-v3")
 KINDS = ("cog", *STORES)
 PARTIAL = [Fault.CUT, Fault.CUT_CHUNKED, Fault.CUT_WITHOUT_LENGTH, Fault.SHORT]
-"""Half of what is asked for comes, as each way of HTTP has it."""
+"""Answers with half of the requested bytes, in each form of HTTP."""
 QUICK = [Fault.UNAVAILABLE, Fault.SERVER_ERROR, Fault.FORBIDDEN, Fault.CUT_AT_ONCE, *PARTIAL]
 
 
 @pytest.fixture
 def later(monkeypatch):
-    """`later()`: so much time has passed that the states of files are asked for."""
+    """Return a function that advances the clock until the states of files are requested again."""
     now = [0.0]
     monkeypatch.setattr(remote_files.looks, "_clock", lambda: now[0])
 
@@ -49,7 +49,7 @@ def later(monkeypatch):
 
 
 def write(kind, source, scene, **encoding):
-    """The scene at the source, as it is configured."""
+    """Write the scene at the source; return its specification."""
     name = write_here(kind, source.folder, scene, **encoding)
     return make_spec("cog" if kind == "cog" else "zarr", source.url_of(name))
 
@@ -64,7 +64,7 @@ def readable(reader):
 
 
 def assert_fails_and_heals(reader, source, *window, reads=1, is_at_once=False):
-    """Reads fail, and nothing of them is kept: as soon as the source is well its numbers are right."""
+    """Assert that reads fail without being cached: when the source recovers, the numbers are right."""
     for _ in range(reads):
         with pytest.raises(SourceUnavailable):
             numbers_of(reader, *window)
@@ -104,7 +104,7 @@ def test_file_of_a_signed_url_is_read_with_the_query_and_not_dated_by_it(name, t
 @pytest.mark.parametrize("fault", [*QUICK, Fault.OTHER_RANGE, Fault.NEW_TAG], ids=lambda fault: fault.name)
 def test_failing_file_is_an_error_and_right_with_the_next_read(fault, source):
     reader = open_source(write("cog", source, SCENE))
-    reader.close()  # opened anew by the next read
+    reader.close()  # opened again by the next read
     source.switch(fault)
 
     assert_fails_and_heals(reader, source, is_at_once=True)
@@ -121,7 +121,7 @@ def test_failing_store_is_an_error_and_then_right(kind, fault, source):
 
 CHUNKS = {"zarr-v2": "0/NDVI/0.1.1", "zarr-v3": "0/NDVI/c/0/1/1"}
 BLANK = [Fault.NO_CONTENT, Fault.NOT_MODIFIED, Fault.FAILED_CONDITION, Fault.EMPTY]
-"""Answers without content, of which none says that there is nothing."""
+"""Answers without content that do not mean an absent chunk."""
 
 
 def chunk_of(kind, spec):
@@ -177,7 +177,7 @@ def test_missing_chunk_has_the_fill_value_until_it_is_written(kind, source, monk
     assert np.array_equal(blank, with_gap(kind))
     assert np.array_equal(parts[0], blank[150:330, 170:171])
     assert np.array_equal(parts[1], blank[170:171, 150:330])
-    assert reader.revision("NDVI", 0) != before  # so that no cache gives what was made of it
+    assert reader.revision("NDVI", 0) != before  # otherwise caches would return earlier results
     assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
     assert open_source(spec).revision("NDVI", 0) == reader.revision("NDVI", 0)
 
@@ -260,7 +260,7 @@ def test_cells_in_chunks_that_are_missing_at_some_times(kind, source, tmp_path):
     scene = Scene(width=20, height=20, days=("2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04"))
     store = write_zarr(source.folder, scene, version=int(kind[-1]), chunks=(2, 10, 10))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # zarr-python says that version 3 has no consolidated metadata yet
+        warnings.simplefilter("ignore")  # zarr-python warns that version 3 has no consolidated metadata yet
         zarr.consolidate_metadata(store.href)
     (source.folder / Path(store.href).name / CHUNKS[kind].replace("NDVI/0", "NDVI/1").replace("c/0", "c/1")).unlink()
     there = open_source(make_spec("zarr", source.url_of(Path(store.href).name)))
@@ -288,15 +288,15 @@ def test_failing_store_of_shards_is_an_error_and_then_right(fault, source):
 @pytest.mark.parametrize("fault", [*PARTIAL, Fault.OTHER_RANGE, Fault.NEW_TAG], ids=lambda fault: fault.name)
 @pytest.mark.parametrize("after", range(8))
 def test_file_that_fails_at_any_request_is_right_or_an_error(after, fault, source):
-    """Of all requests of a read, the one after so many fails; what is read next is right."""
+    """One request of the read fails, at each position; the next read is right."""
     reader = open_source(write("cog", source, SCENE))
-    reader.close()  # opened anew by the next read
+    reader.close()  # opened again by the next read
     source.switch(fault, times=1, after=after)
 
     for _ in range(3):
         with suppress(SourceUnavailable):
             assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
-    source.heal()  # where a slow machine asks for states again, it may not have failed yet
+    source.heal()  # on a slow machine that requests states again, the fault may still be due
     assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
 
 
@@ -318,7 +318,7 @@ def test_file_that_fails_while_it_is_opened_is_right_or_does_not_open(after, fau
 @pytest.mark.parametrize("kind", KINDS)
 def test_source_that_refuses_is_an_error_and_then_right(kind, source):
     reader = open_source(write(kind, source, SCENE))
-    reader.close()  # opened anew by the next read
+    reader.close()  # opened again by the next read
     source.refuse()
 
     assert_fails_and_heals(reader, source)
@@ -329,7 +329,7 @@ def test_source_that_refuses_is_an_error_and_then_right(kind, source):
 def test_fault_of_one_request_is_tried_again(kind, fault, source, monkeypatch):
     monkeypatch.setattr(remote_requests, "AGAIN_WITHIN_S", PATIENCE_S)  # however long the machine stands still
     reader = open_source(write(kind, source, SCENE))
-    reader.close()  # opened anew by the next read
+    reader.close()  # opened again by the next read
     source.switch(fault, times=1)
 
     assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
@@ -337,9 +337,9 @@ def test_fault_of_one_request_is_tried_again(kind, fault, source, monkeypatch):
 
 @pytest.mark.parametrize("fault", [Fault.HANG, Fault.HANG_IN_BODY, Fault.DRIP], ids=lambda fault: fault.name)
 def test_source_that_hangs_is_an_error_within_the_bound(fault, source):
-    """That the reads end is the assertion: nothing else ends what hangs."""
+    """The end of the reads is the assertion: otherwise they would hang."""
     readers = [open_source(write(kind, source, SCENE)) for kind in ("cog", "zarr-v3")]
-    readers[0].close()  # opened anew by the next read
+    readers[0].close()  # opened again by the next read
     source.switch(fault)
 
     def read(reader):
@@ -395,7 +395,7 @@ def without_etags(source):
 def test_file_replaced_since_the_last_look_gives_no_mixture(make_worse, source, later):
     make_worse(source)
     reader = open_source(write("cog", source, SCENE))
-    numbers_of(reader, Window(0, 16, 0, 640))  # so that it is open, and its state known
+    numbers_of(reader, Window(0, 16, 0, 640))  # opens the file and reads its state
     write("cog", source, OTHER)
     os.utime(source.folder / "a.tif", (1, 1))  # times of HTTP are whole seconds
 
@@ -481,7 +481,7 @@ def test_store_of_shards_of_a_server_that_ignores_range_is_refused(source):
 
 def test_server_that_begins_to_ignore_range_gives_no_wrong_pixel(source):
     reader = open_source(write("cog", source, SCENE))
-    reader.close()  # opened anew by the next read
+    reader.close()  # opened again by the next read
     source.switch(Fault.IGNORE_RANGE)
 
     with pytest.raises(SourceUnavailable):

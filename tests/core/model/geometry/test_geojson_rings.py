@@ -1,4 +1,4 @@
-"""Bodies of which rings become arrays before the rest is parsed are read as those that are parsed at once."""
+"""Bodies whose rings become arrays before the rest is parsed give the same result as bodies parsed as a whole."""
 
 import json
 import tracemalloc
@@ -41,7 +41,7 @@ def circle(vertices):
 
 
 def read(reader, body):
-    """What becomes of a body, in a form that can be compared."""
+    """Return the result of a body in a form that can be compared."""
     try:
         found = reader(body, RULES)
     except ChronotileError as error:
@@ -53,7 +53,7 @@ def read(reader, body):
 
 
 def both(monkeypatch, reader, body):
-    """What becomes of a body that is parsed at once, and part by part."""
+    """Return the results of a body that is parsed as a whole, and part by part."""
     whole = read(reader, body)
     with monkeypatch.context() as patch:
         patch.setattr(geojson_rings, "WHOLE_BYTES", -1)
@@ -128,7 +128,7 @@ def test_any_input_read_in_parts_equals_the_whole(reader, kind, member, content)
     with pytest.MonkeyPatch.context() as patch:
         whole, part_by_part = both(patch, reader, body)
 
-    if isinstance(whole, str) and "not valid JSON" in whole:  # which tells line and column, or the character alone
+    if isinstance(whole, str) and "not valid JSON" in whole:  # its position is in line and column or in characters only
         assert "not valid JSON" in part_by_part
     else:
         assert part_by_part == whole
@@ -168,7 +168,7 @@ def test_position_of_an_error_is_that_in_the_whole_body(part_by_part):
 
 
 def _traced(work):
-    """The result, and the greatest number of bytes that Python and numpy held meanwhile, beside those before."""
+    """Return the result and the peak of the additional bytes of Python and numpy."""
     tracemalloc.start()
     try:
         found = work()
@@ -184,7 +184,7 @@ def test_a_large_ring_makes_no_list_for_each_position():
 
     (ring,) = document["coordinates"]
     assert np.array_equal(ring, circle(50_000))
-    assert peak < 5_000_000  # lists would take 7 million, beside what orjson takes, which is not counted here
+    assert peak < 5_000_000  # lists would take 7 million, without the memory of orjson, which is not counted here
 
 
 def test_many_small_rings_make_no_list_for_each_position():

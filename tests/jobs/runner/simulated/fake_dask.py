@@ -1,7 +1,7 @@
-"""A Dask scheduler, its workers and its clients on a simulated clock, as far as `distributed` documents what we use.
+"""Simulated Dask scheduler, workers and clients, with the documented behaviour of `distributed` that we use.
 
-Functions and what they give come through pickles; a task that raises is retried; one that is processing when its worker
-dies goes to another worker until more than `allowed_failures` died of it; a result that is lost with its worker is made
+Functions and results pass through pickles; a task that raises is retried; if its worker dies during its processing, it
+goes to another worker until more than `allowed_failures` died of it; a result that is lost with its worker is computed
 again; a client that lost its scheduler cancels its futures and connects again. A worker processes one task at a time,
 by priority, and its nanny starts it again.
 """
@@ -26,7 +26,7 @@ START_S = 2.0
 
 
 class _Selector(selectors.DefaultSelector):
-    """Passes on the turn where a loop would wait."""
+    """Passes the turn on instead of waiting."""
 
     def __init__(self, simulation):
         super().__init__()
@@ -87,13 +87,13 @@ class Worker:
     is_frozen: bool = False
 
     def end(self):
-        """End it at once."""
+        """End it immediately."""
         if self.life is not None:
             self.life.cancel()
 
 
 class FakeProcesses:
-    """Nannies in given states, as `distributed.SpecCluster` has them: `scale` starts those that are missing."""
+    """Nannies in given states, as in `distributed.SpecCluster`: `scale` starts the missing ones."""
 
     def __init__(self, states, *, start):
         self.workers = {name: SimpleNamespace(status=SimpleNamespace(name=state)) for name, state in enumerate(states)}
@@ -107,11 +107,11 @@ class FakeProcesses:
 
 
 class FakeScheduler:
-    """A scheduler; all of it runs in one thread of the simulation.
+    """A scheduler that runs in one thread of the simulation.
 
     Args:
         simulation: The clock.
-        workers: How many there are.
+        workers: Number of workers.
     """
 
     def __init__(self, simulation, *, workers=2):
@@ -123,7 +123,7 @@ class FakeScheduler:
         """Whether a worker dies of a task."""
         self.is_frozen = self.is_away = False
         self.begun: list[str] = []
-        """Keys of tasks, in the order in which workers began them."""
+        """Keys of tasks, in the order in which workers started them."""
         self.tasks: dict[str, Task] = {}
         self.workers: list[Worker] = []
         self.clients: list[FakeClient] = []
@@ -148,12 +148,12 @@ class FakeScheduler:
         self.loop.call_soon_threadsafe(self._start, worker)
 
     def kill(self, worker):
-        """End a worker at once; its nanny starts another."""
+        """End a worker immediately; its nanny starts another."""
         self.end(worker)
         self.loop.call_soon_threadsafe(self.loop.call_later, START_S, self._replace)
 
     def end(self, worker):
-        """End a worker at once, and for good."""
+        """End a worker immediately and permanently."""
         self.workers.remove(worker)
         worker.end()
         for task in list(self.tasks.values()):
@@ -167,7 +167,7 @@ class FakeScheduler:
         nanny.status.name = "failed"
 
     def die(self):
-        """End the scheduler at once, and its workers with it."""
+        """End the scheduler and its workers immediately."""
         self.is_away = True
         for worker in self.workers:
             worker.end()
@@ -190,7 +190,7 @@ class FakeScheduler:
         self.add_worker()
 
     def wake(self):
-        """Have the workers look for tasks."""
+        """Wake the workers to take tasks."""
         self.loop.call_soon_threadsafe(self._is_news.set)
 
     def close(self):
@@ -199,7 +199,7 @@ class FakeScheduler:
         self.simulation.run(self.loop.is_closed)
 
     def submit(self, client, key, call, *, retries, priority):
-        """Take a task; the greatest priority is begun first, then that which came first."""
+        """Take a task; tasks start by descending priority, then in order of arrival."""
         self.tasks[key] = Task(key, call, retries, (-priority, next(self._orders)), client)
         self.wake()
         return self.tasks[key]
@@ -284,7 +284,7 @@ class FakeFuture:
         return self.task.error
 
     def add_done_callback(self, callback):
-        """Call back once it ends, in whatever way."""
+        """Call back when it ends, in any way."""
         asyncio.run_coroutine_threadsafe(self._call(callback), self._scheduler.loop)
 
     async def _call(self, callback):
@@ -293,7 +293,7 @@ class FakeFuture:
 
 
 class FakeClient:
-    """A client, as far as we use it."""
+    """A client with the methods that we use."""
 
     def __init__(self, scheduler):
         self.status = "running"
