@@ -1,4 +1,4 @@
-"""Applications asked directly, so that bytes can be sent which no HTTP client would send."""
+"""Send bytes directly to ASGI applications that no HTTP client would send."""
 
 import time
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ async def ask(
 
     async def receive() -> dict[str, object]:
         part, more = next(bodies, (None, False))
-        if part is None:  # further messages would be the client's disconnect, which does not happen
+        if part is None:  # the next message would be the client's disconnect, which does not happen
             await anyio.sleep_forever()
         return {"type": "http.request", "body": part, "more_body": more}
 

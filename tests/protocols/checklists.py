@@ -1,6 +1,6 @@
-"""Which lines of OGC's checklists the tests stand for.
+"""Lines of OGC's checklists that tests cover.
 
-python -m tests.protocols.checklists        what of the checklists of OGC API no test names yet
+python -m tests.protocols.checklists        list lines of OGC API that no test names
 """
 
 import ast
@@ -38,7 +38,7 @@ SPAN = re.compile(r"(.*?)(\d+)-(?:A\.)?(\d+)")
 
 
 def names_held(folder: Path) -> set[str]:
-    """What the `checklist` decorators of a folder's tests name."""
+    """Return the names in `checklist` decorators of a folder's tests."""
     return {name for call in _marks(folder.glob("test_checklist_*.py")) for name in _texts(call)}
 
 
@@ -67,20 +67,20 @@ def lines_of(suite: str) -> list[Line]:
 
 
 def ids_held(suite: str) -> set[str]:
-    """What tests of OGC API name of a suite: `@pytest.mark.checklist("edr", "AT 34", "AT 9-12")`."""
+    """Return the ids of a suite that tests of OGC API name: `@pytest.mark.checklist("edr", "AT 34", "AT 9-12")`."""
     named = [_texts(call) for call in _marks(OGCAPI.rglob("test_*.py"))]
     return {each for first, *names in named if first == suite for name in names for each in ids_of(name)}
 
 
 def ids_left_out(suite: str) -> set[str]:
-    """What docs/design/conformance.md explains: the first column of the table in the suite's section."""
+    """Return the ids that docs/design/conformance.md explains, in the first column of the suite's table."""
     _before, _found, text = CONFORMANCE.read_text(encoding="utf-8").partition(f"\n### {TITLES[suite]}")
     names = re.findall(r"^\| ((?:AT|A\.).*?|[a-z]+ [a-z]+) \|", re.split(r"\n##", text)[0], re.MULTILINE)
     return {each for name in names for each in ids_of(name)}
 
 
 def ids_of(name: str) -> set[str]:
-    """Return what a name stands for: `AT 9-12` is four tests, `A.12/A.13` two, `AT 34, 50` two."""
+    """Return the ids in a name: `AT 9-12` has four, `A.12/A.13` two, `AT 34, 50` two."""
     if not NUMBERED.fullmatch(name):
         return {name}
     prefix = "AT " if name.startswith("AT ") else "A."
@@ -117,7 +117,7 @@ def _texts(call: ast.Call) -> list[str]:
 
 
 def main() -> int:
-    """Print what is neither tested nor explained."""
+    """Print the ids without test or explanation."""
     for suite in SUITES:
         held = ids_held(suite) | ids_left_out(suite)
         missing = [f"{line.name} ({', '.join(sorted(line.ids - held))})" for line in lines_of(suite) if line.ids - held]

@@ -1,6 +1,6 @@
-"""Whether a server answers as its own OpenAPI document says, found by schemathesis.
+"""Check with schemathesis that a server answers according to its own OpenAPI document.
 
-python -m tests.protocols.conformity /openapi.json 100 [TEXT]       100 requests of each kind; paths that hold TEXT
+python -m tests.protocols.conformity /openapi.json 100 [TEXT]       100 requests of each kind; paths that contain TEXT
 """
 
 import logging
@@ -46,7 +46,7 @@ CHECKS = [
     *(not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance),
     response_schema_conformance,
 ]
-# Files that are sent are bytes, as those of an unknown type.
+# Bodies of these types are sent as bytes, like bodies of unknown types.
 schemathesis.serializer.alias(["application/geopackage+sqlite3", "application/zip"], "application/octet-stream")
 SHOWN = 600
 """Characters of a finding."""
@@ -54,11 +54,11 @@ SHOWN = 600
 
 @dataclass
 class Findings:
-    """What came of the requests to one operation."""
+    """Statuses and faults of the requests to one operation."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     faults: dict[str, str] = field(default_factory=dict)
-    """A request for each thing that is wrong."""
+    """A request for each fault."""
 
 
 def tree_application(jobs: Path) -> ASGIApp:
@@ -86,15 +86,15 @@ def operations_of(schema: BaseSchema, holding: str = "") -> list[APIOperation]:
 
 
 def findings_of(operation: APIOperation, examples: int) -> Findings:
-    """Return what becomes of requests that the document allows and of such as it does not.
+    """Return the findings of requests that the document allows and of requests that it forbids.
 
-    Of the parameters all, all but one, or none are the document's examples and the rest is made up; or the path and
-    what must be there are examples and up to two others are made up. Who only makes up never comes further than an
-    unknown collection.
+    All parameters, all except one, or none have the document's examples, and the rest is generated. Alternatively the
+    path and the required parameters are examples, and up to two others are generated. Requests without examples would
+    always end at an unknown collection.
 
     Args:
-        operation: As `operations_of` gives it.
-        examples: Requests of each of both kinds.
+        operation: An operation of `operations_of`.
+        examples: Number of requests of each kind.
     """
     findings = Findings()
     for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
@@ -103,7 +103,7 @@ def findings_of(operation: APIOperation, examples: int) -> Findings:
 
 
 def refused_examples(operation: APIOperation) -> list[str]:
-    """Return requests of the document's examples, those that must be there and one more, that are not answered 200."""
+    """Return failed requests: they have the examples of the required parameters and at most one optional parameter."""
     needed = {each.name for each in operation.query if each.is_required}
     paths, queries = _examples(operation.path_parameters), _examples(operation.query)
     least = {name: value for name, value in queries.items() if name in needed}
@@ -152,7 +152,7 @@ def _told(failure: Failure) -> str:
 
 
 def _kept(operation: APIOperation) -> list[dict[str, dict[str, Any]]]:
-    """What is kept of the examples: all, all but one, nothing."""
+    """Return subsets of the examples: all, all except one, none."""
     paths, queries = _examples(operation.path_parameters), _examples(operation.query)
     without = [{name: value for name, value in queries.items() if name != left} for left in queries]
     elsewhere = [{name: value for name, value in paths.items() if name != left} for left in paths]
@@ -165,7 +165,7 @@ def _kept(operation: APIOperation) -> list[dict[str, dict[str, Any]]]:
 
 
 def _few(operation: APIOperation, mode: GenerationMode) -> st.SearchStrategy[Case]:
-    """Cases with no more than two parameters that need not be there."""
+    """Return cases with at most two optional parameters."""
     needed = {each.name for each in operation.query if each.is_required}
     query = {name: value for name, value in _examples(operation.query).items() if name in needed}
     cases = operation.as_strategy(
@@ -183,13 +183,13 @@ def _few(operation: APIOperation, mode: GenerationMode) -> st.SearchStrategy[Cas
 
 
 def _examples(parameters: Iterable[Any]) -> dict[str, Any]:
-    """Examples by name; schemathesis sends what it is given as it is, so lists are written as our documents say."""
+    """Return examples by name; lists are joined with commas, because schemathesis sends values unchanged."""
     given = {each.name: each.definition["example"] for each in parameters if "example" in each.definition}
     return {name: ",".join(map(str, each)) if isinstance(each, list) else each for name, each in given.items()}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print what is found; return the exit status."""
+    """Print the findings; return the exit status."""
     logging.disable()
     with tempfile.TemporaryDirectory() as jobs:
         return _tell(tree_application(Path(jobs)), *arguments)

@@ -1,4 +1,4 @@
-"""What tests of protocols share: services over a formula, and a client that speaks HTTP to them."""
+"""Fixtures of protocol tests: services over a formula, and a client that speaks HTTP to them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -26,7 +26,7 @@ def make_services() -> Callable[..., Services]:
 
 @pytest.fixture
 def make_client(tmp_path, at_end) -> Callable[..., TestClient]:
-    """`make_client(services)`: a client of the running application; without services, of one layer NDVI."""
+    """Return a function that makes a client of services; the default is a single layer NDVI."""
 
     def make(services: Services | None = None) -> TestClient:
         app = application(
@@ -39,7 +39,7 @@ def make_client(tmp_path, at_end) -> Callable[..., TestClient]:
 
 @pytest.fixture
 def viewer_client(tmp_path) -> Iterator[TestClient]:
-    """A client of `client`'s layers, whose server has the files that its pages look for to find the viewer built."""
+    """Client of the layers of `client`, on a server with the files of a built viewer."""
     viewer = tmp_path / "viewer"
     viewer.mkdir()
     (viewer / "index.html").write_text("<!doctype html>", encoding="utf-8")
@@ -50,13 +50,13 @@ def viewer_client(tmp_path) -> Iterator[TestClient]:
 
 @pytest.fixture
 def client(make_client) -> TestClient:
-    """A client of one layer of each kind (`served.varied_collections`); the source of GONE is gone."""
+    """Client of one layer of each kind (`served.varied_collections`); the source of GONE is missing."""
     return make_client(served.make_services(*served.varied_collections(), broken=["GONE"]))
 
 
 @pytest.fixture(scope="session")
 def session_client() -> Iterator[TestClient]:
-    """As `client`, one for all examples of a property; faults of the server show as 500."""
+    """Client like `client`, shared by all examples of a property; server faults become status 500."""
     services = served.make_services(*served.varied_collections(), broken=["GONE"])
     with TestClient(application(services), raise_server_exceptions=False) as one:
         yield one

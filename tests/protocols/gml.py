@@ -37,7 +37,7 @@ class _Mirror(etree.Resolver):
 
 
 def schema_of(text: str, folder: Path) -> etree.XMLSchema:
-    """Return a schema of ours that imports those of OGC; `folder` has mirrors by the names of hosts."""
+    """Return a schema of ours that imports OGC's schemas; `folder` has mirrors named by host."""
     parser = etree.XMLParser(no_network=True)
     parser.resolvers.add(_Mirror(folder))
     return etree.XMLSchema(etree.fromstring(text, parser, base_url="http://schemas.opengis.net/ours.xsd"))

@@ -1,4 +1,4 @@
-"""An application on a socket of its own, for clients that speak real HTTP."""
+"""An application on a separate socket, for clients that speak real HTTP."""
 
 import socket
 from collections.abc import Iterator

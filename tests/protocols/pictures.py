@@ -12,7 +12,7 @@ def rgba_of(body: bytes) -> np.ndarray:
 
 
 def share_differing(body: bytes, expected: np.ndarray) -> float:
-    """Return the share of pixels that differ from (y, x, 4); transparent ones are alike whatever lies under them."""
+    """Return the fraction of pixels that differ from (y, x, 4); all fully transparent pixels are equal."""
     pixels = rgba_of(body).copy()
     pixels[pixels[..., 3] == 0] = 0
     return float((pixels != expected).any(axis=2).mean())

@@ -1,7 +1,7 @@
 """Services made in memory, whose digital numbers follow a formula of row, column and time.
 
 The number of a cell is `(3 row + 7 column + 40 time) mod 250`, time being its index; cells of row 0 are nodata (255).
-The style `steps` paints number `n` as the grey of exactly `n`, so a test can tell a cell by its colour.
+The style `steps` paints number `n` as the grey of exactly `n`, so its colour identifies a cell.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ from chronotile.readers.reader import Reader
 
 NODATA = 255
 TEST_HOST = "testserver"
-"""The host that clients of Starlette's tests ask."""
+"""Host name in requests of Starlette's test client."""
 NOW = np.datetime64("2020-07-01T12:00:00", "ns")
 
 BELGIUM_31N = NativeGrid(
@@ -107,9 +107,9 @@ def expected_rgba(native: NativeGrid, grid: Grid, time: int) -> np.ndarray:
 
 @dataclass
 class FormulaReader(Reader):
-    """A `Reader` of the formula; `broken` names variables whose source is gone.
+    """A `Reader` of the formula; `broken` names variables with a missing source.
 
-    `replaced` has what became of single times: another revision, or `None` for one that is gone.
+    `replaced` maps the index of a changed time to its new revision, or to `None` if the time was deleted.
     """
 
     source_info: SourceInfo
@@ -155,7 +155,7 @@ class FormulaReader(Reader):
 def make_variable(
     name: str = "NDVI", *, grid: NativeGrid = BELGIUM_31N, times: TimeDomain = DEKADS, **encoding: object
 ) -> VariableInfo:
-    """Return a variable of one level; its values are the digital numbers unless `encoding` says otherwise."""
+    """Return a variable of one level; its values are the digital numbers unless `encoding` sets another encoding."""
     return VariableInfo(
         name=name,
         encoding=Encoding(**{"dtype": "uint8", "nodata": float(NODATA), **encoding}),
@@ -182,7 +182,7 @@ def make_composite(layer_id: str = "TRUE_COLOUR", *, collection: str = "s2", **m
 
 
 def make_collection(*layers: Layer, collection_id: str | None = None, **members: object) -> Collection:
-    """Return a collection; its layers default to one that is called NDVI."""
+    """Return a collection; the default layer is NDVI."""
     layers = layers or (make_layer(),)
     given = {"id": collection_id or layers[0].collection, "title": {"": f"Collection {layers[0].collection}"}}
     return Collection(**{**given, "layers": layers, "bbox": layers[0].main_variable.grid.bbox_in(CRS84), **members})
@@ -198,7 +198,7 @@ def make_services(
     broken: Sequence[str] = (),
     places: Sequence[PlaceSet] = (),
 ) -> Services:
-    """Return services over collections (by default one with the layer NDVI); variables in `broken` cannot be read."""
+    """Return services over collections (by default a single NDVI layer); variables in `broken` cannot be read."""
     collections = collections or (make_collection(),)
     layers = [layer for collection in collections for layer in collection.layers]
     catalogue = Catalogue(
@@ -215,7 +215,7 @@ def make_services(
 
 
 def make_services_of(reader: Reader, *, collection: str = "made", **members: object) -> Services:
-    """Return services over an open source: one layer for each of its variables, of that name."""
+    """Return services over an open source, with a layer per variable, of the same name."""
     variables = reader.info.variables.values()
     layers = [make_layer(each.name, collection=collection, variable=each) for each in variables]
     services = make_services(make_collection(*layers), **members)
@@ -276,11 +276,11 @@ def greys_of(variable: VariableInfo) -> Style:
 
 
 def tree_collections() -> tuple[Collection, ...]:
-    """Return what OGC API is asked of: coverages of one and of several fields, of each kind of grid, time and value.
+    """Return the collections for OGC API tests: one or several fields, and every kind of grid, time and value.
 
     `s2` has NDVI (scaled, with an alias), LAI (other times) and a composite; `kinds` has CROP (categories), FLAGGED
     (flags 10 and 20, valid 0 to 200) and HEIGHT (no time); `flanders` is geographic; `world` goes round the earth.
-    Every layer but the composite is drawn with the grey of exactly its digital number.
+    Every layer except the composite is drawn with the grey of exactly its digital number.
     """
     lai_times = days_of("2020-06-01", "2020-06-11", "2020-07-01")
     ndvi = make_variable("NDVI", scale=0.004, offset=-0.08)

@@ -56,7 +56,7 @@ def write(folder, dates):
 
 
 class Filled:
-    """An archive with the index of its items, of which as many batches are listed as are asked for."""
+    """Archive with an index of its items; a test lists a number of batches."""
 
     def __init__(self, folder):
         self._folder = folder
@@ -87,7 +87,7 @@ def _has(stored, most):
 
 @pytest.fixture(scope="module")
 def half(tmp_path_factory):
-    """A client of an archive whose cube was listed as far as its first batch."""
+    """Client of an archive with the first batch of its cube in the index."""
     folder = tmp_path_factory.mktemp("half")
     (folder / "data").mkdir()
     write(folder / "data", DATES)

@@ -1,4 +1,4 @@
-"""How long caches may keep what each protocol answers, as a table of requests and Cache-Control."""
+"""Cache-Control of each protocol's answers, as a table of requests."""
 
 from dataclasses import replace
 
@@ -73,7 +73,7 @@ CLOSED = ["2020-06-11", "2020-06", "2020-06-01/2020-06-15", "2020-06-01/P20D"]
 
 @pytest.fixture
 def services():
-    """Whose layers all have a default time."""
+    """Services with a default time in every layer."""
     return served.make_services(*served.tree_collections(), places=[make_places()])
 
 
@@ -88,7 +88,7 @@ def caching(response):
 
 
 def caching_of(client, path, time):
-    """Of a request and of asking again with its ETag, which are the same."""
+    """Return Cache-Control of a request after checking that the 304 to its ETag has the same."""
     first = client.get(path.format(time=time))
     kept = caching(first)
     if "ETag" in first.headers:
@@ -227,7 +227,7 @@ def test_answer_to_a_body_is_not_cached_by_its_url_alone(client):
 
 
 def test_document_contains_a_new_time_immediately(make_client):
-    """Tomorrow's and all before are shown; one of the day after becomes the newest as the clock strikes."""
+    """Past times and tomorrow's are shown; a time of the following day becomes the newest when the clock reaches it."""
     times = domain_of_instants(np.datetime64(day, "ns") for day in ("2020-06-21", "2020-07-02T12:00:01"))
     made = served.make_services(served.make_collection(served.make_layer(variable=served.make_variable(times=times))))
     now = [np.datetime64("2020-07-01T12:00:00", "ns")]

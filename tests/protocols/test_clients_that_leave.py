@@ -45,7 +45,7 @@ REQUESTS: dict[str, tuple[str, object]] = {
 
 
 class Stepping(WrappingReader):
-    """Files whose first read waits for the test, and each of which lets the event loop of the server go on."""
+    """Reader of files: its first read waits for the test, and every read gives the server's event loop a turn."""
 
     def __init__(self, reader: Reader) -> None:
         super().__init__(reader, replace(reader.info, is_of_files=True))
@@ -74,7 +74,7 @@ class Stepping(WrappingReader):
 
 
 class Site:
-    """A server over such files."""
+    """Server over a `Stepping` reader."""
 
     def __init__(self, reader: Stepping, address: str, is_idle: Callable[[], bool]) -> None:
         self.reader, self.address, self.is_idle = reader, address, is_idle

@@ -1,6 +1,6 @@
-"""Our OpenAPI documents are true: schemathesis finds no answer that they do not tell of.
+"""Our OpenAPI documents are true: schemathesis finds no undocumented answer.
 
-`CHRONOTILE_CONFORMITY=300` asks more of each operation.
+`CHRONOTILE_CONFORMITY=300` sends more requests per operation.
 """
 
 import os
@@ -45,7 +45,7 @@ def test_answers_match_the_document(app, document, share):
 @pytest.mark.slow
 def test_examples_of_ogcapi_are_answered(app):
     asked = operations_of(document_of(app, "/ogcapi/openapi"))
-    # Nobody knows the id of a job before there is one, and what is posted is in no address.
+    # A job has no id before it exists, and no URL contains a posted body.
     operations = [each for each in asked if each.method == "get" and "{jobID}" not in each.path]
 
     assert [refused for each in operations for refused in refused_examples(each)] == []

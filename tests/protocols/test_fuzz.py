@@ -1,7 +1,7 @@
 """No broken request is answered by a fault of the server.
 
-`CHRONOTILE_FUZZ=20000` tries more of them, `CHRONOTILE_FUZZ_SEED=2` others, `CHRONOTILE_FUZZ_OF=/wcs` those of one
-protocol; `python -m benchmarks.fuzz` tries them over files, too.
+`CHRONOTILE_FUZZ=20000` sends more requests, `CHRONOTILE_FUZZ_SEED=2` other requests, and `CHRONOTILE_FUZZ_OF=/wcs`
+only requests of this protocol; `python -m benchmarks.fuzz` sends them over files, too.
 """
 
 import os
@@ -22,7 +22,7 @@ COUNT = int(os.environ.get("CHRONOTILE_FUZZ", "3000"))
 SEED = int(os.environ.get("CHRONOTILE_FUZZ_SEED", "1"))
 OF = os.environ.get("CHRONOTILE_FUZZ_OF", "/")
 
-# TiTiler asks pyproj for PROJ texts, and multiplies transforms the old way.
+# TiTiler requests PROJ texts of pyproj, and multiplies transforms the old way.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:You will likely lose important projection information:UserWarning",
     "ignore:Use `@` matmul:PendingDeprecationWarning",
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 @pytest.fixture(scope="module")
 def statuses_of_valid_requests(tmp_path_factory):
-    """By URL; `None` of an exception with status 200."""
+    """Statuses by URL; `None` for an exception with status 200."""
 
     async def ask():
         async with running(tmp_path_factory.mktemp("valid"), made_services()) as site:

@@ -1,4 +1,4 @@
-"""Whatever texts the configuration and requests hold, XML documents keep their elements and stay valid."""
+"""XML documents stay valid and keep their elements for every text in configuration and requests."""
 
 import re
 from urllib.parse import quote

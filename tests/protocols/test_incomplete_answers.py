@@ -1,4 +1,4 @@
-"""Searches of items that lack some of them say so alike in all protocols, and are cached for a minute."""
+"""Searches with incomplete results say so alike in all protocols, and are cached for a minute."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -37,7 +37,7 @@ POSTED = {
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
-    """A client of `scenes`, of `s2`, of whose source not all could be read, and of `far`, which is away."""
+    """Client of `scenes`, of `s2` (source partly unread) and of `far` (unavailable)."""
     folder = tmp_path_factory.mktemp("index")
     with closing(open_items(None, folder)) as index, closing(open_passes(None, folder)) as passes:
         put(index, "scenes", [scene("scene 1", day=1, cloud=0)])

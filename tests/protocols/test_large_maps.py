@@ -1,4 +1,4 @@
-"""Large maps have threads of their own, so that tiles never wait for them."""
+"""Large maps have separate threads, so tiles never wait for them."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +34,7 @@ TILE = "/tiles/NDVI/WebMercatorQuad/10/525/343.png?datetime=2020-06-11"
 
 @dataclass
 class HangingReader(served.FormulaReader):
-    """Of which the date 2020-06-01 is not read before `go` is set."""
+    """Reader that waits for `go` before it reads the date 2020-06-01."""
 
     go: threading.Event = field(default_factory=threading.Event)
     held: list[int] = field(default_factory=list)
@@ -79,7 +79,7 @@ def test_tiles_and_small_maps_of_a_layer_are_drawn_during_its_large_maps(hanging
 def test_large_maps_are_refused_if_too_many_wait(hanging, url):
     client, reader = hanging
     limiter = client.app.state.chronotile.limiters.large_pictures
-    limiter.max_waiting = 2  # of which one may be for a source
+    limiter.max_waiting = 2  # one may wait for a source
     with ThreadPoolExecutor(2) as pool:
         large = [pool.submit(client.get, url.format(side=side, day="2020-06-01")) for side in (100, 101)]
         until(lambda: reader.held and limiter.waiting == 1)
@@ -100,7 +100,7 @@ def test_large_maps_without_drawing_do_not_wait_for_others(hanging, url):
     """The fault: mistakes, and maps that the client or the cache had, waited or were refused with those to be drawn."""
     client, reader = hanging
     limiter = client.app.state.chronotile.limiters.large_pictures
-    limiter.max_waiting = 2  # of which one may be for a source
+    limiter.max_waiting = 2  # one may wait for a source
     drawn = client.get(url.format(side=100, day="2020-06-11"))
     with ThreadPoolExecutor(2) as pool:
         large = [pool.submit(client.get, url.format(side=side, day="2020-06-01")) for side in (100, 101)]

@@ -34,11 +34,11 @@ TILE_WEST, TILE_NORTH, TILE_PX = -180 + 524 * 180 / 2**9, 90 - 111 * 180 / 2**9,
 
 @dataclass(frozen=True)
 class Archive:
-    """Five years of uneven dates, with clouds, and what serves them."""
+    """Five years of cloudy values at uneven dates, and a client that requests them."""
 
     times: np.ndarray
     values: np.ndarray
-    """(time, y, x), NaN where there is none."""
+    """(time, y, x); NaN stands for no value."""
     client: TestClient
     folder: Path
 
@@ -86,7 +86,7 @@ def rgba(response):
 
 
 def on_tile(cells):
-    """(256, 256) of (y, x) cells: the one in which the middle of each pixel lies."""
+    """Return the values of (y, x) cells at the pixel centres of a tile, as (256, 256)."""
     middles = (np.arange(256) + 0.5) * TILE_PX
     columns = np.floor((TILE_WEST + middles - WEST) / CELL).astype(int)
     rows = np.floor((NORTH - TILE_NORTH + middles) / CELL).astype(int)
@@ -109,7 +109,7 @@ def june(first, last):
 
 
 def expected(value, usual, kind):
-    """By numpy, of one cell in a loop of its own."""
+    """Compute the anomaly of each cell with numpy, in a separate loop."""
     found = np.full(value.shape, np.nan)
     for place in np.ndindex(value.shape):
         own, others = value[place], usual[:, *place]

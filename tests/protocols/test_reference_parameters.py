@@ -33,7 +33,7 @@ TABLES = [
 
 
 def rows_of(page, number):
-    """`{name: meaning}` of one of the tables of parameters of a page."""
+    """Return `{name: meaning}` of a table of parameters in a page."""
     text = (REFERENCE / page).read_text(encoding="utf-8")
     table = re.split(r"\| parameter(?: of `GetMap`)? \| meaning \|\n\| --- \| --- \|\n", text)[number + 1]
     rows = re.findall(r"\| (.*?) \| (.*) \|\n", table.partition("\n\n")[0] + "\n")
@@ -44,7 +44,7 @@ def rows_of(page, number):
 def test_a_table_has_every_parameter(page, number, parameters):
     rows = rows_of(page, number)
 
-    of_analyses = {each.name for each in ANALYSIS if "phenology" in rows}  # of which a row leads to their own table
+    of_analyses = {each.name for each in ANALYSIS if "phenology" in rows}  # a row links to their table
     assert set(rows) | of_analyses == {each.name for each in parameters}
 
 

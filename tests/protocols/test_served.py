@@ -1,4 +1,4 @@
-"""The fixtures themselves: a tile's pixels are those of the formula."""
+"""The fixtures themselves: the pixels of a tile follow the formula."""
 
 import io
 

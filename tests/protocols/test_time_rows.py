@@ -39,7 +39,7 @@ OWS = "{http://www.opengis.net/ows/1.1}"
 WMTS = "{http://www.opengis.net/wmts/1.0}"
 
 
-# Gaps of 5 days, one of 3 and one of 60; their 95th percentile is 35.25, 1.5 times that 52 days and 21 hours.
+# Gaps of 5 days, a gap of 3 and a gap of 60; their 95th percentile is 35.25, 1.5 times that 52 days and 21 hours.
 IRREGULAR_DAYS = (
     *("2020-01-01", "2020-01-06", "2020-01-11", "2020-01-14", "2020-01-19", "2020-01-24", "2020-03-24"),
     *("2020-03-29", "2020-04-03", "2020-04-08", "2020-04-13"),

@@ -19,14 +19,14 @@ IGNORED = (
     *("/wms", "/wmts", "/wcs", "/wps", "/stac", "/odata", "/timeseries/v1."),
     *("/health", "/metrics", "/viewer/?", "/viewer/main.js", "/?", "/docs", "/openapi.json"),
 )
-"""Standards that say so, services of others; what monitors and browsers open."""
+"""Paths of standards that ignore unknown parameters, of other services, and of pages for monitors and browsers."""
 ADDED = (("_", "1700000000"), ("token", "a"), ("v", "2"), ("utm_source", "mail"))
 URLS = [url for url in (*VALID, *BODIES) if REFUSED.get(url, 200) == 200 and not url.startswith("/cog")]
 
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
-    """Answers to all valid requests, by URL: with `foo=1`, and with what clients add to any address."""
+    """Two answers per valid URL: with `foo=1`, and with parameters that clients add to any URL."""
 
     async def ask():
         async with running(tmp_path_factory.mktemp("unknown"), made_services()) as site:

@@ -1,4 +1,4 @@
-"""Documents from templates: whatever text goes in, it comes out as text."""
+"""Documents from templates: every inserted text is read back unchanged."""
 
 import numpy as np
 import pytest

@@ -15,12 +15,12 @@ OF_TIME = {"time", "datetime", "startdate", "enddate"}
 
 
 def requests(count: int, seed: int, *, of: str = "/") -> Iterator[Request]:
-    """Yield requests that have one to three things broken; the same ones for the same seed.
+    """Yield requests with one to three defects; a seed always yields the same ones.
 
     Args:
-        count: How many.
-        seed: Of chance.
-        of: With what the URLs of the valid ones begin.
+        count: Number of requests.
+        seed: Seed of the random generator.
+        of: Prefix of the valid URLs to use.
     """
     chance = random.Random(seed)
     valid = [parse(url) for url in (*VALID, *BODIES) if url.startswith(of)]
@@ -78,7 +78,7 @@ def _break_value(request: Request, chance: random.Random) -> Request:
 
 
 def _break_structure(request: Request, chance: random.Random) -> Request:
-    """A parameter dropped, repeated, renamed, swapped, moved, or followed by what is no parameter."""
+    """Drop, repeat, rename, swap or move a parameter, or append a text that is no parameter."""
     if not request.pairs:
         return _break_segment(request, chance)
     place, other = chance.randrange(len(request.pairs)), chance.randrange(len(request.pairs))
@@ -105,7 +105,7 @@ def _break_structure(request: Request, chance: random.Random) -> Request:
 
 
 def _other(value: str, chance: random.Random, *, is_time: bool = False) -> str:
-    """A value in place of another: a hostile one, one edited, or a long one."""
+    """Return a replacement of a value: hostile, edited or long."""
     die = chance.random()
     if die < 0.02:
         return chance.choice((LONG, LONG * 15, value * 50))

@@ -16,7 +16,7 @@ from tests.protocols.fuzzing.valid_bodies import FORM, XML
 from tests.protocols.fuzzing.values import LONG, TIMES, VALUES
 
 MARK = "@@@"
-"""Stands where a text is put that `json` would not write."""
+"""Marks the position of a text that `json` would not write."""
 RAW_JSON = (
     "[" * 5000 + "]" * 5000, '{"a":' * 900 + "1" + "}" * 900, "1e400", "-1e400", "1" * 5000, "-0", "0.1e-5000", "NaN",
     "-Infinity", '"\\ud800"', '"\\u0000"', '"\\uffff\\u202e"', "01", "+1", "tru", "'a'", '{"a":1,"a":2}', "/**/1", "",
@@ -55,7 +55,7 @@ def break_body(request: Request, chance: random.Random) -> Request:
 
 
 def _break_json(body: bytes, chance: random.Random) -> bytes:
-    """Some node replaced, dropped, doubled or renamed; of what is JSON no more, its bytes edited."""
+    """Replace, drop, double or rename a node; edit bytes if the body is no longer JSON."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):

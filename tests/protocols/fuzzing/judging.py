@@ -1,4 +1,4 @@
-"""What is wrong with an answer, for any request."""
+"""Find faults in the answer to any request."""
 
 import gzip
 import re
@@ -26,7 +26,7 @@ SIGNATURES = {
 }
 PROBLEM = "application/problem+json"
 OF_ALL = {404, 405, 413, 414, 416, 431}
-"""Statuses of what is refused before a protocol sees it, or after it has answered."""
+"""Statuses of requests that are refused before or after a protocol handles them."""
 OF_THIS_MACHINE = tuple({str(path).encode() for path in (Path(chronotile.__file__).parents[1], Path(sys.prefix))})
 """Folders that no answer names."""
 NOT_OFFERED = re.compile(rb"(OperationNotSupported|OptionNotSupported|Crs-NotSupported)")
@@ -34,19 +34,19 @@ NOT_OFFERED = re.compile(rb"(OperationNotSupported|OptionNotSupported|Crs-NotSup
 SCRIPT = b"<script>alert(1)"
 MARKUP = ("text/html", "image/svg+xml", "application/xhtml+xml")
 ODD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-"""What no value of a header may have."""
+"""Characters that no header value may have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back."""
+    """The answer to a request of the fuzzer."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     seconds: float
     pairs: Sequence[tuple[str, str]] = ()
-    """The headers in order, with those that are sent twice."""
+    """All headers in order, including repeated ones."""
 
     @property
     def media_type(self) -> str:
@@ -59,12 +59,12 @@ class Answer:
 
 
 def faults_of(request: Request, answer: Answer, *, secrets: Sequence[str] = ()) -> list[str]:
-    """Return what is wrong with an answer.
+    """Return the faults of an answer.
 
     Args:
-        request: What was asked.
-        answer: What came.
-        secrets: Texts that no answer may have unless the request has them: where the data lie.
+        request: The request that was sent.
+        answer: The answer to it.
+        secrets: Texts that an answer may contain only if the request does, such as paths of the data.
     """
     if answer.status == 599:
         return [f"no answer: {answer.body[:300]!r}"]
@@ -77,7 +77,7 @@ def faults_of(request: Request, answer: Answer, *, secrets: Sequence[str] = ()) 
 def faults_of_head(answer: Answer, head: Answer) -> Iterator[str]:
     """Yield how the answer to HEAD differs from that to GET (RFC 9110 §9.3.2).
 
-    What is damaged is known only once it is read, which HEAD leaves out: there it may lack a `Warning`, or be no 503.
+    HEAD does not read the data, so it may lack the `Warning` or the status 503 of damaged data.
     """
     if "warning" in answer.headers or answer.status == 503:
         return
@@ -118,9 +118,10 @@ def _of_headers(request: Request, answer: Answer) -> Iterator[str]:
 
 
 def _is_of_jobs(request: Request) -> bool:
-    """Whether a request may create, list or read jobs: an execution does if a result is to be kept by reference.
+    """Return whether a request may create, list or read jobs.
 
-    Pages of other origins are refused where a process always makes one.
+    An execution may if it requests a result by reference. Some processes always create jobs and refuse pages of other
+    origins.
     """
     if request.segments[:2] == ("ogcapi", "jobs") or any(name == "prefer" for name, _ in request.headers):
         return True
@@ -142,7 +143,7 @@ def _leaks(request: Request, answer: Answer, secrets: Sequence[str]) -> Iterator
 
 
 def _misformed(answer: Answer) -> Iterator[str]:
-    """What the body is not that its type says it is."""
+    """Yield contradictions between the body and its media type."""
     media_type = answer.media_type
     if not answer.content.startswith(SIGNATURES.get(media_type, b"")):
         yield f"no {media_type}"
@@ -158,7 +159,7 @@ def _misformed(answer: Answer) -> Iterator[str]:
 
 
 def _misworded(request: Request, answer: Answer) -> Iterator[str]:
-    """What is not as the protocol has its errors."""
+    """Yield differences from the error format of the protocol."""
     if answer.status < 400:
         if request.protocol == "wms" and is_exception(answer):
             yield from _misworded_exception(answer)
@@ -174,7 +175,7 @@ def _misworded(request: Request, answer: Answer) -> Iterator[str]:
 
 
 def _misworded_exception(answer: Answer) -> Iterator[str]:
-    """What is wrong with an exception of WMS whose status is 200."""
+    """Yield the faults of a WMS exception with status 200."""
     fault = _service_exception(answer)
     if fault is not None:
         yield f"an exception worded otherwise than WMS has it: {fault}, {answer.content[:200]!r}"
@@ -231,4 +232,4 @@ WORDS_OF: Mapping[str, Callable[[Answer], str | None]] = {
     "wcs": _exception_of_wcs,
     "wps": _exception_report,
 }
-"""By protocol; the others have problem documents."""
+"""Readers of error texts by protocol; all other protocols send problem documents."""

@@ -8,7 +8,7 @@ from tests.protocols.fuzzing.valid_bodies import BODIES
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as it is sent; segments and pairs are not escaped yet."""
+    """A request; segments and pairs are not escaped."""
 
     segments: tuple[str, ...]
     pairs: tuple[tuple[str, str], ...]

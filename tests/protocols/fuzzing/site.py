@@ -51,7 +51,7 @@ class Site:
     """Its id."""
 
     def resolved(self, request: Request) -> Request:
-        """Return the request with `JOB` and `COG` replaced by what they stand for."""
+        """Return the request with the values of `JOB` and `COG`."""
         segments = tuple(self.job if each == JOB else each for each in request.segments)
         stand_for = {JOB: self.job, COG: str(self.cog)}
         pairs = tuple((name, stand_for.get(value, value)) for name, value in request.pairs)
@@ -62,7 +62,7 @@ class Site:
         return await send(self.app, self.resolved(request))
 
     async def do_job(self) -> None:
-        """Ask for a job, and do it."""
+        """Create a job and run it."""
         accepted = await self.send(replace(parse(ECHO), headers=ACCEPTED, body=b'{"inputs": {"string": "a"}}'))
         assert accepted.status == 201, accepted.body
         self.job = accepted.headers["location"].rpartition("/")[2].partition("?")[0]
@@ -82,15 +82,15 @@ class Site:
 
 @dataclass
 class Findings:
-    """What came of the requests."""
+    """Statuses, faults and times of the requests."""
 
     faults: list[str] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
     """How often each protocol answered with each status."""
     slowest: list[tuple[float, str]] = field(default_factory=list)
-    """Seconds and request, of a few."""
+    """Seconds and request of the slowest answers."""
     heads: int = 0
-    """Requests that were asked again by HEAD."""
+    """Number of requests repeated as HEAD."""
 
     def add(self, request: Request, answer: Answer, faults: Iterable[str]) -> None:
         """Note an answer."""
@@ -149,7 +149,7 @@ async def running(folder: Path, services: Services) -> AsyncIterator[Site]:
 
 
 async def fuzz(site: Site, requests: Iterable[Request]) -> Findings:
-    """Return what came of the requests; one of sixteen by GET is asked by HEAD, too."""
+    """Return the findings of the requests; every sixteenth GET is repeated as HEAD."""
     findings = Findings()
     for number, request in enumerate(requests):
         answer = await site.send(request)
@@ -157,7 +157,7 @@ async def fuzz(site: Site, requests: Iterable[Request]) -> Findings:
         if request.method == "GET" and number % 16 == 0 and request.protocol not in {"metrics", "health"}:
             findings.heads += 1
             head = await site.send(replace(request, method="HEAD"))
-            if [*faults_of_head(answer, head)]:  # unless something has become known meanwhile, such as shares of pixels
+            if [*faults_of_head(answer, head)]:  # values such as valid fractions may have been computed since
                 faults += faults_of_head(await site.send(request), head)
         findings.add(request, answer, faults)
         if request.method == "DELETE" and answer.status == 200:

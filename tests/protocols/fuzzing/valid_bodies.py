@@ -61,7 +61,7 @@ INPUTS: Mapping[str, Mapping[str, Any]] = {
     "trend": {"layer": "NDVI", "datetime": "2020", "method": "theil_sen", "bbox": BOX},
     "zonal-statistics": {"layer": "NDVI", "places": FIELDS, "datetime": "2020-06", "reducers": ["mean"]},
 }
-"""By process."""
+"""Valid inputs by process."""
 EXECUTIONS: Mapping[str, Any] = {
     **{f"/ogcapi/processes/{process}/execution": {"inputs": inputs} for process, inputs in INPUTS.items()},
     **{f"/ogcapi/processes/{each}/estimate": {"inputs": INPUTS[each]} for each in ("echo", "optimise", "trend")},
@@ -126,4 +126,4 @@ REFUSED = {
     "/wmts?SERVICE=WMTS": 501,
     "/ogcapi/processes/echo/execution?lang=en": 400,
 }
-"""What is valid and not offered: WMTS by POST, and addresses that are not allowed."""
+"""Valid requests with the statuses of their refusal: WMTS by POST, and forbidden URLs."""

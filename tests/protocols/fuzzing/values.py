@@ -81,5 +81,5 @@ HEADERS: dict[str, tuple[bytes, ...]] = {
     "te": (b"trailers",),
     "upgrade": (b"websocket",),
 }  # fmt: skip
-"""Headers, each with values that are odd or wrong."""
+"""Headers with odd or wrong values."""
 ANY_HEADER = (b"", b"*", b"*/*", b'"x"', b"\xff\xfe", b"a" * 3000, b"\x00", b"\t", b"nan", b"<script>alert(1)</script>")

@@ -1,4 +1,4 @@
-"""What tests of OGC API share: services of every kind of coverage, and OGC's JSON schemas."""
+"""Fixtures of OGC API tests: services of every kind of coverage, and OGC's JSON schemas."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,7 +42,7 @@ def assert_valid(shared) -> Callable[[Any, str, str], None]:
 
 @pytest.fixture(scope="session")
 def demo_configuration(tmp_path_factory) -> Path:
-    """Of a small demo archive, beside which the examples of the reference run."""
+    """Configuration of a small demo archive; examples of the reference run against it."""
     plan = DemoPlan(size_px=200, first_day="2023-01-01", dekads=36, levels=2, picture_days=("2024-06-01",))
     return make_demo(tmp_path_factory.mktemp("demo"), plan=plan)
 
@@ -56,7 +56,7 @@ def demo(demo_configuration) -> Iterator[TestClient]:
 
 @pytest.fixture
 def run_beside_demo(demo_configuration) -> Callable[[str], dict[str, Any]]:
-    """`run_beside_demo(program)`: what the names of a program are in the end; its server is on a socket."""
+    """Return a function that runs a program against a server on a socket and returns the program's final names."""
 
     def run(program: str) -> dict[str, Any]:
         names: dict[str, Any] = {}

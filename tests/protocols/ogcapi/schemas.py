@@ -1,4 +1,4 @@
-"""What OGC's JSON schemas find wrong with a document."""
+"""Validate documents with OGC's JSON schemas."""
 
 import json
 from collections.abc import Callable
@@ -23,20 +23,20 @@ BUNDLES = {
 }
 """OpenAPI 3.0 documents, by standard."""
 EDR_31 = "edr/ogcapi-environmental-data-retrieval-1-oas31.bundled.json"
-"""Whose `coveragejson` is the schema of CoverageJSON 1.0; that of the 3.0 bundle has a `oneOf` that no array meets."""
+"""Bundle with the schema of CoverageJSON 1.0; the schema in the 3.0 bundle has a `oneOf` that no array meets."""
 ROOT = "urn:bundle"
 TMS = "http://schemas.opengis.net/tms/2.0/json"
 
 
 def faults(schemas: Path, document: Any, standard: str, name: str) -> list[str]:
-    """Return what is wrong, each with its place; empty for a valid document.
+    """Return the faults of a document with their JSON paths; empty for a valid document.
 
     Args:
         schemas: The folder ../shared/ogc/schemas.
         document: Parsed JSON.
-        standard: One of `BUNDLES`, or `covjson`, `cis` or `tms`.
-        name: Of a schema: `components/schemas/NAME` of a bundle, `definitions/NAME` of CIS, `NAME.json` of TMS, and
-            `coverage`, `coverageCollection`, `domain` or `coveragejson` (any of them) of CoverageJSON.
+        standard: A key of `BUNDLES`, or `covjson`, `cis` or `tms`.
+        name: Name of the schema: `components/schemas/NAME` of a bundle, `definitions/NAME` of CIS, `NAME.json` of TMS,
+            or `coverage`, `coverageCollection`, `domain` or `coveragejson` (all types) of CoverageJSON.
     """
     found = sorted(_validator(schemas, standard, name).iter_errors(document), key=lambda each: each.json_path)
     return [f"{each.json_path}: {each.message[:500]}" for each in found]
@@ -60,7 +60,7 @@ def _bundled(path: Path, name: str) -> Validator:
 
 
 def _repaired(bundle: dict[str, Any]) -> dict[str, Any]:
-    """What extents hold of more dimensions, older bundles ask of `spatial` and `temporal` too: none would be valid."""
+    """Correct schemas that no document meets: older bundles require members of other dimensions in `spatial`, too."""
     schemas = bundle["components"]["schemas"]
     if "inputValueNoObject" in schemas:
         return _with_any_of(bundle)
@@ -84,14 +84,14 @@ def _with_plain_parameters(bundle: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_any_of(bundle: dict[str, Any]) -> dict[str, Any]:
-    """Of values of Processes 1.0 exactly one kind is asked: but a whole number is a number, and base64 is a text."""
+    """Accept values of several kinds: Processes 1.0 requires exactly one, but an integer is also a number."""
     schemas = bundle["components"]["schemas"]
     loose = {name: {"anyOf": schemas[name]["oneOf"]} for name in ("inputValueNoObject", "inlineOrRefData")}
     return {**bundle, "components": {"schemas": {**schemas, **loose}}}
 
 
 def _covjson(schemas: Path, name: str) -> Validator:
-    """The bundle has torn the schema in two, whose parts refer to one another: put together they resolve."""
+    """Return a schema of CoverageJSON: the bundle split it into two parts with mutual references, which are joined."""
     components = _read(schemas / "ogcapi" / EDR_31)["components"]["schemas"]
     whole = components["coveragejson"]
     schema = whole if name == "coveragejson" else components[name]

@@ -1,4 +1,4 @@
-"""Tests name lines of the checklists that there are; none is missing but those docs/design/conformance.md explains."""
+"""Tests name existing lines of the checklists; every missing line is explained in docs/design/conformance.md."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""EDR as OGC's suite walks it: queries are put together from what the collection says of itself alone."""
+"""EDR queries that OGC's suite builds from the document of a collection alone."""
 
 from urllib.parse import urlsplit
 
@@ -8,14 +8,14 @@ checklist = pytest.mark.checklist
 
 ACCEPT = {"accept": "application/json, application/javascript, text/javascript, text/json"}
 COLLECTIONS = ("s2", "NDVI", "LAI", "kinds", "CROP", "FLAGGED", "flanders", "FAPAR", "world", "DMP")
-"""Those with values and times; the suite has no query for the others."""
+"""Collections with values and times; the suite has no query for other collections."""
 LENS = 1.0
-"""Degrees of half the side of the suite's area, whatever the extent of the collection."""
+"""Half the side of the suite's area in degrees, for every extent."""
 
 
 @pytest.fixture
 def walk(tree):
-    """`walk("NDVI")`: what the suite learns of a collection."""
+    """Return a function: `walk("NDVI")` reads the document of a collection like the suite."""
     return lambda name: Walk(tree, tree.get(f"/ogcapi/collections/{name}", headers=ACCEPT).json())
 
 
@@ -39,7 +39,7 @@ class Walk:
         return self.document["data_queries"][query]["link"]["variables"]
 
     def ask(self, query, parameters):
-        """Follow the link of a query, to which the parameters are appended."""
+        """Follow the link of a query with the parameters appended."""
         return self.client.get(f"{urlsplit(self.document['data_queries'][query]['link']['href']).path}?{parameters}")
 
 

@@ -1,4 +1,4 @@
-"""Which format `f` names, or a client would rather have."""
+"""Format of an answer by `f` or by the client's preference."""
 
 from contextlib import suppress
 

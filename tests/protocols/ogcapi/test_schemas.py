@@ -1,4 +1,4 @@
-"""The validators themselves: what is right passes, what is wrong is named with its place."""
+"""The validators themselves: valid documents pass, faults are reported with their JSON path."""
 
 import json
 

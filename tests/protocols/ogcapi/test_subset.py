@@ -207,7 +207,7 @@ def test_numbers_are_parsed_exactly(first, second):
     ids=["content", "end", "name", "quoted", "before a quote", "after a quote", "colons"],
 )
 def test_long_text_that_is_no_list_is_refused_in_the_time_it_takes_to_read_it(text):
-    """What goes through it again and again would take minutes, and all other requests would wait."""
+    """Reading the text repeatedly would take minutes, and all other requests would wait."""
     with pytest.raises(InvalidParameter) as refused:
         subset_of(text)
 

@@ -1,4 +1,4 @@
-"""Two sets of places over the layers of `served`: squares in a row, and one in another CRS."""
+"""Two sets of places over the layers of `served`: squares in a row, and squares in another CRS."""
 
 import dataclasses
 

@@ -25,7 +25,7 @@ def test_place_has_its_id_and_name(client):
 
 
 def test_place_is_read_in_the_crs_of_its_file(client):
-    """400 square kilometres in cells of a hectare, of which the layer covers all."""
+    """The layer covers all 400 square kilometres, in cells of a hectare."""
     (found,) = client.get(f"{PATH}?place=lambert/S0&datetime=2020-06-11").json()["features"]
 
     assert found["total"] == pytest.approx(40_000, rel=0.5)

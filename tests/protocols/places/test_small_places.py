@@ -1,4 +1,4 @@
-"""Places smaller than the cells of a layer: values by parts of cells, or a warning; beside the cells themselves."""
+"""Places smaller than a cell have values by fractions of cells, or a warning; compared with the cells themselves."""
 
 import json
 

@@ -15,7 +15,7 @@ TILE = "/places/squares/tiles/WebMercatorQuad/9/262/171.mvt"
 
 
 def features_of(response):
-    """By id, or nothing of an empty tile."""
+    """Return features by id; empty for an empty tile."""
     layers = mapbox_vector_tile.decode(response.content, default_options={"y_coord_down": True})
     return {feature["id"]: feature for each in layers.values() for feature in each["features"]}
 

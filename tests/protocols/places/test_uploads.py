@@ -29,7 +29,7 @@ GEOPACKAGE = "application/geopackage+sqlite3"
 
 
 def write(path, driver, *, shapes=SHAPES, crs="EPSG:32631", layer="fields", append=False, kind="Unknown"):
-    """A file of shapes, each with a name and an area that the last does not have."""
+    """Write a file of shapes with names and areas; the last shape has no area."""
     areas = np.array([1.5] * (len(shapes) - 1) + [np.nan])
     names = np.array([f"field {number} é" for number in range(len(shapes))], dtype=object)
     raw.write(

@@ -1,4 +1,4 @@
-"""What is found out about a point's series, beside its values."""
+"""Statistics of a point's series, in addition to its values."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ def services_of_dekads(**options):
 
 @pytest.fixture
 def point(make_client, services, longitude_latitude):
-    """`point(query)`: what is answered of one cell."""
+    """Return a function that requests a query of a cell."""
     client, (longitude, latitude) = make_client(services), longitude_latitude(ROW, COLUMN)
     return lambda query, **options: client.get(
         f"/timeseries/NDVI/point?lon={longitude}&lat={latitude}&{query}", **options
@@ -347,7 +347,7 @@ SQUARE = {
 
 @pytest.fixture
 def area(make_client, services):
-    """`area(query)`: what is answered of three cells."""
+    """Return a function that requests a query of three cells."""
     client = make_client(services)
     return lambda query: client.post(f"/timeseries/NDVI/area?crs=EPSG:32631&{query}", json=SQUARE)
 
@@ -460,7 +460,7 @@ def test_area_and_points_without_a_reference_are_compared_with_all_years(area, p
 
 @pytest.fixture
 def points(make_client, longitude_latitude):
-    """`points(query, **body)`: what is answered of two points of a layer in which one number is a cloud."""
+    """Return a function that requests two points of a layer with one cloudy number: `points(query, **body)`."""
     variable = served.make_variable(times=domain_of_instants(TIMES), flags=((int(VALUES[3]), "cloud"),))
     client = make_client(served.make_services(served.make_collection(served.make_layer(variable=variable))))
     both = [longitude_latitude(ROW, column) for column in (COLUMN, COLUMN + 1)]

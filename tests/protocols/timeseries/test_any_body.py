@@ -1,4 +1,4 @@
-"""Whatever is posted for series is answered or refused, and never a fault of the server."""
+"""Every body posted for series is answered or refused, never with a server error."""
 
 import json
 
@@ -50,12 +50,12 @@ many_points = st.fixed_dictionaries(
 
 
 def nested(depth):
-    """Lists within one another."""
+    """Return nested lists."""
     return [nested(depth - 1)] if depth else 1
 
 
 def with_another(body, place, value):
-    """A body in which one of its values, however deep, is another."""
+    """Return a body with the value at position `place`, in depth-first order, replaced."""
     counted = iter(range(10_000))
 
     def taken_over(each):

@@ -1,4 +1,4 @@
-"""Series leave in the format that is asked for; what the files hold is tested with their encoders."""
+"""Series have the requested format; contents of files are tested with their encoders."""
 
 import csv
 import io

@@ -15,7 +15,7 @@ TEXTS = [repr(cell_value(number, SCALE, OFFSET)).removesuffix(".0") for number i
 
 @pytest.fixture
 def ask(make_client, make_services, longitude_latitude):
-    """`ask(path)`: what is answered of the cell, as text; `{lon}`, `{lat}` and a box stand for it."""
+    """Return a function that requests a path and returns text; `{lon}`, `{lat}` and a box stand for the cell."""
     variable = served.make_variable(scale=SCALE, offset=OFFSET, units="1")
     client = make_client(make_services(served.make_collection(served.make_layer(variable=variable))))
     longitude, latitude = longitude_latitude(ROW, COLUMN)

@@ -1,4 +1,4 @@
-"""What public clients of Terrascope's service post, as they post it (TERRASCOPE.md section 1)."""
+"""Bodies posted by public clients of Terrascope's service (TERRASCOPE.md section 1)."""
 
 import json
 

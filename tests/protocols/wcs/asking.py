@@ -1,4 +1,4 @@
-"""Requests to WCS, and what its documents hold."""
+"""Requests to WCS, and readers of its documents."""
 
 from collections.abc import Mapping
 from email import message_from_bytes
@@ -78,7 +78,7 @@ def tuples_of(document: bytes) -> np.ndarray:
 
 
 def parts_of(answer: Response) -> list[tuple[str, bytes]]:
-    """Return the parts of an answer, each with its media type."""
+    """Return media type and body of each part of an answer."""
     head = f"Content-Type: {answer.headers['content-type']}\r\n\r\n".encode()
     return [
         (part.get_content_type(), part.get_payload(decode=True))

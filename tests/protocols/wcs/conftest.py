@@ -1,4 +1,4 @@
-"""What tests of WCS share."""
+"""Fixtures of WCS tests."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from tests.protocols.wcs.asking import wcs_schema
 
 @pytest.fixture(scope="session")
 def validate_wcs(shared) -> Callable[[bytes], list[str]]:
-    """`validate_wcs(document)`: what the schemas of WCS 2.0, GMLCOV and GML find wrong."""
+    """Return a function that lists the errors of a document by the schemas of WCS 2.0, GMLCOV and GML."""
     schema = wcs_schema(shared / "ogc" / "schemas")
 
     def validate(document: bytes) -> list[str]:

@@ -1,4 +1,4 @@
-"""The order of axes in all versions: x first in 1.0.0, that of the CRS in 1.1.1 and 2.0.1."""
+"""Order of axes in all versions: x first in 1.0.0, the order of the CRS in 1.1.1 and 2.0.1."""
 
 import numpy as np
 import pytest

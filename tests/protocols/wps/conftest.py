@@ -1,4 +1,4 @@
-"""What tests of WPS share: a server with a table of jobs, and requests whose answers are valid documents."""
+"""Fixtures of WPS tests: a server with a table of jobs, and requests with valid answers."""
 
 from collections.abc import Callable
 
@@ -34,14 +34,14 @@ def execute_2_0(
 
 
 def execute_1_0(inputs: str, form: str = "", *, process: str = "echo") -> str:
-    """Return an Execute of WPS 1.0.0; `form` is what its ResponseForm has."""
+    """Return an Execute of WPS 1.0.0; `form` is the content of its ResponseForm."""
     response = f"<wps:ResponseForm>{form}</wps:ResponseForm>" if form else ""
     content = f"<ows:Identifier>{process}</ows:Identifier><wps:DataInputs>{inputs}</wps:DataInputs>{response}"
     return element("1.0.0", "Execute", content, version="1.0.0")
 
 
 def document(output: str, *, of_output: str = "", of_document: str = "") -> str:
-    """Return the form of a response of WPS 1.0.0 that has an output; attributes are as they are written."""
+    """Return a response form of WPS 1.0.0 that requests an output; attributes are inserted unchanged."""
     wanted = f"<wps:Output {of_output}><ows:Identifier>{output}</ows:Identifier></wps:Output>"
     return f"<wps:ResponseDocument {of_document}>{wanted}</wps:ResponseDocument>"
 
@@ -79,7 +79,7 @@ def options(desk) -> ServerOptions:
 
 @pytest.fixture
 def services():
-    """Of the layer NDVI over the formula, and three places."""
+    """Services of the layer NDVI over the formula, with three places."""
     return served.make_services(places=[make_places()])
 
 
@@ -92,7 +92,7 @@ def client(services, options):
 
 @pytest.fixture
 def answer(client) -> Callable:
-    """`answer("service=WPS&…")` or `answer("<wps:…")`: what comes of a request, by GET or POST."""
+    """Return a function that sends `"service=WPS&…"` by GET or `"<wps:…"` by POST and returns the answer."""
 
     def ask(request: str, **headers: str):
         if request.startswith("<"):

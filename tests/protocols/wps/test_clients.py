@@ -1,4 +1,4 @@
-"""WPS as OWSLib and birdy use it: values by value and by reference, at once, and as a job that a worker does."""
+"""WPS through OWSLib and birdy: results by value and by reference, synchronous and as jobs of a worker."""
 
 import json
 import sys
@@ -28,7 +28,7 @@ def url(make_url, services):
 
 @pytest.fixture
 def expected(url):
-    """`expected("histogram", {"layer": …})`: what OGC API gives."""
+    """Return a function: `expected("histogram", {"layer": …})` returns the answer of OGC API."""
     return lambda process, inputs: httpx2.post(f"{url}/ogcapi/processes/{process}/execution", json={"inputs": inputs})
 
 
@@ -85,7 +85,7 @@ def test_birdy_calls_processes_as_functions(url, expected, tmp_path):
 
 @pytest.fixture(scope="module")
 def with_worker(tmp_path_factory):
-    """The address of a small demo, served by a process of its own beside a worker."""
+    """URL of a small demo, served by a separate process with a worker."""
     folder = tmp_path_factory.mktemp("wps") / "demo"
     make_demo(folder, plan=DemoPlan(size_px=64, first_day="2023-01-01", dekads=2, levels=1, picture_days=()))
     environment = {"CHRONOTILE_JOBS_DIR": str(tmp_path_factory.mktemp("jobs"))}

@@ -1,4 +1,4 @@
-"""What WPS offers: the processes of OGC API - Processes, described by their schemas in both versions."""
+"""WPS offers the processes of OGC API - Processes, described by their schemas in both versions."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Results of WPS are those of OGC API - Processes, byte for byte: raw, in a document, and where they lie."""
+"""Results of WPS equal the bytes of OGC API - Processes: raw, in a document and by reference."""
 
 import base64
 import json

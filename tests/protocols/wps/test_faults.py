@@ -1,4 +1,4 @@
-"""What WPS refuses: reports of OWS Common 2.0 and 1.1 with the standards' codes, from the first byte on."""
+"""Refusals of WPS: reports of OWS Common 2.0 and 1.1 with the standards' codes, from the first byte on."""
 
 import pytest
 

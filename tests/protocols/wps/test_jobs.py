@@ -1,4 +1,4 @@
-"""Jobs of WPS: those of OGC API - Processes, followed, fetched and dismissed in either version."""
+"""Jobs of WPS are jobs of OGC API - Processes: followed, fetched and dismissed in either version."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.protocols.wps.conftest import document, element, exception_of, execut
 checklist = pytest.mark.checklist
 
 PAUSE = 0.2
-"""Seconds: a job that takes so long is not done at once."""
+"""Seconds; a job of this length is not finished immediately."""
 
 
 def in_version_2(operation, job):

@@ -45,7 +45,7 @@ def found(node, path):
 
 
 def check_rfc4287(feed):
-    """What RFC 4287 §4.1.1 and §4.1.2 require of feeds and entries."""
+    """Check the requirements of RFC 4287 §4.1.1 and §4.1.2 for feeds and entries."""
     assert feed.tag == "{http://www.w3.org/2005/Atom}feed"
     for node in (feed, *found(feed, "atom:entry")):
         assert [len(found(node, f"atom:{name}")) for name in ("id", "title", "updated")] == [1, 1, 1]

@@ -1,4 +1,4 @@
-"""Signatures of events, by a published example and by what the documentation gives to subscribers."""
+"""Signatures of events, checked with a published example and the documentation for subscribers."""
 
 import base64
 import subprocess

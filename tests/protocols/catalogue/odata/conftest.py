@@ -1,4 +1,4 @@
-"""Products of three collections in an index, asked through the whole application."""
+"""Products of three collections in an index, requested through the whole application."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -58,7 +58,7 @@ def sentinel_2(day: int, tile: str = "31UFS", **properties):
 
 
 def sentinel_1(day: int):
-    """A scene of May 2022 that lasts 25 s, of which `datetime` is the middle, farther east."""
+    """Return a scene of May 2022, farther east, that lasts 25 s with `datetime` in the middle."""
     return document(
         f"S1A_EW_GRDM_202205{day:02}T000100",
         start=f"2022-05-{day:02}T00:01:12.75Z",

@@ -1,4 +1,4 @@
-"""Which products a filter finds: the examples of CDSE's documentation, and what the found products themselves show."""
+"""Products that filters find: examples of CDSE's documentation, and conditions evaluated on the products themselves."""
 
 from datetime import datetime
 
@@ -235,7 +235,7 @@ def text_of(condition):
 
 
 def holds(condition, product):
-    """Whether a condition holds of a product as it is shown."""
+    """Return whether a condition holds for the document of a product."""
     match condition:
         case ("not", part):
             return not holds(part, product)

@@ -21,7 +21,7 @@ def nodes_of(archive, path):
 
 
 def products(path):
-    """The path of OData for that of a product."""
+    """Return the OData path of a product's path."""
     return f"{ROOT}/Products({path.rpartition('/')[2]})"
 
 
@@ -91,7 +91,7 @@ def test_files_elsewhere_are_listed_with_the_size_that_is_stated(make_archive): 
 
 
 def test_the_token_of_an_account_of_cdse_is_no_hindrance(archive):
-    """Its clients send one with each download, also where they are redirected (`curl --location-trusted`)."""
+    """CDSE clients send a token with each download, even after a redirect (`curl --location-trusted`)."""
     path = products(archive.put_file(b"pixels"))
     token = {"Authorization": "Bearer eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmF0dXJl"}
 

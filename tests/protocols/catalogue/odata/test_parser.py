@@ -1,4 +1,4 @@
-"""Filters of OData: what is read, what is refused, and in which time."""
+"""Filters of OData: accepted, refused, and parsed in limited time."""
 
 from uuid import UUID
 
@@ -218,7 +218,7 @@ CONDITIONS = st.recursive(
 
 
 def written(condition):
-    """A condition as a filter, with brackets around all of its parts."""
+    """Write a condition as a filter, with brackets around every part."""
     if isinstance(condition, Comparison):
         return f"Name {condition.operator} {quoted(condition.value)}"
     if isinstance(condition, TextMatch):
@@ -235,7 +235,7 @@ def quoted(text):
 
 
 def flat(condition):
-    """The same with what is joined in the same way in one place."""
+    """Flatten nested conditions with the same operator."""
     if isinstance(condition, Negated):
         return Negated(flat(condition.part))
     if not isinstance(condition, JoinedConditions):

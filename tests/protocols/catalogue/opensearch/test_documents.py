@@ -1,4 +1,4 @@
-"""Descriptions, Atom and GeoJSON are valid, say the same, and lead to what they link."""
+"""Descriptions, Atom and GeoJSON are valid, consistent and have working links."""
 
 import re
 from datetime import datetime
@@ -106,7 +106,7 @@ def test_atom_has_the_content_of_geojson(searched):
 
 
 RULES = ("a:id", "a:title", "a:updated[contains(., 'Z')]")
-"""What RFC 4287 §4.1 wants once of feeds and entries."""
+"""Elements that RFC 4287 §4.1 requires exactly once in feeds and entries."""
 
 
 @pytest.mark.parametrize("path", [PRODUCTS, COLLECTIONS, f"{PRODUCTS}?count=0"])

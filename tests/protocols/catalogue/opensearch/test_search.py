@@ -1,4 +1,4 @@
-"""Searches of products and collections find what their parameters say, and pages lead to the last one."""
+"""Searches of products and collections apply their parameters, and pages lead to the last one."""
 
 import json
 

@@ -42,7 +42,7 @@ class Archive:
         return path
 
     def put(self, id_, assets, **properties):
-        """Add an item with these assets: what they have besides a raster that the index wants."""
+        """Add an item with these assets instead of the raster that the index requires."""
         document = item_document(id_, href=str(self.folder / "raster.tif"), **properties)
         items = ItemRules().admit(document, "")
         written = {name: {"href": asset} if isinstance(asset, str) else asset for name, asset in assets.items()}

@@ -121,7 +121,7 @@ def downloads_of(archive):
 
 
 def begin(base, url):
-    """A connection that has requested a file and read nothing of it."""
+    """Return a connection that has requested a file without reading the answer."""
     connection = http.client.HTTPConnection(base.removeprefix("http://"))
     connection.request("GET", url)
     return connection

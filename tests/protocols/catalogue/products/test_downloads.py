@@ -22,12 +22,12 @@ from tests.protocols.catalogue.products.conftest import Archive
 
 MIB = 1 << 20
 BYTES = bytes(range(251)) * 9000
-"""More than two parts of a file that are read at once."""
+"""More than two parts of a file; a part is read in one call."""
 OLD_S = 1_590_000_000
 
 
 def old(path):
-    """Let a file be one that was written long ago, whose checksum is remembered."""
+    """Set an old modification time, so that the checksum of the file is stored."""
     os.utime(path, (OLD_S, OLD_S))
     return path
 

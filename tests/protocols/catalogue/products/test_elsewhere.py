@@ -89,7 +89,7 @@ def test_a_file_that_is_replaced_while_it_is_sent_ends_early(of_web, web):
 
 @pytest.fixture
 def drawing(web):
-    """The server with files of which it sends no parts, as maps of this project are."""
+    """Server with files that it sends only whole, like maps of this project."""
     web.files |= {"/map": b"drawn", "/large": bytes(MIB + 1)}
     web.whole = {"/map", "/large"}
     return web

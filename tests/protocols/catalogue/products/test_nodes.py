@@ -1,4 +1,4 @@
-"""Lists of files of products, and what an item without files says."""
+"""Lists of files of products, and the answer for an item without files."""
 
 import hashlib
 import io

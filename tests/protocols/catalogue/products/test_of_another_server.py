@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def other(tmp_path):
-    """The address of a server of scenes, in a process of its own."""
+    """URL of a server of scenes in a separate process."""
     folder = tmp_path / "other"
     folder.mkdir()
     files = archive(SMALL)

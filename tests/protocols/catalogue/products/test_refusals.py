@@ -1,4 +1,4 @@
-"""What is never sent: files elsewhere on the machine, whatever names, links and items say."""
+"""Other files of the machine are never sent, for any names, links and items."""
 
 import io
 import os

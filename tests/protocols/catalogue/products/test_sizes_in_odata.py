@@ -1,8 +1,8 @@
-"""Sizes of products whose items state none: those of single files of this machine."""
+"""Products without stated size have the size of their file if it is single and local."""
 
 
 def length_of(archive, url):
-    """As one product, and as one of the list."""
+    """Return the length of a product, after checking that the list has the same."""
     id_ = url.rpartition("/")[2]
     one = archive.client.get(f"/odata/v1/Products({id_})").json()
     (listed,) = archive.client.get("/odata/v1/Products").json()["value"]

@@ -1,4 +1,4 @@
-"""Downloads wait neither for searches nor for clients that take nothing."""
+"""Downloads do not wait for searches or for clients that read nothing."""
 
 import socket
 import threading
@@ -14,7 +14,7 @@ from tests.protocols.listening import listening
 from tests.running import PATIENCE_S, until
 
 LARGE = bytes(range(256)) * (16 << 12)
-"""More than the system keeps for a connection of which nothing is read."""
+"""More than the system buffers for a connection whose client reads nothing."""
 
 
 def test_one_item_or_product_is_found_while_searches_use_all_their_threads(archive):

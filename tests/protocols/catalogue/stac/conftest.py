@@ -19,7 +19,7 @@ BASE = "http://testserver"
 
 @pytest.fixture(scope="session")
 def stac_index(tmp_path_factory):
-    """Items of three collections, one of which is not served, for all tests, which only read."""
+    """Index of items of three collections, one not served; shared by all tests, so read-only."""
     index = open_items(None, tmp_path_factory.mktemp("index"), archive="a")
     scenes = [scene(f"scene {number}", day=1 + number, cloud=number * 10) for number in range(9)]
     put(index, "scenes", scenes)

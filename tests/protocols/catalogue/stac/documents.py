@@ -3,12 +3,12 @@
 from tests.archive.index.catalogues import item_document
 
 DAYS = ("2020-05-21", "2020-06-01", "2020-06-11", "2020-06-21", "2020-07-01")
-"""Of the cube: NDVI has the first four, LAI the last two and the second."""
+"""Days of the cube: NDVI has the first four, LAI the last two and the second."""
 SECRET = "s3://secret-bucket/scene.tif"
 
 
 def scene(id_, *, day, cloud, west=4.0):
-    """A scene with files elsewhere, in a bucket that nobody is to know of."""
+    """Return a scene with remote files, some in a secret bucket."""
     document = item_document(id_, day=f"2020-06-{day:02}", west=west, href="https://scenes.test/RED.tif")
     document["properties"] |= {"eo:cloud_cover": cloud, "platform": "sentinel-2a", "title": "<script>alert(1)</script>"}
     document["stac_extensions"] = ["https://stac-extensions.github.io/eo/v2.0.0/schema.json"]

@@ -1,4 +1,4 @@
-"""What extensions of STAC require, as JSON Schema in our own words: those of documents are on the web alone."""
+"""Requirements of STAC extensions as JSON Schema in our own words; official schemas are only on the web."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ LANGUAGE = {"type": "string", "pattern": "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"}
 
 
 def numbers(*counts: int) -> dict[str, Any]:
-    """The schema of an array of as many numbers as one of `counts`."""
+    """Return the schema of an array whose length is in `counts`."""
     return {"type": "array", "items": NUMBER, "anyOf": [{"minItems": each, "maxItems": each} for each in counts]}
 
 
@@ -119,7 +119,7 @@ OF_PREFIXES = {field.partition(":")[0]: name for name, fields in FIELDS.items() 
 
 
 def extension_faults(document: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the fields of extensions in an item, a collection or a catalogue; empty if nothing is."""
+    """Return the faults of extension fields in an item, a collection or a catalogue."""
     listed = {match[1] for each in document.get("stac_extensions", ()) if (match := NAME.match(each))}
     used, faults = set[str](), list[str]()
     for place, members, is_summary in _places(document):
@@ -146,7 +146,7 @@ def extension_faults(document: Mapping[str, Any]) -> list[str]:
 
 
 def _places(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], bool]]:
-    """Each object that may have fields of extensions, its place, and whether it is one of summaries."""
+    """Yield each object that may have extension fields, with its path and whether it belongs to summaries."""
     yield "", document, False
     yield "properties", document.get("properties", {}), False
     yield "summaries", document.get("summaries", {}), True

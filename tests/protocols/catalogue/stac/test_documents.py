@@ -1,4 +1,4 @@
-"""Landing page, collections and items: valid STAC, whose addresses are answered, and which tell no secret."""
+"""Landing page, collections and items are valid STAC with working links, and contain no secret."""
 
 import re
 from urllib.parse import urlsplit
@@ -150,7 +150,7 @@ def test_all_addresses_are_answered(api, path):
 
 
 def is_for_get(href):
-    """Whether GET answers without more: the services want a request, and a mosaic without items draws nothing."""
+    """Return whether GET works without parameters: services require some, and a mosaic without items draws nothing."""
     path = urlsplit(href).path
     return path not in {"/wms", "/wmts"} and "/RED" not in path
 

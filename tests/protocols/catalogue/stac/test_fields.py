@@ -1,4 +1,4 @@
-"""Which members of items are given (fields extension)."""
+"""Members of items in answers (fields extension)."""
 
 import pytest
 

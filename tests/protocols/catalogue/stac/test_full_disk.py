@@ -1,4 +1,4 @@
-"""Items that are removed where the disk of the index has no room: on a small disk that a process has for itself."""
+"""Items can be removed if the disk of the index is full: on a small disk in a separate process."""
 
 import json
 import subprocess
@@ -45,7 +45,7 @@ def test_items_are_removed_from_an_index_on_a_full_disk(tmp_path):
 
 
 def _main(folder):
-    """Fill an index until the disk is full, remove all items, free the disk, add some; tell the statuses."""
+    """Fill an index until the disk is full, remove all items, free the disk, add some; print the statuses."""
     (folder / "other").write_bytes(bytes(10 << 20))
     with closing(open_items(None, folder, archive="a")) as index:
         put(index, "scenes", [scene("there", day=1, cloud=5)])

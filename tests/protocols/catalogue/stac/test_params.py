@@ -51,7 +51,7 @@ def test_lists_of_bodies_have_a_bound(name, most):
 
 
 def value_or_error(make):
-    """What it gives, or the error that it raises; others are raised."""
+    """Return the result, or the `ChronotileError` that was raised."""
     try:
         return make()
     except ChronotileError as error:

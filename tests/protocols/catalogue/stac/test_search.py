@@ -1,4 +1,4 @@
-"""Searches, compared with what the same conditions leave of the items that were put into the index."""
+"""Searches find the same items as their conditions applied to the items put into the index."""
 
 from urllib.parse import parse_qsl, urlsplit
 
@@ -13,7 +13,7 @@ from tests.protocols.catalogue.stac.conftest import BASE, put, services_over
 from tests.protocols.catalogue.stac.documents import DAYS, scene
 
 SCENES = [f"scene {number}" for number in range(9)]
-"""Of 1 to 9 June, with 0 to 80 % of clouds."""
+"""Scenes of 1 to 9 June with 0 to 80 % clouds."""
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 POLYGON = {"type": "Polygon", "coordinates": [[[4.5, 50.5], [4.6, 50.5], [4.6, 50.6], [4.5, 50.5]]]}
 CLEAR = {"op": "<", "args": [{"property": "eo:cloud_cover"}, 25]}

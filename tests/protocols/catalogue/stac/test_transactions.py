@@ -1,4 +1,4 @@
-"""Items that programs with the token write (transaction extension), through an index of their own."""
+"""Items that programs with the token write (transaction extension), in a separate index."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

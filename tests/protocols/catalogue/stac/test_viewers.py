@@ -1,7 +1,7 @@
 """The members that QGIS 3.40, STAC Browser and eodash read of documents, as their public sources have them.
 
 QGIS: `src/core/stac` (`qgsstacparser.cpp`, `qgsstacasset.cpp`); STAC Browser and eodash: stac-js, and of eodash
-`core/client/eodashSTAC`. They are applications with windows, of which Debian and npm offer none that runs without.
+`core/client/eodashSTAC`. They are applications with windows; Debian and npm offer no headless version.
 """
 
 from datetime import datetime
@@ -24,7 +24,7 @@ EODASH_FIELDS = "properties.datetime,-assets,-geometry,-links,-bbox"
 
 
 def texts(members, *names):
-    """Whether members that are there are texts, as QGIS takes them: anything else ends its parser."""
+    """Return whether existing members are texts: other types break the parser of QGIS."""
     return all(members.get(name) is None or isinstance(members[name], str) for name in names)
 
 
@@ -102,7 +102,7 @@ def test_stac_browser_finds_its_way_from_every_document(api, path):
 def test_stac_browser_finds_search_filter_and_sort(api):
     landing = get(api, "/stac")
 
-    # Of no other protocol: stac-api-validator takes the last one of each method.
+    # No other protocol may add such a link: stac-api-validator takes the last one per method.
     assert [each["type"] for each in links(landing, "search")] == ["application/geo+json"] * 2
     queryables = links(landing, "http://www.opengis.net/def/rel/ogc/1.0/queryables")
     assert [each["type"] for each in queryables] == ["application/schema+json"]

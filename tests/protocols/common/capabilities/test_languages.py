@@ -1,4 +1,4 @@
-"""Which of the offered languages a client is answered in."""
+"""Negotiation of the language of answers."""
 
 import pytest
 

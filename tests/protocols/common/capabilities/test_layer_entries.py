@@ -1,4 +1,4 @@
-"""What both XML services list."""
+"""Layers in the lists of both XML services."""
 
 from dataclasses import replace
 

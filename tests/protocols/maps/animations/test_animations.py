@@ -21,7 +21,7 @@ from tests.running import PATIENCE_S, until
 
 BOX = (604_000.0, 5_622_000.0, 620_000.0, 5_634_000.0)
 GRID = Grid(crs=crs_of("EPSG:32631"), bbox=BBox(*BOX), width=80, height=60)
-"""Pixels of 200 m, of which each shows one of four cells."""
+"""Pixels of 200 m; a pixel shows one cell out of four."""
 AREA = "crs=EPSG:32631&bbox=604000,5622000,620000,5634000&width=80&height=60"
 CLOSE = "crs=EPSG:32631&bbox=604000,5622000,605600,5623200&width=160&height=120"
 """Each cell ten pixels wide, so that a video keeps it."""

@@ -278,7 +278,7 @@ def test_work_for_a_client_that_left_ends_between_two_dates():
 
         async def receive():
             await gone.wait()
-            loop.call_soon(loop.call_soon, noted.set)  # after whoever is told has noted it
+            loop.call_soon(loop.call_soon, noted.set)  # after the server has noted the disconnect
             return {"type": "http.disconnect"}
 
         async def send(message):

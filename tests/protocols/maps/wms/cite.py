@@ -38,7 +38,7 @@ class Cite:
     validate: Callable[..., list[str]]
 
     def get(self, valid, **changes):
-        """The answer to a valid request with parameters changed, or taken away where they are `None`."""
+        """Return the answer to a valid request with changed parameters; `None` removes a parameter."""
         given = {name.lower(): (name, value) for name, value in valid.items()}
         given |= {name.lower(): (name, value) for name, value in changes.items()}
         return self.client.get("/wms", params={name: value for name, value in given.values() if value is not None})
@@ -62,7 +62,7 @@ class Cite:
 
 
 def named_layers(root):
-    """The layers that can be asked for."""
+    """Return the layers with a name, which can be requested."""
     return [layer for layer in root.iter(f"{WMS}Layer") if layer.find(f"{WMS}Name") is not None]
 
 
@@ -78,5 +78,5 @@ def is_blank(pixels):
 
 
 def drawn(pixels):
-    """Where something is drawn on white (y, x)."""
+    """Return a (y, x) mask of pixels that are not white."""
     return np.asarray((pixels != WHITE).any(axis=2))

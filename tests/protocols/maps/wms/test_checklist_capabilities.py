@@ -1,4 +1,4 @@
-"""What OGC's test suite asks of GetCapabilities and GetFeatureInfo, over its own data; `checklist` names its tests."""
+"""OGC's requirements for GetCapabilities and GetFeatureInfo, over its own data; `checklist` names its tests."""
 
 import io
 from urllib.parse import urlsplit
@@ -191,7 +191,7 @@ def test_time_is_the_one_dimension_and_declared_once(cite):
 
 @checklist("time-options-requirements")
 def test_dimension_accepts_lists_and_nearest_values_and_is_not_current(cite):
-    """Its times are of 2000: `current` says that data are normally kept current (WMS 1.3.0 Annex C.2)."""
+    """Its times are of 2000; `current` means that data are normally kept current (WMS 1.3.0 Annex C.2)."""
     (dimension,) = cite.capabilities().iter(f"{WMS}Dimension")
 
     assert {name: dimension.get(name) for name in ("multipleValues", "nearestValue", "current")} == {

@@ -1,4 +1,4 @@
-"""What OGC's test suite asks of GetMap, over its own data; `checklist` names its tests."""
+"""Requirements of OGC's test suite for GetMap, over its own data; `checklist` names its tests."""
 
 import numpy as np
 import pytest
@@ -218,7 +218,7 @@ def test_numbers_may_have_exponents(cite):
 
 @checklist("bbox-pixel-interpretation")
 def test_a_box_is_the_outer_edge_of_its_pixels(cite):
-    """Ten by seven pixels, all within one lake: none of them may be white."""
+    """Ten by seven pixels within a single lake: no pixel may be white."""
     lake = drawn(cite.pixels(WiDtH="840", HeIgHt="480"))
     row, column = np.argwhere(sliding_window_view(lake, (9, 12)).all(axis=(2, 3)))[0] + 1
     west, east = -0.0042 + column * 1e-5, -0.0042 + (column + 10) * 1e-5
@@ -251,7 +251,7 @@ INSTANTS = [f"2000-01-01T00:{second // 60:02}:{second % 60:02}Z" for second in r
 
 
 def shown(cite, shared, time):
-    """The instants whose cars are all in the map, in order; cars of others must not be."""
+    """Return the instants with all their cars in the map, in order."""
     picture = drawn(cite.pixels(LaYeRs="Autos", TiMe=time))
     places = {}
     for instant, row, column in autos(shared):

@@ -1,4 +1,4 @@
-"""WMS as OWSLib and GDAL read it: their pixels are those of the formula."""
+"""WMS through OWSLib and GDAL: the pixels follow the formula."""
 
 import subprocess
 import sys
@@ -56,7 +56,7 @@ def url(make_url):
 
 
 def gdal_pixels(source, target, *options):
-    """The PNG that gdal_translate makes of a source; its cache of tiles stays beside it."""
+    """Return the PNG that gdal_translate makes of a source; its tile cache is in the same folder."""
     command = ["gdal_translate", "-q", "-of", "PNG", *options, str(source), str(target)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, cwd=target.parent)
     assert (done.returncode, done.stderr) == (0, "")

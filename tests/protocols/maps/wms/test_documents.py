@@ -1,4 +1,4 @@
-"""Capabilities: valid, true, and all that they advertise works."""
+"""Capabilities are valid and true, and everything they advertise works."""
 
 import io
 import itertools
@@ -252,7 +252,7 @@ def test_dimension_follows_the_rules_of_the_layer(client, layer, expected):
     ids=["one of this month", "one of long ago", "dekads that ended", "dekads", "years", "years that ended"],
 )
 def test_current_is_set_for_layers_with_a_recent_newest_time(make_client, last, is_current):
-    """`current` tells that data are normally kept current (Annex C.2); now is 1 July 2020."""
+    """`current` means that data are normally kept current (Annex C.2); now is 1 July 2020."""
     layer = served.make_layer(variable=served.make_variable(times=served.days_of(*last)))
     client = make_client(served.make_services(served.make_collection(layer)))
 
@@ -308,7 +308,7 @@ def test_attribution_and_keywords_are_carried(make_client):
 
 
 def picture_at(client, url):
-    """Media type and size of what a URL of a document gives."""
+    """Return the media type and size of the picture at a document's URL."""
     parts = urlsplit(url)
     answer = client.get(f"{parts.path}?{parts.query}")
     return answer.headers["Content-Type"], *Image.open(io.BytesIO(answer.content)).size

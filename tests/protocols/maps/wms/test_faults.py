@@ -212,7 +212,7 @@ def test_exception_is_sent_though_the_client_holds_any_answer(client, get_map):
 
 
 def test_exception_does_not_replace_a_cached_map(client, get_map):
-    """A time that has no data yet is answered anew each time, and a map after it as before."""
+    """A time without data is answered again for each request, and a later map as before."""
     first = get_map(client, TIME="2020-06-11")
     missing = [fault_of(get_map(client, TIME="2020-06-12")) for _ in range(2)]
 

@@ -1,4 +1,4 @@
-"""GetFeatureInfo: the values of the map's cells, in every format, whatever is wrong with the question."""
+"""GetFeatureInfo returns the values of the map's cells in every format, and refuses every wrong request."""
 
 import re
 
@@ -21,7 +21,7 @@ COLUMN, ROW = 37, 52
 
 @pytest.fixture
 def get_info(get_map):
-    """`get_info(client, TIME="2020-06-11", I=None)`: as `get_map`, of the pixel `I`, `J`."""
+    """Return a function: `get_info(client, TIME="2020-06-11", I=None)` is `get_map` for the pixel `I`, `J`."""
 
     def ask(client, **changes):
         version = changes.get("VERSION", "1.3.0")

@@ -1,4 +1,4 @@
-"""Collections are groups of layers, which are asked for as one."""
+"""Collections are groups of layers and can be requested like a layer."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def collection_of(count):
 
 @pytest.fixture
 def grouped(make_client):
-    """A client of a group of two layers, the upper one in red, one layer that cannot be queried, and one alone."""
+    """Client of a group (two layers, the upper one red, and one that cannot be queried) and a single layer."""
     lower, upper = served.make_layer("LOWER"), served.make_layer("UPPER", styles=(served.REDS, served.STEPS))
     mute = served.make_layer("MUTE", queryable=False)
     alone = served.make_layer("ALONE", collection="single")
@@ -144,7 +144,7 @@ def test_capabilities_contain_no_group_with_unlisted_members(make_client):
 
 @pytest.fixture
 def described(make_client):
-    """A client of a group of two layers side by side, with all that capabilities may tell of it."""
+    """Client of a group of two adjacent layers with all members that capabilities can contain."""
     grids = [
         NativeGrid(crs=crs_of("EPSG:4326"), transform=Affine(0.1, 0, west, 0, -0.1, 51), width=10, height=10)
         for west in (4, 7)

@@ -1,4 +1,4 @@
-"""Capabilities in the reader's language, and what INSPIRE adds to them."""
+"""Capabilities in the reader's language, with INSPIRE's additions."""
 
 import pytest
 from lxml import etree

@@ -1,4 +1,4 @@
-"""What GetMap and GetCapabilities accept, and how it is understood."""
+"""Parameters of GetMap and GetCapabilities, and their meaning."""
 
 import contextlib
 

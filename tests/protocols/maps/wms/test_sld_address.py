@@ -19,7 +19,7 @@ from tests.protocols.maps.wms.test_styled_layers import BLUES
 
 
 class _Documents(BaseHTTPRequestHandler):
-    """`/styles/blues.sld`, what leads elsewhere, is too large, never ends, or is no text; all others are absent."""
+    """Server of `/styles/blues.sld` and of documents that redirect, are too large, never end or are no text."""
 
     asked: list[str]
     is_over: threading.Event
@@ -58,7 +58,7 @@ class _Documents(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def documents():
-    """A server of documents, which keeps what was asked of it."""
+    """Server of documents that records requested paths."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Documents) as server:
         server.asked, server.is_over = [], threading.Event()
         thread = threading.Thread(target=server.serve_forever)

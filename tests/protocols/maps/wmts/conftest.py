@@ -10,7 +10,7 @@ HELD = {"TileMatrix": "11", "TileRow": "687", "TileCol": "1052"}
 
 @pytest.fixture
 def get_tile() -> Callable:
-    """`get_tile(client, style=None, Time="2020-06-11")`: a tile asked by KVP, parameters changed or taken away."""
+    """Return a function: `get_tile(client, style=None, Time="2020-06-11")` requests a tile by KVP; `None` omits."""
 
     def ask(client, *, path="/wmts", headers=None, **changes):
         valid = {

@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture
 def lines(shared):
-    """Section and first word of each line of the checklist; what stands for many names is named by its first."""
+    """Return section and first word of each line of the checklist; a line of several names has its first name."""
     found, section = [], ""
     for line in (shared / "ogc" / "checklist-wmts100.md").read_text().splitlines():
         if line.startswith("## "):

@@ -1,4 +1,4 @@
-"""What OGC's test suite asks of common operations and GetCapabilities; `checklist` names its lines."""
+"""Requirements of OGC's test suite for common operations and GetCapabilities; `checklist` names its lines."""
 
 import io
 import json
@@ -141,7 +141,7 @@ def test_unknown_sections_are_refused(fault, text, code):
 
 @pytest.fixture
 def sequenced(make_client):
-    """A client of services that know when they last changed."""
+    """Client of services with a date of their last change."""
     return make_client(replace(served.make_services(), changes={"": np.datetime64("2020-06-30T12:00:00", "ns")}))
 
 
@@ -288,7 +288,7 @@ def test_well_known_scales_start_with_the_largest_and_skip_none(make_client, tmp
 
 @checklist("GetCapabilities response: WellKnownScaleSet")
 def test_google_set_has_its_scales_and_the_usual_name_of_its_crs(tree):
-    """Annex E gives GoogleMapsCompatible the CRS of an old version of EPSG, which OGC's suite wants beside its name."""
+    """Annex E gives GoogleMapsCompatible the CRS of an old version of EPSG; OGC's suite requires it with its name."""
     (mercator,) = tree.xpath("//w:TileMatrixSet[ows:Identifier='WebMercatorQuad']", namespaces=NS)
 
     scales = [float(text) for text in texts(mercator, "w:TileMatrix/w:ScaleDenominator")]

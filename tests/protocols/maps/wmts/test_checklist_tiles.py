@@ -1,4 +1,4 @@
-"""What OGC's test suite asks of GetTile and GetFeatureInfo; `checklist` names its lines."""
+"""Requirements of OGC's test suite for GetTile and GetFeatureInfo; `checklist` names its lines."""
 
 import itertools
 
@@ -17,7 +17,7 @@ checklist = pytest.mark.checklist
 
 @pytest.fixture
 def fault(client, get_tile, validate_ogc):
-    """`fault(style="Bogus")`: status, code and locator of a valid report of a tile asked with changes."""
+    """Return a function of changed tile parameters that returns status, code and locator of the valid report."""
 
     def ask(**changes):
         answer = get_tile(client, **changes)
@@ -39,7 +39,7 @@ def texts(element, path):
 
 
 def first_tile(link):
-    """The names of the first tile of the finest matrix that a link tells limits of."""
+    """Return the parameters of the first tile in the finest matrix with limits of a link."""
     limits = link.findall(".//w:TileMatrixLimits", NS)[-1]
     return {
         "TileMatrixSet": link.findtext("w:TileMatrixSet", namespaces=NS),

@@ -1,4 +1,4 @@
-"""WMTS as OWSLib and GDAL read it: their pixels are those of the formula."""
+"""WMTS through OWSLib and GDAL: the pixels follow the formula."""
 
 import json
 import subprocess
@@ -70,7 +70,7 @@ def test_owslib_reads_the_description_of_a_layer(url):
 @pytest.mark.parametrize("name", PLACES)
 @pytest.mark.parametrize("path", ["/wmts/1.0.0/WMTSCapabilities.xml", "/wmts?SERVICE=WMTS&REQUEST=GetCapabilities"])
 def test_gdal_gets_the_tile_of_the_formula(url, tmp_path, name, path):
-    """GDAL asks for the default time; the window is one tile of one matrix."""
+    """GDAL requests the default time; the window is a single tile."""
     box = grid_of(name).bbox
     window = [str(edge) for edge in (box.xmin, box.ymax, box.xmax, box.ymin)]
     source = f"WMTS:{url}{path},layer=NDVI,style=steps,tilematrixset={name},tilematrix={PLACES[name][0]}"

@@ -1,4 +1,4 @@
-"""Capabilities: valid, true, and all that they advertise works."""
+"""Capabilities are valid and true, and everything they advertise works."""
 
 import io
 import itertools
@@ -281,7 +281,7 @@ def corners(tree, name):
 
 @pytest.mark.parametrize("name", ["WebMercatorQuad", "WorldCRS84Quad"])
 def test_limits_are_those_of_tiles(make_client, get_tile, name):
-    """Inside 200, one further 400, in every matrix."""
+    """Tiles inside the limits have status 200, adjacent tiles outside 400, in every matrix."""
     client = make_client()
 
     def ask(matrix, row, column):
@@ -302,7 +302,7 @@ def test_limits_are_those_of_tiles(make_client, get_tile, name):
 
 
 def test_every_tile_of_a_matrix_without_limits_is_answered(make_client, get_tile):
-    """OGC's suite asks for any tile of a matrix of the linked set that has no limits."""
+    """OGC's suite requests any tile of a matrix without limits."""
     client = make_client()
     tree = tree_of(client)
 

@@ -1,4 +1,4 @@
-"""DescribeDomains and GetDomainValues, as GeoServer's clients (MapStore) ask them."""
+"""DescribeDomains and GetDomainValues in the form of GeoServer's clients (MapStore)."""
 
 import numpy as np
 import pytest

@@ -18,7 +18,7 @@ WMTS = "{http://www.opengis.net/wmts/1.0}"
 
 @pytest.fixture
 def get_info(get_tile):
-    """`get_info(client, TIME="2020-06-11", I=None)`: as `get_tile`, of one of its pixels."""
+    """Return a function: `get_info(client, TIME="2020-06-11", I=None)` is `get_tile` for a pixel of the tile."""
 
     def ask(client, **changes):
         valid = {"request": "GetFeatureInfo", "InfoFormat": "application/json", "Time": "2020-06-11", **PIXEL}

@@ -1,4 +1,4 @@
-"""What GetTile accepts in key-value pairs and in paths."""
+"""Parameters of GetTile in key-value pairs and in paths."""
 
 import pytest
 
@@ -216,7 +216,7 @@ def test_tile_that_the_client_holds_is_304(make_client, get_tile):
 
 @pytest.mark.parametrize("query", ["SERVICE=WMS&REQUEST=GetCapabilities", "service=wms&request=getcapabilities"])
 def test_capabilities_of_wms_are_those_of_wmts_here(client, query):
-    """QGIS asks for them where an address does not name the service."""
+    """QGIS requests them if a URL does not name the service."""
     response = client.get(f"/wmts?{query}")
 
     assert response.status_code == 200

@@ -25,7 +25,7 @@ SETS = {
     "EPSG:32631": ("EPSG::32631", [166021.443, 9329005.183], 39135.7585, 1.0),
     "EPSG:3031": ("EPSG::3031", [-12400000, 12400000], 48437.5, 1.0),
 }
-"""By CRS: the end of its URN, the corner in its axis order, the first cell size, metres a unit."""
+"""End of the URN, corner in axis order, first cell size and metres per unit, by CRS."""
 
 
 def definition(crs):

@@ -25,7 +25,7 @@ class Raster:
     transform: Affine
     epsg: int | None
     names: tuple[str, ...]
-    """Of the bands."""
+    """Names of the bands."""
     tags: dict[str, str]
     scales: tuple[float, ...]
     offsets: tuple[float, ...]
@@ -33,7 +33,7 @@ class Raster:
 
 
 def geotiff_of(body: bytes) -> Raster:
-    """Return what rasterio reads of a GeoTIFF."""
+    """Return a GeoTIFF as rasterio reads it."""
     with rasterio.MemoryFile(body) as memory, memory.open() as dataset:
         return Raster(
             numbers=dataset.read(),
@@ -56,7 +56,7 @@ def asked_geotiff(client: TestClient, collection: str, **query: str) -> Raster:
 
 
 def values_of(format_name: str, body: bytes, name: str, *, folder) -> np.ndarray:
-    """Return values (time, y, x) of a field in any format that has values, NaN where there are none."""
+    """Return values (time, y, x) of a field in any format that has values; NaN stands for no value."""
     return READERS[format_name](body, name, folder)
 
 

@@ -15,7 +15,7 @@ from tests.protocols.ogcapi.coverages.reading import READERS, asked_geotiff, exp
 NDVI = "/ogcapi/collections/NDVI/coverage"
 UTM = served.BELGIUM_31N
 WINDOW = Window(20, 25, 10, 20)
-"""Of the box that follows."""
+"""Window of the box below."""
 IN_WINDOW = {"bbox": "601000,5647500,602000,5648000", "bbox-crs": "EPSG:32631"}
 WHOLE = Window(0, 300, 0, 400)
 

@@ -1,4 +1,4 @@
-"""Documents that tell of coverages: domain set, range type and schema."""
+"""Documents that describe coverages: domain set, range type and schema."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ BASE = "/ogcapi/collections"
 
 
 def with_suffixes(document: Any) -> Any:
-    """The same in the types of CIS 1.1 as OGC published it, where all but a unit's end in `Type`."""
+    """Return a document with the types of CIS 1.1 as published: all except a unit's end in `Type`."""
     if isinstance(document, list):
         return [with_suffixes(each) for each in document]
     if not isinstance(document, dict):

@@ -1,4 +1,4 @@
-"""Coverages in a named CRS of variables whose cells differ in size, beside rasterio."""
+"""Coverages in a named CRS of variables with different cell sizes, compared with rasterio."""
 
 import io
 

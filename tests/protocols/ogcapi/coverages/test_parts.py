@@ -25,7 +25,7 @@ IDENTITY = {"Accept-Encoding": "identity"}
 COMPRESSED = {"GTiff": "coverage.cog", "NetCDF": "coverage.netcdf", "png": "picture.picture"}
 """Modules of encoders that compress, by format."""
 MADE_BEFORE = ["GTiff", "NetCDF", "json", "png"]
-"""Formats of files that are there before they are sent."""
+"""Formats of files that are complete before the first byte is sent."""
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def services():
 
 @pytest.fixture
 def compress_differently(monkeypatch):
-    """Compress as a library does that finds other matches, or the same one at another time."""
+    """Return a function that makes the compressor of a format produce other bytes, like another library version."""
 
     def begin(name):
         other = SimpleNamespace(compress=lambda body, _level: zlib.compress(body, 0), crc32=zlib.crc32)
@@ -50,7 +50,7 @@ def part(client, start, **query):
 
 @pytest.mark.parametrize("name", COMPRESSED)
 def test_files_of_other_bytes_have_other_etags(make_client, compress_differently, name):
-    """Two workers, or one whose file was dropped meanwhile."""
+    """Two workers make the file, or one worker makes it again after dropping it."""
     first = part(make_client(served.make_services(*served.tree_collections())), 0, f=name)
     compress_differently(name)
     client = make_client(served.make_services(*served.tree_collections()))
@@ -163,7 +163,7 @@ def test_disk_full_of_other_files_is_reported(make_client, services, monkeypatch
 
 
 class Watched(ByteCache):
-    """Says when a second request comes for what is being made."""
+    """Cache that reports a second request for a file that is being made."""
 
     def __init__(self):
         super().__init__(0, lambda _nothing: 1)
@@ -183,7 +183,7 @@ def watched(services):
 
 
 class Delivering(threading.Thread):
-    """One of several requests for the first part of a file."""
+    """Thread that requests the first part of a file."""
 
     def __init__(self, services, **more):
         super().__init__(daemon=True)

@@ -1,4 +1,4 @@
-"""Requests and programs of docs/reference/ogc-api-coverages.md run as they stand, beside a small demo archive."""
+"""Requests and programs of docs/reference/ogc-api-coverages.md run unchanged with a small demo archive."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What `/coverage` does not answer, and how it says so."""
+"""Requests that `/coverage` refuses, and their errors."""
 
 from urllib.parse import urlencode
 

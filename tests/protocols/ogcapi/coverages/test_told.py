@@ -1,4 +1,4 @@
-"""Headers that tell where an answer lies."""
+"""Headers with the bbox and CRS of an answer."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What coverages add to the tree: links, conformance and OpenAPI, which hold."""
+"""Additions of coverages to the tree: true links, conformance and OpenAPI."""
 
 import pytest
 

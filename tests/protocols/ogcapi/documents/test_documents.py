@@ -1,4 +1,4 @@
-"""Landing page, conformance and collections hold what they say, in every format and language."""
+"""Landing page, conformance and collections are true in every format and language."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Extents tell in the words of two standards which times and cells there are."""
+"""Extents describe existing times and cells in the terms of two standards."""
 
 import numpy as np
 import pytest

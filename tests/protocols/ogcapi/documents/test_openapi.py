@@ -1,4 +1,4 @@
-"""The OpenAPI document of the tree is valid, complete and says which collections there are."""
+"""The OpenAPI document of the tree is valid, complete and lists the collections."""
 
 import re
 from collections import Counter

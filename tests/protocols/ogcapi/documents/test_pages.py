@@ -1,4 +1,4 @@
-"""Pages of the tree show what its documents say, with addresses that work."""
+"""HTML pages of the tree show the content of its documents, with working links."""
 
 import re
 from html import unescape

@@ -1,4 +1,4 @@
-"""The list of collections is cut down by place, time and number, and refuses what is not one of them."""
+"""Queries of the list of collections: bbox, time, limit, and refusal of other parameters."""
 
 import pytest
 from hypothesis import given
@@ -22,7 +22,7 @@ COLLECTIONS_OF_RECORDS = 2
 
 
 def ids(answer):
-    """Of collections but those of records."""
+    """Return the ids of collections, except collections of records."""
     return [each["id"] for each in answer.json()["collections"] if each.get("itemType") != "record"]
 
 

@@ -1,4 +1,4 @@
-"""Requests and the configuration of docs/reference/ogc-api.md work as they stand, beside a small demo archive."""
+"""Requests and the configuration of docs/reference/ogc-api.md work unchanged with a small demo archive."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What pygeoapi says of our collections through our providers is what the tree says of them."""
+"""Documents that pygeoapi makes of our collections through our providers equal documents of the tree."""
 
 import logging
 import subprocess

@@ -49,5 +49,5 @@ def coverage_of(assert_valid) -> Callable[[Any], dict[str, Any]]:
 
 
 def point(x: float, y: float) -> str:
-    """Well-known text of a point."""
+    """Return a point as WKT."""
     return f"POINT({x!r} {y!r})"

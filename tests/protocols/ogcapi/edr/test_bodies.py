@@ -14,7 +14,7 @@ QUERIES = {
     "cube": {"bbox": "600000,5630000,610000,5640000", "crs": "EPSG:32631", "f": "csv"},
 }
 BODY = b" " * 100_000
-"""More than what is not counted."""
+"""Larger than the bytes that are not counted."""
 
 
 @dataclass
@@ -60,7 +60,7 @@ def noting(make_client, tree_services):
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_a_body_takes_no_memory_while_the_answer_is_made(noting, query):
-    """The fault: answers waited for memory that the body of their own request held."""
+    """Regression: answers waited for memory that the body of the same request used."""
     client, reader = noting
 
     answer = client.request("GET", f"/ogcapi/collections/NDVI/{query}", params=QUERIES[query], content=BODY)

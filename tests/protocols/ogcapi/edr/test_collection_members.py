@@ -1,4 +1,4 @@
-"""What EDR tells of collections: queries, parameters, formats and links."""
+"""EDR members of collections: queries, parameters, formats and links."""
 
 import dataclasses
 

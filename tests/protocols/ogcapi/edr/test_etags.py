@@ -1,4 +1,4 @@
-"""Validators change with all that an answer says."""
+"""ETags change with every part of an answer."""
 
 import pytest
 
@@ -16,7 +16,7 @@ ASKED = {
 
 @pytest.fixture
 def etag(make_client):
-    """`etag("cube?…", title=…)`: of the answer about a layer that is described so."""
+    """Return a function: `etag("cube?…", title=…)` returns the ETag for a layer with these members."""
 
     def found(path, headers=None, root="", **members):
         services = served.make_services(

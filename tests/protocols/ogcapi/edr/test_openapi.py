@@ -1,4 +1,4 @@
-"""Data queries in the OpenAPI document, as OGC's suite looks for them."""
+"""Data queries in the OpenAPI document, in the form that OGC's suite expects."""
 
 import pytest
 

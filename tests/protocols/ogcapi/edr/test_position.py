@@ -209,7 +209,7 @@ def test_geojson_is_of_edr(ask, assert_valid, place):
 
 @checklist("edr", "AT 22", "AT 23")
 def test_parameters_of_geojson_have_plain_texts(ask, place):
-    """OGC's suite wants texts where CoverageJSON has one a language."""
+    """OGC's suite requires texts; CoverageJSON has a text per language."""
     x, y = place(30, 40)
 
     ndvi_told, *_others = ask("s2/position", coords=point(x, y), f="GeoJSON").json()["parameters"]

@@ -1,4 +1,4 @@
-"""What tests of features share: fields of a file in EPSG:3035, islands on both sides of the antimeridian."""
+"""Fixtures of features tests: fields of a file in EPSG:3035, islands on both sides of the antimeridian."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ LAEA = pyproj.Transformer.from_crs("OGC:CRS84", "EPSG:3035", always_xy=True).tra
 
 
 def make_fields(count=COUNT):
-    """Squares in a row, of which those from the fifth on lie beside the layers; stored in metres."""
+    """Return squares in a row, stored in metres; the fifth and later squares are outside the layers."""
     plain = make_places(count)
     degrees = np.array([square(number, west=4.5) for number in range(count)])
     return replace(

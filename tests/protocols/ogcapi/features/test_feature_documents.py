@@ -1,4 +1,4 @@
-"""Sets of places as collections: what documents say of them, and what other collections are."""
+"""Documents of sets of places as collections, and of other collections."""
 
 import re
 from html.parser import HTMLParser
@@ -209,7 +209,7 @@ def test_the_openapi_document_has_each_set_with_its_parameters(features):
     "features", "/conf/core/fc-bbox-definition", "/conf/core/fc-limit-definition", "/conf/core/fc-time-definition"
 )
 def test_all_lists_of_items_have_the_schema_of_the_ogc_suite(features):
-    """The suite looks at each path that ends so, of EDR and of Records as well."""
+    """The suite checks each path with this ending, in EDR and Records as well."""
     paths = features.get("/ogcapi/openapi").json()["paths"]
 
     lists = [path for path in paths if re.fullmatch("/collections/.*/items", path)]
@@ -229,6 +229,6 @@ def test_documents_ignore_the_parameters_that_clients_send_everywhere(features, 
     carried = features.get(f"/ogcapi{path}?value=NDVI&datetime=2020-06-01&reducer=max&f=json")
 
     assert carried.status_code == 200
-    if path != "/collections":  # where it selects by time
+    if path != "/collections":  # `datetime` selects collections there
         assert carried.content == features.get(f"/ogcapi{path}?f=json").content
         assert features.get(f"/ogcapi{path}?datetime=2020-06-01").status_code == 400

@@ -1,4 +1,4 @@
-"""Pages of features: which places, in which coordinates, and how one page leads to the next."""
+"""Pages of features: selection of places, CRS of coordinates, and links to the next page."""
 
 import io
 from dataclasses import replace

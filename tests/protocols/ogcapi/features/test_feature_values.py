@@ -1,4 +1,4 @@
-"""Values of places at a time, as properties of features: those of `/places/{set}/values`."""
+"""Values of places at a time are properties of features and equal `/places/{set}/values`."""
 
 import io
 

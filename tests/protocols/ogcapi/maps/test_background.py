@@ -1,4 +1,4 @@
-"""What lies under maps: where there are no data, and where there is no earth (OGC 20-058 §8)."""
+"""Background of maps: pixels without data and pixels off the earth (OGC 20-058 §8)."""
 
 import itertools
 from contextlib import suppress
@@ -66,7 +66,7 @@ def test_void_beyond_the_poles_may_have_a_separate_colour(tree, query, void, bac
 
 @pytest.mark.parametrize("crs", ["EPSG:3035", "EPSG:32631"])
 def test_void_of_a_projection_is_where_it_has_no_coordinates(tree, crs):
-    """Both are drawn from 30,000 km west of Europe on, where neither has a longitude that leads back."""
+    """Both maps start 30,000 km west of Europe, beyond any longitude that round-trips."""
     box = "bbox=-3e7,0,9e6,8e6" if crs == "EPSG:32631" else "bbox=0,-3e7,8e6,9e6"
     response = tree.get(f"{NDVI}?{box}&bbox-crs={crs}&crs={crs}&width=39&height=8&bgcolor=navy&void-color=lime")
 

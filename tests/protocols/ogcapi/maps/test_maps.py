@@ -1,4 +1,4 @@
-"""Maps of OGC API over HTTP: pixels by the formula, and headers that say where they are."""
+"""Maps of OGC API over HTTP: pixels by the formula, and headers with bbox and CRS."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Size and place of maps where a request says less than all, or more (OGC 20-058 §6.5, Tables 6 and 9)."""
+"""Size and bbox of maps if a request has fewer or more parameters than needed (OGC 20-058 §6.5, Tables 6 and 9)."""
 
 import math
 from contextlib import suppress
@@ -22,7 +22,7 @@ NDVI = "/ogcapi/collections/NDVI/map"
 PATH = {"collectionId": "NDVI"}
 CATALOGUE = served.make_services(*served.tree_collections()).catalogue
 WHOLE = BBox(600_000, 5_620_000, 640_000, 5_650_000)
-"""Of NDVI in its own CRS, 400 by 300 cells of 100 m."""
+"""Bbox of NDVI in its own CRS, 400 by 300 cells of 100 m."""
 EARTH = Geod(ellps="WGS84")
 
 
@@ -96,7 +96,7 @@ class TestWithoutABox:
 
 @pytest.mark.checklist("maps", "parameters worth")
 class TestWithABox:
-    """The map is of the box, whatever its size."""
+    """The map shows the requested box at every size."""
 
     BOX = "4.5,50.8,4.7,50.9"
 

@@ -1,4 +1,4 @@
-"""What tests of processes share: a server with a table of jobs, and somebody who does them."""
+"""Fixtures of process tests: a server with a table of jobs, and a worker."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ ECHO = "/ogcapi/processes/echo/execution"
 
 @pytest.fixture
 def services():
-    """Of one layer."""
+    """Services of a single layer."""
     return served.make_services()
 
 

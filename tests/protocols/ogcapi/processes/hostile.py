@@ -1,4 +1,4 @@
-"""A server that is sent bodies made to take its memory, in a process of its own: prints a line of JSON for each."""
+"""Send bodies that need much memory to a server in a separate process; print a line of JSON for each."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from chronotile.app.application import application
 from tests.protocols import served
 
 MOST_BYTES = 32 << 20
-"""What a body may have unless a configuration says otherwise."""
+"""Default limit of the size of a body."""
 
 
 def filled(before: bytes, member: bytes, after: bytes) -> bytes:
@@ -20,7 +20,7 @@ def filled(before: bytes, member: bytes, after: bytes) -> bytes:
 
 
 def of_names(before: bytes, count: int, after: bytes) -> bytes:
-    """So many members, each with a name of its own."""
+    """Return `count` members with distinct names."""
     return before + b",".join(b'"name%d":1' % number for number in range(count)) + after
 
 
@@ -38,7 +38,7 @@ BODIES: Mapping[str, tuple[str, Callable[[], bytes]]] = {
     "unknown members of an input": ("export", lambda: of_names(b'{"inputs":{"layer":"NDVI","bbox":{', 900_000, b"}}}")),
     "unknown members of a body": ("echo", lambda: of_names(b'{"outputs":[],', 900_000, b"}")),
 }
-"""Bodies by what they have, and the process that they are sent to."""
+"""Process and body of each case."""
 
 
 def peak_bytes() -> int:
@@ -47,7 +47,7 @@ def peak_bytes() -> int:
 
 
 def told_of(name: str) -> str:
-    """What a server of its own answers a body."""
+    """Return the answer of a new server to a body, as JSON."""
     process, made = BODIES[name]
     with TestClient(application(served.make_services()), raise_server_exceptions=False) as client:
         answer = client.post(f"/ogcapi/processes/{process}/execution", content=made())

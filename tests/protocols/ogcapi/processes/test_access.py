@@ -25,7 +25,7 @@ OTHER = "https://evil.example"
 NGINX = Path(__file__).parents[4] / "deploy" / "nginx.conf"
 _LINES = re.findall(r"^ *proxy_set_header ([\w-]+)", NGINX.read_text(), re.MULTILINE)
 OF_PROXIES = sorted({name.lower() for name in _LINES} - {"connection", "cookie", "host", "x-request-id"})
-"""Headers that the shipped nginx takes from no client, but for the name of the request; no page can add a cookie."""
+"""Headers that the shipped nginx overwrites, except the id of the request; no page can add a cookie."""
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_pages_behind_a_trusted_proxy_are_its_own(desk):
 
 @pytest.fixture
 def local(desk):
-    """A client that poses as a trusted proxy, as a page in a browser beside the server could by default."""
+    """Client that poses as a trusted proxy, as a page in a browser on the server's machine could by default."""
     services = served.make_services(service=served.ServiceInfo(hosts=HOSTS))
     app = application(services, ServerOptions(jobs=desk, trusted_proxies=["127.0.0.1"]))
     with TestClient(app, client=("127.0.0.1", 5000), raise_server_exceptions=False) as one:
@@ -311,7 +311,7 @@ def test_other_requests_are_open_to_all_pages(client, headers):
     ("headers", "status"),
     [
         ({}, 200),
-        ({"Host": "maps.example.net"}, 200),  # a program, whatever the name it knows
+        ({"Host": "maps.example.net"}, 200),  # a program may use any host name
         ({"Origin": ALLOWED}, 200),
         ({"Origin": "http://testserver"}, 200),
         ({"Origin": OTHER}, 403),
@@ -328,9 +328,9 @@ def test_a_page_that_may_not_use_jobs_runs_no_process_while_it_waits(client, hea
 
 @pytest.fixture
 def submitted_from(tmp_path):
-    """`submitted_from(["192.0.2.1", …], trusted_proxies=…)`: the status of each submission, by one client each.
+    """Return a function: `submitted_from(["192.0.2.1", …], trusted_proxies=…)` lists the status of each submission.
 
-    A client may have one open job; an address after a slash is what a proxy says.
+    Each address is a separate client with at most one open job; an address after a slash is in the proxy's header.
     """
 
     def submit(clients, trusted_proxies=()):

@@ -1,4 +1,4 @@
-"""Servers of two archives that share a table of jobs: each shows its own jobs, with what their results are made of."""
+"""Servers of two archives share a table of jobs: each shows its own jobs, with the inputs of their results."""
 
 import pytest
 from starlette.testclient import TestClient

@@ -1,4 +1,4 @@
-"""Executions as OGC's suite puts them together from the description of echo, and what it reads of the answers."""
+"""Execute echo like OGC's suite: it builds requests from the process description and reads the answers."""
 
 import pytest
 
@@ -8,7 +8,7 @@ checklist = pytest.mark.checklist
 
 JSON = {"Accept": "application/json"}
 TEXT = "teststring"
-"""What the suite sends to every text without a format or media type, and looks for in results."""
+"""The suite sends this text to every text input without format or media type, and searches it in results."""
 WRONG = {"type": "wrong/type_0"}
 
 
@@ -17,7 +17,7 @@ def alternatives(schema):
 
 
 def suites_value(schema):
-    """What the suite sends to an input; `None` where it sends nothing."""
+    """Return the suite's value for an input; `None` if the suite omits the input."""
     found = None
     for each in alternatives(schema):
         if each.get("type") == "string" and not {"format", "contentMediaType"} & set(each):
@@ -36,14 +36,14 @@ def described(client):
 
 @pytest.fixture
 def inputs(described):
-    """What the suite sends."""
+    """Return the inputs that the suite sends."""
     values = {name: suites_value(told["schema"]) for name, told in described["inputs"].items()}
     return {name: value for name, value in values.items() if value is not None}
 
 
 @pytest.fixture
 def outputs(described):
-    """What the suite asks for."""
+    """Return the outputs that the suite requests."""
     return {name: {"transmissionMode": "value"} for name in described["outputs"]}
 
 

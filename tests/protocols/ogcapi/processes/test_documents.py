@@ -1,4 +1,4 @@
-"""What processes and jobs are told of: documents as OGC's schemas want them, links that lead there, pages."""
+"""Documents of processes and jobs: valid by OGC's schemas, with links and pages."""
 
 import html
 import re
@@ -279,7 +279,7 @@ def test_client_that_accepts_html_gets_a_page(client, path):
 
 @pytest.fixture
 def statements():
-    """`with statements() as sent:` what databases are told, with the names of all columns."""
+    """Return a context manager that lists the SQL statements sent, with the names of all columns."""
 
     @contextmanager
     def listen():

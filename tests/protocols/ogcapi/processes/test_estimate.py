@@ -1,4 +1,4 @@
-"""Estimates of executions, before their work: of every process, and over scenes."""
+"""Estimates before execution, for every process and for scenes."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ from tests.protocols.fuzzing.valid_bodies import INPUTS
 from tests.running import PROGRAM
 
 FILES = {"anomaly", "climatology", "composite", "export", "trend"}
-"""Processes of whose files the bytes are known before."""
+"""Processes with a predictable file size."""
 SCENES = "collections: {scenes: {source: {kind: stac, href: catalogue.json}, variables: {NDVI: {asset: NDVI}}}}\n"
 
 
@@ -82,7 +82,7 @@ def test_estimates_over_scenes(tmp_path: Path) -> None:
 
     assert exported["times"] == composed["times"] == len(kinds.SCENE.days)
     assert exported["pixels"] == composed["pixels"] == pixels
-    assert exported["readBytes"] is composed["readBytes"] is None  # pieces may lie over one another
+    assert exported["readBytes"] is composed["readBytes"] is None  # pieces may overlap
     assert len(file) <= exported["resultBytes"]
     assert len(picture) <= composed["resultBytes"]
     assert exported["jobControlOptions"] == ["sync-execute", "async-execute"]

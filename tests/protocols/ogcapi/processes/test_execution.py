@@ -1,4 +1,4 @@
-"""What an execution is asked for and gives: at once, as a job, and what of it is refused."""
+"""Executions: requests, synchronous results, jobs and refusals."""
 
 import base64
 import tempfile
@@ -101,7 +101,7 @@ def test_a_job_is_accepted_with_its_absolute_address(ask, assert_valid):
 
 @pytest.fixture
 def answer_of(ask, submitted, client, do_next):
-    """`answer_of("sync", body)`: what comes of it, whichever way it is asked for."""
+    """Return a function of mode and body: `answer_of("sync", body)` executes and returns the answer of the results."""
 
     def answer(mode, body):
         if mode == "sync":
@@ -553,7 +553,7 @@ def test_executions_above_the_limit_are_refused(client, ask):
 
 @pytest.fixture
 def plans_that_hang(client):
-    """All who find what executions would do are busy."""
+    """Occupy all threads that plan executions."""
     limiter, hung = client.app.state.chronotile.limiters.plans, threading.Event()
     limiter.max_waiting = 2
     held = [

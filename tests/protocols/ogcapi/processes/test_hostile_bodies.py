@@ -11,7 +11,7 @@ from chronotile.jobs.processes.registry import processes
 from tests.protocols.ogcapi.processes.hostile import BODIES
 
 MOST_PEAK_BYTES = 640 << 20
-"""Of a whole process, with the client and what it sends."""
+"""Limit of the peak memory of a process that includes server, client and body."""
 PARAMETERS = {
     "arrays": "body",
     "as many arrays as are read": "inputs.points",
@@ -27,7 +27,7 @@ PARAMETERS = {
 
 @pytest.fixture(scope="module")
 def answers():
-    """What a server answered each of the bodies, by their names."""
+    """Return the server's answers to all bodies, by name."""
     module = "tests.protocols.ogcapi.processes.hostile"
     done = subprocess.run([sys.executable, "-m", module], capture_output=True, check=True, timeout=900)
     return {told["name"]: told for told in map(json.loads, done.stdout.splitlines())}
@@ -48,7 +48,7 @@ LONG = "x" * 100_000
 AREA = {"type": "Polygon", "coordinates": [[[4.6, 50.8], [4.61, 50.8], [4.61, 50.81], [4.6, 50.8]]]}
 AREAS = {"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry": AREA}]}
 GIVEN = {"layer": "NDVI", "layers": "NDVI", "places": AREAS, "points": [[4.6, 50.8]], "datetime": "2020-06"}
-"""Of inputs that some process requires."""
+"""Values of inputs that some process requires."""
 VALUES = (
     LONG,
     LONG[:9000],

@@ -128,7 +128,7 @@ SAME = {name: ("GET", path, None, {}) for name, path in GETS.items()} | {
 }
 """Requests: method, path, body, and the inputs that the body becomes."""
 OF_THE_SCHEMA = ("areas as CSV", "a box in metres", "a cube", "a time-lapse")
-"""The published schema takes an array for two things at once, and has boxes in CRS84 alone."""
+"""Offers that the published schema cannot validate: arrays with two meanings, and boxes outside CRS84."""
 LIMITS = ("max_coverage_bytes", "max_series_values", "max_area_values", "max_animation_pixels")
 
 
@@ -139,7 +139,7 @@ def services(**limits):
 
 @pytest.fixture
 def strict(make_client):
-    """A client of a server that refuses whatever there are jobs for."""
+    """Client of a server that refuses every request that a job could answer."""
     return make_client(services(**dict.fromkeys(LIMITS, 1)))
 
 
@@ -155,7 +155,7 @@ def job_of(client, method, path, body=None):
 
 
 def execution_of(job, own=None):
-    """The body of an execution: the inputs of an offer, and those that the body of the request becomes."""
+    """Return the body of an execution: inputs of an offer, and inputs made of the request's body."""
     return {"inputs": job["inputs"] | (own or {})}
 
 
@@ -400,7 +400,7 @@ def test_place_that_cannot_be_repeated_offers_no_job(make_client, places):
 
 
 def within(depth):
-    """Lists within one another."""
+    """Return nested lists as JSON."""
     return b"[" * depth + b"]" * depth
 
 

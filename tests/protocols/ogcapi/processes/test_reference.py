@@ -1,4 +1,4 @@
-"""Requests and programs of docs/reference/ogc-api-processes.md run as they stand, beside a small demo archive."""
+"""Requests and programs of docs/reference/ogc-api-processes.md run unchanged with a small demo archive."""
 
 import json
 import re
@@ -27,7 +27,7 @@ BODIES = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
 
 @pytest.fixture
 def run_here(url):
-    """`run_here(program)`: what the names of a program are in the end; its server is on a socket."""
+    """Return a function that runs a program against a server on a socket and returns the program's final names."""
 
     def run(program):
         names = {}

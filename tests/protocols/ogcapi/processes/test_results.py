@@ -1,4 +1,4 @@
-"""Files of results are sent to their ends, though their job is dismissed meanwhile."""
+"""Files of results are sent completely, even if their job is dismissed during the download."""
 
 import pytest
 from starlette.testclient import TestClient
@@ -24,7 +24,7 @@ def results(tmp_path):
 
 
 def sent(response, **headers):
-    """What a client gets."""
+    """Return the answer that a client receives."""
     return TestClient(response).get("/", headers=headers)
 
 

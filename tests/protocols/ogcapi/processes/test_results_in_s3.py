@@ -1,4 +1,4 @@
-"""What the server gives of results whose files are in S3: links to them, or their content."""
+"""Results with files in S3 are answered as links or as content."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ BY_VALUE = {"string": {"transmissionMode": "value"}}
 
 @pytest.fixture
 def desk(tmp_path, bucket) -> JobService:
-    """Where the jobs of `client` are asked for."""
+    """Job service of `client`."""
     return JobService(tmp_path / "jobs", bucket=bucket, archive="a")
 
 
@@ -50,7 +50,7 @@ def stored(desk, submitted, end_with):
 
 
 def fetched(url, method="GET", **headers):
-    """The status, headers and body of what anybody gets."""
+    """Return the status, headers and body of an anonymous request."""
     with urllib.request.urlopen(urllib.request.Request(url, method=method, headers=headers)) as answer:
         return answer.status, answer.headers, answer.read()
 
@@ -138,7 +138,7 @@ def test_names_cannot_leave_their_job(client, submitted, end_with, name):
 
 @pytest.fixture
 def gone(stored, bucket):
-    """The address of a job whose object is gone."""
+    """Return the URL of a job after its object was deleted."""
     url = stored({})
     bucket.remove(url.rpartition("/")[2])
     return url
@@ -218,7 +218,7 @@ def test_job_that_never_started_needs_no_request_to_the_store(client, submitted,
 
 @pytest.fixture
 def hanging(desk, monkeypatch):
-    """`hanging()`: from now on the store takes requests and says nothing; its socket."""
+    """Return a function that makes the store accept requests without answering; it returns the store's socket."""
     with socket.create_server(("127.0.0.1", 0)) as store:
         store.settimeout(PATIENCE_S)
 
@@ -235,7 +235,7 @@ def refuse(asked):
     for connection in asked:
         with connection, connection.makefile("rb") as request:
             request.readline()
-            # All of it: of a connection that is closed before, the other side may hear that alone, and ask again.
+            # Read all of the request: if the connection closed early, the client could see only that and retry.
             request.read(int(parse_headers(request).get("Content-Length", 0)))
             connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 
@@ -264,7 +264,7 @@ def test_execution_without_stored_results_runs_while_the_store_hangs(client, han
         answer = execute_statistics(client)
         are_hanging = not any(each.done() for each in kept)
         refuse(asked)
-        refuse([store.accept()[0] for _ in kept])  # who removes what may have been stored
+        refuse([store.accept()[0] for _ in kept])  # requests to remove objects that may have been stored
 
     assert (answer.status_code, are_hanging) == (200, True)
     assert [each.result().status_code for each in kept] == [503, 503]

@@ -1,4 +1,4 @@
-"""Subscribers hear how their jobs go on, where the operator allows their addresses."""
+"""Subscribers are notified of their jobs if the operator allows their addresses."""
 
 from functools import partial
 
@@ -27,7 +27,7 @@ CSV = b"time,value\n2020-06-01,1\n"
 
 @pytest.fixture
 def make_client(web, desk, at_end):
-    """`make_client(services)`: a client of a server that may tell subscribers below `/jobs/` of `web`."""
+    """Return a function that makes a client; its server may notify subscribers below `/jobs/` of `web`."""
     web.answers = {path: Answer(200) for path in PATHS.values()}
 
     def make(services=None):
@@ -52,7 +52,7 @@ def subscriber(web):
 
 @pytest.fixture
 def tell(desk, tmp_path):
-    """`tell()`: whatever there is to tell, as workers tell it."""
+    """Return a function that sends all pending notifications, like workers."""
     engine = open_engine(None, tmp_path / "jobs")
     write = partial(message_of, catalogue=served.make_services().catalogue, folder=tmp_path / "jobs")
 

@@ -1,4 +1,4 @@
-"""Records over an index of scenes, one of them by a maker who means harm, and of dates of a cube."""
+"""Records over an index of scenes, including a malicious one, and of dates of a cube."""
 
 from dataclasses import replace
 
@@ -71,7 +71,7 @@ def records(index):
 
 @pytest.fixture
 def many(make_client):
-    """A client of records of many collections; those of even numbers have the alias `OLD_number`."""
+    """Client of records of many collections; even numbers have the alias `OLD_number`."""
     layers = [
         served.make_layer(f"L{number}", collection=f"c{number}", aliases=_aliases(number)) for number in range(25)
     ]

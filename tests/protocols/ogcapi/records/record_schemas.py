@@ -1,4 +1,4 @@
-"""What OGC 20-004r1 requires of records and of collections of records, as JSON Schema in our own words."""
+"""Requirements of OGC 20-004r1 for records and collections of records, as JSON Schema in our own words."""
 
 from jsonschema import Draft202012Validator, FormatChecker
 
@@ -127,6 +127,6 @@ COLLECTION = {
 
 
 def faults(document, schema):
-    """What is wrong with a document, each with its place."""
+    """Return the faults of a document with their JSON paths."""
     validator = Draft202012Validator(schema, format_checker=FormatChecker())
     return [f"{each.json_path}: {each.message[:300]}" for each in validator.iter_errors(document)]

@@ -1,4 +1,4 @@
-"""Records, their collections and pages are what OGC 20-004r1 says, in JSON and HTML."""
+"""Records, their collections and pages follow OGC 20-004r1, in JSON and HTML."""
 
 import re
 from html.parser import HTMLParser

@@ -1,4 +1,4 @@
-"""Queries of records find those that match, all of them, and nothing else."""
+"""Queries of records find exactly the matching records."""
 
 import json
 from urllib.parse import quote
@@ -30,7 +30,7 @@ def ids(client, **query):
 
 
 def names(client, **query):
-    """Of items, by the ids that they have in STAC."""
+    """Return the STAC ids of the items that match."""
     found = page(client, ITEMS, **{"limit": 100, **query})["features"]
     return [each["properties"]["externalIds"][0]["value"] for each in found]
 
@@ -113,7 +113,7 @@ def test_records_that_overlap_a_time_are_found(records):
 @pytest.mark.checklist("records", "/conf/record-core-query-parameters/q-response")
 def test_q_needs_one_of_its_terms_and_adjacent_words(many, records):
     assert ids(many, q="tITLE 3 of") == ["c13", "c18", "c23", "c3", "c8"]
-    assert ids(many, q="of 24") == ["c24"]  # whatever white space there is
+    assert ids(many, q="of 24") == ["c24"]  # any white space separates words
     assert ids(many, q="3 title") == []
     assert set(ids(many, q="c11, c12")) == {"c11", "c12"}
     assert set(ids(many, q="l7,even")) == {"c7", *(f"c{number}" for number in range(0, 25, 2))}

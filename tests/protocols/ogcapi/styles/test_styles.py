@@ -96,7 +96,7 @@ def test_sld_is_valid_and_read_again_as_the_style(tree, validate_ogc, name, vers
 
 
 def test_style_of_the_dataset_is_that_of_its_file(make_client):
-    """A layer may stretch a style over its values; what other layers have is the style itself."""
+    """A layer may stretch a style over its values; other layers have the style itself."""
     variable = served.make_variable("NDVI", scale=0.004)
     stretched = served.greys_of(variable)
     own = served.make_layer(variable=variable, styles=(stretched,))

@@ -1,4 +1,4 @@
-"""Maps, tiles and styles in the OpenAPI document, described as the standards ask."""
+"""Maps, tiles and styles in the OpenAPI document, as the standards require."""
 
 import pytest
 

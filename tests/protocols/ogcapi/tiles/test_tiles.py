@@ -1,4 +1,4 @@
-"""Tiles of OGC API over HTTP: the same bytes as at `/tiles` and `/places`, and none that metadata do not tell of."""
+"""Tiles of OGC API over HTTP: the bytes of `/tiles` and `/places`, and only tiles that metadata describe."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Tilesets and tile matrix sets of OGC API: valid, true, and the same numbers as those of OGC's registry."""
+"""Tilesets and tile matrix sets of OGC API are valid and have the numbers of OGC's registry."""
 
 import json
 
@@ -31,7 +31,7 @@ def links_of(document, rel):
 
 
 def numbers_of(document):
-    """(matrix, number): all that a tile matrix set says of each of its matrices."""
+    """Return (matrix, number): all numbers of a tile matrix set."""
     keys = ("cellSize", "scaleDenominator", "tileWidth", "tileHeight", "matrixWidth", "matrixHeight")
     return np.array(
         [[int(each["id"]), *each["pointOfOrigin"], *(each[key] for key in keys)] for each in document["tileMatrices"]]
@@ -60,7 +60,7 @@ def test_the_list_of_tilesets_is_valid_and_leads_on(tree, assert_valid, path, ki
 @pytest.mark.checklist("tiles", "A.9", "A.3-A.5")
 @pytest.mark.parametrize(("path", "_kind"), TILESETS)
 def test_item_of_the_list_has_all_parts_of_the_url_of_a_tile(tree, path, _kind):
-    """OGC's suite reads the templates and the first limits of each item, and asks for the tile they name."""
+    """OGC's suite reads the templates and the first limits of each item, and requests the tile they name."""
     items = tree.get(path).json()["tilesets"]
 
     def first_tile(item, *, rows_further=0):

@@ -20,7 +20,7 @@ def definition(client, layer="NDVI"):
 
 
 def source(tree):
-    """The parameters of the provider; the tree and the layer say the same."""
+    """Parameters of the provider, which are equal in the tree and the layer."""
     (told,) = {tree.findtext(".//datasource"), tree.find(".//layer-tree-layer").get("source")}
     return {name: values[0] for name, values in parse_qs(told).items()}
 

@@ -1,4 +1,4 @@
-"""`/layers/{layer}/preview.png`: all of a layer at its newest clear time."""
+"""`/layers/{layer}/preview.png` shows a whole layer at its newest clear time."""
 
 from dataclasses import dataclass, field, replace
 from io import BytesIO

@@ -190,7 +190,7 @@ def test_any_query_is_answered_or_refused(session_client, path, pairs):
 
 
 def counted(client, url: str) -> dict:
-    """The page when all that was asked for is counted."""
+    """Return the page after all requested times are counted."""
     client.get(url)
     list(iter(client.app.state.chronotile.valid_shares.count_next, False))
     return client.get(url).json()

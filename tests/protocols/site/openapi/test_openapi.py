@@ -1,4 +1,4 @@
-"""The OpenAPI document is valid, leaves nothing out, and tells parameters as they are read."""
+"""The OpenAPI document is valid, complete and describes parameters correctly."""
 
 import re
 from io import BytesIO
@@ -23,7 +23,7 @@ from chronotile.protocols.timeseries import params as series
 from tests.protocols import served
 
 TOLD_ELSEWHERE = re.compile(r"/(wms|wmts|wcs|wps|viewer|cog|ogcapi|clients|usage|signin|signout)\b")
-"""By their capabilities or a document of their own, or not for programs."""
+"""Paths that capabilities or another document describe, or that are not for programs."""
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ def test_findings_unreadable_dates_and_newest_times_are_reported(make_client, ma
 
 @pytest.fixture
 def previews_client(make_services, tmp_path):
-    """A client of an application that keeps previews, of which there is one of 5 bytes."""
+    """Client of an application with a store of previews that contains 5 bytes."""
     (tmp_path / "x.preview").write_bytes(b"12345")
     caches = ReaderCaches(previews=Previews(tmp_path, 1000))
     return TestClient(application(replace(make_services(), reader_caches=caches)))
@@ -179,16 +179,16 @@ def test_worker_that_ended_during_its_report_is_omitted():
 
 @pytest.fixture
 def sockets():
-    """A folder whose path is short enough for sockets, which that of a test may not be."""
+    """Folder with a path short enough for sockets; paths of test folders can be too long."""
     with TemporaryDirectory(dir=folder_for_sockets(gettempdir())) as folder:
         yield Path(folder)
 
 
 def test_worker_returns_its_metrics_and_names_the_silent_one(sockets):
     with TestClient(application(served.make_services(), ServerOptions(siblings=Siblings(sockets, 0)))) as client:
-        (sockets / "0").unlink()  # nobody can ask this worker at its socket
+        (sockets / "0").unlink()  # this worker is unreachable at its socket
         with closing(socket.socket(socket.AF_UNIX)) as silent:
-            silent.bind(str(sockets / "1"))  # and nobody listens at the other
+            silent.bind(str(sockets / "1"))  # and nothing listens at the other socket
             found = metrics(client)
 
     assert found["chronotile_layers", "0"] > 0

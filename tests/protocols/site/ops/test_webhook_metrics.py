@@ -1,4 +1,4 @@
-"""What happened to events of webhooks, in `/metrics` of the process that sends them."""
+"""Outcomes of webhook events, in `/metrics` of the process that sends them."""
 
 from starlette.testclient import TestClient
 

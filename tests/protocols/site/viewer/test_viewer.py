@@ -1,4 +1,4 @@
-"""The viewer's files as they are sent, and what the configuration has for it."""
+"""Files of the viewer as sent, and its part of the configuration."""
 
 import gzip
 import re
@@ -300,7 +300,7 @@ def test_viewer_gets_base_maps_languages_and_the_first_layer(configured):
 
 @pytest.fixture
 def with_file(make_viewer, tmp_path):
-    """A client of a viewer with a file of vector tiles, one that is gone, and a geocoder elsewhere."""
+    """Client of a viewer with a file of vector tiles, a missing file and a remote geocoder."""
     (tmp_path / "ground.pmtiles").write_bytes(bytes(range(200)))
     of_file = {
         "title": {"": "A"},

@@ -1,4 +1,4 @@
-"""Requests to WCS 1.x, and what its answers hold."""
+"""Requests to WCS 1.x, and readers of its answers."""
 
 from email import message_from_bytes
 
@@ -26,7 +26,7 @@ UTM = "urn:ogc:def:crs:EPSG::32631"
 
 
 def ask(client: TestClient, version: str, request: str, **query: object) -> httpx2.Response:
-    """Return an answer; what is `None` is left out."""
+    """Return the answer to a request; parameters that are `None` are omitted."""
     given = {"SERVICE": "WCS", "VERSION": version, "REQUEST": request, **query}
     return client.get("/wcs", params={name: value for name, value in given.items() if value is not None})
 
@@ -39,7 +39,7 @@ def get_coverage_10(client: TestClient, **query: object) -> httpx2.Response:
 
 
 def get_coverage_11(client: TestClient, **query: object) -> httpx2.Response:
-    """Return the native cells of `CELLS` by WCS 1.1.1, whose box is that of their centres."""
+    """Return the native cells of `CELLS` by WCS 1.1.1; its box spans the cell centres."""
     box = ",".join(map(str, (CELLS.xmin + 50, CELLS.ymin + 50, CELLS.xmax - 50, CELLS.ymax - 50)))
     valid = {"IDENTIFIER": "NDVI", "FORMAT": "image/tiff", "BOUNDINGBOX": f"{box},{UTM}"}
     return ask(client, "1.1.1", "GetCoverage", **{**valid, **query})

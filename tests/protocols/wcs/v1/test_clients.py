@@ -1,4 +1,4 @@
-"""WCS 1.0.0 and 1.1.1 as GDAL's driver and OWSLib read them: grids, dates and cells are those of the source."""
+"""WCS 1.0.0 and 1.1.1 through GDAL's driver and OWSLib: grids, dates and cells equal the source."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ DAYS = ("2020-05-21", "2020-06-01", "2020-06-11", "2020-06-21")
 
 @pytest.fixture
 def url(make_url):
-    """The address of a service with a coverage on each of `GRIDS`."""
+    """URL of a service with a coverage per grid of `GRIDS`."""
     layers = [
         make_layer(name, collection=name.lower(), variable=make_variable(name, grid=grid))
         for name, grid in GRIDS.items()
@@ -44,7 +44,7 @@ def url(make_url):
 @pytest.mark.parametrize("coverage", GRIDS)
 def test_gdal_reads_the_native_cells_of_the_newest_date(url, tmp_path, version, coverage):
     source, target = f"WCS:{url}?version={version}&coverage={coverage}", tmp_path / "cells.tif"
-    environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}  # where it keeps what it read before
+    environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}  # HOME has GDAL's cache
 
     done = subprocess.run(
         ["gdal_translate", "-q", source, target],

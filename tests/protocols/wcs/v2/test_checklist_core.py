@@ -1,4 +1,4 @@
-"""What OGC's suite asks of the core of WCS 2.0.1; `checklist` names its lines."""
+"""Requirements of OGC's suite for the core of WCS 2.0.1; `checklist` names its lines."""
 
 import io
 from decimal import Decimal

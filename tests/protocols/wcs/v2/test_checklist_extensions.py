@@ -1,4 +1,4 @@
-"""What OGC's suite asks of the extensions of WCS 2.0; `checklist` names its lines."""
+"""Requirements of OGC's suite for the extensions of WCS 2.0; `checklist` names its lines."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""WCS 2.0.1 as GDAL's driver and OWSLib read it: their numbers are those of the formula."""
+"""WCS 2.0.1 through GDAL's driver and OWSLib: the numbers follow the formula."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ def url(make_url):
 
 @pytest.fixture
 def translated(url, tmp_path):
-    """`translated("NDVI", *options)`: what gdal_translate makes of a coverage."""
+    """Return a function: `translated("NDVI", *options)` returns the raster that gdal_translate makes of a coverage."""
 
     def run(coverage, *options):
         source, target = f"WCS:{url}/wcs?version=2.0.1&coverage={coverage}", tmp_path / "translated.tif"

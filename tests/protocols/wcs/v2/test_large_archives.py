@@ -18,7 +18,7 @@ COVERAGES, TIMES = 500, 1000
 LISTED = COVERAGES + 1
 """With the collection."""
 DAYS = np.delete(np.arange(7306), 7)
-"""Of twenty years: all but one, so that they are not evenly spaced."""
+"""Days of twenty years without one, so that they are not evenly spaced."""
 
 
 def layer_of(number):
