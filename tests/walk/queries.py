@@ -73,7 +73,7 @@ class _Place:
         if name == "cube":
             return {"bbox": f"{left},{bottom},{right},{top}"}
         if name == "radius":
-            within = 2 * math.hypot(self.half_x, self.half_y) * 111  # the middle may be a corner of cells
+            within = min(10_000, 2 * math.hypot(self.half_x, self.half_y) * 111)  # the middle may be a corner of cells
             return {"coords": f"POINT({x} {y})", "within": f"{within:.6f}", "within-units": "km"}
         return {"coords": f"POINT({x} {y})"}
 
