@@ -1,4 +1,4 @@
-"""What all tests share: strict mode, where outside things are, and how hypothesis searches."""
+"""Configuration of all tests: strict mode, locations of external data, and the search of hypothesis."""
 
 import faulthandler
 import gc
@@ -30,7 +30,7 @@ from tests.postgresql import serving_postgresql
 pytest_plugins = ["pytester"]
 pytester_plugin.SysModulesSnapshot = ModuleSnapshot  # type: ignore[misc,assignment]
 
-# The machine is shared, so time says nothing about an example; where all must be green, the search repeats itself.
+# The machine is shared, so time is no measure of an example; in the strict mode, the search is repeatable.
 hypothesis.settings.register_profile(
     "chronotile",
     deadline=None,

@@ -17,7 +17,7 @@ class Decoded:
 
     header: dict
     numbers: np.ndarray
-    """(time, y, x), `nodata` where the mask says so."""
+    """(time, y, x), `nodata` in masked cells."""
     filled: np.ndarray
     """(time, y, x) before the mask is applied."""
     gaps: np.ndarray
@@ -33,13 +33,13 @@ class Decoded:
         return np.where(lacks, np.nan, values)
 
     def beyond(self) -> np.ndarray:
-        """(time, y, x): 1 where a number stands for its value and all above, -1 where it and all below, else 0."""
+        """(time, y, x): 1 if a number stands for its value and all above, -1 for it and all below, else 0."""
         least, greatest = self.header.get("reach", (None, None))
         at_ends = (self.numbers == greatest).astype(int) - (self.numbers == least)
         return np.where(np.isnan(self.values()), 0, at_ends * int(np.sign(self.header["scale"])))
 
     def cell_at(self, across: float, down: float) -> tuple[int, int] | None:
-        """The row and column of the number of a place, 0 to 1 over the tile; `None` where the source has no cell."""
+        """Return the row and column of the number at a point, 0 to 1 over the tile; `None` without a cell."""
         height, width = self.header["h"], self.header["w"]
         cells = self.header.get("cells")
         if cells is None:
@@ -92,7 +92,7 @@ def decode_cube(body: bytes) -> Decoded:
 
 
 def _header(body: bytes) -> tuple[dict, int]:
-    """The header, and where the first block begins."""
+    """Return the header, and the start of the first block."""
     length = int.from_bytes(body[4:8], "little")
     if body[:4] != b"CTC1" or (8 + length) % 8 or 8 + length > len(body):
         raise NotCtc1("there is no whole header")
@@ -142,7 +142,7 @@ def _gradient(residuals: np.ndarray, before: np.ndarray, modulus: int) -> np.nda
     height, width = residuals.shape
     values = np.zeros_like(residuals)
     changes = np.zeros((height + 1, width + 1), dtype=residuals.dtype)
-    """From the second row and column on those of the pixels; before them, what stands for lacking neighbours."""
+    """From the second row and column, those of the pixels; the first ones stand for lacking neighbours."""
     for diagonal in range(height + width - 1):
         rows = np.arange(max(0, diagonal - width + 1), min(diagonal, height - 1) + 1)
         columns = diagonal - rows

@@ -12,18 +12,18 @@ DEFAULT = ".test-durations.tsv"
 
 
 def processor_s() -> float:
-    """The processor time of this process and of the ended ones that it started."""
+    """Return the processor time of this process and of its ended children."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 class Durations:
-    """Collects what each test took with its fixtures, in the process that reports, and writes it at the end."""
+    """Collects the duration of each test with its fixtures, in the reporting process, and writes it at the end."""
 
     def __init__(self, path: Path, *, reports: bool) -> None:
         self.path = path
         self.reports = reports
-        """Whether this process hears of all tests, and writes."""
+        """Whether this process receives the reports of all tests, and writes."""
         if reports:
             path.write_text("")
         self.mark_s = processor_s()
@@ -31,7 +31,7 @@ class Durations:
         self.worked_s: dict[str, float] = defaultdict(float)
 
     def pytest_runtest_logstart(self) -> None:
-        """Begin with what the test takes, not with what came before it."""
+        """Reset the clock to the start of the test."""
         self.mark_s = processor_s()
 
     @pytest.hookimpl(wrapper=True)
@@ -43,13 +43,13 @@ class Durations:
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Add up what set-up, call and teardown took."""
+        """Add up the durations of set-up, call and teardown."""
         self.elapsed_s[report.nodeid] += report.duration
         # A test whose process crashed is reported by pytest-xdist itself, without it.
         self.worked_s[report.nodeid] += getattr(report, "processor_s", 0.0)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """Write a test's line when it has ended, so that a run that is cut short leaves what it has."""
+        """Write a test's line when it has ended, so that an interrupted run keeps its lines."""
         if self.reports:
             with self.path.open("a") as file:
                 file.write(f"{self.elapsed_s[nodeid]:.3f}\t{self.worked_s[nodeid]:.3f}\t{nodeid}\n")

@@ -1,4 +1,4 @@
-"""An S3 server of our own (moto), in a process that can be ended and started again, with nothing in it then."""
+"""A separate S3 server (moto) in a process that can be ended and started again, without its content."""
 
 import json
 import os
@@ -29,12 +29,12 @@ AnyServer = TypeVar("AnyServer", bound="Server")
 
 
 class Server:
-    """A server that can be started and stopped; its port is nobody else's as long as this object is there."""
+    """A server that can be started and stopped; it reserves its port during the life of this object."""
 
     unsigned: int | None = None
-    """How many requests are answered without a signature; `None`: all, whatever key they name."""
+    """Number of requests after the start that need no valid signature; `None`: all requests."""
     bucket = "scenes"
-    """Of what is uploaded."""
+    """Bucket of the uploads."""
 
     def __init__(self) -> None:
         held = reserved_port()
@@ -60,7 +60,7 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """Of its process."""
+        """Id of its process."""
         assert self._process is not None
         return self._process.pid
 
@@ -144,7 +144,7 @@ class SignedServer(Server):
         }
 
     def _manage(self, action: str, **parameters: str) -> ET.Element:
-        """Call an action of IAM, which the server finds by what a signature would name."""
+        """Call an action of IAM, which the server identifies by the scope of a signature."""
         body = urllib.parse.urlencode({"Action": action, "Version": "2010-05-08"} | parameters)
         scope = "AWS4-HMAC-SHA256 Credential=none/20200101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0"
         request = urllib.request.Request(self.address, body.encode(), {"Authorization": scope})
@@ -153,7 +153,7 @@ class SignedServer(Server):
 
 
 def _text_of(answer: ET.Element, name: str) -> str:
-    """The text of the element of a name, in whatever namespace."""
+    """Return the text of the element with a name, in any namespace."""
     return next(element.text or "" for element in answer.iter() if element.tag.rpartition("}")[2] == name)
 
 

@@ -25,7 +25,7 @@ NODATA = 255
 
 @dataclass(frozen=True)
 class Scene:
-    """What is stored; the numbers are `number(t, row, column)`, never `NODATA`, but where row + column is `gap`."""
+    """Stored scene; the numbers are `number(t, row, column)`, never `NODATA` except if row + column is `gap`."""
 
     crs: str = "EPSG:32631"
     transform: Affine = field(default_factory=lambda: Affine(10, 0, 500_000, 0, -10, 5_650_000))
@@ -58,7 +58,7 @@ class Scene:
         return np.stack([self.numbers(t) for t in range(len(self.days))])
 
     def digest(self) -> str:
-        """A short text of all numbers: a subclass of a test may make them of what its text does not show."""
+        """Return a digest of all numbers: in a subclass, they may depend on more than its text."""
         return hashlib.blake2b(self.cube().tobytes(), digest_size=16).hexdigest()
 
     def coordinates(self) -> tuple[np.ndarray, np.ndarray]:
@@ -79,9 +79,9 @@ def write_scene(kind: str, folder: Path, scene: Scene) -> SourceSpec:
 
 
 def write_once(folder: Path, key: object, write: Callable[[Path], object]) -> None:
-    """Write files with `write(folder)`; what was written in this process under the same key before is copied.
+    """Write files with `write(folder)`, or copy those that this process wrote under the same key before.
 
-    Where one of the files is there already it is written over, as `write` does it.
+    Existing files are overwritten, as by `write`.
     """
     first = _WRITTEN.get(repr(key))
     if first is None:
@@ -95,7 +95,7 @@ def write_once(folder: Path, key: object, write: Callable[[Path], object]) -> No
 
 
 _WRITTEN: dict[str, Path] = {}
-"""Folders by the key of what is in them: to write a store takes twenty times as long as to copy it."""
+"""Folders by the key of their content: to write a store takes twenty times as long as to copy it."""
 
 
 @cache
@@ -181,7 +181,7 @@ def write_netcdf(folder: Path, scene: Scene, *, version: int = 4) -> SourceSpec:
 
 
 def save_netcdf(dataset: xarray.Dataset, path: Path, *, version: int = 4) -> Path:
-    """Write a dataset whose attributes already say what its numbers mean; an older file is replaced, not opened."""
+    """Write a dataset whose attributes already state its encoding; an older file is replaced, not opened."""
     engine, form = ("scipy", "NETCDF3_CLASSIC") if version == 3 else ("h5netcdf", "NETCDF4")
     encoding = {"time": {"units": "hours since 2000-01-01", "dtype": "int32"}} if "time" in dataset.coords else {}
     partial = path.with_suffix(".part")
@@ -205,7 +205,7 @@ def _write_levels(store: Path, scene: Scene, version: int, dims: tuple[str, ...]
 
 
 def save_zarr(dataset: xarray.Dataset, store: Path, *, group: str | None = None, version: int = 3, **encoding) -> Path:
-    """Write a dataset whose attributes already say what its numbers mean."""
+    """Write a dataset whose attributes already state its encoding."""
     if "time" in dataset.coords:
         encoding["time"] = {"units": "hours since 2000-01-01", "dtype": "int32"}
     dataset.to_zarr(store, group=group, mode="w", zarr_format=version, consolidated=False, encoding=encoding)
@@ -230,6 +230,6 @@ def _zipped(spec: SourceSpec) -> SourceSpec:
 
 
 def make_spec(kind: str, href: Path | str, **rest) -> SourceSpec:
-    """A source of the collection `made` with the one variable `NDVI`, unless said otherwise."""
+    """Return a source of the collection `made`, by default with the one variable `NDVI`."""
     rest.setdefault("variables", {"NDVI": VariableSpec(id="NDVI")})
     return SourceSpec(collection="made", kind=kind, href=str(href), **rest)

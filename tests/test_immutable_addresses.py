@@ -1,6 +1,6 @@
-"""Addresses that caches may keep for ever: a cache in front of two hosts of one index, while scenes come and go.
+"""Immutable addresses: a cache in front of two hosts of one index, while scenes change.
 
-Each host looks up the counters of the index when its own clock says so, thus at another moment than the other one.
+Each host reads the counters of the index by its own clock, so at another moment than the other host.
 """
 
 import itertools
@@ -33,9 +33,9 @@ pytestmark = pytest.mark.slow
 SCENES = tuple(SMALL.all_scenes())
 STEPS = 24 if IS_FULL else 10
 CHANGES, ANSWERS = (100, 4_000) if IS_FULL else (24, 600)
-"""Of two servers, at least."""
+"""Changes and answers of both servers, at least."""
 RECENT_S = 2.0
-"""After which all hosts know a change."""
+"""Time after which all hosts have seen a change."""
 TILES = ("11/1057/690", "11/1058/690", "10/529/345", "8/132/86")
 VARIABLES = "\n      RED: {layer: RED, asset: B04}\n      CELL: {layer: CELL, asset: CELL}\n"
 LAYERS = ("RED", "CELL")
@@ -58,19 +58,19 @@ class Host:
         return path_in(answer.json()["tiles"][0]).replace(".png", ".npy") if answer.status_code == 200 else None
 
     def revision(self, layer):
-        """That of `/layers`."""
+        """Return the revision in `/layers`."""
         return self.get(f"/layers/{layer}").json()["revision"]
 
 
 @dataclass
 class ForEver:
-    """A cache that keeps what says `immutable`, and looks at each answer that it would not have asked for."""
+    """A cache that stores `immutable` answers and compares each answer that it could have given."""
 
     kept: dict = field(default_factory=dict)
     differing: list = field(default_factory=list)
 
     def see(self, address, answer):
-        """Compare an answer with what is kept under its address, and keep it if it may be."""
+        """Compare an answer with the stored one of its address, and store it if it is `immutable`."""
         if "immutable" not in answer.headers.get("cache-control", ""):
             return
         before = self.kept.setdefault(address, answer.content)
@@ -127,7 +127,7 @@ def hosts(scenes, database):
 
 
 def addresses_of(host, layer, day):
-    """Addresses of a day: those that TileJSON gives, and those that a client makes with the layer's revision."""
+    """Yield the addresses of a day: from TileJSON, and those that a client makes with the layer's revision."""
     template = host.tilejson(layer, day)
     for tile in TILES if template else ():
         z, x, y = tile.split("/")

@@ -1,4 +1,4 @@
-"""A server with a collection of scenes here and one in a STAC API (`mode: live`), over real files and sockets."""
+"""A server with a local collection of scenes and one in a STAC API (`mode: live`), over real files and sockets."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +33,7 @@ EXTENT = {"spatial": {"bbox": [[1, 40, 9, 60]]}, "temporal": {"interval": [["201
 
 @dataclass
 class Site:
-    """What a server serves, and the API in which one of its collections lies."""
+    """A server's configuration and the API of one of its collections."""
 
     api: StacApi
     folder: Path
@@ -44,7 +44,7 @@ class Site:
         return self.folder / "chronotile.yaml"
 
     def write(self, **sources):
-        """Write the configuration, with sources in place of those of before."""
+        """Write the configuration with sources that replace earlier ones."""
         self.sources |= sources
         lines = [SECTION.format(name, source) for name, source in self.sources.items()]
         self.configuration.write_text("\n".join(["collections:", *lines]))
@@ -97,7 +97,7 @@ def client(site):
 
 @pytest.fixture(scope="module")
 def shared_site(tmp_path_factory):
-    """A site of which any items may have been found before."""
+    """Return a site whose items may be cached."""
     with a_site(tmp_path_factory.mktemp("site")) as site:
         yield site
 

@@ -1,4 +1,4 @@
-"""Two applications with different settings in one process share nothing but the files that they read."""
+"""Two applications with different settings in one process share only their files."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
@@ -19,7 +19,7 @@ WIDE = Scene(width=2300, height=2051, days=("2020-01-01",))
 TILE = "/tiles/NDVI/WebMercatorQuad/14/8328/5484.png"
 FAR_TILE = "/tiles/NDVI/WebMercatorQuad/9/260/171.png"
 DATED = f"{TILE}?datetime=2020-01-01"
-"""Of a date that nothing reads when an archive is opened."""
+"""A date that is not read at the opening of an archive."""
 CONFIGURATION = """
 service: {{title: "{name}", limits: {{max_pixels: {max_pixels}}}}}
 collections:
@@ -100,7 +100,7 @@ def large(serve):
 
 @pytest.fixture
 def small(serve, large):
-    """The one that is made last, so that nothing of `large` may be what was set last."""
+    """Return the application that is made last, so that no last setting belongs to `large`."""
     return serve("small", max_pixels=70_000, cache_bytes=32 << 20, disk_cache_bytes=0)
 
 

@@ -1,7 +1,8 @@
-"""Beyond the native zoom the viewer paints and reads the cell that PROJ names, and pictures and series show it too.
+"""Beyond the native zoom, viewer, pictures and series show the cell that PROJ names.
 
-Without a browser: cubes come from the server, `viewer/ctc1/` decodes them in Node and chooses cells, and what it found
-is compared with the scene's formula at the cell that pyproj computes for the same place.
+Without a browser: cubes come from the server, `viewer/ctc1/` decodes them in Node and chooses cells, and the results
+are
+compared with the scene's formula at the cell that pyproj computes for the same point.
 """
 
 import io
@@ -25,9 +26,9 @@ WORLDS = {name: scene for name, scene in SCENES.items() if "360" in name}
 FINER = range(6)
 """Zooms beyond the native one."""
 PLACES = 200
-"""At each of them."""
+"""Points at each of the zooms."""
 ASKED = 12
-"""Places at each of them of which pictures and series are asked for too."""
+"""Points at each of the zooms for which pictures and series are requested too."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Pixel:
 
 
 def random_pixels(served: Served, native: Tile, finer: int) -> list[Pixel]:
-    """Pixels of a zoom anywhere on the native tile, at the edges of the scene and beside it too."""
+    """Draw pixels of a zoom on the native tile, including the edges of the scene and points outside it."""
     drawn = np.random.default_rng(finer).integers(0, TILE_PX << finer, (PLACES, 2)).tolist()
     pixels = []
     for across, down in drawn:
@@ -55,7 +56,7 @@ def random_pixels(served: Served, native: Tile, finer: int) -> list[Pixel]:
 
 
 def expected(served: Served, pixel: Pixel) -> list[int] | None:
-    """The scene's numbers by date in the cell of a place; nothing beside the scene."""
+    """Return the scene's numbers by date in the cell of a point; `None` outside the scene."""
     scene = served.scene
     row, column = cell_of(scene, pixel.lon, pixel.lat)
     if not (0 <= row < scene.height and 0 <= column < scene.width):

@@ -49,13 +49,13 @@ def days(*texts: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Case:
-    """A file, and by which times its slices go."""
+    """A file and the expected times of its slices."""
 
     dataset: xarray.Dataset
     names: tuple[str, ...]
     """RFC 3339, of the slices in the file's order."""
     climatology: object = "absent"
-    """What `/layers` says."""
+    """Expected member of `/layers`."""
 
     @property
     def order(self) -> list[int]:
@@ -64,7 +64,7 @@ class Case:
 
     @property
     def values(self) -> list[float]:
-        """(time,), of the cell asked for, in the order of times."""
+        """(time,), of the requested cell, in the order of times."""
         return [round(10 * t + ROW + COLUMN / 10, 4) for t in self.order]
 
 
@@ -77,7 +77,7 @@ def dataset_of(dim: str, coordinate: np.ndarray | None, *, attrs: dict[str, str]
     if coordinate is not None:
         coords[dim] = (dim, coordinate, attrs or {})
     dataset = xarray.Dataset({"v": ((dim, "lat", "lon"), values_of(count), {"units": "1"}), **others}, coords)
-    if "bounds" in (attrs or {}):  # xarray writes those of climatologies in units of their own
+    if "bounds" in (attrs or {}):  # xarray writes bounds of climatologies in separate units
         dataset[dim].encoding = {"units": "hours since 2000-01-01", "dtype": "int64"}
     return dataset
 
@@ -165,7 +165,7 @@ PACKING = (
 
 
 def write_apart(dataset: xarray.Dataset, folder: Path) -> None:
-    """A file a slice, in no order of names, each with its own encoding."""
+    """Write one file per slice, unordered by name, each with a separate encoding."""
     for index in range(dataset.sizes["time"]):
         one = dataset.isel(time=[index])
         one["time"].encoding = dict(dataset["time"].encoding)

@@ -1,4 +1,4 @@
-"""One damaged date of an archive that is well: what every protocol answers, and that it is over once it is repaired."""
+"""One damaged date of a good archive: the answers of every protocol before and after its repair."""
 
 import io
 import json
@@ -23,12 +23,12 @@ from tests.scenes import Scene, make_dataset, save_netcdf, write_cogs, write_onc
 
 SCENE = Scene()
 DAMAGED = 2
-"""Which of the dates."""
+"""Position of the damaged date."""
 DAY = "2020-01-21"
 INSTANT = f"{DAY}T00:00:00Z"
 WARNING = f'199 - "unreadable: {INSTANT}"'
 ROW, COLUMN = 10, 12
-"""The cell that is asked for."""
+"""The requested cell."""
 VALUES = [float(SCENE.number(t, ROW, COLUMN)) * SCENE.scale + SCENE.offset for t in range(len(SCENE.days))]
 LACKING = [None if t == DAMAGED else pytest.approx(value) for t, value in enumerate(VALUES)]
 OTHERS = [f"{day}T00:00:00Z" for day in SCENE.days if day != DAY]
@@ -46,7 +46,7 @@ collections:
 
 
 class Archive:
-    """A served archive of which one date can be damaged and repaired."""
+    """A served archive; one date can be damaged and repaired."""
 
     def __init__(
         self, services: Services, client: TestClient, files: Callable[[], list[Path]], damage: Callable[[Path], None]
@@ -90,7 +90,7 @@ def scribble(path: Path) -> None:
 
 
 def scribble_over_a_chunk(path: Path) -> None:
-    """Of a NetCDF-4 file: the first bytes of the compressed chunk of the date."""
+    """Overwrite the first bytes of the date's compressed chunk in a NetCDF-4 file."""
     with h5py.File(path, locking=False) as file:  # as the server, which has it open in this process
         chunk = file["NDVI"].id.get_chunk_info(DAMAGED)
     with path.open("r+b") as file:
@@ -159,7 +159,7 @@ def serve(tmp_path, source, files, damage, request) -> Archive:
 
 
 def require_told(answer) -> None:
-    """An answer that lacks the date says so, and is not kept for long."""
+    """Assert that an answer without the date has a warning and a short lifetime."""
     assert answer.status_code == 200, answer.text
     assert answer.headers["warning"] == WARNING
     assert answer.headers["cache-control"] == "public, max-age=60"
@@ -170,7 +170,7 @@ def point(archive: Archive, layer: str = "NDVI", **query: str):
 
 
 def tile_of(archive: Archive, layer: str = "NDVI") -> str:
-    """The path of the tile of the native zoom that holds the cell, without what stands before and behind it."""
+    """Return the path of the tile of the native zoom with the cell, without prefix and extension."""
     zoom = archive.get(f"/tiles/{layer}/WebMercatorQuad/tilejson.json").json()["maxzoom"]
     x, y = transformer(CRS84, crs_of("EPSG:3857")).transform(LONGITUDE, LATITUDE)
     half, count = 20037508.342789244, 2**zoom

@@ -1,4 +1,4 @@
-"""Steps of further dimensions, chosen in a configuration or on the command line, and what is told where none is.
+"""Steps of additional dimensions, chosen in a configuration or on the command line, and the findings without a choice.
 
 The value of a cell is `1000 depth + 100 t + 10 row + column`, with depth as its position.
 """
@@ -146,7 +146,7 @@ def test_missing_value_is_refused_with_the_existing_ones(opened, tmp_path):
 
 
 def told(archive: Archive) -> list[str]:
-    """What is found at start and by `check`, but for notes."""
+    """Return the findings at the start and of `check`, except notes."""
     found = [*archive.findings, *check_archive(archive)]
     return [f"{each.place}: {each.message}" for each in found if each.severity != "note"]
 

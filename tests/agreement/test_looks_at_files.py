@@ -1,4 +1,4 @@
-"""How often requests look at the files of plain sources, and that they still see each file that changes."""
+"""Number of checks of plain files per request; each changed file is still noticed."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -72,11 +72,11 @@ CELLS = {
     ),
     "native coverage": f"/ogcapi/collections/NDVI/coverage?f=netcdf&bbox={INSIDE}",
 }
-"""Of cells in the second row of chunks alone."""
+"""Requests for cells only in the second row of chunks."""
 
 
 def write(folder: Path, store: str, scene: Scene):
-    """The scene as it is stored in one of the ways, and how it is configured."""
+    """Store the scene in one of the ways; return its configuration."""
     if store == FILES:
         return write_cogs(folder, scene, overviews=())
     if store == LEVELS:
@@ -240,11 +240,11 @@ def test_point_of_files_checks_each_for_its_state_before_and_after_its_read(serv
     assert set(looks.values()) <= {3, 4}
 
 
-# What changes.
+# Changes of files.
 
 
 def write_chunk(folder: Path, store: str, *, date: int, row: int, column: int) -> None:
-    """Write a number into one cell, and so one chunk anew."""
+    """Write a number into one cell, which replaces one chunk."""
     dims, _encoding = ZARR[store]
     place = {"time": date, "y": row, "x": column}
     zarr.open_array(str(folder / ARRAY), mode="r+")[tuple(place[dim] for dim in dims)] = 3
@@ -326,7 +326,7 @@ def test_removed_folder_of_chunks_changes_answers_with_its_dates(serve, tmp_path
 
 
 def test_date_added_to_a_chunk_is_another_state_of_all(serve, tmp_path):
-    """The array's metadata are written anew, and the last chunk of all dates."""
+    """The array's metadata and the last chunk of all dates are replaced."""
     earlier = replace(SCENE, days=DAYS[:-1])
     client = serve("chunks of seven dates", earlier)
     before = etags(client)

@@ -1,6 +1,6 @@
-"""Floats with fill values that nobody declared: picture, cube and series of a pixel tell of one value.
+"""Floats with undeclared fill values: picture, cube and series of a pixel have one value.
 
-Whatever else is in the tile, a cube's number is within half a step of the value, or says on which side it lies beyond.
+For any other content of the tile, a cube's number is within half a step of the value, or on its stated side.
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ ODD = {
 
 @pytest.fixture(params=ODD)
 def numbers(request) -> np.ndarray:
-    """(y, x) of what NDVI has, with odd ones among them."""
+    """Return (y, x) numbers of NDVI, with odd ones among them."""
     random = np.random.default_rng(5)
     usual = random.uniform(-0.05, 0.9, (SCENE.height, SCENE.width))
     odd = random.choice(ODD[request.param], usual.shape)
@@ -76,7 +76,7 @@ def series_at(served: Served, places) -> np.ndarray:
 
 
 def assert_told(value: np.ndarray, beyond: np.ndarray, expected: np.ndarray, *, step: float) -> None:
-    """Values of a cube are those expected, each by half a step, or lie on the side that is told."""
+    """Assert that values of a cube are within half a step of the expected ones, or on the stated side."""
     assert step == 0.001
     assert np.array_equal(np.isnan(value), np.isnan(expected))
     exact = beyond == 0

@@ -1,4 +1,4 @@
-"""One pixel asked through OGC API is what the other protocols say of it: coverage, position, area, map and tile."""
+"""One pixel has the same value in OGC API as in the other protocols: coverage, position, area, map and tile."""
 
 import io
 import json
@@ -47,7 +47,7 @@ class Cells:
     """The one time of a coverage as a client reads it."""
 
     values: np.ndarray
-    """(y, x), NaN where there is none."""
+    """(y, x), NaN without a value."""
     transform: Affine
 
     def at(self, x: float, y: float) -> float | None:
@@ -109,7 +109,7 @@ READERS: dict[str, Callable[[bytes, Path], Cells]] = {
 
 
 def positions_at(client, places) -> list[float | None]:
-    """What EDR gives at each place at the instant."""
+    """Return the value of EDR at each point at the instant."""
     values = []
     for _row, _column, longitude, latitude in places:
         answer = client.get(f"{COLLECTION}/position?coords=POINT({longitude!r} {latitude!r})&{TIME}")
@@ -118,7 +118,7 @@ def positions_at(client, places) -> list[float | None]:
 
 
 def infos_at(served: Served, places) -> list[float | None]:
-    """What GetFeatureInfo gives at each place at the instant."""
+    """Return the value of GetFeatureInfo at each point at the instant."""
     box = ",".join(map(repr, native_tile(served).bbox))
     return [told(served.client.get(f"{INFO}&BBOX={box}&I={column}&J={row}")) for row, column, *_place in places]
 

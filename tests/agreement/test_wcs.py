@@ -15,7 +15,7 @@ from tests.protocols.wcs.asking import GML, NS, described, envelope, get_coverag
 from tests.scenes import NODATA
 
 FORMATS = {"image/tiff": "GTiff", "application/netcdf": "NetCDF", "application/prs.coverage+json": "json"}
-"""Those of OGC API, by those of WCS."""
+"""Formats of OGC API by formats of WCS."""
 DAYS = ("2020-01-11", "2020-02-01")
 
 
@@ -32,7 +32,7 @@ def asked_of_both(client, coverage, media_type, days=DAYS):
     times = [f'time("{days[0]}","{days[1]}")'] * ("time" in labels)
     box = (*(start for start, _end in edges), *(end for _start, end in edges))
     query = {"bbox": ",".join(map(repr, box)), "bbox-crs": uri, "f": FORMATS[media_type]}
-    query |= {"crs": uri} if uri.endswith("CRS84") else {}  # in which data are answered whose CRS has no code
+    query |= {"crs": uri} if uri.endswith("CRS84") else {}  # data in a CRS without a code are returned in CRS84
     dated = {"datetime": "/".join(days)} if times else {}
     wcs = get_coverage(client, coverage, *subsets, *times, FORMAT=media_type)
     return wcs, client.get(f"/ogcapi/collections/{coverage}/coverage", params={**query, **dated})
@@ -66,7 +66,7 @@ def test_numbers_equal_those_of_the_source(serve, scene, kind):
 
 @pytest.fixture
 def of_grids():
-    """A client of a coverage in EPSG:4326 and of one in EPSG:32631."""
+    """Return a client of a coverage in EPSG:4326 and of one in EPSG:32631."""
     with TestClient(application(made.make_services(*made.tree_collections()))) as client:
         yield client
 
@@ -86,7 +86,7 @@ def test_axes_are_in_the_order_of_the_crs(of_grids, code, labels, corner):
     found, low, high = envelope(etree.fromstring(answer.content))
     lower_x, lower_y, upper_x, upper_y = map(float, answer.headers["content-bbox"].split(","))
 
-    # PROJ's own axes, without any change of their order, say what the corners are.
+    # The corners are in PROJ's axes, in unchanged order.
     there = Transformer.from_crs(CRS.from_epsg(code), CRS.from_epsg(4326))
     latitude, longitude = there.transform(*corner)
     cell = (high[0] - low[0]) / 20

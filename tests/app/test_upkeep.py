@@ -1,4 +1,4 @@
-"""Serving cubes that grow while they are served: whoever asks after `optimise` has ended sees the newer state."""
+"""Serving cubes that grow while they are served: requests after the end of `optimise` get the newer state."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ CONFIGURATION = "collections: {made: {source: {kind: zarr, href: cube.zarr}, var
 
 @pytest.fixture
 def tifs(tmp_path):
-    """One file a date, in order."""
+    """Return one file per date, in order."""
     write_cogs(tmp_path, SCENE)
     return sorted(map(str, tmp_path.glob("*.tif")))
 
@@ -60,7 +60,7 @@ def configuration(tmp_path, tifs, append):
 
 @pytest.fixture
 def client(configuration):
-    """A client of the cube, which nothing but requests themselves keeps current."""
+    """Return a client of the cube, which only requests keep current."""
     with TestClient(create_app(Settings(config=configuration, watch_s=0))) as one:
         yield one
 
@@ -99,7 +99,7 @@ class Hanging:
 
 @pytest.fixture
 def client_of_a_store_that_hangs(configuration):
-    """A client of the cube, of which only what was opened is known."""
+    """Return a client of the cube whose store hangs after it was opened."""
     settings, door = Settings(config=configuration, watch_s=0), threading.Event()
     archive = replace(open_configured(settings), documents={"made": Hanging(door)})
     upkeep = Upkeep(LiveArchive(archive, configuration, looks=BoundedChecks(max_wait_s=0.05)), watch_s=0)
@@ -119,7 +119,7 @@ def test_documents_show_the_last_state_while_a_store_hangs(client_of_a_store_tha
 
 
 class Followed(ConcatenatedFiles):
-    """A file that says when it is removed."""
+    """A file that records its removal."""
 
     def __init__(self, parts):
         super().__init__(parts)

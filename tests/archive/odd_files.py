@@ -182,7 +182,7 @@ class Made:
                 self._tag(file, count, dtype)
 
     def _tag(self, file, count, dtype):
-        """Metadata; what the library refuses is left out."""
+        """Return metadata, without those that the library refuses."""
         given = {
             "nodata": self.often(None, (*ODD_NUMBERS, *NOT_FINITE), share=0.4),
             "scales": [self.often(1.0, (*ODD_NUMBERS, *NOT_FINITE, 1e-4)) for _band in range(count)],
@@ -215,11 +215,11 @@ class Made:
             file.write_mask(self.random.random((file.height, file.width)) < 0.5)
         may_have_overviews = min(file.shape) > 1 and not dtype.startswith("complex")
         if self.random.random() < 0.2 and may_have_overviews and given["nodata"] is None:
-            # GDAL never ends with those of float32 and a nodata value beyond its range.
+            # GDAL never finishes overviews of float32 with a nodata value outside its range.
             file.build_overviews([2, 4])
 
     def dates(self, number):
-        """Some dates of one place, each with metadata of its own."""
+        """Write some dates of one place, each with separate metadata."""
         crs = self.crs()
         like = (crs, self.transform(crs)) if self.random.random() < 0.8 else None
         for day in self.random.integers(1, 29, self.random.integers(2, 5)):
@@ -308,7 +308,7 @@ class Made:
         )
 
     def times(self, count):
-        """Numbers with units, some of neither order nor sense."""
+        """Return numbers with units, some unordered or without meaning."""
         usual = np.arange(count, dtype="float64")
         odd = (
             *(usual * 0, usual[::-1], usual + np.nan, usual * 1e300, -usual * 1e6, usual * 1e-9),
@@ -363,7 +363,7 @@ class Made:
         return found
 
     def broken(self, number):
-        """A file that is cut off, empty, or something else than its name says."""
+        """Write a file that is truncated, empty, or of another type than its name."""
         end = self.pick(
             (".tif", ".nc", ".zarr", ".jp2", ".vrt", ".png", ".grib2", ".h5", ".zarr.zip", ".json", ".geojson")
         )

@@ -1,4 +1,4 @@
-"""What scenes of one collection may differ in, as it is served."""
+"""Possible differences between scenes of one collection, and their answers."""
 
 from dataclasses import replace
 from itertools import count
@@ -36,12 +36,12 @@ FORMS = {
 }
 """How files of a date each are written."""
 VALUES = [VALUE, VALUE * 0.5 + 3, VALUE, VALUE * 0.1]
-"""Of them, at the place."""
+"""Values of the files at the point."""
 
 
 @pytest.fixture
 def unstated(scenes):
-    """Items that state nothing of the encodings of their files, which differ."""
+    """Items that do not state the encodings of their files, which differ."""
     scenes.put(
         *(
             scenes.document(id_, {"B": scenes.write(id_, **form)}, day=day)
@@ -248,7 +248,7 @@ def test_areas_of_a_mosaic_around_the_earth_are_in_cells_of_its_polar_pieces(sce
 
 
 def _place_at(longitude, latitude):
-    """Where a file begins in its zone."""
+    """Return the corner of a file in its zone."""
     crs = f"EPSG:{32631 + longitude // 6}"
     left, top = Transformer.from_crs("OGC:CRS84", crs, always_xy=True).transform(longitude, latitude)
     return {"left": round(left, -1), "top": round(top, -1), "crs": crs}

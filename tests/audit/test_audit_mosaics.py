@@ -13,13 +13,13 @@ from tests.scenes_archive.plan import TINY
 pytestmark = pytest.mark.slow
 
 MADE = replace(TINY, days=TINY.days[:2], baseline=1)
-"""Of which the second date has an offset."""
+"""Two dates, the second with an offset."""
 BANDS = "{RED: {asset: B04}, SCL: {asset: SCL}, NIR: {asset: B08, mask: {variable: SCL, keep: [4, 5, 6]}}}"
 
 
 @pytest.fixture
 def audited():
-    """`audited(scenes)`: the lines of an audit, and what it counted."""
+    """Return `audited(scenes)`: the lines of an audit and its counts."""
 
     def audited(scenes):
         archive = scenes.opened()
@@ -50,7 +50,7 @@ def test_mosaics_without_a_grid_are_compared_in_longitude_and_latitude(tmp_path,
 
 
 def another_order(scenes):
-    """Of all items in the index, whose documents say another."""
+    """Reverse the order of all items in the index, in contradiction to their documents."""
     with closing(sqlite3.connect(next((scenes.folder / "jobs").rglob("index.sqlite")))) as database:
         database.execute("UPDATE chronotile_items SET rank = -rank")
         database.commit()
@@ -75,7 +75,7 @@ def put_with_band(scenes, **stated):
 
 
 def a_smaller_footprint(scenes):
-    """An item that is not found where its east is."""
+    """Make an item's footprint smaller, so that searches in its east miss it."""
     item = scenes.item(MADE.scenes(1)[0])
     box = item.bbox
     middle = (box.xmin + box.xmax) / 2

@@ -1,4 +1,4 @@
-"""`chronotile index`: what it prints, how it ends, and what is in the index then."""
+"""`chronotile index`: its output, its exit status, and the index afterwards."""
 
 import json
 import os
@@ -100,7 +100,7 @@ def test_source_with_all_items_skipped_ends_with_1_until_one_is_accepted(place):
     catalogue = CatalogueOnDisk(place.parent / "catalogue")
     catalogue.add({**item_document("nowhere", **{"eo:cloud_cover": 3}), "geometry": None})
     catalogue.add(item_document("dull", **{"eo:cloud_cover": 90}))
-    for _run in range(2):  # the second one reads none of them again
+    for _run in range(2):  # the second run reads none of them again
         done = run(place)
         assert done.exit_code == 1
         assert done.stderr == "chronotile: scenes: all of its items are left out\n"
@@ -110,7 +110,7 @@ def test_source_with_all_items_skipped_ends_with_1_until_one_is_accepted(place):
     catalogue.remove("clear")
     assert run(place).exit_code == 1
     catalogue.remove("nowhere")
-    assert run(place).exit_code == 0  # what a filter leaves out is as the operator wants it
+    assert run(place).exit_code == 0  # the operator's filter skips the others
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_several_hosts_share_an_index_in_postgresql(place, postgresql, monkeypat
 
 @contextmanager
 def watching(*arguments):
-    """A process that watches; one that stands still is killed, so that what it prints has an end."""
+    """Run a watching process; one that hangs is killed, so that its output ends."""
     command = [PROGRAM, "index", *map(str, arguments), "--watch"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         end = Timer(PATIENCE_S, process.kill)
@@ -236,7 +236,7 @@ def test_a_configuration_that_is_written_while_the_index_is_filled_is_read_again
 
 @pytest.mark.slow
 def test_killed_run_continues(place):
-    """Killed at any moment, without a chance to clean up: another run ends what it began."""
+    """A run killed at any moment, without cleaning up, is completed by the next run."""
     folder = place.parent / "a" / "2021"
     for day in range(1, 29):
         write_tile(folder / f"S2_202106{day:02}_31UFS_NDVI.tif")

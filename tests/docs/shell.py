@@ -22,18 +22,18 @@ SERVER = "http://127.0.0.1:8000"
 ENDLESS = {"demo", "serve", "worker"}
 """Commands of chronotile that run until they are stopped."""
 PLACEHOLDER = re.compile(r"[A-Z]{3,}|…")
-"""`FOLDER`: what a reader fills in."""
+"""`FOLDER`: placeholders for the reader."""
 
 
 class Shell:
-    """A folder in which commands run, and a client of the server that they address as `SERVER`.
+    """A folder for running commands, and a client of the server that they address as `SERVER`.
 
     Args:
-        client: Of the test's server; it has `request(method, path, content=, headers=)`.
-        folder: Where files are read and written.
+        client: Client of the test's server; it has `request(method, path, content=, headers=)`.
+        folder: Folder for files.
         start: Starts an endless command of chronotile. Without it command lines of chronotile are checked and not run.
-        environment: Of commands; that of the test by default.
-        exports: What variables are set to, in place of the values of the page; without it `export` does nothing.
+        environment: Variables of commands; those of the test by default.
+        exports: Values that replace those of the page in `export`; without it `export` does nothing.
     """
 
     def __init__(
@@ -51,10 +51,10 @@ class Shell:
         self._environment = environment
         self._exports = exports
         self.printed = ""
-        """What the commands of the last block printed."""
+        """Output of the commands of the last block."""
 
     def run(self, text: str) -> None:
-        """Run the commands of a block in order; what fails fails the test."""
+        """Run the commands of a block in order; a failing command fails the test."""
         self.printed = ""
         for line in text.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)

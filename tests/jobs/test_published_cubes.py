@@ -1,4 +1,4 @@
-"""Cubes that jobs put under a name where the server serves them."""
+"""Cubes that jobs publish under a name in a folder that the server serves."""
 
 import os
 import shutil
@@ -44,7 +44,7 @@ def services(published_cubes):
 
 @pytest.fixture
 def job(services, tmp_path):
-    """`job()`: the end of another job for the cube whose tasks are done, and what it is done with."""
+    """Return `job()`: the end of another job for the cube after its tasks, and its work."""
 
     def make(id_="a", of=services, *, name=INPUTS["name"], is_active=lambda: True):
         inputs = INPUTS | {"name": name}
@@ -176,7 +176,7 @@ def copies_in(published_cubes):
 
 
 def halfway(published_cubes, act, *, file=5, beside=frozenset()):
-    """Whether a job goes on, as it does, but for an act when it copies a file of its cube, beside others maybe."""
+    """Return whether a job is active, calling `act` when it copies a file of its cube."""
     asked = []
 
     def is_active():
@@ -306,7 +306,7 @@ def test_a_job_that_was_dismissed_puts_nothing(job, published_cubes):
 
 @pytest.fixture
 def settings(tmp_path):
-    """Of a server of a folder of data, in which cubes are kept."""
+    """Return the settings of a server of a folder of data, which also stores cubes."""
     (tmp_path / "data").mkdir()
     write_cogs(tmp_path / "data", Scene())
     return Settings(config=tmp_path / "data", jobs_cubes_dir=tmp_path / "data" / "cubes", watch_s=0)

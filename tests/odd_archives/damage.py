@@ -1,7 +1,7 @@
 """Small files of every kind with random damage: bits flipped, cut off, ranges zeroed or repeated.
 
-`python -m tests.odd_archives.damage KIND FOLDER` reads the damaged members of a folder as the server does, and prints a
-line of JSON for each: the digest of its numbers, or why there are none.
+`python -m tests.odd_archives.damage KIND FOLDER` reads the damaged members of a folder like the server, and prints a
+line of JSON for each: the digest of its numbers, or the error.
 """
 
 import json
@@ -51,7 +51,7 @@ class DamageKind:
     source: str
     """Kind of source; `item`: a file of a scene, which is read without GDAL."""
     name: str
-    """What is served in the folder."""
+    """Served path in the folder."""
     truth: Callable[[Path], Read] | None = None
     """An independent reader of the same numbers."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -192,7 +192,7 @@ def by_zarr(path: Path) -> Read:
 
 
 def _each_time(array: Any) -> Read:
-    """Read the first times of an array of any library, as far as each can be read."""
+    """Read the first times of an array of any library, skipping unreadable ones."""
     found: Read = {}
     for time in range(min(array.shape[0], 4)):
         with suppress(Exception):  # libraries raise anything for damaged files
@@ -288,7 +288,7 @@ DAMAGES = (flip, cut, zero, repeat)
 
 
 def write_members(kind: DamageKind, folder: Path, *, count: int, seed: object) -> None:
-    """Write damaged members, a numbered folder each, of which one file is damaged."""
+    """Write damaged members, one numbered folder each, with one damaged file."""
     whole = folder / "whole"
     whole.mkdir(parents=True)
     kind.write(whole)
@@ -335,8 +335,8 @@ def _read(reader: Reader) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def differences(served: Read, truth: Read) -> list[str]:
-    """Return the keys of both in which numbers differ; cells without a value are not compared."""
-    # Times are served in their order, whatever the order of the array.
+    """Return the common keys with different numbers; cells without a value are not compared."""
+    # Times are served in ascending order, independent of the order in the array.
     keys = served.keys() & truth.keys()
     return sorted(key for key in keys if not any(_is_equal(served[key], other) for other in truth.values()))
 
@@ -353,7 +353,7 @@ def _digest(read: Read) -> str:
 
 
 def report(kind: DamageKind, member: Path) -> dict[str, Any]:
-    """Return what is read of a member, as JSON."""
+    """Return the results of reading a member, as JSON."""
     try:
         served = read_as_served(kind, member)
     except ChronotileError as error:

@@ -1,4 +1,4 @@
-"""Collections of scenes written onto one grid: every number is that of the mosaic, and of the made ground."""
+"""Collections of scenes written onto one grid: every number equals the mosaic and the made ground."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -38,7 +38,7 @@ def scenes(tmp_path):
 
 @pytest.fixture
 def write(tmp_path):
-    """`write(scenes, **request)`: write the cube, and return what the run reports."""
+    """Return `write(scenes, **request)`, which writes the cube and returns the report."""
 
     def write(scenes, *, options=OPTIONS, progress=lambda _what, _share: None, **request):
         archive = scenes.opened()
@@ -60,7 +60,7 @@ def write(tmp_path):
 
 @pytest.fixture
 def cube(tmp_path):
-    """`cube(variable)`: values (time, y, x) of the native level, NaN where there is none."""
+    """Return `cube(variable)`: values (time, y, x) of the native level, NaN without a value."""
     return lambda variable, group="": xarray.open_zarr(tmp_path / "cube.zarr" / group, chunks=None)[variable]
 
 
@@ -70,12 +70,12 @@ def places_of(array):
 
 
 def expected(asset, array, date, *, crs="EPSG:3035", scenes=None):
-    """What the first piece, by cloud cover, shows at the centres of the cells."""
+    """Return the values of the first piece, by cloud cover, at the centres of the cells."""
     return TINY.mosaic(asset, *places_of(array), date=date, crs=crs, order=by_cloud_cover, scenes=scenes).values
 
 
 def combined(array, date, rule):
-    """What a statistic of the red bands of all pieces shows at the centres of the cells."""
+    """Return the statistic of the red bands of all pieces at the centres of the cells."""
     return TINY.combined("B04", *places_of(array), date=date, rule=rule, crs="EPSG:3035", order=by_cloud_cover)
 
 
@@ -110,7 +110,7 @@ def test_formulas_are_written_with_their_masks(scenes, write, cube):
 
 
 def masked_ndvi(array, date):
-    """Of the first piece, by cloud cover, that has a value or a masked one."""
+    """Return the NDVI of the first piece, by cloud cover, with a value or a masked one."""
     x, y = places_of(array)
     ndvi = np.full(x.shape, np.nan)
     for scene in sorted(TINY.scenes(date), key=by_cloud_cover):

@@ -1,4 +1,4 @@
-"""A run that fails or is killed at any write, fsync or rename: what was visible stays, and resuming gives all."""
+"""A run that fails or is killed at any write, fsync or rename leaves visible data intact and can be resumed."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ from tests.optimise.conftest import COORDINATES, numbers_of
 
 
 class Killed(BaseException):
-    """The process is gone: nothing more is done."""
+    """Simulates the end of the process: no code runs after it."""
 
 
 class FailingDisk(Disk):
@@ -52,7 +52,7 @@ class FailingDisk(Disk):
 
 
 def every(count, failure):
-    """Each of `count` operations; or fewer, spread over them, at which the failures take turns."""
+    """Return each of `count` operations; or fewer, evenly spread, alternating between the failures."""
     points = sorted({round(each) for each in np.linspace(0, count - 1, min(count, MOST))})
     return points if count <= MOST else points[list(FAILURES.values()).index(failure) :: len(FAILURES)]
 
@@ -69,7 +69,7 @@ FAILURES = {
     "killed": Killed(),
 }
 MOST = int(os.environ.get("CHRONOTILE_FAILPOINTS", "25"))
-"""Operations that fail in turn, each in one way; with more than there are, each in all ways."""
+"""Number of failing operations, each with one failure; if there are fewer, each is combined with all failures."""
 
 
 @pytest.fixture(params=FAILURES, ids=str)
@@ -186,7 +186,7 @@ def test_resumed_run_does_not_repeat_finished_work(tifs, target, write):
     rest = operations_of(lambda disk: reports.append(write(tifs, disk=disk, resume=True)))
 
     assert rest < whole * 3 // 4
-    assert reports[0].files == 7 - 4 + 1  # the first block was committed, of the second all files are told
+    assert reports[0].files == 7 - 4 + 1  # the first block was committed, and the second one reports all files
 
 
 def test_resumed_run_uses_nothing_of_one_with_other_numbers(tifs, target, write, scene):

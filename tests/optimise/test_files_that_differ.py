@@ -1,4 +1,4 @@
-"""Cubes of files that differ in encoding or order of bands: each value is that of its own file, and verify tells."""
+"""Cubes of files that differ in encoding or order of bands: each value is that of its file, as verify checks."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ SIDE = 60
 
 
 def write_file(path, *, dtype="uint16", scale=1.0, offset=0.0, nodata=None, names=("NDVI",), seed=0):
-    """A file whose values lie in the same range whatever its encoding, some of them nodata."""
+    """Write a file with values in the same range for any encoding, some of them nodata."""
     random = np.random.default_rng(seed)
     values = random.uniform(0.0, 0.9, (len(names), SIDE, SIDE))
     numbers = (values - offset) / scale if np.dtype(dtype).kind == "f" else np.rint((values - offset) / scale)
@@ -144,7 +144,7 @@ def test_flags_of_one_netcdf_file_are_numbers_of_a_cube_of_floats(tmp_path, writ
     assert cube.values[1, 0, 0] == cube.attrs["flag_values"][0]
 
 
-# A cube that is there.
+# Existing cubes.
 
 
 def test_a_date_in_another_encoding_is_added_to_a_cube_that_holds_its_values(tmp_path, write, target):
@@ -187,7 +187,7 @@ def test_packing_that_rounds_is_reported_and_verified_to_its_step(tmp_path, writ
     np.testing.assert_allclose(values_of(target), [values_in(path) for path in paths], atol=0.002001)
 
 
-# What `--verify` must find.
+# Errors that `--verify` must report.
 
 
 def changed(target, name, group, change):
@@ -235,7 +235,7 @@ def test_verify_finds_bands_that_were_swapped(tmp_path, write, target):
 
 
 def test_a_cube_into_which_an_older_release_baked_the_first_files_offset_is_refused(tmp_path, write, target):
-    """It has the numbers of all files as they are, under the offset of the first."""
+    """The cube has the unchanged numbers of all files under the offset of the first."""
     paths = write_all(tmp_path, [OLD, OLD])
     write(paths)
     write_file(paths[1], **NEW, seed=2)

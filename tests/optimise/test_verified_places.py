@@ -22,7 +22,7 @@ DAYS = np.array(["2020-01-01", "2020-01-11", "2020-01-21"], dtype="datetime64[ns
 
 
 def write_nc(folder, *, rows=ROWS, columns=COLUMNS, values=VALUES, lat=None, lon=None, scale=None):
-    """A file whose coordinates are stored as they are given, with attributes of their own."""
+    """Write a file with stored coordinates `rows` and `columns` and their attributes `lat` and `lon`."""
     packed = {} if scale is None else {"scale_factor": scale}
     dataset = xarray.Dataset(
         {"NDVI": (("time", "lat", "lon"), values.astype("int16" if scale else "float64"), packed)},
@@ -63,7 +63,7 @@ def files(folder):
 
 def messages(folder):
     made = [message(folder, values, day=str(day)[:10]) for day, values in zip(DAYS, VALUES, strict=True)]
-    for path in folder.iterdir():  # of which they were made
+    for path in folder.iterdir():  # replaced by messages
         path.unlink()
     (folder / "a.grib2").write_bytes(b"".join(made))
     return folder / "a.grib2"
@@ -86,7 +86,7 @@ class Spoiling(Disk):
 
 
 def arrays(target, name):
-    """An array in the layout of maps and in that of series."""
+    """Return an array in the layout of maps and in that of series."""
     return [zarr.open_array(target / group / name, mode="r+") for group in ("", "series")]
 
 
@@ -102,7 +102,7 @@ def attributes_changed(target, name, change):
 
 
 def half_a_cell(target):
-    """Rows half a cell to the north in all that tells where they are."""
+    """Move the rows half a cell to the north in all georeferencing."""
 
     def move(attributes):
         numbers = [float(each) for each in attributes["GeoTransform"].split()]

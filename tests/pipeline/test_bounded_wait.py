@@ -1,4 +1,4 @@
-"""Looks at what may hang."""
+"""Limits the time of checks that may hang."""
 
 import threading
 from concurrent.futures import wait
@@ -11,7 +11,7 @@ from tests.running import PATIENCE_S
 
 @pytest.fixture
 def door():
-    """What a look waits for; open in the end, so that no thread is left."""
+    """Return an event that a check waits for; it is set at the end, so that no thread is left."""
     event = threading.Event()
     yield event
     event.set()
@@ -19,10 +19,10 @@ def door():
 
 @pytest.fixture
 def late(door):
-    """Looks of which one, at `store`, has been given up."""
+    """Return checks after one, at `store`, has timed out."""
     looks = BoundedChecks(max_wait_s=0.05)
     assert looks.run("store", door.wait, last_value="before") == "before"
-    looks._max_wait_s = PATIENCE_S  # others are to be found however busy the machine is
+    looks._max_wait_s = PATIENCE_S  # other checks must end even on a busy machine
     return looks
 
 
@@ -31,12 +31,12 @@ def test_result_is_returned():
 
 
 def test_a_machine_that_stands_still_makes_no_look_late(door, monkeypatch):
-    """The fault: after a pause of more than the patience, older data were told though the store answered."""
+    """The fault: after a pause longer than the patience, older data were returned though the store answered."""
     turns = []
 
     def wait_as_the_machine_stands_still(futures, turn_s):
         turns.append(turn_s)
-        if len(turns) > 1:  # the look goes on when the first turn is over
+        if len(turns) > 1:  # the check continues after the first turn
             door.set()
         return wait(futures, turn_s if len(turns) > 1 else 0)
 

@@ -24,7 +24,7 @@ CONFIGURED = {path.stem: path for path in HERE.glob("*.yaml")}
 
 @dataclass(frozen=True)
 class Truth:
-    """Digital numbers (time, y, x) with what turns them into values and places."""
+    """Digital numbers (time, y, x) with their encoding and georeferencing."""
 
     numbers: np.ndarray
     transform: rasterio.Affine
@@ -36,7 +36,7 @@ class Truth:
     """The file's own mask (y, x)."""
 
     def valid(self, *cells: object) -> np.ndarray:
-        """Where there is a value: (time, y, x), or of a selection (time, row, column)."""
+        """Return where a value exists: (time, y, x), or of a selection (time, row, column)."""
         numbers = self.numbers[cells] if cells else self.numbers
         valid = ~np.isnan(numbers) if numbers.dtype.kind == "f" else np.ones(numbers.shape, dtype=bool)
         if self.present is not None:
@@ -44,8 +44,8 @@ class Truth:
         return valid if self.nodata is None else valid & (numbers != self.nodata)
 
     def at(self, x: np.ndarray, y: np.ndarray, crs: str, *, time: int = -1) -> np.ndarray:
-        """Values of the cells that hold points of another CRS, by exact coordinates; NaN where there is none."""
-        with np.errstate(invalid="ignore"):  # what is not on the Earth is infinite
+        """Return values of the cells at points of another CRS, by exact coordinates; NaN outside."""
+        with np.errstate(invalid="ignore"):  # points off the Earth are infinite
             columns, rows = ~self.transform @ Transformer.from_crs(crs, self.crs, always_xy=True).transform(x, y)
         if self.crs.is_geographic and self.transform.b == 0:
             columns = np.where(columns < 0, columns + 360 / self.transform.a, columns % (360 / self.transform.a))
@@ -69,7 +69,7 @@ class Truth:
         return [self._text(number) if is_valid else None for number, is_valid in zip(numbers, valid, strict=True)]
 
     def _text(self, number: np.generic) -> float:
-        """One value: of floats the shortest decimal of their type; else exact, to at most a thousandth of a step."""
+        """Return one value: for floats the shortest decimal, else exact to at most a thousandth of a step."""
         if number.dtype.kind == "f":
             return float(str(number.dtype.type(float(number) * self.scale + self.offset)))
         scale, offset = Decimal(repr(float(self.scale))), Decimal(repr(float(self.offset)))

@@ -1,4 +1,4 @@
-"""What is recorded of an answer, and what of it is left out because no two runs have it alike."""
+"""Recorded parts of an answer, without those that differ between runs."""
 
 import re
 from base64 import urlsafe_b64encode
@@ -21,29 +21,29 @@ RULES = (
     ("Content-Length", "`=` where it is the size of the body"),
     ("files below /viewer/ and /clients/", "without Last-Modified, ETag, size and body: npm and pip have built them"),
 )
-"""What is normalised. `Date` is a server's, and is not among the headers that an application gives."""
+"""Normalised parts. `Date` belongs to the server and is missing from the headers of an application."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is recorded of an answer."""
+    """Recorded parts of an answer."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     """Sorted."""
     size: int
-    """Of the body, in bytes."""
+    """Size of the body in bytes."""
     digest: str
-    """Of the body: 8 bytes, in letters."""
+    """Digest of the body: 8 bytes, in base64."""
 
     @property
     def outline(self) -> "Seen":
-        """Status and media type, which are the same whatever compresses the body, and on any processor."""
+        """Status and media type, which are independent of compression and processor."""
         return Seen(self.status, tuple(pair for pair in self.headers if pair[0] == "content-type"), 0, "-")
 
 
 def seen_of(request: Request, answer: Answer) -> tuple[Seen, bytes]:
-    """Return what is recorded of an answer, and the body of which it has the digest."""
+    """Return the recorded parts of an answer and the digested body."""
     path = request.target.partition("?")[0]
     left_out, body = set[str](), answer.body
     if path == "/metrics" and answer.status == 200:

@@ -1,4 +1,4 @@
-"""Commands of `chronotile`, each in a process of its own that begins with all modules imported."""
+"""Commands of `chronotile`, each in a separate process that starts with all modules imported."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from tests.replay import archives, fixed
 from tests.replay.request import Request
 
 RUN = "RUN"
-"""Method of what is a command: its status is the exit code, its body what it printed."""
+"""Method of a command: its status is the exit code, its body the output."""
 NAME = "commands"
 ODD = {
     "gaps": "times: gaps",
@@ -129,18 +129,18 @@ WRONG = (
 )
 TIMES = re.compile(r"\b\d+(\.\d+)?( ?(ms|s|min|MB/s|MiB/s|GB/s|items/s)\b)")
 RATE = re.compile(r", \d+ items/s\b")
-"""Printed of what takes a second or more."""
+"""Printed by commands that take a second or more."""
 BYTES = re.compile(r"\b\d+(\.\d+)? (MiB|GiB|GB|MB) (of memory|free)\b")
-"""What is normalised of what commands print, beside the current folder: durations, rates and memory."""
+"""Normalised output of commands, in addition to the current folder: durations, rates and memory."""
 
 
 def requests() -> list[Request]:
-    """Return the commands in order, as requests: a command may need what one before has written."""
+    """Return the commands in order, as requests: a command may need files of an earlier one."""
     return [Request(RUN, line) for line in filter(None, LINES.splitlines())]
 
 
 def run_all(commands: list[Request]) -> Iterator[Answer]:
-    """Run commands over archives that are made below the current folder; yield what each answers."""
+    """Run commands over archives that are made below the current folder; yield their answers."""
     folder = Path(NAME)
     folder.mkdir()
     os.chdir(folder)

@@ -1,7 +1,7 @@
 """The clock and the random numbers of a recording: imported before `chronotile`, which reads both through Python.
 
-Each request has a second of its own, so that what is sorted by time has one order, and its own random bytes: the first,
-the second … of a size in a request are always the same, whatever other requests have drawn.
+Each request has a separate second, so that sorting by time has one order, and separate random bytes: the first, the
+second … of a size in a request are always the same, independent of other requests.
 """
 
 import os
@@ -23,7 +23,7 @@ MORE = ("st_atime", "st_mtime", "st_atime_ns", "st_mtime_ns", "st_blksize", "st_
 
 
 class _Moment:
-    """What is fixed at one request."""
+    """Fixed values at one request."""
 
     def __init__(self) -> None:
         self.name, self.number = "", 0

@@ -1,4 +1,4 @@
-"""A request of the recording, as it is written in the file and as it is sent."""
+"""A recorded request, in the form of the file and in the form that is sent."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from tests.protocols.fuzzing.judging import Answer
 from tests.protocols.fuzzing.request import Request as Broken
 
 DO = "DO"
-"""Method of what is no request: the oldest job that waits is done, as a worker would."""
+"""Method of a pseudo-request: the oldest waiting job is done, as by a worker."""
 JOB, ETAG, MODIFIED = "{job}", "{etag}", "{modified}"
 """Stand for the id of the job that was accepted last, and for headers of the last answer to GET of the same target."""
 REPEATED = re.compile(r"\{(\w)\*(\d+)\}")
@@ -22,7 +22,7 @@ class Request:
 
     method: str
     target: str
-    """Path and query, as they are sent."""
+    """Path and query in their sent form."""
     headers: tuple[tuple[str, str], ...] = ()
     body: str = ""
 
@@ -50,20 +50,20 @@ class Request:
         return f"{self.method} {self.target}" + (f"\t{json.dumps(more)}" if any(more) else "")
 
     def having(self, *headers: tuple[str, str], method: str = "") -> "Request":
-        """Return the request with further headers."""
+        """Return the request with additional headers."""
         return Request(method or self.method, self.target, (*self.headers, *headers), self.body)
 
 
 @dataclass
 class Memory:
-    """What later requests refer to."""
+    """Values from earlier answers that later requests use."""
 
     job: str = ""
     seen: dict[str, Answer] = field(default_factory=dict)
     """Answers to GET, by target."""
 
     def filled(self, text: str, target: str) -> str:
-        """Return a text of a request with what it stands for."""
+        """Return a text of a request with its placeholders replaced."""
         if "{" not in text:
             return text
         told = self.seen[target].headers if target in self.seen else {}
@@ -72,7 +72,7 @@ class Memory:
         return REPEATED.sub(lambda found: found[1] * int(found[2]), text)
 
     def note(self, request: Request, answer: Answer) -> None:
-        """Remember what an answer tells."""
+        """Store the values of an answer."""
         if request.method == "GET" and not request.headers:
             self.seen[request.target] = answer
         location = answer.headers.get("location", "")
@@ -81,5 +81,5 @@ class Memory:
 
 
 def unlike(requests: Iterable[Request]) -> list[Request]:
-    """Return requests without those that are the same as one before."""
+    """Return requests without duplicates of earlier ones."""
     return list(dict.fromkeys(requests))

@@ -1,4 +1,4 @@
-"""An application that is asked one request after the other, in this process."""
+"""An application that answers requests in sequence, in this process."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ from tests.walk.serving import opened
 
 OWNER = "replay"
 OFF: Mapping[str, Any] = {"disk_cache_bytes": 0}
-"""What is made beside the requests: answers depend on when it is ready."""
+"""The cache on disk is off: it is filled in the background, and answers depend on its progress."""
 TOKEN = "a-token-of-24-bytes-or-more"
 HERE = Path(fixed.HERE)
 
@@ -55,7 +55,7 @@ class Site:
         self.sent: list[Request] = []
         """All requests by `request`."""
         self.folder = HERE
-        """Where commands of pages would write files."""
+        """Folder for files that commands of pages write."""
 
     def send(self, number: int, request: Request) -> Answer:
         """Return the answer to the request of this number, which is the second that it is sent in."""
@@ -76,7 +76,7 @@ class Site:
     def request(
         self, method: str, url: str, *, content: bytes | str | None = None, headers: Mapping[str, str] | None = None
     ) -> Told:
-        """Send a request and note it: what clients of tests do."""
+        """Send a request and record it, for clients of tests."""
         body = content.encode() if isinstance(content, str) else content or b""
         given = tuple((name.lower(), value) for name, value in (headers or {}).items() if value != "*/*")
         request = Request(method, url.removeprefix(BASE).partition("#")[0] or "/", given, body.decode("latin-1"))
@@ -84,7 +84,7 @@ class Site:
         return Told(self.send(len(self.sent), request))
 
     def _do_job(self) -> int:
-        """Do the oldest job that waits; return 200, 500 if it failed, or 404 if there is none."""
+        """Do the oldest waiting job; return 200, 500 if it failed, or 404 without one."""
         state = self.app.state.chronotile
         desk, services = state.jobs, state.services
         job = desk.table.claim(OWNER, lease_s=60)

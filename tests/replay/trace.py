@@ -20,21 +20,21 @@ from tests.replay.site import Site, site_of
 
 OWN = str(Path(chronotile.__file__).parent)
 PARTS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<module>")
-"""Of a function; Python 3.12 has fewer of them."""
+"""Code objects that are part of a function; Python 3.12 has fewer of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """What a request enters."""
+    """Code that a request enters."""
 
     files: int
     changes: int
     """Calls from one file into another."""
     functions: int
     depth: int
-    """Own frames on one another in a thread, the most."""
+    """Largest number of nested frames of chronotile in a thread."""
     with_waiting: int
-    """The same, where frames of a thread stand on those of the event loop that wait for it."""
+    """The same, including frames of the event loop that wait for the thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Walk:
     """Calls from one file into another that it may make; only lowered. It is 30 more than measured: on a busy machine
     the check for changed files runs during the request."""
     warm: Sequence[Request] = ()
-    """Asked before, beside the first of the requests."""
+    """Requests that are sent before, in addition to the first of the requests."""
 
 
 def _get(target: str) -> Request:
@@ -104,7 +104,7 @@ WALKS: Mapping[str, Walk] = {
 
 
 class Tracer:
-    """Notes what is entered while it is on, in all threads that begin after `install`."""
+    """Records the entered code in all threads that start after `install`."""
 
     def __init__(self) -> None:
         self._is_on = False
@@ -114,11 +114,11 @@ class Tracer:
         self._loop: int | None = None
         self._is_leaving = False
         self._in_thread: Counter[int] = Counter()
-        """Own frames on one another in a thread, the deepest since it was given its work."""
+        """Largest number of nested frames of chronotile since the thread got its work."""
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Trace threads that begin meanwhile."""
+        """Trace threads that start in the block."""
         threading.setprofile(self._note)
         try:
             yield
@@ -126,7 +126,7 @@ class Tracer:
             threading.setprofile(None)
 
     def entered(self, work: Callable[[], object]) -> Entered:
-        """Return what is entered by work that an event loop does for this thread."""
+        """Return the code entered by work that an event loop does for this thread."""
         self._codes, self._deepest, self._with_waiting, self._waiting, self._loop = set(), 0, 0, 0, None
         self._changes = 0
         self._in_thread.clear()
@@ -142,7 +142,7 @@ class Tracer:
             return
         thread = threading.get_ident()
         if self._loop is None:
-            self._loop = thread  # where the request arrives
+            self._loop = thread  # the request arrives in this thread
         is_loop = thread == self._loop
         depth = _own_frames(frame)
         if event == "call":
@@ -174,7 +174,7 @@ def _own_frames(frame: FrameType | None) -> int:
 
 
 def traced() -> dict[str, Entered]:
-    """Return what each walk enters."""
+    """Return the code that each walk enters."""
     tracer, found, number = Tracer(), dict[str, Entered](), 0
     with work_folder() as folder, tracer.installed(), ExitStack() as stack:
         sites = dict[str, Site]()

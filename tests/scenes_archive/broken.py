@@ -18,12 +18,12 @@ def no_geometry(document: Document) -> Document:
 
 
 def wrong_proj(document: Document) -> Document:
-    """In the zone beside its own, which its geometry contradicts."""
+    """Put it into the neighbouring zone, which contradicts its geometry."""
     return _with_properties(document, **{"proj:code": "EPSG:32633", "proj:epsg": 32633})
 
 
 def wrong_transform(document: Document) -> Document:
-    """With cells six times as large as those of the files."""
+    """Give it cells six times as large as those of the files."""
     changed = deepcopy(document)
     for asset in changed["assets"].values():
         a, b, c, d, e, f = asset["proj:transform"]
@@ -51,7 +51,7 @@ def no_datetime(document: Document) -> Document:
 
 
 def period(document: Document) -> Document:
-    """Of a period and without a `datetime`, which is not broken."""
+    """Give it a period and no `datetime`, which is valid."""
     day = document["properties"]["datetime"][:10]
     times = {"start_datetime": f"{day}T10:46:00Z", "end_datetime": f"{day}T10:47:00Z"}
     return _with_properties(document, datetime=None, **times)
@@ -63,7 +63,7 @@ BROKEN: dict[str, Callable[[Document], Document]] = {
     "elsewhere": elsewhere,
     "no datetime": no_datetime,
 }
-"""Documents of which no pixel can be shown, or none of the missing asset."""
+"""Documents without any pixel that can be shown, or only without those of the missing asset."""
 MISPLACED: dict[str, Callable[[Document], Document]] = {"proj": wrong_proj, "transform": wrong_transform}
 """Documents that place their files elsewhere than these do."""
 FAULTS = {
@@ -76,7 +76,7 @@ FAULTS = {
     "short": Fault.SHORT,
     "another range": Fault.OTHER_RANGE,
 }
-"""What the server of the files may do for one of them."""
+"""Faults of the file server for one of the files."""
 
 
 def truncate(server: FaultySource, scene: Scene, asset: str) -> None:

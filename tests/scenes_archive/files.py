@@ -49,9 +49,9 @@ def archive(wanted: Plan, *, uncut: tuple[int, ...] = (), uncut_assets: tuple[st
 
 
 def made_once(wanted: Plan, part: str, write: Callable[[Path], None], *, sources: tuple[str, ...] = ()) -> Path:
-    """Return a path in the folder of an archive; `write(folder)` has made it, in whichever process came first.
+    """Return a path in the folder of an archive; the first process makes it with `write(folder)`.
 
-    `sources` are modules of this folder on which the part depends, beside those of the archive.
+    `sources` are modules of this folder on which the part depends, in addition to those of the archive.
     """
     folder = _room() / _digest(wanted)
     with _locked(folder):
@@ -121,7 +121,7 @@ def _write_part(folder: Path, wanted: Plan, part: str) -> None:
 
 @cache
 def _digest(wanted: Plan, *sources: str) -> str:
-    """Of the plan, and of the code that makes it: what an older state wrote is never used."""
+    """Return a digest of the plan and of its code: files by older code are never used."""
     here = Path(__file__).parent
     texts = [(here / name).read_bytes() for name in ("ground.py", "plan.py", "files.py", *sources)]
     return hashlib.blake2b(b"".join([repr(wanted).encode(), *texts]), digest_size=8).hexdigest()
@@ -129,7 +129,7 @@ def _digest(wanted: Plan, *sources: str) -> str:
 
 @cache
 def _room() -> Path:
-    """Where archives are: `$CHRONOTILE_TEST_SCENES`, which stays, else a folder of this run of tests."""
+    """Return the folder of archives: `$CHRONOTILE_TEST_SCENES`, which persists, or a folder of this test run."""
     if lasting := os.environ.get("CHRONOTILE_TEST_SCENES"):
         room = Path(lasting)
     elif run := os.environ.get("PYTEST_XDIST_TESTRUNUID"):

@@ -1,11 +1,11 @@
-"""Addresses that documents tell: what to ask, and what is told of the answer."""
+"""Addresses in documents: the request to send, and the documented answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 BASE = "http://localhost"
-"""Of the application, as the test client asks it: jobs are offered under this name."""
+"""Base URL of the application for the test client: job links contain this name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,18 +14,18 @@ class Address:
 
     url: str
     media_type: str | None = None
-    """What the document says of the answer, if it does."""
+    """Documented media type of the answer, if any."""
     method: str = "GET"
     body: object = None
     merges: bool = False
-    """Whether the body adds to that of the request which was answered (STAC API, paging of POST)."""
+    """Whether the body is merged into that of the answered request (STAC API, paging of POST)."""
     """That is posted as JSON."""
     origin: str = ""
     """The address of the document."""
     how: str = ""
-    """Where in the document it stands."""
+    """Position in the document."""
     is_template: bool = False
-    """Whether parts in braces are to be filled in."""
+    """Whether parts in braces are still to be expanded."""
 
     @property
     def is_here(self) -> bool:
@@ -34,7 +34,7 @@ class Address:
 
     @property
     def key(self) -> tuple[str, str, str | None, str]:
-        """Equal to that of an address whose answer is the same."""
+        """Equal to the key of an address with the same answer."""
         return self.method, self.url.partition("#")[0], self.media_type, repr(self.body)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What walks share: the judge with all schemas that are at hand, and where what was seen is told."""
+"""Fixtures of walks: the judge with all available schemas, and the report."""
 
 import re
 import sys
@@ -23,7 +23,7 @@ COLOUR_MAP_TYPE = re.compile(rb'<ColorMap type="(values|intervals)">')
 
 @pytest.fixture(scope="session")
 def judge(request: pytest.FixtureRequest) -> Judge:
-    """With the schemas of OGC, if they are there."""
+    """Return a judge with the schemas of OGC, if available."""
     if strict.lack_of_shared(strict.SHARED / "ogc"):
         return Judge(schemas=None, validate_ogc=None)
     schemas, validate_ogc = strict.SHARED / "ogc" / "schemas", request.getfixturevalue("validate_ogc")
@@ -41,7 +41,7 @@ def judge(request: pytest.FixtureRequest) -> Judge:
 
 @pytest.fixture
 def walk(judge: Judge, tmp_path: Path) -> Callable[..., Report]:
-    """`walk(place, extent)`: what a walk through the documents of its server finds; printed by protocol."""
+    """Return `walk(place, extent)`, which walks through a server's documents and prints the report by protocol."""
 
     def report(place: Path, extent: Extent = Extent.ROUTES, *, without: tuple[str, ...] = STATIC) -> Report:
         folder = tmp_path / "state"

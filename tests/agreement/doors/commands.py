@@ -19,10 +19,10 @@ from tests.agreement.doors.site import Site
 
 
 def _said(site: Site, *arguments: object) -> str:
-    """What a command prints.
+    """Return the output of a command.
 
     Raises:
-        NotOffered: It ends with 1, and words for it.
+        NotOffered: It exits with 1 and a message.
     """
     result = site.run(*arguments)
     if result.exit_code == 1 and "Traceback" not in result.output:
@@ -32,7 +32,7 @@ def _said(site: Site, *arguments: object) -> str:
 
 
 SOURCES = {"folder": "NDVI_*.tif", "stack": "stack.tif", "netcdf": "made.nc", "zarr": "made.zarr", "cube": "cube.zarr"}
-"""Files that `optimise` takes as they are."""
+"""Files that `optimise` accepts unchanged."""
 
 
 def optimise(site: Site, kind: str) -> None:
@@ -47,7 +47,7 @@ def optimise(site: Site, kind: str) -> None:
 
 
 def publish(site: Site, kind: str) -> None:
-    """Files are published as they are: with neither formula nor mask."""
+    """Publish the unchanged files, without formula and mask."""
     target = site.scratch / f"published-{kind}"
     _said(site, "publish", collection_of(kind), "--to", target, "--config", site.configuration)
     plain = values_of("folder")
@@ -110,7 +110,7 @@ def pygeoapi(site: Site, kind: str) -> None:
 
 
 def cog(site: Site, kind: str) -> None:
-    """`/cog` opens files by their address, whatever collection they are of: one of each kind that has such files."""
+    """`/cog` opens files by address, in any collection: one of each kind that has these files."""
     pattern = {"folder": f"NDVI_{DAY.replace('-', '')}.tif", "stack": "stack.tif"}.get(
         kind, f"files/NDVI_{DAY.replace('-', '')}_w.tif"
     )

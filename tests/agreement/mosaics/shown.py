@@ -1,4 +1,4 @@
-"""What the protocols show of a mosaic, and what it must show there by the formula."""
+"""Pictures of a mosaic in the protocols, and the expected ones by the formula."""
 
 import io
 import math
@@ -14,14 +14,14 @@ from tests.scenes_archive.serving import Served
 
 MERCATOR = "EPSG:3857"
 NATIVE_ZOOM = 14
-"""At which pixels are no larger than the cells."""
+"""Zoom whose pixels are no larger than the cells."""
 NEAR = 0.02
 """Metres from the edge of a cell within which a pixel may show either side."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Pixels of a picture beside those that it must show."""
+    """Pixels of a picture compared with the expected ones."""
 
     same: float
     """Share of the pixels."""
@@ -67,7 +67,7 @@ def places_of(made: Plan, count: int, *, seed: int = 5) -> tuple[np.ndarray, np.
 
 
 def tile_values(served: Served, layer: str, tile: Tile, day: str) -> np.ndarray:
-    """(y, x) values of a tile, NaN where there is none."""
+    """Return (y, x) values of a tile, NaN without a value."""
     path = f"/tiles/{layer}/WebMercatorQuad/{tile.z}/{tile.x}/{tile.y}.npy"
     answer = served.client.get(path, params={"datetime": day})
     assert answer.status_code == 200, answer.text

@@ -1,4 +1,4 @@
-"""Items that are broken are left out of what a mosaic shows, and named; nothing else changes."""
+"""Broken items are skipped and named in mosaics; all other pixels are unchanged."""
 
 import json
 import re
@@ -32,7 +32,7 @@ DAY = SMALL.days[0]
 
 @pytest.fixture(autouse=True)
 def tried_again(monkeypatch):
-    """`tried_again()`: files that were gone or damaged are requested again by each answer from now on."""
+    """Return `tried_again()`, after which each answer requests missing or damaged files again."""
 
     def at_once(seconds: float = 0.0) -> None:
         monkeypatch.setattr(skipped_items, "RETRY_AFTER_S", seconds)
@@ -86,7 +86,7 @@ def test_item_with_a_failing_file_is_skipped_and_named_until_it_works(tmp_path, 
 
 
 def of_first() -> tuple[float, float]:
-    """A place in the tile where the first item is shown."""
+    """Return a point in the tile at which the first item is shown."""
     x, y = TILE.centres()
     chosen = SMALL.mosaic("CELL", x, y, date=0, crs="EPSG:3857")
     rows, columns = np.nonzero(chosen.piece == chosen.pieces.index(FIRST))
@@ -309,7 +309,7 @@ def test_other_sources_answer_while_one_hangs(tmp_path):
 
 
 def changed_catalogue(folder, changes) -> Source:
-    """A catalogue of a copy of the archive in which some documents are changed."""
+    """Return a catalogue of a copy of the archive with some changed documents."""
     source = own_copy(folder, SMALL)
     changed_documents(folder, changes)
     return source

@@ -1,4 +1,4 @@
-"""What older releases have stored becomes that of this one, whatever is killed, and what newer ones have is refused."""
+"""Databases of older releases are migrated to this one, also after kills, and those of newer ones are refused."""
 
 import sqlite3
 import time
@@ -16,7 +16,7 @@ from tests.catalog.items.test_opening import as_version_2
 from tests.running import until
 
 BEFORE = Path(__file__).parent / "before_access"
-"""The databases of the release before users and rights, as SQL: a job that has ended, one that runs, one that waits."""
+"""The databases of the release before users and rights, as SQL: an ended job, a running one, a waiting one."""
 
 
 @pytest.fixture

@@ -254,7 +254,7 @@ def test_bands_described_by_days_are_times_of_one_variable(write, open_at, tmp_p
 
 @pytest.fixture
 def write_dated(write):
-    """`write_dated("ndvi.tif")`: a file with bands of three days, described as those of coverages are."""
+    """Return `write_dated("ndvi.tif")`, which writes a file with bands of three days and their descriptions."""
 
     def write_bands(name):
         path = write(name, np.stack([SCENE.numbers(t) for t in range(3)]))
@@ -274,7 +274,7 @@ def test_days_of_bands_override_those_of_the_file_name(write_dated, open_at, tmp
 
 @pytest.fixture
 def write_years(write):
-    """`write_years("ndvi_{}.tif")`: a file a year, with bands of two days."""
+    """Return `write_years("ndvi_{}.tif")`, which writes one file per year, with bands of two days."""
 
     def write_all(name, years=(2019, 2020)):
         for place, year in enumerate(years):
@@ -476,7 +476,7 @@ def test_many_nameless_bands_are_noted_and_share_a_range(write, open_at, tmp_pat
 
 @pytest.fixture
 def write_levels(write):
-    """`write_levels()`: a file of 14 named bands, each of which has greater values than the one before."""
+    """Return `write_levels()`, which writes a file of 14 named bands with increasing values."""
 
     def write_bands():
         path = write("stack.tif", np.stack([SCENE.numbers(0).astype("int32") + 1000 * band for band in range(14)]))
@@ -568,7 +568,7 @@ def test_each_file_that_cannot_be_served_is_a_line(tmp_path, open_at):
 
 @pytest.fixture
 def varied(write, tmp_path) -> Path:
-    """A folder with one of each."""
+    """Return a folder with one collection of each kind."""
     for day in ("20190604", "20190614"):
         write(f"S2_NDVI_{day}.tif")
         write(f"S2_LAI_{day}.tif")
@@ -643,7 +643,7 @@ def test_written_configuration_is_without_mistakes(varied, open_at):
 
 
 def _told(archive) -> list[object]:
-    """What clients are told of each layer."""
+    """Return the description of each layer for clients."""
     return [
         (layer.id, layer.title, days_of(layer), layer.styles, layer.main_variable.grid, layer.main_variable.encoding)
         for layer in archive.services.catalogue.layers

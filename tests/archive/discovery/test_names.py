@@ -1,4 +1,4 @@
-"""What the names of files tell."""
+"""Metadata in file names."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from chronotile.core.sections import ID
 
 
 def groups_of(*names: str) -> dict[str, list[str]]:
-    """The paths of each group, by what the group's names share."""
+    """Return the paths of each group, by the common text of its names."""
     groups = group_names([Path(name) for name in names])
     return {group.shared_text: [name.path.as_posix() for name in group.names] for group in groups}
 
@@ -183,7 +183,7 @@ def test_times_of_day_differ_between_variables_and_satellites_of_one_group():
         (["ndvi_20240101_0061.tif", "ndvi_20240111_0050.tif"], 2),  # versions: no minute is the 61st
         (["ndvi_20240101_2400.tif", "ndvi_20240111_1032.tif"], 2),
         (["ndvi_20230101_2023.tif", "ndvi_20240101_2024.tif"], 2),  # the year again
-        (["ndvi_20240101_0430.tif", "ndvi_20240111_0430.tif"], 1),  # one number: what it says is not known
+        (["ndvi_20240101_0430.tif", "ndvi_20240111_0430.tif"], 1),  # the meaning of a single number is undefined
         (["ndvi_20240101_T0430.tif", "ndvi_20240111_T0431.tif"], 2),
         (["T31UFS_20240101_10m.tif", "T31UES_20240111_10m.tif"], 2),
     ],

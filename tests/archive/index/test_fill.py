@@ -110,7 +110,7 @@ def test_removals_during_an_interrupted_pass_are_found_when_it_continues(catalog
         fill(S2, source_of(catalogue), store, batch=2, is_stopped=lambda: next(stops))
     assert store.items.ids() == ["a", "b"]
     catalogue.remove("a")
-    (catalogue.folder / "b.json").unlink()  # to which the catalogue still links
+    (catalogue.folder / "b.json").unlink()  # the catalogue still links to it
 
     summary = fill(S2, source_of(catalogue), store)
 
@@ -142,7 +142,7 @@ def test_broken_items_are_skipped_and_counted_by_reason(catalogue, store):
     (catalogue.folder / "text.json").write_text("not JSON")
     catalogue.links |= {"./text.json": "item", "./missing.json": "item"}
     catalogue.write()
-    for _pass in range(2):  # the second one reads none of them again, and says the same
+    for _pass in range(2):  # the second pass reads none of them again, with the same messages
         summary = fill(S2, source_of(catalogue), store)
         assert store.items.ids() == ["a"]
         assert {each.reason: each.count for each in summary.problems} == {
@@ -345,7 +345,7 @@ def _edit(catalogue, edits, rng):
 
 
 def stopped(source, store, stop):
-    """A pass that ends after `stop` calls of any kind, each of which is one of those that change something."""
+    """Run a pass that is stopped after `stop` changing calls of any kind."""
     left = iter(range(stop))
 
     def step(*_args, **_more):

@@ -28,7 +28,7 @@ TOGETHER = 20
 """Items of each FeatureCollection; as many are posted one by one after it."""
 CLIENTS = 3
 SHARES = (0.2, 0.45, 0.7)
-"""Of the items of each, at which the server and the indexer are killed."""
+"""Fractions of each client's items after which the server and the indexer are killed."""
 TOKEN = "a-token-of-the-operator-of-tests"
 CONFIGURATION = """collections:
   posted: {source: {kind: stac, href: posted/catalog.json}}
@@ -105,7 +105,7 @@ class Posting:
 
 
 class Copy:
-    """A copy of the index that follows its changes, each of which it looks at in all other ways."""
+    """A copy of the index that follows its changes and compares some of them with the index."""
 
     def __init__(self, index):
         self.index, self.items = index, {}
@@ -146,7 +146,7 @@ def ids_of(index, collection):
 
 
 def told_by(address, since):
-    """The changes that a server tells after a cursor, page by page."""
+    """Return the changes that a server lists after a cursor, page by page."""
     told, following = [], f"{address}/stac/changes?{urlencode({'since': since, 'limit': 500})}"
     while following:
         with urlopen(following) as answer:
@@ -157,7 +157,7 @@ def told_by(address, since):
 
 
 def kill(process):
-    """End a process and those that it has started, without a chance to clean up."""
+    """End a process and its children without a chance to clean up."""
     for pid in (*workers_of(process), process.pid):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

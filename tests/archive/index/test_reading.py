@@ -1,4 +1,4 @@
-"""Entries of large sources are read in processes, and those of a file that is as it was not at all."""
+"""Entries of large sources are read in processes, and those of an unchanged file are not read."""
 
 import json
 import os
@@ -43,7 +43,7 @@ ODD = (
     {"assets": {"RED": {"href": "https://elsewhere.test/a.tif", "type": "image/tiff; application=geotiff"}}},
     {"assets": {"RED": {"href": "s3://a/../b.tif", "type": "image/tiff; application=geotiff"}}},
 )
-"""What is wrong, or unusual, in one of five."""
+"""Wrong or unusual members in one of five documents."""
 
 
 def made_documents():
@@ -65,7 +65,7 @@ def made_documents():
 
 
 def write_source(form, folder):
-    """Write the documents in a form; return where it is."""
+    """Write the documents in a form; return their location."""
     documents = made_documents()
     if form == "collection":
         file = folder / "items.json"
@@ -91,7 +91,7 @@ FILTER = "id <> '0007'"
 
 
 def tables_of(url, folder):
-    """All rows of all tables of the index, without what no two indexes have in common."""
+    """Return all rows of all tables of the index, without columns that always differ."""
     engine = open_engine(url, folder, INDEX)
     found = {}
     with engine.connect() as connection:
@@ -105,7 +105,7 @@ def tables_of(url, folder):
 
 
 def content_of(value):
-    """Return what a column has: ISA-L may compress the same bytes in more than one way."""
+    """Return the content of a column: ISA-L may compress the same bytes in more than one way."""
     compressed = isinstance(value, bytes) and value.startswith(ZLIB_HEADER)
     return zlib.decompress(value) if compressed else value
 
@@ -174,7 +174,7 @@ def test_of_rows_with_one_id_the_last_one_counts_in_each_pass(tmp_path, monkeypa
 
 @pytest.mark.slow
 def test_pass_that_reads_ahead_excludes_others(tmp_path, monkeypatch):
-    """Of a source whose entries come slowly: several batches of them take longer than a lease."""
+    """The entries come slowly: several batches of them take longer than a lease."""
     monkeypatch.setattr(reading, "MANY", 50)
     monkeypatch.setattr(geoparquet, "ROWS", 16)
     spec, folder, now_s, refused = spec_of(write_source("parquet", tmp_path)), tmp_path / "index", [0.0], []
@@ -244,7 +244,7 @@ def test_a_file_is_read_again_after_a_pass_over_another_was_interrupted(tmp_path
     file.write_bytes(first)
     read.clear()
     fill_parquet(file, store, is_whole=False)
-    assert len(read) == 100  # the others are as they were before both passes
+    assert len(read) == 100  # the others are unchanged since both passes
     assert {item.bbox.xmin < 4.5 for item in store.items.collections["s2"].values()} == {True}
 
 
@@ -262,7 +262,7 @@ def test_a_pass_reads_a_file_for_its_digest_once(tmp_path, store, monkeypatch):
 
 
 def test_values_of_columns_equal_those_of_rows(tmp_path):
-    """Of types that other tools write; nulls of other rows, and of whole columns, are left out."""
+    """The columns have types of other tools; nulls of other rows, and null columns, are omitted."""
     import pyarrow as pa
 
     rows = [
@@ -307,7 +307,7 @@ def test_values_of_columns_equal_those_of_rows(tmp_path):
 
 
 def test_rows_are_the_same_items_in_another_process(tmp_path):
-    """Rows that have all in common, of which one value is made, and one that differs by a null, too."""
+    """Equal rows, which share one value, and one that differs by a null."""
     import pickle
 
     from chronotile.archive.index.geoparquet import GeoparquetRows

@@ -1,4 +1,4 @@
-"""Publications written into folders: what is there before and after, whatever goes wrong."""
+"""Publications written into folders: their content before and after, for any error."""
 
 import errno
 import json
@@ -31,7 +31,7 @@ BOX = [2.5, 49.5, 6.4, 51.5]
 
 @dataclass
 class Unknown:
-    """A file of which no state is known."""
+    """A file without a fingerprint."""
 
     data: bytes
     name: str = "unknown.bin"
@@ -323,7 +323,7 @@ def test_any_failure_of_an_update_leaves_a_valid_catalogue(number, tmp_path):
     try:
         write(tmp_path / "out", changed, disk=Faulty())
     except WriteFailed:
-        for each in validate(tmp_path / "out"):  # what has no links to it yet is not there for readers
+        for each in validate(tmp_path / "out"):  # readers see only linked files
             check_assets(Path(each.self_href))
     write(tmp_path / "out", changed)
 

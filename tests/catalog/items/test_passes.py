@@ -1,4 +1,4 @@
-"""Passes over sources, in both databases: what they see, go on with, and take for gone."""
+"""Passes over sources, in both databases: entries they read, continue with, and remove."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def entries(*names, state="1"):
 
 
 def whole(passes, *names, **more):
-    """A whole pass that reads some entries; what it takes for gone, and how many are to be read again."""
+    """Run a whole pass that reads some entries; return the removed ones, and the number to read again."""
     run = passes.begin("s2", source="x", holder="me", **more)
     passes.note(run, read=entries(*names))
     gone = passes.unseen(run)
@@ -93,7 +93,7 @@ def test_entry_in_a_new_state_keeps_its_other_stored_values(passes):
     assert [(each.state, each.problem) for each in known.values()] == [("2", None), ("2", "why")]
     assert not passes.has_gone(run)
     passes.release(run)
-    passes.begin("s2", source="x\nplaces", holder="me")  # others are allowed: what was refused is read again
+    passes.begin("s2", source="x\nplaces", holder="me")  # other places are allowed: refused entries are read again
     assert [each.state for each in passes.stored_entries("s2", ["/a.json", "/r.json"]).values()] == ["2", ""]
 
 
@@ -123,7 +123,7 @@ def test_only_changes_are_read_after_a_pass_with_a_start_time(passes):
     run = passes.begin("s2", source="x", holder="me", is_whole=False)
     assert (run.is_whole, run.since) == (False, "2024")
     passes.release(run)
-    assert passes.begin("s2", source="x", holder="me").is_whole  # not one that goes on with changes alone
+    assert passes.begin("s2", source="x", holder="me").is_whole  # not a continuation with changes alone
 
 
 def test_only_one_pass_runs_at_a_time(passes, open_passes, clock):

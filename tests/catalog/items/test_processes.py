@@ -1,4 +1,4 @@
-"""Several processes that use one index: each sees all of an item or nothing, whatever becomes of the others."""
+"""Several processes that use one index: each sees all of an item or none of it, independent of the others' failures."""
 
 import os
 import subprocess
@@ -78,7 +78,7 @@ def test_item_of_a_killed_process_is_absent(index, start, step):
     process.kill()
     process.wait()
 
-    # A database server hears of the death of a client when it gets round to it.
+    # A database server may notice the death of a client late.
     assert until(lambda: index.put("s2", [make_item("b")]).added) == 1
     assert [ref.id for ref in index.covering("s2", HERE)] == ["a", "b"]
     assert index.covering("s2", HERE)[0] == before[0]
@@ -126,7 +126,7 @@ for batch in range(100):
 print("done", flush=True)
 index.close()
 """
-"""10,000 items in batches of 100, of each of which ten are replaced and ten removed."""
+"""Write 10,000 items in batches of 100; in each, ten are replaced and ten removed."""
 
 
 @pytest.mark.slow

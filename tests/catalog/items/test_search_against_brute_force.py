@@ -1,4 +1,4 @@
-"""Whatever is searched for, the pages of the index hold what trying all items one by one finds, in its order."""
+"""For any search, the pages of the index contain the results of a test of all items, in its order."""
 
 import operator
 from itertools import count
@@ -42,7 +42,7 @@ places = boxes().map(lambda box: {"op": "s_intersects", "args": [{"property": "g
 
 
 def combined(inner):
-    """Several conditions, or one that may not hold."""
+    """Draw several conditions, or one that may not hold."""
     joined = st.tuples(st.sampled_from(["and", "or"]), st.lists(inner, min_size=1, max_size=3))
     return joined.map(lambda pair: {"op": pair[0], "args": pair[1]}) | inner.map(
         lambda part: {"op": "not", "args": [part]}
@@ -73,7 +73,7 @@ def truth(tree, item):
 
 
 def order(item, sort):
-    """By what an item is sorted: missing values come last."""
+    """Return the sort key of an item: missing values come last."""
     if sort == ():
         return (-item.start.astype(np.int64),)
     cloud, sign = item.properties.get("cloud"), -1 if sort[0][1] else 1
@@ -112,7 +112,7 @@ def test_pages_equal_brute_force(index, listed, filter_, box, hours, sort, limit
         and (box is None or footprint_meets(item, box))
         and (span is None or span.start <= item.start < span.end)
     ]
-    # Items are numbered in the order in which they were put.
+    # Items are numbered in the order of their insertion.
     in_order = sorted(expected, key=lambda item: (*order(item, sort), listed.index(item)))
     assert [item.ref.id for page in found for item in page.items] == [item.id for item in in_order]
     assert {page.matched for page in found} == {len(expected)}

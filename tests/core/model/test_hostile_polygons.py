@@ -1,4 +1,4 @@
-"""Polygons made to take hours are refused before they are checked; those with many holes as such are accepted."""
+"""Polygons that would take hours are refused before their check; valid ones with many holes are accepted."""
 
 import math
 
@@ -20,23 +20,23 @@ def square(x, y, side):
 
 
 def nested(count):
-    """Squares of which each lies in the one before."""
+    """Return squares, each inside the previous one."""
     return [square(0.4 * i / count, 0.4 * i / count, 1 - 0.8 * i / count) for i in range(count)]
 
 
 def overlapping(count):
-    """Squares of which each overlaps all others."""
+    """Return squares that all overlap."""
     return [square(1e-6 * i, 1e-6 * i, 1) for i in range(count)]
 
 
 def apart(count):
-    """Squares of which no two touch."""
+    """Return squares that do not touch."""
     columns = math.isqrt(count) + 1
     return [square((i % columns + 0.2) / columns, (i // columns + 0.2) / columns, 0.6 / columns) for i in range(count)]
 
 
 def star(count):
-    """One ring that touches itself in one point, as often as is counted."""
+    """Return one ring that touches itself in one point `count` times."""
     angles = np.arange(2 * count) * math.pi / count
     tips = np.column_stack([np.cos(angles), np.sin(angles)]).reshape(count, 2, 2)
     ring = np.concatenate([np.zeros((count, 1, 2)), tips], axis=1).reshape(-1, 2)
@@ -59,7 +59,7 @@ def checked(polygon):
 
 @pytest.fixture
 def nothing_is_checked(monkeypatch):
-    """What takes hours is not begun."""
+    """Assert that checks that take hours are not started."""
 
     def begun(*_arguments, **_named):
         raise AssertionError("what was to be refused is checked")

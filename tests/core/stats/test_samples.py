@@ -37,7 +37,7 @@ def made(draw):
 
 
 def by_numpy(values, weights, whole):
-    """What each reducer makes of the values that there are."""
+    """Return the result of each reducer for the existing values."""
     if not values.size:
         return dict.fromkeys(NAMES, np.nan) | {"count": 0, "valid_share": 0.0}
     ranked = {"weights": weights, "method": "inverted_cdf"} if weights is not None else {}
@@ -79,7 +79,7 @@ def assert_as_numpy(samples, encoding):
     for time, area, values in expected(samples, encoding):
         for name in NAMES:
             shown = found.values[name][time, area]
-            # Rounding of what is to be reached may pick the neighbour where weights add up to it exactly.
+            # Rounding may pick the neighbour if weights add up exactly to the quantile.
             assert shown == pytest.approx(values[name], rel=1e-6, abs=1e-6, nan_ok=True), (name, time, area)
 
 

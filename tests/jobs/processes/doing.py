@@ -19,14 +19,14 @@ from tests.protocols import served
 def work_in(
     folder: Path, services: Services, *, shared: Mapping[str, Any] | None = None, sources: Sequence[JobSource] = ()
 ) -> Work:
-    """Return what tasks are done with, in the folder of a job; what they share goes through JSON."""
+    """Return the work of tasks in the folder of a job; shared values go through JSON."""
     make_folders(folder)
     told = json.loads(json.dumps(shared or {}))
     return Work(services=services, folder=folder / "pieces", results=folder / "results", shared=told, sources=sources)
 
 
 def do_oddly(name: str, inputs: Mapping[str, Any], services: Services, folder: Path) -> Mapping[str, Result]:
-    """Do every task twice, from the last to the first, what is told and remembered going through JSON."""
+    """Do every task twice, in reverse order; shared and remembered values go through JSON."""
     plan, process = plan_of(name, inputs, services), process_of(name)
     work = work_in(folder, services, shared=plan.shared, sources=plan.sources)
     remembered: dict[int, Any] = {}
@@ -37,7 +37,7 @@ def do_oddly(name: str, inputs: Mapping[str, Any], services: Services, folder: P
 
 
 def inputs_of(name: str, required: Mapping[str, Any], optional: Mapping[str, Any]) -> dict[str, Any]:
-    """Return inputs of a process: of some by their names those that it requires, of others those that it has."""
+    """Return inputs of a process: the required ones from `required`, all declared ones from `optional`."""
     declared = process_of(name).inputs
     given = {each: value for each, value in required.items() if each in declared and declared[each].is_required}
     return given | {each: value for each, value in optional.items() if each in declared}
@@ -54,7 +54,7 @@ def tasks_of(name: str, inputs: Mapping[str, Any], services: Services) -> Sequen
 
 
 class FilesOfDates(served.FormulaReader):
-    """Each date is in a file of its own, whose state others do not change."""
+    """Each date is in a separate file, so its revision is independent of the others."""
 
     def revision(self, variable: str, index: int) -> str:
         state = super().revision(variable, index).removesuffix(f"-{index}")
@@ -73,5 +73,5 @@ def with_files_of_dates(services: Services) -> Services:
 
 
 def plan_of(name: str, inputs: Mapping[str, Any], services: Services) -> JobPlan:
-    """Return what is planned."""
+    """Return the plan of an execution."""
     return plan_execution(Execution(process=name, inputs=inputs), services)

@@ -1,4 +1,4 @@
-"""The examples of docs/reference/processes.md are accepted by the demo, whose times are all there, with fewer cells."""
+"""The demo accepts the examples of docs/reference/processes.md with fewer cells; it has all their times."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "processes.md").read_
 EXAMPLES = re.findall(
     r"^(?:## (\S+)|An `(\S+)`:)\n((?:(?!^## |^An `|^```).*\n)*)```json\n(.*)\n```", PAGE, flags=re.MULTILINE
 )
-"""Each with the process it is for: that of the section, or one that is named above it."""
+"""Examples, each with its process: that of the section, or one that is named above it."""
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def client(tmp_path_factory):
 
 
 def test_all_examples_are_found():
-    assert len(EXAMPLES) == PAGE.count("```json") == len(processes()) - 3  # one of three maps, and none of echo
+    assert len(EXAMPLES) == PAGE.count("```json") == len(processes()) - 3  # one has three maps, and echo has none
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Statistics of many areas, beside the series of the same areas and what numpy makes of the numbers."""
+"""Statistics of many areas, compared with the series of the same areas and with numpy."""
 
 import csv
 import io
@@ -44,7 +44,7 @@ FLOAT32 = 1.2e-7
 
 
 def squares(count, *, side=0.02, **members):
-    """Features beside one another in the formula's scene; the first lies outside it."""
+    """Return adjacent features in the formula's scene; the first lies outside it."""
     corners = [(40.0, 40.0), *((4.45 + 0.6 * k / count, 50.75 + 0.2 * k / count) for k in range(1, count))]
     features = [
         {
@@ -70,7 +70,7 @@ def small_tasks(monkeypatch):
 
 
 def answer_of(services, body, query):
-    """What `/timeseries/{layer}/areas` gives."""
+    """Return the answer of `/timeseries/{layer}/areas`."""
     with TestClient(application(services)) as client:
         return client.post(f"/timeseries/NDVI/areas?{query}", json=body).content
 
@@ -154,7 +154,7 @@ def test_impossible_request_is_refused_before_anything_is_done(services, inputs,
 
 
 def elsewhere(count, *, but=()):
-    """Features outside the formula's scene, but for some."""
+    """Return features outside the formula's scene, except for some."""
     places = squares(count)
     outside, *inside = places["features"]
     return places | {"features": [inside[place] if place in but else outside for place in range(count)]}

@@ -1,4 +1,4 @@
-"""What there is to tell of jobs is kept with them: each is told at least once, and only what is still so."""
+"""Messages about jobs are stored with them: each is sent at least once, and only if it still holds."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +15,7 @@ FAULT = JobFault(type="about:blank", title="Source unavailable", detail="the fil
 
 @pytest.fixture
 def open_callbacks(table, url, tmp_path, clock, at_end):
-    """`open_callbacks()`: what there is to tell once more, as another process has it; its table is there."""
+    """Return `open_callbacks()`, which opens the messages again, as another process would; the table exists."""
 
     def open_one():
         engine = open_engine(url, tmp_path)
@@ -32,13 +32,13 @@ def callbacks(open_callbacks):
 
 @pytest.fixture
 def take(callbacks):
-    """`take()`: what is told next."""
+    """Return `take()`, which returns the next message."""
     return lambda: callbacks.take(lease_s=60)
 
 
 @pytest.fixture
 def submit(table):
-    """`submit()`: the id of a job, all of which is told."""
+    """Return `submit()`, which returns the id of a job without unsent messages."""
 
     def accept(urls=URLS):
         subscriber = Subscriber(urls=urls, base=BASE)
@@ -49,7 +49,7 @@ def submit(table):
 
 @pytest.fixture
 def running(submit, table, take, callbacks):
-    """A job that runs, of which that was told."""
+    """Return a running job whose start was sent."""
     id_ = submit()
     table.claim("one", lease_s=1000)
     callbacks.set_sent(take())

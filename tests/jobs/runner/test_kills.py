@@ -49,9 +49,9 @@ app()
 
 @contextmanager
 def started(command, log=None, **environment):
-    """A program that has said something, in a group of its own, killed at the end: what it said, and it.
+    """Run a program in a separate process group and kill it at the end; yields its first output and the process.
 
-    Unless it has a log, what it complains of is among the test's.
+    Without a log, its errors go to those of the test.
     """
     process = subprocess.Popen(
         list(map(str, command)),
@@ -83,7 +83,7 @@ def worker(with_steps, data, tmp_path):
 
 @pytest.fixture
 def table_later(table, archive, tmp_path, closed_at_end):
-    """The table as it is when the leases of now are over."""
+    """Return the table after the expiry of the current leases."""
     engine = open_engine(None, tmp_path / "jobs")
     return closed_at_end(JobTable(engine, archive=archive, clock=lambda _connection: time.time() + LEASE_S + 1))
 
@@ -131,7 +131,7 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # in the main thread
 
 @pytest.fixture
 def stopped_worker(worker, submit, table, tmp_path):
-    """`stopped_worker(program, kill)`: the log of one that is stopped amid a job; no process is left of it."""
+    """Return a function that stops a worker amid a job and returns its log; its processes have ended."""
 
     def stop(program, kill):
         path = tmp_path / "log"
@@ -170,7 +170,7 @@ def test_ctrl_c_in_a_terminal_which_interrupts_all_processes_leaves_no_traceback
         status = process.wait(ENDING_S)
         until(lambda: all(is_gone(pid) for pid in children))
 
-    # What the worker says of its job, what Dask says of the task in flight, and, on a busy machine, of a slow end.
+    # Lines of the worker about its job, of Dask about the task in flight, and, on a busy machine, about a slow end.
     foreseen = (" INFO chronotile.jobs.runner.runner: job ", "ended with CancelledError", "still alive after")
     complaints = [line for line in path.read_text().splitlines() if not any(words in line for words in foreseen)]
     assert (status, complaints) == (0, [])

@@ -1,4 +1,4 @@
-"""Coverages as files: what is delivered, and what is refused."""
+"""Coverages as files: delivered ones and refused ones."""
 
 import io
 import os
@@ -41,7 +41,7 @@ def services():
 
 
 def delivered(*given, **more):
-    """What is delivered, its body closed."""
+    """Return the delivery after closing its body."""
     delivery = deliver_coverage(*given, **more)
     delivery.body.close()
     return delivery
@@ -198,7 +198,7 @@ def test_size_of_a_streamed_answer_is_unknown(services):
 
 @pytest.fixture
 def held_by_slow_clients(services):
-    """As many bodies as are made while they are sent, of which nobody takes anything yet."""
+    """Return the maximum number of streamed bodies, all still unread."""
     bodies = [deliver_coverage(ALL, "zarr", services).body for _ in range(MAX_STREAMED)]
     yield bodies
     for body in bodies:
@@ -307,7 +307,7 @@ try:
 except StorageFull as error:
     print(error.message)
 """
-"""Files of this process can be no larger than is said: it meets what it would on a disk that is full."""
+"""Limits the size of files of this process, with the errors of a full disk."""
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ DEKADS = days_of("2020-06-01", "2020-06-11", "2020-06-21")
 UTM = Grid(crs=crs_of("EPSG:32631"), bbox=BBox(600_000.0, 5_646_300.0, 604_100.0, 5_650_000.0), width=41, height=37)
 """Cells of 100 m; both numbers of cells are odd."""
 WIDE = Grid(crs=crs_of("CRS:84"), bbox=BBox(-180.0, 50.0, 180.0, 50.2), width=70_000, height=40)
-"""Of which 512 rows take 286 MB in float64."""
+"""A grid whose 512 rows take 286 MB in float64."""
 DEGREES = Grid(crs=crs_of("CRS:84"), bbox=BBox(4.0, 50.0, 4.5, 50.75), width=20, height=30)
 
 
@@ -35,9 +35,9 @@ class FormulaCoverage:
     rows_at_once: int = 1_000_000
     times_at_once: int = 1_000_000
     broken_from: int | None = None
-    """The row from which on the source is gone."""
+    """First row of the lost part of the source."""
     reads: list[tuple[int, int, range]] = field(default_factory=list)
-    """What was read: field, time, rows."""
+    """Reads: field, time, rows."""
     etag: str = "etag"
 
     @property
@@ -68,7 +68,7 @@ def runs(count, most):
 
 
 def numbers_of(field, number, time, *, rows, width):
-    """(y, x): the formula of a field; `nodata` where row + column is a multiple of 11, as far as it has one."""
+    """Return (y, x): the formula of a field; `nodata`, if it has one, at multiples of 11 of row + column."""
     encoding = field.encoding
     y, x = np.array(rows)[:, np.newaxis], np.arange(width)[np.newaxis, :]
     plain = (3 * y + 7 * x + 40 * time + 13 * number) % 120
@@ -86,7 +86,7 @@ def expected_numbers(coverage, number=0):
 
 
 def expected_values(coverage, number=0):
-    """(time, y, x): all values of a field, NaN where there is none."""
+    """Return (time, y, x): all values of a field, NaN without a value."""
     encoding = coverage.fields[number].encoding
     numbers = expected_numbers(coverage, number)
     lacking = np.isnan(numbers) if encoding.nodata is None or np.isnan(encoding.nodata) else numbers == encoding.nodata
@@ -115,7 +115,7 @@ def make_coverage(*fields, grid=UTM, times=DEKADS, **members):
 
 
 LARGE = Grid(crs=UTM.crs, bbox=BBox(600_000.0, 5_640_000.0, 611_030.0, 5_650_010.0), width=1103, height=1001)
-"""Of 3 by 2 tiles or chunks, with two overviews; no number of cells is even."""
+"""A grid of 3 by 2 tiles or chunks, with two overviews; both numbers of cells are odd."""
 NODATA_OF_TYPES = {
     "uint8": 255.0,
     "int8": -128.0,

@@ -1,4 +1,4 @@
-"""Headers of cloud-optimised GeoTIFFs, held against what GDAL tells of the same files."""
+"""Headers of cloud-optimised GeoTIFFs, compared with GDAL's reading of the same files."""
 
 import struct
 import zlib
@@ -38,7 +38,7 @@ def header_of(path) -> CogHeader:
 
 
 def levels_and_encodings(path):
-    """By the existing way through GDAL."""
+    """Return levels and encodings from the reader through GDAL."""
     variables = open_source(make_spec("cog", path, variables={})).info.variables.values()
     return [(tuple(each.stored_levels.values()), each.encoding) for each in variables]
 
@@ -102,11 +102,11 @@ CODES = (
 )
 """Codes of EPSG that are read here; some are north first, some have a shift of datum."""
 OTHER_CODES = (7086, 2263, 4979)
-"""Those that are left to GDAL: longitude first, in feet, with heights."""
+"""Codes that are read by GDAL: longitude first, in feet, with heights."""
 
 
 def write_placed(path, **place):
-    """Write a small file at a place; `area_or_point` says what of a pixel lies there."""
+    """Write a small file at a location; `area_or_point` is the metadata item."""
     usual = {"crs": "EPSG:32631", "transform": Affine(2.5, 0, 10.1, 0, -3.3, 20.7)} | place
     kind = usual.pop("area_or_point", "Area")
     shape = {"width": 37, "height": 23, "count": 1, "dtype": "uint8"}
@@ -199,7 +199,7 @@ def test_header_of_a_scene_of_10980_pixels_is_stored_in_two_kilobytes(tmp_path):
 
 
 def _large(folder):
-    """A file of a scene's size whose blocks differ in size by some thousand bytes, as those of real scenes do."""
+    """Write a file of a scene's size; its blocks differ in size by some thousand bytes, as in real scenes."""
     path = folder / "large.tif"
     rng = np.random.default_rng(1)
     shape = {"width": 10980, "height": 10980, "count": 1, "dtype": "uint8"}

@@ -1,4 +1,4 @@
-"""Numbers read by way of kept blocks are GDAL's, bit by bit, whatever the file, and of the file as it is now."""
+"""Numbers read from cached blocks equal GDAL's, bit by bit, for any file, and for its current version."""
 
 import os
 import threading
@@ -26,7 +26,7 @@ from tests.scenes import Scene, write_tif
 SCENE = Scene(width=300, height=200)
 ALL = Window(0, 200, 0, 300)
 LARGE = {"blockxsize": 512, "blockysize": 512}
-"""Blocks, one of which is a whole scene."""
+"""Blocks as large as a scene."""
 
 COMPRESSIONS = st.sampled_from(
     [
@@ -53,12 +53,12 @@ DTYPES = st.sampled_from(
 
 @pytest.fixture
 def kept():
-    """Where blocks are kept in this test."""
+    """Return the cache of blocks of this test."""
     return BlockCache(SharedBlockMemory(16 << 20))
 
 
 def written_before(path: Path, *, seconds: float = 10) -> str:
-    """Let a file be so old."""
+    """Set the times of a file back."""
     status = path.stat()
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns - int(seconds * 1e9)))
     return str(path)
@@ -81,7 +81,7 @@ def read(
     level: int = NATIVE_LEVEL,
     is_mask: bool = False,
 ):
-    """A window, by handles of a pool of its own."""
+    """Read a window with handles of a separate pool."""
     pool = HandlePool(max_idle=0, blocks=kept)
     with pool.lend(path, level) as handle:
         return handle.read(band, window, is_mask=is_mask)
@@ -96,7 +96,7 @@ def windows(draw, height: int, width: int):
 
 @st.composite
 def files(draw):
-    """A profile, and the numbers of a file with it, of which some blocks are not stored."""
+    """Draw a profile and the numbers of a file, with some unstored blocks."""
     count, height, width = draw(st.integers(1, 3)), draw(st.integers(1, 400)), draw(st.integers(1, 400))
     dtype = np.dtype(draw(DTYPES))
     noise = np.random.default_rng(draw(st.integers(0, 9)))

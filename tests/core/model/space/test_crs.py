@@ -1,4 +1,4 @@
-"""Which CRS give y before x: known systems by hand, all of EPSG beside PROJ."""
+"""CRS with y before x: known systems by hand, all of EPSG compared with PROJ."""
 
 import warnings
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def test_bound_crs_has_the_order_of_its_source():
 
 
 def longitude_first(definition: CRS) -> CRS:
-    """The geographic CRS `definition` with longitude before latitude, whatever EPSG says."""
+    """Return the geographic CRS `definition` with longitude before latitude, independent of EPSG."""
     members = definition.to_2d().to_json_dict()
     members["coordinate_system"]["axis"].sort(key=lambda axis: axis["direction"] != "east")
     members.pop("id", None)
@@ -71,7 +71,7 @@ def transforms_to(definition: CRS) -> tuple[Callable, Callable]:
 
 
 def proj_swaps(definition: CRS) -> bool | None:
-    """Whether PROJ's normalisation swaps the axes; `None` where no point of the area of use tells."""
+    """Return whether PROJ's normalisation swaps the axes; `None` if no point of the area of use shows it."""
     area = definition.area_of_use or AreaOfUse(-180, -90, 180, 90)
     try:
         as_defined, x_first = transforms_to(definition)

@@ -1,4 +1,4 @@
-"""What becomes of tasks that a Dask cluster is given, which is a fake on a simulated clock; the tasks are real."""
+"""Tasks on a fake Dask cluster on a simulated clock; the tasks are real."""
 
 import pytest
 
@@ -15,7 +15,7 @@ DEADLY = "the worker processes of the cluster die while they run the job's tasks
 
 
 class Run:
-    """What a thread of ours hears of the tasks of a job."""
+    """Events of a job's tasks in one of our threads."""
 
     def __init__(self, simulation, cluster, context, count):
         self.tasks = {number: {"number": number} for number in range(count)}
@@ -34,7 +34,7 @@ class Run:
         return self
 
     def end(self):
-        """Return the results by number, once all is over; raise what the cluster raised."""
+        """Return the results by number, at the end; raise the error of the cluster."""
         self._simulation.run(self.future.done)
         self.future.result()
         return dict(self.results)
@@ -51,7 +51,7 @@ class Run:
 
 @pytest.fixture
 def job(dask_cluster, simulation, with_steps, data, gates, tmp_path):
-    """`job(10, …)`: so many tasks of `steps`, none of which waits."""
+    """Return `job(10, …)`: a number of tasks of `steps` that do not wait."""
     made = []
 
     def make(count, **inputs):

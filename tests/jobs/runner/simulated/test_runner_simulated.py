@@ -1,4 +1,4 @@
-"""What a runner does in minutes and hours, on a simulated clock and with a cluster that is a fake."""
+"""Minutes and hours of a runner, on a simulated clock and with a fake cluster."""
 
 from types import SimpleNamespace
 
@@ -14,7 +14,7 @@ from chronotile.jobs.queue.table import JobTable
 from chronotile.jobs.runner.runner import FORGET_S, HANG_S, HEARTBEAT_S, IDLE_S, LEASE_S, RENEW_S, JobRunner
 
 ARCHIVE = SimpleNamespace(services=SimpleNamespace(revision="r", published_cubes=None), refresh=lambda **_: None)
-"""An archive whose services no plan of `steps` looks at."""
+"""An archive whose services are not used by plans of `steps`."""
 STEP_S = 0.5
 
 
@@ -48,7 +48,7 @@ class FakeCluster:
 
 
 class Lost:
-    """What blocks fail with, as many times as are told, or those of one number alone."""
+    """Error of blocks, a number of times, or only of the block `at`."""
 
     def __init__(self, words, *, times=1_000_000, at=None, kind=TemporaryFault):
         self.words, self.times, self.at, self.kind = words, times, at, kind
@@ -222,7 +222,7 @@ def test_job_is_planned_again_for_each_new_missing_encoding(submit, start, ended
 
     assert (job.status, job.attempts) == ("successful", 1)
     assert cluster.begun == [0, 1] * 40 + [0, 1, 2]
-    assert len(set(cluster.names)) == 41  # tasks of a plan that is forgotten are not taken for those of the next
+    assert len(set(cluster.names)) == 41  # a later plan must not reuse tasks of a forgotten one
     assert "is planned again: item 39 is encoded in another way" in texts(table, id_)
 
 
@@ -263,7 +263,7 @@ def test_stopped_worker_returns_its_jobs(submit, start, ended, cluster, table, s
 
     assert (attempts, job.status, len(cluster.begun)) == (0, "successful", 11)
     assert "attempt 1: 6 of 10 tasks to do" in texts(table, id_)
-    assert len(set(cluster.names)) == 2  # of one that was cut off for a while nobody takes the blocks
+    assert len(set(cluster.names)) == 2  # blocks of a disconnected runner are not taken
 
 
 def test_job_of_a_hanging_worker_is_returned_by_others(submit, start, cluster, table, simulation):
@@ -312,7 +312,7 @@ def test_job_with_a_lost_plan_is_planned_and_run_again(submit, start, ended, tab
 
 @pytest.fixture
 def failing_table(simulation, tmp_path, closed_at_end):
-    """`failing_table("succeed", error)`: the table, of which a method raises an error once."""
+    """Return `failing_table("succeed", error)`: the table, with a method that raises an error the first time."""
 
     def make(method, error, *, is_done=False):
         class Failing(JobTable):
