@@ -10,7 +10,7 @@ import xarray
 from tests.odd_archives.files import NUMBERS, Maker, cube, netcdf, write_tif
 
 DAYS = {"units": "days since 2000-01-01"}
-FRACTIONS = ("2016-03-23T14:05:08.463", "2016-03-23T14:05:09", "2016-04-02T14:05:10.001")
+FRACTIONS = ("2016-03-23T14:05:08.463", "2016-03-23T14:05:09", "2016-04-02T14:05:10.001000001")
 
 
 def _calendar(name: str) -> Maker:
@@ -71,7 +71,7 @@ MAKERS: Mapping[str, Maker] = {
         lambda: cube(times=np.datetime64("2019-01-01T10:00:00", "ns") + np.arange(3) * np.timedelta64(1, "s"))
     ),
     "fractions of a second": netcdf(
-        lambda: cube(times=np.array(FRACTIONS, "datetime64[ns]")), time={"units": "milliseconds since 2000-01-01"}
+        lambda: cube(times=np.array(FRACTIONS, "datetime64[ns]")), time={"units": "nanoseconds since 2000-01-01"}
     ),
     "bounds": netcdf(_with_bounds, time=DAYS, time_bnds=DAYS),
     "climatology": netcdf(_climatology, time=DAYS, time_bnds=DAYS),

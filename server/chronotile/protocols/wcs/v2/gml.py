@@ -9,7 +9,7 @@ from chronotile.core.cancellation import IsActive
 from chronotile.core.model.coverage import Coverage
 from chronotile.core.model.space.crs import Crs, crs_of, is_north_first
 from chronotile.core.model.space.grid import Grid
-from chronotile.core.model.types import InstantArray, NumberArray
+from chronotile.core.model.types import FloatArray, InstantArray, NumberArray
 from chronotile.core.xml_names import xml_name
 from chronotile.pipeline.encoders.coverage.attributes import is_scaled
 from chronotile.pipeline.encoders.coverage.strips import strips
@@ -18,6 +18,7 @@ from chronotile.protocols.common.query.axes import CoverageAxis
 from chronotile.protocols.common.xml import number_text, render_xml
 
 TEMPLATES = "wcs/v2/templates"
+ONE_SECOND = np.timedelta64(1, "s")
 TIME_CRS = "http://www.opengis.net/def/crs/OGC/0/UnixTime"
 """Temporal CRS with numeric coordinates, which GML positions require: seconds since 1970."""
 COMPOUND_CRS = "http://www.opengis.net/def/crs-compound?1={space}&2={time}"
@@ -112,8 +113,7 @@ def time_axes(instants: InstantArray) -> tuple[GridAxis, ...]:
     """Return the axis of ascending instants (time,), regular if all distances are equal; empty without instants."""
     if not instants.size:
         return ()
-    nanoseconds = instants.astype("datetime64[ns]").astype(np.int64)
-    steps, seconds = np.unique(np.diff(nanoseconds)) / 1e9, nanoseconds / 1e9
+    steps, seconds = np.unique(np.diff(instants)) / ONE_SECOND, seconds_of(instants)
     return (
         GridAxis(
             key="time",
@@ -123,10 +123,15 @@ def time_axes(instants: InstantArray) -> tuple[GridAxis, ...]:
             high=float(seconds[-1]),
             origin=float(seconds[0]),
             step=float(steps[0]) if steps.size == 1 else 1.0,
-            offsets=((nanoseconds - nanoseconds[0]) / 1e9).tolist() if steps.size > 1 else (),
+            offsets=((instants - instants[0]) / ONE_SECOND).tolist() if steps.size > 1 else (),
             count=instants.size,
         ),
     )
+
+
+def seconds_of(instants: InstantArray) -> FloatArray:
+    """Return instants (time,) in seconds since 1970."""
+    return (instants - np.datetime64(0, "ns")) / ONE_SECOND
 
 
 VALUES: Mapping[str, object] = {

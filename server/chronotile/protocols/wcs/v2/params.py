@@ -81,7 +81,7 @@ def parse_get_coverage(query: Kvp, services: Services) -> GetCoverage:
     subsetting = _crs(query, "SUBSETTINGCRS", coverage)
     crs = _crs(query, "OUTPUTCRS", coverage) or subsetting or coverage.crs
     has_time, native = coverage.instants.size > 0, coverage.layer.main_variable
-    subset = requested_subset(query.optional("SUBSET"), subsetting or coverage.crs, has_time=has_time)
+    subset = requested_subset(query.optional("SUBSET"), subsetting or coverage.crs, coverage.instants)
     request = CoverageRequest(
         layers=_layers(query, coverage),
         trims=subset.trims,

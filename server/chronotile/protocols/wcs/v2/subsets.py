@@ -15,6 +15,7 @@ from chronotile.core.model.space.crs import Crs
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.time.parser import parse_time
 from chronotile.core.model.time.selection import ABSENT, TimeSelection
+from chronotile.core.model.types import InstantArray
 from chronotile.protocols.common.query.axes import (
     GEOGRAPHIC,
     PROJECTED,
@@ -26,7 +27,7 @@ from chronotile.protocols.common.query.axes import (
 from chronotile.protocols.common.query.crs import check_degrees
 from chronotile.protocols.common.query.values import number
 from chronotile.protocols.wcs.faults import refusing
-from chronotile.protocols.wcs.v2.gml import axis_labels
+from chronotile.protocols.wcs.v2.gml import axis_labels, seconds_of
 
 LOCATOR = "subset"
 OPEN = "*"
@@ -68,23 +69,23 @@ def axes_by_label(text: str, crs: Crs, *, has_time: bool, locator: str, unknown:
         return members_by_axis(members, axes, accepted=accepted, locator=locator)
 
 
-def requested_subset(texts: str | None, crs: Crs, *, has_time: bool) -> Subset:
+def requested_subset(texts: str | None, crs: Crs, instants: InstantArray) -> Subset:
     """Return the part of a coverage that SUBSET selects.
 
     Args:
         texts: All values of SUBSET, joined by commas.
         crs: CRS of the positions.
-        has_time: Whether the coverage has an axis `time`.
+        instants: Instants (time,) of the coverage; without any it has no axis `time`.
 
     Raises:
         InvalidParameter: SUBSET is not accepted; has the code of the standard.
     """
     if texts is None:
         return Subset()
-    axes = axes_by_label(texts, crs, has_time=has_time, locator=LOCATOR, unknown="InvalidAxisLabel")
+    axes = axes_by_label(texts, crs, has_time=instants.size > 0, locator=LOCATOR, unknown="InvalidAxisLabel")
     with refusing("InvalidSubsetting", locator=LOCATOR):
         ends = {axis: _ends(member) for axis, member in axes.items()}
-        time = _times(ends["time"]) if "time" in ends else ABSENT
+        time = _times(ends["time"], instants) if "time" in ends else ABSENT
         (xmin, xmax), (ymin, ymax) = (_positions(axes.get(axis), ends.get(axis, (OPEN,))) for axis in ("x", "y"))
         box = BBox(xmin, ymin, xmax, ymax)
         check_degrees(box, crs, locator=LOCATOR)
@@ -111,17 +112,21 @@ def _positions(member: AxisMember | None, ends: Sequence[str]) -> tuple[float, f
     return low, high
 
 
-def _times(ends: Sequence[str]) -> TimeSelection:
-    texts = [".." if end == OPEN else _time_text(end) for end in ends]
+def _times(ends: Sequence[str], instants: InstantArray) -> TimeSelection:
+    texts = [".." if end == OPEN else _time_text(end, instants) for end in ends]
     return ABSENT if texts == ["..", ".."] else parse_time("/".join(texts))
 
 
-def _time_text(end: str) -> str:
-    """Return the text of a time; a plain number means seconds since 1970, as in documents."""
+def _time_text(end: str, instants: InstantArray) -> str:
+    """Return the text of a time; a plain number means seconds since 1970, as in documents.
+
+    Documents state seconds as float64, which cannot express all nanoseconds: a stated number means its instant.
+    """
     plain = end.strip('"').strip()
     if plain != end or len(plain) == 4 or _SECONDS.fullmatch(plain) is None or abs(float(plain)) > MAX_SECONDS:
         return plain or "-"
-    return format_instant(np.datetime64(round(Decimal(plain).scaleb(9)), "ns"))
+    described = instants[seconds_of(instants) == float(plain)]
+    return format_instant(described[0] if described.size else np.datetime64(round(Decimal(plain).scaleb(9)), "ns"))
 
 
 def _invalid(member: AxisMember, what: str) -> InvalidParameter:
