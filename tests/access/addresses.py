@@ -1,4 +1,4 @@
-"""Requests of every route that the valid ones of the fuzzer leave out, and those about things that are in an index.
+"""Requests of routes that the fuzzer's valid requests omit, and requests about things in an index.
 
 `{L}` stands for a layer, `{C}` for its collection, `{I}` and `{P}` for an item of it and its product, `{S}` for places.
 """

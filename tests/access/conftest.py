@@ -1,4 +1,4 @@
-"""A server in a process of its own, with one private layer."""
+"""A server in a separate process, with one private layer."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""An OpenID Connect provider of this machine: discovery, keys, tokens made to order, and users who sign in at once."""
+"""A local OpenID Connect provider: discovery, keys, custom tokens, and users who sign in without interaction."""
 
 import json
 import secrets
@@ -39,26 +39,26 @@ class Provider:
         self.is_away = False
         self.keys: list[Any] = []
         self.further: list[object] = []
-        """What it shows among its keys besides."""
+        """Additional entries in its list of keys."""
         self.status, self.location = 200, ""
         self.held: threading.Event | None = None
-        """For which answers wait, if there is one."""
+        """Answers wait for this event, if it exists."""
         self.has_come = threading.Event()
         """Set while a request waits for it."""
         self.rotate("RS256")
         self.secret: str | None = None
-        """Of the client, which is a public one without."""
+        """Secret of the client; `None` makes it a public client."""
         self.groups = ["ministry"]
         self.lifetime_s = 300
-        """Of access tokens; clocks may differ by 30 s, so a negative one is accepted, too."""
+        """Lifetime of access tokens; clocks may differ by 30 s, so a negative one is accepted, too."""
         self.denies: str | None = None
-        """The error with which users come back."""
+        """Error that users bring back instead of a code."""
         self.fails: int | None = None
-        """The status of the token endpoint, where it does not answer as it should."""
+        """Status of the token endpoint, if it fails."""
         self.codes: dict[str, dict[str, str]] = {}
-        """What was requested, by the code that was given; each is good for one exchange."""
+        """Authorization requests by code; a code is valid for one exchange."""
         self.refresh_tokens: set[str] = set()
-        """Those that are good; each is good once."""
+        """Valid refresh tokens; a token is valid once."""
         self.exchanges: list[str] = []
         """The kinds of grants that were exchanged."""
         self.sign_outs: list[dict[str, str]] = []
@@ -76,7 +76,7 @@ class Provider:
         self.keys.append(makers[algorithm]())
 
     def token(self, *, typ: str = "at+jwt", without: tuple[str, ...] = (), **claims: object) -> str:
-        """Return a token of a user of the group `ministry`, with other claims in place of its own."""
+        """Return a token of a user of the group `ministry`; `claims` replace its default claims."""
         now = int(time.time())
         usual = {"iss": self.url, "aud": AUDIENCE, "sub": "ann", "iat": now, "exp": now + 300, "groups": ["ministry"]}
         said = {name: value for name, value in (usual | claims).items() if name not in without}
@@ -105,7 +105,7 @@ class Provider:
         return {"keys": [*self.further, *shown["keys"]]}
 
     def authorized(self, asked: dict[str, str]) -> str:
-        """Return where a browser is sent whose user signs in without a question."""
+        """Return the redirect URL for a browser whose user signs in without interaction."""
         assert asked["client_id"] == CLIENT
         assert asked["code_challenge_method"] == "S256"
         answer = {"state": asked["state"], "iss": self.url}

@@ -1,7 +1,7 @@
-"""What QGIS draws of a private layer, as JSON: `python3 qgis_private.py make|open BASE KEY FOLDER`.
+"""Draw a private layer in QGIS; prints JSON: `python3 qgis_private.py make|open BASE KEY FOLDER`.
 
-`make` draws the layer by WMS and WMTS with each way to show a key, and saves projects; `open` draws those.
-The Python is that which QGIS comes with; the folder has the database of its passwords.
+`make` draws the layer by WMS and WMTS with each way to send a key, and saves projects; `open` draws the projects.
+It needs the Python of QGIS; the folder has the database of its passwords.
 """
 
 import json
@@ -47,7 +47,7 @@ def source_of(service, base, authcfg=""):
 
 
 def draw(layer, file):
-    """Render the layer alone; return what went wrong."""
+    """Render the layer alone; return the errors."""
     settings = QgsMapSettings()
     settings.setLayers([layer])
     settings.setDestinationCrs(QgsCoordinateReferenceSystem("EPSG:3857"))
@@ -69,7 +69,7 @@ def make(base, key, folder):
     config.setConfigMap({"username": "ann", "password": key})
     manager = QgsApplication.authManager()
     manager.storeAuthenticationConfig(config)
-    # The cache of QGIS ignores `Vary`, so with a password an address of its own is best.
+    # The cache of QGIS ignores `Vary`, so a separate URL per password is best.
     ways = {"basic": (f"{base}/login", config.id()), "path": (f"{base}/k/{key}", ""), "none": (base, "")}
     told = {}
     for way, (address, authcfg) in ways.items():

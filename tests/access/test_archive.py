@@ -137,7 +137,7 @@ def test_private_data_never_reach_a_stranger_after_a_request_of_the_owner(archiv
             path = url.partition("?")[0].lower()
             text = (answer.text + str(answer.headers)).lower()
             for word in WORDS:
-                # An error repeats the name that was asked for.
+                # An error repeats the requested name.
                 assert text.count(word) <= (2 if word in url.lower() else 0), (url, word, answer.text[:500])
             if any(word in path for word in WORDS):
                 assert answer.status_code == 404, url

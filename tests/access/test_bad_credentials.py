@@ -59,12 +59,12 @@ class CountedKeys:
 
 @pytest.fixture
 def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CountedKeys:
-    monkeypatch.setattr("chronotile.access.keys.monotonic", lambda: 1e6)  # within the second in which they were read
+    monkeypatch.setattr("chronotile.access.keys.monotonic", lambda: 1e6)  # the second of their reading
     return CountedKeys(tmp_path)
 
 
 def flood(app: Starlette, right: str, forwarded: str) -> tuple[list[Answer], list[int]]:
-    """The answers to many wrong keys, each of them another, and the statuses of right ones between."""
+    """Return the answers to many different wrong keys, and the statuses of interspersed right keys."""
 
     async def ask_all() -> tuple[list[Answer], list[int]]:
         wrong, passed = [], []
@@ -148,7 +148,7 @@ def test_cached_keys_stay_if_the_provider_fails_or_redirects(keys: CountedKeys, 
         def status(credential: str) -> int:
             return client.get(PRIVATE, headers={"Authorization": f"Bearer {credential}"}).status_code
 
-        assert status(provider.token()) == 200  # by one of 2,001 keys
+        assert status(provider.token()) == 200  # the provider has 2,001 keys
         later.setattr("chronotile.access.tokens.REFRESH_S", 0.0)
         for provider.status in (500, 302, 404):
             provider.location = f"{elsewhere.url}/keys"
@@ -257,7 +257,7 @@ def test_while_workers_reload_a_stranger_sees_nothing_and_the_log_names_nothing(
     paths += (f"/tiles/NDVI/{TILE}.png", "/health/ready", "/openapi.json", "/ogcapi/styles", "/viewer/config.json")
     owner, text = {"Authorization": f"Bearer {key}"}, (folder / "chronotile.yaml").read_text()
 
-    def fetch(path: str, headers: dict[str, str]) -> httpx.Response:  # by a connection of its own, of any worker
+    def fetch(path: str, headers: dict[str, str]) -> httpx.Response:  # by a new connection, of any worker
         return httpx.get(f"http://127.0.0.1:{port}{path}", headers=headers, timeout=PATIENCE_S)
 
     def ask_as_stranger() -> None:

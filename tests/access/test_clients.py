@@ -1,4 +1,4 @@
-"""GDAL, OWSLib and curl with a key: as the password of Basic, in the path, and where a server has to ask for it."""
+"""GDAL, OWSLib and curl with a key: as the password of Basic, in the path, and after a challenge of the server."""
 
 import os
 import subprocess

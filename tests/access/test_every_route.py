@@ -38,7 +38,7 @@ NAMES = (
     {"C": "hidden-api", "L": "hidden-api.RED", "S": "hidden-fields"},
 )
 CHANGES = "/stac/changes"
-"""Whose numbers count the changes of all collections, as is documented."""
+"""Its numbers count the changes of all collections, as documented."""
 PRIVATE = re.compile(r"HIDDEN|hidden-|\bhidden\"|/hidden\b")
 ROUNDS = 12
 
@@ -50,7 +50,7 @@ def filled(template: str, names: dict[str, str]) -> str:
 
 
 def asked(names: Sequence[dict[str, str]]) -> list[Asked]:
-    """All requests, about each of some things."""
+    """Return all requests, for each set of names."""
     found = [("GET", url, b"") for url in OF_ALL]
     for each in names:
         found += [("GET", filled(url, each), b"") for url in OF_ONE]
@@ -71,7 +71,7 @@ def test_there_is_a_request_for_every_route() -> None:
         scopes = ({**of_all, "method": each, "path": path} for each, path in requests)
         return any(scope["method"] == method and route.matches(scope)[0] is Match.FULL for scope in scopes)
 
-    with TestClient(app):  # routes of sets of places match those that are served
+    with TestClient(app):  # routes of place sets match only existing sets
         assert [
             f"{method} {route.path}"
             for route in app.routes
@@ -103,7 +103,7 @@ def with_items(server: Server) -> list[dict[str, str]]:
 
 
 def settle(server: Server) -> None:
-    """Wait until shares of pixels, which documents tell as they become known, are counted."""
+    """Wait until the valid fractions in documents are counted."""
 
     def is_settled(url: str) -> bool:
         answer = server.client.get(url, headers=server.bearer("owner"))
@@ -121,7 +121,7 @@ def test_answers_to_a_stranger_equal_those_of_a_server_without_private_data(pair
     settle(pair.public)
     owned = {request: ask(pair.private, request, owner) for request in requests if request[0] == "GET"}
     hidden = [answer.status_code for (_, url, _), answer in owned.items() if "hidden" in url.lower()]
-    assert hidden.count(200) > len(hidden) * 0.7  # the requests are about what is there for the owner
+    assert hidden.count(200) > len(hidden) * 0.7  # most requests succeed for the owner
     token = {"Authorization": f"Bearer {pair.provider.token(groups=['farmers'])}"}
     differing = []
     for number, request in enumerate(requests):
@@ -137,7 +137,7 @@ def test_answers_to_a_stranger_equal_those_of_a_server_without_private_data(pair
 
 
 def difference(found: tuple[Any, ...], expected: tuple[Any, ...]) -> str:
-    """Status, headers, and where bodies begin to differ."""
+    """Return differing statuses and headers, and the bodies around their first difference."""
     pairs = zip(found[2], expected[2], strict=False)
     start = max(0, next((at for at, (one, other) in enumerate(pairs) if one != other), 0) - 100)
     headers = dict(found[1].items() ^ expected[1].items())
@@ -167,7 +167,7 @@ def test_wrong_or_expired_credential_reveals_nothing_on_any_route(pair: Twins) -
 
 
 class Stranger:
-    """What a stranger is answered by a server, whatever its owner requests beside."""
+    """The answers of a server to a stranger, while its owner sends other requests."""
 
     def __init__(self, server: Server) -> None:
         self.server, self.owner = server, server.bearer("owner")
@@ -177,7 +177,7 @@ class Stranger:
         feeds = [each for each in requests if each[1].endswith("feed.atom") and each not in self.owned]
         settle(server)
         self.answers()
-        until(lambda: all("last-modified" in ask(server, each).headers for each in feeds))  # told a second later
+        until(lambda: all("last-modified" in ask(server, each).headers for each in feeds))  # sent a second later
         self.before = self.answers()
 
     def answers(self) -> dict[Asked, tuple[Any, ...]]:

@@ -1,4 +1,4 @@
-"""Jobs over a private layer: what a link to one shows and when it ends, and what an execution would take."""
+"""Jobs over a private layer: content and lifetime of their links, and estimates of executions."""
 
 import json
 import re
@@ -95,7 +95,7 @@ def test_link_shows_one_job_only(archive: Archive, job: str, caplog: pytest.LogC
     assert links["item"] in page.text
     assert "coordinates" not in page.text  # the inputs, which the owner's page has
     assert "coordinates" in client.get(f"{job}?f=html", headers=owner).text
-    assert f'{secret}/"' not in page.text  # the start page and the list are those of everyone
+    assert f'{secret}/"' not in page.text  # the start page and the list are the same for everyone
     for answer in (status, results, page):
         assert answer.headers["cache-control"] == "private, no-store"
         assert answer.headers["referrer-policy"] == "no-referrer"

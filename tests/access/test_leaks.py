@@ -1,4 +1,4 @@
-"""To a stranger an archive with private things is one without them: each answer is the same, to the byte."""
+"""For a stranger, an archive with private things equals an archive without them: each answer has the same bytes."""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from tests.running import until
 
 PRIVATE = Rule(see=frozenset({"group:ministry"}))
 OF_ONE_SERVER = ("metrics", "health", "ogcapi/jobs")
-"""What is of a process, not of an archive."""
+"""Paths of a process, not of an archive."""
 
 
 def with_private(services: Services) -> Services:
@@ -52,7 +52,7 @@ def _fields() -> PlaceSet:
 
 
 def with_nothing_private() -> Services:
-    """The same without what is private: users may show who they are, too."""
+    """Return the same services without private things; users may authenticate there, too."""
     services = made_services()
     rules = {name: Rule() for name in services.catalogue.places}
     return replace(services, catalogue=replace(services.catalogue, access=AccessRules(), rules_of_places=rules))

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.client("node")]
 
 REPOSITORY = Path(__file__).parents[2]
 ZOOM = 17
-"""At which a cell is 13 pixels wide."""
+"""Zoom with cells 13 pixels wide."""
 MATRIX_SET = morecantile.tms.get("WebMercatorQuad")
 UNIFORM_PX = 7
 """Places that are compared have one colour around them, as maps are drawn a part of a pixel apart."""

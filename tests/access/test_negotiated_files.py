@@ -1,4 +1,4 @@
-"""Whole files of places need the right `download`, however a request says that it wants a file."""
+"""Whole files of places need the right `download`, in every form of request for a file."""
 
 import pytest
 

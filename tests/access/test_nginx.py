@@ -1,4 +1,4 @@
-"""The shipped nginx before a server with private things: its cache gives nothing of the owner to a stranger."""
+"""The shipped nginx with a server of private things: a stranger gets no cached answer of the owner."""
 
 import json
 from pathlib import Path

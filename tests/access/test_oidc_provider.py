@@ -25,7 +25,7 @@ PRIVATE = "/timeseries/HIDDEN/point?lon=4.6&lat=50.85"
 
 
 class Provider:
-    """oidc-provider in a process of its own."""
+    """oidc-provider in a separate process."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process

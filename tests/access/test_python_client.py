@@ -1,4 +1,4 @@
-"""The Python client with a token, a key or a function, and where its tokens must not go."""
+"""The Python client with a token, a key or a function, and targets that must not get its tokens."""
 
 import asyncio
 import base64

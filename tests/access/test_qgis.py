@@ -54,7 +54,7 @@ def test_qgis_draws_a_private_layer_and_again_from_saved_projects(site: tuple[st
             assert opened[name] == [True, []], (name, opened)
             drawn = pixels_of(tmp_path / f"{name}.png")
             assert np.array_equal(pixels_of(tmp_path / f"{name}_again.png"), drawn)
-            # Tiles have pixels of their own size, and QGIS asks for a box of its own.
+            # Tiles have a fixed pixel size, and QGIS chooses the box of its requests.
             assert (drawn != expected).any(axis=2).mean() < (0.03 if service == "wms" else 0.15), name
     saved = {name: (tmp_path / f"{name}.qgs").read_text() for name in made if name.startswith(("basic", "path"))}
     assert [key in saved[name] for name in sorted(saved)] == [False, False, True, True]

@@ -40,7 +40,7 @@ COVERAGE_URL = "/ogcapi/collections/NDVI/coverage"
 
 @pytest.fixture
 def clocks(monkeypatch: pytest.MonkeyPatch) -> tuple[Clock, Clock]:
-    """Of the day, and of what is monotonic."""
+    """Wall clock and monotonic clock of the accounts."""
     clock, monotonic = Clock(NOON), Clock(1000.0)
     made = partial(Accounts, clock=clock, monotonic_clock=monotonic)
     monkeypatch.setattr("chronotile.app.application.Accounts", made)
@@ -181,7 +181,7 @@ def test_mistakes_are_listed(tmp_path: Path, written: str, named: str) -> None:
 CLIENTS, EACH, QUOTA = 200, 12, 400
 USERS = ("una", "uma", "ulf", "uwe")
 BYTES = 300
-"""Tiles of which the size is the quota of the last user."""
+"""The quota of the last user is the size of this number of tiles."""
 
 
 @contextmanager
@@ -221,7 +221,7 @@ def test_two_replicas_limit_each_of_200_clients_to_within_a_tenth_of_its_quota(
         accepted, refused = found[user, 200], found[user, 429]
         assert accepted + refused == CLIENTS * EACH // len(USERS)
         quota = BYTES if user == USERS[-1] else QUOTA
-        # Requests are charged before the work, and so never too many; bytes of all that runs at once come after it.
+        # Requests are charged before the work, so never too many; bytes of concurrent requests are charged after it.
         assert 0.9 * quota <= accepted <= (1.1 * quota if user == USERS[-1] else quota)
 
 

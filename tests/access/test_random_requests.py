@@ -1,6 +1,6 @@
-"""Broken requests of strangers, about private things too: answers as of a server that has none of these.
+"""Broken requests of strangers, also about private things, are answered as if these did not exist.
 
-`CHRONOTILE_FUZZ=20000` tries more of them, `CHRONOTILE_FUZZ_SEED=2` others.
+`CHRONOTILE_FUZZ=20000` sends more requests, `CHRONOTILE_FUZZ_SEED=2` other requests.
 """
 
 import os
@@ -23,16 +23,16 @@ from tests.protocols.fuzzing.valid import COG, JOB
 COUNT = int(os.environ.get("CHRONOTILE_FUZZ", "2000"))
 SEED = int(os.environ.get("CHRONOTILE_FUZZ_SEED", "1"))
 OF_A_PROCESS = {"metrics", "health"}
-"""What tells of a process, not of an archive."""
+"""Paths that report on a process, not on an archive."""
 PENDING = b"valid_shares_pending"
-"""In what depends on how far a server is with shares of pixels."""
+"""Text in answers that depend on the progress of counting valid pixels."""
 PER_REQUEST = {"server-timing", "vary", "x-request-id"}
 RANDOM = re.compile(rb"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*Z")
 """Ids of jobs, and moments."""
 
 
 def about_private_things(request: Request, chance: random.Random) -> Request:
-    """The request with private names in place of public ones, sometimes."""
+    """Return the request, sometimes with private names instead of public ones."""
     if chance.random() < 0.5:
         return request
 
@@ -45,7 +45,7 @@ def about_private_things(request: Request, chance: random.Random) -> Request:
 
 
 def seen(answer: Answer) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
-    """What a stranger sees, without what differs from one request to the next."""
+    """Return the parts of an answer that a stranger sees and that do not differ between requests."""
     headers = tuple(
         (name, RANDOM.sub(b"x", value.encode()).decode()) for name, value in answer.pairs if name not in PER_REQUEST
     )

@@ -1,4 +1,4 @@
-"""Rules as they are written, inherited and applied to a catalogue."""
+"""Rules: written, inherited and applied to a catalogue."""
 
 import json
 from dataclasses import replace

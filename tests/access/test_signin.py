@@ -1,4 +1,4 @@
-"""Signing in and out in a browser: sessions, their renewal by several replicas, and what pages elsewhere cannot do."""
+"""Signing in and out in a browser: sessions, their renewal by several replicas, and refusal of other sites' pages."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -43,7 +43,7 @@ def provider() -> Iterator[Provider]:
 
 
 def signing_in(provider: Provider) -> Services:
-    """Services with private things, at which users of the provider may sign in."""
+    """Return services with private things; users of the provider may sign in."""
     services = with_private(made_services())
     issuer = IssuerSettings(issuer=provider.url, audience=AUDIENCE, client_id=CLIENT)
     access = replace(services.catalogue.access, issuer=issuer)
@@ -64,7 +64,7 @@ class Server:
     database: str | None = None
 
     def begin(self, return_to: str = "/viewer/?layer=HIDDEN") -> str:
-        """Go to the provider; return the address to which it sends the browser back."""
+        """Go to the provider; return the URL of its redirect back."""
         sent = self.client.get(f"/signin?{urlencode({'return': return_to})}")
         assert sent.status_code == 303, sent.text
         return httpx2.get(sent.headers["location"]).headers["location"]
@@ -193,7 +193,7 @@ def test_a_code_is_good_once_in_the_browser_that_began_and_with_its_state(server
     assert server.provider.exchanges == []
 
     for wrong in (back.replace("state=", "state=x"), back.replace("iss=", "iss=x"), back.replace("iss=", "was=")):
-        server.begin()  # each refusal ends what was begun
+        server.begin()  # each refusal ends the attempt
         assert server.client.get(wrong).status_code == 400
     assert server.provider.exchanges == []
     back, started = server.begin(), dict(server.client.cookies)

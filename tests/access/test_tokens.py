@@ -1,4 +1,4 @@
-"""Tokens of a provider: which are accepted, and that nothing is learnt from a refusal."""
+"""Tokens of a provider: accepted ones, and refusals that reveal nothing."""
 
 import hmac
 import time
@@ -31,7 +31,7 @@ def provider() -> Iterator[Provider]:
 
 
 class Clocks:
-    """Seconds since 1970, and those of a monotonic clock, that a test moves."""
+    """Seconds since 1970 and of a monotonic clock; tests move them."""
 
     def __init__(self) -> None:
         self.now, self.monotonic = time.time(), 1e6

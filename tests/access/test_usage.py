@@ -1,4 +1,4 @@
-"""Reports of usage: real requests against what was counted beside them; names of addresses, and what is deleted."""
+"""Reports of usage: real requests compared with separate counts; names of addresses, and deleted data."""
 
 import csv
 import io
@@ -88,7 +88,7 @@ class Site:
 
 
 def prepare(folder: Path, patch: pytest.MonkeyPatch, *, access: str = "") -> dict[str, dict[str, str]]:
-    """Write the archive, and return what its users send, by their names."""
+    """Write the archive; return the headers of its users, by their names."""
     write(folder)
     file = folder / "chronotile.yaml"
     file.write_text(file.read_text().replace("  operate: [group:ops]\n", f"  operate: [group:ops]\n{access}"))
@@ -185,7 +185,7 @@ def test_address_gets_another_name_each_day_and_cannot_be_recovered(
         assert bytes(map(int, ADDRESS.split("."))) not in stored
         clock.now_s += DAY_S
     assert len(set(names)) == len(set(salts)) == 2
-    assert salts[0] not in stored  # nor is it in what was deleted
+    assert salts[0] not in stored  # not even in deleted pages
 
 
 def salt_of(folder: Path, day: str) -> bytes:

@@ -29,7 +29,7 @@ SCENE = Scene()
 SCENES = sorted(SMALL.all_scenes(), key=lambda scene: scene.datetime)
 EXTENT = {"spatial": {"bbox": [[1, 40, 9, 60]]}, "temporal": {"interval": [["2015-07-01T00:00:00Z", None]]}}
 TOKEN = "a secret of the tests of it"
-"""Of the operator."""
+"""Token of the operator."""
 DATED = "{{kind: cog, href: {}/*.tif, time_pattern: '(?P<time>\\d{{4}}-\\d{{2}}-\\d{{2}})'}}"
 ITEMS = "time: {group: solar_day}, variables: {RED: {asset: B04}}"
 HIDDEN = "access: {see: [group:ministry]}"
@@ -58,13 +58,13 @@ OF_ONE_INDEX = re.compile(
     rb'(?<=cursor=)[\w-]+|(?<="cursor":")[\w-]+|(?<=skiptoken=)[\w-]+|(?<="since":")[\w-]+|(?<="revision":")\w+|(?<=rev=)\w+'
     rb"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z|[\da-f]{32}"
 )
-"""Numbers of rows and of changes, what is made of them, and moments at which they were written."""
+"""Numbers of rows and changes, texts made of them, and times of writing."""
 OF_A_REQUEST = {"server-timing", "vary", "x-request-id"}
 
 
 @dataclass
 class Server:
-    """One of the two."""
+    """A server of the pair."""
 
     configuration: Path
     client: TestClient
@@ -75,7 +75,7 @@ class Server:
         return {"Authorization": f"Bearer {self.keys[name]}"}
 
     def reload(self) -> None:
-        """Take what has changed."""
+        """Reload the archive if it changed."""
         self.client.app.state.chronotile.live.refresh()
 
 
@@ -88,11 +88,11 @@ class Twins:
     api: StacApi
     provider: Provider
     url: str
-    """Of the files of all scenes."""
+    """URL of the files of all scenes."""
 
 
 def seen(answer: httpx.Response, *, is_of_one_index: bool = True) -> tuple[object, ...]:
-    """What a client sees; of another index numbers of rows, and ETags that are made of them, are others."""
+    """Return the visible parts of an answer; between two indexes, row numbers and ETags made of them are ignored."""
     left_out = OF_A_REQUEST if is_of_one_index else {*OF_A_REQUEST, "etag", "content-length", "last-modified"}
     headers = {name: value for name, value in answer.headers.items() if name not in left_out}
     body = answer.content if is_of_one_index else OF_ONE_INDEX.sub(b"x", answer.content)
@@ -101,7 +101,7 @@ def seen(answer: httpx.Response, *, is_of_one_index: bool = True) -> tuple[objec
 
 @contextmanager
 def twins(folder: Path) -> Iterator[Twins]:
-    """Serve both, with their items known and what is live searched once."""
+    """Serve both, with their items indexed and live collections searched once."""
     with ExitStack() as stack:
         files = stack.enter_context(faulty_source(archive(SMALL)))
         provider = stack.enter_context(serving_provider())
@@ -141,7 +141,7 @@ def twins(folder: Path) -> Iterator[Twins]:
 
 
 def run(*arguments: object) -> str:
-    """Return what a command prints."""
+    """Return the output of a command."""
     done = CliRunner().invoke(program, [*map(str, arguments)])
     assert done.exit_code == 0, done.output
     return done.stdout.strip()

@@ -1,8 +1,8 @@
-"""Burns the vectors of OGC's WMS 1.3.0 test data into rasters, and writes the configuration that serves them.
+"""Burn the vectors of OGC's WMS 1.3.0 test data into rasters, and write the configuration that serves them.
 
 `.venv/bin/python -m tests.cite.burn ../shared/ogc/cite-wms13-data FOLDER`, then
 `chronotile serve FOLDER/chronotile.yaml`.
-The test suite finds layers by their titles, `cite:Lakes`; a colon in a title needs nothing of ids.
+The test suite finds layers by their titles, `cite:Lakes`; ids need no colon.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from rasterio.features import rasterize
 BLUE_LAKE = (-0.0042, -0.0024, 0.0042, 0.0024)
 CELL = 1e-5
 POINT_HALF = 1e-4
-"""Half the side of what stands for a point: the suite wants cars of ten pixels in a map of 420 by 240."""
+"""Half the side of a square that stands for a point: the suite requires cars of ten pixels in a map of 420 by 240."""
 POLYGONS = (-2.0, -1.0, 2.0, 6.0)
 POLYGON_CELL = 0.005
 THEMES = {
@@ -37,13 +37,13 @@ THEMES = {
     "RoadSegments": "#d04040",
     "Streams": "#4080ff",
 }
-"""Colours of the themes, none of them white."""
+"""Colours of the themes; white is not used."""
 CLASSES = {**THEMES, "BasicPolygons": "#e0a020", "Autos": "#ff00c0"}
 TIME = "TIME"
 
 
 def burn(source: Path, target: Path) -> Path:
-    """Return the configuration that serves what it writes into `target`: a raster a theme, of cars one a time."""
+    """Write a raster per theme, and per time for cars, into `target`; return the configuration that serves them."""
     shapes = source / "shapefile"
     target.mkdir(parents=True, exist_ok=True)
     for theme in THEMES:
@@ -133,7 +133,7 @@ def _configuration() -> dict[str, Any]:
             "crs": ["CRS:84", "EPSG:4326", "EPSG:3857"],
         },
         "collections": {
-            # Before the groups, as the suite takes the first named layer for one with styles of its own.
+            # Before the groups: the suite expects styles in the first named layer.
             "polygons": collection("Basic polygons", "{variable}.tif", ["BasicPolygons"]),
             "blue-lake": collection("Blue Lake", "{variable}.tif", list(THEMES)),
             "terrain": collection("Terrain", "{variable}.tif", ["Terrain"], source={"crs": "EPSG:4326"}),
@@ -149,7 +149,7 @@ def _configuration() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Read the command line, and print which file is to be served."""
+    """Parse the command line, and print the path of the configuration."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.cite.burn", description="Burn the test data of OGC's WMS 1.3.0 suite into rasters."
     )

@@ -2,10 +2,10 @@
 
     python -m tests.cite.run_ogcapi FOLDER [LANDING_PAGE]
 
-FOLDER, outside of the repository, has the jars of the suites with all that they need (`ets-ogcapi-edr10-1.3-aio.jar`
-and so on), and gets what they write. Schemas are fetched from a stand-in (`schema_stand_in`). Without a landing page
-the formula of `tests.protocols.served` is served and tested, and its jobs are done. The exit status is 1 if a suite
-that ran had a failure or passed nothing; without Java or the jars no suite runs.
+FOLDER, outside of the repository, has the jars of the suites with their dependencies (`ets-ogcapi-edr10-1.3-aio.jar`
+etc.), and receives the results. Schemas are fetched from a stand-in (`schema_stand_in`). Without a landing page the
+formula of `tests.protocols.served` is served and tested, and its jobs are run. The exit status is 1 if a suite that
+ran had a failure or passed nothing; without Java or the jars no suite runs.
 """
 
 import shutil
@@ -43,7 +43,7 @@ from tests.scenes import Scene, write_cogs
 SUITES = ("ets-ogcapi-edr10", "ets-ogcapi-features10", "ets-ogcapi-processes10", "ets-ogcapi-tiles10", "ets-wps20")
 """Artifacts of `org.opengis.cite`."""
 SUITES_CELLS = 200_000
-"""Cells of one answer: the suite of EDR asks for an area of two degrees, which in the finest collection has 125,000."""
+"""Limit of cells per answer: the suite of EDR requests two degrees, with 125,000 cells in the finest collection."""
 REASON = 160
 """Characters of a failure that are shown."""
 
@@ -74,13 +74,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run(name: str, root: str, folder: Path, options: Sequence[str]) -> Outcome | None:
-    """Return what a suite finds of a landing page, or None where there is no such suite, or no Java.
+    """Run a suite against a landing page; return its outcome, or None without its jar or Java.
 
     Args:
-        name: Of the suite.
-        root: Of the landing page.
-        folder: With the jars.
-        options: That Java is started with.
+        name: Name of the suite.
+        root: URL of the landing page.
+        folder: Folder of the jars.
+        options: Options of Java.
     """
     jar = jar_of(name, folder)
     java = shutil.which("java")
@@ -96,12 +96,12 @@ def run(name: str, root: str, folder: Path, options: Sequence[str]) -> Outcome |
 
 
 def jar_of(name: str, folder: Path) -> Path | None:
-    """Return the jar of a suite, of the last version by name where there are several; None where there is none."""
+    """Return the jar of a suite, or None; the last one by name counts."""
     return max(folder.glob(f"{name}-*-aio.jar"), default=None)
 
 
 def properties_of(name: str, root: str) -> Mapping[str, str]:
-    """Return the properties of a suite; those of the tiles' suite come from the limits of a tileset."""
+    """Return the properties of a suite; for the tiles suite they come from the limits of a tileset."""
     if name == "ets-ogcapi-edr10":
         return {"iut": root, "apiDefinition": _link(_read(root), "service-desc"), "noofcollections": "3", "ics": ""}
     if name == "ets-ogcapi-features10":
@@ -134,7 +134,7 @@ def properties_document(entries: Mapping[str, str]) -> str:
 
 
 def outcome_of(results: bytes) -> Outcome:
-    """Return what TestNG's results say."""
+    """Return the outcome in TestNG's results."""
     methods = [each for each in etree.fromstring(results).iter("test-method") if each.get("is-config") != "true"]
     failed = [each for each in methods if each.get("status") == "FAIL"]
     return Outcome(
@@ -165,7 +165,7 @@ def _landing_page(given: Sequence[str]) -> Iterator[str]:
 
 @contextmanager
 def jobs_done() -> Iterator[JobService]:
-    """Give where jobs are asked for that one process does, about data of their own."""
+    """Yield a job service; a separate process runs its jobs on separate data."""
     own = partial(connect, None, processes=1, memory_bytes=1 << 30)
     with tempfile.TemporaryDirectory() as made, Cluster(own) as cluster:
         data, folder = Path(made) / "data", Path(made) / "jobs"
@@ -185,7 +185,7 @@ def jobs_done() -> Iterator[JobService]:
 
 
 def suited() -> Services:
-    """Return what the suite of EDR has queries for: collections whose every layer has values and times, and places."""
+    """Return services that the EDR suite can query: places, and collections of layers with values and times."""
     collections = [
         replace(each, layers=tuple(layer for layer in each.layers if not layer.is_composite and len(layer.times)))
         for each in served.tree_collections()

@@ -1,9 +1,9 @@
 """A stand-in for the hosts of OGC's and W3C's schemas, which OGC's suites fetch while they run.
 
-    python -m tests.cite.schema_stand_in        prints what Java is started with; ends with Ctrl-C
+    python -m tests.cite.schema_stand_in        prints options for Java; ends with Ctrl-C
 
 It is a proxy on 127.0.0.1 that answers from a folder with a subfolder for each host, over http and, with a certificate
-that is made for the run, over https; what is not there is 404, and nothing goes further.
+made for the run, over https; a missing file is 404, and no request is forwarded.
 """
 
 import signal
@@ -35,11 +35,11 @@ TYPES = {
     ".json": "application/json",
 }
 PASSWORD = "changeit"
-"""Of a store of certificates without a secret in it: Java wants one."""
+"""Password of a trust store without secrets; Java requires one."""
 
 
 class Schemas(BaseHTTPRequestHandler):
-    """Answers with files of `folder`, of which each first part of a path is a host."""
+    """Serves files of `folder`; the first part of a path is a host."""
 
     protocol_version = "HTTP/1.1"
     timeout = 60
@@ -51,7 +51,7 @@ class Schemas(BaseHTTPRequestHandler):
         super().__init__(*arguments)
 
     def do_CONNECT(self) -> None:
-        """Be the host that is to be connected to, whichever it is."""
+        """Act as the host of the CONNECT request."""
         self._host = self.path.partition(":")[0]
         self.send_response(200)
         self.end_headers()
@@ -75,13 +75,13 @@ class Schemas(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def finish(self) -> None:
-        """Close what was put round the connection, too."""
+        """Close the TLS connection, too."""
         super().finish()
         if self._host is not None:
             self.connection.close()
 
     def log_message(self, *_arguments: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
@@ -106,7 +106,7 @@ def schema_stand_in(folder: Path = SCHEMAS) -> Iterator[tuple[str, Path]]:
 
 
 def java_options(address: str, own: Path) -> list[str]:
-    """Return what Java is started with so that it fetches schemas from a stand-in; loopback it asks directly."""
+    """Return Java options to fetch schemas through a stand-in; connections to loopback stay direct."""
     proxy = urlsplit(address)
     return [
         *(f"-D{scheme}.proxyHost={proxy.hostname}" for scheme in ("http", "https")),

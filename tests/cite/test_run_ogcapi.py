@@ -1,4 +1,4 @@
-"""What is told to OGC's suites, and what is read from what they write."""
+"""Properties for OGC's suites, and the reading of their results."""
 
 import json
 import urllib.request

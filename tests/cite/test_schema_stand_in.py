@@ -37,7 +37,7 @@ def stand_in(tmp_path):
 
 @pytest.fixture
 def fetch(stand_in):
-    """`fetch("https://…")`: status and body of what a client behind the stand-in gets."""
+    """Return a function: `fetch("https://…")` returns the status and body through the stand-in."""
     address, own = stand_in
     proxies = urllib.request.ProxyHandler({"http": address, "https": address})
     https = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=own / "certificate.pem"))

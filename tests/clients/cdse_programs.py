@@ -1,7 +1,7 @@
-"""What users of CDSE's and Terrascope's clients write, in an environment of its own.
+"""Programs of users of CDSE's and Terrascope's clients, run in a separate environment.
 
-`python cdse_programs.py CLIENT SERVER FOLDER` writes JSON. The clients of CDSE have its address in their code; here it
-is that of another server. That of Terrascope reads the address from a file.
+`python cdse_programs.py CLIENT SERVER FOLDER` writes JSON. The clients of CDSE contain its address; here another
+server's replaces it. The client of Terrascope reads the address from a file.
 """
 
 import json
@@ -37,7 +37,7 @@ def cdsetool(server: str, folder: str) -> dict[str, Any]:
     terms = {"contentDateStartGe": "2022-05-02", "contentDateEndLt": "2022-05-30", "geometry": POLYGON}
     terms |= {"cloudCover": "[0,50]", "tileIdEq": "31UFS", "top": 2}
     found = query_features("SENTINEL-2", terms, options={"expand_attributes": True, "max_attempts": 1})
-    credentials = Credentials.__new__(Credentials)  # the server wants none
+    credentials = Credentials.__new__(Credentials)  # the server requires none
     credentials.get_session = lambda: Credentials.make_session(None, False, 0, None)
     options = {"credentials": credentials, "download_attempts": 1}
     return {

@@ -1,4 +1,4 @@
-"""What tests of clients share with those of protocols."""
+"""Fixtures that tests of clients share with tests of protocols."""
 
 from tests.protocols.conftest import make_url
 

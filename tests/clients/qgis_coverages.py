@@ -1,4 +1,4 @@
-"""What QGIS makes of coverages of WCS 1.x, as JSON; run by the Python that QGIS comes with.
+"""Describe coverages of WCS 1.x in QGIS, as JSON; run by the Python of QGIS.
 
 /usr/bin/python3 tests/clients/qgis_coverages.py http://127.0.0.1:8000/wcs project.qgz identifier=NDVI time=2020-06-01
 """
@@ -10,7 +10,7 @@ from qgis.core import QgsApplication, QgsDataSourceUri, QgsPointXY, QgsProject, 
 
 
 def main(url: str, project: str, *pairs: str) -> list[dict[str, object]]:
-    """Return what the layer is in QGIS: as it is added, and as it is in the project that was saved and opened again."""
+    """Return the properties of the layer: as added, and after the project was saved and opened again."""
     uri = QgsDataSourceUri()
     for name, text in (("url", url), *(pair.split("=", 1) for pair in pairs)):
         uri.setParam(name, text)
@@ -24,7 +24,7 @@ def main(url: str, project: str, *pairs: str) -> list[dict[str, object]]:
 
 
 def described(layer) -> dict[str, object]:
-    """Return what a layer is, and its cells."""
+    """Return the properties of a layer, and its cells."""
     if not layer.isValid():
         return {"valid": False, "error": layer.error().message()}
     provider, extent = layer.dataProvider(), layer.extent()

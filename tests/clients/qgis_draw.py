@@ -1,6 +1,6 @@
-"""What QGIS draws and finds, told as JSON; run by the Python that has QGIS: `python3 qgis_draw.py BASE FOLDER`.
+"""Pictures and values of QGIS, as JSON; run by the Python of QGIS: `python3 qgis_draw.py BASE FOLDER`.
 
-Pictures are of one tile of WebMercatorQuad, so that a pixel is a pixel.
+Pictures show a single tile of WebMercatorQuad, so pixels are not resampled.
 """
 
 import json
@@ -62,7 +62,7 @@ def wms(base, version, **more):
 
 
 def messages_of_a_missing_style(base, folder):
-    """What QGIS tells its user of a map that the server refuses."""
+    """Return QGIS's messages to its user about a map that the server refuses."""
     layer = wms(base, "1.3.0", styles="nope")
     told = []
     log = QgsApplication.messageLog()

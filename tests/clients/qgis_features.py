@@ -1,6 +1,6 @@
-"""What QGIS makes of places with values, as JSON; run by its Python: `qgis_features.py ADDRESS FOLDER`.
+"""Describe places with values in QGIS, as JSON; run by its Python: `qgis_features.py ADDRESS FOLDER`.
 
-Told twice: of the layer as it is added and styled by rules, and of the project that was saved and opened again.
+The output describes the layer as added and styled by rules, and again after the project was saved and opened.
 """
 
 import json
@@ -37,7 +37,7 @@ def style(layer, middle):
 
 
 def told(layer, messages):
-    """Return what the layer has, and the colour in the middle of each of its places."""
+    """Return the properties of the layer, and the colour at the centre of each place."""
     settings = QgsMapSettings()
     settings.setLayers([layer])
     settings.setDestinationCrs(QgsCoordinateReferenceSystem("EPSG:4326"))

@@ -1,4 +1,4 @@
-"""What QGIS makes of a layer definition, as JSON; run by the Python that QGIS comes with.
+"""Describe a layer definition in QGIS, as JSON; run by the Python of QGIS.
 
 /usr/bin/python3 tests/clients/qgis_layers.py http://127.0.0.1:8000 NDVI FOLDER [DAYS]
 
@@ -26,11 +26,11 @@ from qgis.PyQt.QtCore import QDateTime, QSize, Qt
 from qgis.PyQt.QtGui import QColor
 
 OTHER_CRS = "EPSG:3035"
-"""Of a project that is not in the layer's."""
+"""CRS of a project, other than the layer's."""
 
 
 def main(base: str, name: str, folder: Path, days: int | None = None) -> dict[str, object]:
-    """Return what the layer of that name is in QGIS, and save the map of each of its times in the folder."""
+    """Return the properties of the layer in QGIS, and save a map per time in the folder."""
     file = folder / f"{name}.qlr"
     with urllib.request.urlopen(f"{base}/layers/{name}.qlr") as answer:
         file.write_bytes(answer.read())
@@ -62,7 +62,7 @@ def main(base: str, name: str, folder: Path, days: int | None = None) -> dict[st
 
 
 def begins(times, days):
-    """Yield where the frames begin that play from the first time to the last."""
+    """Yield the start of each frame from the first time to the last."""
     if days is not None:
         begin = times[0].begin().toUTC()
         while begin <= times[-1].begin():
@@ -89,7 +89,7 @@ def projected(layer, file: Path) -> str:
 
 
 def map_settings(layer) -> QgsMapSettings:
-    """Return those of the layer alone, in its own CRS."""
+    """Return map settings of the layer alone, in its own CRS."""
     settings = QgsMapSettings()
     settings.setLayers([layer])
     settings.setDestinationCrs(layer.crs())

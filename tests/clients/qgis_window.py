@@ -1,7 +1,7 @@
-"""What a user does in QGIS's window, one thing after another, with a picture of the window after each.
+"""Actions of a user in QGIS's window, with a picture of the window after each.
 
 Run by QGIS itself: `CHRONOTILE_BASE=http://127.0.0.1:8000 CHRONOTILE_FOLDER=/tmp/seen qgis --code qgis_window.py`.
-What was seen is written to `seen.json` in the folder; an error to `failed.txt`.
+Observations are written to `seen.json` in the folder; an error to `failed.txt`.
 """
 
 import json
@@ -32,11 +32,11 @@ from qgis.utils import iface
 BASE = os.environ["CHRONOTILE_BASE"]
 FOLDER = Path(os.environ["CHRONOTILE_FOLDER"])
 PROJECT_CRS = "EPSG:32631"
-"""Another than the layers', of the same datum: for another datum QGIS asks which of several transformations to use."""
+"""A CRS other than the layers', with the same datum: another datum would open a dialogue about transformations."""
 
 
 def main() -> dict[str, object]:
-    """Return what was seen; pictures are in the folder."""
+    """Return the observations; pictures are in the folder."""
     iface.mainWindow().resize(QSize(1200, 800))
     QgsProject.instance().setCrs(QgsCoordinateReferenceSystem(PROJECT_CRS))
     iface.layerTreeCanvasBridge().setAutoSetupOnFirstLayer(False)  # which would take its CRS for the project's
@@ -66,7 +66,7 @@ def defined(name: str) -> QgsRasterLayer:
 
 
 def of_wms(name: str, *, match=None) -> QgsRasterLayer:
-    """Add a layer as the dialogue does, which asks for the start of each frame unless the user chooses otherwise."""
+    """Add a layer as the dialogue does; it requests the start of each frame unless the user chooses otherwise."""
     with urllib.request.urlopen(f"{BASE}/layers/{name}/times") as answer:
         times = ",".join(json.load(answer)["times"])
     source = (
@@ -99,7 +99,7 @@ def of_wms_at(name: str, time: str) -> QgsRasterLayer:
 
 
 def refused(name: str, time: str) -> dict[str, object]:
-    """Look at a map that the server refuses, and at what the panel of messages says of it."""
+    """Show a map that the server refuses; return the observation with the text of the message panel."""
     iface.openMessageLog()
     told = shown(of_wms_at(name, time), "error")
     panel = iface.mainWindow().findChild(QDockWidget, "MessageLog")
@@ -159,13 +159,13 @@ def played(layer: QgsRasterLayer, name: str, *, days: int) -> dict[str, object]:
 
 
 def shown(layer: QgsRasterLayer, name: str) -> dict[str, object]:
-    """Look at the layer."""
+    """Zoom to the layer; return its validity and picture."""
     zoom_to(layer)
     return {"valid": layer.isValid() and layer.crs().isValid(), "picture": seen(name)}
 
 
 def zoom_to(layer) -> None:
-    """Show where the layer lies, in the project's CRS."""
+    """Zoom to the extent of the layer, in the project's CRS."""
     project = QgsProject.instance()
     iface.layerTreeCanvasBridge().setCanvasLayers()
     transform = QgsCoordinateTransform(layer.crs(), project.crs(), project)
@@ -173,14 +173,14 @@ def zoom_to(layer) -> None:
 
 
 def identified(layer) -> list[str]:
-    """Return what the tool tells of the middle of the layer at the canvas's time."""
+    """Return the texts of the identify tool at the layer's centre, at the canvas's time."""
     centre = QgsPointXY(layer.extent().center())
     found = layer.dataProvider().identify(centre, QgsRaster.IdentifyFormatText, layer.extent(), 101, 101)
     return [str(text) for text in found.results().values()]
 
 
 def seen(name: str) -> str:
-    """Wait until the canvas is drawn; save it, and the whole window beside it."""
+    """Wait until the canvas is drawn; save it and the whole window; return the file of the canvas."""
     canvas = iface.mapCanvas()
     loop = QEventLoop()
     canvas.mapCanvasRefreshed.connect(loop.quit)
@@ -194,12 +194,12 @@ def seen(name: str) -> str:
 
 
 def run() -> None:
-    """Write what was seen, and end."""
+    """Write the observations and exit."""
     try:
         (FOLDER / "seen.json").write_text(json.dumps(main()))
     except BaseException:  # noqa: BLE001 -- the test reports any error
         (FOLDER / "failed.txt").write_text(traceback.format_exc())
-    os._exit(0)  # at once: the window would ask whether to save the project
+    os._exit(0)  # immediately: the window would open a dialogue to save the project
 
 
 QTimer.singleShot(0, run)

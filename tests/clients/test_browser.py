@@ -1,4 +1,4 @@
-"""OpenLayers and Leaflet with TimeDimension, in Chromium: the pixels of their canvases are those of the formula."""
+"""OpenLayers and Leaflet with TimeDimension, in Chromium: the pixels of their canvases follow the formula."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.client("node")]
 DRAW = Path(__file__).with_name("draw.mjs")
 TILES = {"WebMercatorQuad": ("11", 687, 1052), "WorldCRS84Quad": ("11", 445, 2100)}
 FINEST = {"WebMercatorQuad": 12, "WorldCRS84Quad": 12}
-"""The last matrix that limits of OGC API tell of: the second whose pixels are smaller than the data's 100 m."""
+"""The last matrix in limits of OGC API: the second with pixels smaller than the data's 100 m."""
 QUAD = served.make_services().catalogue.tile_matrix_set("WebMercatorQuad")
 
 
@@ -30,7 +30,7 @@ def grid_of(name):
 
 @pytest.fixture(scope="module")
 def browser():
-    """A process that draws pages in one Chromium, each in a context of its own."""
+    """Process that draws pages in one Chromium, in a separate context per page."""
     with subprocess.Popen(["node", DRAW], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process
@@ -42,7 +42,7 @@ def browser():
 
 @pytest.fixture
 def draw(make_url, browser):
-    """`draw("openlayers.js", time="2020-06-11", …)`: what the page gives, with its picture as bytes."""
+    """Return a function: `draw("openlayers.js", time="2020-06-11", …)` returns the result and the picture as bytes."""
 
     def ask(page, *, places=(), **asked):
         base = make_url(served.make_services(places=places))
@@ -63,7 +63,7 @@ def draw(make_url, browser):
     ("name", "crs"), [("WebMercatorQuad", "EPSG:3857"), ("WorldCRS84Quad", "EPSG:4326")], ids=["mercator", "degrees"]
 )
 def test_openlayers_draws_tiles_from_the_capabilities_at_a_time(draw, encoding, used, name, crs):
-    """Without an encoding it takes that of the first address, from which it draws tiles of one format."""
+    """Without an encoding it takes the encoding of the first URL, and draws tiles of a single format."""
     grid = grid_of(name)
 
     told = draw(

@@ -43,7 +43,7 @@ with rasterio.open(sys.argv[1]) as file:
 
 @pytest.fixture
 def opened(tmp_path):
-    """`opened(address)`: what rasterio reads, in its own process: GDAL waits in calls that hold Python's lock."""
+    """Return a function that reads a URL with rasterio in a separate process: GDAL waits in calls that hold the GIL."""
 
     def read(address):
         command = [sys.executable, "-c", OPEN, address, tmp_path / "read.npz"]
@@ -115,7 +115,7 @@ def test_gdal_reads_places_by_their_address(url):
 
 @RASTERIO
 def test_size_and_parts_over_a_socket(services):
-    """HEAD has the size and no body, and the connection goes on after it."""
+    """HEAD has the size and no body, and the connection stays usable."""
     path = f"/ogcapi/collections/NDVI/coverage?f=NetCDF&{DAY}"
     with listening(application(services)) as url:
         host, port = url.removeprefix("http://").split(":")

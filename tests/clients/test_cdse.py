@@ -1,4 +1,4 @@
-"""Clients of CDSE and Terrascope find and download products of this server, by its address in place of theirs."""
+"""Clients of CDSE and Terrascope find and download products of this server, by its address instead of theirs."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def server(index, put, tmp_path):  # noqa: F811
 
 
 def run(client, server, tmp_path):
-    """What a program prints."""
+    """Return the output of a program."""
     return json.loads(printed([PROGRAMS, client, server, tmp_path / "downloads"], tmp_path)[-1])
 
 

@@ -15,7 +15,7 @@ from tests.places import make_places
 from tests.protocols import served
 
 COUNT = 12
-"""Of which the first five lie in the layer."""
+"""Number of places; the first five lie in the layer."""
 VALUED = "value=NDVI&datetime=2020-06-01"
 
 
@@ -64,7 +64,7 @@ def test_owslib_finds_the_sets_and_their_places(url):
 @pytest.mark.parametrize("form", ["json", "fgb", "gpkg"])
 def test_geopandas_reads_the_items(url, values, form, tmp_path):
     address = f"{url}/collections/squares/items?{VALUED}&f={form}"
-    if form == "gpkg":  # whose name GDAL wants to end so
+    if form == "gpkg":  # GDAL requires this suffix
         address, _headers = urllib.request.urlretrieve(address, tmp_path / "places.gpkg")
     frame = geopandas.read_file(address).set_index("id")
 

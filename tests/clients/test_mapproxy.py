@@ -1,4 +1,4 @@
-"""MapProxy cascades WMS and WMTS: what its own clients get are the pixels of the formula."""
+"""MapProxy cascades WMS and WMTS: its clients get the pixels of the formula."""
 
 import gc
 import sys
@@ -51,7 +51,7 @@ class Proxy:
 
 
 def configuration(url, folder):
-    """One WMS source a version, with TIME handed on, and one of REST tiles a day."""
+    """Return a WMS source per version, with TIME forwarded, and a source of REST tiles per day."""
     wms = {
         f"wms_{version.replace('.', '')}": {
             "type": "wms",
@@ -93,7 +93,7 @@ def proxy(make_url, tmp_path):
     file = tmp_path / "mapproxy.yaml"
     file.write_text(yaml.safe_dump(configuration(make_url(served.make_services()), tmp_path)))
     yield Proxy(Client(make_wsgi_app(str(file))))
-    # It leaves answers that are errors open, which another test would be told of.
+    # MapProxy leaves failed answers open, and another test would get the warning.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()

@@ -1,4 +1,4 @@
-"""nginx, configured as docs/reference/cube-tiles.md says, sends cubes that lie in files and passes on all else."""
+"""nginx, configured as in docs/reference/cube-tiles.md, sends files of cubes and forwards other requests."""
 
 import getpass
 import re
@@ -78,7 +78,7 @@ def listens(port: int, process: subprocess.Popen) -> bool:
 
 
 def ask(url: str, encoding: str = "gzip") -> tuple[dict[str, str], bytes]:
-    """Headers, in lower case, and the body as it is sent."""
+    """Return the headers, in lower case, and the body as sent."""
     request = urllib.request.Request(url, headers={"Accept-Encoding": encoding})
     with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
         return {name.lower(): value for name, value in answer.headers.items()}, answer.read()

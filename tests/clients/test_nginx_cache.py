@@ -1,4 +1,4 @@
-"""The nginx of deploy/nginx.conf: what it keeps and for how long, and what it lets clients say of themselves."""
+"""The nginx of deploy/nginx.conf: stored answers, their lifetime, and headers that clients may set."""
 
 import getpass
 import json
@@ -34,8 +34,8 @@ SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx.conf"
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 TEMPORARY = "".join(f"{name}_temp_path FOLDER/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
 HEAD = struct.Struct("@L5q")
-"""How a file of nginx's cache begins: version; until when it is fresh, for how long after that it may be given while it
-is asked for anew, and after an error; Last-Modified; when it was stored."""
+"""Header of a file in nginx's cache: version; end of freshness; seconds of use after that during an update, and after
+an error; Last-Modified; time of storage."""
 
 TILE = "/tiles/NDVI/WebMercatorQuad/10/525/343.png"
 GET_MAP = (
@@ -57,7 +57,7 @@ DOCUMENTS = [
     *("/ogcapi/collections/NDVI/map/tiles/WebMercatorQuad?f=tilejson", "/ogcapi/openapi?f=json", "/openapi.json?"),
     *("/docs?", "/timeseries/NDVI/point?lon=4.5&lat=50.85&limit=1"),
 ]
-"""With addresses in them, or in their Link header; each goes on with more of its query."""
+"""Documents with URLs in them or in their Link header; tests append to the query."""
 CLAIMS = {
     "Forwarded": "for=192.0.2.1;host=evil.example;proto=https",
     "Front-End-Https": "on",
@@ -101,12 +101,12 @@ PAST_THE_CACHE = {"Authorization": "anything"}
 class Answer:
     status: int
     headers: dict[str, str]
-    """By name in lower case."""
+    """Headers by name in lower case."""
     body: bytes
 
     @property
     def cache(self) -> str | None:
-        """What nginx says of its cache; `None` where it has none."""
+        """Cache status that nginx reports, or `None`."""
         return self.headers.get("x-cache-status")
 
     @property
@@ -136,7 +136,7 @@ class Cached:
             return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read())
 
     def serve(self, services) -> None:
-        """As a reload does."""
+        """Replace the services, like a reload."""
         self.app.state.chronotile.live = FixedServices(services)
 
     def heads(self) -> list[tuple[int, ...]]:
@@ -144,7 +144,7 @@ class Cached:
         return [HEAD.unpack(path.read_bytes()[: HEAD.size]) for path in self._files()]
 
     def grow_old(self, *, by_more_than_may_be_given: bool) -> None:
-        """Let all that is kept be no more fresh; and so old that it may not even be given while it is asked for."""
+        """Make all stored answers stale, optionally too old to be sent during an update."""
         for path in self._files():
             with path.open("r+b") as file:
                 version, _fresh, updating, *rest = HEAD.unpack(file.read(HEAD.size))
@@ -164,7 +164,7 @@ def services_at(times=served.DEKADS):
 
 @pytest.fixture(scope="module")
 def viewer(tmp_path_factory):
-    """The files of a viewer that has what its route wants."""
+    """Files of a viewer that its route requires."""
     folder = tmp_path_factory.mktemp("viewer")
     (folder / "vendor").mkdir()
     (folder / "index.html").write_text('<!doctype html><script src="main.js"></script>')
@@ -174,11 +174,11 @@ def viewer(tmp_path_factory):
 
 @contextmanager
 def nginx_before(ours, folder, *, further=(), further_port=None):
-    """nginx with the shipped file, but addresses and folders of this machine, and an empty cache; gives its address.
+    """Run nginx with the shipped file, but local addresses and folders, and an empty cache; yield its URL.
 
     Args:
-        further: Texts of the file and what replaces them.
-        further_port: At which it listens too; it opens one port after the other.
+        further: Texts of the file and their replacements.
+        further_port: An additional port; nginx opens its ports in sequence.
     """
     with reserved_port() as held:
         port = held.getsockname()[1]
@@ -225,7 +225,7 @@ def cached(tmp_path, viewer):
 
 @pytest.fixture(scope="module")
 def cached_by_all(tmp_path_factory, viewer):
-    """One for tests each of which asks for addresses of its own."""
+    """nginx with a cache, shared by tests with different URLs."""
     with caching(tmp_path_factory.mktemp("nginx"), viewer) as one:
         yield one
 
@@ -257,7 +257,7 @@ def test_unchanged_newest_answer_is_not_sent_again(cached):
     "mistake", ["&TIME=2020-06-12", "&TIME=latest&STYLES=nope", "&LAYERS=NOPE", "&EXCEPTIONS=INIMAGE&TIME=2020-06-12"]
 )
 def test_exceptions_of_wms_are_never_cached(cached, mistake):
-    """They have status 200: a time that is missing today would be missing for as long as a map is kept."""
+    """They have status 200: a time that is missing today would be missing for the lifetime of a map."""
     path = GET_MAP.replace("LAYERS=NDVI&STYLES=", "LAYERS=NDVI") + mistake
 
     answers = [cached.ask(path) for _ in range(2)]
@@ -384,7 +384,7 @@ COOKIES = {
         "chronotile_session=forged; __Host-chronotile_session=user"
     ),
 }
-"""Cookies of requests, and those of them that the server receives."""
+"""Cookies of requests, and cookies that the server receives."""
 
 
 def test_nginx_passes_only_cookies_with_the_whole_name(tmp_path):
@@ -420,7 +420,7 @@ LOGGED = {
 
 
 def send_targets(address, targets):
-    """Request targets as they are written, which clients would normalise."""
+    """Send request targets unchanged; clients would normalise them."""
     host, _, port = address.removeprefix("http://").partition(":")
     for target in targets:
         with socket.create_connection((host, int(port))) as client:
@@ -450,7 +450,7 @@ def test_nginx_error_log_has_no_path_with_a_key(tmp_path):
 
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_proxy_headers_of_clients_are_ignored(cached_by_all, claim):
-    """Nor does one answer change for others what the cache gives them: each address is first asked with the claim."""
+    """A claim does not change cached answers of other clients: each URL is first requested with the claim."""
     ask = cached_by_all.ask
     for number, document in enumerate(DOCUMENTS):
         path = f"{document}&_={claim}{number}".replace("?&", "?")
@@ -485,7 +485,7 @@ def test_all_forged_headers_together_are_ignored(cached):
 
 @pytest.fixture
 def under_a_path(tmp_path, viewer):
-    """nginx that serves below /maps, as docs/operations.md says."""
+    """nginx that serves below /maps, configured by docs/operations.md."""
     _tls, example = re.findall(r"```nginx\n(.*?)```", OPERATIONS.read_text(), re.DOTALL)
     *rewrites, prefix = example.splitlines()
     further = [
@@ -604,7 +604,7 @@ def test_unavailable_server_is_an_error_that_pages_may_read_but_not_of_jobs(tmp_
 
 
 def test_the_file_names_every_header_that_is_tried():
-    """And all that the server reads, under any name."""
+    """It also names every header that the server reads."""
     lines = SHIPPED.read_text().splitlines()
     named = {line.split()[1].lower() for line in lines if line.strip().startswith("proxy_set_header")}
 

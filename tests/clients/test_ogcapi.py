@@ -1,4 +1,4 @@
-"""OGC API as OWSLib and GDAL read it: their numbers and pixels are those of the formula."""
+"""OGC API through OWSLib and GDAL: numbers and pixels follow the formula."""
 
 import subprocess
 import sys
@@ -129,7 +129,7 @@ def test_owslib_submits_a_job(url):
 
 
 def gdal(folder: Path, program: str, *arguments: object) -> str:
-    """What a program of GDAL prints; its cache of tiles is left in the folder."""
+    """Return the output of a GDAL program; its cache of tiles stays in the folder."""
     command = [program, *map(str, arguments)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")

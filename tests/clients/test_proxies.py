@@ -81,7 +81,7 @@ def has_certificate(port):
 
 @contextmanager
 def nginx_with_tls_before(ours, folder):
-    """nginx with the shipped file and what the page adds to it for TLS and for a path."""
+    """Run nginx with the shipped file and the additions of the page for TLS and for a path."""
     certificate, key = folder / "fullchain.pem", folder / "privkey.pem"
     subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
     make = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *subject)

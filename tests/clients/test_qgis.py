@@ -1,7 +1,7 @@
 """QGIS, offscreen: maps, tiles, temporal controller, identify and legend. An audit: `pytest -m audit tests/clients`.
 
-QGIS asks for a box and a size of its own and puts the picture in its place, so that of a map, unlike of a tile, some
-pixels at the edges of cells are those of the neighbour.
+QGIS chooses the box and size of its requests and places the picture in the map. Unlike in tiles, some pixels at the
+edges of cells therefore show the neighbouring cell.
 """
 
 import json
@@ -20,7 +20,7 @@ from tests.protocols.listening import listening
 from tests.protocols.pictures import rgba_of, share_differing
 
 PYTHON = "/usr/bin/python3"
-"""That which Debian's python3-qgis is for."""
+"""Interpreter of Debian's python3-qgis."""
 pytestmark = [pytest.mark.audit, pytest.mark.slow, pytest.mark.client("qgis")]
 
 DRAW = Path(__file__).with_name("qgis_draw.py")
@@ -29,7 +29,7 @@ DEGREES = Grid(crs=crs_of("EPSG:4326"), bbox=BBox(4.5, 50.8, 4.7, 51.0), width=2
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
-    """What QGIS told, and the folder of what it drew."""
+    """Output of the program in QGIS, and the folder of its pictures."""
     folder = tmp_path_factory.mktemp("qgis")
     folder.chmod(0o700)
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)}

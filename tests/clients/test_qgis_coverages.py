@@ -32,7 +32,7 @@ GRIDS = {
 
 @pytest.fixture
 def read_by_qgis(tmp_path):
-    """`read_by_qgis(services, name=text…)`: what QGIS makes of a coverage, with a profile and a cache of its own."""
+    """Return a function: `read_by_qgis(services, name=text…)` describes a coverage in a new QGIS profile and cache."""
 
     def read(services, **params):
         environment = {"QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}

@@ -33,7 +33,7 @@ ARCHIVES = {
 
 @pytest.fixture
 def read_by_qgis(tmp_path):
-    """`read_by_qgis(layer)`: what QGIS makes of a layer, with a profile and a cache of its own."""
+    """Return a function: `read_by_qgis(layer)` describes a layer, with a new QGIS profile and cache."""
 
     def read(layer, *collections, days=None, zone="UTC"):
         environment = {"QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "TZ": zone}

@@ -1,6 +1,6 @@
 """QGIS with its window, on a display of Xvfb: layers in a project of another CRS, played by the temporal controller.
 
-An audit: `pytest -m audit tests/clients`. With `CHRONOTILE_SEEN=FOLDER` pictures of the window stay there, to look at.
+An audit: `pytest -m audit tests/clients`. With `CHRONOTILE_SEEN=FOLDER` pictures of the window stay there.
 """
 
 import json
@@ -30,7 +30,7 @@ DAY = np.timedelta64(1, "D")
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory):
-    """What QGIS told of the layers, with pictures."""
+    """QGIS's observations of the layers, with pictures."""
     folder = Path(os.environ.get("CHRONOTILE_SEEN") or tmp_path_factory.mktemp("qgis-window"))
     home = tmp_path_factory.mktemp("home")
     home.chmod(0o700)

@@ -1,4 +1,4 @@
-"""`/stac` over a socket: stac-api-validator finds no fault, and clients find and load what is served."""
+"""`/stac` over a socket: stac-api-validator finds no fault, and clients find and load the served data."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`/zarr` over a socket: xarray and tensorstore read what `/timeseries` answers, and faults are errors to them."""
+"""`/zarr` over a socket: xarray and tensorstore read the values of `/timeseries`, and faults are errors to them."""
 
 import json
 import urllib.request

@@ -1,4 +1,4 @@
-"""What these tests share with those of protocols: services over a formula, and a client that speaks HTTP to them."""
+"""Fixtures shared with protocol tests: services over a formula, and a client that speaks HTTP to them."""
 
 from tests.protocols.conftest import client, make_client, make_services
 

@@ -12,7 +12,7 @@ PATHS = [
 
 
 def abort_upload(client, path: str) -> list[int]:
-    """The statuses, if any, of what is sent to a client that left after the first bytes of its body."""
+    """Return the statuses sent to a client that left after the first bytes of its body."""
     headers = [(b"content-type", b"application/x-www-form-urlencoded"), (b"content-length", b"1000")]
     scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
     left, statuses = [{"type": "http.request", "body": b"SERVICE=W", "more_body": True}], []

@@ -1,4 +1,4 @@
-"""Which of what is offered a client would rather have."""
+"""Negotiation: the offered type that a client prefers."""
 
 import pytest
 from hypothesis import given

@@ -26,7 +26,7 @@ from tests.running import PATIENCE_S
 BOUNDS = "chronotile.http.bounded_http"
 ALIVE = b"GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 ENDLESS_BYTES = 64 << 20
-"""Of what is sent without end, unless the server ends it."""
+"""Length of endless messages, unless the server ends them."""
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +49,7 @@ def connected(url, **options):
 
 
 def rest_of(connection):
-    """What comes until the connection ends, in which way ever."""
+    """Return the bytes received until the connection ends, even by an error."""
     received = bytearray()
     with suppress(ConnectionError):
         while part := connection.recv(65536):
@@ -164,7 +164,7 @@ def test_requests_have_one_host(url, lines, status):
 
 
 def test_endless_heads_block_nobody(url):
-    """The fault: eight such connections held up everybody for 25 s."""
+    """Regression: eight connections like these blocked all clients for 25 s."""
     answers = []
 
     def attack():
@@ -446,7 +446,7 @@ def test_half_of_a_megabit_per_second_is_enough_for_the_largest_body():
 
 @pytest.mark.parametrize("following", [0, 1, 2])
 def test_answers_that_are_not_fetched_are_counted_and_the_next_are_not_made(following):
-    """The fault: 90 clients that asked for 16 MB each and fetched nothing took 1.4 GB."""
+    """Regression: 90 clients that requested 16 MB each and fetched nothing took 1.4 GB."""
     asked, counted, released = [], threading.Event(), threading.Event()
     memory = AnswerMemory(1 << 40)
     unsent = UnsentAnswers(memory)
@@ -481,5 +481,5 @@ def test_answers_that_are_not_fetched_are_counted_and_the_next_are_not_made(foll
         assert len(asked) == 1
         connection.close()
         assert released.wait(PATIENCE_S)
-    assert len(asked) == 1  # now that the server has ended, too: nobody is there for the next answers
+    assert len(asked) == 1  # the server has ended, too: no client waits for the next answers
     assert memory.taken_bytes == 0

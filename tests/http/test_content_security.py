@@ -1,4 +1,4 @@
-"""HTML and SVG with text of files and configurations run no scripts, for any such text."""
+"""HTML and SVG with text of files and configurations run no scripts, for any text."""
 
 import pytest
 from lxml import etree, html
@@ -33,7 +33,7 @@ PAGES = {
 
 @pytest.fixture
 def client(make_client):
-    """Of a service whose every text is an attack."""
+    """Client of a service with an attack in every text."""
     told = {"title": {"": SCRIPT}, "abstract": {"": SCRIPT}, "keywords": (SCRIPT,), "attribution": SCRIPT}
     classes = tuple(StyleClass(float(number), Colour(number, 0, 0), f"{number} {SCRIPT}") for number in range(250))
     style = Style(id="steps", title=SCRIPT, range=(0.0, 250.0), classes=classes)
@@ -74,7 +74,7 @@ def test_documents_of_data_need_nothing_and_may_be_framed(client, path):
     answer = client.get(path)
 
     assert answer.status_code == 200
-    assert "alert(1)" in answer.text  # the text is there, as text
+    assert "alert(1)" in answer.text  # shown as text
     assert policy_of(answer) == {"default-src": ["'none'"], "base-uri": ["'none'"], "form-action": ["'none'"]}
 
 

@@ -1,4 +1,4 @@
-"""Work is told when the client leaves."""
+"""Work is notified when the client leaves."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Capabilities are made once for all who ask alike."""
+"""Capabilities are made once for all equal requests."""
 
 import gzip
 from dataclasses import replace

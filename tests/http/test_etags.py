@@ -4,7 +4,7 @@ import pytest
 
 TILE = "/tiles/NDVI/WebMercatorQuad/10/525/343.png?datetime=2020-06-11"
 PATHS = [TILE, "/timeseries/NDVI/point?lon=4.5&lat=50.85", "/wms", "/layers", "/ogcapi?f=json", "/?f=html"]
-"""A picture, a series, and documents that are made anew, kept, and compressed as they leave."""
+"""A picture, a series, and documents that are generated, cached, or compressed while sent."""
 GZIP = {"Accept-Encoding": "gzip"}
 
 

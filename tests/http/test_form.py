@@ -1,4 +1,4 @@
-"""Bodies are read no further than they may reach."""
+"""Bodies are read only up to their limit."""
 
 import anyio
 import pytest

@@ -1,4 +1,4 @@
-"""Which proxies are believed, and what of what they say."""
+"""Trusted proxies, and the headers accepted from them."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What holds for every request and answer, whatever its protocol."""
+"""Rules for every request and answer, in all protocols."""
 
 import json
 
@@ -25,7 +25,7 @@ def test_preflight_is_answered_everywhere(client, path):
 
 
 def ask_raw(client, query_string: bytes, path: str = "/timeseries/NDVI/point") -> tuple[int, dict]:
-    """The status and problem of a query that the test client would not send as it is."""
+    """Return the status and problem of a query that the test client would change."""
     scope = {"type": "http", "method": "GET", "path": path, "query_string": query_string, "headers": []}
     messages = []
 

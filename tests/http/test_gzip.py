@@ -1,4 +1,4 @@
-"""What leaves compressed, and how it is validated."""
+"""Compressed answers, and their validation."""
 
 import pytest
 

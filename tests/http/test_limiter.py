@@ -26,7 +26,7 @@ def anyio_backend():
 
 
 class Door:
-    """Work that ends when the test says so."""
+    """Work that lasts until the test sets `open`."""
 
     def __init__(self):
         self.open = threading.Event()
@@ -87,7 +87,7 @@ async def test_work_that_waits_for_one_source_holds_no_thread_of_another():
 
 
 async def free(limiter, source):
-    """How many threads, turns and shares of a source are free; all of them are taken by this."""
+    """Take all free threads, turns and quotas of a source, and return their numbers."""
     return [await count_free(each) for each in (limiter._threads, limiter._slots, limiter._quota(source).threads)]
 
 
@@ -202,14 +202,14 @@ async def fill(tasks, limiter, door, waiting, **kwargs):
 
 
 async def fill_more(tasks, limiter, door, waiting, **kwargs):
-    """Let so many wait where nobody does."""
+    """Start `waiting` requests that wait; before, no request may wait."""
     for _ in range(waiting):
         tasks.start_soon(lambda: limiter.run(door.work, **kwargs))
     await until(lambda: limiter.waiting == waiting)
 
 
 async def is_refused(limiter, door, **kwargs):
-    """Whether a further request is refused at once."""
+    """Return whether another request is refused immediately."""
 
     async def ask():
         try:
@@ -226,7 +226,7 @@ async def is_refused(limiter, door, **kwargs):
 
 @pytest.mark.parametrize("clients", [200, 500])
 async def test_burst_of_quick_work_is_never_refused(clients):
-    """The fault: of 200 clients most were refused, since more than 64 waited for one source."""
+    """Regression: most requests of 200 clients were refused, since more than 64 waited for one source."""
 
     limiter, door, answers = Limiter("series", 8, quick_slots=3, clock=Clock(1000.0)), Door(), []
 
@@ -234,7 +234,7 @@ async def test_burst_of_quick_work_is_never_refused(clients):
         answers.append(await limiter.run(door.work, sources=["one"]))
 
     async with anyio.create_task_group() as tasks:
-        for _ in range(clients // 2):  # by each of two workers
+        for _ in range(clients // 2):  # there are two workers
             tasks.start_soon(ask)
         await until(lambda: limiter.running + limiter.waiting == clients // 2)
         door.open.set()
@@ -253,7 +253,7 @@ async def test_request_with_too_long_a_wait_is_refused():
 
 
 async def test_last_requests_of_a_burst_of_long_work_are_refused_immediately():
-    """The fault: before anything was measured, 124 were let in, most of which were refused seconds later."""
+    """Regression: before any measurement, 124 requests were admitted, and most were refused seconds later."""
 
     limiter, door = Limiter("areas", 1, patience_s=5, usual_s=0.04, clock=Clock(1000.0)), Door()
     async with anyio.create_task_group() as tasks:
@@ -265,7 +265,7 @@ async def test_last_requests_of_a_burst_of_long_work_are_refused_immediately():
 
 
 async def test_less_waiting_for_slower_work_is_admitted(monkeypatch):
-    monkeypatch.setattr("chronotile.http.limiter.CHECK_S", 60)  # all of the slow work is measured
+    monkeypatch.setattr("chronotile.http.limiter.CHECK_S", 60)  # all slow work is measured
 
     clock = Clock(1000.0)
     limiter, first, last = Limiter("series", 1, patience_s=5, usual_s=0.01, clock=clock), Door(), Door()
@@ -289,7 +289,7 @@ async def test_less_waiting_for_slower_work_is_admitted(monkeypatch):
 
 
 async def test_the_last_are_refused_as_soon_as_the_work_turns_out_to_be_slow():
-    """The fault: a burst of slow work was let in, and what would not be done in time was refused 10 s later."""
+    """Regression: a burst of slow work was admitted, and the part that would be late was refused 10 s later."""
 
     clock = Clock(1000.0)
     limiter, door = Limiter("series", 1, patience_s=5, usual_s=0.1, clock=clock), Door()

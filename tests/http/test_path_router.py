@@ -1,4 +1,4 @@
-"""The route that is found by the first segment of a path is the one that all routes, one after another, would give."""
+"""The route found by the first segment of a path is the first match among all routes."""
 
 import pytest
 from starlette.responses import PlainTextResponse

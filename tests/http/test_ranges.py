@@ -1,4 +1,4 @@
-"""Parts of answers that lie in memory; those of files stand in `ogcapi/coverages/test_coverage.py`."""
+"""Ranges of answers in memory; `ogcapi/coverages/test_coverage.py` tests ranges of files."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_range_equals_that_part_of_the_whole(client, url):
 
 @pytest.mark.parametrize("url", IN_PARTS)
 def test_range_is_never_returned_for_the_whole(client, url):
-    """The fault to be feared: what is remembered of one request for a tile is given to the next."""
+    """Possible fault: the next request for a tile gets the cached part of the previous one."""
     first_part = client.get(url, headers=PART)
     whole = client.get(url, headers=IDENTITY)
     other_part = client.get(url, headers={"Range": "bytes=0-0"})

@@ -1,4 +1,4 @@
-"""Headers as they come."""
+"""Headers in their ASGI form."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A busy server refuses again without looking at the request, and only as long as it is busy."""
+"""A busy server refuses again without reading the request, and only while it is busy."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed

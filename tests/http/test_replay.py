@@ -1,4 +1,4 @@
-"""What was answered before is answered again from memory, as long as the files are those it was made of."""
+"""Previous answers are sent again from memory while their files are unchanged."""
 
 import threading
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,7 @@ WMTS = "/wmts/1.0.0/NDVI/default/2020-01-21/WebMercatorQuad/14/5484/8328.png"
 
 @pytest.fixture
 def client(tmp_path):
-    """A client of one file a date, which nothing but requests themselves keeps current."""
+    """Client of an archive with a file per date; only requests keep it current."""
     write_cogs(tmp_path, SCENE)
     with open_client(tmp_path, "kind: cog, href: '*.tif', time_pattern: '_(?P<time>[0-9]{8})'") as one:
         yield one
@@ -36,13 +36,13 @@ def open_client(folder, source: str) -> TestClient:
 
 
 def told(answer):
-    """Status, body and headers but for how long it took."""
+    """Return status, body and headers, without the duration."""
     headers = {name: value for name, value in answer.headers.items() if name != "server-timing"}
     return answer.status_code, answer.content, headers
 
 
 def replaced(tmp_path, day: str) -> None:
-    """Write the file of a day anew, as a program does that is careful."""
+    """Replace the file of a day atomically."""
     name = f"NDVI_{day.replace('-', '')}.tif"
     index = SCENE.days.index(day)
     write_tif(tmp_path / "new", replace(SCENE, shift=100).numbers(index), SCENE, overviews=(2,))
@@ -144,7 +144,7 @@ def test_cached_answers_are_logged_and_counted_like_others(client):
 
 @dataclass(frozen=True)
 class NotedServices(FixedServices):
-    """Services that note in which thread a request follows their stores."""
+    """Services that record the thread in use when a request follows their stores."""
 
     looked: list[int] = field(default_factory=list)
 
@@ -166,7 +166,7 @@ def test_files_that_may_hang_are_checked_in_a_thread_each_time(client, is_at_han
 
 @pytest.mark.parametrize(("folders", "is_remembered"), [(MAX_FILE_CHECKS - 1, True), (MAX_FILE_CHECKS, False)])
 def test_state_with_many_checks_is_not_determined_in_the_event_loop(tmp_path, folders, is_remembered):
-    """Each row of cells is in a folder of its own; the file of the array's metadata is looked at too."""
+    """Each row of cells has a separate folder; the array's metadata file is checked too."""
     scene = replace(SCENE, height=folders)
     save_zarr(make_dataset(scene), tmp_path / "made.zarr", NDVI={"chunks": (1, 1, SCENE.width)})
     settle(tmp_path)

@@ -1,4 +1,4 @@
-"""One line a request, of which an operator can make sums."""
+"""The log has one line per request, with numbers that an operator can add up."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""Kinds of work in threads, and requests that what is served overtakes again and again."""
+"""Kinds of work in threads, and requests whose services are replaced repeatedly."""
 
 import pytest
 from starlette.applications import Starlette

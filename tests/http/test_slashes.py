@@ -1,4 +1,4 @@
-"""Paths with a slash too many: they lead where clients find the path, whatever the proxy does."""
+"""Paths with an extra slash redirect to the public path, with any proxy."""
 
 from urllib.parse import urljoin
 

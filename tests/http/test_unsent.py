@@ -10,7 +10,7 @@ SIXTH = MAX_BYTES // 6
 
 
 class Transport:
-    """As far as unsent answers look at one."""
+    """Transport with the members that unsent answers use."""
 
     def __init__(self, left):
         self.left, self.is_aborted = left, False

@@ -65,7 +65,7 @@ def test_the_pace_is_measured_while_others_wait(clock):
 
 
 def test_one_long_interval_changes_the_pace_little(clock):
-    """A cold file, or a pause of the machine, refuses none of a hundred requests for quick work."""
+    """After a cold file or a pause of the machine, a hundred requests for quick work are still admitted."""
     line = WaitingLine(0.01, clock)
     tokens = [line.join() for _ in range(100)]
 

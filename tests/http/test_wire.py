@@ -1,4 +1,4 @@
-"""What is no request, over a real socket."""
+"""Malformed requests over a real socket."""
 
 import asyncio
 import json
@@ -78,7 +78,7 @@ def open_to(url):
 
 
 def received_after_shutdown(url, message):
-    """What a client gets that closes its sending half with the request, until the server closes the other."""
+    """Return the answer to a client that closes its sending half with the request."""
     with open_to(url) as connection:
         connection.sendall(message)
         connection.shutdown(socket.SHUT_WR)
@@ -143,7 +143,7 @@ def test_client_that_closed_both_halves_is_noticed():
 
 
 class Written:
-    """A transport that notes what it is told to write, and when."""
+    """Transport that records its calls in order."""
 
     def __init__(self):
         self.calls = []

@@ -215,7 +215,7 @@ def make_services(
 
 
 def make_services_of(reader: Reader, *, collection: str = "made", **members: object) -> Services:
-    """Return services over an open source, with a layer per variable, of the same name."""
+    """Return services over an open source, with a layer per variable and the variable's name."""
     variables = reader.info.variables.values()
     layers = [make_layer(each.name, collection=collection, variable=each) for each in variables]
     services = make_services(make_collection(*layers), **members)

@@ -1,4 +1,4 @@
-"""Searches with incomplete results say so alike in all protocols, and are cached for a minute."""
+"""Searches with incomplete results warn alike in all protocols, and are cached for a minute."""
 
 from contextlib import closing
 from dataclasses import replace

@@ -84,7 +84,7 @@ CASES = [case for names in itertools.product(STYLES, ENCODINGS, COLOURINGS) if _
 
 
 def _question(case: Case) -> dict[str, Any]:
-    """What JavaScript is asked: the legend as it is served, the changes, and the numbers as a cube tells them."""
+    """Return the input of JavaScript: the served legend, the changes, and the numbers of a cube."""
     span, colouring = COLOURINGS[case.colouring]
     encoding = ENCODINGS[case.encoding]
     kind = np.dtype(encoding.dtype)

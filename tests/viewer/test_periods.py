@@ -1,4 +1,4 @@
-"""The viewer's maps of periods are those of the server's tiles and of the rasters: 540 places of four layers."""
+"""The viewer's maps of periods equal the server's tiles and the rasters: 540 points of four layers."""
 
 import subprocess
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.client("node")]
 
 WRITER = Path(__file__).with_name("periods_of_cubes.mjs")
 PLACES = 9
-"""Of each method of each kind of period of each layer."""
+"""Number of points per layer, kind of period and method."""
 MONTHS_OF = {"month": 1, "season": 3, "year": 12}
 METHODS = ("clearest", "latest", "median", "max", "anomaly")
 
@@ -49,7 +49,7 @@ class Place:
 
 
 def place_of(layer: Layer, zoom: int, row: int, column: int) -> Place | None:
-    """The pixel of a cell's centre; none where its middle is almost as near to another cell."""
+    """Return the pixel at a cell's centre, or None if the pixel's centre is almost as near to another cell."""
     pixel_m = WORLD_M / (256 << zoom)
     x, y = METRES.transform(*layer.place(row, column))
     across, down = int((x + WORLD_M / 2) // pixel_m), int((WORLD_M / 2 - y) // pixel_m)
@@ -67,7 +67,7 @@ def place_of(layer: Layer, zoom: int, row: int, column: int) -> Place | None:
 
 @dataclass
 class Question:
-    """A period of a layer, how its values become one, and places; then what the viewer has there."""
+    """A period of a layer, its method, and places; later the viewer's results there."""
 
     layer: Layer
     base: str
@@ -134,7 +134,7 @@ def tile_of(url: str) -> np.ndarray:
 
 
 def times_of(base: str, layer: str) -> dict:
-    """What the server tells of the dates of a layer when it is indexed, and the share of each date is counted."""
+    """Return the server's times of a layer after it is indexed and the valid fractions are counted."""
     while True:
         try:
             answer = orjson.loads(ask(f"{base}/layers/{layer}/times?limit=1000"))
@@ -165,7 +165,7 @@ def questions_of(layer: Layer, base: str, told: dict) -> list[Question]:
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory) -> Iterator[dict[str, list[Question]]]:
-    """By layer, with what the viewer makes of the cubes of a server."""
+    """Questions by layer, with the viewer's results from the cubes of a server."""
     folder = tmp_path_factory.mktemp("periods")
     made, read_demo = write_archives(folder)
     apps = [create_app(Settings(config=folder / each)) for each in ("chronotile.yaml", "demo/demo.yaml")]

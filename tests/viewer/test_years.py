@@ -1,4 +1,4 @@
-"""The years of the viewer's chart are those of the server's answers and of the rasters: 500 places of four layers."""
+"""The years of the viewer's chart equal the server's answers and the rasters: 500 points of four layers."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.client("node")]
 
 WRITER = Path(__file__).with_name("years_of_answers.mjs")
 PLACES = 125
-"""Of each layer."""
+"""Number of points per layer."""
 SIZE = 24
 """Cells on each side of the made layers."""
 SEASONS = {"smooth": "whittaker", "phenology": "threshold", "climatology": "median", "anomaly": "abs"}
@@ -98,13 +98,13 @@ collections:
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer and what its raster has."""
+    """A layer and the values of its raster."""
 
     id: str
     month: int
-    """With which years begin."""
+    """First month of a year."""
     slots: str
-    """`dekad` or `month`: what is normal is so of these."""
+    """`dekad` or `month`: the unit of usual values."""
     times: np.ndarray
     size: tuple[int, int]
     """Rows and columns."""
@@ -121,7 +121,7 @@ def centre(transform: Affine, crs: str, row: int, column: int) -> tuple[float, f
 
 
 def of_formula(id: str, times: np.ndarray, formula: Callable, grid: tuple[Affine, str], **how: Any) -> Layer:
-    """A made layer: numbers times a scale, plus an offset; -1 is none."""
+    """Return a layer of a formula: numbers times scale plus offset; -1 stands for no value."""
     scale, offset = how.pop("scale"), how.pop("offset", 0)
 
     def values(row: int, column: int) -> np.ndarray:
@@ -135,7 +135,7 @@ def of_formula(id: str, times: np.ndarray, formula: Callable, grid: tuple[Affine
 
 
 def of_demo(store: Path) -> Layer:
-    """The demo's NDVI, as its Zarr store has it; what lies above its range are flags of clouds and snow."""
+    """Return the demo's NDVI from its Zarr store, without the flags of clouds and snow above its range."""
     whole = xarray.open_zarr(store)["NDVI"].load()
     x, y, values = whole["x"].values, whole["y"].values, whole.where(whole < 0.9201).values
     to_degrees = Transformer.from_crs(3035, 4326, always_xy=True)
@@ -151,7 +151,7 @@ def of_demo(store: Path) -> Layer:
 
 
 def write_archives(folder: Path) -> tuple[list[Layer], Callable[[], Layer]]:
-    """Write the made layers, and the demo in `demo`; give the layers of the first, and what reads that of the demo."""
+    """Write the made layers, and the demo in `demo`; return these layers and a reader of the demo's layer."""
     common = {"size": SIZE, "dtype": "int16", "nodata": -1}
     scaled = {"scale": (0.0001, 0.0), "transform": SOUTH, "crs": "EPSG:4326"}
     Store(name="southern", formulas={"value": southern}, times=SOUTHERN_TIMES, **common, **scaled).write(folder)
@@ -185,7 +185,7 @@ def archives(tmp_path_factory) -> Iterator[dict[str, tuple[TestClient, Layer]]]:
 
 @dataclass(frozen=True)
 class Found:
-    """What the server answers of a place, what the viewer makes of it, and what the raster has."""
+    """The server's answer for a point, the viewer's result, and the series of the raster."""
 
     answer: dict[str, Any]
     viewer: dict[str, Any]
@@ -196,7 +196,7 @@ class Found:
 
 @pytest.fixture(scope="module")
 def found(archives, tmp_path_factory) -> dict[str, list[Found]]:
-    """By layer, of random places."""
+    """Results for random points, by layer."""
     folder = tmp_path_factory.mktemp("answers")
     asked, cells = [], []
     for client, layer in archives.values():
@@ -233,7 +233,7 @@ def columns(series: pd.Series, month: int) -> dict[tuple[int, str], float]:
 
 
 def shown(lines: dict[str, list[float | None]], month: int) -> dict[tuple[int, str], float]:
-    """The same of what the viewer has; days without an acquisition and gaps are not in it."""
+    """Return the viewer's values in the form of `columns`, without gaps and days without an acquisition."""
     first = np.datetime64(f"{2000 if month <= 2 else 1999}-{month:02}-01")
     names = [str(first + day * DAY)[5:] for day in range(366)]
     return {
@@ -251,7 +251,7 @@ def assert_same(found: dict, expected: dict, tolerance: float = 1e-6) -> None:
 
 
 def slot_of(times: pd.DatetimeIndex, slots: str) -> np.ndarray:
-    """Which dekad or month of a year each time is in."""
+    """Return the dekad or month of the year of each time, from 0."""
     months = times.month.to_numpy() - 1
     return months if slots == "month" else 3 * months + np.minimum((times.day.to_numpy() - 1) // 10, 2)
 
@@ -279,7 +279,7 @@ def test_anomalies_are_values_minus_the_median_of_their_dekad_or_month(archives,
 
 
 def usual(each: Found, key: str) -> np.ndarray:
-    """The 366 values of `low`, `middle` or `high`; of a place without values there are none."""
+    """Return the 366 values of `low`, `middle` or `high`; NaN for a point without values."""
     return np.array((each.viewer["usual"] or {key: [None] * 366})[key], float)
 
 

@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.client("node")]
 
 
 def run(*command, cwd):
-    """Return what the command wrote; with its errors in the message where it fails."""
+    """Return the output of the command; if it fails, its errors are in the message."""
     ran = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout

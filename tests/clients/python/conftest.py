@@ -1,4 +1,4 @@
-"""What tests of the Python client share: archives over the formula and over a demo, in this process and on a socket."""
+"""Fixtures of the Python client's tests: archives over the formula and over a demo, in this process and on a socket."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ class Recorded:
         return [request.url.path for request in self.requests]
 
     def document(self, path: str, body: object = None, **params: str):
-        """What the server answers to a request that the client library does not make."""
+        """Return the server's answer to a request that the client library does not make."""
         content = None if body is None else json.dumps(body).encode()
         answer = self.client.request("GET" if body is None else "POST", path, content=content, params=params)
         assert answer.status_code == 200, answer.text
@@ -59,7 +59,7 @@ class Recorded:
 
 @pytest.fixture
 def make_recorded(tmp_path) -> Iterator[Callable[..., Recorded]]:
-    """`make_recorded(**limits)`: an archive of the layer NDVI over the formula, and others of each kind."""
+    """Return a function of limits that makes an archive of NDVI over the formula and of layers of each kind."""
     with ExitStack() as clients:
 
         def make(**limits: int) -> Recorded:
@@ -84,7 +84,7 @@ def archive(recorded) -> Archive:
 
 @pytest.fixture
 def substituting(tmp_path) -> Iterator[Layer]:
-    """A layer that answers with the nearest time where it does not have the requested one."""
+    """Layer that answers with the nearest time if the requested one is missing."""
     rules = TimeRules(match="nearest", tolerance=np.timedelta64(5, "D"))
     services = served.make_services(served.make_collection(served.make_layer(time_rules=rules)))
     app = application(services, ServerOptions(jobs=JobService(tmp_path / "jobs", archive="a")))
@@ -102,7 +102,7 @@ def demo_folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def five_years(tmp_path_factory) -> Path:
-    """The folder of a demo archive with all of its times, in a smaller area."""
+    """Folder of a demo archive with its full number of times, in a smaller area."""
     folder = tmp_path_factory.mktemp("client") / "demo"
     make_demo(folder, plan=replace(PLAN, first_day="2020-01-01", dekads=180))
     return folder

@@ -17,7 +17,7 @@ BOX = (4.6, 50.8, 4.7, 50.85)
 
 
 def expected_of(array):
-    """What the formula has at the coordinates of an array."""
+    """Return the formula's numbers at the coordinates of an array."""
     inverse = ~BELGIUM_31N.transform
     columns = np.floor(inverse.a * array.x.values + inverse.c).astype(int)
     rows = np.floor(inverse.e * array.y.values + inverse.f).astype(int)

@@ -1,4 +1,4 @@
-"""Executions and jobs: at once, by a worker, cancelled and failed; their results held against scipy and the API."""
+"""Executions and jobs: synchronous, by a worker, cancelled and failed; results compared with scipy and the API."""
 
 import asyncio
 import logging
@@ -229,7 +229,7 @@ def test_file_of_another_kind_is_saved(demo, tmp_path):
 
 @pytest.fixture(scope="module")
 def with_worker(demo_folder, tmp_path_factory):
-    """The address of the demo, served by a process of its own beside a worker."""
+    """URL of the demo, served by a separate process with a worker."""
     environment = {"CHRONOTILE_JOBS_DIR": str(tmp_path_factory.mktemp("jobs"))}
     with (
         serving("serve", demo_folder / "demo.yaml", "--workers", "1", **environment) as (_, url, _lines),

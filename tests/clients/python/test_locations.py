@@ -1,4 +1,4 @@
-"""Points, areas and places in the forms in which users have them."""
+"""Points, areas and places in users' usual forms."""
 
 from pathlib import Path
 

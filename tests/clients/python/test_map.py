@@ -1,4 +1,4 @@
-"""The map of notebooks, as Python sees it: its traits. What it draws is held in tests/clients/js."""
+"""Traits of the map of notebooks in Python; tests/clients/js tests its drawing."""
 
 import importlib
 import sys

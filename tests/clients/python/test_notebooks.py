@@ -1,4 +1,4 @@
-"""The notebooks of docs/notebooks, executed against a demo archive, and what they show."""
+"""The notebooks of docs/notebooks, executed with a demo archive, and their outputs."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def client(tmp_path_factory):
 
 @pytest.fixture
 def run(served, client, tmp_path, monkeypatch):
-    """`run(name)`: the outputs of each cell of code, after all were executed; `run.widgets` what its widgets hold."""
+    """Return a function: `run(name)` returns the outputs of each code cell; `run.widgets` has the state of widgets."""
     import nbformat
     from nbclient import NotebookClient
 
@@ -61,7 +61,7 @@ def run(served, client, tmp_path, monkeypatch):
 
 
 class Outputs:
-    """What a cell shows."""
+    """Outputs of a cell."""
 
     def __init__(self, outputs: list) -> None:
         self.streams = "".join(output["text"] for output in outputs if output["output_type"] == "stream")

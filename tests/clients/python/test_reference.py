@@ -1,4 +1,4 @@
-"""The programs of the client's pages run as they stand, and print what the pages show."""
+"""Programs of the client's pages run unchanged, and print the output in the pages."""
 
 import re
 import subprocess
@@ -29,7 +29,7 @@ def url(five_years, tmp_path_factory):
 
 
 def printed_by(program, url, folder):
-    """What a program prints, in a process of its own, where a warning is an error."""
+    """Return the output of a program in a separate process, with warnings as errors."""
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", program.replace("http://127.0.0.1:8000", url)],
         cwd=folder,

@@ -16,7 +16,7 @@ DATES = ["start", "peak", "end"]
 
 
 def expected(phenology, **labels):
-    """Rows of what the server answers, with its texts as dates."""
+    """Return the rows of the server's answer, with its texts as dates."""
     frame = pd.DataFrame(phenology).assign(season=range(1, len(phenology["start"]) + 1), **labels)
     return frame.assign(**{name: pd.to_datetime(frame[name]).astype("datetime64[ns]") for name in DATES})
 

@@ -30,7 +30,7 @@ def position_of(row, column):
 
 
 def numbers_of(row, column):
-    """What the formula has in a cell."""
+    """Return the formula's numbers in a cell."""
     return [float(number_at(np.array(row), np.array(column), time)) for time in range(len(DEKADS.instants))]
 
 

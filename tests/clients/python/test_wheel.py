@@ -1,4 +1,4 @@
-"""The wheel of the client holds all of its modules, and what they import is installed."""
+"""The wheel of the client contains all its modules, and their imports are installed."""
 
 import os
 import subprocess

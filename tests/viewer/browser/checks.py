@@ -1,4 +1,4 @@
-"""Runs checks of the viewer in Chromium: a random tenth by the seed of the run, or all in a full run."""
+"""Run checks of the viewer in Chromium: a random tenth by the seed of the run, or every check in a full run."""
 
 import os
 import subprocess

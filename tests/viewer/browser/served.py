@@ -1,7 +1,7 @@
 """An archive for scenarios of the viewer; its numbers follow formulas of time, row and column, as in `formula.mjs`.
 
-`python -m tests.viewer.browser.served PORT` serves it until it is stopped. The cells of all layers but `polar` and
-`dateline` are those of the tile matrix 12 of WebMercatorQuad, from tile column 2090 and tile row 1370 on (Ghent).
+`python -m tests.viewer.browser.served PORT` serves it until it is stopped. All layers except `polar` and `dateline`
+have the cells of tile matrix 12 of WebMercatorQuad, from tile column 2090 and tile row 1370 on (Ghent).
 """
 
 import json
@@ -28,7 +28,7 @@ DATELINE_3832 = Affine(1000.0, 0, 3_200_000.0, 0, -1000.0, -1_800_000.0)
 """1 km of a Mercator grid whose centre is 150 degrees east; 180 degrees are at x 3,339,584.7, Fiji."""
 
 Formula = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""Numbers of (t, row, column), of their common shape."""
+"""Numbers of (t, row, column), in their common shape."""
 
 
 def every(step: int, first: str, count: int) -> np.ndarray:
@@ -37,7 +37,7 @@ def every(step: int, first: str, count: int) -> np.ndarray:
 
 
 def is_cloud(t: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """Blocks of 32 cells: of 10 of them 3t mod 8 at time t, and all where t mod 73 is 11."""
+    """Return a mask in blocks of 32 cells: 3t mod 8 of 10 blocks are cloudy at time t, and all if t mod 73 is 11."""
     turn = (5 * (row // 32) + 3 * (column // 32) + 7 * t) % 10
     return (turn < 3 * t % 8) | (t % 73 == 11)
 
@@ -52,7 +52,7 @@ def cloudy(t: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
 
 
 def flagged(t: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """252, cloud, where it is cloudy; 251, snow, in the first 16 rows; nodata, 255, in the last 16 columns."""
+    """Return 252 for clouds, 251 for snow in the first 16 rows, and nodata, 255, in the last 16 columns."""
     numbers = np.where(is_cloud(t, row, column), 252, ramp_of(t, row, column))
     return np.where(column >= 240, 255, np.where(row < 16, 251, numbers))
 
@@ -79,7 +79,7 @@ class Store:
 
     name: str
     formulas: dict[str, Formula]
-    """By variable."""
+    """Formulas by variable."""
     times: np.ndarray | None = field(default_factory=lambda: every(5, "2019-01-01", 12))
     size: int = 256
     crs: str = "EPSG:3857"
@@ -89,7 +89,7 @@ class Store:
     scale: tuple[float, float] | None = (0.004, -0.08)
     """Scale and offset."""
     ends: np.ndarray | None = None
-    """Of the periods that the times begin; without, each time is a day or an instant."""
+    """Ends of the periods that start at the times; without them, each time is a day or an instant."""
 
     def numbers(self, formula: Formula) -> np.ndarray:
         """(time, y, x), or (y, x) without time."""
@@ -266,7 +266,7 @@ def field_feature(number: int) -> dict[str, object]:
 
 
 def write_archive(folder: Path) -> Path:
-    """Write stores, styles, places and configuration, and return where that is."""
+    """Write stores, styles, places and configuration; return the path of the configuration."""
     for store in STORES:
         store.write(folder)
     (folder / "styles").mkdir()

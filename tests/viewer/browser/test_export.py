@@ -1,4 +1,4 @@
-"""What the viewer exports (scenarios 23 to 26 and 28), in Chromium, and as other programs read it."""
+"""Exports of the viewer (scenarios 23 to 26 and 28), in Chromium, and as other programs read them."""
 
 import io
 import json
@@ -32,7 +32,7 @@ SIZE = 512
 
 @dataclass(frozen=True)
 class Exported:
-    """What the scenarios left behind."""
+    """Files and output of the scenarios."""
 
     base: str
     folder: Path
@@ -57,12 +57,12 @@ def exported(tmp_path_factory):
 
 
 def numbers_at(t: int) -> np.ndarray:
-    """(y, x) of the layer; 255 where there is none."""
+    """Return the numbers (y, x) of the layer; 255 stands for no value."""
     return cloudy(*np.ogrid[t : t + 1, :SIZE, :SIZE])[0].astype(np.uint8)
 
 
 def colours_of(base: str) -> np.ndarray:
-    """(256, 3): the colour of each number, by the server's tile of the first date, which has all of them."""
+    """Return (256, 3): the colour of each number, from the server's tile of the first date, which has every number."""
     url = f"{base}tiles/ndvi/WebMercatorQuad/12/{TILE_COLUMN}/{TILE_ROW}.png?datetime=2019-01-01"
     with urlopen(url) as answer:
         tile = np.asarray(Image.open(io.BytesIO(answer.read())).convert("RGB"))

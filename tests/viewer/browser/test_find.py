@@ -1,4 +1,4 @@
-"""Dates and scenes are found where the map is: `find.mjs`, over an archive of scenes of its own and its index."""
+"""Dates and scenes are found at the position of the map: `find.mjs`, over an archive of scenes and its index."""
 
 import json
 from dataclasses import dataclass
@@ -98,7 +98,7 @@ class Scene:
         }
 
     def _footprint(self) -> tuple[dict[str, object], list[float]]:
-        """As RFC 7946 has it: cut in two at 180 degrees."""
+        """Return the geometry and bbox of RFC 7946: cut in two at 180 degrees."""
         west, east = self.corners[0][0], self.corners[1][0]
         south, north = self.corners[0][1], self.corners[2][1]
         if west < east:
@@ -111,7 +111,7 @@ class Scene:
 
 
 def ghent_scenes() -> list[Scene]:
-    """Return the scenes at Ghent, each a bit further east than the one before."""
+    """Return the scenes at Ghent, each slightly east of the one before."""
     days = every(5, "2023-06-01", COUNT)
     return [
         Scene(
@@ -136,7 +136,7 @@ def write_catalogue(folder: Path, scenes: list[Scene]) -> None:
 
 
 def write_archive(folder: Path) -> Path:
-    """Write scenes, a cube, styles and configuration, and return where that is."""
+    """Write scenes, a cube, styles and configuration; return the path of the configuration."""
     write_catalogue(folder / "scenes", ghent_scenes())
     times = ("2023-06-01T10:00:00Z", "2023-06-01T22:00:00Z")
     write_catalogue(folder / "fiji", [Scene(f"fiji {time[11:13]}", time, "EPSG:3832", FIJI) for time in times])

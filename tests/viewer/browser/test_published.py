@@ -1,4 +1,4 @@
-"""`published.mjs`, over what `chronotile publish --viewer` wrote, from a server of files."""
+"""`published.mjs`, over the output of `chronotile publish --viewer`, from a server of files."""
 
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer

@@ -26,7 +26,7 @@ NOT_SCENARIOS = {
 """`cells.mjs`, `export.mjs`, `find.mjs`, `published.mjs` and `sign-in.mjs` are run by tests of their names."""
 SCENARIOS = sorted(path.stem for path in FOLDER.glob("*.mjs") if path.name not in NOT_SCENARIOS)
 IN_FIREFOX = sorted({"inspector", "keys", "periods", "search", "stories", "years"} & {*SCENARIOS})
-"""Parts that Firefox is likely to do differently, and that its driver can look at."""
+"""Parts that Firefox may handle differently, and that its driver can test."""
 
 
 @pytest.fixture(scope="module")

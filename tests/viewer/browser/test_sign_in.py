@@ -13,7 +13,7 @@ from tests.viewer.browser.checks import run_checks
 
 CHECKS = Path(__file__).with_name("sign-in.mjs")
 SESSION_S = 16
-"""Seconds that a session lasts: long enough to look at it, and to be waited for."""
+"""Seconds that a session lasts: long enough for checks, short enough to wait for its end."""
 
 
 @pytest.mark.slow

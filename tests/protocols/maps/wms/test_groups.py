@@ -24,7 +24,7 @@ def collection_of(count):
 
 @pytest.fixture
 def grouped(make_client):
-    """Client of a group (two layers, the upper one red, and one that cannot be queried) and a single layer."""
+    """Client of a group and a single layer; the group has a layer without queries, and a red layer above another."""
     lower, upper = served.make_layer("LOWER"), served.make_layer("UPPER", styles=(served.REDS, served.STEPS))
     mute = served.make_layer("MUTE", queryable=False)
     alone = served.make_layer("ALONE", collection="single")

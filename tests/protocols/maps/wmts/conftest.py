@@ -10,7 +10,7 @@ HELD = {"TileMatrix": "11", "TileRow": "687", "TileCol": "1052"}
 
 @pytest.fixture
 def get_tile() -> Callable:
-    """Return a function: `get_tile(client, style=None, Time="2020-06-11")` requests a tile by KVP; `None` omits."""
+    """Return a function that gets a tile by KVP: `get_tile(client, style=None, Time="2020-06-11")`; `None` omits."""
 
     def ask(client, *, path="/wmts", headers=None, **changes):
         valid = {

@@ -128,7 +128,7 @@ SAME = {name: ("GET", path, None, {}) for name, path in GETS.items()} | {
 }
 """Requests: method, path, body, and the inputs that the body becomes."""
 OF_THE_SCHEMA = ("areas as CSV", "a box in metres", "a cube", "a time-lapse")
-"""Offers that the published schema cannot validate: arrays with two meanings, and boxes outside CRS84."""
+"""Offers to validate: in the published schema an array matches two types, and boxes are in CRS84 alone."""
 LIMITS = ("max_coverage_bytes", "max_series_values", "max_area_values", "max_animation_pixels")
 
 

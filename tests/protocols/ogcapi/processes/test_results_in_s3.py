@@ -235,7 +235,7 @@ def refuse(asked):
     for connection in asked:
         with connection, connection.makefile("rb") as request:
             request.readline()
-            # Read all of the request: if the connection closed early, the client could see only that and retry.
+            # Read the whole request: if the connection closed early, the client could see only that and retry.
             request.read(int(parse_headers(request).get("Content-Length", 0)))
             connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 

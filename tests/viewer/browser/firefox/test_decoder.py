@@ -1,4 +1,4 @@
-"""The decoder in Firefox: it reads the golden files exactly, and refuses those that are damaged."""
+"""The decoder in Firefox reads the golden files exactly, and refuses damaged files."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ OPENS_WITHIN_S = 600
 
 
 class Page(BaseHTTPRequestHandler):
-    """Gives the page, the decoder and the golden files, and takes what the page found."""
+    """Serves the page, the decoder and the golden files, and receives the page's results."""
 
     found: "Queue[dict]"
 
@@ -50,12 +50,12 @@ class Page(BaseHTTPRequestHandler):
         self.found.put(json.loads(told))
 
     def log_message(self, *_words):
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def firefox(url: str, profile: Path) -> Iterator[None]:
-    # A profile of its own, told not to ask anybody for anything.
+    # A separate profile without background requests.
     (profile / "user.js").write_text(
         "\n".join(
             f"user_pref({json.dumps(name)}, {json.dumps(value)});"
@@ -81,7 +81,7 @@ def firefox(url: str, profile: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    """What Firefox made of each file, by its name."""
+    """Firefox's results by file name."""
     queue: Queue[dict] = Queue()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Page,), {"found": queue}))
     Thread(target=server.serve_forever, daemon=True).start()
