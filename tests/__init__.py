@@ -1,1 +1,1 @@
-"""Tests, and what they share: a package of its own, since libraries install one of the same name."""
+"""Tests and their common modules: a package with an `__init__`, since libraries install one of the same name."""

@@ -1,4 +1,4 @@
-"""Which files a piece of code asks the system about: each `stat` is made, and noted."""
+"""Counts the files whose state a piece of code requests: each `stat` is made, and recorded."""
 
 import os
 import threading
@@ -14,7 +14,7 @@ LONG_AGO_NS = 1_500_000_000 * 10**9
 
 @contextmanager
 def looked_at(folder: Path, *, thread: int | None = None) -> Iterator[Counter[str]]:
-    """Count the `stat` calls of the block on what lies in a folder, by path from there; of one thread, or of all."""
+    """Count the `stat` calls of the block on paths in a folder, by relative path; of one thread, or of every thread."""
     paths: list[str] = []
     stat, start = os.stat, f"{folder}/"
 
@@ -31,6 +31,6 @@ def looked_at(folder: Path, *, thread: int | None = None) -> Iterator[Counter[st
 
 
 def settle(folder: Path) -> None:
-    """Give all files and folders an old age: what is written next has another one, however coarse the clock is."""
+    """Give all files and folders an old age: later writes have another one, even with a coarse clock."""
     for path in (folder, *folder.rglob("*")):
         os.utime(path, ns=(LONG_AGO_NS, LONG_AGO_NS))

@@ -1,4 +1,4 @@
-"""Scenes as archives have them: files that differ in what a test says, with items that tell as much as it says."""
+"""Scenes as in archives: files that differ in given properties, with items that state given metadata."""
 
 from contextlib import closing, contextmanager
 
@@ -52,7 +52,7 @@ class OddScenes:
         return path
 
     def document(self, name, paths, *, day=1, band=None):
-        """The item of files, by asset; `band` is what it states of the only band of each."""
+        """Return the item of files, by asset; `band` is the stated metadata of their only band."""
         (path, *_others) = paths.values()
         with rasterio.open(path) as file:
             left, bottom, right, top = file.bounds

@@ -16,9 +16,9 @@ from tests.running import PATIENCE_S, until
 from tests.strict import find_program
 
 USER = "postgres"
-"""Of the databases, and of the system where we are root, as whom it does not run."""
+"""User of the databases, and of the system if the tests run as root, which PostgreSQL refuses."""
 QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
-"""Nothing of a test has to outlive the machine."""
+"""No data of a test have to outlive the machine."""
 
 
 class Server:
@@ -48,7 +48,7 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """Of its first process, which starts the others."""
+        """Id of its first process, which starts the others."""
         assert self._process is not None
         return self._process.pid
 
@@ -58,7 +58,7 @@ class Server:
         self._process.wait(PATIENCE_S)
 
     def crash(self) -> None:
-        """End it as `pg_ctl stop -m immediate` does: what was written is recovered when it is started."""
+        """End it like `pg_ctl stop -m immediate`: the next start recovers committed rows."""
         self._process.send_signal(signal.SIGQUIT)
         self._process.wait(PATIENCE_S)
 

@@ -23,18 +23,18 @@ NETWORK = {socket.AF_INET, socket.AF_INET6}
 
 
 class NotQuick(OSError):
-    """A quick test did what only later tiers may do; as an OSError, so that libraries close the socket."""
+    """A quick test did a forbidden operation; as an OSError, so that libraries close the socket."""
 
 
 @dataclass
 class Guard:
-    """Whether a quick test runs, and what it did that it must not."""
+    """Whether a quick test runs, and its forbidden operations."""
 
     is_on: bool = False
     breaches: list[str] = field(default_factory=list)
 
     def audit(self, event: str, arguments: tuple[object, ...]) -> None:
-        """Refuse what Python's audit event announces."""
+        """Refuse a forbidden operation at its audit event."""
         if event not in WATCHED_EVENTS or not self.is_on or not is_forbidden(event, arguments):
             return
         breach = f"{event}{arguments[:2]!r:.200}: the test needs a marker, for example @pytest.mark.slow"
@@ -49,7 +49,7 @@ def is_forbidden(event: str, arguments: tuple[object, ...]) -> bool:
     return event in PROCESS_EVENTS
 
 
-platform.processor()  # runs `uname` once in a process: before a test has a library ask for it
+platform.processor()  # runs `uname` only the first time, so before any library in a test
 GUARD = Guard()
 sys.addaudithook(GUARD.audit)  # for the whole life of this process
 

@@ -1,4 +1,4 @@
-"""Rasters of any numbers; those of `tests.scenes` follow its formula."""
+"""Rasters of any numbers; those in `tests.scenes` follow its formula."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ PLACE = {"driver": "GTiff", "crs": "EPSG:32633", "transform": Affine(10, 0, 5e5,
 
 
 def write_raster(path: Path, numbers: np.ndarray, *, scale=None, offset=None, overviews=(), **profile) -> Path:
-    """Write (y, x) or (band, y, x) numbers, at `PLACE` where the profile says nothing else; its path."""
+    """Write (y, x) or (band, y, x) numbers, at `PLACE` unless the profile has a location; return the path."""
     bands = numbers if numbers.ndim == 3 else numbers[np.newaxis]
     size = dict(zip(("count", "height", "width"), bands.shape, strict=True))
     with rasterio.open(path, "w", dtype=bands.dtype, **size, **PLACE | profile) as file:

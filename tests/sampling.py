@@ -25,7 +25,7 @@ from tests.costs import UNMEASURED_S, function_of, stored_costs
 from tests.quick import BEYOND_QUICK
 
 IS_FULL = bool(os.environ.get("CHRONOTILE_TEST_FULL"))
-"""Whether a run takes all cases, and tests that repeat an action repeat it as often as they were written for."""
+"""Whether a run takes all cases, with the full number of repetitions in tests that repeat an action."""
 TENTH = 0.1
 FEW, FEW_LATER = 3, 1
 """Cases of a function that every run takes, in the quick tier and in the later ones."""
@@ -45,7 +45,7 @@ class Sampling:
 
     seed: str
     further: float
-    """The fraction of further cases, 0 to 1; 1 also switches the choice of functions off."""
+    """The fraction of the other cases, 0 to 1; 1 also switches the choice of functions off."""
     limit: int
     """Maximum number of tests; 0 for no limit."""
 

@@ -1,4 +1,4 @@
-"""The programs of docs/how-to/pandas.md and docs/clients.md run as they are, beside a small demo on a socket."""
+"""The programs of docs/how-to/pandas.md and docs/clients.md run unchanged, with a small demo on a socket."""
 
 import io
 import re
@@ -28,7 +28,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture
 def run(server):
-    """`run(program)`: what its names are in the end."""
+    """Return `run(program)`, which returns the program's variables at its end."""
 
     def run(program):
         names = {}
@@ -95,7 +95,7 @@ def test_owslib_reads_a_coverage_and_runs_a_process(run, tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.client
 def test_rasterio_reads_a_window_of_a_coverage_by_its_address(server):
-    """In a process of its own: GDAL waits for the server in calls that hold the lock of the interpreter."""
+    """It runs in a separate process: GDAL waits for the server in calls that hold the lock of the interpreter."""
     program = PROGRAMS[5].replace("http://127.0.0.1:8000", server)
     command = [sys.executable, "-c", f"{program}\nprint(ndvi.shape, ndvi.mean() < 1)"]
 

@@ -60,7 +60,7 @@ VALUES = {
     "outputID": "none",
     "locationId": "none",
 }
-"""Of the parameters of paths."""
+"""Values of parameters of paths."""
 BOX = "6.0,50.5,6.01,50.51"
 QUERIES = {
     "/wms": "SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&LAYERS=scenes.RED&STYLES=&CRS=CRS:84"
@@ -114,7 +114,7 @@ NEEDS_INDEX = ["/layers/scenes.B04/preview.png", "/stac/search", "/timeseries/sc
 
 @pytest.fixture
 def client_of_items(settings):
-    """A server whose collection of scenes has no variables but those of its items."""
+    """Return a client of a server whose collection of scenes has only the variables of its items."""
     (file,) = settings.config.parent.glob("stac-*/*/collection.json")
     document = json.loads(file.read_text())
     file.write_text(json.dumps({key: value for key, value in document.items() if key != "item_assets"}))
@@ -135,7 +135,7 @@ def test_unreachable_index_keeps_collections_in_lists(client_of_items, settings,
     live.refresh()
     live.refresh()
     away = {path: client.get(path) for path in LISTS}
-    for path in NEEDS_INDEX:  # answered for a second from the index as it was
+    for path in NEEDS_INDEX:  # answered for a second from the index in memory
         until(lambda path=path: client.get(path).status_code == 503)
     waits = [client.get(path).headers["retry-after"] for path in NEEDS_INDEX]
 
@@ -187,7 +187,7 @@ def test_each_route_reports_the_unavailable_database_or_does_not_need_it(client,
     caplog.clear()
     with caplog.at_level(logging.INFO):
         server.stop()
-        # A picture is answered from the index as it was a second ago.
+        # A picture is answered from the index of a second ago.
         until(lambda: client.get(f"/wms?{QUERIES['/wms']}").status_code == 503)
         away = answers(client, listed)
         server.start()

@@ -1,4 +1,4 @@
-"""Every example of the OpenAPI document is answered by a small demo archive, as the document says."""
+"""Every example of the OpenAPI document has the documented answer from a small demo archive."""
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -26,7 +26,7 @@ def document(client):
 
 
 def operations(document):
-    """All but those for holders of a token, which the demo lacks, and those of products or of files: it has none."""
+    """Return operations, except those that need a token, products or files, which the demo lacks."""
     listed = [each for each in all_operations(document) if "security" not in each[2]]
     listed = [each for each in listed if "application/geopackage+sqlite3" not in str(each[2].get("requestBody"))]
     return [each for each in listed if "/products/{" not in each[0] and "/Products({id})" not in each[0]]
@@ -37,7 +37,7 @@ def all_operations(document):
 
 
 def ask(client, path, method, operation, **given):
-    """The answer to an operation with its examples, and other values in place of some."""
+    """Return the answer to an operation with its examples, some replaced by `given`."""
     replaced = [{**each, "example": given.get(each["name"], each.get("example"))} for each in operation["parameters"]]
     parameters = [each for each in replaced if each["example"] is not None]
     posted = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")

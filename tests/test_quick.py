@@ -1,4 +1,4 @@
-"""What a test of the quick tier must not do fails it, whatever its code makes of the refusal."""
+"""A forbidden operation fails a quick test, even if its code handles the refusal."""
 
 import pytest
 
@@ -43,7 +43,7 @@ def test_it():
 
 @pytest.fixture
 def run_tests(pytester, monkeypatch):
-    """`run_tests(source)`: what came of tests that are a session of their own."""
+    """Return `run_tests(source)`: the results of tests in a separate session."""
     monkeypatch.chdir(pytester.path)
 
     def run(source):

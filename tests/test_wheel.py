@@ -31,7 +31,7 @@ VERSIONS = ("3.11", "3.13")
 INSTALL_S = 1800
 """How long pip may take: machines of tests may be slow to reach a registry."""
 MOST_BYTES = 600 << 20
-"""Of `site-packages`: 529 MiB on Python 3.11."""
+"""Limit for `site-packages`: 529 MiB on Python 3.11."""
 EXTRAS_ALONE = {
     *("scipy", "av", "pandas", "xarray", "zarr", "numcodecs", "h5py", "h5netcdf", "obstore", "pyarrow", "pyogrio"),
 }
@@ -47,11 +47,11 @@ class Installed(NamedTuple):
     python: Path
     program: Path
     environment: dict[str, str]
-    """Of its processes: its own programs alone are on the path."""
+    """Variables of its processes: only its programs are on the path."""
 
 
 def interpreters():
-    """Those of the versions that the wheel is for and that are here."""
+    """Return the available interpreters of the wheel's versions."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     found = {}
     for version in VERSIONS:

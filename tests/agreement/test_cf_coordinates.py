@@ -1,6 +1,6 @@
-"""Coordinates and times that files store in other numbers than they mean: places and dates are those of xarray.
+"""Coordinates and times whose stored numbers need decoding: points and dates are those of xarray.
 
-The value of a cell is `100 t + row + column / 100` at the slice `t`, as the file has it.
+The value of a cell is `100 t + row + column / 100` at the slice `t`, in the file's order.
 """
 
 import io
@@ -82,7 +82,7 @@ def dataset_of(name: str, *, days: Stored | None = None) -> xarray.Dataset:
 
 
 def write(dataset: xarray.Dataset, folder: Path, kind: str) -> xarray.Dataset:
-    """Write a dataset as it is, and return what xarray reads of it."""
+    """Write a dataset unchanged, and return xarray's reading of it."""
     if kind.startswith("netcdf"):
         path = folder / "made.nc"
         engine, version = ("scipy", "NETCDF3_64BIT") if kind == "netcdf-3" else ("h5netcdf", "NETCDF4")
@@ -95,7 +95,7 @@ def write(dataset: xarray.Dataset, folder: Path, kind: str) -> xarray.Dataset:
 
 @pytest.fixture
 def serve(tmp_path) -> Iterator[Callable[[], TestClient]]:
-    """Serves all that was written into the folder."""
+    """Return a function that serves the folder."""
     with ExitStack() as opened:
 
         def open_folder() -> TestClient:

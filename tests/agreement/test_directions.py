@@ -27,7 +27,7 @@ SEEDS = range(60) if IS_FULL else range(3)
 PX = 180 / 2**9 / 256
 """Size of a pixel of the tiles below."""
 LEAST_LENGTH = 1e-9
-"""Of the mean vector of directions; those that cancel out have no mean."""
+"""Minimum length of the mean vector of directions; opposite ones that cancel have no mean."""
 BOX = (WEST + 3 * CELL, NORTH - 15 * CELL, WEST + 13 * CELL, NORTH - 4 * CELL)
 ROWS, COLUMNS = slice(4, 15), slice(3, 13)
 
@@ -62,7 +62,7 @@ def json_of(answer):
 
 
 def tile_of(answer):
-    """(y, x) cells out of a tile of which many pixels lie in each."""
+    """Return (y, x) cells from a tile with many pixels per cell."""
     assert answer.status_code == 200, answer.text
     pixels = np.load(io.BytesIO(answer.content))
     column, row = 523, 111

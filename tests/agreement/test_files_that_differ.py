@@ -1,6 +1,6 @@
-"""Files of one layer in several encodings and orders of bands: each protocol gives the value of each date's own file.
+"""Files of one layer in several encodings and orders of bands: each protocol gives the value of each date's file.
 
-The values are those of a formula; every file says them in its own way.
+The values are those of a formula; every file encodes them differently.
 """
 
 import io
@@ -30,7 +30,7 @@ DAYS = ("2021-12-30", "2022-01-09", "2022-01-19")
 NOW = np.datetime64("2022-03-01", "ns")
 CELLS = [(3, 7), (20, 31), (39, 49), (11, 0), (25, 25), (0, 0)]
 EXACT = {"rtol": 0, "atol": 5e-8}
-"""Of float32, which one file has; steps are 20,000 times as large."""
+"""Tolerance of float32, in one file; steps are 20,000 times as large."""
 FLOAT32 = {"rtol": 1e-6, "atol": 0}
 
 
@@ -43,7 +43,7 @@ def values_at(t: int) -> np.ndarray:
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """How a file says the values."""
+    """Encoding of the values in a file."""
 
     dtype: str = "uint16"
     scale: float = 0.001
@@ -230,7 +230,7 @@ def test_coverages(client):
 
 @pytest.mark.quick_cases("types and orders as files", "offset since 2022 as a serving cube")
 def test_tiles_and_cubes(client):
-    """Pixels of tiles are those of cubes, and hold values of the formula only."""
+    """Pixels of tiles equal those of cubes, and all are values of the formula."""
     tilejson = got(client, "/tiles/NDVI/WebMercatorQuad/tilejson.json").json()
     zoom, (west, south, east, north) = tilejson["maxzoom"], tilejson["bounds"]
     x = int((west + east + 360) / 720 * 2**zoom)

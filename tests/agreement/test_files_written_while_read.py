@@ -1,4 +1,4 @@
-"""Files that are written over in place while an answer is made of them: of one state, or 503."""
+"""Files that are overwritten during an answer: the answer is of one version, or 503."""
 
 import io
 import os
@@ -37,7 +37,7 @@ collections:
 
 
 class Rewriting:
-    """A reader whose files are written over after each of its first reads, as if another program did."""
+    """A reader whose files are overwritten after some of its first reads, as by another program."""
 
     def __init__(self, reader, rewrite: Callable[[], None], times: int) -> None:
         self._reader, self._rewrite, self._left = reader, rewrite, times
@@ -94,7 +94,7 @@ def made(request, tmp_path) -> Made:
 
 @pytest.fixture
 def serve(made, tmp_path, request):
-    """`serve(times)`: a client of a server below which the files are written after so many reads."""
+    """Return `serve(times)`: a client of a server whose files are overwritten after this number of reads."""
     (tmp_path / "styles").mkdir()
     (tmp_path / "styles" / "grey.yaml").write_text(STYLE)
     bands = {"ONE": "band: 1", "TWO": "band: 2"} if made.kind == "cog" else {"ONE, ": "", "TWO, ": ""}
@@ -142,7 +142,7 @@ def ask(client: TestClient, path: str):
 
 
 class Client:
-    """What `tile_of` asks."""
+    """Requests for `tile_of`."""
 
     def __init__(self, client: TestClient) -> None:
         self.client = client

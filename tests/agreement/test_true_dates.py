@@ -1,6 +1,6 @@
-"""Times in names of files and on several axes are the ones they were made of, in every protocol and a job.
+"""Times in names of files and on several axes are the expected ones, in every protocol and a job.
 
-The makers know the times by construction: `tests/odd_archives/dated_names.py` and `time_axes.py`.
+The times follow by construction: `tests/odd_archives/dated_names.py` and `time_axes.py`.
 """
 
 import csv
@@ -137,7 +137,7 @@ SERVED = [
 
 @pytest.fixture
 def client(tmp_path):
-    """A function that serves what a maker writes."""
+    """Return a function that serves the files of a maker."""
     opened = []
 
     def serve(write, case):
@@ -152,7 +152,7 @@ def client(tmp_path):
 
 
 class Asked:
-    """What the protocols answer for the only layer, at a cell in its middle."""
+    """Answers of the protocols for the only layer, at a cell in its middle."""
 
     def __init__(self, client, tmp_path):
         self.client, self.folder = client, tmp_path
@@ -223,7 +223,7 @@ class Asked:
         return self.get(f"/layers/{self.id}/times").json()["times"][-1]
 
     def values_at(self, time):
-        """The value of each protocol that is asked for one time."""
+        """Return the value of each protocol for one requested time."""
         west, south = self.lon - 0.02, self.lat - 0.02
         box = f"{west},{south},{west + 0.04},{south + 0.04}"
         wms = self.get(

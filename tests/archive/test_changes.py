@@ -1,4 +1,4 @@
-"""What the log tells of a reload: layers and dates that came and went, and what is left out."""
+"""The log of a reload: added and removed layers and dates, and skipped collections."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ NDVI = f"collections:\n  made: {{{SOURCE}, variables: {{NDVI: {{}}}}}}\n"
 
 @pytest.fixture
 def line_of(tmp_path, open_at):
-    """`line_of(configuration)`: what is logged when the configuration is another."""
+    """Return `line_of(configuration)`: the log line after a change of the configuration."""
 
     def change(written):
         file = tmp_path / "chronotile.yaml"

@@ -1,4 +1,4 @@
-"""Which pixels are clear by the classes of a collection, and the layers without all others."""
+"""Clear pixels by the classes of a collection, and layers of clear pixels only."""
 
 import io
 
@@ -52,7 +52,7 @@ def write(folder, *, meanings=NAMES, times=8, settings=""):
 
 @pytest.fixture
 def serve(tmp_path, at_end):
-    """`serve(…)`: what was written, and a client of what serves it."""
+    """Return `serve(…)`: the written files, and a client of their server."""
 
     def make(**members):
         written = write(tmp_path, **members)
@@ -156,7 +156,7 @@ collections:
     clear: {variable: scl, keep: [2, 3, 4]}
 """
 SHIFT = 6
-"""Columns by which the second scene lies east of the first."""
+"""Columns between the first scene and the second one, to the east."""
 
 
 @pytest.fixture

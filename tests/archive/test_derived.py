@@ -1,4 +1,4 @@
-"""Formulas and masks from a configuration to what clients get."""
+"""Formulas and masks, from the configuration to clients."""
 
 import dataclasses
 import io
@@ -34,7 +34,7 @@ VARIABLES = """
 
 
 def numbers_of(variable, t):
-    """(y, x); SCL in cells twice as large, where its files have them so."""
+    """Return (y, x) numbers; SCL in cells twice as large, if its files have them."""
     rows, columns = np.mgrid[:64, :64]
     if variable == "SCL":
         return ((rows + columns + t) % 9).astype("uint8")
@@ -55,7 +55,7 @@ def write_cogs(folder):
 
 
 def write_cube(folder):
-    """Of one grid, so that SCL is repeated in the store itself."""
+    """Write a cube with one grid, so that SCL is repeated in the store itself."""
     dataset = make_dataset(SCENE)
     template = dataset["NDVI"]
     for variable in ("RED", "NIR", "SCL"):
@@ -112,7 +112,7 @@ def test_a_series_is_the_formula_of_the_native_cells(client, row, column):
     answer = client.get(f"/timeseries/NDVI/point?lon={longitude}&lat={latitude}").json()
 
     values = [expected(t)[row, column] for t in range(5)]
-    shortest = [float(str(np.float32(value))) for value in values]  # of what a formula gives, which is float32
+    shortest = [float(str(np.float32(value))) for value in values]  # a formula gives float32
     assert answer["values"] == [None if np.isnan(value) else value for value in shortest]
     assert [reason == "masked" for reason in answer["reasons"]] == [np.isnan(value) for value in values]
 

@@ -141,7 +141,7 @@ def write_mosaic(path, sources, nodata):
 
 @pytest.fixture(params=[-1, None], ids=["nodata", "no nodata"])
 def mosaics(request, tmp_path, open_at):
-    """An archive of three dates, each a VRT of two files, and the path of the right one of the second date."""
+    """Return an archive of three dates, each a VRT of two files, and the path of the right file of the second date."""
     data = tmp_path / "data"
     (data / "src").mkdir(parents=True)
     for day in (1, 2, 3):

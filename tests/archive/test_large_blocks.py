@@ -1,4 +1,4 @@
-"""A block that takes more memory than there is for large answers is refused where it is opened; others are served."""
+"""A block larger than the memory for large answers is refused at its opening; others are served."""
 
 import numpy as np
 import pytest
@@ -9,11 +9,11 @@ from affine import Affine
 from tests.odd_archives.files import write_tif
 
 SIDE = 14_016
-"""Of a square of bytes that is a little more than 176 MiB, and a multiple of 16."""
+"""Side of a square of bytes slightly larger than 176 MiB; a multiple of 16."""
 
 
 def write_tile(path, *, side, bands=1):
-    """A raster that is one tile, of which nothing is stored."""
+    """Write a raster of one tile without stored data."""
     with rasterio.open(
         path, "w", driver="GTiff", width=side, height=side, count=bands, dtype="uint8", crs="EPSG:32633", nodata=0,
         transform=Affine(10, 0, 500_000, 0, -10, 5_000_000), interleave="pixel", compress="deflate",

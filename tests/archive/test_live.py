@@ -1,4 +1,4 @@
-"""The archive as it is now: the server, the providers of pygeoapi and the jobs keep it current in the same way."""
+"""The current archive: the server, the providers of pygeoapi and the jobs keep it current in the same way."""
 
 import logging
 import threading
@@ -42,7 +42,7 @@ def _by_job(live: LiveArchive, _clock: Clock) -> None:
 
 @pytest.fixture(params=[_by_server, _by_pygeoapi, _by_job], ids=["server", "pygeoapi", "jobs"])
 def look(request, clock) -> Callable[[LiveArchive], None]:
-    """`look(live)`: what makes one of the three users of an archive look for changes."""
+    """Return `look(live)`, with which one of the three users of an archive checks for changes."""
     return lambda live: request.param(live, clock)
 
 
@@ -135,7 +135,7 @@ def test_link_to_itself_does_not_stop_a_reload(folder, clock, look, caplog):
 
 
 def test_unexpected_failure_is_survived_and_logged_with_its_stack(folder, clock, look, caplog, monkeypatch):
-    """What no list of errors has."""
+    """An error that is in no list of expected errors."""
     file = configured(folder)
     live = LiveArchive.open(file, clock=clock)
     before = live.archive

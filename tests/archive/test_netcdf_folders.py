@@ -52,7 +52,7 @@ def write_date(path, day, *, scale=0.004, offset=-0.08, variable="NDVI", shift=0
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three dates, each of its own scale and offset."""
+    """Write three dates, each with separate scale and offset."""
     found = tmp_path / "data"
     found.mkdir()
     for day, (scale, offset) in zip(DAYS, ((0.004, -0.08), (0.005, -0.1), (0.004, 0.0)), strict=True):
@@ -77,7 +77,7 @@ def days_of(archive):
 
 
 def in_files(folder):
-    """What xarray reads at that place, file by file."""
+    """Return xarray's values at the point, by file."""
     values = []
     for path in sorted(folder.glob("*.nc")):
         with xarray.open_dataset(path) as dataset:
@@ -218,7 +218,7 @@ def damage(path, share):
 
 
 def warnings_of(caplog, path):
-    """What was logged of a date of that file, apart from the lines of requests that failed."""
+    """Return the warnings about a date of the file, without the lines of failed requests."""
     messages = [each.getMessage() for each in caplog.records if each.name == "chronotile.readers.failing_dates"]
     return [each for each in messages if path.name in each]
 

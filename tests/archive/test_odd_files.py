@@ -1,4 +1,4 @@
-"""What one file of a folder contains stops that file alone: beside it another one is served, with its own numbers."""
+"""One odd file of a folder makes only that file fail: another one is served next to it, with its right numbers."""
 
 import shutil
 
@@ -22,9 +22,9 @@ NO_TRANSFORM = CRS.from_wkt(
     'PROJECTION["Polar_Stereographic"],PARAMETER["latitude_of_origin",60],PARAMETER["central_meridian",249],'
     'PARAMETER["scale_factor",90],PARAMETER["false_easting",0],PARAMETER["false_northing",0],UNIT["metre",1]]'
 )
-"""GDAL opens it; PROJ knows no way from it to any other system."""
+"""GDAL opens it; PROJ has no transformation to any other system."""
 LEAST = float(np.finfo("float32").min)
-"""What several programs write as nodata."""
+"""Nodata value of several programs."""
 
 
 def write(path, numbers=NUMBERS, *, crs="EPSG:32633", scale=1.0, offset=0.0, nodata=None):

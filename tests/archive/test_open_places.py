@@ -1,4 +1,4 @@
-"""Places of an archive: what is served of them, what is found, and when they are read anew."""
+"""Places of an archive: served places, findings, and reloads."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ places:
 
 @pytest.fixture
 def file(tmp_path):
-    """A configuration with two sets, of which one is not there."""
+    """Return a configuration with two sets, one with a missing file."""
     write_cogs(tmp_path, Scene())
     write_places(tmp_path / "squares.geojson")
     path = tmp_path / "chronotile.yaml"

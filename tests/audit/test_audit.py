@@ -1,4 +1,4 @@
-"""What is served beside its sources, read apart: nothing differs, and what was changed on purpose is found."""
+"""Served data compared with their sources, read independently: the audit finds only deliberate changes."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ collections:
 
 @pytest.fixture
 def audited():
-    """`audited(place)`: the lines of an audit, and what it counted."""
+    """Return `audited(place)`: the lines of an audit, and its counts."""
 
     def audited(place, *, samples=50):
         archive = open_archive(Path(place), environment={}, clock=system_clock)

@@ -19,7 +19,7 @@ VALUES = np.arange(4.0)[:, None, None] * 1000 + np.add.outer(np.arange(11.0) * 2
 
 
 def write_cube(path, *, latitudes=LATITUDES, values=VALUES, days=(0, 10, 20, 30), lat=None, time=None):
-    """A NetCDF file with numbers and attributes of its coordinates as they are given."""
+    """Write a NetCDF file with given numbers and attributes of its coordinates."""
     attributes = {"units": "degrees_north", **(lat or {})}
     dataset = xarray.Dataset(
         {"NDVI": (("time", "lat", "lon"), values)},
@@ -48,7 +48,7 @@ def write_messages(path, *messages):
 
 @pytest.fixture
 def audited_beside(open_at):
-    """`audited_beside(served, source)`: what is found where one file is served and another one is its source."""
+    """Return `audited_beside(served, source)`: the findings if a file is served and another one is its source."""
 
     def audit(served, source):
         archive = open_at(served.parent)
@@ -60,7 +60,7 @@ def audited_beside(open_at):
 
 
 def packed(folder):
-    """Latitudes served as they are stored, without scale and offset."""
+    """Serve latitudes in their stored form, without scale and offset."""
     stored = (LATITUDES - 40).astype("int16")
     yield write_cube(folder / "served" / "a.nc", latitudes=stored)
     yield write_cube(folder / "source" / "a.nc", latitudes=stored, lat={"scale_factor": 1.0, "add_offset": 40.0})

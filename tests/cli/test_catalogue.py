@@ -1,4 +1,4 @@
-"""`chronotile serve STAC`: a catalogue is served by its address alone, its files where they are allowed."""
+"""`chronotile serve STAC`: a catalogue is served by its address alone, its files at allowed locations."""
 
 import errno
 import json
@@ -35,7 +35,7 @@ from tests.scenes_archive.plan import SMALL
 
 @pytest.fixture
 def environment(tmp_path):
-    """Where state and caches of a server go."""
+    """Return the folders of a server's state and caches."""
     return {"XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
 
 
@@ -215,7 +215,7 @@ def test_items_not_indexed_at_the_start_are_indexed_while_the_server_runs(
 ):
     for name, value in (environment | {"CHRONOTILE_JOBS_DIR": str(tmp_path / "jobs")}).items():
         monkeypatch.setenv(name, value)
-    clock = count(step=step_s)  # each look at it takes as long
+    clock = count(step=step_s)  # each call advances the clock by this time
     monkeypatch.setattr("chronotile.cli.catalogue.monotonic", lambda: next(clock))
     monkeypatch.setattr("chronotile.archive.index.fill.BATCH", 5)
 

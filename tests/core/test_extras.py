@@ -1,4 +1,4 @@
-"""Extras of the package: their names, and what says that one is missing."""
+"""Extras of the package: their names, and the error if one is missing."""
 
 import re
 import sys
@@ -44,7 +44,7 @@ def test_extra_all_includes_every_other():
 
 @pytest.fixture(scope="module")
 def distributions():
-    """By library, what is installed that has it."""
+    """Return the installed distributions by library."""
     return packages_distributions()
 
 

@@ -9,12 +9,12 @@ from chronotile.core.machine import GroupLimits, are_on_disks_here, group_limits
 
 GIB = 1 << 30
 UNLIMITED = 9223372036854771712
-"""What cgroup v1 says where no limit is set."""
+"""Value of cgroup v1 without a limit."""
 
 
 @pytest.fixture
 def limits_of(tmp_path):
-    """`limits_of(membership, {file: text})`: the limits of a process in such groups."""
+    """Return `limits_of(membership, {file: text})`: the limits of a process in these groups."""
 
     def read(membership: str, files: dict[str, object]) -> GroupLimits:
         (tmp_path / "cgroup").write_text(membership)
@@ -102,7 +102,7 @@ def test_this_machine_has_at_most_what_the_kernel_reports():
 
 @pytest.fixture
 def mounts(tmp_path):
-    """What is mounted where, in the system's words: disks here, two of other machines, one hidden by a disk."""
+    """Return mounts in the system's format: local disks, two remote ones, one hidden by a disk."""
     kinds = {
         "/": "ext4",
         str(tmp_path): "ext4",

@@ -1,4 +1,4 @@
-"""docker-compose.yml and those of examples/ fit the image, the configuration and one another."""
+"""docker-compose.yml and those of examples/ fit the image, the configuration and each other."""
 
 import re
 import shlex
@@ -29,7 +29,7 @@ OURS = {name: each for name, each in SERVICES.items() if each[1]["image"] == "ch
 
 
 def mounts_of(service):
-    """Places in the container: what is mounted there, by default, and whether it is read-only."""
+    """Return by path in the container: its default source, and whether it is read-only."""
     mounts = (re.sub(r"\$\{\w+:-(.*?)\}", r"\1", each).split(":") for each in service.get("volumes", []))
     return {place: (source, flags == ["ro"]) for source, place, *flags in mounts}
 
@@ -119,7 +119,7 @@ def test_only_optimise_writes_next_to_the_data():
 
 
 def test_own_data_are_served_from_files_and_then_from_the_cube(tmp_path, monkeypatch):
-    """As the README says, with the commands that it has."""
+    """The commands are those of the README."""
     text = (OWN_DATA / "config" / "chronotile.yaml").read_text(encoding="utf-8")
     for folder in ("config", "data", "cubes"):
         (tmp_path / folder).mkdir()

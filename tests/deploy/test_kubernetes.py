@@ -1,4 +1,4 @@
-"""The manifests of deploy/kubernetes are what Kubernetes takes and what the image needs."""
+"""Kubernetes accepts the manifests of deploy/kubernetes, and they fit the image."""
 
 import os
 import re
@@ -153,7 +153,7 @@ def environment_of(deployment, names):
 
 @pytest.mark.slow
 def test_dask_speaks_tls_alone_and_has_no_http_server_for_others(tmp_path, monkeypatch):
-    """The commands of the manifest at an address of this machine: whatever else listens, listens there too."""
+    """The manifest's commands run at a local address; any other listener of theirs would listen there too."""
     write_certificates(tmp_path / "tls")
     arguments = {
         name: container_of(DEPLOYMENTS[f"dask-Deployment-{name}"])["args"]
@@ -214,7 +214,7 @@ def _with(arguments, *replaced):
 
 @contextmanager
 def running(command, log, sign) -> Iterator[tuple[int, str]]:
-    """A process that has written a sign into its log: its id and what the sign says."""
+    """Run a process that has written a sign into its log: its id and the rest of the sign."""
     with log.open("w") as file:
         process = subprocess.Popen([find_program(command[0]), *command[1:]], stdout=file, stderr=subprocess.STDOUT)
     try:

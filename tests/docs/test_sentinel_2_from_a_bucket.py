@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.client("moto_server", "postgres")]
 PAGE = DOCS / "how-to" / "sentinel-2-from-a-bucket.md"
 CATALOGUE, BUCKET = "https://stac.example.org/collections/sentinel-2-l2a", "my-scenes"
 LON, LAT = 6.0, 50.5
-"""Of its series."""
+"""Point of the series."""
 
 
 class Bucket(SignedServer):
@@ -36,7 +36,7 @@ def item_of(scene):
 
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory, postgresql):
-    """What each block of commands printed, in order, and the folder."""
+    """Return the output of each block of commands, in order, and the folder."""
     folder = tmp_path_factory.mktemp("reader")
     scenes = list(SMALL.all_scenes())
     api = StacApi(page=10).add(*map(item_of, scenes))
@@ -77,7 +77,7 @@ def test_the_map_is_whole_and_lacks_no_item(followed):
 
 
 def ndvi_of(date):
-    """At the place of the page, by the formula of the made ground; NaN where no scene has it."""
+    """Return the NDVI at the page's point, by the formula of the made ground; NaN outside the scenes."""
     red, nir = (
         float(SMALL.mosaic(asset, np.array([LON]), np.array([LAT]), date=date, order=by_cloud_cover).values[0])
         for asset in ("B04", "B08")
@@ -86,7 +86,7 @@ def ndvi_of(date):
 
 
 def rows_of(text):
-    """The rows of the CSV in what was printed."""
+    """Return the rows of the CSV in the output."""
     table = text[text.index("time,value,reason") :].split("{")[0]
     return [row for row in csv.DictReader(io.StringIO(table)) if row["time"]]
 

@@ -1,4 +1,4 @@
-"""Inputs are as their schemas say, or the first place that is not is told in a few words."""
+"""Inputs match their schemas, or the first mismatch is reported in a few words."""
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,7 @@ INPUTS = {
     f"{process.id}.{name}": told.accepted for process in processes().values() for name, told in process.inputs.items()
 }
 OF_NO_VALUES = {"default", "format", "examples", "contentEncoding", "contentMediaType"}
-"""Words that say what somebody may do with a value."""
+"""Keywords that do not restrict values."""
 
 numbers = st.one_of(st.integers(-5, 300_000), st.floats(-500, 500), st.sampled_from([0, 1.0, 0.5, 100, 4096]))
 texts = st.sampled_from(
@@ -34,7 +34,7 @@ boxes = st.fixed_dictionaries({"bbox": st.lists(numbers, min_size=3, max_size=7)
 
 
 def words_of(schema):
-    """All words of a schema and of what is within it."""
+    """Return all keywords of a schema and of its subschemas."""
     within = [*schema.get("oneOf", ()), *schema.get("properties", {}).values(), *filter(None, [schema.get("items")])]
     return set(schema).union(*map(words_of, within))
 

@@ -176,7 +176,7 @@ def copies_in(published_cubes):
 
 
 def halfway(published_cubes, act, *, file=5, beside=frozenset()):
-    """Return whether a job is active, calling `act` when it copies a file of its cube."""
+    """Return the check of an active job; it calls `act` at the `file`-th copied file, not counting `beside`."""
     asked = []
 
     def is_active():

@@ -1,4 +1,4 @@
-"""What lies in the folder of a job: its plan is whole or made anew; what tasks are told is read once."""
+"""Files in the folder of a job: its plan is complete or made again; inputs of tasks are read only the first time."""
 
 import json
 import shutil
@@ -46,7 +46,7 @@ def files(tmp_path):
 
 
 def is_kept(read, file):
-    """Whether a file needs not be there any more."""
+    """Return whether a file's content is cached, so that the file may be missing."""
     told = read.read(file)
     file.unlink()
     return read.read(file) is told

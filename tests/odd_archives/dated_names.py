@@ -1,4 +1,4 @@
-"""Names of files as agencies spell their dates, with the times that are known because the names are made of them."""
+"""File names with dates in the spelling of agencies, made from their expected times."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import numpy as np
 from tests.odd_archives.files import NUMBERS, Maker, write_tif
 
 Step = tuple[datetime, datetime]
-"""Start and end of what a file is of; an instant ends where it starts."""
+"""Start and end of a file's period; an instant ends at its start."""
 Spell = Callable[[Step, Random], str]
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)

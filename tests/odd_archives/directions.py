@@ -25,17 +25,17 @@ DAYS = np.arange(np.datetime64("2018-01-05"), np.datetime64("2021-01-01"), np.ti
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directions:
-    """A random member: how it is written, and what it has to be served as."""
+    """A random member: its path, and its expected values."""
 
     path: Path
     values: np.ndarray
-    """(time, y, x), NaN where there is none."""
+    """(time, y, x), NaN without a value."""
     circle: float
     kind: str
 
 
 def write_directions(folder: Path, seed: int) -> Directions:
-    """Write an archive of one layer D whose directions lie about north, in which plain means are half a turn off."""
+    """Write an archive of one layer D with directions about north, for which plain means are half a turn off."""
     random = np.random.default_rng(seed)
     units = str(random.choice(list(TURNS)))
     circle = TURNS[units]

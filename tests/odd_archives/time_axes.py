@@ -1,4 +1,4 @@
-"""NetCDF files whose times one or several axes give, in any units, with the times that are known by construction."""
+"""NetCDF files with times on one or several axes, in any units, and their expected times by construction."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -52,7 +52,7 @@ class TimedFile:
     steps: tuple[tuple[datetime, int], ...]
     """In order: each valid time that is served, and which of the file's steps has its values."""
     select: Mapping[str, object] = field(default_factory=dict)
-    """Of the configuration."""
+    """Selected steps in the configuration."""
 
     @property
     def names(self) -> list[str]:
@@ -60,7 +60,7 @@ class TimedFile:
 
     @property
     def values(self) -> list[float]:
-        """Of each time at row 2, column 3."""
+        """Value of each time at row 2, column 3."""
         return [float(_value(step, 2, 3)) for _at, step in self.steps]
 
 
@@ -244,7 +244,7 @@ def timed_file(kind: str, seed: int) -> TimedFile:
 
 
 def write_timed(file: TimedFile, path: Path) -> None:
-    """Write a file as NetCDF, or as Zarr if its name says so."""
+    """Write a file as NetCDF, or as Zarr if that is its extension."""
     if path.suffix == ".zarr":
         file.dataset.to_zarr(path, zarr_format=3, consolidated=False)
     else:

@@ -1,4 +1,4 @@
-"""Files of places as clients may send them: right ones of every accepted format, hostile ones, and mutations."""
+"""Files of places from clients: right ones of every accepted format, hostile ones, and mutations."""
 
 import io
 import random
@@ -24,7 +24,7 @@ NAMES_OF_SCHEMAS = (
     *("registered view as a table", "registered full text", "registered rtree", "registered database page"),
     *("two tables of one name", "generated geometry", "trigger", "index", "partial index"),
 )
-"""Of `hostile_schemas`."""
+"""Cases of `hostile_schemas`."""
 
 
 def random_shapes(chance: random.Random, crs: str) -> list[shapely.Geometry]:
@@ -66,7 +66,7 @@ def write_places(path: Path, chance: random.Random, *, crs: str | None = None) -
 
 
 def upload_of(path: Path) -> bytes:
-    """Return what a client sends of a file: a shapefile as a ZIP."""
+    """Return the upload of a file: a shapefile as a ZIP."""
     if path.suffix != ".shp":
         return path.read_bytes()
     packed = io.BytesIO()
@@ -98,7 +98,7 @@ def mutated(content: bytes, chance: random.Random) -> bytes:
 
 
 def mutated_upload(path: Path, chance: random.Random) -> bytes:
-    """Return an upload whose unpacked parts are mutated: what is behind the checksums of a ZIP."""
+    """Return an upload with mutated unpacked parts: mutations of a ZIP itself fail its checksums."""
     if path.suffix != ".shp":
         return mutated(path.read_bytes(), chance)
     packed = io.BytesIO()

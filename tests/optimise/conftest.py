@@ -15,7 +15,7 @@ from tests.scenes import Scene, make_spec, write_cogs, write_tif
 SCENE = Scene(width=70, height=50, days=tuple(f"2020-01-{day:02}" for day in range(1, 8)))
 OPTIONS = Options(layout="both", block=4, threads=1)
 COORDINATES = {"time", "time_bnds", "y", "x", "spatial_ref"}
-"""Arrays of a cube of periods beside its variables."""
+"""Arrays of a cube of periods in addition to its variables."""
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def scene():
 
 @pytest.fixture
 def tifs(tmp_path, scene):
-    """One file a date, in order."""
+    """Return one file per date, in order."""
     folder = tmp_path / "tifs"
     folder.mkdir()
     write_cogs(folder, scene)
@@ -35,7 +35,7 @@ def tifs(tmp_path, scene):
 
 @pytest.fixture
 def target(tmp_path):
-    """Where the cube is written."""
+    """Return the path of the cube."""
     return tmp_path / "cube.zarr"
 
 
@@ -53,7 +53,7 @@ def write(target):
 
 @pytest.fixture
 def rewrite_date():
-    """`rewrite_date(path, scene, t)`: write a date's file anew with other numbers, and return those."""
+    """Return `rewrite_date(path, scene, t)`, which replaces a date's file by other numbers and returns them."""
 
     def run(path: Path, scene: Scene, t: int) -> np.ndarray:
         numbers = replace(scene, shift=scene.shift + 100).numbers(t)

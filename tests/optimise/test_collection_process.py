@@ -1,4 +1,4 @@
-"""Collections of scenes written by the process `optimise`, beside what the command writes with the same options."""
+"""Collections of scenes written by the process `optimise`, compared with the command and the same options."""
 
 from zipfile import ZipFile
 
@@ -32,7 +32,7 @@ BOTH_ZONES = 5.99, 50.497, 6.005, 50.503
 
 @pytest.fixture
 def opened(tmp_path):
-    """`opened(more)`: the archive with that configuration of its collection, and what opens its index."""
+    """Return `opened(more)`: the archive with additional configuration of its collection, and its index."""
     archives = []
 
     def opened(more=LATTICE):
@@ -54,7 +54,7 @@ def written(archive, open_index, folder, **request):
 
 
 def executed(archive, **inputs):
-    """What the server answers to an execution."""
+    """Return the server's answer to an execution."""
     with TestClient(application(archive.services), raise_server_exceptions=False) as client:
         return client.post("/ogcapi/processes/optimise/execution", json={"inputs": inputs})
 

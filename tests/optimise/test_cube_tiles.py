@@ -1,4 +1,4 @@
-"""Cube tiles of closed years as files: whole, resumable, of one revision, and sent as they lie."""
+"""Cube tiles of closed years as files: complete, resumable, of one revision, and sent unchanged."""
 
 import dataclasses
 import json
@@ -37,14 +37,14 @@ TILTED = served.make_layer(
         ),
     ),
 )
-"""Whose corners in Mercator are those of no cell."""
+"""A grid whose corners in Mercator are not corners of cells."""
 TILE = Path("NDVI", "WebMercatorQuad", "9", "263", "171")
 OPTIONS = CubeOptions(layers=("NDVI",), zooms=(9, 9), threads=1)
 
 
 @pytest.fixture
 def services():
-    """Services over two closed years and one that is not."""
+    """Return services over two closed years and an open one."""
     return served.make_services(served.make_collection(NDVI, TOWN, TILTED, STATIC, served.make_composite()), now=NOW)
 
 

@@ -1,4 +1,4 @@
-"""A window at many times: what one read a time gives, with as few reads as chunks and layouts ask for."""
+"""A window at many times equals one read per time, with as few reads as chunks and layouts allow."""
 
 from dataclasses import dataclass, field, replace
 
@@ -58,7 +58,7 @@ def plan_of(reader, variable="NDVI", *, cell=10.0):
 
 
 def values_of(pixels, variable) -> np.ndarray:
-    """Values and flags, NaN at what is neither."""
+    """Return values and flags, NaN for all other cells."""
     encoding = variable.encoding
     is_flag = np.isin(pixels.numbers, [number for number, _name in encoding.flags])
     is_there = valid_pixels(pixels, encoding) | (is_flag if pixels.valid is None else is_flag & pixels.valid)
@@ -66,7 +66,7 @@ def values_of(pixels, variable) -> np.ndarray:
 
 
 def read_both(reader, name, indexes, **plan):
-    """By one read a time, and by `read_times`."""
+    """Return the results of one read per time, and of `read_times`."""
     variable, found = reader.info.variables[name], plan_of(reader, name, **plan)
     together = [values_of(pixels, variable) for pixels in read_times(found, reader, variable, indexes)]
     return [values_of(found.read(reader, variable, index), variable) for index in indexes], together

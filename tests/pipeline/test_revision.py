@@ -1,4 +1,4 @@
-"""What makes addresses with `rev=` new."""
+"""Changes that make new addresses with `rev=`."""
 
 import threading
 from dataclasses import replace
@@ -43,7 +43,7 @@ def test_dates_that_lie_elsewhere_are_another_revision():
 
 
 def test_the_day_that_makes_another_time_the_newest_makes_a_new_revision():
-    """What is shown by default changes that day, though no file does."""
+    """The default time changes on that day, though no file does."""
     layer = served.make_layer(variable=served.make_variable(times=served.days_of("2020-06-21", "2020-09-01")))
 
     revisions = {
@@ -117,11 +117,11 @@ def test_undetermined_revision_differs_from_every_determined_one(hanging):
     assert layer_revision(layer, hanging) != revision_of("NDVI", served.make_services())
 
 
-# Work begun again where what it reads was replaced.
+# Work that is repeated because its inputs were replaced.
 
 
 def failing(*errors):
-    """Work that raises these errors, one at each attempt, and then gives a text."""
+    """Return work that raises these errors, one per attempt, and then returns a text."""
     remaining = list(errors)
 
     def work():

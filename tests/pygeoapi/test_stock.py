@@ -12,11 +12,11 @@ from chronotile.core.model.space.crs import CRS84, crs_of, transformer
 COVERAGE = "/collections/ndvi/coverage"
 POSITION = "/collections/ndvi/position"
 CELL = (12, 7)
-"""Row and column of the cell that is asked about."""
+"""Row and column of the requested cell."""
 
 
 def values_of(scene, t):
-    """(y, x) of one time as text has them, exact decimals; NaN where there is none."""
+    """Return (y, x) of one time as exact decimals, as in text formats; NaN without a value."""
     numbers = scene.numbers(t)
     return np.where(numbers == 255, np.nan, np.round(numbers * scene.scale + scene.offset, 3))
 
@@ -34,7 +34,7 @@ def centre(scene, crs=CRS84, cell=CELL):
 
 @pytest.fixture(params=["bbox=2.9,50.9,3.1,51.2", ""], ids=["bbox", "whole"])
 def whole(request):
-    """Ways to ask for all cells."""
+    """Return queries that select all cells."""
     return request.param
 
 

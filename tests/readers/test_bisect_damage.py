@@ -1,4 +1,4 @@
-"""Which dates are read around those that are damaged, and how often."""
+"""Reads around damaged dates, and their number."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ ENCODING = Encoding(dtype="int16", nodata=-1)
 
 
 class Source:
-    """Gives ten times the index at each index, and fails where one of them is damaged."""
+    """Returns ten times the index, and fails if the read includes a damaged one."""
 
     def __init__(self, damaged=()):
         self.damaged, self.reads = set(damaged), []

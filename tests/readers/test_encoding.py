@@ -1,4 +1,4 @@
-"""What the configuration says of numbers, laid over what the file says."""
+"""Encoding in the configuration, which overrides that of the file."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Layers of ../shared/data: where each is served from, and what its files hold."""
+"""Layers of ../shared/data: their sources, and the expected numbers."""
 
 from collections.abc import Callable
 from functools import partial
@@ -65,4 +65,4 @@ LAYERS: dict[str, tuple[Path, Callable[[], Truth]]] = {
     "ndvi-300m.NDVI": (OPENEO, _rasters("vito_openeo/cgls_ndvi300.tif", scale=0.004, offset=-0.08, nodata=255)),
     **{f"s2-bands.band{band}": (OPENEO, _rasters("vito_openeo/S2-bands.tiff", band)) for band in range(1, 7)},
 }
-"""By the id of the layer: a folder, file or configuration; and what reads the files by other means."""
+"""By the id of the layer: a folder, file or configuration; and the independent reader of its files."""

@@ -1,4 +1,4 @@
-"""Series of areas of real data, beside what rasterio, exactextract, pyproj and numpy make of the files."""
+"""Series of areas of real data, compared with results of rasterio, exactextract, pyproj and numpy."""
 
 from itertools import pairwise
 
@@ -27,7 +27,7 @@ SEEN = (
 
 @pytest.fixture(scope="module", params=SEEN)
 def served(request):
-    """An open archive, the id of a layer in it, and what its files hold."""
+    """Return an open archive, the id of a layer, and the expected numbers."""
     place, truth = LAYERS[request.param]
     archive = open_place(place)
     yield archive.services, request.param, truth()
@@ -110,7 +110,7 @@ def parts_of_cells(truth):
 
 
 def cell_areas(truth):
-    """(y,) square metres, on the ellipsoid by pyproj where the grid is geographic."""
+    """Return (y,) square metres, on the ellipsoid by pyproj if the grid is geographic."""
     height = truth.numbers.shape[1]
     if not truth.crs.is_geographic:
         return np.full(height, abs(truth.transform.determinant))

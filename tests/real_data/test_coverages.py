@@ -1,4 +1,4 @@
-"""Coverages of real data, beside what rasterio and xarray read of the files."""
+"""Coverages of real data, compared with reading the files by rasterio and xarray."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ SIDE = 200
 
 @pytest.fixture
 def services(archive_at, expected):
-    """What serves the expected layer."""
+    """Return the services of the expected layer."""
     return archive_at(expected.place).services
 
 
@@ -36,7 +36,7 @@ def box_of(truth, rows, columns):
 
 
 def values_of(coverage, times):
-    """(time, y, x), NaN where there is none."""
+    """Return (time, y, x) values, NaN without a value."""
     told = coverage.fields[0].encoding
     numbers = coverage.read_times(0, times=times, rows=range(coverage.grid.height))
     return np.where(told.valid(numbers), told.values(numbers), np.nan)

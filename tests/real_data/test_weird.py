@@ -1,6 +1,6 @@
-"""Odd rasters by the command line and as tiles: right pixels, or one line that says why not.
+"""Odd rasters by the command line and as tiles: right pixels, or one line with the reason.
 
-`tests/readers/test_weird_sources.py` holds the readers against the same files.
+`tests/readers/test_weird_sources.py` compares the readers with the same files.
 """
 
 import io
@@ -48,7 +48,7 @@ PLACES = sorted(path.name for path in WEIRD.iterdir()) if WEIRD.is_dir() else []
 
 @dataclass(frozen=True)
 class Tiles:
-    """A layer whose tiles at native zoom are compared, and what they must show."""
+    """A layer whose tiles at native zoom are compared, and their expected values."""
 
     place: Path
     layer: str
@@ -173,7 +173,7 @@ def _centres(zoom: int, column: int, row: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _tile_pair(client: TestClient, layer: str, truth: Truth, cell: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """What is served and what is expected of the tile that holds a cell, at the last time."""
+    """Return the served and the expected values of the tile of a cell, at the last time."""
     zoom, column, row = _tile_of(truth, cell)
     answer = client.get(f"/tiles/{layer}/WebMercatorQuad/{zoom}/{column}/{row}.npy")
     assert answer.status_code == 200, answer.text

@@ -1,4 +1,4 @@
-"""Archives of the recording. They are made below the current folder, as some documents depend on where data lie."""
+"""Archives of the recording, made below the current folder, because some documents depend on the location of data."""
 
 import os
 import re
@@ -14,11 +14,11 @@ from tests.scenes_archive.plan import TINY
 from tests.scenes_archive.serving import write_configuration
 
 PLAN = DemoPlan(size_px=200, first_day="2022-01-01", dekads=72, levels=2, picture_days=("2024-06-01",))
-"""What requests of the documentation fit."""
+"""Archive for the requests of the documentation."""
 MADE_S = 1_767_225_600
 """2026-01-01: when all files were modified last."""
 SMALL_PLAN = DemoPlan(size_px=60, first_day="2023-01-01", dekads=12, levels=2, picture_days=("2024-06-01",))
-"""Of the demo that commands read."""
+"""Archive for the demo in commands."""
 ODD = (
     *("encodings: nodata of each file", "names: many odd names", "stores: a truncated file"),
     *("stores: formula, mask and composite", "stores: NetCDF of several variables", "stores: palette"),
@@ -44,7 +44,7 @@ ARCHIVES: Mapping[str, Callable[[Path], Path] | None] = {
     "scenes": _scenes,
     **{name: EVERY[name] for name in ODD},
 }
-"""Their makers: each writes into an empty folder, and returns what is served."""
+"""Their makers: each writes into an empty folder, and returns the path to serve."""
 
 
 def folder_of(name: str) -> Path:
@@ -53,7 +53,7 @@ def folder_of(name: str) -> Path:
 
 
 def make(name: str, *, plan: DemoPlan = PLAN) -> Path | None:
-    """Write an archive into a new folder; return what is served, without links to where the folder lies."""
+    """Write an archive into a new folder; return the path to serve, without symbolic links to the folder."""
     maker = ARCHIVES[name]
     if maker is None:
         return None

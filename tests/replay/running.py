@@ -1,4 +1,4 @@
-"""Makes the archives, and asks their applications."""
+"""Makes the archives and sends requests to their applications."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ STATE = Path("state")
 
 @contextmanager
 def new_folder() -> Iterator[Path]:
-    """A folder that is removed by the process that made it, and not by one that is forked and ends."""
+    """Make a folder that is removed by the process that made it, not by a forked one that ends."""
     folder = Path(tempfile.mkdtemp(prefix="chronotile-replay-")).resolve()
     try:
         yield folder
@@ -31,7 +31,7 @@ def new_folder() -> Iterator[Path]:
 
 @contextmanager
 def work_folder() -> Iterator[Path]:
-    """A new folder that is the current one meanwhile, with what the user's programs keep inside of it."""
+    """Make a new folder the current one in the block, with the files of the user's programs inside."""
     before, variables = Path.cwd(), dict(os.environ)
     with new_folder() as folder:
         os.chdir(folder)
@@ -56,7 +56,7 @@ def _site(name: str, place: Path | None) -> Iterator[Site]:
 
 
 def ask(asked: Mapping[str, Sequence[Request] | None], take: Take) -> None:
-    """Ask each archive its requests, in the current folder; without any, those that are recorded of it."""
+    """Send its requests to each archive, in the current folder; `None` stands for the recorded ones."""
     if commands.NAME in asked:  # first: processes are forked
         requests = asked[commands.NAME] or commands.requests()
         for number, (request, answer) in enumerate(zip(requests, commands.run_all(requests), strict=True), start=1):

@@ -87,7 +87,7 @@ def truncate(server: FaultySource, scene: Scene, asset: str) -> None:
 
 
 def reprocess(folder: Path, scene: Scene, asset: str, *, rank: int = 1) -> Scene:
-    """Put another processing in the place of a file of a band, at once; return its scene."""
+    """Replace a file of a band by another processing, atomically; return its scene."""
     newer = Scene(scene.frame, scene.date, scene.day, scene.strip, scene.plan, rank)
     write_asset(folder / path_of(newer, asset), newer, asset)
     return newer

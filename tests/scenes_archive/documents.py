@@ -94,7 +94,7 @@ def collection(made: Plan, *, version: Version = "1.1") -> Document:
 
 
 def footprint(scene: Scene) -> shapely.Polygon:
-    """What a scene has seen, in longitude and latitude; no edge is a decimetre beside the tile's."""
+    """Return the footprint of a scene in longitude and latitude; its edges are within a decimetre of the tile's."""
     box = shapely.box(*scene.frame.box)
     seen = box if scene.strip == "all" else shapely.intersection(box, _seen_side(scene))
     seen = shapely.segmentize(seen, scene.frame.width * plan.RESOLUTION_M / 3)
@@ -109,11 +109,8 @@ def write_catalogue(
     """Write `catalog-1.1.json` and below `stac-1.1/scenes` the collection and a file for each item; return the first.
 
     Args:
-        folder: Where to.
-        made: The plan.
-        href: Makes the address of a file from its path below the archive's folder.
-        version: Of STAC.
-        scenes: Those that are listed; none: all.
+        folder: Target folder. made: The plan. href: Makes the address of a file from its path below the archive's
+        folder. version: Version of STAC. scenes: Listed scenes; empty means every scene.
     """
     root = f"catalog-{version}.json"
     place = folder / f"stac-{version}" / COLLECTION
@@ -164,7 +161,7 @@ def write_geoparquet(path: Path, documents: Iterable[Document]) -> Path:
 
 
 def _row(document: Document) -> Document:
-    """A row of stac-geoparquet; without what differs between items and no type holds."""
+    """Return a row of stac-geoparquet, without members that differ in type between items."""
     kept = {key: document[key] for key in ("type", "stac_version", "stac_extensions", "id", "collection", "links")}
     west, south, east, north = document["bbox"]
     properties = dict(document["properties"])

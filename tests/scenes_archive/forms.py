@@ -1,4 +1,4 @@
-"""One made archive in the forms in which archives are reached: files, STAC of three kinds, object storage."""
+"""One made archive in each form of access: files, STAC of three kinds, object storage."""
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -29,9 +29,9 @@ class Source:
     kind: str
     href: str
     more: str = ""
-    """Further keys of `source`, as YAML."""
+    """Additional keys of `source`, as YAML."""
     environment: dict[str, str] = field(default_factory=dict)
-    """Of the process that reads it."""
+    """Variables of the process that reads it."""
 
     @property
     def section(self) -> str:
@@ -102,7 +102,7 @@ class Forms:
     def _geoparquet(self, made: Plan) -> Source:
         files = self.http(made)
         path = archive(made) / "items.parquet"
-        # Of this run alone: the port of the files is in it.
+        # Used only by this run: the file contains the port of the file server.
         path = documents.write_geoparquet(
             self._folder / path.name, (documents.item(scene, files.url_of) for scene in made.all_scenes())
         )
@@ -110,7 +110,7 @@ class Forms:
 
 
 def catalogue(made: Plan, *, version: documents.Version = "1.1") -> Path:
-    """The static catalogue beside an archive's tiles, whose items name their files by relative addresses."""
+    """Return the static catalogue next to an archive's tiles, whose items have relative addresses."""
 
     def write(folder: Path) -> None:
         documents.write_catalogue(folder, made, lambda path: f"../../../{path}", version=version)

@@ -26,7 +26,7 @@ VARIABLES = """
       NDVI: {formula: "(NIR - RED) / (NIR + RED)", mask: {variable: SCL, keep: [4, 5, 6]}}
 """
 LATTICE = 'grid: {crs: "EPSG:3035", resolution: 20}'
-"""A grid for `more`, of cells twice as wide as those of the bands."""
+"""A grid for `more`, with cells twice as wide as those of the bands."""
 CONFIGURATION = """
 collections:
   scenes:
@@ -40,11 +40,11 @@ collections:
 
 @dataclass(frozen=True)
 class IndexedScenes:
-    """A plan's scenes in an index of their own, and a configuration beside it."""
+    """A plan's scenes in a separate index, with a configuration."""
 
     plan: Plan
     folder: Path
-    """Of the configuration and the index."""
+    """Folder of the configuration and the index."""
 
     @property
     def configuration(self) -> Path:
@@ -69,7 +69,7 @@ class IndexedScenes:
         )
 
     def put(self, scenes: Iterable[Scene], **edits: object) -> None:
-        """Add scenes, or replace them by others with edited documents."""
+        """Add scenes, or replace existing ones, with edited documents."""
         index = self.open_index()
         index.put("scenes", [self.item(scene, **edits) for scene in scenes])
         index.close()

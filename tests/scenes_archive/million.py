@@ -1,7 +1,7 @@
-"""Items of a continent over ten years, as many as are wanted: made in a stream, the same ones each time.
+"""Items of a continent over ten years, in any number, streamed and reproducible.
 
-700 overlapping tiles of 110 km over Europe, in seven UTM zones, each seen on 1,429 dates: 1,000,300 items. Of three in
-ten a half was seen, and one tile has 200 items on one day.
+The items cover 700 overlapping tiles of 110 km in Europe, in seven UTM zones, on 1,429 dates: 1,000,300 items. Three in
+ten show half a tile, and one tile has 200 items on one day.
 """
 
 import json
@@ -32,21 +32,21 @@ ONE_NS = np.timedelta64(1, "ns")
 
 @dataclass(frozen=True)
 class Tile:
-    """One place of the archive, with what its items share."""
+    """One tile of the archive, with the common properties of its items."""
 
     id: str
     crs: str
     x: int
     y: int
-    """Of the north-west corner."""
+    """y of the north-west corner."""
     rings: tuple[tuple[tuple[float, float], ...], ...]
     """The footprints of its items, (longitude, latitude): the whole tile, its west, its east."""
     boxes: tuple[BBox, ...]
-    """Of the footprints."""
+    """Bounding boxes of the footprints."""
 
     @cached_property
     def grids(self) -> dict[str, NativeGrid]:
-        """By asset."""
+        """Native grids by asset."""
         return {
             name: NativeGrid(
                 crs=crs_of(self.crs),
@@ -63,7 +63,7 @@ class Chunk:
     """Some items in the order of time, as columns; all arrays are (item,)."""
 
     number: np.ndarray
-    """Of the item in the archive."""
+    """Number of the item in the archive."""
     tile: np.ndarray
     """Position in `Continent.tiles`."""
     start: np.ndarray
@@ -171,7 +171,7 @@ class Continent:
 
     @cached_property
     def _templates(self) -> dict[tuple[str, int], tuple[str, str]]:
-        """By tile and part, what comes before the id of its documents and after the platform."""
+        """By tile and part, the text before the id and after the platform of its documents."""
         return {(tile.id, part): _template(tile, part, self.base) for tile in self.tiles for part in range(3)}
 
 

@@ -1,4 +1,4 @@
-"""The made archive as it is served: a configuration, an index that is filled, and a client."""
+"""The served made archive: a configuration, a filled index, and a client."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -87,7 +87,7 @@ def write_configuration(
 
 
 def uncut_collections(made: Plan, *zones: int, assets: tuple[str, ...] = ()) -> str:
-    """The uncut rasters, all of them or some assets, as collections; ids of their layers end in the zone."""
+    """Return the uncut rasters as collections, optionally only some assets; ids of their layers end in the zone."""
     folder = archive(made, uncut=zones, uncut_assets=assets)
     texts = []
     for zone in zones:
@@ -137,6 +137,6 @@ def fill_index(configuration: Path, index: ItemIndex, source: Source) -> FillSum
 
 
 def prefixes_of(source: Source) -> AllowedPlaces:
-    """Where files may lie beside the source's own place."""
+    """Return the allowed locations of files outside the source."""
     allowed = source.environment.get("CHRONOTILE_SOURCE_PREFIXES", "")
     return AllowedPlaces(filter(None, allowed.split(",")), setting="CHRONOTILE_SOURCE_PREFIXES")

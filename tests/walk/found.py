@@ -1,4 +1,4 @@
-"""What is found in documents of any protocol: links, and addresses in texts."""
+"""Links in documents of any protocol, and addresses in texts."""
 
 import json
 import re
@@ -50,7 +50,7 @@ def _link(link: Mapping[str, Any], href: str, url: str, place: str) -> Address:
 
 
 def in_text(text: str) -> list[str]:
-    """Return the addresses of the server in a text, without what ends a sentence."""
+    """Return the addresses of the server in a text, without punctuation at their end."""
     return [_without_end(each) for each in IN_TEXT.findall(text)] if BASE in text else []
 
 
@@ -60,7 +60,7 @@ def _without_end(found: str) -> str:
 
 
 def in_html(content: bytes, url: str) -> Iterator[Address]:
-    """Yield the links of a page, what it loads, and the addresses that it shows."""
+    """Yield the links and resources of a page, and the addresses in its text."""
     page = html.document_fromstring(content)
     for element in page.iter(etree.Element):
         for name in ATTRIBUTES:
@@ -74,12 +74,12 @@ def in_html(content: bytes, url: str) -> Iterator[Address]:
             yield from _posted(text, url)
             continue
         for found in in_text(text):
-            if "{" not in found:  # what a page shows of an operation without an example
+            if "{" not in found:  # a page shows this for an operation without an example
                 yield Address(url=found, origin=url, how="text")
 
 
 def _posted(command: str, url: str) -> Iterator[Address]:
-    """The address to which a command posts; what replaces or changes something is not run."""
+    """Yield the address to which a command posts, except for commands that replace or change anything."""
     _curl, *options, body, address = shlex.split(command)
     if options == ["-d"] and "{" not in address:
         yield Address(url=address, method="POST", body=json.loads(body), origin=url, how="curl")
@@ -90,7 +90,7 @@ OPTIONAL = re.compile(r"[?&]\w+=\{[^{}]*\?\}")
 
 
 def in_xml(root: etree._Element, url: str) -> Iterator[Address]:
-    """Yield what an XML document refers to, besides bases of requests, which end with `?`."""
+    """Yield the references of an XML document, except bases of requests, which end with `?`."""
     for element in root.iter(etree.Element):
         tag = etree.QName(element).localname
         if tag == "Url" and "template" in element.attrib:  # OpenSearch, whose parameters may be left out
@@ -108,11 +108,11 @@ def in_xml(root: etree._Element, url: str) -> Iterator[Address]:
 
 
 def _format_beside(element: etree._Element) -> str | None:
-    """The format that WMS tells before an online resource."""
+    """Return the format that WMS gives before an online resource."""
     before = element.getprevious()
     return before.text if before is not None and etree.QName(before).localname == "Format" else None
 
 
 def ids_of(content: bytes) -> set[str]:
-    """Return what fragments of a page's address may name."""
+    """Return the possible fragments of a page's address."""
     return {each.get("id") for each in html.document_fromstring(content).iter(etree.Element)} - {None}

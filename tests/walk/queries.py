@@ -1,4 +1,4 @@
-"""Requests that a document tells without writing their addresses: queries, entities, chunks, examples."""
+"""Requests that a document describes without their addresses: queries, entities, chunks, examples."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ Json = Mapping[str, Any]
 
 
 def edr_queries(collection: Json, url: str) -> Iterator[Address]:
-    """Yield each query of a collection in each of its formats, in the middle of its extent, at its last time."""
+    """Yield each query of a collection in all its formats, in the middle of its extent, at its last time."""
     told = collection.get("data_queries", {})
     place = _Place(collection["extent"])
     for name in NEEDS_COORDS:
@@ -93,7 +93,7 @@ def parts_of_store(group: Json, url: str) -> Iterator[Address]:
 
 
 def entities(metadata: etree._Element) -> dict[str, list[str]]:
-    """Return the navigation properties of each entity set of an OData service, with `$value` where it has a stream."""
+    """Return the navigation properties of each entity set of an OData service, with `$value` if it has a stream."""
     types = {each.get("Name"): each for each in metadata.iter(f"{EDM}EntityType")}
     found = dict[str, list[str]]()
     for each in metadata.iter(f"{EDM}EntitySet"):
@@ -113,7 +113,7 @@ def examples(document: Json, url: str) -> Iterator[Address]:
             operation = _resolved(entry[method], entry, document)
             answers = operation["responses"].get("200", {}).get("content", {})
             if "{" in example_address(path, operation):
-                continue  # nothing is known that would be answered
+                continue  # no example has an answer
             content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
             yield Address(
                 url=base + example_address(path, operation),

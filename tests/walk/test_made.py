@@ -1,6 +1,6 @@
-"""Each address that a document tells is answered as it says, over folders in each of which one thing is odd.
+"""Each address in a document has the documented answer, over folders with one odd property each.
 
-CHRONOTILE_TEST_FULL=1 follows all of them in all folders, else one of each route, in a tenth of the folders.
+CHRONOTILE_TEST_FULL=1 follows all addresses in all folders, else one per route, in a tenth of the folders.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""What a client requests of a server, by door: each compares its answer with the made values."""
+"""Requests of a client to a server, by protocol, each with a comparison with the made values."""
 
 import csv
 import email
@@ -48,12 +48,12 @@ def taken(answer: Any) -> Any:
 
 
 def close(found: Any, expected: Any, atol: float = 1e-6) -> None:
-    """Check numbers, NaN or None where there is none."""
+    """Check numbers, NaN or None for missing ones."""
     np.testing.assert_allclose(np.array(found, dtype=float), expected, rtol=0, atol=atol)
 
 
 def at_cells(file: rasterio.DatasetReader) -> np.ndarray:
-    """(band, y, x) values of a raster at the cells of the scene, NaN where it has none."""
+    """Return (band, y, x) values of a raster at the cells of the scene, NaN outside it."""
     rows, columns = np.mgrid[: SCENE.height, : SCENE.width] + 0.5
     x, y = SCENE.transform @ (columns.ravel(), rows.ravel())
     if file.crs != rasterio.crs.CRS.from_user_input(SCENE.crs):

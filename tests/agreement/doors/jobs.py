@@ -1,4 +1,4 @@
-"""Each process as a job, done by a real worker: what it is given, and what its results must be."""
+"""Each process as a job, done by a real worker: its inputs, and its expected results."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ Results = Callable[[str], bytes]
 
 @dataclass(frozen=True)
 class Job:
-    """What a process is given beside its layer, and how its results are checked."""
+    """Inputs of a process in addition to its layer, and the check of its results."""
 
     inputs: Mapping[str, Any]
     check: Callable[[Results, str, Path], None]
@@ -57,7 +57,7 @@ def done(process: str) -> Callable[[Site, str], None]:
     def ask(site: Site, kind: str) -> None:
         for each in (
             JOBS if (kind, process) not in site.jobs else ()
-        ):  # all of a kind: they run while others are checked
+        ):  # all jobs of a kind: they run during the checks of others
             submit(site, kind, each)
         status = site.ended(kind, process)
         assert str(site.folder) not in json.dumps(status)

@@ -1,4 +1,4 @@
-"""All kinds in one archive, with one server, one worker and what they need, for all pairs of a kind and a door."""
+"""All kinds in one archive, with one server and one worker, for all pairs of a kind and a protocol."""
 
 import subprocess
 from collections.abc import Iterator
@@ -28,12 +28,12 @@ EXTENT = {"spatial": {"bbox": [[2, 50, 4, 52]]}, "temporal": {"interval": [["201
 
 @dataclass
 class Site:
-    """The archive as it is served."""
+    """The served archive."""
 
     folder: Path
     client: TestClient
     scratch: Path
-    """For what doors write."""
+    """Folder for files of protocols."""
     jobs: dict[tuple[str, str], str] = field(default_factory=dict)
     """Addresses of submitted jobs, by kind and process."""
 

@@ -1,7 +1,7 @@
-"""The whole of the made archive, 30 tiles of two zones on 24 dates, is the formula and the uncut raster in each form.
+"""The whole made archive, 30 tiles of two zones on 24 dates, equals the formula and the uncut raster in each form.
 
-Left out of other runs: `pytest -m audit tests/agreement/mosaics` (`-s` shows the figures). It takes ten minutes of
-processor time; the slow tests beside it compare a small archive in the same ways.
+It runs only on request: `pytest -m audit tests/agreement/mosaics` (`-s` shows the figures). It takes ten minutes of
+processor time; the slow tests in this folder compare a small archive in the same ways.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ EACH_FORM = [FILES, STATIC, STAC_API, SIGNED_S3]
 
 @pytest.fixture(scope="module")
 def tiles():
-    """Some of all tiles, each of which is compared at one date."""
+    """Return some tiles, each compared at one date."""
     every = tiles_of(FULL, NATIVE_ZOOM)
     return [every[n] for n in np.random.default_rng(11).permutation(len(every))[:60]]
 

@@ -1,4 +1,4 @@
-"""Pictures of a mosaic of overlapping tiles in two zones show what the formula says of each pixel, without a seam."""
+"""Each pixel in pictures of a mosaic of overlapping tiles in two zones is that of the formula, without a seam."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_mosaic_is_the_uncut_raster(serve, date):
 
     found = compare(shown[0], expected)
 
-    # Squares of 2 km in place of 8 km have four times as many edges, on whose cells two zones differ.
+    # Squares of 2 km instead of 8 km have four times as many edges, on whose cells two zones differ.
     assert found.same >= 1 - 4 * (1 - LEAST)
 
 
@@ -96,7 +96,7 @@ def test_map_in_another_crs_shows_the_same_cells(serve, crs):
         crs, (4_037_700, 3_042_500)
     )
     x, y = np.meshgrid(west + 10 * (np.arange(size) + 0.3), north - 10 * (np.arange(size) + 0.3))
-    # A box a third of a cell beside the lattice, so that no centre of a pixel is an edge of a cell.
+    # A box a third of a cell off the lattice, so that no centre of a pixel is an edge of a cell.
     corners = (west - 2, north - 10 * size + 2, west + 10 * size - 2, north + 2)
     box = [corners[i] for i in ((1, 0, 3, 2) if crs == "EPSG:3035" else (0, 1, 2, 3))]
     query = f"&CRS={crs}&BBOX={','.join(map(str, box))}&WIDTH={size}&HEIGHT={size}&TIME={SMALL.days[0]}"

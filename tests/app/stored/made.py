@@ -1,4 +1,4 @@
-"""An archive with jobs, results, an index and a key; and how its state is looked at."""
+"""An archive with jobs, results, an index and a key; and the inspection of its state."""
 
 import os
 import re
@@ -58,13 +58,13 @@ class Archive:
         return below_archive(done.output.splitlines()), done.exit_code
 
     def run_alone(self, *arguments):
-        """The same in a process of its own."""
+        """Run a command in a separate process."""
         with self.start(*arguments) as process:
             output, errors = process.communicate(timeout=PATIENCE_S)
         return [*output.splitlines(), *below_archive(errors.splitlines())], process.returncode
 
     def start(self, *arguments, **environment):
-        """`chronotile` in a process of its own."""
+        """Start `chronotile` in a separate process."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CHRONOTILE_")}
         return subprocess.Popen(
             [PROGRAM, *map(str, arguments)],
@@ -98,7 +98,7 @@ class Archive:
             return job.id
 
     def open_jobs(self):
-        """Add a job that runs and one that waits."""
+        """Add a running job and a waiting one."""
         with self.store() as store:
             for name in ("runs", "waits"):
                 store.table.submit(_echo(name), user=ROBOT, max_open=10_000)
@@ -123,7 +123,7 @@ class Archive:
         assert self.run("index")[1] == 0
 
     def answers(self, key):
-        """What the server answers, by path: jobs, results, items."""
+        """Return the server's answers by path: jobs, results, items."""
         settings = load_settings(config=self.file, jobs_dir=self.jobs, database_url=self.url)
         headers = {"Authorization": f"Bearer {key}"}
         with TestClient(create_app(settings), base_url="http://localhost") as client:

@@ -42,7 +42,7 @@ def spec_of(catalogue, **settings):
 
 
 class Turns:
-    """Waits of a thread that do not wait: each tells the clock, and the last one ends the thread."""
+    """Simulated waits of a thread: each advances the clock, and the last one ends the thread."""
 
     def __init__(self, count=1, at=None):
         self.now_s, self._left, self._at = 0.0, count, at or {}
@@ -74,7 +74,7 @@ def test_a_collection_without_an_index_is_filled_once(catalogue, opened):
     assert len(store.items.times("s2").instants) == 2
     assert reason_to_fill(spec_of(catalogue), ACCESS, store) is None
     catalogue.add(item_document("c", day="2020-06-03"))
-    run(filling_of([spec_of(catalogue)], opened))  # an index that is there is left to `chronotile index`
+    run(filling_of([spec_of(catalogue)], opened))  # an existing index is left to `chronotile index`
     assert len(store.items.times("s2").instants) == 2
 
 
@@ -213,7 +213,7 @@ def test_stopped_pass_reads_no_more_entries_and_stores_those_already_read(catalo
 
 @pytest.fixture
 def dated(tmp_path):
-    """`dated()`: what is listed of a folder of two dates, as it is now; and the folder."""
+    """Return `dated()`: the current listing of a folder of two dates; and the folder."""
     folder = tmp_path / "data"
     write_cogs(folder, Scene(days=("2020-01-01", "2020-01-11")))
     live = LiveArchive.open(folder)

@@ -1,4 +1,4 @@
-"""Items that are older than a collection keeps are removed from the index, and come back where it keeps them longer."""
+"""Items older than a collection's limit are removed from the index, and return if the limit is raised."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -48,7 +48,7 @@ def archive(request, tmp_path):
 
 
 def index(archive, days):
-    """What `chronotile index` says, and which items are there then: how many days old they are."""
+    """Return the output of `chronotile index`, and the ages in days of the remaining items."""
     archive.file.write_text(archive.text.format(days=days))
     lines, code = archive.run("index")
     assert code == 0, lines

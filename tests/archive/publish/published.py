@@ -27,7 +27,7 @@ CONFIGURATION = """collections:
 
 
 class CoreValidator(JsonSchemaSTACValidator):
-    """Validates by the schemas that pystac has with it; those of extensions are elsewhere."""
+    """Validates by the schemas that pystac includes, not by those of extensions."""
 
     def validate_extension(self, *_arguments, **_named):
         """Return nothing."""
@@ -45,7 +45,7 @@ def read(path: Path):
 
 
 def documents(folder: Path) -> list[Path]:
-    """All documents of STAC, without those of the Open Science Catalogue."""
+    """Return all documents of STAC, without those of the Open Science Catalogue."""
     found = (
         path
         for path in folder.rglob("*.json")
@@ -65,7 +65,7 @@ def validate(folder: Path) -> list[pystac.Item]:
 
 
 def check(folder: Path) -> list[pystac.Item]:
-    """Check all that a published folder promises; return its items."""
+    """Check the whole content of a published folder; return its items."""
     items = validate(folder)
     for path in documents(folder):
         assert extension_faults(read(path)) == [], path
@@ -89,7 +89,7 @@ def check_links(path: Path, folder: Path) -> None:
 
 
 def check_assets(path: Path) -> None:
-    """Files of assets have the size and checksum of their documents; those of a folder are listed."""
+    """Assert that files of assets have the size and checksum of their documents; those in a folder are listed."""
     for asset in read(path).get("assets", {}).values():
         file = path.parent / asset["href"]
         assert "://" not in asset["href"]
@@ -102,7 +102,7 @@ def check_assets(path: Path) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """The list beside a folder has the checksums of all its files."""
+    """Assert that the list of a folder has the checksums of all its files."""
     listed = {}
     for line in folder.with_name(f"{folder.name}.sha256").read_text().splitlines():
         digest, _space, name = line.partition("  ")
@@ -128,7 +128,7 @@ def check_record(record) -> None:
 
 
 def check_product(root: Path) -> None:
-    """The constraints of the Open Science Catalogue's own validation, as far as they concern one product."""
+    """Check the constraints of the Open Science Catalogue's validation that concern one product."""
     (product,) = (root / "products").glob("*/collection.json")
     found = read(product)
     check_of_catalogue(found, product)
@@ -147,7 +147,7 @@ def check_product(root: Path) -> None:
 
 
 def check_of_catalogue(document, path: Path) -> None:
-    """What holds of products and variables alike."""
+    """Check the common constraints of products and variables."""
     links = {link["rel"]: link for link in document["links"]}
     assert document["stac_version"] == "1.0.0"
     assert document["title"]

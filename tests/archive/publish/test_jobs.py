@@ -1,4 +1,4 @@
-"""`chronotile publish JOB`: results become a collection that says what made them, and that is served."""
+"""`chronotile publish JOB`: results become a served collection that states their origin."""
 
 import json
 import urllib.request
@@ -40,8 +40,8 @@ def place(tmp_path):
 
 @pytest.fixture
 def finish(place, tmp_path, run):
-    """`finish(process, inputs)`: the id of a job that has done it; with `results` one that has those."""
-    del run  # which says where jobs are
+    """Return `finish(process, inputs)`: the id of a finished job; `results` replaces its results."""
+    del run  # sets the folder of jobs
     settings = load_settings(config=place)
     id_ = archive_id_at(place, environment={})
 

@@ -1,4 +1,4 @@
-"""What a soak says of memory."""
+"""Memory in the report of a soak."""
 
 import pytest
 
@@ -20,7 +20,7 @@ chronotile_cache_max_bytes{cache="cubes",worker="2"} 9e9
 
 
 def history(*, growth_mb=0.0, cache_growth_mb=0.0):
-    """Two workers of 150 MB, and what their caches hold; so much more of each in ten minutes."""
+    """Return samples of two workers of 150 MB and their caches, with the growth of each in ten minutes."""
     taken = [
         (at, Sample(pid=1, pss_mb=150 + (growth_mb + cache_growth_mb) * at / 600, descriptors=30, threads=20))
         for at in MINUTES

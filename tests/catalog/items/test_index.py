@@ -1,4 +1,4 @@
-"""The item index: what is put is found by place and time, with all that is known of it."""
+"""The item index: stored items are found by place and time, with all their metadata."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +39,7 @@ def test_items_of_a_place_come_by_instant_and_then_by_id(index):
 
 
 def test_many_items_together_keep_every_character(index):
-    """More than a few are a stream to PostgreSQL, in which signs such as tabs and backslashes have a meaning."""
+    """Larger numbers are streamed to PostgreSQL, in a format that gives tabs and backslashes a meaning."""
     names = [
         *("\\N", "\t", "\n", "\r", "\\", "\\.", "a\\tb", "\u00e9\U0001f30d", "\x7f\x01", '"', "'", "NULL", "{}", "%s"),
     ]

@@ -20,7 +20,7 @@ from tests.catalog.items.test_search_bounds import EXPLAIN, ids_of, plans_of, wa
 SEARCHED = IndexSettings(searched=("grid:code", "platform"), order_by="cloud")
 TILES, PLATFORMS = ("MGRS-31UFS", "MGRS-31UGS", "MGRS-32ULB"), ("sentinel-2a", "sentinel-2b")
 ODD = {"x": {"grid:code": 5}, "y": {"grid:code": True, "platform": None}, "z": {"platform": "a" * 2000}}
-"""Values of other types, missing ones and one that is too long to be compared."""
+"""Values of other types, missing ones and one that is too long for comparisons."""
 
 
 def scenes():
@@ -197,7 +197,7 @@ def test_an_index_that_is_full_follows_the_configuration_without_its_source(inde
 
     index.configure("s2", SEARCHED)
 
-    monkeypatch.setattr(candidates, "MAX_COMPARED", 17)  # what has no index is refused
+    monkeypatch.setattr(candidates, "MAX_COMPARED", 17)  # requests without an index are refused
     for text, holds in EQUALITIES:
         assert sorted(found_by(open_index(), text, collections=("s2",))) == sorted(matching(holds))
 
@@ -242,7 +242,7 @@ MANY = 200
 
 @pytest.fixture
 def many(index, monkeypatch):
-    """Of 200 items, of which one has the platform `rare` and each second is cloudless; ten may be compared."""
+    """Return an index of 200 items, one with the platform `rare`, every second one cloudless; ten may be compared."""
     monkeypatch.setattr(candidates, "MAX_COMPARED", 10)
     monkeypatch.setattr(candidates, "MAX_MATCHED", 2)
     monkeypatch.setattr(search, "FEW", 5)
@@ -286,7 +286,7 @@ def test_bounds_of_ranks_exclude_no_more_than_the_filter(index, is_falling, text
 
 
 def test_items_are_ordered_again_in_the_order_of_their_numbers(index, monkeypatch):
-    """Without sorting all items of the collection for each of these parts."""
+    """No part sorts all items of the collection."""
     fill(index)
     monkeypatch.setattr(altering, "REORDERED", 7)
     plans, (words, without) = [], EXPLAIN[index._engine.dialect.name]

@@ -1,4 +1,4 @@
-"""Pictures that end where a source that goes round the earth begins again, against a formula and pictures across."""
+"""Pictures that end at the seam of a global source, compared with a formula and with pictures across it."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from tests.readers.arrays import make_reader
 
 NUMBERS = np.random.default_rng(5).integers(1, 250, (1, 180, 360)).astype("uint8")
 PIXELS = 160
-"""Along each side of a picture of 20 by 20 cells, 8 a cell."""
+"""Pixels along each side of a picture of 20 by 20 cells, 8 per cell."""
 
 
 def source(west):
@@ -34,7 +34,7 @@ def drawn(reader, grid, resampling, make=plan_warp):
 
 
 def expected(west, grid):
-    """The means of four cells (y, x) by distance, of a row of cells that begins again where it ends."""
+    """Return the means of four cells (y, x) by distance, of a row of cells that continues at its start."""
     x, y = np.meshgrid(grid.x_of(np.arange(grid.width) + 0.5), grid.y_of(np.arange(grid.height) + 0.5))
     x, y = transformer(grid.crs, crs_of("EPSG:4326")).transform(x, y)
     columns, rows = x - west - 0.5, 89.5 - y
@@ -58,7 +58,7 @@ def expected(west, grid):
         ("EPSG:4326", 0, 0),
         ("EPSG:3857", -180, -180),
         ("EPSG:3857", 0, 0),
-        ("EPSG:3832", -180, 180),  # whose middle is at 150 degrees, so that it has no seam of its own there
+        ("EPSG:3832", -180, 180),  # its middle is at 150 degrees, so it has no seam there
     ],
 )
 @pytest.mark.parametrize("side", ["west", "east", "across", "all round"])

@@ -160,7 +160,7 @@ def test_strips_of_a_large_picture_have_the_pixels_of_the_whole(name, crs, resam
 @pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
 @pytest.mark.parametrize("name", ["near", "utm"])
 def test_rows_are_warped_with_the_plan_of_their_window(name, resampling, monkeypatch):
-    """Products of other rows may differ in their last bits: a cell beside the window would be another one of it."""
+    """Products of other rows may differ in their last bits, which could shift a cell at the edge of the window."""
     reader = make_source(name)
     asked = set()
     at = OnPixels.at
@@ -179,7 +179,7 @@ def test_rows_are_warped_with_the_plan_of_their_window(name, resampling, monkeyp
 
 @pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
 def test_pixels_over_a_pole_are_transformed_twice(resampling, monkeypatch):
-    """Once to find the window, but for the middle row, and once to find the cells of a strip."""
+    """First to find the window, except for the middle row, then to find the cells of a strip."""
     reader, transformed, at = make_source("circular"), [], Exact.at
     monkeypatch.setattr(
         Exact, "at", lambda self, grid, some: transformed.append(some.stop - some.start) or at(self, grid, some)

@@ -1,4 +1,4 @@
-"""Composites, beside what numpy makes of the same numbers."""
+"""Composites, compared with numpy's results for the same numbers."""
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -37,7 +37,7 @@ from tests.scenes import NODATA, Scene, make_spec, write_scene
 
 
 def newest(cube, *, first=-1):
-    """Of each cell the newest number that is a value, or with 0 the oldest."""
+    """Return the newest valid number of each cell; with `first=0` the oldest."""
     found = np.full(cube.shape[1:], NODATA, dtype=cube.dtype)
     for picture in cube if first == -1 else cube[::-1]:
         found = np.where(picture == NODATA, found, picture)
@@ -70,7 +70,7 @@ def small_windows(monkeypatch):
 
 
 def composite(services, folder, **inputs):
-    """The open file of a composite that is made at once."""
+    """Return the open file of a composite that is computed synchronously."""
     results = execute(Execution(process="composite", inputs={"layer": "NDVI"} | inputs), services, folder)
     return rasterio.open(folder / results["composite"].file)
 

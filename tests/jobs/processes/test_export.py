@@ -53,7 +53,7 @@ def services():
 
 
 def exported(services, folder, **inputs):
-    """The file of an export that is made at once, and its media type."""
+    """Return the file of an export that is computed synchronously, and its media type."""
     results = execute(Execution(process="export", inputs={"layer": "NDVI"} | inputs), services, folder)
     return folder / results["export"].file, results["export"].media_type
 
@@ -109,7 +109,7 @@ def test_several_layers_of_a_collection_come_together(tmp_path):
 
 @pytest.fixture
 def small_runs(monkeypatch):
-    """Runs of 5 kB, of which two are a partial result."""
+    """Set runs of 5 kB; two of them are a partial result."""
     for module in (coverage_runs, coverage_warped):
         monkeypatch.setattr(module, "RUN_BYTES", 5_000)
     monkeypatch.setattr(stored_coverage, "PARTIAL_BYTES", 10_000)
@@ -190,7 +190,7 @@ def test_layers_without_time_are_exported(tmp_path):
 
 @pytest.mark.slow
 def test_memory_is_bounded_however_large_the_coverage(tmp_path):
-    """Of 400 MB of numbers."""
+    """The coverage has 400 MB of numbers."""
     grid = replace(served.BELGIUM_31N, width=10_000, height=10_000)
     layer = served.make_layer(variable=served.make_variable(grid=grid))
     services = served.make_services(served.make_collection(layer))
@@ -208,7 +208,7 @@ def test_memory_is_bounded_however_large_the_coverage(tmp_path):
 
 
 class PlainReader(served.FormulaReader):
-    """One number a time, for which no memory is taken but its own."""
+    """Reads one number per time, without any other memory."""
 
     @staticmethod
     def number(index):

@@ -1,4 +1,4 @@
-"""Climatologies, anomalies and trends of cells, beside what numpy and scipy make of the same numbers."""
+"""Climatologies, anomalies and trends of cells, compared with numpy's and scipy's results for the same numbers."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ from tests.real_data.truth import CONFIGURED, open_place, raster_truth
 MONTHS = domain_of_periods(np.datetime64("2018-01-01", "ns"), Period(months=1), 36)
 SHAPE = (served.BELGIUM_31N.height, served.BELGIUM_31N.width)
 BOX = {"bbox": [600_000, 5_649_500, 601_000, 5_650_000], "crs": "http://www.opengis.net/def/crs/EPSG/0/32631"}
-"""Ten columns, and five rows of which the first has no values."""
+"""Ten columns, and five rows; the first has no values."""
 ROWS, COLUMNS = 5, 10
 NUMBERS = np.stack([served.number_at(*np.indices((ROWS, COLUMNS)), time) for time in range(len(MONTHS))])
 VALUES = np.where(NUMBERS == served.NODATA, np.nan, NUMBERS.astype(float))
@@ -37,7 +37,7 @@ def services():
 
 
 def mapped(name, services, folder, **inputs):
-    """Bands (band, y, x), names and units of a map that is made at once."""
+    """Return bands (band, y, x), names and units of a map that is computed synchronously."""
     results = execute(Execution(process=name, inputs={"layer": "NDVI", "bbox": BOX} | inputs), services, folder)
     with rasterio.open(folder / results[name].file) as file:
         return file.read(), file.descriptions, file.units

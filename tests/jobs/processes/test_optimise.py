@@ -1,4 +1,4 @@
-"""Serving cubes that jobs make of layers, beside the layers, numpy's numbers and what xarray reads."""
+"""Serving cubes of layers by jobs, compared with the layers, numpy's numbers and xarray's reading."""
 
 import errno
 import os
@@ -59,20 +59,20 @@ def many_tasks(monkeypatch):
 
 
 def made(services, folder, **inputs):
-    """The ZIP file of a cube that is made at once."""
+    """Return the ZIP file of a cube that is computed synchronously."""
     (folder / "made").mkdir()
     results = execute(Execution(process="optimise", inputs=INPUTS | inputs), services, folder / "made")
     return folder / "made" / results["cube"].file
 
 
 def planned_in(folder, services):
-    """The tasks of a job, and what they are done with in a folder."""
+    """Return the tasks of a job, and the work for them in a folder."""
     plan = plan_of("optimise", INPUTS, services)
     return plan.tasks, work_in(folder, services, shared=plan.shared)
 
 
 def unpacked(file):
-    """The store of a ZIP file, as a folder beside it."""
+    """Return the store of a ZIP file, as a folder next to it."""
     folder = file.with_name("cube.zarr")
     with zipfile.ZipFile(file) as archive:
         archive.extractall(folder)

@@ -1,4 +1,4 @@
-"""Databases of jobs: each test that asks for `url` or `table` is run on SQLite and on a real PostgreSQL."""
+"""Databases of jobs: each test with `url` or `table` runs on SQLite and on a real PostgreSQL."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.running import PATIENCE_S
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """Seconds that only a test advances."""
 
     now = 1_000_000.5
 
@@ -19,7 +19,7 @@ class Clock:
 
 @pytest.fixture
 def patience(monkeypatch):
-    """All wait for others who use a database, and those may be silent, as long as a machine that stalls needs."""
+    """Allow waits for other users of a database, and silence, as long as a stalling machine needs."""
     for name in ("BUSY_S", "STATEMENT_S", "SILENT_S"):
         monkeypatch.setattr(databases, name, PATIENCE_S)
 

@@ -1,4 +1,4 @@
-"""Threads of which one runs at a time, on a clock that jumps to when the next of them has waited long enough."""
+"""Threads that run alternately, on a clock that jumps to the end of the shortest wait."""
 
 import threading
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class _Task:
 
 
 class Simulation:
-    """Processes with threads, which pass on the turn whenever they wait; the clock is also that of the database."""
+    """Processes with threads that pass on the turn at each wait; the clock is also that of the database."""
 
     def __init__(self) -> None:
         self.now_s = 1_000_000.5
@@ -53,7 +53,7 @@ class Simulation:
         self.wait(threading.Event(), seconds)
 
     def runtime(self, process: str) -> Runtime:
-        """What a process runs with."""
+        """Return the runtime of a process."""
         return Runtime(clock=self.clock, wait=self.wait, threads=lambda _count, _name: _Pool(self, process))
 
     def start(self, process: str, work: Callable[..., object], *arguments: object) -> Future[object]:
@@ -77,7 +77,7 @@ class Simulation:
         return future
 
     def run(self, until: Callable[[], object], *, within_s: float = 600.0) -> None:
-        """Give the turn to one thread after another until something is so, or else fail."""
+        """Give the turn to the threads in sequence until a condition holds; fail after `within_s`."""
         end = self.now_s + within_s
         while not until():
             assert self._tasks, "all threads have ended"

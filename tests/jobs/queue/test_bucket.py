@@ -1,4 +1,4 @@
-"""Objects in S3: what is put there comes back, and nobody else's goes."""
+"""Objects in S3: stored objects can be read again, and only the right ones are deleted."""
 
 import hashlib
 import hmac
@@ -34,7 +34,7 @@ def put(bucket, tmp_path):
 
 
 def fetched(url, method="GET", **headers):
-    """The status, headers and body of what anybody gets."""
+    """Return the status, headers and body of an anonymous request."""
     with urllib.request.urlopen(urllib.request.Request(url, method=method, headers=headers)) as answer:
         return answer.status, answer.headers, answer.read()
 
@@ -104,7 +104,7 @@ class SlowStore(BaseHTTPRequestHandler):
         self.server.is_given_up.wait()
 
     def log_message(self, *_args):
-        """Say nothing."""
+        """Log no requests."""
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_a_signed_url_opens_an_object_or_a_part_of_it(bucket, put):
 
 
 def signature_of(url, method):
-    """What the signature of a URL must be (AWS Signature Version 4, query parameters)."""
+    """Return the expected signature of a URL (AWS Signature Version 4, query parameters)."""
     parts = urllib.parse.urlsplit(url)
     query = sorted(each for each in parts.query.split("&") if not each.startswith("X-Amz-Signature="))
     told = dict(urllib.parse.parse_qsl(parts.query))

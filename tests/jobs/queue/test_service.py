@@ -1,4 +1,4 @@
-"""Where a server asks for jobs: each user sees their own alone, and no files are left over."""
+"""Jobs requested from a server: each user sees only their jobs, and no files remain."""
 
 import sqlite3
 from contextlib import closing
@@ -22,7 +22,7 @@ def desk(tmp_path, closed_at_end):
 
 @pytest.fixture
 def made(tmp_path):
-    """A folder with a result that is to be kept."""
+    """Return a folder with a result that must not be deleted."""
     folder = tmp_path / "made"
     folder.mkdir()
     (folder / "a.csv").write_bytes(b"time,value\n")

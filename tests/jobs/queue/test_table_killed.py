@@ -1,4 +1,4 @@
-"""An owner that is killed in the midst of a transaction: what it said is kept, and another goes on."""
+"""An owner that is killed amid a transaction: committed rows stay, and another owner continues."""
 
 import os
 import subprocess
@@ -40,7 +40,7 @@ def test_job_of_an_owner_killed_in_a_transaction_continues(table, clock, url, tm
         owner.kill()
     clock.now = time.time() + 1
 
-    # A database server hears of the death of a client when it gets round to it, and undoes what it had begun then.
+    # A database server may notice the death of a client late, and undoes its transaction then.
     taken = until(lambda: table.claim("another", lease_s=30))
 
     assert (taken.id, taken.status, taken.attempts) == (job.id, "running", 2)

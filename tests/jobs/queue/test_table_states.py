@@ -1,4 +1,4 @@
-"""Whatever is done to jobs in whatever order, their statuses follow one another as the standard has them."""
+"""For any operations on jobs in any order, their statuses follow the order of the standard."""
 
 import tempfile
 from pathlib import Path
@@ -18,7 +18,7 @@ owners = st.sampled_from(["one", "two"])
 
 
 class Jobs(RuleBasedStateMachine):
-    """The table beside a dictionary that says what it should hold."""
+    """The table and a dictionary with its expected content."""
 
     ids = Bundle("ids")
 

@@ -1,4 +1,4 @@
-"""A database that ends and is begun anew costs no blocks, and no attempt."""
+"""A database that ends and is started again costs no blocks and no attempt."""
 
 from contextlib import closing
 
@@ -20,7 +20,7 @@ pytestmark = [
 
 @pytest.fixture
 def database():
-    """A PostgreSQL server of its own, where what was said to be written outlives it."""
+    """Return a separate PostgreSQL server whose committed rows outlive it."""
     with serving_postgresql(["fsync=off"]) as server:
         yield server
 
@@ -36,7 +36,7 @@ def test_blocks_finished_while_the_database_is_unavailable_are_not_repeated(
 ):
     monkeypatch.setattr(
         "chronotile.jobs.runner.runner.LEASE_S", 600.0
-    )  # or else it may be away for longer on a slow machine
+    )  # on a slow machine it may be unavailable for longer than a lease
     id_ = submit(open=4)
     with running():
         until(lambda: len(table.finished_tasks(id_)) == 4)

@@ -28,7 +28,7 @@ REFUSED = r"Timed out trying to connect|in <T(CP|LS)"
 
 
 def without_certificate():
-    """What a client that trusts any server and has no certificate connects with."""
+    """Return the TLS context of a client that trusts any server and has no certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
@@ -50,7 +50,7 @@ def answer_without_certificate(address):
 
 @pytest.fixture(scope="module")
 def started():
-    """A cluster with one process, and where it listens."""
+    """Run a cluster with one process; return it with its new listening addresses."""
     before = listening_addresses(os.getpid())
     with Cluster(partial(connect, None, processes=1, memory_bytes=1 << 30)) as cluster:
         cluster._connection.client.wait_for_workers(1, timeout=PATIENCE_S)
@@ -93,7 +93,7 @@ def test_the_certificate_is_another_in_each_run(private):
 
 
 def modes(folder):
-    """The modes of a folder and of all that is in it: of folders, and of files."""
+    """Return the modes of a folder and its content: of folders, and of files."""
     paths = [folder, *folder.rglob("*")]
     return tuple(
         {stat.S_IMODE(path.stat().st_mode) for path in paths if path.is_dir() == is_folder}

@@ -1,4 +1,4 @@
-"""Subscribers hear of jobs from workers, one of which is killed while it tells."""
+"""Workers notify subscribers of jobs, and one is killed while it does."""
 
 import json
 from urllib.request import Request, urlopen
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def web():
-    """Who is told, and never answers that a job is done."""
+    """Return a subscriber that never answers the message of a finished job."""
     with listener() as server:
         server.answers = {"/going": Answer(200), "/done": server.hang}
         yield server

@@ -1,4 +1,4 @@
-"""Trims of grids: the cells they share more than an edge with, whatever the box."""
+"""Trims of grids contain the cells that overlap the box by more than an edge, for any box."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -19,7 +19,7 @@ from chronotile.pipeline.coverage.extract import NativeCells
 
 UTM = crs_of("EPSG:32631")
 SIXTEENTHS = NativeGrid(crs=UTM, transform=Affine(1 / 16, 0, 3.0, 0, -1 / 16, 9.0), width=40, height=30)
-"""Whose edges are exact in binary, so that what a box touches is known exactly."""
+"""A grid with edges that are exact in binary, so that the cells that a box touches are exact."""
 GLOBE = NativeGrid(crs=CRS84, transform=Affine(1.0, 0, -180.0, 0, -1.0, 90.0), width=360, height=180)
 THIRDS = NativeGrid(crs=CRS84, transform=Affine(1 / 336, 0, -180.0, 0, -1 / 336, 75.0), width=120_960, height=45_360)
 FIJI = NativeGrid(crs=CRS84, transform=Affine(1.0, 0, 170.0, 0, -1.0, -10.0), width=20, height=10)
@@ -40,7 +40,7 @@ def box(*edges, crs=UTM, locator="bbox"):
 
 
 def touched(low, high, start, size, count):
-    """Return the cells of which more than an edge lies between two positions, in exact arithmetic."""
+    """Return the cells that overlap two positions by more than an edge, in exact arithmetic."""
     start, size = Fraction(start), Fraction(size)
     edges = [start + size * cell for cell in range(count + 1)]
     return [cell for cell in range(count) if edges[cell] < Fraction(high) and edges[cell + 1] > Fraction(low)]

@@ -1,4 +1,4 @@
-"""Which places a selection means, against plain Python, shapely and pyproj."""
+"""Places that a selection matches, compared with plain Python, shapely and pyproj."""
 
 import dataclasses
 import operator
@@ -173,7 +173,7 @@ TREES = st.recursive(
 
 
 def truth(node, properties):
-    """Whether a condition holds of one place; `None` where that is unknown."""
+    """Return whether a place meets a condition; `None` if that is undefined."""
     op, arguments = node["op"], node["args"]
     if op == "not":
         inner = truth(arguments[0], properties)
@@ -195,7 +195,7 @@ def test_random_filters_select_the_same_places_as_python(tree):
     assert chosen(filter=check_filter(tree)) == [number for number, row in enumerate(rows) if truth(tree, row)]
 
 
-# What is refused.
+# Refused selections.
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_all_parts_of_a_selection_hold():
     assert chosen(box=box, properties={"area": "2"}, filter=filter_from_text("is_wet = false")) == [1]
 
 
-# Where places are.
+# Geometries of places.
 
 AROUND = [
     shapely.box(west, south, west + 4, south + 4) for west in range(-180, 180, 12) for south in (-88, -30, 20, 84)
@@ -307,7 +307,7 @@ def test_a_box_in_degrees_means_the_places_that_it_meets(box):
     ids=["laea", "polar", "pole"],
 )
 def test_a_box_in_another_crs_is_a_box_there(crs, box):
-    """With the vertices of the places where pyproj has them."""
+    """The vertices of the places are at pyproj's coordinates."""
     turn = Transformer.from_crs("OGC:CRS84", crs.name, always_xy=True).transform
     cap = shapely.box(-180, -90, 180, -86).segmentize(10)
     shapes = [*AROUND, cap]

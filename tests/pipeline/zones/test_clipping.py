@@ -1,4 +1,4 @@
-"""Areas that reach far beyond the data, to where their projection is not sound."""
+"""Areas that reach far beyond the data, outside the valid range of their projection."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def mask_of(area, grid, spans=centre_spans):
 
 
 def centres_of(grid, crs=CRS84):
-    """Where they have coordinates, and what is told apart there."""
+    """Return the coordinates of centres in the CRS, and whether they are distinct there."""
     columns, rows = np.meshgrid(np.arange(grid.width) + 0.5, np.arange(grid.height) + 0.5)
     there = transformer(grid.crs, crs)
     x, y = there.transform(*grid.points_at(columns, rows))

@@ -1,4 +1,4 @@
-"""Memory that several processes write at once: what is read of it is what was written under that key, or nothing."""
+"""Memory that several processes write concurrently: a read returns the bytes of its key, or none."""
 
 import mmap
 import os
@@ -12,7 +12,7 @@ import pytest
 from chronotile.readers.caches.block_cache import SLOT_BYTES, WAYS, SharedBlockMemory, part_key, shareable_memory
 
 ONE_SET = (WAYS + 1) * SLOT_BYTES
-"""Of memory that has one set of slots."""
+"""Size of memory with one set of slots."""
 
 WRITER = """
 import itertools
@@ -33,12 +33,12 @@ shared = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="this system
 
 
 def part_of(key: bytes, size: int = SLOT_BYTES) -> np.ndarray:
-    """A part that tells its key everywhere."""
+    """Return a part filled with its key."""
     return np.resize(np.frombuffer(key, dtype=np.uint8), size)
 
 
 def found(memory: SharedBlockMemory, key: bytes, size: int = SLOT_BYTES) -> bool:
-    """Whether a key is kept; what is found must be its own."""
+    """Return whether a key is stored; its part must be the right one."""
     part = np.empty(size, dtype=np.uint8)
     is_found = memory.read(key, part)
     assert not is_found or (part == part_of(key, size)).all()

@@ -1,4 +1,4 @@
-"""The CF conventions, and what files make of them."""
+"""The CF conventions and their use in files."""
 
 import cftime
 import numpy as np
@@ -598,7 +598,7 @@ def test_configured_times_leave_a_climatology_its_years():
 
 
 def year_of(dim, numbers, **spec):
-    """The times of an array over a dimension of numbers, and what was found."""
+    """Return the times of an array over a dimension of numbers, and the findings."""
     steps = [] if numbers is None else [make_field(dim, (dim,), numbers)]
     count = 12 if numbers is None else len(numbers)
     cube = make_fields(
@@ -650,11 +650,11 @@ def test_other_numbers_than_months_are_an_additional_dimension():
         year_of("month", [0, 1, 2])
 
 
-# Steps of further dimensions.
+# Steps of additional dimensions.
 
 
 def levels_of(depths, *, select=(), dtype="float32", **attrs):
-    """What is understood of an array over depth, y and x."""
+    """Return the interpretation of an array over depth, y and x."""
     depth = [] if depths is None else [make_field("depth", ("depth",), np.asarray(depths, dtype=dtype), **attrs)]
     cube = make_fields(
         make_field("v", ("depth", "y", "x"), np.zeros((len(depths or "abc"), 2, 3)), crs="EPSG:4326"),

@@ -6,7 +6,7 @@ DECODED = (
     *("weird/cog_scale_epsg4326.tif", "weird/cog_uint8_rgb_mask.tif", "weird/noweb.tif"),
     *("weird/ssmv_CCI_L3_v02.2_201411.tif", "weird/ssmv_CCI_L3_v02.2_201412.tif"),
 )
-"""Those that are decoded here."""
+"""Files that the package decodes."""
 
 OTHERS = (
     "modis_evi_slovenia/slovenia.EVI.MOD13Q1.A2000049.tif",
@@ -24,4 +24,4 @@ OTHERS = (
         )
     ),
 )
-"""Those that are left to GDAL."""
+"""Files that are left to GDAL."""

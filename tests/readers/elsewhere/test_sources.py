@@ -1,4 +1,4 @@
-"""Sources elsewhere: opened side by side, tried again while they are away, looked at when a read fails."""
+"""Remote sources: opened concurrently, retried while they are unavailable, checked when a read fails."""
 
 import gc
 import threading
@@ -93,7 +93,7 @@ def wanted(*names, host="a.example", **rest):
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch):
-    """Tries follow one another at once, and however long one takes, its source counts as away only when it fails."""
+    """Retries follow immediately, and a slow check counts as unavailable only when it fails."""
     monkeypatch.setattr(module, "FIRST_RETRY_S", 0.01)
     monkeypatch.setattr(module, "LOOK_S", 10 * PATIENCE_S)
     monkeypatch.setattr(module, "QUIET_S", 10 * PATIENCE_S)

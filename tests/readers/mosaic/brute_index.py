@@ -1,4 +1,4 @@
-"""An index of items in memory that looks at all of them: what a database answers is held against it."""
+"""An index of items in memory that tests every item: databases are compared with it."""
 
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ from chronotile.core.model.time.instants import DAY, ONE_NS
 
 @dataclass(frozen=True)
 class NearThere:
-    """The items of a box, as they were when it was made."""
+    """The items of a box, unchanged since its search."""
 
     found: tuple
     are_all: bool = True

@@ -57,7 +57,7 @@ def make_mosaic(source):
 
 
 def asset_at(source, path):
-    """The file as the index knows it."""
+    """Return the file as an asset of the index."""
     status, header = path.stat(), open_cog(str(path)).header
     return Asset(
         name="B04",
@@ -70,7 +70,7 @@ def asset_at(source, path):
 
 
 def read_while_held(source, read, count):
-    """What is read, once so many requests have come, of which none is answered before."""
+    """Return the result of a read whose first requests arrive before any is answered."""
     source.switch(Fault.HOLD)
     with ThreadPoolExecutor(1) as thread:
         reading = thread.submit(read)
@@ -104,7 +104,7 @@ def test_times_of_a_series_are_requested_together(rule, source, make_mosaic):
 
 @pytest.mark.parametrize(("fault", "is_of_date"), [(Fault.MISSING, True), (Fault.UNAVAILABLE, False)])
 def test_missing_file_is_no_fault_of_its_store(fault, is_of_date, source, make_mosaic):
-    """A series then lacks its date; while the store fails, there is none."""
+    """Then a series omits the date; if the store fails, the whole series fails."""
     tile = tiles_about_the_seam()[0]
     mosaic = make_mosaic([tile], 2)
     place = Point(x=tile.left + 555, y=tile.top - 555, crs=crs_of(f"EPSG:{tile.epsg}"))
@@ -140,7 +140,7 @@ def test_times_of_an_area_are_requested_together(source, make_mosaic):
 def test_headers_that_the_index_lacks_are_requested_together(source, make_mosaic):
     tile = tiles_about_the_seam()[0]
     mosaic = make_mosaic([tile], DAYS, has_headers=False)
-    opened = source.count()  # one file tells the encoding of all
+    opened = source.count()  # one file gives the encoding of every file
     place = Point(x=tile.left + 555, y=tile.top - 555, crs=crs_of(f"EPSG:{tile.epsg}"))
 
     series = read_while_held(source, lambda: mosaic.read_point("RED", indexes=range(DAYS), point=place), DAYS)

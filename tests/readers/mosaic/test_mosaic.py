@@ -114,7 +114,7 @@ def test_item_that_fails_for_each_part_of_a_picture_is_skipped_once(tmp_path, op
 @pytest.mark.parametrize("rule", ["first", "max"])
 @pytest.mark.parametrize("names", ["ab", "ba"])
 def test_a_value_that_is_in_a_truncated_file_alone_is_unreadable_and_not_nodata(tmp_path, open_items, rule, names):
-    """A neighbour that can be read has no value there: nobody knows what the other one has."""
+    """A readable neighbour has no value there, and the truncated file may have one."""
     index, tile = BruteIndex(), tiles_about_the_seam()[0]
     index.settings_of["s2"] = IndexSettings(group="solar_day")
     full, empty = (write_tile(tmp_path / name, tile) for name in names)
@@ -168,7 +168,7 @@ def test_statistics_of_two_zones_are_of_the_same_cells_on_grids_and_at_places(in
     x, y = transformer(CRS84, zone).transform(EAST - 0.002, 50.0)
     x, y = round(x / 10) * 10, round(y / 10) * 10
     lattice = Grid(crs=zone, bbox=BBox(x, y, x + 200, y + 200), width=20, height=20)
-    offset = Grid(crs=CRS84, bbox=AROUND, width=16, height=16)  # of which several lie in one native cell
+    offset = Grid(crs=CRS84, bbox=AROUND, width=16, height=16)  # several of its pixels lie in one native cell
 
     for grid in (lattice, replace(offset, bbox=BBox(EAST - 0.003, 50.0, EAST - 0.0026, 50.0004))):
         pixels = reader.compose("RED", index=0, grid=grid)
@@ -183,7 +183,7 @@ def test_statistics_of_two_zones_are_of_the_same_cells_on_grids_and_at_places(in
 
 @pytest.fixture
 def masked_items(open_items, tmp_path):
-    """`masked_items(rule)`: the tiles, each with a mask of its own that hides a third of its cells, by 30 m."""
+    """Return `masked_items(rule)`: the tiles, each with a separate mask that hides a third of its cells, by 30 m."""
     index, rng = BruteIndex(), np.random.default_rng(3)
     index.settings_of["s2"] = IndexSettings(group="solar_day")
     for number, tile in enumerate(tiles_about_the_seam()):

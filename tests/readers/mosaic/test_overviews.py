@@ -1,4 +1,4 @@
-"""Mosaics far away: overviews made in the background, and what is shown until they are there."""
+"""Remote mosaics: overviews made in the background, and pictures before they exist."""
 
 from functools import partial
 
@@ -29,7 +29,7 @@ ACROSS = 8
 
 @pytest.fixture(scope="module")
 def field_of_tiles(tmp_path_factory):
-    """Tiles side by side, in each of which all cells have one number: 1 to 64."""
+    """Return adjacent tiles, each with one number in all cells: 1 to 64."""
     folder = tmp_path_factory.mktemp("many")
     tiles = {}
     for number in range(ACROSS**2):
@@ -120,7 +120,7 @@ def hills(index, field_of_tiles, tmp_path):
 @pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
 @pytest.mark.parametrize("pixel_m", [160, 230, 500, 1000])
 def test_pictures_across_blocks_equal_those_of_one_block(resampling, pixel_m, open_many, tmp_path, monkeypatch):
-    corner, half = (500_000 + 5_120, 5_600_000 - 5_120), 8 * pixel_m  # where four blocks meet
+    corner, half = (500_000 + 5_120, 5_600_000 - 5_120), 8 * pixel_m  # the corner of four blocks
     box = BBox(corner[0] - half, corner[1] - half + 37, corner[0] + half, corner[1] + half + 37)
     grid = Grid(crs=crs_of("EPSG:32631"), bbox=box, width=16, height=16)
 

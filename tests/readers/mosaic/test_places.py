@@ -1,4 +1,4 @@
-"""Files of items are opened where they are allowed to be, whatever the index says."""
+"""Files of items are opened only at allowed locations, independent of the index."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ REF = ItemRef(1, "a", np.datetime64("2024-01-01", "ns"), 1, BBox(3, 50, 4, 51))
 
 @pytest.fixture
 def files(tmp_path):
-    """A catalogue's folder, and one beside it, each with a file."""
+    """Write a catalogue's folder, and one next to it, with a file in each."""
     for name in ("stac", "beside"):
         (tmp_path / name).mkdir()
         write_tif(tmp_path / name / "a.tif", SCENE.numbers(0), SCENE)

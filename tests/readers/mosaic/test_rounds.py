@@ -28,7 +28,7 @@ DAY = MADE.days[0]
 KEEP = (4, 5, 6)
 ASSETS = ("B04", "B08", "SCL")
 ZOOM = 15
-"""Of tiles with fewer than 100 native cells on a side."""
+"""Zoom with tiles of fewer than 100 native cells on a side."""
 IN_ONE_BLOCK, IN_ANOTHER = (128, 128), (640, 640)
 """Cells (row, column) whose tiles lie in one block of each file."""
 CONFIGURATION = """
@@ -75,7 +75,7 @@ def client(bucket, tmp_path, monkeypatch):
 
 
 def in_rounds(bucket, ask, counts):
-    """What `ask` gives, if so many requests come before any of them is answered, then so many more, and so on."""
+    """Return the result of `ask`, asserting the number of concurrent requests in each round."""
     expected = bucket.count()
     bucket.switch(Fault.HOLD)
     with ThreadPoolExecutor(1) as thread:
@@ -84,7 +84,7 @@ def in_rounds(bucket, ask, counts):
             for count in counts:
                 expected += count
                 bucket.wait_for(count=expected)
-                with bucket.changed:  # no request comes in between
+                with bucket.changed:  # no request arrives in the meantime
                     bucket.release()
                     bucket.switch(Fault.HOLD)
         finally:
@@ -108,7 +108,7 @@ def shown(answer):
 
 
 def expected_at(x, y, crs):
-    """NDVI by the formula that the scenes are made by, NaN where it is masked."""
+    """Return NDVI by the formula of the scenes, NaN in masked cells."""
     red, near, classes = (MADE.mosaic(each, x, y, date=0, crs=crs, scenes=(SCENE,)) for each in ASSETS)
     ndvi = (near.values - red.values) / (near.values + red.values)
     return np.where(np.isin(classes.numbers, KEEP), ndvi, np.nan)

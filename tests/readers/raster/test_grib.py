@@ -1,4 +1,4 @@
-"""GRIB files whose messages differ in their grids, in what they are of, or in what they lack."""
+"""GRIB files whose messages differ in their grids, their parameters, or in missing parts."""
 
 import struct
 
@@ -136,13 +136,13 @@ def test_rows_of_gaussian_grids_are_at_their_latitudes(opened, tmp_path, form):
             place = grid.cell_at(column * 90 / NUMBER, latitude)
             assert place == (row, column)
             assert stored[place] == pytest.approx(EACH[row, column], abs=0.05)
-    edges = (rows[:-1] + rows[1:]) / 2  # half way between two rows, where each is at its true latitude
+    edges = (rows[:-1] + rows[1:]) / 2  # half way between two rows, each at its true latitude
     assert max(abs(grid.transform.f + (row + 1) * grid.transform.e - edge) for row, edge in enumerate(edges)) < 0.1
     assert max(abs(grid.bbox.ymin), grid.bbox.ymax) < 90
 
 
 def reduced(found):
-    """As a reduced grid has it: lengths of rows after the template, and no common length."""
+    """Return the message with a reduced grid: lengths of rows after the template, and no common length."""
     at = section_at(found, 3)
     size = struct.unpack(">I", found[at : at + 4])[0]
     lengths = struct.pack(f">{2 * NUMBER}H", *([4 * NUMBER] * 2 * NUMBER))

@@ -1,4 +1,4 @@
-"""Stacks of raster files: which files, which bands, what is told of them."""
+"""Stacks of raster files: their files, bands and metadata."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -411,7 +411,7 @@ def test_some_blocks_are_cached_with_any_number_of_open_files():
     assert block_bytes(10**6, CacheSizes()) == CacheSizes().raster_bytes // 4
 
 
-# What files tell of their pixels.
+# Metadata of pixels in files.
 
 
 @pytest.mark.parametrize("level", [0, 1])
@@ -593,7 +593,7 @@ def test_rotated_grid_is_preserved(tmp_path):
     assert grid.transform.almost_equals(scene.transform)
 
 
-# What cannot be served, each with its own reason.
+# Refused files, each with its reason.
 
 
 def write_odd(path, **profile):

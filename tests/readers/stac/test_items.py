@@ -1,4 +1,4 @@
-"""STAC items as values of the model: what they state, and what makes one that cannot be served."""
+"""STAC items as values of the model: their metadata, and reasons why one cannot be served."""
 
 import json
 import math
@@ -33,7 +33,7 @@ def instant(text):
 
 @pytest.fixture(scope="module")
 def real_items(shared_data):
-    """All items of ../shared/data/stac with rasters, by file name: as they are written."""
+    """Return all items of ../shared/data/stac with rasters, by file name, unchanged."""
     documents = {path.name: json.loads(path.read_text()) for path in (shared_data / "stac").rglob("*.json")}
     return {name: each for name, each in documents.items() if each.get("type") == "Feature" and "labels" not in name}
 

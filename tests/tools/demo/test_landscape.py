@@ -1,4 +1,4 @@
-"""The formulas of the demo's landscape: seasons of what grows, clouds, snow; and the data file made of them."""
+"""The formulas of the demo's landscape: seasons of plants, clouds, snow; and the data file made from them."""
 
 import numpy as np
 import pytest
@@ -75,7 +75,7 @@ def test_the_data_file_is_at_most_ten_megabytes():
 @pytest.mark.quick_cases("16")
 @pytest.mark.parametrize("dekad", [3, 16, 100])
 def test_the_data_file_has_the_green_of_the_formulas(dekad):
-    """Of parcels in steps of 0.004; what varies inside of parcels has steps of its own."""
+    """Parcels have steps of 0.004; the variation inside parcels has separate steps."""
     grid = DemoPlan(size_px=64).grid
     landscape = make_landscape(grid)
     day = DemoPlan().time_domain.starts[dekad].astype("datetime64[D]") + np.timedelta64(5, "D")

@@ -1,4 +1,4 @@
-"""Geometries as clients send them: what is accepted, what is repaired, and what is said of the rest."""
+"""Geometries from clients: accepted, repaired and refused ones."""
 
 import contextlib
 import json
@@ -214,7 +214,7 @@ def test_empty_lists_are_counted_before_parsing():
     finally:
         tracemalloc.stop()
 
-    assert peak < 10_000_000  # a tenth of what they take
+    assert peak < 10_000_000  # a tenth of their size
 
 
 def test_text_among_positions_takes_no_room():

@@ -1,4 +1,4 @@
-"""What tests of webhooks share: an index, a subscriber, and what sends events to it."""
+"""Fixtures of tests of webhooks: an index, a subscriber, and the notifier."""
 
 from contextlib import closing, contextmanager
 
@@ -32,14 +32,14 @@ def services(index):
 
 @pytest.fixture
 def open_positions(url, tmp_path, simulation, closed_at_end):
-    """`open_positions()`: how far webhooks were told, as another process has it."""
+    """Return a function that opens the positions of webhooks, as another process would."""
     clock = simulation.clock
     return lambda: closed_at_end(WebhookPositions(open_engine(url, tmp_path, INDEX), archive="", clock=clock))
 
 
 @pytest.fixture
 def whole_pass(url, tmp_path):
-    """`with whole_pass(collection)`: all of the source of a collection is read, at the end of the block."""
+    """Return a context manager that reads the whole source of a collection at the end of its block."""
 
     @contextmanager
     def run(collection):
@@ -63,7 +63,7 @@ def counts():
 
 @pytest.fixture
 def make_notifier(open_positions, services, simulation, web, counts):
-    """`make_notifier(webhook, …)`: what sends events to webhooks, as another process has it."""
+    """Return `make_notifier(webhook, …)`, which makes a notifier of webhooks, as in another process."""
 
     def make(*webhooks, count=None, positions=None, services=services):
         outbox = WebhookOutbox(
@@ -93,7 +93,7 @@ class Web:
         self.simulation = simulation
 
     def send(self, url, body, *, headers):
-        """Note what is sent, and answer by the path."""
+        """Record the message and answer by the path."""
         self.messages.append((url, body, headers))
         answer = self.answers.get(url.rpartition("/")[2])
         if answer is not None:

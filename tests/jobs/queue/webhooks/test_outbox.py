@@ -1,4 +1,4 @@
-"""Events of webhooks: each change once and in order, whatever fails or is killed."""
+"""Events of webhooks: each change arrives in order and only one time, also after failures and kills."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ CLEAR = {"op": "<", "args": [{"property": "eo:cloud_cover"}, 20]}
 
 
 def told(web, name="all"):
-    """What a subscriber was told, in order: the end of the type, and the item."""
+    """Return the events of a subscriber, in order: the end of the type, and the item."""
     events = (json.loads(body) for url, body, _headers in web.messages if url.endswith(f"/{name}"))
     return [(event["type"].rpartition(".")[2], event["subject"]) for event in events]
 
@@ -47,7 +47,7 @@ def forget_all(url, tmp_path):
 
 @pytest.fixture
 def tell(simulation):
-    """`tell(notifier)`: all that is due is sent, and then it is looked once more."""
+    """Return `tell(notifier)`, which sends all due events and then checks again."""
 
     def run(notifier):
         for _ in range(2):

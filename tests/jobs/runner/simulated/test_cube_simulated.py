@@ -1,4 +1,4 @@
-"""A serving cube whose worker is killed: the one that goes on writes the same."""
+"""A serving cube whose worker is killed: its successor writes the same cube."""
 
 import zipfile
 
@@ -12,12 +12,12 @@ from tests.scenes import Scene, write_cogs
 DAYS = np.datetime_as_string(np.arange("2020-01-01", "2020-03-06", dtype="datetime64[D]"))
 SCENE = Scene(width=40, height=520, days=tuple(DAYS.tolist()))
 ALL = 1 + 2 * 2
-"""Tasks: one of maps; of series one for 64 days and 512 rows."""
+"""Number of tasks: one of maps; of series one for 64 days and 512 rows."""
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """A file a day."""
+    """Return one file per day."""
     folder = tmp_path_factory.mktemp("days")
     write_cogs(folder, SCENE, overviews=(), blockxsize=256, blockysize=256)
     return folder

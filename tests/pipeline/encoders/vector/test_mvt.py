@@ -1,4 +1,4 @@
-"""Vector tiles against what mapbox-vector-tile decodes of them."""
+"""Vector tiles compared with mapbox-vector-tile's decoding."""
 
 import mapbox_vector_tile
 import numpy as np
@@ -13,7 +13,7 @@ from chronotile.pipeline.place_shapes import shapes_in
 from chronotile.readers.places.place_files import read_places
 
 SIDE = 8192.0
-"""Of the tile in the units of the shapes: two of them are one unit of the tile."""
+"""Side of the tile in the units of the shapes: two of them are one unit of the tile."""
 TILE = BBox(0.0, 0.0, SIDE, SIDE)
 UNIT = SIDE / EXTENT
 
@@ -35,7 +35,7 @@ def shape_of(feature):
 
 @pytest.fixture
 def fields():
-    """Two thousand polygons of 24 corners, a third of them with a hole, none of which touch."""
+    """Return two thousand polygons of 24 corners that do not touch, a third of them with a hole."""
     rng = np.random.default_rng(7)
     pitch = SIDE / 45
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)

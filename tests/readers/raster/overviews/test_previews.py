@@ -1,4 +1,4 @@
-"""Levels that no file holds: what they are, and the previews that keep them."""
+"""Levels missing from files: their values, and the previews that store them."""
 
 import logging
 import os
@@ -29,7 +29,7 @@ BLOCKS = {"blockxsize": 256, "blockysize": 256}
 
 @pytest.fixture
 def previews(tmp_path):
-    """Previews that are built when the test says so."""
+    """Return previews that are built on demand of the test."""
     return Previews(tmp_path / "cache" / "previews", 1 << 30)
 
 
@@ -59,7 +59,7 @@ def blocks_of(numbers, factor):
 
 
 def means_of(numbers, factor, *, present=True):
-    """Means of the valid cells, half to even; NODATA where there is none."""
+    """Return means of the valid cells, half to even; NODATA without one."""
     blocks = blocks_of(np.where((numbers != NODATA) & present, numbers.astype("f8"), np.nan), factor)
     counts = np.isfinite(blocks).sum(axis=2)
     means = np.nansum(blocks, axis=2) / np.maximum(counts, 1)
@@ -70,7 +70,7 @@ def kept(tmp_path):
     return sorted((tmp_path / "cache" / "previews").glob("*.preview"))
 
 
-# What the levels are.
+# Values of the levels.
 
 
 def test_levels_are_made_until_one_is_small(file):
