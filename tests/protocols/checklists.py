@@ -22,7 +22,7 @@ SUITES = {
     "coverages": ("checklist-ogcapi-tiles-maps-coverages.md", "## Coverages"),
     "processes": ("checklist-ogcapi-processes.md", "# OGC API - Processes"),
 }
-"""File and heading of each suite of OGC API."""
+"""File and heading of each OGC API suite."""
 TITLES = {
     "edr": "EDR 1.0 and 1.1",
     "tiles": "Tiles 1.0",
@@ -30,7 +30,7 @@ TITLES = {
     "coverages": "Coverages 1.0",
     "processes": "Processes 1.0",
 }
-"""Headings of docs/design/conformance.md, each below `## OGC API`."""
+"""Headings in docs/design/conformance.md below `## OGC API`."""
 NUMBERED = re.compile(
     r"(?:AT \d+(?:[-/]\d+)*(?:, \d+(?:[-/]\d+)*)*|A\.\d+(?:\.\d+)*(?:-\d+)?(?:[-/]A\.\d+)?)(?![.\d]*\w)"
 )
@@ -44,13 +44,13 @@ def names_held(folder: Path) -> set[str]:
 
 @dataclass(frozen=True)
 class Line:
-    """A clause of a checklist, such as `AT 9-12`; one without a number is named by its first two words."""
+    """A clause of a checklist, such as `AT 9-12`; a clause without number is named by its first two words."""
 
     name: str
 
     @property
     def ids(self) -> set[str]:
-        """The tests of the suite that it names."""
+        """Return the ids of the suite's tests in the name."""
         return ids_of(self.name)
 
 
@@ -89,7 +89,7 @@ def ids_of(name: str) -> set[str]:
 
 
 def _spread(part: str) -> list[str]:
-    """`9-12` is 9, 10, 11, 12; `1.1-3` is 1.1, 1.2, 1.3; `3-A.5` is 3, 4, 5."""
+    """Return the numbers of a range: `9-12` is 9, 10, 11, 12; `1.1-3` is 1.1, 1.2, 1.3; `3-A.5` is 3, 4, 5."""
     span = SPAN.fullmatch(part)
     if span is None:
         return [part]
@@ -102,7 +102,7 @@ def _first_words(bullet: str) -> str:
 
 
 def _marks(paths: Iterator[Path]) -> list[ast.Call]:
-    """Calls of `checklist` or `pytest.mark.checklist`."""
+    """Return the calls of `checklist` or `pytest.mark.checklist`."""
     return [call for path in sorted(paths) for call in _marks_in(path)]
 
 

@@ -49,7 +49,7 @@ CHECKS = [
 # Bodies of these types are sent as bytes, like bodies of unknown types.
 schemathesis.serializer.alias(["application/geopackage+sqlite3", "application/zip"], "application/octet-stream")
 SHOWN = 600
-"""Characters of a finding."""
+"""Maximum number of characters in a finding."""
 
 
 @dataclass

@@ -20,7 +20,7 @@ from tests.protocols.listening import listening
 
 @pytest.fixture
 def make_services() -> Callable[..., Services]:
-    """`make_services(*collections, crs=…, limits=…, now=…, broken=…)`: see `served.make_services`."""
+    """Return a function: `make_services(*collections, crs=…, limits=…, now=…, broken=…)` is `served.make_services`."""
     return served.make_services
 
 
@@ -64,7 +64,7 @@ def session_client() -> Iterator[TestClient]:
 
 @pytest.fixture
 def make_url(tmp_path) -> Iterator[Callable[..., str]]:
-    """`make_url(services)`: the base URL of the application on a socket, for clients that are foreign programs."""
+    """Return a function: `make_url(services)` returns the base URL of a socket for other programs."""
     with ExitStack() as servers:
 
         def make(services: Services | None = None) -> str:
@@ -78,7 +78,7 @@ def make_url(tmp_path) -> Iterator[Callable[..., str]]:
 
 @pytest.fixture
 def gml_schema(shared) -> Callable[[str], etree.XMLSchema]:
-    """`gml_schema("3.1.1")`: GML with the feature that our feature info is."""
+    """Return a function: `gml_schema("3.1.1")` returns the schema of GML with the feature type of our feature info."""
 
     def compile_schema(version: str) -> etree.XMLSchema:
         return place_info_schema(shared / "ogc" / "schemas", version)
@@ -88,20 +88,20 @@ def gml_schema(shared) -> Callable[[str], etree.XMLSchema]:
 
 @pytest.fixture
 def web():
-    """A server elsewhere, as `tests.listener` has it."""
+    """A remote server (`tests.listener`)."""
     with listener() as server:
         yield server
 
 
 @pytest.fixture
 def desk(tmp_path) -> JobService:
-    """Takes the jobs that are requested of `client`."""
+    """Service of the jobs that `client` requests."""
     return JobService(tmp_path / "jobs", archive="a")
 
 
 @pytest.fixture
 def do_next(desk, services) -> Callable[[], Job]:
-    """`do_next()`: the oldest job, done over `services` as a worker does it."""
+    """Return a function: `do_next()` runs the oldest job over `services`, like a worker, and returns it."""
 
     def do() -> Job:
         job = desk.table.claim("test", lease_s=60)

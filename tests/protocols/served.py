@@ -66,7 +66,7 @@ CHANGES = Style(
     below=Colour(0, 0, 250),
     above=Colour(250, 0, 0),
 )
-"""The colours of differences, as a configuration may have its own."""
+"""Colours of differences; a configuration may have others."""
 
 
 def days_of(*days: str) -> TimeDomain:

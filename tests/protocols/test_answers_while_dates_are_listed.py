@@ -1,4 +1,4 @@
-"""While the dates of a collection are listed no answer looks complete; the listing is stopped half way here."""
+"""No answer looks complete while the dates of a collection are listed; here the listing stops half way."""
 
 from contextlib import closing
 from functools import partial
@@ -41,7 +41,7 @@ REFUSED = {
 
 
 def write(folder, dates):
-    """A cube with dates, and a map without."""
+    """Write a cube with dates, and a map without dates."""
     y, x = ("y", np.arange(50.0, 40, -1)), ("x", np.arange(10.0))
     attributes = {"lat": {"units": "degrees_north"}, "lon": {"units": "degrees_east"}}
     coords = {"lat": ("lat", y[1], attributes["lat"]), "lon": ("lon", x[1], attributes["lon"])}

@@ -1,4 +1,4 @@
-"""A client that leaves ends the work for it: a real server, real sockets, and sources of many files."""
+"""Work ends if its client disconnects: a real server, real sockets, and sources of many files."""
 
 import asyncio
 import json
@@ -80,7 +80,7 @@ class Site:
         self.reader, self.address, self.is_idle = reader, address, is_idle
 
     def send(self, url: str, body: object) -> socket.socket:
-        """Send a request, and return its connection without reading the answer."""
+        """Send a request; return its connection without reading the answer."""
         parts, text = urlsplit(self.address), b"" if body is None else json.dumps(body).encode()
         connection = socket.create_connection((parts.hostname, parts.port), PATIENCE_S)
         head = f"{'GET' if body is None else 'POST'} {url} HTTP/1.1\r\nHost: {parts.netloc}\r\n"

@@ -1,4 +1,4 @@
-"""Requests that need an extra that is not installed: a message that names it, and no link that leads there."""
+"""Requests that need a missing extra: a message names it, and no link leads to them."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Polygons made to take hours are refused at every route that accepts one, with a message that names the limit."""
+"""Polygons that would take hours are refused by every route with polygons; the message names the limit."""
 
 import pytest
 

@@ -97,7 +97,7 @@ def test_large_maps_are_refused_if_too_many_wait(hanging, url):
 
 @pytest.mark.parametrize("url", [WMS, WMS.replace("LAYERS=NDVI&STYLES=", "LAYERS=NDVI,NDVI&STYLES=,"), MAP])
 def test_large_maps_without_drawing_do_not_wait_for_others(hanging, url):
-    """The fault: mistakes, and maps that the client or the cache had, waited or were refused with those to be drawn."""
+    """Regression: errors and cached maps waited, or were refused, with maps to be drawn."""
     client, reader = hanging
     limiter = client.app.state.chronotile.limiters.large_pictures
     limiter.max_waiting = 2  # one may wait for a source

@@ -1,4 +1,4 @@
-"""A request whose estimate exceeds `max_seconds` is refused in the words of its protocol, with the job that does it."""
+"""A request with an estimate over `max_seconds` is refused in the format of its protocol and refers to a job."""
 
 import re
 

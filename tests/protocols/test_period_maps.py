@@ -1,4 +1,4 @@
-"""Maps of a period: its clearest date, and its anomaly, against numpy over the source and against series."""
+"""Maps of a period: its clearest date and its anomaly, compared with numpy over the source and with series."""
 
 import io
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ ramp: {0: "#000000", 1: "#00fa00"}
 """
 WEST, NORTH, CELL, SIDE = 4.4, 51.0, 0.01, 16
 TILE = "/tiles/NDVI/WorldCRS84Quad/9/524/111"
-"""From a little outside the data into it, a pixel of 0.0014 degrees."""
+"""Tile across the edge of the data, with pixels of 0.0014 degrees."""
 TILE_WEST, TILE_NORTH, TILE_PX = -180 + 524 * 180 / 2**9, 90 - 111 * 180 / 2**9, 180 / 2**9 / 256
 
 
@@ -43,7 +43,7 @@ class Archive:
     folder: Path
 
     def of(self, start: str, end: str) -> np.ndarray:
-        """(time,): which times lie in a half-open interval."""
+        """Return a (time,) mask of times in a half-open interval."""
         return (self.times >= np.datetime64(start)) & (self.times < np.datetime64(end))
 
 
@@ -97,7 +97,7 @@ def on_tile(cells):
 
 
 def of_years(archive, months, reduced=np.nanmean):
-    """(month, y, x)."""
+    """Return the reduced values of each month, as (month, y, x)."""
     with np.errstate(all="ignore"):
         return np.stack(
             [reduced(archive.values[archive.times.astype("datetime64[M]") == each], axis=0) for each in months]
@@ -126,13 +126,13 @@ def expected(value, usual, kind):
 
 
 def dekads_of(times):
-    """(time,): the dekad of the year of each, from 0."""
+    """Return (time,): the dekad of the year of each time, from 0."""
     months, days = times.astype("datetime64[M]"), times.astype("datetime64[D]")
     return months.astype(int) % 12 * 3 + np.minimum((days - months.astype("datetime64[D]")).astype(int) // 10, 2)
 
 
 def date_matched(archive, is_reference=slice(None)):
-    """(time, y, x): each value less the mean of the reference in its dekad of the year."""
+    """Return (time, y, x): each value minus the mean of the reference in its dekad of the year."""
     dekads = dekads_of(archive.times)
     reference, own = archive.values[is_reference], dekads[is_reference]
     usual = np.stack([np.nanmean(reference[own == dekad], axis=0) for dekad in range(36)])
@@ -251,7 +251,7 @@ def test_url_of_a_period_is_not_immutable_since_another_date_may_become_the_clea
 
 
 def doors(query):
-    """The same tile by every protocol, as a picture."""
+    """Return the URL of the same tile in each protocol."""
     time, rest = query
     box = (TILE_NORTH - 256 * TILE_PX, TILE_WEST, TILE_NORTH, TILE_WEST + 256 * TILE_PX)
     latitude_first = ",".join(map(repr, box))

@@ -1,4 +1,4 @@
-"""Periods without length, wherever a time is accepted: refused as each protocol words it, never taken for something."""
+"""Periods without length are refused in the format of each protocol, for every parameter with times."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`reducer` and `expression` as the protocols spell them."""
+"""`reducer` and `expression` in the spellings of the protocols."""
 
 import io
 from urllib.parse import parse_qs, urlsplit

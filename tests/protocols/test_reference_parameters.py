@@ -1,4 +1,4 @@
-"""Tables of parameters in docs/reference have the names, words and bounds of the values that parse them."""
+"""Tables of parameters in docs/reference have the names, values and limits of the parsers."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Keywords, address and telephone of the service are in every document that has a place for them."""
+"""Keywords, address and telephone of the service are in every document with elements for them."""
 
 import pytest
 from lxml import etree, html
@@ -15,7 +15,7 @@ WMTS = "/wmts?SERVICE=WMTS&REQUEST=GetCapabilities"
 
 @pytest.fixture
 def make_service(make_client):
-    """`make_service(contact)`: a client of a service with keywords and that contact."""
+    """Return a function: `make_service(contact)` makes a client of a service with keywords and this contact."""
 
     def make(contact=CONTACT):
         return make_client(served.make_services(service=ServiceInfo(keywords=KEYWORDS, contact=contact)))
@@ -24,7 +24,7 @@ def make_service(make_client):
 
 
 def texts_of(element):
-    """The elements that have text, by name without namespace."""
+    """Return elements with text, by name without namespace."""
     return [(etree.QName(each).localname, each.text) for each in element.iter() if each.text and each.text.strip()]
 
 

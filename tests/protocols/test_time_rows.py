@@ -1,4 +1,4 @@
-"""Each row of ../shared/ogc/time.md for WMS and WMTS is a test, whose id is the row's name."""
+"""Each row of ../shared/ogc/time.md for WMS and WMTS has a test with the row's name as id."""
 
 from functools import cache
 
@@ -59,7 +59,7 @@ def regular(period, count):
 
 @pytest.fixture
 def timed(make_client):
-    """A client of layers that differ in their times, and in how they answer others."""
+    """Client of layers with different times, and different answers for missing times."""
     layers = (
         layer_of("NDVI", served.DEKADS),
         layer_of("NEAREST", served.DEKADS, match="nearest", tolerance=5),
@@ -83,7 +83,7 @@ def timed(make_client):
 
 @pytest.fixture
 def draw(timed):
-    """`draw("NDVI", time)`: a map by WMS."""
+    """Return a function: `draw("NDVI", time)` requests a map by WMS."""
 
     def ask(layers, time=None, **changes):
         query = {**MAP, "LAYERS": layers, **({} if time is None else {"TIME": time}), **changes}
@@ -94,7 +94,7 @@ def draw(timed):
 
 @pytest.fixture
 def tile(timed):
-    """`tile("NDVI", time)`: a tile by WMTS in key-value pairs."""
+    """Return a function: `tile("NDVI", time)` requests a tile by WMTS in key-value pairs."""
 
     def ask(layer, time=None):
         return timed.get("/wmts", params={**TILE, "LAYER": layer, **({} if time is None else {"time": time})})
@@ -103,7 +103,7 @@ def tile(timed):
 
 
 def used(answer):
-    """The instants shown and the warning; of a fault its code."""
+    """Return status, instants shown and warning, or status and code of a fault."""
     if not answer.headers["Content-Type"].startswith("image/"):
         return (*fault_of(answer)[:2], None)
     return 200, answer.headers.get("Chronotile-Time"), answer.headers.get("Warning")

@@ -1,4 +1,4 @@
-"""Operations as routes: which of several that match one path answers it."""
+"""Operations as routes: selection of the operation if several match a path."""
 
 import re
 

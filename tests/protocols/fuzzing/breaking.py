@@ -1,4 +1,4 @@
-"""Requests with something broken."""
+"""Requests with defects."""
 
 import random
 from collections.abc import Iterator
@@ -117,7 +117,7 @@ def _other(value: str, chance: random.Random, *, is_time: bool = False) -> str:
 
 
 def _edited(text: str, chance: random.Random) -> str:
-    """A character put in, taken away, doubled or changed."""
+    """Insert, remove, double or change a character."""
     place = chance.randrange(len(text) + 1)
     piece = chance.choice("0123456789-+.,:/eE aZ%\x00é\n\ud800")
     return chance.choice(

@@ -1,4 +1,4 @@
-"""Bodies with something broken: JSON, forms and XML taken apart, and bytes of any kind."""
+"""Bodies with defects: broken JSON, forms and XML, and arbitrary bytes."""
 
 import gzip
 import json
@@ -69,7 +69,7 @@ def _break_json(body: bytes, chance: random.Random) -> bytes:
 
 
 def _broken(node: Any, chance: random.Random, *, depth: int) -> Any:
-    """The node with something in it replaced; the deeper, the likelier it is the node itself."""
+    """Return a node with a part replaced; at greater depth the node itself is more likely to be replaced."""
     children = list(node) if isinstance(node, dict) else list(range(len(node))) if isinstance(node, list) else []
     if not children or chance.random() < 0.1 * depth:
         return _other(node, chance)
@@ -110,7 +110,7 @@ def _break_form(body: bytes, chance: random.Random) -> bytes:
 
 
 def _break_xml(body: bytes, chance: random.Random) -> bytes:
-    """Some element emptied, dropped, doubled, moved or renamed, its text or attribute another; or entities put in."""
+    """Empty, drop, double, move or rename an element, change its text or attribute, or add entities."""
     try:
         root = etree.fromstring(body, etree.XMLParser(resolve_entities=False))
     except etree.XMLSyntaxError:
@@ -137,7 +137,7 @@ def _break_xml(body: bytes, chance: random.Random) -> bytes:
 
 
 def _edited(body: bytes, chance: random.Random) -> bytes:
-    """Cut short, with bytes changed or put in, doubled, in another encoding."""
+    """Truncate, double or pad the bytes, insert or replace some, or change the encoding."""
     place = chance.randrange(len(body) + 1)
     piece = chance.choice((b"\x00", b"\xff", b"\xed\xa0\x80", b'"', b"[", b"}", b"<", b"\xe2\x80\xae", b"9" * 400))
     match chance.randrange(6):
@@ -156,7 +156,7 @@ def _edited(body: bytes, chance: random.Random) -> bytes:
 
 
 def _packed(request: Request, chance: random.Random) -> Request:
-    """The body as another one would send it."""
+    """Wrap the body as multipart or form, compress it, or omit its media type."""
     body = request.body
     kept = tuple(each for each in request.headers if each[0] != "content-type")
     part = b'--x\r\nContent-Disposition: form-data; name="a"; filename="../a.json"\r\n\r\n' + body + b"\r\n--x--\r\n"

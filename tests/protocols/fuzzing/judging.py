@@ -28,9 +28,9 @@ PROBLEM = "application/problem+json"
 OF_ALL = {404, 405, 413, 414, 416, 431}
 """Statuses of requests that are refused before or after a protocol handles them."""
 OF_THIS_MACHINE = tuple({str(path).encode() for path in (Path(chronotile.__file__).parents[1], Path(sys.prefix))})
-"""Folders that no answer names."""
+"""Folders that no answer may name."""
 NOT_OFFERED = re.compile(rb"(OperationNotSupported|OptionNotSupported|Crs-NotSupported)")
-"""Codes of OGC that have the status 501."""
+"""Codes of OGC with status 501."""
 SCRIPT = b"<script>alert(1)"
 MARKUP = ("text/html", "image/svg+xml", "application/xhtml+xml")
 ODD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -54,7 +54,7 @@ class Answer:
 
     @property
     def content(self) -> bytes:
-        """The body without its compression."""
+        """The uncompressed body."""
         return gzip.decompress(self.body) if self.headers.get("content-encoding") == "gzip" else self.body
 
 
@@ -184,7 +184,7 @@ def _misworded_exception(answer: Answer) -> Iterator[str]:
 
 
 def _problem(answer: Answer) -> str | None:
-    """RFC 9457."""
+    """Return the fault of a problem document (RFC 9457), or None."""
     if answer.media_type != PROBLEM:
         return f"no {PROBLEM} but {answer.media_type!r}"
     members = orjson.loads(answer.content)
@@ -194,19 +194,19 @@ def _problem(answer: Answer) -> str | None:
 
 
 def _service_exception(answer: Answer) -> str | None:
-    """WMS 1.3.0 §6.11, 1.1.1 §6.7."""
+    """Return the fault of a service exception (WMS 1.3.0 §6.11, 1.1.1 §6.7), or None."""
     if answer.media_type == "application/json":
         return None if orjson.loads(answer.content)["exceptions"][0]["text"] else "no text"
     return _report(answer, "ServiceExceptionReport", "ServiceException")
 
 
 def _exception_report(answer: Answer) -> str | None:
-    """OWS Common 1.1 §8, 2.0 §8."""
+    """Return the fault of an exception report (OWS Common 1.1 §8, 2.0 §8), or None."""
     return _report(answer, "ExceptionReport", "ExceptionText")
 
 
 def is_exception(answer: Answer) -> bool:
-    """Whether an answer of WMS is an exception in XML, which may have status 200."""
+    """Return whether an answer of WMS is an exception in XML, which may have status 200."""
     return answer.media_type.endswith("xml") and b"<ServiceExceptionReport" in answer.content
 
 
@@ -221,7 +221,7 @@ def _report(answer: Answer, root: str, text: str) -> str | None:
 
 
 def _exception_of_wcs(answer: Answer) -> str | None:
-    """WCS 1.0.0 §6.5 or OWS Common."""
+    """Return the fault of an exception by WCS 1.0.0 §6.5 or OWS Common, or None."""
     fault = _exception_report(answer)
     return None if fault is None else _service_exception(answer)
 
@@ -232,4 +232,4 @@ WORDS_OF: Mapping[str, Callable[[Answer], str | None]] = {
     "wcs": _exception_of_wcs,
     "wps": _exception_report,
 }
-"""Readers of error texts by protocol; all other protocols send problem documents."""
+"""Checks of error documents by protocol; all other protocols send problem documents."""

@@ -1,4 +1,4 @@
-"""A request whose parts can be broken one by one."""
+"""A request with parts that can be broken separately."""
 
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, quote_plus

@@ -39,7 +39,7 @@ ACCEPTED = (("content-type", b"application/json"), ("prefer", b"respond-async"))
 
 @dataclass
 class Site:
-    """An application that runs, with a file for `/cog` and a job that has ended."""
+    """A running application, with a file for `/cog` and a finished job."""
 
     app: Starlette
     services: Services
@@ -48,7 +48,7 @@ class Site:
     secrets: tuple[str, ...]
     """Folders of its data."""
     job: str = "0"
-    """Its id."""
+    """Id of the finished job."""
 
     def resolved(self, request: Request) -> Request:
         """Return the request with the values of `JOB` and `COG`."""
@@ -69,7 +69,7 @@ class Site:
         await anyio.to_thread.run_sync(self._do_next)
 
     def _do_next(self) -> None:
-        """Do the oldest job as a worker would; earlier jobs that the test did not intend fail."""
+        """Run the oldest job as a worker would; earlier jobs, which no test intended, fail."""
         table = self.desk.table
         while True:
             job = table.claim("fuzz", lease_s=60)
@@ -86,21 +86,21 @@ class Findings:
 
     faults: list[str] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
-    """How often each protocol answered with each status."""
+    """Number of answers by protocol and status."""
     slowest: list[tuple[float, str]] = field(default_factory=list)
     """Seconds and request of the slowest answers."""
     heads: int = 0
     """Number of requests repeated as HEAD."""
 
     def add(self, request: Request, answer: Answer, faults: Iterable[str]) -> None:
-        """Note an answer."""
+        """Record an answer."""
         self.statuses[f"{request.protocol} {answer.status}"] += 1
         self.faults += [f"{fault}\n    {request}" for fault in faults]
         self.slowest = sorted([*self.slowest, (answer.seconds, str(request))], reverse=True)[:8]
 
 
 def do_claimed(job: Job, desk: JobService, services: Services, *, owner: str) -> None:
-    """Do a job that `owner` has claimed, in this process."""
+    """Run a job that `owner` has claimed, in this process."""
     folder = desk.result_files(job).folder
     folder.mkdir(parents=True)
     desk.table.succeed(job.id, owner, execute(desk.table.execution(job.id), services, folder))

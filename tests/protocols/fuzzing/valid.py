@@ -1,4 +1,4 @@
-"""Valid requests by GET, of every route."""
+"""Valid requests by GET, for every route."""
 
 from urllib.parse import quote_plus
 
@@ -199,4 +199,4 @@ VALID = (
     f"/cog/preview.png?url={COG}&max_size=16&expression=b1*2",
     f"/cog/bbox/3.0,50.996,3.008,51.0/16x16.png?url={COG}&dst_crs=EPSG:3857&reproject=bilinear",
 )
-"""`JOB` stands for the last job that was accepted, `COG` for a file that `/cog` may open."""
+"""`JOB` stands for the last accepted job, `COG` for a file that `/cog` may open."""

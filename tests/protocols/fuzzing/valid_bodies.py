@@ -1,4 +1,4 @@
-"""Valid requests by POST, of every route that takes one."""
+"""Valid requests by POST, for every route that accepts POST."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -39,7 +39,7 @@ DOCUMENTS: Mapping[str, Any] = {
     f"/cog/statistics?url={COG}": SCENE_FIELD,
     f"/cog/feature/16x16.png?url={COG}": SCENE_FIELD,
 }
-"""JSON by URL."""
+"""JSON documents by URL."""
 INPUTS: Mapping[str, Mapping[str, Any]] = {
     "animation": {"layer": "NDVI", "datetime": "2020-06", "bbox": BOX, "width": 32, "format": "image/gif", "step": 1},
     "anomaly": {"layer": "NDVI", "datetime": "2020-06-11", "reference": "2020-05/2020-06", "by": "month", "bbox": BOX},
@@ -75,7 +75,7 @@ EXECUTIONS: Mapping[str, Any] = {
         "subscriber": {"successUri": "http://127.0.0.1:1/done", "failedUri": "http://127.0.0.1:1/failed"},
     },
 }
-"""Requests to do something, by URL."""
+"""Executions by URL."""
 PARAMETERS: Mapping[str, Mapping[str, str]] = {
     "/wms": {
         "SERVICE": "WMS",

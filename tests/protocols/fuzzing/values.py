@@ -1,4 +1,4 @@
-"""Values that are put in the place of valid ones."""
+"""Values that replace valid ones."""
 
 LONG = "a" * 3000
 WORDS = """

@@ -32,7 +32,7 @@ def tree(make_client, tree_services) -> TestClient:
 
 @pytest.fixture
 def assert_valid(shared) -> Callable[[Any, str, str], None]:
-    """`assert_valid(document, "edr", "collections")`: no schema finds anything wrong; see `schemas.faults`."""
+    """Return a function: `assert_valid(document, "edr", "collections")` asserts that `schemas.faults` is empty."""
 
     def check(document: Any, standard: str, name: str) -> None:
         assert faults(shared / "ogc" / "schemas", document, standard, name) == []
@@ -49,7 +49,7 @@ def demo_configuration(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def demo(demo_configuration) -> Iterator[TestClient]:
-    """A client of that archive."""
+    """Client of the demo archive."""
     with TestClient(create_app(Settings(config=demo_configuration))) as client:
         yield client
 

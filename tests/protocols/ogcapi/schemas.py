@@ -75,7 +75,7 @@ def _repaired(bundle: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_plain_parameters(bundle: dict[str, Any]) -> dict[str, Any]:
-    """Features of EDR have the parameters of collections, as OGC's suite has it; the bundle has CoverageJSON's."""
+    """Give EDR features the parameters of collections, like OGC's suite; the bundle has parameters of CoverageJSON."""
     schemas = bundle["components"]["schemas"]
     features = schemas["edrFeatureCollectionGeoJSON"]
     listed = {"type": "array", "items": {"$ref": "#/components/schemas/parameterNames"}}

@@ -20,7 +20,7 @@ def walk(tree):
 
 
 class Walk:
-    """The parts of queries, found in a collection's document."""
+    """Parts of queries from a collection's document."""
 
     def __init__(self, client, document):
         self.client = client

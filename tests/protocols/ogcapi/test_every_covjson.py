@@ -1,4 +1,4 @@
-"""Every CoverageJSON that is given is one: by the schema of CoverageJSON 1.0, and by covjson-pydantic."""
+"""Every CoverageJSON answer is valid by the schema of CoverageJSON 1.0 and by covjson-pydantic."""
 
 from urllib.parse import quote
 

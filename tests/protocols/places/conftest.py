@@ -57,7 +57,7 @@ def client(make_client, services):
 
 @pytest.fixture
 def limited(make_client, services):
-    """`limited(max_series_values=…)`: a client under limits."""
+    """Return a function: `limited(max_series_values=…)` makes a client with limits."""
 
     def make(**limits):
         catalogue = dataclasses.replace(services.catalogue, limits=served.Limits(**limits))

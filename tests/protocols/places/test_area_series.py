@@ -1,4 +1,4 @@
-"""Series of an area that is called by its name."""
+"""Series of a named area."""
 
 import pytest
 

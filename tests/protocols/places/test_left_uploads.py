@@ -1,4 +1,4 @@
-"""Uploads whose client disconnects: a server ends the process that parses them."""
+"""Uploads with a client that disconnects: the server ends the parser process."""
 
 import io
 import sys
@@ -14,13 +14,13 @@ from tests.running import PATIENCE_S, serving, until
 from tests.scenes import Scene, write_cogs
 
 LEFT = 'chronotile_requests_total{route="/places/shapes",status="499"} 1.0'
-"""One upload whose client left, as metrics count it."""
+"""Metric line for one upload that its client aborted."""
 psutil = pytest.importorskip("psutil", reason="the extra dask is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="needs seccomp")]
 
 
 def parsers_of(pid):
-    """The processes that parse uploads of a server."""
+    """Return the processes that parse uploads of a server."""
     children = psutil.Process(pid).children(recursive=True)
     return [each for each in children if "readers.places.convert" in " ".join(each.cmdline())]
 
@@ -32,7 +32,7 @@ def metrics_of(address):
 
 @pytest.fixture
 def upload():
-    """A ZIP without a shapefile: the process that reads it is stopped before it can answer."""
+    """A ZIP without a shapefile; the process that reads it is stopped before it can answer."""
     packed = io.BytesIO()
     with ZipFile(packed, "w") as members:
         members.writestr("none.txt", "")

@@ -24,7 +24,7 @@ places:
 
 
 def square(name, column, row, side):
-    """A square of sides in cells whose north-west corner lies at a column and row."""
+    """Return a square with sides in cells; its north-west corner is at a column and row."""
     west, north = WEST + column * CELL, NORTH - row * CELL
     east, south = west + side * CELL, north - side * CELL
     ring = [[west, north], [west, south], [east, south], [east, north], [west, north]]

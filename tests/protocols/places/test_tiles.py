@@ -11,7 +11,7 @@ from chronotile.core.model.space.crs import transformer
 from tests.protocols import served
 
 TILE = "/places/squares/tiles/WebMercatorQuad/9/262/171.mvt"
-"""Holds the squares."""
+"""Tile that contains the squares."""
 
 
 def features_of(response):
@@ -21,7 +21,7 @@ def features_of(response):
 
 
 def expected(places, number, tms, z, x, y):
-    """The shape of a place in units of a tile, its vertices transformed one by one."""
+    """Return the shape of a place in units of a tile, with separately transformed vertices."""
     tile_matrix_set = served.make_services().catalogue.tile_matrix_set(tms)
     grid = tile_matrix_set.tile_grid(tile_matrix_set.matrix(str(z)), row=y, column=x)
     turn = transformer(places.crs, grid.crs).transform

@@ -1,4 +1,4 @@
-"""Files of GIS that a client sends, as GeoJSON."""
+"""GIS files that a client sends, converted to GeoJSON."""
 
 import dataclasses
 import io

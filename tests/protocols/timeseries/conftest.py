@@ -1,4 +1,4 @@
-"""Places in the formula's grid."""
+"""Coordinates in the formula's grid."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from tests.protocols import served
 
 @pytest.fixture
 def longitude_latitude() -> Callable[..., tuple[float, float]]:
-    """`longitude_latitude(row, column, grid=BELGIUM_31N)`: the centre of a cell."""
+    """Return a function: `longitude_latitude(row, column, grid=BELGIUM_31N)` returns the centre of a cell."""
 
     def centre(row: int, column: int, grid=served.BELGIUM_31N) -> tuple[float, float]:
         x, y = grid.centre_of(row, column)

@@ -23,7 +23,7 @@ VALUES = served.number_at(np.array(ROW), np.array(COLUMN), np.arange(TIMES.size)
 
 @pytest.fixture
 def services():
-    """Six years of dekads."""
+    """Services with six years of dekads."""
     return services_of_dekads()
 
 
@@ -353,7 +353,7 @@ def area(make_client, services):
 
 
 def cells(times=TIMES.size):
-    """(time, cell) values of the three."""
+    """Return the values of the three cells, as (time, cell)."""
     return served.number_at(30, np.arange(40, 43), np.arange(times)[:, np.newaxis]).astype(float)
 
 

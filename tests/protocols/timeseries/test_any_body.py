@@ -77,7 +77,7 @@ OF_BODIES = dict.fromkeys(["max_features", "max_vertices"], 1)
 
 @pytest.fixture(scope="module", params=[OF_VALUES, OF_VALUES | OF_BODIES], ids=["few values", "few of all"])
 def strict_client(request):
-    """A client of a server that refuses nearly all for its size, and names jobs for it."""
+    """Client of a server that refuses nearly everything for its size, and offers jobs instead."""
     services = served.make_services(*served.varied_collections(), limits=Limits(**request.param))
     with TestClient(application(services), raise_server_exceptions=False) as client:
         yield client

@@ -16,7 +16,7 @@ PATH = "/timeseries/NDVI/area"
 
 @pytest.fixture
 def square(longitude_latitude):
-    """Around the centres of rows 30 and 31, columns 40 to 42."""
+    """Polygon around the centres of rows 30 and 31, columns 40 to 42."""
     rows, columns = (29.6, 31.4), (39.6, 42.4)
     ring = [(rows[0], columns[0]), (rows[0], columns[1]), (rows[1], columns[1]), (rows[1], columns[0])]
     corners = [list(longitude_latitude(*corner)) for corner in ring]
@@ -161,7 +161,7 @@ def test_a_box_of_the_whole_world_holds_all_cells(client, box):
 
 @pytest.fixture
 def globe(make_client, make_services):
-    """One degree a cell, all round."""
+    """Global grid with cells of one degree."""
     grid = NativeGrid(crs=CRS84, transform=Affine(1, 0, -180, 0, -1, 90), width=360, height=180)
     layer = served.make_layer(variable=served.make_variable(grid=grid))
     return make_client(make_services(served.make_collection(layer)))

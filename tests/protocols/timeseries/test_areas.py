@@ -16,7 +16,7 @@ PATH = "/timeseries/NDVI/areas"
 
 @pytest.fixture
 def feature(longitude_latitude):
-    """`feature(row, column, cells=3)`: over whole cells from there on."""
+    """Return a function: `feature(row, column, cells=3)` makes a square of whole cells from this cell on."""
 
     def make(row, column, cells=3):
         last = row - 0.4 + cells - 0.2, column - 0.4 + cells - 0.2

@@ -1,4 +1,4 @@
-"""CSV for spreadsheets: decimal commas, days, and whose values they are."""
+"""CSV for spreadsheets: decimal commas, days, and attribution of values."""
 
 import csv
 import io
@@ -31,7 +31,7 @@ def make_spreadsheet_client(make_client, make_services):
 
 @pytest.fixture
 def requests(longitude_latitude):
-    """`requests[kind](client, query)`: the answer as CSV for a point, points, areas and a position of EDR."""
+    """Functions of client and query that request CSV for a point, points, areas and an EDR position, by kind."""
     longitude, latitude = longitude_latitude(ROW, COLUMN)
     corners = [longitude_latitude(*each) for each in [(29.6, 39.6), (29.6, 42.4), (31.4, 42.4), (31.4, 39.6)]]
     square = mapping(Polygon(corners))
@@ -67,7 +67,7 @@ CELLS = {
     "+1e-3": "+1e-3",
     "a=b": "a=b",
 }
-"""Ids of places, and the cells that have them: none is a formula, and numbers are unchanged."""
+"""Ids of places and their cells: no cell is a formula, and numbers are unchanged."""
 
 
 @pytest.mark.parametrize("dialect", ["comma", "semicolon"])

@@ -22,14 +22,14 @@ MEDIA_TYPES = {
 
 @pytest.fixture
 def square(longitude_latitude):
-    """Around the centres of rows 30 and 31, columns 40 to 42."""
+    """Polygon around the centres of rows 30 and 31, columns 40 to 42."""
     corners = [list(longitude_latitude(*corner)) for corner in [(29.6, 39.6), (29.6, 42.4), (31.4, 42.4), (31.4, 39.6)]]
     return {"type": "Polygon", "coordinates": [[*corners, corners[0]]]}
 
 
 @pytest.fixture
 def ask(client, square, longitude_latitude):
-    """`ask("point", query, **request)`: the answer for a point or an area."""
+    """Return a function: `ask("point", query, **request)` returns the answer for a point or an area."""
     longitude, latitude = longitude_latitude(30, 40)
 
     def answer(kind, query, **request):

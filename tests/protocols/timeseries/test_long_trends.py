@@ -1,4 +1,4 @@
-"""Trends of series of many thousand values, which hold a slope for each pair of them."""
+"""Trends of series of many thousand values, which need a slope for each pair of values."""
 
 import json
 
@@ -17,7 +17,7 @@ WEST, NORTH, CELL_M = 600_000, 5_700_000, 10
 
 @pytest.fixture
 def daily(tmp_path):
-    """A server of 18 years of days, in few cells."""
+    """Server of 18 years of daily values, in few cells."""
     times = pd.date_range("2001-01-01", periods=6700, freq="D")
     axes = {"time": times, "y": NORTH - CELL_M * (np.arange(64) + 0.5), "x": WEST + CELL_M * (np.arange(64) + 0.5)}
     rising = np.broadcast_to(np.arange(6700, dtype=np.int16)[:, None, None], (6700, 64, 64))

@@ -1,4 +1,4 @@
-"""Long series, page by page."""
+"""Pages of long series."""
 
 import re
 
@@ -9,7 +9,7 @@ from chronotile.catalog.limits import Limits
 
 @pytest.fixture
 def paths(longitude_latitude):
-    """The same place as a point and as a box, without `limit`."""
+    """URLs of the same location as a point and as a box, without `limit`."""
     lon, lat = longitude_latitude(30, 40)
     return {
         "point": f"/timeseries/NDVI/point?lon={lon}&lat={lat}",
@@ -18,7 +18,7 @@ def paths(longitude_latitude):
 
 
 def pages_from(client, url):
-    """All answers, each link followed to the next."""
+    """Return all answers by following the links to the next page."""
     while url is not None:
         answer = client.get(url)
         assert answer.status_code == 200

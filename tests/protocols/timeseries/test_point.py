@@ -169,7 +169,7 @@ def test_x_comes_before_y_in_any_crs(make_client, longitude_latitude, crs):
 
 
 def _circular(west: float) -> NativeGrid:
-    """One degree a cell, all round, from `west`."""
+    """Return a global grid with cells of one degree from `west` on."""
     return NativeGrid(crs=crs_of("EPSG:4326"), transform=Affine(1, 0, west, 0, -1, 90), width=360, height=180)
 
 

@@ -16,7 +16,7 @@ SINCE = "2020-06-11/.."
 
 @pytest.fixture
 def points(longitude_latitude):
-    """The middles of three cells."""
+    """Centres of three cells."""
     return [list(longitude_latitude(*cell)) for cell in CELLS]
 
 

@@ -13,7 +13,7 @@ BASES = ["/timeseries/v1.0/ts", "/timeseries/v1.1/ts"]
 
 @pytest.fixture
 def place(longitude_latitude):
-    """The query of the middle of a cell of the formula."""
+    """Query of the centre of a cell of the formula."""
     longitude, latitude = longitude_latitude(ROW, COLUMN)
     return f"lon={longitude}&lat={latitude}"
 

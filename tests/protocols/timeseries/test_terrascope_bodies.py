@@ -17,7 +17,7 @@ SHORT = "startDate=2020-06-01&endDate=2020-06-11"
 
 @pytest.fixture
 def block(longitude_latitude):
-    """`block(row, column)`: a polygon round the centres of that cell and of its right neighbour."""
+    """Return a function: `block(row, column)` makes a polygon around the centres of a cell and its right neighbour."""
 
     def around(row, column):
         corners = [

@@ -73,7 +73,7 @@ def exception_of(root: etree._Element) -> tuple[str, str | None]:
 
 @pytest.fixture
 def options(desk) -> ServerOptions:
-    """How `client` is served."""
+    """Options of the server of `client`."""
     return ServerOptions(jobs=desk)
 
 
@@ -85,7 +85,7 @@ def services():
 
 @pytest.fixture
 def client(services, options):
-    """A client of a server that takes jobs."""
+    """Client of a server that accepts jobs."""
     with TestClient(application(services, options), raise_server_exceptions=False) as one:
         yield one
 
@@ -104,7 +104,7 @@ def answer(client) -> Callable:
 
 @pytest.fixture
 def ask(answer, validate_ogc) -> Callable[..., etree._Element]:
-    """`ask("service=WPS&…", status=200)`: the root of the document that comes, which is valid."""
+    """Return a function: `ask("service=WPS&…", status=200)` returns the root of the valid document."""
 
     def parsed(request: str, *, status: int = 200, **headers: str) -> etree._Element:
         found = answer(request, **headers)

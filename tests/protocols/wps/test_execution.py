@@ -44,7 +44,7 @@ EXECUTIONS = [
 
 
 def element_of(version, name, value):
-    """An input as XML has it."""
+    """Return an input as XML."""
     values = value if isinstance(value, list) else [value]
     if not isinstance(values[0], dict):
         return "".join(literal(version, name, each) for each in values)
@@ -60,7 +60,7 @@ def element_of(version, name, value):
 
 
 def content_of(root):
-    """The bytes of the one output of a document."""
+    """Return the bytes of the only output of a document."""
     (data,) = root.iterfind(".//{*}Output/{*}Data")
     held = data if data.get("mimeType") else data[0]
     text = held.text or ""
@@ -190,7 +190,7 @@ def test_key_value_pairs_have_values_attributes_and_a_form(ask, answer):
 
 @pytest.mark.slow
 class TestReferences:
-    """Inputs that lie elsewhere, below a place that is allowed."""
+    """Inputs by reference to an allowed location."""
 
     @pytest.fixture
     def options(self, desk, web):

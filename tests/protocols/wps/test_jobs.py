@@ -18,7 +18,7 @@ def in_version_2(operation, job):
 
 @pytest.fixture
 def submitted(ask):
-    """`submitted("<wps:Output …>", response="raw")`: the id of a job that was accepted."""
+    """Return a function: `submitted("<wps:Output …>", response="raw")` returns the id of an accepted job."""
 
     def submit(*outputs, response="document"):
         held = literal("2.0.0", "string", "a") + literal("2.0.0", "pause", PAUSE)

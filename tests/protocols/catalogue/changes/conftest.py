@@ -1,4 +1,4 @@
-"""A client of two collections whose items are in an index."""
+"""Client of two collections with items in an index."""
 
 from contextlib import closing
 

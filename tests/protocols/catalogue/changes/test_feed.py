@@ -1,4 +1,4 @@
-"""Atom feeds of collections, read by an XML parser and held against RFC 4287."""
+"""Atom feeds of collections, read by an XML parser and compared with RFC 4287."""
 
 from dataclasses import replace
 from datetime import datetime

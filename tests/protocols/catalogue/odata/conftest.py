@@ -84,7 +84,7 @@ def index(tmp_path, closed_at_end):
 
 @pytest.fixture
 def put(index) -> Callable[..., None]:
-    """Adds items to a collection."""
+    """Add items to a collection."""
 
     def add(collection, documents):
         index.configure(collection, IndexSettings())
@@ -112,7 +112,7 @@ def client(index):
 
 @pytest.fixture
 def names_of(client, scenes) -> Callable[[str], list[str]]:
-    """Names of the products that a filter finds, in their order."""
+    """Return the names of the products that a filter finds, in order."""
 
     def find(filter_, **options):
         answer = client.get(f"{ROOT}/Products", params={"$filter": filter_, "$top": 1000, **options})

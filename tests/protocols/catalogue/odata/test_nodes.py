@@ -1,4 +1,4 @@
-"""Nodes of products: lists of files and folders, and the way to their downloads."""
+"""Nodes of products: lists of files and folders, and links to their downloads."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def archive(make_archive):  # noqa: F811
 
 
 def nodes_of(archive, path):
-    """Names, sizes and numbers of children in a list."""
+    """Return names, sizes and numbers of children in a list."""
     answer = archive.client.get(path)
     assert answer.status_code == 200, answer.text
     return [(each["Name"], each["ContentLength"], each["ChildrenNumber"]) for each in answer.json()["result"]]

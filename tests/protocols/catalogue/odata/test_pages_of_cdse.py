@@ -1,4 +1,4 @@
-"""The requests of https://documentation.dataspace.copernicus.eu/APIs/OData.html, sign by sign, to another host."""
+"""Requests of https://documentation.dataspace.copernicus.eu/APIs/OData.html, unchanged except for the host."""
 
 import pytest
 

@@ -29,7 +29,7 @@ def ask(client, path=PRODUCTS, **options):
 
 
 def walk(client, **options):
-    """The names of all pages, by their links."""
+    """Return the names on all pages by following their links."""
     pages, answer = [], ask(client, **options)
     while True:
         assert answer.status_code == 200, answer.text

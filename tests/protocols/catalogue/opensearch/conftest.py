@@ -25,7 +25,7 @@ PRODUCTS = {
 
 @pytest.fixture(scope="session")
 def searched(tmp_path_factory):
-    """A client of products, for all tests, which only read."""
+    """Client of products, shared by all tests, so read-only."""
     folder = tmp_path_factory.mktemp("products")
     (folder / "c.yaml").write_text("collections: {}")
     with closing(item_index(Settings(config=folder / "c.yaml", jobs_dir=folder / "jobs"))) as found:

@@ -1,4 +1,4 @@
-"""Every line of docs/design/conformance-opensearch.md is held by a test, and no other is named."""
+"""Every line of docs/design/conformance-opensearch.md has a test, and tests name no other line."""
 
 import re
 from pathlib import Path

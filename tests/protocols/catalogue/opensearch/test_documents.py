@@ -59,7 +59,7 @@ def test_the_first_step_finds_collections_and_the_second_their_products(searched
 
 
 def filled(template, **values):
-    """The address of a template with some values, without its other parameters."""
+    """Return the URL of a template with some values; other parameters are removed."""
     for name, value in values.items():
         template = re.sub(rf"(?<=[?&]){name}={{[^}}]*}}", f"{name}={value}", template)
     return re.sub(r"&\w+={[^}]*}", "", template)

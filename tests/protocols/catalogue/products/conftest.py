@@ -1,4 +1,4 @@
-"""An archive of products: files that a test wrote, items that name them, the whole application over both."""
+"""An archive of products: files that a test wrote, items that refer to them, and the whole application."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ COLLECTION = "s2"
 
 
 class Archive:
-    """Products of the collection `s2`, whose source is the catalogue in `folder`."""
+    """Products of the collection `s2`; its source is the catalogue in `folder`."""
 
     def __init__(self, folder, index, *, source=None, prefixes=(), options=None):
         self.folder = folder
@@ -56,7 +56,7 @@ class Archive:
 
 
 def dumps(document):
-    """JSON as the index keeps it."""
+    """Return JSON in the form of the index."""
     return orjson.dumps(document)
 
 
@@ -71,7 +71,7 @@ def index(tmp_path, closed_at_end):
 
 @pytest.fixture
 def make_archive(tmp_path, index, at_end):
-    """`make_archive(source=…, prefixes=…, options=…)`: an archive in the folder `data`, served."""
+    """Return a function: `make_archive(source=…, prefixes=…, options=…)` serves an archive in the folder `data`."""
 
     def make(options=None, **how):
         folder = tmp_path / "data"

@@ -1,4 +1,4 @@
-"""Programs that people download with: curl that resumes, unzip, GDAL inside a ZIP that lies nowhere."""
+"""Download programs: curl that resumes, unzip, and GDAL inside a ZIP that is made while sent."""
 
 import hashlib
 import http.client
@@ -24,7 +24,7 @@ IMAGE = "GRANULE/L2A_T31UFS/IMG_DATA/R10m/T31UFS_B04_10m.tif"
 
 @pytest.fixture
 def safe(archive):
-    """A product that is a SAFE folder with an image of 600 x 600 numbers and 5 MiB of noise; its path, and its URL."""
+    """Path and URL of a product with a SAFE folder: an image of 600 x 600 numbers and 5 MiB of noise."""
     from affine import Affine
 
     archive.write(f"{SAFE}/manifest.safe", b"<xfdu/>")
@@ -103,7 +103,7 @@ def test_gdal_reads_an_image_inside_the_zip(safe):
 
 @pytest.fixture
 def make_large(make_archive):
-    """`make_large(options)`: an archive with a product of 64 MiB of zeros; its file, the base URL and its path."""
+    """Return a function: `make_large(options)` serves 64 MiB of zeros; returns file, base URL, path and archive."""
     with ExitStack() as stack:
 
         def make(options=None):
@@ -116,7 +116,7 @@ def make_large(make_archive):
 
 
 def downloads_of(archive):
-    """How many run, in the state that the running server has made."""
+    """Return the number of running downloads in the server's state."""
     return archive.app.state.chronotile.downloads.n_running
 
 

@@ -1,4 +1,4 @@
-"""Files of products through the whole application: whole, in parts, as ZIP, and when they change."""
+"""Downloads of products through the whole application: whole files, parts, ZIP, and changed files."""
 
 import hashlib
 import io
@@ -172,7 +172,7 @@ FILES = {
 
 @pytest.fixture
 def safe(archive):
-    """The path of a product that is a SAFE folder, whose files are old."""
+    """Path of a product with a SAFE folder of old files."""
     for name, data in FILES.items():
         old(archive.write(f"{SAFE}/{name}", data))
     (archive.folder / SAFE / "AUX_DATA").mkdir()

@@ -1,4 +1,4 @@
-"""Files of products on other machines: sent through from the web, led to in buckets."""
+"""Remote files of products: forwarded from the web, redirected to buckets."""
 
 import io
 import os
@@ -147,7 +147,7 @@ def test_a_large_file_without_parts_is_refused(of_web, drawing):
 
 @pytest.fixture
 def signed(monkeypatch, tmp_path):
-    """A bucket that answers signed requests alone, with two objects."""
+    """A bucket of two objects that answers only signed requests."""
     looks.forget()
     folder = tmp_path / "objects" / "in" / "here"
     folder.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Products of a collection whose catalogue is the STAC API of another server of this project."""
+"""Products of a collection with the STAC API of another chronotile server as its catalogue."""
 
 import io
 import zipfile

@@ -24,7 +24,7 @@ def secret(tmp_path):
 
 @pytest.fixture
 def folder_product(archive, secret):
-    """A product that is a folder, with links in it."""
+    """A product with a folder that contains links."""
     archive.write("scene/inner/a.txt", b"inner")
     archive.write("beside.txt", b"beside")
     scene = archive.folder / "scene"

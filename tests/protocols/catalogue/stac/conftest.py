@@ -31,7 +31,7 @@ def stac_index(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def api(stac_index):
-    """A client of an API that only reads."""
+    """Client of a read-only API."""
     with TestClient(application(services_over(stac_index)), raise_server_exceptions=False) as client:
         yield client
 
@@ -42,7 +42,7 @@ def put(index, collection, documents):
 
 
 def indexed(document):
-    """An item as the index takes it; dates of cubes have no files."""
+    """Return an item in the form of the index; dates of cubes have no files."""
     with_file = {**document, "assets": document["assets"] or scene("x", day=1, cloud=0)["assets"]}
     item = item_of(with_file, "https://scenes.test/x.json")
     assets = item.assets if document["assets"] else ()
@@ -50,7 +50,7 @@ def indexed(document):
 
 
 def services_over(index, *, languages=("en", "nl")):
-    """Services with the cube `s2` (NDVI, LAI, a composite), and `scenes`, whose layer is a mosaic of items."""
+    """Return services with the cube `s2` (NDVI, LAI, a composite) and `scenes`, with a mosaic of items as layer."""
     cube, *_others = served.tree_collections()
     mosaic = replace(served.make_variable("RED"), is_mosaic=True)
     scenes = served.make_collection(

@@ -1,4 +1,4 @@
-"""Items as their makers write them."""
+"""Items as data providers write them."""
 
 from tests.archive.index.catalogues import item_document
 
@@ -19,7 +19,7 @@ def scene(id_, *, day, cloud, west=4.0):
 
 
 def dated(day):
-    """A date of a cube, which has no files."""
+    """Return a date of a cube, without files."""
     document = item_document(day, day=day)
     document["properties"] = {"datetime": f"{day}T00:00:00Z", "proj:code": "EPSG:32631", "proj:epsg": 32631}
     document["stac_extensions"] = ["https://stac-extensions.github.io/projection/v1.2.0/schema.json"]

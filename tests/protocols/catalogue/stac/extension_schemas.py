@@ -111,9 +111,9 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
         "wms:transparent": {"type": "boolean"},
     },
 }
-"""The fields of each extension, wherever they are."""
+"""Fields of each extension, at any level of a document."""
 MAPS = {"xyz": (), "tilejson": (), "wmts": ("wmts:layer",), "wms": ("wms:layers",)}
-"""Relations of web map links, with the members that each requires."""
+"""Relations of web map links, with their required members."""
 NAME = re.compile(r"^https://stac-extensions\.github\.io/([a-z-]+)/v[0-9.]+/schema\.json$")
 OF_PREFIXES = {field.partition(":")[0]: name for name, fields in FIELDS.items() for field in fields if ":" in field}
 
@@ -160,7 +160,7 @@ def _places(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
 
 
 def _extension_of(field: str) -> str | None:
-    """The extension that a field is of, if its rules are here."""
+    """Return the extension of a field, or None if its rules are not listed."""
     prefix, colon, _rest = field.partition(":")
     if colon:
         return OF_PREFIXES.get(prefix)

@@ -22,7 +22,7 @@ ON_A_SMALL_DISK = (
     'mount -t tmpfs -o size=34m small "$1" && exec "$2" -m tests.protocols.catalogue.stac.test_full_disk "$1"'
 )
 NOTE = "".join(f"{number:x} " for number in range(30_000))
-"""Makes an item large."""
+"""Text that makes an item large."""
 
 
 @pytest.mark.client("unshare")

@@ -1,4 +1,4 @@
-"""Values of searches: every text is a value or an error that names its parameter."""
+"""Parameters of searches: every text is a value, or an error that names its parameter."""
 
 import numpy as np
 import pytest

@@ -52,7 +52,7 @@ def ids(document):
 
 
 def as_query(body):
-    """The members of a body as GET has them."""
+    """Return the members of a body as parameters of GET."""
     texts = {name: ",".join(map(str, value)) if isinstance(value, list) else value for name, value in body.items()}
     json = {name: orjson.dumps(value).decode() for name, value in body.items() if isinstance(value, dict)}
     return {**texts, **json, **({"filter-lang": "cql2-json"} if "filter" in body else {})}

@@ -46,7 +46,7 @@ def client(index):
 
 
 def written(id_, **members):
-    """An item as a program writes it, with files below the host of the collection."""
+    """Return an item of a client program, with files below the host of the collection."""
     document = scene(id_, day=2, cloud=10)
     del document["assets"]["a b/c"]
     return {**document, **members}

@@ -1,4 +1,4 @@
-"""CRS as WMS and WMTS spell them."""
+"""Names of CRS in WMS and WMTS."""
 
 import pytest
 

@@ -30,7 +30,7 @@ def test_layer_without_a_title_has_its_name():
 
 
 def test_layer_without_a_place_on_earth_is_not_listed():
-    """Ten thousand earth radii from the middle of the projection nothing has a longitude."""
+    """Ten thousand earth radii from the projection centre, no point has a longitude."""
     nowhere = NativeGrid(crs=crs_of("EPSG:3035"), transform=Affine(100, 0, 9e12, 0, -100, 9e12), width=10, height=10)
     layers = (served.make_layer(), served.make_layer("FAR", variable=served.make_variable("FAR", grid=nowhere)))
     collection = replace(served.make_collection(layers[0]), layers=layers)

@@ -1,4 +1,4 @@
-"""How long series are listed: each value is read back as the times it stands for."""
+"""Lists of long series of times: each value is read back as the same times."""
 
 import numpy as np
 import pytest

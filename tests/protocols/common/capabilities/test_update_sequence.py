@@ -1,4 +1,4 @@
-"""The sequence of capabilities: a whole number that clients may write in any way."""
+"""The update sequence of capabilities is an integer that clients may write in any form."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which spellings name a file that may be opened."""
+"""Spellings of file names that may be opened."""
 
 import os
 
@@ -13,7 +13,7 @@ from chronotile.protocols.data.cog.application import file_to_open
 
 @pytest.fixture
 def place(tmp_path):
-    """A folder `allowed` with a file, and secrets beside it."""
+    """A folder `allowed` with a file, next to secret files."""
     (tmp_path / "allowed" / "deep").mkdir(parents=True)
     (tmp_path / "allowed-not").mkdir()
     for name in ("allowed/a.tif", "allowed/deep/b b.TIFF", "allowed/x.vrt", "allowed-not/s.tif", "secret.tif"):

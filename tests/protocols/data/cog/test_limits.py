@@ -1,4 +1,4 @@
-"""What a request to `/cog` may cost."""
+"""Limits of requests to `/cog`."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""TiTiler's endpoints over HTTP, behind the list of allowed places."""
+"""TiTiler's endpoints over HTTP, restricted to allowed locations."""
 
 import io
 import json
@@ -66,7 +66,7 @@ def titiler():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder `allowed` with a GeoTIFF, and others that are none of `/cog`'s business."""
+    """A folder `allowed` with a GeoTIFF, and folders that `/cog` may not read."""
     root = tmp_path_factory.mktemp("cog")
     (root / "allowed").mkdir()
     write_tif(root / "allowed" / "a.tif", SCENE.numbers(0), SCENE, overviews=(2,))
@@ -90,7 +90,7 @@ def client(app):
 
 
 def cog_paths(app):
-    """Method and path of every endpoint, its parameters filled in."""
+    """Method and path of every endpoint, with parameters filled in."""
     (mount,) = (route for route in app.routes if getattr(route, "path", "") == "/cog")
     spec = mount.app.app.openapi()
     return [
@@ -123,7 +123,7 @@ def test_every_endpoint_answers_for_an_allowed_file(app, client, folder):
 
 @pytest.fixture
 def opened(monkeypatch):
-    """What GDAL was asked to open."""
+    """List of the targets that GDAL opens."""
     names = []
     real = rasterio.open
 
@@ -368,7 +368,7 @@ def test_places_are_read_from_the_environment(monkeypatch):
 
 @pytest.fixture
 def remote(folder):
-    """A server of one file, below `/data/` and outside."""
+    """A server with the same file below `/data/` and outside."""
     content = (folder / "allowed" / "a.tif").read_bytes()
     with redirecting_server({"/data/a.tif": content, "/secret/a.tif": content}) as server:
         yield server

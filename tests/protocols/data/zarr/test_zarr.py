@@ -1,4 +1,4 @@
-"""`/zarr`, over a formula: metadata, numbers, errors, validators, and what becomes of stores whose dates change."""
+"""`/zarr`, over a formula: metadata, numbers, errors, ETags, and stores with changing dates."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ LATE = served.days_of("2020-05-21", "2020-05-25", "2020-06-01", "2020-06-11", "2
 
 
 def services_at(times, before=None, **encoding):
-    """Services of one layer with these times, in the place of those of `before`."""
+    """Return services of one layer with these times; they inherit the served axes of `before`."""
     variable = served.make_variable(times=times, **encoding)
     services = served.make_services(served.make_collection(served.make_layer(variable=variable)))
     return services if before is None else replace(services, served_axes=before.served_axes)

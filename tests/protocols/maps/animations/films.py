@@ -1,4 +1,4 @@
-"""Time-lapses as independent readers see them: Pillow, and FFmpeg through PyAV."""
+"""Time-lapses read by independent programs: Pillow, and FFmpeg through PyAV."""
 
 import io
 import struct

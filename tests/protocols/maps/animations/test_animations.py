@@ -1,4 +1,4 @@
-"""Time-lapses over HTTP, held against the formula, maps and tiles."""
+"""Time-lapses over HTTP, compared with the formula, maps and tiles."""
 
 import io
 import threading
@@ -24,7 +24,7 @@ GRID = Grid(crs=crs_of("EPSG:32631"), bbox=BBox(*BOX), width=80, height=60)
 """Pixels of 200 m; a pixel shows one cell out of four."""
 AREA = "crs=EPSG:32631&bbox=604000,5622000,620000,5634000&width=80&height=60"
 CLOSE = "crs=EPSG:32631&bbox=604000,5622000,605600,5623200&width=160&height=120"
-"""Each cell ten pixels wide, so that a video keeps it."""
+"""Each cell is ten pixels wide, so that video compression preserves it."""
 CLOSE_GRID = Grid(crs=crs_of("EPSG:32631"), bbox=BBox(604_000, 5_622_000, 605_600, 5_623_200), width=160, height=120)
 PLAIN = "/animations/RECENT"
 """A layer of four dates without attribution."""

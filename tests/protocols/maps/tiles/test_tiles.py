@@ -18,7 +18,7 @@ from chronotile.core.model.style import Colour
 from tests.protocols import served
 
 TILE = "/tiles/NDVI/WebMercatorQuad/10/525/343"
-"""Whole inside the data."""
+"""A tile completely inside the data."""
 
 
 def tile_grid(z, x, y):

@@ -1,4 +1,4 @@
-"""Requests to OGC's test data, spelt as its test suite spells them, and answers in a form to compare."""
+"""Requests for OGC's test data, spelt like those in its test suite, and answers in comparable form."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ WHITE = (255, 255, 255, 255)
 
 @dataclass(frozen=True)
 class Cite:
-    """The test data, served."""
+    """Server of the test data."""
 
     client: TestClient
     validate: Callable[..., list[str]]
@@ -44,17 +44,17 @@ class Cite:
         return self.client.get("/wms", params={name: value for name, value in given.values() if value is not None})
 
     def capabilities(self, **changes):
-        """The document as a tree."""
+        """Return the capabilities as a tree."""
         return etree.fromstring(self.get(CAPABILITIES, **changes).content)
 
     def pixels(self, **changes):
-        """A map as (y, x, 4)."""
+        """Return a map as (y, x, 4)."""
         answer = self.get(MAP, **changes)
         assert answer.headers["content-type"].startswith("image/"), answer.text
         return rgba_of(answer.content)
 
     def code(self, valid, **changes):
-        """The code of the exception that a request gives, which is valid XML of the right type."""
+        """Return the exception code of a request after checking that the answer is valid XML of the right type."""
         answer = self.get(valid, **changes)
         assert answer.headers["content-type"] == "text/xml"
         assert self.validate(answer.content) == []
@@ -67,13 +67,13 @@ def named_layers(root):
 
 
 def inherited(layer, tag):
-    """Elements of a layer and of those it lies in."""
+    """Return elements of a layer and of its ancestors."""
     parents = [layer, *layer.iterancestors(f"{WMS}Layer")]
     return [found for each in parents for found in each.findall(f"{WMS}{tag}")]
 
 
 def is_blank(pixels):
-    """Whether nothing is drawn on white."""
+    """Return whether the picture is white."""
     return bool((pixels == WHITE).all())
 
 

@@ -1,4 +1,4 @@
-"""GetMap requests to change one parameter of, and OGC's test data."""
+"""GetMap requests with changeable parameters, and OGC's test data."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ CELLS = "600000,5640000,610000,5650000"
 
 @pytest.fixture
 def get_map() -> Callable:
-    """`get_map(client, TIME="2020-06-11", STYLES=None)`: 100 by 100 cells, parameters changed or taken away."""
+    """Return a function: `get_map(client, TIME="2020-06-11", STYLES=None)` requests `CELLS`; `None` omits."""
 
     def ask(client, *, path="/wms", headers=None, **changes):
         version = changes.get("VERSION", "1.3.0")

@@ -1,4 +1,4 @@
-"""Every line of OGC's checklist for WMS is a test, or named with its reason in docs/design/conformance.md."""
+"""Every line of OGC's checklist for WMS has a test, or a reason in docs/design/conformance.md."""
 
 import re
 from pathlib import Path

@@ -59,7 +59,7 @@ def test_a_higher_sequence_is_an_exception(cite):
 
 
 def as_double(number):
-    """A number as the suite writes it, which counts in XPath: `1.593518400000001E15`."""
+    """Return a number in the suite's form, which counts in XPath: `1.593518400000001E15`."""
     return f"{number:.15E}".replace("E+", "E")
 
 

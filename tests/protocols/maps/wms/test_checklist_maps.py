@@ -238,7 +238,7 @@ def test_the_first_layer_is_drawn_at_the_bottom(cite, layers, on_top):
 
 
 def autos(shared):
-    """The cars by the last digits of their time, as places in a map of 420 by 240."""
+    """Return the cars by the last digits of their time, as positions in a map of 420 by 240."""
     with shapefile.Reader(str(shared / "ogc" / "cite-wms13-data" / "shapefile" / "Autos.shp")) as reader:
         return [(each.record["TIME"], *pixel_of(*each.shape.points[0])) for each in reader.iterShapeRecords()]
 

@@ -31,7 +31,7 @@ def document_of(client, version="1.3.0", path="/wms"):
 
 
 def layer_named(document, name):
-    """The Layer element of a name, of either version."""
+    """Return the Layer element with a name, in either version."""
     tree = etree.fromstring(document)
     return next(
         layer for layer in tree.iter("{*}Layer") if any(child.text == name for child in layer.findall("{*}Name"))
@@ -39,7 +39,7 @@ def layer_named(document, name):
 
 
 def hostile_services():
-    """Services whose every text is hostile."""
+    """Services with hostile text in every field."""
     style = Style(id="steps", title=HOSTILE, range=(0.0, 250.0), ramp=served.STEPS.ramp)
     layer = served.make_layer(
         title={"": HOSTILE},
@@ -59,12 +59,12 @@ def hostile_services():
 
 
 def world(crs="EPSG:4326"):
-    """A grid of the whole earth at one degree."""
+    """Return a global grid with cells of one degree."""
     return NativeGrid(crs=crs_of(crs), transform=Affine(1, 0, -180, 0, -1, 90), width=360, height=180)
 
 
 def polar():
-    """A grid round the south pole."""
+    """Return a grid around the south pole."""
     return NativeGrid(crs=crs_of("EPSG:3031"), transform=Affine(25e3, 0, -3e6, 0, -25e3, 3e6), width=240, height=240)
 
 
@@ -206,7 +206,7 @@ def test_box_of_data_over_the_antimeridian_goes_round_the_earth(make_client):
 
 
 def test_layer_has_no_box_in_a_crs_without_coordinates(make_client):
-    """South of 60 degrees nothing is in a system of the Arctic."""
+    """South of 60 degrees, a CRS of the Arctic has no coordinates."""
     document = document_of(make_client(services_on(polar(), crs=["EPSG:4326", "EPSG:3413"])))
 
     boxes = [box.get("CRS") for box in layer_named(document, "NDVI").iter(f"{WMS}BoundingBox")]

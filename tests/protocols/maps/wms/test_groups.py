@@ -117,7 +117,7 @@ def test_feature_info_of_a_group_has_its_layers_that_can_be_queried(grouped, get
 
 
 def layers_of(client, version="1.3.0", more=""):
-    """The elements of all layers that have a name, by it."""
+    """Return the elements of all named layers, by name."""
     query = f"SERVICE=WMS&REQUEST=GetCapabilities&VERSION={version}{more}"
     tree = etree.fromstring(client.get(f"/wms?{query}").content)
     return {layer.findtext("{*}Name"): layer for layer in tree.iter("{*}Layer") if layer.find("{*}Name") is not None}
@@ -193,7 +193,7 @@ def test_the_own_record_of_a_group_is_its_collection(described):
 
 
 def dimensions(make_client, version, tag, second_times):
-    """Text and attributes of each dimension in time of a group, its layer of dekads and its layer of other times."""
+    """Return text and attributes of the time dimensions of a group, its dekad layer and its other layer."""
     layers = [
         served.make_layer(f"L{number}", variable=served.make_variable(f"L{number}", times=times))
         for number, times in enumerate((served.DEKADS, second_times))

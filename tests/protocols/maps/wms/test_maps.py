@@ -1,4 +1,4 @@
-"""Maps that GetMap composes, colours and encodes, against the formula."""
+"""Maps that GetMap composes, colours and encodes, compared with the formula."""
 
 import io
 from urllib.parse import urlencode
@@ -32,7 +32,7 @@ def numbers(time):
 
 @pytest.fixture
 def overlaid(make_client):
-    """A client of NDVI and of TOP, the same numbers in half transparent red."""
+    """Client of NDVI and of TOP, with the same numbers in half transparent red."""
     layers = (served.make_layer(), served.make_layer("TOP", styles=(HALF,)))
     return make_client(served.make_services(served.make_collection(*layers)))
 

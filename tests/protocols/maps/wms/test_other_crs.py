@@ -1,4 +1,4 @@
-"""Maps in CRS that the capabilities do not list, against coordinates that pyproj finds pixel by pixel."""
+"""Maps in CRS that the capabilities do not list, compared with coordinates of pyproj per pixel."""
 
 import json
 
@@ -17,7 +17,7 @@ SIDE = 64
 NORTHING_FIRST = {"EPSG:31467", "EPSG:2180"}
 OTHERS = ["EPSG:31370", "EPSG:28992", "EPSG:27700", "EPSG:2154", "EPSG:4258", "EPSG:2263", *sorted(NORTHING_FIRST)]
 """Belgian Lambert 72, Dutch RD New, British National Grid, Lambert-93, ETRS89, feet in New York, Gauss-Krueger zone 3
-and PUWG 1992: at home or far from it, in metres, degrees and feet."""
+and PUWG 1992: in their area of use or far from it, in metres, degrees and feet."""
 
 
 def box_in(code):
@@ -28,7 +28,7 @@ def box_in(code):
 
 
 def expected(box, code, *, is_north_first):
-    """(y, x, 4): the picture, by coordinates in the axis order of the CRS."""
+    """Return the picture as (y, x, 4), by coordinates in the axis order of the CRS."""
     steps = (np.arange(SIDE) + 0.5) / SIDE
     across, up = (1, 0) if is_north_first else (0, 1)
     x = box[across] + steps * (box[across + 2] - box[across])
@@ -96,7 +96,7 @@ def test_other_crs_have_the_spellings_of_those_offered(client, get_map, spelled)
     ],
 )
 def test_unknown_or_unusable_crs_is_refused(client, get_map, version, code, name):
-    """Heights, axes from the centre of the earth, three axes, a system without transformation, westings; not EPSG."""
+    """Heights, geocentric axes, three axes, a CRS without transformation, westings, and a code that is not of EPSG."""
     asked = {"SRS" if version == "1.1.1" else "CRS": name}
 
     answer = get_map(client, VERSION=version, **asked)

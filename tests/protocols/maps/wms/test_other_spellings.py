@@ -1,4 +1,4 @@
-"""Requests that are not as the standard has them, but as clients write them and other servers answer them."""
+"""Requests that differ from the standard, but that clients send and other servers answer."""
 
 import pytest
 from lxml import etree
@@ -73,7 +73,7 @@ def test_capabilities_need_no_service(client, query):
 
 
 def test_of_a_repeated_parameter_the_last_counts(client, get_map):
-    """QGIS and others add theirs to the parameters of an address."""
+    """QGIS and others append theirs to the parameters of a URL."""
     usual = get_map(client, STYLES="reds", TIME="2020-06-11")
     query = {**dict(usual.request.url.params), "STYLES": "steps"}
     repeated = client.get("/wms", params=[*query.items(), ("styles", "reds")])

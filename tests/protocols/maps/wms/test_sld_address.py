@@ -1,4 +1,4 @@
-"""SLD: documents are fetched from allowed places alone, and bounded."""
+"""Documents of SLD are fetched only from allowed locations, within limits."""
 
 import threading
 from contextlib import suppress
@@ -76,7 +76,7 @@ def base(documents):
 
 @pytest.fixture
 def allowing(base):
-    """A client of a server that may read below `/styles/`."""
+    """Client of a server that may read below `/styles/`."""
     app = application(served.make_services(), ServerOptions(sld_prefixes=[f"{base}/styles/"]))
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client

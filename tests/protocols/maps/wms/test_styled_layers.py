@@ -1,4 +1,4 @@
-"""GetStyles, DescribeLayer, GetLegendGraphic, and maps in colours that the request brings along."""
+"""GetStyles, DescribeLayer, GetLegendGraphic, and maps in colours of the request."""
 
 import io
 
@@ -200,7 +200,7 @@ def drawn_as_svg(client, **params):
 
 
 def sizes_of(svg, *, fill=""):
-    """Widths and heights of the colours of an SVG legend."""
+    """Return widths and heights of the colours in an SVG legend."""
     boxes = [each for each in svg.iter("{*}rect") if each.get("fill").startswith(fill) and each.get("stroke")]
     return {(int(each.get("width")), int(each.get("height"))) for each in boxes}
 

@@ -1,4 +1,4 @@
-"""GetTile requests to change one parameter of."""
+"""GetTile requests with changeable parameters."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Every line of OGC's checklist for WMTS is a test."""
+"""Every line of OGC's checklist for WMTS has a test."""
 
 import re
 from pathlib import Path

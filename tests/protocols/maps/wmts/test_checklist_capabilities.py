@@ -26,7 +26,7 @@ checklist = pytest.mark.checklist
 
 @pytest.fixture
 def fault(client, validate_ogc):
-    """`fault(url)`: status, code and locator of a valid report."""
+    """Return a function: `fault(url)` returns status, code and locator of a valid report."""
 
     def ask(url):
         answer = client.get(url)

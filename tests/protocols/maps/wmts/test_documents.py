@@ -152,7 +152,7 @@ def test_operations_name_their_encodings(client):
 @pytest.mark.parametrize("operation", ["GetCapabilities", "GetTile", "GetFeatureInfo"])
 @pytest.mark.parametrize("position", [0, -1], ids=["first", "last"])
 def test_first_and_last_address_of_an_operation_take_key_value_pairs(client, operation, position):
-    """QGIS and OpenLayers read the first address of an operation, OGC's suite the last, and none its encoding."""
+    """QGIS and OpenLayers read the first URL of an operation, OGC's suite the last, and no client its encoding."""
     found = tree_of(client).xpath("//ows:Operation[@name=$name]//ows:Get", name=operation, namespaces=NS)
 
     address = urlsplit(found[position].get(HREF))
@@ -351,7 +351,7 @@ def test_sets_have_their_corner_in_the_axis_order_of_the_crs(make_client, name, 
 
 
 def test_only_a_whole_scale_set_is_called_well_known(client):
-    """WorldCRS84Quad begins with the second scale of GoogleCRS84Quad; WebMercatorQuad has another CRS than Annex E."""
+    """WorldCRS84Quad starts with the second scale of GoogleCRS84Quad; WebMercatorQuad has another CRS than Annex E."""
     assert texts(tree_of(client), ".//w:WellKnownScaleSet") == []
 
 

@@ -1,4 +1,4 @@
-"""Capabilities of many layers: small, valid, true, and read by clients."""
+"""Capabilities of many layers are small, valid, true and readable by clients."""
 
 import sys
 

@@ -104,7 +104,7 @@ def test_format_is_case_insensitive(make_client, get_tile, format):
     "query", ["TIME=2020-06-01&Style=steps&time=2020-06-11", "Reducer=mode&reducer=max&Time=2020-06-11"]
 )
 def test_of_a_repeated_parameter_the_last_counts(make_client, get_tile, query):
-    """QGIS and others add theirs to the parameters of an address."""
+    """QGIS and others append theirs to the parameters of a URL."""
     client = make_client()
     usual = get_tile(client, Time="2020-06-11")
 

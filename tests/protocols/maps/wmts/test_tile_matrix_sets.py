@@ -29,7 +29,7 @@ SETS = {
 
 
 def definition(crs):
-    """A tile matrix set in JSON with four matrices, each half as coarse as the one before."""
+    """Return a tile matrix set in JSON with four matrices, each twice as fine as the one before."""
     uri = crs.replace("OGC:CRS84", "OGC/1.3/CRS84").replace("EPSG:", "EPSG/0/")
     _urn, corner, cell, _metres = SETS[crs]
     matrices = [
@@ -51,7 +51,7 @@ def definition(crs):
 
 @pytest.fixture
 def make_own(tmp_path):
-    """`make_own(crs)`: services with one set, read from JSON, over a layer that lies in it."""
+    """Return a function: `make_own(crs)` makes services with a set read from JSON and a layer inside it."""
 
     def make(crs):
         file = tmp_path / "own.json"
@@ -83,7 +83,7 @@ def test_scales_and_corners_of_a_set_from_json(make_client, make_own, validate_o
 
 
 def first_limited(client):
-    """The names and the place of a tile in the middle of the finest matrix with limits."""
+    """Return the parameters and position of a tile in the middle of the finest matrix with limits."""
     limits = capabilities(client).findall(".//w:TileMatrixLimits", NS)[-1]
     matrix, top, bottom, left, right = (each.text for each in limits)
     return matrix, (int(top) + int(bottom)) // 2, (int(left) + int(right)) // 2

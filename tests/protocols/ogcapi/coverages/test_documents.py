@@ -31,7 +31,7 @@ def document_of(client, path: str, **query: str) -> dict[str, Any]:
 
 @pytest.fixture
 def client_of(make_client):
-    """`client_of(grid, …)`: a client of one layer on a grid; more members are its variable's."""
+    """Return a function: `client_of(grid, …)` makes a client of a layer on a grid; other members are its variable's."""
 
     def make(grid: NativeGrid, **members: Any):
         layer = served.make_layer("ONE", variable=served.make_variable("ONE", grid=grid, **members))

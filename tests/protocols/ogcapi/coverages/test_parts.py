@@ -1,4 +1,4 @@
-"""Files of coverages that are read part by part: which bytes belong together, and how often they are made."""
+"""Files of coverages read in parts: consistency of bytes between parts, and number of times a file is made."""
 
 import threading
 import zlib
@@ -251,7 +251,7 @@ def test_who_waits_for_a_client_that_leaves_makes_the_file(watched):
 
 
 def test_a_netcdf_in_other_chunks_has_another_etag(make_client, services, monkeypatch):
-    """Chunks depend on the layout that is read, and so on whether the cube of series can be."""
+    """Chunks depend on the layout in use, and therefore on whether the series layout of the cube is readable."""
     client = make_client(services)
     first = client.get(NDVI, params={"f": "NetCDF"})
     monkeypatch.setattr("chronotile.pipeline.encoders.coverage.strips.CHUNK_CELLS", 1)

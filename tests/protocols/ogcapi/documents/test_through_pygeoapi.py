@@ -23,7 +23,7 @@ print([name for name in sys.modules if name.partition(".")[0] == "pygeoapi"])
 
 @pytest.fixture
 def said(tree_services):
-    """`said("NDVI")`: pygeoapi's description of a collection."""
+    """Return a function: `said("NDVI")` returns pygeoapi's description of a collection."""
     told = DocumentContext(catalogue=tree_services.catalogue, root="http://testserver", language="en")
     telling = CollectionContext(services=tree_services, document=told, has_viewer=False)
 

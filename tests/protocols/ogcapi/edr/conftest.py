@@ -1,4 +1,4 @@
-"""Data queries of the tree's collections, at cells whose numbers follow the formula."""
+"""Data queries of the tree's collections, at cells with numbers by the formula."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ ANY_COVERAGE = TypeAdapter(Coverage | CoverageCollection)
 
 @pytest.fixture
 def place() -> Callable[..., tuple[float, float]]:
-    """`place(row, column, crs="CRS:84", grid=BELGIUM_31N)`: x and y of the centre of a cell."""
+    """Return a function: `place(row, column, crs="CRS:84", grid=BELGIUM_31N)` returns x and y of a cell's centre."""
 
     def centre(row: float, column: float, crs: str = "CRS:84", grid=served.BELGIUM_31N) -> tuple[float, float]:
         return transformer(grid.crs, crs_of(crs)).transform(*grid.centre_of(row, column))
@@ -25,7 +25,7 @@ def place() -> Callable[..., tuple[float, float]]:
 
 @pytest.fixture
 def ask(tree) -> Callable[..., Any]:
-    """`ask("s2/position", coords=…, parameter_name=…)`: the answer to a query."""
+    """Return a function: `ask("s2/position", coords=…, parameter_name=…)` returns the answer to a query."""
 
     def answer(path: str, *, headers: dict[str, str] | None = None, **query: str):
         named = {name.replace("_", "-"): value for name, value in query.items()}
@@ -36,7 +36,7 @@ def ask(tree) -> Callable[..., Any]:
 
 @pytest.fixture
 def coverage_of(assert_valid) -> Callable[[Any], dict[str, Any]]:
-    """`coverage_of(answer)`: the CoverageJSON of an answer, held against its schema and covjson-pydantic."""
+    """Return a function: `coverage_of(answer)` returns CoverageJSON, checked by its schema and covjson-pydantic."""
 
     def read(answer) -> dict[str, Any]:
         assert answer.status_code == 200, answer.text

@@ -1,4 +1,4 @@
-"""Queries are GET requests: a body that comes with one is not used."""
+"""Queries are GET requests; their bodies are ignored."""
 
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +19,7 @@ BODY = b" " * 100_000
 
 @dataclass
 class NotingReader(served.FormulaReader):
-    """A reader that notes how much memory bodies take while it reads."""
+    """Reader that records the memory of bodies while it reads."""
 
     bodies: BodyMemory | None = None
     taken: list[int] = field(default_factory=list)

@@ -37,12 +37,12 @@ def numbers(time: int) -> np.ndarray:
 
 
 def cells_of(shape) -> list[tuple[int, int]]:
-    """Rows and columns of the cells whose centres lie in a shape of UTM."""
+    """Return rows and columns of the cells with centres in a shape in UTM."""
     return [tuple(cell) for cell in np.argwhere(shapely.contains_xy(shape, *centres())).tolist()]
 
 
 def grid_of(coverage) -> dict[tuple[float, float], list]:
-    """Values along time of each cell of a CoverageJSON that has any, by its centre."""
+    """Return the values (time,) of each cell with values in a CoverageJSON, by the cell's centre."""
     axes = coverage["domain"]["axes"]
     x, y = (np.linspace(axes[name]["start"], axes[name]["stop"], axes[name]["num"]) for name in ("x", "y"))
     (told,) = coverage["ranges"].values()
@@ -54,7 +54,7 @@ def grid_of(coverage) -> dict[tuple[float, float], list]:
 
 
 def expected(cells, *, times=range(4), scale=0.004, offset=-0.08):
-    """The same by the formula."""
+    """Return the result of `grid_of` by the formula."""
     listed = [numbers(time).astype(int) for time in times]
     return {
         GRID.centre_of(row, column): [cell_value(int(each[row, column]), scale, offset) for each in listed]

@@ -17,7 +17,7 @@ COLLECTIONS = ["s2", "NDVI", "kinds", "HEIGHT", "CROP", "flanders", "world"]
 
 @pytest.fixture
 def described(tree):
-    """`described("s2")`: the description of a collection."""
+    """Return a function: `described("s2")` returns the description of a collection."""
     return lambda name: tree.get(f"/ogcapi/collections/{name}").json()
 
 

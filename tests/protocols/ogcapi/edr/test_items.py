@@ -1,4 +1,4 @@
-"""`/items`: the times there are."""
+"""`/items` lists the existing times."""
 
 import pytest
 

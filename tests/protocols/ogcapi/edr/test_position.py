@@ -421,7 +421,7 @@ def test_many_points_have_the_values_that_each_has_alone(ask, coverage_of, place
 
 @pytest.fixture
 def long(make_client):
-    """`long("CSV")`: the answer of 100 points at 700 days, which is made while it is sent."""
+    """Return a function: `long("CSV")` returns the answer of 100 points at 700 days, which is generated while sent."""
     days = served.days_of(*(str(np.datetime64("2018-01-01") + day) for day in range(700)))
     layer = served.make_layer("DAILY", variable=served.make_variable("DAILY", times=days))
     client = make_client(served.make_services(served.make_collection(layer)))

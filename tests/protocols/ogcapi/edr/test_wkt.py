@@ -1,4 +1,4 @@
-"""`coords`: any text is a geometry, or refused with its parameter named, and soon."""
+"""`coords`: any text is a geometry or is refused quickly with its parameter's name."""
 
 from contextlib import suppress
 

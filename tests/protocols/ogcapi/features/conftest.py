@@ -38,7 +38,7 @@ def make_fields(count=COUNT):
 
 
 def make_islands():
-    """One on each side of the antimeridian, and one across it."""
+    """Return an island on each side of the antimeridian, and one across it."""
     boxes = [shapely.box(179.2, -17, 179.4, -16), shapely.box(-179.6, -17, -179.4, -16)]
     boxes.append(shapely.MultiPolygon([shapely.box(179.9, -15, 180, -14), shapely.box(-180, -15, -179.9, -14)]))
     plain = make_places(len(boxes))
@@ -51,7 +51,7 @@ def make_islands():
 
 
 def make_all(count=COUNT, **members):
-    """The layers of all kinds with both sets, and one whose name a layer has."""
+    """Return the layers of all kinds with both sets, and a set with the name of a layer."""
     hidden = replace(make_places(1), spec=replace(make_places(1).spec, id="NDVI"))
     places = [make_fields(count), make_islands(), hidden]
     return served.make_services(*served.tree_collections(), places=places, **members)

@@ -1,4 +1,4 @@
-"""Every abstract test of Features in docs/design/conformance-features.md is held by a test, and no other is named."""
+"""Every abstract test of docs/design/conformance-features.md has a test, and tests name no other."""
 
 import re
 

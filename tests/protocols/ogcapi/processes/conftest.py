@@ -20,14 +20,14 @@ def services():
 
 @pytest.fixture
 def client(desk, services):
-    """A client of one layer, which may request jobs."""
+    """Client of a single layer that may request jobs."""
     with TestClient(application(services, ServerOptions(jobs=desk)), raise_server_exceptions=False) as one:
         yield one
 
 
 @pytest.fixture
 def ask(client) -> Callable:
-    """`ask({"inputs": …}, prefer="respond-async")`: the answer of echo."""
+    """Return a function: `ask({"inputs": …}, prefer="respond-async")` returns the answer of echo."""
 
     def post(body, *, prefer=None):
         return client.post(ECHO, json=body, headers={} if prefer is None else {"Prefer": prefer})
@@ -37,13 +37,13 @@ def ask(client) -> Callable:
 
 @pytest.fixture
 def submitted(ask) -> Callable[..., str]:
-    """`submitted({"inputs": …})`: the address of a job that was accepted."""
+    """Return a function: `submitted({"inputs": …})` returns the URL of an accepted job."""
     return lambda body: ask(body, prefer="respond-async").headers["location"]
 
 
 @pytest.fixture
 def fail_next(desk) -> Callable[[], Job]:
-    """`fail_next()`: the oldest job, which failed."""
+    """Return a function that makes the oldest job fail and returns it."""
 
     def fail() -> Job:
         job = desk.table.claim("test", lease_s=60)
@@ -56,7 +56,7 @@ def fail_next(desk) -> Callable[[], Job]:
 
 @pytest.fixture
 def end_with(desk) -> Callable[..., Job]:
-    """`end_with({"string": Result(…)}, files={"a.csv": b"…"})`: the oldest job, which ended so."""
+    """Return a function: `end_with({"string": Result(…)}, files={"a.csv": b"…"})` ends and returns the oldest job."""
 
     def end(results, *, files) -> Job:
         job = desk.table.claim("test", lease_s=60)

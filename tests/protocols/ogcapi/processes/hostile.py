@@ -15,7 +15,7 @@ MOST_BYTES = 32 << 20
 
 
 def filled(before: bytes, member: bytes, after: bytes) -> bytes:
-    """So many members as there is room for."""
+    """Return a body with as many members as its size allows."""
     return before + member * ((MOST_BYTES - len(before) - len(after)) // len(member)) + after
 
 
@@ -42,7 +42,7 @@ BODIES: Mapping[str, tuple[str, Callable[[], bytes]]] = {
 
 
 def peak_bytes() -> int:
-    """The most memory that this process had."""
+    """Return the peak memory of this process."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 

@@ -1,4 +1,4 @@
-"""Who may use jobs: programs, pages of the server itself and of configured origins, under names that are its own."""
+"""Access to jobs: programs, and pages of the server and of configured origins, under the server's host names."""
 
 import json
 import re
@@ -30,7 +30,7 @@ OF_PROXIES = sorted({name.lower() for name in _LINES} - {"connection", "cookie",
 
 @pytest.fixture
 def client(desk):
-    """A client of a server with an origin and a host of its configuration."""
+    """Client of a server with a configured origin and host."""
     service = served.ServiceInfo(url="https://public.example.org/veg", hosts=HOSTS, origins=(ALLOWED,))
     app = application(served.make_services(service=service), ServerOptions(jobs=desk, trusted_proxies=["10.0.0.1"]))
     with TestClient(app, raise_server_exceptions=False) as one:
@@ -39,7 +39,7 @@ def client(desk):
 
 @pytest.fixture
 def job(client):
-    """The address of a job."""
+    """URL of a job."""
     return client.post(ECHO, json=BODY, headers=AS_JOB).headers["location"]
 
 
@@ -282,7 +282,7 @@ def allowed_headers(client, path, origin, asked):
     [(ECHO, OTHER), ("/tiles/NDVI/WebMercatorQuad/0/0/0.png", OTHER), ("/", OTHER), ("/ogcapi/jobs", ALLOWED)],
 )
 def test_no_page_may_send_the_headers_of_proxies(client, path, origin):
-    """With `X-Forwarded-For` it could choose the address that quotas count for."""
+    """With `X-Forwarded-For` a page could choose the address that quotas count."""
     assert len(OF_PROXIES) > 20
     for name in [*OF_PROXIES, *map(str.title, OF_PROXIES), "x-forwarded-anything"]:
         asked = {"Access-Control-Request-Headers": f"content-type,{name} , prefer"}

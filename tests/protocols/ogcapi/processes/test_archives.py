@@ -15,7 +15,7 @@ BODY = {"inputs": {"layer": "NDVI", "bins": 4, "range": [0, 1], "bbox": {"bbox":
 
 @pytest.fixture
 def other(tmp_path):
-    """A client of the server of another archive, with the same folder of jobs."""
+    """Client of the server of another archive, with the same folder of jobs."""
     desk = JobService(tmp_path / "jobs", archive="other")
     with TestClient(application(served.make_services(), ServerOptions(jobs=desk))) as client:
         yield client
@@ -23,7 +23,7 @@ def other(tmp_path):
 
 @pytest.fixture
 def histogram(client):
-    """The address of a job that reads a layer."""
+    """URL of a job that reads a layer."""
     answer = client.post(HISTOGRAM, json=BODY, headers={"Prefer": "respond-async"})
     assert answer.status_code == 201
     return answer.headers["location"]

@@ -298,7 +298,7 @@ def statements():
 
 
 def submit_long(desk):
-    """The address of a job with 20 MiB of inputs."""
+    """Return the URL of a job with 20 MiB of inputs."""
     job = desk.submit(Execution(process="echo", inputs={"string": "a" * (20 << 20)}), user=None)
     return f"/ogcapi/jobs/{job.id}"
 
@@ -348,7 +348,7 @@ def test_pages_of_jobs_escape_inputs_and_messages(client, desk, submitted, fail_
 
 
 def results_on(page):
-    """The rows of the results that a page of a job offers."""
+    """Return the rows of results in the page of a job."""
     (section,) = re.findall(r"<h2>Results</h2>(.*?)</table>", page, re.DOTALL)
     return re.findall(r"<tr><th scope=\"row\">(.*?)</tr>", section)
 

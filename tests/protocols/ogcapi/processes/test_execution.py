@@ -28,7 +28,7 @@ CSV = b"time,value\n2020-06-01,1\n"
 
 
 def parts_of(answer):
-    """The parts of a multipart answer by their ids."""
+    """Return the parts of a multipart answer by id."""
     head = f"Content-Type: {answer.headers['content-type']}\r\n\r\n".encode()
     message = message_from_bytes(head + answer.content)
     return {part["Content-ID"]: part for part in message.get_payload()}
@@ -433,7 +433,7 @@ def test_a_job_that_has_ended_is_removed_with_its_files(client, submitted, desk,
 
 @pytest.fixture
 def with_file(client, submitted, end_with):
-    """`with_file(body)`: the address of a job whose result `string` is a file."""
+    """Return a function: `with_file(body)` returns the URL of a job with a file as result `string`."""
 
     def end(body):
         url = submitted({"inputs": {"string": "a"}, **body})
@@ -494,7 +494,7 @@ def test_results_have_the_names_of_outputs_alone(client, with_file, output):
 
 @pytest.fixture
 def without_jobs(tmp_path):
-    """A client of a server whose folder of jobs cannot be made: there is a file in its place."""
+    """Client of a server whose job folder cannot be created, because a file has its path."""
     (tmp_path / "file").write_bytes(b"")
     app = application(served.make_services(), ServerOptions(jobs=JobService(tmp_path / "file", archive="a")))
     with TestClient(app, raise_server_exceptions=False) as one:

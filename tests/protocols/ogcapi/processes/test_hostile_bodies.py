@@ -1,4 +1,4 @@
-"""Bodies that are made to take a server's memory are refused within bounds, in a few words."""
+"""Bodies designed to exhaust a server's memory are refused within limits, with short messages."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Requests past a limit name the job that does the same: a link, and the inputs that their body does not have."""
+"""Requests over a limit refer to an equivalent job: a link, and the inputs that are not in their body."""
 
 from dataclasses import replace
 
@@ -365,7 +365,7 @@ def test_job_that_would_be_refused_is_not_offered(make_client):
 
 
 OWN = crs_of("+proj=laea +lat_0=50 +lon_0=4.5 +units=m")
-"""A CRS that no authority names."""
+"""A CRS without authority code."""
 
 
 def test_the_own_crs_of_a_layer_leads_to_a_job_though_the_service_does_not_offer_it(make_client):

@@ -1,4 +1,4 @@
-"""Inputs by reference: fetched from allowed places alone, bounded, and checked as values are."""
+"""Inputs by reference: fetched only from allowed locations, within limits, and checked like values."""
 
 import orjson
 import pytest
@@ -23,7 +23,7 @@ MOST_BYTES = 10_000
 
 @pytest.fixture
 def client(web, tmp_path):
-    """A client of a server that may read below `/in/` of `web`."""
+    """Client of a server that may read below `/in/` of `web`."""
     web.answers = {
         "/in/number.json": Answer(body=b"3", headers=JSON),
         "/in/object.json": Answer(body=b'\xef\xbb\xbf{"a":1}', headers=JSON),
@@ -47,7 +47,7 @@ def client(web, tmp_path):
 
 @pytest.fixture
 def by_reference(ask, web):
-    """`by_reference("number", "/in/number.json", type=…)`: the answer of echo."""
+    """Return a function: `by_reference("number", "/in/number.json", type=…)` returns the answer of echo."""
 
     def execute(name, path, *, prefer=None, **members):
         return ask({"inputs": {name: {"href": f"{web.url}{path}", **members}}}, prefer=prefer)

@@ -13,7 +13,7 @@ CSV = b"time,value\n" * 1000
 
 @pytest.fixture
 def results(tmp_path):
-    """One file."""
+    """Results with a single file."""
     (tmp_path / "a.csv").write_bytes(CSV)
     return Results(
         execution=Execution(process="echo", inputs={}),

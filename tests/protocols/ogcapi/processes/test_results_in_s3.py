@@ -37,7 +37,7 @@ def desk(tmp_path, bucket) -> JobService:
 
 @pytest.fixture
 def stored(desk, submitted, end_with):
-    """`stored(body)`: the address of a job whose result `string` is a file in S3."""
+    """Return a function: `stored(body)` returns the URL of a job with its result `string` in S3."""
 
     def end(body, content=CSV):
         url = submitted({"inputs": {"string": "a"}, **body})
@@ -170,7 +170,7 @@ def test_result_of_a_synchronous_execution_goes_to_the_bucket(client, s3_server,
 
 @pytest.fixture
 def unavailable(desk, monkeypatch):
-    """A store that does not answer any more."""
+    """A store that no longer answers."""
     store = Server()
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", store.address)
     monkeypatch.setattr(desk, "_bucket", Bucket("s3://results", patience_s=0.1))
@@ -231,7 +231,7 @@ def hanging(desk, monkeypatch):
 
 
 def refuse(asked):
-    """Answer requests that came over some connections."""
+    """Refuse the requests of some connections."""
     for connection in asked:
         with connection, connection.makefile("rb") as request:
             request.readline()

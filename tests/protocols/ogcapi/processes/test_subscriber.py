@@ -46,7 +46,7 @@ def client(make_client):
 
 @pytest.fixture
 def subscriber(web):
-    """All three addresses."""
+    """The member `subscriber` with all three URLs."""
     return {name: f"{web.url}{path}" for name, path in PATHS.items()}
 
 

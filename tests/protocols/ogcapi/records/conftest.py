@@ -22,7 +22,7 @@ CONTACT = Contact(
 
 
 def hostile():
-    """A scene whose properties are of the wrong types, with markup and places in them."""
+    """A scene with markup and locations in its properties, and properties of wrong types."""
     document = scene("<b>&'\"", day=20, cloud=95)
     document["properties"] |= {
         "title": 7,

@@ -1,4 +1,4 @@
-"""Styles of OGC API over HTTP: lists, sheets that are read again, metadata, legends."""
+"""Styles of OGC API over HTTP: lists, stylesheets that are read back, metadata, legends."""
 
 import io
 import json
@@ -165,7 +165,7 @@ def test_invalid_value_is_named(tree, path, parameter):
 
 
 class TestLegends:
-    """The same as at `/tiles`."""
+    """Legends are the same as at `/tiles`."""
 
     @pytest.mark.parametrize("extension", ["png", "svg", "json"])
     @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tests.protocols.pictures import rgba_of, share_differing
 
 NDVI = "/ogcapi/collections/NDVI/map/tiles"
 TILE = "WebMercatorQuad/10/343/525"
-"""Matrix, row, column: whole inside the data."""
+"""Matrix, row and column of a tile completely inside the data."""
 XYZ = "WebMercatorQuad/10/525/343"
 
 

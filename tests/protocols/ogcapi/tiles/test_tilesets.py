@@ -40,7 +40,7 @@ def numbers_of(document):
 
 @pytest.fixture
 def registry(shared):
-    """`registry(name)`: the set as OGC's registry has it."""
+    """Return a function: `registry(name)` returns a tile matrix set of OGC's registry."""
     return lambda name: json.loads((shared / f"ogc/schemas/tms/2.0/registry-json/{name}.json").read_text())
 
 

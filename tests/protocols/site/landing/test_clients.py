@@ -1,4 +1,4 @@
-"""The packages of clients that a server gives away, as pip and npm install them by their address."""
+"""The client packages that a server offers, installed by pip and npm from its URLs."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ def options(folder):
 
 @pytest.fixture
 def client(tmp_path):
-    """A client of a server with both packages; their bytes are any."""
+    """Client of a server with both packages; their content is arbitrary."""
     for name in (WHEEL, ARCHIVE):
         (tmp_path / name).write_bytes(name.encode())
     with TestClient(application(served.make_services(), options(tmp_path))) as client:

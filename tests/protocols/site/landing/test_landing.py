@@ -35,7 +35,7 @@ EVIL = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>&amp;"
 
 @pytest.fixture
 def with_viewer(tmp_path):
-    """A client of everything, the viewer included."""
+    """Client of all services, including the viewer."""
     services = served.make_services(*served.varied_collections())
     with TestClient(
         application(services, ServerOptions(viewer=find_viewer(), jobs=JobService(tmp_path, archive="a")))
@@ -44,7 +44,7 @@ def with_viewer(tmp_path):
 
 
 def read_through(client, read_csv, url, **options):
-    """Read a CSV of the server of a client, whose address is no socket."""
+    """Read a CSV through a test client, because its URL has no socket."""
     return read_csv(StringIO(client.get(url).text), **options)
 
 
@@ -228,7 +228,7 @@ def test_an_archive_without_layers_has_a_page(make_client, make_services):
 
 @pytest.fixture
 def many_client(make_client, make_services):
-    """A client of 100 layers, `L0` to `L99`, whose titles are in two languages."""
+    """Client of 100 layers, `L0` to `L99`, with titles in two languages."""
     layers = [
         served.make_layer(
             f"L{n}", title={"en": f"Number {n}", "nl": f"Nummer {n}"}, variable=served.make_variable(f"L{n}")
@@ -271,7 +271,7 @@ def test_machine_readable_document_has_all_layers_for_any_page(many_client):
 
 @pytest.fixture
 def evil_client(make_client, make_services):
-    """A client of a catalogue whose every text tries to break out of the page."""
+    """Client of a catalogue in which every text tries to break out of the page."""
     layer = served.make_layer(
         title={"": EVIL}, abstract={"": EVIL}, variable=served.make_variable(units=EVIL), attribution=EVIL
     )

@@ -21,7 +21,7 @@ DAYS = [f"2020-06-{day:02}" for day in range(1, 31)]
 
 @dataclass
 class CloudyReader(served.FormulaReader):
-    """A reader whose first columns are nodata, by the share of `clouds` of the time; it notes the times it reads."""
+    """Reader with nodata in the first columns, by the fraction in `clouds` for the time; records the times it reads."""
 
     clouds: dict[int, float] = field(default_factory=dict)
     indexes_read: list[int] = field(default_factory=list)
@@ -36,7 +36,7 @@ class CloudyReader(served.FormulaReader):
 
 @pytest.fixture
 def make_cloudy(make_client):
-    """`make_cloudy(clouds, …)`: a client of a layer of 30 days in June 2020, and its reader."""
+    """Return a function: `make_cloudy(clouds, …)` makes a client of 30 days in June 2020, and its reader."""
 
     def make(clouds, **members):
         variable = served.make_variable(times=served.days_of(*DAYS))

@@ -1,4 +1,4 @@
-"""`/layers/{layer}/times`: which times there are, page by page."""
+"""`/layers/{layer}/times`: existing times in pages."""
 
 import numpy as np
 import pytest
@@ -85,7 +85,7 @@ def test_layer_without_time_has_none(client):
 
 @pytest.fixture
 def hourly(make_client, make_services):
-    """A client of 2,500 hours."""
+    """Client of a layer with 2,500 hourly times."""
     layer = served.make_layer(variable=served.make_variable(times=HOURS))
     return make_client(make_services(served.make_collection(layer)))
 

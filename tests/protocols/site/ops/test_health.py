@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can answer."""
+"""Health checks: whether the process is alive and can answer."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The process as Prometheus reads it."""
+"""Metrics of the process for Prometheus."""
 
 import socket
 import threading

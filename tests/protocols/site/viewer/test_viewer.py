@@ -62,7 +62,7 @@ HERE = BaseMap(**OF_TILES, id="here", title={"": "Here"}, href="/osm/{z}/{x}/{y}
 
 @pytest.fixture
 def make_viewer(tmp_path) -> Callable[..., TestClient]:
-    """`make_viewer(files, services)`: a client of an application whose viewer has these files; `None` for no viewer."""
+    """Return a function: `make_viewer(files, services)` makes a client; `None` makes it without viewer."""
 
     def make(files: dict[str, str] | None = FILES, services: Services | None = None) -> TestClient:
         folder = tmp_path / "viewer"
