@@ -11,7 +11,7 @@ from tests.protocols import served
 
 
 def scene(id_: str, *, assets: dict[str, object] | None = None, **options: object):
-    """An item of one degree; further properties by name."""
+    """Return an item of one degree; additional properties by name."""
     document = item_document(id_, **options)
     document["assets"] |= assets or {}
     return item_of(document, "/archive/catalogue/item.json")

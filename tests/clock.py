@@ -1,8 +1,8 @@
-"""A clock for what takes one as an argument."""
+"""A clock for functions with a clock as an argument."""
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """Seconds that only a test advances."""
 
     def __init__(self, now_s: float = 0.0) -> None:
         self.now_s = now_s

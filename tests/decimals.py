@@ -6,7 +6,7 @@ import numpy as np
 
 
 def cell_value(number: int, scale: float, offset: float) -> float:
-    """The exact decimal result; one of more than ten digits is rounded to a thousandth of one step of the number."""
+    """Return the exact decimal result; if it has more than ten digits, it is rounded to a thousandth of a step."""
     with localcontext(prec=200):
         step = Decimal(repr(scale))
         exact = (number * step + Decimal(repr(offset))).normalize()

@@ -149,8 +149,7 @@ class FaultySource:
         """Switch a fault on (`None`: off) for one path, or without a path for all without a separate fault.
 
         It applies to `times` requests (`None`: all) after `after` requests without a fault. Hanging answers hang until
-        their
-        client leaves.
+        their client leaves.
         """
         with self.changed:
             if fault is None:

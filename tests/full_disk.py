@@ -9,7 +9,7 @@ from chronotile.pipeline.encoders.scratch_files import DISK_QUOTA
 
 @contextmanager
 def full_disk(*, beyond: int = 0) -> Iterator[None]:
-    """Leave no room, not even where files that are there give back as much as `beyond`."""
+    """Leave no room, even after existing files release up to `beyond` bytes."""
     taken = DISK_QUOTA._remaining + beyond
     DISK_QUOTA.give_back(-taken)
     try:

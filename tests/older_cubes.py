@@ -1,4 +1,4 @@
-"""Serving cubes in the format before: the native cells in the group `0`, or in `series` where there are no maps."""
+"""Serving cubes in the previous format: the native cells in the group `0`, or in `series` without maps."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -13,7 +13,7 @@ from chronotile.readers.zarr.commit import Commit
 
 
 def optimise_in_format_1(sources: Sequence[str], target: Path, options: Options, **more: Any) -> Report:
-    """Write a cube as the release before did; what is appended later keeps its format by itself."""
+    """Write a cube like the previous release; appended data keep its format automatically."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "Commit", partial(Commit, format=1))
         return run.optimise(sources, target, options, **more)

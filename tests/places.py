@@ -16,12 +16,12 @@ SIDE = 0.1
 
 
 def square(number: int, *, west: float = 4.5, south: float = 50.8) -> shapely.Polygon:
-    """Return the square of that number: each begins where the one before ends."""
+    """Return the square with this number: each square starts at the end of the previous one."""
     return shapely.box(west + number * SIDE, south, west + (number + 1) * SIDE, south + SIDE)
 
 
 def feature(number: int, geometry: Any = None, **properties: Any) -> dict[str, Any]:
-    """Return the feature of that number; `geometry` and `properties` in place of its own."""
+    """Return the feature with this number; `geometry` and `properties` replace the default ones."""
     shape = square(number) if geometry is None else geometry
     own = {
         "code": f"S{number}",
@@ -33,7 +33,7 @@ def feature(number: int, geometry: Any = None, **properties: Any) -> dict[str, A
 
 
 def write_places(path: Path, *features: dict[str, Any], **members: Any) -> Path:
-    """Write a FeatureCollection, of three squares unless features are given, and return where it is."""
+    """Write a FeatureCollection, by default of three squares, and return its path."""
     listed = list(features) or [feature(number) for number in range(3)]
     path.write_text(json.dumps({"type": "FeatureCollection", **members, "features": listed}), encoding="utf-8")
     return path

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class RedirectingServer(ThreadingHTTPServer):
-    """Sends `files`, in parts where parts are requested; `leads` has the redirects: status and URL by path."""
+    """Sends `files`, in parts on request; `leads` has the redirects: status and URL by path."""
 
     daemon_threads = True
 
@@ -20,7 +20,7 @@ class RedirectingServer(ThreadingHTTPServer):
         self.whole: set[str] = set()
         """Paths whose header `Range` it ignores."""
         self.requests: list[tuple[str, str]] = []
-        """The header `Host` and the path of each request, in the order in which they came."""
+        """The header `Host` and the path of each request, in order of arrival."""
         self.url = f"http://{address}:{self.server_port}"
 
 

@@ -48,7 +48,7 @@ class Slurm:
     """A running cluster."""
 
     environment: dict[str, str]
-    """Variables by which `sbatch` and other commands find it."""
+    """Variables by which `sbatch` and other commands find the cluster."""
 
     def states(self) -> list[str]:
         """Return name, node and state of all jobs, including those that have ended."""
@@ -70,7 +70,7 @@ def serving_slurm(folder: Path, *, partition: str) -> Iterator[Slurm]:
     """Start a cluster with files in a new folder; end its jobs and programs at the end.
 
     Args:
-        folder: A short path, as it has a socket.
+        folder: A short path, because it contains a socket.
         partition: The name of the only partition.
     """
     key, configuration = folder / "munge.key", folder / "slurm.conf"

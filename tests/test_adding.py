@@ -1,4 +1,4 @@
-"""What docs/design/adding.md says of a new process and a new format of maps, followed to the letter."""
+"""The instructions of docs/design/adding.md for a new process and a new format of maps, followed literally."""
 
 import io
 import re

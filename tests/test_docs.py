@@ -1,4 +1,4 @@
-"""Pages that are written by a program are what the program writes; others leave nothing out."""
+"""Generated pages are current, links lead to pages, and the example configuration is valid."""
 
 import importlib.util
 import re
@@ -14,7 +14,7 @@ from chronotile.readers.kinds import kind_options
 
 DOCS = Path(__file__).parents[1] / "docs"
 LINK = r"\]\(([^):#]+)(?:#[^)]*)?\)"
-"""To another page or file, without its anchor."""
+"""Link to another page or file, without its anchor."""
 
 
 @pytest.fixture(scope="module")

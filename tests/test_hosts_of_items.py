@@ -1,4 +1,4 @@
-"""Files of items at a host that blocks until it is released: other collections are drawn meanwhile."""
+"""Files of items at a host that blocks until its release: other collections are drawn during that time."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -27,14 +27,14 @@ TILE = "/layers/{}.RED/preview.png?datetime={}&width=64"
 
 @pytest.fixture
 def hosts():
-    """The hosts of the files of two collections, which are those of no source."""
+    """Return the hosts of the files of two collections; no source has these hosts."""
     with ExitStack() as stack:
         yield {name: stack.enter_context(faulty_source(archive(SMALL))) for name in ("near", "far")}
 
 
 @pytest.fixture
 def client(hosts, tmp_path, monkeypatch):
-    """A server of both collections, whose requests may take as long as a test."""
+    """Return a server of both collections, with requests as long as a test."""
     lines = ["collections:"]
     for name, host in hosts.items():
         (tmp_path / name).mkdir()

@@ -1,4 +1,4 @@
-"""The import contracts of `.importlinter`, tried on a package that breaks every one of them."""
+"""The import contracts of `.importlinter`, tried on a package that breaks every contract."""
 
 import os
 import shutil

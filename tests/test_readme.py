@@ -1,4 +1,4 @@
-"""The README is short and true; requests that it and the page of all requests show give what their file names say."""
+"""The README is short and true; requests in it and on the page of all requests return the type of their file names."""
 
 import io
 import re

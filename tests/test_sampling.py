@@ -23,7 +23,7 @@ EXPENSIVE = "import pytest\n" + "".join(f"@pytest.mark.slow\ndef test_{number}()
 
 @pytest.fixture
 def run_tests(pytester, monkeypatch):
-    """`run_tests(*arguments, NAME=value)`: the names of the tests that a session of its own ran, and its output."""
+    """Return `run_tests(*arguments, NAME=value)`: the tests that a separate session ran, and its output."""
     monkeypatch.chdir(pytester.path)
     pytester.makeini("[pytest]\ntestpaths = .\nmarkers =\n further_case\n every_case\n slow")
     pytester.makepyfile(test_it=MATRIX)
@@ -100,5 +100,5 @@ def test_expensive_later_functions_run_in_proportion(run_tests, pytester, monkey
 
     cheap = {f"test_it.py::test_{number}" for number in range(100)}
     assert names >= cheap
-    assert 4 <= len(names - cheap) <= 20  # one of ten of the others
+    assert 4 <= len(names - cheap) <= 20  # about a tenth of the others
     assert len(run_tests(FULL="1")[0]) == 200

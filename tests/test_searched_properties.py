@@ -50,7 +50,7 @@ def ids_of_records(answer):
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.client("initdb", "postgres"))])
 def place(request, tmp_path, monkeypatch):
-    """A configuration beside which there is no index yet, on each database."""
+    """Return a configuration without an index, on each database."""
     if request.param == "postgresql":
         monkeypatch.setenv("CHRONOTILE_DATABASE_URL", request.getfixturevalue("postgresql").make_database())
     monkeypatch.setenv("CHRONOTILE_JOBS_DIR", str(tmp_path / "jobs"))
@@ -61,7 +61,7 @@ def place(request, tmp_path, monkeypatch):
 
 
 def indexed(place, properties):
-    """A client of the collection, of which these properties have an index."""
+    """Return a client of the collection with an index of these properties."""
     files = archive(SMALL)
     catalogue = documents.write_catalogue(place.parent, SMALL, lambda path: str(files / path), scenes=SCENES)
     place.write_text(

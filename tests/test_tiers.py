@@ -9,7 +9,7 @@ MARKED = "import pytest\n@pytest.mark.slow\ndef test_slow(): pass\n"
 
 @pytest.fixture
 def run(pytester, monkeypatch):
-    """`run(markers, *arguments, name=source, ...)`: what came of those modules of `tests`."""
+    """Return `run(markers, *arguments, name=source, ...)`: the results of these modules of `tests`."""
     for each in (tiers.read, tiers.possible_markers, tiers._modules_with_expensive_functions):
         each.cache_clear()
     monkeypatch.setattr(tiers, "ROOT", pytester.path)

@@ -18,7 +18,7 @@ def chunk_keys(document: dict) -> list[str]:
 
 
 def fetch_store(client: TestClient, path: str) -> MemoryStore:
-    """Return all of a store, as a client with a copy of it has it."""
+    """Return a whole store, like a client with a copy."""
     group = client.get(f"{path}/zarr.json")
     assert group.status_code == 200, group.text
     files = {"zarr.json": group.content}

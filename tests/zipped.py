@@ -10,7 +10,7 @@ import zarr
 
 
 def open_zipped(file: Path, group: str = "", **options: object) -> xarray.Dataset:
-    """A store in a ZIP file by its address, or through zarr's own store where Python reads such files wrongly."""
+    """Open a store in a ZIP file by its address, or through zarr's store if Python reads these files wrongly."""
     if not members_share_a_position():
         return xarray.open_zarr(f"zip://{group}::{file}" if group else f"zip::{file}", **options)
     of_group = {"group": group, "consolidated": False} if group else {}
@@ -19,7 +19,7 @@ def open_zipped(file: Path, group: str = "", **options: object) -> xarray.Datase
 
 @cache
 def members_share_a_position() -> bool:
-    """Whether a seek in a stored member starts where another one was read: python/cpython issue 127847."""
+    """Return whether a seek in a stored member starts at the position of another: python/cpython issue 127847."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as written:
         written.writestr("first", b"0123456789")

@@ -1,4 +1,4 @@
-"""What tests of agreement share: scenes as they are served."""
+"""Fixtures of tests of agreement: served scenes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

@@ -1,8 +1,7 @@
 """Beyond the native zoom, viewer, pictures and series show the cell that PROJ names.
 
 Without a browser: cubes come from the server, `viewer/ctc1/` decodes them in Node and chooses cells, and the results
-are
-compared with the scene's formula at the cell that pyproj computes for the same point.
+are compared with the scene's formula at the cell that pyproj computes for the same point.
 """
 
 import io

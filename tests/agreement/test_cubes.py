@@ -1,6 +1,6 @@
-"""A number of a cube is the cell that the tile's picture shows, the value of its file, and that of the point series.
+"""A number of a cube equals the cell in the tile's picture, the value of its file, and that in the point series.
 
-At the native zoom, over every kind of source, in CRS and orientations of all sorts (docs/design/architecture.md).
+At the native zoom, over every kind of source, in various CRS and orientations (docs/design/architecture.md).
 """
 
 import io

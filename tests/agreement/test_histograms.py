@@ -1,4 +1,4 @@
-"""Histograms of values that are edges of bins: each is counted where the edges in the answer say."""
+"""Histograms of values at edges of bins: the counts fit the edges in the answer."""
 
 from collections import Counter
 

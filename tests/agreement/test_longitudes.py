@@ -1,4 +1,4 @@
-"""Grids of 0 to 360 degrees: documents, coverages and subsets from -180 on, beside xarray."""
+"""Grids of 0 to 360 degrees: documents, coverages and subsets from -180 on, compared with xarray."""
 
 import io
 

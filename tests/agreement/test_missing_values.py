@@ -1,4 +1,4 @@
-"""A variable with several numbers for no value: none of them is served as a value, by any protocol."""
+"""A variable with several numbers for no value: no protocol serves any as a value."""
 
 import io
 

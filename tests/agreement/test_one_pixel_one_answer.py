@@ -1,7 +1,7 @@
-"""One pixel asked through XYZ, WMTS, WMS and point series gives one answer (docs/design/architecture.md).
+"""One pixel has the same value in XYZ, WMTS, WMS and point series (docs/design/architecture.md).
 
-Sources are written in different CRS and orientations and served as they are. At the layer's native zoom, with nearest
-resampling, a pixel's colour must be the style's colour of the value that the series gives at the pixel's centre.
+Sources are written in different CRS and orientations and served unchanged. At the layer's native zoom, with nearest
+resampling, a pixel's colour must be the style's colour of the series' value at the pixel's centre.
 """
 
 import numpy as np

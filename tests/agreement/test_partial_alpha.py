@@ -33,7 +33,7 @@ def write_mask(path, opacity=OPACITY):
 
 @pytest.fixture
 def opened(tmp_path):
-    """`opened(extra)`: the archive, with further variables."""
+    """Return `opened(extra)`: the archive, with additional variables."""
 
     def make(extra=""):
         file = tmp_path / "chronotile.yaml"

@@ -61,7 +61,7 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def of_equal_size_and_time(one: Path, other: Path) -> None:
-    """Pad the shorter of two files of each name where its format allows for that, and set all times."""
+    """Pad the shorter of two files of each name if its format allows it, and set all times."""
     for name in files_below(one):
         pair = (one / name, other / name)
         size = max(path.stat().st_size for path in pair)

@@ -1,4 +1,4 @@
-"""A source that is away, or whose every date is damaged, is 503 in every protocol; nothing is null or left out."""
+"""An unavailable source, or one with only damaged dates, is 503 in every protocol; no value is null or omitted."""
 
 import os
 import shutil

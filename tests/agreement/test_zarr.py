@@ -1,4 +1,4 @@
-"""`/zarr` over files of every kind: each cell of the store is that of the source, and that of a point series."""
+"""`/zarr` over files of every kind: each cell of the store equals that in the source and in a point series."""
 
 import numpy as np
 import pytest

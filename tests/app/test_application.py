@@ -20,7 +20,7 @@ SCENE = Scene()
 
 @pytest.fixture
 def configuration(tmp_path):
-    """A configuration of one collection that opens and one that does not."""
+    """Return a configuration of one collection that opens and another that fails."""
     write_cogs(tmp_path, SCENE)
     file = tmp_path / "chronotile.yaml"
     file.write_text(

@@ -1,4 +1,4 @@
-"""What is set for the process that serves, tried in processes of its own."""
+"""Settings of the serving process, tested in separate processes."""
 
 import subprocess
 import sys

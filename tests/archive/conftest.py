@@ -1,4 +1,4 @@
-"""What tests of whole archives share."""
+"""Fixtures of tests of whole archives."""
 
 from collections.abc import Callable
 from pathlib import Path

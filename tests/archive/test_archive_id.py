@@ -1,4 +1,4 @@
-"""Ids of archives: the same for all who serve and do the jobs of one, another for each, and no path is given away."""
+"""Ids of archives: equal for all servers and workers of an archive, different between archives, without any path."""
 
 import os
 

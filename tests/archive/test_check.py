@@ -1,4 +1,4 @@
-"""What `chronotile check` finds."""
+"""Findings of `chronotile check`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -98,7 +98,7 @@ def test_missing_file_of_a_vrt_is_named_in_the_finding(open_at, tmp_path, nodata
 
 @pytest.fixture
 def newest_damaged(tmp_path):
-    """The scene's files, with zeros in place of the first compressed pixels of the newest; and its name."""
+    """Return the scene's files, with zeros instead of the first compressed pixels of the newest; and its name."""
     write_cogs(tmp_path, SCENE)
     path = max(tmp_path.glob("*.tif"))
     content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""What `chronotile check` finds of collections of items, by their index alone."""
+"""Findings of `chronotile check` on collections of items, only by their index."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A file that leads to others is not served, whatever its name; one that lacks what it names is no hole."""
+"""A file that refers to others is not served under any name; one with missing references is an error, not a hole."""
 
 import subprocess
 import sys

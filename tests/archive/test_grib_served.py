@@ -1,4 +1,4 @@
-"""GRIB files over HTTP: the rows of Gaussian grids, ensembles, and messages on grids of their own."""
+"""GRIB files over HTTP: the rows of Gaussian grids, ensembles, and messages on separate grids."""
 
 import subprocess
 import sys
@@ -126,7 +126,7 @@ def test_members_above_a_limit_must_be_configured(open_at, tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a stream of glibc")
 def test_messages_of_gdal_about_headers_do_not_reach_the_terminal(tmp_path):
-    own = bytes([1, 2, 3, 4]) + bytes(8)  # of a centre whose extension GDAL does not know
+    own = bytes([1, 2, 3, 4]) + bytes(8)  # an extension of a centre that GDAL does not support
     write(tmp_path / "a.grib", first_edition(code(5, 7), latitudes=(50, 46), longitudes=(0, 6), centre=34, own=own))
     run = "import sys; from chronotile.cli.main import main; sys.argv = ['chronotile', 'layers', sys.argv[1]]; main()"
 

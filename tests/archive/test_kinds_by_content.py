@@ -1,4 +1,4 @@
-"""Files whose names do not tell their kind: in a folder and by name they are served as what they contain."""
+"""Files with misleading names: in a folder and by name they are served by their content."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""What a configuration leaves out is told at the start, by check, and in folders."""
+"""Omissions in a configuration are reported at the start, by check, and in folders."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Configurations opened, with what cannot be told."""
+"""Opening configurations, also with undefined metadata."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Real archives laid out as archives are that failed: yearly files of dated bands, one NetCDF file a date."""
+"""Real layouts of archives that failed: yearly files of dated bands, one NetCDF file per date."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ DEKADS = domain_of_periods(np.datetime64("2001-01-01", "ns"), DEKAD, 612)
 
 @pytest.fixture
 def write_years(shared, tmp_path):
-    """`write_years("ndmi_{}.tif", are_described)`: the 612 dekads of Mexico as 17 files; what is in each band."""
+    """Return `write_years("ndmi_{}.tif", are_described)`: the 612 dekads of Mexico as 17 files; returns their bands."""
 
     def write(name, *, are_described):
         (path,) = (shared / "data" / "ndmi_dekads_mexico").glob("*.tif")

@@ -1,4 +1,4 @@
-"""An archive follows what it was opened from."""
+"""An archive follows changes of its configuration and files."""
 
 import dataclasses
 import gc

@@ -36,7 +36,7 @@ DAYS = tuple(f"202006{day:02}" for day in range(1, 4))
 
 
 def write(path: Path, number: int, *, size: int = 512, modified_s: int = OLD_S, **options: object) -> Path:
-    """A file of one number; uncompressed ones of the same size have as many bytes."""
+    """Write a file of one number; uncompressed files of equal size have equally many bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     profile = {"driver": "GTiff", "width": size, "height": size, "count": 1, "dtype": "uint8", "nodata": 0}
     profile |= {"crs": "EPSG:32631", "transform": Affine(5120 / size, 0, 500_000, 0, -5120 / size, 5_653_000)}

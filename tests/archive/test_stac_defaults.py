@@ -1,4 +1,4 @@
-"""Collections of items whose STAC metadata say what the configuration leaves to them, opened and read."""
+"""Collections of items with defaults from their STAC metadata, opened and read."""
 
 import json
 
@@ -26,7 +26,7 @@ def catalogue():
 
 @pytest.fixture
 def opened(catalogue, tmp_path, closed_at_end):
-    """`opened(text, href=…)`: the archive of a collection `s2` whose further keys are `text`, indexed before."""
+    """Return `opened(text, href=…)`: the archive of an indexed collection `s2` with the additional keys `text`."""
     index = closed_at_end(open_items(None, tmp_path))
     index.configure("s2", IndexSettings(group="solar_day"))
     documents = {path: json.loads(path.read_text()) for path in catalogue.parent.glob("stac-1.1/scenes/*/*.json")}

@@ -1,4 +1,4 @@
-"""The configuration that `--write-config` writes of a folder serves what the folder does."""
+"""The configuration that `--write-config` writes for a folder serves the same layers as the folder."""
 
 import os
 

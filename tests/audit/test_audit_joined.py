@@ -1,4 +1,4 @@
-"""The audit of what several files make together: NetCDF files, bands of dates, climatologies."""
+"""The audit of layers from several files: NetCDF files, bands of dates, climatologies."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +15,12 @@ from tests.scenes import Scene, make_dataset, save_netcdf, write_tif
 
 SCENE = Scene(width=12, height=9, days=tuple(f"{year}-{month:02}-01" for year in (2019, 2020) for month in range(1, 7)))
 HALVES = (slice(0, 6), slice(6, 12))
-"""One file a year."""
+"""Halves of the dates: one file per year."""
 
 
 @pytest.fixture
 def audited(tmp_path):
-    """`audited(kind, href, more, change)`: what an archive's audit finds after a change of its files."""
+    """Return `audited(kind, href, more, change)`: the findings of an archive's audit after a change of its files."""
 
     def audit(kind, href, more="", *, variables="{NDVI: {}}", change=lambda: None):
         place = tmp_path / "chronotile.yaml"

@@ -1,4 +1,4 @@
-"""Configurations of collections of items: what they mean, and their mistakes."""
+"""Configurations of collections of items: their meaning, and their mistakes."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ UNFINISHED = (
     "--> 1:17 | 1 | eo:cloud_cover < | ^--- | = expected GEOMETRY, Identifier, Negative, UnaryNot, True, False, Null, "
     "DECIMAL, Double, SingleQuotedString, ExpressionInParentheses, or Array"
 )
-"""What the library finds of a condition without an end."""
+"""The library's error for a condition without an end."""
 STAC = "{kind: stac, href: s2/collection.json}"
 TILES = "{kind: cog, href: '{variable}/*.tif', tiles: true}"
 OF_ITEMS = "it belongs to collections of items: kind stac and cog with tiles: true"

@@ -1,4 +1,4 @@
-"""Configuration files: what they mean, and every kind of mistake with its line and key."""
+"""Configuration files: their meaning, and every kind of mistake with its line and key."""
 
 from pathlib import Path
 
@@ -66,7 +66,7 @@ collections:
 
 
 def in_collection(text, *, indent=4):
-    """A configuration of one collection whose further keys begin in line 4."""
+    """Return a configuration of one collection whose additional keys begin in line 4."""
     lines = [f"{' ' * indent}{line}" for line in text.splitlines()]
     return "\n".join(["collections:", "  c:", "    source: {kind: cog, href: a.tif}", *lines, ""])
 

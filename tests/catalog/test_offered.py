@@ -1,4 +1,4 @@
-"""Collections of OGC API: what several layers are together."""
+"""Collections of OGC API: common properties of several layers."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The section places: what it means, its mistakes, and how places are looked up."""
+"""The section `places`: its meaning, its mistakes, and look-ups of places."""
 
 import pytest
 
@@ -62,7 +62,7 @@ def test_a_mistake_of_a_set(mistakes_of, text, mistake):
 
 @pytest.fixture
 def catalogue(tmp_path):
-    """Of one set, whose places are called antwerp and east/west."""
+    """Return a catalogue of one set with the places antwerp and east/west."""
     path = write_places(tmp_path / "p.geojson", feature(0, code="antwerp"), feature(1, code="east/west"))
     spec = PlacesSpec(id="provinces", title={}, path=str(path), id_field="code", max_features=9, max_vertices=99)
     return served.make_services(places=[read_places(spec)]).catalogue

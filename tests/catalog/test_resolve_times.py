@@ -1,4 +1,4 @@
-"""Which times answer a request, by the layer's rules (docs/design/time.md)."""
+"""Times that answer a request, by the layer's rules (docs/design/time.md)."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What the configuration has for the viewer."""
+"""Configuration of the viewer."""
 
 import pytest
 

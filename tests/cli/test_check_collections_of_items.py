@@ -1,4 +1,4 @@
-"""What `chronotile check` prints of collections of items at their first start, and of keys that have no effect."""
+"""Output of `chronotile check` for collections of items at their first start, and for keys without effect."""
 
 from typer.testing import CliRunner
 
@@ -7,7 +7,7 @@ from tests.scenes import Scene, write_tif
 
 
 def checked(folder, collection):
-    """What it ends with, and prints."""
+    """Return its exit status and output."""
     place = folder / "chronotile.yaml"
     place.write_text(f"collections: {{c: {collection}}}")
     done = CliRunner(env={"CHRONOTILE_JOBS_DIR": str(folder / "jobs")}).invoke(app, ["check", str(place)])

@@ -1,4 +1,4 @@
-"""What `chronotile demo` prints where its output is a file or a pipe."""
+"""Output of `chronotile demo` to a file or a pipe."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""`chronotile jobs`: what it prints, and how it ends."""
+"""`chronotile jobs`: its output and exit statuses."""
 
 import os
 import re

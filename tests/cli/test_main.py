@@ -1,4 +1,4 @@
-"""The command line: what it prints, and how it ends."""
+"""The command line: its output and exit statuses."""
 
 import os
 import re
@@ -38,7 +38,7 @@ def run(monkeypatch, tmp_path):
 
 @pytest.fixture
 def data(tmp_path) -> Path:
-    """A folder of dated rasters, beside a table."""
+    """Return a folder of dated rasters and a table."""
     folder = tmp_path / "data"
     folder.mkdir()
     write_cogs(folder, SCENE)
@@ -270,7 +270,7 @@ def test_on_one_core_one_process_answers(configuration):
 
 @contextmanager
 def on_one_core() -> Iterator[None]:
-    """What is started in the block may use one core."""
+    """Limit programs that start in the block to one core."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
     try:

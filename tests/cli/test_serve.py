@@ -1,4 +1,4 @@
-"""What `chronotile serve` sets before it opens anything."""
+"""Settings of `chronotile serve` before it opens the archive."""
 
 import os
 import subprocess
@@ -36,7 +36,7 @@ except Exception:
 
 @pytest.mark.slow
 def test_all_threads_share_one_heap_including_the_progress_bar(tmp_path):
-    """The fault: that thread began first and kept a heap of its own."""
+    """The fault: that thread started first and kept a separate heap."""
     found = subprocess.run(
         [sys.executable, "-c", SERVING_IN_A_TERMINAL], cwd=tmp_path, capture_output=True, text=True, check=True
     )

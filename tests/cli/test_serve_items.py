@@ -1,4 +1,4 @@
-"""`chronotile serve` of scenes whose index is empty: it is filled meanwhile, and scenes that are added are seen."""
+"""`chronotile serve` of scenes with an empty index: it is filled in the background, and new scenes appear."""
 
 import json
 import urllib.error

@@ -12,7 +12,7 @@ NOBODY = 65534
 
 @pytest.fixture
 def folder_of_another_user(tmp_path):
-    """A folder that the user of this process may not enter; root acts as another user meanwhile."""
+    """Return a folder that the user of this process may not enter; root acts as another user in the test."""
     folder, user = tmp_path / "jobs", os.geteuid()
     folder.mkdir(mode=0)
     if user == 0:

@@ -7,7 +7,7 @@ import pytest
 from chronotile.core.licence import Licence, append_licence, licence_of, rights_of
 
 STAC = re.compile(r"^[\w\-\.\+]+$")
-"""What STAC 1.1 accepts (`licensing` of its common metadata)."""
+"""Licences accepted by STAC 1.1 (`licensing` of its common metadata)."""
 
 
 @pytest.mark.parametrize(

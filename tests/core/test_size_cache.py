@@ -18,7 +18,7 @@ from chronotile.readers.joined.recoding import Recoding
 
 
 def counted(max_bytes):
-    """A function whose results take as many bytes as its argument says, and what it was called with."""
+    """Return a function whose results take as many bytes as its argument, and the list of its calls."""
     calls = []
 
     @cache_by_size(lambda _result, size, *_others: size, max_bytes)

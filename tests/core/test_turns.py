@@ -97,7 +97,7 @@ async def _serve(tasks: list[tuple[str, bool]], permits: int, is_late: list[bool
         waiting[number].cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
     assert served == [number for number in expected if number not in late]
-    # Each release of the loop, and those of the beginning, are held by a task that was served or are free.
+    # All permits, released ones and initial ones, are either held by a served task or free.
     free = len(tasks) - len(served)
     for _ in range(free):
         assert not semaphore.must_wait()

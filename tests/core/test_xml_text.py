@@ -1,4 +1,4 @@
-"""XML of strangers: what is refused, and that no entity of it is ever read."""
+"""XML from outside: refused documents; no entity is ever read."""
 
 import pytest
 

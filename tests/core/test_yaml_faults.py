@@ -1,4 +1,4 @@
-"""Texts that are not valid YAML: each fault is reported with its line and what to do."""
+"""Texts that are not valid YAML: each fault is reported with its line and a remedy."""
 
 import pytest
 

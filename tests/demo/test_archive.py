@@ -290,7 +290,7 @@ def test_multiscales_list_the_levels_with_their_paths(demo):
     assert layout[2]["spatial:transform"] == [400.0, 0.0, 3_926_800.0, 0.0, -400.0, 3_115_200.0]
     assert layout[2]["spatial:shape"] == [16, 16]
     assert {each["name"] for each in attributes["zarr_conventions"]} == {"multiscales", "proj", "spatial"}
-    # The spatial convention forbids these beside multiscales.
+    # The spatial convention forbids these with multiscales.
     assert not {"spatial:transform", "spatial:shape"} & set(attributes)
 
 
@@ -355,7 +355,7 @@ def test_overviews_of_odd_sizes_are_rounded_up_and_means_are_not_of_means():
     assert second.tolist() == [[round(8 * 100 / 9)], [100]]
 
 
-# What is seen
+# Visible content.
 
 
 @pytest.mark.parametrize("name", VARIABLES)

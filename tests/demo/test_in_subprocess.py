@@ -1,4 +1,4 @@
-"""The demo archive made in a process of its own."""
+"""The demo archive made in a separate process."""
 
 import pytest
 

@@ -40,7 +40,7 @@ EXPRESSIONS = alerts() | panels()
 
 @pytest.fixture(scope="module")
 def metrics(tmp_path_factory):
-    """The metrics of a server of two workers, by name: what each is, and its labels."""
+    """Return the labels of each metric of a server, by name."""
     folder = tmp_path_factory.mktemp("monitoring")
     write_cogs(folder, Scene())
     with TestClient(create_app(Settings(config=folder, cache_dir=folder / "cache"))) as client:
@@ -114,7 +114,7 @@ def test_prometheus_accepts_its_configuration():
 @pytest.mark.slow
 @pytest.mark.client("promtool")
 def test_queries_of_the_dashboard_are_parsed_by_prometheus(tmp_path):
-    """As rules, which Prometheus parses, with Grafana's variables filled in."""
+    """Prometheus parses them as rules, with Grafana's variables filled in."""
     queries = [query for each in panels().values() for query in each]
     filled = [each.replace("$__rate_interval", "1m").replace("$instance", ".*") for each in queries]
     rules = [{"record": f"panel:{number}", "expr": each} for number, each in enumerate(filled)]

@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.client(*PROGRAMS)]
 
 @pytest.fixture
 def slurm():
-    folder = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))  # the path of a socket has to be short
+    folder = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))  # the path of a socket must be short
     try:
         with serving_slurm(folder, partition=PARTITION) as cluster:
             yield cluster

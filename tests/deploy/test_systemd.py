@@ -1,4 +1,4 @@
-"""The wrapper that runs commands as the service does, and the units, as they are shipped."""
+"""The wrapper that runs commands like the service, and the shipped units."""
 
 import os
 import pwd

@@ -22,7 +22,7 @@ class Block:
     """Its path in the repository."""
     line: int
     language: str
-    """`""` of diagrams and of what programs print."""
+    """Language; `""` for diagrams and output of programs."""
     text: str
     reason: str | None
     """Why it is not run: the comment `<!-- not run: … -->` on the line before it."""
@@ -51,7 +51,7 @@ CODE = [block for block in BLOCKS if block.language]
 
 
 def in_language(*languages: str, but: str | tuple[str, ...] = "/") -> list[Block]:
-    """The blocks in these languages that are run, but for those of some folders or pages."""
+    """Return blocks in these languages that are run, except in some folders or pages."""
     return [
         each for each in CODE if each.language in languages and each.reason is None and not each.page.startswith(but)
     ]

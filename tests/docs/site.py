@@ -18,7 +18,7 @@ _Loader.add_multi_constructor("tag:yaml.org,2002:python/", lambda *_: None)
 
 
 def configuration() -> dict[str, Any]:
-    """What `mkdocs.yml` says."""
+    """Return the content of `mkdocs.yml`."""
     return yaml.load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"), _Loader)
 
 

@@ -1,4 +1,4 @@
-"""Every code block of the README and the documentation runs, or says why it does not."""
+"""Every code block of the README and the documentation runs, or has a reason why not."""
 
 import json
 import re
@@ -27,8 +27,9 @@ FOLLOWED = (
     *("docs/tutorials/", "docs/how-to/sentinel-2-from-a-bucket.md", "docs/how-to/stac-clients.md"),
     *("docs/how-to/cdse-clients.md", "docs/design/adding.md", "docs/how-to/keycloak.md"),
 )
-"""As a whole, by test_tutorials.py, test_sentinel_2_from_a_bucket.py, test_clients_of_items.py, test_cdse.py,
-tests/test_adding.py with tests/readers/test_kinds.py, and tests/keycloak/test_page.py."""
+"""Pages that other tests follow: test_tutorials.py, test_sentinel_2_from_a_bucket.py, test_clients_of_items.py,
+test_cdse.py, tests/test_adding.py with tests/readers/test_kinds.py, and tests/keycloak/test_page.py.
+"""
 RUN_ELSEWHERE = {
     "html": "tests/docs/test_pages.py",
     "js": "tests/docs/test_pages.py",
@@ -70,7 +71,7 @@ def test_requests_are_answered(client, block):
 @pytest.mark.slow
 @pytest.mark.parametrize("block", in_language("python", but=FOLLOWED), ids=str)
 def test_programs_run(server, tmp_path, block):
-    """In processes of their own: GDAL waits for the server in calls that hold the lock of the interpreter."""
+    """They run in separate processes: GDAL waits for the server in calls that hold the lock of the interpreter."""
     command = [sys.executable, "-W", "error", "-c", block.text.replace(SERVER, server)]
 
     ran = subprocess.run(command, cwd=tmp_path, env=with_client(), capture_output=True, text=True, check=False)

@@ -60,7 +60,7 @@ PLAN = DemoPlan(size_px=200, first_day="2020-01-01", dekads=180, levels=2, pictu
 
 @pytest.fixture(scope="module")
 def with_worker(tmp_path_factory):
-    """The address of a demo of five years beside a worker."""
+    """Yield the address of a demo of five years with a worker."""
     configuration = make_demo(tmp_path_factory.mktemp("demo"), plan=PLAN)
     environment = {"CHRONOTILE_JOBS_DIR": str(tmp_path_factory.mktemp("jobs"))}
     with (
@@ -119,7 +119,7 @@ def test_gdal_writes_the_scale_into_files(plain_files):
     (plain_files / "scaled").mkdir()
     edit, translate = block_of("tutorials/my-own-folder.md", "sh").text.splitlines()
 
-    for command in (translate, edit):  # the first changes what the second reads
+    for command in (translate, edit):  # the first command changes the input of the second
         subprocess.run(command.split(), cwd=plain_files, check=True, timeout=PATIENCE_S, capture_output=True)
 
     for name in ("ndvi_20230601.tif", "scaled/ndvi_20230601.tif"):

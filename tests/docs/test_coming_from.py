@@ -1,4 +1,4 @@
-"""Every address that the page for users of other servers gives for one of theirs is answered by the demo."""
+"""The demo answers every address that the page for users of other servers gives."""
 
 import re
 

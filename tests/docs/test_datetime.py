@@ -1,4 +1,4 @@
-"""Every form of docs/reference/datetime.md selects as many dates as its table says, in the demo of two years."""
+"""Every form of docs/reference/datetime.md selects the number of dates in its table, in the demo of two years."""
 
 import re
 

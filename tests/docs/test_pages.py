@@ -1,4 +1,4 @@
-"""The pages of docs/how-to in Chromium, beside the demo; modules of other pages are parsed, and run elsewhere."""
+"""The pages of docs/how-to in Chromium, with the demo; modules of other pages are only parsed here."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The programs of docs/how-to/r.md run in R, beside the demo."""
+"""The programs of docs/how-to/r.md run in R, with the demo."""
 
 import subprocess
 

@@ -38,7 +38,7 @@ def test_decisions_are_excluded_from_the_search():
 
 
 def test_pages_for_users_have_at_most_70000_words():
-    """As `wc -w` counts them; what is only for developers is in docs/design."""
+    """Words by `wc -w`; text only for developers is in docs/design."""
     assert sum(len(page.read_text(encoding="utf-8").split()) for page in PAGES_FOR_USERS) <= 70_000
 
 

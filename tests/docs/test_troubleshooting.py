@@ -1,4 +1,4 @@
-"""Each message that docs/how-to/troubleshooting.md quotes is in the code, with `…` where the code puts names in."""
+"""Each message in docs/how-to/troubleshooting.md is in the code, with `…` for inserted names."""
 
 import ast
 import functools
@@ -23,7 +23,7 @@ def text_of(node: ast.expr) -> str:
 
 
 def literals_of(path: Path) -> set[str]:
-    """The texts of a module, but for docstrings."""
+    """Return the texts of a module, except docstrings."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     texts = (node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr | ast.Constant))
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
@@ -32,7 +32,7 @@ def literals_of(path: Path) -> set[str]:
 
 @functools.cache
 def literals() -> str:
-    """All texts of the server, one a line."""
+    """Return all texts of the server, one per line."""
     return "\n".join(sorted({text for path in (ROOT / "server").rglob("*.py") for text in literals_of(path)}))
 
 

@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.every_case]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Of all tutorials, so that the demo is made once."""
+    """Return one folder for all tutorials, so that they share the demo."""
     return tmp_path_factory.mktemp("reader")
 
 

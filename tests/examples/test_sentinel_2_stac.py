@@ -144,7 +144,7 @@ def client(api, files, tmp_path_factory):
 
 
 def test_filter_is_evaluated_by_the_api(client, api):
-    """Else all of the Earth would be transferred, and left out here."""
+    """Otherwise items of the whole Earth would be transferred and discarded by the server."""
     (first, following) = [query for path, query in api.requests if path == "/search"]
 
     assert {"intersects", "datetime", "query"} <= first.keys()

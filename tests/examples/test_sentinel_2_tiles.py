@@ -28,7 +28,7 @@ TILES = {"31UGR": 32631, "32ULB": 32632}
 TIMES = {"31UGR": "T105031", "32ULB": "T105052"}
 DAYS = ("20200601", "20200606")
 MISSING = (3, 3)
-"""Row and column without a value, where no other tile lies."""
+"""Row and column without a value, outside all other tiles."""
 
 
 def corner_of(tile):
@@ -100,7 +100,7 @@ def place_in(tile, lon, lat):
     ],
 )
 def test_values_equal_those_of_the_tiles(client, tile, row, column, served):
-    """Where both lie, the later scene of the day is served."""
+    """In the overlap of two scenes of a day, the later one is served."""
     west, north = corner_of(tile)
     to_degrees = Transformer.from_crs(TILES[tile], 4326, always_xy=True)
     lon, lat = to_degrees.transform(west + 10 * column + 5, north - 10 * row - 5)

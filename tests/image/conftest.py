@@ -26,7 +26,7 @@ def _lack() -> str | None:
 
 @pytest.fixture(scope="session")
 def store():
-    """Where images are."""
+    """Return the store of images."""
     if lack := _lack():
         pytest.skip(lack)
     store = Store(folder=Path(os.environ[CACHE]).absolute())
@@ -38,7 +38,7 @@ def store():
 
 @pytest.fixture(scope="session")
 def image(store, tmp_path_factory):
-    """The image of the Dockerfile, built anew."""
+    """Return a new build of the Dockerfile's image."""
     bases = [f"--build-arg=PYTHON_IMAGE=localhost/{python_base(store)}"]
     bases += [f"--build-arg=NODE_IMAGE=localhost/{node_base(store)}"]
     options = ["--isolation=chroot", "--format=docker", "--pull-never", "--tag=chronotile:test", *bases]

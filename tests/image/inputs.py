@@ -1,7 +1,7 @@
-"""Whether what the image is made of has changed since its tests last passed.
+"""Compares the inputs of the image with those of the last successful run of its tests.
 
-`python -m tests.image.inputs` exits with 1 if it has; `--passed` writes the present state into `passed.txt`, which is
-committed. The code of the server is no input: other tests run it, and what the image adds to it is in these files.
+`python -m tests.image.inputs` exits with 1 after a change; `--passed` writes the current state into `passed.txt`, which
+is committed. The code of the server is no input: other tests run it, and these files contain the image's additions.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ FILES = (
     *sorted(f"tests/image/{path.name}" for path in Path(__file__).parent.glob("*.py")),
 )
 SECTIONS = ("build-system", "project")
-"""Of pyproject.toml, besides hatch's."""
+"""Sections of pyproject.toml, in addition to hatch's."""
 
 
 def digest() -> str:

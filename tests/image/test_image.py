@@ -1,4 +1,4 @@
-"""The image does what docker-compose.yml lets it do: as a user without rights, under a root that cannot be written."""
+"""The image runs under the limits of docker-compose.yml: as a user without rights, under a read-only root."""
 
 import csv
 import json
@@ -66,7 +66,7 @@ def container(image, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def demo(container):
-    """The demo archive, which `chronotile demo` has made and served; what it logged."""
+    """Run `chronotile demo` until its server is healthy; return its folder."""
     environment = {"CHRONOTILE_PORT": str(_free_port())}
     started = container.start("chronotile", "demo", "--dir", DEMO, **environment)
     with ended(started) as process:
@@ -97,7 +97,7 @@ def _free_port() -> int:
 
 
 def _tile(server: Server, zoom: int) -> str:
-    """Column and row of the tile in which the middle of the layer lies, in WebMercatorQuad."""
+    """Return column and row of the tile with the middle of the layer, in WebMercatorQuad."""
     west, south, east, north = json.loads(server.get("/layers/NDVI"))["bbox"]
     y = math.asinh(math.tan(math.radians((south + north) / 2)))
     column, row = ((west + east) / 2 + 180) / 360, (1 - y / math.pi) / 2

@@ -1,4 +1,4 @@
-"""What tests of jobs share: the simulation of threads and processes on one clock."""
+"""Fixtures of tests of jobs: the simulation of threads and processes on one clock."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Inputs are checked by their schemas, and little work is done at once."""
+"""Inputs are checked by their schemas, and small executions are synchronous."""
 
 import pytest
 

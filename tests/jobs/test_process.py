@@ -1,4 +1,4 @@
-"""What results say of what they were made of."""
+"""Provenance in results."""
 
 from chronotile.jobs.processes.sources import MAX_TIMES, JobSource, metadata_of, revision_of
 

@@ -1,4 +1,4 @@
-"""The examples of docs/reference/jobs.md are what they are said to be."""
+"""The examples of docs/reference/jobs.md match their descriptions."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Keycloak with the realm that is shipped: how users sign in, with PKCE, and what an administrator changes."""
+"""Keycloak with the shipped realm: sign-in of users, with PKCE, and changes by an administrator."""
 
 import os
 import re
@@ -28,7 +28,7 @@ FORM = re.compile(r'<form[^>]* action="([^"]+)"')
 
 @dataclass(frozen=True)
 class Tokens:
-    """What a sign-in gives."""
+    """Tokens of a sign-in."""
 
     access: str
     id: str
@@ -43,7 +43,7 @@ class Keycloak:
         self._password = password
 
     def admin(self, method: str, path: str, content: object = None) -> httpx2.Response:
-        """Ask the admin API about the realm."""
+        """Request the realm from the admin API."""
         form = {"grant_type": "password", "client_id": "admin-cli", "username": "admin", "password": self._password}
         signed = httpx2.post(f"{self.url}/realms/master/protocol/openid-connect/token", data=form, timeout=60)
         bearer = {"Authorization": f"Bearer {signed.raise_for_status().json()['access_token']}"}

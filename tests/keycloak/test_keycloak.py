@@ -57,7 +57,10 @@ def status_of(server: str, token: str) -> int:
 
 
 def test_no_valid_token_is_refused_while_keys_change(keycloak: Keycloak, server: str, tokens: Tokens) -> None:
-    """Three new keys within a minute, under load, with tokens of all of them; first, as wrong ones use up fetches."""
+    """Three new keys within a minute, under load, with tokens of every key.
+
+    It runs first, since wrong tokens use up fetches.
+    """
     held, answers, is_over = [keycloak.renew(tokens)], Counter[int](), threading.Event()
 
     def load() -> None:

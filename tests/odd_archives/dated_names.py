@@ -95,7 +95,7 @@ def _number(step: Step, days: int) -> int:
 
 
 def _f(steps: str, text: str, **more: Callable[[Step, Random], object]) -> Family:
-    """A family by a format of `s` (start), `l` (last day), `e` (end), `p` (time of production) and further parts."""
+    """Return a family by a format of `s` (start), `l` (last day), `e` (end), `p` (production) and other parts."""
 
     def spell(step: Step, random: Random) -> str:
         parts = {name: make(step, random) for name, make in more.items()}

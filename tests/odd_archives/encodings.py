@@ -1,4 +1,4 @@
-"""What numbers mean: scale, offset, type, and what stands for no value."""
+"""Encodings: scale, offset, type, and numbers without a value."""
 
 from collections.abc import Mapping
 

@@ -18,4 +18,4 @@ THEMES = {
 EVERY: Mapping[str, Maker] = {
     f"{theme}: {name}": make for theme, module in THEMES.items() for name, make in module.MAKERS.items()
 }
-"""Each writes one small folder in which one thing is odd."""
+"""Each maker writes one small folder with one odd property."""

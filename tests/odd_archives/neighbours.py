@@ -1,4 +1,4 @@
-"""Odd entries of a folder beside good files: each becomes a finding, or is served too, and stops nothing."""
+"""Odd entries of a folder of good files: each becomes a finding, or is served too, and never stops the others."""
 
 import os
 import socket
@@ -93,7 +93,7 @@ NEIGHBOURS: Mapping[str, tuple[Callable[[Path], None], str]] = {
     "lone metadata": (_written("lone.tif.aux.xml", b"<PAMDataset/>"), "lone.tif.aux.xml"),
     "same name in capitals": (lambda folder: write_tif(folder / "GOOD_20200111.TIF") and None, ""),
 }
-"""Makers with what a finding on each has as its place; nothing if none is needed."""
+"""Makers with the place of the finding; empty if none is needed."""
 
 
 def write_good(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Kinds of files and stores, files that are empty or damaged, and what only a configuration makes."""
+"""Kinds of files and stores, empty or damaged files, and cases that need a configuration."""
 
 import json
 import shutil

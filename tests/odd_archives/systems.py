@@ -91,7 +91,7 @@ def _packed(step: float, start: float) -> Mapping[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class Circle:
-    """A world whose longitudes begin anywhere: its last (y, x) numbers, and where its first column begins."""
+    """A world whose longitudes start anywhere: its last (y, x) numbers, and the start of its first column."""
 
     numbers: np.ndarray
     west: float

@@ -69,7 +69,7 @@ def _value(step: Any, row: Any, column: Any) -> Any:
 
 
 def dataset_of(dims: Mapping[str, int], coordinates: Mapping[str, Any], **more: Any) -> xarray.Dataset:
-    """Return a variable over some dimensions, y and x; its values tell the step, counted along all, row and column."""
+    """Return a variable over some dimensions, y and x; its values encode the total step, row and column."""
     shape = tuple(dims.values())
     steps = np.arange(int(np.prod(shape))).reshape(*shape, 1, 1)
     values = _value(steps, np.arange(ROWS)[:, np.newaxis], np.arange(COLUMNS)).astype("float32")

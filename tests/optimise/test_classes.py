@@ -1,4 +1,4 @@
-"""Overviews of classes: the most frequent one, though no file says that numbers are classes."""
+"""Overviews of classes: the most frequent one, though no file marks numbers as classes."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ SCENE = Scene(width=300, height=280, scale=1.0, offset=0.0)
 
 
 def commonest(t):
-    """(y, x) classes of the overview: each is that of three of four native cells."""
+    """Return (y, x) classes of the overview: each is that of three of four native cells."""
     rows, columns = np.mgrid[: SCENE.height // 2, : SCENE.width // 2]
     return ((rows + 2 * columns + t) % 7 * 10).astype("uint8")
 

@@ -174,7 +174,7 @@ def test_values_of_many_dates_are_packed_in_the_memory_of_the_packed_numbers(lay
     finally:
         tracemalloc.stop()
 
-    assert peak < 4 * dates * side**2  # the floats alone are as many; together with what packing takes it was 30
+    assert peak < 4 * dates * side**2  # the floats alone take 4 bytes per cell; with the memory of packing it was 30
 
 
 @pytest.mark.slow

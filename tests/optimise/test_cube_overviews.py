@@ -1,4 +1,4 @@
-"""Overviews of a serving cube against those of the whole raster."""
+"""Overviews of a serving cube, compared with those of the whole raster."""
 
 import numpy as np
 import pytest

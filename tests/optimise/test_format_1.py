@@ -1,4 +1,4 @@
-"""Cubes of the release before, whose native cells lie in a group: read, added to and verified as they are."""
+"""Cubes of the previous release, with native cells in a group: read, appended to and verified unchanged."""
 
 import json
 import shutil

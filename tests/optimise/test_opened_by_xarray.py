@@ -1,4 +1,4 @@
-"""A cube opened in one line, by its folder or file alone: what xarray shows, beside the numbers of the source."""
+"""A cube opened in one line, only by its folder or file: xarray's view, compared with the numbers of the source."""
 
 import json
 import shutil
@@ -154,7 +154,7 @@ def test_a_replaced_date_is_new_in_every_group(tmp_path, write, target):
 
 
 class Watching(Disk):
-    """Looks at the cube after every rename."""
+    """Inspects the cube after every rename."""
 
     def __init__(self, look):
         self._look = look

@@ -30,7 +30,7 @@ from tests.scenes import (
 
 @pytest.fixture(params=KINDS)
 def source(request, tmp_path):
-    """A scene in every kind of store, and what is named on the command line."""
+    """Return a scene in every kind of store, and its name on the command line."""
     folder = tmp_path / "source"
     folder.mkdir()
     spec = write_scene(request.param, folder, Scene())
@@ -114,7 +114,7 @@ def test_classes_stay_classes(tmp_path, write, target):
 
 @pytest.fixture
 def peak_bytes():
-    """`peak_bytes()`: the most that Python and NumPy held at once."""
+    """Return `peak_bytes()`: the peak memory of Python and NumPy."""
     tracemalloc.start()
     yield lambda: tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -1,4 +1,4 @@
-"""From a place to what each layer shows there."""
+"""Values of each layer at a point."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def found(layer="NDVI", *, point=INSIDE, time=None, services=None, **members):
 
 
 def identified(requests, services):
-    """What a protocol is given to write."""
+    """Return the values that a protocol gets to encode."""
     given = []
     form = InfoFormat(media_type="text/plain", encode=lambda each: given.extend(each) or b"")
     deliver_identified(requests, form, services)

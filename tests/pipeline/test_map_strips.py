@@ -1,4 +1,4 @@
-"""Maps drawn strip by strip, against the same maps drawn at once: not a pixel and not a value is another."""
+"""Maps drawn in strips equal the same maps drawn whole, in each pixel and value."""
 
 import dataclasses
 import io
@@ -40,7 +40,7 @@ PERIOD = "2020-06-01/2020-06-30"
 
 
 def draw(monkeypatch, request, *, strips, services=None):
-    """Draw with what a tile has, or with strips of some rows."""
+    """Draw whole like a tile, or in strips of some rows."""
     few = 400 if strips else 1 << 30
     monkeypatch.setattr(warp_strips, "WHOLE_PIXELS", few)
     monkeypatch.setattr(warp_strips, "STRIP_PIXELS", few)

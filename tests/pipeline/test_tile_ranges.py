@@ -1,4 +1,4 @@
-"""At which matrix of a tile matrix set the cells of a layer are reached, wherever the layer lies."""
+"""The matrix of a tile matrix set that reaches the cell size of a layer, for any location."""
 
 from pathlib import Path
 

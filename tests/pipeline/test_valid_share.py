@@ -17,7 +17,7 @@ from tests.protocols import served
 
 UTM = crs_of("EPSG:32631")
 VALID_NUMBERS = 199 / 250
-"""Of those of the formula, which are all as frequent."""
+"""Fraction of valid numbers in the formula, in which all are equally frequent."""
 FLAGGED = {"flags": ((100, "cloud"), (103, "cloud")), "valid_range": (0.0, 200.0)}
 
 

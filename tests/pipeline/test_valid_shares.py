@@ -1,4 +1,4 @@
-"""Shares are counted when asked for, kept by the state of each time, and shared through a folder."""
+"""Valid fractions are counted on request, cached by the fingerprint of each time, and shared through a folder."""
 
 import threading
 from dataclasses import replace
@@ -39,7 +39,7 @@ def services_of(*revisions: str):
 
 
 def count_all(shares: ValidShares) -> int:
-    """Count what is asked for, and return how many that were."""
+    """Count the requested fractions, and return their number."""
     return sum(1 for _ in iter(shares.count_next, False))
 
 

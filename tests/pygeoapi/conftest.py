@@ -86,7 +86,7 @@ resources:
 
 @pytest.fixture(scope="module")
 def scene() -> Scene:
-    """What is served: 40 by 30 cells of 10 m, five dates."""
+    """Return the served scene: 40 by 30 cells of 10 m, five dates."""
     return Scene()
 
 
@@ -108,7 +108,7 @@ def archive(tmp_path_factory, scene):
 
 @pytest.fixture(scope="module")
 def stock(tmp_path_factory, archive) -> Iterator[TestClient]:
-    """A client of pygeoapi's own Starlette application, which reads its files as it is imported."""
+    """Return a client of pygeoapi's Starlette application, which reads its files at import."""
     from pygeoapi.openapi import generate_openapi_document
 
     folder = tmp_path_factory.mktemp("pygeoapi")

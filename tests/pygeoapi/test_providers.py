@@ -1,4 +1,4 @@
-"""Providers over live services: what pygeoapi's own requests do not reach."""
+"""Providers over live services: cases that pygeoapi's requests do not reach."""
 
 import io
 from types import SimpleNamespace
@@ -22,7 +22,7 @@ CELL = (100, 200)
 
 @pytest.fixture
 def make_definition():
-    """`make_definition("NDVI", "edr", places=…)`: what pygeoapi gives a provider."""
+    """Return `make_definition("NDVI", "edr", places=…)`: pygeoapi's definition of a provider."""
 
     def make(collection, kind="coverage", *, broken=(), **members):
         services = served.make_services(*served.tree_collections(), broken=broken, **members)
@@ -42,7 +42,7 @@ def point(*, crs=CRS84):
 
 
 def asked_in(crs):
-    """As pygeoapi 0.24 hands on `crs`."""
+    """Return the form in which pygeoapi 0.24 passes `crs`."""
     return SimpleNamespace(target_crs_uri=crs.uri)
 
 

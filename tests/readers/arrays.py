@@ -1,4 +1,4 @@
-"""A source in memory, for what is tested above the readers."""
+"""A source in memory, for tests above the readers."""
 
 import numpy as np
 from affine import Affine
@@ -71,6 +71,6 @@ def make_reader(crs, transform, width, height, *, levels=1, dtype="uint16", noda
 
 
 def read_map(reader, grid, *, resampling="nearest"):
-    """Return the reader's variable at its first time on `grid`, or `None` where they share no pixel."""
+    """Return the reader's variable at its first time on `grid`, or `None` if they share no pixel."""
     plan = plan_warp(reader.variable.levels, grid, resampling=resampling)
     return None if plan is None else plan.warp(plan.read(reader, reader.variable, 0), reader.variable.encoding)

@@ -1,4 +1,4 @@
-"""Fields in memory, for what is tested without files."""
+"""Fields in memory, for tests without files."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def make_fields(*fields, **attrs):
 def make_cube(
     name="v", *, x=(2.0, 3.0, 4.0), y=(52.0, 51.0), x_attrs=None, y_attrs=None, others=(), file_attrs=None, **attrs
 ):
-    """A field over y and x with its coordinates, EPSG:4326 unless something else is said."""
+    """Return a field over y and x with its coordinates, by default in EPSG:4326."""
     attrs.setdefault("crs", "EPSG:4326")
     numbers = np.zeros((len(y), len(x)), dtype="int16")
     return make_fields(

@@ -19,7 +19,7 @@ def write_here(kind, folder, scene, **encoding):
         return write_tif(folder / "a.tif", scene.numbers(0), scene, overviews=(2,), compress="none").name
     store = Path(write_zarr(folder, scene, version=int(kind[-1]), **{"chunks": (1, 160, 160)} | encoding).href)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # zarr-python says that version 3 has no consolidated metadata yet
+        warnings.simplefilter("ignore")  # zarr-python warns that version 3 has no consolidated metadata yet
         zarr.consolidate_metadata(store)
     return store.name
 

@@ -1,4 +1,4 @@
-"""The list of dates that could not be read: each told once, by one process or several, and forgotten in time."""
+"""The list of unreadable dates: each is reported only one time, by one process or several, and finally forgotten."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A kind of source that is added as docs/design/adding.md says: folders of `.npy` files."""
+"""A kind of source added by the instructions of docs/design/adding.md: folders of `.npy` files."""
 
 import io
 import json

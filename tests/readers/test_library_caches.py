@@ -1,4 +1,4 @@
-"""What libraries keep is told, and stays within its bounds."""
+"""Caches of libraries are reported, and stay within their limits."""
 
 import json
 import subprocess

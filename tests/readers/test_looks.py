@@ -1,4 +1,4 @@
-"""What is known of the states of files elsewhere."""
+"""Cached fingerprints of remote files."""
 
 import pytest
 

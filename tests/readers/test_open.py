@@ -1,4 +1,4 @@
-"""Addresses that no reader can open, and what is said of failures of stores elsewhere."""
+"""Addresses that no reader can open, and the errors of failing remote stores."""
 
 import pytest
 import tensorstore as ts

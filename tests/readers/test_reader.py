@@ -1,4 +1,4 @@
-"""What every reader does, over the same scene in every kind of store."""
+"""Common behaviour of all readers, over the same scene in every kind of store."""
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor

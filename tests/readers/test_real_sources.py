@@ -1,4 +1,4 @@
-"""Real archives, against what xarray and rasterio read by themselves: exact digital numbers."""
+"""Real archives, compared with xarray's and rasterio's reading: exact digital numbers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ POINTS = 50
 
 @dataclass(frozen=True)
 class Case:
-    """A source, and what is known of it."""
+    """A source and its expected metadata."""
 
     href: str
     variable: str

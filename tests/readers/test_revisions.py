@@ -1,4 +1,4 @@
-"""States of many times: those of each time, found by one look at each file."""
+"""Revisions of many times equal those of single times, with one check per file."""
 
 import shutil
 import threading
@@ -244,7 +244,7 @@ def test_window_without_a_state_has_that_of_the_whole_source(tmp_path):
 
 @pytest.mark.parametrize("version", [2, 3])
 def test_chunk_far_down_a_tall_array_is_seen_to_change(tmp_path, version):
-    """It has more rows of chunks than were once looked at."""
+    """It has more rows of chunks than an earlier release checked."""
     tall = Scene(height=80, width=4, days=SCENE.days[:2])
     keys = {} if version == 3 else {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
     dataset = make_dataset(tall)

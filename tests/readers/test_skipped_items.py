@@ -1,4 +1,4 @@
-"""Which failures of items are remembered, for how long, and that each is counted and logged once."""
+"""Failures of items: the cached ones, their duration, and that each is counted and logged only one time."""
 
 import numpy as np
 import pytest

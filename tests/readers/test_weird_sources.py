@@ -45,7 +45,7 @@ CONFIGURED = {
     "pyramid.zarr": "EPSG:4326",
     "rotated.tif": "EPSG:3857",
 }
-"""Refused for want of a CRS alone: served once it is said."""
+"""Refused only for want of a CRS, and served with one in the configuration."""
 
 DAMAGED = "corrupt.tif"
 SERVED = (
@@ -185,7 +185,7 @@ def test_damaged_file_opens_and_its_damaged_part_is_unavailable():
         reader.read_window("band1", index=0, level=0, window=Window(400, 700, 400, 700))
 
 
-# What is particular in some.
+# Peculiarities of some files.
 
 
 def test_south_up_raster_ascends():

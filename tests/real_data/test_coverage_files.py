@@ -1,4 +1,4 @@
-"""Files of coverages of real data, as rasterio and xarray read them, beside what the source's files hold."""
+"""Files of coverages of real data, read by rasterio and xarray, compared with the source's files."""
 
 import io
 

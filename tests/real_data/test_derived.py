@@ -1,4 +1,4 @@
-"""Formulas, masks and reducers over a real Sentinel-2 cube, beside what xarray computes of the same file."""
+"""Formulas, masks and reducers over a real Sentinel-2 cube, compared with xarray's results for the same file."""
 
 import io
 
@@ -97,7 +97,7 @@ def test_a_formula_series_is_xarrays_arithmetic(client, twenty, row, column):
 
 @pytest.mark.parametrize("reducer", ["max", "min", "mean", "median"])
 def test_a_reduced_native_tile_is_xarrays(client, twenty, reducer):
-    """Zoom 14 shows 20 m cells nearly as they are; each pixel must have the value of a cell."""
+    """Zoom 14 shows 20 m cells nearly unchanged; each pixel must have the value of a cell."""
     days = twenty["time"].values
     first, last = str(days[0])[:10], str(days[11])[:10]
     crs = twenty["spatial_ref"].attrs["spatial_ref"]

@@ -1,4 +1,4 @@
-"""OGC API over real data: positions, areas, coverages and tiles beside the files and the other protocols."""
+"""OGC API over real data: positions, areas, coverages and tiles, compared with the files and the other protocols."""
 
 import io
 import math

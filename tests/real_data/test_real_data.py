@@ -1,4 +1,4 @@
-"""Each folder of ../shared/data as `chronotile serve` gives it, beside what rasterio and xarray read directly."""
+"""Each folder of ../shared/data in `chronotile serve`, compared with direct reads by rasterio and xarray."""
 
 import io
 import math
@@ -28,7 +28,7 @@ MEXICO = "+proj=lcc +lat_0=12 +lon_0=-102 +lat_1=17.5 +lat_2=29.5 +x_0=2500000 +
 
 @dataclass(frozen=True)
 class Expected:
-    """What a layer must be."""
+    """Expected properties of a layer."""
 
     place: Path
     layer: str

@@ -27,5 +27,5 @@ def test_older_versions_have_the_files_of_ogc_api_coverages(served, expected, ve
     wcs, ogcapi = older.asked_of_both(served, expected.layer, version, expected.times[1][:10])
 
     assert ogcapi.status_code == 200, ogcapi.text
-    # Data in a CRS without a code are described in CRS84, where cells are as large as all of the data have them.
+    # Data in a CRS without a code are described in CRS84, with the cell size of the whole coverage.
     assert wcs == ogcapi.content or not expected.crs.startswith("EPSG:")

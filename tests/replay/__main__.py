@@ -1,4 +1,4 @@
-"""`python -m tests.replay`: compares answers with the recording; `--record` writes it anew."""
+"""`python -m tests.replay`: compares answers with the recording; `--record` replaces it."""
 
 from tests.replay import fixed
 

@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _asked(requests: Mapping[str, Sequence[Request] | None], kept: Path) -> list[Row]:
-    """Ask, and keep the bodies."""
+    """Send the requests, and store the bodies."""
     rows = list[Row]()
 
     def take(name: str, number: int, request: Request, answer: Answer) -> None:

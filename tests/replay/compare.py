@@ -14,7 +14,7 @@ from PIL import Image
 from tests.replay.answers import Seen
 
 LINES = 24
-"""Of the difference of two texts that are shown."""
+"""Number of shown lines of a difference of two texts."""
 WIDEST = 200
 
 
@@ -43,7 +43,7 @@ def _of_header(name: str, before: str | None, after: str | None) -> Iterator[str
 
 
 def _by_name(seen: Seen) -> dict[str, str]:
-    """Values of a header that is sent more than once stand beside one another."""
+    """Return headers by name; values of repeated headers are joined."""
     found = dict[str, str]()
     for name, value in seen.headers:
         found[name] = f"{found[name]} | {value}" if name in found else value

@@ -64,8 +64,8 @@ def fix() -> None:
 def _fix_files() -> None:
     """Give files inodes that follow from their paths below the folder of the recording, and only the time of writing.
 
-    Inodes are part of revisions and ETags. Folders keep theirs where they are opened: `shutil` compares them. The real
-    path of what lies below the current folder, of which ids of archives are made, is that through `HERE`.
+    Inodes are part of revisions and ETags. Open folders keep their inodes, because `shutil` compares them. The real
+    path of everything below the current folder, from which ids of archives are made, is that through `HERE`.
     """
     stat, lstat, fstat, realpath = os.stat, os.lstat, os.fstat, os.path.realpath
 

@@ -1,8 +1,8 @@
-"""The file of a recording: requests in order and what is recorded of their answers; headers that many share once.
+"""The file of a recording: requests in order and the recorded answers; common headers are stored only one time.
 
-A line of an answer has, between tabs: method and target, further headers and the body of the request as JSON (if there
-are any), status, number of the set of headers that others have too, headers of this answer alone as JSON, size and
-digest of the body.
+A line of an answer has, between tabs: method and target, additional headers and the body of the request as JSON (if
+any), status, number of the set of common headers, the other headers of this answer as JSON, size and digest of the
+body.
 """
 
 import json
@@ -16,7 +16,7 @@ from tests.replay.request import Request
 
 FILE = Path(__file__).parent / "recording.tsv"
 SHARED = 2
-"""Headers that so many answers have with the same value are in a set."""
+"""Headers with the same value in this number of answers are in a set."""
 Headers = tuple[tuple[str, str], ...]
 
 

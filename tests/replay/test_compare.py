@@ -1,4 +1,4 @@
-"""How differences from the recording are told."""
+"""Reports of differences from the recording."""
 
 import io
 

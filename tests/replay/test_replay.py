@@ -1,4 +1,4 @@
-"""Statuses and media types are as recorded: of the first requests to two archives; `make replay` compares all."""
+"""Statuses and media types equal the recording for the first requests to two archives; `make replay` compares all."""
 
 import os
 import subprocess

@@ -109,8 +109,11 @@ def write_catalogue(
     """Write `catalog-1.1.json` and below `stac-1.1/scenes` the collection and a file for each item; return the first.
 
     Args:
-        folder: Target folder. made: The plan. href: Makes the address of a file from its path below the archive's
-        folder. version: Version of STAC. scenes: Listed scenes; empty means every scene.
+        folder: Target folder.
+        made: The plan.
+        href: Makes the address of a file from its path below the archive's folder.
+        version: Version of STAC.
+        scenes: Listed scenes; empty means every scene.
     """
     root = f"catalog-{version}.json"
     place = folder / f"stac-{version}" / COLLECTION

@@ -43,7 +43,7 @@ class StacApi:
         self._load("collections", [document], folder)
 
     def load_items(self, documents: Iterable[Document], folder: Path) -> None:
-        """Add items, or replace those of the same ids."""
+        """Add items, or replace existing ones with the same ids."""
         self._load("items", documents, folder)
 
     def start(self) -> None:

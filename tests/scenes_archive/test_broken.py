@@ -1,4 +1,4 @@
-"""The broken items are broken as their names say, and no more than that."""
+"""The broken items have the faults in their names, and no others."""
 
 import urllib.error
 import urllib.request

@@ -1,4 +1,4 @@
-"""The made archive itself: its files agree with the formula, with one another, and with the uncut raster."""
+"""The made archive itself: its files agree with the formula, with each other, and with the uncut raster."""
 
 import numpy as np
 import pyproj
@@ -25,7 +25,7 @@ def values_of(path, x, y):
 
 
 def random_places(frame, count=2_000, seed=7):
-    """x and y inside a frame, none at an edge of a cell."""
+    """Return x and y of points inside a frame, away from edges of cells."""
     generator = np.random.default_rng(seed)
     columns, rows = generator.integers(0, frame.width, count), generator.integers(0, frame.height, count)
     within = generator.uniform(0.05, 0.95, (2, count))

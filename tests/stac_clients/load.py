@@ -21,7 +21,7 @@ loaded = odc.stac.load(
 )
 np.save(folder / "odc.npy", loaded["NDVI"].transpose("time", "y", "x").values)
 
-# As dictionaries: pystac drops proj:epsg, which tells stackstac the CRS.
+# As dictionaries: pystac drops proj:epsg, from which stackstac gets the CRS.
 stacked = stackstac.stack(
     search.item_collection_as_dict()["features"],
     assets=["NDVI"],

@@ -1,4 +1,4 @@
-"""What pystac-client finds in a STAC API, as JSON: `search.py ROOT`."""
+"""Results of pystac-client in a STAC API, as JSON: `search.py ROOT`."""
 
 import json
 import sys

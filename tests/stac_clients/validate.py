@@ -1,6 +1,6 @@
-"""Runs stac-api-validator with the schemas of STAC that pystac brings: it would fetch them from the web.
+"""Runs stac-api-validator with the schemas of STAC in pystac, instead of those from the web.
 
-Those of extensions are not there, and accept everything.
+Schemas of extensions are missing and accept everything.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""The checker of the house finds what breaks each rule in small packages, and keeps its list of exceptions short."""
+"""The checker of house rules finds violations of each rule in small packages, and limits its list of exceptions."""
 
 import pytest
 
@@ -10,7 +10,7 @@ LONG = "x = 1\n" * 60
 
 @pytest.fixture
 def broken(tmp_path):
-    """`broken(files)`: what breaks a rule in a package of these files, by path; a small one has all of the rest."""
+    """Return `broken(files)`: the violations in a small package with these files, by path."""
 
     def found(files):
         for path, text in ({".importlinter": CONTRACTS, "CHANGELOG.md": "- Short.\n"} | files).items():

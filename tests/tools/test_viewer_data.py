@@ -1,4 +1,4 @@
-"""The viewer's towns and ground are files of regions that together have all of a made source, each thing once."""
+"""The viewer's towns and ground are files of regions that together contain a made source, without duplicates."""
 
 import json
 from itertools import pairwise

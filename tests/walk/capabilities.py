@@ -1,4 +1,4 @@
-"""Requests of WMS, WMTS, WCS and WPS, put together from what capabilities say alone."""
+"""Requests of WMS, WMTS, WCS and WPS, made only from capabilities."""
 
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote, urlencode
@@ -77,7 +77,7 @@ def _asked(base: str, query: Mapping[str, object], url: str, media_type: str | N
 
 
 def limits_of(root: etree._Element) -> dict[tuple[str, str], list[Tile]]:
-    """Return tiles by layer and tile matrix set, the coarsest first: the middle one of each matrix's limits."""
+    """Return tiles by layer and tile matrix set, the coarsest first: the middle tile of each matrix's limits."""
     return {
         (_identifier(layer), link.findtext(f"{WMTS}TileMatrixSet")): [
             _middle(each) for each in link.iter(f"{WMTS}TileMatrixLimits")

@@ -1,4 +1,4 @@
-"""Each address that a document tells is answered as it says, over real data, the demo and a mosaic of scenes."""
+"""Each address in a document has the documented answer, over real data, the demo and a mosaic of scenes."""
 
 import pytest
 

@@ -51,7 +51,7 @@ OF_PATHS = {
     "opensearch": {"opensearch"},
     "cog": {"cog"},
 }
-"""By door: first parts of the paths of the server that lead to pixels or items."""
+"""By protocol: first parts of the server's paths that lead to pixels or items."""
 OF_NO_COLLECTION = {
     *("", "clients", "conformance", "docs", "health", "metrics", "openapi.json", "places", "ramps", "viewer"),
     *("signin", "signout", "usage"),

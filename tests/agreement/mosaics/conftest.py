@@ -1,4 +1,4 @@
-"""What tests of mosaics share: the made archive of scenes as it is served."""
+"""Fixture of tests of mosaics: the served made archive of scenes."""
 
 from collections.abc import Callable
 from contextlib import ExitStack

@@ -1,4 +1,4 @@
-"""What a client or a cache holds of a mosaic is not taken for what another configuration makes of the same items."""
+"""After a change of the configuration, cached answers of a mosaic are not used for the same items."""
 
 import pytest
 from starlette.testclient import TestClient

@@ -77,7 +77,7 @@ def test_coverage_of_two_zones_without_a_crs_names_the_missing_parameter(serve):
 
 
 def test_series_of_a_small_area_equals_its_cells(serve):
-    tile = SMALL.tiles()[0]  # of which no other tile covers the middle
+    tile = SMALL.tiles()[0]  # no other tile covers its middle
     west, south, _east, north = tile.box
     to_degrees = pyproj.Transformer.from_crs(tile.crs, CRS84, always_xy=True)
     area = shapely.Polygon(

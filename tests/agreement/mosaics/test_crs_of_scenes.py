@@ -1,4 +1,4 @@
-"""A collection of scenes in two UTM zones has coverages in both, whatever CRS the service offers for all layers."""
+"""A collection of scenes in two UTM zones has coverages in both, independent of the service's CRS for all layers."""
 
 import io
 from contextlib import closing
@@ -36,7 +36,7 @@ def served(tmp_path_factory):
 
 
 def require_as_made(body, code):
-    """Check each cell of a GeoTIFF of one date with what the plan has at its centre."""
+    """Compare each cell of a GeoTIFF of one date with the plan's value at its centre."""
     with rasterio.open(io.BytesIO(body)) as file:
         numbers = file.read(1)
         assert file.crs.to_epsg() == code

@@ -36,7 +36,7 @@ def test_each_form_has_all_items_with_their_places_and_times(serve, form):
     found, expected = (
         {(ref.id.split("/")[-1], ref.instant) for ref in each.index.covering("cut", box)} for each in (served, other)
     )
-    if form != "files":  # whose ids are those of their names, and whose times are their days
+    if form != "files":  # in files, ids are names, and times are days
         assert found == expected
     assert len(found) == len(expected)
     assert list(served.index.times("cut").starts) == list(other.index.times("cut").starts)

@@ -1,4 +1,4 @@
-"""Further ways to ask a mosaic: filters, groups, descending order, fewest gaps, periods, close and far zooms."""
+"""More requests for a mosaic: filters, groups, descending order, fewest gaps, periods, close and far zooms."""
 
 import io
 import math

@@ -1,4 +1,4 @@
-"""Maps of a period of a mosaic are what numpy makes of its scenes, alike by all protocols."""
+"""Maps of a period of a mosaic equal numpy's results for its scenes, in all protocols."""
 
 import io
 
@@ -18,7 +18,7 @@ LEFT, TOP = X * TILE_M - HALF_WORLD_M, HALF_WORLD_M - Y * TILE_M
 
 
 def numbers_of(day: int, scene: int) -> np.ndarray:
-    """(y, x) of one of two scenes side by side, a third of them clouds."""
+    """Return (y, x) numbers of one of two adjacent scenes, a third of them clouds."""
     numbers = np.roll(NUMBERS, 37 * day + scene, axis=1)
     return np.where(numbers % 3 == day % 3, CLOUD, numbers).astype("uint8")
 

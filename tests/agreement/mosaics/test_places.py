@@ -123,7 +123,7 @@ def position(served: Served, layer: str, longitude: float, latitude: float) -> l
 
 
 def feature_info(served: Served, layer: str, longitude: float, latitude: float, day: str) -> float | None:
-    """Of the middle of three by three small pixels around the place."""
+    """Return the value in the middle of three by three small pixels around the point."""
     half = 1.5e-7
     box = f"{longitude - half!r},{latitude - half!r},{longitude + half!r},{latitude + half!r}".replace("np.float64", "")
     answer = served.client.get(

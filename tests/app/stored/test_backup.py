@@ -1,4 +1,4 @@
-"""A backup has the state of one moment, and after a restore the server answers as it did then."""
+"""A backup has the state of one moment, and after a restore the server's answers are the same."""
 
 import hashlib
 import io
@@ -220,7 +220,7 @@ def members(file):
 
 
 def written(file, found, *others):
-    """A tar with the members `found`, before them headers as they are."""
+    """Write a tar with the members `found`, after unchanged headers."""
     with tarfile.open(file, "w", format=tarfile.GNU_FORMAT) as tar:
         for header in others:
             tar.addfile(header, io.BytesIO(b"x" * header.size))

@@ -1,4 +1,4 @@
-"""What workers have to do, told in shared memory."""
+"""The load of workers in shared memory."""
 
 import asyncio
 import os

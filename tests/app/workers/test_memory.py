@@ -16,7 +16,7 @@ GENEROUS_S = 900.0
     ("workers", "memory_bytes", "side", "minutes"),
     [
         (1, 640 << 20, 1024, 0.0),
-        (2, 1 << 30, FULL_SIDE, 0.3),  # of smaller files a map is smaller than one that shows something
+        (2, 1 << 30, FULL_SIDE, 0.3),  # with smaller files, an empty map is smaller than another
     ],
     ids=["one worker", "two workers"],
 )

@@ -57,7 +57,7 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
 
 @contextmanager
 def hanging(*, grace_s, end_s):
-    """A server in a process of its own, and its port."""
+    """Run a server in a separate process; yields the process and its port."""
     text = HANGING.replace("GRACE, END", f"{grace_s}, {end_s}")
     process = subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -84,7 +84,7 @@ def get(path):
 
 @contextmanager
 def stopped_at(path, **times):
-    """A server that is told to end while it answers, and the connection that waits for that."""
+    """Run a server that gets a signal to end during an answer, and the connection that waits for the answer."""
     with hanging(**times) as (process, port):
         connection = asking(port, get(path))
         assert process.stdout.readline() == "asked\n"
@@ -166,7 +166,7 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
 
 
 def test_a_signal_that_came_before_the_server_ran_and_interrupted_nothing_ends_it():
-    """The fault: Python lets no exception out of what it calls by itself, and the server ran on for good."""
+    """The fault: Python suppresses exceptions from its callbacks, and the server never ended."""
     ran = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
     assert (ran.returncode, ran.stdout) == (0, "goes on\n")

@@ -1,4 +1,4 @@
-"""What the supervisor makes of workers that say nothing, over the channels they speak on."""
+"""Reactions of the supervisor to silent workers, over their channels."""
 
 import asyncio
 import socket
@@ -41,7 +41,7 @@ class Watched:
 
 @pytest.fixture
 def watched():
-    """To be used in an event loop, which looks of the supervisor need."""
+    """Return a watched worker, to be used in an event loop, which checks of the supervisor need."""
 
     def make(opened: ExitStack) -> Watched:
         listener = opened.enter_context(socket.socket())

@@ -1,4 +1,4 @@
-"""What a worker sends to its supervisor, by a real channel and without a process."""
+"""Messages of a worker to its supervisor, by a real channel and without a process."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""What a first look at a STAC catalogue finds: its collection, some items, and where their files lie."""
+"""First inspection of a STAC catalogue: its collection, some items, and the locations of their files."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Findings on dates in names, whose advice leads to the right dates, and files of one time of which one is served."""
+"""Findings on dates in names, whose advice leads to the right dates, and on several files of one time."""
 
 import re
 
@@ -37,7 +37,7 @@ def open_at():
 
 
 def values_of(archive):
-    """The value of the only layer at each of its times."""
+    """Return the value of the only layer at each time."""
     (layer,) = archive.services.catalogue.layers
     (reader,) = archive.services.readers.values()
     (name,) = reader.info.variables

@@ -1,4 +1,4 @@
-"""What a folder holds, and why the rest is not served."""
+"""Content of a folder, and reasons for skipped files."""
 
 import html
 import os

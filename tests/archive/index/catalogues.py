@@ -36,7 +36,7 @@ def item_document(id_, *, day="2020-06-01", west=4.0, href=None, **properties):
 
 
 class CatalogueOnDisk:
-    """A static catalogue: a folder with its catalogue and one file an item."""
+    """A static catalogue: a folder with its catalogue and one file per item."""
 
     def __init__(self, folder: Path):
         self.folder = folder

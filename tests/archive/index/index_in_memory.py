@@ -1,4 +1,4 @@
-"""An index of items in memory, for tests of what fills one."""
+"""An index of items in memory, for tests that fill one."""
 
 from collections import Counter
 
@@ -7,7 +7,7 @@ from chronotile.core.model.items import PutSummary
 
 
 class ItemsInMemory(ItemIndex):
-    """What `fill` uses of an index, with the calls that were made."""
+    """The part of an index that `fill` uses, with a record of calls."""
 
     def __init__(self):
         self.collections = {}

@@ -1,4 +1,4 @@
-"""After a change of what is allowed, those items alone are read again that it concerns."""
+"""After a change of the allowed locations, only the affected items are read again."""
 
 import json
 
@@ -111,7 +111,7 @@ def test_files_that_are_no_longer_allowed_are_removed_and_nothing_else_is_read(s
     assert any("add https://first.test/ to" in each.reason for each in summary.problems)
     read.clear()
     fill_with(spec, opened)
-    assert sorted(read) == ["both", "first", "second"]  # one that was left out before too
+    assert sorted(read) == ["both", "first", "second"]  # one of them was skipped before too
     assert assets_in(opened) == {"here": ["RED"]}
 
 

@@ -87,7 +87,7 @@ def test_a_filter_is_passed_on_and_checked_in_any_case(store, ways):
 
 
 def test_interrupted_pass_continues_at_its_page(store, monkeypatch):
-    monkeypatch.setattr(fill_module, "BATCH", 3)  # two items, and where the next page is
+    monkeypatch.setattr(fill_module, "BATCH", 3)  # two items, and the address of the next page
     with serving(StacApi().add(*scenes("a", "b", "c", "d", "e", "f"))) as api:
         with pytest.raises(Interrupted):
             fill(S2, source_of(api), store, is_stopped=lambda: len(store.items.ids()) >= 4)

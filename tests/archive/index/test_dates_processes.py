@@ -1,4 +1,4 @@
-"""Servers that list dates in one index at once, or are killed while they do."""
+"""Servers that list dates in one index concurrently, or are killed during it."""
 
 import os
 import subprocess

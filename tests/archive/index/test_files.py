@@ -24,7 +24,7 @@ TILE_M = 1_000
 
 
 def write_tile(path, *, column=0, epsg=32631, scale=0.0001, offset=-0.1, size=64, blocks=16):
-    """A tiled GeoTIFF with overviews, of one tile of a grid."""
+    """Write a tiled GeoTIFF with overviews, one tile of a grid."""
     path.parent.mkdir(parents=True, exist_ok=True)
     transform = Affine(TILE_M / size, 0, 500_000 + column * TILE_M, 0, -TILE_M / size, 5_650_000)
     encoding = {"scale": scale, "offset": offset, "nodata": 0, "overviews": (2, 4), "compress": "deflate"}

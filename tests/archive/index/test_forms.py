@@ -1,4 +1,4 @@
-"""One made archive is indexed from each form in which archives are reached: the same items, times and places."""
+"""One made archive is indexed from each form of access: the same items, times and places."""
 
 import os
 
@@ -31,7 +31,7 @@ def cases():
 
 @pytest.fixture
 def index_of(scene_forms, tmp_path, monkeypatch, closed_at_end):
-    """`index_of(form)`: its index, after `chronotile index`, and what the command printed."""
+    """Return `index_of(form)`: its index, after `chronotile index`, and the command's output."""
 
     def index(form, more=""):
         source = scene_forms.source(SMALL, form)

@@ -56,7 +56,7 @@ def test_without_etags_the_time_of_change_is_the_condition(server, store):
     server.sends_etags = False
     fill(S2, source_of(server), store)
     server.requests.clear()
-    assert fill(S2, source_of(server), store).put == PutSummary(unchanged=3)  # by what is in them
+    assert fill(S2, source_of(server), store).put == PutSummary(unchanged=3)  # by their content
     assert all(each.headers.get("If-Modified-Since") for each in server.requests if each.path.endswith("b.json"))
 
 
@@ -146,7 +146,7 @@ def test_parquet_file_of_a_server_without_validators_is_read_again(catalogue, se
     server.sends_etags = server.sends_times = False
     sizes = set()
     for cloud in (3, 4):
-        monkeypatch.setattr(files, "_pages", files._Pages())  # each pass is one of another process
+        monkeypatch.setattr(files, "_pages", files._Pages())  # each pass simulates another process
         document = item_document("a", href=server.url_of("x.tif"), **{"eo:cloud_cover": cloud})
         export_items(Listing([document]), "s2", catalogue.folder / "items.parquet")
         sizes.add((catalogue.folder / "items.parquet").stat().st_size)

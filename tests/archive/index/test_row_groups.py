@@ -1,4 +1,4 @@
-"""Row groups of a Parquet file that changed: which of their rows are read, and what is in the index then."""
+"""Row groups of a changed Parquet file: the rows that are read, and the index afterwards."""
 
 import random
 from contextlib import closing
@@ -213,7 +213,7 @@ def test_however_groups_change_and_passes_end_the_index_is_as_the_file(url, tmp_
 
 
 def _edited(groups, chance):
-    """Some of the groups as they are, others with other rows, in another order at times."""
+    """Return some groups unchanged, others with different rows, sometimes in another order."""
     groups = [list(group) for group in groups]
     for _edit in range(chance.randrange(1, 4)):
         group = chance.choice(groups)

@@ -29,7 +29,7 @@ ITEMS = (
     "only_crs_proj",
 )
 MAX_WIDER = 0.1
-"""Degrees by which an outline may be wider than the geometry, as edges of rasters bend in degrees."""
+"""Degrees by which an outline may be wider than the geometry, because edges of rasters bend in degrees."""
 
 
 @pytest.fixture

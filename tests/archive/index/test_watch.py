@@ -24,7 +24,7 @@ class Watching:
         self.watch.look()
 
     def after(self, seconds=TICK_S):
-        """Look again, and return what was added, replaced and removed."""
+        """Check again, and return the numbers of added, replaced and removed items."""
         self.clock.now_s += seconds
         self.reports.clear()
         self.watch.look()
@@ -56,7 +56,7 @@ def test_new_replaced_and_removed_files_are_seen_at_the_next_look(tmp_path, stor
         "2021--S2_20210601_31UFS",
     ]
     puts = store.items.calls["put"]
-    assert puts == 4 + 3  # only what changed is read
+    assert puts == 4 + 3  # only changed items are read
 
 
 def test_file_overwritten_in_place_is_seen(tmp_path, store):

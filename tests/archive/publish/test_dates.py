@@ -1,4 +1,4 @@
-"""`chronotile publish` of folders, cubes and NetCDF: what is published is read again with the values of the formula."""
+"""`chronotile publish` of folders, cubes and NetCDF: published files have the values of the formula."""
 
 import json
 import urllib.request
@@ -21,7 +21,7 @@ VALUES = [round(int(SCENE.number(t, ROW, COLUMN)) * 0.004 - 0.08, 6) for t in ra
 
 @pytest.fixture
 def place(tmp_path):
-    """`place(kind, more)`: a configuration of a made scene, with further keys of the variable."""
+    """Return `place(kind, more)`: a configuration of a made scene, with additional keys of the variable."""
 
     def write(kind, more=""):
         spec = write_scene(kind, tmp_path / "source", SCENE)

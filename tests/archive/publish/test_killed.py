@@ -1,4 +1,4 @@
-"""A `publish` that is killed with SIGKILL: nothing is half there, and the next run goes on."""
+"""A `publish` that is killed with SIGKILL leaves no partial item, and the next run completes it."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Items whose day changed since they were published: each is there once, whatever goes wrong."""
+"""Items whose day changed since their publication: each exists only one time, also after any failure."""
 
 import errno
 import json

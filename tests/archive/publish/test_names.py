@@ -1,4 +1,4 @@
-"""Names in a published folder: safe whatever ids are, and different where ids are."""
+"""Names in a published folder: safe for any ids, and different for different ids."""
 
 import re
 

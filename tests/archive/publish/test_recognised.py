@@ -1,4 +1,4 @@
-"""Which folders `chronotile serve FOLDER` takes for published ones."""
+"""Folders that `chronotile serve FOLDER` recognises as published ones."""
 
 import json
 

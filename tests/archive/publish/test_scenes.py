@@ -20,7 +20,7 @@ SCENES = tuple(SMALL.all_scenes())
 
 @pytest.fixture
 def source(tmp_path):
-    """The folder of a static catalogue with its files, of which a test may change any."""
+    """Return the folder of a static catalogue with its files, all of which a test may change."""
     own_copy(tmp_path / "source", SMALL)
     return tmp_path / "source"
 

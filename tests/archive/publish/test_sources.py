@@ -1,4 +1,4 @@
-"""Files that are copied, of this machine and of the web: all of one state, or an error."""
+"""Copies of files, local and from the web: complete and of one version, or an error."""
 
 import pytest
 
@@ -101,7 +101,7 @@ def test_documents_that_describe_a_store_are_copied_last(tmp_path):
 
 @pytest.fixture
 def linked(tmp_path):
-    """A product with links: to a file of its own, to one of the source, to one elsewhere, to a folder, to nothing."""
+    """Write a product with links inside it, inside the source, outside it, to a folder, and to a missing file."""
     product, elsewhere = tmp_path / "source" / "a.SAFE", tmp_path / "elsewhere"
     for folder in (product, elsewhere):
         folder.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The viewer as files: which cubes there are, what is refused, and runs that go on."""
+"""The viewer as files: published cubes, refusals, and resumed runs."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ collections:
 
 @pytest.fixture
 def viewer(tmp_path, monkeypatch):
-    """A viewer of one page, in place of that which was built."""
+    """Return a viewer of one page that replaces the built one."""
     folder = tmp_path / "dist"
     (folder / "js").mkdir(parents=True)
     (folder / "index.html").write_text('<html lang="en"><meta charset="utf-8"><a href="../">top</a>')

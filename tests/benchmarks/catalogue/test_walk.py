@@ -1,4 +1,4 @@
-"""What is right of a walk over pages, and what is not."""
+"""Right and wrong walks over pages."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Clients that ask on and on while something else is measured."""
+"""Clients that send requests during another measurement."""
 
 import pytest
 from starlette.applications import Starlette

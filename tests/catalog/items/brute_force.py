@@ -1,4 +1,4 @@
-"""What an index has to find, by trying all items one by one."""
+"""Expected results of an index, by a test of every item."""
 
 import math
 from dataclasses import dataclass, field

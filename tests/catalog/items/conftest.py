@@ -46,7 +46,7 @@ def make_item(id_, box=(4.0, 50.0, 5.0, 51.0), at="2024-05-01T10:30:00", *, foot
 
 @pytest.fixture
 def patience(monkeypatch):
-    """All wait for others who use the database as long as a machine that stalls needs."""
+    """Let all waits for other users of the database last as long as a stalling machine needs."""
     waits = Waits(busy_s=PATIENCE_S, statement_s=PATIENCE_S, silent_s=PATIENCE_S)
     monkeypatch.setattr(schema, "WAITS", waits)
 

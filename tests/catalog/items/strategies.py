@@ -1,4 +1,4 @@
-"""Items of any size and place, half swaths among them, and boxes in which they are looked for."""
+"""Items of any size and place, half swaths among them, and boxes for searches."""
 
 import numpy as np
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Whatever is done to the items of a collection, the index finds what trying all of them one by one finds."""
+"""After any changes of the items of a collection, the index returns the same items as a test of every item."""
 
 from itertools import count
 

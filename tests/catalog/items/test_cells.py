@@ -1,4 +1,4 @@
-"""Cells: an item lies in four at most, and whatever meets it visits one of them."""
+"""Cells: an item lies in four at most, and any box that meets it visits one of them."""
 
 import numpy as np
 import pytest

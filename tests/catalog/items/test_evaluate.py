@@ -1,4 +1,4 @@
-"""Filters in memory answer as those of the index do, with what is missing unknown."""
+"""Filters in memory give the same results as in the index, with missing values undefined."""
 
 import pytest
 

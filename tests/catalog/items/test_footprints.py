@@ -1,4 +1,4 @@
-"""Footprints: as bytes and back, and whether they meet a box, as shapely says."""
+"""Footprints: encoding, decoding, and intersections with a box, compared with shapely."""
 
 import shapely
 from hypothesis import given, settings

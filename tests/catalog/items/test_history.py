@@ -1,4 +1,4 @@
-"""Changes of items: whoever reads page after page has all items as they are, and misses none."""
+"""Changes of items: a client that reads all pages has all current items, and misses none."""
 
 from contextlib import closing, contextmanager
 
@@ -34,7 +34,7 @@ def whole_pass(url, tmp_path):
 
 @pytest.fixture
 def incomplete_pass(url, tmp_path):
-    """`with incomplete_pass(collection)`: a whole pass over a source of which a part is unreadable."""
+    """Return a context manager: a whole pass over a source with an unreadable part."""
 
     @contextmanager
     def run(collection):

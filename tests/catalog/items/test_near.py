@@ -1,4 +1,4 @@
-"""Items of boxes within one that was looked for before, against shapely and a search for each."""
+"""Items of boxes within a box of an earlier search, compared with shapely and a search for each."""
 
 import numpy as np
 import pytest

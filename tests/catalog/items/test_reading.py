@@ -1,4 +1,4 @@
-"""An index that others fill is read as it is: nothing is made or mended, and no header is written."""
+"""An index that other programs fill is read unchanged: no table is made or repaired, and no header is written."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Searches of the item index: filters, orders and pages find what trying all items one by one finds."""
+"""Searches of the item index: filters, orders and pages return the same items as a test of every item."""
 
 from contextlib import closing
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a search may take: bytes of a page, time in the database and in this process, documents that are passed over."""
+"""Limits of a search: bytes of a page, time in the database and in this process, skipped documents."""
 
 import re
 from itertools import count
@@ -148,7 +148,7 @@ def test_a_filter_is_translated_once_for_all_collections(index, monkeypatch, len
 
 
 EXPLAIN = {"sqlite": ("EXPLAIN QUERY PLAN ", ()), "postgresql": ("EXPLAIN ", ("sort", "bitmapscan", "seqscan"))}
-"""How a database explains, and what would be quicker for so few items."""
+"""How a database explains, and plans that would be quicker for this small number of items."""
 CLOUDS = {"a": 7, "b": 3.5, "c": 7, "d": None, "e": 0, "f": 7, "g": "many", "h": 3.5, "i": 100}
 """With several of one value, and without a number."""
 

@@ -1,4 +1,4 @@
-"""Arithmetic over variables: what it gives, and what it refuses."""
+"""Arithmetic over variables: results and refusals."""
 
 import ast
 

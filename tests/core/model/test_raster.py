@@ -1,4 +1,4 @@
-"""Digital numbers and what they mean."""
+"""Digital numbers and their encoding."""
 
 from chronotile.core.model.encoding import Encoding
 

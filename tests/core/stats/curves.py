@@ -1,4 +1,4 @@
-"""Series made for tests of what is found out from them."""
+"""Made series for tests of their analysis."""
 
 import numpy as np
 from hypothesis import strategies as st

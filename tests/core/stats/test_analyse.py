@@ -1,4 +1,4 @@
-"""The order in which things are found."""
+"""The order of findings."""
 
 import numpy as np
 import pytest

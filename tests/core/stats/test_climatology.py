@@ -1,4 +1,4 @@
-"""What is normal for a time of the year, against loops over the values of each slot."""
+"""Normals of the parts of a year, compared with loops over the values of each slot."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Seasons of curves whose dates are known by hand."""
+"""Seasons of curves with dates determined by hand."""
 
 import numpy as np
 import pytest

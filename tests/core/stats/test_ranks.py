@@ -1,4 +1,4 @@
-"""Percentiles of rows in order, against NumPy's of what is there."""
+"""Percentiles of sorted rows, compared with NumPy's percentiles of the existing values."""
 
 import numpy as np
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Curves and seasons of real fields, beside what others found in them."""
+"""Curves and seasons of real fields, compared with published results."""
 
 import numpy as np
 import pytest

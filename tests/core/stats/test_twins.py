@@ -1,4 +1,4 @@
-"""Acquisitions minutes apart: what is found out of a series with them is what is found without."""
+"""Acquisitions minutes apart: a series with them has the same results as without."""
 
 from dataclasses import dataclass
 
@@ -62,7 +62,7 @@ def random_curves(random, count):
 
 
 def broken(found):
-    """Which seasons exceed the range of their curve, or are shorter than the least."""
+    """Return seasons that exceed the range of their curve or are shorter than the minimum."""
     return [
         (row, seasons)
         for row, seasons in enumerate(found.seasons)

@@ -66,7 +66,7 @@ def tiles_over(native, z):
 
 
 def exact_cells(grid, level):
-    """Row and column (y, x) of the cell under each pixel centre, by pyproj, and where there is one."""
+    """Return row and column (y, x) of the cell under each pixel centre, by pyproj, and whether one exists."""
     xs = grid.bbox.xmin + (np.arange(grid.width) + 0.5) * (grid.bbox.xmax - grid.bbox.xmin) / grid.width
     ys = grid.bbox.ymax - (np.arange(grid.height) + 0.5) * (grid.bbox.ymax - grid.bbox.ymin) / grid.height
     x, y = np.meshgrid(xs, ys)
@@ -82,7 +82,7 @@ def exact_cells(grid, level):
 
 
 def share_of_equal_pixels(reader, grid):
-    """Share of nearest pixels of `grid` that are those of exact coordinates on the level that is read."""
+    """Return the fraction of nearest pixels of `grid` that equal exact coordinates on the plan's level."""
     plan = plan_warp(reader.variable.levels, grid)
     level = 0 if plan is None else plan.level
     rows, columns, inside = exact_cells(grid, reader.variable.levels[level])
@@ -358,7 +358,7 @@ def test_a_box_far_beyond_the_world_gives_the_exact_pixels():
 
 
 def test_large_grids_free_their_coordinates():
-    """A client may name any size, so that what is kept of each adds up."""
+    """A client may request any size, so caches per size would add up."""
     (level,) = make_levels("EPSG:32631", Affine(100, 0, 600_000, 0, -100, 5_650_000), 400, 300)
     box = BBox(500_000, 6_580_000, 550_000, 6_610_000)
     plan_warp((level,), Grid(crs=WEB_MERCATOR, bbox=box, width=256, height=256))

@@ -52,7 +52,7 @@ def make_source(name, encoding="bytes without nodata", *, valid=None):
 
 
 def grids_over(native, crs):
-    """Boxes of another CRS: all of a source and more, its middle, a corner; and one a whole circle to the east."""
+    """Return boxes of another CRS: a source and more, its middle, a corner; and one a whole circle to the east."""
     try:
         box = BBox(*native.bbox_in(crs))
     except ChronotileError:

@@ -1,4 +1,4 @@
-"""What is fetched from the web, and sent to it, is bounded in bytes and in seconds."""
+"""Requests to the web and their answers are limited in bytes and in seconds."""
 
 import socket
 import threading
@@ -38,7 +38,7 @@ def web():
 
 @contextmanager
 def saying(text):
-    """The URL of a server that says this again and again to whoever connects."""
+    """Yield the URL of a server that sends this text repeatedly to any client."""
     is_over = threading.Event()
 
     def answer(bound):

@@ -1,4 +1,4 @@
-"""Addresses are allowed or refused as each by itself would be, though each folder is looked at once."""
+"""Addresses are allowed or refused as individually, though each folder is checked only one time."""
 
 import os
 from itertools import product

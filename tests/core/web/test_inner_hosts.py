@@ -1,4 +1,4 @@
-"""To which addresses host names may lead."""
+"""Allowed addresses of host names."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which addresses inside items are opened."""
+"""Allowed addresses inside items."""
 
 import os
 from contextlib import suppress
@@ -101,7 +101,7 @@ def test_relative_addresses_are_relative_to_their_document(base, address, opened
 
 @pytest.fixture
 def folder(tmp_path):
-    """A catalogue with a file, one beside it, and links out of it."""
+    """Write a catalogue with a file, another file next to it, and links out of it."""
     (tmp_path / "stac" / "scenes").mkdir(parents=True)
     (tmp_path / "more").mkdir()
     for name in ("stac/catalog.json", "stac/scenes/a.tif", "more/b.tif", "secret.tif"):

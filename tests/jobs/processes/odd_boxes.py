@@ -1,6 +1,6 @@
-"""Plan every process with boxes that no client means, in little memory: python -m tests.jobs.processes.odd_boxes.
+"""Plan every process with nonsensical boxes, in little memory: python -m tests.jobs.processes.odd_boxes.
 
-Writes a JSON array for each plan: process, layer, box, CRS, and what came of it.
+It writes a JSON array for each plan: process, layer, box, CRS, and the result.
 """
 
 import json
@@ -33,7 +33,7 @@ BOXES = {
 SYSTEMS = (None, *(f"http://www.opengis.net/def/crs/EPSG/0/{code}" for code in (4326, 3857, 3035, 32631)))
 GRIDS = {"metres": served.BELGIUM_31N, "degrees": served.FLANDERS_4326, "world": served.WORLD_4326}
 MEMORY_BYTES = 4 << 30
-"""Of addresses, which the libraries have many of."""
+"""Limit of the address space, of which libraries reserve much."""
 
 
 def asked() -> list[Process]:
@@ -42,7 +42,7 @@ def asked() -> list[Process]:
 
 
 def main() -> None:
-    """Plan all, and print what came of each."""
+    """Plan every process and print the results."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     layers = [
         served.make_layer(name, collection=name, variable=served.make_variable(name, grid=grid))

@@ -34,7 +34,7 @@ def services():
 
 
 def filmed(services, folder, **inputs):
-    """The file of a film that is made at once."""
+    """Return the file of a film that is computed synchronously."""
     results = execute(Execution(process="animation", inputs=INPUTS | inputs), services, folder)
     return folder / results["animation"].file
 

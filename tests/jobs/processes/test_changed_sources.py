@@ -24,7 +24,7 @@ OWN = {"anomaly": {"datetime": "2020"}, "animation": {"format": "image/gif"}}
 
 @pytest.fixture(params=reading_processes())
 def begun(request, tmp_path):
-    """A job whose tasks are all done: its process, inputs, what they remember, and with what they were done."""
+    """Return a job with finished tasks: its process, inputs, state of the tasks, and their work."""
     services, process = with_times(*DAYS), process_of(request.param)
     inputs = inputs_of(request.param, REQUIRED, OPTIONAL) | OWN.get(request.param, {})
     plan = plan_of(request.param, inputs, services)

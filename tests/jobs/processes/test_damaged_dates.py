@@ -1,4 +1,4 @@
-"""Jobs over an archive of which one date is damaged: they finish without it, and know which it is."""
+"""Jobs over an archive with one damaged date finish without it, and report it."""
 
 import json
 
@@ -42,7 +42,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def do(folder, tmp_path):
-    """`do(name)`: the results of a process, and what is remembered of its tasks, each through JSON."""
+    """Return `do(name)`: the results of a process and the state of its tasks, each through JSON."""
     services = make_services_of(open_source(make_spec("cog", folder / "NDVI_*.tif", time_pattern=r"_(?P<time>\d{8})")))
 
     def run(name, damage, inputs=None):

@@ -1,4 +1,4 @@
-"""Histograms, beside numpy's of the same numbers."""
+"""Histograms, compared with numpy's for the same numbers."""
 
 from dataclasses import replace
 

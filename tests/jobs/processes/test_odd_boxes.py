@@ -12,7 +12,7 @@ from tests.jobs.processes.odd_boxes import BOXES, GRIDS, SYSTEMS, asked
 pytestmark = pytest.mark.slow
 
 BOUND_S = 180
-"""After which a plan is taken to have no end."""
+"""Time after which a plan counts as endless."""
 
 
 @pytest.fixture(scope="module")

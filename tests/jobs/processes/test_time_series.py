@@ -1,4 +1,4 @@
-"""Series of many points, beside those that requests give and the numbers of the files."""
+"""Series of many points, compared with those of requests and with the numbers in the files."""
 
 import csv
 import io
@@ -50,7 +50,7 @@ def small_tasks(monkeypatch):
 
 
 def answer_of(services, layers, points, format_):
-    """What `/timeseries/points` gives."""
+    """Return the answer of `/timeseries/points`."""
     with TestClient(application(services)) as client:
         return client.post(f"/timeseries/points?format={format_}", json={"layers": layers, "points": points}).content
 

@@ -1,4 +1,4 @@
-"""Jobs of several archives in one table: each is seen, done and told of by its own alone."""
+"""Jobs of several archives in one table: each job is seen, done and notified only by its archive."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Databases of jobs: which are taken, and what is said of those that are locked, full, damaged or away."""
+"""Databases of jobs: accepted ones, and the errors of locked, full, damaged or unavailable ones."""
 
 import sqlite3
 import sys

@@ -1,4 +1,4 @@
-"""Why a job fails, whatever it met."""
+"""Reasons why a job fails, for any error."""
 
 import errno
 import os

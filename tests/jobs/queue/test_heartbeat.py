@@ -1,4 +1,4 @@
-"""Jobs that nobody is there to do say so."""
+"""Jobs without a running worker report it."""
 
 import pytest
 

@@ -68,7 +68,7 @@ def test_a_job_whose_results_the_bucket_does_not_let_go_keeps_no_other(
         table.dismiss(job.id)
 
     class HoldingBucket(Bucket):
-        """As one with a legal hold on an object."""
+        """A bucket with a legal hold on an object."""
 
         def remove(self, folder):
             if folder == held.id:
@@ -120,7 +120,7 @@ def test_job_with_undeletable_files_stays_and_is_reported(table, clock, make_job
 
 @pytest.fixture
 def make_folder(tmp_path):
-    """`make_folder(name, changed=0)`: a folder among those of jobs."""
+    """Return `make_folder(name, changed=0)`, which makes a folder among those of jobs."""
 
     def make(name, *, changed):
         make_folders(tmp_path / name)

@@ -1,4 +1,4 @@
-"""The table of jobs: what was accepted is there, whoever owns it writes, and only one ends it."""
+"""The table of jobs: accepted jobs persist, only their owner writes, and each ends only one time."""
 
 from dataclasses import replace
 
@@ -256,7 +256,7 @@ def test_a_released_job_lets_others_before_while_it_waits(table, clock):
 
 
 def left_by_killed(table, clock, *numbers):
-    """The job once it is claimed again, by one who finishes these tasks and is killed."""
+    """Return the job that is claimed again by a worker that finishes these tasks and is killed."""
     job = table.claim("killed", lease_s=30)
     for number in numbers:
         table.store_task_result(job.id, "killed", number, {})

@@ -1,4 +1,4 @@
-"""Many who use the table of jobs at once: each job is done by one, and ended by one."""
+"""Concurrent users of the table of jobs: each job is done by one, and ended by one."""
 
 import threading
 from collections import Counter
@@ -16,7 +16,7 @@ ECHO = Execution(process="echo", inputs={"string": "a"})
 
 @pytest.fixture
 def at_once(open_table):
-    """`at_once(do)`: what `do(table, number)` gives in threads with a table each, all let go at the same moment."""
+    """Return `at_once(do)`: the results of `do(table, number)` in threads with separate tables, started together."""
     tables = [open_table() for _ in range(THREADS)]
     limiter = threading.Barrier(THREADS)
 

@@ -21,7 +21,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def temporary(tmp_path, monkeypatch):
-    """Where temporary files are, of other processes too."""
+    """Return the folder of temporary files, also of other processes."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     return tmp_path
@@ -29,7 +29,7 @@ def temporary(tmp_path, monkeypatch):
 
 @pytest.fixture
 def other(temporary):
-    """Another process, with a file in a folder of its own."""
+    """Run another process with a file in a separate folder."""
     with subprocess.Popen([sys.executable, "-c", OTHER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         yield process

@@ -1,4 +1,4 @@
-"""Tables are made once, whoever starts at the same time, and those of another version are refused as they are."""
+"""Tables are made only one time by concurrent programs, and those of another version are refused unchanged."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

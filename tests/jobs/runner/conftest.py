@@ -47,8 +47,7 @@ def cluster(with_steps):
     """Return a cluster of two processes. Dask must wait for one that dies, not remove it before it starts again.
 
     Work stealing is off, so each does its blocks in order: otherwise two waiting blocks could occupy both processes
-    before
-    a block that the test waits for has started.
+    before a block that the test waits for has started.
     """
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     import dask

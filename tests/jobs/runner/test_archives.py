@@ -24,7 +24,7 @@ pytestmark = [
 ]
 
 SCENES = {"a": Scene(shift=0), "b": Scene(shift=100)}
-"""By archive: both have the layer ndvi.NDVI, whose numbers differ everywhere."""
+"""By archive: both have the layer ndvi.NDVI, with different numbers everywhere."""
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def places(tmp_path):
 
 @pytest.fixture
 def environment(monkeypatch, tmp_path):
-    """What all programs of one Unix user have with the default settings; here too."""
+    """Set the variables that all programs of one Unix user share with the default settings."""
     shared = {"XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     for name, value in shared.items():
         monkeypatch.setenv(name, value)
@@ -47,7 +47,7 @@ def environment(monkeypatch, tmp_path):
 
 
 def submit(server):
-    """Ask for the greatest values of all dates, and return the path of the job."""
+    """Order the maximum of all dates, and return the path of the job."""
     inputs, headers = {"layer": "ndvi.NDVI", "reducer": "max"}, {"Prefer": "respond-async"}
     answer = server.post("/ogcapi/processes/composite/execution", json={"inputs": inputs}, headers=headers)
     return f"/ogcapi/jobs/{answer.json()['jobID']}"

@@ -1,4 +1,4 @@
-"""Jobs that nobody can do for now wait and say why: a configuration lacks what they name, or a cluster is empty."""
+"""Jobs without a suitable worker wait and report why: a layer is not configured, or a cluster is empty."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""A serving cube that a real worker makes is served by the server that was asked for it."""
+"""A serving cube made by a real worker is served by the server that got the request."""
 
 import numpy as np
 import pytest

@@ -55,12 +55,12 @@ def fetched(url):
 
 @pytest.fixture
 def keys(bucket, s3_server):
-    """`keys()`: of what is in the bucket."""
+    """Return `keys()`, which lists the bucket."""
     return lambda: s3_server.keys(bucket.url.split("/")[2])
 
 
 def put(bucket, id_, tmp_path):
-    """Put an object where an earlier attempt at a job may have left it."""
+    """Put an object with a possible name of an earlier attempt at a job."""
     (tmp_path / "pieces.txt").write_bytes(b"half")
     bucket.put(f"{id_}/pieces.txt", tmp_path / "pieces.txt", media_type="text/plain")
 

@@ -1,4 +1,4 @@
-"""Jobs are done by real processes, one of which is killed; the rest in `simulated/test_cluster_simulated.py`."""
+"""Jobs are done by real processes, one of them killed; all other cases are in `simulated/test_cluster_simulated.py`."""
 
 import gc
 
@@ -97,7 +97,7 @@ def test_a_process_of_the_cluster_that_is_killed_costs_the_block_it_did(
 
     assert (job.status, job.attempts) == ("successful", 1)
     assert [number for number, *_ in notes("began")].count("3") == 2
-    assert list(cluster._connection.processes.workers.values()) == watchers  # of which one has begun it again
+    assert list(cluster._connection.processes.workers.values()) == watchers  # one of them has started it again
 
 
 def test_inputs_are_let_go_of_once_a_job_is_planned(submit, running, ended, notes, gates, both_there):

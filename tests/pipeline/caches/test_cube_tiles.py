@@ -1,4 +1,4 @@
-"""Cubes that were made: small ones in memory, the others in a folder, each made once."""
+"""Cached cubes: small ones in memory, others in a folder, each made only one time."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ LARGE, SMALL = b"x" * (SMALL_BYTES + 1), b"x" * 10
 
 @pytest.fixture
 def make_cubes(tmp_path):
-    """`make_cubes(max_bytes)`: what one process keeps; all share a folder."""
+    """Return `make_cubes(max_bytes)`: the cache of one process; all caches share a folder."""
 
     def make(max_bytes: int = 10 * SMALL_BYTES) -> CubeTileCache:
         return CubeTileCache(ByteCache(10 * SMALL_BYTES, len), DiskCache(tmp_path / "cubes", max_bytes, end=".cube"))

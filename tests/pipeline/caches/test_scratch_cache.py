@@ -13,7 +13,7 @@ LARGE = IN_MEMORY_BYTES + 1
 
 
 class Files:
-    """Makes files on the disk and knows which are open."""
+    """Makes files on the disk and records the open ones."""
 
     def __init__(self):
         self.made = {}

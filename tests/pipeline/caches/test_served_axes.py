@@ -1,4 +1,4 @@
-"""Which axes clients hold: an index never silently means another date."""
+"""Time axes that clients have: an index never silently means another date."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Coverages of native cells: the right ones, the source's own numbers, one number for all that is no value."""
+"""Coverages of native cells: the right ones, the source's numbers, one number for all cells without a value."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Coverages of areas: the very cells that series of areas have, and no further than their box."""
+"""Coverages of areas: the same cells as series of areas, only within their box."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Coverages of another size, CRS or orientation: on which grid, and each cell by exact transforms."""
+"""Coverages of another size, CRS or orientation: their grid, and each cell by exact transforms."""
 
 import math
 from dataclasses import replace
@@ -41,7 +41,7 @@ DISC = NativeGrid(
     width=110,
     height=110,
 )
-"""All that a satellite over the Pacific sees, with space round it."""
+"""The full view of a satellite over the Pacific, with space around it."""
 
 INF = float("inf")
 
@@ -179,7 +179,7 @@ def test_cells_of_another_crs_are_as_large_as_native_ones_and_by_exact_transform
 
     assert coverage.grid.resolution == pytest.approx((size, size))
     expected = expected_numbers(BELGIUM_31N, coverage.grid, 1)
-    assert (numbers_of(coverage, 1) != expected).mean() < 2e-4  # where a centre lies on an edge to a ten-thousandth
+    assert (numbers_of(coverage, 1) != expected).mean() < 2e-4  # if a centre lies on an edge to a ten-thousandth
     assert (expected != NODATA).sum() * math.prod(coverage.grid.resolution) > 0
 
 

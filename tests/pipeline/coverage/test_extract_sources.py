@@ -59,7 +59,7 @@ def cube_of(folder, layout):
 
 @pytest.fixture(scope="module", params=[*KINDS, "both", "series", "map", "beside files"])
 def reader(request, tmp_path_factory):
-    """Of the scene, in every kind of store."""
+    """Return a reader of the scene, in every kind of store."""
     folder = tmp_path_factory.mktemp("made")
     if request.param in KINDS:
         return open_source(write_scene(request.param, folder, SCENE))
@@ -165,7 +165,7 @@ def test_a_mask_of_the_source_s_own_is_nodata():
 
 @dataclass
 class BlockedReader(served.FormulaReader):
-    """Of the formula, in blocks that are counted as they are read."""
+    """A reader of the formula that records the blocks of its reads."""
 
     shapes: dict[str, BlockShape] = field(default_factory=dict)
     blocks: Counter = field(default_factory=Counter)

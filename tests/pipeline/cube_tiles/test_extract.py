@@ -1,4 +1,4 @@
-"""Cubes of sources in memory: what numbers stand for, what is read, and who makes them."""
+"""Cubes of sources in memory: encoding, reads, and concurrent makers."""
 
 import dataclasses
 import zlib

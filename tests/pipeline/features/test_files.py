@@ -1,4 +1,4 @@
-"""Whole files of places, read by geopandas and, of a GeoPackage, by SQLite."""
+"""Whole files of places, read by geopandas and, for GeoPackage, by SQLite."""
 
 import dataclasses
 import sqlite3
@@ -44,7 +44,7 @@ def body_of(name: str, *, places=WEIRD, crs=CRS84, services=SERVICES, numbers=NU
 
 @pytest.fixture
 def read(tmp_path):
-    """`read(name, …)`: the file as geopandas reads it, in the order of ids: a FlatGeobuf has that of its index."""
+    """Return `read(name, …)`, which reads a file by geopandas, sorted by id: a FlatGeobuf has another order."""
 
     def read_file(name: str, **members: object) -> geopandas.GeoDataFrame:
         path = tmp_path / f"places.{PLACE_FORMATS[name].extension}"
@@ -124,7 +124,7 @@ def test_the_same_places_have_the_same_bytes(name):
 
 @pytest.mark.parametrize("name", PLACE_FORMATS)
 def test_columns_of_some_places_have_the_types_of_the_set(tmp_path, name):
-    """The one place has none of them, and no value."""
+    """The one place has no properties and no value."""
     path = tmp_path / f"places.{PLACE_FORMATS[name].extension}"
     path.write_bytes(body_of(name, numbers=np.array([1]), columns={"NDVI": (None,)}))
 

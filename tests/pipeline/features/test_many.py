@@ -1,4 +1,4 @@
-"""What a page costs does not grow with the set."""
+"""The cost of a page does not grow with the set."""
 
 import tracemalloc
 

@@ -1,4 +1,4 @@
-"""The values of chosen places at one time, against those of the matrix and against the cells."""
+"""The values of chosen places at one time, compared with those in the matrix and with the cells."""
 
 from dataclasses import replace
 
@@ -122,7 +122,7 @@ def test_a_source_that_cannot_be_read_is_an_error():
 
 
 class Damaged(served.FormulaReader):
-    """A source of which the date before the last cannot be read."""
+    """A source with an unreadable date before the last."""
 
     def read_window(self, variable, *, index, level, window, step=1):
         if index == 2:

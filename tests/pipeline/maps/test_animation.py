@@ -1,4 +1,4 @@
-"""A time-lapse stops when nobody waits, and says what each frame is of."""
+"""A time-lapse stops when its client leaves, and lists the time of each frame."""
 
 from dataclasses import replace
 

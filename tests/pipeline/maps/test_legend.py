@@ -1,4 +1,4 @@
-"""Legends: what there is to tell of a style on a layer."""
+"""Legends: the description of a style on a layer."""
 
 import dataclasses
 import io

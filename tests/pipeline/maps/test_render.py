@@ -31,7 +31,7 @@ from tests.protocols import served
 NATIVE = served.BELGIUM_31N
 UTM = crs_of("EPSG:32631")
 AREA = Grid(crs=UTM, bbox=BBox(601_000, 5_640_000, 604_200, 5_643_200), width=32, height=32)
-"""Cells as they are: 100 m."""
+"""Native cells: 100 m."""
 STRETCHED = Colouring(is_stretched=True)
 
 

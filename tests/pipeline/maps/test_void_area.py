@@ -1,4 +1,4 @@
-"""Where grids leave the earth."""
+"""Grids that leave the earth."""
 
 import numpy as np
 import pytest

@@ -18,7 +18,7 @@ from tests.protocols import served
 
 @dataclass
 class Catalogues:
-    """The items of collections, by id, and what searches of them raise."""
+    """The items of collections, by id, and the errors of their searches."""
 
     items: dict
     failures: dict = field(default_factory=dict)

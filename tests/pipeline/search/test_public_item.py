@@ -1,4 +1,4 @@
-"""Items as strangers see them: no place of a file is in them, whatever their author wrote."""
+"""Public items: they contain no location of a file, for any content of the original."""
 
 import json
 

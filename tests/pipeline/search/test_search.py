@@ -1,4 +1,4 @@
-"""Searches of what is served: only collections that are served are found, and those that are away are named."""
+"""Searches of served collections: others are never found, and unavailable ones are named."""
 
 from contextlib import closing
 from dataclasses import replace

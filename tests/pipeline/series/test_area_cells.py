@@ -1,4 +1,4 @@
-"""What is read for areas: any source, each block once, and the same cells."""
+"""Reads for areas: any source, each block only one time, and the same cells."""
 
 import numpy as np
 import pytest

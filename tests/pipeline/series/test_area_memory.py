@@ -82,7 +82,7 @@ def test_numbers_of_many_times_count_as_long_as_they_are_in_memory():
         area_bytes(outlines, variable, weights="pixel", times=times, max_bytes=None) for times in (1, 10, 10_000)
     )
 
-    assert ten - one == 200 * 200 * 9 * 2  # a number of one byte, and why it may be none
+    assert ten - one == 200 * 200 * 9 * 2  # a number of one byte, and the reason of its absence
     assert many - one == (112 << 20) - 200 * 200 * 2
 
 

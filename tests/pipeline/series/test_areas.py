@@ -171,7 +171,7 @@ def test_overlapping_areas_are_processed_separately(monkeypatch):
 
 def test_an_area_of_too_many_cells_is_refused(monkeypatch):
     monkeypatch.setattr(extract_area_series_module, "MAX_AREA_CELLS", 63)
-    # Which blocks are read is not looked for: that would take memory for each of them.
+    # The blocks are not computed: that would take memory for each.
     monkeypatch.delattr(extract_area_series_module, "cheapest_readings")
 
     with pytest.raises(LimitExceeded, match="max_area_cells"):

@@ -16,7 +16,7 @@ LAYER = SERVICES.catalogue.layer("NDVI")
 EXTENT = SERVICES.catalogue.collections[0].bbox
 GRID = served.BELGIUM_31N
 WHOLE_S = GRID.width * GRID.height * ROUGH_CELL_S
-"""Of all cells at one time."""
+"""Estimate for all cells at one time."""
 
 
 def rough(area, time=None):

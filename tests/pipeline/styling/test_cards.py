@@ -1,4 +1,4 @@
-"""What is written on frames lies where it should, can be read, and leaves the picture alone."""
+"""Texts on frames are in the right place, legible, and leave all other pixels unchanged."""
 
 from dataclasses import replace
 from itertools import combinations

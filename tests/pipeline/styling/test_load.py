@@ -1,4 +1,4 @@
-"""Style files: what they mean, and every kind of mistake with its line and key."""
+"""Style files: their meaning, and every kind of mistake with its line and key."""
 
 from pathlib import Path
 

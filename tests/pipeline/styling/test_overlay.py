@@ -1,4 +1,4 @@
-"""Pictures over one another."""
+"""Overlays of pictures."""
 
 import numpy as np
 

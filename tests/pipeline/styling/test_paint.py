@@ -29,7 +29,7 @@ FLAGS = ((251, "snow"), (252, "cloud"), (254, "water"))
 EIGHT_BITS = Encoding(dtype="uint8", scale=0.004, offset=-0.08, nodata=255, flags=FLAGS)
 STEP = 1 / 253
 STEEPEST = max(0xE8 - 0x0B, 0xD9 - 0x4D, 0xA0 - 0x14) / 0.62
-"""Numbers of a channel in one unit of value, where RAMP changes most."""
+"""Change of a channel per unit of value, at the steepest part of RAMP."""
 
 
 def all_numbers(dtype):

@@ -1,4 +1,4 @@
-"""The styles that come with chronotile, and what they promise to people who do not see all colours."""
+"""The styles that come with chronotile, and their suitability for colour-blind users."""
 
 import itertools
 

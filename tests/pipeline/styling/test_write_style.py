@@ -76,7 +76,7 @@ def test_any_classes_are_the_same_again(numbers, data, given):
 
 
 def normal(style):
-    """Flags by name, since a file may say one but once."""
+    """Sort flags by name, which is unique in a file."""
     return replace(style, flags=tuple(sorted(dict(style.flags).items())))
 
 

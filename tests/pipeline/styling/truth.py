@@ -30,7 +30,7 @@ RAMP = Style(
 
 
 def classes_of(count: int) -> Style:
-    """A style with classes of values 0, 1, 2 … each of another colour."""
+    """Return a style with classes of values 0, 1, 2 …, all of different colours."""
     classes = tuple(
         StyleClass(float(value), Colour(value % 256, value // 256, 99), f"class {value}") for value in range(count)
     )
@@ -54,7 +54,7 @@ def colour_of(style: Style, encoding: Encoding, number: float) -> Colour:
 
 
 def ramp_colour_of(style: Style, value: float) -> Colour:
-    """The colour of a value between two stops, in exact arithmetic, or beside them."""
+    """Return the colour of a value between two stops, in exact arithmetic, or outside them."""
     if value < style.range[0] - 1e-9:
         return style.below
     if value > style.range[1] + 1e-9:
@@ -69,7 +69,7 @@ def ramp_colour_of(style: Style, value: float) -> Colour:
 
 
 def colours_of(style: Style, encoding: Encoding, numbers: np.ndarray) -> np.ndarray:
-    """(…, 4) of the colours of all numbers, one at a time."""
+    """Return (…, 4) colours of all numbers, computed individually."""
     colours = [colour_of(style, encoding, number) for number in numbers.ravel().tolist()]
     return np.array(colours, dtype=np.uint8).reshape(*numbers.shape, 4)
 

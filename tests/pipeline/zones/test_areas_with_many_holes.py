@@ -22,7 +22,7 @@ GRID = NativeGrid(
 """About 1.5 to 6.8 degrees east and 49.2 to 52 north."""
 
 CLEAR_DEG = 1e-5
-"""A metre, by which straight edges of less than ten kilometres in degrees and in metres do not differ."""
+"""A metre: straight edges of less than ten kilometres differ less in degrees and in metres."""
 
 
 def box_ring(west, south, width, height):
@@ -30,7 +30,7 @@ def box_ring(west, south, width, height):
 
 
 def area_with_holes(count):
-    """From 0 to 10 degrees east and 45 to 55 north, with holes of which no two touch, of different sizes."""
+    """Return 0 to 10 degrees east and 45 to 55 north, with holes of different sizes that do not touch."""
     columns = isqrt(count - 1) + 1
     step, rng = 9.9 / columns, np.random.default_rng(count)
     sizes = rng.uniform(0.3, 0.8, (count, 2)) * step

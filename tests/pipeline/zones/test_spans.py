@@ -1,4 +1,4 @@
-"""Which native cells lie in areas."""
+"""Native cells in areas."""
 
 import tracemalloc
 from functools import reduce
@@ -78,7 +78,7 @@ def test_each_of_many_areas_has_separate_cells(grid):
 @given(st.lists(st.tuples(st.floats(-5, 45), st.floats(-5, 35)), min_size=3, max_size=12))
 def test_any_ring_has_the_cells_that_gdal_burns(corners):
     grid = NativeGrid(crs=UTM, transform=Affine.identity(), width=40, height=30)
-    # Away from centres, on which GDAL's rounding and ours may differ; no edge between such corners meets one.
+    # Corners avoid centres, at which GDAL's rounding and ours may differ; no edge between these corners meets a centre.
     ring = np.round(np.array([*corners, corners[0]]) * 16) / 16 + [0.01, 0.01 * np.sqrt(2)]
 
     burnt = rasterize([{"type": "Polygon", "coordinates": [ring.tolist()]}], (30, 40), dtype="uint8")

@@ -80,7 +80,7 @@ def test_any_star_has_the_parts_that_clipping_finds(centre, radii):
 
 
 def clipped_parts(ring):
-    """By Sutherland and Hodgman's clipping of the ring to each cell, and the shoelace formula."""
+    """Clip the ring to each cell by Sutherland and Hodgman, and apply the shoelace formula."""
     found = np.zeros((GRID.height, GRID.width))
     for row, column in np.ndindex(found.shape):
         corners = ring[:-1]

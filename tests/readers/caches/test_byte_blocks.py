@@ -1,4 +1,4 @@
-"""Parts of files elsewhere on disk: what was put or nothing, within the bound, whatever becomes of the folder."""
+"""Parts of remote files on disk: the right bytes or none, within the limit, for any damage of the folder."""
 
 import os
 import threading

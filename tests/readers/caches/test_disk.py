@@ -1,4 +1,4 @@
-"""Files that processes share, and what each remembers of them."""
+"""Files that processes share, and the state that each caches."""
 
 from chronotile.readers.caches import disk as module
 from chronotile.readers.caches.disk import DiskCache

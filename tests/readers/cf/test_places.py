@@ -1,4 +1,4 @@
-"""The place of arrays: which of the CRSs and transforms that a file states counts, and what contradicts it.
+"""Georeferencing of arrays: the CRS and transform that apply among those in a file, and contradictions.
 
 CHRONOTILE_TEST_FULL=1 tries 600 random members of `tests.odd_archives.places`, else a few.
 """
@@ -50,7 +50,7 @@ def values_at(member: Member, reader) -> list[float | None]:
 
 
 def outcome_of(member: Member, folder) -> tuple[str, list[float | None]]:
-    """What becomes of a member, and the values at its places."""
+    """Return the outcome of a member, and the values at its points."""
     path = next(member.make(folder).iterdir())
     spec = SourceSpec(collection="made", kind="zarr" if path.suffix == ".zarr" else "netcdf", href=str(path))
     try:

@@ -34,7 +34,7 @@ def texts(times):
 
 
 def decoded(numbers, **attrs):
-    """What xarray makes of them."""
+    """Return the times by xarray."""
     dataset = xarray.Dataset(coords={"time": ("time", numbers, {"units": "days since 2019-01-01"} | attrs)})
     return xarray.decode_cf(dataset)["time"].values
 

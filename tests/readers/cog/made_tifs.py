@@ -83,7 +83,7 @@ KINDS = tuple(
 
 
 def numbers_of(kind: Kind) -> np.ndarray:
-    """(band, y, x), the same for each kind: some smooth, some noisy, of all the type's bits."""
+    """Return (band, y, x), equal for each kind: some smooth, some noisy, with all bits of the type."""
     rng = np.random.default_rng(7)
     dtype = np.dtype(kind.dtype)
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]

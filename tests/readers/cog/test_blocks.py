@@ -1,4 +1,4 @@
-"""Decoded blocks: what was written, or an error."""
+"""Decoded blocks: the written numbers, or an error."""
 
 import zlib
 
@@ -32,7 +32,7 @@ def test_block_has_the_numbers_that_were_written(kind, tmp_path):
 
 
 def damaged(content: bytes) -> list[bytes]:
-    """A block that is cut at each of some places, or has one byte that is another."""
+    """Return copies of a block that are truncated at some positions, or differ in one byte."""
     cuts = [content[:stop] for stop in (0, 1, 5, len(content) // 2, len(content) - 5, len(content) - 1)]
     others = [
         content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :]

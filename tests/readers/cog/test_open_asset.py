@@ -1,4 +1,4 @@
-"""Files of items as readers: by what the index knows, and otherwise by their own headers."""
+"""Files of items as readers: by the metadata in the index, and otherwise by their headers."""
 
 from dataclasses import replace
 

@@ -32,7 +32,7 @@ def signed(tmp_path_factory):
 
 @pytest.fixture
 def environment(signed, monkeypatch, tmp_path):
-    """`environment(KEY=…)`: that of a process which reads from the server, with what is said in place."""
+    """Return `environment(KEY=…)`: the environment of a process that reads from the server, with replacements."""
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
 

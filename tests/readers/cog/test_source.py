@@ -20,7 +20,7 @@ from tests.readers.cog.truth import assert_equal, by_gdal, reader_of, settle
 
 
 def windows_of(grid):
-    """All of a level, and a part in the middle."""
+    """Return the window of a whole level, and a part in the middle."""
     whole = Window(0, grid.height, 0, grid.width)
     return whole, Window(grid.height // 3, grid.height // 3 + 1 + grid.height // 2, grid.width // 4, grid.width)
 

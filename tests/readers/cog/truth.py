@@ -1,4 +1,4 @@
-"""Readers of files, and what GDAL reads of the same files."""
+"""Readers of files, and GDAL's reading of the same files."""
 
 import os
 
@@ -22,7 +22,7 @@ def settle(path):
 
 
 def by_gdal(path, level, window, band=1, step=1):
-    """Numbers and the mask, each with the other numbers left out."""
+    """Return numbers and the mask by GDAL, at every `step`-th cell; `None` without a mask."""
     options = {"overview_level": level - 1} if level else {}
     place = RasterioWindow(window.column_start, window.row_start, window.width, window.height)
     with rasterio.open(path, **options) as file:

@@ -1,4 +1,4 @@
-"""Variables computed from others as they are read."""
+"""Variables computed from others during reads."""
 
 import numpy as np
 import pytest

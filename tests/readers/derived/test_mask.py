@@ -1,4 +1,4 @@
-"""Values that stand only where a quality variable says so."""
+"""Values that apply only if a quality variable allows it."""
 
 import numpy as np
 import pytest

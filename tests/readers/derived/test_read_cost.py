@@ -1,4 +1,4 @@
-"""Estimates of reading: a variable costs at least as much as all that it is made of, whatever that is."""
+"""Estimates of reading: a variable costs at least as much as all its inputs, for any inputs."""
 
 import random
 from collections.abc import Iterator, Mapping

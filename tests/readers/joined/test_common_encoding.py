@@ -1,4 +1,4 @@
-"""One encoding for files that differ: every value and every reason in it is what it was in its file."""
+"""One encoding for files that differ: every value and every reason is unchanged."""
 
 import math
 from decimal import Decimal
@@ -176,7 +176,7 @@ def an_encoding(draw, types=TYPES):
 
 
 def some_numbers(encoding, seed):
-    """All that an encoding says something of, its neighbours, the ends of its type and others."""
+    """Return all numbers that an encoding mentions, their neighbours, the ends of its type and others."""
     dtype = np.dtype(encoding.dtype)
     told = [number for number, _name in encoding.flags]
     told += [] if encoding.nodata is None else [encoding.nodata]

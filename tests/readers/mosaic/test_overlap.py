@@ -99,7 +99,7 @@ GRID = (4, 5)
 
 @st.composite
 def parts_of_grid(draw):
-    """Pieces, each with the part of a grid that it reaches, where it has cells there, and its sheet on the grid."""
+    """Draw pieces, each with its part of a grid, if it has cells there, and its sheet on the grid."""
     pieces = []
     for _piece in range(draw(st.integers(1, 5))):
         rows, columns = (sorted(draw(st.lists(st.integers(0, n), min_size=2, max_size=2, unique=True))) for n in GRID)

@@ -17,7 +17,7 @@ from tests.readers.stac.documents import item, polygon
 from tests.readers.zarr.products import CODE, NORTH, RESOLUTIONS, SIDE_M, WEST, classes_of, numbers_of, write_product
 
 CORNERS = [[4.438877, 51.442352], [4.452681, 51.442112], [4.452295, 51.433485], [4.438494, 51.433725]]
-"""Of the products, in longitude and latitude."""
+"""Corners of the products, in longitude and latitude."""
 VARIABLES = (
     VariableSpec(id="RED", asset="product", name="measurements/reflectance/r10m/b04"),
     VariableSpec(id="NIR", asset="B08_10m"),

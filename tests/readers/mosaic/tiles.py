@@ -1,4 +1,4 @@
-"""Small overlapping tiles in two UTM zones, cut from one made ground whose value at any place is known."""
+"""Small overlapping tiles in two UTM zones, cut from one made ground with values by formula."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from tests.rasters import write_raster
 
 ZONES = (32631, 32632)
 EAST = 6.0
-"""Longitude at which the zones meet."""
+"""Longitude of the border between the zones."""
 SIDE = 120
 SIZE = 10.0
 NODATA = 0

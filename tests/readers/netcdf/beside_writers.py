@@ -1,4 +1,4 @@
-"""Served HDF5 files neither keep a writer from appending nor hide what it appended; run by test_hdf5.py."""
+"""Served HDF5 files neither prevent a writer from appending nor hide its changes; run by test_hdf5.py."""
 
 import subprocess
 import sys

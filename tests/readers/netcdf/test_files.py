@@ -71,7 +71,7 @@ def values_of(reader, index, variable="t2m"):
 
 
 def stored(path, variable="t2m", time=0):
-    """(y, x): what xarray reads of a file by itself."""
+    """Return (y, x) by xarray alone."""
     with xarray.open_dataset(path, **engine_options(path)) as dataset:  # HDF5 requires one locking option
         found = dataset[variable].astype("float64")
         return (found.isel(time=time) if "time" in found.dims else found).to_numpy()

@@ -1,4 +1,4 @@
-"""The process that parses a file, started quickly: forked from one that has imported what it needs."""
+"""The process that parses a file, started quickly: forked from one with its imports."""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""What processes that read files with GDAL share: imported by the process that they are forked from."""
+"""Common imports of processes that read files with GDAL, loaded in the process from which they fork."""
 
 from chronotile.readers.places.convert import prepare_gdal
 

@@ -1,4 +1,4 @@
-"""The process that parses files from outside: how it ends, whatever the file is."""
+"""The process that parses files from outside: its end, for any file."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""Reference systems that files name: those of EPSG in any spelling, and none by which PROJ opens files."""
+"""Reference systems in files: those of EPSG in any spelling, and none by which PROJ opens files."""
 
 import pytest
 from pyproj import CRS, Transformer

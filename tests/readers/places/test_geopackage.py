@@ -1,4 +1,4 @@
-"""GeoPackages read by SQLite: the same values as GDAL reads, and nothing that their schema runs."""
+"""GeoPackages read by SQLite: the values equal GDAL's, and no code in their schema runs."""
 
 import dataclasses
 import random
@@ -44,7 +44,7 @@ def test_a_file_has_the_shapes_and_fields_that_gdal_reads(tmp_path, seed, suffix
 
 
 def told(content):
-    """What the answer says: a document, or a refusal."""
+    """Return the answer: a document, or a refusal."""
     try:
         return orjson.dumps(converted(content)).decode()
     except ChronotileError as error:

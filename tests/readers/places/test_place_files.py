@@ -1,4 +1,4 @@
-"""Places of files: which are taken, under which names, and what is said of the others."""
+"""Places from files: accepted ones, their names, and errors for the others."""
 
 import dataclasses
 import sys

@@ -1,4 +1,4 @@
-"""What a process can no longer do after it gave up system calls."""
+"""Operations that a process can no longer do after it gave up system calls."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Damage that GDAL does not report: none of its numbers is served."""
+"""Damage that GDAL does not report: its numbers are never served."""
 
 import struct
 

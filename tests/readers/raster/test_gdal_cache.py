@@ -1,4 +1,4 @@
-"""GDAL's cache, which is one of the process, has room for what all pools leave to it."""
+"""GDAL's cache, shared by the whole process, has the size that all pools leave to it."""
 
 import gc
 
@@ -10,7 +10,7 @@ MB = 1 << 20
 
 
 class Pool:
-    """What has a part of the cache."""
+    """Owner of a part of the cache."""
 
 
 def test_shares_of_existing_pools_add_up():

@@ -1,4 +1,4 @@
-"""TIFFs that were cut off: none is opened without what its numbers mean."""
+"""Truncated TIFFs: none is opened without the metadata of its numbers."""
 
 import struct
 import warnings
@@ -49,7 +49,7 @@ def test_no_file_that_passes_has_lost_its_scale_or_place(whole):
 
 
 def meaning_if_passed(path):
-    """Scale, offset and CRS as rasterio reads them of a file that passes and opens; nothing of another."""
+    """Return scale, offset and CRS by rasterio if the file passes and opens; otherwise `None`."""
     try:
         require_whole_tags(str(path))
         with warnings.catch_warnings(), rasterio.open(path) as dataset:

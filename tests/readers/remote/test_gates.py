@@ -280,7 +280,7 @@ def test_waiting_for_a_connection_to_a_busy_server_does_not_close_its_gate(far, 
 
 @pytest.fixture
 def bucket(far, monkeypatch, clock):
-    """`s3://bucket` in place of the files of the store that blocks."""
+    """Serve the files of the blocking store as `s3://bucket`."""
     (far.folder / "bucket").mkdir()
     (far.folder / "bucket" / "a").write_bytes(b"{}")
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}

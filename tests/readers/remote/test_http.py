@@ -28,7 +28,7 @@ ASKS = (lambda place: ask_part(place, 0, 9, None), ask_state, lambda place: ask_
 
 
 class Names:
-    """Looks up names: each look-up gives the next addresses, the last of them for ever."""
+    """Resolves names: each look-up returns the next addresses, and the last ones repeatedly."""
 
     def __init__(self, *answers):
         self.answers = list(answers)
@@ -129,7 +129,7 @@ def test_only_addresses_that_were_checked_are_connected_to(server, use, hosts):
 
 
 def test_a_name_that_leads_inside_at_its_second_look_up_is_not_followed(server, other, use, hosts, monkeypatch):
-    monkeypatch.setattr("chronotile.readers.remote.gates.KEPT_S", 0)  # neither names nor connections
+    monkeypatch.setattr("chronotile.readers.remote.gates.KEPT_S", 0)  # caches neither names nor connections
     names = use(Names(["127.0.0.1"], ["127.0.0.2"]))
     hosts.allow_addresses(["127.0.0.1"])
     with redirecting_server({"/a.tif": b"secret" * 50}, address="127.0.0.2", port=server.server_port) as second:
@@ -204,7 +204,7 @@ def test_the_address_of_a_source_is_trusted(server, tmp_path, monkeypatch):
 
 @pytest.fixture
 def tls_server(tmp_path):
-    """A server with a certificate of data.example.org, and what believes that."""
+    """Run a server with a certificate of data.example.org, and return a context that trusts it."""
     certify(["data.example.org"], tmp_path)
     own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     own.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")

@@ -1,4 +1,4 @@
-"""Where S3 is and who asks, by the environment."""
+"""Address and credentials of S3 in the environment."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Serving cubes elsewhere: all levels known from the root's document, and what xarray shows by their address."""
+"""Remote serving cubes: all levels from the root's document, and xarray's view by their address."""
 
 import shutil
 

@@ -19,7 +19,7 @@ def box(west, south, east, north):
 
 
 def item(*, assets=None, geometry=None, properties=None, **fields):
-    """An item of one red band of 10 m; `properties` and `fields` replace those of it."""
+    """Return an item of one red band of 10 m; `properties` and `fields` replace the default ones."""
     own = {"datetime": "2022-06-01T10:50:31.024Z", "eo:cloud_cover": 12.5, **TILE}
     return deepcopy(
         {

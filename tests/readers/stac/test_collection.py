@@ -1,4 +1,4 @@
-"""Collections and items of STAC as a configuration: variables, styles, masks, and what is left out."""
+"""Collections and items of STAC as a configuration: variables, styles, masks, and omissions."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ BANDS = {
 
 
 def draft(collection=None, items=()):
-    """What documents make, which is a valid configuration."""
+    """Return the configuration drafted from documents, which must be valid."""
     made = draft_of(metadata_of(collection or {}, items), HREF, STYLES)
     parse_configuration(
         {"collections": {made.id: made.section}}, file=Path("stac.yaml"), kinds=KINDS, styles={**STYLES, **made.styles}

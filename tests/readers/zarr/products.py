@@ -1,4 +1,4 @@
-"""Made products of Sentinel-2 as EOPF's processors write them, and GeoZarr stores made of such."""
+"""Made products of Sentinel-2 in the form of EOPF's processors, and GeoZarr stores from them."""
 
 import numpy as np
 import zarr
@@ -6,7 +6,7 @@ import zarr
 CODE = 32631
 WEST, NORTH = 600_000, 5_700_000
 SIDE_M = 960
-"""Of the place of a product: 96 cells of 10 m."""
+"""Side of a product's area: 96 cells of 10 m."""
 RESOLUTIONS = {"r10m": 10, "r20m": 20, "r60m": 60}
 BANDS = {"r10m": ("b02", "b04", "b08"), "r20m": ("b02", "b04", "b05", "b11"), "r60m": ("b01", "b02", "b04", "b05")}
 DISCOVERY = {

@@ -1,4 +1,4 @@
-"""NetCDF files of a scene, one a date, and references to their chunks, as h5py finds them."""
+"""NetCDF files of a scene, one per date, and references to their chunks by h5py."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ CHUNK = (1, 16, 16)
 
 
 def write_files(folder: Path, scene: Scene, **encoding) -> list[Path]:
-    """Write each date into a file of its own, NDVI in chunks of 16 x 16, shuffled and deflated."""
+    """Write each date into a separate file, NDVI in chunks of 16 x 16, shuffled and deflated."""
     encoding = {"chunksizes": CHUNK, "compression": "gzip", "shuffle": True} | encoding
     paths = []
     for number, day in enumerate(scene.days):

@@ -89,7 +89,7 @@ def test_read_does_not_wait_for_the_opening_of_another_that_hangs(openings):
 
     assert [second.array, third.array] == [3, 4]
     assert first.result().array == 2
-    assert watched.current(ALL).array == 4  # not what began to be opened before
+    assert watched.current(ALL).array == 4  # not one whose opening started before
 
 
 @pytest.mark.parametrize(("age_ns", "opened"), [(SETTLED_NS, [2, 3, 4]), (SETTLED_NS + 1, [1, 1, 1])])

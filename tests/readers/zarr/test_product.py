@@ -1,4 +1,4 @@
-"""Products of EOPF: a tree of groups as one collection, in which each variable has a grid of its own."""
+"""Products of EOPF: a tree of groups as one collection, in which each variable has a separate grid."""
 
 import shutil
 

@@ -199,7 +199,7 @@ def test_requests_for_parts_have_the_requester_pays_header(monkeypatch, variable
 
 @pytest.fixture
 def paid(source, monkeypatch):
-    """A bucket whose requester pays, `s3://bucket`, in place of the server's files."""
+    """Replace the server's files by a bucket with requester pays, `s3://bucket`."""
     (source.folder / "bucket").mkdir()
     source.payer = "requester"
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REQUEST_PAYER": "requester"}
@@ -254,7 +254,7 @@ def test_store_whose_requester_pays_fails_as_a_whole_and_comes_back(kind, paid, 
 
 
 def write_alone(kind, folder, days=SCENE.days):
-    """A store whose arrays lie at its root, each with a document of its own alone."""
+    """Write a store with arrays at its root, with only one document per array."""
     dataset = make_dataset(replace(SCENE, days=days))
     save_zarr(dataset, folder / "alone.zarr", version=int(kind[-1]), NDVI={"chunks": (1, 16, 16)})
     return "alone.zarr"

@@ -153,7 +153,7 @@ def test_repository_of_format_2_is_refused_with_the_remedy(place):
 
 @pytest.fixture
 def remote(s3_server, monkeypatch):
-    """`make()` writes a repository into a bucket; the environment is that of a reader."""
+    """Return `make()`, which writes a repository into a bucket, and set the environment of a reader."""
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     bucket = s3_server.make_bucket()

@@ -44,7 +44,7 @@ def reader(cube):
 
 @pytest.fixture(scope="module")
 def same_reader(tmp_path_factory):
-    """Of a cube of five dates that no test changes."""
+    """Return a reader of a cube of five dates that no test changes."""
     folder = tmp_path_factory.mktemp("same")
     write_cogs(folder, replace(SCENE, days=SCENE.days[:5]))
     optimise(sorted(map(str, folder.glob("*.tif"))), folder / "cube.zarr", OPTIONS)
@@ -176,7 +176,7 @@ def test_damaged_commit_is_refused(cube):
 
 
 class Watching(Disk):
-    """Looks at the cube before every rename."""
+    """Inspects the cube before every rename."""
 
     def __init__(self, look):
         self._look = look

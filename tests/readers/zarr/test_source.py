@@ -1,4 +1,4 @@
-"""Zarr stores: levels, layouts, codecs, and what is done about chunks that are gone."""
+"""Zarr stores: levels, layouts, codecs, and missing chunks."""
 
 import itertools
 import json
@@ -362,7 +362,7 @@ def test_damaged_chunk_is_unavailable(tmp_path, version):
         open_zarr(spec).read_window("NDVI", index=1, level=0, window=ALL)
 
 
-# What is no cube.
+# Stores that are no cubes.
 
 
 @pytest.mark.parametrize(

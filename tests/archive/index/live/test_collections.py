@@ -63,7 +63,7 @@ def index(tmp_path, closed_at_end):
 
 @pytest.fixture
 def live_over(index, monkeypatch):
-    """Makes collections over a served API; the gates of servers are those of the test."""
+    """Return a maker of collections over a served API, with separate gates of servers."""
     own = Gates()
     monkeypatch.setattr("chronotile.archive.index.live.api.gates", own)
 
@@ -132,7 +132,7 @@ def test_returned_items_are_in_the_index(api, live_over):
     counter = live.index.state("ours", is_fresh=True).counter
     live.now[0] = PAGE_S
     live.page(limit=2)
-    assert live.index.state("ours", is_fresh=True).counter == counter  # they are as they were
+    assert live.index.state("ours", is_fresh=True).counter == counter  # they are unchanged
 
 
 def test_changed_item_is_replaced_when_it_is_returned_again(one_api, live_over):
@@ -227,7 +227,7 @@ def test_smaller_pages_are_requested_if_the_api_refuses_large_ones(one_api, live
     requested = len(live.searches)
     live.now[0] = 3 * PAGE_S
     live.walk(limit=200)
-    assert len(live.searches) - requested == 1  # what it refuses is remembered
+    assert len(live.searches) - requested == 1  # its refusal is cached
 
 
 def test_ids_that_an_api_ignores_or_sends_slowly_are_no_endless_walk(one_api, live_over):

@@ -28,7 +28,7 @@ def api(postgresql, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pgstac")
     with serving_stac_api(postgresql) as api:
         api.load_collection(documents.collection(SMALL), folder)
-        # Their files lie at the host of the API, as far as anyone looks.
+        # The tests never request the files, which seem to be at the host of the API.
         api.load_items((documents.item(scene, lambda path: f"{api.url}/{path}") for scene in SCENES), folder)
         yield api
 

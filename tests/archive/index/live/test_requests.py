@@ -1,4 +1,4 @@
-"""What an API is requested for a search, and what is left to compare here."""
+"""Requests to an API for a search, and the remaining local comparisons."""
 
 from urllib.parse import parse_qs, urlsplit
 

@@ -1,4 +1,4 @@
-"""The first items of a live collection, and what happens to them when its source changes."""
+"""The first items of a live collection, and changes of its source."""
 
 from contextlib import closing
 
@@ -93,4 +93,4 @@ def test_live_and_indexed_items_link_to_each_other(api, store):
 
     assert len(ids(store)) == 15
     assert reason_to_fill(whole, ACCESS, store) is None
-    assert reason_to_seed(live, ACCESS, store) is None  # all that is indexed is known
+    assert reason_to_seed(live, ACCESS, store) is None  # the index already contains them

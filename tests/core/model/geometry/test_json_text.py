@@ -10,7 +10,7 @@ from chronotile.core.model.geometry.json_text import load_json
 
 @pytest.fixture
 def looks():
-    """What is noted of each look for garbage."""
+    """Return the record of garbage collections."""
     noted = []
 
     def note(phase, _about):

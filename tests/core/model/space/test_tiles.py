@@ -46,7 +46,7 @@ def test_box_outside_has_no_tiles(west):
 @pytest.mark.parametrize("name", SETS)
 @given(tiles, st.integers(1, 8))
 def test_the_fitting_matrix_shows_more_than_half_of_the_pixels_and_no_more_than_all(name, place, pixels):
-    """A tile, 256 pixels of its own matrix, has 256 * 2^n pixels n matrices further on."""
+    """A tile, 256 pixels of its matrix, has 256 * 2^n pixels n matrices later."""
     z, row, column = place
 
     fitting = SETS[name].fitting_matrix(BBox(*morecantile.tms.get(name).xy_bounds(column, row, z)), 128 * pixels)

@@ -1,4 +1,4 @@
-"""How times follow one another is told by the calendar."""
+"""Steps between times, by the calendar."""
 
 import numpy as np
 import pytest
@@ -72,7 +72,7 @@ def test_dekads_are_recognised_from_any_first_one(count, skipped):
 def test_tolerance_is_one_and_a_half_times_the_95th_percentile_of_the_gaps():
     days = np.cumsum([0, *[5] * 19, 60, 10]).astype("timedelta64[D]") + np.datetime64("2020-01-01")
 
-    # Of 21 gaps the 20th is the 95th percentile.
+    # The 95th percentile of 21 gaps is the 20th.
     assert gap_tolerance(domain(*days.astype(str))) == np.timedelta64(15, "D")
 
 

@@ -1,4 +1,4 @@
-"""What is asked of time goes through text unchanged."""
+"""Requested times go through text unchanged."""
 
 import pytest
 from hypothesis import given

@@ -55,7 +55,7 @@ def post(address, id_, href):
 
 
 def is_ready(folder):
-    """Whether the webhook is known, and all of the source was read: it gets what changes from then on."""
+    """Return whether the webhook is registered and the whole source was read: later changes are sent to it."""
     if not (folder / INDEX.file).exists():
         return False
     engine = open_engine(None, folder, INDEX)

@@ -94,7 +94,7 @@ def hook(web, name="one", **members):
 
 
 def has_begun(open_positions, *hooks):
-    """Wait until webhooks are told what changes from now on."""
+    """Wait until webhooks are registered for later changes."""
     positions = open_positions()
     until(lambda: all(positions.find(each.id) for each in hooks))
 
@@ -180,7 +180,7 @@ def test_last_webhook_expires_a_day_after_its_removal_from_the_configuration(
     live.configure(hook(web))
     with sending(web.url):
         has_begun(open_positions, hook(web))
-        monkeypatch.setattr(positions_module, "KEPT_S", -1.0)  # a day is over
+        monkeypatch.setattr(positions_module, "KEPT_S", -1.0)  # a day has passed
         live.configure()
         positions = open_positions()
         until(lambda: noted_missing(positions))

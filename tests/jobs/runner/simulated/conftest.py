@@ -36,7 +36,7 @@ def dask(simulation, closed_at_end):
 
 @pytest.fixture
 def dask_cluster(dask, simulation):
-    """What gives it tasks."""
+    """Return the cluster that submits tasks."""
     with Cluster(dask.connect, runtime=simulation.runtime("one")) as cluster:
         yield cluster
 

@@ -1,4 +1,4 @@
-"""Adds the processes of tests to those that there are, in every Python that is started with this folder on its path."""
+"""Adds the processes of tests to the existing ones, in every Python that starts with this folder on its path."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Frames as they come out of files, read by Pillow and FFmpeg."""
+"""Frames from files, read by Pillow and FFmpeg."""
 
 import errno
 import io
@@ -20,7 +20,7 @@ SHADES = np.arange(256, dtype=np.uint8)
 
 
 def index_picture(colours: int, *, width: int = 64, height: int = 48) -> IndexPicture:
-    """A picture of so many colours, each of another red and green."""
+    """Return a picture with this number of colours, all different in red and green."""
     palette = np.stack([SHADES, SHADES // 2, np.full(256, 40), np.full(256, 255)], axis=1).astype(np.uint8)
     index = np.arange(width * height).reshape(height, width) % colours
     return IndexPicture(index.astype(np.uint8), palette)

@@ -47,7 +47,7 @@ def opened(body, **options):
 
 
 def directories(body):
-    """(place, tags by number as (type, values)) of each, of a classic TIFF."""
+    """Return (place, tags by number as (type, values)) of each directory of a classic TIFF."""
     found = []
     (place,) = struct.unpack_from("<I", body, 4)
     while place:
@@ -224,7 +224,7 @@ def test_fields_that_no_type_holds_are_refused_by_name(others):
 
 
 def means_of_four(values):
-    """(y, x): the mean of those of four cells that are not NaN; edges that are odd repeat themselves."""
+    """Return (y, x): the mean of the cells of four that are not NaN; odd edges are repeated."""
     rows, columns = values.shape
     even = np.pad(values, ((0, rows % 2), (0, columns % 2)), mode="edge")
     four = np.stack([even[0::2, 0::2], even[0::2, 1::2], even[1::2, 0::2], even[1::2, 1::2]])

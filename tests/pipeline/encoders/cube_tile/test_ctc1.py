@@ -27,7 +27,7 @@ MOST = {"uint8": 255, "uint16": 65535}
 
 
 def encode(numbers: np.ndarray, gaps: np.ndarray, *, block: int = 16, flags=(), is_categorical=False, **lacks) -> bytes:
-    """The gzip bytes of a cube (time, y, x) of which all that is neither gap nor flag has a value."""
+    """Return the gzip bytes of a cube (time, y, x); all numbers except gaps and flags have a value."""
     count, height, width = numbers.shape
     grid = Grid(crs=crs_of("EPSG:3857"), bbox=BBox(0, 0, 1, 1), width=width, height=height)
     named = {flag: (float(flag), f"flag {flag}") for flag in flags}

@@ -15,14 +15,14 @@ GAP, FLAG = 255, 252
 
 
 def frame_of(numbers, dtype="uint8") -> CubeFrame:
-    """A frame in which 255 is a gap and 252 a flag."""
+    """Return a frame with the gap 255 and the flag 252."""
     numbers = np.array(numbers)
     gaps = numbers == GAP
     return CubeFrame(numbers=numbers.astype(dtype), valid=~gaps & (numbers != FLAG), gaps=gaps)
 
 
 def expected(numbers: np.ndarray, of_values: Callable[[list[int]], int]) -> np.ndarray:
-    """The rule of docs/design/ctc1.md, cell by cell: what is made of values, else the first flag, else a gap."""
+    """Apply the rule of docs/design/ctc1.md, cell by cell: the result for values, else the first flag, else a gap."""
     height, width = numbers.shape
     result = np.full((-(-height // 2), -(-width // 2)), GAP)
     for row, column in np.ndindex(result.shape):

@@ -1,4 +1,4 @@
-"""Which numbers of a cube stand for which of its source."""
+"""Numbers of a cube and the numbers of its source that they stand for."""
 
 from decimal import Decimal
 
@@ -33,7 +33,7 @@ def meaning_of(*, colours=(0.0, 1.0), res=1, is_categorical=False, **encoding) -
 
 
 def numbering(numbers, **told) -> tuple[CubeNumbering, list[int]]:
-    """The numbering that a cube of these numbers gets, and what they are in it."""
+    """Return the numbering of a cube of these numbers, and its numbers."""
     meaning = meaning_of(**told)
     frame = frame_of(numbers, meaning.encoding)
     usual = numbering_of(meaning)

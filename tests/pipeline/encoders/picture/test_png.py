@@ -121,7 +121,7 @@ def test_no_chunk_lets_a_browser_change_colours(body):
 
 def test_png_is_readable_without_isal(monkeypatch, noise):
     monkeypatch.setitem(sys.modules, "isal", None)
-    monkeypatch.setattr(encoders, "deflated", deflated)  # what is imported anew is put back
+    monkeypatch.setattr(encoders, "deflated", deflated)  # the new import is reverted
     monkeypatch.delitem(sys.modules, "chronotile.pipeline.encoders.deflated")
     spec = importlib.util.spec_from_file_location("png_without_isal", png.__file__)
     without_isal = importlib.util.module_from_spec(spec)

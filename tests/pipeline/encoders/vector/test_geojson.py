@@ -1,4 +1,4 @@
-"""Places as GeoJSON: axis order, orientation, what is rounded, and further properties."""
+"""Places as GeoJSON: axis order, orientation, rounding, and additional properties."""
 
 import dataclasses
 
@@ -37,7 +37,7 @@ def test_chosen_places_have_their_properties_and_additional_ones():
 @pytest.mark.parametrize("crs", ["OGC:CRS84", "EPSG:4326", "EPSG:3035", "EPSG:31370", "EPSG:2180"])
 @pytest.mark.parametrize("is_kept", [False, True])
 def test_coordinates_have_the_axis_order_of_the_crs(crs, is_kept):
-    """pyproj with the order of the authority, for which CRS84 is longitude first."""
+    """The truth is pyproj with the order of the authority, in which CRS84 is longitude first."""
     places = make_places(3)
     if is_kept:
         shapes_in(places, crs_of(crs))

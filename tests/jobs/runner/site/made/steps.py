@@ -1,4 +1,4 @@
-"""A process of tests: tasks that wait to be let through, and do what they are told."""
+"""A process of tests: tasks that wait at a gate, and follow their inputs."""
 
 import errno
 import os
