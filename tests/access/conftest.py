@@ -11,7 +11,7 @@ from tests.running import serving
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, Path]]:
-    """Address, key of a user who may see and download SECRET, log."""
+    """Address, key of a user with the rights to see and download SECRET, and log."""
     folder = tmp_path_factory.mktemp("site")
     write(folder)
     configuration = folder / "chronotile.yaml"

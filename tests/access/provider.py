@@ -31,7 +31,7 @@ def encoded_bytes(text: bytes) -> str:
 
 
 class Provider:
-    """Signs tokens; `rotate` gives it another key."""
+    """Provider that signs tokens; `rotate` gives it a new key."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -44,7 +44,7 @@ class Provider:
         self.held: threading.Event | None = None
         """Answers wait for this event, if it exists."""
         self.has_come = threading.Event()
-        """Set while a request waits for it."""
+        """Set while a request waits for `held`."""
         self.rotate("RS256")
         self.secret: str | None = None
         """Secret of the client; `None` makes it a public client."""
@@ -60,11 +60,11 @@ class Provider:
         self.refresh_tokens: set[str] = set()
         """Valid refresh tokens; a token is valid once."""
         self.exchanges: list[str] = []
-        """The kinds of grants that were exchanged."""
+        """Kinds of exchanged grants."""
         self.sign_outs: list[dict[str, str]] = []
 
     def rotate(self, algorithm: str) -> None:
-        """Sign by a new key from now on; older ones are still shown."""
+        """Sign with a new key from now on; older keys stay published."""
         kid = f"key-{len(self.keys)}"
         parameters = {"kid": kid, "use": "sig", "alg": algorithm}
         makers = {
@@ -149,7 +149,7 @@ class Provider:
 
 @contextmanager
 def serving_provider() -> Iterator[Provider]:
-    """Serve one."""
+    """Serve a provider."""
     provider = Provider()
 
     class Handler(BaseHTTPRequestHandler):

@@ -29,7 +29,7 @@ SIZE = 128
 
 
 def source_of(service, base, authcfg=""):
-    """The source of the layer, as QGIS writes it."""
+    """Return the source of the layer in QGIS's notation."""
     address = {"wms": f"{base}/wms", "wmts": f"{base}/wmts?SERVICE=WMTS&REQUEST=GetCapabilities"}[service]
     parts = {
         "contextualWMSLegend": "0",
@@ -62,7 +62,7 @@ def draw(layer, file):
 
 
 def make(base, key, folder):
-    """Draw and save each way."""
+    """Draw the layer in each way and save a project of it."""
     config = QgsAuthMethodConfig("Basic")
     config.setId(CONFIGURATION[:7])
     config.setName(CONFIGURATION)
@@ -84,7 +84,7 @@ def make(base, key, folder):
 
 
 def reopen(folder):
-    """Draw the projects that were saved."""
+    """Draw the saved projects."""
     told = {}
     for file in sorted(folder.glob("*.qgs")):
         project = QgsProject()

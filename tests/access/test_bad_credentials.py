@@ -1,4 +1,4 @@
-"""Credentials that are wrong, broken or many: 401 or 429, one line in the log, and right ones still pass."""
+"""Wrong, broken or numerous credentials: 401 or 429, one line in the log, and right credentials still pass."""
 
 import logging
 import os
@@ -37,7 +37,7 @@ WORDS = re.compile(r"SECRET|classified|fields-of-the-ministry")
 
 
 class CountedKeys:
-    """The table of keys of a folder, and how often it was read."""
+    """Key table of a folder that counts its reads."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.reads = folder, 0
@@ -161,7 +161,7 @@ def test_cached_keys_stay_if_the_provider_fails_or_redirects(keys: CountedKeys, 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, str, Path, int]]:
-    """Port, key, folder and process of a server of two workers."""
+    """Port, key, folder and process id of a server of two workers."""
     folder = tmp_path_factory.mktemp("served")
     write(folder)
     settings = {"CHRONOTILE_JOBS_DIR": str(folder / "jobs"), "CHRONOTILE_WORKERS": "2", "CHRONOTILE_WATCH_S": "0"}
@@ -221,7 +221,7 @@ BY_PATH = {
 
 
 def raw(port: int, request: bytes) -> int:
-    """The status of the answer to some bytes."""
+    """Return the status of the answer to raw bytes."""
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
         with suppress(OSError):  # it is answered before all is read
             connection.sendall(request)

@@ -1,4 +1,4 @@
-"""Classes of requests for quotas: each operation that searches or writes files has one, however it is spelled."""
+"""Request classes of quotas: every operation that searches or writes files has one, in all spellings."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Over files, an index and catalogues elsewhere: to a stranger there is nothing private on any route, at any time."""
+"""With files, an index and remote catalogues, a stranger finds nothing private on any route, at any time."""
 
 import re
 import threading
@@ -28,7 +28,7 @@ from tests.scenes import write_tif
 from tests.scenes_archive import documents
 
 Asked = tuple[str, str, bytes]
-"""Method, URL and body."""
+"""Method, URL and body of a request."""
 NAMES = (
     {"C": "fields", "L": "NDVI", "S": "squares"},
     {"C": "scenes", "L": "scenes.RED", "S": "squares"},
@@ -93,7 +93,7 @@ def ask(server: Server, request: Asked, headers: dict[str, str] | None = None, p
 
 
 def with_items(server: Server) -> list[dict[str, str]]:
-    """The names with an item and a product of each collection, as the owner finds them."""
+    """Return the names with an item and a product of each collection, as listed for the owner."""
     named = []
     for names in NAMES:
         url = f"/odata/v1/Products?$filter=Collection/Name eq '{names['C']}'&$top=1"
@@ -193,7 +193,7 @@ class Stranger:
 
 @contextmanager
 def hanging(pair: Twins) -> Iterator[None]:
-    """The private catalogue elsewhere does not answer, and its owner waits for it."""
+    """Let the remote private catalogue not answer while its owner waits for it."""
     pair.api.has_come.clear()
     pair.api.held = threading.Event()
     url, owner = "/stac/collections/hidden-api/items?limit=3&bbox=0,0,9,60", pair.private.bearer("owner")
@@ -234,7 +234,7 @@ def test_changes_of_private_data_change_no_answer_to_a_stranger(pair: Twins) -> 
 
 
 def change_items(pair: Twins, stranger: Stranger) -> None:
-    """Add an item to a private collection, and remove it."""
+    """Add an item to a private collection and remove it."""
     client, writer = pair.private.client, {"Authorization": f"Bearer {TOKEN}"}
     path = "/stac/collections/hidden-scenes/items"
     item = {**documents.item(SCENES[0], lambda path: f"{pair.url}/{path}"), "id": "new", "collection": "hidden-scenes"}

@@ -1,4 +1,4 @@
-"""A style of the configuration's folder that only hidden layers use does not exist for other clients."""
+"""A style that only hidden layers use does not exist for other clients."""
 
 import pytest
 
@@ -20,7 +20,7 @@ DRAWN = (
 
 @pytest.fixture(params=["opened", "away"])
 def styled(archive: Archive, request: pytest.FixtureRequest) -> Archive:  # noqa: F811 -- the fixture
-    """The hidden layer has a style that no other layer uses; its files may be missing."""
+    """Archive whose hidden layer has a style that no other layer uses; its files may be missing."""
     folder = archive.folder
     (folder / "styles").mkdir()
     for name in ("hidden-yield", "unused"):

@@ -46,7 +46,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive
 
 @pytest.fixture
 def job(archive: Archive) -> str:
-    """The address of a job of the owner that is done."""
+    """URL of a finished job of the owner."""
     accepted = archive.client.post(SERIES, json=ASKED, headers=archive.bearer("owner") | ASYNC)
     assert accepted.status_code == 201, accepted.text
     state = archive.client.app.state.chronotile
@@ -58,7 +58,7 @@ def job(archive: Archive) -> str:
 
 
 def shared(archive: Archive, job: str, **body: object) -> str:
-    """The path of a new link to a job."""
+    """Return the path of a new link to a job."""
     answer = archive.client.post(f"{job}/share", headers=archive.bearer("owner"), **body)
     assert answer.status_code == 201, answer.text
     assert answer.headers["cache-control"] == "no-store"

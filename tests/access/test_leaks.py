@@ -27,7 +27,7 @@ OF_ONE_SERVER = ("metrics", "health", "ogcapi/jobs")
 
 
 def with_private(services: Services) -> Services:
-    """Services with a private collection, a private layer of a public one and a private set of places besides."""
+    """Return services with an additional private collection, private layer in a public one, and private set of places."""
     hidden = served.make_layer("HIDDEN", collection="secret", access=PRIVATE)
     also = served.make_layer("HIDDEN2", variable=served.make_variable("HIDDEN2"), access=PRIVATE)
     secret = served.make_collection(hidden, access=PRIVATE)
@@ -60,7 +60,7 @@ def with_nothing_private() -> Services:
 
 @dataclass
 class Pair:
-    """A server with private things, and one without."""
+    """A server with private things, and a server without them."""
 
     private: TestClient
     public: TestClient
@@ -95,7 +95,7 @@ def requests_of_strangers() -> list[str]:
 
 
 def counted(client: TestClient, url: str) -> Response:
-    """The answer once the shares of valid pixels in it are counted, which each server does by itself."""
+    """Return the answer after the server has counted the valid fractions in it."""
 
     def look() -> Response | None:
         answer = client.get(url)

@@ -22,7 +22,7 @@ ZOOM = 17
 """Zoom with cells 13 pixels wide."""
 MATRIX_SET = morecantile.tms.get("WebMercatorQuad")
 UNIFORM_PX = 7
-"""Places that are compared have one colour around them, as maps are drawn a part of a pixel apart."""
+"""Compared points have a uniform neighbourhood, because maps are shifted by a fraction of a pixel."""
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +34,13 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def middle_tile() -> morecantile.Tile:
-    """The tile in the middle of the scene."""
+    """Return the tile in the middle of the scene."""
     x, y = SCENE.transform @ (SCENE.width / 2, SCENE.height / 2)
     return MATRIX_SET.tile(*transformer(crs_of(SCENE.crs), CRS84).transform(x, y), ZOOM)
 
 
 def places_of(picture: np.ndarray) -> list[dict[str, object]]:
-    """Some pixels that are drawn, with different colours, and one colour around each."""
+    """Return drawn pixels of different colours with a uniform neighbourhood."""
     windows = np.lib.stride_tricks.sliding_window_view(picture, (UNIFORM_PX, UNIFORM_PX), axis=(0, 1))
     is_uniform = (windows == windows[..., :1, :1]).all(axis=(2, 3, 4)) & (windows[:, :, 3, 0, 0] == 255)
     rows, columns = np.nonzero(is_uniform)

@@ -18,12 +18,12 @@ REQUESTS = [
     ("?f=application/geopackage%2Bsqlite3", "*/*"),
     ("?%66=gpkg&limit=1", "*/*"),
 ]
-"""Queries and Accept headers of requests that are answered with a file."""
+"""Queries and Accept headers of requests for a file."""
 
 
 @pytest.fixture
 def open_places(archive: Archive) -> Archive:  # noqa: F811 -- the fixture
-    """Everyone sees the set of places; one user may download it."""
+    """Archive with a set of places that everyone sees and one user may download."""
     file = archive.folder / "chronotile.yaml"
     before, closed, rest = file.read_text().rpartition("access: {see: [group:ministry], download: [user:nobody]}")
     assert closed

@@ -1,4 +1,4 @@
-"""Tokens of oidc-provider, a certified provider of Node.js: discovery, keys and tokens that are not our own."""
+"""Discovery, keys and tokens of oidc-provider, a certified provider of Node.js that is independent of this project."""
 
 import subprocess
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ class Provider:
         self.url = self.rotate()
 
     def rotate(self) -> str:
-        """Sign by new keys from now on; older ones are still published. Returns the address."""
+        """Sign with new keys from now on, while older keys stay published; return the URL."""
         number = len(self._keys)
         new = [
             RSAKey.generate_key(2048, {"kid": f"rsa-{number}", "use": "sig", "alg": "RS256"}),
@@ -66,7 +66,7 @@ def provider() -> Iterator[Provider]:
 
 @contextmanager
 def serving(provider: Provider) -> Iterator[TestClient]:
-    """A server with private things that accepts the tokens of the provider."""
+    """Run a server with private things that accepts the provider's tokens."""
     services = with_private(made_services())
     issuer = IssuerSettings(issuer=provider.url, audience=AUDIENCE)
     access = replace(services.catalogue.access, issuer=issuer)

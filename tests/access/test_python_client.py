@@ -114,7 +114,7 @@ def test_refused_request_is_sent_once_more_with_another_token(server: Listener, 
 
 
 def test_no_other_host_gets_a_token(server: Listener, elsewhere: Listener) -> None:
-    """Not after a redirect either, as to a signed address of a bucket, whichever library sends the request."""
+    """Not even after a redirect, such as to a signed URL of a bucket, with any HTTP library."""
     server.answers["/layers"] = Answer(307, headers={"Location": f"{elsewhere.url}/layers"})
     credential = Credential(server.url, "ctk_a")
 

@@ -1,4 +1,4 @@
-"""QGIS with a key, as the password of Basic and in the path; projects that are saved draw the same in another process.
+"""QGIS with a key, as the password of Basic and in the path; saved projects draw the same in a new process.
 
 An audit: `pytest -m audit tests/access`.
 """

@@ -1,4 +1,4 @@
-"""Quotas: who has which, their fields, and that replicas hold them together."""
+"""Quotas: assignment to principals, their fields, and enforcement across replicas."""
 
 import re
 import sqlite3
@@ -186,7 +186,7 @@ BYTES = 300
 
 @contextmanager
 def replicas(folder: Path, database: str | None) -> Iterator[list[str]]:
-    """The addresses of two servers, which have the folder of the table of keys or the database in common."""
+    """URLs of two servers that share the folder of the key table or the database."""
     settings = {"CHRONOTILE_JOBS_DIR": str(folder / "jobs"), "CHRONOTILE_WORKERS": "1"}
     settings |= {} if database is None else {"CHRONOTILE_DATABASE_URL": database}
     with ExitStack() as stack:

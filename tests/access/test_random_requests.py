@@ -28,7 +28,7 @@ PENDING = b"valid_shares_pending"
 """Text in answers that depend on the progress of counting valid pixels."""
 PER_REQUEST = {"server-timing", "vary", "x-request-id"}
 RANDOM = re.compile(rb"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*Z")
-"""Ids of jobs, and moments."""
+"""Ids of jobs, and instants."""
 
 
 def about_private_things(request: Request, chance: random.Random) -> Request:

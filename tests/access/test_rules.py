@@ -97,7 +97,7 @@ def test_invalid_issuer_is_a_mistake(tmp_path: Path, access: str) -> None:
 
 
 def mixed() -> Collection:
-    """A collection whose hidden layer reaches farther and later than the other."""
+    """Return a collection with a hidden layer that has a larger extent and later times than the visible one."""
     far = NativeGrid(crs=crs_of("EPSG:4326"), transform=Affine(1, 0, -180, 0, -1, 90), width=360, height=180)
     shown = served.make_layer("SHOWN", attribution="of 2020")
     hidden = served.make_layer(

@@ -76,14 +76,14 @@ class Server:
         return self.client.get("/signin/session").json()
 
     def change(self, **values: float) -> None:
-        """Have all sessions older than they are."""
+        """Add to columns of all sessions, to make them older."""
         engine = open_engine(self.database, self.folder, KEYS)
         with write_transaction(engine, KEYS) as connection:
             connection.execute(update(TABLE).values(**{name: TABLE.c[name] + value for name, value in values.items()}))
         engine.dispose()
 
     def age(self) -> None:
-        """Have all sessions be near their end."""
+        """Bring all sessions close to their end."""
         self.change(until=-290, renewed=-290)
 
     def post(self, path: str, headers: dict[str, str] = OWN) -> httpx2.Response:

@@ -121,7 +121,7 @@ def test_clocks_may_differ_by_half_a_minute(provider: Provider) -> None:
 
 
 def test_tokens_of_new_and_old_keys_are_accepted(provider: Provider) -> None:
-    """A provider may change its keys a few times within the minute, as Keycloak does when another one is added."""
+    """A provider may change its keys a few times within a minute, like Keycloak after another one is added."""
     issuer = issuer_of(provider)
     tokens = [provider.token()]
     for algorithm in ("ES256", "EdDSA", "RS256"):

@@ -1,4 +1,4 @@
-"""Two servers over the same files and catalogues: one has private things besides."""
+"""Two servers over the same files and catalogues; the first has private things in addition."""
 
 import re
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ class Server:
     keys: dict[str, str]
 
     def bearer(self, name: str) -> dict[str, str]:
-        """The header with a key."""
+        """Return the header with a key."""
         return {"Authorization": f"Bearer {self.keys[name]}"}
 
     def reload(self) -> None:
@@ -81,7 +81,7 @@ class Server:
 
 @dataclass
 class Twins:
-    """With private things, and without; the catalogue of the private live collection."""
+    """The servers with and without private things, and the catalogue of the private live collection."""
 
     private: Server
     public: Server

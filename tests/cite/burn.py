@@ -71,7 +71,7 @@ def _geometries(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def _autos(file: Path) -> dict[str, list[dict[str, Any]]]:
-    """Squares by the text of their time."""
+    """Return squares by their time as text."""
     found: dict[str, list[dict[str, Any]]] = {}
     with shapefile.Reader(str(file)) as reader:
         for each in reader.iterShapeRecords():
@@ -86,7 +86,7 @@ def _square(x: float, y: float) -> dict[str, Any]:
 
 
 def _write(file: Path, geometries: Iterator[dict[str, Any]] | list[dict[str, Any]], box: Any, cell: float) -> None:
-    """Cells that a geometry touches are 1, others 0, which is no value."""
+    """Write 1 in cells that a geometry touches; 0, nodata, in others."""
     west, south, east, north = box
     width, height = round((east - west) / cell), round((north - south) / cell)
     transform = Affine(cell, 0, west, 0, -cell, north)

@@ -41,16 +41,16 @@ from tests.protocols.listening import listening
 from tests.scenes import Scene, write_cogs
 
 SUITES = ("ets-ogcapi-edr10", "ets-ogcapi-features10", "ets-ogcapi-processes10", "ets-ogcapi-tiles10", "ets-wps20")
-"""Artifacts of `org.opengis.cite`."""
+"""Names of suites: artifacts of `org.opengis.cite`."""
 SUITES_CELLS = 200_000
 """Limit of cells per answer: the suite of EDR requests two degrees, with 125,000 cells in the finest collection."""
 REASON = 160
-"""Characters of a failure that are shown."""
+"""Maximum number of characters of a failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Result of a suite: numbers of tests, and failures as name and reason."""
+    """Result of a suite: numbers of tests, and names and reasons of failures."""
 
     passed: int
     skipped: int
@@ -58,7 +58,7 @@ class Outcome:
 
     @property
     def is_failure(self) -> bool:
-        """Whether a test failed, or none passed: the suite then read an unusable document."""
+        """Return whether a test failed, or none passed, because the suite read an unusable document."""
         return bool(self.failures) or self.passed == 0
 
 

@@ -86,7 +86,7 @@ class Schemas(BaseHTTPRequestHandler):
 
 @contextmanager
 def schema_stand_in(folder: Path = SCHEMAS) -> Iterator[tuple[str, Path]]:
-    """Give the address of a stand-in, and the folder with its `certificate.pem` and, for Java, `certificates.p12`."""
+    """Yield the URL of a stand-in, and the folder with its `certificate.pem` and, for Java, `certificates.p12`."""
     hosts = sorted(each.name for each in folder.iterdir() if each.is_dir() and "." in each.name)
     with tempfile.TemporaryDirectory() as made:
         own = Path(made)
@@ -140,7 +140,7 @@ def certify(hosts: Sequence[str], own: Path) -> None:
 
 
 def main() -> None:
-    """Stand in until it is ended."""
+    """Run a stand-in until it is stopped."""
     with schema_stand_in() as (address, own):
         sys.stdout.write(f"{' '.join(java_options(address, own))}\n")
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""The stand-in for hosts of schemas, as Python and Java fetch from it."""
+"""The stand-in for hosts of schemas, as a proxy of Python and Java."""
 
 import ssl
 import subprocess

@@ -14,7 +14,7 @@ POLYGON = "POLYGON((4.1 50.1,4.9 50.1,4.9 50.9,4.1 50.9,4.1 50.1))"
 
 
 def ask_server(server: str) -> None:
-    """Send the requests for CDSE to another server."""
+    """Redirect the requests for CDSE to another server."""
     import requests
 
     ask = requests.Session.request
@@ -28,7 +28,7 @@ def ask_server(server: str) -> None:
 
 
 def cdsetool(server: str, folder: str) -> dict[str, Any]:
-    """Search by time, place and attributes, page by page; describe a collection; download a product."""
+    """Search by time, place and attributes in pages; describe a collection; download a product."""
     ask_server(server)
     from cdsetool.credentials import Credentials
     from cdsetool.download import download_feature
@@ -50,7 +50,7 @@ def cdsetool(server: str, folder: str) -> dict[str, Any]:
 
 
 def eodag(server: str, _folder: str) -> dict[str, Any]:
-    """Search by the provider `cop_dataspace` with other addresses, page by page."""
+    """Search in pages with the provider `cop_dataspace` and other URLs."""
     from eodag import EODataAccessGateway
 
     search = {
@@ -76,7 +76,7 @@ def eodag(server: str, _folder: str) -> dict[str, Any]:
 
 
 def terracatalogueclient(server: str, folder: str) -> dict[str, Any]:
-    """Find collections and products by all filters, count them, read them page by page, download one."""
+    """Find collections and products by all filters, count them, read them in pages, download one."""
     import datetime as dt
 
     from shapely import box

@@ -126,7 +126,7 @@ def main(base, folder):
 
 
 def save_legend(layer, file):
-    """The size of the picture that QGIS shows as legend."""
+    """Save the picture that QGIS shows as legend; return its size, or an error."""
     fetcher = layer.dataProvider().getLegendGraphicFetcher(None)
     pictures = []
     fetcher.finish.connect(pictures.append)

@@ -71,7 +71,7 @@ def begins(times, days):
 
 
 def draw(layer, begin: QDateTime, file: Path, *, days: int = 1) -> str:
-    """Save the map at a time, as the temporal controller draws it."""
+    """Save the map at a time, like the temporal controller."""
     settings = map_settings(layer)
     settings.setIsTemporal(True)
     settings.setTemporalRange(QgsDateTimeRange(begin, QDateTime(begin).addDays(days), True, False))
@@ -79,7 +79,7 @@ def draw(layer, begin: QDateTime, file: Path, *, days: int = 1) -> str:
 
 
 def projected(layer, file: Path) -> str:
-    """Save the map in a project of another CRS."""
+    """Save the map in a project with another CRS."""
     settings = map_settings(layer)
     other = QgsCoordinateReferenceSystem(OTHER_CRS)
     settings.setDestinationCrs(other)
@@ -100,7 +100,7 @@ def map_settings(layer) -> QgsMapSettings:
 
 
 def save(settings: QgsMapSettings, file: Path) -> str:
-    """Save the map, and return where."""
+    """Save the map; return its path."""
     job = QgsMapRendererSequentialJob(settings)
     job.start()
     job.waitForFinished()

@@ -81,7 +81,7 @@ def of_wms(name: str, *, match=None) -> QgsRasterLayer:
 
 
 def of_wmts(name: str, time: str) -> QgsRasterLayer:
-    """Add a layer by the address of the service alone."""
+    """Add a layer by the URL of the service alone."""
     source = (
         f"contextualWMSLegend=0&crs=EPSG:3857&dpiMode=7&format=image/png&layers={name}&styles=steps"
         f"&tileDimensions=Time%3D{time}&tileMatrixSet=WebMercatorQuad&url={BASE}/wmts"
@@ -90,7 +90,7 @@ def of_wmts(name: str, time: str) -> QgsRasterLayer:
 
 
 def of_wms_at(name: str, time: str) -> QgsRasterLayer:
-    """Add a layer by WMS whose every map is of one time."""
+    """Add a WMS layer with a fixed time."""
     url = quote(f"{BASE}/wms?TIME={time}", safe="")
     source = (
         f"contextualWMSLegend=0&crs=EPSG:3857&dpiMode=7&featureCount=10&format=image/png&layers={name}&styles&url={url}"
@@ -114,7 +114,7 @@ def refused(name: str, time: str) -> dict[str, object]:
 
 
 def by_address(name: str, time: str) -> dict[str, object]:
-    """Add a coverage as the dialogue of rasters does for an address of the web."""
+    """Add a coverage by a web URL, like the dialogue of rasters."""
     address = f"/vsicurl/{BASE}/ogcapi/collections/{name}/coverage?f=GTiff&datetime={time}"
     emptied_project()
     layer = iface.addRasterLayer(address, name)

@@ -139,7 +139,7 @@ def test_openlayers_draws_vector_tiles_of_ogc_api(draw, collections):
 
 
 def centre_of(grid):
-    """Latitude and longitude of the middle of a tile in spherical Mercator."""
+    """Return latitude and longitude of a tile's centre in spherical Mercator."""
     x, y = (grid.bbox.xmin + grid.bbox.xmax) / 2, (grid.bbox.ymin + grid.bbox.ymax) / 2
     longitude, latitude = served.transformer(grid.crs, served.CRS84).transform(x, y)
     return [latitude, longitude]

@@ -1,4 +1,4 @@
-"""Numbers by their address, as GDAL and rasterio open them: by HEAD and parts of the file, over a real socket."""
+"""Coverages by URL, opened by GDAL and rasterio with HEAD and ranges of the file, over a real socket."""
 
 import json
 import subprocess

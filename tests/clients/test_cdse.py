@@ -49,7 +49,7 @@ def run(client, server, tmp_path):
 
 
 def printed(program, tmp_path):
-    """The lines that Python prints in the environment of the clients."""
+    """Return the lines that Python prints in the environment of the clients."""
     python = find_program("cdsetool").parent / "python"
     # eodag writes its configuration into the home of its user.
     environment = {**os.environ, "HOME": str(tmp_path), "EODAG_CFG_DIR": str(tmp_path / "eodag")}

@@ -1,4 +1,4 @@
-"""Places with values as GDAL, OWSLib, geopandas and QGIS read them, by OGC API - Features."""
+"""Places with values in GDAL, OWSLib, geopandas and QGIS, by OGC API - Features."""
 
 import json
 import subprocess
@@ -26,7 +26,7 @@ def url(make_url):
 
 @pytest.fixture
 def values(url):
-    """(place,): as the matrix has them."""
+    """Values (place,) of the matrix."""
     address = url.replace("ogcapi", "places/squares/values?layer=NDVI&datetime=2020-06-01")
     with urllib.request.urlopen(address) as answer:
         matrix = json.load(answer)
@@ -36,7 +36,7 @@ def values(url):
 @pytest.mark.client("ogrinfo")
 @pytest.mark.parametrize("address", [f"OAPIF:{{}}?{VALUED}", f"OAPIF:{{}}/collections/squares?{VALUED}"])
 def test_gdal_pages_through_all_places_with_values(url, values, address):
-    """It sends the query with each request, to documents too."""
+    """GDAL sends the query with each request, even for documents."""
     command = ["ogrinfo", "-al", "-oo", "PAGE_SIZE=5", address.format(url), "squares"]
     told = subprocess.run(command, capture_output=True, check=True, text=True, timeout=60)
 

@@ -27,12 +27,12 @@ DAYS = {"2020-06-01": 1, "2020-06-11": 2}
 
 @dataclass(frozen=True)
 class Proxy:
-    """MapProxy in this process, over a server of ours on a socket."""
+    """MapProxy in this process, with our server on a socket."""
 
     client: Client
 
     def map(self, layer, grid, crs, *, time=None, version="1.1.1", bbox=None):
-        """A map by its WMS."""
+        """Return a map by MapProxy's WMS."""
         query = {
             "SERVICE": "WMS",
             "REQUEST": "GetMap",

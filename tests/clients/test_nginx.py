@@ -42,7 +42,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def services(folder):
-    """Services over two closed years, whose cubes of zoom 9 are written."""
+    """Services over two closed years with stored cubes of zoom 9."""
     layer = served.make_layer(variable=served.make_variable(times=DAYS))
     services = served.make_services(served.make_collection(layer), now=np.datetime64("2020-03-01", "ns"))
     write_cubes(services, folder / "cubes", CubeOptions(zooms=(9, 9)), progress=lambda _what, _share: None)
@@ -51,7 +51,7 @@ def services(folder):
 
 @pytest.fixture(scope="module")
 def address(folder, services):
-    """The address of nginx before a server of ours."""
+    """URL of nginx in front of our server."""
     with listening(application(services)) as ours, reserved_port() as held:
         port = held.getsockname()[1]
         (snippet,) = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(), re.DOTALL)

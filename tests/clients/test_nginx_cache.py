@@ -116,7 +116,7 @@ class Answer:
 
 @dataclass
 class Cached:
-    """nginx over an application, whose services a test may replace."""
+    """nginx in front of an application with replaceable services."""
 
     address: str
     app: object
@@ -140,7 +140,7 @@ class Cached:
         self.app.state.chronotile.live = FixedServices(services)
 
     def heads(self) -> list[tuple[int, ...]]:
-        """How the files of the cache begin."""
+        """Return the headers of the files in the cache."""
         return [HEAD.unpack(path.read_bytes()[: HEAD.size]) for path in self._files()]
 
     def grow_old(self, *, by_more_than_may_be_given: bool) -> None:
@@ -178,7 +178,7 @@ def nginx_before(ours, folder, *, further=(), further_port=None):
 
     Args:
         further: Texts of the file and their replacements.
-        further_port: An additional port; nginx opens its ports in sequence.
+        further_port: An additional port; nginx opens ports in sequence.
     """
     with reserved_port() as held:
         port = held.getsockname()[1]
@@ -210,7 +210,7 @@ def nginx_before(ours, folder, *, further=(), further_port=None):
 
 @contextmanager
 def caching(folder, viewer):
-    """nginx before a server of ours."""
+    """Run nginx in front of our server."""
     app = application(services_at(), ServerOptions(viewer=viewer, trusted_proxies=["127.0.0.1"]))
     with listening(app) as ours, nginx_before(ours, folder) as address:
         yield Cached(address, app, folder / "answers")
@@ -218,7 +218,7 @@ def caching(folder, viewer):
 
 @pytest.fixture
 def cached(tmp_path, viewer):
-    """One whose cache is empty."""
+    """nginx with an empty cache."""
     with caching(tmp_path, viewer) as one:
         yield one
 
@@ -416,7 +416,7 @@ LOGGED = {
     f"/layers?key={KEY}": "GET /layers?- HTTP/1.1",
     "/tiles/k/1/2?a=b": "GET /tiles/k/1/2?a=b HTTP/1.1",
 }
-"""Request targets with keys in unusual spellings, and the requests of the access log."""
+"""Request targets with keys in unusual spellings, and their requests in the access log."""
 
 
 def send_targets(address, targets):

@@ -33,7 +33,7 @@ def url(make_url):
 
 
 def flanders_numbers(rows: slice, columns: slice, time: int) -> np.ndarray:
-    """(y, x) of the layer FAPAR."""
+    """Return the numbers (y, x) of the layer FAPAR."""
     y, x = np.mgrid[rows, columns]
     return served.number_at(y, x, time)
 

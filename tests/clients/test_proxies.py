@@ -1,4 +1,4 @@
-"""A server behind a proxy that ends TLS and serves it under a path, as deploy/ and docs/operations.md configure it."""
+"""A server behind a proxy with TLS and a path, configured by deploy/ and docs/operations.md."""
 
 import os
 import re
@@ -49,7 +49,7 @@ def server_of(tmp_path):
 
 @contextmanager
 def caddy_before(ours, folder):
-    """Caddy with the shipped file, but addresses and a certificate of this machine."""
+    """Run Caddy with the shipped file, but local addresses and a local certificate."""
     with reserved_port() as held:
         port = held.getsockname()[1]
         assert CADDYFILE.count("maps.example.org {") == CADDYFILE.count("127.0.0.1:8000") == 1
@@ -71,7 +71,7 @@ def caddy_before(ours, folder):
 
 
 def has_certificate(port):
-    """Caddy listens before it has made one."""
+    """Return whether Caddy has its certificate; it listens earlier."""
     try:
         ssl.get_server_certificate(("localhost", port), timeout=PATIENCE_S)
     except ssl.SSLError:
@@ -131,7 +131,7 @@ PROXIES = [
 
 @pytest.fixture(params=PROXIES)
 def ask(request, tmp_path):
-    """`ask(path, **headers)`: the status, the headers in lower case, and the body that come through the proxy."""
+    """Return a function: `ask(path, **headers)` returns status, headers in lower case and body through the proxy."""
     trusting = ssl._create_unverified_context()  # the certificate of the test
 
     def ask_at(address, path, **headers):

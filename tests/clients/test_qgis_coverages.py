@@ -1,4 +1,4 @@
-"""QGIS adds layers of WCS 1.0.0 and 1.1.1, with time, and opens them again. An audit, as `test_qgis`."""
+"""QGIS adds layers of WCS 1.0.0 and 1.1.1, with time, and opens them again. An audit, like `test_qgis`."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""QGIS opens our layer definition: times, identify and maps of its temporal controller. An audit, as `test_qgis`."""
+"""QGIS opens our layer definition: times, identify and maps of its temporal controller. An audit, like `test_qgis`."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ SCRIPT = Path(__file__).with_name("qgis_layers.py")
 
 
 GAPS = (3, 5, 8, 12, 2, 40, 5, 5, 10, 3, 25, 7, 5, 15, 30, 4, 9, 60, 5, 13)
-"""Days between the clear dates of a place, as an optical satellite has them."""
+"""Days between the clear dates of a point, typical of an optical satellite."""
 
 
 ARCHIVES = {

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.audit, pytest.mark.slow, pytest.mark.client("qgis", "x
 SCRIPT = Path(__file__).with_name("qgis_window.py")
 BLANK = 255
 GAPS = (3, 5, 8, 12, 2, 40, 5, 5, 10, 3, 25, 7, 5, 15, 30, 4, 9, 60, 5, 13)
-"""Days between the clear dates of a place, as an optical satellite has them."""
+"""Days between the clear dates of a point, typical of an optical satellite."""
 DEKADS = step_instants(np.datetime64("2020-01-01", "ns"), DEKAD, 12)
 IRREGULAR = np.datetime64("2020-01-03T10:50:31.024", "ns") + np.cumsum((0, *GAPS)) * np.timedelta64(1, "D")
 DAY = np.timedelta64(1, "D")
@@ -63,7 +63,7 @@ def greys(picture):
 
 
 def shown_times(pictures):
-    """How many digital numbers each picture is ahead of the first; all are drawn as far."""
+    """Return differences of digital numbers from the first picture, after checking that all cover the same pixels."""
     first, *others = (greys(picture) for picture in pictures)
     is_drawn = first < BLANK
     assert is_drawn.mean() > 0.7
@@ -76,7 +76,7 @@ def begins(told):
 
 
 def newest(instants, before):
-    """Digital numbers that the newest dates before some instants are ahead of the first date's."""
+    """Return the difference of digital numbers between the newest date before each instant and the first date."""
     return (40 * (np.searchsorted(instants, before, side="left") - 1) % 250).tolist()
 
 
@@ -117,7 +117,7 @@ def test_the_panel_of_messages_has_the_text_of_an_exception(seen):
 
 
 def test_group_is_drawn_like_its_uppermost_layer_if_that_covers_the_others(seen):
-    """The newest times of January: the numbers of the irregular layer, the upper one, by its own count."""
+    """At the newest times of January, the numbers are of the irregular layer, the upper one."""
     first, group = seen["irregular"]["frames"][0]["picture"], seen["group"]["picture"]
 
     assert seen["group"]["valid"]

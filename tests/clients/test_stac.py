@@ -37,14 +37,14 @@ CLASSES = (
     *("features#sort", "features#fields"),
 )
 WRITTEN = "S2A_47XNF_20230423_0_L2A"
-"""The item that stac-api-validator removes, writes, changes and removes."""
+"""Item that stac-api-validator removes, writes, changes and removes."""
 AOT = replace(SCENES, variables={"RED": VariableSpec(id="RED", asset="aot")})
 ITS_FILES = "https://sentinel-cogs.s3.us-west-2.amazonaws.com/"
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """The landing page of an API of nine scenes, and of a cube whose dates have no files."""
+    """Landing page of an API of nine scenes and a cube, whose dates have no files."""
     index = open_items(None, tmp_path_factory.mktemp("index"), archive="a")
     put(index, "scenes", [scene(id_, day=1 + number, cloud=10 * number) for number, id_ in enumerate(IDS)])
     put(index, "s2", [dated(day) for day in DAYS])
@@ -120,7 +120,7 @@ def test_odc_stac_and_stackstac_load_the_numbers_of_the_coverage(root, tmp_path)
 
 
 def coverage_of(base, grid, day, file):
-    """The numbers (y, x) of the coverage NDVI in the box of a grid."""
+    """Return the numbers (y, x) of the coverage NDVI in the bbox of a grid."""
     crs = "http://www.opengis.net/def/crs/EPSG/0/32631"
     query = {"bbox": ",".join(map(str, grid.bbox)), "bbox-crs": crs, "datetime": day, "f": "GTiff"}
     urllib.request.urlretrieve(f"{base}/ogcapi/collections/NDVI/coverage?{urlencode(query)}", file)

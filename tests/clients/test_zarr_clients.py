@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 YEAR = tuple(f"2020-{month:02}-{day:02}" for month in range(1, 13) for day in (1, 11, 21))
 SCENE = Scene(width=530, height=270, days=YEAR, gap=300)
 ROWS, COLUMNS = range(120, 128), range(176, 186)
-"""A region with a cell without a value in each row."""
+"""A region with a cell without value in each row."""
 DAMAGED = 4
 CONFIGURATION = """
 collections:
@@ -61,7 +61,7 @@ def region_of(dataset: xarray.Dataset) -> xarray.DataArray:
 
 
 def places_of(region: xarray.DataArray):
-    """Longitudes and latitudes (y, x) of the region's cells."""
+    """Return longitudes and latitudes (y, x) of the region's cells."""
     x, y = np.meshgrid(region["x"], region["y"])
     return transformer(crs_of(SCENE.crs), CRS84).transform(x, y)
 
@@ -111,7 +111,7 @@ def test_tensorstore_reads_the_same_numbers(url):
 
 @pytest.fixture
 def damaged(folder):
-    """One date is no raster while a test runs."""
+    """Truncate the file of a date during a test."""
     path = folder / f"NDVI_{YEAR[DAMAGED].replace('-', '')}.tif"
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 3])

@@ -1,4 +1,4 @@
-"""Uploads that the client aborts are no errors of the server, at any route."""
+"""Uploads that the client aborts are not errors of the server, on any route."""
 
 import logging
 

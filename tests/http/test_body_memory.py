@@ -1,4 +1,4 @@
-"""Bodies of requests take no more memory together than there is for them."""
+"""Request bodies together use no more memory than their limit."""
 
 from contextvars import copy_context
 

@@ -1,4 +1,4 @@
-"""Bodies are let go however their sending ends."""
+"""Bodies are closed whether their sending succeeds or fails."""
 
 import asyncio
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Clients that send without end, send nothing, or take nothing, over real sockets."""
+"""Clients that send without end, send nothing, or read nothing, over real sockets."""
 
 import json
 import socket
@@ -58,7 +58,7 @@ def rest_of(connection):
 
 
 def answer_to(url, message, endless=b""):
-    """The answer to a message that is followed by the same bytes again and again."""
+    """Return the answer to a message followed by endless repetitions of some bytes."""
     with connected(url) as connection:
         with suppress(ConnectionError):
             connection.sendall(message)
@@ -400,7 +400,7 @@ LARGE = (
 
 
 def test_bodies_that_find_no_memory_are_refused_before_they_are_read():
-    """The fault: 50 clients that sent 33 MB each and then nearly nothing took 2 GB."""
+    """Regression: 50 clients that sent 33 MB each and then almost nothing took 2 GB."""
     app = application(served.make_services())
     with listening(app) as url, connected(url) as first:
         first.sendall(LARGE.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
@@ -418,7 +418,7 @@ def test_bodies_that_find_no_memory_are_refused_before_they_are_read():
 
 
 def test_a_body_that_is_refused_before_it_is_sent_is_not_waited_for(monkeypatch):
-    """The fault: after the answer, the connection waited 30 s for a body that the client rightly did not send."""
+    """Regression: after the answer, the connection waited 30 s for a body that the client correctly did not send."""
     lost, connection_lost = threading.Event(), BoundedHttp.connection_lost
 
     def note_lost(self, error):

@@ -43,7 +43,7 @@ def client(make_client):
 
 
 def policy_of(answer):
-    """Sources by directive (CSP 3 §2.2.1)."""
+    """Return the sources by directive (CSP 3 §2.2.1)."""
     directives = (each.split() for each in answer.headers["content-security-policy"].split(";") if each.strip())
     return {name.lower(): sources for name, *sources in directives}
 

@@ -1,4 +1,4 @@
-"""How `If-None-Match` may be written (RFC 9110 §13.1.2), for all protocols alike."""
+"""Forms of `If-None-Match` (RFC 9110 §13.1.2), alike in all protocols."""
 
 import pytest
 

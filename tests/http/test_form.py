@@ -16,7 +16,7 @@ from tests.protocols import served
 
 @pytest.fixture
 def make_request():
-    """`make_request(pieces, read, headers)`: a request of at most 100 bytes; `read` gets the pieces that are taken."""
+    """Return a function: `make_request(pieces, read, headers)` limits bodies to 100 bytes; pieces read go to `read`."""
 
     def make(pieces, read, headers=()):
         left = list(pieces)

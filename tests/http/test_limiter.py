@@ -1,4 +1,4 @@
-"""How much work runs and waits."""
+"""Numbers of running and waiting work."""
 
 import asyncio
 import os
@@ -195,7 +195,7 @@ async def test_work_cancelled_while_it_waits_takes_no_slot(monkeypatch):
 
 
 async def fill(tasks, limiter, door, waiting, **kwargs):
-    """Let one request hold the only thread, and others wait."""
+    """Let one request occupy the only thread, and others wait."""
     tasks.start_soon(lambda: limiter.run(door.work, **kwargs))
     await until(lambda: limiter.running == 1)
     await fill_more(tasks, limiter, door, waiting, **kwargs)

@@ -21,7 +21,7 @@ FAULTY = f"{PATH}?bbox=4.60,50.80,4.61,50.81&format=papyrus"
 
 @pytest.fixture
 def client():
-    """A client of an archive with two layers in two collections."""
+    """Client of an archive of two collections with a layer each."""
     other = served.make_layer("OTHER", collection="other", variable=served.make_variable("OTHER"))
     collections = (served.make_collection(), served.make_collection(other, id="other"))
     with TestClient(application(served.make_services(*collections))) as one:
@@ -30,7 +30,7 @@ def client():
 
 @contextmanager
 def busy(client):
-    """All threads for areas are held in the block, and nobody may wait."""
+    """Occupy all threads for areas in the block, without places in the queue."""
     limiter, end = client.app.state.chronotile.limiters.areas, threading.Event()
     limiter.max_waiting = 0
     held = [client.portal.start_task_soon(limiter.run, end.wait) for _ in range(limiter.threads)]

@@ -29,7 +29,7 @@ def client(tmp_path):
 
 
 def open_client(folder, source: str) -> TestClient:
-    """A client of a source in a folder; the archive is not watched."""
+    """Return a client of a source in a folder, without watching the archive."""
     file = folder / "chronotile.yaml"
     file.write_text(f"collections: {{made: {{source: {{{source}}}, variables: {{NDVI: {{layer: NDVI}}}}}}}}")
     return TestClient(create_app(Settings(config=file, watch_s=0)))

@@ -14,7 +14,7 @@ READY = Readiness(is_ready=True, failing=(), faults=())
 
 @pytest.fixture
 def logged(client, caplog):
-    """`logged(path, **options)`: the lines that one request leaves."""
+    """Return a function: `logged(path, **options)` returns the log lines of a request."""
 
     def ask(path: str, **options) -> list[str]:
         with caplog.at_level(logging.INFO, logger=LOGGER):
@@ -103,7 +103,7 @@ def test_id_that_cannot_stand_in_a_log_is_replaced(client, logged, sent):
 
 
 def test_id_reaches_the_threads_that_work_for_the_request(client, monkeypatch):
-    """The thread that looks whether all can be read: its warnings have the id."""
+    """The thread that checks whether everything can be read logs warnings with the id."""
     seen = []
     monkeypatch.setattr(
         "chronotile.protocols.site.ops.routes.check_readiness", lambda _: seen.append(REQUEST_ID.get()) or READY

@@ -1,4 +1,4 @@
-"""Answers that clients do not fetch take no more memory than there is for them."""
+"""Answers that clients do not fetch use no more memory than their limit."""
 
 import pytest
 
@@ -24,7 +24,7 @@ class Transport:
 
 @pytest.fixture
 def clock():
-    """A list with the time."""
+    """List that contains the time in seconds."""
     return [0.0]
 
 

@@ -1,4 +1,4 @@
-"""How long a newcomer would wait."""
+"""Expected wait of a new request."""
 
 import pytest
 

@@ -50,7 +50,7 @@ def test_invalid_request_is_refused_with_a_problem_document(message, status, det
 
 @pytest.mark.slow
 def test_warning_has_its_capital_letter_on_the_wire():
-    """OGC's suite compares the name letter by letter, and the text from its column 29."""
+    """OGC's suite compares the name case-sensitively, and the text from its column 29."""
     query = (
         "REQUEST=GetMap&VERSION=1.3.0&LAYERS=NDVI&STYLES=&CRS=EPSG:4326&BBOX=50.8,4.5,50.9,4.7"
         "&WIDTH=64&HEIGHT=48&FORMAT=image/png"

@@ -94,7 +94,7 @@ def draw(timed):
 
 @pytest.fixture
 def tile(timed):
-    """Return a function: `tile("NDVI", time)` requests a tile by WMTS in key-value pairs."""
+    """Return a function: `tile("NDVI", time)` returns a tile by WMTS in key-value pairs."""
 
     def ask(layer, time=None):
         return timed.get("/wmts", params={**TILE, "LAYER": layer, **({} if time is None else {"time": time})})

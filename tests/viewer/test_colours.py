@@ -1,4 +1,4 @@
-"""`viewer/base/colours.js` gives numbers the colours that the server paints."""
+"""`viewer/base/colours.js` gives numbers the same colours as the server."""
 
 import itertools
 import subprocess
@@ -62,7 +62,7 @@ COLOURINGS: dict[str, tuple[tuple[float, float] | None, Colouring]] = {
 
 @dataclass(frozen=True)
 class Case:
-    """A style over numbers, changed or not."""
+    """A style over numbers, with or without changes."""
 
     style: str
     encoding: str
@@ -70,7 +70,7 @@ class Case:
 
     @property
     def painted(self) -> Style:
-        """The style as the server changes it."""
+        """Return the style with the server's changes."""
         span, colouring = COLOURINGS[self.colouring]
         style = STYLES[self.style]
         return apply_colouring(style if span is None else stretch_ramp(style, span), colouring)
@@ -110,7 +110,7 @@ def _question(case: Case) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
-    """All tables, by case."""
+    """Colour tables by case."""
     folder = tmp_path_factory.mktemp("tables")
     (folder / "cases.json").write_bytes(orjson.dumps([_question(case) for case in CASES]))
 

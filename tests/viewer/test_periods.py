@@ -38,7 +38,7 @@ METRES = Transformer.from_crs(4326, 3857, always_xy=True)
 
 @dataclass(frozen=True)
 class Place:
-    """The middle of a pixel of a tile, and the cell that it is in."""
+    """The centre of a tile's pixel, and the cell that contains it."""
 
     row: int
     column: int
@@ -80,7 +80,7 @@ class Question:
     viewer: list[tuple[float | None, int, float]] | None = None
 
     def of_server(self, place: Place) -> float:
-        """The value of the place's pixel in the server's tile of values; NaN without one."""
+        """Return the value of the place's pixel in the server's tile of values; NaN without a value."""
         last = self.start + pd.DateOffset(months=MONTHS_OF[self.slot], days=-1)
         how = {"anomaly": "abs"} if self.method == "anomaly" else {"reducer": self.method}
         query = {"datetime": f"{self.start:%Y-%m-%d}/{last:%Y-%m-%d}", **how}
@@ -89,7 +89,7 @@ class Question:
         return float(tile_of(f"{url}?{urlencode(query)}")[place.pixel])
 
     def of_raster(self, place: Place) -> tuple[float, int]:
-        """The value and of how many it is, by the raster's own numbers."""
+        """Return the value and the number of values that it was computed from, by the raster's numbers."""
         series = pd.Series(self.layer.values(place.row, place.column), pd.DatetimeIndex(self.layer.times))
         starts = slot_starts(series.index, self.slot)
         values = series[starts == self.start]
@@ -108,7 +108,7 @@ class Question:
 
 
 def slot_starts(times: pd.DatetimeIndex, slot: str) -> pd.DatetimeIndex:
-    """The first day of the month, season (from December on) or year that each time is in."""
+    """Return the first day of the month, season (from December on) or year of each time."""
     step = MONTHS_OF[slot]
     months = times.year * 12 + times.month - 1
     first = months - (months + (1 if slot == "season" else 0)) % step
@@ -116,7 +116,7 @@ def slot_starts(times: pd.DatetimeIndex, slot: str) -> pd.DatetimeIndex:
 
 
 def parts_of_year(times: pd.DatetimeIndex) -> np.ndarray:
-    """The dekad of the year of each time, or its month if times are four weeks and more apart."""
+    """Return the dekad of the year of each time, or its month if times are at least four weeks apart."""
     if times.to_series().diff().median() >= pd.Timedelta(28, "D"):
         return times.month.to_numpy()
     return times.month.to_numpy() * 3 + np.minimum((times.day.to_numpy() - 1) // 10, 2)

@@ -26,21 +26,21 @@ WRITER = Path(__file__).with_name("years_of_answers.mjs")
 PLACES = 125
 """Number of points per layer."""
 SIZE = 24
-"""Cells on each side of the made layers."""
+"""Cells per side of the made layers."""
 SEASONS = {"smooth": "whittaker", "phenology": "threshold", "climatology": "median", "anomaly": "abs"}
 DAY = np.timedelta64(1, "D")
 SOUTH = Affine(0.01, 0, 20.0, 0, -0.01, -30.0)
-"""Degrees: 20 east, 30 south."""
+"""Grid of degrees at 20 east, 30 south."""
 
 
 def dekads(first: int, last: int) -> np.ndarray:
-    """The first days of all dekads of years."""
+    """Return the first days of all dekads from a year to another."""
     months = np.arange(f"{first}-01", f"{last + 1}-01", dtype="datetime64[M]")
     return np.sort(np.concatenate([months.astype("datetime64[D]") + day * DAY for day in (0, 10, 20)]))
 
 
 def uneven(first: str, last: str) -> np.ndarray:
-    """Days at 2 to 14 days' distance at 10:00, a quarter of them at 11:00 too."""
+    """Return days at intervals of 2 to 14 days, at 10:00, and for a quarter of them also at 11:00."""
     random = np.random.default_rng(5)
     days = np.datetime64(first) + np.cumsum(random.integers(2, 15, 500)) * DAY
     days = days[days <= np.datetime64(last)] + np.timedelta64(10, "h")
@@ -53,18 +53,18 @@ MONTHS = np.arange("2019-03", "2024-03", dtype="datetime64[M]").astype("datetime
 
 
 def peak_of(row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """Days from 15 January to the peak of a cell's season."""
+    """Return the days from 15 January to the peak of a cell's season."""
     return (3 * row + 5 * column) % 40
 
 
 def southern(t: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """Ten-thousandths of a cosine of a year that peaks in January or February; no gaps."""
+    """Return a yearly cosine in ten-thousandths that peaks in January or February, without gaps."""
     days = (SOUTHERN_TIMES[t] - np.datetime64("2019-01-15")) / DAY - peak_of(row, column)
     return np.round(5000 + 3000 * np.cos(2 * np.pi * days / 365.25))
 
 
 def scattered(t: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """Thousandths that follow no season; a fifth are gaps."""
+    """Return thousandths without a season; a fifth are gaps."""
     numbers = (7919 * t * t + 104_729 * row + 1299 * column * t + 31 * t) % 1000
     return np.where((numbers + t + row) % 5 == 2, -1, numbers)
 
@@ -109,13 +109,13 @@ class Layer:
     size: tuple[int, int]
     """Rows and columns."""
     place: Callable[[int, int], tuple[float, float]]
-    """Degrees of the centre of a cell."""
+    """Longitude and latitude of the centre of a cell."""
     values: Callable[[int, int], np.ndarray]
-    """(time,) of a cell; NaN without a value."""
+    """Values (time,) of a cell; NaN stands for no value."""
 
 
 def centre(transform: Affine, crs: str, row: int, column: int) -> tuple[float, float]:
-    """Degrees of the centre of a cell."""
+    """Return longitude and latitude of the centre of a cell."""
     x, y = transform @ (column + 0.5, row + 0.5)
     return Transformer.from_crs(crs, 4326, always_xy=True).transform(x, y)
 
@@ -173,7 +173,7 @@ def write_archives(folder: Path) -> tuple[list[Layer], Callable[[], Layer]]:
 
 @pytest.fixture(scope="module")
 def archives(tmp_path_factory) -> Iterator[dict[str, tuple[TestClient, Layer]]]:
-    """The made layers and the demo, served."""
+    """Clients of the made layers and of the demo, by layer."""
     folder = tmp_path_factory.mktemp("years")
     made, read_demo = write_archives(folder)
     with (
@@ -226,7 +226,7 @@ LAYERS = pytest.mark.parametrize("name", ["NDVI", "southern", "twins", "mosaic"]
 
 
 def columns(series: pd.Series, month: int) -> dict[tuple[int, str], float]:
-    """Values by the year that a day is of, and month and day."""
+    """Return values by year and day (`MM-DD`); a year starts with `month`."""
     days = series.index
     years = days.year - (days.month < month)
     return dict(zip(zip(years, days.strftime("%m-%d"), strict=True), series, strict=True))
@@ -257,7 +257,7 @@ def slot_of(times: pd.DatetimeIndex, slots: str) -> np.ndarray:
 
 
 def daily(series: pd.Series) -> pd.Series:
-    """Acquisitions of one day are their mean."""
+    """Return the mean of the acquisitions of each day."""
     return series.groupby(series.index.floor("D")).mean()
 
 
@@ -326,7 +326,7 @@ def test_seasons_equal_those_of_the_server(archives, found, name):
 
 
 def test_southern_seasons_equal_those_of_the_formula(found):
-    """A quarter of the wave before and after its peak, in years from July; none is cut at New Year."""
+    """Seasons last a quarter of the wave before and after the peak, in years from July; New Year does not cut them."""
     for each in found["southern"]:
         peaks = (
             pd.Timestamp("2019-01-15")
@@ -343,7 +343,7 @@ def test_southern_seasons_equal_those_of_the_formula(found):
 
 
 def sums_of(known: pd.Series, month: int) -> dict[tuple[int, str], float]:
-    """Sums of the days of each year, with lines between the values; they end before a gap of more than 60 days."""
+    """Return cumulative daily sums of each year, linearly interpolated; they end before gaps of more than 60 days."""
     days = known.index.to_numpy().astype("datetime64[D]").astype(int)
     sums = {}
     for year in range(known.index[0].year - 1, known.index[-1].year + 1):

@@ -1,4 +1,4 @@
-"""Tokens of the npm package, in Node: when a function is called, and which requests have its token."""
+"""Tokens of the npm package, in Node: calls of the token function, and requests with its token."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""`openLayer` of the npm package in Node, against a server on a socket: dates in pages, dates found, errors."""
+"""`openLayer` of the npm package in Node, against a server on a socket: pages of dates, lookup of dates, errors."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from tests.viewer.browser.served import Store, every, ramp_of
 REPOSITORY = Path(__file__).parents[3]
 DEKADS = np.array(["2023-06-01", "2023-06-11", "2023-06-21"], "datetime64[D]")
 TIMES = every(3, "2010-01-01", 2003)
-"""More than two pages of them."""
+"""Times that fill more than two pages."""
 CONFIGURATION = """
 collections:
   many_data:

@@ -1,4 +1,4 @@
-"""The npm package as `npm pack` makes it: its files, its imports, its types, and its decoder in Node."""
+"""The npm package from `npm pack`: its files, its imports, its types, and its decoder in Node."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def run(*command, cwd):
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory):
-    """A folder of somebody's own, with the package and the map libraries in node_modules."""
+    """A new folder with the package and the map libraries in node_modules."""
     project = tmp_path_factory.mktemp("project")
     source = project / "source"
     source.mkdir()

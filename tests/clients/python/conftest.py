@@ -25,7 +25,7 @@ PLAN = DemoPlan(size_px=200, first_day="2023-01-01", dekads=36, levels=2, pictur
 
 
 class Recorded:
-    """An application of a server, with all requests that came."""
+    """A server application that records all requests."""
 
     def __init__(self, app, client: TestClient) -> None:
         self.app = app
@@ -42,7 +42,7 @@ class Recorded:
         self.archive = Archive("http://testserver", transport=transport, retries=Retries(count=0))
 
     def paths(self) -> list[str]:
-        """The paths that were requested, in their order."""
+        """Return the requested paths in order."""
         return [request.url.path for request in self.requests]
 
     def document(self, path: str, body: object = None, **params: str):
@@ -120,6 +120,6 @@ def demo(demo_folder, tmp_path_factory) -> Iterator[Recorded]:
 
 @pytest.fixture(scope="session")
 def ndvi_of_files(demo_folder) -> xarray.DataArray:
-    """The NDVI of the demo as xarray reads its files, without the codes above 0.92, which are clouds and snow."""
+    """NDVI of the demo's files in xarray, without the codes above 0.92, which are clouds and snow."""
     store = xarray.open_zarr(demo_folder / "biopar.zarr", decode_coords="all", chunks=None)
     return store.NDVI.where(store.NDVI < 0.921).load()

@@ -1,4 +1,4 @@
-"""Cubes and pictures, held against the formula, the files and the server's own answers."""
+"""Cubes and pictures, compared with the formula, the files and the server's answers."""
 
 import sys
 import warnings

@@ -13,7 +13,7 @@ CELLS = {"wheat": (20, 40), "maize": (60, 90), "beet": (150, 200)}
 
 
 def centre_of(name):
-    """The middle of a field's first cell, in the CRS of the data."""
+    """Return the centre of a field's first cell, in the CRS of the data."""
     return BELGIUM_31N.centre_of(*CELLS[name])
 
 

@@ -1,4 +1,4 @@
-"""Layers and their times as the client has them."""
+"""Layers and their times in the client."""
 
 import pandas as pd
 import pytest

@@ -17,7 +17,7 @@ BUILD = Path(__file__).parents[3] / "clients" / "python" / "build.mjs"
 
 @pytest.fixture(scope="module")
 def served(five_years, tmp_path_factory):
-    """The environment of a notebook: the address of a demo, and a folder whose COGs its server reads."""
+    """Environment of a notebook: the URL of a demo, and a folder of COGs that its server reads."""
     folder = tmp_path_factory.mktemp("notebooks")
     cogs = folder / "cogs"
     cogs.mkdir()
@@ -28,7 +28,7 @@ def served(five_years, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
-    """The folder of the client with the map's JavaScript, as its wheel has it."""
+    """Folder of the client with the map's JavaScript, as in its wheel."""
     folder = tmp_path_factory.mktemp("client")
     package = shutil.copytree(CLIENT / "chronotile_client", folder / "chronotile_client")
     subprocess.run(["node", BUILD, package / "widget"], check=True, timeout=PATIENCE_S)

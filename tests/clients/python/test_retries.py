@@ -1,4 +1,4 @@
-"""Faults of servers and connections, seen over real sockets."""
+"""Faults of servers and connections, over real sockets."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ LAYER = {
 
 @pytest.fixture
 def source(tmp_path):
-    """A server of one document, `/layers`, whose faults are switched."""
+    """Server of one document, `/layers`, with configurable faults."""
     (tmp_path / "layers").write_text(json.dumps({"layers": [LAYER]}))
     with faulty_source(tmp_path) as source:
         yield source
@@ -46,7 +46,7 @@ def source(tmp_path):
 
 @pytest.fixture
 def server():
-    """A server whose answers are set."""
+    """Server with configurable answers."""
     with listener() as server:
         server.answers["/layers"] = Answer(body=json.dumps({"layers": [LAYER]}).encode())
         yield server

@@ -1,4 +1,4 @@
-"""Series as tables, held against the formula, the server's documents and the files."""
+"""Series as tables, compared with the formula, the server's documents and the files."""
 
 import warnings
 from io import StringIO
@@ -20,12 +20,12 @@ CELLS = [(row, column) for row in (3, 40, 120) for column in (5, 60, 200, 333)]
 
 
 def degrees_of(geometry, to_degrees):
-    """A geometry in degrees."""
+    """Return a geometry in degrees."""
     return shapely.transform(geometry, to_degrees.transform, interleaved=False)
 
 
 def position_of(row, column):
-    """Longitude and latitude of the middle of a cell."""
+    """Return longitude and latitude of a cell's centre."""
     return TO_DEGREES.transform(*BELGIUM_31N.centre_of(row, column))
 
 
@@ -35,7 +35,7 @@ def numbers_of(row, column):
 
 
 def area_of(first, last):
-    """The outline of the cells from one to another, both included, in degrees."""
+    """Return the outline of a range of cells, both ends included, in degrees."""
     (left, top), (right, bottom) = BELGIUM_31N.centre_of(*first), BELGIUM_31N.centre_of(*last)
     return mapping(degrees_of(box(left - 50, bottom - 50, right + 50, top + 50), TO_DEGREES))
 
@@ -221,7 +221,7 @@ def test_reason_of_an_area_is_the_commonest(archive):
 
 
 def four_areas():
-    """One inside, one outside, one too small for the centre of a cell, and one half outside."""
+    """Areas inside, outside and half outside the data, and an area without any cell centre."""
     (x, y), (left, _) = BELGIUM_31N.centre_of(20, 40), BELGIUM_31N.centre_of(20, 0)
     outlines = {
         "inside": box(x - 250, y - 250, x + 250, y + 250),

@@ -1,4 +1,4 @@
-"""A layer as a lazy array, over a socket as xarray opens it, held against the files and the series of the server."""
+"""A layer as a lazy xarray array over a socket, compared with the files and the series of the server."""
 
 import asyncio
 

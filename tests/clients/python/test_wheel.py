@@ -12,7 +12,7 @@ from tests.running import CLIENT
 pytestmark = pytest.mark.slow
 
 INSTALL_S = 1800
-"""How long pip may take: machines of tests may be slow to reach a registry."""
+"""Timeout of pip in seconds; a registry may be slow."""
 PROGRAM = """
 import importlib, pkgutil, chronotile_client
 for module in pkgutil.iter_modules(chronotile_client.__path__, "chronotile_client."):

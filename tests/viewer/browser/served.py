@@ -25,7 +25,7 @@ GHENT = Affine(CELL_M, 0, TILE_COLUMN * 256 * CELL_M - HALF_WORLD_M, 0, -CELL_M,
 NORTH_CAPE_3035 = Affine(500.0, 0, 4_700_000.0, 0, -500.0, 5_400_000.0)
 """500 m, about 20 to 26 degrees east and 69 to 71.5 north."""
 DATELINE_3832 = Affine(1000.0, 0, 3_200_000.0, 0, -1000.0, -1_800_000.0)
-"""1 km of a Mercator grid whose centre is 150 degrees east; 180 degrees are at x 3,339,584.7, Fiji."""
+"""1 km cells of a Mercator grid centred on 150 degrees east; 180 degrees are at x 3,339,584.7, Fiji."""
 
 Formula = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """Numbers of (t, row, column), in their common shape."""
@@ -43,7 +43,7 @@ def is_cloud(t: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
 
 
 def ramp_of(t: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """0 to 250."""
+    """Return numbers from 0 to 250."""
     return (row + 2 * column + 5 * t) % 251
 
 
@@ -63,19 +63,19 @@ def shorts(t: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
 
 
 def fractions(t: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """Thousandths from 0 to 0.999, rounded to float32."""
+    """Return thousandths from 0 to 0.999, rounded to float32."""
     numbers = (7 * row + 3 * column + 13 * t) % 1000 / 1000
     return np.where(is_cloud(t, row, column), np.nan, numbers)
 
 
 def classes(t: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """Classes 1 to 11 of blocks of 8 cells."""
+    """Return classes 1 to 11 in blocks of 8 cells."""
     return (row // 8 + 2 * (column // 8) + t) % 11 + 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Store:
-    """One Zarr store of `size` by `size` cells."""
+    """A Zarr store of `size` by `size` cells."""
 
     name: str
     formulas: dict[str, Formula]
@@ -92,7 +92,7 @@ class Store:
     """Ends of the periods that start at the times; without them, each time is a day or an instant."""
 
     def numbers(self, formula: Formula) -> np.ndarray:
-        """(time, y, x), or (y, x) without time."""
+        """Return the numbers as (time, y, x), or (y, x) without time."""
         t, row, column = np.ogrid[: 1 if self.times is None else len(self.times), : self.size, : self.size]
         numbers = formula(t, row, column).astype(self.dtype)
         return numbers[0] if self.times is None else numbers
@@ -250,7 +250,7 @@ FIELD_CELLS = 40
 
 
 def lon_lat(row: float, column: float) -> tuple[float, float]:
-    """Degrees of a corner of cells of the grid at Ghent."""
+    """Return longitude and latitude of a cell corner in the grid at Ghent."""
     x, y = GHENT @ (column, row)
     lat = np.degrees(2 * np.arctan(np.exp(y / HALF_WORLD_M * np.pi)) - np.pi / 2)
     return x / HALF_WORLD_M * 180, float(lat)
@@ -279,7 +279,7 @@ def write_archive(folder: Path) -> Path:
 
 
 def main() -> None:
-    """Serve the archive on the port that was given."""
+    """Serve the archive on the port in the arguments."""
     from chronotile.cli.main import app
 
     with TemporaryDirectory() as folder:

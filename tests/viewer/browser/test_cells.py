@@ -1,4 +1,4 @@
-"""Colour, hover and click beyond the native zoom are the series' cell: `cells.mjs`, over its own archive."""
+"""Colour, hover and click beyond the native zoom use the same cell as the series: `cells.mjs`, over its own archive."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ UTM_31 = Affine(30.0, 0, 539_900.0, 0, -30.0, 5_665_400.0)
 YEARS_UTM_31 = Affine(30.0, 0, 548_100.0, 0, -30.0, 5_657_200.0)
 LAEA = Affine(40.0, 0, 3_870_400.0, 0, -40.0, 3_132_900.0)
 DEGREES = Affine(0.0004, 0, 3.54, 0, -0.0004, 51.23)
-"""All about Ghent, with cells of about a pixel and a half of zoom 12."""
+"""Grid around Ghent, with cells of about 1.5 pixels at zoom 12."""
 STORES = (
     Store(name="utm", formulas={"value": ramp_of}, crs="EPSG:32631", transform=UTM_31, size=800),
     Store(name="laea", formulas={"value": ramp_of}, crs="EPSG:3035", transform=LAEA, size=600),

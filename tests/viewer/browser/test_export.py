@@ -27,7 +27,7 @@ SCENARIOS = Path(__file__).with_name("export.mjs")
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.client("node")]
 
 SIZE = 512
-"""Cells of a side of the layer, each a pixel of the map at zoom 12."""
+"""Cells per side of the layer; a cell is a pixel of the map at zoom 12."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def colours_of(base: str) -> np.ndarray:
 
 
 def data_part(frame: np.ndarray, corner: SimpleNamespace) -> tuple[np.ndarray, tuple[slice, slice]]:
-    """Pixels of a frame that no label covers and that show the layer, and which cells they are."""
+    """Return the pixels of a frame that show the layer without labels, and the rows and columns of their cells."""
     top, left = round(corner.y), round(corner.x)
     rows, columns = slice(80, min(frame.shape[0], top + SIZE) - 140), slice(270, min(frame.shape[1], left + SIZE) - 280)
     cells = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
@@ -88,7 +88,7 @@ def frames_of(path: Path) -> list[np.ndarray]:
 
 
 def video_of(path: Path) -> tuple[list[np.ndarray], float]:
-    """The frames, and how many seconds they last."""
+    """Return the frames and their duration in seconds."""
     with av.open(str(path)) as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
         return frames, container.duration / av.time_base

@@ -26,7 +26,7 @@ SIZE = 128
 COUNT = 23
 """Scenes at Ghent, one every five days from 1 June 2023; scene k is 4k % cloudy."""
 HOSTILE = "<img src=x onerror=document.title=1>"
-"""The id of the last of them."""
+"""Id of the last scene."""
 CONFIGURATION = """
 service: {viewer: {default_layer: scenes}}
 collections:
@@ -56,7 +56,7 @@ class Scene:
 
     @property
     def corners(self) -> list[tuple[float, float]]:
-        """Longitudes and latitudes, anticlockwise, the first one once more."""
+        """Return longitudes and latitudes, anticlockwise, with the first one repeated at the end."""
         to_degrees = Transformer.from_crs(self.crs, "OGC:CRS84", always_xy=True).transform
         cells = [(0, SIZE), (SIZE, SIZE), (SIZE, 0), (0, 0), (0, SIZE)]
         return [to_degrees(*(self.transform @ cell)) for cell in cells]
@@ -74,7 +74,7 @@ class Scene:
         (folder / f"{file}.json").write_text(json.dumps(self.document(file)), encoding="utf-8")
 
     def document(self, file: str) -> dict[str, object]:
-        """The STAC item."""
+        """Return the STAC item."""
         cloud = {} if self.cloud is None else {"eo:cloud_cover": self.cloud}
         geometry, bbox = self._footprint()
         return {

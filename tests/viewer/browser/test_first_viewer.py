@@ -1,4 +1,4 @@
-"""The checks of `first_viewer.mjs`, in Chromium, over a small demo archive."""
+"""Checks of `first_viewer.mjs`, in Chromium, over a small demo archive."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The scenarios of the viewer over the archive of `served.py`: one file a part, in Chromium and in Firefox."""
+"""Scenarios of the viewer over the archive of `served.py`: a file per part, in Chromium and in Firefox."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ NOT_SCENARIOS = {
     "sign-in.mjs",
     "tools.mjs",
 }
-"""`cells.mjs`, `export.mjs`, `find.mjs`, `published.mjs` and `sign-in.mjs` are run by tests of their names."""
+"""Separate tests run `cells.mjs`, `export.mjs`, `find.mjs`, `published.mjs` and `sign-in.mjs`."""
 SCENARIOS = sorted(path.stem for path in FOLDER.glob("*.mjs") if path.name not in NOT_SCENARIOS)
 IN_FIREFOX = sorted({"inspector", "keys", "periods", "search", "stories", "years"} & {*SCENARIOS})
 """Parts that Firefox may handle differently, and that its driver can test."""

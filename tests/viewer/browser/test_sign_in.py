@@ -1,4 +1,4 @@
-"""Users sign in to the viewer: `sign-in.mjs`, over an archive with a private layer and a provider of this machine."""
+"""Users sign in to the viewer: `sign-in.mjs`, over an archive with a private layer and a local provider."""
 
 from pathlib import Path
 

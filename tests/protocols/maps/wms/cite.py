@@ -1,4 +1,4 @@
-"""Requests for OGC's test data, spelt like those in its test suite, and answers in comparable form."""
+"""Requests for OGC's test data in the spelling of its test suite, and answers in comparable form."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Files of coverages read in parts: consistency of bytes between parts, and number of times a file is made."""
+"""Files of coverages read in parts: consistency of bytes between parts, and how often a file is made."""
 
 import threading
 import zlib

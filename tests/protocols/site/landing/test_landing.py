@@ -271,7 +271,7 @@ def test_machine_readable_document_has_all_layers_for_any_page(many_client):
 
 @pytest.fixture
 def evil_client(make_client, make_services):
-    """Client of a catalogue in which every text tries to break out of the page."""
+    """Client of a catalogue whose texts all try to break out of the page."""
     layer = served.make_layer(
         title={"": EVIL}, abstract={"": EVIL}, variable=served.make_variable(units=EVIL), attribution=EVIL
     )
