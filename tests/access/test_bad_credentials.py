@@ -223,7 +223,7 @@ BY_PATH = {
 def raw(port: int, request: bytes) -> int:
     """Return the status of the answer to raw bytes."""
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
-        with suppress(OSError):  # it is answered before all is read
+        with suppress(OSError):  # the answer may come before the request is read
             connection.sendall(request)
         return int(connection.makefile("rb").readline().split()[1])
 
@@ -236,7 +236,7 @@ def test_credentials_however_broken_are_answered(served: tuple[int, str, Path, i
         header = header.replace(b"KEY", key.encode())
         header = basic(header.removeprefix(b"BASIC ")) if header.startswith(b"BASIC ") else header
         found = raw(port, b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%b\r\n\r\n" % (path, header))
-        return 401 if found == 429 else found  # of more than ten wrong ones
+        return 401 if found == 429 else found  # more than ten wrong keys
 
     tried = {f"header: {name}": (OWN, header, status) for name, (header, status) in BY_HEADER.items()}
     tried |= {f"path: {name}": (path, b"X-A: b", status) for name, (path, status) in BY_PATH.items()}

@@ -93,7 +93,7 @@ def test_link_shows_one_job_only(archive: Archive, job: str, caplog: pytest.LogC
     assert client.head(links["item"]).headers["content-length"] == str(len(results.content))
     page = client.get(f"{link}?f=html")
     assert links["item"] in page.text
-    assert "coordinates" not in page.text  # the inputs, which the owner's page has
+    assert "coordinates" not in page.text  # the owner's page shows the inputs
     assert "coordinates" in client.get(f"{job}?f=html", headers=owner).text
     assert f'{secret}/"' not in page.text  # the start page and the list are the same for everyone
     for answer in (status, results, page):

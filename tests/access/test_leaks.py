@@ -27,7 +27,7 @@ OF_ONE_SERVER = ("metrics", "health", "ogcapi/jobs")
 
 
 def with_private(services: Services) -> Services:
-    """Return services with an additional private collection, private layer in a public one, and private set of places."""
+    """Return services with additional private things: a collection, a layer of a public collection, and places."""
     hidden = served.make_layer("HIDDEN", collection="secret", access=PRIVATE)
     also = served.make_layer("HIDDEN2", variable=served.make_variable("HIDDEN2"), access=PRIVATE)
     secret = served.make_collection(hidden, access=PRIVATE)
@@ -112,7 +112,7 @@ def test_answer_to_a_stranger_equals_that_of_a_server_without_private_data(pair:
     assert owner.status_code == pair.public.get(url).status_code
 
     assert seen(counted(pair.private, url)) == seen(counted(pair.public, url))
-    assert seen(pair.private.get(url)) == seen(pair.public.get(url))  # which now may come from a cache
+    assert seen(pair.private.get(url)) == seen(pair.public.get(url))  # now possibly from a cache
 
 
 @pytest.mark.every_case

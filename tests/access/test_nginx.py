@@ -44,7 +44,7 @@ def test_stranger_gets_nothing_of_the_owner_and_owner_not_the_list_of_the_strang
     app = application(with_private(made_services()), options)
     with listening(app) as ours, nginx_before(ours, tmp_path) as address:
         cached = Cached(address, app, tmp_path / "answers")
-        first = {url: cached.ask(url) for url in URLS}  # which nginx may keep
+        first = {url: cached.ask(url) for url in URLS}  # nginx may cache it
         for _ in range(2):
             for url in URLS:
                 owner = cached.ask(url, Authorization=f"Bearer {key}")

@@ -64,7 +64,7 @@ def test_the_largest_amount_of_all_subjects_holds_for_each_user_and_answers_from
     assert statuses(site, TILE_URL, 4, "ops") == [200] * 3 + [429]
     fields = site.client.get(TILE_URL, headers=site.keys["bob"]).headers
     assert 'q=5;w=86400, "pictures-bytes";q=2000000;' in fields["RateLimit-Policy"]
-    assert statuses(site, "/layers", 9) == [200] * 9  # of documents there is no quota
+    assert statuses(site, "/layers", 9) == [200] * 9  # documents have no quota
 
 
 def test_a_refusal_is_a_problem_with_the_fields_of_the_quota(site: Site, clocks: tuple[Clock, Clock]) -> None:
@@ -148,7 +148,7 @@ def test_unused_part_of_a_lease_is_returned(
         assert used(tmp_path) == [10]
         assert used(tmp_path, "bytes") == [10_000]
         assert first.headers["RateLimit"].startswith('"pictures";r=639;')
-        site.client.get(TILE_URL, headers=site.keys["ann"])  # in whose place the lease of the address is no longer held
+        site.client.get(TILE_URL, headers=site.keys["ann"])  # the lease of the address is no longer held
     assert used(tmp_path) == [1, 1]
     assert used(tmp_path, "bytes") == [len(first.content)] * 2
 
@@ -231,7 +231,7 @@ def size_of_tile(folder: Path, keys: dict[str, dict[str, str]]) -> int:
 
 
 def ask_all(addresses: list[str], keys: dict[str, dict[str, str]]) -> Counter[tuple[str, int]]:
-    for address in addresses:  # each has the tile in its memory then
+    for address in addresses:  # each replica then has the tile in memory
         assert get(address, keys["ann"]) == 200
 
     def client(number: int) -> list[tuple[str, int]]:

@@ -53,7 +53,7 @@ def seen(answer: Answer) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:Invalid type:UserWarning")  # an expression makes numbers that PNG does not hold
+@pytest.mark.filterwarnings("ignore:Invalid type:UserWarning")  # an expression makes numbers that PNG cannot store
 def test_no_answer_to_a_stranger_differs(tmp_path) -> None:
     keys = open_keys(None, tmp_path, archive="a")
     owner = ("authorization", f"Bearer {keys.create('owner', groups=['ministry'], days=1)}".encode())

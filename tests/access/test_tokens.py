@@ -216,7 +216,7 @@ def test_removed_group_is_missing_from_the_next_token(provider: Provider) -> Non
             for token in (
                 provider.token(),
                 provider.token(groups=[]),
-                f"oidc/egi/{provider.token()}",  # as clients of openEO send it
+                f"oidc/egi/{provider.token()}",  # form of openEO clients
                 provider.token(aud="b"),
             )
         ]

@@ -39,7 +39,7 @@ def main() -> dict[str, object]:
     """Return the observations; pictures are in the folder."""
     iface.mainWindow().resize(QSize(1200, 800))
     QgsProject.instance().setCrs(QgsCoordinateReferenceSystem(PROJECT_CRS))
-    iface.layerTreeCanvasBridge().setAutoSetupOnFirstLayer(False)  # which would take its CRS for the project's
+    iface.layerTreeCanvasBridge().setAutoSetupOnFirstLayer(False)  # it would replace the project's CRS by the layer's
     return {
         "dekads": played(defined("DEKADS"), "dekads", days=10),
         "irregular": played(defined("IRREGULAR"), "irregular", days=30),

@@ -18,7 +18,7 @@ from tests.protocols.pictures import share_differing
 
 pytestmark = [
     pytest.mark.client(sys.executable),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of MapProxy itself
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # warning of MapProxy itself
 ]
 
 ROW, COLUMN, MATRIX = 687, 1052, 11

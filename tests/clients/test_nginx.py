@@ -57,7 +57,7 @@ def address(folder, services):
         (snippet,) = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(), re.DOTALL)
         snippet = snippet.replace("8080", f"127.0.0.1:{port}").replace("/srv/cubes", str(folder / "cubes"))
         text = MAIN.replace("SERVER", snippet.replace("http://127.0.0.1:8000", ours)).replace("FOLDER", str(folder))
-        text = text.replace("USER", getpass.getuser())  # who else could not read the folder
+        text = text.replace("USER", getpass.getuser())  # other users could not read the folder
         (folder / "nginx.conf").write_text(text)
         process = subprocess.Popen(["nginx", "-p", folder, "-c", folder / "nginx.conf"], stderr=subprocess.DEVNULL)
         try:

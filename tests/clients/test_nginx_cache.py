@@ -571,7 +571,7 @@ def test_pages_may_not_read_errors_of_jobs_under_a_path_either(tmp_path, path, r
     ids=str,
 )
 def test_preference_of_one_client_does_not_change_the_answers_of_others(cached, preference):
-    # Shares of valid pixels are counted in the background, and are part of the list of times.
+    # Valid fractions are counted in the background, and are part of the list of times.
     until(lambda: b'"valid_shares_pending":0' in cached.ask(TIMES, **PAST_THE_CACHE).body)
 
     for document in [*DOCUMENTS, *NEWEST]:

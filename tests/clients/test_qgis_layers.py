@@ -26,7 +26,7 @@ GAPS = (3, 5, 8, 12, 2, 40, 5, 5, 10, 3, 25, 7, 5, 15, 30, 4, 9, 60, 5, 13)
 
 ARCHIVES = {
     "irregular": np.datetime64("2020-01-03T10:50:31.024", "ns") + np.cumsum((0, *GAPS)) * np.timedelta64(1, "D"),
-    # More than capabilities list one by one.
+    # More times than capabilities list individually.
     "dekads": step_instants(np.datetime64("1990-01-01", "ns"), DEKAD, 1080),
 }
 

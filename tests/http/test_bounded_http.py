@@ -269,7 +269,7 @@ def test_the_next_head_may_come_late_while_an_answer_is_waited_for(monkeypatch):
 
     def end_head_and_count(self):
         looks.append(self)
-        if len(looks) == 3:  # from now on there is no hurry: the answer is about to be made
+        if len(looks) == 3:  # a long timeout from now on: the answer is being made
             monkeypatch.setattr(f"{BOUNDS}.HEAD_S", PATIENCE_S)
         end_head(self)
         if len(looks) == 3:

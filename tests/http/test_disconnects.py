@@ -22,7 +22,7 @@ def test_work_ends_when_its_client_leaves():
             told = [is_active()]
             for kind in ("http.request", "http.disconnect"):
                 await messages.put({"type": kind})
-            for _ in range(5):  # others have their turn
+            for _ in range(5):  # give other tasks a turn
                 await asyncio.sleep(0)
             return [*told, is_active()]
 

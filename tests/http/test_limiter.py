@@ -363,7 +363,7 @@ async def test_who_has_waited_for_a_source_is_not_refused_behind_others_for_a_th
         for _ in range(3 + 30):
             tasks.start_soon(ask, "other")
         await until(lambda: (limiter.running, limiter.waiting) == (4, 31))
-        source.open.set()  # it moves to the end of the line for a thread
+        source.open.set()  # it moves to the end of the queue for a thread
         await until(lambda: len(limiter._line) == 30 and not any(len(each.line) for each in limiter._quotas.values()))
         clock.now_s += 8
         await until(lambda: limiter.refused)

@@ -22,7 +22,7 @@ def answer_to(message):
         place = urlsplit(url)
         with socket.create_connection((place.hostname, place.port), timeout=PATIENCE_S) as connection:
             answer = bytearray()
-            with suppress(ConnectionError):  # a refusal may come, and the connection end, before all is sent
+            with suppress(ConnectionError):  # a refusal may arrive, and the connection end, before everything is sent
                 connection.sendall(message)
             with suppress(ConnectionError):
                 while part := connection.recv(65536):

@@ -200,7 +200,7 @@ def test_only_a_url_with_the_current_revision_is_immutable(client):
     ],
 )
 def test_capabilities_and_lists_of_times_are_cached_for_a_minute(client, path, services):
-    for layer in services.catalogue.layers:  # until then the list of times is not whole
+    for layer in services.catalogue.layers:  # until then the list of times is incomplete
         until(lambda times=f"/layers/{layer.id}/times": not client.get(times).json()["valid_shares_pending"])
 
     assert caching_of(client, path, "") == LATEST

@@ -124,7 +124,7 @@ def serving() -> Iterator[Site]:
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_work_stops_soon_after_its_client_left(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A client that closed its sending half alone looks the same until the server probes.
+    # A client that closed only its sending half looks the same until the server probes.
     monkeypatch.setattr("chronotile.http.wire.PROBE_S", 0.0)
     with serving() as site:
         left = site.dates_read(*REQUESTS[name], leaves=True)

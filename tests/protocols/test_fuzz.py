@@ -26,7 +26,7 @@ OF = os.environ.get("CHRONOTILE_FUZZ_OF", "/")
 pytestmark = pytest.mark.filterwarnings(
     "ignore:You will likely lose important projection information:UserWarning",
     "ignore:Use `@` matmul:PendingDeprecationWarning",
-    "ignore:Invalid type:UserWarning",  # an expression makes numbers that PNG does not hold
+    "ignore:Invalid type:UserWarning",  # an expression makes numbers that PNG cannot store
 )
 
 

@@ -107,7 +107,7 @@ def test_large_maps_without_drawing_do_not_wait_for_others(hanging, url):
         until(lambda: reader.held and limiter.waiting == 1)
 
         held = client.get(url.format(side=100, day="2020-06-11"), headers={"If-None-Match": drawn.headers["etag"]})
-        cached = client.get(url.format(side=100, day="2020-06-11/2020-06-11"))  # another address of the same map
+        cached = client.get(url.format(side=100, day="2020-06-11/2020-06-11"))  # another URL of the same map
         mistake = client.get(url.format(side=100, day="2020-06-01/2020-06-30"))
         reader.go.set()
         answers = [each.result(PATIENCE_S) for each in large]

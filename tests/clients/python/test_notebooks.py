@@ -129,7 +129,7 @@ def test_explorer(run):
 
     assert '"image/png"' in run.widgets  # the series of the click, in the widget below the map
     assert "datetime=2022-07-01T00:00:00Z" in cells[-2].text
-    assert '"date": "2022-06-21' in run.widgets  # of the map with all dates
+    assert '"date": "2022-06-21' in run.widgets  # series of the map with all dates
 
 
 @pytest.mark.slow

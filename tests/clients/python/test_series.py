@@ -399,7 +399,7 @@ def test_areas_of_the_demo_equal_those_of_rasterio(demo, ndvi_of_files):
     values = ndvi_of_files.values[:, inside]
     assert set(table["total"]) == {inside.sum()}
     assert table["count"].tolist() == np.isfinite(values).sum(axis=1).tolist()
-    with warnings.catch_warnings(action="ignore"):  # of dates without a value
+    with warnings.catch_warnings(action="ignore"):  # dates without a value
         np.testing.assert_allclose(table["mean"], np.nanmean(values, axis=1), atol=1e-6)
 
 

@@ -54,7 +54,7 @@ def _break_header(request: Request, chance: random.Random) -> Request:
 
 def _break_segment(request: Request, chance: random.Random) -> Request:
     place = chance.randrange(len(request.segments))
-    if place == 0 and chance.random() < 0.9:  # which protocol it is for
+    if place == 0 and chance.random() < 0.9:  # the segment selects the protocol
         return request
     segments = list(request.segments)
     stem, dot, extension = segments[place].rpartition(".")

@@ -15,7 +15,7 @@ from tests.protocols.wps.test_execution import AREAS, POINTS
 from tests.running import serving, until
 
 pytestmark = [
-    pytest.mark.client(sys.executable),  # they are no programs: only Python is needed
+    pytest.mark.client(sys.executable),  # libraries, not programs: only Python is needed
     pytest.mark.filterwarnings("ignore:The use of .username:DeprecationWarning"),  # birdy of OWSLib
 ]
 

@@ -123,7 +123,7 @@ class Store:
         whole = xarray.Dataset({**variables, "spatial_ref": ((), 0, mapping)}, coordinates)
         chunks = {"chunks": (128, 128) if self.times is None else (16, 128, 128)}
         for level, step in enumerate((1, 2, 4)):
-            # A cell of an overview lies over `step` by `step` cells of the whole, and has the number of the first.
+            # A cell of an overview covers `step` by `step` cells, and has the number of the first.
             shift = (step - 1) / 2
             thinned = whole.isel(y=slice(None, None, step), x=slice(None, None, step)).assign_coords(
                 y=("y", whole["y"].values[::step] + shift * self.transform.e, whole["y"].attrs),

@@ -22,7 +22,7 @@ SESSION_S = 16
 def test_users_sign_in_to_the_viewer(tmp_path: Path) -> None:
     write(tmp_path)
     with serving_provider() as provider:
-        provider.lifetime_s = SESSION_S - 30  # clocks may differ by so much
+        provider.lifetime_s = SESSION_S - 30  # tolerated difference of clocks
         access = f"access:\n  issuer: {provider.url}\n  audience: {AUDIENCE}\n  client_id: {CLIENT}\n"
         (tmp_path / "chronotile.yaml").write_text((CLOSED % SECRET_PLACE).replace("access:\n", access, 1))
         settings = Settings(config=tmp_path / "chronotile.yaml", jobs_dir=tmp_path / "jobs")

@@ -59,7 +59,7 @@ STARTED = Comparison("ContentDate/Start", "gt", Moment("2022-05-03T00:00:00Z"))
         ),
         (
             "Attributes/OData.CSC.DoubleAttribute/any(att:att/Name eq 'cloudCover' and "
-            "att/OData.CSC.StringAttribute/Value le 40.00)",  # as eodag writes some
+            "att/OData.CSC.StringAttribute/Value le 40.00)",  # form of eodag
             CLOUDS,
         ),
         ("Attributes/OData.CSC.DoubleAttribute/any(a:a/Value le 40.0 and a/Name eq 'cloudCover')", CLOUDS),

@@ -7,7 +7,7 @@ TYPES = {"text/xml", "application/vnd.ogc.se_xml"}
 
 def fault_of(answer):
     """Return status, code and locator of a service exception after checking its text and that no cache may store it."""
-    exception = etree.fromstring(answer.content).find("{*}ServiceException")  # of no namespace in 1.1.1
+    exception = etree.fromstring(answer.content).find("{*}ServiceException")  # no namespace in 1.1.1
     assert exception.text
     assert answer.headers["Content-Type"] in TYPES
     assert answer.headers["Cache-Control"] == "no-store"

@@ -39,7 +39,7 @@ def url(make_url):
 def test_owslib_gets_the_tile_of_the_formula(url, monkeypatch, name, is_rest):
     service = WebMapTileService(f"{url}/wmts")
     monkeypatch.setattr(WebMapTileService, "restonly", is_rest)
-    templates = service["NDVI"].resourceURLs  # of several OWSLib takes any
+    templates = service["NDVI"].resourceURLs  # OWSLib takes any of several
     monkeypatch.setattr(service["NDVI"], "resourceURLs", [each for each in templates if each["format"] == "image/png"])
     matrix, row, column = PLACES[name]
 

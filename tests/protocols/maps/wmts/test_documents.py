@@ -90,7 +90,7 @@ def test_hostile_host_leaves_the_document_valid(client, validate_ogc, url, host)
     answer = client.get(url, headers={"Host": host})
 
     assert (answer.status_code, validate_ogc(answer.content)) == (200, [])
-    assert "ETag" in answer.headers  # which an exception of WMS has not
+    assert "ETag" in answer.headers  # an exception of WMS has none
 
 
 def test_documents_are_the_same_byte_for_byte(client):

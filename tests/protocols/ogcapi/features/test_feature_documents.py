@@ -195,7 +195,7 @@ def test_the_openapi_document_has_each_set_with_its_parameters(features):
     assert not any(each.get("required") for each in told.values())
     limits = {name: told["limit"]["schema"][name] for name in ("type", "minimum", "maximum", "default")}
     assert limits == {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 1000}
-    assert document["components"]["parameters"]["limit"]["schema"] == told["limit"]["schema"]  # as QGIS reads it
+    assert document["components"]["parameters"]["limit"]["schema"] == told["limit"]["schema"]  # form that QGIS reads
     box = told["bbox"]["schema"]
     assert (box["type"], box["minItems"], box["maxItems"], box["items"]) == ("array", 4, 6, {"type": "number"})
     assert (told["datetime"]["schema"], told["bbox-crs"]["schema"], told["crs"]["schema"]) == ({"type": "string"},) * 3

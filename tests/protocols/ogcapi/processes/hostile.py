@@ -57,7 +57,7 @@ def told_of(name: str) -> str:
 
 if __name__ == "__main__":
     for each in BODIES:
-        if os.fork() == 0:  # memory that one has had is not the next one's
+        if os.fork() == 0:  # memory of one case must not count for the next
             os.write(1, told_of(each).encode() + b"\n")
             os._exit(0)
         os.wait()

@@ -165,7 +165,7 @@ def test_execution_refused_to_other_origins_is_not_run(client, monkeypatch, aske
     ],
 )
 def test_these_may(client, use, headers):
-    assert use(client, headers).status_code in {200, 201, 204, 404}  # results are not there yet
+    assert use(client, headers).status_code in {200, 201, 204, 404}  # results do not exist yet
 
 
 def test_pages_behind_a_trusted_proxy_are_its_own(desk):
@@ -315,7 +315,7 @@ def test_other_requests_are_open_to_all_pages(client, headers):
         ({"Origin": ALLOWED}, 200),
         ({"Origin": "http://testserver"}, 200),
         ({"Origin": OTHER}, 403),
-        ({"Origin": "null", "Content-Type": "text/plain"}, 403),  # which needs no preflight
+        ({"Origin": "null", "Content-Type": "text/plain"}, 403),  # needs no preflight
         ({"Origin": "http://evil.example", "Host": "evil.example"}, 403),  # a name that leads to this server
     ],
 )

@@ -532,7 +532,7 @@ def test_more_open_jobs_than_allowed_are_refused(tmp_path):
 
 
 async def hold_as_test_client(limiter, hung):
-    CLIENT.set("testclient")  # a request of another client would make room for itself
+    CLIENT.set("testclient")  # another client's request would make room for itself
     return await limiter.run(hung.wait)
 
 

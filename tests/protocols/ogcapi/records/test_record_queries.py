@@ -136,7 +136,7 @@ def test_ids_are_those_of_records(many, records):
     wanted = ",".join([uuid("scene 1"), uuid("2020-06-01", "s2"), uuid("hidden", "gone"), "scene 2", uuid("none")])
     assert set(names(records, ids=wanted)) == {"scene 1", "2020-06-01"}
     assert names(records, ids="scene 2") == []
-    assert names(records, ids=uuid("2020-06-01")) == []  # of another collection
+    assert names(records, ids=uuid("2020-06-01")) == []  # item of another collection
 
 
 @pytest.mark.checklist("records", "/conf/record-core-query-parameters/externalIds-response")
@@ -267,7 +267,7 @@ def _values(client, collection, order):
     name = order.lstrip("+-")
     found = page(client, collection, sortby=order, limit=100)["features"]
     has = [name in each["properties"] for each in found]
-    assert has == sorted(has, reverse=True)  # those without come last
+    assert has == sorted(has, reverse=True)  # records without the property come last
     return [each["properties"][name] for each in found if name in each["properties"]]
 
 

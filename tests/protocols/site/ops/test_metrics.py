@@ -142,7 +142,7 @@ def test_previews_are_counted(previews_client):
 
 
 def test_previews_are_built_while_the_application_runs(previews_client):
-    others = set(threading.enumerate())  # of applications of other tests too
+    others = set(threading.enumerate())  # includes other tests' applications
     with previews_client:
         (builder,) = (each for each in set(threading.enumerate()) - others if each.name == "previews")
 
