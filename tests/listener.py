@@ -52,7 +52,7 @@ class Listener:
         return [each.path for each in self.asked]
 
     def hang(self) -> Answer:
-        """Answer when the test is over."""
+        """Answer at the end of the test."""
         self.is_over.wait()
         return Answer()
 

@@ -89,7 +89,7 @@ class Server:
 @contextmanager
 def serving_postgresql(settings: Sequence[str] = QUICK) -> Iterator[Server]:
     """A running server, with all it has in a folder that is removed at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path has to be short
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path must be short
     try:
         if os.getuid() == 0:
             shutil.chown(folder, USER)

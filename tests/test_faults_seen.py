@@ -113,7 +113,7 @@ def served(request, folder, caplog):
 
 @pytest.fixture
 def put(folder):
-    """`put(day, content)`: a date's file is that now, and newer than any before."""
+    """Return `put(day, content)`, which replaces a date's file by a newer one."""
     count = iter(range(1, 100))
 
     def write(day, content):

@@ -1,4 +1,4 @@
-"""The database of the item index is away: what needs no index is served, and the rest is 503 until it is back."""
+"""The database of the item index is unavailable: requests without it are served, others are 503 until it returns."""
 
 import json
 import logging

@@ -89,7 +89,7 @@ def asked(address, method, path, document=None):
 
 
 class Client(threading.Thread):
-    """Sends requests until the test is over."""
+    """Sends requests until the end of the test."""
 
     def __init__(self, number, addresses, seen, is_over):
         super().__init__()
@@ -108,7 +108,7 @@ class Client(threading.Thread):
 
 
 class Reader(Client):
-    """Reads all endpoints, also those that need no index."""
+    """Reads all endpoints, including some without an index."""
 
     def step(self, address):
         kind = self.draw.choice(sorted(READ))

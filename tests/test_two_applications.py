@@ -70,7 +70,7 @@ def scene():
 
 @pytest.fixture
 def serve(tmp_path, stack, scene):
-    """`serve(name, max_pixels=…, cache_bytes=…, disk_cache_bytes=…)`: an application of the same files."""
+    """Return `serve(name, max_pixels=…, cache_bytes=…, disk_cache_bytes=…)`: an application of the same files."""
     (tmp_path / "data").mkdir()
     write_cogs(tmp_path / "data", scene, overviews=())
     settle(tmp_path / "data")

@@ -89,7 +89,7 @@ def may_take(expression: Expression, path: Path) -> bool:
 
 
 def _holder(held: frozenset[str]) -> Callable[..., bool]:
-    """Return the function that tells an expression whether an item has a marker."""
+    """Return the function by which an expression tests the markers of an item."""
     return lambda name, /, **_: name in held
 
 
@@ -102,7 +102,7 @@ class Tiers:
         """Files that the command line names; they are collected in any case."""
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
-        """Ignore a module if the run selects none of its tests."""
+        """Ignore a module without any selected test."""
         is_module = collection_path.suffix == ".py" and collection_path.is_relative_to(ROOT / "tests")
         if not is_module or collection_path in self.named or may_take(self.expression, collection_path):
             return None

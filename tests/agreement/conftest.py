@@ -33,7 +33,7 @@ SOURCES = {
 
 @pytest.fixture
 def serve(tmp_path) -> Iterator[Callable[..., Served]]:
-    """`serve(scene, kind)`: the scene written and served."""
+    """Return `serve(scene, kind)`, which writes and serves a scene."""
     with ExitStack() as stack:
 
         def make(scene: Scene, kind: str = "zarr-v3") -> Served:

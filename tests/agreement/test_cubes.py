@@ -39,7 +39,7 @@ SOURCES = {
 
 @pytest.fixture
 def serve_optimised(tmp_path) -> Iterator[Callable[[Scene, str], Served]]:
-    """`serve_optimised(scene, name)`: the scene as files, optimised, and served."""
+    """Return `serve_optimised(scene, name)`, which writes a scene as files, optimises and serves it."""
     with ExitStack() as stack:
 
         def make(scene: Scene, name: str) -> Served:

@@ -15,11 +15,11 @@ SEED = "damage"
 RUNS_S = 1800
 """For all members of a kind: a library that does not come back from a damaged file fails."""
 PROCESSES = (("17", "forward"), ("170", "reversed"))
-"""What new memory holds (by glibc's MALLOC_PERTURB_), and the order of the members: both differ between processes."""
+"""Content of new memory (by glibc's MALLOC_PERTURB_), and the order of the members: both differ between processes."""
 
 
 def reports(kind, folder, perturb, order):
-    """What a fresh process reads of each member."""
+    """Return the reports of a new process on each member."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.odd_archives.damage", kind, str(folder), order],
         capture_output=True, text=True, timeout=RUNS_S, env={**os.environ, "MALLOC_PERTURB_": perturb}, check=False,

@@ -58,7 +58,7 @@ def save(dataset: xarray.Dataset, kind: str, folder) -> str:
 
 @pytest.fixture
 def opened(tmp_path, closed_at_end) -> Callable[..., Archive]:
-    """`opened(place)`, or `opened(text=…)` of a configuration."""
+    """Return `opened(place)`, or `opened(text=…)` with a configuration, which opens an archive."""
 
     def make(place=None, *, text=None) -> Archive:
         if text is not None:

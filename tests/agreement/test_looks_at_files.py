@@ -92,7 +92,7 @@ def write(folder: Path, store: str, scene: Scene):
 
 @pytest.fixture
 def serve(tmp_path) -> Iterator[Callable[..., TestClient]]:
-    """`serve(store, scene)`: a client of the scene stored in that way, in `tmp_path`."""
+    """Return `serve(store, scene)`: a client of the scene in this kind of store, in `tmp_path`."""
     with ExitStack() as stack:
 
         def make(store: str, scene: Scene = SCENE) -> TestClient:

@@ -11,7 +11,7 @@ from chronotile.core.machine import Machine
 
 @pytest.fixture
 def environment(monkeypatch):
-    """`environment(NAME=value)`: the only `CHRONOTILE_*` variables there are."""
+    """Return `environment(NAME=value)`, which sets the only `CHRONOTILE_*` variables."""
     for name in Settings.model_fields:
         monkeypatch.delenv(f"{PREFIX}{name.upper()}", raising=False)
 

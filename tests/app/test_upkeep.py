@@ -45,7 +45,7 @@ def tifs(tmp_path):
 
 @pytest.fixture
 def append(tmp_path):
-    """`append(files)`: write them to the cube, as the command does."""
+    """Return `append(files)`, which appends them to the cube, like the command."""
     return lambda files: optimise(files, tmp_path / "cube.zarr", OPTIONS)
 
 

@@ -13,5 +13,5 @@ NOW = np.datetime64("2020-03-01T12:00:00", "ns")
 
 @pytest.fixture
 def open_at(closed_at_end) -> Callable[[Path], Archive]:
-    """`open_at(place)`: the archive of a configuration, folder or file, at noon of 1 March 2020; closed at the end."""
+    """Return `open_at(place)`, which opens an archive at noon of 1 March 2020; it is closed at the end."""
     return lambda place: closed_at_end(open_archive(place, environment={}, clock=lambda: NOW))

@@ -12,7 +12,7 @@ from chronotile.readers.kinds import kind_options
 
 @pytest.fixture
 def written(tmp_path):
-    """`written("service: …")`: a configuration file."""
+    """Return `written("service: …")`, which writes a configuration file."""
 
     def write(text="", name="Belgïe 10m.yaml"):
         (tmp_path / "secret").mkdir(exist_ok=True)

@@ -17,7 +17,7 @@ TIME_PATTERN = r"_(?P<time>\d{8})"
 
 @pytest.fixture
 def check(open_at):
-    """`check(place)`: severity and message of each finding."""
+    """Return `check(place)`: severity and message of each finding."""
 
     def find(place: Path) -> list[tuple[str, str]]:
         return [(finding.severity, finding.message) for finding in check_archive(open_at(place))]

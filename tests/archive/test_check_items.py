@@ -50,7 +50,7 @@ def index(tmp_path):
 
 @pytest.fixture
 def fill(index, passes):
-    """`fill()`: put all items, by a whole pass over the source."""
+    """Return `fill()`, which stores all items by a whole pass over the source."""
 
     def fill(edit=lambda _document: None, *, place="s3://files"):
         scenes = [documents.item(scene, lambda path: f"{place}/{path}") for scene in MADE.all_scenes()]
@@ -64,7 +64,7 @@ def fill(index, passes):
 
 @pytest.fixture
 def found(source, index, passes):
-    """`found()`: the messages."""
+    """Return `found()`: the messages."""
     return lambda: [finding.message for finding in items_findings(source, index, passes)]
 
 

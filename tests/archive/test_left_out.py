@@ -17,7 +17,7 @@ SCENE = Scene()
 
 @pytest.fixture
 def write(tmp_path):
-    """`write(name, *descriptions)`: a raster with so many bands."""
+    """Return `write(name, *descriptions)`, which writes a raster with one band per description."""
 
     def write_one(name, *descriptions):
         count = len(descriptions) or 1

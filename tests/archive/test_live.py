@@ -214,7 +214,7 @@ def test_a_worker_that_does_not_log_reloads_as_others_do(folder, clock, look, ca
 
 @pytest.fixture
 def cube(folder):
-    """`cube(count)`: write that many dates to a serving cube; gives its configuration."""
+    """Return `cube(count)`, which writes this number of dates to a serving cube and returns its configuration."""
     write_cogs(folder, Scene(days=LATER))
     files = sorted(map(str, folder.glob("*.tif")))
 

@@ -15,7 +15,7 @@ REFLECTANCE = (100 + 100 * ROWS + 40 * COLUMNS).astype("uint16")
 
 @pytest.fixture
 def write(tmp_path):
-    """`write(name, numbers, units=…, scale=…)`: a raster."""
+    """Return `write(name, numbers, units=…, scale=…)`, which writes a raster."""
 
     def write_one(name, numbers, *, units=None, scale=1.0):
         path = write_tif(tmp_path / name, numbers, Scene(scale=scale, offset=0.0), nodata=None)

@@ -21,7 +21,7 @@ collections:
 
 @pytest.fixture
 def configure(tmp_path):
-    """`configure(text)`: the configuration file that holds the text."""
+    """Return `configure(text)`, which writes a configuration file."""
 
     def write(text: str):
         file = tmp_path / "chronotile.yaml"

@@ -45,7 +45,7 @@ def audited():
 
 @pytest.fixture
 def configured(tmp_path):
-    """`configured(kind, href, more, variables)`: a configuration of one collection."""
+    """Return `configured(kind, href, more, variables)`: a configuration of one collection."""
 
     def write(kind, href, more="", variables="{NDVI: {}}"):
         place = tmp_path / "chronotile.yaml"

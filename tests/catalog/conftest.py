@@ -21,7 +21,7 @@ SMALLEST = "collections: {c: {source: {kind: cog, href: a.tif}}}\n"
 
 @pytest.fixture
 def write(tmp_path, monkeypatch):
-    """`write({"a.yaml": text})`: files in the working directory, so that messages name them without a folder."""
+    """Return a function that writes files in the working directory, so that messages name them without a folder."""
     monkeypatch.chdir(tmp_path)
 
     def write_files(files):
@@ -36,7 +36,7 @@ def write(tmp_path, monkeypatch):
 
 @pytest.fixture
 def load(write):
-    """`load(text)` or `load({"config.yaml": text, …})`: the configuration in `config.yaml`."""
+    """Return `load(text)` or `load({"config.yaml": text, …})`: the configuration in `config.yaml`."""
 
     def load_files(files, *, environment=None, styles=None):
         folder = write({"config.yaml": files} if isinstance(files, str) else files)
@@ -48,7 +48,7 @@ def load(write):
 
 @pytest.fixture
 def mistakes_of(load):
-    """`mistakes_of(text)`: the lines that a configuration is refused with."""
+    """Return `mistakes_of(text)`: the error lines of a configuration."""
 
     def refused(files, **options):
         with pytest.raises(ConfigurationError) as caught:

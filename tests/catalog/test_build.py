@@ -22,7 +22,7 @@ def in_collection(text, *, source="{kind: cog, href: a.tif}"):
 
 @pytest.fixture
 def build(load, make):
-    """`build(text, c=info)`: the catalogue and the findings."""
+    """Return `build(text, c=info)`: the catalogue and the findings."""
     styles = {style.id: style for style in (make.style("ndvi", span=(-0.08, 0.92)), make.style("greys"))}
     return lambda text, **infos: build_catalogue(load(text), infos, styles)
 
@@ -181,7 +181,7 @@ COMPOSITE = "variables: {R: , G: {resampling: bilinear}, B: }\ncomposites: {X: {
 
 @pytest.fixture
 def colours(make):
-    """`colours(red_days, green_days, blue_days)`: a source of three variables."""
+    """Return `colours(red_days, green_days, blue_days)`: a source of three variables."""
     return lambda *days: make.info(
         *(make.variable(name, times=make.times(*each)) for name, each in zip("RGB", days, strict=True))
     )

@@ -47,7 +47,7 @@ def in_collection(source, text=""):
 
 @pytest.fixture
 def spec_of(write):
-    """`spec_of(text)`: the source of its one collection."""
+    """Return `spec_of(text)`: the source of its one collection."""
 
     def load(text):
         write({"config.yaml": text})
@@ -60,7 +60,7 @@ def spec_of(write):
 
 @pytest.fixture
 def mistakes(spec_of, tmp_path):
-    """`mistakes(text)`: the lines that a configuration is refused with."""
+    """Return `mistakes(text)`: the error lines of a configuration."""
 
     def refused(text):
         with pytest.raises(ConfigurationError) as caught:

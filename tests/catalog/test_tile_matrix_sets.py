@@ -17,7 +17,7 @@ def named(name):
 
 @pytest.fixture
 def from_file(tmp_path):
-    """`from_file(**changes)`: EuropeanETRS89_LAEAQuad as a file, its members changed."""
+    """Return `from_file(**changes)`: EuropeanETRS89_LAEAQuad as a file with changed members."""
 
     def read(**changes):
         document = json.loads(morecantile.tms.get("EuropeanETRS89_LAEAQuad").model_dump_json(exclude_none=True))

@@ -16,7 +16,7 @@ from chronotile.jobs.queue.table import JobTable
 
 @pytest.fixture
 def run(monkeypatch, tmp_path):
-    """`run(*arguments)`: the result of a command on the jobs in a folder."""
+    """Return `run(*arguments)`: the result of a command on the jobs in a folder."""
     for name in [name for name in os.environ if name.startswith("CHRONOTILE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("CHRONOTILE_JOBS_DIR", str(tmp_path / "jobs"))
@@ -34,7 +34,7 @@ def table(tmp_path, closed_at_end):
 
 @pytest.fixture
 def submit(table):
-    """`submit(process, **inputs)`: the id of a job."""
+    """Return `submit(process, **inputs)`: the id of a job."""
     return lambda process="echo", **inputs: (
         table.submit(Execution(process=process, inputs=inputs), user=None, max_open=100).id
     )

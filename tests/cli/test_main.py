@@ -28,7 +28,7 @@ SCENE = Scene()
 
 @pytest.fixture
 def run(monkeypatch, tmp_path):
-    """`run(*arguments)`: the result of a command, in an empty folder, with any free port."""
+    """Return `run(*arguments)`: the result of a command, in an empty folder, with any free port."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("CHRONOTILE_")]:
         monkeypatch.delenv(name)

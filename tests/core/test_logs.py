@@ -12,7 +12,7 @@ from chronotile.core.logs import REQUEST_ID, JsonFormatter
 
 @pytest.fixture
 def line_of():
-    """`line_of(message, *arguments, **options)`: the members of the line of a warning."""
+    """Return `line_of(message, *arguments, **options)`: the members of the line of a warning."""
 
     def write(message: str, *arguments: object, error: BaseException | None = None) -> dict[str, object]:
         about = (type(error), error, error.__traceback__) if error else None

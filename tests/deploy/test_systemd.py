@@ -24,7 +24,7 @@ env
 
 @pytest.fixture
 def run_admin(tmp_path):
-    """`run_admin(variables, *arguments)`: the lines that a command prints below the wrapper."""
+    """Return `run_admin(variables, *arguments)`: the output lines of a command below the wrapper."""
     program, environment, wrapper = (tmp_path / name for name in ("chronotile", "environment", "chronotile-admin"))
     program.write_text(PRINT_ENVIRONMENT)
     program.chmod(0o755)

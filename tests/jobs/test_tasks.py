@@ -34,7 +34,7 @@ PLAN = JobPlan(tasks=[{"row": row} for row in range(1000)], seconds=0, held_byte
 
 @pytest.fixture
 def files(tmp_path):
-    """`files("a", "inputs", size)`: a file of a job with a text of so many bytes."""
+    """Return `files("a", "inputs", size)`: a file of a job with a text of `size` bytes."""
 
     def write(job, name, size):
         (tmp_path / job).mkdir(exist_ok=True)

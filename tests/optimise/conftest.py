@@ -41,7 +41,7 @@ def target(tmp_path):
 
 @pytest.fixture
 def write(target):
-    """`write(sources, **options)`: run optimise and return its report."""
+    """Return `write(sources, **options)`, which runs optimise and returns its report."""
 
     def run(sources, **options):
         disk = options.pop("disk", None)

@@ -31,7 +31,7 @@ def native(t):
 
 @pytest.fixture
 def write_classes(tmp_path):
-    """`write_classes(times, name="LAI")`: files of some dates; returns their paths."""
+    """Return `write_classes(times, name="LAI")`, which writes files of some dates and returns their paths."""
 
     def run(times, *, name="LAI", scene=SCENE):
         paths = [tmp_path / f"{name}_{scene.days[t].replace('-', '')}.tif" for t in times]

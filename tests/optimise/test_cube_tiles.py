@@ -50,7 +50,7 @@ def services():
 
 @pytest.fixture
 def write(services, tmp_path):
-    """`write(**options)`: the report of a run into the folder `cubes`."""
+    """Return `write(**options)`: the report of a run into the folder `cubes`."""
 
     def run(*, disk=None, **given):
         options = dataclasses.replace(OPTIONS, **given)
@@ -61,7 +61,7 @@ def write(services, tmp_path):
 
 @pytest.fixture
 def make_client(services, tmp_path, at_end):
-    """`make_client()`: a client of a server that has the folder."""
+    """Return `make_client()`: a client of a server that has the folder."""
 
     def make() -> TestClient:
         written = PrebuiltCubeTiles(tmp_path / "cubes")

@@ -21,7 +21,7 @@ from tests.scenes import Scene, make_spec, write_cogs
 
 @pytest.fixture
 def old(target):
-    """`old(sources, **options)`: write or append as the release before."""
+    """Return `old(sources, **options)`, which writes or appends like the previous release."""
 
     def run(sources, **options):
         disk = options.pop("disk", None)

@@ -1,4 +1,4 @@
-"""Encoding in the configuration, which overrides that of the file."""
+"""Encoding in the configuration, which overrides the file's encoding."""
 
 import math
 

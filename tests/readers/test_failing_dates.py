@@ -19,7 +19,7 @@ DATE = FailingDate(
 
 @pytest.fixture(params=["memory", "folder"])
 def make_list(request, tmp_path):
-    """`make_list()`: the list as another process sees it; in memory there is one process."""
+    """Return `make_list()`: the list of another process; in memory there is one process."""
     memory = RecordsInMemory()
     return lambda: FailingDates(memory if request.param == "memory" else RecordsInFolder(tmp_path / "failing"))
 

@@ -1,4 +1,4 @@
-"""Revisions of many times equal those of single times, with one check per file."""
+"""Revisions of many times equal the revisions of single times, with one check per file."""
 
 import shutil
 import threading

@@ -68,7 +68,7 @@ each_layer = pytest.mark.parametrize("expected", EXPECTED, ids=[each.layer for e
 
 @pytest.fixture(scope="module")
 def archive_at() -> Iterator[Callable[[Path], Archive]]:
-    """`archive_at(place)`: the archive at a place, opened once for all tests."""
+    """Return `archive_at(place)`: the archive at a place, opened only one time for all tests."""
     archives: dict[Path, Archive] = {}
 
     def open_once(place: Path) -> Archive:

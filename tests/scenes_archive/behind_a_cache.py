@@ -106,7 +106,7 @@ class Report:
     contents: int = 0
     """Different pictures."""
     late_address_s: float = 0.0
-    """Longest time after a change in which an address of the previous state was returned."""
+    """Longest time after a change until an address of the previous state was no longer returned."""
     late_picture_s: float = 0.0
     """How long after a change a picture of the state of before was given at most, under an address that is not kept."""
 
@@ -158,7 +158,7 @@ class Trial:
         self._count = 0
 
     def change(self, layer: str) -> None:
-        """Change a collection repeatedly until the trial is over."""
+        """Change a collection repeatedly until the end of the trial."""
         draw = random.Random(f"{self.seed} {layer}")
         while not self.is_over.is_set():
             scene = draw.choice(SCENES)
@@ -183,7 +183,7 @@ class Trial:
         return draw.choice(list(kinds.items()))
 
     def look(self, number: int) -> None:
-        """Follow addresses until the trial is over."""
+        """Follow addresses until the end of the trial."""
         draw = random.Random(f"{self.seed} {number}")
         while not self.is_over.is_set():
             layer, date = draw.choice(LAYERS), draw.randrange(len(MADE.days))

@@ -234,7 +234,7 @@ class Plan:
     ground_m: int = 8_000
     """Side of the squares inside which the bands are constant; a multiple of 40."""
     block_px: int = 256
-    """Side of the blocks of files of zone 31; those in zone 32 are twice as large."""
+    """Side of the blocks of files of zone 31; files of zone 32 have twice this side."""
     overviews: int = 2
     baseline: int = 12
     """From this date on the bands have an offset."""

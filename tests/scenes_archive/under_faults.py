@@ -137,7 +137,7 @@ class Trial:
         self._tiles = [tile for zoom in ZOOMS for tile in tiles_of(MADE, zoom)]
 
     def break_things(self) -> None:
-        """Switch faults on and off, and replace files, until the trial is over."""
+        """Switch faults on and off, and replace files, until the end of the trial."""
         scenes = list(MADE.all_scenes())
         while not self.is_over.is_set():
             scene = self._random.choice(scenes)
@@ -158,7 +158,7 @@ class Trial:
             self.is_over.wait(self._random.uniform(0, 0.5))
 
     def draw(self, seed: int) -> None:
-        """Request tiles of both sources until the trial is over, and check them."""
+        """Request tiles of both sources until the end of the trial, and check them."""
         choices = random.Random(seed)
         while not self.is_over.is_set():
             tile, date = choices.choice(self._tiles), choices.randrange(len(MADE.days))

@@ -1,4 +1,4 @@
-"""Runs stac-api-validator with the schemas of STAC in pystac, instead of those from the web.
+"""Runs stac-api-validator with the schemas of STAC in pystac, instead of fetching them from the web.
 
 Schemas of extensions are missing and accept everything.
 """

@@ -18,7 +18,7 @@ class Address:
     method: str = "GET"
     body: object = None
     merges: bool = False
-    """Whether the body is merged into that of the answered request (STAC API, paging of POST)."""
+    """Whether the body is merged into the body of the answered request (STAC API, paging of POST)."""
     """That is posted as JSON."""
     origin: str = ""
     """The address of the document."""

@@ -1,4 +1,4 @@
-"""Follows every link and every template in every document of a server and reports those with wrong answers."""
+"""Follows every link and every template in every document of a server and reports wrong answers."""
 
 import re
 from collections import Counter, deque
@@ -25,13 +25,13 @@ Key = tuple[object, ...]
 STARTS = ("/", "/health/ready", "/metrics")
 """Start of the walk; only the documentation for operators mentions the last two."""
 OWNERS = {"layer", "collection", "collectionId", "set"}
-"""Variables of routes: the walk follows its full number of addresses for each of their values."""
+"""Variables of routes: the walk follows its full number of addresses for each value."""
 DATA = {
     *("z", "x", "y", "tileMatrix", "tileRow", "tileCol", "item", "itemId", "id", "product", "node", "nodes", "path"),
     *("time", "datetime", "bbox", "coords", "lon", "lat", "rev", "cursor", "token", "since", "array", "chunk", "jobID"),
     *("$skip", "$skiptoken", "i", "j", "tilerow", "tilecol", "tilematrix", "limit"),
 }
-"""Variables and parameters for which a few values are enough: places, times, tiles, names of items and files."""
+"""Variables and parameters with similar values, so that a few are enough: places, times, tiles, items, files."""
 OF_ANY = ("Attributes", "Assets")
 """Members of any product, also of one without files."""
 SHOWN = 30
@@ -51,7 +51,7 @@ TRUE_REFUSALS = (
 
 
 class Extent(Enum):
-    """Number of requests for similar addresses: of one route and the same parameters."""
+    """Number of requests for similar addresses, which have one route and the same parameters."""
 
     ALL = "all of it"
     OF_EACH = "one of each layer, collection and set of places, and one of each other word"

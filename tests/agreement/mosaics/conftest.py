@@ -12,7 +12,7 @@ from tests.scenes_archive.serving import Served, serving_scenes
 
 @pytest.fixture(scope="module")
 def serve(scene_forms, tmp_path_factory) -> Callable[..., Served]:
-    """`serve(form, made, **configuration)`: an archive in one form, served until the module's last test."""
+    """Return `serve(form, made, **configuration)`: an archive in one form, served until the module's last test."""
     made_before: dict[object, Served] = {}
     with ExitStack() as stack:
         environment = stack.enter_context(pytest.MonkeyPatch.context())

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.slow
 
 SECONDS = 60 if IS_FULL else 15
 MOST_GROWTH_MB = 100
-"""Of both workers together, which fill caches of 24 MB and load libraries when they first need them."""
+"""Sum of both workers, which fill caches of 24 MB and load libraries when they first need them."""
 
 
 def test_no_answer_is_wrong_while_scenes_fail_hang_and_are_replaced(tmp_path):

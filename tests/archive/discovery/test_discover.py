@@ -32,7 +32,7 @@ def layers_of(archive) -> dict[str, object]:
 
 @pytest.fixture
 def write(tmp_path):
-    """`write(name, numbers=…, **profile)`: a raster under that name, folders made."""
+    """Return `write(name, numbers=…, **profile)`, which writes a raster under that name and makes its folders."""
 
     def write_one(name: str, numbers: np.ndarray | None = None, scene: Scene = SCENE, **profile) -> Path:
         path = tmp_path / name

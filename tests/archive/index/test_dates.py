@@ -39,7 +39,7 @@ ACCESS = SourceAccess(prefixes=AllowedPlaces(), documents=DocumentReader(wait=la
 
 @pytest.fixture
 def open_store(tmp_path, closed_at_end):
-    """`open_store()`: the index on disk, as a process opens it; closed at the end."""
+    """Return `open_store()`, which opens the index on disk, like another process; closed at the end."""
     folder = tmp_path / "index"
     return lambda: closed_at_end(IndexStore(items=open_items(None, folder), passes=open_passes(None, folder)))
 
@@ -51,7 +51,7 @@ def store(open_store):
 
 @pytest.fixture
 def live_at(tmp_path, at_end):
-    """`live_at(configuration)`: the archive of a configuration in the folder of data; closed at the end."""
+    """Return `live_at(configuration)`: the archive of a configuration in the folder of data; closed at the end."""
 
     def open_one(configuration):
         file = tmp_path / "data" / "chronotile.yaml"

@@ -65,7 +65,7 @@ def store(tmp_path, closed_at_end):
 
 @pytest.fixture
 def start(data, tmp_path, at_end):
-    """`start()`: a process that lists the dates until its standard input ends; killed at the end."""
+    """Return `start()`: a process that lists the dates until its standard input ends; killed at the end."""
 
     def start_one():
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

@@ -34,7 +34,7 @@ MAX_WIDER = 0.1
 
 @pytest.fixture
 def indexed(shared_data, store):
-    """`indexed(name)`: the items of a document, and the summary."""
+    """Return `indexed(name)`: the items of a document, and the summary."""
 
     def index(name):
         summary = fill(S2, CatalogueSource(str(shared_data / "stac" / name), DocumentReader(), ItemRules()), store)

@@ -35,7 +35,7 @@ class CoreValidator(JsonSchemaSTACValidator):
 
 @pytest.fixture
 def run(monkeypatch, tmp_path):
-    """`run(*arguments)`: the result of a command, whose index and jobs lie in a folder of this test."""
+    """Return `run(*arguments)`: the result of a command with index and jobs in a folder of this test."""
     monkeypatch.setenv("CHRONOTILE_JOBS_DIR", str(tmp_path / "jobs"))
     return lambda *arguments: CliRunner().invoke(app, list(map(str, arguments)))
 

@@ -37,7 +37,7 @@ def place(tmp_path, source, run):
 
 @pytest.fixture
 def publish(place, run, tmp_path):
-    """`publish(*options)`: the result of publishing to a folder."""
+    """Return `publish(*options)`: the result of publishing to a folder."""
     return lambda *options: run("publish", "s2", "--to", tmp_path / "out", "--config", place, *options)
 
 

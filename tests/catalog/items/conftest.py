@@ -59,7 +59,7 @@ def url(request, patience):
 
 @pytest.fixture
 def open_index(url, tmp_path, closed_at_end):
-    """`open_index()`: the index once more, as another process has it."""
+    """Return `open_index()`, which opens the index again, like another process."""
     return lambda **options: closed_at_end(open_items(url, tmp_path, **options))
 
 

@@ -21,7 +21,7 @@ from tests.catalog.items.conftest import make_item
 
 @pytest.fixture
 def whole_pass(url, tmp_path):
-    """`with whole_pass(collection) as finish`: a whole pass over the source of a collection."""
+    """Return a context manager that begins a whole pass over a source and yields the function that finishes it."""
 
     @contextmanager
     def run(collection):

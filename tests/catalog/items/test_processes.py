@@ -53,7 +53,7 @@ index.close()
 
 @pytest.fixture
 def start(url, tmp_path, at_end):
-    """`start(program, argument)`: a Python process with the index's place as arguments; ended at the end."""
+    """Return `start(program, argument)`: a Python process with the index's place as arguments; ended at the end."""
 
     def start_one(program, argument):
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

@@ -59,7 +59,7 @@ def scenes():
     scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.client("initdb", "postgres"))]
 )
 def found(request, tmp_path_factory):
-    """`found(**values)`: ids of the items of a search, as one page; of one index for all tests, which only read."""
+    """Return `found(**values)`: ids of a search on one page. All tests read the same index."""
     url = None if request.param == "sqlite" else request.getfixturevalue("postgresql").make_database()
     index = open_items(url, tmp_path_factory.mktemp("index"))
     index.put("s2", scenes())

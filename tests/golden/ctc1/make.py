@@ -47,7 +47,7 @@ GAP = -1
 
 
 def cases() -> Iterator[tuple[str, np.ndarray, CubeNumbering, dict[str, Any]]]:
-    """Yield name, numbers (time, y, x) with `GAP`, numbering and further members of the header."""
+    """Yield name, numbers (time, y, x) with `GAP`, numbering and more members of the header."""
     t, y, x = np.mgrid[:18, :6, :7]
     season = (100 + 60 * np.sin(t / 3) + 3 * x + 5 * y).astype(int)
     yield "season", np.where((5 * t + 3 * y + x) % 4 == 0, GAP, season), NDVI, {}

@@ -59,7 +59,7 @@ def do(folder, tmp_path):
 
 @pytest.fixture
 def damage(folder):
-    """`damage()`: truncate the file of one date."""
+    """Return `damage()`, which truncates the file of one date."""
 
     def truncate():
         path = folder / f"NDVI_{SCENE.days[DAMAGED].replace('-', '')}.tif"

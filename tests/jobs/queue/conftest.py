@@ -37,7 +37,7 @@ def clock():
 
 @pytest.fixture
 def open_table(url, tmp_path, clock, closed_at_end):
-    """`open_table()`: the table of jobs once more, as another process has it."""
+    """Return `open_table()`, which opens the table of jobs again, like another process."""
     return lambda: closed_at_end(JobTable(open_engine(url, tmp_path), clock=clock, archive="a"))
 
 

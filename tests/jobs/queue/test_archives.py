@@ -18,7 +18,7 @@ SUBSCRIBER = Subscriber(urls={"successful": "https://example.test/done"}, base="
 
 @pytest.fixture
 def open_archive_table(url, tmp_path, closed_at_end):
-    """`open_archive_table("a")`: the table of the jobs of an archive, by the clock of the database."""
+    """Return `open_archive_table("a")`: the table of the jobs of an archive, by the clock of the database."""
     return lambda archive: closed_at_end(JobTable(open_engine(url, tmp_path), archive=archive))
 
 

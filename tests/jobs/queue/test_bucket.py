@@ -23,7 +23,7 @@ pytestmark = pytest.mark.client("moto_server")
 
 @pytest.fixture
 def put(bucket, tmp_path):
-    """`put("job/a.csv", b"…")`: a file with that name and content is an object then."""
+    """Return `put("job/a.csv", b"…")`, which uploads a file with that name and content."""
 
     def put_file(key, content, **more):
         file = tmp_path / key.rpartition("/")[2]

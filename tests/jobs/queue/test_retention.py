@@ -19,7 +19,7 @@ DAY_S = 86_400
 
 @pytest.fixture
 def make_job(table, tmp_path):
-    """`make_job()`: a job with a file among its results."""
+    """Return `make_job()`: a job with a file among its results."""
 
     def make():
         job = table.submit(Execution(process="echo", inputs={}), user=None, max_open=10_000)

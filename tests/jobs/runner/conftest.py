@@ -106,7 +106,7 @@ def submit(table, gates):
 
 @pytest.fixture
 def running(table, cluster, data, tmp_path):
-    """`with running():` jobs are done."""
+    """Return a context manager that runs jobs."""
 
     @contextmanager
     def run(*, on=cluster, of=table, place=data, timeout_s=600.0, kept_s=1e6, **more):
@@ -128,7 +128,7 @@ def running(table, cluster, data, tmp_path):
 
 @pytest.fixture
 def ended(table):
-    """`ended(id)`: the job, once it has ended."""
+    """Return `ended(id)`, which waits for the end of a job and returns it."""
 
     def wait(id_):
         until(lambda: table.job(id_).finished is not None)
@@ -139,5 +139,5 @@ def ended(table):
 
 @pytest.fixture
 def notes(gates):
-    """`notes("began")`: the number, process and job of each block that has noted this, in that order."""
+    """Return `notes("began")`: number, process and job of each block that has noted this, in that order."""
     return partial(noted, gates)

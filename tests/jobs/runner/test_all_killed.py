@@ -59,7 +59,7 @@ def deployment(with_steps, table, url, data, tmp_path):
 
 @pytest.fixture
 def remembered(engine, table):
-    """`remembered(block)`: whether a block, by its job and number, is finished for good."""
+    """Return `remembered(block)`: whether a block, by its job and number, is finished permanently."""
 
     def is_remembered(block):
         with read_transaction(engine) as connection:

@@ -71,7 +71,7 @@ def started(command, log=None, **environment):
 
 @pytest.fixture
 def worker(with_steps, data, tmp_path):
-    """`with worker() as (line, process):` `chronotile worker` does the jobs."""
+    """Return a context manager that runs `chronotile worker` and yields its first line and the process."""
     pytest.importorskip("distributed", reason="the extra dask is not installed")
 
     def start(log=None, program=PATIENT, **environment):

@@ -34,7 +34,7 @@ CONTENT = b"0 1 2 3 4 5 6 7 8 9"
 
 @pytest.fixture
 def client_of(archive, tmp_path):
-    """`with client_of(bucket) as client:` the server of the jobs."""
+    """Return a context manager that yields a client of the server of the jobs."""
 
     @contextmanager
     def serve(bucket):

@@ -30,7 +30,7 @@ def test_blocks_and_their_end_make_the_results(submit, running, ended, tmp_path)
 
 @pytest.fixture
 def given_out(cluster):
-    """`given_out(id)`: how many blocks of a job the cluster has."""
+    """Return `given_out(id)`: the number of a job's blocks in the cluster."""
 
     def keys(dask_scheduler):
         return list(dask_scheduler.tasks)
@@ -40,7 +40,7 @@ def given_out(cluster):
 
 @pytest.fixture
 def let_through(notes, gates):
-    """`let_through(3)`: so many blocks end, each when another is begun, however slow the process that does it is."""
+    """Return `let_through(3)`, which lets three blocks end, each when another has started."""
 
     def let(count):
         for at in range(count):

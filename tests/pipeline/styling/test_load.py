@@ -25,7 +25,7 @@ BLACK_TO_WHITE = "ramp: {0: black, 1: white}\n"
 
 @pytest.fixture
 def load(tmp_path, monkeypatch):
-    """`load(a=text, …)`: the styles of these files."""
+    """Return `load(a=text, …)`: the styles of these files."""
     monkeypatch.chdir(tmp_path)
 
     def load_files(**files):
@@ -38,7 +38,7 @@ def load(tmp_path, monkeypatch):
 
 @pytest.fixture
 def mistakes_of(load):
-    """`mistakes_of(a=text, …)`: the lines that these files are refused with."""
+    """Return `mistakes_of(a=text, …)`: the error lines of these files."""
 
     def refused(**files):
         with pytest.raises(ConfigurationError) as caught:

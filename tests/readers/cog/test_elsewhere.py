@@ -34,7 +34,7 @@ APART = Kind(dtype="float64", compress="none", block=(64, 64))
 
 @pytest.fixture
 def pieces(source):
-    """Return three files with known headers, and their paths."""
+    """Return three files whose headers are in memory, and their paths."""
     paths = [write_made(source.folder, APART, f"{name}.tif") for name in "abc"]
     return [opened_here(source, path) for path in paths], paths
 

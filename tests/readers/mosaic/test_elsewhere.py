@@ -31,7 +31,7 @@ DAYS = 8
 
 @pytest.fixture
 def make_mosaic(source):
-    """`make_mosaic(tiles, days, rule)`: the mosaic of files at the source, whose headers the index has."""
+    """Return `make_mosaic(tiles, days, rule)`: the mosaic of files at the source, with headers in the index."""
 
     def make_mosaic(tiles, days, rule="first", *, has_headers=True):
         index = BruteIndex()

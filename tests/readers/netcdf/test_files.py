@@ -35,7 +35,7 @@ def kelvin(day: str) -> np.ndarray:
 
 @pytest.fixture
 def write(tmp_path):
-    """`write(name, *days, …)`: a file with those times, packed as ERA5 is."""
+    """Return `write(name, *days, …)`, which writes a file with those times, packed like ERA5."""
 
     def write_one(name, *days, packing=None, inside=True, shift=0.0, variables=("t2m",), units="K"):
         coordinates = {"latitude": 60 - 0.25 * np.arange(12) + shift, "longitude": 0.25 * np.arange(20)}

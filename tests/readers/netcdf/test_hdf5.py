@@ -97,7 +97,7 @@ def test_format_cdf_5_is_named_with_the_remedy(tmp_path):
 
 @pytest.mark.slow
 def test_files_are_read_during_writes():
-    """It runs in a separate process, in which other readers than the server's lock files by HDF5's default."""
+    """It runs in a separate process: other readers than the server's lock files by HDF5's default."""
     others = {name: value for name, value in os.environ.items() if name != "HDF5_USE_FILE_LOCKING"}
     command = [
         sys.executable,

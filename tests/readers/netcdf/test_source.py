@@ -265,7 +265,7 @@ def test_file_that_starts_like_none_is_refused(tmp_path):
         open_netcdf(make_spec("netcdf", tmp_path / "made.nc"))
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # scipy closes what it did not open
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # scipy closes an unopened file
 @pytest.mark.filterwarnings("ignore:Cannot close a netcdf_file:RuntimeWarning")
 @pytest.mark.parametrize("missing", [40, 700])
 def test_truncated_classic_file_is_refused_as_such(tmp_path, missing):

@@ -1,4 +1,4 @@
-"""The process that parses a file, started quickly: forked from one with its imports."""
+"""The process that parses a file, started quickly: it forks from a process with its imports."""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""Common imports of processes that read files with GDAL, loaded in the process from which they fork."""
+"""Common imports of processes that read files with GDAL, loaded before these processes fork."""
 
 from chronotile.readers.places.convert import prepare_gdal
 

@@ -23,7 +23,7 @@ BOW_TIE = shapely.Polygon([(4, 50), (5, 51), (5, 50), (4, 51)])
 
 @pytest.fixture
 def read(tmp_path):
-    """`read(feature, …)`: the places of a GeoJSON file; keywords are of the spec."""
+    """Return `read(feature, …)`: the places of a GeoJSON file; keywords belong to the spec."""
 
     def read_file(*features, members=None, name="squares.geojson", **spec):
         path = write_places(tmp_path / name, *features, **(members or {}))
@@ -45,7 +45,7 @@ def refusal(read, *features, **options):
 
 @pytest.fixture
 def convert(tmp_path):
-    """`convert("x.gpkg", crs=…)`: the path of a file that GDAL wrote of three squares."""
+    """Return `convert("x.gpkg", crs=…)`: the path of a file with three squares, written by GDAL."""
 
     def write(name, *, crs="EPSG:3035", layer=None, append=False):
         shapes = np.array([square(number) for number in range(3)])

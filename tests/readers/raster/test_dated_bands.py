@@ -25,7 +25,7 @@ ALL = Window(0, SCENE.height, 0, SCENE.width)
 
 @pytest.fixture
 def write(tmp_path):
-    """`write("ndvi_2019.tif", {0: "2019-01-01", …})`: bands with the numbers of those times and that description."""
+    """Return `write(name, bands)`, which writes bands of times, given as pairs of time and description."""
 
     def write_bands(name, bands, scene=SCENE, **profile):
         path = tmp_path / name
@@ -186,7 +186,7 @@ def test_bands_that_a_configuration_numbers_are_variables(write, open_all):
 
 @pytest.fixture
 def write_grib(tmp_path):
-    """`write_grib(name, start)`: temperatures of two times, two metres above the ground, as GDAL writes them."""
+    """Return `write_grib(name, start)`: temperatures of two times, two metres above the ground, written by GDAL."""
 
     def write_one(name, *instants):
         values = np.stack([20.0 + place + np.arange(200).reshape(10, 20) / 16 for place in range(len(instants))])

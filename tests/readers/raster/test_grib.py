@@ -24,7 +24,7 @@ AVERAGE, HOURS = 0, (2, 1, 6, 255, 0)
 
 @pytest.fixture
 def opened(tmp_path):
-    """`opened(messages, variables={…})`: a reader of a file of these messages."""
+    """Return `opened(messages, variables={…})`: a reader of a file of these messages."""
 
     def open_messages(*messages, **rest):
         path = tmp_path / "a.grib"

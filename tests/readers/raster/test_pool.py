@@ -16,7 +16,7 @@ ALL = Window(0, SCENE.height, 0, SCENE.width)
 
 @pytest.fixture
 def write(tmp_path):
-    """`write(shift)`: write the file over, with other numbers."""
+    """Return `write(shift)`, which overwrites the file with other numbers."""
 
     def write_over(shift):
         scene = Scene(shift=shift)

@@ -59,7 +59,7 @@ def hosts():
 
 @pytest.fixture
 def use(monkeypatch, hosts, closed_at_end):
-    """`use(names)`: requests of this process look up names so."""
+    """Return `use(names)`, which lets requests of this process resolve names by `names`."""
 
     def use_names(names):
         client = closed_at_end(HttpClient(hosts, names, connect_s=PATIENCE_S, request_s=PATIENCE_S))
@@ -129,7 +129,7 @@ def test_only_addresses_that_were_checked_are_connected_to(server, use, hosts):
 
 
 def test_a_name_that_leads_inside_at_its_second_look_up_is_not_followed(server, other, use, hosts, monkeypatch):
-    monkeypatch.setattr("chronotile.readers.remote.gates.KEPT_S", 0)  # caches neither names nor connections
+    monkeypatch.setattr("chronotile.readers.remote.gates.KEPT_S", 0)  # no cache of names and connections
     names = use(Names(["127.0.0.1"], ["127.0.0.2"]))
     hosts.allow_addresses(["127.0.0.1"])
     with redirecting_server({"/a.tif": b"secret" * 50}, address="127.0.0.2", port=server.server_port) as second:

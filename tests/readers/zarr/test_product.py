@@ -1,4 +1,4 @@
-"""Products of EOPF: a tree of groups as one collection, in which each variable has a separate grid."""
+"""Products of EOPF: a tree of groups as one collection, with a separate grid per variable."""
 
 import shutil
 

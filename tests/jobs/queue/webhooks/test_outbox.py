@@ -32,7 +32,7 @@ def refuse():
 
 @pytest.fixture
 def forget_all(url, tmp_path):
-    """`forget_all()`: the database begins again, empty, as after damage."""
+    """Return `forget_all()`, which empties the database, as after damage."""
 
     def run():
         engine = open_engine(url, tmp_path, INDEX)

@@ -62,7 +62,7 @@ def live(services):
 
 @pytest.fixture
 def sending(live, tmp_path, open_real_positions):
-    """`with sending(prefix) as sender`: events are sent to webhooks below a prefix."""
+    """Return a context manager that sends events to webhooks below a prefix."""
 
     @contextmanager
     def run(*prefixes):

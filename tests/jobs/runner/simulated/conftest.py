@@ -16,7 +16,7 @@ def table(simulation, tmp_path, closed_at_end):
 
 @pytest.fixture
 def ended(table, simulation):
-    """`ended(id)`: the job, once it has ended."""
+    """Return `ended(id)`, which waits for the end of a job and returns it."""
 
     def wait(id_):
         simulation.run(lambda: table.job(id_).finished is not None)
@@ -43,7 +43,7 @@ def dask_cluster(dask, simulation):
 
 @pytest.fixture
 def doing(simulation, dask_cluster, with_steps, table, data, tmp_path):
-    """`doing("one")`: a process running jobs of the archive the table."""
+    """Return `doing("one")`: a process that runs jobs of the table's archive."""
 
     def start(process="one"):
         archive, folder = LiveArchive.open(data), tmp_path / "jobs"

@@ -66,7 +66,7 @@ def cluster(simulation):
 
 @pytest.fixture
 def start(simulation, table, cluster, tmp_path, with_steps):
-    """`start("one")`: a process that does jobs."""
+    """Return `start("one")`, which starts a process that does jobs."""
 
     def start_runner(process, *, on=cluster, of=table, timeout_s=1e6, kept_s=1e6):
         made = JobRunner(

@@ -20,7 +20,7 @@ def decode(body):
 
 @pytest.fixture
 def make_picture():
-    """`make_picture(mode)`: left half red at 40 %, right half transparent, 32 x 64."""
+    """Return `make_picture(mode)`: left half red at 40 %, right half transparent, 32 x 64."""
 
     def make(mode):
         palette = np.zeros((256, 4), dtype=np.uint8)
