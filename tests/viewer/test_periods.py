@@ -89,7 +89,7 @@ class Question:
         return float(tile_of(f"{url}?{urlencode(query)}")[place.pixel])
 
     def of_raster(self, place: Place) -> tuple[float, int]:
-        """Return the value and the number of values that it was computed from, by the raster's numbers."""
+        """Return the value, and the number of values it comes from, by the raster."""
         series = pd.Series(self.layer.values(place.row, place.column), pd.DatetimeIndex(self.layer.times))
         starts = slot_starts(series.index, self.slot)
         values = series[starts == self.start]

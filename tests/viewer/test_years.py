@@ -151,7 +151,7 @@ def of_demo(store: Path) -> Layer:
 
 
 def write_archives(folder: Path) -> tuple[list[Layer], Callable[[], Layer]]:
-    """Write the made layers, and the demo in `demo`; return these layers and a reader of the demo's layer."""
+    """Write the made layers, and the demo in `demo`; return the layers and a reader of the demo."""
     common = {"size": SIZE, "dtype": "int16", "nodata": -1}
     scaled = {"scale": (0.0001, 0.0), "transform": SOUTH, "crs": "EPSG:4326"}
     Store(name="southern", formulas={"value": southern}, times=SOUTHERN_TIMES, **common, **scaled).write(folder)

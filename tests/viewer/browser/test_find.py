@@ -56,7 +56,7 @@ class Scene:
 
     @property
     def corners(self) -> list[tuple[float, float]]:
-        """Return longitudes and latitudes, anticlockwise, with the first one repeated at the end."""
+        """Return longitudes and latitudes, anticlockwise, the first repeated at the end."""
         to_degrees = Transformer.from_crs(self.crs, "OGC:CRS84", always_xy=True).transform
         cells = [(0, SIZE), (SIZE, SIZE), (SIZE, 0), (0, 0), (0, SIZE)]
         return [to_degrees(*(self.transform @ cell)) for cell in cells]

@@ -26,7 +26,7 @@ NOT_SCENARIOS = {
 """Separate tests run `cells.mjs`, `export.mjs`, `find.mjs`, `published.mjs` and `sign-in.mjs`."""
 SCENARIOS = sorted(path.stem for path in FOLDER.glob("*.mjs") if path.name not in NOT_SCENARIOS)
 IN_FIREFOX = sorted({"inspector", "keys", "periods", "search", "stories", "years"} & {*SCENARIOS})
-"""Parts that Firefox may handle differently, and that its driver can test."""
+"""Parts that Firefox may handle differently and its driver can test."""
 
 
 @pytest.fixture(scope="module")
