@@ -102,7 +102,7 @@ def s3_server():
 
 @pytest.fixture
 def bucket(s3_server, monkeypatch):
-    """The prefix `results` of an empty bucket."""
+    """Return the prefix `results` of an empty bucket."""
     from chronotile.jobs.queue.bucket import Bucket
 
     for name, value in s3_server.environment.items():
@@ -119,14 +119,14 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def shared_data(shared: Path) -> Path:
-    """The real data in ../shared/data."""
+    """Return the real data in ../shared/data."""
     require(strict.lack_of_shared(shared / "data"))
     return shared / "data"
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Path:
-    """The browser that browser tests drive."""
+    """Return the browser that browser tests drive."""
     require(strict.lack_of_chromium())
     return strict.find_chromium()
 

@@ -67,7 +67,7 @@ def _chebyshev_sum(terms: list[list[float]], u: float, v: float) -> float:
 
 
 def decode_cube(body: bytes) -> Decoded:
-    """The cube of a body after content decoding."""
+    """Return the cube of a body after content decoding."""
     header, at = _header(body)
     width, height, size = header["w"], header["h"], {"uint8": 1, "uint16": 2}[header["dtype"]]
     frames, masks = [], []

@@ -16,5 +16,5 @@ def cell_value(number: int, scale: float, offset: float) -> float:
 
 
 def statistic(value: float) -> float:
-    """The shortest decimal of its float32."""
+    """Return the shortest decimal of its float32."""
     return float(str(np.float32(value)))

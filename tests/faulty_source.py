@@ -142,7 +142,7 @@ class FaultySource:
         self.url = f"http://127.0.0.1:{self.port}"
 
     def url_of(self, path: str) -> str:
-        """The URL of a file of the folder."""
+        """Return the URL of a file of the folder."""
         return f"{self.url}/{path}"
 
     def switch(self, fault: Fault | None, path: str | None = None, *, times: int | None = None, after: int = 0) -> None:

@@ -56,7 +56,7 @@ def section_at(found, number):
 
 
 def with_octets(found, number, octets):
-    """The message with octets of a section replaced; `octets` has bytes by the number of the first."""
+    """Return the message with octets of a section replaced; `octets` has bytes by the number of the first."""
     changed, start = bytearray(found), section_at(found, number)
     for octet, own in octets.items():
         changed[start + octet - 1 : start + octet - 1 + len(own)] = own
@@ -64,7 +64,7 @@ def with_octets(found, number, octets):
 
 
 def signed(number, size):
-    """A number whose first bit is its sign."""
+    """Return a number whose first bit is its sign."""
     return (abs(number) | (1 << (8 * size - 1) if number < 0 else 0)).to_bytes(size, "big")
 
 

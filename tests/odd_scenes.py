@@ -108,5 +108,5 @@ def place_of_cell(row, column, *, left=500_000, top=5_600_000, size=10, crs="EPS
 
 
 def box_around(longitude, latitude, half=5e-6):
-    """A bbox of a request of less than a cell around a place."""
+    """Return a bbox of a request of less than a cell around a place."""
     return f"{longitude - half},{latitude - half},{longitude + half},{latitude + half}"

@@ -43,7 +43,7 @@ class Guard:
 
 
 def is_forbidden(event: str, arguments: tuple[object, ...]) -> bool:
-    """Whether an audit event is a new process or the network; sockets of a path or a pair are neither."""
+    """Return whether an audit event is a new process or the network; sockets of a path or a pair are neither."""
     if event in SOCKET_EVENTS:
         return arguments[0].family in NETWORK
     return event in PROCESS_EVENTS

@@ -58,13 +58,13 @@ def serving(
 
 
 def with_client() -> dict[str, str]:
-    """The environment of a process that imports the Python client."""
+    """Return the environment of a process that imports the Python client."""
     path = os.pathsep.join(filter(None, [str(CLIENT), os.environ.get("PYTHONPATH")]))
     return os.environ | {"PYTHONPATH": path}
 
 
 def answer_of(url: str) -> int:
-    """The status of the first answer there is."""
+    """Return the status of the first answer there is."""
     end = time.monotonic() + PATIENCE_S
     while True:
         try:
@@ -77,7 +77,7 @@ def answer_of(url: str) -> int:
 
 
 def is_shown(url: str, text: bytes) -> bool:
-    """Whether an answer has the text."""
+    """Return whether an answer has the text."""
     with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
         return text in answer.read()
 
@@ -92,7 +92,7 @@ def until(look: Callable[[], Seen]) -> Seen:
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[int]:
-    """The processes that a server has started."""
+    """Return the processes that a server has started."""
     return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
 
 

@@ -44,7 +44,7 @@ class Scene:
         return np.array(self.days, dtype="datetime64[ns]")
 
     def number(self, t, row, column):
-        """The formula, over scalars or arrays."""
+        """Return the formula, over scalars or arrays."""
         number = (7 * column + 13 * row + 31 * t + self.shift) % 250
         return np.where(row + column == self.gap, NODATA, number).astype("uint8")
 
@@ -143,7 +143,7 @@ PROJECTED_AXES = (
 
 
 def make_dataset(scene: Scene, *, dims: tuple[str, str, str] = ("time", "y", "x")) -> xarray.Dataset:
-    """The scene as CF has it, numbers as stored."""
+    """Return the scene as CF has it, numbers as stored."""
     x, y = scene.coordinates()
     attrs = {
         "scale_factor": scene.scale,

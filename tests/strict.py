@@ -31,7 +31,7 @@ def is_strict() -> bool:
 
 
 def find_chromium() -> Path | None:
-    """The browser that browser tests drive: `$CHRONOTILE_CHROMIUM`, else the first on the path."""
+    """Return the browser that browser tests drive: `$CHRONOTILE_CHROMIUM`, else the first on the path."""
     names = [os.environ.get("CHRONOTILE_CHROMIUM", ""), *CHROMIUM_NAMES]
     found = next(filter(None, map(shutil.which, filter(None, names))), None)
     return Path(found) if found else None
@@ -61,7 +61,7 @@ def lack_of_shared(folder: Path = SHARED) -> str | None:
 
 
 def folders_with_rasters() -> list[str]:
-    """The names of the folders of real data: others have outlines, and documents without files."""
+    """Return the names of the folders of real data: others have outlines, and documents without files."""
     data = SHARED / "data"
     folders = sorted(each.name for each in data.iterdir() if each.is_dir()) if data.is_dir() else []
     return [name for name in folders if name not in {"naturalearth", "stac"}]

@@ -44,7 +44,7 @@ with TestClient(create_app(Settings(config=Path(sys.argv[1])))) as client:
 
 @pytest.fixture
 def data(tmp_path):
-    """A folder of dated rasters."""
+    """Return a folder of dated rasters."""
     folder = tmp_path / "data"
     folder.mkdir()
     write_cogs(folder, Scene())

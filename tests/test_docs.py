@@ -19,7 +19,7 @@ LINK = r"\]\(([^):#]+)(?:#[^)]*)?\)"
 
 @pytest.fixture(scope="module")
 def generate():
-    """The module docs/generate.py."""
+    """Return the module docs/generate.py."""
     spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -128,7 +128,7 @@ def put(folder):
 
 @pytest.fixture
 def of_another_grid(tmp_path):
-    """The bytes of a date with smaller cells."""
+    """Return the bytes of a date with smaller cells."""
     (tmp_path / "other").mkdir()
     write_cogs(tmp_path / "other", replace(SCENE, width=33, days=SCENE.days[:1]))
     return (tmp_path / "other" / file_of(SCENE.days[0])).read_bytes()
@@ -136,7 +136,7 @@ def of_another_grid(tmp_path):
 
 @pytest.fixture
 def of_another_scale(tmp_path):
-    """The bytes of a date whose numbers have another scale."""
+    """Return the bytes of a date whose numbers have another scale."""
     (tmp_path / "scaled").mkdir()
     write_cogs(tmp_path / "scaled", replace(SCENE, scale=0.01, days=SCENE.days[5:6]))
     return (tmp_path / "scaled" / file_of(SCENE.days[5])).read_bytes()
@@ -400,7 +400,7 @@ def reloads_of(address):
 
 
 def worker_0_of(process):
-    """The process of the worker that logs findings."""
+    """Return the process of the worker that logs findings."""
     arguments = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in workers_of(process)}
     return next(pid for pid, words in arguments.items() if words[NUMBER] == b"0")
 

@@ -49,11 +49,11 @@ class Host:
     now_s: float = 0.0
 
     def get(self, address):
-        """The answer to an address without its host."""
+        """Return the answer to an address without its host."""
         return self.client.get(address)
 
     def tilejson(self, layer, day):
-        """The template that TileJSON gives of a day."""
+        """Return the template that TileJSON gives of a day."""
         answer = self.get(f"/tiles/{layer}/WebMercatorQuad/tilejson.json?datetime={day}")
         return path_in(answer.json()["tiles"][0]).replace(".png", ".npy") if answer.status_code == 200 else None
 
@@ -182,7 +182,7 @@ def test_immutable_answer_never_changes_and_survives_changes_of_other_days(scene
 
 
 def rewritten(file):
-    """The raster of a file in a form whose header the index does not keep."""
+    """Return the raster of a file in a form whose header the index does not keep."""
     with rasterio.open(file) as opened:
         pixels, profile = opened.read(), dict(opened.profile) | {"driver": "GTiff", "compress": "lzw", "predictor": 1}
     with MemoryFile() as memory:

@@ -82,7 +82,7 @@ def server():
 
 @pytest.fixture
 def settings(tmp_path, server, monkeypatch):
-    """An archive of scenes, which are in the index, and of files, whose dates alone are."""
+    """Return an archive of scenes, which are in the index, and of files, whose dates alone are."""
     catalogue = documents.write_catalogue(tmp_path, SMALL, lambda path: str(archive(SMALL) / path), scenes=SCENES)
     (tmp_path / "near").mkdir()
     write_cogs(tmp_path / "near", Scene())
@@ -170,7 +170,7 @@ def requests(client):
 
 
 def answers(client, listed):
-    """The answer to each request."""
+    """Return the answer to each request."""
     found = {}
     for method, path in listed:
         body = {} if method in {"POST", "PUT", "PATCH"} else None

@@ -153,7 +153,7 @@ class Writer(Client):
 
 @pytest.fixture
 def archive_of_items(tmp_path, monkeypatch):
-    """A configuration of scenes, of items that are posted, and of files that need no index."""
+    """Return a configuration of scenes, of items that are posted, and of files that need no index."""
     monkeypatch.setenv("CHRONOTILE_JOBS_DIR", str(tmp_path / "jobs"))
     monkeypatch.setenv("CHRONOTILE_WRITE_TOKEN", TOKEN)
     monkeypatch.setenv("CHRONOTILE_SOURCE_PREFIXES", str(archive(SMALL)))

@@ -114,7 +114,7 @@ def wait_until_known(client, collection="far"):
 
 
 def walk(client, url):
-    """The pages of a search, to its end."""
+    """Return the pages of a search, to its end."""
     pages = []
     while url is not None:
         answer = client.get(url)

@@ -90,7 +90,7 @@ def test_an_address_is_answered(client, path):
 
 
 def words_of(text):
-    """The words of a text without the addresses of its links."""
+    """Return the words of a text without the addresses of its links."""
     return " ".join(re.sub(r"\]\([^)]*\)", "]", text).split())
 
 

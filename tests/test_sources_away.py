@@ -160,7 +160,7 @@ def heal(source):
 
 
 def is_right(answer):
-    """Whether a series has the values of the scene."""
+    """Return whether a series has the values of the scene."""
     numbers = [SCENE.number(index, ROW, COLUMN) for index in range(len(SCENE.days))]
     values = [None if number == 255 else round(number * SCENE.scale + SCENE.offset, 6) for number in map(int, numbers)]
     return (
@@ -357,7 +357,7 @@ def test_hanging_requests_use_only_their_threads(source, configure, serve):
 
 
 def export(served, layer):
-    """The answer for a process that reads a layer."""
+    """Return the answer for a process that reads a layer."""
     return served.client.post("/ogcapi/processes/export/execution", json={"inputs": {"layer": layer}})
 
 
@@ -489,7 +489,7 @@ def test_server_waits_no_longer_for_ten_that_hang_than_for_one(source, configure
 
 @pytest.fixture
 def configure_file(source, tmp_path):
-    """A configuration of a file elsewhere, and of the same file here."""
+    """Return a configuration of a file elsewhere, and of the same file here."""
     write_tif(source.folder / FILE, SCENE.numbers(0), SCENE)
     shutil.copy(source.folder / FILE, tmp_path / "same.tif")
     file = tmp_path / "files.yaml"
@@ -503,7 +503,7 @@ collections:
 
 
 def tile(served, collection):
-    """The answer for the tile of a collection."""
+    """Return the answer for the tile of a collection."""
     return served.get(f"/tiles/{collection}.NDVI/{PLACE}")
 
 
@@ -596,12 +596,12 @@ def test_replaced_file_is_served_in_its_current_state(source, configure_file, se
 
 
 def extent(served, collection):
-    """The extent of a collection, from its description."""
+    """Return the extent of a collection, from its description."""
     return served.get(f"/ogcapi/collections/{collection}.NDVI").json()["extent"]
 
 
 def series_of(scene):
-    """The series of the scene, by time."""
+    """Return the series of the scene, by time."""
     numbers = [int(scene.number(index, ROW, COLUMN)) for index in range(len(scene.days))]
     return {
         day: None if number == 255 else round(number * scene.scale + scene.offset, 6)
@@ -610,7 +610,7 @@ def series_of(scene):
 
 
 def told_series(answer):
-    """The same of an answer."""
+    """Return the series of an answer, by time."""
     found = answer.json()
     values = [None if value is None else round(value, 6) for value in found["values"]]
     return {time[:10]: value for time, value in zip(found["times"], values, strict=True)}
@@ -687,7 +687,7 @@ def test_server_that_ends_answers_who_waits_for_a_source_that_hangs(source, conf
 
 
 def status_of(url):
-    """The status of an answer."""
+    """Return the status of an answer."""
     try:
         with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
             return answer.status

@@ -43,7 +43,7 @@ collections:
 
 
 def tile(client, layer):
-    """The answer for the tile of a layer."""
+    """Return the answer for the tile of a layer."""
     return client.get(f"/tiles/{layer}/{PLACE}")
 
 

@@ -51,7 +51,7 @@ class Served:
         return answer
 
     def metric(self, name, **labels):
-        """The value of a metric."""
+        """Return the value of a metric."""
         families = text_string_to_metric_families(self.get("/metrics").text)
         samples = [sample for family in families for sample in family.samples]
         return next(each.value for each in samples if each.name == name and each.labels == labels)

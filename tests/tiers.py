@@ -32,7 +32,7 @@ class MarkerNotRead(pytest.UsageError):
 
 
 def markers_in(text: str) -> frozenset[str]:
-    """The markers of tiers that a text names; `quick_cases` makes other cases slow."""
+    """Return the markers of tiers that a text names; `quick_cases` makes other cases slow."""
     return frozenset("slow" if name == "quick_cases" else name for name in MARK.findall(text)) & NAMES
 
 
@@ -70,7 +70,7 @@ def _modules_with_expensive_functions() -> frozenset[Path]:
 
 @cache
 def possible_markers(path: Path) -> frozenset[str]:
-    """The markers of tiers that some test of a module may have."""
+    """Return the markers of tiers that some test of a module may have."""
     reached, ahead = set[Path](), [path, *(folder / "conftest.py" for folder in path.parents if folder != ROOT.parent)]
     while ahead:
         each = ahead.pop()
@@ -81,7 +81,7 @@ def possible_markers(path: Path) -> frozenset[str]:
 
 
 def may_take(expression: Expression, path: Path) -> bool:
-    """Whether the markers that a module's tests may have fulfil an expression in any combination."""
+    """Return whether the markers that a module's tests may have fulfil an expression in any combination."""
     certain = read(path).certain
     others = possible_markers(path) - certain
     combined = chain.from_iterable(combinations(others, count) for count in range(len(others) + 1))

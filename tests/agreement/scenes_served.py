@@ -134,7 +134,7 @@ def colour(value: float | None) -> tuple[int, int, int, int]:
 
 
 def told(answer) -> float | None:
-    """The value in a feature info."""
+    """Return the value in a feature info."""
     (feature,) = answer.json()["features"]
     return feature["properties"]["value"]
 

@@ -70,7 +70,7 @@ def cube_bytes(served: Served, tile: Tile, query: str = "?cells=1") -> bytes:
 
 
 def read_by_viewer(folder: Path, served: Served, native: Tile, pixels: list[Pixel]) -> list[list[list[int] | None]]:
-    """The numbers that the viewer reads and paints at each place."""
+    """Return the numbers that the viewer reads and paints at each place."""
     (folder / "tile.ctc").write_bytes(cube_bytes(served, native))
     places = [
         {
@@ -148,7 +148,7 @@ def wms_number(served: Served, pixel: Pixel) -> int:
 
 
 def grey(picture: bytes, column: int, row: int) -> int:
-    """The number that the style `numbers` paints a pixel for."""
+    """Return the number that the style `numbers` paints a pixel for."""
     red, _green, _blue, alpha = Image.open(io.BytesIO(picture)).convert("RGBA").getpixel((column, row))
     return red if alpha else NODATA
 

@@ -116,7 +116,7 @@ def etags(client: TestClient) -> dict[str, str]:
 
 
 def changed(client: TestClient, before: dict[str, str]) -> set[str]:
-    """The requests whose answer is another by now, by their ETags."""
+    """Return the requests whose answer is another by now, by their ETags."""
     return {name for name in REQUESTS if read(client, name, **{"If-None-Match": before[name]}).status_code == 200}
 
 

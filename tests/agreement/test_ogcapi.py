@@ -51,7 +51,7 @@ class Cells:
     transform: Affine
 
     def at(self, x: float, y: float) -> float | None:
-        """The value of the cell that holds a place."""
+        """Return the value of the cell that holds a place."""
         column, row = ~self.transform @ (x, y)
         value = float(self.values[math.floor(row), math.floor(column)])
         return None if math.isnan(value) else value
@@ -207,7 +207,7 @@ def test_cells_of_an_area_equal_those_of_the_area_series(serve, scene):
 
 
 def area_of(scene) -> shapely.Polygon:
-    """A pentagon inside the scene, in degrees."""
+    """Return a pentagon inside the scene, in degrees."""
     corners = [(0.1, 0.3), (0.25, 0.15), (0.4, 0.2), (0.35, 0.8), (0.15, 0.7)]
     places = [scene.transform @ (column * scene.width, row * scene.height) for column, row in corners]
     return shapely.Polygon([transformer(crs_of(scene.crs), CRS84).transform(x, y) for x, y in places])

@@ -12,7 +12,7 @@ SIDE = 12
 
 
 def asked_of_both(client, coverage, version, day="2020-01-11"):
-    """The cells about the middle, by WCS with the box and number of cells that it describes, and by OGC API."""
+    """Return the cells about the middle, by WCS with the box and number of cells that it describes, and by OGC API."""
     offering = etree.fromstring(ask(client, "1.0.0", "DescribeCoverage", COVERAGE=coverage).content)[0]
     grid = offering.find(".//gml:RectifiedGrid", NS)
     texts = [each.text.split() for each in grid.iter() if each.text.strip()]
@@ -59,7 +59,7 @@ def urn_of(code):
 
 
 def turned(box, code):
-    """The box in the axis order of its CRS."""
+    """Return the box in the axis order of its CRS."""
     return (box[1], box[0], box[3], box[2]) if is_north_first(crs_of(code)) else box
 
 

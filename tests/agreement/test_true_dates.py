@@ -35,7 +35,7 @@ TIMED = [(kind, seed) for kind in KINDS for seed in range(170 if IS_FULL else 12
 
 
 def spans_of(names):
-    """The start and end of each name that discovery groups into one collection, by its `time_pattern`."""
+    """Return the start and end of each name that discovery groups into one collection, by its `time_pattern`."""
     (group,) = group_names([Path(name) for name in names], ALIKE)
     paths = [f"/data/{name.path}" for name in group.names]
     spans = times_in_names(paths, time_pattern_of(group, Path("/data")))
@@ -168,7 +168,7 @@ class Asked:
         return answer
 
     def times_of_lists(self):
-        """The times of each protocol that lists them."""
+        """Return the times of each protocol that lists them."""
         point = self.get(f"/timeseries/{self.id}/point", lon=self.lon, lat=self.lat).json()
         coords = f"POINT({self.lon} {self.lat})"
         position = self.get(f"/ogcapi/collections/{self.id}/position", coords=coords).json()
@@ -194,7 +194,7 @@ class Asked:
         )
 
     def values_of_series(self):
-        """The values of each protocol that has all times in one answer."""
+        """Return the values of each protocol that has all times in one answer."""
         point = self.get(f"/timeseries/{self.id}/point", lon=self.lon, lat=self.lat).json()
         inputs = {"layers": [self.layer["id"]], "points": [[self.lon, self.lat]]}
         job = self.client.post("/ogcapi/processes/time-series/execution", json={"inputs": inputs})
@@ -212,7 +212,7 @@ class Asked:
         }
 
     def cell(self, store, y, x):
-        """The row and column of the point of the other requests."""
+        """Return the row and column of the point of the other requests."""
         coverage = self.get(f"/ogcapi/collections/{self.id}/coverage", f="geotiff", datetime=self.last)
         with rasterio.MemoryFile(coverage.content) as memory, memory.open() as file:
             own = rasterio.warp.transform("EPSG:4326", file.crs, [self.lon], [self.lat])

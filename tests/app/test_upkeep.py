@@ -51,7 +51,7 @@ def append(tmp_path):
 
 @pytest.fixture
 def configuration(tmp_path, tifs, append):
-    """A cube of the first five dates."""
+    """Return a cube of the first five dates."""
     append(tifs[:5])
     file = tmp_path / "chronotile.yaml"
     file.write_text(CONFIGURATION)
@@ -243,7 +243,7 @@ def test_concurrent_requests_after_an_append_all_see_it(client, append, tifs):
 
 
 def opened_as_it_is_read(fifo):
-    """The end of a FIFO to write to, which cannot be opened before somebody opens the other."""
+    """Return the end of a FIFO to write to, which cannot be opened before somebody opens the other."""
 
     def end():
         try:

@@ -6,7 +6,7 @@ from chronotile.app.application import application
 
 
 def series_at(archive, layer, **place):
-    """The document of `/timeseries/{layer}/point`, by `lon` and `lat`, or `x`, `y` and `crs`."""
+    """Return the document of `/timeseries/{layer}/point`, by `lon` and `lat`, or `x`, `y` and `crs`."""
     with TestClient(application(archive.services)) as client:
         answer = client.get(f"/timeseries/{layer}/point", params=place)
     assert answer.status_code == 200, answer.text

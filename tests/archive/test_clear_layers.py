@@ -25,7 +25,7 @@ collections:
 
 
 def write(folder, *, meanings=NAMES, times=8, settings=""):
-    """The values of NDVI and the numbers of the classes (time, y, x)."""
+    """Return the values of NDVI and the numbers of the classes (time, y, x)."""
     random = np.random.default_rng(5)
     ndvi = random.integers(0, 200, (times, SIDE, SIDE)).astype(np.uint8)
     classes = random.integers(0, 7, (times, SIDE // 2, SIDE // 2)).astype(np.uint8)

@@ -116,7 +116,7 @@ def test_a_name_of_no_raster_in_a_configuration_leads_nowhere_either(make, open_
 
 
 def series(archive, layer, *, column):
-    """The series of row 1 at a column."""
+    """Return the series of row 1 at a column."""
     place = {"x": WEST + CELL * (column + 0.5), "y": NORTH - CELL * 1.5, "crs": "EPSG:32633"}
     return series_at(archive, layer, **place)
 

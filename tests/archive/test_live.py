@@ -59,7 +59,7 @@ def folder(tmp_path):
 
 @pytest.fixture(params=["configuration", "folder"])
 def place(request, folder):
-    """A configuration, and the folder of data by itself."""
+    """Return a configuration, and the folder of data by itself."""
     if request.param == "folder":
         return folder
     return configured(folder)

@@ -81,7 +81,7 @@ def texts(archive):
 
 
 def documents(archive):
-    """The documents that list all collections, by address."""
+    """Return the documents that list all collections, by address."""
     paths = ("/layers", "/stac/collections", "/ogcapi/collections", "/health/ready")
     with TestClient(application(archive.services)) as client:
         answers = {path: client.get(path) for path in paths}

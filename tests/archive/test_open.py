@@ -97,7 +97,7 @@ def test_finding_of_a_source_is_reported_under_its_collection(configure, open_at
 
 
 def half_empty(share_by_day: dict[str, float]) -> Scene:
-    """A scene that is nodata in the lower part of each day's grid."""
+    """Return a scene that is nodata in the lower part of each day's grid."""
 
     class Clouded(Scene):
         def numbers(self, t):

@@ -108,7 +108,7 @@ def test_missing_store_is_reported_fails_and_recovers(open_at, place, tmp_path):
 
 
 def value_of(archive):
-    """The first number of one cell of the store."""
+    """Return the first number of one cell of the store."""
     return archive.services.readers["cube"].read_cell("NDVI", indexes=[0], row=3, column=4).numbers[0]
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def catalogue():
-    """The path of a static catalogue of the made archive."""
+    """Return the path of a static catalogue of the made archive."""
     return forms.catalogue(SMALL)
 
 
@@ -50,7 +50,7 @@ def opened(catalogue, tmp_path, closed_at_end):
 
 
 def layer_of(archive, name):
-    """A layer of the archive's catalogue."""
+    """Return a layer of the archive's catalogue."""
     return archive.services.catalogue.layer(name)
 
 

@@ -15,7 +15,7 @@ from tests.odd_archives.files import NUMBERS, write_tif
 
 
 def served(archive) -> dict[str, list[str]]:
-    """The times of each layer."""
+    """Return the times of each layer."""
     return {layer.id: list(map(format_instant, layer.times.instants)) for layer in archive.services.catalogue.layers}
 
 

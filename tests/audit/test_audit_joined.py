@@ -38,13 +38,13 @@ def audited(tmp_path):
 
 
 def is_all_right(answer, cells=12 * 108):
-    """Whether all was compared in each layout, and nothing differs."""
+    """Return whether all was compared in each layout, and nothing differs."""
     lines, found = answer
     return (lines, found.mismatches, found.not_audited) == ([], 0, []) and found.compared == found.total >= cells
 
 
 def write_year(folder, half, *, scale=0.004, bounds=None, **times):
-    """A NetCDF file of half of the dates, packed in its own way."""
+    """Return a NetCDF file of half of the dates, packed in its own way."""
     dataset = make_dataset(SCENE).isel(time=HALVES[half])
     dataset["NDVI"].attrs["scale_factor"] = scale
     if "coordinates" in times:
@@ -147,7 +147,7 @@ def test_damaged_netcdf_file_is_listed_as_not_audited(audited, tmp_path):
 
 
 def write_bands(folder, half, *, dates=None, scene=SCENE, suffix=None):
-    """A raster file of half of the dates, each band described by its date."""
+    """Return a raster file of half of the dates, each band described by its date."""
     path = folder / f"ndvi_{2019 + half if suffix is None else suffix}.tif"
     write_tif(path, SCENE.cube()[HALVES[half]], scene)
     with rasterio.open(path, "r+") as file:
@@ -209,7 +209,7 @@ def test_rewritten_dated_bands_in_an_open_archive_are_found(audited, tmp_path, c
 
 
 def write_parts_of_year(path, numbers, dim="month"):
-    """A climatology over a dimension, each step with the numbers of the part of the year."""
+    """Return a climatology over a dimension, each step with the numbers of the part of the year."""
     scene = Scene(width=12, height=9)
     cube = np.stack([scene.numbers(number - 1) for number in numbers])
     dataset = make_dataset(scene).isel(time=0, drop=True)

@@ -5,7 +5,7 @@ from benchmarks.pictures import BlankPicture, likeness, require_drawn
 
 
 def grey(values, alpha=255):
-    """A picture (y, x, 4) whose places on the ramp are the values."""
+    """Return a picture (y, x, 4) whose places on the ramp are the values."""
     alphas = np.broadcast_to(np.asarray(alpha), values.shape)
     return np.dstack([values, values, values, alphas]).astype(np.uint8)
 

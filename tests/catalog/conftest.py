@@ -59,29 +59,29 @@ def mistakes_of(load):
 
 
 def make_times(*days):
-    """A time domain of days."""
+    """Return a time domain of days."""
     return domain_of_instants(np.datetime64(day, "ns") for day in days)
 
 
 def make_variable(name, *, times=NO_TIME, crs="EPSG:4326", corner=(4.0, 51.0), size=(1.0, 1.0), **fields):
-    """A variable of 10 by 10 cells; `corner` is the north-west one."""
+    """Return a variable of 10 by 10 cells; `corner` is the north-west one."""
     transform = Affine(size[0] / 10, 0, corner[0], 0, -size[1] / 10, corner[1])
     grid = NativeGrid(crs=crs_of(crs), transform=transform, width=10, height=10)
     return VariableInfo(name=name, encoding=Encoding(dtype="uint8"), levels=(grid,), times=times, **fields)
 
 
 def make_info(*variables, **fields):
-    """A source of variables."""
+    """Return a source of variables."""
     return SourceInfo(variables={variable.name: variable for variable in variables}, **fields)
 
 
 def make_style(style_id, *, span=(0.0, 1.0)):
-    """A ramp from black to white."""
+    """Return a ramp from black to white."""
     ramp = (Stop(span[0], Colour(0, 0, 0)), Stop(span[1], Colour(255, 255, 255)))
     return Style(id=style_id, title=style_id, range=span, ramp=ramp)
 
 
 @pytest.fixture
 def make():
-    """The factories of this module."""
+    """Return the factories of this module."""
     return SimpleNamespace(times=make_times, variable=make_variable, info=make_info, style=make_style)

@@ -16,7 +16,7 @@ from tests.places import make_places
 
 
 def in_collection(text, *, source="{kind: cog, href: a.tif}"):
-    """A configuration of one collection `c`."""
+    """Return a configuration of one collection `c`."""
     return "\n".join(["collections:", "  c:", f"    source: {source}", *(f"    {line}" for line in text.splitlines())])
 
 
@@ -29,7 +29,7 @@ def build(load, make):
 
 @pytest.fixture
 def ndvi(make):
-    """A source of one variable with two days."""
+    """Return a source of one variable with two days."""
     return make.info(make.variable("NDVI", times=make.times("2020-01-01", "2020-01-11")))
 
 

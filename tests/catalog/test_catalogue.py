@@ -70,7 +70,7 @@ def test_tile_matrix_set_takes_precedence_over_an_alias(catalogue):
 
 @pytest.fixture
 def make_catalogue(catalogue):
-    """A catalogue of styles with these names."""
+    """Return a catalogue of styles with these names."""
     return lambda names: replace(catalogue, styles={name: Style(id=name, title=name, range=(0, 1)) for name in names})
 
 

@@ -41,7 +41,7 @@ DESIGN = """collections:
 
 
 def in_collection(source, text=""):
-    """A configuration of one collection, with its source in line 3 and the rest from line 4 on."""
+    """Return a configuration of one collection, with its source in line 3 and the rest from line 4 on."""
     return "\n".join(["collections:", "  c:", f"    source: {source}", *(f"    {line}" for line in text.splitlines())])
 
 

@@ -72,7 +72,7 @@ def in_collection(text, *, indent=4):
 
 
 def in_service(text):
-    """A configuration whose `service` begins in line 2."""
+    """Return a configuration whose `service` begins in line 2."""
     return f"service:\n  {text}\n{SMALLEST}"
 
 
@@ -657,7 +657,7 @@ def test_any_value_of_a_key_gives_a_configuration_or_mistakes(values):
 
 
 def mistakes_in(values):
-    """The lines that values are refused with; any other exception fails the test."""
+    """Return the lines that values are refused with; any other exception fails the test."""
     try:
         parse_configuration(values, file=Path("x.yaml"), kinds=kind_options())
     except ConfigurationError as error:

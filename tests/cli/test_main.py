@@ -48,7 +48,7 @@ def data(tmp_path) -> Path:
 
 @pytest.fixture
 def configuration(data) -> Path:
-    """A configuration of that folder."""
+    """Return a configuration of that folder."""
     file = data.parent / "made.yaml"
     file.write_text(
         'collections: {made: {source: {kind: cog, href: "data/NDVI_*.tif"}, variables: {NDVI: {layer: NDVI}}}}'

@@ -50,7 +50,7 @@ def tiny_demo(tmp_path_factory):
 
 @pytest.fixture
 def tiny(tiny_demo, tmp_path):
-    """A copy of the tiny demo, in `tmp_path`."""
+    """Return a copy of the tiny demo, in `tmp_path`."""
     return Path(shutil.copytree(tiny_demo, tmp_path, dirs_exist_ok=True))
 
 

@@ -40,7 +40,7 @@ def slurm():
 
 @pytest.fixture
 def recipe(tmp_path):
-    """The script of the page with paths, port and interface of this machine."""
+    """Return the script of the page with paths, port and interface of this machine."""
     write_certificates(tmp_path / "dask-tls")
     text = SLURM
     for shown, here in {
@@ -66,7 +66,7 @@ def data(tmp_path):
 
 @pytest.fixture
 def jobs(tmp_path, monkeypatch):
-    """The variables of all programs."""
+    """Return the variables of all programs."""
     pytest.importorskip("dask_jobqueue", reason="dask-jobqueue is not installed")
     monkeypatch.setenv("CHRONOTILE_JOBS_DIR", str(tmp_path / "jobs"))
     return {"CHRONOTILE_JOBS_DIR": str(tmp_path / "jobs")}

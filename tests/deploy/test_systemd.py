@@ -80,7 +80,7 @@ collections: {{ndvi: {{source: {{kind: cog, href: "{data}/NDVI_*.tif"}}, variabl
 
 @pytest.fixture
 def host(tmp_path):
-    """A host whose service has a configuration, variables and state in `tmp_path`."""
+    """Return a host whose service has a configuration, variables and state in `tmp_path`."""
     data = tmp_path / "data"
     for each in (data, tmp_path / "backups"):
         each.mkdir()

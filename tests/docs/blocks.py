@@ -32,7 +32,7 @@ class Block:
 
 
 def blocks_of(page: Path) -> list[Block]:
-    """The blocks of a page in order."""
+    """Return the blocks of a page in order."""
     text = page.read_text(encoding="utf-8")
     return [
         Block(

@@ -28,7 +28,7 @@ NUMBERS = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 
 
 def block_of(page, language):
-    """The block of a page in a language that is run here."""
+    """Return the block of a page in a language that is run here."""
     (block,) = (each for each in APART.values() if each.page == f"docs/{page}" and each.language == language)
     return block
 

@@ -25,7 +25,7 @@ assert valid.size and -0.08 <= valid.min() and valid.max() <= 0.92
 
 @pytest.fixture
 def items(server):
-    """The server, once it has listed the dates of the demo."""
+    """Return the server, once it has listed the dates of the demo."""
 
     def is_there():
         try:

@@ -54,7 +54,7 @@ def followed(tmp_path_factory, postgresql):
 
 
 def printed_with(followed, text):
-    """The first block of commands that printed a text."""
+    """Return the first block of commands that printed a text."""
     return next(each for each in followed[0] if text in each)
 
 

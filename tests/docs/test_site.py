@@ -64,7 +64,7 @@ def build(project):
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A copy of the documentation, which has been built."""
+    """Return a copy of the documentation, which has been built."""
     folder = tmp_path_factory.mktemp("project")
     shutil.copy(ROOT / "mkdocs.yml", folder)
     shutil.copytree(DOCS, folder / "docs")

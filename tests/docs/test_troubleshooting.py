@@ -16,7 +16,7 @@ MESSAGES = re.findall(r"^\| `([^`]+)` \|", PAGE, re.MULTILINE)
 
 
 def text_of(node: ast.expr) -> str:
-    """The text of a literal; `…` stands for each part that is put in."""
+    """Return the text of a literal; `…` stands for each part that is put in."""
     parts = node.values if isinstance(node, ast.JoinedStr) else [node]
     texts = (part.value if isinstance(part, ast.Constant) else "…" for part in parts)
     return " ".join("".join(map(str, texts)).split())

@@ -61,7 +61,7 @@ def write(path, numbers, resolution):
 
 
 def asset_of(href, resolution, **fields):
-    """An asset as Earth Search writes it."""
+    """Return an asset as Earth Search writes it."""
     count = SIDE_M // resolution
     return {
         "href": href,
@@ -74,7 +74,7 @@ def asset_of(href, resolution, **fields):
 
 
 def document_of(name, files, properties):
-    """An item as Earth Search writes it."""
+    """Return an item as Earth Search writes it."""
     band = {"nodata": 0, "data_type": "uint16", "spatial_resolution": 10, "scale": 0.0001, "offset": -0.1}
     classes = {"nodata": 0, "data_type": "uint8", "spatial_resolution": 20}
     assets = {
@@ -116,7 +116,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def api(files):
-    """An API as Earth Search is one: pages by POST, the extension `query` and no filters."""
+    """Return an API as Earth Search is one: pages by POST, the extension `query` and no filters."""
     api = StacApi(has_filter=False, has_query=True)
     api.add(*(document_of(name, files, properties) for name, properties in SCENES.items()))
     cloudy = document_of("S2A_31UFS_20250502_0_L2A", files, {"eo:cloud_cover": 80.0, **EPSG})

@@ -26,7 +26,7 @@ BLANK = 2
 
 
 def kndvi(time, row, column):
-    """The formula of the numbers."""
+    """Return the formula of the numbers."""
     return np.float32(((row * 1440 + column) * 7 + time * 101) % 1000) / np.float32(1000)
 
 
@@ -54,7 +54,7 @@ def write_store(place: Path) -> None:
 
 @pytest.fixture(scope="module")
 def bucket(s3_server, tmp_path_factory):
-    """The bucket with the store, for everybody to read."""
+    """Return the bucket with the store, for everybody to read."""
     folder = tmp_path_factory.mktemp("cube")
     write_store(folder / Path(STORE).name)
     s3_server.make_bucket(BUCKET)
@@ -64,7 +64,7 @@ def bucket(s3_server, tmp_path_factory):
 
 @pytest.fixture
 def example(bucket, monkeypatch, tmp_path):
-    """The configuration, with the one prefix of the tests' uploads; the environment that its comment names."""
+    """Return the configuration, with the one prefix of the tests' uploads; the environment that its comment names."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):

@@ -31,7 +31,7 @@ class Store:
         return run("env", f"TMPDIR={temporary}", "buildah", *place, *arguments, timeout_s=timeout_s, output=output)
 
     def has(self, name: str) -> bool:
-        """Whether there is such an image."""
+        """Return whether there is such an image."""
         return f"localhost/{name}" in self.buildah("images", "--format", "{{.Name}}:{{.Tag}}").split()
 
     def remove_containers(self) -> None:

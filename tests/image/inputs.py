@@ -31,7 +31,7 @@ SECTIONS = ("build-system", "project")
 
 
 def digest() -> str:
-    """The inputs of the image as one number, in hexadecimal digits."""
+    """Return the inputs of the image as one number, in hexadecimal digits."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     sections = [project[name] for name in SECTIONS] + [project["tool"]["hatch"]]
     parts = [(ROOT / name).read_bytes() for name in FILES] + [repr(sections).encode()]

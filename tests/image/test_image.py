@@ -50,7 +50,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def container(image, tmp_path_factory):
-    """The image over a folder of own data, with the configuration of this repository."""
+    """Return the image over a folder of own data, with the configuration of this repository."""
     folder = tmp_path_factory.mktemp("container")
     own = folder / "own"
     closed = folder / "closed"

@@ -94,7 +94,7 @@ class Site:
         return plan, TaskContext(place=str(self.place), revision=live.services.revision, **what)
 
     def attempted(self, process: str, inputs: dict) -> dict:
-        """The results of one attempt at a job: planned in one process, done in another."""
+        """Return the results of one attempt at a job: planned in one process, done in another."""
         with self.opened() as live:
             plan, context = self.planned(process, inputs, live)
         store_task_results(self.jobs / "job", [do_task(context, task) for task in json.loads(json.dumps(plan.tasks))])

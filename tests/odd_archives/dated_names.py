@@ -24,7 +24,7 @@ def _month(at: datetime, shift: int = 0) -> datetime:
 
 
 def _parts(at: datetime, days: int) -> list[Step]:
-    """The dekads, pentads or halves of a month; the last one ends with it."""
+    """Return the dekads, pentads or halves of a month; the last one ends with it."""
     first, last = _month(at), _month(at, 1)
     starts = [first + number * days * DAY for number in range(30 // days)]
     return list(zip(starts, [*starts[1:], last], strict=True))

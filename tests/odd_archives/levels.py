@@ -306,7 +306,7 @@ ZARR_KINDS = ("levels", "multiscales", "numbers")
 
 
 def _pyramid_level(values: np.ndarray, level: Level) -> xarray.Dataset:
-    """A level of (time, y, x) native values: the sample of the middle of each coarse cell."""
+    """Return a level of (time, y, x) native values: the sample of the middle of each coarse cell."""
     middle = level.factor // 2
     part = values[: len(level.days), middle :: level.factor, middle :: level.factor]
     part = np.full_like(part, 77.0) if level.is_poisoned else part

@@ -71,7 +71,7 @@ def _file_a_date(folder: Path) -> Path:
 
 
 def _copied(name: str, driver: str, **options: Any) -> Maker:
-    """The maker of files that only copies are written as."""
+    """Return the maker of files that only copies are written as."""
 
     def make(folder: Path) -> Path:
         for day in DAYS:

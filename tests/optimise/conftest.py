@@ -64,7 +64,7 @@ def rewrite_date():
 
 
 def numbers_of(target: Path) -> np.ndarray:
-    """All numbers (time, y, x) as maps; cells along time must have the same."""
+    """Return all numbers (time, y, x) as maps; cells along time must have the same."""
     reader = open_source(make_spec("zarr", target))
     info = reader.info.variables["NDVI"]
     height, width, count = info.grid.height, info.grid.width, len(info.times)

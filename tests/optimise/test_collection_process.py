@@ -47,7 +47,7 @@ def opened(tmp_path):
 
 
 def written(archive, open_index, folder, **request):
-    """The cube that the command writes of it."""
+    """Return the cube that the command writes of it."""
     made = MosaicRequest(collection="scenes", **request)
     optimise_collection(archive, made, folder / "command.zarr", Options(threads=1), open_index=open_index)
     return xarray.open_zarr(folder / "command.zarr", chunks=None)
@@ -60,7 +60,7 @@ def executed(archive, **inputs):
 
 
 def unpacked(answer, folder):
-    """The cube of an answer."""
+    """Return the cube of an answer."""
     assert answer.status_code == 200, answer.text[:300]
     (folder / "cube.zip").write_bytes(answer.content)
     with ZipFile(folder / "cube.zip") as file:

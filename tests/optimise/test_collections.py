@@ -32,7 +32,7 @@ VERIFIED = replace(OPTIONS, verify=True)
 
 @pytest.fixture
 def scenes(tmp_path):
-    """All scenes, indexed."""
+    """Return all scenes, indexed."""
     return indexed(TINY, tmp_path, more=LATTICE)
 
 

@@ -121,7 +121,7 @@ def test_invalid_size_is_refused(text):
 
 
 def write_floats(path, side, dates):
-    """A store of floats in chunks of all dates."""
+    """Return a store of floats in chunks of all dates."""
     root = zarr.open_group(path, mode="w", zarr_format=3)
     values = root.create_array(
         "v",

@@ -32,7 +32,7 @@ def write_file(path, *, dtype="uint16", scale=1.0, offset=0.0, nodata=None, name
 
 
 def values_in(path, name="NDVI"):
-    """The values (y, x) that one file holds by itself."""
+    """Return the values (y, x) that one file holds by itself."""
     with rasterio.open(path) as file:
         band = file.descriptions.index(name) + 1
         numbers, nodata = file.read(band), file.nodatavals[band - 1]
@@ -41,7 +41,7 @@ def values_in(path, name="NDVI"):
 
 
 def values_of(target, group="", name="NDVI"):
-    """The values (time, y, x) of a cube as xarray decodes them."""
+    """Return the values (time, y, x) of a cube as xarray decodes them."""
     return xarray.open_zarr(target / group)[name].values.astype(np.float64)
 
 

@@ -32,7 +32,7 @@ def values_in(numbers, scene):
 
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory):
-    """A cube with overviews; tests do not change it."""
+    """Return a cube with overviews; tests do not change it."""
     folder = tmp_path_factory.mktemp("wide")
     source = write_cogs(folder, WIDE)
     optimise([source.href], folder / "cube.zarr", Options(layout="both", block=4, threads=1))
@@ -123,7 +123,7 @@ def test_a_zip_file_shows_the_same_and_is_read_with_its_overviews(tmp_path, writ
 
 
 def maps_of(place, level=0):
-    """The numbers (time, y, x) of a level, as tiles are read."""
+    """Return the numbers (time, y, x) of a level, as tiles are read."""
     reader = open_source(make_spec("zarr", place))
     info = reader.info.variables["NDVI"]
     window = Window(0, info.levels[level].height, 0, info.levels[level].width)

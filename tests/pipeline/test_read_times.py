@@ -50,7 +50,7 @@ def make_reader(**given) -> BlockedReader:
 
 
 def plan_of(reader, variable="NDVI", *, cell=10.0):
-    """A plan of the inner cells, or of an overview's."""
+    """Return a plan of the inner cells, or of an overview's."""
     native = reader.info.variables[variable].grid
     box = BBox(native.bbox.xmin + 10, native.bbox.ymin + 20, native.bbox.xmax - 20, native.bbox.ymax - 10)
     width, height = round((box.xmax - box.xmin) / cell), round((box.ymax - box.ymin) / cell)

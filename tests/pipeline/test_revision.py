@@ -17,7 +17,7 @@ from tests.protocols import served
 
 
 def revision_of(layer, services):
-    """The revision, with nothing kept from before."""
+    """Return the revision, with nothing kept from before."""
     services.layer_revisions.clear()
     return layer_revision(services.catalogue.layer(layer), services)
 

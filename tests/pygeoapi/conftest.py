@@ -92,7 +92,7 @@ def scene() -> Scene:
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory, scene):
-    """A configuration file of chronotile, with a collection `made` and its layer NDVI, and two places."""
+    """Return a configuration file of chronotile, with a collection `made` and its layer NDVI, and two places."""
     folder = tmp_path_factory.mktemp("archive")
     spec = write_cogs(folder, scene)
     variables = {"NDVI": {"layer": "NDVI", "units": "1"}}

@@ -22,7 +22,7 @@ def values_of(scene, t):
 
 
 def read(covjson, name="NDVI"):
-    """The values of a CoverageJSON in their shape, NaN for null."""
+    """Return the values of a CoverageJSON in their shape, NaN for null."""
     told = covjson["ranges"][name]
     return np.array(told["values"], dtype=float).reshape(told["shape"])
 

@@ -126,7 +126,7 @@ def assert_cells_are_those_of_blocks(reader, variable):
 
 
 def cells_told(reader, variable, indexes, window):
-    """The same, cell by cell."""
+    """Return the reasons of cells that are read individually."""
     cells = [
         [
             reader.read_cell(variable, indexes=indexes, row=row, column=column).reasons

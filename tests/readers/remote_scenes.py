@@ -14,7 +14,7 @@ WHOLE = Window(0, 480, 0, 640)
 
 
 def write_here(kind, folder, scene, **encoding):
-    """The name of the file or store in the folder that holds the scene."""
+    """Return the name of the file or store in the folder that holds the scene."""
     if kind == "cog":
         return write_tif(folder / "a.tif", scene.numbers(0), scene, overviews=(2,), compress="none").name
     store = Path(write_zarr(folder, scene, version=int(kind[-1]), **{"chunks": (1, 160, 160)} | encoding).href)

@@ -36,7 +36,7 @@ def numbers(index: int) -> np.ndarray:
 
 @pytest.fixture
 def source(tmp_path, monkeypatch):
-    """A folder of the kind, in a folder of data."""
+    """Return a folder of the kind, in a folder of data."""
     added = ModuleType("kind")
     exec(compile(CODE.text, str(CODE), "exec"), added.__dict__)
     monkeypatch.setitem(KINDS, "npy", added.NpyKind())

@@ -36,12 +36,12 @@ def reader(stored, closed_at_end):
 
 @pytest.fixture
 def own(kind, tmp_path):
-    """A copy of the scene that a test may damage."""
+    """Return a copy of the scene that a test may damage."""
     return write_scene(kind, tmp_path, SCENE)
 
 
 def files_of(spec):
-    """The files that hold the pixels, newest date last."""
+    """Return the files that hold the pixels, newest date last."""
     path = Path(spec.href)
     if path.is_file():
         return [path]

@@ -44,7 +44,7 @@ def one_by_one(reader, variable="NDVI", indexes=INDEXES):
 
 
 def derived_of(spec, **variables):
-    """The source with a mask or a formula over its variables."""
+    """Return the source with a mask or a formula over its variables."""
     specs = {"NDVI": VariableSpec(id="NDVI"), "QA": VariableSpec(id="QA"), **variables}
     return open_source(replace(spec, variables=specs))
 

@@ -27,7 +27,7 @@ def upload(server, bucket: str, folder: Path) -> None:
 
 @pytest.fixture(params=["keys", "profile", "nobody"])
 def asking_as(request, s3_server, monkeypatch, tmp_path):
-    """The environment of a program that reads from the server."""
+    """Return the environment of a program that reads from the server."""
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))

@@ -23,7 +23,7 @@ SIDE = 12
 
 
 def values_of(document):
-    """The values of the one range of a Coverage."""
+    """Return the values of the one range of a Coverage."""
     (found,) = document["ranges"].values()
     return found["values"]
 
@@ -34,7 +34,7 @@ def part_of(truth):
 
 
 def outline_of(truth):
-    """The corners of the part in degrees, drawn in by a third of a cell, as a polygon."""
+    """Return the corners of the part in degrees, drawn in by a third of a cell, as a polygon."""
     rows, columns = part_of(truth)
     inner = [(rows.start + 1 / 3, rows.stop - 1 / 3), (columns.start + 1 / 3, columns.stop - 1 / 3)]
     corners = [(columns_at, rows_at) for rows_at in inner[0] for columns_at in inner[1]]

@@ -64,7 +64,7 @@ class Truth:
         return float(np.hypot(x[1] - x[0], y[1] - y[0]))
 
     def expected(self, row: int, column: int) -> list[float | None]:
-        """The values of one cell along time, as text has them, by exact decimals."""
+        """Return the values of one cell along time, as text has them, by exact decimals."""
         numbers, valid = self.numbers[:, row, column], self.valid(slice(None), row, column)
         return [self._text(number) if is_valid else None for number, is_valid in zip(numbers, valid, strict=True)]
 
@@ -147,5 +147,5 @@ def open_place(place: Path) -> Archive:
 
 
 def client_of(archive: Archive) -> TestClient:
-    """A client of the application that serves an archive; enter it to run it."""
+    """Return a client of the application that serves an archive; enter it to run it."""
     return TestClient(application(archive.services))

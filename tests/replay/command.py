@@ -75,7 +75,7 @@ def _place(folder: Path, name: str, number: int) -> Path:
 
 
 def _bodies_of(against: Path, file: Path, names: Collection[str], temporary: Path) -> Path:
-    """The folder of bodies that another checkout answers with, or that were kept."""
+    """Return the folder of bodies that another checkout answers with, or that were kept."""
     if not (against / "pyproject.toml").exists():
         return against.absolute()
     other, folder = against.absolute(), temporary / "other"

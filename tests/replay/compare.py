@@ -82,7 +82,7 @@ def _of_pictures(before: bytes, after: bytes) -> str:
 
 
 def _text(body: bytes, media_type: str) -> str | None:
-    """A body as lines: JSON and XML are laid out."""
+    """Return a body as lines: JSON and XML are laid out."""
     try:
         if "json" in media_type:
             return json.dumps(json.loads(body), indent=1, ensure_ascii=False)

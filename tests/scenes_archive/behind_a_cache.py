@@ -106,9 +106,9 @@ class Report:
     contents: int = 0
     """Different pictures."""
     late_address_s: float = 0.0
-    """Longest time after a change until an address of the previous state was no longer returned."""
+    """Longest time after a change at which an address of the previous state was still returned, in seconds."""
     late_picture_s: float = 0.0
-    """How long after a change a picture of the state of before was given at most, under an address that is not kept."""
+    """The same for a picture of the previous state, under an address that is not cached."""
 
     def lines(self) -> list[str]:
         """Return the lines to print."""
@@ -135,7 +135,7 @@ def tilejson(address: str, layer: str, date: int) -> str | None:
 
 
 def placed(template: str, tile: Tile) -> str:
-    """The path of a tile."""
+    """Return the path of a tile."""
     return template.replace("{z}", str(tile.z)).replace("{x}", str(tile.x)).replace("{y}", str(tile.y))
 
 
@@ -241,11 +241,11 @@ class Trial:
 
     @staticmethod
     def _is_of_other(address: Address, time_told: str) -> bool:
-        """Whether a picture is of the date before, as WMTS answers for one without scenes."""
+        """Return whether a picture is of the date before, as WMTS answers for one without scenes."""
         return MADE.days[address.date] not in time_told
 
     def is_settled(self) -> bool:
-        """Whether clients see the last state alone, by all doors."""
+        """Return whether clients see the last state alone, by all doors."""
         for layer, date in itertools.product(LAYERS, range(len(MADE.days))):
             wanted = self._of_date(self.states[layer][-1], date)
             found = [*self.by_tilejson(layer, date), *(self.by_layers(layer, date) if wanted else ())]

@@ -99,7 +99,7 @@ def equal_ids(document: Document) -> tuple[Document, Document]:
 
 
 def empty_collection(made: Plan) -> Document:
-    """A collection without items."""
+    """Return a collection without items."""
     return {
         **documents.collection(made),
         "id": "empty",
@@ -116,7 +116,7 @@ class Antimeridian:
 
 
 def antimeridian(made: Plan, href: Callable[[str], str]) -> Antimeridian:
-    """A tile of zone 1 that reaches into zone 60, at the Aleutians, on the first date."""
+    """Return a tile of zone 1 that reaches into zone 60, at the Aleutians, on the first date."""
     frame = Frame("01UAA", 1, 294_000 - made.tile_px * 10, 5_766_000, made.tile_px * 2, made.tile_px)
     scene = Scene(frame, 0, made.days[0], "all", made)
     document = documents.item(scene, href)
@@ -130,7 +130,7 @@ def antimeridian(made: Plan, href: Callable[[str], str]) -> Antimeridian:
 
 
 def _halves(ring: object) -> tuple[list[list[float]], list[list[float]]]:
-    """The rings west and east of longitude 180, each closed."""
+    """Return the rings west and east of longitude 180, each closed."""
     import shapely
 
     wound = shapely.Polygon([(longitude % 360, latitude) for longitude, latitude in ring])

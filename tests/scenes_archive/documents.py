@@ -42,7 +42,7 @@ UPDATED = "2022-06-01T00:00:00Z"
 
 
 def item(scene: Scene, href: Callable[[str], str], *, version: Version = "1.1") -> Document:
-    """The item of a scene; `href` makes the address of a file of the path that it gets."""
+    """Return the item of a scene; `href` makes the address of a file of the path that it gets."""
     outline = footprint(scene)
     return {
         "type": "Feature",
@@ -69,7 +69,7 @@ def item(scene: Scene, href: Callable[[str], str], *, version: Version = "1.1") 
 
 
 def collection(made: Plan, *, version: Version = "1.1") -> Document:
-    """The collection of all scenes, with renders and the assets of its items."""
+    """Return the collection of all scenes, with renders and the assets of its items."""
     boxes = [footprint(scene).bounds for scene in made.scenes(0)]
     box = [pick(edge) for pick, edge in zip((min, min, max, max), zip(*boxes, strict=True), strict=True)]
     first = made.scenes(0)[0]
@@ -180,7 +180,7 @@ def _row(document: Document) -> Document:
 
 
 def _seen_side(scene: Scene) -> shapely.Polygon:
-    """All places of the scene's zone near it that its strip has seen, as a polygon of the zone."""
+    """Return all places of the scene's zone near it that its strip has seen, as a polygon of the zone."""
     made = scene.plan
     reach_m = 200_000
     overlap_m = plan.STRIP_OVERLAP_M / 2 if made.kind(scene.date) == "split" else 0

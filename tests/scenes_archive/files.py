@@ -26,13 +26,13 @@ EXACT_TIME_PATTERN = r"_(?P<time>\d{8}T\d{6})_"
 
 
 def path_of(scene: Scene, asset: str) -> str:
-    """The file of an asset, below the archive's folder."""
+    """Return the file of an asset, below the archive's folder."""
     name = f"{scene.id}_{asset}.tif"
     return f"{UNCUT}/{scene.frame.zone}/{name}" if is_uncut(scene) else f"{TILES}/{scene.frame.id}/{scene.id}/{name}"
 
 
 def is_uncut(scene: Scene) -> bool:
-    """Whether it is the whole raster of a zone."""
+    """Return whether it is the whole raster of a zone."""
     return scene.frame.id.endswith("UNCUT")
 
 
@@ -72,7 +72,7 @@ def write_asset(path: Path, scene: Scene, asset: str) -> None:
 
 
 def cog(numbers: np.ndarray, scene: Scene, asset: str) -> bytes:
-    """A COG of numbers (y, x): deflate, predictor 2, overviews by the nearest cell."""
+    """Return a COG of numbers (y, x): deflate, predictor 2, overviews by the nearest cell."""
     height, width = numbers.shape
     made = scene.plan
     with MemoryFile() as memory, MemoryFile() as copy:

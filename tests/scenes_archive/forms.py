@@ -64,14 +64,14 @@ class Forms:
         return self._sources[key]
 
     def http(self, made: Plan) -> FaultySource:
-        """The server of an archive's files, well at first; a test that switches faults on heals it."""
+        """Return the server of an archive's files, well at first; a test that switches faults on heals it."""
         if made not in self._https:
             catalogue(made)
             self._https[made] = self._stack.enter_context(faulty_source(archive(made)))
         return self._https[made]
 
     def api(self, made: Plan, *, href: Callable[[str], str]) -> StacApi:
-        """A new STAC API with all items of an archive."""
+        """Return a new STAC API with all items of an archive."""
         api = self._stack.enter_context(serving_stac_api(self._postgresql()))
         api.load_collection(documents.collection(made), self._folder)
         api.load_items((documents.item(scene, href) for scene in made.all_scenes()), self._folder)
@@ -120,7 +120,7 @@ def catalogue(made: Plan, *, version: documents.Version = "1.1") -> Path:
 
 
 def own_copy(folder: Path, made: Plan, *, scenes: Iterable[Scene] = ()) -> Source:
-    """A copy of an archive in a folder, with a catalogue, which a test may change."""
+    """Return a copy of an archive in a folder, with a catalogue, which a test may change."""
     shutil.copytree(archive(made) / TILES, folder / TILES, copy_function=shutil.copyfile)
     root = documents.write_catalogue(folder, made, lambda path: f"../../../{path}", scenes=scenes)
     return Source("stac", str(root))

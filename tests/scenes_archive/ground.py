@@ -26,7 +26,7 @@ def to_ground(crs: str) -> pyproj.Transformer:
 
 
 def mixed(*numbers: object) -> np.ndarray:
-    """A number of 0 to 2³² - 1 that looks random, of integers or arrays of them."""
+    """Return a number of 0 to 2³² - 1 that looks random, of integers or arrays of them."""
     mix = np.uint64(0x9E3779B97F4A7C15)
     for number in numbers:
         mix = mix ^ np.asarray(number, dtype="int64").astype("uint64")
@@ -50,7 +50,7 @@ def square(x: np.ndarray, y: np.ndarray, side_m: float) -> tuple[np.ndarray, np.
 
 
 def has_cloud(x: np.ndarray, y: np.ndarray, *, date: int, side_m: float) -> np.ndarray:
-    """Whether clouds hide places of the ground; their squares lie half a side off."""
+    """Return whether clouds hide places of the ground; their squares lie half a side off."""
     share = (0, 12, 35, 5, 60, 20)[date % 6]
     column, row = square(x + side_m / 2, y + side_m / 2, side_m)
     return by_square(mixed, column, row, date, 5) % 100 < share
@@ -68,7 +68,7 @@ def reflectance(x: np.ndarray, y: np.ndarray, *, asset: str, date: int, side_m: 
 
 
 def scene_class(x: np.ndarray, y: np.ndarray, *, date: int, side_m: float) -> np.ndarray:
-    """The class of places of the ground."""
+    """Return the class of places of the ground."""
     column, row = square(x, y, side_m)
     clear = np.array([VEGETATION, VEGETATION, SOIL, WATER, SHADOW])[by_square(mixed, column, row, 3) % 5]
     cloudy = np.where(by_square(mixed, column, row, date, 4) % 2, CLOUD, THICK_CLOUD)

@@ -80,13 +80,13 @@ class IndexedScenes:
         index.close()
 
     def item(self, scene: Scene, *, properties: dict | None = None, folder: Path | None = None) -> Item:
-        """The item of a scene; its files are in the archive's folder, or in another."""
+        """Return the item of a scene; its files are in the archive's folder, or in another."""
         document = documents.item(scene, lambda path: str((folder or archive(self.plan)) / path))
         document["properties"] |= properties or {}
         return item_of(json.loads(json.dumps(document, default=float)), str(self.configuration))
 
     def opened(self) -> Archive:
-        """The archive as the server opens it; who opens it closes the index of its caches."""
+        """Return the archive as the server opens it; who opens it closes the index of its caches."""
         places = AllowedPlaces((str(self.folder),), setting="CHRONOTILE_SOURCE_PREFIXES")
         caches = ReaderCaches(items=self.open_index, places=places)
         return open_archive(

@@ -121,7 +121,7 @@ class Scene:
         return SCALE, OFFSET if self.has_offset else 0.0
 
     def value(self, asset: str, number: int) -> Decimal:
-        """The exact value of a digital number."""
+        """Return the exact value of a digital number."""
         scale, offset = self.encoding(asset)
         return int(number) * Decimal(str(scale)) + Decimal(str(offset))
 
@@ -165,7 +165,7 @@ class Scene:
         return self._numbers(asset, x, y, *on_ground(self.frame.crs, x, y))
 
     def _numbers(self, asset: str, x: np.ndarray, y: np.ndarray, here_x: np.ndarray, here_y: np.ndarray) -> np.ndarray:
-        """The same, with the centres on the ground."""
+        """Return digital numbers at points, also given by their coordinates on the ground."""
         side_m = self.plan.ground_m
         if asset == "SCL":
             numbers = ground.scene_class(here_x, here_y, date=self.date, side_m=side_m)
@@ -251,7 +251,7 @@ class Plan:
         return tuple(sorted(self._tiles(), key=lambda tile: tile.id))
 
     def uncut(self, zone: int) -> Frame:
-        """The raster of one zone that holds all tiles of both."""
+        """Return the raster of one zone that holds all tiles of both."""
         corners = [(tile.crs, *tile.box) for tile in self.tiles()]
         boxes = [
             pyproj.Transformer.from_crs(crs, f"EPSG:{32600 + zone}", always_xy=True).transform_bounds(*box)
@@ -262,12 +262,12 @@ class Plan:
         return Frame(f"{zone}UNCUT", zone, west, north, (east - west) // RESOLUTION_M, (north - south) // RESOLUTION_M)
 
     def uncut_scene(self, zone: int, date: int) -> Scene:
-        """The uncut raster at a date."""
+        """Return the uncut raster at a date."""
         seen = {"full": "all", "split": "all"}.get(self.kind(date), self.kind(date))
         return Scene(self.uncut(zone), date, self.days[date], seen, self)
 
     def scenes(self, date: int) -> tuple[Scene, ...]:
-        """All items of a date, by id."""
+        """Return all items of a date, by id."""
         return _scenes(self, date)
 
     def all_scenes(self) -> Iterator[Scene]:
@@ -280,7 +280,7 @@ class Plan:
         return ("full", "split", "full", "west", "split", "east")[date % 6]
 
     def is_seen(self, x: np.ndarray, y: np.ndarray, *, date: int, strip: str) -> np.ndarray:
-        """Whether the strip of a pass has seen places of the ground."""
+        """Return whether the strip of a pass has seen places of the ground."""
         if strip == "all":
             return np.ones(np.shape(x), dtype=bool)
         overlap_m = STRIP_OVERLAP_M / 2 if self.kind(date) == "split" else 0

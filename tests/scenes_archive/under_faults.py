@@ -215,7 +215,7 @@ class Trial:
         write_asset(self.files.folder / path_of(scene, "CELL"), newer, "CELL")
 
     def recovers(self) -> bool:
-        """Whether tiles are answered again; sources that failed are tried again after a while."""
+        """Return whether tiles are answered again; sources that failed are tried again after a while."""
         end = time.monotonic() + CLIENT_TIMEOUT_S
         for tile in self._tiles:
             while self.check("CELL", tile, 0) != 200:

@@ -11,7 +11,7 @@ box = [4.2, 50.2, 4.3, 50.3]
 
 
 def ids(search):
-    """The ids that a search gives in all its pages."""
+    """Return the ids that a search gives in all its pages."""
     return [item.id for item in search.items()]
 
 

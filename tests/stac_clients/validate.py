@@ -18,7 +18,7 @@ with warnings.catch_warnings():
 
 
 def schema(url):
-    """The schema of a URL, which begins with http:// or https://."""
+    """Return the schema of a URL, which begins with http:// or https://."""
     return SCHEMAS.get(url) or SCHEMAS.get(url.replace("http://", "https://")) or {}
 
 

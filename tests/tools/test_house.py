@@ -22,7 +22,7 @@ def broken(tmp_path):
 
 
 def of(text, name="one.py"):
-    """A package of one module."""
+    """Return a package of one module."""
     return {f"server/chronotile/{name}": text + LONG}
 
 

@@ -36,13 +36,13 @@ def edr_queries(collection: Json, url: str) -> Iterator[Address]:
 
 
 def _templates(collection: Json, name: str) -> list[str]:
-    """The templates of a query, among the links of its collection."""
+    """Return the templates of a query, among the links of its collection."""
     hrefs = [each["href"] for each in collection["links"]]
     return [each for each in hrefs if is_template_of_query(each) and each.partition("{")[0].endswith(f"/{name}")]
 
 
 def is_template_of_query(url: str) -> bool:
-    """Whether an address is the template of a query of EDR."""
+    """Return whether an address is the template of a query of EDR."""
     return "{?" in url and url.partition("{")[0].endswith(tuple(f"/{name}" for name in NEEDS_COORDS))
 
 

@@ -19,7 +19,7 @@ from tests.walk.address import BASE
 
 
 def has_items(place: Path) -> bool:
-    """Whether a place is a configuration with collections of items."""
+    """Return whether a place is a configuration with collections of items."""
     return place.suffix == ".yaml" and ("kind: stac" in (text := place.read_text()) or "tiles: true" in text)
 
 

@@ -98,7 +98,7 @@ def _settings(address: Address, facts: Facts) -> Iterator[dict[str, Sequence[obj
 
 
 def _has_values(layer: Mapping[str, Any]) -> bool:
-    """Whether a layer has numbers to colour places with, which pictures lack."""
+    """Return whether a layer has numbers to colour places with, which pictures lack."""
     return any(each["rel"] == "series" for each in layer["links"])
 
 

@@ -176,7 +176,7 @@ class Walker:
         return is_new
 
     def _route(self, method: str, path: str) -> tuple[str, dict[str, str]]:
-        """The route of a path, and its variables."""
+        """Return the route of a path, and its variables."""
         scope = {"type": "http", "app": self._client.app, "path": unquote(path), "method": method}
         for each in self._routes:
             match, found = each.matches(scope)

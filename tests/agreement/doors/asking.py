@@ -36,7 +36,7 @@ class NotOffered(Exception):
 
 
 def taken(answer: Any) -> Any:
-    """An answer that is well.
+    """Return an answer that is well.
 
     Raises:
         NotOffered: It is refused.
@@ -153,7 +153,7 @@ def zarr(site: Site, kind: str) -> None:
 
 
 def coverage(form: str) -> Callable[[Site, str], None]:
-    """A door for each format of coverages."""
+    """Return a door for each format of coverages."""
 
     def ask(site: Site, kind: str) -> None:
         query = f"f={form}&crs={UTM}"

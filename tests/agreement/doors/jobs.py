@@ -37,7 +37,7 @@ class Job:
     """Name of the input that has the layer."""
 
     def inputs_of(self, kind: str) -> dict[str, Any]:
-        """The inputs of a job over a kind."""
+        """Return the inputs of a job over a kind."""
         return {**self.inputs, self.layer: [kind] if self.layer == "layers" else kind}
 
 
@@ -52,7 +52,7 @@ def submit(site: Site, kind: str, process: str) -> None:
 
 
 def done(process: str) -> Callable[[Site, str], None]:
-    """The door of a process."""
+    """Return the door of a process."""
 
     def ask(site: Site, kind: str) -> None:
         for each in (

@@ -93,7 +93,7 @@ def place_of(row: int, column: int) -> tuple[float, float]:
 
 
 def area_of(rows: tuple[int, int], columns: tuple[int, int]) -> dict[str, object]:
-    """A GeoJSON polygon that holds the centres of these cells, and of no others."""
+    """Return a GeoJSON polygon that holds the centres of these cells, and of no others."""
     (west, north), (east, south) = (SCENE.transform @ (columns[end], rows[end]) for end in (0, 1))
     outline = shapely.segmentize(shapely.box(west, south, east, north), 20)
     to_degrees = pyproj.Transformer.from_crs(SCENE.crs, "OGC:CRS84", always_xy=True)
@@ -172,7 +172,7 @@ def write_catalogues(folder: Path, places: Places) -> None:
 
 
 def configuration(folder: Path, places: Places) -> str:
-    """The configuration: for each kind a collection with a layer named after the kind."""
+    """Return the configuration: for each kind a collection with a layer named after the kind."""
     days = ", ".join(SCENE.days)
     static = f"kind: stac, href: '{folder}/catalogue.json'"
     sources = {

@@ -46,7 +46,7 @@ class Site:
         return CliRunner().invoke(program, [*map(str, arguments)])
 
     def ended(self, kind: str, process: str) -> dict[str, Any]:
-        """The status document of a job once it has ended."""
+        """Return the status document of a job once it has ended."""
         address = self.jobs[kind, process]
 
         def look() -> dict[str, Any] | None:

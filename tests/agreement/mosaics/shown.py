@@ -34,7 +34,7 @@ class Comparison:
 
 
 def tiles_of(made: Plan, zoom: int) -> list[Tile]:
-    """All tiles that the archive meets."""
+    """Return all tiles that the archive meets."""
     west, south, east, north = extent(made)
     to_mercator = pyproj.Transformer.from_crs(CRS84, MERCATOR, always_xy=True)
     half = Tile(0, 0, 0).size_m / 2

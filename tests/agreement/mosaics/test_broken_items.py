@@ -42,7 +42,7 @@ def tried_again(monkeypatch):
 
 
 def crowded():
-    """The tile that most pieces meet, and the first of these."""
+    """Return the tile that most pieces meet, and the first of these."""
     found = []
     for tile in tiles_of(SMALL, NATIVE_ZOOM):
         x, y = tile.centres()
@@ -323,7 +323,7 @@ def changed_documents(folder, changes) -> None:
 
 
 def write_items(folder, *items):
-    """A static collection of these items."""
+    """Return a static collection of these items."""
     document = broken.empty_collection(SMALL)
     links = [{"rel": "item", "href": f"./{item['id']}.json", "type": "application/geo+json"} for item in items]
     (folder / "collection.json").write_text(json.dumps({**document, "id": documents.COLLECTION, "links": links}))

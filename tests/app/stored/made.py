@@ -75,15 +75,15 @@ class Archive:
         )
 
     def store(self):
-        """The jobs, to close."""
+        """Return the jobs, to close."""
         return closing(open_store(self.url, self.jobs, archive="mine"))
 
     def keys(self):
-        """The keys, to close."""
+        """Return the keys, to close."""
         return closing(open_keys(self.url, self.jobs, archive="mine"))
 
     def index(self):
-        """The index, to close."""
+        """Return the index, to close."""
         return closing(open_items(self.url, self.jobs, archive="mine"))
 
     def finish(self, number, size=1_000):
@@ -144,7 +144,7 @@ class Archive:
 
 
 def _without_boundary(answer):
-    """The bytes of an answer; a multipart one has a random boundary."""
+    """Return the bytes of an answer; a multipart one has a random boundary."""
     _, _, boundary = answer.headers["Content-Type"].partition("boundary=")
     return answer.content.replace(boundary.strip('"').encode(), b"--") if boundary else answer.content
 
@@ -162,7 +162,7 @@ def write_results(folder, job, size):
 
 
 def result(job, number, size):
-    """The bytes of a result."""
+    """Return the bytes of a result."""
     text = f"{job} {number} ".encode()
     return (text * (size // len(text) + 1))[:size]
 

@@ -68,7 +68,7 @@ def server(configuration, tmp_path_factory) -> Iterator[Served]:
 
 @pytest.fixture
 def served(server) -> Served:
-    """The server, whose workers hold no connection any more."""
+    """Return the server, whose workers hold no connection any more."""
     process, _address = server
     until(lambda: not any(ports_served_by(worker) for worker in workers_of(process)))
     return server
@@ -288,7 +288,7 @@ def begin_to_ask(client: socket) -> None:
 
 
 def values_of(name: str, address: str) -> dict[str, float]:
-    """The values of a metric by worker."""
+    """Return the values of a metric by worker."""
     return {each.labels["worker"]: each.value for each in metrics_of(address) if each.name == name}
 
 

@@ -13,7 +13,7 @@ NOW = np.datetime64("2025-01-01", "ns")
 
 @pytest.fixture
 def write(tmp_path):
-    """A function that writes files whose values are 1, 2, … in their order."""
+    """Return a function that writes files whose values are 1, 2, … in their order."""
 
     def write_all(*names):
         for number, name in enumerate(names, start=1):

@@ -135,7 +135,7 @@ def looks(*, are_alike=True) -> Looks:
 
 
 def patterns_of(names, *, are_alike=True) -> list[str]:
-    """The text that stands for the time of each name, by group."""
+    """Return the text that stands for the time of each name, by group."""
     groups = group_names([Path(name) for name in names], looks(are_alike=are_alike))
     return [" ".join(name.time or "" for name in group.names) for group in groups]
 

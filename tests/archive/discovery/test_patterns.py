@@ -13,7 +13,7 @@ ROOT = Path("/data/20180101")
 
 
 def described(*names: str) -> dict[str, str | None]:
-    """The expression of each group by its pattern of paths."""
+    """Return the expression of each group by its pattern of paths."""
     paths = [Path(name) for name in names]
     return {href_of(group, sorted(names)): time_pattern_of(group, ROOT) for group in group_names(paths)}
 

@@ -20,7 +20,7 @@ S2 = IndexedCollection(id="s2", settings=IndexSettings())
 
 
 def item_document(id_, *, day="2020-06-01", west=4.0, href=None, **properties):
-    """A STAC item of one degree, with a file for RED."""
+    """Return a STAC item of one degree, with a file for RED."""
     east, south, north = west + 1, 50.0, 51.0
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     return {

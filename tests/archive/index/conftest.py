@@ -17,7 +17,7 @@ def store(tmp_path):
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.client("initdb", "postgres"))])
 def url(request):
-    """The URL of an empty database; `None` of SQLite."""
+    """Return the URL of an empty database; `None` of SQLite."""
     return None if request.param == "sqlite" else request.getfixturevalue("postgresql").make_database()
 
 

@@ -71,7 +71,7 @@ class StacApi:
         return {"type": "Collection", "id": "s2", **self.about, "links": links}
 
     def search(self, path, query):
-        """A page of items by id, with a link to the next."""
+        """Return a page of items by id, with a link to the next."""
         matching = sorted(self.items.values(), key=lambda item: item["id"])
         query = {name: value for name, value in query.items() if name != "ids" or not self.ignores_ids}
         text = query.get("filter")

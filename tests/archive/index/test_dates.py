@@ -77,7 +77,7 @@ def list_all(live, store):
 
 
 def found(store, **search):
-    """The documents of the index by id, oldest first."""
+    """Return the documents of the index by id, oldest first."""
     search = ItemSearch(limit=10_000, sort=(("datetime", False),), **search)
     pages = [store.items.search(search)]
     while pages[-1].next is not None:

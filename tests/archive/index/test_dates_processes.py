@@ -80,7 +80,7 @@ def start(data, tmp_path, at_end):
 
 
 def listed(store):
-    """The ids of all items, oldest first."""
+    """Return the ids of all items, oldest first."""
     ids, cursor = [], None
     while True:
         search = ItemSearch(limit=1_000, sort=(("datetime", False),), cursor=cursor)

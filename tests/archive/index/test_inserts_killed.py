@@ -37,7 +37,7 @@ CONFIGURATION = """collections:
 
 
 def document_of(folder, number):
-    """An item of the folder's collection, whose box no other item of it meets; all have the same file."""
+    """Return an item of the folder's collection, whose box no other item of it meets; all have the same file."""
     row, column = divmod(number, 300)
     name, day = f"{folder.name}-{number:04}", f"2020-06-{1 + number % 28:02}"
     document = item_document(name, day=day, href=str(folder / "red.tif"))
@@ -135,7 +135,7 @@ class Copy:
 
 
 def ids_of(index, collection):
-    """The ids of all items, page by page."""
+    """Return the ids of all items, page by page."""
     ids, cursor = [], None
     while True:
         page = index.search(ItemSearch(collections=(collection,), limit=EACH, cursor=cursor))
@@ -166,7 +166,7 @@ def kill(process):
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.client("initdb", "postgres"))])
 def place(request, tmp_path, monkeypatch):
-    """A configuration of two collections of one item each, in an index that is up to date."""
+    """Return a configuration of two collections of one item each, in an index that is up to date."""
     for name in [name for name in os.environ if name.startswith("CHRONOTILE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("CHRONOTILE_JOBS_DIR", str(tmp_path / "jobs"))

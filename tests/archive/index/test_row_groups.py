@@ -53,7 +53,7 @@ def source_of(file, *places):
 
 
 def sizes(store):
-    """The property of each item, by its id."""
+    """Return the property of each item, by its id."""
     if hasattr(store.items, "collections"):
         return {id_: each.properties["gsd"] for id_, each in store.items.collections.get("s2", {}).items()}
     found = store.items.search(ItemSearch(collections=("s2",), limit=1000)).items

@@ -26,7 +26,7 @@ def server():
 
 @pytest.fixture
 def bucket(server, monkeypatch):
-    """A new bucket."""
+    """Return a new bucket."""
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
     return server.make_bucket()
@@ -37,7 +37,7 @@ def write(url, made):
 
 
 def download(target, folder):
-    """All objects of a target, as files."""
+    """Return all objects of a target, as files."""
     import obstore
 
     for some in obstore.list(target._store):

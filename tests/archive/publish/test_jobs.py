@@ -26,7 +26,7 @@ POINTS = {"type": "MultiPoint", "coordinates": [[3.0029, 51.0007]]}
 
 @pytest.fixture
 def place(tmp_path):
-    """A configuration of a made scene."""
+    """Return a configuration of a made scene."""
     spec = write_cogs(tmp_path / "source", SCENE)
     (tmp_path / "c.yaml").write_text(
         "collections:\n"

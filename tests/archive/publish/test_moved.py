@@ -18,7 +18,7 @@ from tests.archive.publish.test_write import Broken, document, item, publication
 
 
 def folders_and_files(folder):
-    """All below a folder of a year, month or day."""
+    """Return all below a folder of a year, month or day."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if "open-science" not in str(path))
 
 

@@ -27,7 +27,7 @@ def source(tmp_path):
 
 @pytest.fixture
 def place(tmp_path, source, run):
-    """A configuration of that catalogue, whose items are indexed."""
+    """Return a configuration of that catalogue, whose items are indexed."""
     (catalogue,) = source.glob("catalog*.json")
     (tmp_path / "c.yaml").write_text(CONFIGURATION.format(href=catalogue))
     done = run("index", tmp_path / "c.yaml")
@@ -204,7 +204,7 @@ def test_the_folder_is_served_with_the_same_values(publish, place, tmp_path):
 
 
 def values(address):
-    """The series of two layers at a point."""
+    """Return the series of two layers at a point."""
     found = {}
     for name in ("B04", "NDVI"):
         url = f"{address}/timeseries/s2.{name}/point?lon=6.0&lat=50.5"

@@ -271,7 +271,7 @@ def test_folder_is_copied_with_its_checksums_and_continues_after_a_stop(tmp_path
 
 
 def failing_after(count):
-    """A disk that has no room after so many writes."""
+    """Return a disk that has no room after so many writes."""
     left = [count]
 
     class Full(Disk):

@@ -53,7 +53,7 @@ class BruteForce:
 
 
 def boxes_meet(one, other):
-    """Whether two boxes do, in millionths of a degree, rounded outwards."""
+    """Return whether two boxes meet, in millionths of a degree, rounded outwards."""
     return any(
         math.floor(a.xmin * 1e6) <= math.ceil(b.xmax * 1e6)
         and math.floor(b.xmin * 1e6) <= math.ceil(a.xmax * 1e6)
@@ -65,7 +65,7 @@ def boxes_meet(one, other):
 
 
 def footprint_meets(item, box):
-    """Whether the footprint of an item and a box share a point, by shapely."""
+    """Return whether the footprint of an item and a box share a point, by shapely."""
     footprint = MultiPolygon([Polygon(ring) for ring in item.footprint])
     return any(
         translate(footprint, turn).intersects(shapely_box(*part)) for part in boxes_of(box) for turn in (-360, 0, 360)

@@ -27,7 +27,7 @@ def rectangle(box):
 
 
 def make_item(id_, box=(4.0, 50.0, 5.0, 51.0), at="2024-05-01T10:30:00", *, footprint=None, until=None, **values):
-    """An item with one asset, `B04`, and its properties."""
+    """Return an item with one asset, `B04`, and its properties."""
     start = instant(at)
     asset = Asset(name="B04", href=f"/archive/{id_}.tif", grid=GRID, bands=(AssetBand(dtype="uint16", nodata=0),))
     properties = values.pop("properties", {})
@@ -53,7 +53,7 @@ def patience(monkeypatch):
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.client("initdb", "postgres"))])
 def url(request, patience):
-    """The URL of an empty database; `None` of SQLite, whose file is in `tmp_path`."""
+    """Return the URL of an empty database; `None` of SQLite, whose file is in `tmp_path`."""
     return None if request.param == "sqlite" else request.getfixturevalue("postgresql").make_database()
 
 

@@ -13,7 +13,7 @@ AT = instant("2024-05-01T10:30:00")
 
 
 def turned(random):
-    """The vertices of a quadrangle that lies askew, with its box."""
+    """Return the vertices of a quadrangle that lies askew, with its box."""
     x, y = random.uniform(4, 4.3), random.uniform(50, 50.3)
     angles = np.sort(random.uniform(0, 2 * np.pi, 4))
     size = random.uniform(0.02, 0.2)

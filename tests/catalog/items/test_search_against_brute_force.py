@@ -53,7 +53,7 @@ filters = st.recursive(comparisons | times | nulls | places, combined, max_leave
 
 
 def truth(tree, item):
-    """Whether a filter holds of an item; `None` is unknown."""
+    """Return whether a filter holds of an item; `None` is unknown."""
     name, args = tree["op"], tree["args"]
     if name in {"and", "or"}:
         found = [truth(each, item) for each in args]

@@ -23,7 +23,7 @@ AWAY = filter_from_text("NOT S_INTERSECTS(geometry, POINT(50 50))")
 
 
 def walk(index, **values):
-    """The pages of a search."""
+    """Return the pages of a search."""
     pages = [index.search(ItemSearch(**values))]
     while pages[-1].next is not None:
         pages.append(index.search(ItemSearch(**{**values, "skip": 0}, cursor=pages[-1].next)))

@@ -256,7 +256,7 @@ def test_arithmetic_equals_that_of_python_and_numpy(text):
 
 
 def _with_numpy_numbers(text):
-    """The code of a text whose numbers overflow as numpy's do."""
+    """Return the code of a text whose numbers overflow as numpy's do."""
 
     class Numbers(ast.NodeTransformer):
         def visit_Constant(self, node):

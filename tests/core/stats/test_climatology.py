@@ -28,7 +28,7 @@ def ten_years():
 
 
 def of_slot(series, row, month, day):
-    """The values of one dekad of all years."""
+    """Return the values of one dekad of all years."""
     days = series.times.astype("datetime64[D]").astype(str)
     values = series.values[row][[each.endswith(f"-{month:02}-{day:02}") for each in days]]
     return values[np.isfinite(values)]

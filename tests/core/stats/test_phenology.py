@@ -124,7 +124,7 @@ def test_rise_shorter_than_the_minimum_is_no_season():
 
 
 def logistic(days, rise, fall, steep):
-    """A season with a flat base, as a share of its amplitude."""
+    """Return a season with a flat base, as a share of its amplitude."""
     return 1 / (1 + np.exp((rise - days) / steep)) / (1 + np.exp((days - fall) / 12))
 
 

@@ -31,7 +31,7 @@ def phenology_of(series, smooth=None, **how):
 
 
 def with_twins(series, random, *, noise=0.0, minutes=(-11 * 60, 11 * 60)):
-    """The series with a second acquisition of about every third date, so many minutes before or after it."""
+    """Return the series with a second acquisition of about every third date, so many minutes before or after it."""
     has_twin = random.random(series.times.size) < 0.3
     apart = random.integers(*minutes, np.count_nonzero(has_twin), endpoint=True).astype("timedelta64[m]")
     twins = series.values[:, has_twin]
@@ -120,7 +120,7 @@ def test_seasons_of_random_curves_with_random_twins_keep_their_properties(smooth
 
 
 def has_moved(before, after):
-    """Whether there are more or fewer seasons, or any by more than a day elsewhere."""
+    """Return whether there are more or fewer seasons, or any by more than a day elsewhere."""
     days = [(before.start, after.start), (before.peak, after.peak), (before.end, after.end)]
     return before.start.size != after.start.size or any((np.abs(old - new) > DAY).any() for old, new in days)
 

@@ -13,7 +13,7 @@ PLAIN = Whittaker(stiffness=500.0, outliers="keep")
 
 
 def dense(days, values, stiffness, weights):
-    """The minimum of the definition by least squares over a stacked matrix: no bands, no normal equations."""
+    """Return the minimum of the definition by least squares over a stacked matrix: no bands, no normal equations."""
     second = np.zeros((days.size - 2, days.size))
     for row, (before, here, after) in enumerate(zip(days, days[1:], days[2:], strict=False)):
         width = (after - before) / 2

@@ -166,7 +166,7 @@ def test_boxes_over_an_edge_are_planned_up_to_the_edge_of_the_source(turn, crs):
 
 
 def smooth_reader(ratio):
-    """A smooth field, so that bilinear has an exact truth between the cells."""
+    """Return a smooth field, so that bilinear has an exact truth between the cells."""
     transform = Affine(10, 0, 500000, 0, -10, 5700000)
     (level,) = make_levels("EPSG:32631", transform, 1024, 1024)
     columns, rows = np.meshgrid(np.arange(1024) + 0.5, np.arange(1024) + 0.5)

@@ -21,7 +21,7 @@ def source(west):
 
 
 def grid_of(crs, west, east):
-    """The pixels between two longitudes, 8 a degree, from 30 to 50 degrees north."""
+    """Return the pixels between two longitudes, 8 a degree, from 30 to 50 degrees north."""
     named = crs_of(crs)
     x, y = transformer(crs_of("EPSG:4326"), named).transform(np.array([west, west + 1]), np.array([30, 50]))
     right = x[0] + (x[1] - x[0]) * (east - west)

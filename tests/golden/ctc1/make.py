@@ -86,7 +86,7 @@ def place_cells(places: CellPlaces) -> Iterator[tuple[float, float, int | None, 
 
 
 def encoded(numbers: np.ndarray, numbering: CubeNumbering, is_categorical=False, is_mean=False, places=None) -> bytes:
-    """The gzip bytes of a case."""
+    """Return the gzip bytes of a case."""
     count, height, width = numbers.shape
     grid = Grid(crs=crs_of("EPSG:3857"), bbox=BBox(0, 0, width, height), width=width, height=height)
     days = np.datetime64("2019-01-01", "s") + 5 * np.timedelta64(1, "D") * np.arange(count)
@@ -110,7 +110,7 @@ def encoded(numbers: np.ndarray, numbering: CubeNumbering, is_categorical=False,
 
 
 def filled(numbers: np.ndarray) -> np.ndarray:
-    """The numbers with gaps as docs/design/cube-tiles.md fills them, one pixel after the other."""
+    """Return the numbers with gaps as docs/design/cube-tiles.md fills them, one pixel after the other."""
     done = numbers.copy()
     for block in (done[start : start + 16] for start in range(0, len(done), 16)):
         for row, column in np.ndindex(block.shape[1:]):

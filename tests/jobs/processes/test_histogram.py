@@ -47,7 +47,7 @@ def small_tasks(monkeypatch):
 
 
 def counted(inputs, services, folder):
-    """The document of a histogram."""
+    """Return the document of a histogram."""
     return do_oddly("histogram", inputs, services, folder)["histogram"].value
 
 

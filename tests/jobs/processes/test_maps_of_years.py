@@ -222,6 +222,6 @@ def test_trends_of_real_data_are_as_scipy_has_them(mexico, tmp_path):
 
 
 def theil_sen(years, values):
-    """The slope that scipy finds, without gaps."""
+    """Return the slope that scipy finds, without gaps."""
     known = np.isfinite(values)
     return stats.theilslopes(values[known].astype(float), years[known])[0]

@@ -26,7 +26,7 @@ def patience(monkeypatch):
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.client("initdb", "postgres"))])
 def url(request, patience):
-    """The URL of an empty database; `None` of SQLite, whose file is in `tmp_path`."""
+    """Return the URL of an empty database; `None` of SQLite, whose file is in `tmp_path`."""
     return None if request.param == "sqlite" else request.getfixturevalue("postgresql").make_database()
 
 

@@ -32,7 +32,7 @@ class Simulation:
         self._own = threading.local()
 
     def clock(self, _connection: object = None) -> float:
-        """The seconds."""
+        """Return the seconds."""
         return self.now_s
 
     def wait(self, event: threading.Event, seconds: float) -> bool:

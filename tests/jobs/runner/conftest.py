@@ -36,7 +36,7 @@ def with_steps():
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
-    """A folder of data that is served."""
+    """Return a folder of data that is served."""
     folder = tmp_path_factory.mktemp("data")
     write_cogs(folder, Scene())
     return folder
@@ -80,7 +80,7 @@ def archive(data):
 
 @pytest.fixture
 def table(tmp_path, archive, closed_at_end):
-    """The table of jobs in `tmp_path / "jobs"`."""
+    """Return the table of jobs in `tmp_path / "jobs"`."""
     return closed_at_end(JobTable(open_engine(None, tmp_path / "jobs"), archive=archive))
 
 

@@ -35,7 +35,7 @@ def without_certificate():
 
 
 def answer_without_certificate(address):
-    """The bytes that a server sends to a client without a certificate, once it has shown its own."""
+    """Return the bytes that a server sends to a client without a certificate, once it has shown its own."""
     with (
         socket.create_connection(address, timeout=PATIENCE_S) as connection,
         without_certificate().wrap_socket(connection) as encrypted,

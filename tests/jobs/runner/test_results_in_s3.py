@@ -48,7 +48,7 @@ def client_of(archive, tmp_path):
 
 
 def fetched(url):
-    """The body of an answer."""
+    """Return the body of an answer."""
     with answered(urllib.request.Request(url)) as answer:
         return answer.read()
 

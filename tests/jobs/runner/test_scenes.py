@@ -49,7 +49,7 @@ def site(request, tmp_path):
 
 
 def result(site, job, output):
-    """The content of an output, once the job has ended."""
+    """Return the content of an output, once the job has ended."""
     status = site.ended(job)
     assert status["status"] == "successful", status["message"]
     return site.fetched(f"jobs/{job}/results/{output}")

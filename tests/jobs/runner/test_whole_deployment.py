@@ -228,7 +228,7 @@ class Faults:
         return held
 
     def busy_worker(self) -> Program:
-        """A worker that runs a job."""
+        """Return a worker that runs a job."""
 
         def found() -> Program | None:
             owners = " ".join(self.running().values())

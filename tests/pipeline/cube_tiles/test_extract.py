@@ -32,7 +32,7 @@ def make_reader(numbers=NUMBERS, **given) -> MemoryReader:
 
 
 def tile_of(reader) -> CubeTile:
-    """The native cells of NDVI as a tile."""
+    """Return the native cells of NDVI as a tile."""
     native = reader.info.variables["NDVI"].grid
     grid = Grid(crs=native.crs, bbox=native.bbox, width=native.width, height=native.height)
     return CubeTile(tile_matrix_set="native", matrix="0", column=0, row=0, grid=grid)

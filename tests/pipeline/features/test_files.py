@@ -34,7 +34,7 @@ VALUES = {"NDVI": (0.25, None, 0.75)}
 
 
 def body_of(name: str, *, places=WEIRD, crs=CRS84, services=SERVICES, numbers=NUMBERS, columns=VALUES) -> bytes:
-    """The file of some places, by default three with values."""
+    """Return the file of some places, by default three with values."""
     body = place_file(choose_places(places, numbers, crs=crs, columns=columns), name, services)
     try:
         return b"".join(body.iter_bytes())

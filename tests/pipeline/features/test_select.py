@@ -46,12 +46,12 @@ SQUARES = dataclasses.replace(make_places(6), fields=FIELDS)
 
 
 def chosen(places: PlaceSet = SQUARES, **selection: object) -> list[int]:
-    """The numbers of a selection."""
+    """Return the numbers of a selection."""
     return select_places(places, PlaceSelection(**selection)).tolist()
 
 
 def matching(text: str, places: PlaceSet = SQUARES) -> list[int]:
-    """The numbers of a filter in CQL2 text."""
+    """Return the numbers of a filter in CQL2 text."""
     return chosen(places, filter=filter_from_text(text))
 
 
@@ -123,7 +123,7 @@ OPERATORS = {
 
 
 def is_like(text: str, pattern: str) -> bool:
-    """Whether a text has the form of a pattern of LIKE without a backslash."""
+    """Return whether a text has the form of a pattern of LIKE without a backslash."""
     parts = ({"%": ".*", "_": "."}.get(letter, re.escape(letter)) for letter in pattern)
     return re.fullmatch("".join(parts), text, re.DOTALL) is not None
 
@@ -138,13 +138,13 @@ VALUES = {
 
 
 def property_of(name: str) -> dict[str, str]:
-    """A property in CQL2 JSON."""
+    """Return a property in CQL2 JSON."""
     return {"property": name}
 
 
 @st.composite
 def conditions(draw):
-    """A condition on one property."""
+    """Return a condition on one property."""
     name = draw(st.sampled_from(sorted(VALUES)))
     kind = draw(st.sampled_from(["compared", "in", "isNull", *(["like"] if name == "crop" else [])]))
     if kind == "isNull":
@@ -358,7 +358,7 @@ UTM = crs_of("EPSG:32701")
 
 
 def in_utm(*corners):
-    """A ring between corners in degrees, in metres."""
+    """Return a ring between corners in degrees, in metres."""
     to_metres = Transformer.from_crs("OGC:CRS84", UTM.name, always_xy=True).transform
     return [to_metres(*corner) for corner in corners]
 

@@ -29,13 +29,13 @@ def services():
 
 
 def request_of(layer="NDVI", time=DAY, numbers=NUMBERS):
-    """The values of two places."""
+    """Return the values of two places."""
     selection = {} if time is None else {"time": parse_time(time)}
     return PlaceValuesRequest(places="squares", layer=layer, numbers=numbers, **selection)
 
 
 def columns_of(services, *requests):
-    """The columns of some requests."""
+    """Return the columns of some requests."""
     return extract_place_columns(resolve_place_columns(requests, services), services).columns
 
 
@@ -54,7 +54,7 @@ def test_values_equal_those_of_the_matrix_and_the_mean_of_the_cells(services):
 
 
 def mean_of_cells(number):
-    """The mean of the cells of NDVI whose centres lie in a square, by the formula of its numbers."""
+    """Return the mean of the cells of NDVI whose centres lie in a square, by the formula of its numbers."""
     variable = served.make_variable()
     grid, encoding = variable.grid, variable.encoding
     rows, columns = np.mgrid[: grid.height, : grid.width]

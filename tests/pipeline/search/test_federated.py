@@ -75,7 +75,7 @@ def services(index, catalogues):
 
 
 def walk(services, **search):
-    """The pages of a search, to its end."""
+    """Return the pages of a search, to its end."""
     pages, cursor = [], None
     while not pages or cursor is not None:
         pages.append(search_items(ItemSearch(**search, cursor=cursor), services))

@@ -28,7 +28,7 @@ def services(index):
 
 @pytest.fixture
 def collection(services):
-    """The id of a collection that is served."""
+    """Return the id of a collection that is served."""
     return services.catalogue.collections[0].id
 
 

@@ -30,7 +30,7 @@ SPANS = {"pixel": centre_spans, "area": covered_spans}
 
 
 def comb(teeth):
-    """A polygon of full height with so many gaps."""
+    """Return a polygon of full height with so many gaps."""
     left = 400_100 + 79_000 / teeth * np.arange(teeth)
     zigzag = np.stack([left, np.full(teeth, 5_799_990), left + 30_000 / teeth, np.full(teeth, 5_721_000)], axis=1)
     ends = [(479_900, 5_720_500), (400_050, 5_720_500)]

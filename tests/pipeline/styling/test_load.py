@@ -256,7 +256,7 @@ def test_any_text_gives_styles_or_mistakes(tmp_path_factory, text):
 
 
 def mistakes_in(folder):
-    """The lines that the styles of a folder are refused with; any other exception fails the test."""
+    """Return the lines that the styles of a folder are refused with; any other exception fails the test."""
     try:
         load_styles([folder])
     except ConfigurationError as error:

@@ -38,7 +38,7 @@ def classes_of(count: int) -> Style:
 
 
 def colour_of(style: Style, encoding: Encoding, number: float) -> Colour:
-    """The colour of one number as docs/reference/configuration.md defines it."""
+    """Return the colour of one number as docs/reference/configuration.md defines it."""
     names = dict(encoding.flags)
     if number in names:
         return dict(style.flags).get(names[number], style.nodata)
@@ -75,5 +75,5 @@ def colours_of(style: Style, encoding: Encoding, numbers: np.ndarray) -> np.ndar
 
 
 def colour_distance(picture: np.ndarray, truth: np.ndarray) -> int:
-    """The greatest difference of any channel of any pixel."""
+    """Return the greatest difference of any channel of any pixel."""
     return int(np.abs(picture.astype(int) - truth.astype(int)).max())

@@ -301,7 +301,7 @@ def test_dimension_that_counts_years_is_no_time():
 
 
 def two_times(first, second, **coordinates):
-    """A cube over `t` with two coordinates of it."""
+    """Return a cube over `t` with two coordinates of it."""
     return make_fields(
         make_field("v", ("t", "y", "x"), np.zeros((4, 2, 3)), crs="EPSG:4326", **coordinates),
         make_field("y", ("y",), np.arange(2.0)),

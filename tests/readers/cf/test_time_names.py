@@ -31,7 +31,7 @@ def means_ahead(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def hours_to_date(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The last alone is a whole day."""
+    """Return the ends of intervals, and the intervals from the start; only the last one is a whole day."""
     ends = START + np.arange(1, count + 1) * np.timedelta64(24, "h") // count
     return ends, np.stack([np.full(count, START), ends], axis=1)
 

@@ -96,7 +96,7 @@ def numbers_of(kind: Kind) -> np.ndarray:
 
 
 def write_made(folder: Path, kind: Kind = Kind(), name: str = "a.tif") -> Path:
-    """The path of a file of that kind."""
+    """Return the path of a file of that kind."""
     path = folder / name
     is_geographic = kind.crs == "EPSG:4326"
     transform = Affine(0.01, 0, 3, 0, -0.01, 52) if is_geographic else Affine(10, 0, 500_000, 0, -10, 5_650_000)
@@ -141,5 +141,5 @@ def write_made(folder: Path, kind: Kind = Kind(), name: str = "a.tif") -> Path:
 
 
 def described(kind: Kind, **changes) -> Kind:
-    """A kind that is a little different."""
+    """Return a kind that is a little different."""
     return replace(kind, **changes)

@@ -12,7 +12,7 @@ from tests.readers.cog.made_tifs import KINDS, Kind, numbers_of, write_made
 
 
 def first_block(path):
-    """The bytes of the first block, and the directory it belongs to."""
+    """Return the bytes of the first block, and the directory it belongs to."""
     content = path.read_bytes()
     image = read_header(lambda offset, count: content[offset : offset + count], len(content)).images[0]
     return content[image.offsets[0] : image.offsets[0] + image.sizes[0]], image

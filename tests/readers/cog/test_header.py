@@ -167,7 +167,7 @@ def test_nodata_equals_that_of_gdal(dtype, nodata, tmp_path):
 
 
 def _with_nodata(content: bytes, text: bytes) -> bytes:
-    """A little-endian classic TIFF whose tag of nodata, which the first directory has, has another text."""
+    """Return a little-endian classic TIFF whose tag of nodata, which the first directory has, has another text."""
     (start,) = struct.unpack_from("<I", content, 4)
     (count,) = struct.unpack_from("<H", content, start)
     for at in range(start + 2, start + 2 + 12 * count, 12):

@@ -30,7 +30,7 @@ def asset(tmp_path):
 
 
 def noted(asset, file):
-    """The asset as the index has it after it was opened."""
+    """Return the asset as the index has it after it was opened."""
     return replace(asset, header=file.header.to_bytes(), etag=file.tag, size=file.size)
 
 

@@ -52,7 +52,7 @@ def test_all_numbers_and_masks_of_real_files_equal_those_of_gdal(name, shared_da
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A reader with caches of a file with a mask, and its path."""
+    """Return a reader with caches of a file with a mask, and its path."""
     path = write_made(
         tmp_path_factory.mktemp("made"),
         Kind(bands=2, interleave="pixel", has_mask=True, overviews=(2,), predictor=2, block=(32, 16)),

@@ -11,7 +11,7 @@ from chronotile.readers.cog.source import CogReader, CogVariable
 
 
 def reader_of(path, bands=1, caches=None) -> CogReader:
-    """A reader of the first bands as variables `1`, `2`, …"""
+    """Return a reader of the first bands as variables `1`, `2`, …"""
     variables = {str(band): CogVariable(band=band) for band in range(1, bands + 1)}
     return CogReader("made", open_cog(str(path)), variables, caches)
 

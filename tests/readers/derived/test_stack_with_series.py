@@ -39,14 +39,14 @@ def paths_of(spec):
 
 @pytest.fixture(params=[optimise, optimise_in_format_1], ids=["format 2", "format 1"])
 def reader(request, files, cube):
-    """All dates but the last are in the cube."""
+    """Return a reader of files with a cube of all dates but the last."""
     request.param(paths_of(files)[:6], cube, OPTIONS)
     return open_source(replace(files, series=str(cube)))
 
 
 @pytest.fixture
 def reads_of_files(monkeypatch):
-    """The indexes that were read from the files."""
+    """Return the indexes that were read from the files."""
     read, indexes = RasterStack.read_cell, []
 
     def spy(self, variable, **where):

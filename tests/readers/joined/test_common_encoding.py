@@ -27,7 +27,7 @@ def recoded(numbers, source, target):
 
 
 def exact(number, encoding):
-    """The value of a whole number by the shortest decimals of scale and offset."""
+    """Return the value of a whole number by the shortest decimals of scale and offset."""
     scale, offset = Decimal(repr(encoding.scale)), Decimal(repr(encoding.offset))
     return Fraction(int(number)) * Fraction(scale) + Fraction(offset)
 

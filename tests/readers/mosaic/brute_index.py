@@ -125,6 +125,6 @@ class BruteIndex:
 
 
 def meets(item, bounds):
-    """Whether the footprint of an item shares a point with a box."""
+    """Return whether the footprint of an item shares a point with a box."""
     footprint = MultiPolygon([Polygon(ring) for ring in item.footprint])
     return any(footprint.intersects(box(*each)) for each in boxes_of(BBox(*bounds)))

@@ -71,7 +71,7 @@ def open_many(index, files):
 
 
 def whole(pixels):
-    """All tiles as a picture of so many pixels along a side."""
+    """Return all tiles as a picture of so many pixels along a side."""
     end = ACROSS * SIDE * SIZE
     box = BBox(500_000, 5_600_000 - end, 500_000 + end, 5_600_000)
     return Grid(crs=crs_of("EPSG:32631"), bbox=box, width=pixels, height=pixels)

@@ -95,7 +95,7 @@ def in_rounds(bucket, ask, counts):
 
 
 def tile_at(cell):
-    """The tile that holds the corner of a cell of 10 m."""
+    """Return the tile that holds the corner of a cell of 10 m."""
     x, y = SCENE.frame.x + cell[1] * RESOLUTION_M, SCENE.frame.y - cell[0] * RESOLUTION_M
     x, y = pyproj.Transformer.from_crs(SCENE.frame.crs, MERCATOR, always_xy=True).transform(x, y)
     size, half = Tile(ZOOM, 0, 0).size_m, Tile(0, 0, 0).size_m / 2

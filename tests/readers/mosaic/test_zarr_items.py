@@ -27,13 +27,13 @@ VARIABLES = (
 
 
 def asset_of(place):
-    """An asset of a store, or of a group or array in it."""
+    """Return an asset of a store, or of a group or array in it."""
     return {"href": place, "type": "application/vnd+zarr"}
 
 
 @pytest.fixture(scope="module")
 def products(tmp_path_factory):
-    """A folder with products of both versions of the processors."""
+    """Return a folder with products of both versions of the processors."""
     folder = tmp_path_factory.mktemp("products")
     for version in (2, 3):
         write_product(folder / f"S2_{version}.zarr", version=version)
@@ -42,7 +42,7 @@ def products(tmp_path_factory):
 
 @pytest.fixture
 def reader(products):
-    """A reader of two items, on two days."""
+    """Return a reader of two items, on two days."""
     index = BruteIndex()
     for day, version in enumerate((2, 3)):
         assets = {

@@ -73,7 +73,7 @@ def write_tile(folder, tile, *, day=0, numbers=None, scale=None, offset=None, no
 
 
 def item_of(tile, paths, *, start, properties=None, suffix=""):
-    """The item of a tile whose files lie at `paths`, by asset."""
+    """Return the item of a tile whose files lie at `paths`, by asset."""
     ring = tuple(tile.outline())
     longitudes, latitudes = zip(*ring, strict=True)
     start = np.datetime64(start, "ns")

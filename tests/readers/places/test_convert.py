@@ -17,7 +17,7 @@ REFUSALS = {REFUSED, BROKEN, ABORTED, -signal.SIGXCPU, -signal.SIGKILL, -signal.
 
 
 def outcome(content, folder):
-    """The type of the document that is answered, or the exit code."""
+    """Return the type of the document that is answered, or the exit code."""
     code = exit_code_of(content, Conversion(max_vertices=1_000_000), folder)
     return orjson.loads((folder / "answer").read_bytes())["type"] if code == 0 else code
 

@@ -325,7 +325,7 @@ def test_missing_cells_stay_so(opened):
 
 
 def with_bytes(found, at, own):
-    """The message with bytes of it replaced."""
+    """Return the message with bytes of it replaced."""
     return found[:at] + own + found[at + len(own) :]
 
 

@@ -18,7 +18,7 @@ FORMS = {"classic": {}, "big": {"BIGTIFF": "YES"}, "big-endian": {"ENDIANNESS": 
 
 @pytest.fixture(params=FORMS)
 def whole(request, tmp_path):
-    """A file of numbers with a scale, an offset and a place."""
+    """Return a file of numbers with a scale, an offset and a place."""
     return write_tif(tmp_path / "NDVI.tif", SCENE.numbers(0), SCENE, **FORMS[request.param])
 
 

@@ -55,7 +55,7 @@ def write(kind, source, scene, **encoding):
 
 
 def readable(reader):
-    """Whether it can be read: requests for chunks that began before a source was well end first."""
+    """Return whether it can be read: requests for chunks that began before a source was well end first."""
     try:
         numbers_of(reader)
     except SourceUnavailable:
@@ -125,7 +125,7 @@ BLANK = [Fault.NO_CONTENT, Fault.NOT_MODIFIED, Fault.FAILED_CONDITION, Fault.EMP
 
 
 def chunk_of(kind, spec):
-    """The path at the source of the chunk in the middle of the scene."""
+    """Return the path at the source of the chunk in the middle of the scene."""
     return f"{spec.href.rpartition('/')[2]}/{CHUNKS[kind]}"
 
 
@@ -134,7 +134,7 @@ FILL = {"zarr-v2": NODATA, "zarr-v3": 0}
 
 
 def with_gap(kind):
-    """The numbers of the scene without its chunk in the middle."""
+    """Return the numbers of the scene without its chunk in the middle."""
     found = SCENE.numbers(0).copy()
     found[160:320, 160:320] = FILL[kind]
     return found

@@ -9,7 +9,7 @@ KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 @pytest.fixture
 def files(tmp_path):
-    """The variables that name shared files of two profiles."""
+    """Return the variables that name shared files of two profiles."""
     credentials, config = tmp_path / "credentials", tmp_path / "config"
     credentials.write_text(
         "[default]\naws_access_key_id = own\naws_secret_access_key = of%own\n"
@@ -21,7 +21,7 @@ def files(tmp_path):
 
 @pytest.fixture
 def none(tmp_path):
-    """The variables that name shared files that are not there."""
+    """Return the variables that name shared files that are not there."""
     return {"AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "a"), "AWS_CONFIG_FILE": str(tmp_path / "b")}
 
 

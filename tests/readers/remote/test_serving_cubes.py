@@ -24,7 +24,7 @@ OPTIONS = Options(layout="both", block=4, threads=1)
 
 @pytest.fixture(scope="module", params=[optimise, optimise_in_format_1], ids=["format 2", "format 1"])
 def cube(request, tmp_path_factory):
-    """A folder with a cube, whose overviews have 265 x 135 and 133 x 68 cells."""
+    """Return a folder with a cube, whose overviews have 265 x 135 and 133 x 68 cells."""
     folder = tmp_path_factory.mktemp("cube")
     (folder / "source").mkdir()
     request.param([write_cogs(folder / "source", SCENE).href], folder / "files" / "cube.zarr", OPTIONS)
@@ -32,7 +32,7 @@ def cube(request, tmp_path_factory):
 
 
 def everything_of(href):
-    """The numbers (time, y, x) of each level, and the cells along time of two places."""
+    """Return the numbers (time, y, x) of each level, and the cells along time of two places."""
     reader = open_source(make_spec("zarr", href))
     info = reader.info.variables["NDVI"]
     levels = [

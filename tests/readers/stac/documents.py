@@ -9,12 +9,12 @@ TILE_CORNERS = [[4.438877, 51.442352], [6.017025, 51.412343], [5.95387, 50.42629
 
 
 def polygon(*corners):
-    """A GeoJSON polygon through corners."""
+    """Return a GeoJSON polygon through corners."""
     return {"type": "Polygon", "coordinates": [[*(list(corner) for corner in corners), list(corners[0])]]}
 
 
 def box(west, south, east, north):
-    """A GeoJSON polygon around a box."""
+    """Return a GeoJSON polygon around a box."""
     return polygon((west, south), (east, south), (east, north), (west, north))
 
 
@@ -36,5 +36,5 @@ def item(*, assets=None, geometry=None, properties=None, **fields):
 
 
 def asset(href="./red.tif", **fields):
-    """An asset of COG."""
+    """Return an asset of COG."""
     return {"href": href, "type": "image/tiff; application=geotiff; profile=cloud-optimized", **fields}

@@ -40,7 +40,7 @@ def draft(collection=None, items=()):
 
 
 def collection(**fields):
-    """A collection of the bands of Sentinel-2 without scales."""
+    """Return a collection of the bands of Sentinel-2 without scales."""
     return {"type": "Collection", "id": "s2", "item_assets": BANDS, **fields}
 
 
@@ -255,7 +255,7 @@ def test_invalid_bits_are_no_mask(field):
 
 
 def render(**fields):
-    """A collection with one render named `look`."""
+    """Return a collection with one render named `look`."""
     return collection(renders={"look": {"title": "Look", **fields}})
 
 

@@ -16,7 +16,7 @@ from tests.readers.stac.documents import TILE_CORNERS, box, item, polygon
 
 
 def grid_of(crs, west, north, *, size=109_800, cells=10_980):
-    """A square grid."""
+    """Return a square grid."""
     return NativeGrid(
         crs=crs_of(crs), transform=Affine(size / cells, 0, west, 0, -size / cells, north), width=cells, height=cells
     )
@@ -26,7 +26,7 @@ BELGIUM = grid_of("EPSG:32631", 600_000, 5_700_000)
 
 
 def shapes(footprint):
-    """The outlines as one shape."""
+    """Return the outlines as one shape."""
     return shapely.union_all([shapely.Polygon(ring) for ring in footprint.rings])
 
 
@@ -40,7 +40,7 @@ def edges_in_degrees(grid, count=2000):
 
 
 def split_at_180(corners):
-    """A multipolygon of a ring that crosses the antimeridian."""
+    """Return a multipolygon of a ring that crosses the antimeridian."""
     whole = shapely.Polygon(np.column_stack([corners[:, 0] % 360, corners[:, 1]]))
     east, west = (shapely.intersection(whole, shapely.box(low, -90, low + 180, 90)) for low in (0, 180))
     rings = [np.array(east.exterior.coords), np.array(west.exterior.coords) - [360, 0]]
@@ -48,7 +48,7 @@ def split_at_180(corners):
 
 
 def is_in_boxes(points, bbox):
-    """Whether each point lies in a box, which may cross the antimeridian."""
+    """Return whether each point lies in a box, which may cross the antimeridian."""
     inside = np.zeros(len(points), dtype=bool)
     for west, south, east, north in boxes_of(bbox):
         x, y = points.T

@@ -21,13 +21,13 @@ BASE = "https://example.org/s2/item.json"
 
 
 def only_asset(document, base=BASE):
-    """The one asset of an item."""
+    """Return the one asset of an item."""
     (found,) = item_of(document, base).assets
     return found
 
 
 def instant(text):
-    """An instant."""
+    """Return an instant."""
     return np.datetime64(text, "ns")
 
 

@@ -30,7 +30,7 @@ def write_files(folder: Path, scene: Scene, **encoding) -> list[Path]:
 
 
 def references_to(paths: list[Path], *, address=lambda path: path.name) -> dict[str, object]:
-    """The references to NDVI of all files along time, and the coordinates in the document itself."""
+    """Return the references to NDVI of all files along time, and the coordinates in the document itself."""
     refs: dict[str, object] = {".zgroup": json.dumps({"zarr_format": 2})}
     for time, path in enumerate(paths):
         with h5py.File(path) as file:

@@ -26,21 +26,21 @@ from tests.readers.zarr.products import (
 
 
 def spec_of(path, *variables):
-    """A source of a store."""
+    """Return a source of a store."""
     return SourceSpec(
         collection="s2", kind="zarr", href=str(path), variables={variable.id: variable for variable in variables}
     )
 
 
 def cells(reader, variable, level=0):
-    """All cells of a level."""
+    """Return all cells of a level."""
     grid = reader.info.variables[variable].levels[level]
     return reader.read_window(variable, index=0, level=level, window=Window(0, grid.height, 0, grid.width))
 
 
 @pytest.fixture(scope="module", params=[2, 3], ids=["2.5", "3.0"])
 def product(request, tmp_path_factory):
-    """The path of a product of two versions of the processors."""
+    """Return the path of a product of two versions of the processors."""
     return write_product(tmp_path_factory.mktemp("eopf") / "S2A.zarr", version=request.param)
 
 

@@ -30,7 +30,7 @@ DAYS = range(len(SCENE.days))
 
 @pytest.fixture
 def paths(tmp_path):
-    """A file for each date."""
+    """Return a file for each date."""
     return write_files(tmp_path, SCENE)
 
 
@@ -359,7 +359,7 @@ def test_references_are_not_audited(paths, tmp_path):
 
 
 def parts(length):
-    """An index, a range or a list of indexes of a dimension."""
+    """Return an index, a range or a list of indexes of a dimension."""
     index = st.integers(0, length - 1)
     ranges = st.tuples(index, st.integers(1, length), st.integers(1, 5)).map(
         lambda each: slice(each[0], min(length, each[0] + each[1]), each[2])

@@ -31,12 +31,12 @@ CHUNKS = {"zarr-v2": "0/NDVI/1.0.1", "zarr-v3": "0/NDVI/c/1/0/1"}
 
 @pytest.fixture(params=CHUNKS)
 def kind(request):
-    """A version of stores."""
+    """Return a version of stores."""
     return request.param
 
 
 def write(kind, folder, scene=SCENE):
-    """The name of a store of the scene."""
+    """Return the name of a store of the scene."""
     return write_here(kind, folder, scene, chunks=(1, 16, 16))
 
 

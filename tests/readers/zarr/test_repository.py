@@ -31,7 +31,7 @@ def quiet():
 
 @pytest.fixture
 def place(tmp_path):
-    """A repository of the scene."""
+    """Return a repository of the scene."""
     config = icechunk.RepositoryConfig(inline_chunk_threshold_bytes=0)  # each chunk is an object
     commit(icechunk.Repository.create(icechunk.local_filesystem_storage(str(tmp_path / "repo")), config), SCENE)
     return tmp_path / "repo"

@@ -32,7 +32,7 @@ def tifs(tmp_path):
 
 @pytest.fixture
 def cube(tmp_path, tifs):
-    """A cube of the first five dates."""
+    """Return a cube of the first five dates."""
     optimise(tifs[:5], tmp_path / "cube.zarr", OPTIONS)
     return tmp_path / "cube.zarr"
 

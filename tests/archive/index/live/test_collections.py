@@ -40,7 +40,7 @@ class Live:
         return [each.ref.id for each in page.items]
 
     def walk(self, **search):
-        """The ids of all items, page by page."""
+        """Return the ids of all items, page by page."""
         found, at, is_first = [], None, True
         while is_first or at is not None:
             page = self.collections.page("ours", ItemSearch(**search), at=at)

@@ -44,7 +44,7 @@ def live(api, tmp_path):
 
 
 def walk(live, **search):
-    """The ids of all items, and how many match by the last page."""
+    """Return the ids of all items, and how many match by the last page."""
     found, at, is_first = [], None, True
     while is_first or at is not None:
         page = live.page("ours", ItemSearch(**search), at=at)

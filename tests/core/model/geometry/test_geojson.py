@@ -112,7 +112,7 @@ def test_self_crossing_ring_is_named():
 
 
 def _coast(vertices):
-    """An outline that crosses itself once."""
+    """Return an outline that crosses itself once."""
     angle = np.linspace(0, 2 * np.pi, vertices)
     ring = np.column_stack([4.5 + 0.1 * np.cos(angle), 50.9 + 0.1 * np.sin(angle)])
     ring[[10, 12]] = ring[[12, 10]]

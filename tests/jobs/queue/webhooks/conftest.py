@@ -100,6 +100,6 @@ class Web:
             answer()
 
     def hook(self, name="all", **members):
-        """A webhook of this server."""
+        """Return a webhook of this server."""
         key = b"a key of 24 bytes or more"
         return Webhook(**{"url": f"{self.url}/{name}", "key": key, "name": f"service.webhooks.{name}", **members})

@@ -100,7 +100,7 @@ def has_begun(open_positions, *hooks):
 
 
 def noted_missing(positions):
-    """Whether it is noted that a webhook is not configured."""
+    """Return whether it is noted that a webhook is not configured."""
     with read_transaction(positions._engine, INDEX) as connection:
         return connection.execute(select(MISSING)).first() is not None
 

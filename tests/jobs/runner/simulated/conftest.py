@@ -27,7 +27,7 @@ def ended(table, simulation):
 
 @pytest.fixture
 def dask(simulation, closed_at_end):
-    """A scheduler with two workers."""
+    """Return a scheduler with two workers."""
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     from tests.jobs.runner.simulated.fake_dask import FakeScheduler
 

@@ -195,7 +195,7 @@ def test_task_of_a_replaced_plan_leaves_no_partial_results(job, gates, tmp_path)
 
 @pytest.fixture
 def lost_result(job, dask, simulation):
-    """A job with one task, whose worker is frozen when it has done it."""
+    """Return a job with one task, whose worker is frozen when it has done it."""
     run = job(1).start()
     simulation.run(lambda: dask.begun)
     (worker,) = [each.worker for each in dask.tasks.values()]

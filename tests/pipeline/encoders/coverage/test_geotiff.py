@@ -59,7 +59,7 @@ def directories(body):
 
 
 def longs(body, tag):
-    """The values of a tag of 32-bit numbers."""
+    """Return the values of a tag of 32-bit numbers."""
     _kind, count, where = tag
     return [where] if count == 1 else list(struct.unpack_from(f"<{count}I", body, where))
 

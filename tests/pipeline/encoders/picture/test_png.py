@@ -23,7 +23,7 @@ def decode(body):
 
 
 def chunks(body):
-    """The chunks of a PNG by kind, in order."""
+    """Return the chunks of a PNG by kind, in order."""
     found, at = {}, 8
     while at < len(body):
         (length,) = struct.unpack(">I", body[at : at + 4])

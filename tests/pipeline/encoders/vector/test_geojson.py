@@ -18,7 +18,7 @@ SQUARES = make_places(3)
 
 
 def written(places=SQUARES, numbers=NUMBERS, **members):
-    """The collection, parsed."""
+    """Return the collection, parsed."""
     return orjson.loads(encode_places_geojson(choose_places(places, numbers, **members), members={"numberReturned": 2}))
 
 

@@ -24,7 +24,7 @@ def cut(*shapes, tile=TILE):
 
 
 def decoded(*shapes, properties=None, tile=TILE):
-    """The features of the tile of some shapes, y to the north, by id."""
+    """Return the features of the tile of some shapes, y to the north, by id."""
     layers = mapbox_vector_tile.decode(encode_mvt("fields", cut(*shapes, tile=tile), properties or {}))
     return {feature["id"]: feature for feature in layers["fields"]["features"]} if layers else {}
 
@@ -180,7 +180,7 @@ def test_countries_are_valid_in_every_tile(shared_data, tms):
 
 
 def boxes_of(tile_matrix_set, *, levels):
-    """The boxes of all tiles of the coarsest matrices."""
+    """Return the boxes of all tiles of the coarsest matrices."""
     return [
         tile_matrix_set.tile_grid(matrix, row=row, column=column).bbox
         for matrix in tile_matrix_set.matrices[:levels]

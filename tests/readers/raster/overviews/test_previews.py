@@ -35,7 +35,7 @@ def previews(tmp_path):
 
 @pytest.fixture
 def file(tmp_path):
-    """A raster without overviews."""
+    """Return a raster without overviews."""
     return write_tif(tmp_path / "NDVI_20200101.tif", SCENE.numbers(0), SCENE, **BLOCKS)
 
 
@@ -138,7 +138,7 @@ def test_undescribed_integers_are_not_averaged(tmp_path):
 
 
 def write_masked(tmp_path):
-    """A raster with an alpha band: a corner of 800 x 600 is masked, and half of the cells elsewhere."""
+    """Return a raster with an alpha band: a corner of 800 x 600 is masked, and half of the cells elsewhere."""
     alpha = np.where(np.add.outer(np.arange(2051), np.arange(2300)) % 2, 255, 0).astype("uint8")
     alpha[:800, :600] = 0
     bands = np.stack([SCENE.numbers(0), alpha])
