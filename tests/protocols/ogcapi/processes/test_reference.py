@@ -81,7 +81,7 @@ def test_the_page_has_every_parameter_and_limit():
     assert f"{MAX_INLINE_BYTES >> 20} MiB" in PAGE
     assert f"at most {MAX_REFERENCES} references, which" in PAGE
     assert f"take no longer than {MAX_FETCH_S:.0f} s" in PAGE
-    assert f"every {EVERY_S:.0f} s at most" in PAGE
+    assert f"at most every {EVERY_S:.0f} s" in PAGE
     assert f"within {MOST_POST_S:.0f} s" in PAGE
     assert WAITS_S == (5, 30, 3 * 60, 18 * 60)
     assert "5 s, 30 s, 3 min and 18 min later" in PAGE
