@@ -12,17 +12,17 @@ import {
 	attributions,
 	catalogue,
 	configure,
+	describeMap,
 	dismiss,
 	followedLink,
 	followLink,
 	foundPlace,
 	inspected,
-	isDark,
 	isMoving,
 	isReportOpen,
 	isSignInOffered,
 	joinLink,
-	joinLinkAs,
+	joinTheme,
 	layer,
 	layers,
 	link,
@@ -33,9 +33,9 @@ import {
 	places,
 	reportFaults,
 	serviceTitle,
+	setDark,
 	shownDate,
 	sideB,
-	spoken,
 	storiesOpened,
 	theme,
 	tileProgress,
@@ -231,7 +231,7 @@ function startTheme() {
 	system.addEventListener("change", () => {
 		isSystemDark.value = system.matches;
 	});
-	joinLinkAs("theme", theme, "auto");
+	joinTheme();
 	// Paper is white.
 	const isOnPaper = signal(false);
 	const print = (/** @type {Event} */ { type }) => {
@@ -243,7 +243,7 @@ function startTheme() {
 		const isWanted = chosenTheme === "auto" ? isSystemDark.value : chosenTheme === "dark";
 		// Style sheets have both colours of each thing: light-dark().
 		document.documentElement.style.colorScheme = isWanted ? "dark" : "light";
-		isDark.value = isWanted;
+		setDark(isWanted);
 	});
 }
 
@@ -346,7 +346,7 @@ function startStatus() {
 		status.textContent = words;
 		// Movement is visible; only the date at rest is spoken.
 		if (isMoving.value) return;
-		spoken.value = words;
+		describeMap(words);
 		document.title = `${shownText("map.showing", title)} · ${serviceTitle.value || "chronotile"}`;
 	});
 }

@@ -7,7 +7,7 @@ import { openDialog } from "../base/dialog.js";
 import { keepRows, make, makeButton, makeIconButton, makeOpener, makeWordButton } from "../base/elements.js";
 import { editName } from "../base/name-field.js";
 import { startPart } from "../base/parts.js";
-import { isReportOpen, placeNumber, places, removePlace, unlinkable } from "../base/state.js";
+import { placeNumber, places, removePlace, showReport, unlinkable } from "../base/state.js";
 import { text } from "../base/text.js";
 import { stop } from "../shell/sheet.js";
 import { computed, effect } from "../vendor/signals-core.js";
@@ -73,7 +73,7 @@ function startPanel(panel) {
 
 function makeHeadButtons() {
 	const report = makeIconButton("print", text("report.open"), () => {
-		isReportOpen.value = true;
+		showReport(true);
 	});
 	const table = makeIconButton("panel", text("table.open"), () =>
 		startPart("table of areas", async () => (await import("./area-table.js")).showAreaTable()),

@@ -9,7 +9,7 @@
  * @typedef {{ id: string, geometry: import("./shapes/drafts.js").History<Geometry> }} Change
  */
 import { toPlace } from "../base/permalink.js";
-import { dismiss, inspected, mapTool, notify, profileLine } from "../base/state.js";
+import { chooseMapTool, chooseProfileLine, dismiss, notify, openInspection } from "../base/state.js";
 import { text } from "../base/text.js";
 import { batch, signal } from "../vendor/signals-core.js";
 import { tidyGeometry } from "./shapes/corners.js";
@@ -32,7 +32,7 @@ export function beginDraft(tool, byKeyboard) {
 		cancel();
 		isByKeyboard.value = byKeyboard;
 		draft.value = { tool, corners: beginHistory(/** @type {Position[]} */ ([])), isDone: false };
-		mapTool.value = tool;
+		chooseMapTool(tool);
 	});
 }
 
@@ -44,7 +44,7 @@ export function beginChange(id) {
 		cancel();
 		editedId.value = id;
 		change.value = { id, geometry: beginHistory(area.geometry) };
-		mapTool.value = "edit";
+		chooseMapTool("edit");
 	});
 }
 
@@ -102,8 +102,8 @@ export function finish() {
 function showProfile(corners) {
 	if (!canFinish("profile", corners)) return;
 	batch(() => {
-		profileLine.value = corners.map(([lng, lat]) => toPlace({ lng, lat }, DECIMALS));
-		inspected.value = "profile";
+		chooseProfileLine(corners.map(([lng, lat]) => toPlace({ lng, lat }, DECIMALS)));
+		openInspection("profile");
 		cancel();
 	});
 }
@@ -120,6 +120,6 @@ export function cancel() {
 	dismiss("drawing");
 	// The click that set the last vertex has not yet reached the listeners that choose points by clicks.
 	window.setTimeout(() => {
-		if (!draft.peek() && !change.peek()) mapTool.value = null;
+		if (!draft.peek() && !change.peek()) chooseMapTool(null);
 	});
 }

@@ -7,7 +7,7 @@
  * @typedef {import("../base/text.js").TextKey} TextKey
  */
 import { make, makeIconButton, makeOpener, makeWordButton } from "../base/elements.js";
-import { destination, outcome, view } from "../base/state.js";
+import { announceOutcome, moveMap, view } from "../base/state.js";
 import { text } from "../base/text.js";
 import { parseNumber } from "../base/value-scale.js";
 import { stop } from "../shell/sheet.js";
@@ -158,7 +158,7 @@ function announce() {
 	const last = corners?.now.at(-1);
 	if (!corners || !last) return;
 	const size = measuresText(measuresOf(tool, corners.now), isLine(tool));
-	outcome.value = text("draw.spoken", { number: corners.now.length, place: placeText(last), size });
+	announceOutcome(text("draw.spoken", { number: corners.now.length, place: placeText(last), size }));
 }
 
 /** Fields for the next corner; for the edge of a circle its radius. */
@@ -216,7 +216,7 @@ function showPlace(lon, lat) {
 	if (!now) return;
 	const [west, south, east, north] = now.bbox;
 	const isInside = lat > south && lat < north && (west < east ? lon > west && lon < east : lon > west || lon < east);
-	if (!isInside) destination.value = { view: { lon, lat, zoom: now.zoom } };
+	if (!isInside) moveMap({ view: { lon, lat, zoom: now.zoom } });
 }
 
 /** @param {string} label @param {string} example */

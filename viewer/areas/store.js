@@ -8,15 +8,16 @@
  */
 import { MAX_AREA_TEXT, wrapLon } from "../base/permalink.js";
 import {
-	destination,
 	dismiss,
 	joinLink,
 	MAX_PLACES,
 	makePlace,
+	moveMap,
 	notify,
 	places,
 	removePlace,
-	unlinkable,
+	replacePlaces,
+	reportUnlinkable,
 	view,
 } from "../base/state.js";
 import { text } from "../base/text.js";
@@ -47,7 +48,7 @@ export function startStore(embedded) {
 	joinLink({ write: writeLink, read: readLink });
 	effect(followNames);
 	effect(() => {
-		unlinkable.value = linesOf(places.value).left;
+		reportUnlinkable(linesOf(places.value).left);
 	});
 	if (!embedded) keepStored();
 }
@@ -124,7 +125,7 @@ export function chartArea(id) {
 		return;
 	}
 	const { name, geometry, isSaved } = area;
-	places.value = [...places.peek(), makePlace(geometry, name, { id, isSaved, isKept: true })];
+	replacePlaces([...places.peek(), makePlace(geometry, name, { id, isSaved, isKept: true })]);
 }
 
 /** @param {string} id @param {Partial<Pick<Area, "name" | "geometry" | "isSaved">>} change */
@@ -133,7 +134,7 @@ export function changeArea(id, change) {
 	if (tidy.name === "") return;
 	batch(() => {
 		areas.value = areas.peek().map((area) => (area.id === id ? { ...area, ...tidy } : area));
-		places.value = places.peek().map((place) => (place.id === id ? { ...place, ...tidy } : place));
+		replacePlaces(places.peek().map((place) => (place.id === id ? { ...place, ...tidy } : place)));
 	});
 }
 
@@ -160,7 +161,7 @@ export function removeAllAreas() {
 	const ids = new Set(areas.peek().map(({ id }) => id));
 	batch(() => {
 		areas.value = [];
-		places.value = places.peek().filter(({ id }) => !ids.has(id));
+		replacePlaces(places.peek().filter(({ id }) => !ids.has(id)));
 	});
 	dismiss("areas");
 }
@@ -170,9 +171,9 @@ export function zoomToAreas(shown) {
 	const [west, south, east, north] = boxOf(shown.flatMap(({ geometry }) => positionsOf(geometry)));
 	if (west === east && south === north) {
 		const zoom = Math.max(POINT_ZOOM, view.peek()?.zoom ?? 0);
-		destination.value = { view: { lon: wrapLon(west), lat: south, zoom } };
-	} else if (east - west >= 360) destination.value = { bbox: [-180, south, 180, north], isHeld: true };
-	else destination.value = { bbox: [wrapLon(west), south, wrapLon(east), north], isHeld: true };
+		moveMap({ view: { lon: wrapLon(west), lat: south, zoom } });
+	} else if (east - west >= 360) moveMap({ bbox: [-180, south, 180, north], isHeld: true });
+	else moveMap({ bbox: [wrapLon(west), south, wrapLon(east), north], isHeld: true });
 }
 
 /**
@@ -211,7 +212,7 @@ function readLink({ aoi = [] }) {
 	const linkedAreas = aoi.map(({ name, line }) => ({ name: tidyName(name), line, geometry: decodeGeometry(line) }));
 	if (linkedAreas.some(({ geometry }) => geometry === null)) notify("areas", text("areas.badLink"));
 	batch(() => {
-		places.value = places.peek().filter(({ geometry }) => geometry.type === "Point");
+		replacePlaces(places.peek().filter(({ geometry }) => geometry.type === "Point"));
 		for (const { name, line, geometry } of linkedAreas) {
 			if (!geometry) continue;
 			const existing = areas.peek().find((area) => area.name === name && encodeGeometry(area.geometry) === line);
@@ -224,9 +225,13 @@ function readLink({ aoi = [] }) {
 
 /** Points of a link that are among the areas become those. */
 function adoptPoints() {
-	places.value = places.peek().map((place) => {
-		const at = String(place.geometry.coordinates);
-		const area = areas.peek().find(({ geometry }) => geometry.type === "Point" && String(geometry.coordinates) === at);
-		return area ? { ...place, id: area.id, name: area.name, isSaved: area.isSaved, isKept: true } : place;
-	});
+	replacePlaces(
+		places.peek().map((place) => {
+			const at = String(place.geometry.coordinates);
+			const area = areas
+				.peek()
+				.find(({ geometry }) => geometry.type === "Point" && String(geometry.coordinates) === at);
+			return area ? { ...place, id: area.id, name: area.name, isSaved: area.isSaved, isKept: true } : place;
+		}),
+	);
 }

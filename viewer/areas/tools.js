@@ -5,7 +5,7 @@
  */
 import { make, makeIconButton, makeOpener } from "../base/elements.js";
 import { startPart } from "../base/parts.js";
-import { inspected, mapTool } from "../base/state.js";
+import { inspected, mapTool, openInspection } from "../base/state.js";
 import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 
@@ -47,7 +47,7 @@ export function startTools(tools) {
 	const { button: opener, open } = makeOpener("edit", text("draw.title"), shapes);
 	const look = () => {
 		open(false);
-		inspected.value ??= "cube";
+		openInspection(inspected.peek() ?? "cube");
 	};
 	shapes.append(
 		...SHAPES.map((shape) => makeToolButton(shape, () => open(false))),

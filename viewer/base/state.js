@@ -1,5 +1,7 @@
 /**
- * The state of the viewer: signals that other modules read in effects, and functions that change them.
+ * The state of the viewer: signals that other modules read in effects, and functions that change them. No other module
+ * assigns a value. A setter is imported by one module, or its comment calls it the single way to change the signal.
+ * tests/viewer/base/state.test.js checks both rules.
  *
  * The content of one map is a side: the main one, A, and in comparisons a second one, B, of the same form. The signals
  * of A are exported under separate names, for modules without comparisons.
@@ -44,7 +46,9 @@
  * @typedef {{
  *   id: string, name: string, colour: string, geometry: Geometry, isShown: boolean, isSaved: boolean, isKept: boolean,
  * }} Place a point or an area whose values are looked at; a point that is not kept gives way to the next one chosen
- * @typedef {ReturnType<typeof makeSide>} Side
+ * @typedef {ReturnType<typeof makeSignals>} SideSignals
+ * @typedef {{ readonly [K in keyof SideSignals]: SideSignals[K] extends { readonly value: infer T }
+ *   ? ReadonlySignal<T> : SideSignals[K] }} Side signals of one map that other modules only read
  * @typedef {(side: Side) => TimeDomain | null} Grouping makes periods of the dates of a side; null if it shows dates
  * @typedef {{ side: Side, isBelow: boolean, isShown: boolean }} Extra a layer in addition to the main one, below or
  *   above it
@@ -58,29 +62,48 @@ import { whenText } from "./when.js";
 
 /** @typedef {{ id: string, title: string, baseMap?: import("./api.js").BaseMap }} Background */
 
+/**
+ * @template T
+ * @typedef {{ readonly value: T, peek: () => T }} ReadonlySignal
+ */
+
+/**
+ * Returns a signal that other modules only read, and the function that changes its value.
+ * @template T
+ * @param {T} initial
+ * @returns {[state: ReadonlySignal<T>, change: (value: T) => void]}
+ */
+function makeState(initial) {
+	const state = signal(initial);
+	const change = (/** @type {T} */ value) => {
+		state.value = value;
+	};
+	return [state, change];
+}
+
 /** The backgrounds: ids, as in links, and titles. The first is the default. */
-export const BACKGROUNDS = signal(/** @type {Background[]} */ ([{ id: "NaturalEarth", title: "" }]));
+const [BACKGROUNDS, setBackgrounds] = makeState(/** @type {Background[]} */ ([{ id: "NaturalEarth", title: "" }]));
 
 /** Title of this server. */
-export const serviceTitle = signal("");
+const [serviceTitle, setServiceTitle] = makeState("");
 
 /** Configured maps that may be drawn over the data, and the ids of the visible ones. */
-export const overlayMaps = signal(/** @type {import("./api.js").BaseMap[]} */ ([]));
-export const shownOverlays = signal(/** @type {string[]} */ ([]));
+const [overlayMaps, setOverlayMaps] = makeState(/** @type {import("./api.js").BaseMap[]} */ ([]));
+export const [shownOverlays, showOverlayMaps] = makeState(/** @type {string[]} */ ([]));
 
-const defaultBackground = signal(/** @type {string | null} */ (null));
+const [defaultBackground, setDefaultBackground] = makeState(/** @type {string | null} */ (null));
 
 /** The configured geocoder. */
-export const geocoder = signal(/** @type {import("./api.js").Geocoder | null} */ (null));
+const [geocoder, setGeocoder] = makeState(/** @type {import("./api.js").Geocoder | null} */ (null));
 
 /** Whether users may sign in. */
-export const isSignInOffered = signal(false);
+const [isSignInOffered, setIsSignInOffered] = makeState(false);
 
 /** A link to a layer that is not there, at least not for this user, and the layer that is shown instead. */
-export const missed = signal(/** @type {{ link: Link, message: string, instead: string } | null} */ (null));
+const [missed, setMissed] = makeState(/** @type {{ link: Link, message: string, instead: string } | null} */ (null));
 
 /** Layer that is shown if the link has none; null means the first. */
-const defaultLayer = signal(/** @type {string | null} */ (null));
+const [defaultLayer, setDefaultLayer] = makeState(/** @type {string | null} */ (null));
 
 /**
  * Adopts the configuration; the texts must be loaded.
@@ -88,18 +111,18 @@ const defaultLayer = signal(/** @type {string | null} */ (null));
  */
 export function configure(config) {
 	batch(() => {
-		serviceTitle.value = config?.title ?? "";
-		defaultLayer.value = config?.default_layer ?? null;
-		geocoder.value = config?.geocoder ?? null;
-		overlayMaps.value = config?.overlays ?? [];
-		defaultBackground.value = config?.default_base_map ?? null;
-		isSignInOffered.value = config?.sign_in !== undefined;
-		BACKGROUNDS.value = [
+		setServiceTitle(config?.title ?? "");
+		setDefaultLayer(config?.default_layer ?? null);
+		setGeocoder(config?.geocoder ?? null);
+		setOverlayMaps(config?.overlays ?? []);
+		setDefaultBackground(config?.default_base_map ?? null);
+		setIsSignInOffered(config?.sign_in !== undefined);
+		setBackgrounds([
 			{ id: "NaturalEarth", title: text("display.light") },
 			{ id: "NaturalEarth_Dark", title: text("display.dark") },
 			...(config?.base_maps ?? []).map((baseMap) => ({ id: baseMap.id, title: baseMap.title, baseMap })),
 			{ id: "None", title: text("display.none") },
-		];
+		]);
 	});
 }
 
@@ -116,10 +139,13 @@ const LOADING = { phase: "loading", why: "" };
 export const AS_STYLED = { range: null, ramp: null, isReversed: false, isLog: false };
 
 /** Makes periods of a layer's dates, while maps of periods are shown; only time/periods sets it. */
-const grouping = signal(/** @type {Grouping | null} */ (null));
+const [grouping, replaceGrouping] = makeState(/** @type {Grouping | null} */ (null));
 
-/** Returns the state of one map. @param {string} id */
-export function makeSide(id) {
+/** Returns the state of one map. @param {string} id @returns {Side} */
+export const makeSide = (id) => makeSignals(id);
+
+/** @param {string} id */
+function makeSignals(id) {
 	/** The layer's own dates. */
 	const dates = signal(NO_TIMES);
 	/** Whether it shows usual values instead of a date. */
@@ -154,17 +180,70 @@ export function makeSide(id) {
 	return side;
 }
 
+/** @param {Side} side */
+const writable = (side) => /** @type {SideSignals} */ (side);
+
+/** The single way to change the colouring. @param {Side} side @param {Colouring} colouring */
+export function recolour(side, colouring) {
+	writable(side).colouring.value = colouring;
+}
+
+/** The single way to change the opacity. @param {Side} side @param {number} opacity from 0 to 1 */
+export function setOpacity(side, opacity) {
+	writable(side).opacity.value = opacity;
+}
+
+/** The single way to set an index without limits; -1 means no date. @param {Side} side @param {number} index */
+export function setTimeIndex(side, index) {
+	writable(side).timeIndex.value = index;
+}
+
+/**
+ * The single way to change dates after they were loaded; without a change, code that depends on them runs again.
+ * @param {Side} side @param {Partial<TimeDomain>} [change]
+ */
+export function changeDates(side, change) {
+	writable(side).dates.value = { ...side.dates.peek(), ...change };
+}
+
+/** @param {Side} side @param {boolean} isUsual */
+export function setUsual(side, isUsual) {
+	writable(side).isUsual.value = isUsual;
+}
+
+/** @param {Side} side @param {Legend | null} legend */
+export function setLegend(side, legend) {
+	writable(side).legend.value = legend;
+}
+
+/** @param {Side} side @param {string | null} fault */
+export function setLegendFault(side, fault) {
+	writable(side).legendFault.value = fault;
+}
+
+/** @param {Side} side @param {ReadonlyMap<number, Loaded>} times */
+export function reportLoadedTimes(side, times) {
+	writable(side).loadedTimes.value = times;
+}
+
+/** The single way to change the progress of the pictures. @param {Side} side @param {TileProgress} progress */
+export function reportTileProgress(side, progress) {
+	writable(side).tileProgress.value = progress;
+}
+
 export const sideA = makeSide("a");
 export const { layer, style, legend, colouring, opacity, timeDomain, timeIndex, instant, shownDate } = sideA;
 export const { loadedTimes, tileProgress } = sideA;
 /** The side that is compared with A; null without a comparison. */
-export const sideB = signal(/** @type {Side | null} */ (null));
-/** How the two sides are shown; null without a comparison. */
-export const compareMode = signal(/** @type {import("./permalink.js").CompareMode | null} */ (null));
+export const [sideB, replaceSideB] = makeState(/** @type {Side | null} */ (null));
+/** How the two sides are shown; null without a comparison. `chooseCompareMode` is the single way to change it. */
+export const [compareMode, chooseCompareMode] = makeState(
+	/** @type {import("./permalink.js").CompareMode | null} */ (null),
+);
 /** Maximum number of additional layers in a link. */
 export const MAX_EXTRAS = 7;
 /** The additional layers, topmost first: those above the main layer before those below. */
-export const extras = signal(/** @type {Extra[]} */ ([]));
+export const [extras, replaceExtras] = makeState(/** @type {Extra[]} */ ([]));
 /** The main side, and the other one while two are compared. */
 export const comparedSides = computed(() => (sideB.value ? [sideA, sideB.value] : [sideA]));
 /** All visible sides: the compared ones and the additional layers. */
@@ -178,67 +257,85 @@ export const attributions = computed(() => {
 	return [...new Set(all.filter((each) => each))];
 });
 
-export const catalogue = signal(LOADING);
-export const layers = signal(/** @type {Layer[]} */ ([]));
-export const overlay = signal(true);
-export const background = signal(BACKGROUNDS.peek()[0].id);
+const [catalogue, setCatalogue] = makeState(LOADING);
+const [layers, setLayers] = makeState(/** @type {Layer[]} */ ([]));
+export const [overlay, showOverlay] = makeState(true);
+export const [background, chooseBackground] = makeState(BACKGROUNDS.peek()[0].id);
 /** Extent of the map; only the map sets it. */
-export const view = signal(/** @type {(View & { bbox: BBox }) | null} */ (null));
+export const [view, reportView] = makeState(/** @type {(View & { bbox: BBox }) | null} */ (null));
 /**
  * Next target of the map; a fixed box stays fitted while the map changes its size, until the user moves it. `near` is a
  * place of the box for the centre, at a zoom level that does not depend on the size of the map.
+ * `moveMap` is the single way to set it.
  */
-export const destination = signal(
+export const [destination, moveMap] = makeState(
 	/** @type {{ view?: View, bbox?: BBox, isHeld?: boolean, near?: Point } | null} */ (null),
 );
 /** Position of the pointer, or of the centre in keyboard mode; only the map sets it. */
-export const pointer = signal(/** @type {Point | null} */ (null));
-/** The selected places, in the order of their selection. */
-export const places = signal(/** @type {Place[]} */ ([]));
-/** The inspection next to the map, and its line; null if none is open. */
-export const inspected = signal(/** @type {"profile" | "scatter" | "cube" | null} */ (null));
-export const profileLine = signal(/** @type {Point[] | null} */ (null));
+export const [pointer, reportPointer] = makeState(/** @type {Point | null} */ (null));
+/** The selected places, in the order of their selection. `replacePlaces` is the single way to change several. */
+export const [places, replacePlaces] = makeState(/** @type {Place[]} */ ([]));
+/** The inspection next to the map; null if none is open. `openInspection` is the single way to change it. */
+export const [inspected, openInspection] = makeState(/** @type {"profile" | "scatter" | "cube" | null} */ (null));
+/** The line of a profile. `chooseProfileLine` is the single way to change it. */
+export const [profileLine, chooseProfileLine] = makeState(/** @type {Point[] | null} */ (null));
 /** The tool that currently uses clicks on the map and Enter, by name; null while they select a point. */
-export const mapTool = signal(/** @type {string | null} */ (null));
+export const [mapTool, chooseMapTool] = makeState(/** @type {string | null} */ (null));
 /** Names of selected areas that do not fit into a link; only the areas set it. */
-export const unlinkable = signal(/** @type {string[]} */ ([]));
-/** Whether the report of a selected place is open. */
-export const isReportOpen = signal(false);
+export const [unlinkable, reportUnlinkable] = makeState(/** @type {string[]} */ ([]));
+/** Whether the report of a selected place is open. `showReport` is the single way to change it. */
+export const [isReportOpen, showReport] = makeState(false);
 /**
  * Whether time is moving, by hand or by itself: coarse numbers may then be shown until the fine ones are loaded.
+ * `setMoving` is the single way to change it.
  */
-export const isMoving = signal(false);
+export const [isMoving, setMoving] = makeState(false);
 /** Whether a pressed pointer may drag time: nothing is prefetched then. */
-export const isPressed = signal(false);
-/** Whether the pointer is dragging time: nothing is requested then. */
-export const isDragged = signal(false);
-/** Index of the expected next date, around which a preview is loaded; -1 if there is none. */
-export const ahead = signal(-1);
+export const [isPressed, setPressed] = makeState(false);
+/** Whether the pointer is dragging time: nothing is requested then. `setDragged` is the single way to change it. */
+export const [isDragged, setDragged] = makeState(false);
+/**
+ * Index of the expected next date, around which a preview is loaded; -1 if there is none.
+ * `expectDate` is the single way to change it.
+ */
+export const [ahead, expectDate] = makeState(-1);
 /**
  * Counts up when the user is about to move through time (focus, hover, drag, play): numbers of other dates are loaded
  * then.
  */
-export const intent = signal(0);
+const [intent, setIntent] = makeState(0);
+/** The single way to count `intent` up. */
+export const prepareMoves = () => setIntent(intent.peek() + 1);
 /** Whether layers that a class layer can mask are shown so. */
-export const isClearOnly = signal(true);
-/** Treatment of gaps: they are visible, show the last value, or dates with many of them are not played. */
-export const gaps = signal(/** @type {import("./permalink.js").Gaps} */ ("show"));
+const [isClearOnly, setIsClearOnly] = makeState(true);
+/**
+ * Treatment of gaps: they are visible, show the last value, or dates with many of them are not played.
+ * `chooseGaps` is the single way to change it.
+ */
+export const [gaps, chooseGaps] = makeState(/** @type {import("./permalink.js").Gaps} */ ("show"));
 /** Whether places without a value show their last one. */
 export const isGapFilled = computed(() => gaps.value === "last");
-export const notices = signal(/** @type {Notice[]} */ ([]));
-/** The place that the search has found. */
-export const foundPlace = signal(/** @type {(Point & { name: string }) | null} */ (null));
+const [notices, setNotices] = makeState(/** @type {Notice[]} */ ([]));
+/** The place that the search has found. `showFoundPlace` is the single way to change it. */
+export const [foundPlace, showFoundPlace] = makeState(/** @type {(Point & { name: string }) | null} */ (null));
 /** The colour scheme, and whether it is dark; canvases are drawn again when it changes. */
-export const theme = signal(/** @type {import("./permalink.js").Theme} */ ("auto"));
-export const isDark = signal(false);
-/** Content of the map for screen readers, announced at most once a second. */
-export const spoken = signal("");
-/** Result of the last action, announced before the content of the map. */
-export const outcome = signal("");
+const [theme, setTheme] = makeState(/** @type {import("./permalink.js").Theme} */ ("auto"));
+export const [isDark, setDark] = makeState(false);
+/**
+ * Content of the map for screen readers, announced at most once a second.
+ * `describeMap` is the single way to change it.
+ */
+export const [spoken, describeMap] = makeState("");
+/**
+ * Result of the last action, announced before the content of the map.
+ * `announceOutcome` is the single way to change it.
+ */
+export const [outcome, announceOutcome] = makeState("");
 /** Incremented to open the saved views. */
-export const storiesOpened = signal(0);
+const [storiesOpened, setStoriesOpened] = makeState(0);
+export const openStories = () => setStoriesOpened(storiesOpened.peek() + 1);
 
-const linkParts = signal(/** @type {LinkPart[]} */ ([]));
+const [linkParts, setLinkParts] = makeState(/** @type {LinkPart[]} */ ([]));
 
 /** The link to this state; null until there is one. */
 export const link = computed(() => {
@@ -264,14 +361,14 @@ export const link = computed(() => {
 });
 
 /** The link that was followed last, for parts that are loaded later; only the function that follows one sets it. */
-export const followedLink = signal(/** @type {Link} */ ({}));
+const [followedLink, setFollowedLink] = makeState(/** @type {Link} */ ({}));
 
 /**
  * Registers a part of the viewer that contributes to links and reads followed ones.
  * @param {LinkPart} part
  */
 export function joinLink(part) {
-	linkParts.value = [...linkParts.peek(), part];
+	setLinkParts([...linkParts.peek(), part]);
 	part.read(followedLink.peek());
 }
 
@@ -283,17 +380,31 @@ export function joinLink(part) {
  * @param {NonNullable<Link[K]>} usual
  */
 export function joinLinkAs(key, of, usual) {
+	const change = (/** @type {NonNullable<Link[K]>} */ value) => {
+		of.value = value;
+	};
+	joinState(key, [of, change], usual);
+}
+
+/**
+ * @template {keyof Link} K
+ * @param {K} key
+ * @param {[state: { readonly value: NonNullable<Link[K]> }, change: (value: NonNullable<Link[K]>) => void]} state
+ * @param {NonNullable<Link[K]>} usual
+ */
+function joinState(key, [state, change], usual) {
 	joinLink({
-		write: () => ({ [key]: of.value === usual ? undefined : of.value }),
-		read: (asked) => {
-			of.value = asked[key] ?? usual;
-		},
+		write: () => ({ [key]: state.value === usual ? undefined : state.value }),
+		read: (asked) => change(asked[key] ?? usual),
 	});
 }
 
-joinLinkAs("opacity", opacity, 1);
-joinLinkAs("clear", isClearOnly, true);
-joinLinkAs("report", isReportOpen, false);
+joinState("opacity", [opacity, (value) => setOpacity(sideA, value)], 1);
+joinState("clear", [isClearOnly, setIsClearOnly], true);
+joinState("report", [isReportOpen, showReport], false);
+
+/** Adds the chosen colour scheme to links. */
+export const joinTheme = () => joinState("theme", [theme, setTheme], "auto");
 
 /**
  * Shows a notice, which replaces the one with the same id.
@@ -302,13 +413,13 @@ joinLinkAs("report", isReportOpen, false);
  * @param {Action} [action]
  */
 export function notify(id, message, action) {
-	notices.value = [...notices.peek().filter((notice) => notice.id !== id), { id, message, action }];
+	setNotices([...notices.peek().filter((notice) => notice.id !== id), { id, message, action }]);
 }
 
 /** @param {string} id */
 export function dismiss(id) {
 	if (notices.peek().some((notice) => notice.id === id)) {
-		notices.value = notices.peek().filter((notice) => notice.id !== id);
+		setNotices(notices.peek().filter((notice) => notice.id !== id));
 	}
 }
 
@@ -337,13 +448,13 @@ const reason = (error) => (error instanceof Problem ? error.message : String(err
  * @param {Promise<Layer[] | null>} [listed]
  */
 export async function openCatalogue(asked, listed = Promise.resolve(null)) {
-	catalogue.value = LOADING;
+	setCatalogue(LOADING);
 	try {
 		const listedLayers = (await listed) ?? (await fetchLayers(new AbortController().signal));
-		layers.value = listedLayers.map((each) => ({ ...each, styles: each.styles.map(inPageLanguage) }));
-		catalogue.value = { phase: "ready", why: "" };
+		setLayers(listedLayers.map((each) => ({ ...each, styles: each.styles.map(inPageLanguage) })));
+		setCatalogue({ phase: "ready", why: "" });
 	} catch (error) {
-		catalogue.value = { phase: "failed", why: reason(error) };
+		setCatalogue({ phase: "failed", why: reason(error) });
 		return;
 	}
 	await followLink(asked);
@@ -358,10 +469,9 @@ export async function followLink(asked) {
 	if (asked.layer !== undefined && openedLayer.isInstead) {
 		const message = text("link.unknownLayer", { layer: asked.layer, instead: openedLayer.layer.title });
 		notify("layer", message);
-		missed.value = { link: asked, message, instead: openedLayer.layer.id };
-	} else missed.value = null;
-	if (!asked.view && !asked.bbox && !view.peek())
-		destination.value = { bbox: openedLayer.layer.bbox, near: points.peek()[0] };
+		setMissed({ link: asked, message, instead: openedLayer.layer.id });
+	} else setMissed(null);
+	if (!asked.view && !asked.bbox && !view.peek()) moveMap({ bbox: openedLayer.layer.bbox, near: points.peek()[0] });
 	await openLayer(openedLayer.layer, asked);
 }
 
@@ -403,10 +513,10 @@ export async function openLayer(next, wish, side = sideA) {
 		notify("style", text("link.unknownStyle", { style: wish.style, instead: chosen?.title ?? "" }));
 	}
 	batch(() => {
-		side.layer.value = asShown(next);
-		side.style.value = chosen?.id ?? "";
-		side.dates.value = NO_TIMES;
-		side.timeIndex.value = -1;
+		writable(side).layer.value = asShown(next);
+		writable(side).style.value = chosen?.id ?? "";
+		writable(side).dates.value = NO_TIMES;
+		setTimeIndex(side, -1);
 	});
 	try {
 		const { times, ends, validShares } =
@@ -417,11 +527,11 @@ export async function openLayer(next, wish, side = sideA) {
 		if (isUnknown) asked.clear = await clearDate(next, stopped);
 		if (stopped.aborted) return;
 		batch(() => {
-			side.dates.value = { phase: "ready", why: "", instants, validShares };
-			side.timeIndex.value = indexFor(next, side.timeDomain.peek(), asked);
+			writable(side).dates.value = { phase: "ready", why: "", instants, validShares };
+			setTimeIndex(side, indexFor(next, side.timeDomain.peek(), asked));
 		});
 	} catch (error) {
-		if (!stopped.aborted) side.dates.value = { ...NO_TIMES, phase: "failed", why: reason(error) };
+		if (!stopped.aborted) writable(side).dates.value = { ...NO_TIMES, phase: "failed", why: reason(error) };
 	}
 }
 
@@ -444,7 +554,7 @@ function asShown({ masked: _, ...of }) {
 
 /** Shows clear pixels alone, or all, on all sides. @param {boolean} isOn */
 export function chooseClear(isOn) {
-	isClearOnly.value = isOn;
+	setIsClearOnly(isOn);
 	for (const side of sidesNow()) {
 		const listed = layers.peek().find(({ id, clear }) => clear && id === side.layer.peek()?.id);
 		if (listed) void openLayer(listed, { date: side.instant.peek()?.text, style: side.style.peek() }, side);
@@ -485,14 +595,14 @@ export function regroup(change, sides = sidesNow()) {
 	const before = sides.map((side) => side.instant.peek()?.ms);
 	// Code that draws the previous dates must not see the new ones, and is removed only after all effects ran.
 	batch(() => {
-		for (const side of sides) side.timeIndex.value = -1;
+		for (const side of sides) setTimeIndex(side, -1);
 		change();
 	});
 	batch(() => {
 		for (const [at, side] of sides.entries()) {
 			const [of, domain, ms] = [side.layer.peek(), side.timeDomain.peek(), before[at]];
-			if (ms !== undefined) side.timeIndex.value = indexOfMoment(domain.instants, ms);
-			else if (of) side.timeIndex.value = indexFor(of, domain, opening.get(side));
+			if (ms !== undefined) setTimeIndex(side, indexOfMoment(domain.instants, ms));
+			else if (of) setTimeIndex(side, indexFor(of, domain, opening.get(side)));
 		}
 	});
 }
@@ -500,7 +610,7 @@ export function regroup(change, sides = sidesNow()) {
 /** @param {Grouping | null} make */
 export const setGrouping = (make) =>
 	regroup(() => {
-		grouping.value = make;
+		replaceGrouping(make);
 	});
 
 /** Shows another layer at the date shown now. @param {string} id @param {Side} [side] */
@@ -509,7 +619,7 @@ export function chooseLayer(id, side = sideA) {
 	if (!next || next === side.layer.peek()) return;
 	const date = side.instant.peek()?.text;
 	for (const about of ["layer", "style", "date"]) dismiss(about);
-	side.colouring.value = AS_STYLED;
+	recolour(side, AS_STYLED);
 	void openLayer(next, { date }, side);
 }
 
@@ -519,18 +629,18 @@ export function retryTimes(side = sideA) {
 	if (again) void openLayer(again, opening.get(side)?.wish ?? {}, side);
 }
 
-/** @param {string} id @param {Side} [side] */
+/** The single way to choose another style. @param {string} id @param {Side} [side] */
 export function chooseStyle(id, side = sideA) {
 	batch(() => {
-		side.style.value = id;
-		side.colouring.value = AS_STYLED;
+		writable(side).style.value = id;
+		recolour(side, AS_STYLED);
 	});
 }
 
 /** @param {number} index @param {Side} [side] */
 export function chooseTime(index, side = sideA) {
 	const last = side.timeDomain.peek().instants.length - 1;
-	side.timeIndex.value = Math.max(Math.min(0, last), Math.min(last, index));
+	setTimeIndex(side, Math.max(Math.min(0, last), Math.min(last, index)));
 	dismiss("date");
 }
 
@@ -580,9 +690,11 @@ export function choosePlace(geometry, name, isKept) {
 		notify("places", text("places.tooMany", { count: MAX_PLACES }));
 		return;
 	}
-	places.value = last
-		? all.map((each) => (each === last ? { ...last, geometry, name, isShown: true } : each))
-		: [...all, makePlace(geometry, name)];
+	replacePlaces(
+		last
+			? all.map((each) => (each === last ? { ...last, geometry, name, isShown: true } : each))
+			: [...all, makePlace(geometry, name)],
+	);
 }
 
 /** @param {Point} point @param {boolean} [isKept] whether the existing places stay */
@@ -590,56 +702,58 @@ export const choosePoint = ({ lon, lat }, isKept = false) =>
 	choosePlace({ type: "Point", coordinates: [lon, lat] }, "", isKept);
 
 /** The action of a click on the map, or of Enter at its centre. */
-export const chooser = signal(/** @type {(point: Point, isKept: boolean) => void} */ (choosePoint));
+export const [chooser, replaceChooser] = makeState(
+	/** @type {(point: Point, isKept: boolean) => void} */ (choosePoint),
+);
 
 /** @param {string} id @param {Partial<Pick<Place, "name" | "isShown" | "isKept">>} change */
 export function changePlace(id, change) {
-	places.value = places.peek().map((place) => (place.id === id ? { ...place, ...change } : place));
+	replacePlaces(places.peek().map((place) => (place.id === id ? { ...place, ...change } : place)));
 }
 
 /** @param {string} id */
 export const removePlace = (id) => {
-	places.value = places.peek().filter((place) => place.id !== id);
+	replacePlaces(places.peek().filter((place) => place.id !== id));
 };
 
 /** @param {Layer | null} [of] */
 export function zoomToLayer(of = layer.peek()) {
-	if (of) destination.value = { bbox: of.bbox };
+	if (of) moveMap({ bbox: of.bbox });
 }
 
 /** Wears other colours; land in the old ones follows. @param {import("./permalink.js").Theme} next */
 export function chooseTheme(next) {
 	const isUsual = background.peek() === usualBackground();
-	theme.value = next;
-	if (isUsual) background.value = usualBackground();
+	setTheme(next);
+	if (isUsual) chooseBackground(usualBackground());
 }
 
 /** Adopts the values of a link except layer and date, which need a request to the server. @param {Link} asked */
 export function applyLink(asked) {
 	batch(() => {
-		followedLink.value = asked;
+		setFollowedLink(asked);
 		const isKnownBackground = BACKGROUNDS.peek().some(({ id }) => id === asked.bgLayer);
 		if (asked.bgLayer !== undefined && !isKnownBackground) {
 			notify("background", text("link.unknownBackground", { background: asked.bgLayer }));
 		}
-		background.value = isKnownBackground ? /** @type {string} */ (asked.bgLayer) : usualBackground();
-		overlay.value = asked.overlay ?? true;
-		shownOverlays.value = (asked.overlays ?? []).filter((id) => overlayMaps.peek().some((map) => map.id === id));
+		chooseBackground(isKnownBackground ? /** @type {string} */ (asked.bgLayer) : usualBackground());
+		showOverlay(asked.overlay ?? true);
+		showOverlayMaps((asked.overlays ?? []).filter((id) => overlayMaps.peek().some((map) => map.id === id)));
 		// Links of before name how many percent of gaps are too many.
-		gaps.value = asked.gaps ?? ((asked.maxcloud ?? 100) < 100 ? "skip" : "show");
-		places.value = places.peek().filter((place) => !isPoint(place));
+		chooseGaps(asked.gaps ?? ((asked.maxcloud ?? 100) < 100 ? "skip" : "show"));
+		replacePlaces(places.peek().filter((place) => !isPoint(place)));
 		for (const point of asked.pt ?? []) choosePoint(point, true);
-		if (asked.view) destination.value = { view: asked.view };
-		else if (asked.bbox) destination.value = { bbox: asked.bbox };
+		if (asked.view) moveMap({ view: asked.view });
+		else if (asked.bbox) moveMap({ bbox: asked.bbox });
 		if (asked.language !== undefined && asked.language.split("-")[0] !== language()) {
 			notify("language", text("link.unknownLanguage", { language: asked.language }));
 		}
 		// Until the rule of periods is loaded, there are none.
-		if ((asked.slot || asked.date2 === "usual") && !grouping.peek()) grouping.value = () => NO_TIMES;
+		if ((asked.slot || asked.date2 === "usual") && !grouping.peek()) replaceGrouping(() => NO_TIMES);
 		for (const { read } of linkParts.peek()) read(asked);
 	});
 	// The colour scheme is known after all parts have read the link.
-	if (asked.bgLayer === undefined) background.value = usualBackground();
+	if (asked.bgLayer === undefined) chooseBackground(usualBackground());
 }
 
 /** The land of our own that suits the colours of the page. */
@@ -656,3 +770,20 @@ export function reportFaults(faults) {
 	);
 	notify("parameters", text("link.badParameters", { count: faultTexts.length, list: faultTexts.join("; ") }));
 }
+
+export {
+	BACKGROUNDS,
+	catalogue,
+	followedLink,
+	geocoder,
+	intent,
+	isClearOnly,
+	isSignInOffered,
+	layers,
+	missed,
+	notices,
+	overlayMaps,
+	serviceTitle,
+	storiesOpened,
+	theme,
+};

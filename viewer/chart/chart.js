@@ -13,7 +13,18 @@ import { until } from "../base/delays.js";
 import { make, makeIconButton } from "../base/elements.js";
 import { bind } from "../base/live.js";
 import { startPart } from "../base/parts.js";
-import { chooseTime, isDark, isDragged, isMoving, joinLink, places, sideA, sideB, timeDomain } from "../base/state.js";
+import {
+	chooseTime,
+	isDark,
+	joinLink,
+	places,
+	replacePlaces,
+	setDragged,
+	setMoving,
+	sideA,
+	sideB,
+	timeDomain,
+} from "../base/state.js";
 import { makeTabs } from "../base/tabs.js";
 import { locale, text } from "../base/text.js";
 import { titled } from "../base/units.js";
@@ -196,7 +207,7 @@ function makeHead(root, tabs, sheetOf) {
 	};
 	const fold = makeIconButton("chevron-down", text("chart.fold"), toggle, { class: "quiet icon plain chart-fold" });
 	const close = makeIconButton("close", text("chart.close"), () => {
-		places.value = [];
+		replacePlaces([]);
 		document.getElementById("map")?.focus();
 	});
 	startChips(chips, momentsOf, hovered);
@@ -240,7 +251,8 @@ function makePlot(element) {
 		onDrag: (second) => {
 			// As on the strip: nothing is requested during the drag, and Back undoes it in one step.
 			pause();
-			isMoving.value = isDragged.value = second !== null;
+			setDragged(second !== null);
+			setMoving(second !== null);
 			if (second !== null) showNear(second);
 		},
 		onSelect: (ends) => showSpan(ends && [ends[0] * 1000, ends[1] * 1000]),

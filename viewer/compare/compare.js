@@ -1,7 +1,7 @@
 /** The comparison bar: sides and mode; and the controls of a comparison on the map. */
 
 import { make, makeIconButton } from "../base/elements.js";
-import { dismiss, compareMode as mode, notify, sideB } from "../base/state.js";
+import { chooseCompareMode, dismiss, compareMode as mode, notify, sideB } from "../base/state.js";
 import { text } from "../base/text.js";
 import { raiseSheet } from "../shell/sheet.js";
 import { effect } from "../vendor/signals-core.js";
@@ -55,7 +55,7 @@ function makeModes() {
 	const options = MODES.map((each) => new Option(text(MODE_TEXTS[each]), each));
 	const select = make("select", { class: "modes", "aria-label": text("compare.mode") }, ...options);
 	select.addEventListener("change", () => {
-		mode.value = /** @type {CompareMode} */ (select.value);
+		chooseCompareMode(/** @type {CompareMode} */ (select.value));
 	});
 	effect(() => {
 		select.value = mode.value ?? "";
@@ -64,7 +64,7 @@ function makeModes() {
 		options[MODES.indexOf("diff")].disabled = canSubtract.value === false;
 		if (canSubtract.value) dismiss("difference");
 		if (canSubtract.value !== false || mode.value !== "diff") return;
-		mode.value = "swipe";
+		chooseCompareMode("swipe");
 		notify("difference", text("compare.noDifference"));
 	});
 	return select;

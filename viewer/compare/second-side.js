@@ -12,6 +12,7 @@ import { dateOf, indexOfMoment, isWithin, nearestIndex } from "../base/dates.js"
 import { live } from "../base/live.js";
 import {
 	AS_STYLED,
+	chooseCompareMode,
 	chooseTime,
 	findLayer,
 	hasAmounts,
@@ -19,7 +20,10 @@ import {
 	makeSide,
 	compareMode as mode,
 	openLayer,
+	recolour,
 	regroup,
+	replaceSideB,
+	setUsual,
 	sideA,
 	sideB,
 } from "../base/state.js";
@@ -74,7 +78,7 @@ let wanted = 0;
  */
 export async function compare(how, wish = {}) {
 	if (sideB.peek()) {
-		mode.value = how;
+		chooseCompareMode(how);
 		return sideB.peek();
 	}
 	wanted += 1;
@@ -84,10 +88,10 @@ export async function compare(how, wish = {}) {
 	if (own !== wanted || !of) return null;
 	const side = makeSide("b");
 	batch(() => {
-		sideB.value = side;
-		mode.value = how;
+		replaceSideB(side);
+		chooseCompareMode(how);
 	});
-	side.isUsual.value = wish.date === USUAL;
+	setUsual(side, wish.date === USUAL);
 	const date = side.isUsual.peek() ? sideA.instant.peek()?.text : (wish.date ?? dateFor(of));
 	const isOne = of.id === sideA.layer.peek()?.id;
 	await openLayer(of, { date, style: wish.style ?? (isOne ? sideA.style.peek() : undefined) }, side);
@@ -109,7 +113,7 @@ function dateFor(of) {
 export function chooseLayerOfB(of) {
 	const other = sideB.peek();
 	if (!other) return;
-	other.colouring.value = AS_STYLED;
+	recolour(other, AS_STYLED);
 	void openLayer(of, { date: dateFor(of) }, other);
 }
 
@@ -117,7 +121,7 @@ export function chooseLayerOfB(of) {
 export function showUsual(side, isOn) {
 	if (side.isUsual.peek() === isOn) return;
 	regroup(() => {
-		side.isUsual.value = isOn;
+		setUsual(side, isOn);
 	}, [side]);
 	const from = sideA.instant.peek();
 	if (from) chooseTime(indexOfMoment(side.timeDomain.peek().instants, from.ms), side);
@@ -127,8 +131,8 @@ export function showUsual(side, isOn) {
 export function stopComparing() {
 	wanted += 1;
 	batch(() => {
-		mode.value = null;
-		sideB.value = null;
+		chooseCompareMode(null);
+		replaceSideB(null);
 	});
 }
 
@@ -173,8 +177,8 @@ export function swapSides() {
 	if (!a.layer || !b.layer) return;
 	void openLayer(b.layer, b.wish, sideA);
 	void openLayer(a.layer, a.wish, other);
-	sideA.colouring.value = b.colouring;
-	other.colouring.value = a.colouring;
+	recolour(sideA, b.colouring);
+	recolour(other, a.colouring);
 }
 
 /** @returns {Partial<Link>} */

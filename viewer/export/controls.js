@@ -6,7 +6,7 @@ import { boxOf, positionsOf } from "../areas/shapes/geometry.js";
 import { areas } from "../areas/store.js";
 import { makeDateField } from "../base/date-field.js";
 import { make, makeButton, makeField, makeSelect } from "../base/elements.js";
-import { compareMode, destination } from "../base/state.js";
+import { compareMode, moveMap } from "../base/state.js";
 import { text } from "../base/text.js";
 import { toBox } from "../map/extent.js";
 import { maps } from "../map/map.js";
@@ -57,7 +57,7 @@ export const chosenGeometry = () => choosable.peek().find(({ id }) => id === cho
 /** Shows the chosen area as a whole. */
 function zoomToChosen() {
 	const bbox = chosenBox();
-	if (bbox) destination.value = { bbox };
+	if (bbox) moveMap({ bbox });
 }
 
 /** @param {string} words @param {boolean} isChecked @param {(isChecked: boolean) => void} choose */

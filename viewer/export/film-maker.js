@@ -11,7 +11,7 @@
  * @typedef {{ done: number, count: number }} FilmProgress
  */
 
-import { chooseTime, intent, isGapFilled, isMoving, sideA, sideB, timeIndex } from "../base/state.js";
+import { chooseTime, isGapFilled, prepareMoves, setMoving, sideA, sideB, timeIndex } from "../base/state.js";
 import { cubesOf } from "../map/cubes.js";
 import { pause } from "../time/playback.js";
 import { PictureMaker } from "./page/snapshot.js";
@@ -67,8 +67,8 @@ export async function makeFilm({ frames, canvas, form, writer }, stopped, onProg
 	const before = timeIndex.peek();
 	const maker = await PictureMaker.make();
 	pause();
-	intent.value = intent.peek() + 1;
-	isMoving.value = true;
+	prepareMoves();
+	setMoving(true);
 	try {
 		for (const [frame, index] of frames.entries()) {
 			onProgress({ done: frame, count: frames.length });
@@ -84,6 +84,6 @@ export async function makeFilm({ frames, canvas, form, writer }, stopped, onProg
 		throw error;
 	} finally {
 		chooseTime(before);
-		isMoving.value = false;
+		setMoving(false);
 	}
 }

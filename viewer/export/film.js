@@ -2,7 +2,7 @@
 import { isStatic } from "../base/api.js";
 import { fillSelect, make, makeButton, makeField, makeSelect, makeWordButton } from "../base/elements.js";
 import { saveFile } from "../base/save.js";
-import { gaps, isGapFilled, layer, outcome, sideB, timeDomain } from "../base/state.js";
+import { announceOutcome, chooseGaps, isGapFilled, layer, sideB, timeDomain } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { framesOf, rangeOf } from "../time/frames.js";
 import { frameStep, leastShare, fps as playedFps, playRange } from "../time/playback.js";
@@ -105,7 +105,7 @@ class FilmTab {
 			this.#fps = Math.min(MOST_FPS, Math.max(1, value));
 		});
 		const filling = makeCheck(text("export.fillGaps"), isGapFilled.peek(), (isChecked) => {
-			gaps.value = isChecked ? "last" : "show";
+			chooseGaps(isChecked ? "last" : "show");
 		});
 		return make(
 			"div",
@@ -229,7 +229,8 @@ class FilmTab {
 
 	/** @param {string} words */
 	#tell(words) {
-		this.#status.textContent = outcome.value = words;
+		announceOutcome(words);
+		this.#status.textContent = words;
 		this.#progress.hidden = this.#cancel.hidden = true;
 	}
 

@@ -3,7 +3,7 @@ import { placeText } from "../areas/size-labels.js";
 import { until } from "../base/delays.js";
 import { followDrag, make, makeWordButton, runKey, SLIDER } from "../base/elements.js";
 import { startPart } from "../base/parts.js";
-import { chooseTime, intent, isMoving, shownDate, sideA, timeDomain, timeIndex } from "../base/state.js";
+import { chooseTime, isMoving, prepareMoves, shownDate, sideA, timeDomain, timeIndex } from "../base/state.js";
 import { text } from "../base/text.js";
 import { effect, signal } from "../vendor/signals-core.js";
 import { box, cutAt, cutShares, grid, paintFace } from "./cube-cut.js";
@@ -66,7 +66,7 @@ export function startFaces(root, isOpen) {
 	effect(() => {
 		const edges = isOpen.value ? box.value : null;
 		cube.value = edges && { ...edges, lon: (edges.west + edges.east) / 2, lat: (edges.south + edges.north) / 2 };
-		if (edges) intent.value = intent.peek() + 1;
+		if (edges) prepareMoves();
 	});
 	const painted = signal(0);
 	effect(() => {

@@ -2,7 +2,7 @@
  * The panel next to the map for inspecting values: along a line, of two layers, through time. Loaded on demand.
  */
 import { make, makeIconButton } from "../base/elements.js";
-import { inspected, joinLink, profileLine } from "../base/state.js";
+import { chooseProfileLine, inspected, joinLink, openInspection, profileLine } from "../base/state.js";
 import { makeTabs } from "../base/tabs.js";
 import { text } from "../base/text.js";
 import { makeDownload } from "../chart/download.js";
@@ -24,15 +24,15 @@ export function startInspect(frame) {
 		}),
 		read: (asked) => {
 			isTurned.value = asked.cube === "3d";
-			profileLine.value = asked.line ?? null;
-			inspected.value = asked.line ? "profile" : asked.cube ? "cube" : asked.scatter ? "scatter" : null;
+			chooseProfileLine(asked.line ?? null);
+			openInspection(asked.line ? "profile" : asked.cube ? "cube" : asked.scatter ? "scatter" : null);
 		},
 	});
 	// A tool that the user has opened in the meantime is newer than the link.
 	if (opened !== null)
 		batch(() => {
-			inspected.value = opened;
-			profileLine.value = line;
+			openInspection(opened);
+			chooseProfileLine(line);
 		});
 	const views = /** @type {Name[]} */ (["profile", "scatter", "cube"]).map((id) => ({
 		id,
@@ -40,7 +40,7 @@ export function startInspect(frame) {
 		panel: make("div", { class: `inspect-${id}` }),
 	}));
 	const show = (/** @type {Name | null} */ name) => {
-		inspected.value = name;
+		openInspection(name);
 	};
 	const { list, choose } = makeTabs(text("inspect.title"), views, show, inspected.peek() ?? "cube");
 	const close = () => {

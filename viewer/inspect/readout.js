@@ -8,7 +8,7 @@
 import { placeText } from "../areas/size-labels.js";
 import { until } from "../base/delays.js";
 import { make } from "../base/elements.js";
-import { isGapFilled, mapTool, places, pointer, sideA, spoken, timeDomain } from "../base/state.js";
+import { describeMap, isGapFilled, mapTool, places, pointer, reportPointer, sideA, timeDomain } from "../base/state.js";
 import { text } from "../base/text.js";
 import { centreOf, maps, placeUnder } from "../map/map.js";
 import { isInspectorOn } from "../shell/shortcuts.js";
@@ -28,7 +28,7 @@ const spot = signal({ x: 0, y: 0, isByKeys: false });
 const tell = (point, at) =>
 	batch(() => {
 		spot.value = at;
-		pointer.value = point;
+		reportPointer(point);
 	});
 
 /** @param {HTMLElement} element */
@@ -92,7 +92,7 @@ function followPointer(map, element) {
 	const leave = () => {
 		hovering = null;
 		if (isKeyboard()) takeCentre();
-		else pointer.value = null;
+		else reportPointer(null);
 	};
 	/** @type {Record<string, (event: any) => void>} */
 	const onMap = {
@@ -114,7 +114,7 @@ function followPointer(map, element) {
 			takeCentre();
 			if (!isKeyboard() || element.hidden) return;
 			const texts = element.querySelectorAll(".reading, .reading-place");
-			spoken.value = [...texts].map((each) => each.textContent).join(" ");
+			describeMap([...texts].map((each) => each.textContent).join(" "));
 		},
 	};
 	const stopping = new AbortController();

@@ -6,7 +6,7 @@
  */
 
 import { paintedStyle } from "../base/colours.js";
-import { AS_STYLED, notify } from "../base/state.js";
+import { AS_STYLED, notify, recolour } from "../base/state.js";
 import { text } from "../base/text.js";
 
 /** Start of a logarithmic scale as a fraction of its upper end, if the range starts at 0 or less. */
@@ -14,7 +14,7 @@ const LOG_START = 0.01;
 
 /** @param {Side} side @param {Partial<Colouring>} change */
 export function changeColouring(side, change) {
-	side.colouring.value = { ...side.colouring.peek(), ...change };
+	recolour(side, { ...side.colouring.peek(), ...change });
 }
 
 /** Whether the colours differ from those of the style. @param {Side} side */
@@ -25,7 +25,7 @@ export function isChanged(side) {
 
 /** Restores the colours of the style. @param {Side} side */
 export function resetColouring(side) {
-	side.colouring.value = AS_STYLED;
+	recolour(side, AS_STYLED);
 }
 
 /**

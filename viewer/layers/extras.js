@@ -22,6 +22,9 @@ import {
 	notify,
 	opacity,
 	openLayer,
+	replaceExtras,
+	setOpacity,
+	setTimeIndex,
 	sideA,
 } from "../base/state.js";
 import { text } from "../base/text.js";
@@ -57,28 +60,28 @@ export function addExtra(of, { isBelow = false, opacity: density = 1 } = {}) {
 	if (isThere || of.id === layer.peek()?.id || extras.peek().length >= MAX_EXTRAS) return;
 	extrasMade += 1;
 	const side = makeSide(`extra-${extrasMade}`);
-	side.opacity.value = density;
+	setOpacity(side, density);
 	void openLayer(of, {}, side);
 	const otherExtras = extras.peek();
 	const at = isBelow ? otherExtras.filter((each) => !each.isBelow).length : 0;
-	extras.value = otherExtras.toSpliced(at, 0, { side, isBelow, isShown: true });
+	replaceExtras(otherExtras.toSpliced(at, 0, { side, isBelow, isShown: true }));
 }
 
 /** Shows the date of the main layer, or the last one before it. @param {Side} side */
 function followDate(side) {
 	const { instants } = side.timeDomain.value;
 	const now = sideA.instant.value;
-	if (now && instants.length > 0) side.timeIndex.value = indexAtOrBefore(instants, now.ms);
+	if (now && instants.length > 0) setTimeIndex(side, indexAtOrBefore(instants, now.ms));
 }
 
 /** @param {Side} side */
 export function removeExtra(side) {
-	extras.value = extras.peek().filter((each) => each.side !== side);
+	replaceExtras(extras.peek().filter((each) => each.side !== side));
 }
 
 /** @param {Side} side @param {Partial<Extra>} change */
 export function changeExtra(side, change) {
-	extras.value = extras.peek().map((each) => (each.side === side ? { ...each, ...change } : each));
+	replaceExtras(extras.peek().map((each) => (each.side === side ? { ...each, ...change } : each)));
 }
 
 /** Lets a layer and the main one take each other's places. @param {Side} side */
@@ -86,7 +89,9 @@ export function swapWithMain(side) {
 	const [next, before] = [side.layer.peek(), layer.peek()];
 	if (!next || !before) return;
 	batch(() => {
-		[side.opacity.value, opacity.value] = [opacity.peek(), side.opacity.peek()];
+		const density = side.opacity.peek();
+		setOpacity(side, opacity.peek());
+		setOpacity(sideA, density);
 		void openLayer(before, {}, side);
 		chooseLayer(next.id);
 	});
@@ -100,7 +105,7 @@ export function moveExtra(side, step) {
 	if (next?.isBelow === all[at].isBelow) [all[at], all[at + step]] = [next, all[at]];
 	else if (all[at].isBelow === step > 0) return;
 	else all[at] = { ...all[at], isBelow: step > 0 };
-	extras.value = all;
+	replaceExtras(all);
 }
 
 /** Synchronises a layer with the main one, and draws it on a separate pane while it is visible. @param {Side} side */

@@ -3,7 +3,17 @@
  */
 import { fetchLegend, Problem, periodParameters } from "../base/api.js";
 import { live } from "../base/live.js";
-import { AS_STYLED, dismiss, joinLink, notify, sideA, tryAgain } from "../base/state.js";
+import {
+	AS_STYLED,
+	dismiss,
+	joinLink,
+	notify,
+	recolour,
+	setLegend,
+	setLegendFault,
+	sideA,
+	tryAgain,
+} from "../base/state.js";
 import { text } from "../base/text.js";
 import { computed, signal } from "../vendor/signals-core.js";
 import { keepPossible, rangeFault, setRange } from "./colouring.js";
@@ -49,7 +59,7 @@ export function readColouring(side, { ramp, min, max, reversed = false, log = fa
 	wishes.set(side, { min, max });
 	const isChanged = ramp !== undefined || reversed || log;
 	const changed = { ...AS_STYLED, ramp: ramp ?? null, isReversed: reversed, isLog: log };
-	side.colouring.value = isChanged ? changed : AS_STYLED;
+	recolour(side, isChanged ? changed : AS_STYLED);
 	if (min !== undefined && max !== undefined) grant(side, [min, max]);
 }
 
@@ -79,7 +89,7 @@ export function followLegend(side) {
 		void retries.value;
 		const of = now && `${now.id} ${anomaly}`;
 		if (of !== shownOf) {
-			side.legend.value = null;
+			setLegend(side, null);
 			tellFault(side, null);
 		}
 		shownOf = of;
@@ -96,7 +106,7 @@ export function followLegend(side) {
 
 /** @param {Side} side @param {import("../base/api.js").Legend} legend */
 function take(side, legend) {
-	side.legend.value = legend;
+	setLegend(side, legend);
 	tellFault(side, null);
 	const { min, max } = wishes.get(side) ?? {};
 	const [low, high] = legend.range ?? [];
@@ -115,15 +125,15 @@ const isUnknown = (ramp, error) => ramp !== null && error instanceof Problem && 
 /** Uses the colours of the style instead of an unknown ramp. @param {Side} side @param {string} ramp */
 function leaveOut(side, ramp) {
 	notify(`ramp ${side.id}`, text("link.unknownRamp", { ramp }));
-	side.colouring.value = { ...side.colouring.peek(), ramp: null };
+	recolour(side, { ...side.colouring.peek(), ramp: null });
 }
 
 /** @param {Side} side @param {string | null} why */
 function tellFault(side, why) {
 	const id = `legend ${side.id}`;
-	side.legendFault.value = why;
+	setLegendFault(side, why);
 	if (why === null) return dismiss(id);
-	side.legend.value = null;
+	setLegend(side, null);
 	const retry = tryAgain(() => void retries.value++);
 	notify(id, text("legend.failed", { why }), retry);
 }

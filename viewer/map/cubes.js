@@ -20,6 +20,8 @@ import {
 	isPressed,
 	noticeOf,
 	notify,
+	reportLoadedTimes,
+	reportTileProgress,
 	tryAgain,
 } from "../base/state.js";
 import { text } from "../base/text.js";
@@ -130,7 +132,7 @@ export class CubeDrawing extends CubeReader {
 		this.layer.remove();
 		this.layer.painter.close();
 		if (drawings.get(this.side) === this) drawings.delete(this.side);
-		this.side.loadedTimes.value = new Map();
+		reportLoadedTimes(this.side, new Map());
 		dismiss(noticeOf(this.side, "tiles"));
 		dismiss(`left out ${this.side.id}`);
 	}
@@ -170,7 +172,7 @@ export class CubeDrawing extends CubeReader {
 		const index = Math.max(0, timeIndex.value);
 		// The index may already be of the next dates, shortly before this drawing is removed.
 		if (index >= this.source.times.length) return;
-		if (index !== this.layer.painter.shown) tileProgress.value = { ...tileProgress.peek(), phase: "loading" };
+		if (index !== this.layer.painter.shown) reportTileProgress(this.side, { ...tileProgress.peek(), phase: "loading" });
 		this.layer.painter.set({
 			index,
 			isMoving: isMoving.value,
@@ -271,7 +273,7 @@ export class CubeDrawing extends CubeReader {
 		const before = loadedTimes.peek();
 		const isSame = now.size === before.size && [...now].every(([index, how]) => before.get(index) === how);
 		if (isSame) return;
-		loadedTimes.value = now;
+		reportLoadedTimes(this.side, now);
 	}
 
 	/** Shows which items the date lacks; only once for the same ones. @param {number} index */
@@ -288,17 +290,17 @@ export class CubeDrawing extends CubeReader {
 
 	/** Writes the progress of the date to the state, and shows failures. @param {Progress} progress */
 	#report({ total, loaded, failed, failure, isPreview, shown }) {
-		const { tileProgress, timeIndex } = this.side;
+		const { timeIndex } = this.side;
 		window.clearTimeout(this.#retrying);
 		if (!isMoving.peek()) this.#tellSoon();
 		const isShown = shown === Math.max(0, timeIndex.peek());
 		const isWhole = isShown && (loaded + failed === total || (isPreview && isMoving.peek()));
 		this.#isComplete ||= isWhole;
-		tileProgress.value = {
+		reportTileProgress(this.side, {
 			phase: isWhole ? "shown" : isShown && this.#isComplete ? "filling" : "loading",
 			failed,
 			total,
-		};
+		});
 		const notice = noticeOf(this.side, "tiles");
 		if (failed === 0) return dismiss(notice);
 		notify(

@@ -10,7 +10,16 @@
  */
 import { fetchTileJson, isStatic } from "../base/api.js";
 import { live } from "../base/live.js";
-import { dismiss, noticeOf, notify, tryAgain, view, zoomToLayer } from "../base/state.js";
+import {
+	changeDates,
+	dismiss,
+	noticeOf,
+	notify,
+	reportTileProgress,
+	tryAgain,
+	view,
+	zoomToLayer,
+} from "../base/state.js";
 import { text } from "../base/text.js";
 import { computed, untracked } from "../vendor/signals-core.js";
 import { CubeDrawing, loader } from "./cubes.js";
@@ -42,7 +51,7 @@ export const hasCubes = (of) => of.links?.some(({ rel }) => rel === "cubes") ?? 
  * @param {string} [pane] of the map
  */
 export function drawSide(map, side, pane = "tilePane") {
-	const { layer, style, timeDomain, tileProgress } = side;
+	const { layer, style, timeDomain } = side;
 	const notice = noticeOf(side, "tiles");
 	/** Whether the server has no colours for the layer's numbers; its pictures are coloured nevertheless. */
 	const isWithoutColours = computed(() => !side.legend.value && side.legendFault.value !== null);
@@ -54,10 +63,10 @@ export function drawSide(map, side, pane = "tilePane") {
 		if (!of) return;
 		if (hasCubes(of)) loader.prepare();
 		let isOver = false;
-		tileProgress.value = { phase: "loading", failed: 0, total: 0 };
+		reportTileProgress(side, { phase: "loading", failed: 0, total: 0 });
 		const failed = (/** @type {Error} */ error) => {
 			if (isOver) return;
-			tileProgress.value = { phase: "shown", failed: 0, total: 0 };
+			reportTileProgress(side, { phase: "shown", failed: 0, total: 0 });
 			notify(notice, text("map.layerFailed", { layer: of.title, why: error.message }), tryAgain(again));
 		};
 		let stopDrawing = () => {};
@@ -81,7 +90,7 @@ export function drawSide(map, side, pane = "tilePane") {
 
 	/** Requests a failed layer again. */
 	function again() {
-		side.dates.value = { ...side.dates.peek() };
+		changeDates(side);
 	}
 
 	/** @param {Layer} of @param {Zooms} zooms */
@@ -90,7 +99,7 @@ export function drawSide(map, side, pane = "tilePane") {
 		const isOfNumbers = hasCubes(of) && !isWithoutColours.value && periods?.cubes !== null;
 		// The server has no pictures of normals, and static sites have cubes only.
 		if (!isOfNumbers && (isStatic || periods?.method === "usual" || periods?.method === "usual_dates")) {
-			tileProgress.value = { phase: "shown", failed: 0, total: 0 };
+			reportTileProgress(side, { phase: "shown", failed: 0, total: 0 });
 			if (!isStatic) notify(notice, text("period.noUsual", { layer: of.title }));
 			// Missing colours are reported where they are requested.
 			else if (!isWithoutColours.value)

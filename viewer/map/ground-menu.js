@@ -1,7 +1,17 @@
 /** The menu of base maps below the layers and of overlays above them: it opens from a button on the map. */
 
 import { make } from "../base/elements.js";
-import { BACKGROUNDS, background, dismiss, overlay, overlayMaps, shownOverlays } from "../base/state.js";
+import {
+	BACKGROUNDS,
+	background,
+	chooseBackground,
+	dismiss,
+	overlay,
+	overlayMaps,
+	shownOverlays,
+	showOverlay,
+	showOverlayMaps,
+} from "../base/state.js";
 import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 
@@ -9,17 +19,17 @@ import { effect } from "../vendor/signals-core.js";
 export function startGroundMenu(button, menu) {
 	const select = make("select", { id: "background" });
 	select.addEventListener("change", () => {
-		background.value = select.value;
+		chooseBackground(select.value);
 		dismiss("background");
 	});
 	const borders = makeSwitch("overlay", text("display.overlay"), (isOn) => {
-		overlay.value = isOn;
+		showOverlay(isOn);
 	});
 	const others = overlayMaps.value.map(({ id, title }) => ({
 		id,
 		...makeSwitch(`overlay-${id}`, title, (isOn) => {
 			const rest = shownOverlays.peek().filter((each) => each !== id);
-			shownOverlays.value = isOn ? [...rest, id] : rest;
+			showOverlayMaps(isOn ? [...rest, id] : rest);
 		}),
 	}));
 	menu.replaceChildren(

@@ -7,7 +7,18 @@
 import { atEnd, live } from "../base/live.js";
 import { isLoading, startPart } from "../base/parts.js";
 import { toPlace, wrapLon } from "../base/permalink.js";
-import { chooser, destination, isMoving, mapTool, overlay, places, sideA, tileProgress, view } from "../base/state.js";
+import {
+	chooser,
+	destination,
+	isMoving,
+	mapTool,
+	overlay,
+	places,
+	replacePlaces,
+	reportView,
+	sideA,
+	tileProgress,
+} from "../base/state.js";
 import { text } from "../base/text.js";
 import { Control, LatLngBounds, LayerGroup, Map as LeafletMap } from "../vendor/leaflet.js";
 import { effect, signal, untracked } from "../vendor/signals-core.js";
@@ -107,7 +118,7 @@ function followDestination(map) {
 	const report = () => {
 		if (!held || isSent) return;
 		const place = held.view ?? placeOf(map);
-		view.value = { ...place, bbox: bboxAround(map, place) };
+		reportView({ ...place, bbox: bboxAround(map, place) });
 	};
 	map.on("movestart", () => {
 		isMoving = !isSent;
@@ -213,7 +224,7 @@ export function followClicks(map) {
 	});
 	// The first click of two was not meant for a place: they zoom.
 	map.on("dblclick", () => {
-		if (!mapTool.peek()) places.value = before;
+		if (!mapTool.peek()) replacePlaces(before);
 	});
 	const container = map.getContainer();
 	container.addEventListener("keydown", (event) => {

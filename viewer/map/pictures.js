@@ -7,7 +7,7 @@
  */
 import { fetchProblem, tileTemplate } from "../base/api.js";
 import { atEnd, live } from "../base/live.js";
-import { dismiss, isDragged, isMoving, noticeOf, notify, tryAgain } from "../base/state.js";
+import { dismiss, isDragged, isMoving, noticeOf, notify, reportTileProgress, tryAgain } from "../base/state.js";
 import { text } from "../base/text.js";
 import { closeSeams } from "../ctc1/leaflet.js";
 import { TileLayer } from "../vendor/leaflet.js";
@@ -79,7 +79,7 @@ export class PictureDrawing {
 		const index = side.timeIndex.value;
 		void [side.style.value, side.colouring.value];
 		if (side.timeDomain.peek().phase !== "ready") return;
-		side.tileProgress.value = { ...side.tileProgress.peek(), phase: "loading" };
+		reportTileProgress(side, { ...side.tileProgress.peek(), phase: "loading" });
 		const stopping = new AbortController();
 		this.#coming?.remove();
 		this.#coming = null;
@@ -149,11 +149,11 @@ export class PictureDrawing {
 		const report = () => {
 			if (signal.aborted) return;
 			isComplete ||= !tiles.isLoading();
-			side.tileProgress.value = {
+			reportTileProgress(side, {
 				phase: !isComplete ? "loading" : tiles.isLoading() ? "filling" : "shown",
 				failed,
 				total,
-			};
+			});
 			if (failed === 0) return dismiss(notice);
 			const words = `${text("map.tilesFailed", { failed, count: total })} ${why}`.trim();
 			notify(

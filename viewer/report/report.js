@@ -17,6 +17,7 @@ import {
 	places,
 	serviceTitle,
 	shownDate,
+	showReport,
 	tileProgress,
 	timeDomain,
 } from "../base/state.js";
@@ -102,7 +103,7 @@ async function open() {
 	await whenClosed;
 	stopping.abort();
 	for (const stop of stops) stop();
-	isReportOpen.value = false;
+	showReport(false);
 }
 
 /** Draws the middle of the map in the aspect ratio of the page. @param {PictureMaker} maker */

@@ -6,7 +6,7 @@
  */
 import { byId, make } from "../base/elements.js";
 import { makeIcon } from "../base/icons.js";
-import { dismiss, foundPlace, geocoder, notify, outcome } from "../base/state.js";
+import { announceOutcome, dismiss, geocoder, notify, showFoundPlace } from "../base/state.js";
 import { language, locale, text } from "../base/text.js";
 import { parsePlace } from "./coordinates.js";
 import { splitWords } from "./gazetteer.js";
@@ -30,7 +30,7 @@ export async function startSearch(input) {
 		const { signal } = asking;
 		popup.clear();
 		if (words === "") {
-			foundPlace.value = null;
+			showFoundPlace(null);
 			return;
 		}
 		const place = parseGrid(words) ?? parsePlace(words, language());
@@ -107,7 +107,7 @@ class Popup {
 		this.message.textContent = message;
 		this.frame.hidden = false;
 		this.input.setAttribute("aria-expanded", String(results.length > 0));
-		outcome.value = results.length > 0 ? text("search.count", { count: results.length }) : message;
+		announceOutcome(results.length > 0 ? text("search.count", { count: results.length }) : message);
 		this.point(results.length > 0 ? marked : -1);
 		if (this.isAwaited) this.choose(0);
 	}
@@ -157,11 +157,11 @@ class Popup {
 		this.input.value = result.name;
 		this.clear();
 		byId("map").focus({ preventScroll: true });
-		foundPlace.value = null;
+		showFoundPlace(null);
 		const done = (async () => {
 			await result.show();
 			if (isCharted) await result.chart();
-			outcome.value = text("search.shown", { name: result.name });
+			announceOutcome(text("search.shown", { name: result.name }));
 		})();
 		done.catch((error) => notify("search", error.message));
 	}

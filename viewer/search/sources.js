@@ -18,10 +18,10 @@ import {
 	chooseLayer,
 	choosePlace,
 	choosePoint,
-	destination,
-	foundPlace,
 	geocoder,
 	layers,
+	moveMap,
+	showFoundPlace,
 	view,
 	zoomToLayer,
 } from "../base/state.js";
@@ -57,8 +57,8 @@ const middleOf = ([west, south, east, north]) => ({
 export const pointResult = ({ lon, lat }, told, zoom = Math.max(LEAST_ZOOM, view.peek()?.zoom ?? 0)) => ({
 	...told,
 	show: () => {
-		foundPlace.value = { name: told.name, lon, lat };
-		destination.value = { view: { lon, lat, zoom } };
+		showFoundPlace({ name: told.name, lon, lat });
+		moveMap({ view: { lon, lat, zoom } });
 	},
 	chart: () =>
 		choosePlace({ type: "Point", coordinates: [lon, lat] }, told.kind === "coordinates" ? "" : told.name, false),
@@ -75,7 +75,7 @@ const boxResult = (bbox, told, open = () => {}) => ({
 	...told,
 	show: () => {
 		open();
-		destination.value = { bbox, isHeld: true };
+		moveMap({ bbox, isHeld: true });
 	},
 	chart: () => choosePoint(middleOf(bbox)),
 });

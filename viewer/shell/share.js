@@ -4,7 +4,7 @@ import { openDialog } from "../base/dialog.js";
 import { make, makeField, makeWordButton } from "../base/elements.js";
 import { makeIcon } from "../base/icons.js";
 import { addressOf, readAddress, withoutKey } from "../base/permalink.js";
-import { extras, link, sideA, sideB, storiesOpened, unlinkable } from "../base/state.js";
+import { extras, link, openStories, sideA, sideB, unlinkable } from "../base/state.js";
 import { text } from "../base/text.js";
 
 const FRAME = { width: 800, height: 500 };
@@ -21,7 +21,7 @@ export function openShare() {
 	if (names.size > 0) words.push(text("share.private", { names: [...names].join(", ") }));
 	const stories = makeWordButton("pin", text("stories.title"), () => {
 		dialog.close();
-		storiesOpened.value += 1;
+		openStories();
 	});
 	const dialog = openDialog(
 		text("share.title"),

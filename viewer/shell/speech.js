@@ -3,6 +3,7 @@
  */
 
 import {
+	describeMap,
 	instant,
 	isMoving,
 	layer,
@@ -55,7 +56,7 @@ export function startDescription(place) {
 		if (!layer.value || !view.value || !isAtRest || (instant.value && timeIndex.value < 0)) return;
 		const waiting = window.setTimeout(() => {
 			place.textContent = describe();
-			spoken.value = place.textContent || spoken.peek();
+			describeMap(place.textContent || spoken.peek());
 		}, REST_MS);
 		return () => window.clearTimeout(waiting);
 	});

@@ -6,15 +6,16 @@
 
 import { pass, until } from "../base/delays.js";
 import {
-	ahead,
+	chooseGaps,
 	chooseTime,
 	dismiss,
+	expectDate,
 	gaps,
-	intent,
-	isMoving,
 	joinLink,
 	joinLinkAs,
 	notify,
+	prepareMoves,
+	setMoving,
 	sideA,
 	sideB,
 	timeDomain,
@@ -107,7 +108,7 @@ function refuse() {
 	const isSkipping = gaps.peek() === "skip";
 	const run = () => {
 		batch(() => {
-			if (isSkipping) gaps.value = "show";
+			if (isSkipping) chooseGaps("show");
 			else {
 				frameStep.value = 1;
 				chooseAll();
@@ -122,7 +123,7 @@ function refuse() {
 export function play() {
 	if (frames.peek().length < 2) return refuse();
 	dismiss(NOTICE);
-	intent.value = intent.peek() + 1;
+	prepareMoves();
 	// At the end, without a loop, it plays from the start.
 	if (frameAfter() === null) chooseTime((isReversed.peek() ? frames.peek().at(-1) : frames.peek()[0]) ?? 0);
 	isPlaying.value = true;
@@ -151,7 +152,7 @@ async function run(stopped) {
 		if (next === null) return;
 		if (hasCubes.peek() && !sideA.loadedTimes.peek().has(next)) {
 			awaited.value = next;
-			intent.value = intent.peek() + 1;
+			prepareMoves();
 			await until(() => sideA.loadedTimes.value.has(next), stopped, MAX_WAIT_MS);
 			awaited.value = null;
 		}
@@ -172,25 +173,25 @@ function runClock() {
 	effect(() => {
 		if (!isPlaying.value) return;
 		const stopping = new AbortController();
-		isMoving.value = true;
+		setMoving(true);
 		run(stopping.signal).finally(() => {
 			if (!stopping.signal.aborted) pause();
 		});
 		return () => {
 			stopping.abort();
 			awaited.value = null;
-			isMoving.value = false;
+			setMoving(false);
 		};
 	});
 	// In the last year of a loop the first date is loaded in advance.
 	effect(() => {
 		if (!isPlaying.value) {
-			ahead.value = -1;
+			expectDate(-1);
 			return;
 		}
 		const [first = -1, last = -1] = [frames.value[0], frames.value.at(-1)];
 		const [start, end] = isReversed.value ? [last, first] : [first, last];
-		ahead.value = isLooping.value && shownYear.value === yearOf(end) ? start : -1;
+		expectDate(isLooping.value && shownYear.value === yearOf(end) ? start : -1);
 	});
 	// Stops when the dates change with the layer.
 	effect(() => {

@@ -2,7 +2,17 @@
 import { DATE_FIELD } from "../base/date-field.js";
 import { indexesBetween, parseSpan, parseTyped } from "../base/dates.js";
 import { make, makeButton } from "../base/elements.js";
-import { chooseClear, gaps, intent, isClearOnly, isGapFilled, layer, layers, timeDomain } from "../base/state.js";
+import {
+	chooseClear,
+	chooseGaps,
+	gaps,
+	isClearOnly,
+	isGapFilled,
+	layer,
+	layers,
+	prepareMoves,
+	timeDomain,
+} from "../base/state.js";
 import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 import {
@@ -97,11 +107,14 @@ function makeClear() {
  * @param {string} words
  * @param {{ value: T }} of
  * @param {() => [value: T, words: string][]} choices reads signals
+ * @param {(value: T) => void} [change]
  */
-function makeList(words, of, choices) {
+function makeList(words, of, choices, change) {
 	let values = /** @type {T[]} */ ([]);
 	const choose = () => {
-		of.value = values[field.selectedIndex];
+		const value = values[field.selectedIndex];
+		if (change) change(value);
+		else of.value = value;
 	};
 	const field = make("select", { onchange: choose });
 	effect(() => {
@@ -136,13 +149,18 @@ const makeStep = () =>
 function makeGaps() {
 	// Gaps are filled from other dates.
 	effect(() => {
-		if (isGapFilled.value) intent.value = intent.peek() + 1;
+		if (isGapFilled.value) prepareMoves();
 	});
-	return makeList(text("gaps.title"), gaps, () => [
-		["show", text("gaps.show")],
-		...(hasCubes.value ? [/** @type {["last", string]} */ (["last", text("gaps.fill")])] : []),
-		["skip", text("gaps.skip")],
-	]);
+	return makeList(
+		text("gaps.title"),
+		gaps,
+		() => [
+			["show", text("gaps.show")],
+			...(hasCubes.value ? [/** @type {["last", string]} */ (["last", text("gaps.fill")])] : []),
+			["skip", text("gaps.skip")],
+		],
+		chooseGaps,
+	);
 }
 
 /** Makes the fields for the range of playback: two dates that are typed as in the calendar. */

@@ -5,7 +5,7 @@
 import { fetchTimes } from "../base/api.js";
 import { ofFullest } from "../base/dates.js";
 import { pass, until } from "../base/delays.js";
-import { isMoving, layer, loadedTimes, sideA, timeDomain } from "../base/state.js";
+import { changeDates, isMoving, layer, loadedTimes, sideA, timeDomain } from "../base/state.js";
 import { cubesOf } from "../map/cubes.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 
@@ -64,8 +64,7 @@ export function startShares() {
 		void followShares(of, undefined, stopping.signal, (next) => {
 			counted.value = next;
 			// The clearest date of a period is known when all are counted.
-			if (timeDomain.peek().periods && !next.includes(null))
-				sideA.dates.value = { ...sideA.dates.peek(), validShares: next };
+			if (timeDomain.peek().periods && !next.includes(null)) changeDates(sideA, { validShares: next });
 		});
 		return () => stopping.abort();
 	});

@@ -12,7 +12,16 @@
 import { dateOf, stepMonths } from "../base/dates.js";
 import { beforeDrawing } from "../base/delays.js";
 import { followDrag, runKey } from "../base/elements.js";
-import { ahead, chooseTime, intent, isDragged, isMoving, isPressed, timeDomain, timeIndex } from "../base/state.js";
+import {
+	chooseTime,
+	expectDate,
+	prepareMoves,
+	setDragged,
+	setMoving,
+	setPressed,
+	timeDomain,
+	timeIndex,
+} from "../base/state.js";
 import { effect } from "../vendor/signals-core.js";
 import { chooseRange, goTo, isPlaying, pause, togglePlay } from "./playback.js";
 import { panAxis, turnWheel } from "./strip/axis.js";
@@ -36,7 +45,7 @@ export function followMoves(strip, onYears) {
 	slider.addEventListener("pointercancel", (event) => drags.end(event));
 	for (const kind of ["pointerenter", "focus"]) {
 		slider.addEventListener(kind, () => {
-			intent.value = intent.peek() + 1;
+			prepareMoves();
 		});
 	}
 	slider.addEventListener("pointerleave", () => {
@@ -56,7 +65,7 @@ export function followMoves(strip, onYears) {
 	effect(() => {
 		const index = strip.hovered.value;
 		const resting = window.setTimeout(() => {
-			if (!isPlaying.peek()) ahead.value = index;
+			if (!isPlaying.peek()) expectDate(index);
 		}, REST_MS);
 		return () => window.clearTimeout(resting);
 	});
@@ -90,26 +99,26 @@ class StripDrags {
 		const from = this.strip.indexAt(event.clientX - left);
 		const { clientX: x, pointerId: id } = event;
 		this.drag = { id, x, startX: x, left, hasMoved: false, isRange: event.shiftKey, from };
-		isPressed.value = true;
-		intent.value = intent.peek() + 1;
+		setPressed(true);
+		prepareMoves();
 		this.strip.hovered.value = -1;
 		if (this.drag.isRange) return;
 		// Playback stops here, so that Back undoes press and drag as one step.
 		pause();
-		isMoving.value = true;
+		setMoving(true);
 		chooseTime(from);
 	}
 
 	/** Marks time as dragged until the pointer rests. */
 	waitForRest() {
-		isDragged.value = true;
+		setDragged(true);
 		window.clearTimeout(this.resting);
 		this.resting = window.setTimeout(() => this.rest(), REST_MS);
 	}
 
 	rest() {
 		window.clearTimeout(this.resting);
-		isDragged.value = false;
+		setDragged(false);
 	}
 
 	/** @param {PointerEvent} event */
@@ -176,8 +185,8 @@ class StripDrags {
 		this.drag = null;
 		this.second = null;
 		this.rest();
-		isPressed.value = false;
-		if (!drag.isRange) isMoving.value = false;
+		setPressed(false);
+		if (!drag.isRange) setMoving(false);
 	}
 }
 
@@ -188,7 +197,10 @@ function pressKey(strip, event, onYears) {
 	const index = timeIndex.peek();
 	const month = event.shiftKey ? 12 : 1;
 	// A key that is held moves as a drag does.
-	if (event.repeat && event.key.startsWith("Arrow")) isRunning = isMoving.value = true;
+	if (event.repeat && event.key.startsWith("Arrow")) {
+		setMoving(true);
+		isRunning = true;
+	}
 	runKey(event, {
 		ArrowLeft: () => goTo(index - 1),
 		ArrowDown: () => goTo(index - 1),
@@ -211,7 +223,9 @@ function pressKey(strip, event, onYears) {
 let isRunning = false;
 
 function endRun() {
-	if (isRunning) isRunning = isMoving.value = false;
+	if (!isRunning) return;
+	setMoving(false);
+	isRunning = false;
 }
 
 /** Connects the zoom buttons, and the bar of all dates that pans. @param {Strip} strip @param {HTMLElement} buttons */

@@ -6,7 +6,7 @@
 import { formatInstant } from "../base/dates.js";
 import { until } from "../base/delays.js";
 import { isFirstViewOver, startPart } from "../base/parts.js";
-import { chooseTime, instant, intent, layer, retryTimes, timeDomain, timeIndex } from "../base/state.js";
+import { chooseTime, instant, layer, prepareMoves, retryTimes, timeDomain, timeIndex } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 
@@ -28,7 +28,7 @@ export function startTimeline(root) {
 		chooseTime(timeIndex.peek() + dates);
 		presses += 1;
 		// After two steps a third is likely: the year is loaded.
-		if (presses === 2) intent.value = intent.peek() + 1;
+		if (presses === 2) prepareMoves();
 	};
 	parts.previous.addEventListener("click", step(-1));
 	parts.next.addEventListener("click", step(1));

@@ -9,7 +9,7 @@
  */
 import { colours, cssColour } from "../../base/colours.js";
 import { colourReader, make } from "../../base/elements.js";
-import { intent, isDark, isDragged, isMoving, sideB } from "../../base/state.js";
+import { isDark, isDragged, prepareMoves, setDragged, setMoving, sideB } from "../../base/state.js";
 import { locale, text } from "../../base/text.js";
 import { unitText } from "../../base/units.js";
 import { numberText, roundValues } from "../../base/value-scale.js";
@@ -150,19 +150,22 @@ function followPointer(holder, years, { spot, board, dekad, near }) {
 	};
 	const end = () => {
 		start = null;
-		if (isDragged.peek()) isDragged.value = isMoving.value = false;
+		if (!isDragged.peek()) return;
+		setMoving(false);
+		setDragged(false);
 	};
 	holder.addEventListener("pointerdown", (event) => {
 		if (event.button !== 0) return;
 		start = event.clientX;
 		holder.setPointerCapture(event.pointerId);
-		intent.value = intent.peek() + 1;
+		prepareMoves();
 	});
 	holder.addEventListener("pointermove", (event) => {
 		const isPressed = start !== null;
 		if (!isPressed && event.pointerType !== "touch") spot.value = spotOf(event);
 		if (!isPressed || (!isDragged.peek() && Math.abs(event.clientX - Number(start)) < DRAG_PX)) return;
-		isDragged.value = isMoving.value = true;
+		setMoving(true);
+		setDragged(true);
 		spot.value = null;
 		go(spotOf(event));
 	});

@@ -18,7 +18,7 @@ import { startPlacesPart } from "../../areas/places-part.js";
 import { tileOfShapes } from "../../areas/set-tiles.js";
 import { fetchPlaceTile } from "../../base/api.js";
 import { colours, cssColour } from "../../base/colours.js";
-import { choosePoint, chooser, dismiss, notify, pointer } from "../../base/state.js";
+import { choosePoint, dismiss, notify, pointer, replaceChooser } from "../../base/state.js";
 import { text } from "../../base/text.js";
 import { GridLayer } from "../../vendor/leaflet.js";
 import { computed, effect, signal } from "../../vendor/signals-core.js";
@@ -56,11 +56,11 @@ function startPlaceTiles(map) {
 		if (!set) return;
 		const tiles = new PlaceTiles(set);
 		tiles.addTo(map);
-		chooser.value = (point, isKept) => {
+		replaceChooser((point, isKept) => {
 			const feature = tiles.featureAt(point);
 			if (feature) void choosePlaceOfSet(feature, isKept);
 			else choosePoint(point, isKept);
-		};
+		});
 		const stops = [
 			effect(() => {
 				tiles.loads.value;
@@ -76,7 +76,7 @@ function startPlaceTiles(map) {
 		];
 		return () => {
 			for (const stop of stops) stop();
-			chooser.value = choosePoint;
+			replaceChooser(choosePoint);
 			hovered.value = null;
 			tiles.remove();
 			dismiss("place tiles");

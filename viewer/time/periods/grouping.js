@@ -8,7 +8,18 @@
  */
 import { isStatic } from "../../base/api.js";
 import { yearOf } from "../../base/dates.js";
-import { AS_STYLED, comparedSides, hasAmounts, joinLink, regroup, setGrouping, sideA } from "../../base/state.js";
+import {
+	AS_STYLED,
+	changeDates,
+	comparedSides,
+	hasAmounts,
+	joinLink,
+	recolour,
+	regroup,
+	setGrouping,
+	setTimeIndex,
+	sideA,
+} from "../../base/state.js";
 import { partOfYear } from "../../ctc1/periods.js";
 import { effect, signal, untracked } from "../../vendor/signals-core.js";
 import { wholeShares } from "../shares.js";
@@ -78,10 +89,10 @@ export function choosePeriod(next) {
 	const before = period.peek();
 	if (next?.slot === before?.slot && next?.method === before?.method) return;
 	regroup(() => {
-		if (!before) sideA.dates.value = { ...sideA.dates.peek(), validShares: wholeShares() };
+		if (!before) changeDates(sideA, { validShares: wholeShares() });
 		// An anomaly has another scale.
 		if ((next?.method === "anomaly") !== (before?.method === "anomaly")) {
-			for (const side of comparedSides.peek()) side.colouring.value = AS_STYLED;
+			for (const side of comparedSides.peek()) recolour(side, AS_STYLED);
 		}
 		period.value = next;
 	});
@@ -96,7 +107,7 @@ export function startGrouping() {
 		read: ({ slot, reducer = USUAL_METHOD }) => {
 			if (slot === period.peek()?.slot && (!slot || reducer === period.peek()?.method)) return;
 			// The layer that a link names is opened next, at its date.
-			sideA.timeIndex.value = -1;
+			setTimeIndex(sideA, -1);
 			period.value = slot ? { slot, method: reducer } : null;
 		},
 	});
