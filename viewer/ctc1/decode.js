@@ -232,8 +232,8 @@ function lineOf(terms, v) {
 }
 
 /**
- * Returns Chebyshev polynomials of the first kind up to a count at positions: all positions of one polynomial, then of the
- * next.
+ * Returns Chebyshev polynomials of the first kind up to a count at positions: all positions of one polynomial, then of
+ * the next.
  * @param {Float64Array} places 0 to 1
  * @param {number} count
  */
