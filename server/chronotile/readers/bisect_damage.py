@@ -42,7 +42,7 @@ def cell_around_damage(read: ReadDates, indexes: Sequence[int], encoding: Encodi
 def block_around_damage(
     read: ReadDates, indexes: Sequence[int], encoding: Encoding, report: ReportDate, *, shape: tuple[int, ...]
 ) -> Pixels:
-    """Return (time, …) pixels; `shape` is that of one time. Unreadable dates have the code `UNREADABLE_CODE`."""
+    """Return (time, …) pixels; `shape` is the shape of one time. Unreadable dates have the code `UNREADABLE_CODE`."""
     try:
         return read(indexes)
     except DateUnreadable as error:
@@ -57,7 +57,7 @@ def block_around_damage(
 
 
 def dates_around_damage(read: ReadDates, indexes: Sequence[int], report: ReportDate) -> Iterator[DatesRead]:
-    """Yield the pixels of the readable dates, in parts that were read together; the order is that of `indexes`."""
+    """Yield the pixels of the readable dates, in parts that were read together, in the order of `indexes`."""
     try:
         whole = read(indexes)
     except DateUnreadable as error:

@@ -14,11 +14,11 @@ The forms, each bounded by something that is not a digit:
 | days of the year | `A20191532019160` | from the first to the last |
 | dekad of a month | `2019-06-d2`, `201906D2`, `2019-06-dk2`, `201906dek2` | ten days; the third to the month's end |
 | dekad of the year | `2019D17`, `2019-dek17`, `2019_dk17` | the same, 1 to 36 |
-| week | `2019W23`, `2019-W23` | that of ISO 8601 |
+| week | `2019W23`, `2019-W23` | the week of ISO 8601 |
 | week since 1 January | `VHP.G04.C07.npp.P2019023.VH` | seven days; the last one to the year's end |
 | month | `201906`, `2019-06`, `2019_06`, `2019.06`, `2019/06` | the month |
 | quarter | `2019-Q2`, `2019_Q2`, `2019Q2` | three months |
-| year | `2019` | the year; only where it is the whole text |
+| year | `2019` | the year; only if it is the whole text |
 | year of a product of years | `P1Y-2019`, `yearly_2019`, `2019_annual`, `2019-fv4.0`, `E2020_GLOBE` | the year |
 | hour | `2019060410`, `20190604T10`, `20190604_10Z`, `2019-06-04_10:50:31` | the instant |
 | month by its name | `04Jun2019`, `2019-Jun-04`, `Jun2019`, `june_2019` | the day or the month |
@@ -28,10 +28,10 @@ The forms, each bounded by something that is not a digit:
 
 Forms that only several names together explain are in `readers/name_parts.py`.
 
-A day precedes a dekad, a dekad a month, and a month any year: short runs of digits are often numbers. Of several dates
-in a name the first counts, except dates of creation, processing and versions. Those are recognised by a prefix
+A day precedes a dekad, a dekad a month, and a month any year: short runs of digits are often numbers. The first date in
+a name counts, except dates of creation, processing and versions. Such dates are recognised by a prefix
 (`c20220530`, `v20200101`, `_R20200108`, `proc_20200101`), or as the time in the header of a WMO product
-(`_C_EUMT_20240101000545_`). With such a date alone beside a single year, the year counts.
+(`_C_EUMT_20240101000545_`). If a name has only such a date and a single year, the year counts.
 """
 
 import re
@@ -61,14 +61,14 @@ _NOT_NUMBERS = {"s", "c", "zone"}
 """Groups for the signs between parts, and for the time zone."""
 _END = r"(?!\d)"
 _APART = r"(?![\dA-Za-z])"
-"""No letter either: `2019_100m` and `2019_10m` tell a resolution."""
+"""End of a form without a letter after it: `2019_100m` and `2019_10m` contain a resolution."""
 _DEKAD = r"[dD](?:[eE]?[kK](?:ad)?)?"
 _ALONE = r"(?<![0-9A-Za-z])"
 _HMS = r"(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)"
 _OF_YEAR = r"(?P<year>\d{4})(?P<day_of_year>\d{3})"
 _YEARLY = r"(?:P1Y|[Yy]early|YEARLY|[Aa]nnual|ANNUAL)"
 _ONE_YEAR = r"(?<!\d{4}[-_])(?P<text>(?P<year>\d{4}))(?![-_]\d{4}(?!\d))"
-"""Not one of two: `2001_2017` is a period."""
+"""Without a second year: `2001_2017` is a period."""
 
 _APART_BEFORE = r"(?<![A-Za-z])"
 _NAME = (
@@ -139,7 +139,7 @@ _CREATION = re.compile(
     r"(?:(?<![A-Za-z])(?:[bcepvrVR]|cr|fv)|(?<![A-Za-z])(?:rev|ver|proc|prod|gen|upd|created|generated|updated|processed)[-_]?"
     r"|_C_[A-Z]{4}_)$"
 )
-"""Text before a date that is not the one of observation."""
+"""Text before a date of creation or processing."""
 _KINDS = (_BY_PRODUCT, _DAYS, _DEKADS, _MONTHS, _YEARS)
 _BARE_YEAR = re.compile(r"(?<![0-9A-Za-z])(?P<year>\d{4})(?![0-9A-Za-z])")
 
@@ -153,7 +153,7 @@ class TimeMatch(NamedTuple):
 
 
 class FolderTime(NamedTuple):
-    """A time found in the names of folders that follow one another."""
+    """A time found in the names of successive folders."""
 
     first: int
     last: int
@@ -170,7 +170,7 @@ DATE_FOLDERS = 3
 
 @lru_cache(maxsize=1 << 14)
 def find_time(text: str) -> TimeMatch | None:
-    """Return the first and most precise time of observation in a file's name, or else that of its creation, if any."""
+    """Return the first and most precise time of observation in a file's name, else of creation, if any."""
     creation: TimeMatch | None = None
     for patterns in _KINDS:
         found = [time for pattern in patterns for time in _matches(pattern, text)]
@@ -183,7 +183,7 @@ def find_time(text: str) -> TimeMatch | None:
 
 
 def _position(time: TimeMatch) -> tuple[int, int]:
-    # The first match is the smallest, of those that start together the longest.
+    # The first match is the smallest; among matches with the same start, the longest.
     return time.start, time.start - time.stop
 
 
@@ -218,7 +218,7 @@ def all_years(text: str) -> set[int]:
 
 
 def earlier_date(text: str, span: TimeSpan) -> TimeSpan | None:
-    """Return a day in the rest of a name, not marked as that of its creation, that is before the one read."""
+    """Return a day in the rest of a name, earlier than the found time and not marked as a day of creation."""
     read = find_time(text)
     rest = text if read is None else text[: read.start] + " " * (read.stop - read.start) + text[read.stop :]
     found = [time for pattern in _DAYS for time in _matches(pattern, rest) if not _CREATION.search(rest, 0, time.start)]
@@ -240,13 +240,13 @@ def _matches(pattern: re.Pattern[str], text: str) -> list[TimeMatch]:
 
 
 def span_of_parts(parts: Mapping[str, str | None]) -> TimeSpan | None:
-    """Return the span that the groups of an expression make, or `None` if they make no date.
+    """Return the span of the groups of an expression; `None` if they are not a date.
 
     Args:
-        parts: Digits by `year` and any of `month`, `last_month`, `day`, `day_of_year`, `last_year` with `last_day`,
+        parts: Digits by `year` and optionally `month`, `last_month`, `day`, `day_of_year`, `last_year` with `last_day`,
             `dekad` (of the month, or without month of the year), `pentad`, `quarter`, `week`, `week_of_year` (from
             1 January), `hour`, `minute`, `second`, `fraction` and `lead` (hours); letters by `name` (of the month) and
-            `half` (`a`, `b`); `zone` as in ISO 8601. A year of two digits is one of 1970 to 2069.
+            `half` (`a`, `b`); `zone` as in ISO 8601. Years of two digits are 1970 to 2069.
     """
     texts = {key: part.lower() for key, part in parts.items() if part}
     if "name" in texts:
@@ -270,11 +270,11 @@ def span_of_parts(parts: Mapping[str, str | None]) -> TimeSpan | None:
 
 
 def _edges(year: int, number: dict[str, int], fraction: str) -> tuple[np.datetime64, np.datetime64]:
-    """The start and the end of what parts name.
+    """Return the start and end of a span.
 
     Raises:
         KeyError: A part is missing, such as the day of an hour.
-        ValueError: They make no date.
+        ValueError: The parts are not a date.
     """
     if "quarter" in number:
         number |= {"month": 3 * number["quarter"] - 2, "last_month": 3 * number["quarter"]}

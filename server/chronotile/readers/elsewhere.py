@@ -54,7 +54,7 @@ class Opened:
     revisions: tuple[str, ...] = ()
     """Revision of each variable when the source was opened."""
     findings: tuple[Finding, ...] = ()
-    """Findings in addition to those of `info`."""
+    """Findings that `info` does not contain."""
 
     @property
     def state(self) -> str:
@@ -82,7 +82,7 @@ class SourcesSnapshot:
     """State of all remote sources at one moment."""
 
     opened: Mapping[str, Opened]
-    """Sources by collection, including those that were open and are unavailable now."""
+    """Sources by collection, including sources that were open and are unavailable now."""
     unavailable: Mapping[str, str]
     """Reason by collection, if a source cannot be read now."""
     causes: Mapping[str, str]

@@ -34,14 +34,14 @@ _NO_DIRECTIONS = re.compile(r"standard_error|deviation|spread|width|variance")
 
 
 def circle_of(name: str, units: str) -> float | None:
-    """Return the length of a full turn if the name (CF standard name or title) is that of a direction or phase."""
+    """Return the length of a full turn if the name (CF standard name or title) is a direction or phase."""
     text, unit = re.sub(r"\W+", "_", name.lower()), units.strip().lower()
     is_direction = unit in TRUE_NORTH or _DIRECTIONS.search(text)
     return TURNS.get(unit) if is_direction and not _NO_DIRECTIONS.search(text) else None
 
 
 def apply_configuration(encoding: Encoding, spec: VariableSpec) -> Encoding:
-    """Return `encoding` with the configured values replacing those of the file.
+    """Return `encoding` with the configured values instead of the file's.
 
     Raises:
         UnsupportedSource: The numbers cannot be read as the configured type, or have no distinct values.
@@ -64,7 +64,7 @@ def configured_circle(encoding: Encoding, spec: VariableSpec) -> float | None:
     """Return the length of a full turn as the file and the configuration state it; `None` for values without circle.
 
     Raises:
-        UnsupportedSource: The values are configured as circular, but their units have no known full turn.
+        UnsupportedSource: The values are circular by configuration, and their units have no defined full turn.
     """
     units = encoding.units if spec.units is None else spec.units
     if spec.circular is None:

@@ -78,7 +78,7 @@ class FailingDates:
         """Handle an item that a date of a mosaic lacks; only results of jobs list it, so this list ignores it."""
 
     def clear(self) -> None:
-        """Remove all dates; those that still fail are listed and logged again."""
+        """Remove all dates. Dates that still fail are listed and logged again."""
         for name in self._records.names():
             self._records.remove(name)
 
@@ -95,7 +95,7 @@ class FailingDates:
 
 
 class RecordedDates(FailingDates):
-    """Adds dates to a shared list, and records those of this reader.
+    """Adds dates to a shared list, and records the dates that this object added.
 
     Args:
         shared: The list.

@@ -147,7 +147,7 @@ def find_unnamed(spec: SourceSpec) -> list[str]:
 
 
 def find_skipped(spec: SourceSpec) -> list[str]:
-    """Return the matching files that are neither rasters, by their endings, nor side files of a matching raster."""
+    """Return matching files that have no ending of a raster and are not side files of a matching raster."""
     local = local_path(spec.href.replace(VARIABLE, "*"))
     if local is None or local.is_file() or not glob.has_magic(str(local)):
         return []

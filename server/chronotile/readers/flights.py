@@ -1,4 +1,4 @@
-"""Work that several threads request at the same time and one of them does."""
+"""Work that several threads request concurrently and that only one thread does."""
 
 import threading
 from collections.abc import Callable

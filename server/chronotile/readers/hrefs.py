@@ -92,10 +92,10 @@ def names_among(paths: Sequence[str]) -> list[str]:
 
 
 MAX_REMEMBERED = 1 << 14
-"""Fingerprints that a `Look` caches, about 5 MB; further files are requested from the system each time."""
+"""Fingerprints that a `Look` caches, about 5 MB; above, the system is called for each use."""
 
 SETTLED_NS = 2_000_000_000
-"""Age in ns below which a file may be written again without a new modification time; reads are then not cached."""
+"""Minimum age in ns of cached files: a younger file may be written again without a new modification time."""
 
 _current = threading.local()
 
@@ -141,7 +141,7 @@ class DocumentState:
 
 
 def file_state(path: str) -> FileState:
-    """Return the fingerprint of a file; that of a remote file may be some seconds old.
+    """Return the fingerprint of a file. For a remote file, it may be some seconds old.
 
     Raises:
         OSError: The file is missing or unavailable.
@@ -222,5 +222,5 @@ def is_any_there(paths: Iterable[str]) -> bool:
 
 
 def digest_of(states: Mapping[str, object]) -> str:
-    """Return a short text that changes with each of the states."""
+    """Return a short text that changes with the states."""
     return blake2b(repr(list(states.values())).encode(), digest_size=6).hexdigest()

@@ -1,4 +1,4 @@
-"""Kinds of source: one object per kind, through which all other code treats the sources of this kind."""
+"""Kinds of source: one object per kind, used by all other code for the sources of this kind."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 AS_STORED: dict[str, Any] = dict.fromkeys(
     ("mask_and_scale", "decode_times", "decode_timedelta", "decode_coords"), False
 )
-"""Options with which xarray opens a file unchanged, to compare numbers; characters become texts."""
+"""Options of xarray to read numbers of a file unchanged for comparisons; characters become texts."""
 
 
 def has_file(folder: Path, name: str) -> bool:
@@ -33,11 +33,11 @@ def has_file(folder: Path, name: str) -> bool:
 class SourceKind(ABC):
     """A kind of source: how it is recognised in a directory, opened, watched, checked and converted.
 
-    The defaults suit files of arrays that contain all of a source or some of its times.
+    The defaults suit files of arrays that contain a whole source or some of its times.
     """
 
     options: KindOptions
-    """Name of the kind in the configuration, and further keys that its sources may have."""
+    """Name of the kind in the configuration, and additional keys of its sources."""
     file_ends: tuple[str, ...] = ()
     """Ends of file names that only this kind has, in lower case."""
     shared_ends: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class SourceKind(ABC):
         """
 
     def has_content(self, path: Path, head: bytes) -> bool:
-        """Return whether a file with one of `shared_ends` is of this kind, by its first bytes or files next to it."""
+        """Return whether a file with a shared end is of this kind, by its first bytes or files next to it."""
         return False
 
     def is_folder(self, path: Path) -> bool:
@@ -80,14 +80,14 @@ class SourceKind(ABC):
         return [path for paths in find_files(spec).values() for path in paths]
 
     def root_document(self, spec: SourceSpec) -> Path | None:
-        """Return the local document that every change of the source replaces; `None`: there is none."""
+        """Return the local document that every change of the source replaces; `None` if it does not exist."""
 
     def findings(self, spec: SourceSpec, reported: Collection[str]) -> Iterator[Finding]:
         """Yield the findings of `check`: damaged files, files that do not fit the others, blocks that are slow to read.
 
         Args:
             spec: The source.
-            reported: Locations with findings, for which no further ones are reported.
+            reported: Locations that already have findings; no more are yielded for these.
         """
         yield from ()
 

@@ -30,7 +30,7 @@ def kind_of_spec(spec: SourceSpec) -> SourceKind:
 
 
 def kind_of_path(path: Path) -> SourceKind | None:
-    """Return the kind of a file or folder by its name and, if necessary, by its content; `None` if there is none."""
+    """Return the kind of a file or folder by its name and, if necessary, its content; `None` if it is not a source."""
     if path.is_dir():
         return next((kind for kind in KINDS.values() if kind.is_folder(path)), None)
     name = path.name.lower()

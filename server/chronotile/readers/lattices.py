@@ -90,7 +90,7 @@ def require_same_cells(lattices: Mapping[str, Sequence[Lattice]]) -> None:
     """Check that a piece can have the same cells for all variables of an expression.
 
     Args:
-        lattices: Lattices of the pieces of each variable, that of most pieces first; empty if none is north-up.
+        lattices: Lattices of the pieces of each variable, the most common first; empty if none is north-up.
 
     Raises:
         InvalidParameter: Two variables have no lattice in common.
@@ -107,7 +107,7 @@ def require_same_cells(lattices: Mapping[str, Sequence[Lattice]]) -> None:
 
 
 def whole_lattice(grids: Iterable[NativeGrid], target: TargetGrid | None) -> Lattice:
-    """Return the lattice on which a mosaic is served as a whole.
+    """Return the lattice of a mosaic as a whole.
 
     It is the configured one; otherwise the lattice of all pieces if they share one; otherwise cells in longitude and
     latitude, a whole number per degree, of about the size of the finest cells.
@@ -128,7 +128,7 @@ def whole_grid(lattice: Lattice, grids: Iterable[NativeGrid], extent: BBox) -> N
 
     Args:
         lattice: Result of `whole_lattice`.
-        grids: Grids of the pieces, as far as they are known.
+        grids: Grids of the pieces; some may be missing.
         extent: CRS84 box of all pieces; its longitudes exceed 180 if it crosses the antimeridian.
     """
     grids = tuple(grids)

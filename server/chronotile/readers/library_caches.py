@@ -14,10 +14,10 @@ _COUNTERS = "/tensorstore/cache/"
 
 
 def library_caches(caches: ReaderCaches) -> dict[str, CacheState]:
-    """Return the state of open `files`, of the blocks of `gdal`, and of decoded `chunks` of Zarr arrays.
+    """Return the cache states of open files (`files`), GDAL blocks (`gdal`) and decoded Zarr chunks (`chunks`).
 
     tensorstore does not report the bytes it stores: the size is unknown until it has evicted a chunk, and its limit
-    afterwards. The numbers of GDAL and the counts of tensorstore are those of the whole process.
+    afterwards. The numbers of GDAL and the counts of tensorstore belong to the whole process.
     """
     idle = caches.files.idle_count
     files = CacheState(idle * HANDLE_BYTES, MAX_IDLE_HANDLES * HANDLE_BYTES, idle)

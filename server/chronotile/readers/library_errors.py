@@ -39,13 +39,13 @@ def opening(name: str) -> Iterator[None]:
         yield
     except ChronotileError:
         raise
-    except Exception as error:  # each library has errors of its own, some of them plain `Exception`
+    except Exception as error:  # each library has its own errors, some of them plain `Exception`
         raise UnsupportedSource(f"{name} cannot be opened: {one_line(error)}") from error
 
 
 @contextmanager
 def reading(collection: str, variable: str) -> Iterator[None]:
-    """Convert foreign errors into one that names the variable but no path; log the rest.
+    """Convert foreign errors into an error that names the variable but no path; log the causes.
 
     Raises:
         SourceUnavailable: Replaces every foreign error.
@@ -61,7 +61,7 @@ def reading(collection: str, variable: str) -> Iterator[None]:
 
 @contextmanager
 def reading_dates(collection: str, variable: str, *, is_source_reachable: Callable[[], bool]) -> Iterator[None]:
-    """Convert errors of reading some dates into one that names the variable but no path.
+    """Convert errors of reading some dates into an error that names the variable but no path.
 
     Args:
         collection: Id of the collection.

@@ -32,15 +32,15 @@ _NUMBER = re.compile(r"[-_.](?P<number>[1-6])(?![0-9A-Za-z])")
 _HALF = re.compile(r"[-_.]?(?P<number>[abAB])(?![0-9A-Za-z])")
 _BETWEEN = re.compile(r"_to_|-to-|--|[-_.]")
 _LANDSAT = re.compile(r"L[CEMOT]0\d_L\d\w\w_\d{6}_$")
-"""Followed by the date of acquisition and that of processing."""
+"""Start of names with the dates of acquisition and of processing."""
 PART_KINDS: tuple[PartKind, ...] = ("clock", "hour", "dekad", "pentad", "half", "period")
 NUMBERED = ("dekad", "pentad", "half")
-"""Parts of a month that only all names together tell apart."""
+"""Parts of a month; only all names of a source together show which kind a number is."""
 DATE_GROUPS = (
     *("year", "month", "day", "day_of_year", "hour", "minute", "second"),
     *("dekad", "pentad", "half", "week", "lead"),
 )
-"""Groups of a `time_pattern` for the parts of a date; a dekad is one of the month, or without month of the year."""
+"""Groups of a `time_pattern` for the parts of a date; a dekad counts in the month, or in the year without a month."""
 _CONSOLIDATION = re.compile(r"(?<=[-_])RT(?P<level>\d)(?=[-_.])")
 _LEAD = re.compile(
     r"(?:[fF](?=\d{3})|step[-_]?|lead[-_]?|\+)(?P<lead>\d{1,3})h?(?![\dA-Za-z])|[-_](?P<lead_h>\d{1,3})h(?![\dA-Za-z])"
@@ -50,7 +50,7 @@ _ALL_HOURS = 24
 _MAX_LENGTH = 400 * DAY
 """Length of a period; later second dates are of processing."""
 _MAX_DIFFERENCE = 3 * DAY
-"""Length by which periods of one product differ, such as months; years and longer periods differ by any length."""
+"""Maximum difference in length of the periods of a product, such as months; for years and longer, any difference."""
 
 
 class DatedPart(NamedTuple):
@@ -89,12 +89,12 @@ def parts_after(name: str, date: TimeMatch, kind: PartKind) -> DatedPart | None:
 
 
 def has_time_of_day(name: str, date: TimeMatch) -> bool:
-    """Return whether the date in a name goes on with digits of a time."""
+    """Return whether digits of a time follow the date in a name."""
     return sum(map(str.isdigit, name[date.start : date.stop])) > _DATE_DIGITS
 
 
 def are_parts(parts: Sequence[DatedPart]) -> bool:
-    """Return whether parts of one kind, of all names of one source, belong to their dates."""
+    """Return whether the parts of one kind in all names of a source belong to their dates."""
     kind = parts[0].kind
     if kind == "period":
         return _are_periods([part.whole.span for part in parts])
@@ -113,7 +113,7 @@ def are_parts(parts: Sequence[DatedPart]) -> bool:
 
 
 def find_times(names: Sequence[str]) -> list[TimeMatch | None]:
-    """Return the time of each name of one source, with the parts that all of them have."""
+    """Return the time of each name of one source, with the parts that all names have."""
     found = [find_time(name) for name in names]
     for kind in PART_KINDS:
         parts = [each and parts_after(name, each, kind) for name, each in zip(names, found, strict=True)]
@@ -124,20 +124,20 @@ def find_times(names: Sequence[str]) -> list[TimeMatch | None]:
 
 
 def precedence_of(name: str) -> tuple[int, int]:
-    """Return a sort key: of files of one time the most consolidated (`RT6` before `RT0`) or newest run comes first."""
+    """Return a sort key for files of one time: the most consolidated (`RT6` before `RT0`) or newest run first."""
     level, lead = _CONSOLIDATION.search(name), _LEAD.search(name)
     return -int(level["level"]) if level else 0, int(lead["lead"] or lead["lead_h"]) if lead else 0
 
 
 def time_of_groups(groups: Mapping[str, str | None]) -> TimeSpan | None:
-    """Return the span of the groups of a `time_pattern`: `time`, or `year` with any of `DATE_GROUPS`."""
+    """Return the span of the groups of a `time_pattern`: `time`, or `year` and others of `DATE_GROUPS`."""
     if not groups.get("year"):
         return time_of_text(groups.get("time") or "")
     return span_of_parts({key: groups.get(key) for key in DATE_GROUPS})
 
 
 def time_of_text(text: str) -> TimeSpan | None:
-    """Return the span that a text names which is a time as a whole: one of a name's forms, a year, or ISO 8601.
+    """Return the span of a text that is a time as a whole: a form of names, a year, or ISO 8601.
 
     A dekad or pentad by a single digit (`2019.06.1`) needs the groups of a `time_pattern`.
     """
@@ -157,14 +157,14 @@ def time_of_text(text: str) -> TimeSpan | None:
 
 
 def _part_of_month(month: TimeSpan, kind: PartKind, number: str) -> TimeSpan | None:
-    # A number beyond 3 makes no dekad; `are_parts` then refuses those of all names.
+    # A number above 3 is not a dekad; `are_parts` then refuses the numbers of all names.
     year, month_number, _day = str(month.start.astype("datetime64[D]")).split("-")
     key = "dekad" if kind == "dekad" and number in "123" else "half" if kind == "half" else "pentad"
     return span_of_parts({"year": year, "month": month_number, key: number})
 
 
 def _period(name: str, date: TimeMatch) -> DatedPart | None:
-    """The period from a date to a second one of the same form right after it."""
+    """Return the period from a date to a second date of the same form directly after it."""
     between = _BETWEEN.match(name, date.stop)
     if between is None or _LANDSAT.search(name, 0, date.start):
         return None
@@ -193,8 +193,8 @@ def _are_periods(spans: Sequence[TimeSpan]) -> bool:
 def _are_clocks(parts: Sequence[DatedPart], dates: Mapping[str, set[TimeSpan]], numbers: Sequence[int]) -> bool:
     """Return whether four digits after dates are times of day.
 
-    Other numbers, such as those of tiles, are no times, are the year, count from 0 or 1, or recur with each date; times
-    that recur are full quarters of an hour.
+    Other numbers, such as tile numbers, are not times, equal the year, count from 0 or 1, or recur with each date.
+    Times that recur are full quarters of an hour.
     """
     days = set().union(*dates.values())
     is_count = numbers[0] <= 1 and numbers == list(range(numbers[0], numbers[0] + len(numbers)))

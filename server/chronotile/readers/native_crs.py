@@ -22,7 +22,7 @@ MAX_STATED = 80
 """Characters of a definition in a message."""
 
 ROUNDED_PX = 0.05
-"""Fraction of a cell by which its centre may lie beyond a pole, since coordinates are rounded."""
+"""Maximum distance of a centre beyond a pole in cells, since coordinates are rounded."""
 
 
 def require_on_earth(grid: NativeGrid, *, most_px: float = ROUNDED_PX) -> None:
@@ -42,10 +42,10 @@ def require_on_earth(grid: NativeGrid, *, most_px: float = ROUNDED_PX) -> None:
 
 @lru_cache(maxsize=256)
 def source_crs(text: str) -> Crs:
-    """Return the system that a file or the configuration names, with its EPSG code if it has one.
+    """Return the CRS that a file or the configuration names, with its EPSG code if it has one.
 
     Raises:
-        UnsupportedSource: PROJ does not know the system, or it has no longitudes and latitudes on the Earth.
+        UnsupportedSource: PROJ does not have the CRS, or it has no longitudes and latitudes on the Earth.
     """
     try:
         crs = crs_of(text)

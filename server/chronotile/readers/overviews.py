@@ -115,7 +115,7 @@ class Summary:
 
     counting: Counting
     total: NumberArray
-    """Sum of the valid numbers; for directions, of their unit vectors; for classes, zeros."""
+    """Sum of the valid numbers; for directions, sum of unit vectors; for classes, zeros."""
     valid: NumberArray
     """Number of valid cells."""
     codes: Mapping[float, NumberArray]
@@ -158,7 +158,7 @@ class Summary:
             mean: NumberArray = self.total / count
             return mean.astype(dtype)
         if self.total.dtype.kind == "f" or dtype.itemsize < 4:
-            # Sums of short numbers are so small that a quotient is a half only if it truly is one.
+            # Sums of short numbers are so small that a quotient is never rounded to a half.
             kind = np.float32 if self.total.itemsize <= np.dtype(np.int16).itemsize else np.float64
             means: NumberArray = np.divide(self.total, count, dtype=kind)
             np.rint(means, out=means)

@@ -67,7 +67,7 @@ class Reader(Protocol):
     def fetch_ahead(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> None:
         """Send the requests of a window that is read soon, so that remote files are fetched concurrently.
 
-        It neither waits nor raises; `read_window` does. Readers of local files do nothing.
+        It does not wait or raise; `read_window` does. Readers of local files do nothing.
         """
         return
 
@@ -84,7 +84,7 @@ class Reader(Protocol):
         return
 
     def read_point(self, variable: str, *, indexes: Sequence[int], point: Point) -> Pixels:
-        """Return (time,) pixels of the native cell that contains a point of the source; of a mosaic, of its pieces.
+        """Return (time,) pixels of the native cell that contains a point of the source; in a mosaic, cells of pieces.
 
         Raises:
             DateUnreadable: No item of a time can be read.
@@ -104,15 +104,15 @@ class Reader(Protocol):
         return cell_at(self.info.variables[variable].grid, point)
 
     def raster_file(self, variable: str, index: int) -> str | None:
-        """Return the path or URL of the raster file with all of a variable at one time, or `None` for other sources."""
+        """Return the path or URL of the raster file that has a whole time of a variable; `None` for other sources."""
         return None
 
     def file_of(self, variable: str, index: int) -> str | None:
-        """Return the path or URL of the file with all of a variable at one time, or `None` if there is no such file."""
+        """Return the path or URL of the file that has a whole time of a variable; `None` for other sources."""
         return None
 
     def sample_pieces(self, variable: str, index: int) -> "tuple[SamplePiece, ...]":
-        """Return a few parts of a variable at one time whose values represent it; by default all of it as one part."""
+        """Return a few parts that represent the values of a variable at one time; by default one with all values."""
         return (SamplePiece(self, variable, index),)
 
     def file_encodings(self, variable: str) -> frozenset[Encoding]:
@@ -128,7 +128,7 @@ class Reader(Protocol):
         return self.revision(variable, index)
 
     def revision_of_times(self, variable: str, indexes: Sequence[int], window: Window | None = None) -> str:
-        """Return a text that changes when the pixels of any of the times change; reads no pixels.
+        """Return a text that changes when pixels of these times change; reads no pixels.
 
         Each file and folder is inspected once.
 
@@ -162,7 +162,7 @@ class Reader(Protocol):
         Args:
             variable: The variable.
             indexes: The times.
-            window: One of the windows of the native grid that are read.
+            window: A window of the native grid, as an example of the windows that are read.
             along: The layout.
 
         Raises:

@@ -27,7 +27,7 @@ class ReaderCaches:
         items: Opens the item index of the application; called when a source of items is first opened.
         byte_blocks: Cache on disk of stored blocks of remote files; `None`: blocks are fetched again.
         overviews: Overviews of mosaics on disk; `None`: mosaics are always composed of their items.
-        places: Locations, in addition to that of the source, in which files named by items and references may be.
+        places: Locations outside the source that files of items and references may have.
         shared: Caches of another archive; its open files, blocks and chunks are used, too.
     """
 

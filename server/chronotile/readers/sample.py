@@ -28,7 +28,7 @@ PATCHES = 4
 ENOUGH_VALUES = 1000
 
 MAX_FAILURES = 4
-"""Unreadable items of a mosaic after which no more are tried: their store may hang."""
+"""Maximum number of unreadable items of a mosaic; after these, no more are tried, because their store may hang."""
 
 PERCENTILES = (2.0, 98.0)
 MAX_VALUE = 1e60
@@ -39,11 +39,11 @@ def observed_range(reader: Reader, variable: str, *, is_brief: bool = False) -> 
     """Return the 2nd and 98th percentile of the values of a variable in a sample, or `None` if none is valid.
 
     The sample is a thinned read of the newest times, at the coarsest stored level with at least `SAMPLE_SIDE_PX` pixels
-    per side. If that is still much data, patches are read. Of a mosaic, some items of each time are sampled.
+    per side. If that is still much data, patches are read. In a mosaic, some items of each time are sampled.
 
     Args:
         reader: The source.
-        variable: One of its variables.
+        variable: Id of a variable.
         is_brief: Read only a few patches, and stop at the first time that has a value.
 
     Raises:
@@ -87,7 +87,7 @@ def sampled_level(info: VariableInfo) -> int:
 
 
 def _values(reader: Reader, info: VariableInfo, index: int, *, every: int) -> Float64Array:
-    """The valid values of one time; if patches are read, those of every `every`-th patch."""
+    """Return the valid values of one time; if patches are read, only every `every`-th patch."""
     level = sampled_level(info)
     grid = info.levels[level]
     step = math.ceil(max(grid.width, grid.height) / SAMPLE_SIDE_PX)

@@ -35,7 +35,7 @@ _REASONS: tuple[tuple[type[Exception], Reason], ...] = (
     (UnsupportedSource, "damaged"),
     (Damaged, "damaged"),
 )
-"""Reason by the class of an error or one of its causes; the first match counts."""
+"""Reason by the class of an error or of a cause; the first match counts."""
 
 log = logging.getLogger(__name__)
 

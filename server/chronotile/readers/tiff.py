@@ -45,7 +45,7 @@ class _NumberFormats(NamedTuple):
     """Formats of numbers in a classic TIFF or BigTIFF, for `struct`."""
 
     first: int
-    """Where the offset of the first directory is stored."""
+    """Position of the offset of the first directory."""
     offset: str
     """Format of an offset."""
     entries: str

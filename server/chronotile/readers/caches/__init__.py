@@ -1,1 +1,1 @@
-"""What readers keep, each within its bound."""
+"""Caches of the readers, each with a size limit."""

@@ -15,7 +15,7 @@ from chronotile.core.model.types import UInt8Array
 from chronotile.readers.caches.byte_cache import CacheState
 from chronotile.readers.flights import Flights
 
-# Memory for decoded blocks, shared by processes that do not wait for one another (docs/design/shared-blocks.md).
+# Memory for decoded blocks, shared by processes without locks (docs/design/shared-blocks.md).
 
 SLOT_BYTES = 64 << 10
 """Size of a part. A block of 512 x 512 bytes has four parts, and a tile mostly needs two of them."""
@@ -40,9 +40,9 @@ class SharedBlockMemory:
     """Fixed memory for parts of blocks, shared by processes without locks (docs/design/shared-blocks.md).
 
     The memory is a table of sets with `WAYS` slots. The key of a part selects its set, and a new part replaces the
-    least recently used one of the set. Any number of threads and processes read and write concurrently. A reader copies
-    a part and accepts the copy only if its checksum matches key and content. A part that is being written, was left
-    incomplete by a killed process or was replaced during the copy fails this check and counts as missing.
+    least recently used part. Any number of threads and processes read and write concurrently. A reader copies a part
+    and accepts the copy only if its checksum matches key and content. A part that is being written, was left incomplete
+    by a killed process or was replaced during the copy fails this check and counts as missing.
 
     Args:
         max_bytes: Size of the memory; if it is too small for one set, nothing is cached.
@@ -96,7 +96,7 @@ class SharedBlockMemory:
         return at >= 0 and not at % _HEADER.size
 
     def write(self, key: bytes, part: UInt8Array) -> None:
-        """Store a part of at most `SLOT_BYTES`; it replaces the least recently used one of its set."""
+        """Store a part of at most `SLOT_BYTES`; it replaces the least recently used part of its set."""
         if not self._sets:
             return
         number, row = self._row(key)
@@ -140,9 +140,9 @@ def part_key(key: bytes, number: int) -> bytes:
 
 
 def shareable_memory(max_bytes: int) -> int | None:
-    """Return a descriptor of memory that child processes can map, or `None` if the system has no such memory.
+    """Return a descriptor of memory that child processes can map, or `None` if the system does not support it.
 
-    The memory is allocated as it is written.
+    Pages are allocated when they are first written.
     """
     if not hasattr(os, "memfd_create"):
         return None

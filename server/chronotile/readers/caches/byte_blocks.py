@@ -38,7 +38,7 @@ _CHECKSUM = Struct("<I")
 
 
 class ByteBlocks:
-    """Bytes by name, each in one file of a folder; the least recently used files are deleted to make room.
+    """Bytes by name, one file per name; the least recently used files are deleted to make room.
 
     Any number of threads and processes read and write concurrently.
 
@@ -56,7 +56,7 @@ class ByteBlocks:
         self._lock = threading.Lock()
         self._hits = self._misses = 0
         self._stored: tuple[int, int] | None = None
-        """Bytes and files at the last check plus what this process has stored since; `None` before the first check."""
+        """Bytes and files at the last check plus later writes of this process; `None` before the first check."""
         self._counting: threading.Thread | None = None
 
     @property

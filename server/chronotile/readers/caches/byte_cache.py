@@ -97,7 +97,7 @@ class ByteCache(Generic[Value]):
 
     def _make(self, key: Hashable, make: Callable[[], Value]) -> Value:
         with self._lock:
-            if key in self._values:  # another thread has made it meanwhile
+            if key in self._values:  # another thread has made it
                 return self._values[key]
         value = make()
         with self._lock:

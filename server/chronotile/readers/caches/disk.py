@@ -16,7 +16,7 @@ LOCK = "lock"
 TOUCH_S = 300.0
 """Seconds between two updates of the time of use of a file."""
 MAX_TOUCHED = 10_000
-"""Remembered uses of files, in addition to those of the last `TOUCH_S`."""
+"""Maximum number of recorded uses of files older than `TOUCH_S`."""
 
 
 class DiskCache:
@@ -52,7 +52,7 @@ class DiskCache:
         return data
 
     def touch(self, name: str) -> None:
-        """Record that a file is used. Its modification time, by which open files are recognised, stays."""
+        """Record that a file is used. Its modification time does not change, as it identifies open files."""
         now_s = monotonic()
         with self._lock:
             if now_s - self._touched.get(name, -TOUCH_S) < TOUCH_S:
@@ -64,7 +64,7 @@ class DiskCache:
         try:
             os.utime(path, ns=(time_ns(), path.stat().st_mtime_ns))
         except OSError:
-            return  # deleted meanwhile, or of a user who only lets others read
+            return  # deleted, or readable only
 
     def remove(self, name: str) -> None:
         """Delete a file if it exists and the folder is writable."""

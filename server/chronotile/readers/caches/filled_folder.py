@@ -14,18 +14,18 @@ CLOSING_S = 2.0
 RETRY_S = 1.0
 """Seconds until the next attempt while another process makes files."""
 NICENESS = 10
-"""Priority of threads that make files, lower than that of answers; on Linux only."""
+"""Priority of threads that make files, lower than the priority of answers; on Linux only."""
 
 Recipe = TypeVar("Recipe")
 
 
 class FilledFolder(Generic[Recipe]):
-    """A folder whose files are made in the background, each by one of the processes that share the folder.
+    """A folder whose files are made in the background, each by one process even if several share the folder.
 
     Args:
         folder: Cache of the files.
         what: Name of the files for log lines.
-        max_waiting: Files that may wait to be made; further ones are queued when they are requested again.
+        max_waiting: Maximum length of the queue; more files are queued when they are requested again.
         log: Logger of the module that makes the files.
     """
 
@@ -93,7 +93,7 @@ class FilledFolder(Generic[Recipe]):
         raise NotImplementedError
 
     def _make_all(self) -> None:
-        if sys.platform == "linux":  # where each thread has a niceness
+        if sys.platform == "linux":  # Linux has a niceness per thread
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while not self._closing.is_set():
             with self._changed:

@@ -1,4 +1,4 @@
-"""Short texts by name, of one process or shared by several."""
+"""Short texts by name, for one process or shared by several."""
 
 import logging
 from collections.abc import Collection
@@ -54,7 +54,7 @@ class RecordsInMemory:
 class RecordsInFolder:
     """Records that several processes share, in one small file each.
 
-    They only inform operators, so nothing else may fail because of them: a deleted folder is created again, and on a
+    They only inform operators and must not cause failures: a deleted folder is created again, and on a
     full disk a text counts as stored. It may then be logged twice.
     """
 

@@ -1,1 +1,1 @@
-"""Variables computed from others of the same source as they are read: formulas and masks."""
+"""Formulas and masks: variables that are computed from other variables of the source when they are read."""

@@ -20,7 +20,7 @@ TOLERANCE_CELLS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class TimePositions:
-    """Positions of the times of a derived variable among the times of one of its inputs."""
+    """Positions of the times of a derived variable among the times of an input."""
 
     indexes: IndexArray | None
     """`None` for an input without time, which is the same at all times."""
@@ -49,7 +49,7 @@ def shared_times(variables: Iterable[VariableInfo]) -> TimeDomain:
 
 
 def positions_in(variable: VariableInfo, times: TimeDomain) -> TimePositions:
-    """Return the positions of `times` among the times of a variable, which has all of them."""
+    """Return the positions of `times` among the times of a variable, which must have all these times."""
     return TimePositions(np.searchsorted(variable.times.starts, times.starts) if len(variable.times) else None)
 
 
@@ -67,7 +67,7 @@ def _corners_meet(transform: Affine, grid: NativeGrid) -> bool:
 
 
 def _transform_between(target: NativeGrid, source: NativeGrid) -> Affine:
-    # Transforms columns and rows of `target` to those of `source`.
+    # From columns and rows of `target` to columns and rows of `source`.
     transform: Affine = ~source.transform @ target.transform
     return transform
 

@@ -16,7 +16,7 @@ ONE_GRID_REMEDY = (
 
 
 def derive_variables(reader: Reader, spec: SourceSpec) -> Reader:
-    """Return a reader with the masks and formulas of `spec`; those that are impossible become findings.
+    """Return a reader with the masks and formulas of `spec`; impossible ones become findings.
 
     Formulas use masked variables; a mask of a formula is applied to its result.
     """

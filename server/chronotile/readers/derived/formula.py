@@ -1,4 +1,4 @@
-"""Formulas: variables that are computed from others of the same source when they are read."""
+"""Formulas: variables that are computed from other variables of the source when they are read."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -49,11 +49,11 @@ def formula_of(
     *,
     spec: VariableSpec | None = None,
 ) -> Formula:
-    """Return the variable that an expression defines: on the grid of its operands, at the times that all of them have.
+    """Return the variable that an expression defines: on the grid of its operands, at their common times.
 
     Raises:
         InvalidParameter: The operands lie on different grids, or have no time in common.
-        UnsupportedSource: The formula is configured as circular, but its units have no known full turn.
+        UnsupportedSource: The formula is circular by configuration, and its units have no defined full turn.
     """
     spec = spec or VariableSpec(id=name)
     encoding = Encoding(dtype="float32", nodata=float("nan"), units=spec.units or "1")
@@ -81,7 +81,7 @@ def formula_of(
 
 
 def _levels(variables: list[VariableInfo]) -> list[tuple[int, ...]]:
-    """The levels that all variables have: of each the numbers among the levels of each variable."""
+    """Return the common levels of the variables: for each level, its number in each variable."""
     first, *rest = variables
     for other in rest:
         if not are_same_cells(first.grid, other.grid):
@@ -257,7 +257,7 @@ def _codes(formula: Formula, operands: list[Pixels], numbers: NumberArray) -> Co
 
 
 def _reasons(formula: Formula, operands: list[Pixels], numbers: NumberArray) -> tuple[str | None, ...]:
-    """Reasons of the first operand that has one; nodata where only the arithmetic has no result."""
+    """Return the reasons of the first operand without a value; nodata if the arithmetic has no result."""
     operand_reasons = [
         cell_reasons(pixels, operand.info.encoding) for operand, pixels in zip(formula.operands, operands, strict=True)
     ]

@@ -39,7 +39,7 @@ class MaskedVariable:
     """Number of cells of the variable along a side of a cell of the quality variable."""
 
     def valid(self, pixels: Pixels) -> BoolArray:
-        """Return a boolean mask, true where pixels of the quality variable keep values."""
+        """Return a boolean mask, true for pixels of the quality variable that keep values."""
         is_valid: BoolArray = np.isin(pixels.numbers, self.keep)
         if pixels.codes is not None:  # the quality variable is masked, too; its mask removes values only
             return is_valid & (
@@ -90,7 +90,7 @@ MASK_S = 15e-9
 class MaskReader(DerivingReader[MaskedVariable]):
     """Reader of a source with masked variables; quality variables are read unchanged.
 
-    A mask removes values and nothing else: a pixel that is a flag, such as a cloud, stays one.
+    A mask removes only values: a pixel with a flag, such as a cloud, keeps it.
 
     Args:
         reader: Reader of the source.
@@ -224,7 +224,7 @@ class MaskReader(DerivingReader[MaskedVariable]):
         return _mask_pixels(pixels, masked, masked.valid(quality))
 
     def _valid(self, masked: MaskedVariable, index: int, *, level: int, window: Window, step: int) -> BoolArray:
-        """(y, x) mask of a window, true where values are kept; read from the quality level nearest in cell size."""
+        """Return a (y, x) mask, true for kept values; read from the quality level of the nearest cell size."""
         nearest, under = _quality_overlay(masked, level, window, step)
         quality = self._reader.read_window(
             masked.quality.name,

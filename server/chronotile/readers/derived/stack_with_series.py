@@ -25,7 +25,7 @@ from chronotile.readers.zarr.serving_cube import ServingCube, open_serving_cube
 
 ABSENT = -1
 FRESH_S = 30e-6
-"""Processor seconds to compare the revision of a file with that of the cube."""
+"""Processor seconds to compare the revisions of a file and the cube."""
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class SeriesCubeReader(WrappingReader):
         self._lock = threading.Lock()
 
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
-        """Return (time,) pixels of one native cell, from the cube where it is current."""
+        """Return (time,) pixels of one native cell, from the cube if it is current."""
         return self._read_both(Reader.read_cell, variable, indexes, row=row, column=column)
 
     def _read_both(
@@ -109,7 +109,7 @@ class SeriesCubeReader(WrappingReader):
         return sum_of_read_costs((cost, file_cost), value_s=0.0)
 
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
-        """Return (time, y, x) pixels; along time from the cube where it is current, else from the files."""
+        """Return (time, y, x) pixels; along time from the cube if it is current, else from the files."""
         if along == "space":
             return self._reader.read_block(variable, indexes=indexes, window=window, along=along)
         return self._read_both(Reader.read_block, variable, indexes, window=window, along=along)
@@ -119,7 +119,7 @@ class SeriesCubeReader(WrappingReader):
         return self._cube_dates(variable) is not None
 
     def read_cells(self, variable: str, *, indexes: Sequence[int], rows: Int64Array, columns: Int64Array) -> Pixels:
-        """Return (time, cell) pixels of native cells, from the cube where it is current, else from the files."""
+        """Return (time, cell) pixels of native cells, from the cube if it is current, else from the files."""
         return self._read_both(Reader.read_cells, variable, indexes, rows=rows, columns=columns)
 
     def close(self) -> None:
@@ -194,7 +194,7 @@ def _add_cube(spec: SourceSpec, files: Reader, caches: ReaderCaches) -> SeriesCu
 
 
 def _array_of(name: str, spec: SourceSpec, cube: SourceInfo) -> str:
-    """The array of a variable in the cube: the configured one, that of the same name, or the only one."""
+    """Return the name of a variable's array in the cube: as configured, of the same name, or the only one."""
     configured = spec.variables.get(name, VariableSpec(id=name))
     for array in (configured.name, name):
         if array in cube.variables:

@@ -21,7 +21,7 @@ def _forward(method: Method) -> Method:
 
 
 class WrappingReader(Reader):
-    """Reader that forwards to another reader; a subclass overrides what it changes.
+    """Reader that forwards to another reader; a subclass overrides the changed methods.
 
     Args:
         reader: Reader of the source.
@@ -34,7 +34,7 @@ class WrappingReader(Reader):
 
     @property
     def info(self) -> SourceInfo:
-        """The replaced information, or that of the reader."""
+        """The replaced information, or the reader's."""
         return self._reader.info if self._replaced_info is None else self._replaced_info
 
     revision = _forward(Reader.revision)
