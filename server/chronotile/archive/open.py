@@ -243,7 +243,7 @@ def _open(  # noqa: PLR0913 -- four of them by keyword
     state = _state_of(configuration, styles, specs, index, elsewhere=0)
     places, place_findings = open_places(places_specs(configuration), unchanged=_unchanged_places(before, state))
     readers, local_findings, unopened = _open_local(here, state, before=before, caches=caches)
-    # Collections of `before` would disappear if the index does not answer: then this raises.
+    # Collections of `before` would disappear if the index does not answer: `state_in_index` then raises.
     unopened_before = set[str]() if before is None else before.services.readers.keys() & unopened
     if unopened_before and caches.items is not None:
         refresh.state_in_index(caches.items, min(unopened_before))

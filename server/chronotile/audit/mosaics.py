@@ -153,7 +153,7 @@ class MosaicTruth:
         return (piece for piece in pieces if piece is not None)
 
     def _piece(self, variable: VariableSpec, item: ItemFiles, points: AuditPoints) -> PieceValues | None:
-        """Return the piece of an item; `None` if a file of the variable is missing."""
+        """Return the values of one item at the points; `None` if it has no file of the variable or its quality mask."""
         if variable.formula is None:
             piece = self._read_piece(variable, item, points)
         else:

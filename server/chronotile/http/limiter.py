@@ -97,7 +97,7 @@ class Limiter:
         self._threads = FairSemaphore(threads)
         self._slots = FairSemaphore(quick_slots or threads)
         self._line = WaitingLine(usual_s, clock, threads=threads)
-        """Requests that wait for a thread and a slot; they hold a thread in the quota of each of their sources."""
+        """Requests that wait for a thread and a slot; the quotas of their sources already count them."""
         self._quotas: dict[str, SourceQuota] = {}
         self._admitted = weakref.WeakSet[Any]()
         """Tasks of admitted requests; a request may run several calls."""

@@ -69,7 +69,9 @@ def lattice_at(layer: Layer, services: Services, point: Point) -> Lattice | None
 
 
 def choose_coverage_lattice(layer: Layer, services: Services, crs: Crs | None) -> Lattice | None:
-    """Return the lattice on which a coverage is read: the most common one in its CRS, else the most common of all.
+    """Return the lattice on which a coverage of a mosaic is read.
+
+    It is the most common lattice in the requested CRS, else the most common lattice of all items.
 
     Args:
         layer: A layer of the coverage.
@@ -80,7 +82,7 @@ def choose_coverage_lattice(layer: Layer, services: Services, crs: Crs | None) -
         `None` if the coverage is read on the native grid of the layer.
 
     Raises:
-        InvalidParameter: `crs` is `None`, and the native grid of the mosaic has the cells of no piece.
+        InvalidParameter: `crs` is `None`, and no item has the cells of the native grid of the mosaic.
     """
     if not layer.main_variable.is_mosaic:
         return None

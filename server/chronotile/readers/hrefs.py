@@ -92,7 +92,7 @@ def names_among(paths: Sequence[str]) -> list[str]:
 
 
 MAX_REMEMBERED = 1 << 14
-"""Fingerprints that a `Look` caches, about 5 MB; above, the system is called for each use."""
+"""Maximum number of fingerprints in the cache `Look`, about 5 MB; more files cost a system call per use."""
 
 SETTLED_NS = 2_000_000_000
 """Minimum age in ns of cached files: a younger file may be written again without a new modification time."""

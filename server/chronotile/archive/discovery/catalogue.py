@@ -73,7 +73,7 @@ class SeenHost:
 
     @property
     def line(self) -> str:
-        """A line for the operator."""
+        """Line of a report for the operator: prefix, items, assets, and whether reading is allowed."""
         names = ", ".join(self.assets[:MAX_SHOWN]) + (", …" if len(self.assets) > MAX_SHOWN else "")
         state = "allowed" if self.is_allowed else f"not allowed; to read them, add --allow {self.prefix}"
         return f"files at      {self.prefix} of {self.items} items ({names}): {state}"

@@ -333,7 +333,7 @@ class DateSource:
         return self._dated.digest
 
     def has_changed(self, *, most_files: int) -> bool:  # noqa: ARG002 -- no file is checked
-        """Return False: a changed archive has another `DateSource`."""
+        """Return False: for a changed archive, a new `DateSource` with another digest is made."""
         return False
 
     def entries(self, _run: SourcePass) -> Iterator[Listed]:

@@ -76,7 +76,10 @@ class ListedEntry(NamedTuple):
     Raises `InvalidItem` if the entry contains no item, `SourceUnavailable` if it cannot be read now.
     """
     state: str = ""
-    """Empty: only `read` can detect changes. For entries of a part: the state of the part, a prefix of the entry's."""
+    """State of the entry, empty if only `read` can detect changes.
+
+    For entries of a part, it is the state of the part; the state of each entry begins with it.
+    """
     part: SourcePart | None = None
     """The part with this entry; one process reads all entries of a part. `read` compares the entry's state itself."""
 

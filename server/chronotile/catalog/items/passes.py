@@ -463,7 +463,7 @@ class SourcePasses:
         return self._scalar(sa.select(ENTRY_ITEMS.c.id).where(*is_meant).limit(1)) is not None
 
     def count_filtered(self, collection: str) -> int:
-        """Return the number of entries whose items are excluded by a filter."""
+        """Return the number of readable entries whose items the filter of the source excludes."""
         is_meant = ENTRIES.c.collection == self._scope(collection), ENTRIES.c.problem == ""
         return self._scalar(sa.select(sa.func.count()).select_from(ENTRIES).where(*is_meant)) or 0
 

@@ -61,7 +61,7 @@ COLLECTIONS = sa.Table(
     sa.Column("levels", sa.Integer, nullable=False, default=0),
     # Longest duration of an item in nanoseconds.
     sa.Column("longest", sa.BigInteger, nullable=False, default=0),
-    # Number of removed items that are listed, and the last change whose removed items are no longer listed.
+    # Number of removed items in the feed of changes, and the last change whose removed items the feed has no longer.
     sa.Column("removed", sa.Integer, nullable=False, default=0),
     sa.Column("forgotten", sa.BigInteger, nullable=False, default=0),
     # A box around all items; `west_360` and `east_360` count longitudes from 0 to 360.

@@ -22,7 +22,7 @@ STEP_DECIMALS = 3
 DIGITS = 12
 """Significant digits of numbers that are not values; later digits are floating-point noise."""
 MAX_COUNT = 2.0**50
-"""Maximum result, in units of its last decimal: rounding errors are smaller than half a unit below it."""
+"""Limit of numbers that are rounded, in units of the last decimal: above, rounding errors may exceed half a unit."""
 MAX_POWER = 22
 """Largest exponent n for which a double stores 10**n exactly."""
 NEAR = 1e-3

@@ -181,7 +181,11 @@ def _read(file: BinaryIO, is_active: Callable[[], bool]) -> Iterator[bytes]:
 
 @contextmanager
 def _store_faults(*, missing: str = AWAY) -> Iterator[None]:
-    """Log errors of the store and raise one without their text, which names hosts and buckets."""
+    """Log errors of the store, and raise `SourceUnavailable` instead, without names of hosts and buckets.
+
+    Args:
+        missing: Message if the object does not exist.
+    """
     from obstore.exceptions import BaseError
 
     try:

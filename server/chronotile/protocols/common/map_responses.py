@@ -51,7 +51,7 @@ async def draw_maps(request: Request, layers: Sequence[str], maps_of_layer: Call
 QUICK_PIXELS = 1 << 22
 """Limit of small maps, all layers together: 2048 by 2048."""
 TRANSFORMED = 2
-"""Factor for maps not aligned with the rows and columns of the native grid: each pixel may need a transformation."""
+"""Factor of the counted pixels for maps not aligned with the native grid: each pixel may need a transformation."""
 
 
 def is_large(requests: Sequence[MapRequest], catalogue: Catalogue) -> bool:

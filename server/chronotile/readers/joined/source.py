@@ -130,7 +130,7 @@ class JoinedVariable:
     slots: tuple[int, ...]
     """(time,): number of the file of each time."""
     names: tuple[OwnName | None, ...]
-    """(time,): the time as stored in its file; `None` if only the name of the file has a time."""
+    """(time,): identity of each time in its file, as stored there; `None` if only the name of the file has a time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,7 +232,10 @@ class _DraftContent:
         return None
 
     def _class_style(self, variable: StacVariable) -> str:
-        """Return the id of a style of classes: a shipped style with the same classes, if no colours are given."""
+        """Return the id of the style of a variable with classes.
+
+        It is a shipped style that has all classes, if the metadata give no colours; otherwise a new style of the draft.
+        """
         stated = variable.classification
         alike = [each for each in self._known.values() if _has_all(each, stated.classes)]
         if alike and not stated.is_coloured:

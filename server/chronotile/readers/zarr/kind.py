@@ -37,7 +37,7 @@ HEADS = ("repo", "refs/branch.main/ref.json")
 
 REFERENCED = re.compile(rb'"([^"]*/)?(\.zgroup|\.zarray|zarr\.json)"\s*:')
 CONSOLIDATED = b'"zarr_consolidated_format"'
-"""Member of consolidated metadata of a store, whose keys look like references."""
+"""Member of consolidated metadata of a store: their other keys look like references of kerchunk."""
 
 SNAPSHOTS = "snapshots"
 """Folder that Icechunk repositories of both formats have."""

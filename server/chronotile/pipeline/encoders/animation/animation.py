@@ -26,7 +26,7 @@ FOR_EVER = b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"
 
 
 class Distinct(NamedTuple):
-    """Colours without duplicates."""
+    """The distinct colours of a frame, for the palette of a GIF."""
 
     colours: ColourArray
     """(n, 3): each distinct colour once."""
@@ -173,7 +173,7 @@ def encode_animation(
     """Return a time-lapse as a file, which the caller must close.
 
     Args:
-        frames: The frames, read one by one; an exception from them ends the file.
+        frames: The frames, read one by one; if reading raises, the file is deleted and the exception is passed on.
         film: Size, number and rate of the frames.
         format: The format of the file.
         scratch: Where the file is written.

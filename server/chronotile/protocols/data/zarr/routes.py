@@ -121,7 +121,7 @@ _KEYS = tuple(
     re.compile(pattern, re.ASCII)
     for pattern in (f"c(?:/({_NUMBERS % '/'}))?", rf"c\.({_NUMBERS % re.escape('.')})", f"({_NUMBERS % '/'})")
 )
-"""Names of chunks by the encodings in which stores are described, in their order (Zarr 3 §Chunk key encoding)."""
+"""Patterns of chunk keys by `ChunkRequest.encoding`: `c/0/1`, `c.0.1` and `0/1` (Zarr 3 §Chunk key encoding)."""
 
 
 def store_request(path: Mapping[str, str]) -> StoreRequest:

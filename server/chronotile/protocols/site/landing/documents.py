@@ -175,7 +175,7 @@ def _layer_links(services: Services, base: str) -> Iterable[ServiceLink]:
         )
         yield ServiceLink("tilejson", "TileJSON", purpose, f"{path}/tilejson.json")
     for layer in [candidate for candidate in layers if len(candidate.times)][:1]:
-        # The newest times, which take a quarter of a minute.
+        # A short film of the newest times.
         first = format_instant(layer.times.instants[-min(len(layer.times), NEWEST)])
         query, media_type = urlencode({"datetime": f"{first}/.."}, safe="/:"), usual_format()
         href = f"{base}/animations/{quote(layer.id)}.{media_type.extension}?{query}"
