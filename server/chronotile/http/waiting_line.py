@@ -179,6 +179,6 @@ class WaitingLine:
 
     @property
     def _pace_s(self) -> float:
-        # The mean pace, corrected as if an interval ended now if the running work has already taken longer.
+        # Mean seconds per served request; the time since the last one, shared by the threads, counts if it is longer.
         since_s = (self._clock() - self._last_s) / self._threads
         return self._mean_s + self._weight * max(0.0, since_s - self._mean_s)

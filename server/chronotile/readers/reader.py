@@ -189,7 +189,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NativeCell:
-    """A cell of the native grid of a source or piece."""
+    """A cell of a native grid: the grid of a source or of one item of a mosaic."""
 
     grid: NativeGrid
     row: int

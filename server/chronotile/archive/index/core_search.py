@@ -31,7 +31,7 @@ class CoreSearch:
     compared: tuple[Json, ...] = ()
     """Parts of the filter that are in `query`."""
     unused: tuple[Json, ...] = ()
-    """Parts of the filter that are in no parameter."""
+    """Parts of the filter that the search of the API cannot express."""
 
     def not_looked_up(self, *, has_query: bool) -> list[str]:
         """Return the parts of the filter that the API cannot apply, as CQL2 text of limited length."""

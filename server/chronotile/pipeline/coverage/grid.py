@@ -83,7 +83,7 @@ def shrink_window(window: Window, spans: Spans, grid: NativeGrid, *, locator: st
 
 
 def mask_cells(window: Window, spans: Spans, grid: NativeGrid) -> CellMask:
-    """Return the mask of spans in a window; its rows and columns are counted north-up from the corner of the window."""
+    """Return the cells of spans (runs of cells of a row) in a window, counted from its north-west corner, north-up."""
     rows, starts, stops = _clip_spans(spans, window, grid)
     rows = window.row_stop - 1 - rows if grid.transform.e > 0 else rows - window.row_start
     if grid.transform.a < 0:

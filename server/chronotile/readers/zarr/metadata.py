@@ -128,7 +128,7 @@ class KeyValues:
         self._keys: set[str] = set()
 
     def list_keys(self) -> Collection[str]:
-        """Store and return the names of all keys."""
+        """List the keys of the store, cache them in this object and return them."""
         self._keys = {key.decode() for key in result_within(self._store.list())}
         return self._keys
 

@@ -182,7 +182,10 @@ def _exact(
 
 
 def _exact_within(least: int, most: int, encoding: Encoding, kind: np.dtype[Any]) -> CubeNumbering | None:
-    """Return the numbering of integers from `least` to `most` with one number free, or `None`."""
+    """Return a numbering of a cube tile that stores integers from `least` to `most` unchanged or shifted.
+
+    One number is left for missing values. `None` if no supported dtype has that many numbers.
+    """
     present = tuple(flag for flag in encoding.flags if least <= flag[0] <= most)
     encoding = replace(encoding, flags=present)  # an absent flag may be the free number
     if kind.itemsize <= 2:
