@@ -67,6 +67,8 @@ def _execution(lon: float, *headers: tuple[str, str]) -> Request:
     return Request("POST", "/ogcapi/processes/time-series/execution", given, json.dumps({"inputs": inputs}))
 
 
+BACKGROUND = {"index", "shares", "elsewhere", "webhooks"}
+"""Names of threads whose work does not belong to a request."""
 WESTS = (4.3, 4.32, 4.34, 4.36)
 ASYNC = ("prefer", "respond-async")
 WALKS: Mapping[str, Walk] = {
@@ -139,6 +141,8 @@ class Tracer:
 
     def _note(self, frame: FrameType, event: str, _argument: object) -> None:
         if not self._is_on or event not in {"call", "return"} or not frame.f_code.co_filename.startswith(OWN):
+            return
+        if threading.current_thread().name in BACKGROUND:
             return
         thread = threading.get_ident()
         if self._loop is None:
