@@ -28,14 +28,20 @@ def _box(grid: NativeGrid) -> BBox:
 
 @lru_cache(maxsize=4096)
 def crossing_box(grid: NativeGrid) -> BBox | None:
-    """Return a rounded box in CRS84; across the antimeridian west exceeds east (RFC 7946 §5.2).
-
-    `None` if the grid has no longitudes and latitudes.
-    """
+    """Return the box of `wrapped_box`; `None` if the grid has no longitudes and latitudes."""
     try:
-        box = grid.unwound_box_in(CRS84)
+        return wrapped_box(grid)
     except InvalidParameter:
         return None
+
+
+def wrapped_box(grid: NativeGrid) -> BBox:
+    """Return a rounded box in CRS84; across the antimeridian west exceeds east (RFC 7946 §5.2).
+
+    Raises:
+        InvalidParameter: The grid has no longitudes and latitudes.
+    """
+    box = grid.unwound_box_in(CRS84)
     if box.xmax <= HALF_CIRCLE + 1e-9:
         return round_box(box)
     is_whole = grid.is_circular or box.xmax - box.xmin >= 2 * HALF_CIRCLE

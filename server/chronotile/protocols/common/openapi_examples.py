@@ -12,7 +12,7 @@ from chronotile.core.model.collection import Layer
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.pipeline.coverage.layer_store import has_store
-from chronotile.protocols.common.extent import DECIMALS, crossing_box, ring_of
+from chronotile.protocols.common.extent import DECIMALS, ring_of, wrapped_box
 
 MARGIN_CELLS = 2
 """Cells on each side of the middle cell of the layer in the example area."""
@@ -58,7 +58,7 @@ class Examples:
     @property
     def box(self) -> str | None:
         """Box of the example area as `west,south,east,north`; `None` without a layer."""
-        return None if self.middle is None else ",".join(map(repr, crossing_box(self.middle) or ()))
+        return None if self.middle is None else ",".join(map(repr, wrapped_box(self.middle)))
 
     @property
     def polygon(self) -> dict[str, Any]:

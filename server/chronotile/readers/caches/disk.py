@@ -16,7 +16,7 @@ LOCK = "lock"
 TOUCH_S = 300.0
 """Seconds between two updates of the time of use of a file."""
 MAX_TOUCHED = 10_000
-"""Maximum number of recorded uses of files older than `TOUCH_S`."""
+"""Number of recorded uses of files above which uses older than `TOUCH_S` are dropped."""
 
 
 class DiskCache:

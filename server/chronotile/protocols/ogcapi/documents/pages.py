@@ -11,7 +11,7 @@ from chronotile.core.model.time.instants import format_day, format_instant
 from chronotile.core.model.time.steps import DEKAD_STEP, step_of
 from chronotile.core.model.types import Json
 from chronotile.pipeline.encoders.coverage.cog import has_geo_tags
-from chronotile.protocols.common.extent import crossing_box
+from chronotile.protocols.common.extent import wrapped_box
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.operations_page import OperationsPage, PageLink, operations_page
 from chronotile.protocols.common.preview import preview_grid, preview_href
@@ -113,8 +113,7 @@ def _examples(offered: OfferedCollection, document: Json, context: CollectionCon
     if "position" in document.get("data_queries", {}):
         yield PageLink(title="Time series of a place", href=f"{base}/position?coords=POINT({x:.5f}%20{y:.5f})")
     if "coverage" in relations:
-        edges = crossing_box(grid.middle_part(EXAMPLE_CELLS // 2)) or ()
-        box = ",".join(f"{edge:.5f}" for edge in edges)
+        box = ",".join(f"{edge:.5f}" for edge in wrapped_box(grid.middle_part(EXAMPLE_CELLS // 2)))
         temporal = document["extent"].get("temporal")
         time = f"&datetime={temporal['interval'][0][1]}" if temporal else ""
         title, name = ("GeoTIFF", "GTiff") if has_geo_tags(grid.crs) else ("NetCDF", "NetCDF")

@@ -49,6 +49,15 @@ class Items:
         """Times of all layers (time,), ascending."""
         return reduce(np.union1d, [layer.times.instants for layer in self.layers], NO_INSTANTS)
 
+    @cached_property
+    def _cells(self) -> int:
+        grid = self.offered.main_field.main_variable.grid
+        return grid.width * grid.height
+
+    @cached_property
+    def _file_format(self) -> str:
+        return formats.list_installed(formats.FILE_FORMATS)[0]
+
     def matching(self, time: TimeSelection, clock: Clock) -> InstantArray:
         """Return the instants that overlap with a selection (time,).
 
@@ -65,10 +74,9 @@ class Items:
         corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
         when = {} if datetime == UNBOUNDED else {"datetime": datetime}
         names = ",".join(layer.main_variable.name for layer in layers)
-        grid = self.offered.main_field.main_variable.grid
-        is_large = len(layers) * grid.width * grid.height > self.max_json_values
-        large = {"f": formats.list_installed(formats.FILE_FORMATS)[0]} if is_large else {}
-        query = {"bbox": ",".join(map(repr, box)), **when, "parameter-name": names, **large}
+        query = {"bbox": ",".join(map(repr, box)), **when, "parameter-name": names}
+        if len(layers) * self._cells > self.max_json_values:
+            query["f"] = self._file_format
         title = text_in(self.offered.title, self.language) or self.offered.id
         return {
             "type": "Feature",

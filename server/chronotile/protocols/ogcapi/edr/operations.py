@@ -10,7 +10,7 @@ from chronotile.core.model.space.crs import CRS84
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Json
 from chronotile.http.endpoint import Endpoint, Faults
-from chronotile.protocols.common.extent import DECIMALS, crossing_box, ring_of
+from chronotile.protocols.common.extent import DECIMALS, ring_of, wrapped_box
 from chronotile.protocols.common.openapi import BINARY, TEXT, enum_of, ref
 from chronotile.protocols.common.openapi_examples import Examples
 from chronotile.protocols.common.operation import Operation, segment
@@ -61,7 +61,7 @@ def _example_area(offered: OfferedCollection) -> _ExampleArea:
     return _ExampleArea(
         point=f"POINT({round(longitude, DECIMALS)!r} {round(latitude, DECIMALS)!r})",
         polygon=f"POLYGON(({vertices}))",
-        box=list(crossing_box(part) or ()),
+        box=list(wrapped_box(part)),
         within=within,
     )
 
