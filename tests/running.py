@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any, TypeVar
 
 import pytest
@@ -32,29 +33,37 @@ def serving(
     """Run a server in a separate process and end it at the end; yields the process, its address and its output.
 
     It logs to `log` if that is not `None`. `program` may be from another environment.
+
+    Raises:
+        AssertionError: The server ended before it had printed its addresses.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CHRONOTILE_")}
-    process = subprocess.Popen(
-        [program, *map(str, arguments), "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=log or subprocess.DEVNULL,
-        text=True,
-        env=kept | environment,
-    )
-    lines: list[str] = []
-    try:
-        for line in process.stdout:
-            lines.append(line)
-            if line.startswith("WMTS"):
-                break
-        yield process, lines[-1].split()[1].removesuffix("/wmts"), lines
-    finally:
-        process.terminate()  # a server that is killed leaves the folder of its workers
+    with TemporaryFile("w+", encoding="utf-8") as file:
+        process = subprocess.Popen(
+            [program, *map(str, arguments), "--port", "0"],
+            stdout=subprocess.PIPE,
+            stderr=log or file,
+            text=True,
+            env=kept | environment,
+        )
+        lines: list[str] = []
         try:
-            process.wait(timeout=PATIENCE_S)
+            for line in process.stdout:
+                lines.append(line)
+                if line.startswith("WMTS"):
+                    break
+            else:
+                status = process.wait(timeout=PATIENCE_S)
+                file.seek(0)
+                raise AssertionError(f"the server ended with status {status}: {''.join(lines)}{file.read()}")
+            yield process, lines[-1].split()[1].removesuffix("/wmts"), lines
         finally:
-            process.kill()  # a process that does not end must not fail other tests
-            process.communicate()
+            process.terminate()  # a server that is killed leaves the folder of its workers
+            try:
+                process.wait(timeout=PATIENCE_S)
+            finally:
+                process.kill()  # a process that does not end must not fail other tests
+                process.communicate()
 
 
 def with_client() -> dict[str, str]:

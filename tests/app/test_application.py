@@ -82,7 +82,7 @@ def test_errors_of_gdal_are_reported_only_by_us(tmp_path):
         import logging, sys
         from chronotile.core.logs import configure_logging
         from chronotile.core.errors import DateUnreadable
-        from chronotile.readers.library_errors import with_causes
+        from chronotile.readers.library_errors import cause_text
         from chronotile.readers.kinds import open_source
         from chronotile.core.model.source import SourceSpec
         from chronotile.core.model.space.grid import Window
@@ -91,7 +91,7 @@ def test_errors_of_gdal_are_reported_only_by_us(tmp_path):
         try:
             reader.read_window("band1", index=0, level=0, window=Window(0, 512, 0, 512))
         except DateUnreadable as error:
-            logging.getLogger("chronotile").warning("%s", with_causes(error))
+            logging.getLogger("chronotile").warning("%s", cause_text(error))
     """
     path = write_tif(tmp_path / "a.tif", np.random.default_rng(1).integers(0, 250, (512, 512), "uint8"), Scene())
     with path.open("r+b") as file:
