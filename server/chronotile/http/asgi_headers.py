@@ -30,10 +30,10 @@ def declared_bytes(headers: Iterable[RawHeader]) -> int | None:
     return int(declared.lstrip(b"0")[:18] or b"0") if declared.isdigit() else None
 
 
-def replace_headers(start_message: Message, headers: Collection[RawHeader]) -> None:
+def replace_headers(message: Message, headers: Collection[RawHeader]) -> None:
     """Set headers of an answer; existing headers of the same names are removed."""
     names = [name for name, _ in headers]
-    start_message["headers"] = [*(header for header in start_message["headers"] if header[0] not in names), *headers]
+    message["headers"] = [*(header for header in message["headers"] if header[0] not in names), *headers]
 
 
 def replace_headers_on_send(send: Send, headers: Collection[RawHeader]) -> Send:

@@ -78,33 +78,33 @@ def compress_on_send(send: Send, encoding: bytes, app: ASGIApp) -> Send:
     return send_compressed
 
 
-def _may_compress(start_message: Message) -> bool:
+def _may_compress(message: Message) -> bool:
     # A part of an answer (206) and an encoded answer are sent unchanged.
-    headers = start_message["headers"]
+    headers = message["headers"]
     return (
-        start_message["status"] != 206
+        message["status"] != 206
         and not header_value(headers, b"content-encoding")
         and is_compressible(header_value(headers, b"content-type").decode("latin-1"))
     )
 
 
-def correct_encoding_headers(start_message: Message, if_none_match: bytes) -> None:
+def correct_encoding_headers(message: Message, if_none_match: bytes) -> None:
     """Set the ETag of the bytes that are sent, remove the encoding `identity`, and list each header once in `Vary`.
 
     A handler marks an answer as `identity` to keep Starlette from compressing it; clients must not see the mark
     (RFC 9110 §8.4). Starlette adds `Accept-Encoding` to `Vary` even if the answer has it.
     """
-    encoding = header_value(start_message["headers"], b"content-encoding")
+    encoding = header_value(message["headers"], b"content-encoding")
     if encoding == b"identity":
         identity = (b"content-encoding", b"identity")
-        start_message["headers"] = [header for header in start_message["headers"] if header != identity]
-    headers = MutableHeaders(raw=start_message["headers"])
-    etag = header_value(start_message["headers"], b"etag").decode("latin-1")
-    if etag.startswith('"') and (encoding == b"gzip" or (start_message["status"] == 304 and if_none_match)):
+        message["headers"] = [header for header in message["headers"] if header != identity]
+    headers = MutableHeaders(raw=message["headers"])
+    etag = header_value(message["headers"], b"etag").decode("latin-1")
+    if etag.startswith('"') and (encoding == b"gzip" or (message["status"] == 304 and if_none_match)):
         gzip_etag = f'{etag[:-1]}{ETAG_GZIP_SUFFIX}"'
         if encoding == b"gzip" or gzip_etag in if_none_match.decode("latin-1"):
             headers["etag"] = gzip_etag
-    vary = join_values(start_message["headers"], b"vary").decode("latin-1")
+    vary = join_values(message["headers"], b"vary").decode("latin-1")
     names = [name.strip() for name in vary.split(",")] if "," in vary else []
     unique_names = {name.lower(): name for name in names}
     if len(unique_names) < len(names):

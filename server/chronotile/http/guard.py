@@ -54,16 +54,16 @@ class Guard:
         await app(scope, receive, compress_on_send(send_guarded, encoding, self._app))
 
 
-def _add_browser_headers(start_message: Message, scope: Scope) -> None:
-    headers = start_message["headers"]
+def _add_browser_headers(message: Message, scope: Scope) -> None:
+    headers = message["headers"]
     is_active = header_value(headers, b"content-type").lower().startswith(_ACTIVE_TYPES)
     policy = ((_POLICY, INERT_POLICY),) if is_active and not header_value(headers, _POLICY) else ()
     if IS_OF_JOBS in scope:
-        replace_headers(start_message, (_NOSNIFF, *policy))
+        replace_headers(message, (_NOSNIFF, *policy))
         sharing = job_sharing(scope)
-        start_message["headers"] += [*sharing, *(EXPOSING if sharing else ()), VARY_ORIGIN]
+        message["headers"] += [*sharing, *(EXPOSING if sharing else ()), VARY_ORIGIN]
     else:
-        replace_headers(start_message, (_NOSNIFF, *policy, *PUBLIC_HEADERS))
+        replace_headers(message, (_NOSNIFF, *policy, *PUBLIC_HEADERS))
 
 
 def _refuse_long_query(scope: Scope) -> ASGIApp:

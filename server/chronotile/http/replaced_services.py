@@ -70,7 +70,7 @@ def require_current_services(state: ServerState, services: Services, collection:
         raise errors.ServicesRenewed("what is served was replaced")
 
 
-def renew_learnt_encodings(request: Request, services: Services, sources: Iterable[str]) -> None:
+def renew_learnt_encodings(request: Request, services: Services, collections: Iterable[str]) -> None:
     """Open collections again if work skipped files because of an unknown encoding; call it in a thread.
 
     The number of retries of a request is limited, and the same file counts once.
@@ -78,7 +78,7 @@ def renew_learnt_encodings(request: Request, services: Services, sources: Iterab
     Raises:
         ServicesRenewed: A collection was opened again; the request must be repeated.
     """
-    reasons = services.reopen_reasons(sources)
+    reasons = services.reopen_reasons(collections)
     if not reasons:
         return
     attempts: Attempts = request.scope.setdefault(ENCODING_RETRIES, Attempts(errors.PlanStale.max_retries))

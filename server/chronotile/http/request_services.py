@@ -12,28 +12,28 @@ SERVICES = "chronotile.services"
 """ASGI scope key of the services."""
 
 
-def services_of(connection: HTTPConnection) -> Services:
+def services_of(request: HTTPConnection) -> Services:
     """Return the services of a request, restricted to the grants of its client.
 
     A request keeps its services until it is answered or repeated, even if a reload replaces them.
     """
-    services: Services | None = connection.scope.get(SERVICES)
+    services: Services | None = request.scope.get(SERVICES)
     if services is None:
-        grants: Grants | None = connection.scope.get(GRANTS)
-        services = state_of(connection).services
+        grants: Grants | None = request.scope.get(GRANTS)
+        services = state_of(request).services
         if grants is not None:
             services = grants.restrict(services)
         elif services.catalogue.access is not None:  # a reload has added rules since the request arrived
             services = restrict(services, EVERYBODY)
-        connection.scope[SERVICES] = services
+        request.scope[SERVICES] = services
     return services
 
 
-def services_with(connection: HTTPConnection, right: Right) -> Services:
+def services_with(request: HTTPConnection, right: Right) -> Services:
     """Return the services of a request, restricted to collections for which its client has a right.
 
     For rights that do not follow from the path, such as the right of a negotiated format.
     """
-    grants: Grants | None = connection.scope.get(GRANTS)
-    services = services_of(connection)
+    grants: Grants | None = request.scope.get(GRANTS)
+    services = services_of(request)
     return restrict(services, EVERYBODY, right) if grants is None else grants.restrict(services, right)

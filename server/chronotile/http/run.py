@@ -51,12 +51,12 @@ async def run(
         ServicesRenewed: The endpoint must be repeated with the current services.
     """
     services = services_of(request)
-    sources = {services.catalogue.layer(name).collection for name in layers} or frozenset(collections)
+    collections = {services.catalogue.layer(name).collection for name in layers} or frozenset(collections)
     if not kind.watches:
-        return await _run(request, kind, cast("Callable[[], Result]", work), sources=sources, hosts=hosts)
+        return await _run(request, kind, cast("Callable[[], Result]", work), collections=collections, hosts=hosts)
     async with watch_connection(request) as is_active:
         watching_work = partial(cast("Callable[[IsActive], Result]", work), is_active)
-        return await _run(request, kind, watching_work, sources=sources, hosts=hosts)
+        return await _run(request, kind, watching_work, collections=collections, hosts=hosts)
 
 
 async def _run(
@@ -64,29 +64,29 @@ async def _run(
     kind: WorkKind[Arguments],
     work: Callable[[], Result],
     *,
-    sources: Collection[str],
+    collections: Collection[str],
     hosts: Collection[str],
 ) -> Result:
     state, services = state_of(request), services_of(request)
     limiter: Limiter = getattr(state.limiters, kind.limiter)
     if kind.may_ask:
         return await _run_local_or_remote(state, limiter, work)
-    if not kind.is_of_all and not (kind.reads and sources):
+    if not kind.is_of_all and not (kind.reads and collections):
         return await limiter.run(work, sources=hosts)
-    collections: Iterable[str | None] = (None,) if kind.is_of_all else sources
+    checked: Iterable[str | None] = (None,) if kind.is_of_all else collections
 
     def run_with_current_services() -> Result:
-        for collection in collections:
+        for collection in checked:
             require_current_services(state, services, collection)
         try:
             return work()
         finally:  # an unknown encoding may also be the reason of an error
             if kind.learns:
-                renew_learnt_encodings(request, services, sources)
+                renew_learnt_encodings(request, services, collections)
 
     if not kind.reads:
         return await limiter.run(run_with_current_services)
-    counted = {source for source in sources if source in services.elsewhere} if kind.is_of_all else sources
+    counted = {name for name in collections if name in services.elsewhere} if kind.is_of_all else collections
     return await _run_reading(request, limiter, run_with_current_services, counted)
 
 
@@ -103,11 +103,11 @@ async def _run_local_or_remote(state: ServerState, quick: Limiter, work: Callabl
 
 
 async def _run_reading(
-    request: Request, limiter: Limiter, work: Callable[[], Result], sources: Collection[str]
+    request: Request, limiter: Limiter, work: Callable[[], Result], collections: Collection[str]
 ) -> Result:
     """Run work that counts in the quotas of its sources, under the limiter of remote work if one of them is remote."""
     services = services_of(request)
-    limiter, quotas = _limiter_and_quotas(request, limiter, sources)
+    limiter, quotas = _limiter_and_quotas(request, limiter, collections)
 
     async def is_connected() -> bool:
         return not await request.is_disconnected()
@@ -122,8 +122,8 @@ async def _run_reading(
     except (errors.DateUnreadable, errors.SourceChanged):  # the source itself is available
         raise
     except errors.SourceUnavailable:
-        if services.elsewhere.hosts(sources):
-            services.elsewhere.suspect(sources)
+        if services.elsewhere.hosts(collections):
+            services.elsewhere.suspect(collections)
         raise
 
 
@@ -143,13 +143,13 @@ def refuse_if_busy(request: Request, kind: WorkKind[Arguments], layer: str) -> N
         raise errors.ServerBusy(TOO_LONG)
 
 
-def _limiter_and_quotas(request: Request, limiter: Limiter, sources: Collection[str]) -> tuple[Limiter, set[str]]:
+def _limiter_and_quotas(request: Request, limiter: Limiter, collections: Collection[str]) -> tuple[Limiter, set[str]]:
     """Return the limiter of the work, and the sources and hosts in whose quotas it counts.
 
     Raises:
         SourceUnavailable: A source cannot be read now.
     """
     elsewhere = services_of(request).elsewhere
-    elsewhere.require(sources)
-    hosts = elsewhere.hosts(sources)
-    return state_of(request).elsewhere[limiter.name] if hosts else limiter, {*sources, *hosts}
+    elsewhere.require(collections)
+    hosts = elsewhere.hosts(collections)
+    return state_of(request).elsewhere[limiter.name] if hosts else limiter, {*collections, *hosts}

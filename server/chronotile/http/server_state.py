@@ -98,7 +98,7 @@ class ServerState:
         return self.live.services
 
 
-def state_of(connection: HTTPConnection) -> ServerState:
-    """Return the state of the application that handles a connection."""
-    state: ServerState = connection.app.state.chronotile
+def state_of(request: HTTPConnection) -> ServerState:
+    """Return the state of the application that handles a request."""
+    state: ServerState = request.app.state.chronotile
     return state

@@ -35,9 +35,9 @@ def check_map_size(request: MapRequest, layer: Layer, times: int, services: Serv
         LimitExceeded: A side, the pixels, or the values of all times are too many.
     """
     grid, limits = request.grid, services.catalogue.limits
-    pixels, smaller = pixels_of(grid), "request a smaller picture, or use tiles"
-    require_sides(grid, MAX_SIDE_PX, alternative=smaller)
-    require_at_most("max_pixels", pixels, limits.max_pixels, alternative=smaller, locator=larger_side(grid))
+    pixels, alternative = pixels_of(grid), "request a smaller picture, or use tiles"
+    require_sides(grid, MAX_SIDE_PX, alternative=alternative)
+    require_at_most("max_pixels", pixels, limits.max_pixels, alternative=alternative, locator=larger_side(grid))
     allowed, values = limits.max_cube_values, pixels * times
     if times > 1 and values > allowed:
         values = _count_reduced_cells(grid, layer) * times

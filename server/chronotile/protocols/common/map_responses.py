@@ -36,16 +36,16 @@ async def draw_maps(request: Request, layers: Sequence[str], maps_of_layer: Call
     etags, is_active = client_etags(request), connection_check(request)
 
     def draw_unless_large() -> tuple[Maps, Payload | None]:
-        maps = maps_of_layer()
-        if is_large(maps, services.catalogue):
-            return maps, find_overlay(maps, services, client_etags=etags)
-        return maps, overlay_maps(maps, services, client_etags=etags, is_active=is_active)
+        requests = maps_of_layer()
+        if is_large(requests, services.catalogue):
+            return requests, find_overlay(requests, services, client_etags=etags)
+        return requests, overlay_maps(requests, services, client_etags=etags, is_active=is_active)
 
-    maps, overlay = await run(request, PICTURES, draw_unless_large, layers=layers)
+    requests, overlay = await run(request, PICTURES, draw_unless_large, layers=layers)
     if overlay is None:
-        draw = partial(overlay_maps, maps, services, client_etags=etags, is_active=is_active)
+        draw = partial(overlay_maps, requests, services, client_etags=etags, is_active=is_active)
         overlay = await run(request, LARGE_PICTURES, draw, layers=layers)
-    return maps, overlay
+    return requests, overlay
 
 
 QUICK_PIXELS = 1 << 22

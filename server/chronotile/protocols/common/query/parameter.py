@@ -111,9 +111,9 @@ def whole(
     """Return a whole number; both bounds are inclusive."""
     schema = {**WHOLE, **_present(minimum=least, maximum=most, default=default)}
 
-    def parse(literal: str) -> int:
-        value = parsers.integer(literal, locator=name)
-        _check_bounds(name, literal, value, schema)
+    def parse(text: str) -> int:
+        value = parsers.integer(text, locator=name)
+        _check_bounds(name, text, value, schema)
         return value
 
     return custom(name, description, parse, schema=schema, default=default)
@@ -122,9 +122,7 @@ def whole(
 def whole_up_to(name: str, description: str, *, most: int, default: int, least: int = 1) -> Parameter[int]:
     """Return a whole number; more than `most` is reduced to `most`."""
     plain = whole(name, f"{description}; more than {most} counts as {most}", least=least, default=default)
-    return replace(
-        plain, parse=lambda literal: min(plain.parse(literal), most), schema={**plain.schema, "maximum": most}
-    )
+    return replace(plain, parse=lambda text: min(plain.parse(text), most), schema={**plain.schema, "maximum": most})
 
 
 def number(  # noqa: PLR0913 -- four bounds, as JSON Schema has them
@@ -141,9 +139,9 @@ def number(  # noqa: PLR0913 -- four bounds, as JSON Schema has them
     bounds = _present(minimum=least, exclusiveMinimum=above, maximum=most, exclusiveMaximum=below)
     schema = {**NUMBER, **bounds, **_present(default=default)}
 
-    def parse(literal: str) -> float:
-        value = parsers.number(literal, locator=name)
-        _check_bounds(name, literal, value, schema)
+    def parse(text: str) -> float:
+        value = parsers.number(text, locator=name)
+        _check_bounds(name, text, value, schema)
         return value
 
     return Parameter(name=name, description=description, parse=parse, schema=schema, default=default)
@@ -176,8 +174,8 @@ def code(
         described: Words that the schema lists; all if empty.
     """
 
-    def parse(literal: str) -> Value:
-        return values[parsers.choice(literal.lower() if any_case else literal, values, locator=name)]
+    def parse(text: str) -> Value:
+        return values[parsers.choice(text.lower() if any_case else text, values, locator=name)]
 
     schema = {**enum_of(list(described or values)), **_present(default=default)}
     value = None if default is None else values[default]
@@ -205,12 +203,10 @@ def keyword(
     """
     accepted = {**{word.lower(): value for word, value in values.items()}, **aliases}
 
-    def parse(literal: str) -> Value:
-        if literal.lower() not in accepted:
-            raise error(
-                f"{name} {literal[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(values)}", locator=name
-            )
-        return accepted[literal.lower()]
+    def parse(text: str) -> Value:
+        if text.lower() not in accepted:
+            raise error(f"{name} {text[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(values)}", locator=name)
+        return accepted[text.lower()]
 
     return custom(name, description, parse, schema=enum_of(list(values)), default=default)
 
@@ -218,8 +214,8 @@ def keyword(
 def name_list(name: str, description: str, *, default: tuple[str, ...] | None = None) -> Parameter[tuple[str, ...]]:
     """Return names separated by commas; a name may be empty."""
 
-    def parse(literal: str) -> tuple[str, ...]:
-        return tuple(name.strip() for name in literal.split(","))
+    def parse(text: str) -> tuple[str, ...]:
+        return tuple(name.strip() for name in text.split(","))
 
     return custom(name, description, parse, default=default)
 
@@ -237,9 +233,9 @@ def box(name: str, description: str, *, may_cross: bool = False) -> Parameter[BB
 def times(name: str, description: str) -> Parameter[TimeSelection]:
     """Return a selection of times (instants, intervals, lists); the default is `ABSENT`."""
 
-    def parse(literal: str) -> TimeSelection:
+    def parse(text: str) -> TimeSelection:
         with translate_error(InvalidParameter, InvalidParameter, locator=name):
-            return parse_time(literal)
+            return parse_time(text)
 
     return custom(name, description, parse, default=ABSENT)
 
@@ -260,10 +256,10 @@ def _present(**members: float | str | None) -> Json:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _check_bounds(name: str, literal: str, value: float, schema: Json) -> None:
+def _check_bounds(name: str, text: str, value: float, schema: Json) -> None:
     bounds = [(words, holds, schema[member]) for member, (words, holds) in BOUNDS.items() if member in schema]
     if not all(holds(value, bound) for _words, holds, bound in bounds):
         accepted = " and ".join(f"{words} {bound:g}" for words, _holds, bound in bounds)
         if {"minimum", "maximum"} <= schema.keys():
             accepted = f"from {schema['minimum']:g} to {schema['maximum']:g}"
-        raise InvalidParameter(f"{name} must be {accepted}, got {literal[:MAX_SHOWN]}", locator=name)
+        raise InvalidParameter(f"{name} must be {accepted}, got {text[:MAX_SHOWN]}", locator=name)

@@ -171,13 +171,15 @@ def time_warnings(
     return list(warnings)
 
 
-def axes_warning(maps: Sequence[MapRequest], version: params.WmsVersion, catalogue: Catalogue) -> str | None:
+def axes_warning(requests: Sequence[MapRequest], version: params.WmsVersion, catalogue: Catalogue) -> str | None:
     """Return the Warning header of an empty map whose box would meet the layers if its axes were swapped."""
-    crs, box = maps[0].grid.crs, maps[0].grid.bbox
+    crs, box = requests[0].grid.crs, requests[0].grid.bbox
     if not (crs.is_geographic or is_north_first(crs)):
         return None
     boxes = [
-        layer_box for layer in maps if (layer_box := box_in_crs(catalogue.layer(layer.layer).main_variable.grid, crs))
+        layer_box
+        for layer in requests
+        if (layer_box := box_in_crs(catalogue.layer(layer.layer).main_variable.grid, crs))
     ]
     swapped = BBox(box.ymin, box.xmin, box.ymax, box.xmax)
     if any(map(box.intersects, boxes)) or not any(map(swapped.intersects, boxes)):

@@ -191,16 +191,16 @@ FARTHEST = 1e15
 """Larger coordinates are errors: floating-point numbers there are more than a decimetre apart."""
 
 
-def _version(value: str) -> WmsVersion:
-    if value not in VERSIONS:
-        raise InvalidParameter(f"VERSION {value[:MAX_SHOWN]!r} is not supported; use 1.3.0 or 1.1.1", locator="VERSION")
-    return VERSIONS[value]
+def _version(text: str) -> WmsVersion:
+    if text not in VERSIONS:
+        raise InvalidParameter(f"VERSION {text[:MAX_SHOWN]!r} is not supported; use 1.3.0 or 1.1.1", locator="VERSION")
+    return VERSIONS[text]
 
 
-def _box(value: str) -> BBox:
-    box = values.bbox(value, locator="BBOX")
+def _box(text: str) -> BBox:
+    box = values.bbox(text, locator="BBOX")
     if max(map(abs, box)) > FARTHEST:
-        raise InvalidParameter(f"BBOX {value[:MAX_SHOWN]} lies beyond all coordinates", locator="BBOX")
+        raise InvalidParameter(f"BBOX {text[:MAX_SHOWN]} lies beyond all coordinates", locator="BBOX")
     return box
 
 
