@@ -103,7 +103,7 @@ class TileYear:
     tile_matrix_set: TileMatrixSet
     ranges: tuple[tuple[TileMatrix, TileRange], ...]
     native: str
-    """Tile matrix at which viewers also request native cells."""
+    """Tile matrix whose cubes exist twice: resampled, and with the native cells that viewers request there."""
 
     def __len__(self) -> int:
         """Return the number of cubes."""

@@ -77,7 +77,7 @@ class CellChanges:
     """Difference or anomaly of a cell, and the reasons of missing values."""
 
     raster: Raster
-    """One row: for a difference (time,), for an anomaly one value."""
+    """(1, time) for a difference, (1, 1) for an anomaly."""
     reasons: tuple[str | None, ...]
     dates: int | None = None
     """For the anomaly of a period, the number of dates with a value and a usual value."""

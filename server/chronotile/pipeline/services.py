@@ -285,7 +285,7 @@ class Services:
         }
 
     def require_current_plans(self, collections: Iterable[str]) -> None:
-        """Check that no file of some collections was skipped because its encoding is not yet listed.
+        """Check that no file was skipped because its encoding differs from all that the open collections list.
 
         Raises:
             PlanStale: A file was skipped.

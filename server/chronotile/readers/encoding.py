@@ -1,4 +1,4 @@
-"""Encodings: the configuration applied to a file, comparison of levels, and texts for messages."""
+"""Encodings: that of a file with its configuration, the comparison between overview levels, and messages."""
 
 import math
 import re

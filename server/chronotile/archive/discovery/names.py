@@ -332,7 +332,7 @@ def _mask_satellites(names: Sequence[FileName], are_alike: Callable[[Sequence[Pa
     twins = [replace(name, pattern=mask_satellite_letter(name.pattern)) for name in names]
 
     def are_one(pairs: Sequence[tuple[FileName, FileName]]) -> bool:
-        """Return whether files of several satellites are the times of one collection."""
+        """Return whether files of several satellites are times of one collection; pairs are (name, twin)."""
         members: dict[str, list[FileName]] = defaultdict(list)
         for name, _twin in pairs:
             members[name.pattern].append(name)

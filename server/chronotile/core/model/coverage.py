@@ -113,7 +113,7 @@ class CoverageShape(Protocol):
 
     @property
     def times(self) -> TimeDomain:
-        """Ascending, with the ends of periods; empty for a coverage without time."""
+        """The ascending starts of the times, and the ends of periods; empty for a coverage without time."""
 
 
 class Coverage(CoverageShape, Protocol):

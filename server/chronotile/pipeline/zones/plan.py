@@ -100,7 +100,10 @@ class AreaPlan:
         )
 
     def runs(self, cells: int) -> list[tuple[int, int]]:
-        """Return runs (first, stop) of sparse windows with at most `cells` cells, or one window."""
+        """Return runs (first, stop) of neighbouring sparse windows, of which areas need few cells.
+
+        A run has at most `cells` cells in areas; a single window may have more.
+        """
         counts = np.append(0, np.cumsum(np.add.reduceat(self.spans.lengths[self.order], self.ends[:-1])))
         runs, sparse = [], np.flatnonzero(self.is_sparse)
         for run in np.split(sparse, np.flatnonzero(np.diff(sparse) != 1) + 1):

@@ -272,7 +272,7 @@ def _is_cell_coordinate(other: Field, field: Field) -> bool:
 
 
 MAX_LISTED_STEPS = 12
-"""Maximum number of steps that a message lists in full, and that become a variable each."""
+"""Maximum number of steps of other axes, such as levels: for more, messages abbreviate and no variables are made."""
 FIRST_LISTED = 6
 
 

@@ -179,7 +179,7 @@ def _open_remote(path: str, level: int, state: FileState) -> RasterHandle:
             dataset, messages = _open_dataset(name, level, remote.read, read_later=remote.read)
             layout = layout_of(dataset, messages)
             bands, facts = _metadata(dataset, name, level, messages)
-    except BaseException:  # GDAL would never drop the name
+    except BaseException:  # GDAL would keep the registered file
         gdal_files().remove(name)
         raise
     return RasterHandle(dataset, state, layout, None, bands, facts, remote, messages)

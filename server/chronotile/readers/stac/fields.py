@@ -18,7 +18,7 @@ from chronotile.core.web.places import is_local
 MAX_BYTES = 4 << 20
 """Limit of a document."""
 AROUND = 8
-"""Lists and objects that an answer may put around a document: writing JSON ends at some depth."""
+"""Lists and objects in which an answer may nest a document: orjson refuses to write deeper nesting."""
 MOST_KEY = 2048
 """Bytes of a key."""
 MAX_TEXT = 4000
@@ -163,7 +163,7 @@ def is_raster(asset: JsonMapping) -> bool:
     href = text_of(asset.get("href")) or ""
     try:
         path = urlsplit(href).path
-    except ValueError:  # an address of brackets
+    except ValueError:  # brackets without an IPv6 address
         return False
     return path.rstrip("/").lower().endswith(_RASTER_ENDS)
 

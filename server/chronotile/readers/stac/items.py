@@ -323,7 +323,7 @@ def _time(properties: JsonMapping, key: str) -> TimeSpan | None:
 
 
 def _instant(value: object) -> Instant | None:
-    """Return a time that no request depends on."""
+    """Return a time that is only shown, or `None` if it cannot be read: no request selects by it."""
     try:
         return parse_instant(value).start if isinstance(value, str) and len(value) <= 100 else None
     except InvalidParameter:

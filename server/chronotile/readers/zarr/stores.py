@@ -193,13 +193,13 @@ def _resolve_link(path: Path, allowed: AllowedPlaces | None) -> Path | None:
 
 
 def _is_repository(href: str) -> bool:
-    from chronotile.readers.zarr.repository import is_repository  # noqa: PLC0415 -- as above
+    from chronotile.readers.zarr.repository import is_repository  # noqa: PLC0415 -- seldom needed
 
     return is_repository(href)
 
 
 def _open_repository(href: str) -> Store:
-    from chronotile.readers.zarr.repository import open_repository  # noqa: PLC0415 -- as above
+    from chronotile.readers.zarr.repository import open_repository  # noqa: PLC0415 -- seldom needed
 
     return open_repository(href)
 

@@ -31,7 +31,7 @@ class SteppedInstants:
 
     instants: InstantArray
     steps: Int64Array
-    """(time - 1,): months, or nanoseconds."""
+    """(time - 1,): months if `is_monthly`, else nanoseconds."""
     is_monthly: bool
 
     @property

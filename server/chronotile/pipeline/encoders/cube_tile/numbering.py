@@ -54,7 +54,7 @@ class SourceNumbers:
 
     @property
     def is_coarse(self) -> bool:
-        """Whether it suffices that steps distinguish colours, as for moving pictures of more precise numbers."""
+        """Whether steps may be as large as colours allow: the numbers are finer, and the tile is for animations."""
         if self.res == 1 or self.is_categorical:
             return False
         return np.dtype(self.encoding.dtype).itemsize > 1 or _colour_step(self).times(1) > 1

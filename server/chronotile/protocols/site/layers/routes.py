@@ -148,7 +148,7 @@ async def get_times(request: Request) -> Response:
     body, is_whole = await run(request, DOCUMENTS, partial(_times, request, layer, selection, now=services.clock()))
     response = answer_content(body, JSON, request)
     if not is_whole:
-        response.headers["Cache-Control"] = "no-cache"  # more shares are counted a second later
+        response.headers["Cache-Control"] = "no-cache"  # the valid shares of other times are still being counted
     return response
 
 
