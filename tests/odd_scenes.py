@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application
 from chronotile.app.upkeep import Upkeep
-from chronotile.archive.live import LiveArchive
+from chronotile.archive.live_archive import LiveArchive
 from chronotile.archive.open import open_archive
 from chronotile.catalog.items.opening import open_items
 from chronotile.core.model.items import IndexSettings

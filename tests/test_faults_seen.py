@@ -16,7 +16,7 @@ from chronotile.app.configured_archive import open_configured
 from chronotile.app.settings import Settings
 from chronotile.app.upkeep import Upkeep
 from chronotile.archive.finding_log import FindingLog
-from chronotile.archive.live import LiveArchive
+from chronotile.archive.live_archive import LiveArchive
 from tests.running import PATIENCE_S, PROGRAM, serving, until, workers_of
 from tests.scenes import Scene, write_cogs, write_tif
 

@@ -23,7 +23,7 @@ from chronotile.app.settings import Settings
 from chronotile.app.upkeep import Upkeep
 from chronotile.archive.check import check_archive
 from chronotile.archive.finding_log import FindingLog
-from chronotile.archive.live import LiveArchive
+from chronotile.archive.live_archive import LiveArchive
 from chronotile.readers import elsewhere
 from chronotile.readers.remote import files as remote_files
 from tests.faulty_source import Fault, faulty_source

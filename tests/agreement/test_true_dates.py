@@ -20,7 +20,7 @@ from chronotile.app.settings import Settings
 from chronotile.archive.discovery.drafts import time_pattern_of
 from chronotile.archive.discovery.names import Looks, group_names
 from chronotile.core.model.source import DimensionStep, SourceSpec, VariableSpec
-from chronotile.readers.files import times_in_names
+from chronotile.readers.dated_files import times_in_names
 from chronotile.readers.kinds import open_source
 from tests.odd_archives import dated_names
 from tests.odd_archives.dated_names import FAMILIES, named_files

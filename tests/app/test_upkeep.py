@@ -17,7 +17,7 @@ from chronotile.app.configured_archive import open_configured
 from chronotile.app.settings import Settings
 from chronotile.app.upkeep import Upkeep
 from chronotile.archive.finding_log import FindingLog
-from chronotile.archive.live import NOT_RELOADED, LiveArchive
+from chronotile.archive.live_archive import NOT_RELOADED, LiveArchive
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.pipeline.bounded_wait import BoundedChecks

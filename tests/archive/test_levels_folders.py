@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chronotile.archive.refresh import source_states
+from chronotile.archive.source_states import source_states
 from chronotile.audit.archive import Audit, audit_archive
 from chronotile.core.errors import AddressRefused, ConfigurationError, UnsupportedSource
 from chronotile.core.model.space.grid import Window

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from chronotile.app.application import ServerOptions, application
 from chronotile.app.upkeep import Upkeep
 from chronotile.archive.check import check_archive
-from chronotile.archive.live import LiveArchive
+from chronotile.archive.live_archive import LiveArchive
 from tests.protocols.catalogue.stac.extension_schemas import extension_faults
 
 NUMBERS = np.arange(600.0, dtype="float32").reshape(20, 30)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
-from chronotile.archive import live
+from chronotile.archive import live_archive as live
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.readers.stac.items import item_of
 from tests.full_disk import disk_without_room

@@ -23,7 +23,7 @@ from chronotile.app.settings import Settings
 from chronotile.archive.check import check_archive
 from chronotile.archive.describe import archive_lines, finding_lines
 from chronotile.archive.finding_log import FindingLog
-from chronotile.archive.live import LiveArchive
+from chronotile.archive.live_archive import LiveArchive
 from tests import strict
 from tests.archive.odd_files import Made
 from tests.rasters import write_raster

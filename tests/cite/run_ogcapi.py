@@ -25,7 +25,7 @@ import orjson
 from lxml import etree
 
 from chronotile.app.application import ServerOptions, application
-from chronotile.archive.live import LiveArchive
+from chronotile.archive.live_archive import LiveArchive
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.limits import Limits
 from chronotile.jobs.queue.service import JobService

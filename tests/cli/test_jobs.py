@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from chronotile.cli.main import app
 from chronotile.core.model.job import Execution, JobFault, Result
 from chronotile.jobs.queue.database import FILE, open_engine
-from chronotile.jobs.queue.heartbeat import Heartbeat
 from chronotile.jobs.queue.job_folder import make_folders
+from chronotile.jobs.queue.running_workers import Heartbeat
 from chronotile.jobs.queue.table import JobTable
 
 

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from chronotile.app.application import create_app
 from chronotile.app.settings import Settings
 from chronotile.archive.archive_ids import archive_id_at
-from chronotile.archive.live import ItemAccess, LiveArchive, LiveArchives
+from chronotile.archive.live_archive import ItemAccess, LiveArchive, LiveArchives
 from chronotile.catalog.items.opening import open_items
 from chronotile.cli.main import app
 from chronotile.core.model.items import IndexSettings

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from chronotile.archive.live import ItemAccess
+from chronotile.archive.live_archive import ItemAccess
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.web.places import AllowedPlaces
 from chronotile.jobs.processes.process import JobPlan

@@ -3,7 +3,7 @@
 import pytest
 from pygeoapi.provider.base import ProviderGenericError
 
-from chronotile.archive.live import LiveArchive
+from chronotile.archive.live_archive import LiveArchive
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.pygeoapi import CoverageProvider

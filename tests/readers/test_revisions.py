@@ -12,8 +12,8 @@ import zarr
 from chronotile.core.model.expression import parse_expression
 from chronotile.core.model.source import Mask, VariableSpec
 from chronotile.core.model.space.grid import Window
-from chronotile.readers import hrefs as looks
-from chronotile.readers.hrefs import file_state, one_look
+from chronotile.readers import file_states as looks
+from chronotile.readers.file_states import file_state, one_look
 from chronotile.readers.kinds import open_source
 from chronotile.readers.reader import GONE
 from chronotile.readers.zarr.arrays import MAX_SEEN, open_array

@@ -31,7 +31,7 @@ from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.index.background import BackgroundFill
 from chronotile.archive.index.live.collections import LiveCollections
 from chronotile.archive.index.write import ItemWriter
-from chronotile.archive.live import LiveArchive
+from chronotile.archive.live_archive import LiveArchive
 from chronotile.archive.open import Archive
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.source_specs import source_specs

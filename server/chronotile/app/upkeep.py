@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 
 from chronotile.app.process_setup import freeze_garbage_collection, give_back_freed_memory, hang_ups
-from chronotile.archive.live import LiveArchive
+from chronotile.archive.live_archive import LiveArchive
 from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.core.errors import ChronotileError
 from chronotile.core.model.collection import Layer

@@ -21,7 +21,7 @@ from chronotile.core.model.source import SourceSpec, VariableInfo
 from chronotile.core.model.style import Style
 from chronotile.core.printable import is_unicode
 from chronotile.core.yaml_source import YamlLocation, list_names
-from chronotile.readers.files import NOT_UNICODE, find_skipped, find_unnamed
+from chronotile.readers.dated_files import NOT_UNICODE, find_skipped, find_unnamed
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.kinds import kind_of_path, kind_of_spec
 

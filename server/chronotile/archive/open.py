@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from chronotile.archive import refresh
-from chronotile.archive.clear_layers import add_clear_layers
+from chronotile.archive import source_states as refresh
 from chronotile.archive.default_times import add_valid_defaults
 from chronotile.archive.discovery.discover import Discovery, DiscoveryProgress, discover
 from chronotile.archive.findings import add_places, files_passed_over, value_findings
+from chronotile.archive.masked_layers import add_clear_layers
 from chronotile.archive.observe import observed_infos, styled_variables
 from chronotile.archive.open_sources import elsewhere_findings, open_elsewhere, open_sources, reader_findings
 from chronotile.archive.stac_defaults import CollectionDocument, add_stac_metadata, add_stated_extents
@@ -27,7 +27,7 @@ from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.styling.load import load_styles, shipped_styles, style_folders
 from chronotile.readers.elsewhere import OPENING_S, START_S, Elsewhere, PendingSource, SourcesSnapshot, is_elsewhere
-from chronotile.readers.hrefs import DocumentState
+from chronotile.readers.file_states import DocumentState
 from chronotile.readers.kinds import kind_of_spec, kind_options
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.places.place_files import read_places

@@ -149,7 +149,7 @@ class _WatchedFile:
     """Detects changes of a file. It must be made before the file is first read, or a change between the two is lost."""
 
     def __init__(self, path: Path) -> None:
-        from chronotile.archive.refresh import state_of_file
+        from chronotile.archive.source_states import state_of_file
 
         self.path = path
         self._look = partial(state_of_file, path)
@@ -181,7 +181,7 @@ def _watch(
         read_specs: Reads the collections of the configuration again.
     """
     from chronotile.app.process_setup import exit_on_signal
-    from chronotile.archive.index.watch import TICK_S, Watch
+    from chronotile.archive.index.watch_sources import TICK_S, Watch
     from chronotile.core.errors import ConfigurationError
 
     watch = Watch(

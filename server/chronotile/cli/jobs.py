@@ -55,7 +55,7 @@ def list_(
     """List the jobs of an archive, the newest first."""
     with exiting_in_one_line(), _store(place) as store:
         from chronotile.core.model.job import ENDED, STATUSES
-        from chronotile.jobs.queue.heartbeat import no_worker_message
+        from chronotile.jobs.queue.running_workers import no_worker_message
 
         requested = _members(status)
         wrong = next((name for name in requested if name not in STATUSES), None)

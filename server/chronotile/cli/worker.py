@@ -43,7 +43,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
     from chronotile.app.configured_archive import open_configured
     from chronotile.app.process_setup import only_remember_signals
     from chronotile.archive.archive_ids import id_of_open
-    from chronotile.archive.live import ItemAccess, LiveArchive
+    from chronotile.archive.live_archive import ItemAccess, LiveArchive
     from chronotile.core.logs import configure_logging
     from chronotile.jobs.queue.faults import ClusterLost
     from chronotile.jobs.queue.store import open_store

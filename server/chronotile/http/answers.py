@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from chronotile.core.model.payload import Payload
 from chronotile.http.cache_headers import CACHE_CHANGING, cache_headers, format_times_used
-from chronotile.http.etags import client_etags
+from chronotile.http.if_none_match import client_etags
 from chronotile.pipeline.revision import fingerprint
 
 

@@ -7,7 +7,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipRespon
 from starlette.types import ASGIApp, Message, Scope, Send
 
 from chronotile.http.asgi_headers import header_value, join_values
-from chronotile.http.etags import ETAG_GZIP_SUFFIX
+from chronotile.http.if_none_match import ETAG_GZIP_SUFFIX
 from chronotile.http.negotiation import accepts_gzip
 
 MIN_BYTES = 1024

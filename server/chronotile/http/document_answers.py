@@ -10,7 +10,7 @@ from chronotile.core.model.items import Unanswered
 from chronotile.core.model.payload import CachedDocument
 from chronotile.core.model.time.instants import DAY
 from chronotile.http.cache_headers import CACHE_CHANGING, CACHE_INCOMPLETE, format_unanswered_warning
-from chronotile.http.etags import client_etags
+from chronotile.http.if_none_match import client_etags
 from chronotile.http.run import run
 from chronotile.http.work_kinds import DOCUMENTS
 from chronotile.pipeline.revision import fingerprint

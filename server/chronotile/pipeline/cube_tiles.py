@@ -21,9 +21,9 @@ from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.payload import NOTHING_MISSING, Missing, Payload, PixelStates, TimeUsed
 from chronotile.core.model.raster import Raster
 from chronotile.core.model.space.grid import divides
-from chronotile.core.warp.native_cells import CellPlan, plan_cells
 from chronotile.core.warp.plan import WarpPlan, plan_warp
-from chronotile.pipeline.answer import PixelTarget, find_answer, make_answer
+from chronotile.core.warp.tile_cells import CellPlan, plan_cells
+from chronotile.pipeline.cached_answer import PixelTarget, find_answer, make_answer
 from chronotile.pipeline.caches.cube_tiles import CubePath, whole_year
 from chronotile.pipeline.encoders.cube_tile.ctc1 import ENCODER_VERSION, encode_cube
 from chronotile.pipeline.encoders.cube_tile.numbering import (

@@ -27,7 +27,7 @@ from chronotile.core.model.style import Colour, Style
 from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Float64Array, Instant, InstantArray
 from chronotile.core.stats.over_time import anomaly, difference, reduce_over_time
-from chronotile.pipeline.answer import mark_missing
+from chronotile.pipeline.cached_answer import mark_missing
 from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.estimate import require_seconds, window_seconds
 from chronotile.pipeline.maps.resolve import MapTarget, resolve_map

@@ -17,7 +17,7 @@ from chronotile.core.model.types import Instant, InstantArray
 from chronotile.pipeline.encoders.cube_tile.ctc1 import ENCODER_VERSION as CUBE_VERSION
 from chronotile.pipeline.encoders.picture.picture import ENCODER_VERSION
 from chronotile.pipeline.services import CachedRevision, Services, reading
-from chronotile.readers.hrefs import one_look
+from chronotile.readers.file_states import one_look
 from chronotile.readers.mosaic_reader import MosaicReader
 from chronotile.readers.reader import GONE, Reader
 

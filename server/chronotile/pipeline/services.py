@@ -225,7 +225,7 @@ class Services:
     counted_shares: ByteCache[float] = field(
         default_factory=lambda: ByteCache(SHARES_BYTES, lambda _share: SHARE_BYTES)
     )
-    """Valid fractions by layer id and fingerprint of a time; for `pipeline.clear_times`."""
+    """Valid fractions by layer id and fingerprint of a time; for `pipeline.most_valid_times`."""
     masked_readers: dict[str, tuple[Reader, Reader]] = field(default_factory=dict)
     """Reader of the source and reader that applies the mask, by id of a layer with a mask."""
     bounded_checks: BoundedChecks = field(default_factory=BoundedChecks)
@@ -327,7 +327,7 @@ class Services:
 
 
 class LiveServices(Protocol):
-    """The services of an application, which a reload replaces; `archive.live` has the class that reloads."""
+    """The services of an application, which a reload replaces; `archive.live_archive` has the class that reloads."""
 
     @property
     def services(self) -> Services:

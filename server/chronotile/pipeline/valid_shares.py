@@ -19,7 +19,7 @@ from chronotile.pipeline.revision import describe_part, layer_revision
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_share import DIGITS, LayerArea, SharePlan, share_key, share_plans, valid_share
 from chronotile.readers.caches.disk import DiskCache
-from chronotile.readers.hrefs import one_look
+from chronotile.readers.file_states import one_look
 
 log = logging.getLogger(__name__)
 

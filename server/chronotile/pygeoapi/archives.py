@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from chronotile.app.settings import load_settings
-from chronotile.archive.live import ItemAccess, LiveArchive, LiveArchives
+from chronotile.archive.live_archive import ItemAccess, LiveArchive, LiveArchives
 from chronotile.core.errors import ChronotileError, PlanStale, UnknownCollection
 from chronotile.core.model.types import Json
 from chronotile.pipeline.restricted_services import EVERYBODY, restrict

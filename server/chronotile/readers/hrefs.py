@@ -1,19 +1,13 @@
-"""URLs and paths of files, as each library requires them, and fingerprints that show whether a file has changed."""
+"""URLs and paths of files, as each library requires them."""
 
-import errno
 import glob
 import os
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from hashlib import blake2b
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from chronotile.core.web.inner_hosts import host_of
-from chronotile.readers.remote.files import looks
 from chronotile.readers.remote.s3_environment import s3_access
 
 _WEB = {"http", "https"}
@@ -91,136 +85,7 @@ def names_among(paths: Sequence[str]) -> list[str]:
     return [path.removeprefix(folder) for path in shown]
 
 
-MAX_REMEMBERED = 1 << 14
-"""Maximum number of fingerprints in the cache `Look`, about 5 MB; more files cost a system call per use."""
-
-SETTLED_NS = 2_000_000_000
-"""Minimum age in ns of cached files: a younger file may be written again without a new modification time."""
-
-_current = threading.local()
-
-
-class FileState(NamedTuple):
-    """Fingerprint of a file: changes when it is rewritten, replaced, or a link in its path leads to another file."""
-
-    mtime_ns: int
-    size: int
-    inode: int
-    tag: str = ""
-    """The ETag of a remote file."""
-    ctime_ns: int = 0
-    """Time of the last change of the inode, which no program can set; 0 for a remote file."""
-
-    @property
-    def text(self) -> str:
-        """The fingerprint for revisions and ETags, without their separators."""
-        tag = blake2b(self.tag.encode(), digest_size=6).hexdigest() if self.tag else ""
-        return f"{self.mtime_ns:x}-{self.size:x}-{self.inode:x}-{self.ctime_ns:x}{tag}"
-
-
-def fingerprint_of(status: os.stat_result) -> FileState:
-    """Return the fingerprint of a local file."""
-    return FileState(status.st_mtime_ns, status.st_size, status.st_ino, "", status.st_ctime_ns)
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentState:
-    """A document of a store with its fingerprint."""
-
-    document: str
-    """Path as text, because a stat call per request is faster with it."""
-    state: FileState | None
-
-    def has_changed(self) -> bool:
-        """Return whether the document has changed; False if it was deleted."""
-        try:
-            now = os.stat(self.document)  # noqa: PTH116 -- see above
-        except OSError:
-            return False
-        return fingerprint_of(now) != self.state
-
-
-def file_state(path: str) -> FileState:
-    """Return the fingerprint of a file. For a remote file, it may be some seconds old.
-
-    Raises:
-        OSError: The file is missing or unavailable.
-    """
-    if "://" in path:
-        state = looks.state(path)
-        return FileState(state.modified_ns, state.size, 0, state.tag)
-    look: Look | None = getattr(_current, "look", None)
-    return _state_now(path) if look is None else look.state(path)
-
-
-def state_or_none(href: str) -> "FileState | None":
-    """Return the fingerprint of a file, `None` if it does not exist."""
-    try:
-        return file_state(href)
-    except FileNotFoundError:
-        return None
-
-
-class Look:
-    """Cache of fingerprints of local files and folders, so that each is requested from the system once."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        """Number of system calls."""
-        self._states: dict[str, FileState | None] = {}
-
-    def state(self, path: str) -> FileState:
-        """Return the fingerprint of a file or folder.
-
-        Raises:
-            OSError: The file is missing or unavailable.
-        """
-        try:
-            state = self._states[path]
-        except KeyError:
-            state = self._request(path)
-        if state is None:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        return state
-
-    def _request(self, path: str) -> FileState | None:
-        self.count += 1
-        try:
-            state: FileState | None = _state_now(path)
-        except FileNotFoundError:
-            state = None
-        if len(self._states) < MAX_REMEMBERED:
-            self._states[path] = state
-        return state
-
-
-@contextmanager
-def one_look() -> Iterator[Look]:
-    """Cache fingerprints of local files for this thread until the block ends; nested blocks share the outer cache.
-
-    Only for computing revisions: the block does not notice files that are written while it runs.
-    """
-    outer: Look | None = getattr(_current, "look", None)
-    if outer is not None:
-        yield outer
-        return
-    look = _current.look = Look()
-    try:
-        yield look
-    finally:
-        _current.look = None
-
-
-def _state_now(path: str) -> FileState:
-    return fingerprint_of(os.stat(path))  # noqa: PTH116 -- half the time of Path.stat, and done at each read
-
-
 def is_any_there(paths: Iterable[str]) -> bool:
     """Return whether a local file exists among the files; remote ones are ignored, as the network may be down."""
     local = (local_path(path) for path in paths)
     return any(path is not None and path.is_file() for path in local)
-
-
-def digest_of(states: Mapping[str, object]) -> str:
-    """Return a short text that changes with the states."""
-    return blake2b(repr(list(states.values())).encode(), digest_size=6).hexdigest()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.finding import Finding
 from chronotile.core.model.source import KindOptions, SourceSpec
-from chronotile.readers.files import find_files
+from chronotile.readers.dated_files import find_files
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 

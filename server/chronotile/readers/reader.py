@@ -17,7 +17,7 @@ from chronotile.core.model.space.crs import transformer
 from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.core.model.types import BoolArray, Int64Array
 from chronotile.core.read_cost import ReadCost
-from chronotile.readers.hrefs import one_look
+from chronotile.readers.file_states import one_look
 from chronotile.readers.pixel_arrays import stack_pixels
 
 GONE = "gone"

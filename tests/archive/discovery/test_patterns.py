@@ -7,7 +7,7 @@ import pytest
 from chronotile.archive.discovery.drafts import escape_pattern, href_of, time_pattern_of
 from chronotile.archive.discovery.names import group_names
 from chronotile.core.model.source import SourceSpec
-from chronotile.readers.files import date_files, find_files
+from chronotile.readers.dated_files import date_files, find_files
 
 ROOT = Path("/data/20180101")
 

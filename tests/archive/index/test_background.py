@@ -10,7 +10,7 @@ from chronotile.archive.index.dates import IDENTITY
 from chronotile.archive.index.documents import DocumentReader
 from chronotile.archive.index.fill import IndexStore, Interrupted, fill
 from chronotile.archive.index.sources import SourceAccess, indexed_collection, source_of
-from chronotile.archive.live import LiveArchive
+from chronotile.archive.live_archive import LiveArchive
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
 from chronotile.core.errors import ConfigurationError

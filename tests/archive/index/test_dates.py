@@ -21,7 +21,7 @@ from chronotile.archive.index.dates import DATED, date_id, list_dates, media_typ
 from chronotile.archive.index.documents import DocumentReader
 from chronotile.archive.index.fill import IndexStore, Interrupted, fill
 from chronotile.archive.index.sources import SourceAccess, indexed_collection, source_of, specs_of_items
-from chronotile.archive.live import LiveArchive
+from chronotile.archive.live_archive import LiveArchive
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
 from chronotile.core.model.items import IndexSettings, ItemSearch

@@ -10,7 +10,7 @@ import pytest
 from chronotile.archive.dated_collections import dated_collections
 from chronotile.archive.index.dates import reason_to_list
 from chronotile.archive.index.fill import IndexStore
-from chronotile.archive.live import LiveArchive
+from chronotile.archive.live_archive import LiveArchive
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
 from chronotile.core.model.items import ItemSearch
@@ -28,7 +28,7 @@ from chronotile.archive.index.background import BackgroundFill
 from chronotile.archive.index.documents import DocumentReader
 from chronotile.archive.index.fill import IndexStore
 from chronotile.archive.index.sources import SourceAccess
-from chronotile.archive.live import LiveArchive
+from chronotile.archive.live_archive import LiveArchive
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
 from chronotile.core.web.places import AllowedPlaces

@@ -7,9 +7,9 @@ import pytest
 from chronotile.core.errors import UnknownPath
 from chronotile.core.model.job import Execution, Result, Subscriber
 from chronotile.jobs.queue.database import open_engine
-from chronotile.jobs.queue.heartbeat import no_worker_message
 from chronotile.jobs.queue.outbox import CallbackQueue
 from chronotile.jobs.queue.removal import forget_ended
+from chronotile.jobs.queue.running_workers import no_worker_message
 from chronotile.jobs.queue.table import JobTable
 
 ECHO = Execution(process="echo", inputs={"string": "a"})

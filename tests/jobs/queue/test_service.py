@@ -8,8 +8,8 @@ import pytest
 from chronotile.core.errors import ServerBusy, SourceUnavailable, UnknownPath
 from chronotile.core.model.job import Execution
 from chronotile.jobs.queue import database as engine
-from chronotile.jobs.queue.heartbeat import no_worker_message
 from chronotile.jobs.queue.job_folder import make_folders
+from chronotile.jobs.queue.running_workers import no_worker_message
 from chronotile.jobs.queue.service import JobService
 
 ECHO = Execution(process="echo", inputs={"string": "a"})

@@ -8,7 +8,7 @@ import pytest
 
 import chronotile.jobs.processes as package
 from chronotile.archive.archive_ids import archive_id
-from chronotile.archive.live import LiveArchive
+from chronotile.archive.live_archive import LiveArchive
 from chronotile.core.model.job import Execution
 from chronotile.jobs.processes.registry import processes
 from chronotile.jobs.queue.database import open_engine

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application
 from chronotile.app.upkeep import Upkeep
-from chronotile.archive.live import LiveArchive
+from chronotile.archive.live_archive import LiveArchive
 from chronotile.core.model.space.grid import Window
 from chronotile.readers.kinds import open_source
 from tests.clock import Clock

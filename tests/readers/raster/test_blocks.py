@@ -16,7 +16,7 @@ from rasterio.windows import Window as RasterioWindow
 
 from chronotile.core.model.space.grid import Window
 from chronotile.readers.caches.block_cache import BlockCache, SharedBlockMemory
-from chronotile.readers.hrefs import SETTLED_NS
+from chronotile.readers.file_states import SETTLED_NS
 from chronotile.readers.raster import blocks as file_blocks
 from chronotile.readers.raster.handle import NATIVE_LEVEL
 from chronotile.readers.raster.pool import HandlePool

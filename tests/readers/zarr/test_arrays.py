@@ -9,7 +9,7 @@ import pytest
 import zarr
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.readers.hrefs import SETTLED_NS
+from chronotile.readers.file_states import SETTLED_NS
 from chronotile.readers.kinds import open_source
 from chronotile.readers.zarr import arrays as zarr_arrays
 from chronotile.readers.zarr.arrays import Watched, open_array

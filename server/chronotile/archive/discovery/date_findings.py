@@ -10,8 +10,8 @@ from chronotile.archive.discovery.names import is_known, mask_satellite_letter, 
 from chronotile.core.finding import Finding
 from chronotile.core.model.time.instants import TimeSpan, format_day
 from chronotile.core.yaml_source import list_names
+from chronotile.readers.dated_files import times_in_names
 from chronotile.readers.dates import all_years, earlier_date, find_time
-from chronotile.readers.files import times_in_names
 from chronotile.readers.name_parts import DATE_GROUPS, PART_KINDS, parts_after
 
 TIME_REMEDY = (

@@ -19,8 +19,8 @@ from chronotile.core.model.time.instants import TimeSpan
 from chronotile.readers.cf.axes import FIRST_LISTED, MAX_LISTED_STEPS
 from chronotile.readers.dates import find_time
 from chronotile.readers.library_errors import opening
+from chronotile.readers.raster.band_times import BandSeries, BandTimes, band_times_of
 from chronotile.readers.raster.bands import Band, bands_of
-from chronotile.readers.raster.dated_bands import BandSeries, BandTimes, band_times_of
 from chronotile.readers.raster.handle import FileLayout, RasterHandle
 from chronotile.readers.raster.pool import HandlePool
 

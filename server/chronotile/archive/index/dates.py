@@ -24,7 +24,8 @@ from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan, format_day, format_instant
 from chronotile.core.model.types import Instant, Json
-from chronotile.readers.hrefs import file_state, without_query
+from chronotile.readers.file_states import file_state
+from chronotile.readers.hrefs import without_query
 from chronotile.readers.reader import Reader
 from chronotile.readers.stac.footprints import Footprint, footprint_of
 

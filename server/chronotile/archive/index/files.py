@@ -25,7 +25,7 @@ from chronotile.catalog.items.passes import SourcePass
 from chronotile.core.errors import InvalidItem, SourceUnavailable, UnsupportedSource
 from chronotile.core.model.source import DATA, SourceSpec
 from chronotile.core.model.time.instants import TimeSpan
-from chronotile.readers.files import NOT_LISTED, SIDE_FILES, VARIABLE, times_in_names
+from chronotile.readers.dated_files import NOT_LISTED, SIDE_FILES, VARIABLE, times_in_names
 from chronotile.readers.hrefs import local_path
 
 THREADS = 8

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from chronotile.core.errors import AddressRefused, SourceUnavailable, UnsupportedSource
-from chronotile.readers.files import NOT_LISTED
+from chronotile.readers.dated_files import NOT_LISTED
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.library_errors import BeingWritten
 from chronotile.readers.products.folders import Allowed, resolve_link

@@ -12,9 +12,8 @@ from chronotile.core.model.job import ID, Excerpt, Execution, Job, Result, Statu
 from chronotile.core.model.types import Json
 from chronotile.jobs.queue.database import read_transaction, write_transaction
 from chronotile.jobs.queue.faults import no_job
-from chronotile.jobs.queue.heartbeat import Heartbeat
+from chronotile.jobs.queue.job_leases import BRIEF_COLUMNS, OwnedJobs
 from chronotile.jobs.queue.outbox import subscribe
-from chronotile.jobs.queue.owned_jobs import BRIEF_COLUMNS, OwnedJobs
 from chronotile.jobs.queue.rows import (
     brief_of,
     excerpt_of,
@@ -25,6 +24,7 @@ from chronotile.jobs.queue.rows import (
     row_of,
     storable,
 )
+from chronotile.jobs.queue.running_workers import Heartbeat
 from chronotile.jobs.queue.schema import CLIENTS, FINISHED_TASKS, JOBS, LOG, METADATA, SCHEMA, VERSION, WORKERS
 
 MAX_LISTED = 1000
@@ -47,7 +47,7 @@ _SUBMITTING = 7_105_102
 class JobTable(OwnedJobs):
     """Jobs of one archive, in a database that other archives may share. Several processes may use it concurrently.
 
-    Jobs of other archives are invisible. `owned_jobs.py` has the table of states.
+    Jobs of other archives are invisible. `job_leases.py` has the table of states.
 
     Args:
         engine: Engine from `open_engine`.

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 from typing import TypeVar
 
-from chronotile.archive.live import ItemAccess, LiveArchive
+from chronotile.archive.live_archive import ItemAccess, LiveArchive
 from chronotile.core.errors import (
     ChronotileError,
     ClientGone,
@@ -87,7 +87,7 @@ class JobRunner:
     """Runs jobs.
 
     `run` claims jobs and runs each in a thread. Three further threads send heartbeats, renew leases and delete expired
-    jobs. All writes to a job count only while this worker owns it, see `owned_jobs.py`.
+    jobs. All writes to a job count only while this worker owns it, see `job_leases.py`.
 
     Args:
         table: Table of the jobs of one archive.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
-from chronotile.archive.live import ItemAccess, LiveArchive, LiveArchives
+from chronotile.archive.live_archive import ItemAccess, LiveArchive, LiveArchives
 from chronotile.core.durable_files import Disk
 from chronotile.core.errors import (
     LOG_SAYS_WHY,

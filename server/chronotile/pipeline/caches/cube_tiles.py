@@ -25,7 +25,7 @@ from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Instant
 from chronotile.readers.caches.byte_cache import ByteCache, CacheState
 from chronotile.readers.caches.disk import DiskCache
-from chronotile.readers.hrefs import FileState, fingerprint_of
+from chronotile.readers.file_states import FileState, fingerprint_of
 
 MANIFEST = "cubes.json"
 FORMAT, VERSION = "chronotile-cubes", 2

@@ -22,7 +22,7 @@ from chronotile.core.model.payload import Missing, TimeUsed
 from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import format_day
-from chronotile.pipeline.answer import FilePayload, etag_without
+from chronotile.pipeline.cached_answer import FilePayload, etag_without
 from chronotile.pipeline.changed_files import retry_if_files_change
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.coverage.source_coverage import ReadCoverage

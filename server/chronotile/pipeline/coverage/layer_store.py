@@ -15,7 +15,7 @@ from chronotile.core.model.payload import Missing, Payload, TimeUsed
 from chronotile.core.model.raster import Pixels
 from chronotile.core.model.space.grid import Grid, Window
 from chronotile.core.model.types import Json, NumberArray
-from chronotile.pipeline.answer import PixelTarget, make_answer
+from chronotile.pipeline.cached_answer import PixelTarget, make_answer
 from chronotile.pipeline.caches.served_axes import TimeAxis
 from chronotile.pipeline.changed_files import retry_if_files_change
 from chronotile.pipeline.coverage.cells import grid_of

@@ -17,7 +17,7 @@ from chronotile.core.model.request import MapRequest
 from chronotile.core.model.style import Style
 from chronotile.core.model.time.instants import format_day
 from chronotile.core.model.time.selection import ABSENT, TimePart, TimeSelection
-from chronotile.pipeline.answer import FilePayload, mark_missing, times_without
+from chronotile.pipeline.cached_answer import FilePayload, mark_missing, times_without
 from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.download_names import plain_name
 from chronotile.pipeline.encoders.animation.animation import encode_animation

@@ -10,7 +10,7 @@ from chronotile.core.model.formats import VALUE_FORMATS, MapFormat
 from chronotile.core.model.payload import Missing, Payload, join_layer_times, join_missing
 from chronotile.core.model.request import Backdrop, MapRequest
 from chronotile.core.model.space.grid import Grid
-from chronotile.pipeline.answer import find_answer, make_answer
+from chronotile.pipeline.cached_answer import find_answer, make_answer
 from chronotile.pipeline.changed_files import retry_if_files_change
 from chronotile.pipeline.encoders.picture.picture import encode_picture
 from chronotile.pipeline.encoders.picture.values import encode_geotiff, encode_npy, encode_picture_geotiff

@@ -14,7 +14,7 @@ from chronotile.core.model.style import Style
 from chronotile.core.model.types import Instant
 from chronotile.core.warp.plan import WarpPlan
 from chronotile.core.warp.strips import StripPlan
-from chronotile.pipeline.answer import PixelTarget
+from chronotile.pipeline.cached_answer import PixelTarget
 from chronotile.pipeline.maps.expression import apply_expression
 from chronotile.pipeline.maps.size_limits import check_map_size
 from chronotile.pipeline.maps.style_range import resolve_map_style

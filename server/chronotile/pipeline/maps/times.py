@@ -27,7 +27,7 @@ from chronotile.core.model.time.periods import add_months
 from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import Instant
 from chronotile.core.stats.climatology import slot_kind, slot_numbers
-from chronotile.pipeline.clear_times import find_clearest
+from chronotile.pipeline.most_valid_times import find_clearest
 from chronotile.pipeline.services import Services
 
 IndexGroup = tuple[int, ...]

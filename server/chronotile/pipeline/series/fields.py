@@ -24,7 +24,7 @@ from chronotile.core.model.series.series import PointsSeries
 from chronotile.core.model.space.grid import Window
 from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import InstantArray
-from chronotile.pipeline.answer import FilePayload, mark_missing
+from chronotile.pipeline.cached_answer import FilePayload, mark_missing
 from chronotile.pipeline.encoders.bodies import BytesBody, stream_parts, translate_storage_errors
 from chronotile.pipeline.encoders.series.table import SeriesTable, table_of_layers
 from chronotile.pipeline.resolve_series import check_length, instants_of, layer_with_values, series_indexes

@@ -16,7 +16,7 @@ from chronotile.core.model.series.analysis import Analysis
 from chronotile.core.model.series.series import Series
 from chronotile.core.model.space.grid import Window
 from chronotile.core.stats.analysis_costs import analysis_seconds
-from chronotile.pipeline.answer import read_answer
+from chronotile.pipeline.cached_answer import read_answer
 from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.estimate import require_seconds, window_seconds
 from chronotile.pipeline.resolve_series import (

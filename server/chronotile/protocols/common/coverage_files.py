@@ -12,7 +12,7 @@ from chronotile.http.bodies import BodyResponse
 from chronotile.http.byte_ranges import expects_ranges
 from chronotile.http.cache_headers import cache_headers, format_times_used
 from chronotile.http.compression import is_compressible
-from chronotile.http.etags import client_etags
+from chronotile.http.if_none_match import client_etags
 from chronotile.pipeline.coverage.deliver import Conditions, CoveragePayload
 from chronotile.protocols.common.query.crs import in_axis_order
 

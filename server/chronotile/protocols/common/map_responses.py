@@ -10,7 +10,7 @@ from chronotile.core.model.payload import Payload
 from chronotile.core.model.request import MapRequest
 from chronotile.core.warp.approximation import is_separable
 from chronotile.http.disconnects import connection_check
-from chronotile.http.etags import client_etags
+from chronotile.http.if_none_match import client_etags
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run
 from chronotile.http.work_kinds import LARGE_PICTURES, PICTURES

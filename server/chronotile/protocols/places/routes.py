@@ -20,14 +20,14 @@ from chronotile.http.answers import answer_content, answer_payload
 from chronotile.http.base_urls import base_url
 from chronotile.http.byte_ranges import accept_ranges
 from chronotile.http.cache_headers import CACHE_STABLE
-from chronotile.http.etags import client_etags
+from chronotile.http.if_none_match import client_etags
 from chronotile.http.meter import OF_REQUEST, Meter, processes_time
 from chronotile.http.problems import TILED_SPELLING, problem_response
 from chronotile.http.request_bodies import discard_body, read_body
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run
 from chronotile.http.work_kinds import DOCUMENTS, PICTURES, SERIES_OF_MANY, UPLOADS
-from chronotile.pipeline.answer import mark_missing
+from chronotile.pipeline.cached_answer import mark_missing
 from chronotile.pipeline.encoders.series.csv import encode_place_values_csv
 from chronotile.pipeline.encoders.series.json import encode_place_values_json
 from chronotile.pipeline.encoders.vector.geojson import encode_places_geojson

@@ -20,7 +20,7 @@ from chronotile.http.answers import answer_payload
 from chronotile.http.bodies import iterate_in_turns
 from chronotile.http.cache_headers import cache_headers
 from chronotile.http.disconnects import connection_check
-from chronotile.http.etags import client_etags
+from chronotile.http.if_none_match import client_etags
 from chronotile.http.negotiation import preferred_type
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run

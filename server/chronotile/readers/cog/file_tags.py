@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from chronotile.readers.hrefs import FileState, fingerprint_of
+from chronotile.readers.file_states import FileState, fingerprint_of
 
 TAG_OF_FILE = "file:"
 """Start of the tag of a local file."""

@@ -26,7 +26,8 @@ from chronotile.readers.cog.files import CogFile
 from chronotile.readers.cog.parts import fetch_ahead, finish, start
 from chronotile.readers.cog.planes import Caching, CogPlane, PlanePlan, uncached_parts
 from chronotile.readers.deflate import DamagedBlock
-from chronotile.readers.hrefs import SETTLED_NS, is_any_there, local_path
+from chronotile.readers.file_states import SETTLED_NS
+from chronotile.readers.hrefs import is_any_there, local_path
 from chronotile.readers.library_errors import reading_dates
 from chronotile.readers.pixel_arrays import concatenate_pixels
 from chronotile.readers.reader import Along, BlockShape, Reader

@@ -16,7 +16,7 @@ from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Instant
 from chronotile.core.yaml_source import list_names
 from chronotile.readers.cf.time import JoinedTimes, Slice, join_times
-from chronotile.readers.files import APART
+from chronotile.readers.dated_files import APART
 from chronotile.readers.joined.common_encoding import common_encoding
 from chronotile.readers.joined.encoding_findings import FileEncoding, encoding_findings
 from chronotile.readers.joined.source import Joined, JoinedFile, JoinedVariable, OwnName, own_names, turn_of

@@ -18,7 +18,8 @@ from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.read_cost import ReadCost
-from chronotile.readers.hrefs import FileState, file_state, is_any_there
+from chronotile.readers.file_states import FileState, file_state
+from chronotile.readers.hrefs import is_any_there
 from chronotile.readers.joined.recoding import Recoding, recoding_of
 from chronotile.readers.library_errors import BeingWritten, one_line, origin_of, reading_dates, unavailable
 from chronotile.readers.pixel_arrays import concatenate_pixels

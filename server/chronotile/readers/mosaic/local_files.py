@@ -10,7 +10,8 @@ from chronotile.core.model.items import Asset, ItemRef
 from chronotile.core.model.source import SourceSpec
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.cog.file_tags import tag_of_state
-from chronotile.readers.hrefs import base_name, file_state, local_path
+from chronotile.readers.file_states import file_state
+from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.library_errors import opening
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.raster.formats import JPEG2000

@@ -13,8 +13,9 @@ from chronotile.core.finding import LEFT_OUT, Finding
 from chronotile.core.model.source import SourceInfo, SourceSpec
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.readers.cf.time import ROUNDED
-from chronotile.readers.files import find_files, times_in_names
-from chronotile.readers.hrefs import FileState, base_name, file_state, local_path, names_among
+from chronotile.readers.dated_files import find_files, times_in_names
+from chronotile.readers.file_states import FileState, file_state
+from chronotile.readers.hrefs import base_name, local_path, names_among
 from chronotile.readers.joined.join import Surveyed, join
 from chronotile.readers.name_parts import precedence_of
 from chronotile.readers.netcdf.source import open_netcdf

@@ -18,7 +18,8 @@ from chronotile.readers.cf.array_source import ArraySource, Cube, CubeVariable, 
 from chronotile.readers.cf.axes import with_stated_time
 from chronotile.readers.cf.dataset import understand
 from chronotile.readers.cf.fields import FieldSet, about, group_findings
-from chronotile.readers.hrefs import FileState, base_name, file_state, fingerprint_of, local_path
+from chronotile.readers.file_states import FileState, file_state, fingerprint_of
+from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.library_errors import BeingWritten, opening
 from chronotile.readers.netcdf.groups import REMEDY, field_of, groups_below_root
 from chronotile.readers.netcdf.hdf5 import OPTIONS, require_few_arrays, survey_hdf5

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import blake2b, sha256
 from time import time_ns
 
-from chronotile.readers.hrefs import SETTLED_NS
+from chronotile.readers.file_states import SETTLED_NS
 from chronotile.readers.products.files import READ_BYTES, OpenProductFile, ProductFile
 
 try:

@@ -10,7 +10,8 @@ from typing import Literal, Protocol, Self
 from urllib.parse import unquote, urlsplit
 
 from chronotile.core.errors import SourceChanged, SourceUnavailable, UnknownPath, UnsupportedSource
-from chronotile.readers.hrefs import FileState, base_name, fingerprint_of, local_path
+from chronotile.readers.file_states import FileState, fingerprint_of
+from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.remote.files import looks
 from chronotile.readers.remote.requests import (
     Away,

@@ -8,7 +8,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from chronotile.core.errors import AddressRefused, SourceUnavailable, UnknownPath, require_at_most
-from chronotile.readers.hrefs import fingerprint_of
+from chronotile.readers.file_states import fingerprint_of
 from chronotile.readers.products.files import MISSING, ProductFile, file_at
 
 MAX_FILES = 50_000

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.source import VariableSpec
+from chronotile.readers.dated_files import APART
 from chronotile.readers.dates import find_time
-from chronotile.readers.files import APART
 from chronotile.readers.raster.bands import Band, FileBands
 
 _DESCRIBE = f"describe its bands (gdal_edit -d), or {APART}"

@@ -14,7 +14,7 @@ from chronotile.core.model.space.grid import Window
 from chronotile.core.model.types import NumberArray, UInt8Array
 from chronotile.readers.caches.block_cache import KEY_BYTES, SLOT_BYTES, BlockCache
 from chronotile.readers.deflate import inflate
-from chronotile.readers.hrefs import SETTLED_NS, FileState, file_state, state_or_none
+from chronotile.readers.file_states import SETTLED_NS, FileState, file_state, state_or_none
 from chronotile.readers.raster.band_plane import BandPlane
 from chronotile.readers.raster.jpeg import require_jpeg_size
 from chronotile.readers.raster.overviews.preview_files import GDAL_TYPES

@@ -9,11 +9,11 @@ from chronotile.core.finding import Finding
 from chronotile.core.model.source import SourceSpec
 from chronotile.core.model.space.grid import Window
 from chronotile.core.yaml_source import list_names
-from chronotile.readers.files import find_files
+from chronotile.readers.dated_files import find_files
 from chronotile.readers.hrefs import common_folder
 from chronotile.readers.library_errors import one_line, opening, origin_of
+from chronotile.readers.raster.band_times import band_times_of
 from chronotile.readers.raster.bands import Band, bands_of
-from chronotile.readers.raster.dated_bands import band_times_of
 from chronotile.readers.raster.handle import RasterHandle
 from chronotile.readers.raster.pool import HandlePool
 from chronotile.readers.raster.source import open_rasters

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chronotile.readers.raster.further_formats import FILE_ENDS, further_format
-from chronotile.readers.raster.grib import GRIB
+from chronotile.readers.raster.grib_fields import GRIB
 from chronotile.readers.tiff import TIFF
 
 VRT, VRT_END = "VRT", ".vrt"

@@ -19,7 +19,8 @@ from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.core.model.types import NumberArray
 from chronotile.readers.block_limit import require_small_block
 from chronotile.readers.caches.block_cache import BlockCache
-from chronotile.readers.hrefs import FileState, base_name, local_path
+from chronotile.readers.file_states import FileState
+from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.raster.band_plane import BandPlane
 from chronotile.readers.raster.bands import FileBands, file_bands
 from chronotile.readers.raster.blocks import FileBlocks
@@ -30,7 +31,13 @@ from chronotile.readers.raster.formats import (
     require_tiff_side_files,
 )
 from chronotile.readers.raster.georeference import native_grid
-from chronotile.readers.raster.grib import GRIB, FileMessages, bands_on_other_grids, read_messages, require_placed
+from chronotile.readers.raster.grib_fields import (
+    GRIB,
+    FileMessages,
+    bands_on_other_grids,
+    read_messages,
+    require_placed,
+)
 from chronotile.readers.raster.overview_facts import OverviewFacts, overview_facts
 from chronotile.readers.raster.png import require_whole_png
 from chronotile.readers.raster.tiff_tags import require_whole_tags

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from chronotile.core.finding import Finding
 from chronotile.core.model.source import KindOptions, SourceSpec
-from chronotile.readers.files import find_files
+from chronotile.readers.dated_files import find_files
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.kind import SourceKind
 from chronotile.readers.library_errors import opening

@@ -10,12 +10,12 @@ from chronotile.core.finding import LEFT_OUT, Finding
 from chronotile.core.model.source import SourceSpec, VariableSpec
 from chronotile.core.model.time.domain import NO_TIME, TimeDomain
 from chronotile.core.yaml_source import list_names
-from chronotile.readers.files import DatedFiles, date_files, find_files
+from chronotile.readers.dated_files import DatedFiles, date_files, find_files
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.name_parts import time_of_text
 from chronotile.readers.raster.band_rules import BandRule
+from chronotile.readers.raster.band_times import BandSeries
 from chronotile.readers.raster.bands import Band
-from chronotile.readers.raster.dated_bands import BandSeries
 from chronotile.readers.raster.stack import RasterStack
 from chronotile.readers.raster.survey import FileSurvey, StackSample, survey
 from chronotile.readers.raster.variable import StackPlane, StackVariable, stack_variable

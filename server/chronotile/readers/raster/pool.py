@@ -16,7 +16,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from chronotile.readers.caches.block_cache import BlockCache
 from chronotile.readers.caches.byte_cache import CacheSizes
-from chronotile.readers.hrefs import FileState, file_state
+from chronotile.readers.file_states import FileState, file_state
 from chronotile.readers.library_errors import BeingWritten
 from chronotile.readers.raster.formats import VRT
 from chronotile.readers.raster.gdal_cache import reserve_gdal_cache

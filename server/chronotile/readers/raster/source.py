@@ -12,13 +12,13 @@ from chronotile.core.model.source import SourceSpec, VariableSpec
 from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.yaml_source import list_names
+from chronotile.readers.dated_files import find_files, times_in_names
 from chronotile.readers.dates import find_bare_year
-from chronotile.readers.files import find_files, times_in_names
 from chronotile.readers.hrefs import base_name, names_among
 from chronotile.readers.joined.join import Surveyed, join
 from chronotile.readers.library_errors import opening
+from chronotile.readers.raster.band_times import BandSeries, BandTimes, band_times_of
 from chronotile.readers.raster.bands import bands_of
-from chronotile.readers.raster.dated_bands import BandSeries, BandTimes, band_times_of
 from chronotile.readers.raster.handle import RasterHandle
 from chronotile.readers.raster.open_stack import open_band_stack, open_raster_stack
 from chronotile.readers.raster.pool import HandlePool

@@ -15,7 +15,8 @@ from chronotile.core.model.raster import Pixels
 from chronotile.core.model.source import SourceInfo
 from chronotile.core.model.space.grid import Window
 from chronotile.core.read_cost import ReadCost
-from chronotile.readers.hrefs import FileState, file_state, is_any_there, names_among
+from chronotile.readers.file_states import FileState, file_state
+from chronotile.readers.hrefs import is_any_there, names_among
 from chronotile.readers.library_errors import BeingWritten, opening, reading_dates, unavailable
 from chronotile.readers.overviews import means_fault
 from chronotile.readers.pixel_arrays import concatenate_pixels, stack_pixels

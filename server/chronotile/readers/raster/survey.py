@@ -17,8 +17,9 @@ from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.style import StyleClass
 from chronotile.core.web.inner_hosts import host_of
 from chronotile.core.yaml_source import list_names
-from chronotile.readers.files import APART, DatedFiles
-from chronotile.readers.hrefs import FileState, base_name, names_among
+from chronotile.readers.dated_files import APART, DatedFiles
+from chronotile.readers.file_states import FileState
+from chronotile.readers.hrefs import base_name, names_among
 from chronotile.readers.joined.join import most_common
 from chronotile.readers.library_errors import one_line, opening
 from chronotile.readers.raster.band_rules import other_count

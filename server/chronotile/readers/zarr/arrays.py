@@ -16,7 +16,8 @@ from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
 from chronotile.core.model.types import NumberArray
 from chronotile.readers.cf.array_source import ArraySource, Selection
-from chronotile.readers.hrefs import SETTLED_NS, FileState, digest_of, kvstore, local_path, state_or_none
+from chronotile.readers.file_states import SETTLED_NS, FileState, digest_of, state_or_none
+from chronotile.readers.hrefs import kvstore, local_path
 from chronotile.readers.library_errors import one_line
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import ObjectState

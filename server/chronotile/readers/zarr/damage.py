@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
-from chronotile.readers.hrefs import FileState, file_state
+from chronotile.readers.file_states import FileState, file_state
 from chronotile.readers.library_errors import Damaged
 
 BLOSC_HEADER = 16

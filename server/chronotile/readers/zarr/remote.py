@@ -20,7 +20,7 @@ import numpy as np
 from chronotile.core.model.types import NumberArray
 from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.cf.array_source import Selection
-from chronotile.readers.hrefs import FileState, digest_of
+from chronotile.readers.file_states import FileState, digest_of
 from chronotile.readers.library_errors import Damaged, one_line
 from chronotile.readers.remote.files import looks
 from chronotile.readers.remote.gates import GateClosed, gates

@@ -25,7 +25,8 @@ from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.types import BoolArray, Int64Array, NumberArray, UInt64Array
 from chronotile.readers.cf.dataset import CfVariable, understand
 from chronotile.readers.cf.fields import about
-from chronotile.readers.hrefs import FileState, base_name, fingerprint_of, local_path, tensorstore_path
+from chronotile.readers.file_states import FileState, fingerprint_of
+from chronotile.readers.hrefs import base_name, local_path, tensorstore_path
 from chronotile.readers.library_errors import BeingWritten, one_line, opening, reading, reading_dates
 from chronotile.readers.reader import Along, BlockShape, Reader
 from chronotile.readers.reader_caches import ReaderCaches

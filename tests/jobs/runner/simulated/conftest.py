@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.archive.live import LiveArchive
+from chronotile.archive.live_archive import LiveArchive
 from chronotile.jobs.queue.database import open_engine
 from chronotile.jobs.queue.table import JobTable
 from chronotile.jobs.runner.cluster import Cluster

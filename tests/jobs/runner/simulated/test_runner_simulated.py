@@ -9,7 +9,7 @@ from chronotile.core.model.job import Execution, Result
 from chronotile.jobs.queue.attempts import MAX_FRUITLESS
 from chronotile.jobs.queue.database import open_engine
 from chronotile.jobs.queue.faults import PlanNeeded, TemporaryFault, fault_of
-from chronotile.jobs.queue.heartbeat import GONE_S
+from chronotile.jobs.queue.running_workers import GONE_S
 from chronotile.jobs.queue.table import JobTable
 from chronotile.jobs.runner.runner import FORGET_S, HANG_S, HEARTBEAT_S, IDLE_S, LEASE_S, RENEW_S, JobRunner
 

@@ -13,7 +13,7 @@ from chronotile.core.model.raster import Pixels
 from chronotile.core.model.source import SourceInfo
 from chronotile.core.model.space.crs import crs_of
 from chronotile.core.model.space.grid import NativeGrid, Window
-from chronotile.pipeline import clear_times
+from chronotile.pipeline import most_valid_times as clear_times
 from tests.protocols import served
 
 DAYS = [f"2020-06-{day:02}" for day in range(1, 31)]

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from chronotile.http.answers import answer_content
 from chronotile.http.base_urls import base_url
 from chronotile.http.cache_headers import CACHE_CHANGING, unanswered_members
-from chronotile.http.etags import client_etags
+from chronotile.http.if_none_match import client_etags
 from chronotile.http.modified import is_modified_since
 from chronotile.http.problems import problem_response
 from chronotile.http.request_services import services_of

@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from chronotile.core.errors import SourceUnavailable, require_at_most
 from chronotile.core.model.job import Execution, Job, Result
 from chronotile.http.bodies import BodyResponse
-from chronotile.http.etags import client_etags
+from chronotile.http.if_none_match import client_etags
 from chronotile.jobs.processes.registry import output_schema, process_of
 from chronotile.jobs.queue.bucket import RESULT_GONE
 from chronotile.jobs.queue.job_folder import ResultFiles, StoredFile

@@ -16,7 +16,7 @@ from chronotile.pipeline.revision import (
 )
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.query.parameter import text
-from chronotile.readers.hrefs import one_look
+from chronotile.readers.file_states import one_look
 
 REV = text(
     "rev",

@@ -13,7 +13,7 @@ from chronotile.core.model.coverage import ChunkRequest, StoreRequest
 from chronotile.core.model.payload import Payload
 from chronotile.http.answers import answer_payload
 from chronotile.http.byte_ranges import accept_ranges
-from chronotile.http.etags import client_etags
+from chronotile.http.if_none_match import client_etags
 from chronotile.http.problems import problem_response
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run

@@ -28,7 +28,7 @@ from chronotile.core.model.time.period_parser import requested_period
 from chronotile.core.model.time.periods import Period
 from chronotile.http.bodies import BodyResponse
 from chronotile.http.cache_headers import cache_headers, format_times_used
-from chronotile.http.etags import client_etags
+from chronotile.http.if_none_match import client_etags
 from chronotile.http.job_offers import JobOffer, offer_job
 from chronotile.http.problems import dated_problem
 from chronotile.http.request_services import services_of

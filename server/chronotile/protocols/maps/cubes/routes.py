@@ -13,7 +13,7 @@ from chronotile.core.cancellation import IsActive
 from chronotile.core.model.cube import CUBE_TYPE, CubeRequest, CubeTile, Res
 from chronotile.core.model.payload import Payload
 from chronotile.http.answers import answer_payload
-from chronotile.http.etags import client_etags
+from chronotile.http.if_none_match import client_etags
 from chronotile.http.negotiation import accepts_gzip
 from chronotile.http.problems import tile_problem
 from chronotile.http.request_services import services_of

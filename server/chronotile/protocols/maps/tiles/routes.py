@@ -18,7 +18,7 @@ from chronotile.http.base_urls import base_url
 from chronotile.http.byte_ranges import accept_ranges
 from chronotile.http.cache_headers import CACHE_STABLE
 from chronotile.http.document_answers import answer_document
-from chronotile.http.etags import client_etags
+from chronotile.http.if_none_match import client_etags
 from chronotile.http.problems import tile_problem
 from chronotile.http.replay import allow_replay
 from chronotile.http.request_services import services_of

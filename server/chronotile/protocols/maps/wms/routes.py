@@ -30,7 +30,7 @@ from chronotile.http.base_urls import base_url
 from chronotile.http.cache_headers import CACHE_STABLE
 from chronotile.http.document_answers import answer_document
 from chronotile.http.endpoint import endpoint
-from chronotile.http.etags import client_etags
+from chronotile.http.if_none_match import client_etags
 from chronotile.http.request_bodies import read_pairs
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run

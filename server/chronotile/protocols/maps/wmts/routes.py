@@ -13,7 +13,7 @@ from chronotile.core.model.payload import Payload
 from chronotile.http.answers import answer_content, answer_payload
 from chronotile.http.document_answers import answer_document
 from chronotile.http.endpoint import endpoint
-from chronotile.http.etags import client_etags
+from chronotile.http.if_none_match import client_etags
 from chronotile.http.replay import allow_replay
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run

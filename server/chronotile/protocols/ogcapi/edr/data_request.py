@@ -21,7 +21,7 @@ from chronotile.http.bodies import BodyResponse
 from chronotile.http.cache_headers import cache_headers, format_times_used
 from chronotile.http.problems import problem_response
 from chronotile.http.request_services import services_of
-from chronotile.pipeline.answer import FilePayload
+from chronotile.pipeline.cached_answer import FilePayload
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, CoverageFormat, check_values
 from chronotile.pipeline.encoders.bodies import Body, BytesBody, stream_parts
 from chronotile.pipeline.encoders.coverage.attributes import layer_attributes

@@ -15,12 +15,12 @@ from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.http.answers import answer_content
 from chronotile.http.base_urls import base_url
 from chronotile.http.cache_headers import add_live_warning
-from chronotile.http.etags import client_etags
+from chronotile.http.if_none_match import client_etags
 from chronotile.http.job_offers import JobOffer, offer_job
 from chronotile.http.request_bodies import discard_body
 from chronotile.http.run import run
 from chronotile.http.work_kinds import COVERAGES, DOCUMENTS, SERIES_OF_MANY
-from chronotile.pipeline.answer import FilePayload
+from chronotile.pipeline.cached_answer import FilePayload
 from chronotile.pipeline.coverage.deliver import CoveragePayload, deliver_coverage
 from chronotile.pipeline.series.fields import (
     FieldsTarget,

@@ -21,13 +21,13 @@ from chronotile.core.model.types import Json
 from chronotile.http.answers import answer_payload
 from chronotile.http.bodies import BodyResponse
 from chronotile.http.endpoint import endpoint
-from chronotile.http.etags import client_etags
+from chronotile.http.if_none_match import client_etags
 from chronotile.http.problems import problem_response
 from chronotile.http.request_bodies import discard_body
 from chronotile.http.request_services import services_of, services_with
 from chronotile.http.run import run
 from chronotile.http.work_kinds import COVERAGES, SERIES_OF_MANY
-from chronotile.pipeline.answer import mark_missing
+from chronotile.pipeline.cached_answer import mark_missing
 from chronotile.pipeline.encoders.bodies import ConcatenatedFiles
 from chronotile.pipeline.encoders.vector.place_file import PLACE_FORMATS
 from chronotile.pipeline.features.values import extract_place_columns, note_on_cells, place_file, resolve_place_columns

@@ -20,7 +20,7 @@ from chronotile.core.model.style import Style
 from chronotile.core.model.types import Json
 from chronotile.http.answers import answer_content, answer_payload
 from chronotile.http.cache_headers import CACHE_STABLE
-from chronotile.http.etags import client_etags
+from chronotile.http.if_none_match import client_etags
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run
 from chronotile.http.work_kinds import DOCUMENTS

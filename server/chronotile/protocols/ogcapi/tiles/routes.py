@@ -19,7 +19,7 @@ from chronotile.core.model.types import Json
 from chronotile.http.answers import answer_payload
 from chronotile.http.cache_headers import CACHE_CHANGING, CACHE_STABLE
 from chronotile.http.endpoint import Endpoint
-from chronotile.http.etags import client_etags
+from chronotile.http.if_none_match import client_etags
 from chronotile.http.replay import allow_replay
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run

@@ -17,10 +17,10 @@ from chronotile.core.model.style import Style
 from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import ONE_NS, format_instant
 from chronotile.core.model.types import Instant, InstantArray, Json
-from chronotile.pipeline.clear_times import clear_default
 from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.maps.animation import usual_format
+from chronotile.pipeline.most_valid_times import clear_default
 from chronotile.pipeline.revision import last_layer_revision
 from chronotile.pipeline.valid_shares import Shares
 from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext

@@ -20,14 +20,14 @@ from chronotile.core.model.types import Instant
 from chronotile.http.answers import answer_content, answer_payload
 from chronotile.http.base_urls import base_url
 from chronotile.http.document_answers import answer_document
-from chronotile.http.etags import client_etags
+from chronotile.http.if_none_match import client_etags
 from chronotile.http.problems import dated_problem
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run
 from chronotile.http.server_state import state_of
 from chronotile.http.work_kinds import DOCUMENTS, PICTURES
-from chronotile.pipeline.clear_times import clear_selection
 from chronotile.pipeline.maps.render import overlay_maps
+from chronotile.pipeline.most_valid_times import clear_selection
 from chronotile.pipeline.revision import last_layer_revision, layer_revision, refresh_revisions
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_share import LayerArea

@@ -22,7 +22,7 @@ from chronotile.http.answers import answer_content
 from chronotile.http.base_urls import KEY_PATH
 from chronotile.http.cache_headers import CACHE_IMMUTABLE
 from chronotile.http.endpoint import endpoint
-from chronotile.http.etags import client_etags
+from chronotile.http.if_none_match import client_etags
 from chronotile.http.negotiation import accepts_gzip
 from chronotile.http.principal import SESSION_EXPIRED
 from chronotile.http.problems import problem_response
@@ -34,7 +34,7 @@ from chronotile.http.work_kinds import FILES
 from chronotile.pipeline.revision import fingerprint
 from chronotile.protocols.common.localised_text import negotiate_language, text_in
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.readers.hrefs import FileState, fingerprint_of
+from chronotile.readers.file_states import FileState, fingerprint_of
 
 EMBEDDED = "embed"
 """Parameter of the page that allows other pages to embed it."""

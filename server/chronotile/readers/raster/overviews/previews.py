@@ -13,7 +13,8 @@ from chronotile.core.model.raster import Pixels, reinterpret_numbers
 from chronotile.core.model.space.grid import Window
 from chronotile.readers.caches.disk import DiskCache
 from chronotile.readers.caches.filled_folder import FilledFolder
-from chronotile.readers.hrefs import FileState, file_state, local_path
+from chronotile.readers.file_states import FileState, file_state
+from chronotile.readers.hrefs import local_path
 from chronotile.readers.library_errors import one_line, opening
 from chronotile.readers.overviews import Counting
 from chronotile.readers.raster.handle import NATIVE_LEVEL, FileLayout, RasterHandle

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.web.item_places import ItemPlaces
 from chronotile.core.web.places import AllowedPlaces
-from chronotile.readers.hrefs import base_name, fingerprint_of, local_path
+from chronotile.readers.file_states import fingerprint_of
+from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.library_errors import Damaged
 from chronotile.readers.remote.files import cut, joined, looks
 from chronotile.readers.remote.requests import (

@@ -10,7 +10,8 @@ from typing import Any
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.web.places import AllowedPlaces
-from chronotile.readers.hrefs import file_state, local_path
+from chronotile.readers.file_states import file_state
+from chronotile.readers.hrefs import local_path
 from chronotile.readers.library_errors import Damaged
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.files import looks, read_whole

@@ -13,7 +13,8 @@ from chronotile.core.machine import are_on_disks_here
 from chronotile.core.model.source import SourceSpec
 from chronotile.core.model.types import Instant
 from chronotile.core.yaml_source import YamlNode
-from chronotile.readers.hrefs import DocumentState, FileState, file_state, local_path
+from chronotile.readers.file_states import DocumentState, FileState, file_state
+from chronotile.readers.hrefs import local_path
 from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.mosaic.piece_index import PieceIndex
 

@@ -3,7 +3,7 @@
 import pytest
 
 from chronotile.core.model.job import Execution
-from chronotile.jobs.queue.heartbeat import GONE_S, no_worker_message
+from chronotile.jobs.queue.running_workers import GONE_S, no_worker_message
 
 ECHO = Execution(process="echo", inputs={})
 

@@ -14,7 +14,7 @@ from chronotile.core.model.time.domain import domain_of_periods
 from chronotile.core.model.time.instants import format_day, format_instant
 from chronotile.core.model.time.period_parser import parse_period
 from chronotile.readers.kinds import open_source
-from chronotile.readers.raster.dated_bands import band_times_of
+from chronotile.readers.raster.band_times import band_times_of
 from chronotile.readers.raster.pool import HandlePool
 from tests.rasters import write_raster
 from tests.scenes import Scene, make_spec, write_tif

@@ -4,7 +4,7 @@ import pytest
 
 from chronotile.archive.index.documents import DocumentReader
 from chronotile.archive.index.sources import SourceAccess
-from chronotile.archive.index.watch import EVERY_S, TICK_S, WHOLE_S, Watch
+from chronotile.archive.index.watch_sources import EVERY_S, TICK_S, WHOLE_S, Watch
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.model.source import ItemsSpec, SourceSpec
 from chronotile.core.web.places import AllowedPlaces

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chronotile.archive.open import open_archive, refresh_archive
-from chronotile.archive.refresh import last_changes
+from chronotile.archive.source_states import last_changes
 from chronotile.core.errors import ConfigurationError, SourceUnavailable
 from chronotile.core.model.source import SourceSpec
 from chronotile.core.model.time.instants import format_day

@@ -10,9 +10,9 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application
 from chronotile.app.upkeep import Upkeep
-from chronotile.archive import live as archive_live
+from chronotile.archive import live_archive as archive_live
 from chronotile.archive.finding_log import FindingLog
-from chronotile.archive.live import NOT_RELOADED, LiveArchive, LiveArchives
+from chronotile.archive.live_archive import NOT_RELOADED, LiveArchive, LiveArchives
 from chronotile.core.errors import ConfigurationError
 from chronotile.jobs.runner import tasks
 from chronotile.optimise.options import Options

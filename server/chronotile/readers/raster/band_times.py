@@ -12,7 +12,13 @@ import numpy as np
 from chronotile.core.model.time.domain import TimeDomain, domain_of_bounds, domain_of_instants
 from chronotile.core.model.time.instants import TimeSpan, format_instant
 from chronotile.readers.dates import find_time
-from chronotile.readers.raster.grib import SPLIT, FileMessages, GribMessage, bands_on_other_grids, grid_difference
+from chronotile.readers.raster.grib_fields import (
+    SPLIT,
+    FileMessages,
+    GribMessage,
+    bands_on_other_grids,
+    grid_difference,
+)
 from chronotile.readers.raster.handle import RasterHandle
 
 MAX_NAMED = 3

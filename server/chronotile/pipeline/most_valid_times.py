@@ -11,7 +11,7 @@ from chronotile.core.model.types import Instant
 from chronotile.pipeline.revision import dated_revision
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.valid_share import DIGITS, newest_filled, share_key, share_plans, valid_share
-from chronotile.readers.hrefs import one_look
+from chronotile.readers.file_states import one_look
 
 MIN_PREVIEW, MIN_CLEAR = 0.5, 0.8
 """Required valid fractions: for previews, and for the first time that pages show."""
