@@ -252,7 +252,7 @@ BATCH = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatedCollection:
-    """A collection whose dates are listed as items."""
+    """A collection of dated files or arrays, which the item index lists with one item per date."""
 
     collection: Collection = field(compare=False, repr=False)
     reader: Reader = field(compare=False, repr=False)

@@ -255,7 +255,7 @@ class ItemIndex:
         return {name: tuple(layouts) for name, layouts in ordered.items() if layouts}
 
     def state(self, collection: str, *, is_fresh: bool = False) -> CollectionState:
-        """Return the counters of a collection and whether it is complete; 0 and incomplete if it does not exist.
+        """Return counters of a collection, and whether all its items are indexed; 0 and False if it does not exist.
 
         The database is read at most once a second, or now if `is_fresh`.
         """

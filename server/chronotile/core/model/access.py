@@ -19,9 +19,9 @@ class Rule:
 
     see: frozenset[str] = frozenset({PUBLIC})
     download: frozenset[str] | None = None
-    """`None`: the subjects that may see."""
+    """`None`: the same subjects as `see`."""
     process: frozenset[str] | None = None
-    """`None`: the subjects that may see."""
+    """Subjects that may run processes on it; `None`: the same as `see`."""
     publish: frozenset[str] = frozenset()
 
     def allows(self, subjects: frozenset[str], right: Right) -> bool:

@@ -31,9 +31,9 @@ class Observations(NamedTuple):
     times: InstantArray
     """(observation,): its day or part of a day, which does not depend on minutes between acquisitions."""
     firsts: IndexArray
-    """(observation,): index of its first acquisition."""
+    """(observation,): index of its first time."""
     of_time: IndexArray
-    """(time,): observation of each acquisition."""
+    """(time,): index of the observation that contains the time."""
 
 
 def observations_of(times: InstantArray) -> Observations:

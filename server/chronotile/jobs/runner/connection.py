@@ -59,7 +59,7 @@ class Connection:
         return bool(self.client.status == "running")
 
     def replace_dead(self) -> None:
-        """Start worker processes instead of those with a nanny that gave up, after many deaths or at the start."""
+        """Start new worker processes for those that Dask gave up: they did not start, or died too often."""
         if self.processes is not None:
             with self._lock:
                 nannies = self.processes.workers

@@ -214,7 +214,7 @@ def _numbers(value: object, count: int) -> list[float] | None:
     return numbers if len(numbers) == count and np.isfinite(numbers).all() else None
 
 
-# Other statements of the file about the place of its cells.
+# Attributes and coordinates that contradict the grid read from the axes and the CRS.
 
 
 def _doubts(field: Field, fields: FieldSet, axes: Axes, *, grid: NativeGrid, found: ArrayCrs) -> Iterator[Finding]:

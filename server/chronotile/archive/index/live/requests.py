@@ -24,7 +24,7 @@ from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, ONE_NS, TimeSpan, format_instant
 from chronotile.core.model.types import Instant, Json
 
-# Conditions of a search for the API of one collection, which uses another id for the collection.
+# Translation of a search's conditions for the API of one collection, which may name the collection differently.
 
 COLLECTION = "collection"
 

@@ -105,7 +105,7 @@ class Touching:
 
 
 ITEMS = 10
-"""Number of requested items: the newest, if the API sorts."""
+"""Number of items that `seed` requests: the newest, if the API sorts."""
 KIND = "live"
 
 

@@ -27,7 +27,7 @@ NAME = optional(
     {"type": "string", "pattern": NAME_PATTERN},
 )
 NAMED: Json = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
-"""Schema of a result that is not a file."""
+"""Schema of the result if a cube is published: the name under which the server serves it."""
 UNFINISHED = f".*{PARTIAL}"
 """Names of unfinished copies, those of killed processes included."""
 ABANDONED_S = 3600.0
