@@ -19,12 +19,7 @@ from chronotile.access.keys import KeyCache
 from chronotile.access.quotas import LEASE
 from chronotile.access.sessions import SessionCache
 from chronotile.archive.index.write import TRIES_S
-from chronotile.core.errors import (
-    ChronotileError,
-    SourceUnavailable,
-    Unauthenticated,
-    UnknownPath,
-)
+from chronotile.core.errors import ChronotileError, SourceUnavailable, Unauthenticated, UnknownPath
 from chronotile.core.model.access import AccessRules, IssuerSettings, Right
 from chronotile.core.turns import CLIENT
 from chronotile.http.asgi_headers import RawHeader, header_value, join_values, replace_headers

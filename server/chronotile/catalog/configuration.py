@@ -15,9 +15,7 @@ from chronotile.catalog.service_section import ServiceSection
 from chronotile.catalog.source_section import SourceSection
 from chronotile.catalog.time_section import TimeSection
 from chronotile.catalog.variable_sections import CompositeSection, MaskSection, VariableSection
-from chronotile.core.model.collection import (
-    MetadataLink,
-)
+from chronotile.core.model.collection import MetadataLink
 from chronotile.core.sections import Id, Section, Text
 
 

@@ -5,11 +5,7 @@ from collections.abc import Iterable
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-)
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from chronotile.core.errors import InvalidParameter, UnsupportedCrs, raised_instead
 from chronotile.core.model.space.crs import crs_of

@@ -5,11 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, model_validator
 
 from chronotile.catalog.kinds import CrsName, Link, Localised, language
 from chronotile.catalog.limits import Limits

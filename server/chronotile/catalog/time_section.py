@@ -7,11 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from chronotile.catalog.kinds import as_time_text
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.collection import (
-    DefaultRule,
-    Match,
-    TimeRules,
-)
+from chronotile.core.model.collection import DefaultRule, Match, TimeRules
 from chronotile.core.model.items import TimeGroup
 from chronotile.core.model.time.instants import days_to_timedelta
 from chronotile.core.model.time.parser import parse_instant

@@ -4,11 +4,7 @@ import base64
 import binascii
 from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    SecretStr,
-)
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from chronotile.catalog.source_section import FilterText
 from chronotile.core.model.webhook import Webhook

@@ -41,12 +41,7 @@ from chronotile.pipeline.mosaic_plans import MosaicPlan, list_picture_inputs, na
 from chronotile.pipeline.read_times import cells_decoded, read_times
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values
 from chronotile.pipeline.retries import retry_overtaken
-from chronotile.pipeline.revision import (
-    fingerprint,
-    pixel_states,
-    revision_of_states,
-    time_index,
-)
+from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_states, time_index
 from chronotile.pipeline.services import Services, Stopwatch, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.mosaic_reader import PROVISIONAL

@@ -29,15 +29,7 @@ from chronotile.catalog.items.cursors import ItemCursor, cursor_of
 from chronotile.catalog.items.footprints import meets, unpack
 from chronotile.catalog.items.lookups import found_items
 from chronotile.catalog.items.properties import DAY_NS, nanoseconds
-from chronotile.catalog.items.search_query import (
-    FEW,
-    REF_COUNT,
-    Filter,
-    Query,
-    SearchedCollection,
-    Shape,
-    SortKey,
-)
+from chronotile.catalog.items.search_query import FEW, REF_COUNT, Filter, Query, SearchedCollection, Shape, SortKey
 from chronotile.catalog.items.statements import DriverCursor, DriverRow, TimeLimit, Value
 from chronotile.catalog.items.value_rows import key_of
 from chronotile.core.errors import InvalidParameter

@@ -20,14 +20,7 @@ from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.crs import Crs
 from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.time.selection import ABSENT, TimeSelection
-from chronotile.core.model.types import (
-    AnyArray,
-    BoolArray,
-    Float64Array,
-    InstantArray,
-    Int64Array,
-    ObjectArray,
-)
+from chronotile.core.model.types import AnyArray, BoolArray, Float64Array, InstantArray, Int64Array, ObjectArray
 
 Property = str | int | float | bool | None
 """Property of a feature; `None` if it is missing."""

@@ -21,12 +21,7 @@ from chronotile.core.model.series.analysis import (
     Whittaker,
 )
 from chronotile.core.model.types import Float64Array, Int64Array
-from chronotile.core.stats.climatology import (
-    fill_from_normals,
-    find_anomalies,
-    find_normals,
-    slot_kind,
-)
+from chronotile.core.stats.climatology import fill_from_normals, find_anomalies, find_normals, slot_kind
 from chronotile.core.stats.gaps import fill_linear
 from chronotile.core.stats.observations import merge_twins, observations_of
 from chronotile.core.stats.period_means import period_means, periods_of

@@ -6,14 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chronotile.core.model.encoding import Encoding
-from chronotile.core.model.types import (
-    AnyArray,
-    BoolArray,
-    Float64Array,
-    FloatArray,
-    Int64Array,
-    NumberArray,
-)
+from chronotile.core.model.types import AnyArray, BoolArray, Float64Array, FloatArray, Int64Array, NumberArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

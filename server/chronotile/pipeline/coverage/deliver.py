@@ -8,13 +8,7 @@ import numpy as np
 
 from chronotile.catalog.limits import Limits
 from chronotile.core.cancellation import IsActive, always_active
-from chronotile.core.errors import (
-    REPLACE_FILES,
-    DateUnreadable,
-    StorageFull,
-    UnsupportedFormat,
-    require_at_most,
-)
+from chronotile.core.errors import REPLACE_FILES, DateUnreadable, StorageFull, UnsupportedFormat, require_at_most
 from chronotile.core.extras import require_extra
 from chronotile.core.model.coverage import RUN_BYTES, Coverage, CoverageRequest
 from chronotile.core.model.formats import COVERAGE_JSON_TYPE, GEOTIFF_TYPE, MapFormat

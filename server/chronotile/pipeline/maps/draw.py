@@ -12,11 +12,7 @@ from chronotile.core.model.request import MapRequest
 from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import Float32Array
 from chronotile.pipeline.maps.footprints import draw_footprints, footprints_note
-from chronotile.pipeline.maps.rasters import (
-    MapValues,
-    make_from_variables,
-    read_layer_values,
-)
+from chronotile.pipeline.maps.rasters import MapValues, make_from_variables, read_layer_values
 from chronotile.pipeline.maps.resolve import MapTarget
 from chronotile.pipeline.maps.stretched_range import stretch_style
 from chronotile.pipeline.styling.paint import blank_pixels, composite_picture, paint, paint_band, stack_strips

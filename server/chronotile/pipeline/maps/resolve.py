@@ -20,12 +20,7 @@ from chronotile.pipeline.maps.size_limits import check_map_size
 from chronotile.pipeline.maps.style_range import resolve_map_style
 from chronotile.pipeline.maps.times import UsualDates, resolve_map_times
 from chronotile.pipeline.mosaic_plans import MosaicPlan, list_picture_inputs, native_windows
-from chronotile.pipeline.revision import (
-    describe_part,
-    fingerprint,
-    pixel_states,
-    revision_of_states,
-)
+from chronotile.pipeline.revision import describe_part, fingerprint, pixel_states, revision_of_states
 from chronotile.pipeline.services import Services, Stopwatch
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.mosaic_reader import PROVISIONAL

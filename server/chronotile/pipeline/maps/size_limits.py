@@ -2,9 +2,7 @@
 
 from chronotile.core.errors import LimitExceeded, require_at_most
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.request import (
-    MapRequest,
-)
+from chronotile.core.model.request import MapRequest
 from chronotile.core.model.space.grid import Grid
 from chronotile.core.warp.strips import cells_of, plan_strips
 from chronotile.pipeline.services import Services

@@ -8,14 +8,7 @@ from collections.abc import Mapping
 from chronotile.catalog.resolve_style import resolve_style
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.request import (
-    AS_STYLED,
-    Colouring,
-    IdentifyRequest,
-    LegendRequest,
-    MapRequest,
-    StyledLayer,
-)
+from chronotile.core.model.request import AS_STYLED, Colouring, IdentifyRequest, LegendRequest, MapRequest, StyledLayer
 from chronotile.core.model.series.analysis import ANOMALY_UNITS, AnomalyKind
 from chronotile.core.model.series.directions import require_directional
 from chronotile.core.model.style import Style

@@ -15,12 +15,7 @@ from chronotile.readers.cog.file_tags import tag_of_status
 from chronotile.readers.cog.header import CogHeader, read_header
 from chronotile.readers.cog.parts import content_of, read_parts
 from chronotile.readers.hrefs import local_path
-from chronotile.readers.remote.files import (
-    FilePart,
-    Lanes,
-    first_part,
-    state_tag,
-)
+from chronotile.readers.remote.files import FilePart, Lanes, first_part, state_tag
 from chronotile.readers.remote.requests import Replaced, one_read
 from chronotile.readers.tiff import PAGE_BYTES
 

@@ -7,13 +7,7 @@ from concurrent.futures import Future
 from chronotile.readers.caches.byte_blocks import ByteBlocks
 from chronotile.readers.cog.file_tags import tag_of_status
 from chronotile.readers.hrefs import local_path
-from chronotile.readers.remote.files import (
-    FilePart,
-    Found,
-    fetcher,
-    put_together,
-    wait_for,
-)
+from chronotile.readers.remote.files import FilePart, Found, fetcher, put_together, wait_for
 from chronotile.readers.remote.requests import Replaced
 
 

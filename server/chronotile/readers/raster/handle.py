@@ -24,12 +24,7 @@ from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.raster.band_plane import BandPlane
 from chronotile.readers.raster.bands import FileBands, file_bands
 from chronotile.readers.raster.blocks import FileBlocks
-from chronotile.readers.raster.formats import (
-    HEAD_BYTES,
-    format_of,
-    require_self_contained,
-    require_tiff_side_files,
-)
+from chronotile.readers.raster.formats import HEAD_BYTES, format_of, require_self_contained, require_tiff_side_files
 from chronotile.readers.raster.georeference import native_grid
 from chronotile.readers.raster.grib_fields import (
     GRIB,

@@ -163,10 +163,7 @@ def open_store(href: str, allowed: AllowedPlaces | None = None, *, names: Iterab
         UnsupportedSource: It contains references that cannot be served.
     """
     if _is_json(href) or _is_parquet(href):
-        from chronotile.readers.zarr.references.store import (  # noqa: PLC0415 -- seldom needed
-            open_json,
-            open_parquet,
-        )
+        from chronotile.readers.zarr.references.store import open_json, open_parquet  # noqa: PLC0415 -- seldom needed
 
         return (open_json if _is_json(href) else open_parquet)(href, allowed)
     if local_path(href) is not None and _is_repository(href):

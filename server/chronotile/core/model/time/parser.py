@@ -12,14 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.time.instants import (
-    DAY,
-    DISTANT_FUTURE,
-    DISTANT_PAST,
-    FIRST_YEAR,
-    LAST_YEAR,
-    TimeSpan,
-)
+from chronotile.core.model.time.instants import DAY, DISTANT_FUTURE, DISTANT_PAST, FIRST_YEAR, LAST_YEAR, TimeSpan
 from chronotile.core.model.time.period_parser import parse_period
 from chronotile.core.model.time.periods import add_months
 from chronotile.core.model.time.selection import ABSENT, DEFAULT, LATEST, MAX_PARTS, TimePart, TimeSelection

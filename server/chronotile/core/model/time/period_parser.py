@@ -5,9 +5,7 @@ import re
 import numpy as np
 
 from chronotile.core.errors import MAX_SHOWN, InvalidParameter
-from chronotile.core.model.time.instants import (
-    DAY,
-)
+from chronotile.core.model.time.instants import DAY
 from chronotile.core.model.time.periods import DEKAD, Period
 
 MAX_PERIOD_NS = 100 * 366 * 86_400_000_000_000

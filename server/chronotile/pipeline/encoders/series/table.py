@@ -16,14 +16,7 @@ from chronotile.core.model.request import Point
 from chronotile.core.model.series.analysis import Findings
 from chronotile.core.model.series.reducers import CELL_KINDS, COUNT_KINDS
 from chronotile.core.model.series.series import AreasSeries, PointsSeries, Series
-from chronotile.core.model.types import (
-    AnyArray,
-    Float64Array,
-    InstantArray,
-    Int64Array,
-    ObjectArray,
-    UInt8Array,
-)
+from chronotile.core.model.types import AnyArray, Float64Array, InstantArray, Int64Array, ObjectArray, UInt8Array
 from chronotile.pipeline.encoders.credits import Credits
 from chronotile.pipeline.encoders.series.analysis import findings_columns, units_of_column
 

@@ -35,12 +35,7 @@ from chronotile.pipeline.products import (
     product_of_item,
 )
 from chronotile.pipeline.services import Services
-from chronotile.protocols.catalogue.products.documents import (
-    JSON,
-    landing_document,
-    node_document,
-    product_document,
-)
+from chronotile.protocols.catalogue.products.documents import JSON, landing_document, node_document, product_document
 from chronotile.protocols.catalogue.products.downloads import (
     DownloadResponse,
     DownloadTurns,

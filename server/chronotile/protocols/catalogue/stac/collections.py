@@ -24,11 +24,7 @@ from chronotile.protocols.catalogue.stac.context import (
     SCHEMA_TYPE,
     StacContext,
 )
-from chronotile.protocols.catalogue.stac.extensions import (
-    band_of,
-    ground_resolution,
-    own_fields,
-)
+from chronotile.protocols.catalogue.stac.extensions import band_of, ground_resolution, own_fields
 from chronotile.protocols.catalogue.stac.layer_links import MAP_LINKS_EXTENSION, layer_links
 from chronotile.protocols.common.extent import box_of, interval_of
 from chronotile.protocols.common.item_collections import item_collections

@@ -16,12 +16,7 @@ from chronotile.core.web.places import AllowedPlaces
 from chronotile.jobs.processes.inputs import MAX_CONTAINERS
 from chronotile.jobs.processes.process import Process
 from chronotile.protocols.common.processes.json_text import parse_json
-from chronotile.protocols.common.processes.media_types import (
-    BASE64,
-    OCTETS,
-    is_base64,
-    media_types,
-)
+from chronotile.protocols.common.processes.media_types import BASE64, OCTETS, is_base64, media_types
 
 MAX_REFERENCES = 16
 """Maximum number of references in an execution."""

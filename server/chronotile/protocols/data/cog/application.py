@@ -12,13 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from chronotile.core.errors import (
-    ChronotileError,
-    InvalidParameter,
-    SourceUnavailable,
-    UnknownPath,
-    require_at_most,
-)
+from chronotile.core.errors import ChronotileError, InvalidParameter, SourceUnavailable, UnknownPath, require_at_most
 from chronotile.core.extras import require_configured
 from chronotile.core.model.expression import parse_expression
 from chronotile.core.python_syntax import parse_python

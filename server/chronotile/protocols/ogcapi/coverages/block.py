@@ -10,14 +10,7 @@ from chronotile.core.model.types import Json
 from chronotile.pipeline.encoders.coverage.cog import has_geo_tags
 from chronotile.pipeline.encoders.coverage.png import is_grey
 from chronotile.protocols.common.links import link
-from chronotile.protocols.common.openapi import (
-    ADDRESS,
-    OBJECT,
-    TEXT,
-    enum_of,
-    list_of,
-    object_of,
-)
+from chronotile.protocols.common.openapi import ADDRESS, OBJECT, TEXT, enum_of, list_of, object_of
 from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS, JSON, JSON_SCHEMA, lacking_formats
 from chronotile.protocols.ogcapi.coverages.routes import operations

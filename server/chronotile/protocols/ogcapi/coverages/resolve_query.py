@@ -15,11 +15,7 @@ from chronotile.pipeline.coverage.extract import coverage_field
 from chronotile.pipeline.coverage.grid import resolve_grid
 from chronotile.pipeline.coverage.source_coverage import coverage_bytes
 from chronotile.pipeline.services import Services
-from chronotile.protocols.ogcapi.coverages.params import (
-    CoverageQuery,
-    PartialResolution,
-    PartialSize,
-)
+from chronotile.protocols.ogcapi.coverages.params import CoverageQuery, PartialResolution, PartialSize
 
 DEFAULT_BYTES = 32 << 20
 """Default requests without times have at most this many bytes of numbers, except if one time has more."""

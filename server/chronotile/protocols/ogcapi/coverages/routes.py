@@ -29,12 +29,7 @@ from chronotile.protocols.common.operation import language
 from chronotile.protocols.common.query.parameter import F, documents, format_of
 from chronotile.protocols.ogcapi.coverages.documents import domain_set_document, range_type_document, schema_document
 from chronotile.protocols.ogcapi.coverages.formats import ALIASES, FORMATS, JSON, JSON_SCHEMA, lacking_formats
-from chronotile.protocols.ogcapi.coverages.params import (
-    OF_COVERAGE,
-    SUBSET,
-    coverage_query,
-    parse_coverage,
-)
+from chronotile.protocols.ogcapi.coverages.params import OF_COVERAGE, SUBSET, coverage_query, parse_coverage
 from chronotile.protocols.ogcapi.coverages.resolve_query import apply_scale, limit_to_newest_times
 from chronotile.protocols.ogcapi.document_requests import document_query
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format

@@ -16,17 +16,10 @@ from chronotile.protocols.common.openapi_examples import Examples
 from chronotile.protocols.common.operation import Operation, segment
 from chronotile.protocols.common.query.parameter import NO_EXAMPLES, F, Parameter, documents
 from chronotile.protocols.ogcapi.edr import formats, queries
-from chronotile.protocols.ogcapi.edr.data_request import (
-    area_fault,
-    edr_fault,
-)
+from chronotile.protocols.ogcapi.edr.data_request import area_fault, edr_fault
 from chronotile.protocols.ogcapi.edr.items import TIMELESS
 from chronotile.protocols.ogcapi.edr.locations import BETWEEN
-from chronotile.protocols.ogcapi.edr.params import (
-    area_request,
-    cube_request,
-    radius_request,
-)
+from chronotile.protocols.ogcapi.edr.params import area_request, cube_request, radius_request
 from chronotile.protocols.ogcapi.edr.routes import (
     get_cells,
     get_item,

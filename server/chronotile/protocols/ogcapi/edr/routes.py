@@ -22,12 +22,7 @@ from chronotile.http.run import run
 from chronotile.http.work_kinds import COVERAGES, DOCUMENTS, SERIES_OF_MANY
 from chronotile.pipeline.cached_answer import FilePayload
 from chronotile.pipeline.coverage.deliver import CoveragePayload, deliver_coverage
-from chronotile.pipeline.series.fields import (
-    FieldsTarget,
-    deliver_fields,
-    resolve_areas,
-    resolve_positions,
-)
+from chronotile.pipeline.series.fields import FieldsTarget, deliver_fields, resolve_areas, resolve_positions
 from chronotile.protocols.common.coverage_files import file_conditions, respond_with_file
 from chronotile.protocols.common.export_offer import export_offer
 from chronotile.protocols.common.job_offer import OF_SERIES, datetime_input, names_input, places_input

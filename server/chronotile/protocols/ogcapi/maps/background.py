@@ -6,10 +6,7 @@ from functools import partial
 
 from PIL import ImageColor
 
-from chronotile.core.errors import (
-    MAX_SHOWN,
-    InvalidParameter,
-)
+from chronotile.core.errors import MAX_SHOWN, InvalidParameter
 from chronotile.core.model.request import Backdrop
 from chronotile.core.model.style import Colour
 from chronotile.protocols.common.openapi import TRUTH

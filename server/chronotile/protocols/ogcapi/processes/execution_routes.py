@@ -21,14 +21,9 @@ from chronotile.jobs.processes.process import JobPlan
 from chronotile.jobs.processes.registry import process_of
 from chronotile.protocols.common.openapi import ADDRESS, TEXT, body, ref
 from chronotile.protocols.common.operation import language
-from chronotile.protocols.common.processes.execution import (
-    members_of,
-)
+from chronotile.protocols.common.processes.execution import members_of
 from chronotile.protocols.common.processes.media_types import JSON
-from chronotile.protocols.common.processes.results import (
-    job_address,
-    results_response,
-)
+from chronotile.protocols.common.processes.results import job_address, results_response
 from chronotile.protocols.common.processes.running import do_now, plan_of, read_execution, submit
 from chronotile.protocols.ogcapi.document_requests import context_for, document_query
 from chronotile.protocols.ogcapi.processes.documents import (

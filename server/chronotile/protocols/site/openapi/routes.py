@@ -20,12 +20,7 @@ from chronotile.protocols.catalogue.odata.routes import operations as odata
 from chronotile.protocols.catalogue.opensearch.routes import operations as opensearch
 from chronotile.protocols.catalogue.products.routes import operations as products
 from chronotile.protocols.catalogue.stac.routes import operations as stac
-from chronotile.protocols.common.openapi import (
-    FILE,
-    TEXT,
-    optional_security,
-    security_schemes,
-)
+from chronotile.protocols.common.openapi import FILE, TEXT, optional_security, security_schemes
 from chronotile.protocols.common.openapi_examples import examples_of
 from chronotile.protocols.common.operation import Operation, info_of, paths_of, refusal, routes_of
 from chronotile.protocols.common.operations_page import OperationsPage, PageLink, operations_page, set_operations_policy
