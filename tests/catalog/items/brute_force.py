@@ -8,8 +8,14 @@ from shapely import MultiPolygon, Polygon
 from shapely import box as shapely_box
 from shapely.affinity import translate
 
-from chronotile.core.model.items import IndexSettings, solar_day
+from chronotile.core.model.items import IndexSettings, solar_shift_s
 from chronotile.core.model.space.boxes import boxes_of
+
+
+def solar_day(start, box):
+    """Return midnight, UTC, of the solar day at the centre of a box."""
+    shifted = start + np.timedelta64(solar_shift_s(box), "s")
+    return shifted.astype("datetime64[D]").astype("datetime64[ns]")
 
 
 @dataclass

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from chronotile.catalog.items.cells import FINEST, cell_boxes, cells_at, cells_meeting, level_of, search_boxes
 from chronotile.catalog.items.properties import group_start
-from chronotile.core.model.items import IndexSettings, solar_day
+from chronotile.core.model.items import IndexSettings
 from chronotile.core.model.space.boxes import BBox
+from tests.catalog.items.brute_force import solar_day
 from tests.catalog.items.strategies import boxes
 
 ALL_LEVELS = (1 << (FINEST + 1)) - 1

@@ -199,8 +199,6 @@ def test_time_of_the_last_complete_pass_is_stored(passes, clock):
     clock[0] += 30
     assert (passes.was_whole("s2"), passes.whole_age_s("s2", source="x")) == (True, 30.0)
     assert passes.whole_age_s("s2", source="y") is None
-    passes.drop("s2")
-    assert not passes.was_whole("s2")
 
 
 def test_many_entries_are_written_together(passes):

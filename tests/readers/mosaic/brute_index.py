@@ -6,10 +6,11 @@ import numpy as np
 from shapely import MultiPolygon, Polygon, box
 
 from chronotile.core.model.encoding import Encoding
-from chronotile.core.model.items import BandLayout, CollectionState, IndexSettings, ItemRef, solar_day
+from chronotile.core.model.items import BandLayout, CollectionState, IndexSettings, ItemRef
 from chronotile.core.model.space.boxes import BBox, box_of_all, boxes_of
 from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import DAY, ONE_NS
+from tests.catalog.items.brute_force import solar_day
 
 
 @dataclass(frozen=True)

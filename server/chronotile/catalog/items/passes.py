@@ -386,11 +386,6 @@ class SourcePasses:
             is_own = PASSES.c.collection == run.scope, PASSES.c.holder == run.holder
             connection.execute(sa.update(PASSES).where(*is_own).values(holder=None, held_until=self._clock(connection)))
 
-    def drop(self, collection: str) -> None:
-        """Delete all passes over a collection; the next one reads everything."""
-        with write_transaction(self._engine, self._usage) as connection:
-            _drop(connection, self._scope(collection))
-
     def whole_age_s(self, collection: str, *, source: str | None = None) -> float | None:
         """Return the age of the last whole pass over a collection (and source, if given); `None` without one."""
         chosen = sa.select(PASSES.c.whole_at).where(PASSES.c.collection == self._scope(collection))

@@ -35,7 +35,7 @@ def group_start(start: int, box: BBox, settings: IndexSettings) -> int:
     """Return the instant of the group of an item; `start` and the result are nanoseconds since 1970."""
     if settings.group != "solar_day":
         return start
-    return (start + solar_shift_s(box) * SECOND_NS) // DAY_NS * DAY_NS  # three times as fast as `solar_day`
+    return (start + solar_shift_s(box) * SECOND_NS) // DAY_NS * DAY_NS  # three times as fast as with datetime64
 
 
 def rank_of(properties: Mapping[str, Any], start: int, settings: IndexSettings) -> float | None:

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 from uuid import UUID, uuid5
 
-import numpy as np
-
 from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.grid import NativeGrid
@@ -271,13 +269,6 @@ def product_id(collection: str, item: str) -> UUID:
     return uuid5(PRODUCTS, f"{collection}/{item}")
 
 
-def solar_day(start: Instant, box: BBox) -> Instant:
-    """Return midnight, UTC, of the solar day at the centre of a CRS84 box; 15 degrees are one hour."""
-    shifted = start + np.timedelta64(solar_shift_s(box), "s")
-    day: Instant = shifted.astype("datetime64[D]").astype("datetime64[ns]")
-    return day
-
-
 def solar_shift_s(box: BBox) -> int:
-    """Return the number of seconds by which solar time at the centre of a CRS84 box is ahead of UTC."""
+    """Return the seconds by which solar time at the centre of a CRS84 box is ahead of UTC; 15 degrees are one hour."""
     return round((box.xmin + box.unwound().xmax) / 2 / 15 * 3600)
