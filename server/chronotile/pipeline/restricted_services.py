@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import UnknownLayer
 from chronotile.core.model.access import PUBLIC, Right
-from chronotile.core.model.items import FoundItem, ItemSearch
+from chronotile.core.model.items import FoundItem, ItemPage, ItemSearch
 from chronotile.pipeline.revision import fingerprint
-from chronotile.pipeline.services import LiveItems, LivePage, Services
+from chronotile.pipeline.services import LiveItems, Services
 
 EVERYBODY = frozenset({PUBLIC})
 
@@ -66,7 +66,7 @@ class _GrantedLiveItems:
     def failing(self) -> Mapping[str, str]:
         return {name: reason for name, reason in self.live.failing.items() if name in self.names}
 
-    def page(self, collection: str, search: ItemSearch, *, at: str | None) -> LivePage:
+    def page(self, collection: str, search: ItemSearch, *, at: str | None) -> ItemPage:
         self._require(collection)
         return self.live.page(collection, search, at=at)
 

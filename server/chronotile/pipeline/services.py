@@ -13,7 +13,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.errors import DateUnreadable, PlanStale, SourceUnavailable
 from chronotile.core.finding import Finding
 from chronotile.core.model.collection import Clock, Layer
-from chronotile.core.model.items import FoundItem, ItemSearch
+from chronotile.core.model.items import FoundItem, ItemPage, ItemSearch
 from chronotile.core.model.payload import CachedDocument
 from chronotile.core.model.source import Mask
 from chronotile.core.model.types import Instant
@@ -35,17 +35,6 @@ from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LivePage:
-    """A page of the items of one live collection."""
-
-    items: tuple[FoundItem, ...]
-    next: str | None
-    """Cursor of the next page for `LiveItems.page`; `None` on the last page."""
-    matched: int | None
-    """Number of all matching items; `None` if the API does not report it, or counts other items too."""
-
-
 class LiveItems(Protocol):
     """The collections of mode `live` of an application; not replaced by a reload."""
 
@@ -57,8 +46,11 @@ class LiveItems(Protocol):
     def failing(self) -> Mapping[str, str]:
         """Reason of the failure of the last request to an API, by collection."""
 
-    def page(self, collection: str, search: ItemSearch, *, at: str | None) -> LivePage:
+    def page(self, collection: str, search: ItemSearch, *, at: str | None) -> ItemPage:
         """Return items from the API or from a cache of some minutes; they are in the index afterwards.
+
+        `next` of the page is a cursor for this method. `matched` is `None` if the API does not report the number of
+        matching items, or counts other items too.
 
         Args:
             collection: Id of the collection.

@@ -7,10 +7,10 @@ import pytest
 from chronotile.catalog.items.cursors import seal, what_is_searched
 from chronotile.catalog.items.opening import open_items
 from chronotile.core.errors import InvalidParameter, LimitExceeded, SearchNotSupported, SourceUnavailable, UnknownItem
-from chronotile.core.model.items import ItemSearch, Unanswered
+from chronotile.core.model.items import ItemPage, ItemSearch, Unanswered
 from chronotile.pipeline.search import search_items as federated
 from chronotile.pipeline.search.search_items import count_by_month, find_item, not_counted, search_index, search_items
-from chronotile.pipeline.services import LivePage, RemoteWaitRefused, refuse_remote_waits, require_remote_waits
+from chronotile.pipeline.services import RemoteWaitRefused, refuse_remote_waits, require_remote_waits
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.catalog.items.conftest import make_item
 from tests.protocols import served
@@ -37,7 +37,7 @@ class Catalogues:
             raise self.failures[collection]
         found, start = self.items[collection], int(at or 0)
         end = start + search.limit
-        return LivePage(
+        return ItemPage(
             items=found[start:end],
             next=str(end) if end < len(found) else None,
             matched=len(found) if self.counts else None,

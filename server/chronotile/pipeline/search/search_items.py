@@ -22,7 +22,7 @@ from chronotile.core.errors import (
 )
 from chronotile.core.model.items import ChangePage, FoundItem, ItemPage, ItemSearch, Unanswered
 from chronotile.core.model.types import Instant
-from chronotile.pipeline.services import LivePage, Services
+from chronotile.pipeline.services import Services
 
 
 def items_of(services: Services) -> ItemIndex:
@@ -424,7 +424,7 @@ def _page_after_skipped(search: ItemSearch, live: Sequence[str], services: Servi
     )
 
 
-def _part(source: str, search: ItemSearch, at: str | None, services: Services) -> ItemPage | LivePage:
+def _part(source: str, search: ItemSearch, at: str | None, services: Services) -> ItemPage:
     if source == INDEX:
         indexed = listed_collections(services) - set(live_names(services))
         return items_of(services).search(replace(search, cursor=at), among=indexed)

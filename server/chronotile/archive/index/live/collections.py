@@ -19,10 +19,10 @@ from chronotile.archive.index.source import ItemRules
 from chronotile.archive.index.sources import SourceAccess, rules_of
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.core.errors import AddressRefused, ConfigurationError, SearchNotSupported, SourceAway, SourceUnavailable
-from chronotile.core.model.items import FoundItem, ItemSearch
+from chronotile.core.model.items import FoundItem, ItemPage, ItemSearch
 from chronotile.core.model.source import SourceSpec
 from chronotile.core.web.inner_hosts import host_of
-from chronotile.pipeline.services import LivePage, require_remote_waits
+from chronotile.pipeline.services import require_remote_waits
 from chronotile.readers.caches.byte_cache import ByteCache
 
 log = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ class LiveCollections:
         names = self.names
         return {name: reason for name, reason in list(self._failing.items()) if name in names}
 
-    def page(self, collection: str, search: ItemSearch, *, at: str | None) -> LivePage:
+    def page(self, collection: str, search: ItemSearch, *, at: str | None) -> ItemPage:
         """Return items of a page of the API, at most `PAGE_S` old. They are in the index afterwards.
 
         Errors are those of `pipeline.services.LiveItems`.
@@ -123,7 +123,7 @@ class LiveCollections:
             api = live.api.search
             request = live_request(api, live.rules, search, collection, most=live.api.most_items)
             if request is None:
-                return LivePage(items=(), next=None, matched=0)
+                return ItemPage(items=(), next=None, matched=0)
             place = PagePlace(request=request.first) if at is None else place_of(at, request.first, api)
             return self._walk(live, request, place, search)
 
@@ -147,7 +147,7 @@ class LiveCollections:
                 return None
             return next((item for item in page_items if item.ref.id == id_), None)
 
-    def _walk(self, live: _LiveCollection, api_request: LiveRequest, place: PagePlace, search: ItemSearch) -> LivePage:
+    def _walk(self, live: _LiveCollection, api_request: LiveRequest, place: PagePlace, search: ItemSearch) -> ItemPage:
         """Read pages of the API from a position until the page of the search is full."""
         items = list[FoundItem]()
         request, skipped, requests_left = place.request, place.skipped, MAX_REQUESTS
@@ -190,7 +190,7 @@ class LiveCollections:
             at = None if following is None else following.text(api_request.first, live.api.search)
         except AddressRefused as error:
             raise SourceUnavailable(f"its API cannot be followed: {error.message}") from error
-        return LivePage(items=tuple(items), next=at, matched=matched)
+        return ItemPage(items=tuple(items), next=at, matched=matched)
 
     def _smaller(
         self,
