@@ -4,9 +4,8 @@ from typing import Final
 
 import numpy as np
 
-from chronotile.core.model.space.grid import Grid, NativeGrid
+from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import InstantArray, Int64Array, Json
-from chronotile.demo.plan import affine_of
 from chronotile.demo.variables import FLAGS, LAST_VALID, NODATA, DemoVariable
 from chronotile.optimise.arrays import grid_mapping_attributes, group_attributes, multiscale_attributes
 
@@ -22,21 +21,17 @@ _DESCRIPTION: Final = (
 def root_attributes(grid: Grid, levels: int) -> Json:
     """Return the attributes of the root: title, source and levels (multiscales, spatial, proj)."""
     paths = [".", *map(str, range(1, levels))]
-    return {**_about(), **multiscale_attributes(_native(grid), paths, resampling="average")}
+    return {**_about(), **multiscale_attributes(grid.native, paths, resampling="average")}
 
 
 def level_attributes(grid: Grid) -> Json:
     """Return the attributes of the group of a level, by its grid."""
-    return {**_about(), **group_attributes(_native(grid))}
+    return {**_about(), **group_attributes(grid.native)}
 
 
 def mapping_attributes(grid: Grid) -> Json:
     """Return the attributes of the grid mapping variable."""
-    return grid_mapping_attributes(_native(grid))
-
-
-def _native(grid: Grid) -> NativeGrid:
-    return NativeGrid(crs=grid.crs, transform=affine_of(grid), width=grid.width, height=grid.height)
+    return grid_mapping_attributes(grid.native)
 
 
 def _about() -> Json:

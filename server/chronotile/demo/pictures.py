@@ -8,7 +8,6 @@ import rasterio
 from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import UInt16Array
 from chronotile.demo.attributes import ATTRIBUTION, LICENSE
-from chronotile.demo.plan import affine_of
 from chronotile.demo.scene import FULL_SCALE, DemoScene
 
 BANDS: Final = ("RED", "GREEN", "BLUE")
@@ -33,7 +32,7 @@ def _write_cog(path: Path, numbers: UInt16Array, grid: Grid, *, overviews: int) 
         count=1,
         dtype="uint16",
         crs=grid.crs.name,
-        transform=affine_of(grid),
+        transform=grid.transform,
         nodata=0,
         blocksize=BLOCK_PX,
         compress="DEFLATE",

@@ -12,7 +12,6 @@ from rasterio.features import shapes as outlines
 from chronotile.core.model.space.crs import CRS84, transformer
 from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.types import ObjectArray
-from chronotile.demo.plan import affine_of
 from chronotile.demo.scene import DemoScene
 
 REGIONS: Final = "regions.geojson"
@@ -60,7 +59,7 @@ def _fields(scene: DemoScene) -> tuple[ObjectArray, list[Mapping[str, Any]]]:
     """Return the largest arable fields, from north to south."""
     parcel = scene.parts[0].astype(np.int32)
     is_arable = scene.arrays["is_arable"][parcel]
-    polygons = list(outlines(parcel, mask=is_arable, transform=affine_of(scene.grid)))
+    polygons = list(outlines(parcel, mask=is_arable, transform=scene.grid.transform))
     shapes = shapely.coverage_simplify(
         np.array([shapely.geometry.shape(polygon) for polygon, _ in polygons]), SMOOTHED_M
     )

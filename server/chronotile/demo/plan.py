@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
-from affine import Affine
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.space.boxes import BBox
@@ -76,12 +75,6 @@ def level_grid(grid: Grid, level: int) -> Grid:
     xmin, ymax = grid.bbox.xmin, grid.bbox.ymax
     bbox = BBox(xmin, ymax - height * y_size, xmin + width * x_size, ymax)
     return Grid(crs=grid.crs, bbox=bbox, width=width, height=height)
-
-
-def affine_of(grid: Grid) -> Affine:
-    """Return the transform from (column, row) corners to x and y."""
-    x_size, y_size = grid.resolution
-    return Affine(x_size, 0.0, grid.bbox.xmin, 0.0, -y_size, grid.bbox.ymax)
 
 
 def pixel_centres(grid: Grid, *, parts: int = 1) -> tuple[Float64Array, Float64Array]:

@@ -223,15 +223,8 @@ def _inside(request: CoverageRequest, grid: Grid) -> CellMask | None:
     """Return the mask of the cells of a resampled grid whose centres are in the area."""
     if request.area is None:
         return None
-    size_x, size_y = grid.resolution
-    cells = NativeGrid(
-        crs=grid.crs,
-        transform=Affine(size_x, 0, grid.bbox.xmin, 0, -size_y, grid.bbox.ymax),
-        width=grid.width,
-        height=grid.height,
-    )
-    spans = cells_inside(request.area, cells, locator=request.area_locator)
-    return mask_cells(Window(0, grid.height, 0, grid.width), spans, cells)
+    spans = cells_inside(request.area, grid.native, locator=request.area_locator)
+    return mask_cells(Window(0, grid.height, 0, grid.width), spans, grid.native)
 
 
 def _scale_grid(grid: Grid, scale: ScaleFactors | ScaleSize) -> Grid:

@@ -74,6 +74,17 @@ class Grid:
         xmin, ymin, xmax, ymax = self.bbox
         return (xmax - xmin) / self.width, (ymax - ymin) / self.height
 
+    @property
+    def transform(self) -> Affine:
+        """Transform from (column, row) of pixel corners to x and y."""
+        x_size, y_size = self.resolution
+        return Affine(x_size, 0.0, self.bbox.xmin, 0.0, -y_size, self.bbox.ymax)
+
+    @property
+    def native(self) -> "NativeGrid":
+        """The same pixels as a native grid."""
+        return NativeGrid(crs=self.crs, transform=self.transform, width=self.width, height=self.height)
+
     def x_of(self, columns: Coordinate) -> Coordinate:
         """Return x of fractional columns; column 0.5 is the centre of the first pixel."""
         return self.bbox.xmin + columns * ((self.bbox.xmax - self.bbox.xmin) / self.width)

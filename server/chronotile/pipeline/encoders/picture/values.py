@@ -4,7 +4,6 @@ import io
 from collections.abc import Callable
 
 import numpy as np
-from affine import Affine
 from numpy.lib import format as npy
 from rasterio.crs import CRS
 from rasterio.io import MemoryFile
@@ -48,7 +47,6 @@ def _encode(
     units: str | None = None,
 ) -> bytes:
     """Return a GeoTIFF with `count` bands on a grid; `bands_of` returns (band, y, x) for a slice of rows."""
-    x_size, y_size = grid.resolution
     with MemoryFile() as memory:
         with memory.open(
             driver="GTiff",
@@ -56,7 +54,7 @@ def _encode(
             width=grid.width,
             height=grid.height,
             crs=CRS.from_wkt(grid.crs.definition.to_wkt()),
-            transform=Affine(x_size, 0, grid.bbox.xmin, 0, -y_size, grid.bbox.ymax),
+            transform=grid.transform,
             compress="deflate",
             **profile,
         ) as dataset:
