@@ -120,14 +120,12 @@ def _add_reasons(
     numbers = list(islice(dict.fromkeys(free), len(names) + needs_nodata))
     if len(numbers) < len(names) + needs_nodata:
         return None
-    encoding = Encoding(
+    encoding = replace(
+        unit,
         dtype=dtype,
-        scale=unit.scale,
-        offset=unit.offset,
         nodata=float(numbers.pop(0)) if needs_nodata else None,
         valid_range=(float(span.low), float(span.high)) if is_bounded else None,
         flags=tuple(zip(numbers, names, strict=True)),
-        units=unit.units,
     )
     return None if is_bounded and outside_number(encoding) is None else encoding
 

@@ -68,15 +68,8 @@ def mosaic_encoding(encoding: Encoding, rule: MosaicRule) -> Encoding:
     if source_dtype.kind == "f":
         return replace(encoding, flags=_far_flags(encoding, source_dtype))
     dtype = np.dtype("float64" if source_dtype.itemsize > 2 else "float32")
-    return Encoding(
-        dtype=dtype.name,
-        scale=encoding.scale,
-        offset=encoding.offset,
-        nodata=float("nan"),
-        flags=_far_flags(encoding, dtype),
-        units=encoding.units,
-        circle=encoding.circle,
-    )
+    flags = _far_flags(encoding, dtype)
+    return replace(encoding, dtype=dtype.name, nodata=float("nan"), valid_range=None, flags=flags, text_step=None)
 
 
 def _far_flags(encoding: Encoding, dtype: np.dtype[Any]) -> tuple[tuple[int, str], ...]:

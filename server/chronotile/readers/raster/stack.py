@@ -91,15 +91,11 @@ class RasterStack(Reader):
         with self._reading(variable, path):
             return file_state(path).text
 
-    def revision_key(self, variable: str, index: int) -> str:
-        """Return the file of that time."""
-        return self._variables[variable].planes[index].path
-
     def file_of(self, variable: str, index: int) -> str:
         """Return the file of that time."""
         return self._variables[variable].planes[index].path
 
-    raster_file = file_of
+    revision_key = raster_file = file_of
 
     def file_encodings(self, variable: str) -> frozenset[Encoding]:
         """Return the encodings in the metadata of the inspected files, without configured values."""
