@@ -71,10 +71,6 @@ class Product:
     allowed: Allowed
     """Checks an address and returns the form in which it is opened."""
 
-    def asset(self, name: str) -> ProductAsset | None:
-        """Return the asset of a name, or `None`."""
-        return next((asset for asset in self.assets if asset.name == name), None)
-
 
 def product_by_id(product: UUID, services: Services) -> Product:
     """Return a product by its id.

@@ -22,8 +22,6 @@ class AreaWindow:
     """A window of the native grid, and the positions of its cells in the result."""
 
     window: Window
-    blocks: int
-    """Number of blocks of the source in the window."""
     cells: IndexArray
     """(cell,) index in the window, row by row; areas are consecutive."""
     takes: Takes
@@ -77,7 +75,6 @@ class AreaPlan:
         ends = np.append(offsets[firsts[1:]], cells.size)
         return AreaWindow(
             window=Window(top, bottom, west, east),
-            blocks=int(self.blocks[number]),
             cells=cells,
             takes=tuple(
                 zip(offsets[firsts].tolist(), ends.tolist(), self.firsts[span_numbers[firsts]].tolist(), strict=True)

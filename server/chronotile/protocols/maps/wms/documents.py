@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.core.model.collection import Collection, MetadataLink
-from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.boxes import BBox, box_of_all
 from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.protocols.common.capabilities import layer_entries as entries
 from chronotile.protocols.common.capabilities.crs_names import wms_name
@@ -80,7 +80,7 @@ def capabilities(context: entries.CapabilitiesContext, version: WmsVersion, *, p
         layer_limit=LAYER_LIMIT,
         max_side=max_side(catalogue),
         crs=offered,
-        world=_union([collection.box for collection in collections]) if collections else None,
+        world=box_of_all([collection.box for collection in collections]) if collections else None,
         collections=collections,
         boxes=boxes,
         groups={entry.name: _group(entry, boxes, groups_by_id.get(entry.name)) for entry in collections},
@@ -121,7 +121,7 @@ def _group(
 
 def _round(boxes: Sequence[VersionBox]) -> VersionBox:
     # The box around boxes of the same CRS.
-    return VersionBox(boxes[0].crs, *_union([BBox(box.minx, box.miny, box.maxx, box.maxy) for box in boxes]))
+    return VersionBox(boxes[0].crs, *box_of_all([BBox(box.minx, box.miny, box.maxx, box.maxy) for box in boxes]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +157,3 @@ def _boxes(entry: entries.LayerEntry, offered: Iterable[OfferedCrs], version: Wm
         if box is not None:
             edges = [round(edge, entries.DECIMALS) for edge in box]
             yield VersionBox(named_crs.name, *(in_axis_order(edges, named_crs.crs) if version == "1.3.0" else edges))
-
-
-def _union(boxes: Sequence[BBox]) -> BBox:
-    west, south, east, north = zip(*boxes, strict=True)
-    return BBox(min(west), min(south), max(east), max(north))

@@ -13,7 +13,7 @@ from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import DAY, format_instant
 from chronotile.core.model.time.steps import DEKAD_DAYS, DEKAD_STEP, step_of
-from chronotile.core.model.types import Instant, Json
+from chronotile.core.model.types import Json
 from chronotile.core.xml_names import xml_name
 from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.services import Services
@@ -102,11 +102,6 @@ class CollectionContext:
     document: DocumentContext
     has_viewer: bool
     """Whether the viewer is served, so that documents can link to it."""
-
-    @property
-    def now(self) -> Instant:
-        """The current time."""
-        return self.services.clock()
 
 
 SERVICE_TYPES = "http://www.opengis.net/def/serviceType/ogc"
