@@ -49,8 +49,8 @@ colour map of the first layer in it.
 HEADINGS = {
     "RootSection": "Top level",
     "ServiceSection": "service",
-    "ContactSection": "service.contact",
-    "AddressSection": "service.contact.address",
+    "Contact": "service.contact",
+    "PostalAddress": "service.contact.address",
     "PathsSection": "service.paths",
     "Limits": "service.limits",
     "WmsSection": "service.wms",

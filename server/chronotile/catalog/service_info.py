@@ -6,17 +6,22 @@ from chronotile.catalog.viewer_section import ViewerInfo
 from chronotile.core.model.collection import LocalisedText, MetadataLink
 from chronotile.core.model.formats import TILE_FORMATS, TileFormat
 from chronotile.core.model.webhook import Webhook
+from chronotile.core.sections import Section, Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostalAddress:
-    """A postal address; any part may be missing."""
+class PostalAddress(Section):
+    """Postal address of the contact."""
 
-    street: str | None = None
-    city: str | None = None
-    region: str | None = None
-    postcode: str | None = None
-    country: str | None = None
+    street: Text | None = None
+    """Street and number, or post box."""
+    city: Text | None = None
+    """Town or city."""
+    region: Text | None = None
+    """State or province."""
+    postcode: Text | None = None
+    """Postal code."""
+    country: Text | None = None
+    """Name of the country."""
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -25,15 +30,17 @@ class PostalAddress:
         return tuple(part for part in (self.street, town, self.region, self.country) if part)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
-    """Contact for users of the service."""
+class Contact(Section):
+    """Contact for users."""
 
-    name: str | None = None
-    email: str | None = None
-    telephone: str | None = None
-    address: PostalAddress | None = None
-    """`None` if no part of it is configured."""
+    name: Text | None = None
+    """Person or department."""
+    email: Text | None = None
+    """E-mail address."""
+    telephone: Text | None = None
+    """Telephone number, such as "+32 2 555 01 00"."""
+    address: PostalAddress = PostalAddress()
+    """Postal address."""
 
     @property
     def is_empty(self) -> bool:
@@ -50,7 +57,7 @@ class ServiceInfo:
     keywords: tuple[str, ...] = ()
     url: str | None = None
     """Public base URL without a slash at the end; `None` takes it from the request."""
-    contact: Contact = Contact()
+    contact: Contact = field(default_factory=Contact)
     hosts: tuple[str, ...] = ()
     """Host names in lower case that may be used for jobs, in addition to `url`, localhost and IP addresses."""
     origins: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from chronotile.catalog.kinds import CrsName, Link, Localised, language
 from chronotile.catalog.limits import Limits
-from chronotile.catalog.service_info import Contact, PostalAddress, ServiceInfo
+from chronotile.catalog.service_info import Contact, ServiceInfo
 from chronotile.catalog.viewer_section import ViewerInfo
 from chronotile.catalog.webhook_section import WebhookSection, require_unique_webhooks
 from chronotile.core.model.collection import MetadataLink
@@ -30,39 +30,6 @@ _RESERVED_SEGMENTS = (
     *("wcs", "catalogue", "stac", "zarr"),
 )
 """First segments of the server's paths."""
-
-
-class AddressSection(Section):
-    """Postal address of the contact."""
-
-    street: Text | None = None
-    """Street and number, or post box."""
-    city: Text | None = None
-    """City."""
-    region: Text | None = None
-    """State or province."""
-    postcode: Text | None = None
-    """Postal code."""
-    country: Text | None = None
-    """Country."""
-
-
-class ContactSection(Section):
-    """Contact for users."""
-
-    name: Text | None = None
-    """Person or department."""
-    email: Text | None = None
-    """E-mail address."""
-    telephone: Text | None = None
-    """Telephone number, such as "+32 2 555 01 00"."""
-    address: AddressSection = AddressSection()
-    """Postal address."""
-
-    def info(self) -> Contact:
-        """Return the contact, without an address if no part of it is configured."""
-        address = PostalAddress(**dict(self.address))
-        return Contact(**{**dict(self), "address": None if address == PostalAddress() else address})
 
 
 def _check_url_path(path: str) -> str:
@@ -153,7 +120,7 @@ def _check_origin(text: str) -> str:
     return text.lower().rpartition(":")[0] if is_default else text.lower()
 
 
-_UNCHANGED = {"title", "abstract", "keywords", "url", "hosts", "origins", "languages"}
+_UNCHANGED = {"title", "abstract", "keywords", "url", "contact", "hosts", "origins", "languages"}
 """Keys that are copied to `ServiceInfo` unchanged."""
 
 
@@ -168,7 +135,7 @@ class ServiceSection(Section):
     """Keywords of the service as a whole; INSPIRE requires infoMapAccessService for a view service."""
     url: Annotated[Text, AfterValidator(_check_base_url)] | None = None
     """Public base URL; default: taken from the request."""
-    contact: ContactSection = ContactSection()
+    contact: Contact = Contact()
     """Contact for users."""
     hosts: Annotated[tuple[Annotated[Text, AfterValidator(_check_host)], ...], AfterValidator(unique)] = ()
     """Additional host names that may be used for jobs; the host of `url`, localhost and IP addresses always may."""
@@ -211,7 +178,6 @@ class ServiceSection(Section):
         """Return the description of the service; relative paths of the viewer's files start at `folder`."""
         return ServiceInfo(
             **{name: getattr(self, name) for name in _UNCHANGED},
-            contact=self.contact.info(),
             wms_paths=self.paths.wms,
             wmts_paths=self.paths.wmts,
             wms_exception_status=self.wms.exception_status,

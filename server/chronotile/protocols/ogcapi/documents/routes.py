@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.catalog.offered import offered_collection
-from chronotile.catalog.service_info import PostalAddress, ServiceInfo
+from chronotile.catalog.service_info import ServiceInfo
 from chronotile.core.model.types import Json
 from chronotile.http.cache_headers import CACHE_CHANGING, CACHE_STABLE
 from chronotile.http.document_answers import answer_document
@@ -209,7 +209,7 @@ def landing_document(context: CollectionContext) -> Json:
 
 def _service_members(service: ServiceInfo) -> Json:
     """Return keywords, provider and contact for the landing page of EDR (OGC 19-086r6, landingPage.yaml)."""
-    contact, address = service.contact, service.contact.address or PostalAddress()
+    contact, address = service.contact, service.contact.address
     channels = {
         "email": contact.email,
         "phone": contact.telephone,

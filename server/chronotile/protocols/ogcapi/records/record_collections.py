@@ -153,8 +153,8 @@ def _contact_channels(contact: Contact) -> Json:
         channels["phones"] = [{"value": phone}]
     if contact.email:
         channels["emails"] = [{"value": contact.email}]
-    if contact.address is not None:
-        address = contact.address
+    address = contact.address
+    if address.lines:
         parts = {
             "deliveryPoint": [address.street] if address.street else None,
             "city": address.city,

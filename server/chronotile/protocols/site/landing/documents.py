@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -91,12 +91,13 @@ def landing_document(page: Landing, services: Services, *, base: str) -> dict[st
         link(service.rel, service.href, service.media_type, service.title, is_template=service.is_template)
         for service in page.service_links
     ]
+    contact = page.contact.model_dump()
     return {
         "title": page.title,
         "description": page.abstract or None,
         "version": page.version,
         "keywords": list(page.keywords),
-        "contact": asdict(page.contact),
+        "contact": contact if page.contact.address.lines else {**contact, "address": None},
         "collections": list(_collection_documents(services, page.language)),
         "places": list(page.place_sets),
         "links": links,
