@@ -214,8 +214,9 @@ def test_file_state_is_stored_and_is_no_change(index):
     layout = BandLayout(levels=levels, encoding=Encoding(dtype="uint16", nodata=0, offset=-0.1, scale=1e-4))
     before = index.state("s2")
 
-    index.note_header(ref, "B04", header=b"header", etag='"1"', size=5, layouts=[layout])
-    index.note_header(ref, "B04", header=b"newer", etag='"1"', size=6, layouts=[layout])
+    index.note_header(ref, "B04", header=b"header", etag='"1"', size=5)
+    index.note_layouts(ref, "B04", [layout])
+    index.note_header(ref, "B04", header=b"newer", etag='"1"', size=6)
     index.note_header(ref._replace(number=12_345), "B04", header=b"header", etag="", size=5)
 
     (asset,) = index.assets([ref.number])[ref.number]

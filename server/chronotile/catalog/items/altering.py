@@ -69,9 +69,7 @@ def _list_removed(connection: Connection, row: Row[Any], items: Sequence[Row[Any
     writing.set_columns(connection, row.number, **values)
 
 
-def note_header(
-    connection: Connection, ref: ItemRef, asset: str, *, values: dict[str, Any], layouts: Sequence[BandLayout]
-) -> bool:
+def note_header(connection: Connection, ref: ItemRef, asset: str, *, values: dict[str, Any]) -> bool:
     """Store the header of a file; return whether the file, and so the item, has changed since the last header.
 
     Args:
@@ -79,7 +77,6 @@ def note_header(
         ref: The item as it was read; nothing is stored if it has changed since.
         asset: Name of the asset.
         values: Values of the columns `header`, `etag` and `size`.
-        layouts: Layouts of the bands of the file; empty leaves them unchanged.
     """
     locked = _lock_item(connection, ref)
     if locked is None:
@@ -89,8 +86,6 @@ def note_header(
     before = connection.scalar(select(HEADERS.c.etag).where(*of_asset))
     connection.execute(delete(HEADERS).where(*of_asset))
     connection.execute(insert(HEADERS).values(item=number, asset=asset, **values))
-    if layouts:
-        _write_layouts(connection, locked, asset, tuple(layouts))
     is_replaced = bool(before and values["etag"]) and before != values["etag"]
     if is_replaced:
         row, item = locked

@@ -348,9 +348,7 @@ class ItemIndex:
                 are_more = altering.reorder_some(connection, self._archive, collection)
         self._states.forget()
 
-    def note_header(
-        self, ref: ItemRef, asset: str, *, header: bytes, etag: str, size: int, layouts: Sequence[BandLayout] = ()
-    ) -> None:
+    def note_header(self, ref: ItemRef, asset: str, *, header: bytes, etag: str, size: int) -> None:
         """Store the header of a file, which is costly to read. Another ETag counts as a change of the item.
 
         Args:
@@ -359,11 +357,10 @@ class ItemIndex:
             header: Bytes that `readers.cog` writes.
             etag: ETag of the file when it was read; empty if unknown.
             size: Bytes of the file.
-            layouts: Layouts of the bands of the file; empty leaves them unchanged.
         """
         values = {"header": header, "etag": etag, "size": size}
         with self._writing() as connection:
-            is_change = altering.note_header(connection, ref, asset, values=values, layouts=layouts)
+            is_change = altering.note_header(connection, ref, asset, values=values)
         if is_change:
             self._states.forget()
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from chronotile.catalog.items.writing import first_count
 from chronotile.core.database import SQLITE, hold, newer_version, open_engine, read_transaction, write_transaction
 from chronotile.core.errors import ChronotileError, SourceUnavailable
 from chronotile.core.machine import MOUNTS
-from chronotile.core.model.items import BandLayout, ItemRef
+from chronotile.core.model.items import ItemRef
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +66,7 @@ def open_items(
 class ReadItems(ItemIndex):
     """An index that other processes fill. It writes no headers of files, only encodings that no item states."""
 
-    def note_header(
-        self, ref: ItemRef, asset: str, *, header: bytes, etag: str, size: int, layouts: Sequence[BandLayout] = ()
-    ) -> None:
+    def note_header(self, ref: ItemRef, asset: str, *, header: bytes, etag: str, size: int) -> None:
         """Do nothing."""
 
 
