@@ -99,7 +99,7 @@ class CatalogueSource(source.StacSource):
             below = (*above, document.href)
             yield from self._items(document)
             children = list[tuple[Document | str, tuple[str, ...]]]()
-            for href in self._links(document, "child"):
+            for href in self._child_links(document):
                 if isinstance(href, source.Excluded):
                     yield href
                 elif href in below:
@@ -176,9 +176,9 @@ class CatalogueSource(source.StacSource):
         read = partial(source.read_document, self._rules, feature, base, state)
         return source.ListedEntry(key=key, read=read, state=state)
 
-    def _links(self, document: Document, relation: str) -> Iterator[str | source.Excluded]:
-        """Yield the locations of links without repetition; forbidden ones as `Excluded` with the reason."""
-        for href in _hrefs(document, relation):
+    def _child_links(self, document: Document) -> Iterator[str | source.Excluded]:
+        """Yield the locations of children without repetition; forbidden ones as `Excluded` with the reason."""
+        for href in _hrefs(document, "child"):
             try:
                 yield self._rules.allowed(join_address(document.href, href))
             except AddressRefused as error:

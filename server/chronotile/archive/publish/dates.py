@@ -213,20 +213,19 @@ def publication_of_data(collection: Collection, places: Sequence[str]) -> Public
     return add_renders(publication, collection, dict.fromkeys(variables, keys[places[0]]), {})
 
 
-def asset_at(key: str, place: str, variables: Mapping[str, VariableInfo], name: str | None = None) -> PublishedAsset:
+def asset_at(key: str, place: str, variables: Mapping[str, VariableInfo]) -> PublishedAsset:
     """Return the file or store at a location as an asset.
 
     Args:
         key: Key of the asset.
         place: Path or URL.
         variables: The variables in the file or store.
-        name: Published name; `None`: the name of the file.
 
     Raises:
         SourceUnavailable: A store cannot be listed.
         UnsupportedSource: Its server does not list files.
     """
-    name = name or source_at(place).name
+    name = source_at(place).name
     bands = [band_of(id_, variable, variable.encoding) for id_, variable in variables.items()]
     grids = {v.grid: None for v in variables.values()}
     fields: Json = {

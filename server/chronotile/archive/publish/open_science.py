@@ -56,7 +56,7 @@ def product_of(publication: Publication, extent: PublishedExtent, options: Catal
         "themes": _themes(options),
         "links": [
             *_upward("Products"),
-            link("via", _address(options, "collection.json"), "Access"),
+            link("via", _collection_address(options), "Access"),
             link("related", f"../../projects/{project}/collection.json", None),
             *(link("related", f"../../variables/{slug(v.id)}/catalog.json", f"Variable: {v.title}") for v in variables),
             *license_links(licence.page),
@@ -75,7 +75,7 @@ def variable_of(variable: PublishedVariable, options: CatalogueOptions) -> Json:
         "title": variable.title,
         "description": f"{variable.title}{units}",
         "themes": _themes(options),
-        "links": [*_upward("Variables"), link("via", _address(options, "collection.json"), "Description")],
+        "links": [*_upward("Variables"), link("via", _collection_address(options), "Description")],
     }
 
 
@@ -96,6 +96,6 @@ def _themes(options: CatalogueOptions) -> list[Json]:
     return [{"scheme": SCHEME, "concepts": [{"id": x} for x in options.themes or (USUAL_THEME,)]}]
 
 
-def _address(options: CatalogueOptions, name: str) -> str:
+def _collection_address(options: CatalogueOptions) -> str:
     # Without a public URL: a relative path, which is valid as long as these documents are inside the catalogue.
-    return f"../../../{name}" if options.url is None else f"{options.url.rstrip('/')}/{name}"
+    return f"{'../../..' if options.url is None else options.url.rstrip('/')}/collection.json"

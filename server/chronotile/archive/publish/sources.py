@@ -66,12 +66,11 @@ class RemoteSourceFile:
 
     Args:
         href: Its URL.
-        name: Published name; `None`: the last part of the URL.
     """
 
-    def __init__(self, href: str, name: str | None = None) -> None:
+    def __init__(self, href: str) -> None:
         self._href = href
-        self.name = name or base_name(href)
+        self.name = base_name(href)
         self._state: ObjectState | None = None
 
     def state(self) -> str:
@@ -125,10 +124,10 @@ class GeneratedFile:
         yield self._data
 
 
-def source_at(href: str, name: str | None = None) -> LocalSourceFile | RemoteSourceFile:
+def source_at(href: str) -> LocalSourceFile | RemoteSourceFile:
     """Return the file at a path or URL."""
     path = local_path(href)
-    return RemoteSourceFile(href, name) if path is None else LocalSourceFile(path, name)
+    return RemoteSourceFile(href) if path is None else LocalSourceFile(path)
 
 
 def is_folder(href: str) -> bool:
