@@ -19,7 +19,7 @@ BBOX = text(
 BBOX_CRS = text("bbox-crs", "CRS of `bbox`, as a URI or a safe CURIE; default: CRS84")
 
 
-def box_of(text: str, crs: Crs, *, locator: str = "bbox") -> BBox:
+def box_of(text: str, crs: Crs) -> BBox:
     """Return four or six numbers in the axis order of `crs` as a box with x first; heights are ignored.
 
     Edges may be equal. In a geographic CRS `xmin` may exceed `xmax`: the box crosses the antimeridian.
@@ -29,17 +29,17 @@ def box_of(text: str, crs: Crs, *, locator: str = "bbox") -> BBox:
     """
     parts = [part.strip() for part in text.split(",", 6)]
     if len(parts) not in (4, 6):
-        message = f"{locator} takes 4 numbers separated by commas, or 6 with heights, got {text[:MAX_SHOWN]!r}"
-        raise InvalidParameter(message, locator=locator)
-    edges = [number(part, locator=locator) for part in parts]
+        message = f"bbox takes 4 numbers separated by commas, or 6 with heights, got {text[:MAX_SHOWN]!r}"
+        raise InvalidParameter(message, locator="bbox")
+    edges = [number(part, locator="bbox") for part in parts]
     half = len(edges) // 2
     box = as_xy(BBox(edges[0], edges[1], edges[half], edges[half + 1]), crs)
     is_low_above = box.ymin > box.ymax or (box.xmin > box.xmax and not crs.is_geographic)
     if is_low_above or (half == 3 and edges[2] > edges[5]):
         raise InvalidParameter(
-            f"{locator} {text[:MAX_SHOWN]} has a lower edge above its upper edge; its numbers are in the axis order "
+            f"bbox {text[:MAX_SHOWN]} has a lower edge above its upper edge; its numbers are in the axis order "
             f"of {crs.name[:MAX_SHOWN]}",
-            locator=locator,
+            locator="bbox",
         )
     return box
 

@@ -22,9 +22,9 @@ def content_of(result: Found) -> bytes:
     return result
 
 
-def read_parts(parts: Iterable[FilePart], stored: ByteBlocks | None = None) -> dict[FilePart, Found]:
-    """Return parts of files, waiting once for remote parts that `stored` lacks."""
-    return finish(start(parts, stored))
+def read_parts(parts: Iterable[FilePart]) -> dict[FilePart, Found]:
+    """Return parts of files, waiting once for remote parts."""
+    return finish(start(parts))
 
 
 def start(parts: Iterable[FilePart], stored: ByteBlocks | None = None) -> Mapping[FilePart, "Found | Future[bytes]"]:

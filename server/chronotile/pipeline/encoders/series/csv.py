@@ -88,23 +88,22 @@ USUAL = CsvOptions()
 """The options of a request that sets none."""
 
 
-def require_days_apart(layers: Iterable[Layer], *, locator: str = "date") -> None:
+def require_days_apart(layers: Iterable[Layer]) -> None:
     """Refuse layers of one table whose times cannot be written as days.
 
     Raises:
-        InvalidParameter: A layer has several times on one day, or two layers have different times on one day;
-            `locator` is the parameter to name.
+        InvalidParameter: A layer has several times on one day, or two layers have different times on one day.
     """
     remedy = "on one day, which date=day cannot tell apart; use date=instant"
     layers = tuple(layers)
     for layer in layers:
         if layer.times.has_shared_days:
-            raise InvalidParameter(f"layer {layer.id} has several times {remedy}", locator=locator)
+            raise InvalidParameter(f"layer {layer.id} has several times {remedy}", locator="date")
     if layers:
         days = np.unique(np.concatenate([layer.times.starts for layer in layers])).astype("datetime64[D]")
         if (days[1:] == days[:-1]).any():
             names = ", ".join(layer.id for layer in layers)
-            raise InvalidParameter(f"layers {names} have different times {remedy}", locator=locator)
+            raise InvalidParameter(f"layers {names} have different times {remedy}", locator="date")
 
 
 def encode_series_csv(series: Series, *, options: CsvOptions = USUAL, credits: Credits | None = None) -> bytes:

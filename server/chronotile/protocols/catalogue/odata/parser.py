@@ -210,7 +210,7 @@ class _Parser:
         return self._predicate()
 
     def _predicate(self) -> ODataCondition:
-        self._count(1)
+        self._count_comparison()
         token = self._next
         value = literal_of(token)
         if value is not None:
@@ -307,7 +307,7 @@ class _Parser:
         self.expect("(")
         values = [self._literal()]
         while self._take(","):
-            self._count(1)
+            self._count_comparison()
             values.append(self._literal())
         self.expect(")")
         return tuple(values)
@@ -326,8 +326,8 @@ class _Parser:
         if self.depth > DEEPEST:
             raise filter_error(f"has brackets and `not` nested more than {DEEPEST} levels deep")
 
-    def _count(self, number: int) -> None:
-        self.comparisons += number
+    def _count_comparison(self) -> None:
+        self.comparisons += 1
         if self.comparisons > MAX_COMPARISONS:
             raise _too_many(
                 "comparisons", MAX_COMPARISONS, self.comparisons, "send several requests, or POST names to FilterList"
