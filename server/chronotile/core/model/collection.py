@@ -1,7 +1,8 @@
 """Collections and their layers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
@@ -20,13 +21,8 @@ Resampling = Literal["nearest", "bilinear"]
 
 LocalisedText = dict[str, str]
 """Text by language tag; the key `""` stands for any language."""
-
-
-class Clock(Protocol):
-    """Function that returns the current time."""
-
-    def __call__(self) -> Instant:
-        """Return the current time as `datetime64[ns]`, UTC."""
+Clock = Callable[[], Instant]
+"""Returns the current time as `datetime64[ns]`, UTC."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

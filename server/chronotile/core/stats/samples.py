@@ -85,11 +85,8 @@ class AreaBlock:
     """Whether it is one area with so many cells that the frequencies of its numbers are counted."""
 
 
-class InOrder(Protocol):
-    """Function that calls another function with each block, like `map`."""
-
-    def __call__(self, function: Callable[[AreaBlock], None], blocks: Iterable[AreaBlock], /) -> Iterable[None]:
-        """Return the results of the function, in order."""
+InOrder = Callable[[Callable[[AreaBlock], None], Iterable[AreaBlock]], Iterable[None]]
+"""Calls a function with each block, and returns its results in order, like `map`."""
 
 
 def reduce_samples(

@@ -1,9 +1,9 @@
 """Painting of numbers as pictures, by one table look-up per pixel if a table of all numbers is small enough."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -36,12 +36,8 @@ FIRST_STEP = 2
 MIN_STEPS = 16
 """If flags leave fewer steps, a style is not quantised."""
 
-
-class Indexer(Protocol):
-    """Maps valid numbers to indexes; the index of other numbers is arbitrary."""
-
-    def __call__(self, numbers: NumberArray) -> UInt8Array:
-        """Return indexes of the same shape."""
+Indexer = Callable[[NumberArray], UInt8Array]
+"""Maps valid numbers to indexes, in the same shape; the index of other numbers is arbitrary."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -191,11 +191,9 @@ class FormulaReader(DerivingReader[Formula]):
     @dispatch_derived
     def read_block(self, formula: Formula, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid, with reasons of the operands."""
-        operands = _read_operands(
+        return _compute_block(
             formula, indexes, lambda name, some: self.read_block(name, indexes=some, window=window, along=along)
         )
-        numbers = _compute(formula, operands)
-        return Pixels(numbers, codes=_codes(formula, operands, numbers))
 
     @dispatch_derived
     def has_fast_cells(self, formula: Formula) -> bool:
@@ -205,11 +203,15 @@ class FormulaReader(DerivingReader[Formula]):
     @dispatch_derived
     def read_cells(self, formula: Formula, *, indexes: Sequence[int], rows: Int64Array, columns: Int64Array) -> Pixels:
         """Return (time, cell) pixels of native cells, with reasons of the operands."""
-        operands = _read_operands(
+        return _compute_block(
             formula, indexes, lambda name, some: self.read_cells(name, indexes=some, rows=rows, columns=columns)
         )
-        numbers = _compute(formula, operands)
-        return Pixels(numbers, codes=_codes(formula, operands, numbers))
+
+
+def _compute_block(formula: Formula, indexes: Sequence[int], read: Callable[[str, list[int]], Pixels]) -> Pixels:
+    operands = _read_operands(formula, indexes, read)
+    numbers = _compute(formula, operands)
+    return Pixels(numbers, codes=_codes(formula, operands, numbers))
 
 
 def _read_operands(formula: Formula, indexes: Sequence[int], read: Callable[[str, list[int]], Pixels]) -> list[Pixels]:
