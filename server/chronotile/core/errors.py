@@ -71,14 +71,12 @@ class NoFiles(UnknownPath):
 
     Args:
         collection: Id of the collection.
-        item: Id of the item.
         when: Time of the item in RFC 3339; empty if unknown.
     """
 
-    def __init__(self, message: str, *, collection: str, item: str, when: str) -> None:
+    def __init__(self, message: str, *, collection: str, when: str) -> None:
         super().__init__(message)
         self.collection = collection
-        self.item = item
         self.when = when
 
 

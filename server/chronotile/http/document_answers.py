@@ -48,7 +48,7 @@ async def answer_document(
         body = make()
         # mtime=0: equal documents are compressed to equal bytes.
         gzipped = gzip.compress(body, GZIP_LEVEL, mtime=0)
-        return CachedDocument(body=body, gzipped=gzipped, media_type=media_type, etag=fingerprint(body))
+        return CachedDocument(body=body, gzipped=gzipped, etag=fingerprint(body))
 
     def find_or_make_document() -> CachedDocument:
         today = services.clock().astype("datetime64[D]").item()  # documents list which data are still updated

@@ -218,7 +218,6 @@ def _identify(target: IdentifyTarget, unreadable: UnreadableDates) -> Identified
         style=target.style.id,
         longitude=longitude,
         latitude=latitude,
-        time=target.time_used,
         times=times,
         is_series=request.anomaly is None and (len(times) > 1 or (len(layer.times) > 0 and _is_series(request.time))),
         cells=tuple(
@@ -277,10 +276,7 @@ def _series(
     flags = {name for _number, name in encoding.flags}
     return CellSeries(
         variable=variable.name,
-        title=variable.title or variable.name,
         units=encoding.units if changes is None else changes.raster.encoding.units,
-        row=cell.row,
-        column=cell.column,
         centre=(float(longitude), float(latitude)),
         numbers=pixels.numbers[-values.size :],
         values=values,

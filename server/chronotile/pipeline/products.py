@@ -136,7 +136,6 @@ def require_files(product: Product) -> None:
             f"item {product.item[:80]!r} of {product.collection} has nothing to download: {reason}; its values are "
             "those of the collection's coverage at its time",
             collection=product.collection,
-            item=product.item,
             when=product.when,
         )
 

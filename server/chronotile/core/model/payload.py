@@ -117,7 +117,6 @@ class CachedDocument:
 
     body: bytes
     gzipped: bytes
-    media_type: str
     etag: str
     """Strong validator without quotes, made of the content."""
 
@@ -132,10 +131,7 @@ class CellSeries:
     """Values of one variable along time, in the native cell that contains a point."""
 
     variable: str
-    title: str
     units: str
-    row: int
-    column: int
     centre: tuple[float, float]
     """Longitude and latitude of the cell's centre."""
     numbers: NumberArray
@@ -164,7 +160,6 @@ class Identified:
     longitude: float
     latitude: float
     """The requested point in CRS84."""
-    time: TimeUsed
     times: InstantArray
     """(time,), ascending; not a time (NaT) for the single value of a layer without time."""
     is_series: bool

@@ -47,7 +47,6 @@ class _Served:
     """A stored axis that was served to clients."""
 
     name: str
-    layer: str
     encoding: int
     hour: int
     """Approximate time at which it was last served, in hours since 1970."""
@@ -140,7 +139,7 @@ class ServedAxes:
         document = orjson.loads(text)
         starts = np.frombuffer(base64.b64decode(document["starts"]), dtype=np.int64)
         axis = TimeAxis(document["layout"], starts)
-        return _Served(name, document["layer"], document["encoding"], document["hour"], axis)
+        return _Served(name, document["encoding"], document["hour"], axis)
 
 
 def _digest(layer: str) -> str:

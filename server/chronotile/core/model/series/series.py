@@ -62,8 +62,6 @@ class AreasSeries:
     areas: tuple[AreaSeries, ...]
     edges: Mapping[str, Float64Array]
     """(bin + 1,) by histogram name."""
-    encoding: Encoding | None = None
-    """Encoding that determines the text if areas are single cells; `None` for statistics."""
     findings: Mapping[str, Findings] = field(default_factory=dict)
     """Results for the series of all areas by reducer name, if an analysis was requested."""
     missing: Missing = NOTHING_MISSING

@@ -1,7 +1,6 @@
 """References to the chunks of an array, by the number of the chunk."""
 
 import json
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol
@@ -228,7 +227,6 @@ class ParquetReferences:
 
     def __init__(self, node: ArrayNode, records: ParquetFolder, record_size: int) -> None:
         self._path = node.path
-        self._count = math.prod(chunk_counts(node))
         self._records, self._record_size = records, record_size
 
     def get(self, number: int) -> Entry | None:
