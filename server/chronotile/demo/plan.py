@@ -77,7 +77,8 @@ def level_grid(grid: Grid, level: int) -> Grid:
     return Grid(crs=grid.crs, bbox=bbox, width=width, height=height)
 
 
-def pixel_centres(grid: Grid) -> tuple[Float64Array, Float64Array]:
-    """Return x, west to east, and y, north to south, of the centres of pixels."""
-    columns, rows = np.arange(grid.width) + 0.5, np.arange(grid.height) + 0.5
+def pixel_centres(grid: Grid, *, parts: int = 1) -> tuple[Float64Array, Float64Array]:
+    """Return x, west to east, and y, north to south, of the centres of pixels cut into `parts` by `parts`."""
+    columns = (np.arange(grid.width * parts) + 0.5) / parts
+    rows = (np.arange(grid.height * parts) + 0.5) / parts
     return np.asarray(grid.x_of(columns), dtype=np.float64), np.asarray(grid.y_of(rows), dtype=np.float64)

@@ -13,7 +13,7 @@ from chronotile.core.model.space.boxes import boxes_of
 
 
 def solar_day(start, box):
-    """Return midnight, UTC, of the solar day at the centre of a box."""
+    """Return 00:00 UTC on the solar day at the centre of a box."""
     shifted = start + np.timedelta64(solar_shift_s(box), "s")
     return shifted.astype("datetime64[D]").astype("datetime64[ns]")
 
