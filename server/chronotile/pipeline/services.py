@@ -277,7 +277,7 @@ class Services:
         }
 
     def require_current_plans(self, collections: Iterable[str]) -> None:
-        """Check that no file was skipped because its encoding differs from all that the open collections list.
+        """Check that no file was skipped because its encoding is new in its collection.
 
         Raises:
             PlanStale: A file was skipped.

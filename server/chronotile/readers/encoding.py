@@ -1,4 +1,4 @@
-"""Encodings: that of a file with its configuration, the comparison between overview levels, and messages."""
+"""Encodings: a file's encoding with its configuration, the comparison between overview levels, and messages."""
 
 import math
 import re

@@ -97,7 +97,7 @@ class AreaPlan:
         )
 
     def runs(self, cells: int) -> list[tuple[int, int]]:
-        """Return runs (first, stop) of neighbouring sparse windows, of which areas need few cells.
+        """Return runs (first, stop) of neighbouring sparse windows: areas need few of their cells.
 
         A run has at most `cells` cells in areas; a single window may have more.
         """

@@ -18,7 +18,7 @@ from chronotile.core.web.places import is_local
 MAX_BYTES = 4 << 20
 """Limit of a document."""
 AROUND = 8
-"""Lists and objects in which an answer may nest a document: orjson refuses to write deeper nesting."""
+"""Nesting that an answer may add around a document: orjson refuses to write deeper documents."""
 MOST_KEY = 2048
 """Bytes of a key."""
 MAX_TEXT = 4000
