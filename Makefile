@@ -65,7 +65,7 @@ DEMO   := server/chronotile/demo/landscape.npz.xz
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-all test-quick test-rest test-full test-313 durations test-server test-viewer coverage check replay record trace test-keycloak image-test docs viewer bench bench-full bench-peers bench-browser demo-data clients client-js client-widget dist lock clean
+.PHONY: help install demo test test-all test-quick test-rest test-full test-313 durations test-server test-viewer coverage check replay record trace test-keycloak image-test docs api-types viewer bench bench-full bench-peers bench-browser demo-data clients client-js client-widget dist lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -136,6 +136,7 @@ check: $(SERVER) $(TOOLS) $(VIEWER) ## format, lint, types, import layers, prose
 	$(BIN)/python -m tools.prose
 	$(BIN)/python -m tools.names
 	$(BIN)/python -m tools.house
+	$(BIN)/python -m tools.api_types --check
 	npm run lint
 	npm run types
 
@@ -153,6 +154,9 @@ trace: $(SERVER) $(DEMO) ## print how many files, functions and frames a request
 docs: $(SERVER) ## build the documentation into site/, with broken links as errors
 	$(BIN)/zensical build --clean --strict
 	@echo "To read it: $(BIN)/python -m http.server --directory site --bind 127.0.0.1 8001"
+
+api-types: $(SERVER) ## write the viewer's types of answers from the schemas of the OpenAPI document
+	$(BIN)/python -m tools.api_types
 
 viewer: $(VIEWER) ## build the viewer into viewer/dist, of its modules and libraries
 

@@ -5,7 +5,6 @@
  * @typedef {import("./permalink.js").BBox} BBox
  * @typedef {import("./permalink.js").Point} Point
  * @typedef {import("./state.js").Colouring} Colouring
- * @typedef {{ id: string, title: string }} Style
  * @typedef {{
  *   id: string, title: string, kind: "tiles" | "wms" | "pmtiles", href: string, layers: string | null, attribution:
  *     string,
@@ -16,45 +15,21 @@
  * @typedef {{ href: string, attribution: string }} Geocoder `{query}` in its address stands for the search words
  * @typedef {{ signed_in: boolean, name: string | null, expires_in: number, renewable: boolean }} Session
  * @typedef {{ rel: string, href: string, type?: string, title?: string }} LayerLink
- * @typedef
- *   {{ first: string | null, last: string | null, count: number, default: string | null, clear?: string | null }}
- *   Times `clear`, the newest clear date, refers to the extent of the whole layer
- * @typedef {{
- *   id: string, title: string, collection: string, variable: string | null, units: string | null, bbox: BBox,
- *   attribution: string | null, styles: Style[], revision: string, times: Times, links?: LayerLink[],
- *     collection_title?: string,
- *   access?: "private", full_turn?: number, clear?: { layer: string, masked: string, revision: string }, masked?:
- *     string,
- * }} Layer `clear` is present if a class layer may mask this one: the class layer, and the id of the masked layer;
- *   `masked` is that id if the masked layer is shown; `full_turn` is the period of directions, in their units
- * @typedef {Layer & {
- *   abstract: string | null, keywords: string[], license: string | null, variables: string[], crs: string,
- *   resolution: [number, number], size: [number, number],
- * }} WholeLayer
- * @typedef {{
- *   id: string, title: string, range: [number, number], stops: { value: number, color: string }[], below: string,
- *     above: string,
- * }} Ramp
- * @typedef {{
- *   times: string[], ends: (string | null)[], valid_shares: (number | null)[], valid_shares_pending: number, total:
- *     number, next: string | null,
- * }} TimesPage
- * @typedef {{ minzoom: number, maxzoom: number }} TileJson
+ * @typedef {Omit<import("./api-types.js").Layer, "links"> & {
+ *   links?: LayerLink[], collection_title?: string, masked?: string,
+ * }} Layer `masked` is the id of the masked layer if it is shown; published files may lack links
+ * @typedef {Layer & import("./api-types.js").WholeLayer} WholeLayer
+ * @typedef {import("./api-types.js").Ramp} Ramp
+ * @typedef {import("./api-types.js").Times} TimesPage
+ * @typedef {import("./api-types.js").TileJson} TileJson
  * @typedef {{
  *   title: string, units: string | null, type: string, range?: [number, number], below?: string, above?: string,
  *     nodata?: string,
  *   stops?: { value: number, color: string }[], labels?: { value: number, text: string }[],
  *   classes?: { value: number, color: string, label: string }[], flags?: { name: string, color: string }[],
  * }} Legend
- * @typedef {{
- *   layer: string, units: string | null, point: [number, number],
- *   times: (string | null)[], values: (number | null)[], reasons: (string | null)[], analysis?: Analysis,
- * }} Series
- * @typedef {{
- *   smooth?: (number | null)[], climatology?: (number | null)[], anomaly?: (number | null)[], counts?: number[],
- *   normals?: { slots: string[], values: (number | null)[], counts: number[] }, reasons?: Record<string, string>,
- *   phenology?: { start: string[], peak: string[], end: string[], length: number[] } | null,
- * }} Analysis
+ * @typedef {import("./api-types.js").PointSeries} Series
+ * @typedef {import("./api-types.js").Analysis} Analysis
  * @typedef {{
  *   id: string | null, series: Record<string, (number | null)[]>, valid: number[], total: number,
  *   reasons?: Record<string, number[]>, note?: string, analysis?: Record<string, Analysis>,
@@ -69,9 +44,7 @@
  *   revision: string, maxzoom?: number }}
  *   PlaceSet
  *   `maxzoom` is the finest zoom level of its tiles, if these are files
- * @typedef {{ times: (string | null)[], offset: number, total: number, ids: string[], values: (number | null)[][] }}
- *   PlaceValues
- *   one row per place, one number per instant
+ * @typedef {Pick<import("./api-types.js").PlaceValues, "times" | "offset" | "total" | "ids" | "values">} PlaceValues
  * @typedef {Record<string, string | number | null>} Parameters
  * @typedef
  *   {{ features?: unknown[], links?: LayerLink[], numberMatched?: number, unanswered?: { collection: string,

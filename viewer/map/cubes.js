@@ -93,7 +93,7 @@ export class CubeDrawing extends CubeReader {
 		const { instants, periods } = side.timeDomain.peek();
 		/** @type {import("../base/state.js").CubesOfTimes} */
 		const made = periods?.cubes ?? { times: instants.length > 0 ? instants.map(({ text: time }) => time) : [null] };
-		const source = new CubeSource({ template: cubeTemplate(of), loader, revision: of.revision, ...made });
+		const source = new CubeSource({ template: cubeTemplate(of), loader, revision: of.revision ?? undefined, ...made });
 		const options = {
 			source,
 			tableOf: (/** @type {import("../ctc1/decode.js").Header} */ header) => this.#table(header),

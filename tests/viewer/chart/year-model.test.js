@@ -10,7 +10,14 @@ const ANSWER = {
 	analysis: {
 		smooth: [0.1, 0.14, 0.16, 0.18],
 		anomaly: [-0.03, 0, 0.03, null],
-		phenology: { start: ["2022-04-02"], peak: ["2022-06-01"], end: ["2022-09-03"], length: [154] },
+		phenology: {
+			start: ["2022-04-02"],
+			peak: ["2022-06-01"],
+			end: ["2022-09-03"],
+			length: [154],
+			amplitude: [0.1],
+			peak_value: [0.17],
+		},
 	},
 };
 const HOW = { month: 1, hasCurve: false };

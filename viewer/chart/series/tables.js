@@ -26,7 +26,8 @@ export const lineReducer = (name = "") =>
 
 /**
  * Returns the table of a point, from a series of the server or from cubes.
- * @param {Partial<Series> & Pick<Series, "times" | "values" | "units"> & { isApproximate?: boolean }} series
+ * @param {Partial<Omit<Series, "units">> & Pick<Series, "times" | "values"> &
+ *   { units: string | null, isApproximate?: boolean }} series
  * @returns {Table}
  */
 export const tableOfPoint = ({ times, values, reasons = [], units, isApproximate = false }) => ({

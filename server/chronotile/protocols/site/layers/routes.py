@@ -198,7 +198,7 @@ operations = (
         answers={JSON: ref("Layers")},
         refusals=("BadRequest", "Unavailable"),
     ),
-    document("/layers/{layer}", get_layer, "getLayer", "Description of a layer", answers={JSON: ref("Layer")}),
+    document("/layers/{layer}", get_layer, "getLayer", "Description of a layer", answers={JSON: ref("WholeLayer")}),
     document(
         "/layers/{layer}.qlr",
         get_layer_definition,

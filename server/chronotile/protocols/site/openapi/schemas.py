@@ -31,7 +31,22 @@ SOME_TEXT: Json = nullable_schema(TEXT)
 TEXTS: Json = list_of(TEXT)
 TIMES: Json = list_of(nullable_schema({"type": "string", "format": "date-time"}))
 LINKS: Json = list_of(object_of(_each(TEXT, "rel", "href", "type"), {"title": TEXT, "templated": TRUTH}))
-FOUND: Json = {"type": "object", "description": "Results of the analysis"}
+ANALYSIS: Json = object_of(
+    {},
+    _each(list_of(VALUE), "smooth", "fill", "climatology", "anomaly")
+    | _each(list_of(WHOLE), "counts", "anomaly_counts")
+    | {
+        "normals": object_of({"slots": TEXTS, "values": list_of(VALUE), "counts": list_of(WHOLE)}),
+        "trend": object_of(_each(VALUE, "slope", "low", "high", "intercept", "p", "count")),
+        "phenology": object_of(
+            _each(TEXTS, "start", "peak", "end")
+            | {"length": list_of(WHOLE)}
+            | _each(list_of(VALUE), "amplitude", "peak_value")
+        ),
+        "reasons": _values_of(TEXT),
+    },
+)
+METHODS: Json = _values_of({"anyOf": [TEXT, OBJECT]})
 
 RESULT: Json = object_of({"average": VALUE}, {"totalCount": WHOLE, "validCount": WHOLE, "uncertainty": VALUE})
 RESULTS: Json = list_of(object_of({"date": TEXT, "result": RESULT}))
@@ -48,9 +63,16 @@ LAYER: Json = object_of(
     },
     {
         "climatology": nullable_schema(object_of(_each(TEXT, "start", "end"))),
+        "access": {"const": "private"},
         "full_turn": NUMBER,
         "clear": object_of(_each(TEXT, "layer", "masked") | {"values": list_of(WHOLE), "revision": SOME_TEXT}),
     },
+)
+LAYER_DETAILS: Json = object_of(
+    _each(TEXT, "collection_title", "crs")
+    | _each(SOME_TEXT, "abstract", "license")
+    | _each(TEXTS, "keywords", "aliases", "variables")
+    | {"resolution": PAIR, "size": {**PAIR, "items": WHOLE}}
 )
 STOPS: Json = list_of(object_of({"value": NUMBER, "color": TEXT}))
 RAMP: Json = object_of(_each(TEXT, "id", "title") | {"range": PAIR, "stops": STOPS} | _each(TEXT, "below", "above"))
@@ -62,7 +84,12 @@ PLACE_SET: Json = object_of(
 AREA_FEATURE: Json = object_of(
     {"id": ID, "series": _values_of(list_of({"type": ["number", "null", "array"]})), "valid": list_of(WHOLE)}
     | {"total": {"anyOf": [WHOLE, list_of(WHOLE)]}},
-    {"properties": OBJECT, "note": TEXT, "reasons": _values_of(list_of(WHOLE)), "analysis": FOUND},
+    {
+        "properties": OBJECT,
+        "note": TEXT,
+        "reasons": _values_of(list_of(WHOLE)),
+        "analysis": _values_of(ref("Analysis")),
+    },
 )
 NODES: Json = list_of(ref("ProductNode"))
 NODE: Json = object_of(
@@ -76,6 +103,8 @@ BOUNDS: Json = object_of(_each(NUMBER, "xmin", "ymin", "xmax", "ymax"))
 SCHEMAS: Json = {
     "Problem": PROBLEM,
     "Layer": LAYER,
+    "WholeLayer": {"allOf": [ref("Layer"), LAYER_DETAILS]},
+    "Analysis": ANALYSIS,
     "ProductNode": NODE,
     "Product": object_of(
         {"id": {"type": "string", "format": "uuid"}, "collection": TEXT, "item": TEXT, "size": nullable_schema(WHOLE)}
@@ -86,17 +115,18 @@ SCHEMAS: Json = {
         {"layers": list_of(ref("Layer")), "collections": list_of(object_of(_each(TEXT, "id", "title")))}
     ),
     "Times": object_of(
-        {"times": TIMES, "ends": list_of(SOME_TEXT), "valid_shares": list_of(VALUE), "valid_shares_pending": WHOLE}
+        {"times": TEXTS, "ends": list_of(SOME_TEXT), "valid_shares": list_of(VALUE), "valid_shares_pending": WHOLE}
         | {"total": WHOLE, "next": SOME_TEXT}
     ),
     "PointSeries": object_of(
         {"layer": TEXT, "units": TEXT, "point": PAIR, "times": TIMES}
         | {"values": list_of(VALUE), "reasons": list_of(SOME_TEXT)},
-        {"analysis": FOUND, "methods": OBJECT},
+        {"analysis": ref("Analysis"), "methods": METHODS},
     ),
+    "AreaFeature": AREA_FEATURE,
     "AreaSeries": object_of(
-        {"layer": TEXT, "units": TEXT, "times": TIMES, "features": list_of(AREA_FEATURE)},
-        {"unreadable": TEXTS, "edges": _values_of(list_of(NUMBER)), "methods": OBJECT},
+        {"layer": TEXT, "units": TEXT, "times": TIMES, "features": list_of(ref("AreaFeature"))},
+        {"unreadable": TEXTS, "edges": _values_of(list_of(NUMBER)), "methods": METHODS},
     ),
     "SeriesCost": object_of(
         {"layer": TEXT, "chunks": WHOLE, "bytes": WHOLE, "megabytes": NUMBER, "seconds": NUMBER, "values": WHOLE}
@@ -112,8 +142,9 @@ SCHEMAS: Json = {
     "TerrascopeLayers": object_of({"layers": list_of(object_of({"name": TEXT, "dates": TEXTS, "bounds": BOUNDS}))}),
     "TerrascopeSeries": object_of({"results": RESULTS}),
     "TerrascopeSeriesOfMany": object_of({"results": list_of(RESULTS)}),
-    "Ramps": object_of({"ramps": list_of(RAMP)}),
-    "TileJson": object_of({"tilejson": TEXT, "tiles": TEXTS}),
+    "Ramp": RAMP,
+    "Ramps": object_of({"ramps": list_of(ref("Ramp"))}),
+    "TileJson": object_of({"tilejson": TEXT, "tiles": TEXTS} | _each(WHOLE, "minzoom", "maxzoom")),
     "PlaceSet": PLACE_SET,
     "PlaceSets": object_of({"places": list_of(ref("PlaceSet"))}),
     "PlaceValues": object_of(
