@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from scipy import stats
 from starlette.testclient import TestClient
 
@@ -549,3 +550,18 @@ def test_any_analysis_is_answered_or_refused(session_dekads, asked):
     answer = session_dekads.get("/timeseries/NDVI/point", params=place | asked)
 
     assert answer.status_code in {200, 400}
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["smooth=whittaker&fill=linear&anomaly=abs&trend=seasonal&phenology=threshold", "step=p1m&climatology=mean"],
+)
+def test_answer_with_an_analysis_matches_the_schema(make_client, services, point, query):
+    document = make_client(services).get("/openapi.json").json()
+    schemas = document["components"]["schemas"]
+    strict = {**schemas, "Analysis": {**schemas["Analysis"], "additionalProperties": False}}
+    schema = {"$ref": "#/components/schemas/PointSeries", "components": {"schemas": strict}}
+
+    errors = [error.message for error in Draft202012Validator(schema).iter_errors(point(query).json())]
+
+    assert errors == []
