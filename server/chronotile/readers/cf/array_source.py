@@ -20,7 +20,7 @@ from chronotile.readers.library_errors import reading, reading_dates
 from chronotile.readers.reader import GONE, PLAIN_BLOCK, Along, BlockShape, Reader
 
 Selection = tuple[int | slice | list[int], ...]
-"""One entry for each stored dimension, at most one of them a list; dimensions with an integer are dropped."""
+"""One entry per stored dimension, at most one list among them; dimensions with an integer are dropped."""
 
 
 class ArraySource(Protocol):
@@ -30,27 +30,27 @@ class ArraySource(Protocol):
         """Return the selected numbers, in stored order.
 
         Raises:
-            Exception: The array is missing or damaged; the message is that of the storage.
+            Exception: The array is missing or damaged; the message comes from the storage.
         """
 
     @property
     def chunks(self) -> tuple[int, ...] | None:
-        """The lengths, by dimension, of a decoded unit; `None` if the array is stored without chunks."""
+        """Lengths of a chunk by stored dimension; `None` if the array has no chunks."""
 
     @property
     def files(self) -> tuple[int, ...] | None:
-        """The lengths, by dimension, of the part in one file; `None` if all is in one file."""
+        """Lengths, by stored dimension, of the part in one file; `None` if one file has everything."""
         return None
 
     def revision(self, selection: Selection) -> str:
-        """Return a short text that changes when the selected numbers do; reads none of them."""
+        """Return a short text that changes with the selected numbers, without reading them."""
 
     def is_there(self) -> bool:
         """Return whether the store is on this machine and has its metadata; numbers may be damaged."""
         return False
 
     def close(self) -> None:
-        """Close open files; by default there are none."""
+        """Close open files; does nothing by default."""
         return
 
 
@@ -96,7 +96,7 @@ class CubeLevel:
         return 0 if files is None or self.time_axis is None else self.positions[index] // files[self.time_axis]
 
     def revision(self, index: int, window: Window) -> str:
-        """Return a short text that changes when the numbers of a time and window do; reads none of them."""
+        """Return a short text that changes with the numbers of a time and window, without reading them."""
         rows, columns = slice(window.row_start, window.row_stop), slice(window.column_start, window.column_stop)
         return self.source.revision(self.selection(self.positions[index], rows, columns))
 
@@ -147,7 +147,7 @@ class FoldedArray(ArraySource):
 
     @property
     def chunks(self) -> tuple[int, ...] | None:
-        """The lengths of a decoded unit; along time that of the last dimension."""
+        """Lengths of a chunk; along time, the length of the last folded dimension."""
         chunks = self._source.chunks
         if chunks is None:
             return None
@@ -223,7 +223,7 @@ class Cube(Reader):
         self._info = info
 
     def revision(self, variable: str, index: int) -> str:
-        """Return the age of the store's metadata and of the chunks of that time, of all levels."""
+        """Return the age of the store's metadata and of the chunks of that time at all levels."""
         native, *overviews = self._variables[variable].levels
         own = self.revision_of_window(variable, index, native.whole)
         return " ".join((own, *(_state_of_overview(level, index) for level in overviews)))

@@ -55,7 +55,7 @@ class FoldedTimes:
     dims: tuple[str, ...]
     """Dimensions in the order of the array; one or none if the others are selected or scalar."""
     cells: tuple[tuple[int, ...], ...]
-    """(valid time,): the index along each of `dims`."""
+    """(valid time,): the indices along `dims`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,10 @@ class Folded:
 
 
 def run_steps(steps: Sequence[DimensionStep], array: Field, fields: FieldSet) -> tuple[DimensionStep, ...]:
-    """Return the steps, with that of the run of a forecast (`run: latest`, `run: 2021-10-01`) as an index.
+    """Return the steps, with the run of a forecast (`run: latest`, `run: 2021-10-01`) as an index.
 
     Raises:
-        UnsupportedSource: The array has no such run.
+        UnsupportedSource: Not exactly one run matches.
     """
     parts = _parts(array, fields)
     run = parts.get("run")
@@ -230,7 +230,7 @@ def _whole_numbers(field: Field) -> Int64Array:
 
 
 def _newest(valid: InstantArray, runs: InstantArray | None, dims: str) -> tuple[IndexArray, tuple[Finding, ...]]:
-    """Return the served steps: that of the newest run for each valid time."""
+    """Return the served steps: the step of the newest run for each valid time."""
     order = np.argsort(valid if runs is None else -runs.astype(np.int64), kind="stable")
     order = order[~np.isnat(valid[order])]
     _times, first, counts = np.unique(valid[order], return_index=True, return_counts=True)

@@ -34,7 +34,7 @@ REFUSED, BROKEN, ABORTED = 3, 4, 127
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
-    """Options and limits of a conversion. The defaults are those of uploads."""
+    """Options and limits of a conversion. The defaults are for uploads."""
 
     max_vertices: int
     max_features: int = 5_000
@@ -87,7 +87,7 @@ def convert(content: bytes, conversion: Conversion) -> list[bytes]:
     """Return the parts of a GeoJSON document with the name of the table, in CRS84 or with a member `crs`.
 
     Raises:
-        UnsupportedSource: The file cannot be read, or has no known CRS.
+        UnsupportedSource: The file cannot be read, or its CRS is missing or refused.
         LimitExceeded: It has too many features, vertices or members, or an unpacked shapefile is too large.
     """
     table = _read_table(content, conversion)

@@ -7,7 +7,7 @@ from chronotile.core.model.space.crs import CRS84, Crs, crs_of, transformer
 
 MAX_LENGTH = 20_000
 CONFIDENCE = 70
-"""Minimum confidence in percent with which PROJ must recognise a definition as an EPSG code: spellings vary."""
+"""Minimum confidence in percent for recognising a definition as an EPSG code: spellings vary."""
 UNKNOWN = "its coordinate reference system is unknown; use one of EPSG"
 _CODE = re.compile(
     r"\w{2,12}:\w{1,20}|urn:(x-)?ogc:def:crs:[\w:.]{1,60}|https?://www\.opengis\.net/[\w/.#-]{1,80}|CRS84"

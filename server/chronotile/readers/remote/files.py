@@ -78,7 +78,7 @@ def state_tag(state: ObjectState) -> str:
 
 
 def is_in_state(state: ObjectState, tag: str, size: int) -> bool:
-    """Return whether a file is unchanged, as far as known."""
+    """Return whether the size of a file and, unless `tag` is empty, its tag are unchanged."""
     return state.size == size and (not tag or state_tag(state) == tag)
 
 
@@ -280,7 +280,7 @@ fetcher = RangeFetcher()
 # Files that are read through GDAL, and whole documents.
 
 LOOK_S = 10.0
-"""How long a known state of a file is used before it is requested again; each part that is read updates it."""
+"""Seconds before the state of a file is requested again; each part that is read updates it."""
 
 PAGE_BYTES = 32 << 10
 """Unit of reads of headers and indexes, which GDAL requests in small parts."""

@@ -70,8 +70,8 @@ class S3Access:
 def s3_access(environment: Mapping[str, str] = os.environ) -> S3Access:
     """Return the access to S3 that the environment configures.
 
-    Credentials are those of `AWS_ACCESS_KEY_ID`, otherwise of the profile `AWS_PROFILE` in the shared files, otherwise
-    of a role; without any of these, and with `AWS_NO_SIGN_REQUEST`, requests are anonymous. With
+    Credentials come from `AWS_ACCESS_KEY_ID`, otherwise from the profile `AWS_PROFILE` in the shared files, otherwise
+    from a role; without credentials, or with `AWS_NO_SIGN_REQUEST`, requests are anonymous. With
     `AWS_REQUEST_PAYER=requester` requests have the header for requester-pays buckets, as in GDAL.
     """
     own = _section(environment, "AWS_SHARED_CREDENTIALS_FILE", "credentials", _profile(environment))

@@ -192,7 +192,7 @@ def item_of(document: JsonMapping, base: str) -> Item:
 
     Args:
         document: GeoJSON feature.
-        base: Absolute path or URL of the document, to which hrefs are relative.
+        base: Absolute path or URL of the document, for resolving relative hrefs.
 
     Raises:
         InvalidItem: It cannot be served.
