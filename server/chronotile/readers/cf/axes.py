@@ -61,7 +61,7 @@ def axes_of(field: Field, fields: FieldSet, *, time_count: int | None = None, se
     Args:
         field: The array.
         fields: All arrays, including its coordinates.
-        time_count: The number of configured times; a dimension of this length may be that of time.
+        time_count: The number of configured times; a dimension of this length may be the time.
         selected: Dimensions with a selected step.
 
     Raises:
@@ -94,7 +94,7 @@ def further_dimensions(field: Field, fields: FieldSet, *, time_count: int | None
 def _all_roles(
     field: Field, fields: FieldSet, *, time_count: int | None, selected: Collection[str] = ()
 ) -> tuple[dict[Role, tuple[str, Field | None]], list[str], Int64Array | None]:
-    """Return the roles of dimensions, long dimensions without one, and numbers of the year if these are the times.
+    """Return the roles of dimensions, long dimensions without a role, and numbers of the year if these are the times.
 
     Raises:
         UnsupportedSource: A selected dimension is the only one of its role.

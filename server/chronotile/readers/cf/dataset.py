@@ -49,7 +49,7 @@ class CfVariable:
 
     @property
     def growing(self) -> str | None:
-        """The stored dimension to which times are appended."""
+        """The stored dimension that grows when times are appended."""
         return self.axes.time if self.folded is None else next(iter(self.folded.dims), None)
 
     @property

@@ -57,7 +57,7 @@ class FieldSet:
 
     fields: Mapping[str, Field]
     attrs: Attributes
-    """Attributes of the group, completed by those of the root."""
+    """Attributes of the group, completed by the root's."""
     levels: tuple[Attributes, ...] = ()
     """Attributes of the group alone, then of each group above it; by default `attrs`."""
 

@@ -32,7 +32,7 @@ TOLERANCE_PX = 0.5
 ROUNDING_M = 10.0
 """Tolerance of longitudes and latitudes, as float32 rounds them."""
 MAX_DISTANCE_M = 50_000.0
-"""Maximum distance of cells from their stored latitudes and longitudes, which may be those of a sphere."""
+"""Maximum distance of cells from their stored latitudes and longitudes, which may be on a sphere."""
 SAMPLE = 9
 """Latitudes and longitudes of cells that are compared along each dimension."""
 _METRES_PER_DEGREE = 111_320.0
@@ -45,7 +45,7 @@ def place_array(field: Field, fields: FieldSet, axes: Axes, crs: str | None) -> 
         field: The array.
         fields: All arrays, including its coordinates.
         axes: Its dimensions.
-        crs: The configured CRS, which overrides that of the file.
+        crs: The configured CRS, which overrides the CRS of the file.
 
     Raises:
         UnsupportedSource: Coordinates or their CRS are missing, not understood, uneven, or contradict latitudes and
@@ -187,7 +187,7 @@ def _transform_in(attributes: Attributes, size: tuple[int, int], *, needs_size: 
 
 
 def _fills(transform: Affine, box: list[float], size: tuple[int, int]) -> bool:
-    """Return whether a transform fills a box with this number of cells; that of a finer level fills only a part."""
+    """Return whether a transform fills a box with this number of cells; a finer level's fills only a part."""
     x, y = transform @ (size[1], size[0])
     most = 2 * max(abs(transform.a) + abs(transform.b), abs(transform.d) + abs(transform.e))
     return (
@@ -221,7 +221,7 @@ def _doubts(field: Field, fields: FieldSet, axes: Axes, *, grid: NativeGrid, fou
     """Yield findings on statements that place cells elsewhere.
 
     Raises:
-        UnsupportedSource: Latitudes and longitudes of the cells are far away, or no statement is that of the array.
+        UnsupportedSource: Latitudes and longitudes of the cells are far away, or no statement is for the array.
     """
     for other in found.others:
         distance_m = 0.0 if other.crs == found.crs else _distance_between(grid, other.crs)

@@ -32,7 +32,7 @@ class Named(NamedTuple):
 
 
 def naming_of(instants: InstantArray, bounds: InstantArray) -> Naming:
-    """Return the rule by which slices are named.
+    """Return the rule for naming slices.
 
     Bounds of at least a day that contain their coordinate are periods named by their start; a scan of minutes is named
     by its coordinate. Starts of overlapping periods, such as running means and sums to date, do not name them.
@@ -170,7 +170,7 @@ def _instants_among_others(
 
 
 def _domain(starts: InstantArray, ends: InstantArray, periods: InstantArray, *, is_climatology: bool) -> TimeDomain:
-    """Return the times, with the periods of their values if these overlap or are those of a climatology."""
+    """Return the times, with the periods of their values if these overlap or are climatological."""
     domain = domain_of_bounds(starts, ends)
     if np.array_equal(domain.periods, periods):
         return replace(domain, is_climatology=is_climatology)

@@ -45,7 +45,7 @@ MAX_FILE_BYTES = 10 << 20
 
 
 def geojson_of_file(content: bytes, *, max_vertices: int, is_active: IsActive) -> bytes:
-    """Return the first table with geometries as a FeatureCollection, whose `name` is that of the table.
+    """Return the first table with geometries as a FeatureCollection, with the table's `name`.
 
     Args:
         content: A GeoPackage, or a ZIP with a shapefile.
@@ -53,7 +53,7 @@ def geojson_of_file(content: bytes, *, max_vertices: int, is_active: IsActive) -
         is_active: Whether the client still waits.
 
     Raises:
-        InvalidParameter: It is neither of these, it is damaged, or its coordinates have no known CRS.
+        InvalidParameter: It is neither of these, it is damaged, or its CRS is missing or refused.
         LimitExceeded: It exceeds a limit of `Conversion`, or takes too long.
         ServerBusy: There is not enough processor time now.
         StorageFull: There is no space for the file or the answer.

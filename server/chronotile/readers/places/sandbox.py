@@ -20,7 +20,7 @@ ALLOW, REFUSE = 0x7FFF0000, 0x00050001
 NUMBER_AT, MACHINE_AT, FLAGS_AT = 0, 4, 16 + 3 * 8
 """Offsets of the number of a call, of the machine and of the low half of the fourth argument."""
 EMPTY_PATH = 0x1000
-"""Flag of newfstatat(2), with which C libraries implement `fstat` of an open file."""
+"""Flag of newfstatat(2); C libraries use it to implement `fstat` of an open file."""
 PERMITTED = (
     *("read", "write", "close", "fstat", "lseek", "mmap", "mprotect", "munmap", "brk", "rt_sigaction"),
     *("rt_sigprocmask", "rt_sigreturn", "pread64", "sched_yield", "mremap", "madvise", "getpid", "exit"),
@@ -37,7 +37,7 @@ MACHINES = {"x86_64": (0xC000003E, 317, 262, X86_64), "aarch64": (0xC00000B7, 27
 
 
 def limit_resources(*, memory_bytes: int, cpu_s: int, output_bytes: int) -> None:
-    """Limit this process; `memory_bytes` is that of its data, without the code of libraries (setrlimit(2))."""
+    """Limit this process; `memory_bytes` limits its data, without the code of libraries (setrlimit(2))."""
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))  # SIGXCPU, then SIGKILL
     resource.setrlimit(resource.RLIMIT_FSIZE, (output_bytes, output_bytes))

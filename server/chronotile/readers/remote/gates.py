@@ -203,7 +203,7 @@ class HttpClient:
     """Sends requests from any thread, in the event loop of a daemon thread that the first request starts.
 
     Args:
-        hosts: Addresses to which names may resolve.
+        hosts: Addresses that names may resolve to.
         resolve: Looks up names; may block.
         connect_s: Time limit of a connection.
         request_s: Time limit of a request, including its whole answer.

@@ -39,7 +39,7 @@ _MEMBERS = (
 
 
 class _Callbacks(ctypes.Structure):
-    """The start of VSIFilesystemPluginCallbacksStruct, to which GDAL adds members only at the end."""
+    """The start of VSIFilesystemPluginCallbacksStruct; GDAL adds members only at its end."""
 
     _fields_ = tuple((name, _KINDS.get(name, ctypes.c_void_p)) for name in _MEMBERS)
 
@@ -109,7 +109,7 @@ class GdalFiles:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
 
     def add(self, file: GdalFile, name: str) -> str:
-        """Return the path with which GDAL opens a file, until it is removed."""
+        """Return the path of a file for GDAL, valid until it is removed."""
         with self._lock:
             token = f"{next(self._numbers):x}"
             self._files[token] = name, file

@@ -42,7 +42,7 @@ def bands_of(asset: JsonMapping, properties: JsonMapping) -> tuple[AssetBand, ..
 
 
 def eo_bands(asset: JsonMapping, properties: JsonMapping) -> Sequence[JsonMapping]:
-    """Return the members of `eo:bands`; before STAC 1.0 they may be indexes into those of the item."""
+    """Return the members of `eo:bands`; before STAC 1.0 they may be indexes into the item's `eo:bands`."""
     of_item = list(list_of(properties.get("eo:bands")))
     found = []
     for band in list_of(asset.get("eo:bands")):
@@ -62,7 +62,7 @@ def _of_raster_band(band: JsonMapping) -> AssetBand:
 
 
 def _of_band(band: JsonMapping, common: AssetBand | None = None) -> AssetBand:
-    """Return a band of STAC 1.1, in which fields of an asset apply to all its bands."""
+    """Return a band of STAC 1.1; fields of its asset apply to all bands."""
     own = AssetBand(
         name=text_of(band.get("name"), most=200),
         dtype=_dtype(band.get("data_type")),

@@ -84,7 +84,7 @@ def metadata_of(collection: JsonMapping, items: Sequence[JsonMapping]) -> Collec
     """Return the metadata of a collection, completed by its items.
 
     Args:
-        collection: STAC collection; empty if there is none.
+        collection: STAC collection, or an empty mapping.
         items: A sample of its items.
     """
     assets = _assets(collection, items)
@@ -106,7 +106,7 @@ def metadata_of(collection: JsonMapping, items: Sequence[JsonMapping]) -> Collec
 
 
 def _assets(collection: JsonMapping, items: Sequence[JsonMapping]) -> dict[str, JsonMapping]:
-    """Return the metadata of each asset: those of the first item with it override those of the collection."""
+    """Return the metadata of each asset: the first item with the asset overrides the collection."""
     found = {name: object_of(each) for name, each in object_of(collection.get("item_assets")).items()}
     of_items: dict[str, JsonMapping] = {}
     for item in items:
