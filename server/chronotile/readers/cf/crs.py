@@ -95,7 +95,7 @@ def resolve_crs(field: Field, fields: FieldSet, axes: Axes) -> ArrayCrs:
     """Return the CRS of an array's x and y, with findings if it was guessed or contradicts other statements.
 
     A statement is used only if it is for the kind of coordinates of the array: `grid_latitude` is never read as
-    latitude, metres are never read as degrees. Among grid mappings (CF §5.6) the one for the array's coordinates wins.
+    latitude, or metres as degrees. Among grid mappings (CF §5.6) the one for the array's coordinates wins.
 
     Raises:
         UnsupportedSource: No CRS is stated, or none is understood, of the Earth and consistent with the coordinates.

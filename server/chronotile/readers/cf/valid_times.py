@@ -72,7 +72,7 @@ def run_steps(steps: Sequence[DimensionStep], array: Field, fields: FieldSet) ->
     """Return the steps, with the run of a forecast (`run: latest`, `run: 2021-10-01`) as an index.
 
     Raises:
-        UnsupportedSource: Not exactly one run matches.
+        UnsupportedSource: The run is not a time, or not exactly one run matches.
     """
     parts = _parts(array, fields)
     run = parts.get("run")

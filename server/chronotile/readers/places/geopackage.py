@@ -40,7 +40,7 @@ def read_geopackage(content: bytes, table: str | None, *, takes_first: bool, mos
     """Return at most `most` rows of a feature table.
 
     Raises:
-        UnsupportedSource: The file is damaged, or the table or its CRS is missing.
+        UnsupportedSource: The file is damaged, the table is missing, or its CRS is missing or refused.
     """
     damaged = UnsupportedSource("the GeoPackage is damaged")
     with raised_instead((sqlite3.Error, ValueError, TypeError), damaged), _open_database(content) as file:
