@@ -11,6 +11,7 @@ CONTACT = Contact(name="Map desk", email="maps@example.org", telephone="+32 2 55
 KEYWORDS = ("vegetation", "infoMapAccessService")
 WMS = "/wms?SERVICE=WMS&REQUEST=GetCapabilities&VERSION={}"
 WMTS = "/wmts?SERVICE=WMTS&REQUEST=GetCapabilities"
+WCS = "/wcs?SERVICE=WCS&REQUEST=GetCapabilities&VERSION={}"
 
 
 @pytest.fixture
@@ -73,6 +74,14 @@ def test_capabilities_have_keywords_address_and_telephone(make_service, validate
 @pytest.mark.parametrize("url", [WMS.format("1.3.0"), WMS.format("1.1.1"), WMTS])
 def test_documents_with_a_part_of_a_contact_are_valid(make_service, validate_ogc, contact, url):
     assert validate_ogc(make_service(contact).get(url).content) == []
+
+
+@pytest.mark.parametrize("contact", [Contact(), Contact(name="Map desk")], ids=["none", "name"])
+@pytest.mark.parametrize("url", [WMS.format("1.3.0"), WMTS, *map(WCS.format, ("1.0.0", "1.1.1", "2.0.1"))])
+def test_capabilities_without_an_address_have_no_element_for_it(make_service, contact, url):
+    document = etree.fromstring(make_service(contact).get(url).content)
+
+    assert document.xpath("//*[contains(translate(local-name(), 'A', 'a'), 'address')]") == []
 
 
 def test_the_landing_page_has_them_for_programs_and_people(make_service):
