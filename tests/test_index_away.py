@@ -128,7 +128,8 @@ def client_of_items(settings):
 @pytest.mark.parametrize("edit", ["", "service: {title: other}\n"], ids=["unchanged", "edited"])
 def test_unreachable_index_keeps_collections_in_lists(client_of_items, settings, server, edit):
     client, live = client_of_items, client_of_items.app.state.chronotile.live
-    before = {path: client.get(path).text for path in LISTS}
+    until(lambda: refreshed_lists(client, live) == refreshed_lists(client, live))  # headers that they read are indexed
+    before = refreshed_lists(client, live)
     server.stop()
     settings.config.write_text(settings.config.read_text() + edit)
     until(lambda: client.get("/stac/search").status_code == 503)
@@ -142,6 +143,12 @@ def test_unreachable_index_keeps_collections_in_lists(client_of_items, settings,
     assert [path for path, each in away.items() if (each.status_code, "scenes" in each.text) != (200, True)] == []
     assert [path for path, each in away.items() if not edit and each.text != before[path]] == []
     assert waits == ["5"] * 3
+
+
+def refreshed_lists(client, live):
+    """Return the documents in `LISTS` after a check for changes."""
+    live.refresh()
+    return {path: client.get(path).text for path in LISTS}
 
 
 @pytest.fixture
