@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import ServerOptions, application
 from chronotile.app.upkeep import Upkeep
-from chronotile.archive import live_archive as archive_live
+from chronotile.archive import live_archive
 from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.live_archive import NOT_RELOADED, LiveArchive, LiveArchives
 from chronotile.core.errors import ConfigurationError
@@ -143,7 +143,7 @@ def test_unexpected_failure_is_survived_and_logged_with_its_stack(folder, clock,
     def fail(*_args, **_more):
         raise RuntimeError("nobody foresaw this")
 
-    monkeypatch.setattr(archive_live, "refresh_archive", fail)
+    monkeypatch.setattr(live_archive, "refresh_archive", fail)
 
     look(live)
 
@@ -157,7 +157,7 @@ def test_failure_of_a_reload_at_the_end_is_not_logged(folder, clock, look, caplo
     def fail(*_args, **_more):
         raise RuntimeError("cannot schedule new futures after interpreter shutdown")
 
-    monkeypatch.setattr(archive_live, "refresh_archive", fail)
+    monkeypatch.setattr(live_archive, "refresh_archive", fail)
     with TestClient(application(live.services, ServerOptions(upkeep=Upkeep(live, watch_s=0)))):
         pass
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
-from chronotile.archive import live_archive as live
+from chronotile.archive import live_archive
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.readers.stac.items import item_of
 from tests.full_disk import disk_without_room
@@ -107,8 +107,10 @@ def test_files_of_units_that_no_other_has_are_not_read_again_and_again(scenes, m
         )
     )
     opened = []
-    grown = live.reopen_grown
-    monkeypatch.setattr(live, "reopen_grown", lambda *args, **more: (opened.append(args), grown(*args, **more))[1])
+    grown = live_archive.reopen_grown
+    monkeypatch.setattr(
+        live_archive, "reopen_grown", lambda *args, **more: (opened.append(args), grown(*args, **more))[1]
+    )
     with scenes.served() as client:
         first = client.get(AT_POINT).json()
         of_first = len(opened)

@@ -36,6 +36,13 @@ def identified(requests, services):
     return given
 
 
+def substitution(services, time=None):
+    """Return how the answer's time was chosen."""
+    request = IdentifyRequest(layer="NDVI", point=INSIDE, time=parse_time(time))
+    payload = deliver_identified([request], InfoFormat(media_type="text/plain", encode=lambda _values: b""), services)
+    return payload.layer_times[0].substitution
+
+
 def services_of(**encoding):
     variable = served.make_variable(**encoding)
     return served.make_services(served.make_collection(served.make_layer(variable=variable)))
@@ -47,6 +54,7 @@ def test_the_value_of_the_cell_at_the_default_time():
     assert one.cells[0].numbers.tolist() == [NUMBERS[3]]
     assert one.cells[0].values.tolist() == [NUMBERS[3]]
     assert [str(each)[:10] for each in one.times] == ["2020-06-21"]
+    assert substitution(served.make_services()) == "default"
 
 
 def test_an_interval_gives_the_series():
@@ -145,6 +153,7 @@ def test_another_time_is_substituted_only_if_the_rules_allow():
     one = found(time="2020-06-12", services=services)
 
     assert one.cells[0].numbers.tolist() == [NUMBERS[2]]
+    assert substitution(services, "2020-06-12") == "nearest"
     with pytest.raises(TimeNotAvailable):
         found(time="2020-06-12")
 

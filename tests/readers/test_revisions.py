@@ -12,7 +12,7 @@ import zarr
 from chronotile.core.model.expression import parse_expression
 from chronotile.core.model.source import Mask, VariableSpec
 from chronotile.core.model.space.grid import Window
-from chronotile.readers import file_states as looks
+from chronotile.readers import file_states
 from chronotile.readers.file_states import file_state, one_look
 from chronotile.readers.kinds import open_source
 from chronotile.readers.reader import GONE
@@ -326,7 +326,7 @@ def test_another_thread_checks_for_itself(file):
 
 
 def test_a_look_remembers_no_more_than_so_many_files(file, monkeypatch):
-    monkeypatch.setattr(looks, "MAX_REMEMBERED", 1)
+    monkeypatch.setattr(file_states, "MAX_REMEMBERED", 1)
     second = file.with_name("second")
     second.touch()
 

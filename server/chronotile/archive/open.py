@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from chronotile.archive import source_states as refresh
+from chronotile.archive import source_states
 from chronotile.archive.default_times import add_valid_defaults
 from chronotile.archive.discovery.discover import Discovery, DiscoveryProgress, discover
 from chronotile.archive.findings import add_places, files_passed_over, value_findings
@@ -60,7 +60,7 @@ class Archive:
     services: Services
     specs: Mapping[str, SourceSpec]
     state: ArchiveState
-    documents: Mapping[str, DocumentState | refresh.IndexState]
+    documents: Mapping[str, DocumentState | source_states.IndexState]
     """States of item indexes, and of stores with one root document, by collection."""
     discovery: Discovery | None = None
     """Set if the configuration was derived from a folder or file of data."""
@@ -113,7 +113,7 @@ def open_archive(
     if is_configuration(place):
         return _open(*_load(place, environment), clock, patience_s=patience_s, caches=caches)
     styles = dict(shipped_styles())
-    folder = refresh.folder_state(place)
+    folder = source_states.folder_state(place)
     discovery = discover(place, styles, caches, progress=progress)
     file = discovery.root / "chronotile.yaml"
     configuration = parse_configuration(discovery.values(discovery.root), file=file, kinds=kind_options())
@@ -141,7 +141,7 @@ def refresh_archive(archive: Archive, place: Path, *, environment: Mapping[str, 
     """
     caches = archive.services.reader_caches
     if archive.discovery is not None:
-        if archive.state.sources == {"": refresh.folder_state(place)}:
+        if archive.state.sources == {"": source_states.folder_state(place)}:
             return archive
         return _share_services(archive, open_archive(place, environment=environment, clock=clock, caches=caches))
     configuration, styles = _load(place, environment)
@@ -238,7 +238,7 @@ def _open(  # noqa: PLR0913 -- four of them by keyword
     )
     specs = source_specs(completed.configuration, completed.styles)
     here = {name: spec for name, spec in specs.items() if not is_elsewhere(spec)}
-    documents = refresh.document_states(here, index)  # before the opening, so that concurrent changes are detected
+    documents = source_states.document_states(here, index)  # before the opening: later changes are detected
     elsewhere = Elsewhere(partial(open_elsewhere, caches)) if before is None else before.services.elsewhere
     state = _state_of(configuration, styles, specs, index, elsewhere=0)
     places, place_findings = open_places(places_specs(configuration), unchanged=_unchanged_places(before, state))
@@ -246,7 +246,7 @@ def _open(  # noqa: PLR0913 -- four of them by keyword
     # Collections of `before` would disappear if the index does not answer: `state_in_index` then raises.
     unopened_before = set[str]() if before is None else before.services.readers.keys() & unopened
     if unopened_before and caches.items is not None:
-        refresh.state_in_index(caches.items, min(unopened_before))
+        source_states.state_in_index(caches.items, min(unopened_before))
     snapshot = elsewhere.open(_remote_sources(configuration, specs), patience_s=patience_s)
     infos = observed_infos(completed.configuration.collections, readers)
     infos |= {name: o.info for name, o in snapshot.opened.items()}
@@ -283,8 +283,8 @@ def _open(  # noqa: PLR0913 -- four of them by keyword
             readers=readers,
             clock=clock,
             reader_caches=caches,
-            is_local=refresh.local_sources(specs),
-            changes=refresh.last_changes(configuration.root, [configuration.folder_of() / "styles"], specs),
+            is_local=source_states.local_sources(specs),
+            changes=source_states.last_changes(configuration.root, [configuration.folder_of() / "styles"], specs),
             findings=add_places(all_findings, configuration),
             elsewhere=elsewhere,
             revision=_revision(state, snapshot),
@@ -387,9 +387,11 @@ def _state_of(
     return ArchiveState(
         written=configuration.root,
         styles=styles,
-        sources=refresh.source_states(here, index),
+        sources=source_states.source_states(here, index),
         passed_over=tuple(files_passed_over({name: spec.stored for name, spec in here.items()})),
-        places={name: refresh.state_of_file(Path(spec.path)) for name, spec in places_specs(configuration).items()},
+        places={
+            name: source_states.state_of_file(Path(spec.path)) for name, spec in places_specs(configuration).items()
+        },
         elsewhere=elsewhere,
     )
 

@@ -13,7 +13,7 @@ from chronotile.core.model.raster import Pixels
 from chronotile.core.model.source import SourceInfo
 from chronotile.core.model.space.crs import crs_of
 from chronotile.core.model.space.grid import NativeGrid, Window
-from chronotile.pipeline import most_valid_times as clear_times
+from chronotile.pipeline import most_valid_times
 from tests.protocols import served
 
 DAYS = [f"2020-06-{day:02}" for day in range(1, 31)]
@@ -75,7 +75,7 @@ def test_at_most_twelve_days_are_checked_once(make_cloudy):
     looked_at = list(reader.indexes_read)
     client.get("/layers/NDVI/preview.png?width=100")
 
-    assert sorted(set(looked_at)) == list(range(30 - clear_times.MAX_TIMES, 30))
+    assert sorted(set(looked_at)) == list(range(30 - most_valid_times.MAX_TIMES, 30))
     assert len(reader.indexes_read) == len(looked_at) + 1
 
 
