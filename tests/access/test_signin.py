@@ -25,6 +25,7 @@ from chronotile.pipeline.restricted_services import EVERYBODY
 from chronotile.pipeline.services import FixedServices, Services
 from tests.access.provider import AUDIENCE, CLIENT, Provider, serving_provider
 from tests.access.test_leaks import with_private
+from tests.protocols.answer_schemas import schema_faults
 from tests.protocols.fuzzing.site import made_services
 from tests.protocols.listening import listening
 
@@ -150,6 +151,22 @@ def test_signed_in_user_sees_granted_layers_by_a_cookie_that_scripts_cannot_read
     assert session["name"] == "Ann <Surveyor>"
     assert 300 < session["expires_in"] <= 330
     assert server.provider.exchanges == ["authorization_code"]
+
+
+def test_answers_of_a_session_match_their_schemas(server: Server) -> None:
+    def config() -> dict[str, object]:
+        return server.client.get("/viewer/config.json").json()
+
+    sessions, configs = [server.session()], [config()]
+    server.sign_in()
+    sessions += [server.session(), server.post("/signin/renew").json()]
+    server.change(until=-400, renewed=-400)
+    sessions.append(server.session())
+    configs.append(config())
+
+    assert [schema_faults(server.client, "Session", session) for session in sessions] == [[]] * 4
+    assert [schema_faults(server.client, "ViewerConfig", document) for document in configs] == [[]] * 2
+    assert [document["sign_in"] for document in configs] == ["offered", "expired"]
 
 
 def test_who_signs_out_is_out_here_and_at_the_provider(server: Server) -> None:

@@ -166,7 +166,7 @@ export type PointSeries = {
 
 export type AreaFeature = {
 	id: string | number | null;
-	series: Record<string, (number | null | unknown[])[]>;
+	series: Record<string, (number | null)[] | (number | null)[][]>;
 	valid: number[];
 	total: number | number[];
 	properties?: Record<string, unknown>;
@@ -268,6 +268,35 @@ export type Ramps = {
 	ramps: Ramp[];
 };
 
+export type Legend = {
+	layer: string;
+	style: string;
+	title: string;
+	units: string;
+	type: "ramp" | "classes";
+	range: [number, number];
+	stops: {
+		value: number;
+		color: string;
+	}[];
+	below: string;
+	above: string;
+	nodata: string;
+	labels: {
+		value: number;
+		text: string;
+	}[];
+	classes: {
+		value: number;
+		color: string;
+		label: string;
+	}[];
+	flags: {
+		name: string;
+		color: string;
+	}[];
+};
+
 export type TileJson = {
 	tilejson: string;
 	tiles: string[];
@@ -310,6 +339,61 @@ export type PlaceValues = {
 	ids: string[];
 	values: (number | null)[][];
 	unreadable?: string[];
+};
+
+export type ItemPage = {
+	type: "FeatureCollection";
+	features: Record<string, unknown>[];
+	numberReturned: number;
+	links: {
+		rel: string;
+		href: string;
+		type: string;
+		title?: string;
+		method?: string;
+	}[];
+	numberMatched?: number;
+	context?: Record<string, unknown>;
+	unanswered?: {
+		collection: string;
+		reason: string;
+		partial: boolean;
+	}[];
+};
+
+export type BaseMap = {
+	id: string;
+	title: string;
+	href: string;
+	attribution: string;
+	kind: "tiles" | "wms" | "pmtiles";
+	layers: string | null;
+	max_zoom: number;
+	opacity: number;
+};
+
+export type Geocoder = {
+	href: string;
+	attribution: string;
+};
+
+export type ViewerConfig = {
+	title: string;
+	languages: string[];
+	default_layer: string | null;
+	default_base_map: string | null;
+	base_maps: BaseMap[];
+	overlays: BaseMap[];
+	geocoder: Geocoder | null;
+	sign_in?: "offered" | "expired";
+};
+
+export type Session = {
+	signed_in: boolean;
+	name: string | null;
+	expires_in: number;
+	renewable: boolean;
+	signin: string;
 };
 
 export type Landing = {

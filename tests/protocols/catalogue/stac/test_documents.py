@@ -11,6 +11,7 @@ from pystac.validation.stac_validator import JsonSchemaSTACValidator
 from chronotile.core.model.style import Colour, Style, StyleClass
 from chronotile.protocols.catalogue.stac.extensions import renders_of
 from tests.protocols import served
+from tests.protocols.answer_schemas import schema_faults
 from tests.protocols.catalogue.stac.conftest import BASE
 from tests.protocols.catalogue.stac.extension_schemas import extension_faults
 from tests.protocols.ogcapi.schemas import faults
@@ -66,6 +67,11 @@ def test_items_are_valid_and_the_same_at_their_own_addresses(api, path):
     for each in features:
         validate(each, STACObjectType.ITEM)
         assert each == get(api, links(each, "self")[0]["href"].removeprefix(BASE))
+
+
+@pytest.mark.parametrize("path", ["/stac/search?limit=2", "/stac/search?ids=none", "/stac/collections/s2/items"])
+def test_page_of_items_matches_its_schema(api, path):
+    assert schema_faults(api, "ItemPage", get(api, path)) == []
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from lxml import html
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from PIL import Image
+from shapely.geometry import box
 from starlette.routing import Route
 
 from chronotile.protocols.common.query.parameter import names_of
@@ -21,8 +22,9 @@ from chronotile.protocols.timeseries import area_params as areas
 from chronotile.protocols.timeseries import params as points
 from chronotile.protocols.timeseries import params as series
 from tests.protocols import served
+from tests.protocols.answer_schemas import schema_faults
 
-TOLD_ELSEWHERE = re.compile(r"/(wms|wmts|wcs|wps|viewer|cog|ogcapi|clients|usage|signin|signout)\b")
+TOLD_ELSEWHERE = re.compile(r"/(wms|wmts|wcs|wps|viewer(?!/config)|cog|ogcapi|clients|usage|signin|signout)\b")
 """Paths that capabilities or another document describe, or that are not for programs."""
 
 
@@ -125,6 +127,31 @@ def test_the_policy_of_the_page_lets_nothing_leave_this_server(viewer_client, pa
     assert (sources["default-src"], sources["script-src"], sources["connect-src"]) == ("'none'", "'self'", "'self'")
     assert re.fullmatch(r"'sha256-[^']+' 'self'", sources["style-src"])
     assert sources["img-src"] == "'self' data: blob:"
+
+
+@pytest.mark.parametrize("layer", ["NDVI", "TRUE_COLOUR", "CROP", "FLAGGED"])
+def test_legend_matches_its_schema(make_client, layer):
+    client = make_client(served.make_services(*served.tree_collections()))
+
+    legend = client.get(f"/tiles/{layer}/legend.json").json()
+
+    assert schema_faults(client, "Legend", legend) == []
+
+
+def test_histograms_with_and_without_values_match_their_schema(client):
+    features = [
+        {"type": "Feature", "properties": {}, "geometry": box(longitude, 50.8, longitude + 0.1, 50.9).__geo_interface__}
+        for longitude in (4.6, 20)
+    ]
+    collection = {"type": "FeatureCollection", "features": features}
+    path = "/timeseries/NDVI/areas?reducers=mean,histogram:3:0:250"
+
+    answer = client.post(path, json=collection).json()
+
+    first, second = (feature["series"]["histogram:3:0:250"][0] for feature in answer["features"])
+    assert sum(first) > 0
+    assert second == [None, None, None]
+    assert schema_faults(client, "AreaSeries", answer, parts=("AreaFeature",)) == []
 
 
 def test_the_tile_that_is_tried_shows_the_layer(client, document):

@@ -16,6 +16,7 @@ from chronotile.catalog.viewer_section import BaseMap, Geocoder, ViewerInfo
 from chronotile.http.shipped_files import find_viewer
 from chronotile.pipeline.services import Services
 from tests.protocols import served
+from tests.protocols.answer_schemas import schema_faults
 
 FILES = {
     "index.html": "<!doctype html><title>viewer</title>",
@@ -331,6 +332,15 @@ def test_file_of_vector_tiles_is_sent_by_ranges_under_its_id(with_file):
     assert part.headers["content-range"] == "bytes 10-19/200"
     assert with_file.get(address).content == bytes(range(200))
     assert with_file.get(address, headers={"Range": "bytes=900-"}).status_code == 416
+
+
+@pytest.mark.parametrize("fixture", ["configured", "with_file"])
+def test_configuration_matches_its_schema(request, fixture):
+    client = request.getfixturevalue(fixture)
+
+    document = client.get("/viewer/config.json").json()
+
+    assert schema_faults(client, "ViewerConfig", document, parts=("BaseMap", "Geocoder")) == []
 
 
 @pytest.mark.parametrize("name", ["gone", "other", "..%2Fground"])

@@ -41,15 +41,6 @@ ITEM_SCHEMA: Json = object_of(
         "assets": OBJECT,
     }
 )
-ITEMS_SCHEMA: Json = object_of(
-    {
-        "type": {"const": "FeatureCollection"},
-        "features": list_of(OBJECT),
-        "links": LINKS_SCHEMA,
-        "numberReturned": WHOLE,
-    },
-    {"numberMatched": WHOLE, "context": OBJECT, "unanswered": UNANSWERED},
-)
 COUNTS_SCHEMA: Json = object_of(
     {"type": {"const": "AggregationCollection"}, "aggregations": list_of(OBJECT), "links": LINKS_SCHEMA},
     {"unanswered": UNANSWERED},

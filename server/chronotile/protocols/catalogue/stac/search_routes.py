@@ -39,9 +39,9 @@ from chronotile.protocols.catalogue.stac.context import (
 from chronotile.protocols.catalogue.stac.faults import stac_problem
 from chronotile.protocols.catalogue.stac.item_pages import PageLinks, PostedPageLinks, page_of
 from chronotile.protocols.catalogue.stac.items import StacItems
-from chronotile.protocols.catalogue.stac.schemas import COUNTS_SCHEMA, ITEM_SCHEMA, ITEMS_SCHEMA
+from chronotile.protocols.catalogue.stac.schemas import COUNTS_SCHEMA, ITEM_SCHEMA
 from chronotile.protocols.common.links import link
-from chronotile.protocols.common.openapi import REFUSALS, TEXT, body, list_of, omit_empty
+from chronotile.protocols.common.openapi import REFUSALS, TEXT, body, list_of, omit_empty, ref
 from chronotile.protocols.common.operation import Described, Operation
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter
@@ -231,7 +231,7 @@ class _Values:
 
 REFUSALS_OF_POSTS = (*REFUSALS, "TooLarge")
 describe = partial(Operation, tag="STAC", faults=stac_problem)
-items = partial(describe, answers={GEOJSON_TYPE: ITEMS_SCHEMA})
+items = partial(describe, answers={GEOJSON_TYPE: ref("ItemPage")})
 
 
 def _counting(

@@ -188,7 +188,7 @@ operations = (
         "getLegend",
         "The legend of a layer",
         parameters=[LAYER, extension_in_path(LEGEND_TYPES), *picture.COLOURS, picture.REDUCER, picture.DATETIME],
-        answers=dict.fromkeys(LEGEND_TYPES.values(), FILE),
+        answers={**dict.fromkeys(LEGEND_TYPES.values(), FILE), LEGEND_TYPES["json"]: ref("Legend")},
     ),
     describe(
         "/ramps",

@@ -33,6 +33,7 @@ from chronotile.protocols.site.landing.routes import operations as landing
 from chronotile.protocols.site.layers.routes import operations as layers
 from chronotile.protocols.site.openapi.schemas import SCHEMAS
 from chronotile.protocols.site.ops.routes import operations_of
+from chronotile.protocols.site.viewer.routes import operations as viewer
 from chronotile.protocols.timeseries.routes import operations as series
 
 VERSION = "3.1.1"
@@ -118,7 +119,7 @@ OWN = (
 )
 OPERATIONS = (
     *(*layers, *products, *items, *changes, *stac, *tiles, *animations, *cubes, *zarr, *series, *places, *odata),
-    *(*opensearch, *landing, *OWN, *operations_of()),
+    *(*opensearch, *landing, *viewer, *OWN, *operations_of()),
 )
 """All operations, in the order of the document."""
 routes = routes_of(OWN)

@@ -8,7 +8,9 @@ from chronotile.protocols.common.openapi import (
     PROBLEM,
     TEXT,
     TRUTH,
+    UNANSWERED,
     WHOLE,
+    enum_of,
     list_of,
     nullable_schema,
     object_of,
@@ -76,13 +78,24 @@ LAYER_DETAILS: Json = object_of(
 )
 STOPS: Json = list_of(object_of({"value": NUMBER, "color": TEXT}))
 RAMP: Json = object_of(_each(TEXT, "id", "title") | {"range": PAIR, "stops": STOPS} | _each(TEXT, "below", "above"))
+LEGEND: Json = object_of(
+    _each(TEXT, "layer", "style", "title", "units")
+    | {"type": enum_of(("ramp", "classes")), "range": PAIR, "stops": STOPS}
+    | _each(TEXT, "below", "above", "nodata")
+    | {
+        "labels": list_of(object_of({"value": NUMBER, "text": TEXT})),
+        "classes": list_of(object_of({"value": NUMBER, "color": TEXT, "label": TEXT})),
+        "flags": list_of(object_of(_each(TEXT, "name", "color"))),
+    }
+)
 PLACE_SET: Json = object_of(
     _each(TEXT, "id", "title")
     | {"count": WHOLE, "bbox": BOX, "attribution": SOME_TEXT, "fields": TEXTS, "revision": TEXT, "links": LINKS},
     {"places": list_of(OBJECT), "next": SOME_TEXT},
 )
 AREA_FEATURE: Json = object_of(
-    {"id": ID, "series": _values_of(list_of({"type": ["number", "null", "array"]})), "valid": list_of(WHOLE)}
+    # A number per time; histograms have one per time and bin, all null if no cell has a value.
+    {"id": ID, "series": _values_of({"anyOf": [list_of(VALUE), list_of(list_of(VALUE))]}), "valid": list_of(WHOLE)}
     | {"total": {"anyOf": [WHOLE, list_of(WHOLE)]}},
     {
         "properties": OBJECT,
@@ -98,6 +111,28 @@ NODE: Json = object_of(
     {"title": TEXT, "checksum": _values_of(TEXT), "nodes": NODES},
 )
 POINT: Json = {"oneOf": [PAIR, object_of({"lon": NUMBER, "lat": NUMBER}, {"id": ID})]}
+ITEM_PAGE: Json = object_of(
+    {"type": {"const": "FeatureCollection"}, "features": list_of(OBJECT), "numberReturned": WHOLE}
+    | {"links": list_of(object_of(_each(TEXT, "rel", "href", "type"), _each(TEXT, "title", "method")))},
+    {"numberMatched": WHOLE, "context": OBJECT, "unanswered": UNANSWERED},
+)
+BASE_MAP: Json = object_of(
+    _each(TEXT, "id", "title", "href", "attribution")
+    | {"kind": enum_of(("tiles", "wms", "pmtiles")), "layers": SOME_TEXT, "max_zoom": WHOLE, "opacity": NUMBER}
+)
+VIEWER_CONFIG: Json = object_of(
+    {"title": TEXT, "languages": TEXTS}
+    | _each(SOME_TEXT, "default_layer", "default_base_map")
+    | _each(list_of(ref("BaseMap")), "base_maps", "overlays")
+    | {"geocoder": nullable_schema(ref("Geocoder"))},
+    {"sign_in": enum_of(("offered", "expired"))},
+)
+SESSION: Json = {
+    "description": "Answer of `/signin/session` and `/signin/renew`, which exist if users can sign in",
+    **object_of(
+        {"signed_in": TRUTH, "name": SOME_TEXT, "expires_in": WHOLE, "renewable": TRUTH, "signin": TEXT},
+    ),
+}
 BOUNDS: Json = object_of(_each(NUMBER, "xmin", "ymin", "xmax", "ymax"))
 
 SCHEMAS: Json = {
@@ -144,6 +179,7 @@ SCHEMAS: Json = {
     "TerrascopeSeriesOfMany": object_of({"results": list_of(RESULTS)}),
     "Ramp": RAMP,
     "Ramps": object_of({"ramps": list_of(ref("Ramp"))}),
+    "Legend": LEGEND,
     "TileJson": object_of({"tilejson": TEXT, "tiles": TEXTS} | _each(WHOLE, "minzoom", "maxzoom")),
     "PlaceSet": PLACE_SET,
     "PlaceSets": object_of({"places": list_of(ref("PlaceSet"))}),
@@ -152,6 +188,11 @@ SCHEMAS: Json = {
         | {"times": TIMES, "offset": WHOLE, "total": WHOLE, "ids": TEXTS, "values": list_of(list_of(VALUE))},
         {"unreadable": TEXTS},
     ),
+    "ItemPage": ITEM_PAGE,
+    "BaseMap": BASE_MAP,
+    "Geocoder": object_of(_each(TEXT, "href", "attribution")),
+    "ViewerConfig": VIEWER_CONFIG,
+    "Session": SESSION,
     "Landing": object_of({"title": TEXT, "version": TEXT, "collections": list_of(OBJECT), "links": LINKS}),
     "Health": object_of(
         {"status": TEXT},

@@ -33,6 +33,8 @@ from chronotile.http.shipped_files import INDEX
 from chronotile.http.work_kinds import FILES
 from chronotile.pipeline.revision import fingerprint
 from chronotile.protocols.common.localised_text import negotiate_language, text_in
+from chronotile.protocols.common.openapi import ref
+from chronotile.protocols.common.operation import Operation, language, routes_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.readers.file_states import FileState, fingerprint_of
 
@@ -165,9 +167,22 @@ async def get_map(request: Request) -> Response:
     return FileResponse(path, media_type="application/vnd.pmtiles", headers={"Cache-Control": "no-cache"})
 
 
+operations = (
+    Operation(
+        "/viewer/config.json",
+        get_config,
+        "getViewerConfig",
+        "The configuration of the viewer",
+        tag="Service",
+        faults=problem_response,
+        parameters=[language],
+        answers={"application/json": ref("ViewerConfig")},
+        refusals=("BadRequest",),
+    ),
+)
 routes = [
     Route("/viewer", endpoint(redirect, problem_response)),
-    Route("/viewer/config.json", endpoint(get_config, problem_response)),
+    *routes_of(operations),
     Route("/viewer/maps/{map}.pmtiles", endpoint(get_map, problem_response)),
     Route("/viewer/{path:path}", endpoint(get_file, problem_response)),
 ]
