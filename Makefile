@@ -245,7 +245,7 @@ $(PYTHON_CLIENT): clients/python/pyproject.toml $(wildcard clients/python/src/ch
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir clients/dist ./clients/python
 	@touch $@
 
-$(JS_CLIENT): clients/js/package.json $(wildcard clients/js/src/*.js viewer/*/*.js) node_modules/.installed $(VIEWER)
+$(JS_CLIENT): clients/js/package.json $(wildcard clients/js/src/*.js viewer/*/*.js) viewer/base/api-types.d.ts node_modules/.installed $(VIEWER)
 	node clients/js/build.mjs
 	rm -f clients/dist/*.tgz
 	mkdir -p clients/dist

@@ -50,6 +50,9 @@ async function buildTypes(folder) {
 			throw new Error(stdout);
 		},
 	);
+	// The compiler does not copy declarations that are source files.
+	const generated = "viewer/base/api-types.d.ts";
+	await cp(join(REPOSITORY, generated), join(types, generated));
 	const needed = new Set(ENTRIES.map((name) => join(types, "clients/js/src", `${name}.d.ts`)));
 	for (const path of needed) {
 		for (const [, target] of (await readFile(path, "utf8")).matchAll(/(?:from|import\()\s*"(\.[^"]+)\.js"/g)) {

@@ -32,6 +32,7 @@ export function asOneDate({ series, analysis, valid, total, ...more }) {
 		series: Object.fromEntries(Object.entries(series).map(([name, column]) => [name, meanOf(column)])),
 		analysis: anomaly && { mean: { anomaly: meanOf(anomaly) } },
 		valid: [valid.reduce((sum, each) => sum + each, 0)],
-		total: total * valid.length,
+		// Only dates of a step have a total each.
+		total: /** @type {number} */ (total) * valid.length,
 	};
 }

@@ -5,15 +5,10 @@
  * @typedef {import("./permalink.js").BBox} BBox
  * @typedef {import("./permalink.js").Point} Point
  * @typedef {import("./state.js").Colouring} Colouring
- * @typedef {{
- *   id: string, title: string, kind: "tiles" | "wms" | "pmtiles", href: string, layers: string | null, attribution:
- *     string,
- *   max_zoom: number, opacity: number,
- * }} BaseMap
- * @typedef {{ title: string, default_layer: string | null, base_maps: BaseMap[], overlays?: BaseMap[],
- *   default_base_map?: string | null, geocoder?: Geocoder | null, sign_in?: "offered" | "expired" }} ViewerConfig
- * @typedef {{ href: string, attribution: string }} Geocoder `{query}` in its address stands for the search words
- * @typedef {{ signed_in: boolean, name: string | null, expires_in: number, renewable: boolean }} Session
+ * @typedef {import("./api-types.js").BaseMap} BaseMap
+ * @typedef {import("./api-types.js").ViewerConfig} ViewerConfig
+ * @typedef {import("./api-types.js").Geocoder} Geocoder `{query}` in its address stands for the search words
+ * @typedef {import("./api-types.js").Session} Session
  * @typedef {{ rel: string, href: string, type?: string, title?: string }} LayerLink
  * @typedef {Omit<import("./api-types.js").Layer, "links"> & {
  *   links?: LayerLink[], collection_title?: string, masked?: string,
@@ -22,34 +17,18 @@
  * @typedef {import("./api-types.js").Ramp} Ramp
  * @typedef {import("./api-types.js").Times} TimesPage
  * @typedef {import("./api-types.js").TileJson} TileJson
- * @typedef {{
- *   title: string, units: string | null, type: string, range?: [number, number], below?: string, above?: string,
- *     nodata?: string,
- *   stops?: { value: number, color: string }[], labels?: { value: number, text: string }[],
- *   classes?: { value: number, color: string, label: string }[], flags?: { name: string, color: string }[],
- * }} Legend
+ * @typedef {import("./api-types.js").Legend} Legend
  * @typedef {import("./api-types.js").PointSeries} Series
  * @typedef {import("./api-types.js").Analysis} Analysis
- * @typedef {{
- *   id: string | null, series: Record<string, (number | null)[]>, valid: number[], total: number,
- *   reasons?: Record<string, number[]>, note?: string, analysis?: Record<string, Analysis>,
- * }} FeatureSeries of an area or a point: by reducer, values or counts of histogram bins
- * @typedef {{
- *   layer: string, units: string | null, times: (string | null)[], features: FeatureSeries[],
- *   edges?: Record<string, number[]>,
- * }} FeaturesSeries
+ * @typedef {import("./api-types.js").AreaFeature & { series: Record<string, (number | null)[]> }} FeatureSeries of an
+ *   area or a point, by reducer; only `histogramsOf` reads histograms, which have a list of numbers for each time
+ * @typedef {Omit<import("./api-types.js").AreaSeries, "features"> & { features: FeatureSeries[] }} FeaturesSeries
  * @typedef {import("./state.js").Geometry} Geometry
- * @typedef
- *   {{ id: string, title: string, count: number, bbox: BBox, attribution: string | null, fields: string[],
- *   revision: string, maxzoom?: number }}
- *   PlaceSet
- *   `maxzoom` is the finest zoom level of its tiles, if these are files
+ * @typedef {Omit<import("./api-types.js").PlaceSet, "links"> & { maxzoom?: number }} PlaceSet `maxzoom` is the finest
+ *   zoom level of its tiles, if these are files
  * @typedef {Pick<import("./api-types.js").PlaceValues, "times" | "offset" | "total" | "ids" | "values">} PlaceValues
  * @typedef {Record<string, string | number | null>} Parameters
- * @typedef
- *   {{ features?: unknown[], links?: LayerLink[], numberMatched?: number, unanswered?: { collection: string,
- *   reason: string, partial?: boolean }[] }}
- *   ItemPage
+ * @typedef {import("./api-types.js").ItemPage} ItemPage
  */
 import { knownWord, language, text } from "./text.js";
 

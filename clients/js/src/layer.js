@@ -9,11 +9,7 @@
  *   layer: string, units: string | null, point: [number, number],
  *   times: (string | null)[], values: (number | null)[], reasons: (string | null)[],
  * }} Series `reasons` explain missing values: `nodata`, `masked` or the name of a flag such as `cloud`
- * @typedef {{
- *   title: string, units: string | null, type: string, range?: [number, number], below?: string, above?: string,
- *   nodata?: string, stops?: { value: number, color: string }[], labels?: { value: number, text: string }[],
- *   classes?: { value: number, color: string, label: string }[], flags?: { name: string, color: string }[],
- * }} Legend the content of `legend.json`
+ * @typedef {import("../../../viewer/base/api-types.js").Legend} Legend the content of `legend.json`
  * @typedef {{ value: number | null, isApproximate: boolean }} Reading `value` is null if it is missing;
  *   `isApproximate` is true if it is not exactly the cell's, such as a mean of several cells below native zoom
  * @typedef {import("./credential.js").Token} Token

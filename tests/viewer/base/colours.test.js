@@ -20,6 +20,8 @@ const AS_STYLED = { range: null, ramp: null, isReversed: false, isLog: false };
 
 /** From black at 0 to red 200 at 1. @type {Legend} */
 const RED = {
+	layer: "red",
+	style: "red",
 	title: "Red",
 	units: "1",
 	type: "ramp",
@@ -31,20 +33,29 @@ const RED = {
 	below: "#010203ff",
 	above: "#c80000ff",
 	nodata: "#00000000",
+	labels: [],
+	classes: [],
 	flags: [{ name: "cloud", color: "#ffffff80" }],
 };
 
 /** @type {Legend} */
 const CLASSES = {
+	layer: "classes",
+	style: "classes",
 	title: "Classes",
 	units: "",
 	type: "classes",
 	range: [1, 4],
+	stops: [],
+	below: "#00000000",
+	above: "#00000000",
+	labels: [],
 	classes: [
 		{ value: 1, color: "#0a0000", label: "one" },
 		{ value: 4, color: "#0b0000", label: "four" },
 	],
 	nodata: "#00000000",
+	flags: [],
 };
 
 /** @param {Partial<Colouring>} change @returns {Colouring} */

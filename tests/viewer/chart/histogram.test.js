@@ -44,20 +44,23 @@ for (const [codes, reducer] of /** @type {[number[], string | null][]} */ ([
 
 const EDGES = [0.5, 1.5, 2.5, 3.5];
 
-/** @param {(number[] | null)[]} counts */
+/** @param {(number | null)[][]} counts */
 const answerOf = (counts) => ({
-	answer: { layer: "x", units: null, times: ["a", "b"], features: [], edges: { "histogram:3:0.5:3.5": EDGES } },
-	feature: { id: null, series: /** @type {any} */ ({ "histogram:3:0.5:3.5": counts }), valid: [6, 0], total: 6 },
+	answer: { layer: "x", units: "1", times: ["a", "b"], features: [], edges: { "histogram:3:0.5:3.5": EDGES } },
+	feature: { id: null, series: { "histogram:3:0.5:3.5": counts }, valid: [6, 0], total: 6 },
 });
 
 test("an answer has a histogram a date, none where no cell has a value", () => {
-	const { answer, feature } = answerOf([[1, 3, 2], null]);
+	const { answer, feature } = answerOf([
+		[1, 3, 2],
+		[null, null, null],
+	]);
 
 	assert.deepEqual(histogramsOf(answer, feature), [{ counts: [1, 3, 2], edges: EDGES }, null]);
 });
 
 test("an answer that no histogram was asked of has none", () => {
-	const { answer, feature } = answerOf([null, null]);
+	const { answer, feature } = answerOf([]);
 
 	assert.deepEqual(histogramsOf({ ...answer, edges: undefined }, feature), []);
 });

@@ -63,7 +63,7 @@ test("a feature outside the layer has its note and no reasons", () => {
 		total: 0,
 		note: "it lies outside",
 	};
-	const table = tableOfFeature({ layer: "x", units: null, times: TIMES, features: [outside] }, outside, true);
+	const table = tableOfFeature({ layer: "x", units: "1", times: TIMES, features: [outside] }, outside, true);
 
 	assert.deepEqual([table.note, table.reasons], ["it lies outside", [null, null, null]]);
 });

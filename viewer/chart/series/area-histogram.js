@@ -1,7 +1,7 @@
 /**
  * Distributions of values in an area: the reducer for the server, and its answer; pure.
  *
- * @typedef {import("../../base/api.js").FeatureSeries} FeatureSeries
+ * @typedef {import("../../base/api-types.js").AreaFeature} AreaFeature
  * @typedef {import("../../base/api.js").FeaturesSeries} FeaturesSeries
  * @typedef {{ counts: number[], edges: number[] }} Histogram cells in each bin; one more edge than bins, ascending; the
  *   last bin includes both of its edges
@@ -47,14 +47,14 @@ export function histogramOfClasses(classes) {
 /**
  * Returns histograms (time,), null where no cell has a value; empty if none were requested.
  * @param {FeaturesSeries} answer
- * @param {FeatureSeries} feature
+ * @param {AreaFeature} feature
  * @returns {(Histogram | null)[]}
  */
 export function histogramsOf({ edges = {} }, { series }) {
 	const [name] = Object.keys(edges);
 	if (name === undefined) return [];
-	const counts = /** @type {(number[] | null)[]} */ (/** @type {unknown} */ (series[name]));
-	return counts.map((each) => each && { counts: each, edges: edges[name] });
+	const rows = /** @type {(number | null)[][]} */ (series[name]);
+	return rows.map((counts) => (counts.every((count) => count !== null) ? { counts, edges: edges[name] } : null));
 }
 
 /**

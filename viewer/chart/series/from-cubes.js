@@ -97,7 +97,7 @@ export async function seriesOfPlace(layer, area, { reducers, datetime, ...analys
 		const { times, values } = await fetchPlaceValues(set, layer, null, "mean", signal);
 		const series = { mean: values[number] };
 		const valid = values[number].map((value) => (value === null ? 0 : 1));
-		return { layer: layer.id, units: layer.units, times, features: [{ id: null, series, valid, total: 1 }] };
+		return { layer: layer.id, units: layer.units ?? "", times, features: [{ id: null, series, valid, total: 1 }] };
 	}
 	throw new Problem(text("error.needsServer"));
 }

@@ -70,7 +70,8 @@ export function tableOfFeature(answer, feature, isPoint, isApproximate = false) 
 		columns: edges ? { commonest: histograms.map(commonestValue) } : isPoint ? { value: series.mean } : series,
 		reasons: times.map((_, index) => (valid[index] > 0 ? null : commonestReason(reasons, index))),
 		counts: valid,
-		total,
+		// Only dates of a step have a total each.
+		total: /** @type {number} */ (total),
 		units,
 		note,
 		isApproximate,
