@@ -145,6 +145,19 @@ def test_unreachable_index_keeps_collections_in_lists(client_of_items, settings,
     assert waits == ["5"] * 3
 
 
+def test_unreachable_index_keeps_clear_time_of_reloaded_layer(client_of_items, settings, server):
+    def clear_time():
+        return client_of_items.get("/layers/scenes.B04").json()["times"]["clear"]
+
+    before = clear_time()
+    settings.config.write_text(settings.config.read_text() + "service: {title: other}\n")
+    client_of_items.app.state.chronotile.live.refresh()
+    server.stop()
+    until(lambda: {client_of_items.get(path).status_code for path in NEEDS_INDEX} == {503})
+
+    assert (before[:10], clear_time()) == (DAY, before)
+
+
 def refreshed_lists(client, live):
     """Return the documents in `LISTS` after a check for changes."""
     live.refresh()

@@ -191,8 +191,13 @@ _SHARED_SERVICES = ("caches", "published_cubes", "failing_dates", "memory", "ser
 
 
 def _share_services(archive: Archive, newer: Archive) -> Archive:
+    """Return `newer` with the caches of `archive`; clear times only of layers that still exist."""
     services = {name: getattr(archive.services, name) for name in _SHARED_SERVICES}
-    return replace(newer, services=replace(newer.services, **services))
+    catalogue = newer.services.catalogue
+    layers = (*(x for collection in catalogue.collections for x in collection.layers), *catalogue.clear.values())
+    ids = {layer.id for layer in layers}
+    clear_times = {key: time for key, time in archive.services.clear_times.items() if key[0] in ids}
+    return replace(newer, services=replace(newer.services, clear_times=clear_times, **services))
 
 
 def is_configuration(place: Path) -> bool:
@@ -243,10 +248,6 @@ def _open(  # noqa: PLR0913 -- four of them by keyword
     state = _state_of(configuration, styles, specs, index, elsewhere=0)
     places, place_findings = open_places(places_specs(configuration), unchanged=_unchanged_places(before, state))
     readers, local_findings, unopened = _open_local(here, state, before=before, caches=caches)
-    # Collections of `before` would disappear if the index does not answer: `state_in_index` then raises.
-    unopened_before = set[str]() if before is None else before.services.readers.keys() & unopened
-    if unopened_before and caches.items is not None:
-        source_states.state_in_index(caches.items, min(unopened_before))
     snapshot = elsewhere.open(_remote_sources(configuration, specs), patience_s=patience_s)
     infos = observed_infos(completed.configuration.collections, readers)
     infos |= {name: o.info for name, o in snapshot.opened.items()}
@@ -269,6 +270,7 @@ def _open(  # noqa: PLR0913 -- four of them by keyword
     )
     catalogue, default_findings = add_valid_defaults(catalogue, readers, clock(), elsewhere=elsewhere)
     catalogue = add_clear_layers(catalogue)
+    _require_index(here, before, caches)
     source_findings = (*local_findings, *elsewhere_findings(snapshot, specs), *reader_findings(readers))
     if not catalogue.collections and not (unavailable or snapshot.wrong):
         raise _nothing_served((*source_findings, *findings), configuration)
@@ -296,6 +298,20 @@ def _open(  # noqa: PLR0913 -- four of them by keyword
         unavailable=frozenset(snapshot.unavailable) | unavailable,
         collection_documents=completed.documents,
     )
+
+
+def _require_index(specs: Mapping[str, SourceSpec], before: Archive | None, caches: ReaderCaches) -> None:
+    """Check after the opening that the index still answers, if collections of `before` are in it.
+
+    While it is unreachable, these collections cannot be opened or sampled: they would disappear or change their range.
+
+    Raises:
+        SourceUnavailable: The index does not answer.
+    """
+    served = () if before is None else before.services.readers.keys()
+    indexed = [name for name in served if name in specs and specs[name].items is not None]
+    if indexed and caches.items is not None:
+        caches.items.state(indexed[0], is_fresh=True)
 
 
 def _collections_without_items(

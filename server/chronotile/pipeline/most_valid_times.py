@@ -43,9 +43,11 @@ def clear_selection(layer: Layer, services: Services) -> TimeSelection:
 def clear_default(layer: Layer, services: Services) -> Instant | None:
     """Return the newest time that is nearly clear, else the time with the most valid pixels, for pages to start with.
 
+    While the source is unavailable, the last cached time is returned.
+
     Returns:
         `None` if the layer has no times or no default time, the configured default is not the newest time, or the
-        source is remote (slow to read) or unavailable.
+        source is remote (slow to read) or has been unavailable since the start.
     """
     if len(layer.times) == 0:
         return None
@@ -53,8 +55,11 @@ def clear_default(layer: Layer, services: Services) -> Instant | None:
         return None
     try:
         return _newest_clear(layer, default_index(layer, services.clock()), services, least=MIN_CLEAR)
-    except (MissingTime, SourceUnavailable):
+    except MissingTime:
         return None
+    except SourceUnavailable:
+        last = services.clear_times.get((layer.id, MIN_CLEAR))
+        return None if last is None else last[1]
 
 
 def _newest_clear(layer: Layer, newest: int, services: Services, *, least: float) -> Instant:
