@@ -29,6 +29,14 @@ def test_links_of_pages_stay_in_the_documentation():
     ] == []
 
 
+def test_pages_for_developers_are_in_the_last_tab():
+    *tabs_for_users, development = configuration()["nav"]
+
+    assert list(development) == ["Development"]
+    assert [page for page in pages_of(development) if not page.startswith("design/")] == []
+    assert [page for page in pages_of(tabs_for_users) if page.startswith("design/")] == []
+
+
 def test_decisions_are_excluded_from_the_search():
     pages = list((DOCS / "design").glob("*.md"))
 
