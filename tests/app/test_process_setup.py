@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chronotile.app.process_setup import server_options
-from chronotile.http.retry_after import RETRY_AFTER_S
+from chronotile.http.error_headers import RETRY_AFTER_S
 from tests.running import PATIENCE_S
 
 HOLES = """

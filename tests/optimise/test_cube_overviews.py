@@ -6,7 +6,7 @@ import pytest
 from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.space.grid import Window
 from chronotile.readers.kinds import open_source
-from chronotile.readers.overviews import Counting, summary_of
+from chronotile.readers.overview_summaries import Counting, summary_of
 from tests.optimise.conftest import numbers_of
 from tests.scenes import Scene, make_spec, write_cogs
 

@@ -18,18 +18,17 @@ from chronotile.access.credentials import KEY_IN_PATH, Credentials, credential_o
 from chronotile.access.keys import KeyCache
 from chronotile.access.quotas import LEASE
 from chronotile.access.sessions import SessionCache
-from chronotile.archive.index.write import TRIES_S
 from chronotile.core.errors import ChronotileError, SourceUnavailable, Unauthenticated, UnknownPath
 from chronotile.core.model.access import AccessRules, IssuerSettings, Right
 from chronotile.core.turns import CLIENT
 from chronotile.http.asgi_headers import RawHeader, header_value, join_values, replace_headers
 from chronotile.http.base_urls import KEY_PATH
+from chronotile.http.error_headers import SIGN_IN_RETRY_S, add_error_headers, add_retry_after
 from chronotile.http.guard import Guard
 from chronotile.http.meter import COUNTER
 from chronotile.http.principal import GRANTS, JOB_LINK, PRINCIPAL, SESSION_EXPIRED, Principal
 from chronotile.http.problems import problem_response
 from chronotile.http.request_services import SERVICES
-from chronotile.http.retry_after import add_error_headers, add_retry_after
 from chronotile.http.server_state import ServerState
 from chronotile.jobs.queue.shares import PREFIX as SHARE_PREFIX
 from chronotile.pipeline.restricted_services import EVERYBODY, restrict
@@ -216,7 +215,7 @@ def _refusal(error: ChronotileError, scope: Scope) -> ASGIApp:
         for challenge in CHALLENGES:
             response.headers.append("WWW-Authenticate", challenge)
     if isinstance(error, SourceUnavailable):
-        response.headers["Retry-After"] = str(TRIES_S)
+        response.headers["Retry-After"] = str(SIGN_IN_RETRY_S)
     return add_retry_after(response, error)
 
 

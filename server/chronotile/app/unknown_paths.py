@@ -6,8 +6,8 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from chronotile.core.errors import ChronotileError, UnknownPath
+from chronotile.http.error_headers import add_error_headers
 from chronotile.http.problems import problem_response
-from chronotile.http.retry_after import add_error_headers
 from chronotile.protocols.catalogue.odata.documents import ROOT as ODATA
 from chronotile.protocols.catalogue.odata.faults import odata_fault
 

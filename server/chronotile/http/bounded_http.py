@@ -14,9 +14,9 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from chronotile.http.asgi_headers import declared_bytes
+from chronotile.http.error_headers import RETRY_AFTER_S
 from chronotile.http.job_access import may_be_of_jobs
 from chronotile.http.problems import PROBLEM_TYPE
-from chronotile.http.retry_after import RETRY_AFTER_S
 from chronotile.http.unsent_answers import UNSENT_KEY, UnsentAnswers
 
 MAX_HEAD_BYTES = 65_536

@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from chronotile.core import errors
 from chronotile.http import name_paths  # noqa: F401 -- registers a convertor that routes use
+from chronotile.http.error_headers import add_error_headers
 from chronotile.http.replaced_services import answer_when_indexed
 from chronotile.http.request_bodies import BODY_ACCOUNT, release_body
-from chronotile.http.retry_after import add_error_headers
 
 log = logging.getLogger(__name__)
 

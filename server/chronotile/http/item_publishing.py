@@ -9,11 +9,11 @@ from starlette.responses import Response
 from chronotile.archive.index.write import ItemWriter
 from chronotile.core import errors
 from chronotile.http.client_addresses import client_of
+from chronotile.http.error_headers import add_retry_after
 from chronotile.http.principal import PRINCIPAL, Principal
 from chronotile.http.problems import problem_response
 from chronotile.http.request_bodies import TOO_LARGE
 from chronotile.http.request_services import services_of
-from chronotile.http.retry_after import add_retry_after
 from chronotile.http.server_state import state_of
 
 

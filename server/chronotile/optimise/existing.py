@@ -12,7 +12,7 @@ from chronotile.optimise.inputs import CubeInputs
 from chronotile.optimise.options import Options
 from chronotile.optimise.plan import ServingCubePlan, is_written_as, written_encoding
 from chronotile.optimise.store import variables_of
-from chronotile.readers.encoding import encoding_text
+from chronotile.readers.configured_encoding import encoding_text
 from chronotile.readers.zarr.commit import Commit
 
 

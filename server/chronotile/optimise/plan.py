@@ -17,7 +17,7 @@ from chronotile.core.model.types import Json
 from chronotile.optimise.arrays import ArraySpec, grid_mapping_attributes, group_attributes, multiscale_attributes
 from chronotile.optimise.conversion import NumberConversion
 from chronotile.pipeline.encoders.coverage.zarr3 import fill_attribute
-from chronotile.readers.encoding import CIRCLE
+from chronotile.readers.configured_encoding import CIRCLE
 from chronotile.readers.zarr.commit import OVERLAY, SERIES, SOURCES, Commit
 
 CHUNK_PX = 512

@@ -33,7 +33,7 @@ from chronotile.readers.joined.recoding import recoding_of
 from chronotile.readers.kinds import open_source
 from chronotile.readers.library_errors import one_line, origin_of
 from chronotile.readers.mosaic_reader import as_mosaic
-from chronotile.readers.overviews import Counting, Summary, paste_summaries, summary_of
+from chronotile.readers.overview_summaries import Counting, Summary, paste_summaries, summary_of
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.commit import OVERLAY, SERIES

@@ -14,7 +14,8 @@ from chronotile.core.model.raster import Pixels, Raster, replace_codes_by_mask
 from chronotile.core.model.source import VariableInfo
 from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.model.types import Instant
-from chronotile.core.warp.plan import level_for, place_of
+from chronotile.core.warp.level_choice import level_for
+from chronotile.core.warp.plan import place_of
 from chronotile.pipeline.revision import time_index
 from chronotile.pipeline.services import Services
 from chronotile.readers.mosaic_reader import as_mosaic

@@ -16,7 +16,7 @@ from chronotile.core.model.space.crs import crs_of
 from chronotile.core.model.space.grid import Grid, NativeGrid
 from chronotile.core.warp.approximation import ALL, locate
 from chronotile.core.warp.level_windows import MAX_WINDOW_PIXELS
-from chronotile.core.warp.plan import cells_per_pixel, choose_level, plan_warp
+from chronotile.core.warp.plan import plan_warp
 from tests.readers.arrays import ArrayReader, make_levels, make_reader, read_map
 
 WEB_MERCATOR = crs_of("EPSG:3857")
@@ -320,13 +320,6 @@ def test_thinned_windows_over_the_seam_give_the_columns_of_one_endless_row(monke
     assert [window.column_start for window in reader.windows] == [22, 1]
 
 
-@pytest.mark.parametrize(("cells", "level"), [(0.01, 0), (1.0, 0), (1.39, 0), (1.45, 1), (2.8, 1), (2.9, 2), (500, 3)])
-def test_the_level_nearest_in_size_is_chosen(cells, level):
-    levels = make_levels("EPSG:32631", Affine(10, 0, 0, 0, -10, 0), 1024, 1024, count=4)
-
-    assert choose_level(levels, cells) == level
-
-
 boxes = st.tuples(st.floats(-400, 400), st.floats(-100, 100), st.floats(1e-6, 800), st.floats(1e-6, 200))
 
 
@@ -373,13 +366,3 @@ def test_large_grids_free_their_coordinates():
         tracemalloc.stop()
 
     assert left < 500_000
-
-
-@pytest.mark.parametrize("size", [1e100, 1e200, 1e308])
-def test_a_pixel_has_a_share_of_a_cell_however_large(size):
-    levels = make_levels("EPSG:3857", Affine(size, 0, 0, 0, -size, 0), 1, 1)
-
-    cells = cells_per_pixel(tile(3, 4, 3), levels[0])
-
-    assert 0 < cells < 1e-90
-    assert choose_level(levels, cells) == 0

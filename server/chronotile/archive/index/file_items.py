@@ -19,7 +19,7 @@ from chronotile.core.model.time.instants import ONE_NS, TimeSpan, format_instant
 from chronotile.core.model.types import Instant, Json
 from chronotile.readers.cog.file_tags import tag_of_path
 from chronotile.readers.cog.files import open_cog
-from chronotile.readers.encoding import round_nodata
+from chronotile.readers.configured_encoding import round_nodata
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.library_errors import opening
 from chronotile.readers.mosaic.local_files import require_image

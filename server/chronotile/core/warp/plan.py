@@ -1,13 +1,12 @@
 """Native pixels onto a requested grid: the best level, only the needed windows, nearest or bilinear.
 
 A plan is made in four steps: the part of the grid that may have data (`place_of`), the level whose cells are closest in
-size to the pixels (`level_for`), the source coordinates of all pixel centres (`locate` in `approximation.py`), and the
-windows and cells at these coordinates (`level_windows.py`). It is the same for all times of a variable, so for a
-picture only the windows are read and their cells taken.
+size to the pixels (`level_choice.py`), the source coordinates of all pixel centres (`locate` in `approximation.py`),
+and the windows and cells at these coordinates (`level_windows.py`). It is the same for all times of a variable, so for
+a picture only the windows are read and their cells taken.
 """
 
 import math
-import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -19,10 +18,11 @@ from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.raster import Pixels, Raster
 from chronotile.core.model.source import VariableInfo
 from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox
-from chronotile.core.model.space.crs import Crs, transformer
+from chronotile.core.model.space.crs import Crs
 from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.model.types import BoolArray, Int32Array
 from chronotile.core.warp.approximation import ALL, NearCells, NodeLattice, PixelLocations, locate
+from chronotile.core.warp.level_choice import level_for
 from chronotile.core.warp.level_windows import (
     WHOLE,
     Bilinear,
@@ -42,9 +42,6 @@ from chronotile.core.warp.level_windows import (
 
 OVERHEAD_BYTES = 1024
 """Size of a plan without its arrays, and of the result that there is no plan."""
-
-MIN_CELLS = sys.float_info.min
-"""Minimum number of cells per pixel side; with cells of 1e200 m the quotient would be 0."""
 
 BOX_MARGIN = 0.1
 """Fraction by which a source's box in another CRS is widened, because it comes from a lattice of points."""
@@ -350,23 +347,6 @@ def nearby_window(near: NearCells, rows: tuple[int, int], columns: tuple[int, in
     return Window(top, bottom, west, east)
 
 
-def level_for(levels: tuple[NativeGrid, ...], grid: Grid) -> int:
-    """Return the level whose cells are closest in size to the pixels in the middle of a grid."""
-    return choose_level(levels, cells_per_pixel(grid, levels[0]))
-
-
-def choose_level(levels: tuple[NativeGrid, ...], cells_per_pixel: float) -> int:
-    """Return the level whose cells are closest in size to the requested pixels, by ratio."""
-    sizes = _resolutions(levels)
-    ratios = [cells_per_pixel * sizes[0] / size for size in sizes]
-    return min(range(len(levels)), key=lambda index: abs(math.log(ratios[index])))
-
-
-@lru_cache(maxsize=4096)
-def _resolutions(levels: tuple[NativeGrid, ...]) -> tuple[float, ...]:
-    return tuple(level.resolution for level in levels)
-
-
 def place_of(grid: Grid, native: NativeGrid) -> TargetPart | None:
     """Return the part of `grid` that may have data, all if the source's box is unknown or large; `None` if outside."""
     whole = TargetPart(0, 0, grid)
@@ -412,33 +392,6 @@ def _box_of(native: NativeGrid, crs: Crs, margin: float = BOX_MARGIN) -> BBox | 
     if native.crs.is_geographic and (crs.is_geographic or crs.name in HALF_WORLD):
         margin_x = math.inf  # longitudes count modulo 360
     return BBox(box.xmin - margin_x, box.ymin - margin_y, box.xmax + margin_x, box.ymax + margin_y)
-
-
-def cells_per_pixel(grid: Grid, native: NativeGrid) -> float:
-    """Return the native cells per side of a requested pixel, in the middle of the grid or near it."""
-    side = _side_of_pixel(grid, native.crs)
-    return 1.0 if side is None else max(side / native.resolution, MIN_CELLS)
-
-
-@lru_cache(maxsize=4096)
-def _side_of_pixel(grid: Grid, crs: Crs) -> float | None:
-    """Return the side of a requested pixel in another CRS; `None` if it is unknown."""
-    for across, down in ((0.5, 0.5), (0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25)):
-        columns = (grid.width * across + offset for offset in (-0.5, 0.5, -0.5))
-        rows = (grid.height * down + offset for offset in (-0.5, -0.5, 0.5))
-        x, y = tuple(map(grid.x_of, columns)), tuple(map(grid.y_of, rows))
-        if grid.crs != crs:
-            x, y = transformer(grid.crs, crs).transform(x, y)
-        if not all(map(math.isfinite, (*x, *y))):
-            continue
-        right, below = [x[1] - x[0], y[1] - y[0]], [x[2] - x[0], y[2] - y[0]]
-        if crs.is_geographic:
-            half = WHOLE_CIRCLE / 2
-            right[0], below[0] = (right[0] + half) % WHOLE_CIRCLE - half, (below[0] + half) % WHOLE_CIRCLE - half
-        area = abs(right[0] * below[1] - right[1] * below[0])
-        if area > 0:
-            return math.sqrt(area)
-    return None
 
 
 def side_by_side(parts: list[Pixels]) -> Pixels:

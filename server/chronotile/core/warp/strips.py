@@ -17,6 +17,7 @@ from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.model.types import BoolArray, FloatArray
 from chronotile.core.warp.approximation import PixelLocations, locate
+from chronotile.core.warp.level_choice import level_for
 from chronotile.core.warp.level_windows import (
     Bilinear,
     CellIndexes,
@@ -39,7 +40,6 @@ from chronotile.core.warp.plan import (
     WindowPlan,
     WindowSet,
     find_nearby_cells,
-    level_for,
     nearby_window,
     place_of,
 )

@@ -21,7 +21,8 @@ from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.model.time.domain import NO_TIME, TimeDomain, common_times
 from chronotile.core.model.time.selection import TimeSelection
 from chronotile.core.model.types import InstantArray, Int64Array, NumberArray
-from chronotile.core.warp.plan import WarpPlan, cells_per_pixel, level_for, plan_warp, side_by_side
+from chronotile.core.warp.level_choice import cells_per_pixel, level_for
+from chronotile.core.warp.plan import WarpPlan, plan_warp, side_by_side
 from chronotile.pipeline.coverage.cells import CellRun, column_runs
 from chronotile.pipeline.coverage.grid import CoverageGrid, resolve_grid
 from chronotile.pipeline.coverage.numbers import blank_numbers, output_encoding, output_numbers

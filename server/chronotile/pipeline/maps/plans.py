@@ -1,7 +1,7 @@
 """Plans of maps: overview level, resampling and windows with which a variable is read for the requested grid.
 
 The resampling is that of the layer. `plan_warp`, `plan_strips` and `plan_mosaic` choose the level
-(`core.warp.plan.level_for`).
+(`core.warp.level_choice.level_for`).
 """
 
 from chronotile.core.model.source import VariableInfo

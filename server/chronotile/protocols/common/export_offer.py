@@ -11,7 +11,7 @@ from chronotile.core.model.types import Json
 from chronotile.http.job_offers import JobOffer
 from chronotile.jobs.processes.export import MAX_BYTES
 from chronotile.pipeline.estimate import LIMIT
-from chronotile.protocols.common.job_offer import bbox_input, crs_input, datetime_input, format_input, names_input
+from chronotile.protocols.common.job_inputs import bbox_input, crs_input, datetime_input, format_input, names_input
 
 OF_FORMATS = ("max_series_values", "max_features", "max_pixels")
 """Limits of formats that the process does not write: values, features, pixels."""

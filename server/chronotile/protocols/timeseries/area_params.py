@@ -11,7 +11,7 @@ from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox
 from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.core.model.types import Json
 from chronotile.http.job_offers import JobOffer
-from chronotile.protocols.common.job_offer import OF_SERIES, datetime_input, format_input, places_input
+from chronotile.protocols.common.job_inputs import OF_SERIES, datetime_input, format_input, places_input
 from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.areas import MIN_VALID, WEIGHTS, geometry_rules
 from chronotile.protocols.common.query.crs import requested_crs

@@ -22,7 +22,7 @@ from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.grid import place_array
 from chronotile.readers.cf.time import Times, configured_climatology, configured_times, times_of_field, times_of_year
 from chronotile.readers.cf.valid_times import FoldedTimes, fold_times, is_time_part, run_steps
-from chronotile.readers.encoding import apply_configuration, require_real
+from chronotile.readers.configured_encoding import apply_configuration, require_real
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from chronotile.core.model.raster import reinterpret_numbers
 from chronotile.core.model.style import TRANSPARENT, Colour, StyleClass
 from chronotile.core.model.types import AnyArray, BoolArray
 from chronotile.readers.cf.fields import Field, FieldSet
-from chronotile.readers.encoding import CIRCLE, REAL_KINDS, circle_of, fits, is_scaled, reinterpret
+from chronotile.readers.configured_encoding import CIRCLE, REAL_KINDS, circle_of, fits, is_scaled, reinterpret
 
 _CLASS_COLOURS = tuple(
     Colour((rgb >> 16) & 255, (rgb >> 8) & 255, rgb & 255)

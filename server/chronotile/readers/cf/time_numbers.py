@@ -16,7 +16,7 @@ from chronotile.core.model.time.periods import add_months
 from chronotile.core.model.types import AnyArray, Float64Array, InstantArray, Int64Array
 from chronotile.readers.cf.encoding import decode
 from chronotile.readers.cf.fields import Field
-from chronotile.readers.encoding import REAL_KINDS
+from chronotile.readers.configured_encoding import REAL_KINDS
 
 STANDARD_CALENDARS = {"standard", "gregorian", "proleptic_gregorian"}
 _WITHOUT_YEAR_0 = {"standard", "gregorian", "julian"}

@@ -31,8 +31,8 @@ from chronotile.readers.cog.image_tags import (
     nodata_text,
     resampling_of,
 )
-from chronotile.readers.encoding import circle_of, round_nodata
-from chronotile.readers.overviews import COPYING, is_mask_of_other_cells, is_same_nodata
+from chronotile.readers.configured_encoding import circle_of, round_nodata
+from chronotile.readers.overview_summaries import COPYING, is_mask_of_other_cells, is_same_nodata
 from chronotile.readers.tiff import ReadBytes, UnsupportedCog, directories
 
 VERSION = b"C3"

@@ -10,7 +10,7 @@ from lxml import etree
 from chronotile.core.model.types import Int64Array
 from chronotile.readers.cog.block_decoding import FLOATING_POINT, HORIZONTAL, NO_PREDICTOR, NONE, is_decoded
 from chronotile.readers.cog.blocks import Blocks
-from chronotile.readers.encoding import fits
+from chronotile.readers.configured_encoding import fits
 from chronotile.readers.tiff import Directory, UnsupportedCog
 
 MAX_BLOCK_BYTES = 1 << 28

@@ -5,10 +5,10 @@ from chronotile.core.model.source import SourceSpec, VariableSpec
 from chronotile.readers.cog.files import CogFile, open_cog
 from chronotile.readers.cog.header import CogHeader
 from chronotile.readers.cog.source import CogReader, CogVariable
-from chronotile.readers.encoding import apply_configuration
+from chronotile.readers.configured_encoding import apply_configuration
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.library_errors import opening
-from chronotile.readers.overviews import means_fault
+from chronotile.readers.overview_summaries import means_fault
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.tiff import UnsupportedCog
 

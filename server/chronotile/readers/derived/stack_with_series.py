@@ -14,8 +14,8 @@ from chronotile.core.model.source import SourceInfo, SourceSpec, VariableInfo, V
 from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.core.model.types import BoolArray, Int64Array, UInt64Array
 from chronotile.core.read_cost import ReadCost, sum_of_read_costs
+from chronotile.readers.configured_encoding import encoding_text
 from chronotile.readers.derived.wrapping_reader import WrappingReader
-from chronotile.readers.encoding import encoding_text
 from chronotile.readers.file_states import one_look
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.joined.recoding import Recoding, recoding_of

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from chronotile.core.finding import Finding
 from chronotile.core.model.encoding import Encoding
-from chronotile.readers.encoding import encoding_text, is_scaled
-from chronotile.readers.overviews import is_same_nodata
+from chronotile.readers.configured_encoding import encoding_text, is_scaled
+from chronotile.readers.overview_summaries import is_same_nodata
 
 
 class FileEncoding(NamedTuple):

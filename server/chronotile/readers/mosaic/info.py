@@ -13,7 +13,7 @@ from chronotile.core.model.source import ItemsSpec, SourceInfo, SourceSpec, Vari
 from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.domain import TimeDomain
-from chronotile.readers.encoding import apply_configuration
+from chronotile.readers.configured_encoding import apply_configuration
 from chronotile.readers.joined.common_encoding import common_encoding
 from chronotile.readers.lattices import Lattice, lattices_of, levels_of, whole_grid, whole_lattice
 from chronotile.readers.mosaic.overlap import AVERAGES, STATISTICS, mosaic_encoding

@@ -12,7 +12,7 @@ from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.readers.caches.disk import DiskCache
 from chronotile.readers.caches.filled_folder import FilledFolder
 from chronotile.readers.library_errors import one_line
-from chronotile.readers.overviews import Counting
+from chronotile.readers.overview_summaries import Counting
 from chronotile.readers.raster.handle import NATIVE_LEVEL
 from chronotile.readers.raster.overviews.implied import make_pixels
 from chronotile.readers.raster.overviews.preview_files import preview_file

@@ -22,7 +22,7 @@ from chronotile.core.warp.strips import plan_strips, strips_of
 from chronotile.readers.cog.planes import spans
 from chronotile.readers.mosaic.overlap import OUTSIDE_CODE, Sheet, overlap_sheets
 from chronotile.readers.mosaic.overview_files import OverviewFiles, Wanted
-from chronotile.readers.overviews import Counting
+from chronotile.readers.overview_summaries import Counting
 from chronotile.readers.raster.pool import HandlePool
 from chronotile.readers.reader import Reader
 

@@ -24,8 +24,9 @@ from chronotile.core.model.source import SourceInfo, VariableInfo
 from chronotile.core.model.space.crs import transformer
 from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.model.types import FloatArray, IndexArray, NumberArray
+from chronotile.core.warp.level_choice import level_for
 from chronotile.core.warp.level_windows import Slices
-from chronotile.core.warp.plan import WarpPlan, level_for, plan_warp
+from chronotile.core.warp.plan import WarpPlan, plan_warp
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.joined.recoding import recoding_of
 from chronotile.readers.lattices import lattice_of

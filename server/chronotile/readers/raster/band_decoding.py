@@ -9,10 +9,10 @@ from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.raster import Pixels, reinterpret_numbers
 from chronotile.core.model.source import VariableSpec
+from chronotile.readers.configured_encoding import apply_configuration, encoding_text, is_scaled
 from chronotile.readers.dated_files import APART
-from chronotile.readers.encoding import apply_configuration, encoding_text, is_scaled
 from chronotile.readers.joined.recoding import Recoding, recoding_of
-from chronotile.readers.overviews import Counting
+from chronotile.readers.overview_summaries import Counting
 from chronotile.readers.raster.band_rules import BandRule
 from chronotile.readers.raster.bands import Band, FileBands
 from chronotile.readers.raster.grib_fields import SPLIT

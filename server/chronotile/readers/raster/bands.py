@@ -12,7 +12,7 @@ from rasterio.enums import ColorInterp, MaskFlags
 
 from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.style import Colour, StyleClass
-from chronotile.readers.encoding import circle_of, require_real
+from chronotile.readers.configured_encoding import circle_of, require_real
 
 _ALPHA_DESCRIPTION = re.compile(r"(band|layer)?[-_. ]?\d*|alpha.*|opacity|transparency|(data)?mask", re.IGNORECASE)
 """Descriptions of an alpha band, or without information."""

@@ -18,8 +18,8 @@ from affine import Affine
 from lxml import etree
 from rasterio.enums import MaskFlags
 
-from chronotile.readers.encoding import encoding_fault, is_scaled
-from chronotile.readers.overviews import COPYING, is_mask_of_other_cells
+from chronotile.readers.configured_encoding import encoding_fault, is_scaled
+from chronotile.readers.overview_summaries import COPYING, is_mask_of_other_cells
 from chronotile.readers.raster.bands import Band, BandMetadata, FileBands, file_bands
 from chronotile.readers.raster.formats import VRT_END
 

@@ -18,7 +18,7 @@ from chronotile.core.read_cost import ReadCost
 from chronotile.readers.file_states import FileState, file_state
 from chronotile.readers.hrefs import is_any_there, names_among
 from chronotile.readers.library_errors import BeingWritten, opening, reading_dates, unavailable
-from chronotile.readers.overviews import means_fault
+from chronotile.readers.overview_summaries import means_fault
 from chronotile.readers.pixel_arrays import concatenate_pixels, stack_pixels
 from chronotile.readers.raster.band_decoding import BandDecoding
 from chronotile.readers.raster.bands import FileBands

@@ -11,11 +11,11 @@ from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.source import VariableInfo, VariableSpec
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.domain import TimeDomain
-from chronotile.readers.encoding import is_scaled
+from chronotile.readers.configured_encoding import is_scaled
 from chronotile.readers.hrefs import names_among
 from chronotile.readers.joined.common_encoding import common_encoding
 from chronotile.readers.joined.encoding_findings import FileEncoding, encoding_findings
-from chronotile.readers.overviews import means_fault
+from chronotile.readers.overview_summaries import means_fault
 from chronotile.readers.raster.band_decoding import BandDecoding, BandDecodings, encoding_in
 from chronotile.readers.raster.band_rules import BandRule, band_rule
 from chronotile.readers.raster.bands import Band, FileBands

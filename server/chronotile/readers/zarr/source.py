@@ -13,7 +13,7 @@ from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.cf.array_source import Cube, CubeVariable, level_of
 from chronotile.readers.cf.dataset import CfVariable, CfVariables, understand
 from chronotile.readers.cf.fields import Group, about, group_findings
-from chronotile.readers.encoding import CIRCLE, encoding_fault
+from chronotile.readers.configured_encoding import CIRCLE, encoding_fault
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.library_errors import opening
 from chronotile.readers.reader import Reader

@@ -11,7 +11,7 @@ from affine import Affine
 from chronotile.catalog.limits import Limits
 from chronotile.core.model.space.crs import crs_of
 from chronotile.core.model.space.grid import NativeGrid
-from chronotile.protocols.common.job_offer import OF_SERIES
+from chronotile.protocols.common.job_inputs import OF_SERIES
 from tests.places import make_places
 from tests.protocols import served
 

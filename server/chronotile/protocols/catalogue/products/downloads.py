@@ -20,9 +20,9 @@ from chronotile.http.byte_ranges import ACCEPT_RANGES, refuse_range, requested_r
 from chronotile.http.cache_headers import format_skipped_warning
 from chronotile.http.client_addresses import client_of
 from chronotile.http.download_slots import DownloadSlots
+from chronotile.http.error_headers import add_error_headers, add_retry_after
 from chronotile.http.if_none_match import client_etags
 from chronotile.http.problems import problem_response
-from chronotile.http.retry_after import add_error_headers, add_retry_after
 from chronotile.http.server_state import ServerState
 from chronotile.pipeline.products import Download
 from chronotile.protocols.catalogue.products.documents import coverage_url

@@ -18,8 +18,8 @@ from chronotile.core.model.expression import parse_expression
 from chronotile.core.python_syntax import parse_python
 from chronotile.core.web.inner_hosts import inner_hosts
 from chronotile.core.web.places import AllowedPlaces, is_local
+from chronotile.http.error_headers import add_error_headers
 from chronotile.http.problems import problem_response
-from chronotile.http.retry_after import add_error_headers
 from chronotile.protocols.common.query.values import integer, number
 from chronotile.readers.raster.geotiff_only import geotiff_reader, hide_xarray
 from chronotile.readers.remote.gdal_plugin import gdal_files

@@ -10,9 +10,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from chronotile.core.errors import LimitExceeded, ServerBusy
 from chronotile.core.turns import FairSemaphore
 from chronotile.http.asgi_headers import declared_bytes, replace_headers_on_send
+from chronotile.http.error_headers import add_error_headers
 from chronotile.http.problems import problem_response
 from chronotile.http.request_bodies import check_body_size
-from chronotile.http.retry_after import add_error_headers
 from chronotile.http.server_state import state_of
 
 PATH = "/cog"

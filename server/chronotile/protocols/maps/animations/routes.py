@@ -39,7 +39,7 @@ from chronotile.pipeline.caches.answer_memory import LIMIT as MEMORY
 from chronotile.pipeline.estimate import LIMIT
 from chronotile.pipeline.maps.animation import AnimationPayload, find_animation, render_animation
 from chronotile.protocols.common.extent import longitude_latitude_box
-from chronotile.protocols.common.job_offer import bbox_input, datetime_input
+from chronotile.protocols.common.job_inputs import bbox_input, datetime_input
 from chronotile.protocols.common.openapi import FILE, extension_in_path
 from chronotile.protocols.common.operation import Operation, routes_of, segment
 from chronotile.protocols.common.query.crs import requested_crs

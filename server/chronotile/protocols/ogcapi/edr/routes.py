@@ -25,7 +25,7 @@ from chronotile.pipeline.coverage.deliver import CoveragePayload, deliver_covera
 from chronotile.pipeline.series.fields import FieldsTarget, deliver_fields, resolve_areas, resolve_positions
 from chronotile.protocols.common.coverage_files import file_conditions, respond_with_file
 from chronotile.protocols.common.export_offer import export_offer
-from chronotile.protocols.common.job_offer import OF_SERIES, datetime_input, names_input, places_input
+from chronotile.protocols.common.job_inputs import OF_SERIES, datetime_input, names_input, places_input
 from chronotile.protocols.common.localised_text import negotiate_language
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, F

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.core.errors import ChronotileError
+from chronotile.http.error_headers import RETRY_AFTER_S
 from chronotile.http.problems import problem_response
 from chronotile.http.request_services import services_of
-from chronotile.http.retry_after import RETRY_AFTER_S
 from chronotile.http.run import run
 from chronotile.http.server_state import state_of
 from chronotile.http.work_kinds import METRICS, READINESS

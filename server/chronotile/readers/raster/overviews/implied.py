@@ -9,7 +9,7 @@ import numpy as np
 from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.raster import Pixels
 from chronotile.core.model.space.grid import NativeGrid, Window
-from chronotile.readers.overviews import Counting, Summary, summary_of
+from chronotile.readers.overview_summaries import Counting, Summary, summary_of
 from chronotile.readers.raster.overviews.preview_files import GDAL_TYPES
 
 SMALLEST_SIDE_PX = 512

@@ -16,7 +16,7 @@ from chronotile.readers.caches.filled_folder import FilledFolder
 from chronotile.readers.file_states import FileState, file_state
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.library_errors import one_line, opening
-from chronotile.readers.overviews import Counting
+from chronotile.readers.overview_summaries import Counting
 from chronotile.readers.raster.handle import NATIVE_LEVEL, FileLayout, RasterHandle
 from chronotile.readers.raster.overviews.implied import make_pixels
 from chronotile.readers.raster.overviews.preview_files import preview_file

@@ -7,7 +7,7 @@ import pytest
 
 from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.source import VariableSpec
-from chronotile.readers.encoding import apply_configuration
+from chronotile.readers.configured_encoding import apply_configuration
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from chronotile.core.model.encoding import Encoding
-from chronotile.readers.overviews import Counting, paste_summaries, summary_of
+from chronotile.readers.overview_summaries import Counting, paste_summaries, summary_of
 
 NDVI = Encoding(dtype="uint8", nodata=255, valid_range=(0, 250), flags=((251, "snow"), (252, "cloud")))
 

@@ -8,8 +8,11 @@ from chronotile.core.errors import ChronotileError, QuotaExceeded, TooManyDownlo
 RETRY_AFTER_S = 5
 """For 503 (a busy server, an unavailable source, a refused connection), and for 429 after too many downloads.
 
-The gate answers 503 with `TRIES_S` if the source of a credential is unavailable.
+The gate answers 503 with `SIGN_IN_RETRY_S` if the source of a credential is unavailable.
 """
+
+SIGN_IN_RETRY_S = 60
+"""For 503 if a credential cannot be checked, because its source is unavailable."""
 
 
 def add_error_headers(response: Response) -> Response:
