@@ -17,7 +17,8 @@ from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.model.time.domain import NO_TIME
 from chronotile.core.model.types import Instant
-from chronotile.core.warp.plan import cells_per_pixel, place_of, plan_warp
+from chronotile.core.warp.level_choice import cells_per_pixel
+from chronotile.core.warp.plan import place_of, plan_warp
 from chronotile.core.warp.strips import plan_strips, strips_of
 from chronotile.readers.cog.planes import spans
 from chronotile.readers.mosaic.overlap import OUTSIDE_CODE, Sheet, overlap_sheets
