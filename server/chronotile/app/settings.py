@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     payload_bytes: int | None = Field(default=None, ge=0, le=1 << 40)
     """Memory for encoded answers in all workers, if not a fraction of `cache_bytes`; 0 disables this cache."""
     cache_dir: Path | None = None
-    """Folder of disk caches, which the processes of a machine may share; default: in the cache folder of the user."""
+    """Folder of disk caches, which the processes of a machine may share; default: below $XDG_CACHE_HOME."""
     disk_cache_bytes: int = Field(default=11 << 30, ge=0, le=1 << 50)
     """Size of all disk caches together, for all processes (`disk_cache`); 0 disables them."""
     cube_files: Path | None = None
@@ -122,7 +122,7 @@ class Settings(BaseSettings):
     subscriber_prefixes: str | None = None
     """https:// URLs of allowed subscribers of jobs and webhooks, with commas; without any, all are refused."""
     jobs_dir: Path | None = None
-    """Folder of jobs and their results, shared by all workers; default: one per archive in the state of the user."""
+    """Folder of jobs and their results, shared by all workers; default: one per archive, below $XDG_STATE_HOME."""
     jobs_results_url: str | None = None
     """s3://bucket/prefix for files of results; default: they stay in the folder of jobs."""
     database_url: str | None = None
@@ -234,7 +234,11 @@ class Settings(BaseSettings):
         return _folder_of("XDG_STATE_HOME", ".local/state") / "catalogues"
 
     def jobs_folder(self, archive: str) -> Path:
-        """Return `jobs_dir`, or the folder of the archive with this id in the state of the user."""
+        """Return the folder of the jobs of an archive: `jobs_dir`, or by default a folder below `$XDG_STATE_HOME`.
+
+        Args:
+            archive: Id of the archive.
+        """
         return self.jobs_dir or _folder_of("XDG_STATE_HOME", ".local/state") / "archives" / archive / "jobs"
 
     @property
@@ -260,7 +264,7 @@ def _members(text: str | None) -> tuple[str, ...]:
 
 
 def _folder_of(variable: str, usual: str) -> Path:
-    """Return a folder of this user (XDG Base Directory 0.8): from the variable, or in the home folder."""
+    """Return a folder for files of this user (XDG Base Directory 0.8): from the variable, or in the home folder."""
     folder = Path(os.environ.get(variable, ""))
     try:
         user_folder = folder if folder.is_absolute() else Path.home() / usual

@@ -69,7 +69,7 @@ class Catalogue:
     clear: Mapping[str, Layer] = field(default_factory=dict)
     """Layers that show only clear pixels, by id of the full layer; their own ids are not listed in documents."""
     partly_unavailable: frozenset[str] = frozenset()
-    """Collections in `unavailable` with names that are hidden from the client."""
+    """Ids of collections in `unavailable` with a layer or alias that access rules hide from the client."""
 
     def restrict(self, subjects: frozenset[str], right: Right) -> "Catalogue":
         """Return the catalogue as the subjects may see it; the same object if nothing is hidden from them."""
@@ -162,7 +162,7 @@ class Catalogue:
 
     @cached_property
     def wholly_unavailable(self) -> frozenset[str]:
-        """Collections in `unavailable` without hidden names."""
+        """Ids of collections in `unavailable` without a layer or alias that is hidden from the client."""
         return frozenset(self.unavailable.values()) - self.partly_unavailable
 
     def has_name(self, name: str) -> bool:

@@ -289,7 +289,7 @@ class Overtaken(Exception):
     """The inputs of some work were replaced while it ran; the work starts again (`pipeline.retries`)."""
 
     max_retries: ClassVar[int] = 100
-    """Maximum number of retries."""
+    """Maximum number of times that one piece of work is started again after this error."""
 
     @property
     def lacking(self) -> tuple[str, ...]:
@@ -320,7 +320,7 @@ class PlanOutdated(SourceUnavailable, Overtaken):
     """The sources of a job changed after it was planned; an attempt with the same plan is useless."""
 
     max_retries = 2
-    """Two, because reading notices replaced files separately for each layer."""
+    """Two, because the replaced files of each layer are noticed separately, when they are read."""
 
 
 class ServerBusy(ChronotileError, status=503):

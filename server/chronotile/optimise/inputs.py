@@ -284,7 +284,13 @@ def _bounds(spans: Iterable[TimeSpan]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _find(sources: Sequence[str], target: Path | None) -> WalkResult:
-    """Collect sources by kind: named files, which may be rasters with any extension, and the contents of folders."""
+    """Return the paths of the sources by kind: files and stores that the operator named, and the contents of folders.
+
+    A named file may be a raster with any extension. `target`, the cube to write, is skipped.
+
+    Raises:
+        UnsupportedSource: A source does not exist or is a configuration, or no source contains data.
+    """
     places: dict[str, list[Path]] = {}
     folders = []
     for path in (path for source in sources for path in _paths(source)):

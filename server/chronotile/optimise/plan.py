@@ -52,8 +52,8 @@ class PlannedVariable:
         return self.conversion.target
 
     @property
-    def fill(self) -> float:
-        """Number of cells that are not written yet."""
+    def fill_value(self) -> float:
+        """Digital number in cells that are not written yet: nodata, or 0 if the encoding has none."""
         return 0.0 if self.encoding.nodata is None else self.encoding.nodata
 
 
@@ -110,7 +110,7 @@ class ServingCubePlan:
             dtype=planned.encoding.dtype,
             file=(dates, rows[1], columns[1]),
             chunk=(dates, rows[0], columns[0]),
-            fill=planned.fill,
+            fill=planned.fill_value,
             attributes=_variable_attributes(planned) | ({"cell_methods": CLASS_OVERVIEWS} if is_mode else {}),
         )
 
@@ -277,8 +277,8 @@ def written_encoding(node: Mapping[str, Any]) -> Encoding:
 
 def is_written_as(info: VariableInfo, encoding: Encoding, existing: Encoding) -> bool:
     """Return whether an encoding is written with the same attributes as an existing one."""
-    planned = PlannedVariable(info=info, conversion=NumberConversion(source=encoding, target=encoding))
-    document = {"attributes": _variable_attributes(planned), "data_type": encoding.dtype, "fill_value": planned.fill}
+    plan = PlannedVariable(info=info, conversion=NumberConversion(source=encoding, target=encoding))
+    document = {"attributes": _variable_attributes(plan), "data_type": encoding.dtype, "fill_value": plan.fill_value}
     return written_encoding(document) == existing
 
 

@@ -170,7 +170,12 @@ def outside_hint(point: Point, grid: NativeGrid) -> str:
 
 
 def outside_hints(points: Float64Array, layer: Layer) -> list[str]:
-    """Return `outside_hint` for (point, 2) longitudes and latitudes, compared with the bounding box of a layer."""
+    """Return for each point a hint like `outside_hint` does; it is empty if no mistake is probable.
+
+    Args:
+        points: (point, 2) longitudes and latitudes outside the grid of the layer.
+        layer: Layer whose bounding box the points are compared with.
+    """
     grid = layer.main_variable.grid
     west, south, east, north = grid.bbox_in(CRS84)
     x, y = points.T

@@ -31,8 +31,8 @@ MAX_SHARES = 60_000
 """Maximum number of fractions in all tables, about 16 MB."""
 END = ".shares"
 """Suffix of files, one per layer."""
-MAX_FILE_BYTES = 64 << 20
-"""Maximum size of all files."""
+MAX_TOTAL_BYTES = 64 << 20
+"""Maximum size of the files of all layers together."""
 SAVED_EVERY = 200
 """Number of new fractions between two writes of the file, so that a killed process loses few."""
 RETRY_S = 60.0
@@ -88,7 +88,7 @@ class ValidShares:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder = None if folder is None else DiskCache(folder, MAX_FILE_BYTES, end=END)
+        self._folder = None if folder is None else DiskCache(folder, MAX_TOTAL_BYTES, end=END)
         self._tables: OrderedDict[tuple[str, LayerArea | None], _FractionTable] = OrderedDict()
         self._changed = threading.Condition()
         self._counting = threading.Lock()

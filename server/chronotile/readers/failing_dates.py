@@ -37,7 +37,7 @@ class FailingDate:
 
     @property
     def when(self) -> str | None:
-        """The instant as text."""
+        """The instant as text; `None` for a variable without time."""
         return None if self.instant is None else format_instant(self.instant)
 
 

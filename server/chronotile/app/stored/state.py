@@ -39,13 +39,13 @@ TableOpener = Callable[Concatenate[str | None, Path, ...], Closable]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTables:
-    """Tables with a common version."""
+    """Tables that are created, migrated and versioned together."""
 
     name: str
     usage: Usage
-    """Their database."""
+    """Database with the tables."""
     version: int
-    """Version in this release."""
+    """Version of the tables that this release writes; tables with a newer version are refused."""
     read_version: Callable[[Connection], int | None]
     """Returns the version in a database; `None` if the tables do not exist."""
     open: TableOpener

@@ -40,7 +40,7 @@ class Draft:
     """The shared part of its files' names, or the name of its only file."""
     kind: SourceKind
     root: Path
-    """The folder of the discovery."""
+    """Absolute path of the folder that was searched, or of the folder that contains the only file or store."""
     href: str
     """Relative to `root`."""
     files: tuple[Path, ...]

@@ -22,14 +22,16 @@ _FormAsset = tuple[str, str | None, NativeGrid | None, tuple[AssetBand, ...], tu
 
 @dataclass(frozen=True, slots=True)
 class AssetForm:
-    """The assets of an item without URLs, ETags and sizes."""
+    """The assets of an item without URLs, ETags and sizes. Most items of a tile have the same form."""
 
     digest: str
+    """Digest of `body`, which identifies the form."""
     body: bytes
+    """JSON."""
 
 
 def form_of(assets: Sequence[Asset]) -> AssetForm:
-    """Return the form of assets."""
+    """Return the form of the assets of an item."""
     return _write_form(
         tuple((asset.name, asset.media_type, asset.grid, asset.bands, asset.layouts) for asset in assets)
     )
@@ -55,7 +57,7 @@ def _write_form(assets: tuple[_FormAsset, ...]) -> AssetForm:
 
 @cache_by_size(lambda _assets, body: 1000 + 6 * len(body))
 def assets_of_form(body: bytes) -> tuple[Asset, ...]:
-    """Return the assets of a form, with empty URLs."""
+    """Return the assets in the body of an `AssetForm`, with empty URLs."""
     return tuple(
         Asset(
             name=members["name"],
@@ -92,12 +94,17 @@ def _stated_encoding(band: AssetBand) -> Encoding | None:
 
 
 def pack_assets(assets: Sequence[Asset], digest: str) -> bytes:
-    """Return the assets of an item as compressed bytes with the digest of their form."""
+    """Return the URLs, ETags and sizes of assets as compressed bytes; other fields are in the `AssetForm`.
+
+    Args:
+        assets: Assets of one item.
+        digest: Digest of the `AssetForm` of the assets, stored in the bytes.
+    """
     return isal_zlib.compress(orjson.dumps([digest, [[asset.href, asset.etag, asset.size] for asset in assets]]), 1)
 
 
 def packed_digest(data: bytes) -> str:
-    """Return the digest of the form of packed assets."""
+    """Return the digest of the `AssetForm` of packed assets."""
     digest: str = orjson.loads(isal_zlib.decompress(data))[0]
     return digest
 

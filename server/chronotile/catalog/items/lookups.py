@@ -46,9 +46,9 @@ class When:
     first: int
     last: int
     listed: tuple[int, ...] = ()
-    """The instants, padded to a power of two; empty means all from the first to the last."""
+    """Instants in the statement, padded to a power of two; empty: the statement reads all from `first` to `last`."""
     only: frozenset[int] | None = None
-    """The instants to keep from the result; `None` for all."""
+    """Set if there are too many instants for `listed`: other rows are removed from the result. `None` keeps all."""
 
     @classmethod
     def from_selection(cls, span: TimeSpan | None, instants: InstantArray | None) -> "When | None":

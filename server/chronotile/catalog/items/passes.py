@@ -588,7 +588,7 @@ def _note_first_end(connection: sa.Connection, run: SourcePass) -> None:
     """Store the last change of the index when the first pass over a source ended; later passes do nothing."""
     is_noted = sa.select(FIRST_PASSES.c.change).where(FIRST_PASSES.c.collection == run.scope)
     if connection.scalar(is_noted) is None:
-        # The row stays locked until commit, so that every change of an item is before or after it.
+        # The counter of changes is locked until commit, so that concurrent changes of items get numbers above `change`.
         change = (connection.scalar(sa.select(SCHEMA.c.next_change).with_for_update()) or 1) - 1
         _upsert(connection, FIRST_PASSES, [{"collection": run.scope, "change": change}])
 

@@ -64,7 +64,7 @@ class CoverageRequest:
     """Request for digital numbers of layers on a grid."""
 
     layers: tuple[str, ...]
-    """Ids or aliases of one collection; the answer keeps their order."""
+    """Ids or aliases of layers of one collection; the answer has the layers in this order."""
     trims: tuple[Trim, ...] = ()
     """The answer is limited by all boxes together."""
     time: TimeSelection = ABSENT

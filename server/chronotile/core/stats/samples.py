@@ -75,14 +75,16 @@ class Reduced:
 
 @dataclass(frozen=True, slots=True)
 class AreaBlock:
-    """Some times of some areas, which all have cells."""
+    """Areas and times of samples that are reduced in one step; every area has at least one cell."""
 
     times: slice
+    """Indexes along the time axis of the samples."""
     first: int
+    """Index of the first area."""
     last: int
-    """Exclusive."""
+    """Index after the last area."""
     is_counted: bool
-    """Whether it is one area with so many cells that the frequencies of its numbers are counted."""
+    """True for a single area with so many cells that it is reduced from the frequencies of its numbers."""
 
 
 InOrder = Callable[[Callable[[AreaBlock], None], Iterable[AreaBlock]], Iterable[None]]
@@ -170,7 +172,7 @@ def _rows(samples: Samples, length: int, first: int, last: int, *, is_counted: b
 
 
 class _BlockSums(Protocol):
-    """Sums over some times of some areas that have cells; arrays are (time, area)."""
+    """Sums over the cells of each area of a block, at each time; arrays are (time, area)."""
 
     count: Int64Array
     """Number of cells with a value."""

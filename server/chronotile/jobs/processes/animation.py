@@ -83,7 +83,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:
     numbers = range(task["first"], task["last"])
     pictures = draw_frames(
-        _request_at_times(inputs, work), lift_limits(work.services), numbers, is_active=work.is_active
+        _planned_request(inputs, work), lift_limits(work.services), numbers, is_active=work.is_active
     )
     for number, picture in zip(numbers, pictures, strict=True):
         write_partial_result(work, _name_of(number), UNREADABLE if picture is None else _pack(picture))
@@ -92,7 +92,7 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
     delivery = render_animation(
-        _request_at_times(inputs, work),
+        _planned_request(inputs, work),
         lift_limits(work.services),
         pictures=_pictures(done[-1]["last"], work),
         scratch=scratch_of(work),
@@ -128,8 +128,8 @@ def _unpack(partial: PartialResult) -> Picture:
     return IndexPicture(pixels, partial.arrays["palette"]) if "palette" in partial.arrays else RgbaPicture(pixels)
 
 
-def _request_at_times(inputs: Inputs, work: Work) -> AnimationRequest:
-    # Request with the planned times
+def _planned_request(inputs: Inputs, work: Work) -> AnimationRequest:
+    # The times were fixed when the job was planned: later dates of the layer are not in the animation.
     times = times_from_json(inputs["layer"], work.shared["times"], work.services)
     return _request(inputs, work.services, times.selection)
 

@@ -84,9 +84,9 @@ def forget_ended(table: "JobTable", folder: Path, *, before: float, bucket: Buck
 
     Args:
         table: Table of the jobs.
-        folder: See `remove_files`.
+        folder: Folder of all jobs, with one folder per job id.
         before: Seconds since 1970, UTC.
-        bucket: See `remove_files`.
+        bucket: Bucket of result files; `None` if they stay in the folder.
 
     Raises:
         SourceUnavailable: The table, the folder or the bucket is unreachable.

@@ -86,7 +86,7 @@ def intersect_trims(trims: Sequence[Trim]) -> tuple[Trim, ...]:
 
 
 def grid_of(grid: NativeGrid, window: Window, crs: Crs) -> Grid:
-    """Return the north-up grid of a window; `crs` replaces the CRS of the grid, which is alike."""
+    """Return the north-up grid of a window; `crs` replaces the CRS of the grid and may differ only in its name."""
     xs, ys = (
         sorted((start * scale + offset, stop * scale + offset))
         for start, stop, scale, offset in (
@@ -130,7 +130,7 @@ def circle_of(crs: Crs) -> float | None:
 
 
 def _both(first: Trim, second: Trim) -> Trim:
-    """Return the intersection of two trims in alike CRSs."""
+    """Return the intersection of two trims whose CRSs satisfy `are_alike`."""
     circle = WHOLE_CIRCLE if first.crs.is_geographic else None
     x = _common(Interval(first.box.xmin, first.box.xmax), Interval(second.box.xmin, second.box.xmax), circle)
     y = _common(Interval(first.box.ymin, first.box.ymax), Interval(second.box.ymin, second.box.ymax), None)
@@ -290,7 +290,7 @@ def _box_on(grid: NativeGrid, trim: Trim) -> BBox | None:
 
 
 def _clip(box: BBox, grid: NativeGrid, crs: Crs) -> BBox | None:
-    """Cut a box to the neighbourhood of a grid, as its projection may fail far from the data."""
+    """Cut a box to the neighbourhood of a grid, as projections may fail far from the data; `None` if they are apart."""
     reach = grid.unwound_box_in(crs) if crs.is_geographic else grid.bbox_in(crs)
     margin_x, margin_y = MARGIN * (reach.xmax - reach.xmin), MARGIN * (reach.ymax - reach.ymin)
     x = Interval(reach.xmin - margin_x, reach.xmax + margin_x)

@@ -100,7 +100,7 @@ def ref(name: str) -> Json:
 
 
 def in_path(name: str, description: str, schema: Json = TEXT, *, example: object = None) -> Json:
-    """Return a segment of the path; `example` is `None` if no value would work."""
+    """Return the OpenAPI object of a path parameter; `example` is `None` if no value is certain to exist."""
     examples = {} if example is None else {"example": example}
     return {
         "name": name,

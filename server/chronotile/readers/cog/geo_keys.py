@@ -108,7 +108,8 @@ def _known_code(code: int) -> tuple[bool, int | None, tuple[float, float]] | Non
     is_plain = len(crs.axis_info) == 2 and all(
         abs(axis.unit_conversion_factor - unit) < 1e-12 for axis in crs.axis_info
     )
-    is_plain &= crs.is_projected or crs.axis_info[0].direction == "north"  # other axis orders have no code in GDAL
+    # GDAL replaces geographic codes with longitude first: 7084 becomes 4171.
+    is_plain &= crs.is_projected or crs.axis_info[0].direction == "north"
     if crs.is_deprecated or not is_plain or crs.ellipsoid is None or not (crs.is_projected or crs.is_geographic):
         return None
     geodetic = crs.geodetic_crs

@@ -19,7 +19,7 @@ from chronotile.readers.cf.time import JoinedTimes, Slice, join_times
 from chronotile.readers.dated_files import APART
 from chronotile.readers.joined.common_encoding import common_encoding
 from chronotile.readers.joined.encoding_findings import FileEncoding, encoding_findings
-from chronotile.readers.joined.source import Joined, JoinedFile, JoinedVariable, OwnName, own_names, turn_of
+from chronotile.readers.joined.source import Joined, JoinedFile, JoinedVariable, StoredTime, stored_times, turn_of
 
 Value = TypeVar("Value")
 
@@ -111,7 +111,7 @@ def _join_variable(
     return JoinedVariable(
         info=info,
         slots=tuple(dated_files[source].number for source, _index in times.slices),
-        names=tuple(dated_files[source].names[position] for source, position in times.slices),
+        stored_times=tuple(dated_files[source].stored_times[position] for source, position in times.slices),
     )
 
 
@@ -187,8 +187,8 @@ class _DatedFile:
     """Position of the file."""
     name: str
     times: TimeDomain
-    names: tuple[OwnName | None, ...]
-    """(time,): names of the times inside the file; `None` for the only time of a file that was not opened."""
+    stored_times: tuple[StoredTime | None, ...]
+    """(time,): keys of the times in the file; `None` for the only time of a file that was not opened."""
 
 
 def _date_files(fitting: Sequence[_Holder], surveyed: Sequence[Surveyed], problems: _JoinFindings) -> list[_DatedFile]:
@@ -200,7 +200,7 @@ def _date_files(fitting: Sequence[_Holder], surveyed: Sequence[Surveyed], proble
             continue
         span, info = file.file.span, infos.get(number)
         if info is not None and len(info.times):
-            dated.append(_DatedFile(number, file.name, info.times, own_names(info.times)))
+            dated.append(_DatedFile(number, file.name, info.times, stored_times(info.times)))
         elif span is not None:
             is_climatology = fitting[0].info.times.is_climatology
             times = TimeDomain(np.array([span.start]), np.array([span.end]), is_climatology=is_climatology)

@@ -25,7 +25,7 @@ from chronotile.readers.library_errors import BeingWritten, one_line, origin_of,
 from chronotile.readers.pixel_arrays import concatenate_pixels
 from chronotile.readers.reader import Along, BlockShape, Reader
 
-# Grids with the same cells in another order: reversed rows, or longitudes that start elsewhere.
+# Grids with the same cells in another order: reversed rows, or another first longitude.
 
 NEAR_PX = 1e-4
 """Tolerance in cells for comparing corners of grids; writers round coordinates."""
@@ -118,8 +118,11 @@ class JoinedFile(Protocol):
         """
 
 
-OwnName = tuple[int, ...]
-"""A time or its bounds as stored in a file, in nanoseconds since 1970; identifies the time within the file."""
+StoredTime = tuple[int, ...]
+"""A time as stored in a file, in nanoseconds since 1970: its coordinate and bounds, or only the start without bounds.
+
+Identifies the time within the file, also after other times were added to the file.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,9 +132,9 @@ class JoinedVariable:
     info: VariableInfo
     """Description of the joined variable: common grid and encoding, and the times of all files."""
     slots: tuple[int, ...]
-    """(time,): number of the file of each time."""
-    names: tuple[OwnName | None, ...]
-    """(time,): identity of each time in its file, as stored there; `None` if only the name of the file has a time."""
+    """(time,): index of the file that contains each time."""
+    stored_times: tuple[StoredTime | None, ...]
+    """(time,): key of each time in its file; `None` if the time is only in the name of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +143,8 @@ class _Part:
 
     reader: Reader
     recoding: Recoding
-    indexes: Mapping[OwnName, int]
-    """Index in the file by stored time; empty if its data have no time."""
+    indexes: Mapping[StoredTime, int]
+    """Index in the file by stored time; empty if the data of the file have no times."""
     levels: tuple[tuple[int, Turn], ...]
     """For each level of the joined variable: the level of the file, and the positions of the cells in it."""
 
@@ -253,7 +256,7 @@ class Joined(Reader):
     def _read_runs(
         self, variable: str, indexes: Sequence[int], read: Callable[[_Part, Sequence[int]], Pixels]
     ) -> Pixels:
-        """(time, …) pixels, read file by file."""
+        """Return (time, …) pixels, read file by file."""
         parts = []
         for number, members in groupby(indexes, key=self._variables[variable].slots.__getitem__):
             run = list(members)
@@ -274,9 +277,13 @@ class Joined(Reader):
 
     @contextmanager
     def _reading(self, variable: str, number: int) -> Iterator[None]:
-        """Convert errors: messages name the variable, and their causes, which are logged, the path.
+        """Convert errors in the block: the message for clients names the variable, the logged cause names the path.
 
-        While any file of the source exists, a failure concerns its dates only.
+        If any file of the source exists, only the dates that were read are reported as unreadable, not the source.
+
+        Args:
+            variable: Id of the variable.
+            number: Index of the file that is read.
         """
 
         def is_there() -> bool:
@@ -297,23 +304,23 @@ class Joined(Reader):
                 raise named from None
 
     def _indexes(self, variable: str, part: _Part, indexes: Sequence[int]) -> list[int]:
-        """Indexes in the file for indexes of the joined variable."""
+        """Return the time indexes in the file for time indexes of the joined variable."""
         if not part.indexes:
             return [0] * len(indexes)
         joined = self._variables[variable]
-        names = [joined.names[index] for index in indexes]
-        if None in names:
+        keys = [joined.stored_times[index] for index in indexes]
+        if None in keys:
             times, starts = part.reader.info.variables[variable].times, joined.info.times.starts
             if len(times) == 1 and times.starts[0] == starts[indexes[0]]:
                 return [0] * len(indexes)
             raise unavailable(self._collection, variable, "have another time in their file than in its name")
         try:
-            return [part.indexes[name] for name in names if name is not None]
+            return [part.indexes[key] for key in keys if key is not None]
         except KeyError as error:
             raise unavailable(self._collection, variable, "no longer have a time that they had") from error
 
     def _part(self, variable: str, number: int) -> _Part:
-        """The variable in the current version of a file."""
+        """Return a variable of the current version of a file, which is opened again if it was replaced."""
         opened = self._opened(number, file_state(self._files[number].path))
         part = opened.parts.get(variable)
         if part is None:
@@ -357,18 +364,18 @@ class Joined(Reader):
         recoding = recoding_of(variable_info.encoding, joined.encoding)
         if recoding is None:
             raise unavailable(self._collection, variable, "have another encoding than those of other files")
-        indexes = {name: index for index, name in enumerate(own_names(variable_info.times))}
+        indexes = {key: index for index, key in enumerate(stored_times(variable_info.times))}
         return _Part(reader, recoding, indexes, levels)
 
 
-def own_names(times: TimeDomain) -> tuple[OwnName, ...]:
-    """Return the identity of each time in its file: its stored bounds, or else its start."""
+def stored_times(times: TimeDomain) -> tuple[StoredTime, ...]:
+    """Return the key of each time of a file."""
     rows = times.starts[:, np.newaxis] if times.stated is None else times.stated
     return tuple(map(tuple, rows.astype("datetime64[ns]").astype(np.int64).tolist()))
 
 
 def _levels_of(joined: VariableInfo, variable: VariableInfo) -> tuple[tuple[int, Turn], ...] | None:
-    """For each level of the joined variable: the level of the file and its cells; `None` if the file lacks a level."""
+    """Return the level of the file, and its cells, per level of the joined variable; `None` if the file lacks one."""
     matches = [
         next(((n, turn) for n, grid in enumerate(variable.levels) if (turn := turn_of(grid, level)) is not None), None)
         for level in joined.levels

@@ -22,8 +22,8 @@ from chronotile.readers.stac.renders import Render, expression_of, renders_of
 MAX_VARIABLES = 200
 _LEFT_OUT = frozenset(("overview", "preview", "browse", "archive"))
 """Roles and keys of assets that are not data."""
-_NOT_ALONE = frozenset(("metadata",))
-"""Roles of assets that are rasters for people only if they have another role."""
+_METADATA_ROLES = frozenset(("metadata",))
+"""A raster with only these roles is not served as a variable; with another role in addition, it is."""
 _RESAMPLED = ("sampling:downsampled", "sampling:upsampled")
 _RESOLUTION_IN_NAME = re.compile(r"[-_.]?R?(\d{1,4})m$", re.IGNORECASE)
 _COPY = re.compile(r"[-_](jp2|jpeg2000)$", re.IGNORECASE)
@@ -118,7 +118,7 @@ def _assets(collection: JsonMapping, items: Sequence[JsonMapping]) -> dict[str, 
 
 def _is_of_data(asset: JsonMapping) -> bool:
     roles = set(texts_of(asset.get("roles")))
-    return is_raster(asset) and not _LEFT_OUT & roles and (not roles or bool(roles - _NOT_ALONE))
+    return is_raster(asset) and not _LEFT_OUT & roles and (not roles or bool(roles - _METADATA_ROLES))
 
 
 def _variables(assets: Mapping[str, JsonMapping], properties: Sequence[JsonMapping]) -> Iterator[StacVariable]:

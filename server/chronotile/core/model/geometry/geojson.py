@@ -267,7 +267,7 @@ def _coordinates(geometry: JsonValue, name: str, depth: int = 0) -> Iterator[Jso
 
 
 def _polygon(rings: JsonValue, name: str, closed: list[str]) -> Polygon:
-    if isinstance(rings, np.ndarray):  # positions instead of rings
+    if isinstance(rings, np.ndarray):  # a list of positions instead of rings: `_ring` refuses the first one
         rings = rings[:1].tolist()
     if not isinstance(rings, list) or not rings:
         raise refusal(f"{name} has no rings")

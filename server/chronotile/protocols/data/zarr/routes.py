@@ -86,12 +86,12 @@ async def get_chunk(request: Request) -> Response:
 
 
 def _check(request: Request) -> None:
-    # Refuse a query: an address has all that a store is asked.
+    # Refuse a query: the path contains the whole request.
     Kvp(request.query_params.multi_items()).check_names(())
 
 
 def _response(payload: Payload, store: StoreRequest) -> Response:
-    # What is of now may be another answer soon; what names its state is the same until dates are processed again.
+    # Without a revision in the URL, the answer may change soon; with one, it changes only if dates are processed again.
     return answer_payload(replace(payload, time=replace(payload.time, is_open=store.revision is None)))
 
 
@@ -111,7 +111,7 @@ operations = (
 routes = routes_of(operations)
 
 
-# Paths below `/zarr` turned into requests.
+# Conversion of paths below `/zarr` to requests.
 
 AT = "@"
 """Between a layer and the state of it; in no layer's name."""

@@ -96,7 +96,7 @@ def _resource(offered: OfferedCollection, context: DocumentContext, live: OpenDa
 
 
 def _providers(offered: OfferedCollection, live: OpenData) -> list[Json]:
-    # Any CRS will do, as none of these documents names it; from a name pygeoapi 0.24 would look it up per provider.
+    # The documents do not contain this CRS. As a name, pygeoapi 0.24 would look it up for each provider.
     shared = {"data": live, "options": {"collection": offered.id}, "storage_crs": CRS84.definition}
     picture = {"type": "map", "name": f"{PROVIDERS}.MapProvider", "format": MAP_FORMAT, **shared}
     if not offered.has_values:

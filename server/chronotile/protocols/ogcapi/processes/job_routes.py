@@ -284,7 +284,8 @@ def job_page(
     results: Sequence[ResultLink],
 ) -> bytes:
     """Return the status page of a job with its results and, for its owner, inputs and log."""
-    reason = "" if job.fault is None else f"failed: {job.fault.detail}"  # the page shows it above the log
+    # The page shows the reason of a failure above the log, so the log shows only "failed".
+    reason = "" if job.fault is None else f"failed: {job.fault.detail}"
     return document_page(
         f"Job {_short_id(job.id)}",
         document,

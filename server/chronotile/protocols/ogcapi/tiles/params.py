@@ -35,7 +35,10 @@ METADATA: Mapping[str, str] = {"json": JSON, "tilejson": TILEJSON}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileQuery:
-    """A requested tile of a map. Its limits need some milliseconds of PROJ, so a thread checks them."""
+    """A request for a tile of a map.
+
+    `requests` checks whether the tile exists; call it in a thread, because PROJ needs some milliseconds for that.
+    """
 
     drawing: Drawing
     address: TileAddress

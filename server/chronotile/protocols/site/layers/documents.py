@@ -45,7 +45,10 @@ def layer_list(context: CapabilitiesContext) -> Json:
 
 
 def layer_summary(name: str, layer: Layer, context: CapabilitiesContext) -> Json:
-    """Return the short description of a layer, under one of its names; its revision may be older than its data."""
+    """Return the short description of a layer, under one of its names.
+
+    `revision` is the revision computed last: the files of the layer are not checked for changes.
+    """
     return {
         "id": name,
         "title": text_in(layer.title, context.language),
@@ -108,7 +111,7 @@ def _clear_classes(layer: Layer, context: CapabilitiesContext) -> Json:
 
 
 def times_page(page: TimeDomain, shares: Shares, *, total: int, next_url: str | None) -> Json:
-    """Return one page of a layer's times, with shares of valid pixels; a share is null until it is counted.
+    """Return one page of a layer's times, with fractions of valid pixels; a fraction is null until it is counted.
 
     The end of a day or period is the first instant after it; exact instants have none.
     """
