@@ -141,7 +141,7 @@ class AccessGate:
 
 
 def _operator_refusal(path: str, principal: Principal | None) -> Unauthenticated | UnknownPath:
-    """Return the error of a path for operators. Monitoring without a key must learn that it needs one."""
+    """Return the error for a path of operators: 404, but 401 for metrics, so that monitoring knows it needs a key."""
     if principal is None and path.startswith(_METRICS_PATH):
         return Unauthenticated(f"{_METRICS_PATH} requires the credential of an operator")
     return UnknownPath(f"there is nothing at {path[:200]!r}")

@@ -45,7 +45,7 @@ MAX_LIMITS = 4_096
 LEASE = "chronotile.lease"
 """ASGI scope key of the lease of a request."""
 LAST_PARTS = 16
-"""A process takes at most the rest of a quota divided by this."""
+"""A process takes at most the remaining amount of a quota divided by this number, so that others get some."""
 UNITS: Final[Mapping[Amount, str]] = {"requests": "", "bytes": ';qu="content-bytes"', "seconds": ';qu="seconds"'}
 """Units in `RateLimit-Policy`."""
 WORDS: Final[Mapping[Amount, str]] = {"requests": "requests", "bytes": "bytes", "seconds": "processor seconds"}

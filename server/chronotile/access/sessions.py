@@ -67,9 +67,9 @@ class Session:
 
     principal: Principal
     title: str
-    """Name of the user for pages."""
+    """Displayed name of the user."""
     renewed: float
-    """Seconds since 1970."""
+    """Time of the last renewal, in seconds since 1970."""
     is_renewable: bool
     tokens: str
     """Encrypted."""

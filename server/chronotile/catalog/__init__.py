@@ -1,1 +1,1 @@
-"""From configuration to collections and layers; names and times to what exists."""
+"""Collections and layers made from the configuration, and resolution of requested names and times."""

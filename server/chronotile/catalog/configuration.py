@@ -34,9 +34,9 @@ class MetadataSection(Section):
     """A metadata record of a collection."""
 
     url: Link
-    """Its address."""
+    """URL of the record."""
     format: Text = "application/vnd.iso.19139+xml"
-    """Its media type."""
+    """Media type of the record."""
     standard: Literal["ISO19115:2003", "FGDC:1998"] = "ISO19115:2003"
     """Standard of the record."""
 
@@ -61,7 +61,7 @@ class CollectionSection(Section):
     metadata: tuple[MetadataSection, ...] = ()
     """External metadata records, which WMS links to."""
     source: SourceSection
-    """Its files."""
+    """Files or store of the collection."""
     time: TimeSection = TimeSection()
     """Rules for resolving the times of requests."""
     mosaic: MosaicSection = MosaicSection()

@@ -192,8 +192,8 @@ class CompositeSection(Section):
     abstract: Localised = Field(default_factory=dict)
     """A paragraph about the layer."""
     aliases: Aliases = ()
-    """As for variables."""
+    """Same as `aliases` of variables."""
     queryable: bool = True
-    """As for variables."""
+    """Same as `queryable` of variables."""
     access: RuleSection | None = None
-    """As for variables."""
+    """Same as `access` of variables."""

@@ -65,9 +65,9 @@ class BaseMap(Section):
     layers: Text | None = None
     """Layers of the WMS, separated by commas."""
     attribution: Text
-    """Text that is always shown with it."""
+    """Text that is always shown with the background."""
     max_zoom: Annotated[int, Field(ge=0, le=MAX_ZOOM)] = 19
-    """Its finest zoom; beyond it, tiles are enlarged."""
+    """Finest zoom level of the tiles; beyond it, they are enlarged."""
     opacity: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Opacity, from 0 to 1."""
 

@@ -219,7 +219,7 @@ _Dumper.add_multi_representer(tuple, yaml.SafeDumper.represent_list)
 
 
 def _resolve(text: str) -> Scalar:
-    """Return what a plain scalar means (YAML 1.2 §10.3)."""
+    """Return the value of a plain scalar (YAML 1.2 §10.3)."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if _INT.fullmatch(text):

@@ -105,7 +105,7 @@ def _write_archive(folder: Path, plan: DemoPlan, progress: DemoProgress) -> None
 
 
 def _move_in(partial: Path, folder: Path) -> None:
-    """Move a complete archive into its folder, where it replaces the remains of an older one."""
+    """Move a complete archive into its folder; files of an older archive are replaced."""
     (folder / MARKER).write_text(_marker_text(None), "utf-8")
     for name in PARTS:
         _remove(folder / name)

@@ -29,7 +29,7 @@ MAX_WAITING = 1024
 PATIENCE_S = 5.0
 """Longest expected wait; limiters of slow work have a longer one."""
 GIVE_UP_FACTOR = 2
-"""A request that has waited `patience_s` times this is refused; the last in line as soon as that is certain."""
+"""A request is refused after `patience_s` times this; the last request in line as soon as that is certain."""
 CHECK_S = 0.05
 """Time between two checks whether the last requests in line must be refused."""
 USUAL_S = 0.01

@@ -1,4 +1,4 @@
-"""Kinds of work in threads: their limiters, and whether they read sources, ask remote servers or watch the client."""
+"""Kinds of work in threads: their limiters, and whether they read sources, query remote servers or watch the client."""
 
 from dataclasses import dataclass
 from typing import Generic, ParamSpec
@@ -38,7 +38,7 @@ STORES: WorkKind[[]] = WorkKind(limiter="chunks", reads=True)
 CHUNKS: WorkKind[[IsActive]] = WorkKind(limiter="chunks", reads=True, watches=True)
 CUBES: WorkKind[[IsActive]] = WorkKind(limiter="cubes", reads=True, watches=True)
 CUBES_OF_ONE_TIME: WorkKind[[IsActive]] = WorkKind(limiter="pictures", reads=True, watches=True)
-"""As fast as a picture."""
+"""Counts as a picture, because it takes about as long as one."""
 CUBE_BODIES: WorkKind[[]] = WorkKind(limiter="cubes")
 ANIMATIONS: WorkKind[[IsActive]] = WorkKind(limiter="animations", reads=True, watches=True)
 PLANS: WorkKind[[]] = WorkKind(limiter="plans", reads=True, is_of_all=True, learns=False)

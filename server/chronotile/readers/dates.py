@@ -159,7 +159,7 @@ class FolderTime(NamedTuple):
     last: int
     """Indexes of the first and the last folder."""
     text: str
-    """Their names, with slashes."""
+    """Names of these folders, joined by slashes."""
     found: TimeMatch
     """The time and its position in that text."""
 

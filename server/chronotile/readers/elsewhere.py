@@ -50,7 +50,7 @@ class Opened:
 
     reader: Reader
     info: SourceInfo
-    """Its contents, with the observed range of variables that have no style."""
+    """Contents of the source, with observed ranges for variables without a style."""
     revisions: tuple[str, ...] = ()
     """Revision of each variable when the source was opened."""
     findings: tuple[Finding, ...] = ()

@@ -19,7 +19,7 @@ from chronotile.readers.library_errors import BeingWritten, origin_of
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote import files as ranges
 from chronotile.readers.remote.files import FilePart, RangeFetcher, wait_for
-from chronotile.readers.remote.gates import MOST_WAITING
+from chronotile.readers.remote.gates import MAX_WAITING
 from tests.faulty_source import Fault, faulty_source
 from tests.readers.cog.made_tifs import HEIGHT, WIDTH, Kind, write_made
 from tests.readers.cog.truth import assert_equal, by_gdal
@@ -247,7 +247,7 @@ def test_server_that_hangs_leaves_room_for_another(source, pieces, tmp_path):
         hanging.switch(Fault.HANG)
         many = [FilePart(dead.href, dead.tag, dead.size, at, at + 1) for at in range(0, 40 << 20, 40 << 10)]
         waiting = ranges.fetcher.start(many)
-        hanging.wait_until_hanging(count=MOST_WAITING)
+        hanging.wait_until_hanging(count=MAX_WAITING)
 
         pixels = read(reader_at(files[0]))
 

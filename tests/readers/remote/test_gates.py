@@ -13,10 +13,10 @@ from chronotile.readers.remote import gates as remote_http
 from chronotile.readers.remote import requests as remote_requests
 from chronotile.readers.remote.gates import (
     FIRST_CLOSED_S,
-    LATE,
-    LONGEST_CLOSED_S,
-    MOST_SERVERS,
-    MOST_WAITING,
+    MAX_CLOSED_S,
+    MAX_LATE,
+    MAX_SERVERS,
+    MAX_WAITING,
     SILENT_S,
     Gate,
     GateClosed,
@@ -49,7 +49,7 @@ def fail(gate):
 
 
 def close(gate):
-    for _ in range(LATE):
+    for _ in range(MAX_LATE):
         fail(gate)
 
 
@@ -62,7 +62,7 @@ def is_open(gate):
 
 
 def test_answers_of_any_kind_keep_it_open(gate):
-    for _ in range(10 * LATE):
+    for _ in range(10 * MAX_LATE):
         with suppress(OSError), gate.passing():
             raise OSError("503")
 
@@ -82,7 +82,7 @@ def test_checks_of_the_gate_do_not_count_as_requests(gate, clock):
     with pytest.raises(GateClosed, match="did not respond to the last requests"):
         gate.require_open()
 
-    clock.now_s += LONGEST_CLOSED_S
+    clock.now_s += MAX_CLOSED_S
 
     gate.require_open()
     assert is_open(gate)
@@ -90,19 +90,19 @@ def test_checks_of_the_gate_do_not_count_as_requests(gate, clock):
 
 
 def test_answer_between_failures_resets_their_count(gate):
-    for _ in range(LATE - 1):
+    for _ in range(MAX_LATE - 1):
         fail(gate)
     is_open(gate)
-    for _ in range(LATE - 1):
+    for _ in range(MAX_LATE - 1):
         fail(gate)
 
     assert is_open(gate)
 
 
 def test_unsent_request_neither_closes_the_gate_nor_counts_as_an_answer(gate):
-    for _ in range(LATE - 1):
+    for _ in range(MAX_LATE - 1):
         fail(gate)
-    for _ in range(10 * LATE):
+    for _ in range(10 * MAX_LATE):
         with suppress(Undecided), gate.passing():
             raise Undecided
     was_open = is_open_to_one_that_is_not_sent(gate)
@@ -134,18 +134,18 @@ def test_one_request_is_tried_after_a_while_and_opens_it(gate, clock):
 def test_each_try_that_fails_closes_it_for_longer_up_to_a_bound(gate, clock):
     close(gate)
     for _ in range(20):
-        clock.now_s += LONGEST_CLOSED_S
+        clock.now_s += MAX_CLOSED_S
         fail(gate)
-    clock.now_s += LONGEST_CLOSED_S / 2 - 0.01
+    clock.now_s += MAX_CLOSED_S / 2 - 0.01
     was_open = is_open(gate)
-    clock.now_s += LONGEST_CLOSED_S / 2 + 0.01
+    clock.now_s += MAX_CLOSED_S / 2 + 0.01
 
     assert (was_open, is_open(gate)) == (False, True)
 
 
 def test_a_silent_server_holds_a_bounded_number_of_threads(gate, clock):
     with ExitStack() as waiting:
-        for _ in range(MOST_WAITING):
+        for _ in range(MAX_WAITING):
             waiting.enter_context(gate.passing())
         clock.now_s += SILENT_S - 0.01
         before = is_open(gate)
@@ -159,7 +159,7 @@ def test_a_silent_server_holds_a_bounded_number_of_threads(gate, clock):
 
 def test_a_slow_server_that_sends_something_is_not_silent(gate, clock):
     with ExitStack() as waiting:
-        for _ in range(5 * MOST_WAITING):
+        for _ in range(5 * MAX_WAITING):
             clock.now_s += SILENT_S - 0.01
             gate.hear()
             waiting.enter_context(gate.passing())
@@ -175,7 +175,7 @@ def test_fewer_requests_than_the_bound_may_wait_for_a_silent_server(gate, clock)
 def test_gates_are_bounded(clock):
     gates = Gates(clock)
     first = gates.of("https://a.example")
-    for number in range(MOST_SERVERS):
+    for number in range(MAX_SERVERS):
         gates.of(f"https://{number}.example")
 
     assert gates.of("https://a.example") is not first
@@ -215,10 +215,10 @@ def ask(source):
 
 @pytest.mark.slow
 def test_a_store_that_blocks_holds_its_share_of_threads_and_others_go_on(near, far, patient):
-    with ThreadPoolExecutor(MOST_WAITING + 1) as threads:
-        far.switch(Fault.HANG, times=MOST_WAITING)
-        blocked = [threads.submit(ask, far) for _ in range(MOST_WAITING)]
-        far.wait_until_hanging(count=MOST_WAITING)
+    with ThreadPoolExecutor(MAX_WAITING + 1) as threads:
+        far.switch(Fault.HANG, times=MAX_WAITING)
+        blocked = [threads.submit(ask, far) for _ in range(MAX_WAITING)]
+        far.wait_until_hanging(count=MAX_WAITING)
         patient.now_s += SILENT_S
 
         refused = [threads.submit(ask, far) for _ in range(20)]
@@ -227,7 +227,7 @@ def test_a_store_that_blocks_holds_its_share_of_threads_and_others_go_on(near, f
         assert [type(each.exception()) for each in refused] == [Away] * 20
         assert [each.result() for each in answered] == [b"nea"] * 20
         assert not any(each.done() for each in blocked)
-        assert far.count() == MOST_WAITING
+        assert far.count() == MAX_WAITING
         far.cut_all()
         assert all(each.exception() is None or isinstance(each.exception(), Away) for each in blocked)
         assert ask(far) == b"far"
@@ -240,7 +240,7 @@ def test_a_store_that_was_dead_is_read_again_by_itself(far, monkeypatch, clock):
     monkeypatch.setattr(remote_requests, "gates", remote_gates.Gates(clock))
     monkeypatch.setattr(remote_requests, "AGAIN_WITHIN_S", 0.0)
     far.switch(Fault.HANG)
-    for _ in range(LATE):
+    for _ in range(MAX_LATE):
         with pytest.raises(Away, match="in time"):
             ask(far)
     count = far.count()
@@ -259,7 +259,7 @@ def test_a_store_that_was_dead_is_read_again_by_itself(far, monkeypatch, clock):
 
 @pytest.mark.slow
 def test_waiting_for_a_connection_to_a_busy_server_does_not_close_its_gate(far, monkeypatch, clock):
-    monkeypatch.setattr(remote_http, "MOST_CONNECTIONS", 1)
+    monkeypatch.setattr(remote_http, "MAX_CONNECTIONS", 1)
     client = HttpClient(connect_s=PATIENCE_S, request_s=10 * PATIENCE_S, wait_s=0.01)
     monkeypatch.setattr(remote_requests, "http_client", lambda: client)
     monkeypatch.setattr(remote_requests, "gates", remote_gates.Gates(clock))
@@ -267,7 +267,7 @@ def test_waiting_for_a_connection_to_a_busy_server_does_not_close_its_gate(far, 
         far.switch(Fault.HOLD, times=1)
         held = threads.submit(ask, far)
         far.wait_until_hanging()
-        for _ in range(2 * LATE):
+        for _ in range(2 * MAX_LATE):
             with pytest.raises(Away, match=BUSY):
                 ask(far)
         far.release()
@@ -300,16 +300,16 @@ OF_BUCKET = {
 @pytest.mark.slow
 @pytest.mark.parametrize("call", OF_BUCKET.values(), ids=OF_BUCKET)
 def test_blocking_bucket_uses_only_its_share_of_threads(call, bucket, clock):
-    with ThreadPoolExecutor(MOST_WAITING) as threads:
+    with ThreadPoolExecutor(MAX_WAITING) as threads:
         bucket.switch(Fault.HOLD)
-        held = [threads.submit(call) for _ in range(MOST_WAITING)]
-        bucket.wait_until_hanging(count=MOST_WAITING)
+        held = [threads.submit(call) for _ in range(MAX_WAITING)]
+        bucket.wait_until_hanging(count=MAX_WAITING)
         clock.now_s += SILENT_S
 
         for _ in range(3):
             with pytest.raises((Away, SourceUnavailable)):
                 call()
-        assert bucket.count() == MOST_WAITING
+        assert bucket.count() == MAX_WAITING
         bucket.release()
         assert all(each.exception(PATIENCE_S) is None or isinstance(each.exception(), OSError) for each in held)
 
@@ -321,10 +321,10 @@ def test_reads_of_chunks_in_a_bucket_whose_requester_pays_count_too(bucket, monk
     reader = open_source(make_spec("zarr", f"s3://bucket/{name}"))
     numbers_of(reader)
     chunk = f"bucket/{name}/0/NDVI/c/0/0/0"
-    with ThreadPoolExecutor(MOST_WAITING) as threads:
+    with ThreadPoolExecutor(MAX_WAITING) as threads:
         bucket.switch(Fault.HOLD, chunk)
-        held = [threads.submit(numbers_of, reader) for _ in range(MOST_WAITING)]
-        bucket.wait_until_hanging(chunk, count=MOST_WAITING)
+        held = [threads.submit(numbers_of, reader) for _ in range(MAX_WAITING)]
+        bucket.wait_until_hanging(chunk, count=MAX_WAITING)
         clock.now_s += SILENT_S
 
         with pytest.raises(Away, match="other requests wait for it"):

@@ -12,7 +12,7 @@ from chronotile.core.model.space.grid import Window
 from chronotile.readers.elsewhere import away_of
 from chronotile.readers.kinds import open_source
 from chronotile.readers.remote import files as remote_files
-from chronotile.readers.remote.gates import LATE, LONGEST_CLOSED_S, Gates, TooLate
+from chronotile.readers.remote.gates import MAX_CLOSED_S, MAX_LATE, Gates, TooLate
 from chronotile.readers.remote.requests import Refused
 from tests.faulty_source import Fault
 from tests.listener import listener
@@ -71,7 +71,7 @@ def test_no_chunk_is_requested_from_a_server_that_hangs(kind, source, monkeypatc
     name = write(kind, source.folder)
     reader = open_source(make_spec("zarr", source.url_of(name)))
     gate = gates.of(source.url)
-    for _ in range(LATE):
+    for _ in range(MAX_LATE):
         with suppress(TooLate), gate.passing():
             raise TooLate
 
@@ -79,7 +79,7 @@ def test_no_chunk_is_requested_from_a_server_that_hangs(kind, source, monkeypatc
         date(reader, 1)
 
     assert source.count(f"{name}/{CHUNKS[kind]}") == 0
-    now_s[0] += LONGEST_CLOSED_S
+    now_s[0] += MAX_CLOSED_S
     np.testing.assert_array_equal(date(reader, 1), SCENE.numbers(1))
 
 

@@ -257,7 +257,7 @@ class DatedCollection:
     collection: Collection = field(compare=False, repr=False)
     reader: Reader = field(compare=False, repr=False)
     spec: SourceSpec = field(compare=False, repr=False)
-    """Its configured source."""
+    """Configured source of the collection."""
     id: str
     digest: str
     """Changes when a date appears or disappears, a file is replaced, or items are made in another way."""

@@ -31,13 +31,13 @@ class PublishedItem:
     """A STAC item without links, and its files."""
 
     document: Json
-    """Its assets have no `href`."""
+    """The STAC item; its assets have no `href`."""
     start: Instant
     assets: tuple[PublishedAsset, ...]
 
     @property
     def id(self) -> str:
-        """Its id."""
+        """Id of the item."""
         return str(self.document["id"])
 
 

@@ -1,1 +1,1 @@
-"""Index of the items of mosaics and STAC collections: a database that answers where and when items exist."""
+"""Index of the items of mosaics and STAC collections: a database for searches of items by place and time."""

@@ -90,7 +90,7 @@ class Filter:
     """A filter that `check_filter` returned; filters with equal text are equal."""
 
     text: str
-    """Its `repr`."""
+    """`repr` of `node`."""
     node: Any = field(compare=False)
     made: dict[object, Any] = field(default_factory=dict, compare=False)
     """Cache of statements, shared by the collections of one search, if the text is too long for the global cache."""

@@ -140,7 +140,7 @@ class Expression:
 
     text: str
     names: tuple[str, ...]
-    """Its variables, at least one, in the order of the text."""
+    """Names of the variables, at least one, in the order of the text."""
     _root: _Computation = field(repr=False, compare=False)
 
     def evaluate(self, values: Mapping[str, Float64Array]) -> Float64Array:

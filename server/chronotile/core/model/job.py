@@ -128,7 +128,7 @@ class Job:
     """Owner; `None` if there are no users."""
     status: Status
     message: str
-    """Progress in one line for people."""
+    """Progress as one line of text."""
     progress: int
     """Per cent."""
     created: float

@@ -40,7 +40,7 @@ class PlacesSpec:
     id_field: str | None = None
     """Field with the id; `None`: ids of the features."""
     label_field: str | None = None
-    """Field with the name for people; `None`: the id."""
+    """Field with the displayed name; `None`: the id is displayed."""
     fields: tuple[str, ...] = ()
     """Other fields in documents and tiles."""
     max_features: int
@@ -103,11 +103,11 @@ class PlaceSet:
     ids: tuple[str, ...]
     """(place,): unique."""
     labels: tuple[str, ...]
-    """(place,): for people."""
+    """(place,): displayed names."""
     fields: Mapping[str, tuple[Property, ...]]
     """(place,) by name: the configured fields."""
     notes: Mapping[int, str]
-    """By place number: description of the repair."""
+    """Descriptions of repairs, by number of the place."""
     bbox: BBox
     """In CRS84."""
     digest: str

@@ -66,7 +66,7 @@ class TargetPart:
 
     @property
     def at(self) -> tuple[slice, slice]:
-        """Its rows and columns in the requested grid."""
+        """Rows and columns of the part in the requested grid."""
         return np.s_[self.row : self.row + self.grid.height, self.column : self.column + self.grid.width]
 
 

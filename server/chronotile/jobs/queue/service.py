@@ -130,7 +130,7 @@ class JobService:
         return self.table.execution_without_inputs(job.id)
 
     def details(self, job: Job, *, most: int) -> JobDetails:
-        """Return inputs and log of a job for people, with at most `most` characters of inputs.
+        """Return inputs and log of a job for display, with at most `most` characters of inputs.
 
         Raises:
             UnknownPath: The job was deleted.

@@ -167,7 +167,7 @@ class JobTable(OwnedJobs):
         return execution_without_inputs(self._row_of(id_, JOBS.c.process, JOBS.c.wanted))
 
     def inputs(self, id_: str, *, most: int) -> Excerpt:
-        """Return the inputs of a job as JSON for people to read; only the displayed part is fetched.
+        """Return the inputs of a job as JSON for display; only the displayed part is fetched.
 
         Args:
             id_: Id of the job.

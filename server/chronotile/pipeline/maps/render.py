@@ -110,7 +110,7 @@ def _draw(requests: Sequence[MapRequest], targets: Sequence[MapTarget], services
 
 
 QUICK_TIMES, QUICK_PIXELS = 4, 1 << 22
-"""Maps of at most so many times and pixels times dates, all layers together, take less than two seconds."""
+"""Maps with at most this number of times, and of pixels multiplied by times, take less than two seconds."""
 
 
 def _check_seconds(grid: Grid, targets: Sequence[MapTarget], services: Services) -> None:

@@ -62,7 +62,7 @@ class ClassSection(Section):
     value: Number
     """Physical value."""
     colour: ColourText
-    """Its colour."""
+    """Colour of the value."""
     label: Text | None = None
     """Label; default: the value."""
 

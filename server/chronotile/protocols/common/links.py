@@ -15,7 +15,7 @@ def link(
         rel: Relation.
         href: Target.
         media_type: Media type of the target, if known.
-        title: Text for people.
+        title: Displayed text.
         is_template: Whether `href` is a URI template (RFC 6570).
     """
     document: dict[str, Any] = {"rel": rel, "href": href}

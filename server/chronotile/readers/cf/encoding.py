@@ -19,10 +19,10 @@ _CLASS_COLOURS = tuple(
     Colour((rgb >> 16) & 255, (rgb >> 8) & 255, rgb & 255)
     for rgb in (0x4477AA, 0xEE6677, 0x228833, 0xCCBB44, 0x66CCEE, 0xAA3377, 0x994F00, 0x999933, 0x882255, 0x44AA99)
 )
-"""For classes without colours: Tol's bright and muted sets, distinct in colour-vision deficiency."""
+"""Colours of classes without stated colours: Tol's bright and muted sets, distinct in colour-vision deficiency."""
 
 MISSING = "missing"
-"""The reason of cells with an additional missing value."""
+"""Reason of cells whose number is an additional missing value of the array."""
 
 _NO_DATA_MEANINGS = {"no_data", "nodata", "no-data", "fill", "fill_value", "missing"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
@@ -63,7 +63,7 @@ def meaning_of(field: Field) -> Meaning:
 
 
 def _meant_type(field: Field) -> np.dtype[Any]:
-    """The type the numbers are meant as: `_Unsigned` turns the sign of integers (NetCDF user's guide)."""
+    """Return the dtype to read numbers as; `_Unsigned` changes whether integers have a sign (NetCDF user's guide)."""
     dtype = field.dtype.newbyteorder("=")
     if dtype.kind == "b":
         return np.dtype("uint8")
@@ -77,10 +77,10 @@ def _number(field: Field, attribute: str) -> float | None:
 
 
 def _packing(field: Field, attribute: str) -> float | None:
-    """The one number of an attribute.
+    """Return the number of an attribute; `None` without the attribute.
 
     Raises:
-        UnsupportedSource: It has several, or a text that is no number.
+        UnsupportedSource: The attribute has several numbers, or a text that is no number.
     """
     numbers = _numbers(field, attribute)
     if field.attrs.get(attribute) is not None and len(numbers) != 1:
@@ -95,18 +95,17 @@ def _numbers(field: Field, attribute: str) -> list[float]:
         return []
     numbers = np.ravel(value)
     try:
-        # A float32 of 0.01 was meant as 0.01, not as 0.00999999978.
+        # The float32 0.01 means 0.01, not 0.00999999978.
         return [float(str(each)) if numbers.dtype == np.float32 else float(each) for each in numbers]
     except (TypeError, ValueError):
         return []
 
 
 def _nodata(field: Field, dtype: np.dtype[Any]) -> tuple[float | None, list[int], tuple[Finding, ...]]:
-    """Return nodata, additional missing values (CF §2.5.1: all mark missing data), and a warning about unused ones.
+    """Return nodata, the additional missing values (CF §2.5.1), and a warning about ignored ones.
 
-    Without `_FillValue`, the default of the NetCDF library is one of them (NetCDF user's guide, "fill values").
-
-    An additional missing value of floats that is not an integer cannot be distinguished from values.
+    Without `_FillValue`, the default fill value of the NetCDF library marks missing data, too (NetCDF user's guide,
+    "fill values"). An additional missing value that is not a whole number is ignored: cells with it have a value.
     """
     numbers = [number for name in ("_FillValue", "missing_value") for number in _numbers(field, name)]
     numbers = numbers or _numbers(field, "nodata")
@@ -134,7 +133,7 @@ def _is_whole(number: float) -> bool:
 
 
 def _as_stored(field: Field, number: float, dtype: np.dtype[Any]) -> float:
-    """A number of an attribute as the meant type has it: rounded as float32 rounds it, turned by `_Unsigned`."""
+    """Return a number of an attribute as `dtype` stores it: rounded for floats, reinterpreted for `_Unsigned`."""
     if dtype.kind == "f":
         return float(dtype.type(number))
     if {dtype.kind, field.dtype.kind} == {"i", "u"} and not fits(number, dtype):
@@ -146,10 +145,10 @@ def _as_stored(field: Field, number: float, dtype: np.dtype[Any]) -> float:
 def _valid_range(
     field: Field, dtype: np.dtype[Any], scale: float, offset: float
 ) -> tuple[tuple[float, float] | None, tuple[Finding, ...]]:
-    """The valid range in digital numbers, and a warning if it is empty and so not used.
+    """Return the valid range in digital numbers, and a warning if it is empty and therefore ignored.
 
-    CF §2.5.1 has it packed; files that give it as wide a type as the scale's mean values (NetCDF user's guide,
-    "valid_range"), which are taken back to numbers here.
+    CF §2.5.1 requires packed numbers. A range of floats for packed integers contains values instead (NetCDF user's
+    guide, "valid_range"); they are converted to digital numbers.
     """
     low, high = _range_attributes(field)
     if low is None and high is None:
@@ -181,7 +180,7 @@ def _is_unpacked(field: Field, dtype: np.dtype[Any], scale: float, offset: float
 
 
 def _flags(field: Field, dtype: np.dtype[Any]) -> list[tuple[int, str]]:
-    """CF §3.5: whole numbers with names, as the meant type has them; bit masks are not served as flags."""
+    """Return the flags (CF §3.5): digital numbers with names; bit masks are not served as flags."""
     numbers = _numbers(field, "flag_values")
     if not numbers and isinstance(field.attrs.get("flag_values"), str):
         numbers = [
@@ -208,27 +207,27 @@ def _colour(index: int, name: str, colours: list[str]) -> Colour:
     return TRANSPARENT if name.lower() in _NO_DATA_MEANINGS else _CLASS_COLOURS[index % len(_CLASS_COLOURS)]
 
 
-# Numbers of coordinates, bounds and times as values: unpacked, and which are missing (CF §2.5.1, §3, §7.1, §8.1).
+# Unpacked values of coordinates, bounds and times, and which of them are missing (CF §2.5.1, §3, §7.1, §8.1).
 
-_OF_NUMBERS = ("scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
-"""Attributes that bounds inherit from their coordinate only if they are stored in its type."""
+_NUMBER_ATTRIBUTES = ("scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
+"""Attributes about stored numbers: bounds inherit them only if bounds and coordinate are stored in the same type."""
 _RANGE = ("valid_range", "valid_min", "valid_max")
-_ROUNDED = 1e-6
-"""Tolerance of an end of a valid range, which many files store as float32."""
+_TOLERANCE = 1e-6
+"""Relative tolerance of the ends of a valid range, which many files store as float32."""
 
 
 class Decoded(NamedTuple):
-    """The values of a coordinate, in its shape."""
+    """The unpacked values of a coordinate; arrays have the shape of the stored array."""
 
     values: AnyArray
-    """float64 if packed; otherwise of the stored or unsigned type, so that integers are exact."""
+    """float64 if packed; otherwise the stored dtype or its unsigned form, so that integers are exact."""
     is_missing: BoolArray
     rounding: float
-    """Maximum rounding error of two values together, from their type or packing."""
+    """Maximum rounding error of the difference of two values, in units of the values; 0 for unpacked integers."""
 
 
 def decode(field: Field) -> Decoded:
-    """Return the values of a coordinate, of its bounds, or of times; texts and dates are not changed."""
+    """Return the values of a coordinate, of bounds or of times; texts and dates are returned unchanged."""
     stored = np.asarray(field.load())
     if stored.dtype.kind not in REAL_KINDS:
         return Decoded(stored, np.isnat(stored) if stored.dtype.kind in "mM" else np.zeros(stored.shape, bool), 0.0)
@@ -236,9 +235,9 @@ def decode(field: Field) -> Decoded:
     encoding = meaning_of(replace(field, attrs=attrs)).encoding
     if encoding.valid_range is not None:
         low, high = encoding.valid_range
-        encoding = replace(encoding, valid_range=(low - _ROUNDED * abs(low), high + _ROUNDED * abs(high)))
+        encoding = replace(encoding, valid_range=(low - _TOLERANCE * abs(low), high + _TOLERANCE * abs(high)))
     numbers = reinterpret_numbers(stored.ravel(), encoding.dtype)
-    with np.errstate(over="ignore", invalid="ignore"):  # of fill values, and of an invalid scale
+    with np.errstate(over="ignore", invalid="ignore"):  # fill values, or an invalid scale
         values = encoding.values(numbers) if is_scaled(encoding) else numbers
     is_missing = (encoding.codes(numbers) != 0) | ~np.isfinite(values)
     step = 1.0 if is_scaled(encoding) else 0.0
@@ -248,20 +247,21 @@ def decode(field: Field) -> Decoded:
 
 
 def without_range(field: Field) -> Field:
-    """Return a coordinate without its valid range, which may be for another turn, such as -180 … 180 for 0 … 360."""
+    """Return a coordinate without its valid range: some files state -180 … 180 for longitudes from 0 to 360."""
     return replace(field, attrs={name: value for name, value in field.attrs.items() if name not in _RANGE})
 
 
 def bounds_of(coordinate: Field, fields: FieldSet, name: str) -> Field | None:
-    """Return the bounds with a name and the attributes inherited from their coordinate; `None` if it has none.
+    """Return the bounds called `name`, with attributes that they inherit from their coordinate (CF §7.1).
 
-    Bounds of a packed coordinate are often stored unpacked: then they have another type.
+    `None` if no field has that name and the shape of the coordinate plus (2,). Bounds of a packed coordinate are often
+    stored unpacked, in another type: then they do not inherit the packing.
     """
     bounds = fields.fields.get(name)
     if bounds is None or bounds.shape != (*coordinate.shape, 2):
         return None
     is_alike = bounds.dtype == coordinate.dtype or {bounds.dtype.kind, coordinate.dtype.kind} <= {"i", "u"}
     is_packed = "scale_factor" in bounds.attrs or "add_offset" in bounds.attrs
-    left_out = _RANGE if is_alike and not is_packed else (*_RANGE, *_OF_NUMBERS)
+    left_out = _RANGE if is_alike and not is_packed else (*_RANGE, *_NUMBER_ATTRIBUTES)
     taken = {key: value for key, value in coordinate.attrs.items() if key not in left_out}
     return replace(bounds, attrs={**taken, **bounds.attrs})

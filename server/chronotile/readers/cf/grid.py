@@ -218,7 +218,7 @@ def _numbers(value: object, count: int) -> list[float] | None:
 
 
 def _doubts(field: Field, fields: FieldSet, axes: Axes, *, grid: NativeGrid, found: ArrayCrs) -> Iterator[Finding]:
-    """Yield findings on statements that place cells elsewhere.
+    """Yield findings on statements that contradict the location of the cells.
 
     Raises:
         UnsupportedSource: Latitudes and longitudes of the cells are far away, or no statement is for the array.

@@ -1,4 +1,4 @@
-"""Numbers of a time coordinate as instants of the standard calendar (CF §4.4), and units that other writers use."""
+"""Instants of a time coordinate, decoded to the standard calendar (CF §4.4; also units that CF does not define)."""
 
 import re
 from collections.abc import Sequence
@@ -41,17 +41,17 @@ _UNITS = re.compile(
     r"(?:@|\b(?:since|after|from|ref)\b)\s*(?P<reference>\S.*?)\s*",
     re.IGNORECASE,
 )
-"""Units of UDUNITS; a multiple of them (`10 minutes since …`) may be the step."""
+"""Units of time since a date (UDUNITS), with an optional number of units per step (`10 minutes since …`)."""
 _REFERENCE = re.compile(
     r"(?:(?P<packed>\d{8})|(?P<year>[+-]?\d{1,6})(?:[-/.](?P<month>\d{1,2})(?:[-/.](?P<day>\d{1,2}))?)?)"
     r"(?:(?:\s*T\s*|\s+|(?<=\d):)(?P<hour>\d{1,2})(?::?(?P<minute>\d{1,2})"
     r"(?::?(?P<second>\d{1,2}(?:\.\d*)?))?)?)?\s*(?P<zone>Z|UTC|GMT|UT|(?P<sign>[+-])(?P<h>\d{1,2})(?::?(?P<m>\d\d))?)?",
     re.IGNORECASE,
 )
-"""Dates of UDUNITS, ISO 8601 and other writers."""
+"""Reference dates as in UDUNITS, in ISO 8601 and as other programs write them."""
 _DATE_PARTS = ("year", "month", "day")
 _DIGITS = re.compile(r"((day|month|year)s?as)?(%y|yyyy)((?P<month>%m|mm)(?P<day>%d|dd)?)?(\.%?f+)?")
-"""`day as %Y%m%d.%f` of CDO, and `yyyymm`; without spaces, in lower case."""
+"""Units of numbers whose digits are a date, without spaces, in lower case: CDO's `day as %Y%m%d.%f`, or `yyyymm`."""
 
 _HALF_STEP = np.timedelta64(500, "ms")
 _LEAP_YEAR = 2000
@@ -61,11 +61,11 @@ _NAT = -(2**63)
 
 TEXT_KINDS = "SUO"
 _TEXT_NAMES = ("time", "times", "datetime", "date", "dates")
-"""Arrays of texts that are dates, such as `Times` of WRF."""
+"""Names in lower case of text arrays that contain dates, such as `Times` of WRF."""
 
 
 MAX_YEARS = 100_000
-"""Largest distance of times from their reference; numbers beyond are fill values."""
+"""Maximum distance of times from the reference date; numbers beyond are fill values."""
 
 
 class Instants(NamedTuple):
@@ -74,18 +74,18 @@ class Instants(NamedTuple):
     instants: InstantArray
     """(time,); NaT for missing times and times outside the served years."""
     spans: InstantArray | None = None
-    """(time, 2): the months or years of the numbers, if they are such."""
+    """(time, 2): start and end of the month or year that each number names; `None` if numbers name other instants."""
     findings: tuple[Finding, ...] = ()
 
 
 def is_since(field: Field) -> bool:
-    """Return whether the numbers of a field count from a date, or are dates."""
+    """Return whether a field contains times: numbers with a unit since a date, dates, or texts with a name of times."""
     is_text = field.dtype.kind in TEXT_KINDS and field.name.lower() in _TEXT_NAMES
     return is_text or field.dtype.kind == "M" or _UNITS.fullmatch(field.text("units")) is not None
 
 
 def add_durations(starts: InstantArray, numbers: Float64Array, field: Field) -> InstantArray:
-    """Return (step,) instants plus the numbers of a field of durations, such as lead times; NaN gives NaT.
+    """Return (step,) instants: `starts` plus durations, such as lead times, in the unit of `field`; NaN gives NaT.
 
     Raises:
         UnsupportedSource: The unit of the field is unknown.
@@ -107,10 +107,10 @@ def add_durations(starts: InstantArray, numbers: Float64Array, field: Field) -> 
 
 
 def instants_of(time: Field) -> Instants:
-    """Return the instants of a time coordinate or of its bounds, which are flattened, with a finding on skipped ones.
+    """Return the instants of a time coordinate, or of flattened bounds; a finding reports skipped times (NaT).
 
     Raises:
-        UnsupportedSource: Its units are unknown, or all times are skipped.
+        UnsupportedSource: The units are unknown, or all times are skipped.
     """
     values, is_missing, _rounding = decode(time)
     is_there = ~is_missing.ravel()
@@ -170,10 +170,10 @@ def _decode_numbers(time: Field, numbers: AnyArray) -> Instants:
 
 
 def parse_dates(name: str, dates: Sequence[object]) -> InstantArray:
-    """Return (time,) the instants of dates of ISO 8601, in UTC; NaT of empty texts.
+    """Return (time,) instants of ISO 8601 texts, converted to UTC; an empty text gives NaT.
 
     Raises:
-        UnsupportedSource: A text is another one.
+        UnsupportedSource: A text is not an ISO 8601 date.
     """
     instants = np.full(len(dates), "NaT", dtype="datetime64[us]")
     for position, date in enumerate(dates):
@@ -189,7 +189,10 @@ def parse_dates(name: str, dates: Sequence[object]) -> InstantArray:
 
 
 def _named_part(time: Field, numbers: AnyArray) -> str | None:
-    """Return the smallest part of a date in numbers such as 20190131, 201901 or 2019, by their units or digits."""
+    """Return the last part of a date (`year`, `month` or `day`) in numbers such as 2019, 201901 or 20190131.
+
+    The units name it, or else the number of digits shows it. `None`: the digits of the numbers are not a date.
+    """
     units = time.text("units").strip().lower()
     found = _DIGITS.fullmatch(re.sub(r"\s", "", units))
     if found is not None:
@@ -211,7 +214,7 @@ def is_of_years(time: Field) -> bool:
 
 
 def _parse_digits(numbers: AnyArray, part: str) -> Instants:
-    """Instants of numbers whose digits are a year, a month and a day; a fraction is that share of the part."""
+    """Return the instants of numbers whose digits are a date up to `part`; a fraction is a fraction of that part."""
     whole = np.floor(np.clip(numbers.astype(np.float64), 0, 10**8)).astype(np.int64)
     dates = whole * {"year": 10_000, "month": 100, "day": 1}[part] + {"year": 101, "month": 1, "day": 0}[part]
     starts = days_of(dates // 10_000, dates // 100 % 100, dates % 100)
@@ -227,13 +230,13 @@ def _parse_digits(numbers: AnyArray, part: str) -> Instants:
 
 
 def days_of(years: Int64Array, months: Int64Array, days: Int64Array, *, are_of_year: bool = False) -> InstantArray:
-    """Return (n,) the start of each day; NaT outside the served years, and if a month or year lacks the day.
+    """Return (n,) the start of each day; NaT outside the served years and for days that do not exist, such as 31 April.
 
     Args:
         years: (n,)
         months: (n,) 1 to 12.
-        days: (n,) from 1.
-        are_of_year: Whether days count from the first of January; all months are 1.
+        days: (n,) counted from 1.
+        are_of_year: Whether days are counted from 1 January; months must be 1.
     """
     starts = (years * 12 + months - 1 - 1970 * 12).astype("datetime64[M]")
     found = starts.astype("datetime64[D]") + (days - 1).astype("timedelta64[D]")
@@ -244,15 +247,21 @@ def days_of(years: Int64Array, months: Int64Array, days: Int64Array, *, are_of_y
 
 
 def _count_months(numbers: AnyArray, length: int, reference: cftime.datetime, *, has_day: bool) -> Instants:
-    """Instants of calendar months, or years of 12, since a date; a fraction is that share of the month or year.
+    """Return the instants of numbers of calendar months or years since a date; fractions are fractions of the unit.
 
-    Whole numbers since a month or year without day are months or years.
+    If the reference date has no day and all numbers are whole, the times are spans: whole months or years.
+
+    Args:
+        numbers: (time,).
+        length: Months per unit: 1, 12, or more for decades and centuries.
+        reference: Start of the count.
+        has_day: Whether the text of the reference date has a day.
     """
     whole = np.floor(numbers.astype(np.float64))
     first = np.datetime64(reference.replace(year=_LEAP_YEAR).isoformat(), "ns")
     shifts = whole * length + (reference.year - _LEAP_YEAR) * 12
     years = (shifts + reference.month - 1) // 12 + _LEAP_YEAR
-    is_served = (years >= FIRST_YEAR) & (years <= LAST_YEAR - length // 12)  # so that the end is held as well
+    is_served = (years >= FIRST_YEAR) & (years <= LAST_YEAR - length // 12)  # the end must be a served year, too
     steps = shifts[is_served].astype(int).tolist()
     spans = np.full((numbers.size, 2), "NaT", dtype="datetime64[ns]")
     for edge, more in enumerate((0, length)):
@@ -263,7 +272,7 @@ def _count_months(numbers: AnyArray, length: int, reference: cftime.datetime, *,
 
 
 def _between(starts: InstantArray, ends: InstantArray, fractions: Float64Array) -> InstantArray:
-    """Shares of spans, to the second."""
+    """Return the instants at fractions of the spans from `starts` to `ends`, rounded to seconds."""
     seconds = np.nan_to_num(np.round(fractions * ((ends - starts) / np.timedelta64(1, "s"))))
     instants: InstantArray = starts + seconds.astype("timedelta64[s]")
     return instants
@@ -275,21 +284,21 @@ def _standard(numbers: AnyArray, unit: int, reference: cftime.datetime) -> Insta
         units, start = divmod(start, unit)
         is_exact = numbers.dtype.kind in "iu" and abs(units) < 2**62
         numbers = numbers.astype(np.int64) + units if is_exact else numbers.astype(np.float64) + units
-    steps = numbers.astype(np.float64) * unit  # as xarray has fractions of units, to the digit
+    steps = numbers.astype(np.float64) * unit  # float64, so that fractions give the same digits as in xarray
     first, last = (int(end.astype(int)) - start for end in (DISTANT_PAST, DISTANT_FUTURE))
     is_served = (steps >= first) & (steps < last)
-    # In two halves, as 64 bits hold 292 years.
+    # Two halves are added, because nanoseconds in 64 bits hold at most 292 years.
     whole, factor = (numbers[is_served], unit) if numbers.dtype.kind in "iu" else (np.trunc(steps[is_served]), 1)
     halves = ((half.astype(np.int64) * factor).astype("timedelta64[ns]") for half in (whole // 2, whole - whole // 2))
     instants = np.full(numbers.size, "NaT", dtype="datetime64[ns]")
     instants[is_served] = sum(halves, start=np.datetime64(start, "ns"))
-    if unit > _NANOSECONDS["day"]:  # digits of its fractions do not resolve milliseconds
+    if unit > _NANOSECONDS["day"]:  # fractions of so long units do not resolve milliseconds
         instants = (instants + _HALF_STEP).astype("datetime64[s]").astype("datetime64[ns]")
     return instants
 
 
 def _reference_of(time: Field, text: str, calendar: str) -> tuple[cftime.datetime, bool]:
-    """The date that times count from, in UTC, and whether it is stated with its day."""
+    """Return the reference date of the units, in UTC, and whether its text has a day."""
     found = _REFERENCE.fullmatch(text)
     try:
         parts = found.groupdict(default="") if found else {}
@@ -308,11 +317,11 @@ def _reference_of(time: Field, text: str, calendar: str) -> tuple[cftime.datetim
 
 
 def _convert_dates(numbers: AnyArray, unit: int, reference: cftime.datetime) -> InstantArray:
-    """Times of another calendar in the standard one.
+    """Return the instants of the standard calendar for times in another calendar.
 
-    Dates of the Julian calendar are days of the real world, 13 days later in the standard calendar since 1900. In the
-    calendars of models, days that every month has keep their date, so that months stay months; else each goes to the
-    same share of the year.
+    A date in the Julian calendar is a real day: since 1900, its date in the standard calendar is 13 days later. Days
+    of model calendars (`360_day`) are not real: dates are unchanged if all are on days 1 to 28, so that months stay
+    months; otherwise each is moved to the same fraction of the year.
     """
     distinct, places = np.unique(
         np.round(numbers.astype(np.float64) * unit / 1000).astype("timedelta64[us]"), return_inverse=True

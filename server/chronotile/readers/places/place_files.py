@@ -28,22 +28,24 @@ from chronotile.readers.places.shapefiles import PARTS
 from chronotile.readers.places.table import GEOPACKAGE, check_range, shown
 
 MAX_NAMED = 3
-"""Places that a finding names; of the others it gives the number."""
+"""Maximum number of places that a finding names; it states the number of the others."""
 
 FREE_BYTES, BYTES_PER_VERTEX = 256 << 20, 600
-"""Memory of the process that reads a file, in addition to four times its size: base, and per allowed vertex."""
+"""Memory of the process that converts a file: `FREE_BYTES`, plus `BYTES_PER_VERTEX` per allowed vertex, plus four times
+the size of the file."""
 FREE_S, VERTICES_PER_S = 30, 20_000
-"""Processor time of that process, in the same way."""
+"""Processor time of that process: `FREE_S`, plus a second per `VERTICES_PER_S` allowed vertices."""
 
 _GEOJSON = {".geojson", ".json"}
 _POLYGONS = (3, 6)
+"""Type ids of Polygon and MultiPolygon in shapely."""
 MAX_STEPS = 30_000_000_000
-"""Steps of `Checks` for all polygons of a file: ten seconds."""
+"""Maximum steps of `Checks` for all polygons of a file, which take ten seconds."""
 TOO_COMPLEX = "it is too complex to be checked or repaired"
 
 
 def read_places(spec: PlacesSpec) -> PlaceSet:
-    """Return the places of a file: other shapes than polygons are skipped, invalid ones repaired, each with a finding.
+    """Return the places of a file; findings list skipped shapes other than polygons, and repaired polygons.
 
     Raises:
         UnsupportedSource: The file cannot be read or is too large, or its ids are not unique.
@@ -97,7 +99,10 @@ def _place_set(spec: PlacesSpec, features: Sequence[Mapping[str, Any]], shapes: 
 
 
 def _convert(path: Path, spec: PlacesSpec) -> bytes:
-    """A file of another format as GeoJSON, by a process that opens no file. A shapefile is sent to it as a ZIP."""
+    """Return a file of another format as GeoJSON.
+
+    A separate process converts the bytes, because it cannot open files; a shapefile is sent to it as a ZIP.
+    """
     content = _zip_parts(path) if path.suffix.lower() == ".shp" else path.read_bytes()
     if not content.startswith(GEOPACKAGE):
         require_extra("places", f"a {path.suffix[1:]} file of places", error=UnsupportedSource)
@@ -125,7 +130,7 @@ def _zip_parts(path: Path) -> bytes:
 
 
 def _features(document: Any) -> list[dict[str, Any]]:  # noqa: ANN401 -- of any JSON
-    """The features of RFC 7946."""
+    """Return the features of a GeoJSON FeatureCollection (RFC 7946)."""
     features = document.get("features") if isinstance(document, dict) else None
     if not isinstance(features, list) or document.get("type") != "FeatureCollection":
         raise UnsupportedSource("it is not a GeoJSON FeatureCollection")
@@ -135,7 +140,7 @@ def _features(document: Any) -> list[dict[str, Any]]:  # noqa: ANN401 -- of any 
 
 
 def _geojson_crs(member: object) -> Crs:
-    """The CRS of the GeoJSON of 2008."""
+    """Return the CRS that the member `crs` names (GeoJSON 2008); CRS84 without it."""
     properties = member.get("properties") if isinstance(member, dict) else None
     name = properties.get("name") if isinstance(properties, dict) else None
     return CRS84 if name is None else crs_of_file(str(name))
@@ -148,7 +153,7 @@ def _ids(features: Sequence[Mapping[str, Any]], field: str | None) -> list[str]:
     values = [feature.get("id") for feature in features] if field is None else _column(features, field)
     for number, value in enumerate(values, 1):
         name = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
-        if isinstance(value, float):  # as programs write whole numbers of columns with gaps
+        if isinstance(value, float):  # programs write integer columns with missing values as floats
             name = str(int(value)) if value.is_integer() else ""
         if not name:
             fields = shown(_names(features))
@@ -169,7 +174,7 @@ def _names(features: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def _column(features: Sequence[Mapping[str, Any]], name: str) -> list[Property]:
-    """(feature,): the values of a field; lists and mappings are left out."""
+    """Return (feature,) values of a field; lists and mappings become `None`."""
     names = _names(features)
     if name not in names:
         raise UnsupportedSource(f"it has no field {name!r}; it has {shown(names)}")
@@ -178,7 +183,10 @@ def _column(features: Sequence[Mapping[str, Any]], name: str) -> list[Property]:
 
 
 def _repair(shape: Any, checks: Checks) -> tuple[Any, str]:  # noqa: ANN401 -- of shapely
-    """Return a valid polygon, and why it was repaired; `None`, and why, if it is no polygon or covers nothing."""
+    """Return a valid polygon and the reason for its repair, which is empty for a valid shape.
+
+    For a shape that is no polygon, is empty or cannot be repaired, return `None` and the reason.
+    """
     if shape is None:
         return None, "it has no geometry that can be read"
     if shapely.get_type_id(shape) not in _POLYGONS:

@@ -1,4 +1,4 @@
-"""Shapefiles (ESRI 1998) in ZIPs, prepared for GDAL: one of them, without its index, and its encoding."""
+"""Shapefiles (ESRI 1998) in ZIPs, prepared for GDAL: the first one of a ZIP with a new index, its CRS and encoding."""
 
 import io
 import zlib
@@ -12,33 +12,34 @@ from chronotile.core.model.space.crs import Crs
 from chronotile.readers.places.crs_texts import crs_of_file
 
 PARTS = (".cpg", ".dbf", ".prj", ".shp")
-"""Suffixes of files that are read: not the index, which some programs do not write."""
+"""Suffixes of the files that are read. The index (`.shx`), which some programs do not write, is made again."""
 ENCODINGS = (
     *("utf-8", "utf8", "big5", "gbk", *(f"iso-8859-{number}" for number in range(1, 10))),
     *(f"cp{page}" for page in ("437", "850", "852", "866", "932", "936", "949", "950", *range(1250, 1259))),
 )
-"""Encodings that `.cpg` may name. Texts in others are read as Latin-1."""
+"""Supported encodings in a `.cpg`; texts in any other encoding are read as Latin-1."""
 FEWER = "send fewer shapes, or simpler ones"
 MAX_MEMBERS = 1_000
 HEADER_BYTES = 100
-"""Bytes of the header of a `.shp` and of a `.shx`."""
+"""Size of the header of a `.shp`, which is also that of a `.shx`."""
 _DAMAGED = (BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError, zlib.error)
 """Errors of `zipfile` for a ZIP that is damaged or encrypted."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceFile:
-    """A file for GDAL, with the facts that it does not read itself."""
+    """A file for GDAL, with facts about shapefiles that GDAL must not read from it."""
 
     content: bytes
     name: str | None = None
-    """Name of a shapefile."""
+    """Name of the shapefile; `None` for other formats."""
     crs: Crs | None = None
+    """CRS of the shapefile; `None`: GDAL reads the CRS from the file."""
     encoding: str | None = None
-    """Encoding of texts, which GDAL reads as Latin-1."""
+    """Encoding of texts that GDAL decodes as Latin-1; `None`: GDAL decodes texts correctly."""
 
     def decoded(self, value: Any) -> Any:  # noqa: ANN401 -- of any type
-        """Return a value of a field; signs of a text that are not of the encoding are replaced."""
+        """Return a name or value with text in the right encoding; invalid characters are replaced."""
         if self.encoding is None or not isinstance(value, str):
             return value
         return value.encode("latin-1", "replace").decode(self.encoding, "replace")

@@ -1,4 +1,4 @@
-"""Feature tables of files, and names in them as messages repeat them."""
+"""Feature tables of files of places, and names from these files in messages."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,11 +12,11 @@ from chronotile.core.model.space.crs import Crs
 from chronotile.core.model.types import ObjectArray
 
 GEOPACKAGE, ZIP = b"SQLite format 3\0", b"PK"
-"""First bytes of files."""
+"""First bytes of a GeoPackage, and of a ZIP."""
 MAX_SHOWN = 40
-"""Characters of a name, and names of a list, in a message."""
-_FURTHEST = (360.0, 90.0)
-"""Longitude and latitude."""
+"""Maximum number of characters of a name in a message, and of names in a list."""
+_MAX_DEGREES = (360.0, 90.0)
+"""Maximum absolute longitude and latitude."""
 _HIDDEN = re.compile(r"[^\w .:-]")
 
 
@@ -27,13 +27,13 @@ class Table:
     name: str
     crs: Crs
     shapes: ObjectArray
-    """(feature,): shapes of any kind; `None` if a feature has none or an unreadable one."""
+    """(feature,): shapely geometries of any type; `None` if the geometry is missing or unreadable."""
     columns: Mapping[str, Sequence[object]]
-    """(feature,) by name of the field."""
+    """(feature,) values by name of the field."""
 
 
 def shown(names: Iterable[object]) -> str:
-    """Return names from a file for a message: letters, digits and few signs, of limited length and number."""
+    """Return names from a file for a message: limited in length and number, with `?` for unusual characters."""
     listed = [_HIDDEN.sub("?", str(name)[:MAX_SHOWN]) for name in names]
     more = f" and {len(listed) - MAX_SHOWN} more" if len(listed) > MAX_SHOWN else ""
     return f"{', '.join(listed[:MAX_SHOWN])}{more}"
@@ -43,7 +43,7 @@ def choose_table(tables: Sequence[str], name: str | None, *, takes_first: bool) 
     """Return the feature table called `name`; without a name the only one, or the first if `takes_first`.
 
     Raises:
-        UnsupportedSource: There is no such table, or there are several.
+        UnsupportedSource: No table has that name, or there are several tables and no name.
     """
     if not tables:
         raise UnsupportedSource("it has no feature table")
@@ -55,14 +55,14 @@ def choose_table(tables: Sequence[str], name: str | None, *, takes_first: bool) 
 
 
 def check_range(crs: Crs, shapes: ObjectArray) -> None:
-    """Check that coordinates are numbers, and degrees on earth.
+    """Check that coordinates are finite, and at most `_MAX_DEGREES` in a geographic CRS.
 
     Raises:
-        UnsupportedSource: They are not.
+        UnsupportedSource: A coordinate is not.
     """
     vertices = shapely.get_coordinates(shapes)
     if not np.isfinite(vertices).all():
         raise UnsupportedSource("it has coordinates that are not numbers")
-    if crs.is_geographic and (np.abs(vertices) > _FURTHEST).any():
+    if crs.is_geographic and (np.abs(vertices) > _MAX_DEGREES).any():
         hint = "degrees are longitude first, and metres need a CRS (GeoJSON: a member crs)"
         raise UnsupportedSource(f"it has longitudes beyond 360 or latitudes beyond 90 degrees; {hint}")

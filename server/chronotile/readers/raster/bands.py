@@ -28,7 +28,7 @@ class Band:
     number: int
     """Counted from 1."""
     name: str
-    """Its description if that is unique, else `band1`, `band2`, …"""
+    """Description of the band if it is unique in the file, otherwise `band1`, `band2`, …"""
     title: str | None
     encoding: Encoding
     classes: tuple[StyleClass, ...]
@@ -41,7 +41,7 @@ class Band:
 
     @property
     def description(self) -> str | None:
-        """Its description if that is unique, else `None`."""
+        """Description of the band if it is unique in the file, otherwise `None`."""
         return self.title if self.title and self.name == self.title else None
 
 

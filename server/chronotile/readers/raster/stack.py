@@ -165,7 +165,7 @@ class RasterStack(Reader):
         """Return the shape of the blocks of the first inspected file, when the stack was opened."""
         return self._blocks[variable]
 
-    def read_cost(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> ReadCost:  # noqa: ARG002 -- of all windows alike
+    def read_cost(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> ReadCost:  # noqa: ARG002 -- equal for all windows
         """Return the cost of opening the files of these times, and of decoding blocks with GDAL."""
         planes = self._variables[variable].planes
         files = len({planes[index].path for index in indexes})

@@ -1,6 +1,6 @@
-"""Files elsewhere, read in parts over HTTP or from S3 (docs/design/reading.md).
+"""Remote files, read in parts over HTTP or from S3 (docs/design/reading.md).
 
-Each answer has the state of the file, so that parts of two states are never mixed; each read has a time limit.
+Each answer has the state of the file, so that parts of two versions are never mixed; each read has a time limit.
 """
 
 import posixpath
@@ -37,31 +37,32 @@ from chronotile.readers.remote.requests import (
 )
 from chronotile.readers.remote.s3_environment import s3_access
 
-# Parts of many files elsewhere in one wait: all are requested together, and the caller waits for the last.
+# Parts of many remote files are requested together, and the caller waits for the last one.
 #
-# Adjacent parts of one file are one request. Concurrent requests are limited for each server and in all, so that a
-# server that hangs leaves room for the others. A part that another thread waits for is not requested twice. Requests
-# run in threads: with obstore they take half the processor time of its asynchronous calls.
+# Adjacent parts of one file are one request. Concurrent requests are limited per server and in total, so that a server
+# that hangs does not block requests to the others. A part that another thread waits for is not requested twice.
+# Requests run in threads: with obstore they take half the processor time of its asynchronous calls.
 
 AT_ONCE_OF_SERVER = 64
-"""Concurrent requests to one server or one bucket."""
+"""Maximum number of concurrent requests to one server or one bucket."""
 AT_ONCE = 256
+"""Maximum number of concurrent requests to all servers together."""
 AHEAD_BYTES = 64 << 20
-"""Limit of prefetched unread parts; beyond it the oldest are dropped, and fetched again."""
+"""Limit of prefetched parts without a reader; the oldest are dropped, and fetched again when they are read."""
 MOST_WAITING = 20_000
-"""Requests of one server that wait to be sent."""
+"""Maximum number of requests to one server that wait to be sent."""
 TOGETHER_BYTES = 32 << 10
-"""Gap between two parts of one request: less than a connection transfers during one round trip."""
+"""Maximum gap between two parts of one request: less than a connection transfers during one round trip."""
 REQUEST_BYTES = 4 << 20
-"""Parts are put together up to so many bytes, which a line of 0.5 MB/s transfers within `REQUEST_S`."""
+"""Maximum size of several parts in one request; a line of 0.5 MB/s transfers it within `REQUEST_S`."""
 
 
 class FilePart(NamedTuple):
-    """Bytes of a file in a state."""
+    """A range of bytes of one version of a remote file."""
 
     href: str
     tag: str
-    """From `state_tag`; empty if unknown."""
+    """Result of `state_tag` for the version; empty if unknown."""
     size: int
     """Size of the whole file."""
     start: int
@@ -73,7 +74,7 @@ Found = bytes | Exception
 
 
 def state_tag(state: ObjectState) -> str:
-    """Return a text that changes when a file elsewhere is replaced: its ETag, else its time; empty without either."""
+    """Return a text that changes when a remote file is replaced: ETag or modification time; empty without both."""
     return state.tag or (f"modified:{state.modified_ns:x}" if state.modified_ns else "")
 
 
@@ -83,10 +84,10 @@ def is_in_state(state: ObjectState, tag: str, size: int) -> bool:
 
 
 def first_part(href: str, count: int) -> tuple[bytes, ObjectState]:
-    """Return at most so many bytes from the start of a file elsewhere, and its state, by one request.
+    """Return at most `count` bytes from the start of a remote file, and its state, by one request.
 
     Raises:
-        Away: It cannot be read.
+        Away: The file cannot be read.
     """
     place = place_of(href)
     return retry(lambda: ask_part(place, 0, count, None), read_deadline())
@@ -96,7 +97,7 @@ class RangeFetcher:
     """Fetches parts of files; all threads of a process share one.
 
     Args:
-        fetch: Gives the bytes of a part as one request does, within a deadline.
+        fetch: Returns the bytes of a part by one request, within a deadline; by default over the network.
     """
 
     def __init__(self, fetch: Callable[[SourceLocation, FilePart, float], bytes] | None = None) -> None:
@@ -109,7 +110,7 @@ class RangeFetcher:
         self._lock = threading.Lock()
 
     def fetch_ahead(self, parts: Iterable[FilePart]) -> None:
-        """Send the requests for parts that a later `start` of any thread takes."""
+        """Send the requests for parts that any thread will later pass to `start`."""
         parts = list(parts)
         with self._lock:
             lacking = [part for part in parts if part not in self._landed and part not in self._flying]
@@ -119,13 +120,13 @@ class RangeFetcher:
     def start(self, parts: Iterable[FilePart]) -> dict[FilePart, Future[bytes]]:
         """Send the requests for some parts, and return futures of their bytes.
 
-        They end `READ_S` after now, or with the read of this thread.
+        The futures end after `READ_S`, or at the end of the read of this thread (`one_read`).
         """
         landed = dict[FilePart, Future[bytes]]()
         lacking = list[FilePart]()
         with self._lock:
             for part in dict.fromkeys(parts):
-                self._ahead.discard(part)  # it has a reader, who holds it
+                self._ahead.discard(part)  # from now on, a reader keeps it in memory
                 found = self._landed.pop(part, None)
                 if found is None:
                     lacking.append(part)
@@ -192,7 +193,7 @@ class RangeFetcher:
 
 
 def wait_for(future: Future[bytes]) -> Found:
-    """Return the bytes of a requested part, or its failure."""
+    """Return the bytes of a requested part, or the error of its request."""
     try:
         return future.result(READ_S + REQUEST_S)
     except WaitTooLong:
@@ -291,10 +292,10 @@ MOST_LOOKS = 20_000
 
 
 class RemoteStates:
-    """The states of files elsewhere, each requested at most every `LOOK_S` seconds while the file is used.
+    """The states of remote files, each requested at most every `LOOK_S` seconds while the file is used.
 
     Args:
-        clock: Gives seconds.
+        clock: Returns seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -308,7 +309,7 @@ class RemoteStates:
 
         Args:
             href: The file.
-            is_whole: Whether it is read as a whole; otherwise its server must support range requests.
+            is_whole: Whether the file is read as a whole; otherwise its server must support range requests.
 
         Raises:
             Away: It cannot be read.
@@ -321,7 +322,7 @@ class RemoteStates:
         return known[1] if known is not None and self._clock() - known[0] < LOOK_S else None
 
     def _request(self, href: str, *, is_whole: bool) -> ObjectState:
-        state = self._recent(href)  # of another thread since
+        state = self._recent(href)  # another thread may have requested it since then
         if state is None:
             place = place_of(href)
             # A signed URL may not allow HEAD; and only a range request shows whether the server supports ranges.
@@ -330,7 +331,7 @@ class RemoteStates:
         return state
 
     def note(self, href: str, state: ObjectState) -> None:
-        """Keep the state of an answer."""
+        """Store the state in an answer of a server."""
         with self._lock:
             self._known[href] = self._clock(), state
             self._known.move_to_end(href)
@@ -338,10 +339,10 @@ class RemoteStates:
                 self._known.popitem(last=False)
 
     def has_unmarked(self, source: str) -> bool:
-        """Return whether the server of a known file of a source sends neither ETag nor modification time.
+        """Return whether the stored state of any file of a source has neither ETag nor modification time.
 
         Args:
-            source: A file, a folder including subfolders, or a pattern, of which the part before the first `{` is used.
+            source: A file, a folder including subfolders, or a pattern; only its part before the first `{` is used.
         """
         start, brace, _ = source.partition("{")
         below = start if brace else f"{start.rstrip('/')}/"
@@ -365,7 +366,7 @@ looks = RemoteStates()
 
 
 class _Pages:
-    """Parts of files in memory, the latest used of all."""
+    """Cache of pages of files; pages without use for the longest time are dropped."""
 
     def __init__(self) -> None:
         self._pages: OrderedDict[tuple[str, ObjectState, int], bytes] = OrderedDict()
@@ -381,7 +382,7 @@ class _Pages:
             return found
 
     def put(self, href: str, state: ObjectState, number: int, page: bytes) -> None:
-        """Keep a page."""
+        """Cache a page; pages without use for the longest time are dropped."""
         with self._lock:
             self._bytes += len(page) - len(self._pages.pop((href, state, number), b""))
             self._pages[href, state, number] = page
@@ -410,7 +411,7 @@ class RemoteFile:
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """Size in bytes."""
         return self._state.size
 
     def read(self, offset: int, size: int) -> bytes:
@@ -531,9 +532,9 @@ def read_whole(href: str, max_bytes: int) -> bytes | None:
 
 
 PART_BYTES = 1 << 20
-"""Most of a file that one request fetches: within `REQUEST_S` on a line of 130 kB/s."""
+"""Maximum size of a request; a line of 130 kB/s transfers it within `REQUEST_S`."""
 GAP_BYTES = 16 << 10
-"""Between two ranges that one request fetches together."""
+"""Maximum gap between two ranges that one request fetches together."""
 
 
 def joined(ranges: Sequence[tuple[int, int]]) -> list[range]:

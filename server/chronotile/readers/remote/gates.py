@@ -21,21 +21,22 @@ if TYPE_CHECKING:
     import aiohttp
 
 
-# Servers that hang: each holds few threads, and none once it has not answered several times.
+# Gates: few threads wait for a server that hangs, and none after it has not answered several times.
 #
-# The time-outs of requests bound how long one waits; a gate bounds how many wait for the same server, also for
-# servers that no source names but items do.
+# The timeouts of requests limit the wait of one request. A gate limits the number of requests that wait for one server,
+# including servers that only items name.
 
 SILENT_S = 2.0
-"""A server that sends nothing for this time while requests wait gets at most `MOST_WAITING` of them."""
-MOST_WAITING = 8
-LATE = 3
-"""So many requests without an answer in time, and no answer between them, close the gate."""
-FIRST_CLOSED_S, LONGEST_CLOSED_S = 1.0, 8.0
-"""How long a gate stays closed before one request is tried. Each failure doubles the time."""
+"""If a server has sent nothing for this time, at most `MAX_WAITING` requests may wait for it."""
+MAX_WAITING = 8
+MAX_LATE = 3
+"""Number of requests in succession without an answer in time that closes the gate."""
+FIRST_CLOSED_S, MAX_CLOSED_S = 1.0, 8.0
+"""Time until a closed gate lets one request through as a trial; each failure doubles it, up to the longest time."""
 JITTER = 0.5
-"""Maximum fraction by which the time is shortened at random, so that workers do not retry simultaneously."""
-MOST_SERVERS = 1024
+"""Maximum fraction by which that time is shortened at random, so that workers do not retry simultaneously."""
+MAX_SERVERS = 1024
+"""Gates in memory; the gate without use for the longest time is discarded."""
 
 
 class TooLate(Exception):
@@ -43,7 +44,7 @@ class TooLate(Exception):
 
 
 class Undecided(Exception):
-    """A request was not sent, or cancelled: the state of the server is unknown."""
+    """A request was not sent, or was cancelled: it does not show whether the server answers."""
 
 
 class GateClosed(OSError):
@@ -51,10 +52,10 @@ class GateClosed(OSError):
 
 
 class Gate:
-    """Lets requests to one server through; threads share it.
+    """Lets requests to one server through unless the server hangs; shared by all threads.
 
     Args:
-        clock: Gives seconds.
+        clock: Returns seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -62,7 +63,7 @@ class Gate:
         self._lock = threading.Lock()
         self._waiting = 0
         self._heard_s = clock()
-        """Time of the last received data, or of the first waiting request."""
+        """Time when data were last received or, if no request waited before, when the first request started to wait."""
         self._late = 0
         """Requests without an answer in time since the last answer."""
         self._closed_until_s = 0.0
@@ -70,13 +71,13 @@ class Gate:
 
     @contextmanager
     def passing(self) -> Iterator[None]:
-        """Let a request through.
+        """Let the request through that the block sends.
 
-        `TooLate` in the block means that there was no answer, `Undecided` that nothing is known, and any other end that
-        there was an answer.
+        If the block raises `TooLate`, the server did not answer in time; if it raises `Undecided`, the request shows
+        nothing about the server. Any other end of the block counts as an answer.
 
         Raises:
-            GateClosed: The request is not let through.
+            GateClosed: The server hangs; the block does not run.
         """
         self._enter()
         is_late: bool | None = False
@@ -95,25 +96,25 @@ class Gate:
         """Check that the server does not hang, before a request outside of `passing`.
 
         Raises:
-            GateClosed: It hangs, and the next try is not due.
+            GateClosed: The server hangs, and the next trial is not due.
         """
         with self._lock:
             self._require_answers()
 
     def _require_answers(self) -> None:
-        if self._late >= LATE and (self._is_trying or self._clock() < self._closed_until_s):
+        if self._late >= MAX_LATE and (self._is_trying or self._clock() < self._closed_until_s):
             raise GateClosed("its server did not respond to the last requests; try again later")
 
     def hear(self) -> None:
-        """Note that something of an answer came."""
+        """Record that a part of an answer was received."""
         self._heard_s = self._clock()
 
     def _enter(self) -> None:
         with self._lock:
             now_s = self._clock()
-            is_closed = self._late >= LATE
+            is_closed = self._late >= MAX_LATE
             self._require_answers()
-            if self._waiting >= MOST_WAITING and now_s - self._heard_s >= SILENT_S:
+            if self._waiting >= MAX_WAITING and now_s - self._heard_s >= SILENT_S:
                 raise GateClosed("its server does not respond now, and other requests wait for it; try again later")
             if not self._waiting:
                 self._heard_s = now_s
@@ -131,13 +132,13 @@ class Gate:
                 self._heard_s = self._clock()
                 return
             self._late += 1
-            if self._late >= LATE:
-                closed_s = min(FIRST_CLOSED_S * 2.0 ** min(self._late - LATE, 10), LONGEST_CLOSED_S)
+            if self._late >= MAX_LATE:
+                closed_s = min(FIRST_CLOSED_S * 2.0 ** min(self._late - MAX_LATE, 10), MAX_CLOSED_S)
                 self._closed_until_s = self._clock() + closed_s * (1 - JITTER * random.random())
 
 
 class Gates:
-    """The gates of all servers, the latest used of them."""
+    """The gates of the `MAX_SERVERS` servers that were used last."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -150,7 +151,7 @@ class Gates:
             gate = self._gates.get(server)
             if gate is None:
                 gate = self._gates[server] = Gate(self._clock)
-                while len(self._gates) > MOST_SERVERS:
+                while len(self._gates) > MAX_SERVERS:
                     self._gates.popitem(last=False)
             else:
                 self._gates.move_to_end(server)
@@ -161,20 +162,20 @@ gates = Gates()
 """The gates of this process."""
 
 
-# Requests over HTTP in one event loop of the process: no redirects, and connections to checked addresses alone.
+# HTTP client in one event loop of the process: it follows no redirects, and connects only to checked addresses.
 #
-# obstore follows redirects, and looks up host names itself; neither can be configured. Here a host name is looked up
-# once, its addresses are checked, and one of them is connected to.
+# obstore follows redirects and resolves host names without a check; neither can be configured. This client resolves a
+# host name once, checks the addresses, and connects to one of them.
 
 Result = TypeVar("Result")
 
 AGENT = "chronotile"
-MOST_CONNECTIONS = 64
-"""Maximum number of connections to one server; the wait for one does not count as waiting for an answer."""
+MAX_CONNECTIONS = 64
+"""Maximum number of connections to one server; the time limit of a request starts when it has a connection."""
 KEPT_S = 30.0
-"""How long a connection is kept open without a request, and how long addresses of a name are used."""
-LOOK_UPS = 64
-"""Threads for lookups of names, which may hang for seconds; each name uses one."""
+"""Time until an unused connection is closed, and until the cached addresses of a host name are looked up again."""
+MAX_LOOKUPS = 64
+"""Maximum number of concurrent lookups of host names; a lookup may block its thread for seconds."""
 PART_BYTES = 1 << 16
 
 
@@ -183,7 +184,7 @@ def _ignore() -> None:
 
 
 class NoAnswer(OSError):
-    """A server could not be connected to, or broke off its answer."""
+    """No connection to a server was possible, or the connection ended before its answer was complete."""
 
 
 class NoConnectionFree(Exception):
@@ -195,7 +196,7 @@ class HttpAnswer(NamedTuple):
 
     status: int
     headers: Mapping[str, str]
-    """Looked up without regard to case."""
+    """Names are case-insensitive."""
     body: bytes
 
 
@@ -203,8 +204,8 @@ class HttpClient:
     """Sends requests from any thread, in the event loop of a daemon thread that the first request starts.
 
     Args:
-        hosts: Addresses that names may resolve to.
-        resolve: Looks up names; may block.
+        hosts: Checks the addresses of host names.
+        resolve: Returns the addresses of a host name; may block.
         connect_s: Time limit of a connection.
         request_s: Time limit of a request, including its whole answer.
         wait_s: Time limit of the wait for a connection; `None`: equal to `request_s`.
@@ -228,30 +229,30 @@ class HttpClient:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._session: aiohttp.ClientSession | None = None
-        self._turn = lru_cache(MOST_SERVERS)(lambda _server: asyncio.Semaphore(MOST_CONNECTIONS))
+        self._turn = lru_cache(MAX_SERVERS)(lambda _server: asyncio.Semaphore(MAX_CONNECTIONS))
         self._proxies = {name: url for name, url in getproxies().items() if name != "no"}
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Return the result of a coroutine that the loop runs; never call it in the loop's own thread."""
+        """Return the result of a coroutine that the loop runs; never call it in the thread of the loop."""
         return asyncio.run_coroutine_threadsafe(work, self._running_loop()).result()
 
-    async def ask(
+    async def send(
         self, method: str, url: str, headers: Mapping[str, str], *, max_bytes: int, hear: Callable[[], None] = _ignore
     ) -> HttpAnswer:
-        """Return an answer, its body cut off after `max_bytes + 1` bytes; runs in the loop of `run`.
+        """Send a request and return the answer, its body cut off after `max_bytes + 1` bytes; `run` runs the coroutine.
 
         Args:
             method: HTTP method.
             url: URL with an allowed host.
             headers: Headers of the request.
-            max_bytes: Limit of the body.
+            max_bytes: Size limit of the body. One byte more shows the caller that it is exceeded.
             hear: Called with each received part of the answer.
 
         Raises:
             InnerAddress: The name of the host resolves to an inner address.
-            NoAnswer: There is no or an incomplete answer.
-            NoConnectionFree: The request was not sent.
-            TimeoutError: It takes too long.
+            NoAnswer: There is no answer, or it is incomplete.
+            NoConnectionFree: No connection was free for `wait_s`; the request was not sent.
+            TimeoutError: The answer was not complete within `request_s`.
         """
         import aiohttp
 
@@ -311,7 +312,7 @@ class HttpClient:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     ssl=self._tls or True,
-                    limit=0,  # _turn limits those of each server
+                    limit=0,  # `_turn` limits the connections to each server
                     resolver=_checking_resolver(self._hosts, self._resolve),
                     ttl_dns_cache=int(KEPT_S),
                     keepalive_timeout=KEPT_S,
@@ -324,7 +325,7 @@ class HttpClient:
         return self._session
 
     def _proxy(self, parts: Any) -> str | None:  # noqa: ANN401 -- urllib's SplitResult
-        # The proxy that the environment names for a server; it looks up names itself.
+        # The environment contains the URL of the proxy. The proxy, not this process, resolves the name of the server.
         url = self._proxies.get(parts.scheme) or self._proxies.get("all")
         return None if url is None or proxy_bypass(parts.netloc) else url
 
@@ -347,15 +348,15 @@ def _verbatim(url: str) -> Any:  # noqa: ANN401 -- yarl's URL
 def _checking_resolver(hosts: InnerHosts, resolve: Resolve) -> Any:  # noqa: ANN401 -- aiohttp's AbstractResolver
     from aiohttp.abc import AbstractResolver, ResolveResult
 
-    free = asyncio.Semaphore(LOOK_UPS)
+    free = asyncio.Semaphore(MAX_LOOKUPS)
 
     class CheckingResolver(AbstractResolver):
-        """Returns only the allowed addresses of a name; aiohttp connects to one of these."""
+        """Finds the addresses of a host name for aiohttp, which connects to one of them."""
 
         async def resolve(
             self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
         ) -> list[ResolveResult]:
-            """Return the addresses of a name; of an address itself aiohttp does not call it."""
+            """Return the allowed addresses of a host name; aiohttp does not call this if a URL contains an address."""
             del family
             async with free:
                 addresses = await asyncio.shield(asyncio.wrap_future(look_up(resolve, host, port)))
@@ -372,6 +373,6 @@ def _checking_resolver(hosts: InnerHosts, resolve: Resolve) -> Any:  # noqa: ANN
             ]
 
         async def close(self) -> None:
-            """Wait for no look-up that is under way."""
+            """Do nothing: running lookups end in their threads."""
 
     return CheckingResolver()

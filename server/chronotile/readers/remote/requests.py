@@ -1,4 +1,4 @@
-"""Requests to remote servers, for parts of files and for their states, each with a time limit."""
+"""Requests to remote servers for parts of files and for states of files (ETag, size, time), with time limits."""
 
 import re
 import threading
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 CONNECT_S = 3.0
-"""How long a server may take to accept a connection."""
+"""Time limit for opening a connection."""
 REQUEST_S = 8.0
-"""How long one request may take, its whole answer included."""
+"""Time limit of one request, including its whole answer."""
 READ_S = 20.0
-"""How long all requests of one read may take; none is begun that could last longer."""
+"""Time limit of all requests of one read together; no request starts that could exceed it."""
 ATTEMPTS = 2
-"""Number of requests of a part after an incomplete answer or an error; slow requests are not repeated."""
+"""Maximum number of attempts; a request is repeated after an incomplete answer or an error, unless it was slow."""
 AGAIN_S, AGAIN_WITHIN_S = 0.2, 2.0
-"""How long to wait before the second attempt, and how long the first may have taken."""
-MOST_STORES = 64
+"""Wait before the second attempt, and maximum duration of a first attempt that is repeated."""
+MAX_STORES = 64
 
 IGNORES_RANGE = (
     "its server sends whole files where parts are requested (it ignores the header Range); serve it by one that "
@@ -69,11 +69,11 @@ _STATUS = re.compile(r"status code: (\d{3}[ A-Za-z-]*)")
 
 
 class Away(OSError):
-    """A file elsewhere cannot be read now; the message has the reason, without the file's address."""
+    """A remote file cannot be read now; the message has the reason, without the URL of the file."""
 
 
 class WithoutParts(Away):
-    """Its server sends the whole file instead of the requested range."""
+    """The server sends the whole file instead of the requested range."""
 
 
 class GivenUp(Away, Undecided):
@@ -81,7 +81,7 @@ class GivenUp(Away, Undecided):
 
 
 class Refused(Away):
-    """Its server answers with a refusal: probably its address or the permissions are wrong.
+    """The server refuses the request: probably the URL of the file or the permissions are wrong.
 
     Args:
         status: HTTP status of the answer.
@@ -93,7 +93,7 @@ class Refused(Away):
 
 
 def refusal(status: int) -> str:
-    """Return the meaning of a status for a source."""
+    """Return the message for an HTTP status that refuses a file, with the probable cause."""
     if status == HTTPStatus.NOT_FOUND:
         return "its server answers 404 Not Found: is its address correct?"
     if status == _PAST_END_STATUS:
@@ -111,26 +111,28 @@ def _with_phrase(status: int) -> str:
 
 
 class Replaced(BeingWritten):
-    """A file elsewhere was replaced since it was opened."""
+    """A remote file was replaced after it was opened."""
 
 
 class ObjectState(NamedTuple):
-    """Validators, which change when a remote file is replaced."""
+    """Validators of a remote file, which change when the file is replaced."""
 
     modified_ns: int
+    """Nanoseconds since 1970; 0 if unknown."""
     size: int
     tag: str
-    """Its ETag, if there is one."""
+    """ETag of the file; empty if the server sends none."""
 
 
 class SourceLocation(NamedTuple):
-    """Location of a file and the access to it."""
+    """Location of a remote file, with access to its bucket."""
 
     store: "ObjectStore | None"
-    """The bucket; `None` for the web."""
+    """The bucket; `None`: the file is read over HTTP."""
     key: str
-    """In the bucket; for the web the URL."""
+    """Key in the bucket; for HTTP the URL."""
     bucket: str = ""
+    """Name of the bucket; empty for HTTP."""
 
 
 _time = threading.local()
@@ -138,7 +140,7 @@ _time = threading.local()
 
 @contextmanager
 def one_read() -> Iterator[None]:
-    """Limit all requests of this thread in the block to `READ_S` together."""
+    """Limit the duration of all requests that this thread sends in the block to `READ_S` in total."""
     if read_deadline() is not None:
         yield
         return
@@ -158,8 +160,12 @@ def read_deadline() -> float | None:
 def retry(ask: Callable[[], Answer], deadline: float | None) -> Answer:
     """Return the result of `ask`, which is called again after a broken connection or an early error.
 
+    Args:
+        ask: Sends the request.
+        deadline: End of the read, by the clock `monotonic`; `None`: no limit.
+
     Raises:
-        Away: There was no answer, or there is no time left for one.
+        Away: The last attempt failed, or a request might last beyond the deadline.
     """
     for attempt in range(1, ATTEMPTS + 1):
         begun = monotonic()
@@ -175,7 +181,7 @@ def retry(ask: Callable[[], Answer], deadline: float | None) -> Answer:
 
 
 class _Broken(Exception):
-    """A failure that may not repeat."""
+    """A failure that may not repeat, so `retry` makes a second attempt; the last failure becomes `Away`."""
 
 
 class _Late(_Broken, TooLate):
@@ -183,11 +189,11 @@ class _Late(_Broken, TooLate):
 
 
 def ask_part(place: SourceLocation, start: int, stop: int, expected: ObjectState | None) -> tuple[bytes, ObjectState]:
-    """Return bytes of a file, and its state.
+    """Return the bytes of a file from `start` to before `stop`, fewer at its end, and its state.
 
     Raises:
-        Replaced: It is not in the expected state.
-        Away: It cannot be read.
+        Replaced: The file has another ETag than `expected`.
+        Away: The file cannot be read.
     """
     # A weak ETag does not guarantee equal bytes.
     tag = expected.tag if expected is not None and expected.tag.startswith('"') else None
@@ -203,11 +209,11 @@ def ask_part(place: SourceLocation, start: int, stop: int, expected: ObjectState
 
 
 def ask_document(place: SourceLocation, max_bytes: int) -> bytes:
-    """Return a whole file, whose server need not give parts of it.
+    """Return a whole file; its server need not support ranges.
 
     Raises:
-        UnsupportedSource: It is larger than `max_bytes`.
-        Away: It cannot be read.
+        UnsupportedSource: The file is larger than `max_bytes`.
+        Away: The file cannot be read.
     """
     if place.store is None:
         sent = _http("GET", place.key, {}, max_bytes=max_bytes)
@@ -229,10 +235,10 @@ def _require_size(size: int, max_bytes: int) -> None:
 
 
 def ask_state(place: SourceLocation) -> ObjectState:
-    """Return the state of a file, whose server need not give parts of it.
+    """Return the state of a file; its server need not support ranges.
 
     Raises:
-        Away: It cannot be read.
+        Away: The state cannot be read.
     """
     if place.store is None:
         return _state_of_answer(_http("HEAD", place.key, {}, max_bytes=0))
@@ -247,7 +253,7 @@ def ask_whether(place: SourceLocation, *, in_parts: bool) -> ObjectState | None:
 
     Args:
         place: The file.
-        in_parts: Whether parts of it are read.
+        in_parts: Whether the file is read in parts, so that its server must support ranges.
 
     Raises:
         Away: The existence of the file is unknown.
@@ -263,7 +269,7 @@ def ask_whether(place: SourceLocation, *, in_parts: bool) -> ObjectState | None:
 
 
 def _state_of_whole(place: SourceLocation) -> ObjectState:
-    """The state that a server sends with a whole file, which is not read."""
+    """Return the state in the headers of the whole file, whose body is not read."""
     if place.store is None:
         return _state_of_answer(_http("GET", place.key, {}, max_bytes=0))
     import obstore
@@ -277,7 +283,7 @@ def _http(method: str, url: str, headers: Mapping[str, str], *, max_bytes: int) 
     try:
         with gate.passing():
             try:
-                return client.run(client.ask(method, url, headers, max_bytes=max_bytes, hear=gate.hear))
+                return client.run(client.send(method, url, headers, max_bytes=max_bytes, hear=gate.hear))
             except TimeoutError:
                 raise _Late(TOO_LATE) from None
             except NoConnectionFree:
@@ -311,12 +317,12 @@ def _state_of_answer(answer: HttpAnswer) -> ObjectState:
 
 
 def _require_success(answer: HttpAnswer) -> None:
-    """Raise the error of an unsuccessful answer.
+    """Check the status of an answer.
 
     Raises:
-        Replaced: The file is in another state.
-        Refused: It is a refusal or a redirect.
-        _Broken: Any other error; a retry may succeed.
+        Replaced: The file has another ETag than the request required.
+        Refused: The server refuses the request or redirects it.
+        _Broken: The server reports any other error.
     """
     if answer.status == HTTPStatus.PRECONDITION_FAILED:
         raise Replaced("it was replaced")
@@ -345,20 +351,21 @@ def _state_of(meta: "ObjectMeta") -> ObjectState:
 
 @contextmanager
 def of_bucket(bucket: str) -> Iterator[Gate]:
-    """Pass the gate of a bucket, and yield it; the block reports received data to it. Use it in a function for `retry`.
+    """Let the requests of the block through the gate of a bucket; yield the gate, to report received data to it.
 
-    Errors of obstore in the block become `Away` or a subclass, or errors that `retry` repeats.
+    Errors of obstore in the block become `Away` or a subclass, or an error that makes `retry` send the request again:
+    use this only in a function that `retry` calls.
     """
     gate = gates.of(f"s3://{bucket}")
     try:
-        with gate.passing(), _in_our_words():
+        with gate.passing(), _convert_errors():
             yield gate
     except GateClosed as error:
         raise Away(str(error)) from None
 
 
 @contextmanager
-def _in_our_words() -> Iterator[None]:
+def _convert_errors() -> Iterator[None]:
     from obstore import exceptions
 
     begun = monotonic()
@@ -382,7 +389,7 @@ def _in_our_words() -> Iterator[None]:
 
 
 def _reason(error: Exception, took_s: float) -> str:
-    """Why there was no answer, without the place, which may hold a signature."""
+    """Return why there was no answer, without the URL, which may contain a signature."""
     said = str(error)
     status = _STATUS.search(said)
     if status is not None:
@@ -397,11 +404,11 @@ def place_of(href: str, access: S3Access | None = None) -> SourceLocation:
     """Return the location of a file.
 
     Args:
-        href: Its address.
+        href: URL of the file.
         access: Access to S3, if the caller determined it for many files.
 
     Raises:
-        UnsupportedSource: Addresses of this kind are not read.
+        UnsupportedSource: The scheme of the URL is not supported.
     """
     parts = urlsplit(href)
     if parts.scheme in {"s3", "http", "https"}:
@@ -415,9 +422,9 @@ def place_of(href: str, access: S3Access | None = None) -> SourceLocation:
     raise UnsupportedSource(f"files at {parts.scheme}:// cannot be read; those at https:// and s3:// can")
 
 
-@lru_cache(maxsize=MOST_STORES)
+@lru_cache(maxsize=MAX_STORES)
 def s3_store(bucket: str, access: S3Access) -> "ObjectStore":
-    """Return a bucket as obstore opens it."""
+    """Return the store of obstore for a bucket."""
     from obstore.store import S3Store
 
     return S3Store(bucket, **access.obstore_config(), **_limits())
@@ -436,16 +443,16 @@ def _limits() -> dict[str, Any]:
 
 
 MAX_FOLDERS = 1000
-"""Maximum number of folders in a list."""
+"""Maximum number of folders that `list_folders` returns; it omits the others."""
 MAX_FILES = 1_000_000
-"""Below a folder."""
+"""Maximum number of files below a folder for `list_files`."""
 
 
 def list_folders(href: str) -> list[str] | None:
     """Return the names of the folders in a folder of S3; `None` for a server that cannot list them.
 
     Raises:
-        Away: It cannot be listed: there is no permission, or no answer.
+        Away: The folder cannot be listed: there is no permission, or no answer.
     """
     place = place_of(f"{href.rstrip('/')}/")
     if place.store is None:
@@ -463,10 +470,10 @@ def list_folders(href: str) -> list[str] | None:
 
 
 def list_files(href: str) -> list[str] | None:
-    """Return the paths of all files below a folder of S3, counted from it, `None` at a server that cannot list them.
+    """Return the paths of all files below a folder of S3, relative to it; `None` for a server that cannot list them.
 
     Raises:
-        Away: It cannot be listed: there is no permission, no answer, or there are too many.
+        Away: The folder cannot be listed: there is no permission, no answer, or there are too many files.
     """
     place = place_of(f"{href.rstrip('/')}/")
     if place.store is None:

@@ -23,7 +23,7 @@ class S3Access:
 
     region: str
     endpoint: str | None = None
-    """Its URL; `None` for Amazon's."""
+    """URL of the endpoint; `None`: Amazon S3."""
     key_id: str | None = None
     secret: str | None = None
     token: str | None = None

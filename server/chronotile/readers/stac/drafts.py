@@ -1,4 +1,4 @@
-"""A collection of a configuration, made of STAC documents: it is served if there is no configuration."""
+"""Configuration of a collection, drafted from STAC documents for catalogues that are served without configuration."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,23 +20,23 @@ _REVERSED = "_r"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StacDraft:
-    """A collection as a configuration has it, with the styles that it needs and no file holds."""
+    """A proposed collection in the form of a configuration, with the new styles that it refers to."""
 
     id: str
     section: DraftSection
     """The section below `collections.<id>`."""
     styles: Mapping[str, Style]
-    """By id."""
+    """New styles, by id."""
     findings: tuple[Finding, ...]
-    """Proposals of the documents that are not served."""
+    """Renders and formulas of the documents that the draft lacks, with reasons."""
 
 
 def draft_of(metadata: CollectionMetadata, href: str, styles: Mapping[str, Style]) -> StacDraft:
-    """Return the collection of a source with this metadata.
+    """Return the draft of a collection.
 
     Args:
         metadata: Metadata of the collection and a sample of its items.
-        href: Address of the source for the configuration.
+        href: Address of the source, as written into the configuration.
         styles: Existing styles, by id.
     """
     made = _DraftContent(metadata, styles)
@@ -74,7 +74,7 @@ def _mosaic(metadata: CollectionMetadata) -> DraftSection:
 
 
 class _DraftContent:
-    """The variables, composites and styles of a draft while they are put together."""
+    """Variables, composites, styles and findings of a draft, to which they are added one by one."""
 
     def __init__(self, metadata: CollectionMetadata, known: Mapping[str, Style]) -> None:
         self._metadata, self._known = metadata, known
@@ -87,12 +87,12 @@ class _DraftContent:
             self._by_asset.setdefault(each.asset, []).append(each)
 
     def sections(self) -> DraftSection:
-        """Return the sections of all variables, including empty ones."""
+        """Return the sections `variables`, which may be empty, and `composites`, if there are any."""
         section: DraftSection = {"variables": self._variables}
         return section | ({"composites": self._composites} if self._composites else {})
 
     def add(self, variable: StacVariable) -> None:
-        """Add a band of an asset."""
+        """Add the variable of a band of an asset."""
         stated = variable.classification
         fields: DraftSection = {
             "asset": variable.asset if variable.asset != variable.id else None,
@@ -131,7 +131,7 @@ class _DraftContent:
             }
 
     def add_render(self, render: Render) -> None:
-        """Add a picture that the documents propose: a formula, a composite, or the style of a variable."""
+        """Add a render, a picture that the documents propose: a formula, a composite, or a style of a variable."""
         if render.expression is not None:
             index = self._index_like(render)
             if index is not None:
@@ -158,7 +158,7 @@ class _DraftContent:
             self._leave_out(render, "it is of neither one nor three assets")
 
     def _index_like(self, render: Render) -> str | None:
-        """The index that a render is another picture of: its name is alike, and so are its bands."""
+        """Return the id of the index with the name of a render and a formula of the same bands, or `None`."""
         name = render.name.upper()
         formula = self._variables.get(name, {}).get("formula")
         if not isinstance(formula, str) or render.expression is None:
@@ -169,7 +169,10 @@ class _DraftContent:
         self.findings.append(Finding("note", f"renders.{render.name}", f"left out: {reason}"))
 
     def _add_formula(self, name: str, expression: str, fields: DraftSection) -> None:
-        """Keys of assets become ids of variables, which may differ."""
+        """Add a variable with a formula over ids of other variables.
+
+        Nothing is added if one of its names is not an id. There is a finding if that name is no key of an asset either.
+        """
         ids = {each.asset: each.id for each in reversed(self._metadata.variables)}
         names = parse_expression(expression).names
         if any(each not in self._variables and each not in ids for each in names):
@@ -196,7 +199,10 @@ class _DraftContent:
         }
 
     def _look(self, render: Render, name: str, variable: StacVariable | None) -> DraftSection:
-        """Return styles and range of a variable or, without one, of a formula, whose values have no scale."""
+        """Return the keys `styles` and `range` for a render.
+
+        The range of a render is in digital numbers of `variable`; without a variable, in values of a formula.
+        """
         bounds = _physical(render.rescale[0], variable) if render.rescale else None
         fields: DraftSection = {} if bounds is None else {"range": _written(bounds)}
         style = self._style(render, name, variable, bounds)
@@ -234,7 +240,7 @@ class _DraftContent:
     def _class_style(self, variable: StacVariable) -> str:
         """Return the id of the style of a variable with classes.
 
-        It is a shipped style that has all classes, if the metadata give no colours; otherwise a new style of the draft.
+        If the metadata have no colours, a shipped style with all classes is used; otherwise the draft gets a new one.
         """
         stated = variable.classification
         alike = [each for each in self._known.values() if _has_all(each, stated.classes)]
@@ -261,7 +267,7 @@ def _ramp(style_id: str, title: str, stops: Iterable[Stop]) -> Style:
 
 
 def _has_all(style: Style, classes: tuple[StyleClass, ...]) -> bool:
-    """Whether a style has all classes, most of them under labels that begin alike."""
+    """Return whether a style has all classes, more than half of them with the same first four letters of the label."""
     labels = {each.value: each.label.lower() for each in style.classes}
     if not all(each.value in labels for each in classes):
         return False
@@ -270,7 +276,10 @@ def _has_all(style: Style, classes: tuple[StyleClass, ...]) -> bool:
 
 
 def _physical(bounds: tuple[float, float], variable: StacVariable | None) -> tuple[float, float] | None:
-    """Digital numbers as values of a variable; `None` if there is nothing between them."""
+    """Return a range of digital numbers of a variable as values; `None` if it is empty or infinite.
+
+    Without a variable, the range is returned unchanged.
+    """
     if variable is None:
         return bounds
     scale, offset = variable.encoding.scale or 1.0, variable.encoding.offset or 0.0
@@ -279,7 +288,7 @@ def _physical(bounds: tuple[float, float], variable: StacVariable | None) -> tup
 
 
 def _written(bounds: tuple[float, float]) -> list[float]:
-    # Integers are written as such.
+    # Whole numbers are written as integers.
     return [int(each) if each.is_integer() else each for each in map(float, bounds)]
 
 
@@ -288,7 +297,7 @@ def _gamma(gamma: float) -> DraftSection:
 
 
 def _distinct(name: str, taken: Mapping[str, object]) -> str:
-    """The name as an id, with a number if it is taken."""
+    """Return a name as an id that is not in `taken`, if necessary with a number at its end."""
     plain = "".join(each if each.isascii() and (each.isalnum() or each in "_.-") else "_" for each in name).strip("_.-")
     own, number = plain or "render", 1
     while own in taken:
@@ -297,7 +306,7 @@ def _distinct(name: str, taken: Mapping[str, object]) -> str:
     return own
 
 
-# Products of bands with a known meaning: indices of vegetation without clouds, and true colours.
+# Pictures from bands with a known meaning: indices of vegetation, with clouds masked, and true colours.
 
 TRUE_COLOUR = "TRUE_COLOUR"
 _COLOURS = ("red", "green", "blue")
@@ -309,15 +318,17 @@ _REFLECTANCES = frozenset(
 )  # fmt: skip
 """Common names of bands that are reflectances in most collections; thermal bands are temperatures."""
 _BRIGHT = 0.3
+"""Upper end of the drawn range of reflectances."""
 _BRIGHT_NUMBER = 3000.0
-"""Upper end of the range of bands without a scale: reflectances times 10,000."""
+"""The same for bands without a scale, whose numbers are reflectances times 10,000."""
 _GAMMA = 1.6
 _SCL, _SCL_CLEAR = "scl", (4, 5, 6)
-"""Sentinel-2's scene classes: vegetation, bare soil, water."""
+"""Id of the scene classification of Sentinel-2, and its clear classes: vegetation, bare soil, water."""
 _INDICES = (
     ("NDVI", "Normalised difference vegetation index", ("nir", "nir08"), ("red",), "ndvi"),
     ("NDMI", "Normalised difference moisture index", ("nir08", "nir"), ("swir16",), "ndmi"),
 )
+"""Id, title, common names of the two bands (preferred first), and style of each index (a - b) / (a + b)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -341,7 +352,7 @@ class TrueColour:
 
 
 def reflectance_range(variable: StacVariable) -> tuple[float, float] | None:
-    """Return values between which a band of reflectances is drawn; `None` of other bands."""
+    """Return the range of values in which a band of reflectances is drawn; `None` for other bands."""
     stated = variable.encoding
     if variable.common_name not in _REFLECTANCES:
         return None
@@ -352,7 +363,7 @@ def reflectance_range(variable: StacVariable) -> tuple[float, float] | None:
 
 
 def indices_of(variables: Sequence[StacVariable]) -> Iterator[Index]:
-    """Yield the indices with bands that exist in one resolution."""
+    """Yield the indices whose two bands exist in the same resolution."""
     for name, title, minuends, subtrahends, style in _INDICES:
         pairs = [
             (first, second)
@@ -367,7 +378,7 @@ def indices_of(variables: Sequence[StacVariable]) -> Iterator[Index]:
 
 
 def true_colour_of(variables: Sequence[StacVariable]) -> TrueColour | None:
-    """Return the bands that make a picture in true colours: one made for it, or else reflectances."""
+    """Return the bands of a picture in true colours: an asset with 3 or 4 bands of bytes, or else reflectances."""
     by_asset: dict[str, list[StacVariable]] = {}
     for each in variables:
         by_asset.setdefault(each.asset, []).append(each)
@@ -383,12 +394,12 @@ def true_colour_of(variables: Sequence[StacVariable]) -> TrueColour | None:
 
 
 def _named(variables: Sequence[StacVariable], names: Sequence[str]) -> list[StacVariable]:
-    # Bands of reflectances by their common names, in the order of the names.
+    # Bands with these common names, in the order of the names; bands of bytes are pictures, not reflectances.
     return [each for name in names for each in variables if each.common_name == name and each.encoding.dtype != "uint8"]
 
 
 def _mask(variables: Sequence[StacVariable], of: StacVariable) -> Mask | None:
-    """A quality variable whose cells are as large, or a whole number of times."""
+    """Return the mask of a quality variable whose cells are as large as those of `of`, or a whole number of times."""
     for each in variables:
         is_scl = each.id.lower().partition("_")[0] == _SCL
         clear = each.classification.clear or (_SCL_CLEAR if is_scl else ())

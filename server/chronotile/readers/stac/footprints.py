@@ -23,16 +23,18 @@ from chronotile.core.size_cache import cache_by_size
 from chronotile.readers.stac.fields import bytes_of_key, key_of_values, list_of, object_of, values_of_key
 
 MAX_VERTICES = 16
-"""Limit of vertices of a ring, including the closing one."""
+"""Maximum number of vertices of a ring, including the closing one."""
 _EPSILON = 1e-9
-_LEAST_AREA = 1e-12
-_MANY = 64
+_MIN_AREA = 1e-12
+"""Square degrees; a smaller hull counts as a line or point."""
+_MAX_REDUCED = 64
+"""Maximum number of vertices of an outline whose edges are removed one by one; above, tangents replace the outline."""
 
 
 def convex_hull(points: Float64Array) -> Float64Array:
-    """Return the vertices of the convex hull, not closed; of points in one line, their box."""
+    """Return the (n, 2) vertices of the convex hull, not closed; for points on a line, the corners of their box."""
     hull = shapely.convex_hull(shapely.linestrings(points))
-    if isinstance(hull, shapely.Polygon) and hull.area > _LEAST_AREA:
+    if isinstance(hull, shapely.Polygon) and hull.area > _MIN_AREA:
         vertices: Float64Array = shapely.get_coordinates(hull)[:-1]
         return vertices
     (left, low), (right, high) = points.min(axis=0), points.max(axis=0)
@@ -40,22 +42,22 @@ def convex_hull(points: Float64Array) -> Float64Array:
 
 
 def has_area(points: Float64Array) -> bool:
-    """Return whether the hull of points is not a line or point."""
+    """Return whether the convex hull of points is neither a line nor a point."""
     return hull_area(points) > 0
 
 
 def hull_area(points: Float64Array) -> float:
-    """Return the area of the hull of points; 0 of a line or point."""
+    """Return the area of the convex hull of points; 0 for a line or point."""
     area = float(shapely.convex_hull(shapely.linestrings(points)).area)
-    return area if area > _LEAST_AREA else 0.0
+    return area if area > _MIN_AREA else 0.0
 
 
 def widen_hull(hull: Float64Array, margin: float) -> Float64Array:
-    """Return an outline of at most 15 vertices around a convex hull, wider on all sides.
+    """Return an outline of at most 15 vertices around a convex hull, wider by `margin` on all sides.
 
     Args:
-        hull: Longitudes and latitudes.
-        margin: In degrees of latitude.
+        hull: (n, 2) longitudes and latitudes.
+        margin: Degrees of latitude.
     """
     shrink = max(math.cos(math.radians(min(89.0, float(np.abs(hull[:, 1]).max())))), 0.05)
     flat = hull * np.array([shrink, 1.0])
@@ -67,7 +69,7 @@ def widen_hull(hull: Float64Array, margin: float) -> Float64Array:
             :-1
         ]
         if len(outline) >= MAX_VERTICES:
-            outline = simplified(outline, MAX_VERTICES - 1)
+            outline = simplify_outline(outline, MAX_VERTICES - 1)
     degrees: Float64Array = outline / np.array([shrink, 1.0])
     return degrees
 
@@ -77,14 +79,15 @@ def closed_ring(outline: Float64Array) -> tuple[tuple[float, float], ...]:
     return tuple((float(x), float(y)) for x, y in (*outline, outline[0]))
 
 
-def simplified(outline: Float64Array, most: int) -> Float64Array:
-    """Return an outline of at most `most` vertices around a convex one; `most` is at least 5.
+def simplify_outline(outline: Float64Array, max_vertices: int) -> Float64Array:
+    """Return an outline of at most `max_vertices` (5 or more) vertices that contains a convex outline.
 
-    Edges are removed one by one, first the one that adds the least area: its neighbours are extended until they meet.
+    Edges are removed one by one: the neighbours of an edge are extended until they meet. The edge whose removal adds
+    the smallest area comes first.
     """
-    if len(outline) > _MANY:
-        outline = _around(outline)
-    while len(outline) > most:
+    if len(outline) > _MAX_REDUCED:
+        outline = _tangents_around(outline)
+    while len(outline) > max_vertices:
         before, after = np.roll(outline, 1, axis=0), np.roll(outline, -1, axis=0)
         edge, left, right = after - outline, outline - before, np.roll(outline, -2, axis=0) - after
         determinant = _cross(left, right)
@@ -94,7 +97,7 @@ def simplified(outline: Float64Array, most: int) -> Float64Array:
         added[~(reach > 0) | (np.abs(determinant) < _EPSILON**2)] = np.inf
         index = int(added.argmin())
         if not np.isfinite(added[index]):
-            return _around(outline, most)
+            return _tangents_around(outline, max_vertices)
         meeting = outline[index] + left[index] * reach[index]
         outline[index] = meeting
         outline = np.delete(outline, (index + 1) % len(outline), axis=0)
@@ -106,8 +109,8 @@ def _cross(first: Float64Array, second: Float64Array) -> Float64Array:
     return product
 
 
-def _around(outline: Float64Array, count: int = 64) -> Float64Array:
-    """Return the vertices of a polygon of tangents on all sides of an outline."""
+def _tangents_around(outline: Float64Array, count: int = 64) -> Float64Array:
+    """Return the vertices of a polygon whose `count` sides, with equal angles between them, touch an outline."""
     angles = np.arange(count) * (math.tau / count)
     directions = np.column_stack([np.cos(angles), np.sin(angles)])
     reach = (outline @ directions.T).max(axis=0) + _EPSILON
@@ -120,16 +123,17 @@ def _around(outline: Float64Array, count: int = 64) -> Float64Array:
 HALF = WHOLE_CIRCLE / 2
 MAX_COORDINATES = 100_000
 MAX_OUTLINES = 16
-"""Outlines of an item; of more parts, one outline contains all."""
+"""Maximum number of outlines of an item; if its geometry has more parts, one outline contains all."""
 _MAX_LONGITUDE = 540.0
 _ROUNDING = 1e-5
 """Precision of coordinates in catalogues, in degrees."""
 _MAX_MARGIN = 0.25
+"""Degrees of latitude."""
 _VERTICES_OF_GRID = 10
-_FILLED = 0.85
-"""Minimum fraction of the area of a grid that a geometry covers if the outline of the grid replaces it."""
-_OUTSIDE = 0.1
-"""Maximum extension of a geometry beyond its grid, as a fraction of the size of the larger one."""
+_MIN_FILLED = 0.85
+"""The outline of the grid replaces a geometry that covers at least this fraction of the area of the grid."""
+_MAX_OUTSIDE = 0.1
+"""Maximum extension of a geometry beyond its grid on each side, as a fraction of the size of the larger of both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +141,11 @@ class Footprint:
     """Location of an item in CRS84."""
 
     rings: tuple[tuple[tuple[float, float], ...], ...]
-    """Closed, convex, of 16 vertices at most."""
+    """Closed convex rings of at most 16 positions, with longitudes from -180 to 180."""
     bbox: BBox
     """West > east if it crosses the antimeridian."""
     is_of_grid: bool
-    """False if the geometry extends beyond the given grid; true if no outline of a grid is available."""
+    """False if the geometry extends beyond the grid of the item; true if that grid has no outline or is unknown."""
 
 
 def footprint_of(geometry: object, grid: NativeGrid | None = None) -> Footprint:
@@ -149,7 +153,7 @@ def footprint_of(geometry: object, grid: NativeGrid | None = None) -> Footprint:
 
     Args:
         geometry: GeoJSON.
-        grid: Grid of its largest asset, if known.
+        grid: Grid of the largest asset of the item; `None` if unknown.
 
     Raises:
         InvalidItem: The geometry is not a polygon, or not in longitudes and latitudes.
@@ -160,7 +164,7 @@ def footprint_of(geometry: object, grid: NativeGrid | None = None) -> Footprint:
 
 @cache_by_size(bytes_of_key)
 def _known_footprint(key: bytes, grid: NativeGrid | None) -> Footprint:
-    # All whole swaths over a tile share the result.
+    # Items that fill their tile have equal geometries and share the result.
     return _footprint(values_of_key(key), grid)
 
 
@@ -181,7 +185,7 @@ def _footprint(geometry: object, grid: NativeGrid | None) -> Footprint:
 
 
 def _rings(geometry: object) -> Iterator[Float64Array]:
-    """Yield (n, 2) the closed outer rings of all polygons."""
+    """Yield the closed outer ring, (n, 2), of each polygon."""
     waiting, count, coordinates = [geometry], 0, 0
     while waiting:
         each = object_of(waiting.pop())
@@ -228,9 +232,11 @@ def _ring(polygon: object) -> Float64Array:
 
 
 def _unwound(ring: Float64Array, outline: Float64Array | None) -> Float64Array:
-    """Continue longitudes beyond 180 where neighbours are more than half a circle apart: they cross the antimeridian.
+    """Return a ring with continuous longitudes, which exceed 180 east of the antimeridian.
 
-    If the ring agrees better with the outline of its raster, it is really that wide and returned unchanged.
+    Neighbours more than 180 degrees apart are taken as a crossing of the antimeridian. But if the width of the
+    unchanged ring agrees better with the outline of its raster, the ring is returned unchanged. A ring around a pole
+    becomes a box of all longitudes up to the pole.
     """
     steps = np.diff(ring[:, 0])
     if np.abs(steps).max() <= HALF:
@@ -255,7 +261,7 @@ def _width(points: Float64Array) -> float:
 
 @lru_cache(maxsize=4096)
 def _outline(grid: NativeGrid) -> Float64Array | None:
-    """Return (n, 2) points around a grid, or `None` if they are not on one side of the pole and finite."""
+    """Return the (n, 2) outline of a grid in CRS84; `None` if it goes around a pole or is partly off the earth."""
     points = np.concatenate(grid.edges_in(CRS84)).astype(np.float64)
     if not np.isfinite(points).all() or np.abs(points[:, 1]).max() > 90:
         return None
@@ -265,13 +271,13 @@ def _outline(grid: NativeGrid) -> Float64Array | None:
         points[:, 0] = points[0, 0] + np.concatenate([[0.0], np.cumsum(turned)])
         if abs(points[-1, 0] - points[0, 0]) > 1:
             return None
-    outline = simplified(convex_hull(points), _VERTICES_OF_GRID)
+    outline = simplify_outline(convex_hull(points), _VERTICES_OF_GRID)
     outline.flags.writeable = False  # it is shared
     return outline
 
 
 def _beside(parts: Sequence[Float64Array], outline: Float64Array) -> list[Float64Array]:
-    """Shift the parts by whole turns to the location of an outline."""
+    """Return the parts with longitudes shifted by whole turns, so that they are close to an outline."""
     middle = (outline[:, 0].min() + outline[:, 0].max()) / 2
     moved = []
     for part in parts:
@@ -282,18 +288,18 @@ def _beside(parts: Sequence[Float64Array], outline: Float64Array) -> list[Float6
 
 def _is_inside(parts: Sequence[Float64Array], outline: Float64Array) -> bool:
     points = np.concatenate(_beside(parts, outline))
-    reach = _OUTSIDE * np.maximum(np.ptp(points, axis=0), np.ptp(outline, axis=0)) + _ROUNDING
+    reach = _MAX_OUTSIDE * np.maximum(np.ptp(points, axis=0), np.ptp(outline, axis=0)) + _ROUNDING
     low, high = outline.min(axis=0) - reach, outline.max(axis=0) + reach
     return bool((points >= low).all() and (points <= high).all())
 
 
 def _fills(parts: Sequence[Float64Array], outline: Float64Array) -> bool:
     whole = hull_area(outline)
-    return whole > 0 and sum(map(hull_area, parts)) >= _FILLED * whole
+    return whole > 0 and sum(map(hull_area, parts)) >= _MIN_FILLED * whole
 
 
 def _margin(part: Float64Array) -> float:
-    """Return how far an edge of a raster may be beyond the longest edge, in degrees of latitude.
+    """Return how far the raster may extend beyond the longest edge of a part, in degrees of latitude.
 
     The maximum distance between a parallel and the straight line between its ends on a projected map is
     d² sin(2 latitude) / 16, with d in radians; that of meridians of UTM is smaller.
@@ -305,7 +311,7 @@ def _margin(part: Float64Array) -> float:
 
 
 def _cut(part: Float64Array) -> Iterator[Float64Array]:
-    """Yield a convex part within -180 ... 180, in two pieces if it crosses the antimeridian."""
+    """Yield a convex part with longitudes from -180 to 180, in two pieces if it crosses the antimeridian."""
     west, east = float(part[:, 0].min()), float(part[:, 0].max())
     if east - west >= WHOLE_CIRCLE:
         low, high = part[:, 1].min(), part[:, 1].max()
@@ -325,7 +331,7 @@ def _cut(part: Float64Array) -> Iterator[Float64Array]:
 
 
 def _box(parts: Sequence[Float64Array], margin: float) -> BBox:
-    """Return the smallest box on the sphere: the complement of the widest gap between the parts."""
+    """Return the smallest box around the parts and a margin; its longitudes exclude the widest gap between parts."""
     south, north = min(part[:, 1].min() for part in parts), max(part[:, 1].max() for part in parts)
     across = margin / max(math.cos(math.radians(min(89.0, max(abs(south), abs(north))))), 0.05)
     spans: Float64Array = np.array(sorted((part[:, 0].min(), part[:, 0].max()) for part in parts))

@@ -207,7 +207,7 @@ def item_of(document: JsonMapping, base: str) -> Item:
     footprint = footprint_of(document.get("geometry"), grid)
     if grid is not None and not (footprint.is_of_grid and all(are_alike)):
         assets = tuple(
-            asset if footprint.is_of_grid and is_alike else replace(asset, grid=None)  # its file alone tells its grid
+            asset if footprint.is_of_grid and is_alike else replace(asset, grid=None)  # read its grid from the file
             for asset, is_alike in zip(assets, are_alike, strict=True)
         )
     return Item(

@@ -159,7 +159,7 @@ class ChunkPart(NamedTuple):
     """The part of a selection in one chunk."""
 
     target: tuple[slice, ...]
-    """Its position in the selection."""
+    """Position of the part in the selection."""
     own: Selection
     first: tuple[int, ...]
     """The first index along each dimension."""

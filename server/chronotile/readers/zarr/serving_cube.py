@@ -221,7 +221,7 @@ class ServingCube(Reader):
         part = (slice(window.row_start, window.row_stop), slice(window.column_start, window.column_stop))
         return self._read(variable, lambda state, x: state.cells(variable, indexes, part, x), along=along)
 
-    def has_fast_cells(self, variable: str) -> bool:  # noqa: ARG002 -- all are laid out alike
+    def has_fast_cells(self, variable: str) -> bool:  # noqa: ARG002 -- all have the same layouts
         """Return whether the cube has a layout of series."""
         return self._state.commit.has_series
 

@@ -18,7 +18,7 @@ from chronotile.core.model.items import ItemSearch
 from chronotile.core.model.source import ItemsSpec, SourceSpec
 from chronotile.core.web.places import AllowedPlaces
 from chronotile.pipeline.services import RemoteWaitRefused, refuse_remote_waits
-from chronotile.readers.remote.gates import LATE, Gates
+from chronotile.readers.remote.gates import MAX_LATE, Gates
 from tests.archive.index.catalogues import item_document
 from tests.archive.index.stac_api import StacApi, serving
 
@@ -252,7 +252,7 @@ def test_search_that_the_api_refuses_names_the_parameter(one_api, live_over):
 def test_api_that_hangs_times_out_and_is_not_requested_for_seconds(one_api, live_over):
     live = live_over(one_api, max_s=0.2)
     one_api.held = threading.Event()
-    for _ in range(LATE):
+    for _ in range(MAX_LATE):
         with pytest.raises(SourceUnavailable, match="in time"):
             live.page(limit=5)
     count = len(one_api.requests)

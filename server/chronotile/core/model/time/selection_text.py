@@ -1,4 +1,4 @@
-"""Text of time selections, for people and for links."""
+"""Text of time selections, for display and for links."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ LENGTHS = (4, 7, 10, 13, 16, 19, *range(21, 30))
 
 
 def words_of(selection: TimeSelection) -> str:
-    """Return the selected times for people, `2024-06`, `2015 to 2023`; empty if no times are named."""
+    """Return the selected times for display (`2024-06`, `2015 to 2023`); empty if no times are named."""
     return ", ".join(map(_span_words, (part.span for part in selection.parts)))
 
 

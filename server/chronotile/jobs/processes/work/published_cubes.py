@@ -108,7 +108,7 @@ def _move(store: Path, place: Path, work: Work) -> None:
 
 
 def _copy(store: Path, target: Path, work: Work) -> None:
-    """Copy a store into a folder. Fails if either is removed meanwhile, and does not create the folder again."""
+    """Copy a store into a folder. Fail if either is removed during the copy; a removed folder is not created again."""
     folders = [target]
     for parent, below, names in os.walk(store, onerror=_raise):
         into = target / Path(parent).relative_to(store)

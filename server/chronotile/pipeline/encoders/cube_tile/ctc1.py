@@ -143,7 +143,7 @@ def _header(
         header["left_out"] = left_out
     if about.places is not None:
         header["cells"] = {"columns": about.places.columns, "rows": about.places.rows}
-    # The ends beyond which values may lie, of those that some of this cube have.
+    # Only ends of the range that a number of this cube reaches: values there may be beyond the range.
     ends = zip(numbering.reach, observed or (None, None), strict=True)
     reach = [end if end == observed_end else None for end, observed_end in ends]
     if reach != [None, None]:

@@ -61,7 +61,7 @@ class AttributeTest:
     type: str
     """`String`, `Double`, …"""
     condition: "ODataCondition"
-    """Its comparisons have the path `VALUE`."""
+    """Condition on the value, whose comparisons have the path `VALUE`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""TiTiler's endpoints as an application of their own, with only what its allow-list lets through."""
+"""TiTiler's endpoints as a separate application, for allowed files and within limits of cost."""
 
 import ast
 import logging
@@ -33,17 +33,17 @@ log = logging.getLogger(__name__)
 
 SETTING = "CHRONOTILE_COG_PREFIXES"
 PART_PX = 1024
-"""Longest side of a part whose size is not requested; TiTiler would read it at full resolution."""
+"""Maximum side of a part if the client requests no size; without it, TiTiler reads the full resolution."""
 
 MAX_REASON = 300
-"""Characters of FastAPI's message about a parameter."""
+"""Maximum number of characters of FastAPI's message about a parameter."""
 
 UNCHECKED = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-"""What TiTiler fails with where it has not checked a parameter, such as a colour map that is none or a band 0."""
+"""Errors that TiTiler raises for parameters that it does not check, such as an invalid colour map or band 0."""
 
 GDAL_ENVIRONMENT = {
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no files beside the one that is allowed
-    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}",  # files elsewhere are read by our own requests
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no files next to the allowed file
+    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}",  # remote files are read by `gdal_plugin`
 }
 
 
@@ -51,7 +51,7 @@ def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> A
     """Return TiTiler's endpoints, to be mounted at `path`.
 
     Raises:
-        ConfigurationError: A prefix is none, or TiTiler is not installed.
+        ConfigurationError: A prefix is not valid, or TiTiler is not installed.
     """
     places = AllowedPlaces(prefixes, setting=SETTING)
     inner_hosts.allow_addresses(prefix.host for prefix in places.remotes)
@@ -74,7 +74,7 @@ def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> A
         path_parameters = ((name, str(value)) for name, value in request.path_params.items())
         check_cost((*path_parameters, *request.query_params.multi_items()), max_pixels)
 
-    # Never with the WMS extension: it opens what LAYERS names without asking path_dependency.
+    # Never add the WMS extension: it opens the files in LAYERS without `path_dependency`.
     dependencies: dict[str, Any] = {"path_dependency": allowed_file, "img_part_dependency": part_size}
     factory = TilerFactory(
         **dependencies,
@@ -90,7 +90,7 @@ def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> A
 
 
 def _add_faults(app: "FastAPI") -> None:
-    """Errors as all path APIs word them; what GDAL says of a file may name paths, and is left out."""
+    """Word errors as the other path APIs do. GDAL's messages are omitted, because they may contain paths."""
     from fastapi import exceptions
     from titiler.core.errors import DEFAULT_STATUS_CODES
 
@@ -104,7 +104,7 @@ def _add_faults(app: "FastAPI") -> None:
 
 
 def _foreign_fault(kind: type[Exception], status: int) -> Any:  # noqa: ANN401 -- no type of its own in Starlette
-    """TiTiler takes all of rio-tiler's errors that it does not know for the server's; they are of the request."""
+    """Return a handler of errors of a library. Status 500 becomes 400 for rio-tiler: the request caused its errors."""
     library = kind.__module__.partition(".")[0]
 
     async def answer(request: Request, error: Exception) -> Response:
@@ -132,7 +132,7 @@ async def _own_fault(request: Request, error: Exception) -> Response:
 
 
 async def _parameter_fault(request: Request, error: Exception) -> Response:
-    """What FastAPI refuses before TiTiler sees it: a part of the path, a parameter of the query or the body."""
+    """Answer a part of the path, a parameter or a body that FastAPI refuses before TiTiler is called."""
     first = cast("RequestValidationError", error).errors()[0]
     where, *names = map(str, first["loc"])
     name = names[0] if names and where != "body" else where
@@ -142,7 +142,7 @@ async def _parameter_fault(request: Request, error: Exception) -> Response:
 
 
 async def _http_fault(request: Request, error: Exception) -> Response:
-    """A path that is not there, a method that is not accepted, or a body that cannot be read."""
+    """Answer a missing path, a method that is not accepted, or a body that cannot be read."""
     assert isinstance(error, HTTPException)  # noqa: S101 -- what it is registered for
     fault = ChronotileError(f"{request.method} {request.scope['path'][:200]!r}: {error.detail}")
     fault.status = error.status_code
@@ -151,10 +151,10 @@ async def _http_fault(request: Request, error: Exception) -> Response:
     return response
 
 
-# Which files `/cog` may open: those below configured folders and URLs, however they are spelt.
+# Files that `/cog` may open: GeoTIFFs below the configured folders and URLs.
 #
-# The text of a request is never opened: it becomes a real path without links, or a URL composed again of its parts.
-# So GDAL gets no name that has a meaning of its own to it (`/vsi…`, `NAME:…`, inline XML, archives).
+# The text of a request is never opened: it becomes a real path without links, or a URL composed again from its parts.
+# So GDAL gets no name with a special meaning (`/vsi…`, `NAME:…`, inline XML, archives).
 
 EXTENSIONS = (".tif", ".tiff")
 
@@ -163,7 +163,7 @@ def file_to_open(places: AllowedPlaces, text: str) -> str:
     """Return the path or URL to open.
 
     Raises:
-        UnknownPath: The text names nothing that may be opened; the message is the same whatever the reason.
+        UnknownPath: The file is missing or may not be opened; the message is the same for both.
     """
     try:
         file = places.find(text)
@@ -179,7 +179,7 @@ def file_to_open(places: AllowedPlaces, text: str) -> str:
     return file
 
 
-# What a request to `/cog` may cost: TiTiler itself sets no bounds.
+# Limits of the cost of a request to `/cog`; TiTiler has none.
 
 SIDES = ("width", "height", "max_size")
 AT_MOST = {"tilesize": 2048, "buffer": 256, "padding": 256, "histogram_bins": 1024}
@@ -188,14 +188,14 @@ MAX_PARTS = 8
 
 
 def check_cost(parameters: Iterable[tuple[str, str]], max_pixels: int) -> None:
-    """Check the sizes, bands and expressions of a request, wherever it does.
+    """Check the sizes, bands and expressions in a request.
 
     Args:
-        parameters: Of path and query.
-        max_pixels: The most that a picture may have.
+        parameters: Parameters of path and query.
+        max_pixels: Maximum number of pixels of a picture.
 
     Raises:
-        InvalidParameter: An expression is none, or too dear.
+        InvalidParameter: An expression is not valid, or too costly.
         LimitExceeded: A picture would be too large.
     """
     pairs = list(parameters)
@@ -223,10 +223,10 @@ def _check_size(name: str, text: str, allowed: int, *, limit: str) -> None:
 def check_band_math(text: str) -> None:
     """Check an expression over bands (`b1`, `b2`, …), or several with `;` between.
 
-    numexpr, which TiTiler computes with, raises numbers to powers before it begins: `9**9**9` would take for ever.
+    TiTiler computes with numexpr, which evaluates powers of numbers at parsing: `9**9**9` would never end.
 
     Raises:
-        InvalidParameter: It is not arithmetic, or raises a number to a power.
+        InvalidParameter: The text is not arithmetic, or raises a number to a power.
     """
     parts = [part for part in text.split(";") if part.strip()]
     if len(parts) > MAX_PARTS:

@@ -1,4 +1,4 @@
-"""`/cog`: TiTiler behind the list of allowed places."""
+"""`/cog`: TiTiler, restricted to files below the prefixes that the operator allows."""
 
 from collections.abc import Sequence
 
@@ -17,25 +17,25 @@ from chronotile.http.server_state import state_of
 
 PATH = "/cog"
 POLICY = b"default-src 'self' https: data: 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'"
-"""Of TiTiler's pages, which have inline scripts and scripts of other hosts."""
+"""Content security policy of TiTiler's pages, which have inline scripts and scripts of other hosts."""
 MOST_WAITING = 256
-"""Requests that wait for files here, or for files elsewhere; more are refused."""
+"""Maximum number of requests that wait for local files, and the same number for remote files; more are refused."""
 
 
 def cog_routes(prefixes: Sequence[str], *, max_pixels: int, threads: int) -> list[BaseRoute]:
-    """Return the route of TiTiler's endpoints for files below `prefixes`; none where there are none.
+    """Return the route of TiTiler's endpoints for files below `prefixes`; an empty list without prefixes.
 
     Args:
-        prefixes: Paths and URLs below which files may be opened.
-        max_pixels: Of an answer.
-        threads: How many files here, and as many elsewhere, are read at once.
+        prefixes: Allowed folders and URLs.
+        max_pixels: Maximum number of pixels in an answer.
+        threads: Number of local files, and also of remote files, that are read concurrently.
 
     Raises:
-        ConfigurationError: A prefix is none, or TiTiler is not installed.
+        ConfigurationError: A prefix is not valid, or TiTiler is not installed.
     """
     if not prefixes:
         return []
-    # FastAPI and TiTiler take 60 MB, which a server without /cog should not.
+    # FastAPI and TiTiler need 60 MB, which a server without /cog saves.
     from chronotile.protocols.data.cog.application import cog_application  # noqa: PLC0415 -- see above
 
     return [Mount(PATH, _Rooted(cog_application(prefixes, path=PATH, max_pixels=max_pixels), threads))]
@@ -44,11 +44,12 @@ def cog_routes(prefixes: Sequence[str], *, max_pixels: int, threads: int) -> lis
 class _Rooted:
     """Adapts requests to a mounted FastAPI application.
 
-    The path must begin with the root path; a proxy's prefix is in the latter only. HEAD is answered as GET, which
-    FastAPI does not do by itself; the server leaves the body out. Answers have the policy of TiTiler's pages.
+    FastAPI requires a path that starts with the root path, but only the root path contains the prefix of a proxy.
+    FastAPI does not answer HEAD: HEAD becomes GET, and the server omits the body. Answers get the content security
+    policy of TiTiler's pages.
 
-    Requests for files elsewhere, which may hang, wait for one another alone: each holds one thread at a time of those
-    that FastAPI shares with answers that are sent in parts.
+    Requests for remote files, which may hang, have a separate waiting line: local files do not wait for them. Each
+    running request uses one thread of FastAPI, which also sends streamed answers.
     """
 
     def __init__(self, app: ASGIApp, threads: int) -> None:
@@ -63,7 +64,7 @@ class _Rooted:
         if scope["type"] == "http" and scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}
         send = replace_headers_on_send(send, ((b"content-security-policy", POLICY),))
-        # Whether the file of a request may be on another machine: its name has a colon, as all URLs.
+        # A name with a colon may be a URL, so the file may be remote.
         urls = QueryParams(scope.get("query_string", b"")).getlist("url")
         turns = self._elsewhere if any(":" in url for url in urls) else self._here
         if turns.is_full(MOST_WAITING):
@@ -74,10 +75,10 @@ class _Rooted:
             await answer_bounded(self.app, scope, receive, send)
 
 
-# Bodies that `/cog` takes, refused before they are read: FastAPI reads them before all else.
+# FastAPI reads bodies before anything else, so bodies that are too large are refused here.
 
 MAX_BODY_BYTES = 1 << 20
-"""Of a GeoJSON feature."""
+"""Maximum size of a body, which is a GeoJSON feature."""
 
 
 async def answer_bounded(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

@@ -62,7 +62,7 @@ class TimesQuery:
     cursor: Instant | None
     """First time of the page; `None` for the first page."""
     area: LayerArea | None
-    """Area in which shares of valid pixels are counted; `None` for the whole layer."""
+    """Area of the counted fractions of valid pixels; `None` for the whole layer."""
 
 
 def times_query(query: Kvp, catalogue: Catalogue) -> TimesQuery:

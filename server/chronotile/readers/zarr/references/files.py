@@ -52,7 +52,7 @@ class ReferencedFiles:
     def __init__(self, resolve: Callable[[str], str]) -> None:
         self._resolve = resolve
         self._states: dict[str, State] = {}
-        """Version of each file that was read. References match only this version: chunks of another lie elsewhere."""
+        """Version of each file that was read. References are valid only for this version."""
         self._lock = threading.Lock()
 
     def read(self, ranges: Sequence[ByteRange]) -> list[bytes]:
