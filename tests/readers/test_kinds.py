@@ -1,4 +1,4 @@
-"""A kind of source added by the instructions of docs/design/adding.md: folders of `.npy` files."""
+"""A kind of source added by the instructions of docs/design/adding-a-kind.md: folders of `.npy` files."""
 
 import io
 import json
@@ -24,7 +24,7 @@ from tests.docs.blocks import blocks_of
 from tests.docs.site import DOCS
 from tests.scenes import make_spec
 
-_, CODE = (each for each in blocks_of(DOCS / "design" / "adding.md") if each.language == "python")
+(CODE,) = (each for each in blocks_of(DOCS / "design" / "adding-a-kind.md") if each.language == "python")
 DAYS = ("2020-06-01", "2020-06-11", "2020-06-21")
 CELL = (4.0005, 50.9995)
 """Longitude and latitude of the middle of the first cell."""

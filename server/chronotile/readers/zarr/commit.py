@@ -1,7 +1,7 @@
 """The commit of a serving cube: the one document that lists its complete parts.
 
 It is an attribute of the root's `zarr.json`, which is written last and by one rename, so that a reader sees the state
-before it or after it. `docs/design/serving-cube.md` gives the reasons.
+before it or after it. `docs/design/serving-cube-commit.md` gives the reasons.
 """
 
 import hashlib
