@@ -361,13 +361,24 @@ def test_a_virtual_asset_is_a_formula_with_the_style_of_its_render():
         ({"assets": ["B08", "B04"]}, ("renders.look", "left out: it is of neither one nor three assets")),
         ({"assets": ["B08", "B99", "B04"]}, ("renders.look", "left out: not all of its assets are served")),
         ({"assets": ["B08", "B03", "B04"]}, ("renders.look", "left out: it has no rescale")),
-        ({"assets": [], "expression": "B99 * 2"}, ("look", "left out: not all variables of B99 * 2 are there")),
+        ({"assets": [], "expression": "B99 * 2"}, ("look", "left out: no variable has the id B99, in B99 * 2")),
     ],
 )
 def test_unservable_render_is_skipped_with_its_reason(fields, finding):
     made = draft(render(**fields))
 
     assert [(each.place, each.message) for each in made.findings] == [finding]
+
+
+def test_formula_over_key_of_asset_with_two_bands_is_reported():
+    pair = asset(bands=[{"name": "a"}, {"name": "b"}])
+
+    made = draft(render(assets=[], expression="pair * 2") | {"item_assets": {"pair": pair}})
+
+    assert "look" not in made.section["variables"]
+    assert [(x.place, x.message) for x in made.findings] == [
+        ("look", "left out: no variable has the id pair, in pair * 2")
+    ]
 
 
 def test_names_of_bands_are_guessed_if_missing():

@@ -169,16 +169,14 @@ class _DraftContent:
         self.findings.append(Finding("note", f"renders.{render.name}", f"left out: {reason}"))
 
     def _add_formula(self, name: str, expression: str, fields: DraftSection) -> None:
-        """Add a variable with a formula over ids of other variables.
-
-        Nothing is added if one of its names is not an id. There is a finding if that name is no key of an asset either.
-        """
-        ids = {each.asset: each.id for each in reversed(self._metadata.variables)}
+        """Add a variable with a formula over ids of other variables, or a finding if one of its names is not an id."""
         names = parse_expression(expression).names
-        if any(each not in self._variables and each not in ids for each in names):
-            self.findings.append(Finding("note", name, f"left out: not all variables of {expression[:100]} are there"))
-        elif all(each in self._variables for each in names):
+        if all(x in self._variables for x in names):
             self._variables[name] = {**fields, "formula": expression}
+        else:
+            missing = ", ".join(x for x in names if x not in self._variables)[:100]
+            problem = f"left out: no variable has the id {missing}, in {expression[:100]}"
+            self.findings.append(Finding("note", name, problem))
 
     def _add_composite(self, render: Render, variables: list[StacVariable]) -> None:
         # A single range applies to all three bands.
