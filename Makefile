@@ -12,6 +12,8 @@ SAMPLE ?=
 # Added for the tests beyond the quick ones: they wait for browsers and servers half of the time.
 REST  ?= -n 3
 BENCH ?= $(if $(TMPDIR),$(TMPDIR),/tmp)/chronotile-bench
+# A program that builds images, such as docker or podman: `make dist` then builds the image too.
+IMAGE ?=
 IMAGES ?= $(if $(TMPDIR),$(TMPDIR),/tmp)/chronotile-image
 # Of test-keycloak: the distribution, kept outside of the repository, and its version.
 KEYCLOAK_VERSION := 26.7.3
@@ -21,6 +23,7 @@ KEYCLOAK := $(KEYCLOAKS)/keycloak-$(KEYCLOAK_VERSION)
 IMAGE_EXTRAS := access analysis dask netcdf postgresql s3 video zarr
 BIN   := $(VENV)/bin
 comma := ,
+space := $(subst ,, )
 
 # The first interpreter of this list that is new enough; what a pyenv shim merely promises is tried, not believed.
 PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -183,8 +186,12 @@ clients: $(PYTHON_CLIENT) $(if $(NPM),$(JS_CLIENT)) ## build the packages of cli
 client-widget: node_modules/.base ## build the JavaScript of the Python client's map, which its wheel takes in
 	node clients/python/build.mjs
 
-dist: $(SERVER) $(DIST) $(DEMO) node_modules/.installed $(VIEWER) client-widget ## build the packages, bills of materials and checksums into dist/, twice, and compare
+dist: $(SERVER) $(DIST) $(DEMO) node_modules/.installed $(VIEWER) client-widget ## build packages, a single file, bills of materials and checksums into dist/ (IMAGE=docker: the image too)
 	$(BIN)/python -m tools.release dist --build-python $(VENV)/dist/bin/python
+	$(BIN)/python -m tools.release.single_file dist --build-python $(VENV)/dist/bin/python --extras $(subst $(space),$(comma),$(IMAGE_EXTRAS))
+	$(if $(IMAGE),$(IMAGE) build --tag chronotile .)
+	$(if $(IMAGE),$(IMAGE) save chronotile | gzip --no-name > dist/chronotile-image.tar.gz)
+	$(if $(IMAGE),cd dist && sha256sum chronotile-image.tar.gz >> SHA256SUMS)
 
 lock: $(SERVER) ## resolve requirements.lock again for all Python versions and platforms
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev \

@@ -140,6 +140,21 @@ def test_two_builds_have_the_same_bytes(wheel, tmp_path):
     assert again.read_bytes() == wheel.read_bytes()
 
 
+def test_source_archive_makes_the_same_wheel_without_node(wheel, tmp_path):
+    bin_ = tmp_path / "bare" / "bin"
+    run(sys.executable, "-m", "venv", bin_.parent)
+    run(bin_ / "pip", "install", "--constraint", ROOT / "tools/release/requirements.lock", "hatchling")
+    dated = {"SOURCE_DATE_EPOCH": "1767225600", "PATH": str(bin_)}
+    run(bin_ / "python", "-m", "hatchling", "build", "-d", tmp_path, "-t", "sdist", cwd=ROOT, env=os.environ | dated)
+
+    (archive,) = tmp_path.glob("*.tar.gz")
+    options = ("--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path / "built")
+    run(bin_ / "pip", "wheel", *options, archive, cwd=tmp_path, env=os.environ | dated)
+
+    assert shutil.which("node", path=dated["PATH"]) is None
+    assert (tmp_path / "built" / wheel.name).read_bytes() == wheel.read_bytes()
+
+
 def test_the_base_has_no_library_of_an_extra(installed):
     listed = json.loads(run(installed.python, "-m", "pip", "list", "--format", "json"))
 

@@ -83,7 +83,7 @@ def pack_reproducibly(package: Path, target: Path) -> None:
 
 def _compare(built: Iterable[Path], again: Iterable[Path]) -> None:
     for first, second in zip(built, again, strict=True):
-        if (first.name, _digest(first)) != (second.name, _digest(second)):
+        if (first.name, digest(first)) != (second.name, digest(second)):
             sys.exit(f"{first.name} is not reproducible: built again, its bytes differ")
 
 
@@ -104,7 +104,7 @@ def release(target: Path, *, build_python: Path, epoch: str) -> None:
         name = build_reproducibly(ROOT, made, build_python=build_python, epoch=epoch)
         _write(made / f"{name}.python.cdx.json", python_bill(build_python, epoch))
         _write(made / f"{name}.viewer.cdx.json", viewer_bill())
-        sums = [f"{_digest(each)}  {each.name}\n" for each in sorted(made.iterdir())]
+        sums = [f"{digest(each)}  {each.name}\n" for each in sorted(made.iterdir())]
         (made / SUMS).write_text("".join(sums), "utf-8")
         shutil.rmtree(target, ignore_errors=True)
         shutil.move(made, target)
@@ -192,9 +192,10 @@ def _write(path: Path, document: Json) -> None:
     path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", "utf-8")
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """Return the SHA-256 checksum of a file, in hexadecimal digits."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.filedigest(file, "sha256").hexdigest()
 
 
 def _epoch() -> str:
