@@ -1,4 +1,4 @@
-"""A plain decoder of CTC1, written from docs/design/ctc1.md alone: diagonal by diagonal, and shares no code."""
+"""A plain decoder of CTC1, written from docs/design/ctc1*.md alone: diagonal by diagonal, and shares no code."""
 
 import json
 import math

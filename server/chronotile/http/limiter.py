@@ -51,8 +51,9 @@ class Limiter:
     wait, the last request of the client with the most requests is refused.
 
     A request waits first for a thread in the quota of each source that it reads, then for a thread and a slot. The
-    expected wait follows from the number of waiting requests and their measured pace (docs/design/workers.md). The last
-    requests in line are refused as soon as the work turns out to be too slow for all admitted requests.
+    expected wait follows from the number of waiting requests and their measured pace
+    (docs/design/waiting-requests.md). The last requests in line are refused as soon as the work turns out to be too
+    slow for all admitted requests.
 
     Threads that compute compete for the interpreter's lock with each other and with the event loop: eight concurrent
     calls end later than two at a time. So only `quick_slots` quick calls run concurrently.

@@ -23,7 +23,7 @@ function readGolden(name) {
  */
 
 /**
- * Implements P of docs/design/ctc1.md literally.
+ * Implements P of docs/design/ctc1-decoding.md literally.
  * @param {number[][]} frames of a block, filled
  * @param {number} t
  * @param {number} y

@@ -1,4 +1,4 @@
-"""Memory of maps: estimates of the bytes that drawing takes, measured in docs/design/process.md."""
+"""Memory of maps: estimates of the bytes that drawing takes (docs/design/large-answers.md)."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager

@@ -385,7 +385,7 @@ def _take_cells(pixels: Pixels, cells: IndexArray) -> Pixels:
     )
 
 
-# Estimated memory for areas with long outlines or many cells, measured in docs/design/process.md.
+# Estimated memory for areas with long outlines or many cells (docs/design/large-answers.md).
 
 CROSSING_BYTES = {"pixel": 130, "area": 340, "auto": 470}
 """Bytes per row that an outline crosses, and for `area` per column too: its cells, and the blocks that are read."""

@@ -1,4 +1,4 @@
-"""Remote files, read in parts over HTTP or from S3 (docs/design/reading.md).
+"""Remote files, read in parts over HTTP or from S3 (docs/design/remote-reading.md).
 
 Each answer has the state of the file, so that parts of two versions are never mixed; each read has a time limit.
 """

@@ -1,4 +1,4 @@
-"""Cubes as CTC1, read back by the plain decoder that was written from docs/design/ctc1.md."""
+"""Cubes as CTC1, read back by the plain decoder that was written from docs/design/ctc1.md and ctc1-decoding.md."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from tests.ctc1 import NotCtc1, decode_cube
 from tests.golden.ctc1 import make
 
 GOLDEN = Path(make.__file__).parent
-PAGE = Path(__file__).parents[4] / "docs" / "design" / "ctc1.md"
+PAGE = Path(__file__).parents[4] / "docs" / "design" / "ctc1-decoding.md"
 WHOLE = sorted(path.stem for path in GOLDEN.glob("*.ctc") if not path.stem.startswith("damaged"))
 DAMAGED = sorted(path.stem for path in GOLDEN.glob("damaged*.ctc"))
 MOST = {"uint8": 255, "uint16": 65535}
