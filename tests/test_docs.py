@@ -13,8 +13,15 @@ from chronotile.pipeline.styling.load import load_styles, style_folders
 from chronotile.readers.kinds import kind_options
 
 DOCS = Path(__file__).parents[1] / "docs"
-LINK = r"\]\(([^):#]+)(?:#[^)]*)?\)"
-"""Link to another page or file, without its anchor."""
+ROOT = DOCS.parent
+PAGES = sorted(
+    page
+    for folder in ("docs", "examples", "clients", "benchmarks", "deploy", ".github")
+    for page in (ROOT / folder).rglob("*.md")
+    if "node_modules" not in page.parts
+) + sorted(ROOT.glob("*.md"))
+LINK = re.compile(r"\]\((?P<path>[^):#\s]*)(?:#(?P<anchor>[^)\s]*))?\)")
+CODE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +68,24 @@ def test_the_reference_of_tiles_names_every_ramp():
     assert [name for name, style in styles.items() if not style.is_categorical and f"`{name}`" not in page] == []
 
 
-def test_links_between_pages_lead_somewhere():
-    pages = [DOCS.parent / "README.md", *DOCS.rglob("*.md")]
-    links = [(page, link) for page in pages for link in re.findall(LINK, page.read_text(encoding="utf-8"))]
+def anchors_of(page):
+    """Return the anchors of the headings of a page, as code hosts and the site make them."""
+    headings = re.findall(r"^#+ +(.+?) *$", CODE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    texts = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading) for heading in headings]
+    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in texts}
 
-    assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
+
+def is_broken(page, path, anchor):
+    """Return whether a link of a page has no target: a file, and in a page a heading."""
+    target = page.parent / path if path else page
+    return not target.exists() or bool(anchor and target.suffix == ".md" and anchor not in anchors_of(target))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_and_anchors_of_a_page_lead_somewhere(page):
+    links = LINK.findall(CODE.sub("", page.read_text(encoding="utf-8")))
+
+    assert [link for link in links if is_broken(page, *link)] == []
 
 
 def test_the_example_configuration_is_without_mistakes():
