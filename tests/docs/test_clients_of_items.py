@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import urllib.error
 import urllib.request
@@ -11,15 +12,20 @@ import pytest
 
 from tests.docs.blocks import BLOCKS, in_language
 from tests.docs.shell import SERVER
+from tests.docs.site import DOCS
 from tests.running import until
 from tests.strict import find_program
 
 DOWNLOADS = in_language("bash")
+STAC_PAGE = (DOCS / "how-to" / "stac-clients.md").read_text(encoding="utf-8")
 STAC = [each for each in BLOCKS if each.page == "docs/how-to/stac-clients.md" and each.language == "python"]
 CHECKS = """
 assert client.get_collection("toc").get_queryables()["properties"]
 valid = ndvi.values[~numpy.isnan(ndvi.values)]
 assert valid.size and -0.08 <= valid.min() and valid.max() <= 0.92
+of_dates = stacked.sortby("time").values
+of_dates = of_dates[~numpy.isnan(of_dates)]
+numpy.testing.assert_allclose(numpy.sort(of_dates), numpy.sort(valid), atol=1e-6)
 """
 
 
@@ -70,3 +76,11 @@ def test_the_program_of_stac_clients_runs(items, tmp_path):
     assert json.loads(lines[0].replace("'", '"')) == ["biopar", "toc"]
     assert lines[1].startswith("2023-05-21 ['NDVI', ")
     assert lines[-1] == "['2024-06-01']"
+
+
+def test_each_filter_of_stac_clients_names_its_language():
+    """pystac-client refuses a filter without it, unless the package cql2 is installed."""
+    filters = re.findall(r"\bfilter=", STAC_PAGE)
+
+    assert len(filters) > 1
+    assert len(re.findall(r"\bfilter=\"[^\"]+\",\s+filter_lang=\"cql2-text\"", STAC_PAGE)) == len(filters)
