@@ -70,7 +70,7 @@ def test_pandas_reads_the_values_of_places(run):
 @pytest.mark.slow
 @pytest.mark.client
 def test_owslib_reads_collections_series_and_files(run):
-    names = run(PROGRAMS[3])
+    names = run(PROGRAMS[4])
 
     assert {"biopar", "NDVI", "LAI"} <= set(names["collections"])
     assert len(names["values"]) == 9
@@ -83,7 +83,7 @@ def test_owslib_reads_collections_series_and_files(run):
 def test_owslib_reads_a_coverage_and_runs_a_process(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
-    names = run(PROGRAMS[4])
+    names = run(PROGRAMS[5])
 
     with rasterio.open(io.BytesIO(names["tiff"])) as part, rasterio.open("summer.tif") as summer:
         assert (part.count, part.crs.to_epsg(), summer.count) == (1, 3035, 1)
@@ -96,7 +96,7 @@ def test_owslib_reads_a_coverage_and_runs_a_process(run, tmp_path, monkeypatch):
 @pytest.mark.client
 def test_rasterio_reads_a_window_of_a_coverage_by_its_address(server):
     """It runs in a separate process: GDAL waits for the server in calls that hold the lock of the interpreter."""
-    program = PROGRAMS[5].replace("http://127.0.0.1:8000", server)
+    program = PROGRAMS[3].replace("http://127.0.0.1:8000", server)
     command = [sys.executable, "-c", f"{program}\nprint(ndvi.shape, ndvi.mean() < 1)"]
 
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)

@@ -36,9 +36,10 @@ class MosaicSection(Section):
     id. Not with rule latest, which orders by time; with least_nodata the property with the fraction of missing values,
     by default s2:nodata_pixel_percentage. The first item at a point also defines the native grid there."""
     too_many: Literal["footprints", "refuse"] = "footprints"
-    """Answer to maps that need more than max_pieces files: the footprints of the items, or an error."""
+    """Answer to a map of more than max_pieces items until its overviews exist: the footprints of the items, or an
+    error."""
     max_pieces: Annotated[int, Field(ge=1, le=4096)] = 64
-    """Maximum number of files that are opened for one picture."""
+    """Maximum number of items whose files are opened for one picture; overviews do not count."""
 
     @model_validator(mode="after")
     def _fit(self) -> "MosaicSection":
