@@ -163,12 +163,18 @@ const map = (name) => [
 const checks = [
 	...["leaflet", "openlayers", "maplibre"].map(map),
 	[
-		"the page with the viewer in a frame shows the layer",
+		"the page with the viewer in a frame shows the layer, with the parts that the page lists",
 		async (bench) => {
+			const text = await readFile(join(REPOSITORY, "docs/how-to/embed-the-viewer.md"), "utf8");
+			assert.match(text, /map has its legend .*, its date, the time axis and a link to the whole viewer/);
 			await withOwnPage(bench, await siteOf(bench.base, "embed-the-viewer"), async (page) => {
 				const viewer = page.frameLocator("iframe");
 				await viewer.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor();
 				await viewer.getByText("11 June 2023").first().waitFor();
+				await viewer.locator(".map-keys .key:visible").getByText("0.92").first().waitFor();
+				await viewer.locator("#timeline:visible").waitFor();
+				await viewer.locator("a.open-full:visible[href*='layer=NDVI']").waitFor();
+				await page.screenshot({ path: join(bench.outDir, "embed-the-viewer.png"), fullPage: true });
 			});
 		},
 	],
