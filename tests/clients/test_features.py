@@ -37,27 +37,27 @@ def values(url):
 @pytest.mark.parametrize(
     "words",
     [("-al", f"OAPIF:{{}}/collections/squares?{VALUED}"), (f"OAPIF:{{}}?{VALUED}", "squares")],
-    ids=["all of a collection", "one of a service"],
+    ids=["collection", "layer of the service"],
 )
 def test_gdal_pages_through_all_places_with_values(url, values, words):
     """GDAL sends the query with each request, even for documents."""
     command = ["ogrinfo", "-oo", "PAGE_SIZE=5", *(word.format(url) for word in words)]
-    told = subprocess.run(command, capture_output=True, check=True, text=True, timeout=60)
+    ran = subprocess.run(command, capture_output=True, check=True, text=True, timeout=60)
 
-    assert f"Feature Count: {COUNT}" in told.stdout
-    assert "NDVI: Real" in told.stdout
-    assert told.stderr == ""
-    shown = [line.split("= ")[1] for line in told.stdout.splitlines() if line.startswith("  NDVI (Real)")]
-    found = [np.nan if each == "(null)" else float(each) for each in shown]
-    np.testing.assert_allclose(found, values, rtol=1e-7)
+    assert f"Feature Count: {COUNT}" in ran.stdout
+    assert "NDVI: Real" in ran.stdout
+    assert ran.stderr == ""
+    numbers = [line.split("= ")[1] for line in ran.stdout.splitlines() if line.startswith("  NDVI (Real)")]
+    values_read = [np.nan if number == "(null)" else float(number) for number in numbers]
+    np.testing.assert_allclose(values_read, values, rtol=1e-7)
 
 
 @pytest.mark.client("ogrinfo")
-def test_gdal_prints_errors_of_rasters_if_it_reads_all_of_a_service(url):
+def test_gdal_prints_errors_of_rasters_if_it_reads_the_service(url):
     command = ["ogrinfo", "-al", "-so", f"OAPIF:{url}?{VALUED}"]
-    told = subprocess.run(command, capture_output=True, check=True, text=True, timeout=60)
+    ran = subprocess.run(command, capture_output=True, check=True, text=True, timeout=60)
 
-    assert "value is not a parameter here" in told.stderr
+    assert "value is not a parameter here" in ran.stderr
 
 
 @pytest.mark.client(sys.executable)

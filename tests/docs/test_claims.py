@@ -26,7 +26,7 @@ def test_names_of_hr_vpp_have_the_times_of_the_page(product, start, end):
 
     span = time_of_name(name)
 
-    assert [str(each.astype("datetime64[s]")) for each in (span.start, span.end)] == [start, end]
+    assert [str(instant.astype("datetime64[s]")) for instant in (span.start, span.end)] == [start, end]
 
 
 @pytest.mark.parametrize("page", CLIENT_PAGES)

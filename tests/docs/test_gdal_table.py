@@ -70,8 +70,8 @@ def run(command, folder):
     return ran.stdout
 
 
-def described_by_debian(row, address, folder):
-    """Return what Debian's programs print of an address."""
+def describe_by_debian(row, address, folder):
+    """Return the description by Debian's programs of an address."""
     options = [word for option in row.options for word in ("-oo", option)]
     if row.kind == "outlines":
         printed = run(["ogrinfo", "-ro", "-so", "-al", *options, address], folder)
@@ -89,18 +89,18 @@ def described_by_debian(row, address, folder):
     }
 
 
-def described(row, address, folder):
+def describe(row, address, folder):
     """Return the description of an address by the version of GDAL of a row."""
     if row.version == DEBIAN:
-        return described_by_debian(row, address, folder)
+        return describe_by_debian(row, address, folder)
     if row.version == OF_RASTERIO:
         return json.loads(run([sys.executable, "-c", RASTERIO, address, *row.options], folder))
     script = ROOT / "tests" / "clients" / "newest_gdal.py"
     return json.loads(run([sys.executable, script, row.kind, address, *row.options], folder))
 
 
-def is_scaled(found):
-    return (found["transform"], found["nodata"], found["scale"]) == (GRID, 255, 0.004)
+def is_scaled(raster):
+    return (raster["transform"], raster["nodata"], raster["scale"]) == (GRID, 255, 0.004)
 
 
 def is_nan(number):
@@ -108,23 +108,23 @@ def is_nan(number):
 
 
 AS_STATED = {
-    "numbers with scale and nodata": lambda found: is_scaled(found) and found["bands"] == 1,
-    "numbers with scale and nodata, a band per date": lambda found: is_scaled(found) and found["bands"] == 72,
-    "values": lambda found: found["scale"] == 1 and is_nan(found["nodata"]),
-    "colours": lambda found: found["bands"] == 4,
-    "numbers at a wrong location": lambda found: found["transform"] == ON_SWAPPED_AXES,
-    "numbers with nodata, without scale": lambda found: (found["nodata"], found["scale"]) == (255, 1),
-    "outlines": lambda found: found["count"] == PLACES and "NDVI" not in found["fields"],
-    "outlines with values": lambda found: found["count"] == PLACES and "NDVI" in found["fields"],
+    "numbers with scale and nodata": lambda raster: is_scaled(raster) and raster["bands"] == 1,
+    "numbers with scale and nodata, a band per date": lambda raster: is_scaled(raster) and raster["bands"] == 72,
+    "values": lambda raster: raster["scale"] == 1 and is_nan(raster["nodata"]),
+    "colours": lambda raster: raster["bands"] == 4,
+    "numbers at a wrong location": lambda raster: raster["transform"] == ON_SWAPPED_AXES,
+    "numbers with nodata, without scale": lambda raster: (raster["nodata"], raster["scale"]) == (255, 1),
+    "outlines": lambda outlines: outlines["count"] == PLACES and "NDVI" not in outlines["fields"],
+    "outlines with values": lambda outlines: outlines["count"] == PLACES and "NDVI" in outlines["fields"],
 }
 
 
 @pytest.mark.client("gdalinfo", "ogrinfo")
 @pytest.mark.parametrize("row", rows(), ids=str)
 def test_address_opens_with_its_result(server, tmp_path, row):
-    found = described(row, row.address.replace("…", server), tmp_path)
+    described = describe(row, row.address.replace("…", server), tmp_path)
 
-    assert AS_STATED[row.result](found), found
+    assert AS_STATED[row.result](described), described
 
 
 @pytest.mark.client("gdalinfo", "ogrinfo")

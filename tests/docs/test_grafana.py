@@ -96,8 +96,8 @@ def test_several_regions_in_the_address_of_one_are_404(client):
 
 
 def test_variables_have_their_root_and_column(client):
-    found = re.findall(rf"`{SERVER}(/[^`]+)`, (?:the )?root `(\w+)`(?:,| and the) column `(\w+)`", PAGE)
-    values = [[row[column] for row in client.get(path).json()[root]] for path, root, column in found]
+    queries = re.findall(rf"`{SERVER}(/[^`]+)`, (?:the )?root `(\w+)`(?:,| and the) column `(\w+)`", PAGE)
+    values = [[row[column] for row in client.get(path).json()[root]] for path, root, column in queries]
 
     assert len(values) == 2
     assert "mechelen" in values[0]

@@ -23,7 +23,7 @@ sf::st_write(fields, "fields.gpkg", quiet = TRUE)
 
 
 def run_r(program, folder):
-    """Run a program in R, in which a warning is an error."""
+    """Run a program in R. Its warnings are errors."""
     command = [find_program("Rscript"), "-e", "options(warn = 2)", "-e", program]
     ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
