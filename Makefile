@@ -154,6 +154,7 @@ record: $(SERVER) $(DEMO) viewer clients ## write that recording anew
 trace: $(SERVER) $(DEMO) ## print how many files, functions and frames a request enters
 	$(BIN)/python -W ignore -m tests.replay.trace
 
+docs: export CHRONOTILE_REPOSITORY ?= $(shell git remote get-url origin 2>/dev/null | sed -nE 's#^git@([^:]+):#https://\1/#; s#\.git$$##; /^https:/p')
 docs: $(SERVER) ## build the documentation into site/, with broken links as errors
 	$(BIN)/zensical build --clean --strict
 	@echo "To read it: $(BIN)/python -m http.server --directory site --bind 127.0.0.1 8001"

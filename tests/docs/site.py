@@ -11,10 +11,11 @@ DOCS = ROOT / "docs"
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads values that name Python objects as None."""
+    """Reads values that name Python objects or environment variables as None."""
 
 
 _Loader.add_multi_constructor("tag:yaml.org,2002:python/", lambda *_: None)
+_Loader.add_constructor("!ENV", lambda *_: None)
 
 
 def configuration() -> dict[str, Any]:

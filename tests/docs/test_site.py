@@ -1,6 +1,7 @@
 """The documentation site: every page is in its navigation, no link is broken, and it loads nothing from elsewhere."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -8,9 +9,12 @@ from collections import Counter
 
 import pytest
 
+from chronotile import __version__
 from tests.docs.site import DOCS, ROOT, configuration, pages_of
 from tests.strict import find_program
 
+SOURCE = "https://source.example/chronotile"
+"""Address of the repository in the site that the tests build."""
 LINK = re.compile(r"\]\(([^):#\s]+)(?:#[^)]*)?\)")
 PAGES_FOR_USERS = [page for page in DOCS.rglob("*.md") if DOCS / "design" not in page.parents]
 
@@ -65,9 +69,9 @@ def test_ci_builds_the_site():
 
 def build(project):
     """Build a copy of the documentation in a folder, strictly."""
-    return subprocess.run(
-        [find_program("zensical"), "build", "--strict"], cwd=project, capture_output=True, text=True, check=False
-    )
+    command = [find_program("zensical"), "build", "--strict"]
+    environment = {**os.environ, "CHRONOTILE_REPOSITORY": SOURCE}
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +80,7 @@ def project(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
     shutil.copy(ROOT / "mkdocs.yml", folder)
     shutil.copytree(DOCS, folder / "docs")
+    shutil.copytree(ROOT / "tools/site_theme", folder / "tools/site_theme")
     built = build(folder)
     assert built.returncode == 0, built.stdout + built.stderr
     return folder
@@ -102,6 +107,18 @@ def test_the_search_of_the_site_has_no_decisions(project):
 
 @pytest.mark.slow
 @pytest.mark.client("zensical")
+def test_pages_of_the_site_state_version_source_and_edit_link(project):
+    page = (project / "site/how-to/qgis.html").read_text(encoding="utf-8")
+
+    assert f"chronotile {__version__}\n" in re.sub(r"<[^>]+>", "\n", page)
+    assert f'href="{SOURCE}"' in page
+    assert f'href="{SOURCE}/edit/main/docs/how-to/qgis.md"' in page
+    assert (ROOT / "docs/how-to/qgis.md").is_file()
+    assert "data-md-component=source" not in page.replace('"', "")
+
+
+@pytest.mark.slow
+@pytest.mark.client("zensical")
 def test_pages_of_the_site_load_nothing_from_other_hosts(project):
     loaded = re.compile(
         r"""<(?:script|img|iframe|source)[^>]+src="?(?:https?:)?//[^\s">]+|<link[^>]+href="?(?:https?:)?//[^\s">]+"""
@@ -117,6 +134,7 @@ def test_pages_of_the_site_load_nothing_from_other_hosts(project):
 def test_a_broken_link_fails_the_build(project, tmp_path, link):
     shutil.copytree(project / "docs", tmp_path / "docs")
     shutil.copy(project / "mkdocs.yml", tmp_path)
+    shutil.copytree(project / "tools", tmp_path / "tools")
     with (tmp_path / "docs" / "glossary.md").open("a", encoding="utf-8") as page:
         page.write(f"\n[broken]({link})\n")
 
