@@ -16,6 +16,7 @@ from tests.strict import find_program
 SOURCE = "https://source.example/chronotile"
 """Address of the repository in the site that the tests build."""
 LINK = re.compile(r"\]\(([^):#\s]+)(?:#[^)]*)?\)")
+DESIGN = list((DOCS / "design").glob("*.md"))
 PAGES_FOR_USERS = [page for page in DOCS.rglob("*.md") if DOCS / "design" not in page.parents]
 
 
@@ -42,16 +43,22 @@ def test_pages_for_developers_are_in_the_last_tab():
 
 
 def test_decisions_are_excluded_from_the_search():
-    pages = list((DOCS / "design").glob("*.md"))
-
     front = "---\nsearch:\n  exclude: true\n---\n"
-    assert len(pages) > 30
-    assert [page.name for page in pages if not page.read_text(encoding="utf-8").startswith(front)] == []
+    assert len(DESIGN) > 30
+    assert [page.name for page in DESIGN if not page.read_text(encoding="utf-8").startswith(front)] == []
 
 
 def test_pages_for_users_have_at_most_74700_words():
     """Words by `wc -w`; text only for developers is in docs/design."""
     assert sum(len(page.read_text(encoding="utf-8").split()) for page in PAGES_FOR_USERS) <= 74_700
+
+
+def test_decisions_have_at_most_35000_words():
+    """Words with a letter or digit; `wc -w` also counts the lines between the cells of tables."""
+    words = {page.name: len(re.findall(r"\S*\w\S*", page.read_text(encoding="utf-8"))) for page in DESIGN}
+
+    assert sum(words.values()) <= 35_000
+    assert {name for name, count in words.items() if count > 1200} <= {"vocabulary.md"}
 
 
 def test_pages_for_users_promise_nothing():

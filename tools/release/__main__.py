@@ -195,7 +195,7 @@ def _write(path: Path, document: Json) -> None:
 def digest(path: Path) -> str:
     """Return the SHA-256 checksum of a file, in hexadecimal digits."""
     with path.open("rb") as file:
-        return hashlib.filedigest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _epoch() -> str:
