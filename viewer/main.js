@@ -44,6 +44,7 @@ import {
 import { fillTexts, language, pickLanguage, text, useTexts } from "./base/text.js";
 import { startLegends } from "./layers/legend-source.js";
 import { startMap } from "./map/map.js";
+import { showBrand } from "./shell/brand.js";
 import { startTimeline } from "./time/timeline.js";
 import { computed, effect, signal } from "./vendor/signals-core.js";
 
@@ -396,6 +397,7 @@ async function start() {
 	const [texts, configured] = await Promise.all([fetchOwn(`i18n/${code}.json`), fetchConfig(never).catch(() => null)]);
 	useTexts(code, texts);
 	configure(configured);
+	showBrand(configured);
 	document.documentElement.lang = language();
 	fillTexts(document);
 	byId("stuck").remove();

@@ -17,6 +17,7 @@ OF_ALL = (
         "/viewer/config.json",
         "/viewer",
         "/viewer/maps/none.pmtiles",
+        "/viewer/logo.png",
         "/clients",
         "/clients/",
     ),

@@ -347,6 +347,13 @@ def test_viewer_starts_with_an_existing_layer_or_check_reports_it(build, ndvi):
     )
 
 
+def test_missing_logo_is_reported_by_check(build, ndvi):
+    _, findings = build(f"service: {{logo: logo.png}}\n{in_collection('')}", c=ndvi)
+
+    message = "the file of the logo is missing; the viewer shows the title alone"
+    assert findings == (Finding("warning", "service.logo", message),)
+
+
 def test_places_named_like_a_layer_are_no_collection_and_check_reports_it(load, make, ndvi):
     text = in_collection("") + "\nplaces: {c: {href: c.geojson}, squares: {href: squares.geojson}}\n"
     places = dict.fromkeys(("c", "squares"), make_places())

@@ -385,6 +385,7 @@ export type ViewerConfig = {
 	base_maps: BaseMap[];
 	overlays: BaseMap[];
 	geocoder: Geocoder | null;
+	logo?: string | null;
 	sign_in?: "offered" | "expired";
 };
 

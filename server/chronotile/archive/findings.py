@@ -151,6 +151,7 @@ def _subjects(configuration: Configuration) -> Iterator[tuple[str, _Subject]]:
     root = configuration.root
     for name in configuration.places:
         yield f"places.{name}", _Subject("", root.child("places", name, "href").place)
+    yield "service.logo", _Subject("", root.child("service", "logo").place)
     yield "service.viewer.default_layer", _Subject("", root.child("service", "viewer", "default_layer").place)
     for collection, section in configuration.collections.items():
         node = root.child("collections", collection)

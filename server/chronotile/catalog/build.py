@@ -17,9 +17,10 @@ from chronotile.catalog.climatology_texts import add_climatology_keyword, add_cl
 from chronotile.catalog.configuration import CollectionSection
 from chronotile.catalog.default_styles import composite_style, default_style, stretch_style, style_for_name
 from chronotile.catalog.load import Configuration
+from chronotile.catalog.logo import read_logo
 from chronotile.catalog.offered import offered_places
 from chronotile.catalog.variable_sections import CompositeSection, MaskSection, VariableSection
-from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnknownLayer, UnsupportedCrs
+from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnknownLayer, UnknownPath, UnsupportedCrs
 from chronotile.core.finding import Finding
 from chronotile.core.model.access import Rule
 from chronotile.core.model.collection import Collection, Composite, Layer, Resampling
@@ -135,6 +136,11 @@ def _rules_of_styles(
 
 
 def _viewer_findings(catalogue: Catalogue) -> Iterator[Finding]:
+    try:
+        if catalogue.service.logo is not None:
+            read_logo(catalogue.service.logo)
+    except UnknownPath as error:
+        yield Finding("warning", "service.logo", f"{error.message}; the viewer shows the title alone")
     name = catalogue.service.viewer.default_layer
     try:
         if name is not None:

@@ -1,6 +1,7 @@
 """Texts and addresses with which the service describes itself."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from chronotile.catalog.viewer_section import ViewerInfo
 from chronotile.core.model.collection import LocalisedText, MetadataLink
@@ -53,6 +54,8 @@ class ServiceInfo:
     """Description and public addresses of the service."""
 
     title: LocalisedText = field(default_factory=lambda: {"": "chronotile"})
+    logo: Path | None = None
+    """Configured file of the logo, which may be missing."""
     abstract: LocalisedText = field(default_factory=dict)
     keywords: tuple[str, ...] = ()
     url: str | None = None

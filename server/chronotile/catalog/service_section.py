@@ -120,6 +120,12 @@ def _check_origin(text: str) -> str:
     return text.lower().rpartition(":")[0] if is_default else text.lower()
 
 
+def _check_logo(path: str) -> str:
+    if "://" in path:
+        raise ValueError(f"{path[:80]!r} is not a path; accepted is the path of a picture, relative to this file")
+    return path
+
+
 _UNCHANGED = {"title", "abstract", "keywords", "url", "contact", "hosts", "origins", "languages"}
 """Keys that are copied to `ServiceInfo` unchanged."""
 
@@ -129,6 +135,9 @@ class ServiceSection(Section):
 
     title: Localised = Field(default_factory=lambda: {"": "chronotile"})
     """Title of the service; default: chronotile."""
+    logo: Annotated[Text, AfterValidator(_check_logo)] | None = None
+    """Picture in front of the title in the viewer: path of a PNG, JPEG or WebP file of at most 200,000 bytes, from the
+    folder of this file; default: the sign of chronotile."""
     abstract: Localised = Field(default_factory=dict)
     """A paragraph about it."""
     keywords: Annotated[tuple[Text, ...], AfterValidator(unique)] = ()
@@ -175,9 +184,10 @@ class ServiceSection(Section):
     """Subscribers of changes of items, at most 32."""
 
     def info(self, folder: Path = Path()) -> ServiceInfo:
-        """Return the description of the service; relative paths of the viewer's files start at `folder`."""
+        """Return the description of the service; relative paths of its files start at `folder`."""
         return ServiceInfo(
             **{name: getattr(self, name) for name in _UNCHANGED},
+            logo=None if self.logo is None else folder / self.logo,
             wms_paths=self.paths.wms,
             wmts_paths=self.paths.wmts,
             wms_exception_status=self.wms.exception_status,

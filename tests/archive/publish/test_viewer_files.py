@@ -8,6 +8,7 @@ import pytest
 
 from chronotile.archive.publish.viewer_files import MARK, file_of, shared_box, tiles_of, windows_of
 from chronotile.core.model.space.boxes import BBox
+from tests.logos import logo_bytes
 from tests.viewer.browser.served import STORES, every
 
 CONFIGURATION = """
@@ -125,6 +126,18 @@ def test_viewer_is_published_continued_and_published_again(configuration, run, t
     assert not (out / "cubes" / "ndvi" / "former").exists()
     times = json.loads((out / "layers" / "ndvi" / "times.json").read_bytes())
     assert (times["times"][0][:7], times["total"]) == ("2019-02", 5)
+
+
+@pytest.mark.usefixtures("viewer")
+def test_published_viewer_has_the_logo(configuration, run, tmp_path):
+    (tmp_path / "logo.png").write_bytes(logo_bytes())
+    configuration.write_text(f"service: {{logo: logo.png}}\n{CONFIGURATION}")
+
+    ran = run("publish", "main", "--viewer", "--to", tmp_path / "out", "--config", configuration, "--zooms", "12-12")
+
+    assert ran.exit_code == 0, ran.output
+    logo = json.loads((tmp_path / "out" / "viewer" / "config.json").read_bytes())["logo"]
+    assert (tmp_path / "out" / logo).read_bytes() == logo_bytes()
 
 
 @pytest.mark.usefixtures("viewer")

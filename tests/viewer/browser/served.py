@@ -16,6 +16,7 @@ import xarray
 from affine import Affine
 from rasterio.crs import CRS
 
+from tests.logos import logo_bytes
 from tests.scenes import save_zarr
 
 TILE_COLUMN, TILE_ROW, ZOOM = 2090, 1370, 12
@@ -178,7 +179,7 @@ STORES = (
 )
 
 CONFIGURATION = """
-service: {title: Fixtures of the viewer's scenarios}
+service: {title: Fixtures of the viewer's scenarios, logo: logo.png}
 collections:
   main:
     title: Numbers by formulas
@@ -273,6 +274,7 @@ def write_archive(folder: Path) -> Path:
     (folder / "styles" / "numbers.yaml").write_text(NUMBERS_STYLE, encoding="utf-8")
     fields = {"type": "FeatureCollection", "features": [field_feature(number) for number in range(6)]}
     (folder / "fields.geojson").write_text(json.dumps(fields), encoding="utf-8")
+    (folder / "logo.png").write_bytes(logo_bytes())
     configuration = folder / "chronotile.yaml"
     configuration.write_text(CONFIGURATION, encoding="utf-8")
     return configuration

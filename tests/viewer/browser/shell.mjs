@@ -114,6 +114,13 @@ const whenPageIsWhite = (page, isWhite) =>
 		isWhite,
 	);
 
+/** Waits until the picture of the header is loaded. @param {Page} page @param {[number, number]} size in pixels */
+const whenLogoIs = (page, size) =>
+	page.waitForFunction((wanted) => {
+		const picture = /** @type {HTMLImageElement | null} */ (document.querySelector("#brand img"));
+		return picture?.naturalWidth === wanted[0] && picture.naturalHeight === wanted[1];
+	}, size);
+
 const LAND = [243, 241, 234, 255];
 
 /** Makes a gate at which answers wait until it is released. */
@@ -161,6 +168,44 @@ await runAsCalled([
 			assert.ok(page.url().endsWith("&utm=a%20b&x"), page.url());
 		},
 	],
+	[
+		"3 the header has the title and the logo of the service, and leads to its overview",
+		async ({ open, base, outDir }) => {
+			const { page } = await open({ search: "?layer=ndvi" });
+			await whenShown(page);
+			const brand = page.getByRole("link", { name: "Fixtures of the viewer's scenarios" });
+			await whenLogoIs(page, [120, 40]);
+			assert.equal(await brand.evaluate((link) => /** @type {any} */ (link).href), base);
+			await page.screenshot({ path: join(outDir, "header.png") });
+
+			await page.setViewportSize({ width: 390, height: 780 });
+			assert.ok(await page.locator("#brand img").isVisible());
+			await page.locator("#menu-button").click();
+			await page.locator(".menu-title").waitFor();
+			assert.equal(await page.locator(".menu-title").textContent(), "Fixtures of the viewer's scenarios");
+			await page.screenshot({ path: join(outDir, "header-phone.png") });
+		},
+	],
+	.../** @type {[string, Record<string, unknown>, number][]} */ ([
+		["a logo that cannot be shown leaves the title alone", { logo: null }, 0],
+		["without a logo the title is behind the sign of chronotile", {}, 1],
+	]).map(
+		([name, more, pictures]) =>
+			/** @type {[string, import("./harness.mjs").Check]} */ ([
+				`3 ${name}`,
+				async ({ open, base }) => {
+					const { logo, ...config } = await (await fetch(new URL("viewer/config.json", base))).json();
+					const { page } = await open({
+						search: "?layer=ndvi",
+						routes: { "/viewer/config\\.json": answerJson({ ...config, title: EVIL, ...more }) },
+					});
+					await whenShown(page);
+
+					assert.equal(await page.locator("#brand").textContent(), EVIL);
+					assert.equal(await page.locator("#brand img").count(), pictures);
+				},
+			]),
+	),
 	[
 		"3 a link that is shared shows the same state and the same pixels elsewhere",
 		async ({ open, outDir }) => {

@@ -326,6 +326,9 @@ class ViewerPublication:
         first = config["default_layer"] if config["default_layer"] in ids else layers[0].id
         config |= {"default_layer": first, "title": self._options.title or config["title"], **maps}
         config.pop("sign_in", None)
+        if config.get("logo"):
+            logo = await self._get(config["logo"], {})
+            await self._write(config["logo"], logo.body, logo.headers["content-type"])
         await self._answer("viewer/config.json", {}, config)
         collections = [x for x in listed["collections"] if x["id"] == self._collection]
         await self._answer("layers", {}, {"layers": [x.document for x in layers], "collections": collections})

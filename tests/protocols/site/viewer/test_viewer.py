@@ -15,6 +15,7 @@ from chronotile.catalog.service_info import ServiceInfo
 from chronotile.catalog.viewer_section import BaseMap, Geocoder, ViewerInfo
 from chronotile.http.shipped_files import find_viewer
 from chronotile.pipeline.services import Services
+from tests.logos import logo_bytes
 from tests.protocols import served
 from tests.protocols.answer_schemas import schema_faults
 
@@ -334,7 +335,53 @@ def test_file_of_vector_tiles_is_sent_by_ranges_under_its_id(with_file):
     assert with_file.get(address, headers={"Range": "bytes=900-"}).status_code == 416
 
 
-@pytest.mark.parametrize("fixture", ["configured", "with_file"])
+@pytest.fixture
+def logo_file(tmp_path):
+    file = tmp_path / "logo"
+    file.write_bytes(logo_bytes())
+    return file
+
+
+@pytest.fixture
+def with_logo(make_viewer, logo_file):
+    """Client of a viewer with a logo."""
+    with make_viewer(FILES, served.make_services(service=ServiceInfo(logo=logo_file))) as client:
+        yield client
+
+
+def test_logo_is_sent_as_a_picture_and_once(with_logo, logo_file):
+    address = f"/{with_logo.get('/viewer/config.json').json()['logo']}"
+    answer = with_logo.get(address)
+
+    assert address == "/viewer/logo.png"
+    assert (answer.content, answer.headers["content-type"]) == (logo_file.read_bytes(), "image/png")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert with_logo.get(address, headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+
+
+def test_replaced_logo_is_sent_in_its_format(with_logo, logo_file):
+    logo_file.write_bytes(logo_bytes("WEBP"))
+
+    assert with_logo.get("/viewer/config.json").json()["logo"] == "viewer/logo.webp"
+    assert with_logo.get("/viewer/logo.webp").headers["content-type"] == "image/webp"
+    assert with_logo.get("/viewer/logo.png").status_code == 404
+
+
+@pytest.mark.parametrize("body", [b"<svg xmlns='http://www.w3.org/2000/svg'/>", b""])
+def test_wrong_logo_is_not_sent(with_logo, logo_file, body):
+    logo_file.write_bytes(body)
+
+    assert with_logo.get("/viewer/config.json").json()["logo"] is None
+    answer = with_logo.get("/viewer/logo.png")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+def test_viewer_without_logo_has_none(viewer):
+    assert "logo" not in viewer.get("/viewer/config.json").json()
+    assert viewer.get("/viewer/logo.png").status_code == 404
+
+
+@pytest.mark.parametrize("fixture", ["configured", "with_file", "with_logo"])
 def test_configuration_matches_its_schema(request, fixture):
     client = request.getfixturevalue(fixture)
 

@@ -125,7 +125,7 @@ VIEWER_CONFIG: Json = object_of(
     | _each(SOME_TEXT, "default_layer", "default_base_map")
     | _each(list_of(ref("BaseMap")), "base_maps", "overlays")
     | {"geocoder": nullable_schema(ref("Geocoder"))},
-    {"sign_in": enum_of(("offered", "expired"))},
+    {"logo": SOME_TEXT, "sign_in": enum_of(("offered", "expired"))},
 )
 SESSION: Json = {
     "description": "Answer of `/signin/session` and `/signin/renew`, which exist if users can sign in",

@@ -16,6 +16,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.logo import Logo, read_logo
 from chronotile.catalog.viewer_section import BaseMap, ViewerInfo
 from chronotile.core.errors import SourceUnavailable, UnknownLayer, UnknownPath
 from chronotile.http.answers import answer_content
@@ -75,10 +76,22 @@ async def get_config(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     query.check_names(("lang",))
     language = negotiate_language(request, query)
-    body = orjson.dumps({**viewer_document(services_of(request).catalogue, language), **_sign_in(request)})
+    catalogue = services_of(request).catalogue
+    logo = await run(request, FILES, partial(_logo_address, catalogue.service.logo))
+    body = orjson.dumps({**viewer_document(catalogue, language), **logo, **_sign_in(request)})
     response = answer_content(body, "application/json", request)
     response.headers.update({"Cache-Control": "no-cache", "Content-Language": language, "Vary": "Accept-Language"})
     return response
+
+
+def _logo_address(path: Path | None) -> dict[str, str | None]:
+    """Return the address of the logo: `None` if its file cannot be shown; empty if none is configured."""
+    if path is None:
+        return {}
+    try:
+        return {"logo": f"viewer/logo.{read_logo(path).format}"}
+    except UnknownPath:
+        return {"logo": None}
 
 
 def _sign_in(request: Request) -> dict[str, str]:
@@ -167,6 +180,20 @@ async def get_map(request: Request) -> Response:
     return FileResponse(path, media_type="application/vnd.pmtiles", headers={"Cache-Control": "no-cache"})
 
 
+async def get_logo(request: Request) -> Response:
+    """Return the configured logo."""
+    logo = await run(request, FILES, partial(_logo, services_of(request).catalogue.service.logo))
+    if request.path_params["format"] != logo.format:
+        raise UnknownPath(f"the logo is {logo.format}")
+    return answer_content(logo.body, logo.media_type, request, cache_control="no-cache")
+
+
+def _logo(path: Path | None) -> Logo:
+    if path is None:
+        raise UnknownPath("the viewer has no logo")
+    return read_logo(path)
+
+
 operations = (
     Operation(
         "/viewer/config.json",
@@ -184,6 +211,7 @@ routes = [
     Route("/viewer", endpoint(redirect, problem_response)),
     *routes_of(operations),
     Route("/viewer/maps/{map}.pmtiles", endpoint(get_map, problem_response)),
+    Route("/viewer/logo.{format}", endpoint(get_logo, problem_response)),
     Route("/viewer/{path:path}", endpoint(get_file, problem_response)),
 ]
 
