@@ -9,7 +9,8 @@ from tests.docs.site import DOCS, ROOT
 
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md")))
 _BLOCK = re.compile(
-    r"(?:^<!-- not run: (?P<reason>[^\n]+) -->\n)?^(?P<indent> *)```(?P<language>[^\n`]*)\n(?P<text>.*?)^ *```$",
+    r"(?:^<!-- (?:not run: (?P<reason>[^\n]+)|run by (?P<runner>\S+)) -->\n)?"
+    r"^(?P<indent> *)```(?P<language>[^\n`]*)\n(?P<text>.*?)^ *```$",
     re.DOTALL | re.MULTILINE,
 )
 
@@ -25,7 +26,14 @@ class Block:
     """Language; `""` for diagrams and output of programs."""
     text: str
     reason: str | None
-    """Why it is not run: the comment `<!-- not run: … -->` on the line before it."""
+    """Why no test runs it: the comment `<!-- not run: … -->` on the line before it."""
+    runner: str | None
+    """Path of the test that runs it apart: the comment `<!-- run by tests/… -->` on the line before it."""
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether the tests of all blocks skip it."""
+        return self.reason is not None or self.runner is not None
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
@@ -41,6 +49,7 @@ def blocks_of(page: Path) -> list[Block]:
             language=found["language"],
             text=textwrap.dedent(found["text"]),
             reason=found["reason"],
+            runner=found["runner"],
         )
         for found in _BLOCK.finditer(text)
     ]
@@ -51,7 +60,7 @@ CODE = [block for block in BLOCKS if block.language]
 
 
 def in_language(*languages: str, but: str | tuple[str, ...] = "/") -> list[Block]:
-    """Return blocks in these languages that are run, except in some folders or pages."""
+    """Return blocks in these languages without a marker, except in some folders or pages."""
     return [
-        each for each in CODE if each.language in languages and each.reason is None and not each.page.startswith(but)
+        each for each in CODE if each.language in languages and not each.is_marked and not each.page.startswith(but)
     ]

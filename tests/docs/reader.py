@@ -48,7 +48,7 @@ class Reader:
         """Output of each block of commands."""
 
     def follow(self, page: Path) -> None:
-        """Run all blocks of a page except those with a reason not to run."""
+        """Run all blocks of a page without a marker."""
         text = page.read_text(encoding="utf-8")
         for block in blocks_of(page):
             before = "".join(text.splitlines(keepends=True)[: block.line - 1])
@@ -56,7 +56,7 @@ class Reader:
                 (self.folder / name[1]).write_text(self._here(block), encoding="utf-8")
             elif name := ADDED.search(before):
                 self._add(self.folder / name[1], block)
-            elif block.reason is None:
+            elif not block.is_marked:
                 self._run(block)
 
     def _here(self, block: Block) -> str:
@@ -103,14 +103,12 @@ class Reader:
         found = next(filter(None, map(ADDRESS.search, self._process.stdout)), None)
         assert found, f"{words} printed no address: {log.read_text()[-2000:]}"
         self.server = found[1]
-        self._shell.client = httpx2.Client(base_url=self.server, timeout=None)
-        self._shell.client.get("/health/ready").raise_for_status()
+        self._shell.url = self.server
+        httpx2.get(f"{self.server}/health/ready", timeout=None).raise_for_status()
 
     def stop(self) -> None:
         """End the server, if there is one."""
         if self._process is not None:
-            if self._shell.client is not None:
-                self._shell.client.close()
             self._process.terminate()
             self._process.stdout.close()
             self._process.wait()

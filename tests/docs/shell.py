@@ -1,4 +1,4 @@
-"""Runs the commands of `sh` blocks: requests of curl to a server of the test, chronotile, targets of make."""
+"""Runs the commands of `sh` blocks: curl with a server of the test, chronotile, targets of make."""
 
 import importlib.util
 import json
@@ -11,25 +11,28 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from string import Template
-from typing import Any
 
 import typer
 
 from chronotile.cli.main import app
 from tests.docs.site import ROOT
+from tests.strict import find_program
 
 SERVER = "http://127.0.0.1:8000"
 ENDLESS = {"demo", "serve", "worker"}
 """Commands of chronotile that run until they are stopped."""
+FOREIGN = {"curl", "gdal_translate"}
+"""Programs that run as on the reader's machine, in bash."""
+STRICT_CURL = 'curl() { command curl --fail-with-body --silent --show-error "$@"; }\n'
 PLACEHOLDER = re.compile(r"[A-Z]{3,}|…")
 """`FOLDER`: placeholders for the reader."""
 
 
 class Shell:
-    """A folder for running commands, and a client of the server that they address as `SERVER`.
+    """A folder for running commands, and the address of the server that they write as `SERVER`.
 
     Args:
-        client: Client of the test's server; it has `request(method, path, content=, headers=)`.
+        url: Address of the test's server; `None` until `start` has started one.
         folder: Folder for files.
         start: Starts an endless command of chronotile. Without it command lines of chronotile are checked and not run.
         environment: Variables of commands; those of the test by default.
@@ -38,14 +41,14 @@ class Shell:
 
     def __init__(
         self,
-        client: Any,
+        url: str | None,
         folder: Path,
         *,
         start: Callable[[list[str]], None] | None = None,
         environment: dict[str, str] | None = None,
         exports: Mapping[str, str] | None = None,
     ) -> None:
-        self.client = client
+        self.url = url
         self.folder = folder
         self._start = start
         self._environment = environment
@@ -64,17 +67,17 @@ class Shell:
             while words and re.fullmatch(r"[A-Z_0-9]+=.*", words[0]):
                 words = words[1:]
             if words:
-                self._command([Template(word).safe_substitute(self._environment or os.environ) for word in words])
+                self._command(line, [Template(word).safe_substitute(self._environment or os.environ) for word in words])
 
     def _export(self, words: list[str]) -> None:
         if self._exports is not None and self._environment is not None:
             given = dict(word.split("=", 1) for word in words)
             self._environment.update({name: self._exports.get(name, value) for name, value in given.items()})
 
-    def _command(self, words: list[str]) -> None:
+    def _command(self, line: str, words: list[str]) -> None:
         name = Path(words[0]).name
-        if name == "curl":
-            self._curl(words[1:])
+        if name in FOREIGN:
+            self._run_in_bash(line)
         elif name == "chronotile":
             self._chronotile(words[1:])
         elif name == "make":
@@ -94,38 +97,9 @@ class Shell:
         else:
             raise AssertionError(f"cannot run {words[0]}; say why with <!-- not run: … -->")
 
-    def _curl(self, words: list[str]) -> None:
-        url, data, saved, headers, is_dumped = "", None, None, {}, False
-        rest = iter(words)
-        for word in rest:
-            match word:
-                case "-o" | "--output":
-                    saved = next(rest)
-                case "-D" | "--dump-header":
-                    is_dumped = next(rest) == "-"
-                case "-d" | "--data" | "--data-binary":
-                    data = next(rest)
-                case "-H" | "--header":
-                    header, _, value = next(rest).partition(":")
-                    headers[header] = value.strip()
-                case "--compressed" | "--silent":
-                    pass
-                case "-OJ":
-                    saved = "named by the server"
-                case _:
-                    assert not word.startswith("-"), f"the option {word} of curl is not known here"
-                    url = word
-        assert url.startswith(SERVER), url
-        content = (self.folder / data[1:]).read_bytes() if data and data.startswith("@") else data
-        answer = self.client.request(
-            "GET" if data is None else "POST", url.removeprefix(SERVER), content=content, headers=headers
-        )
-        assert answer.status_code < 300, f"{url}: {answer.status_code} {answer.text[:500]}"
-        if is_dumped:
-            self.printed += "".join(f"{name}: {value}\n" for name, value in answer.headers.items())
-        if saved:
-            (self.folder / saved).write_bytes(answer.content)
-        self.printed += "" if saved else answer.text
+    def _run_in_bash(self, line: str) -> None:
+        """Run a line as written; an HTTP status of 400 or more is a failure."""
+        self._call([find_program("bash"), "-ec", STRICT_CURL + line.replace(SERVER, self.url or SERVER)])
 
     def _chronotile(self, words: list[str]) -> None:
         check_command_line(words)

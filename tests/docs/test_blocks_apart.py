@@ -23,7 +23,7 @@ from tests.running import PATIENCE_S, serving, with_client
 
 pytestmark = pytest.mark.slow
 
-APART = {str(block): block for block in BLOCKS if block.reason and "test_blocks_apart.py" in block.reason}
+APART = {str(block): block for block in BLOCKS if block.runner == "tests/docs/test_blocks_apart.py"}
 NUMBERS = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 
 

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ from urllib.parse import unquote
 from starlette.routing import Match, Route
 
 from tests.docs.blocks import in_language
-from tests.docs.shell import Shell
+from tests.docs.shell import SERVER
 from tests.protocols.fuzzing.breaking import mutate
 from tests.protocols.fuzzing.breaking import requests as broken_requests
 from tests.protocols.fuzzing.request import parse
@@ -115,8 +116,24 @@ def _of_pages(site: Site) -> list[Request]:
         lines = [line for line in block.text.replace("\\\n", " ").splitlines() if line.startswith("curl")]
         for line in lines:
             if "@" not in line and "http://127.0.0.1:8000" in line and " -o" not in line:
-                Shell(site, site.folder).run(line)
+                _send_curl(site, shlex.split(line, comments=True)[1:])
     return _short(site.sent[first:])
+
+
+def _send_curl(site: Site, words: list[str]) -> None:
+    """Send the request of a command line of curl, given without `curl`."""
+    url, data, headers = "", None, {}
+    rest = iter(words)
+    for word in rest:
+        match word:
+            case "-d":
+                data = next(rest)
+            case "-H":
+                name, _, value = next(rest).partition(":")
+                headers[name] = value.strip()
+            case _ if not word.startswith("-"):
+                url = word
+    site.request("GET" if data is None else "POST", url.removeprefix(SERVER), content=data, headers=headers)
 
 
 def _short(requests: Any) -> list[Request]:
