@@ -31,7 +31,7 @@ from tests.running import PATIENCE_S, reserved_port, until
 pytestmark = [pytest.mark.client("nginx"), pytest.mark.slow]
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx.conf"
-OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "behind-a-proxy.md"
 TEMPORARY = "".join(f"{name}_temp_path FOLDER/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
 HEAD = struct.Struct("@L5q")
 """Header of a file in nginx's cache: version; end of freshness; seconds of use after that during an update, and after
@@ -485,8 +485,8 @@ def test_all_forged_headers_together_are_ignored(cached):
 
 @pytest.fixture
 def under_a_path(tmp_path, viewer):
-    """nginx that serves below /maps, configured by docs/operations.md."""
-    _tls, example = re.findall(r"```nginx\n(.*?)```", OPERATIONS.read_text(), re.DOTALL)
+    """nginx that serves below /maps, configured by docs/how-to/behind-a-proxy.md."""
+    _tls, example = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(), re.DOTALL)
     *rewrites, prefix = example.splitlines()
     further = [
         ("server_name _;", f"server_name _; {' '.join(rewrites)}"),

@@ -1,4 +1,4 @@
-"""A server behind a proxy with TLS and a path, configured by deploy/ and docs/operations.md."""
+"""A server behind a proxy with TLS and a path, configured by deploy/ and docs/how-to/behind-a-proxy.md."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The log of a process on standard error: one line per message, as text or as JSON (docs/operations.md)."""
+"""The log of a process on standard error: one line per message, as text or as JSON (docs/reference/monitoring.md)."""
 
 import logging
 from contextvars import ContextVar

@@ -1,4 +1,4 @@
-"""One line in the log for each request, and its metrics (docs/operations.md)."""
+"""One line in the log for each request, and its metrics (docs/reference/monitoring.md)."""
 
 import asyncio
 import logging
