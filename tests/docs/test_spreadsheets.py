@@ -55,10 +55,10 @@ def cell_of(element: ET.Element) -> Cell:
 
 
 def cells_of(row: ET.Element) -> list[Cell]:
-    found = []
+    cells = []
     for element in row.iterfind(f"{TABLE}table-cell"):
-        found += [cell_of(element)] * int(element.get(f"{TABLE}number-columns-repeated", "1"))
-    return found
+        cells += [cell_of(element)] * int(element.get(f"{TABLE}number-columns-repeated", "1"))
+    return cells
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +73,8 @@ def open_in_calc(tmp_path_factory) -> Callable[[Path, Locale], list[dict[str, Ce
         ]
         subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE_S)
         rows = ET.parse(folder / f"{file.stem}.fods").iter(f"{TABLE}table-row")
-        header, *others = filter(any, map(cells_of, rows))
-        return [dict(zip(header, row, strict=False)) for row in others]
+        header, *values = filter(any, map(cells_of, rows))
+        return [dict(zip(header, row, strict=False)) for row in values]
 
     return run
 
