@@ -54,6 +54,7 @@ DIST   := $(VENV)/dist/.installed
 MOTO   := $(VENV)/moto/.installed
 PGSTAC := $(VENV)/pgstac/.installed
 STAC   := $(VENV)/stac/.installed
+JUPYTER := $(VENV)/jupyter/.installed
 CDSE   := $(VENV)/cdse/.installed
 VENDORED := node_modules/.vendored
 # Towns and ground, made in Python.
@@ -88,7 +89,7 @@ test-quick: $(SERVER) $(DEMO) viewer ## run the server's quick tests alone
 	$(BIN)/python -m pytest $(TESTS) -m "not ($(BEYOND_QUICK))" $(OF_AREA)
 
 test-rest: export CHRONOTILE_TEST_DURATIONS ?= .test-durations-rest.tsv
-test-rest: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(CDSE) $(DEMO) $(TOOLS) viewer ## run the server's tests that are not quick
+test-rest: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(JUPYTER) $(CDSE) $(DEMO) $(TOOLS) viewer ## run the server's tests that are not quick
 	$(BIN)/python -m pytest $(TESTS) $(REST) -m "$(BEYOND_QUICK)"
 
 test-full: export CHRONOTILE_TEST_FULL = 1
@@ -106,7 +107,7 @@ test-313: ## run the quick tests on Python 3.13, or SAMPLE of them, after an imp
 durations: $(SERVER) ## after test-quick and test-rest: store the processor time of expensive tests
 	$(BIN)/python -m tools.durations
 
-test-server: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(CDSE) $(DEMO) $(TOOLS) viewer ## run the server's tests as TESTS says (TESTS="-k wms")
+test-server: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(JUPYTER) $(CDSE) $(DEMO) $(TOOLS) viewer ## run the server's tests as TESTS says (TESTS="-k wms")
 	$(BIN)/python -m pytest $(TESTS)
 
 ifdef NPM
@@ -125,7 +126,7 @@ image-test: $(SERVER) ## build the image with buildah and run it, as root on Deb
 	CHRONOTILE_TEST_IMAGE=$(IMAGES) $(BIN)/python -m pytest -m slow tests/image
 
 coverage: export CHRONOTILE_TEST_FULL = 1
-coverage: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(CDSE) $(DEMO) $(TOOLS) viewer ## run all tests of the server and fail if they cover less than 95 % of lines and branches
+coverage: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(JUPYTER) $(CDSE) $(DEMO) $(TOOLS) viewer ## run all tests of the server and fail if they cover less than 95 % of lines and branches
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest $(TESTS)
 	$(BIN)/python -m coverage combine --quiet
@@ -216,6 +217,9 @@ lock: $(SERVER) ## resolve requirements.lock again for all Python versions and p
 		--output-file tests/cdse/requirements.lock tests/cdse/requirements.in
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+		--output-file tests/jupyter/requirements.lock tests/jupyter/requirements.in
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 		--output-file tools/release/requirements.lock tools/release/requirements.in
 	$(BIN)/uv pip compile --quiet --upgrade --no-deps --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
@@ -276,6 +280,12 @@ $(PGSTAC): tests/pgstac/requirements.lock | $(SERVER)
 $(STAC): tests/stac_clients/requirements.lock | $(SERVER)
 	$(BIN)/python -m venv $(VENV)/stac
 	$(VENV)/stac/bin/python -m pip install --quiet --requirement tests/stac_clients/requirements.lock
+	@touch $@
+
+# JupyterLab, which runs notebooks with the kernel of the server's environment.
+$(JUPYTER): tests/jupyter/requirements.lock | $(SERVER)
+	$(BIN)/python -m venv $(VENV)/jupyter
+	$(VENV)/jupyter/bin/python -m pip install --quiet --requirement tests/jupyter/requirements.lock
 	@touch $@
 
 # Clients of CDSE that tests run, apart as they want many libraries.

@@ -18,7 +18,7 @@ POSTGRESQL = Path("/usr/lib/postgresql")
 """Debian's folder of its programs, by version and off the path."""
 SCRIPTS = sysconfig.get_path("scripts")
 """Folder of this environment's programs, which need not be on the path."""
-APART = tuple(Path(sys.prefix) / name / "bin" for name in ("moto", "pgstac", "stac", "cdse"))
+APART = tuple(Path(sys.prefix) / name / "bin" for name in ("moto", "pgstac", "stac", "cdse", "jupyter"))
 """Folders in which `make` installs the S3 server, the STAC API, and clients of STAC and CDSE, separately from packages
 with contradicting requirements.
 """

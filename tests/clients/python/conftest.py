@@ -1,6 +1,8 @@
 """Fixtures of the Python client's tests: archives over the formula and over a demo, in this process and on a socket."""
 
 import json
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -20,6 +22,7 @@ from chronotile.demo import DemoPlan, make_demo
 from chronotile.jobs.queue.service import JobService
 from chronotile_client import Archive, AsyncArchive, Layer, Retries
 from tests.protocols import served
+from tests.running import CLIENT, PATIENCE_S
 
 PLAN = DemoPlan(size_px=200, first_day="2023-01-01", dekads=36, levels=2, picture_days=("2024-06-01",))
 
@@ -123,3 +126,12 @@ def ndvi_of_files(demo_folder) -> xarray.DataArray:
     """NDVI of the demo's files in xarray, without the codes above 0.92, which are clouds and snow."""
     store = xarray.open_zarr(demo_folder / "biopar.zarr", decode_coords="all", chunks=None)
     return store.NDVI.where(store.NDVI < 0.921).load()
+
+
+@pytest.fixture(scope="session")
+def client_with_map(tmp_path_factory) -> Path:
+    """Folder of the client with the map's JavaScript, as in its wheel."""
+    folder = tmp_path_factory.mktemp("client")
+    package = shutil.copytree(CLIENT / "chronotile_client", folder / "chronotile_client")
+    subprocess.run(["node", CLIENT.parent / "build.mjs", package / "widget"], check=True, timeout=PATIENCE_S)
+    return folder

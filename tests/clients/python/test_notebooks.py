@@ -2,17 +2,14 @@
 
 import json
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.running import CLIENT, PATIENCE_S, serving
+from tests.running import serving
 
 NOTEBOOKS = Path(__file__).parents[3] / "docs" / "notebooks"
 EXECUTION_S = 600
-BUILD = Path(__file__).parents[3] / "clients" / "python" / "build.mjs"
 
 
 @pytest.fixture(scope="module")
@@ -26,24 +23,17 @@ def served(five_years, tmp_path_factory):
         yield {"CHRONOTILE_URL": url, "CHRONOTILE_COG_FOLDER": str(cogs)}
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory):
-    """Folder of the client with the map's JavaScript, as in its wheel."""
-    folder = tmp_path_factory.mktemp("client")
-    package = shutil.copytree(CLIENT / "chronotile_client", folder / "chronotile_client")
-    subprocess.run(["node", BUILD, package / "widget"], check=True, timeout=PATIENCE_S)
-    return folder
-
-
 @pytest.fixture
-def run(served, client, tmp_path, monkeypatch):
+def run(served, client_with_map, tmp_path, monkeypatch):
     """Return a function: `run(name)` returns the outputs of each code cell; `run.widgets` has the state of widgets."""
     import nbformat
     from nbclient import NotebookClient
 
     for name, value in served.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(client), os.environ.get("PYTHONPATH")])))
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join(filter(None, [str(client_with_map), os.environ.get("PYTHONPATH")]))
+    )
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "matplotlib"))
 

@@ -70,3 +70,20 @@ export async function drawnAt(page, places) {
 		/** @type {const} */ ([picture, places]),
 	);
 }
+
+/**
+ * Returns the number of colours in the picture of a part of the page.
+ * @param {Page} page
+ * @param {import("playwright-core").Locator} part
+ */
+export async function countColours(page, part) {
+	const picture = (await part.screenshot()).toString("base64");
+	return page.evaluate(async (source) => {
+		const image = new Image();
+		image.src = `data:image/png;base64,${source}`;
+		await image.decode();
+		const context = /** @type {any} */ (new OffscreenCanvas(image.width, image.height).getContext("2d"));
+		context.drawImage(image, 0, 0);
+		return new Set(new Uint32Array(context.getImageData(0, 0, image.width, image.height).data.buffer)).size;
+	}, picture);
+}
