@@ -36,8 +36,12 @@ def values(url):
 @pytest.mark.client("ogrinfo")
 @pytest.mark.parametrize(
     "words",
-    [("-al", f"OAPIF:{{}}/collections/squares?{VALUED}"), (f"OAPIF:{{}}?{VALUED}", "squares")],
-    ids=["collection", "layer of the service"],
+    [
+        ("-al", f"OAPIF:{{}}/collections/squares?{VALUED}"),
+        (f"OAPIF:{{}}?{VALUED}", "squares"),
+        (f"OAPIF:{{}}?{VALUED}&weights=pixel", "squares"),
+    ],
+    ids=["collection", "layer of the service", "weights"],
 )
 def test_gdal_pages_through_all_places_with_values(url, values, words):
     """GDAL sends the query with each request, even for documents."""

@@ -22,7 +22,7 @@ DOCUMENT_PARAMETERS = (F, LANG)
 VALUE = name_list(
     "value", "Ids or aliases of layers: each place has the value of each at `datetime`, as a property called by its id"
 )
-IGNORED_WITH_VALUE = (VALUE.name, "datetime", "reducer")
+IGNORED_WITH_VALUE = (VALUE.name, "datetime", "reducer", "weights")
 """Parameters of features that documents ignore if `value` is present: GDAL and QGIS repeat the query of
 `/ogcapi?value=…` in every request."""
 
