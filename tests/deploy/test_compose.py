@@ -1,4 +1,4 @@
-"""docker-compose.yml and those of examples/ fit the image, the configuration and each other."""
+"""The files docker-compose.yml of the root and of examples fit the image, the configuration and each other."""
 
 import re
 import shlex

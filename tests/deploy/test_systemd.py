@@ -143,6 +143,43 @@ def test_commands_of_operators_from_a_key_to_a_restored_backup(host, postgresql)
     assert answer.status == 200
 
 
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "commands-beside-a-service.md"
+COMMANDS = re.findall(r"^chronotile-admin (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.fixture
+def running(host):
+    """Start the service of the host, and return the host."""
+    state = {"XDG_STATE_HOME": str(host), "XDG_CACHE_HOME": str(host)}
+    with serving("serve", host / "chronotile.yaml", "--workers", 1, **state):
+        yield host
+
+
+@pytest.mark.slow
+@pytest.mark.every_case
+def test_commands_of_the_how_to_run_while_the_server_runs(running):
+    backups = running / "backups"
+    commands = [command.replace("/var/lib/chronotile-backups", str(backups)) for command in COMMANDS]
+
+    outputs = {command.split(" -")[0]: admin(running, *command.split()) for command in commands}
+
+    assert outputs.keys() == {"check", "keys create ann", "keys list", "backup"}
+    assert outputs["keys create ann"].startswith("ctk_")
+    assert "ann" in outputs["keys list"]
+    (backup,) = backups.glob("*.tar")
+    admin(running, "restore", str(backup), "--replace", status=1)
+
+
+@pytest.mark.slow
+def test_each_command_prints_its_archive_and_state(host):
+    command = ["sh", host / "chronotile-admin", "keys", "create", "ann"]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    line = r"archive \S+ \(.+/chronotile.yaml\), state in SQLite in .+/chronotile/archives/\S+/jobs\n"
+    assert re.fullmatch(line, done.stderr)
+
+
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
 def test_units_share_user_variables_and_state(unit):
     parser = ConfigParser(strict=False, interpolation=None)

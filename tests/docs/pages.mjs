@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runAsCalled } from "../viewer/browser/harness.mjs";
-import { withOwnPage } from "../viewer/browser/own-origin.mjs";
+import { drawnAt, withOwnPage } from "../viewer/browser/own-origin.mjs";
 import { until } from "../viewer/browser/tools.mjs";
 
 /** @typedef {import("../viewer/browser/harness.mjs").Page} Page */
@@ -159,8 +159,88 @@ const map = (name) => [
 	},
 ];
 
+/** Colours as `red,green,blue` by their CSS names `#rrggbb`. @param {string} colour */
+const numbersOf = (colour) => String([1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)));
+
+/**
+ * Clicks a field, and asserts that the page shows its value and has drawn it in the colour of this value.
+ * @param {Page} page
+ * @param {string} base
+ * @param {string} day
+ */
+async function checkField(page, base, day) {
+	const { stops } = await getJson(`${base}tiles/NDVI/legend.json`);
+	const known = new Set(stops.map((/** @type {{ color: string }} */ { color }) => numbersOf(color)));
+	const box = /** @type {{ x: number, y: number, width: number, height: number }} */ (
+		await page.locator("#map").boundingBox()
+	);
+	const centres = Array.from({ length: 1600 }, (_, index) => ({
+		x: Math.round(box.x + (box.width * ((index % 40) + 0.5)) / 40),
+		y: Math.round(box.y + (box.height * (Math.floor(index / 40) + 0.5)) / 40),
+	}));
+	const around = [0, -2, 2].flatMap((dx) => [0, -2, 2].map((dy) => [dx, dy]));
+	const findInside = async () => {
+		const points = centres.flatMap(({ x, y }) => around.map(([dx = 0, dy = 0]) => ({ x: x + dx, y: y + dy })));
+		const colours = (await drawnAt(page, points)).map(String);
+		return centres.findIndex((_, index) => {
+			const [colour = "", ...others] = colours.slice(around.length * index, around.length * (index + 1));
+			return known.has(colour) && others.every((other) => other === colour);
+		});
+	};
+	await until(
+		page,
+		async () => (await findInside()) >= 0,
+		() => `a coloured field on ${day}`,
+	);
+	const place = /** @type {{ x: number, y: number }} */ (centres[await findInside()]);
+	await page.locator("#about").evaluate((element) => element.replaceChildren());
+	await page.mouse.click(place.x, place.y);
+	await page
+		.locator("#about")
+		.getByText(/^.+: \d/)
+		.waitFor();
+	const [about] = await texts(page, ["about"]);
+	const [id, value] = /** @type {string} */ (about).split(": ");
+	const query = `place=fields/${id}&datetime=${day}&weights=auto`;
+	const { features } = await getJson(`${base}timeseries/NDVI/area?${query}`);
+	assert.equal(Number(value), features[0].series.mean[0], about ?? "");
+	const stop = stops.filter((/** @type {{ value: number }} */ each) => each.value <= Number(value)).at(-1);
+	assert.equal(String((await drawnAt(page, [place]))[0]), numbersOf(stop.color), about ?? "");
+}
+
+/** @param {string} name @param {number} index @returns {[name: string, check: Check]} */
+const fields = (name, index) => [
+	`the page of fields with ${name} has values, colours and dates`,
+	async (bench) => {
+		const text = await readFile(join(REPOSITORY, "docs/how-to/coloured-fields.md"), "utf8");
+		const html = [...text.matchAll(/```html\n(.*?)\n```/gs)][index]?.[1] ?? "";
+		assert.ok(html.includes(name), `page ${index} is made with ${name}`);
+		const site = {
+			own: { "index.html": html, "fields.js": await readBlock(bench.base, "coloured-fields", "js") },
+			beside: (/** @type {string} */ path) => join(REPOSITORY, path),
+		};
+		await withOwnPage(bench, site, async (page) => {
+			await page.locator("#when").getByText("2023-12-21").waitFor();
+			await page.getByText("Synthetic data made by chronotile").first().waitFor();
+			for (const [date, day, words] of /** @type {const} */ ([
+				["16", "2023-06-11", "Click a field."],
+				["26", "2023-09-21", ": "],
+			])) {
+				const before = await picture(page);
+				await page.locator("#date").fill(date);
+				await page.locator("#when").getByText(day).waitFor();
+				await picture(page, before);
+				await page.locator("#about").getByText(words).waitFor();
+				await checkField(page, bench.base, day);
+			}
+			await page.screenshot({ path: join(bench.outDir, `fields-${index}.png`), fullPage: true });
+		});
+	},
+];
+
 /** @type {[string, Check][]} */
 const checks = [
+	...["leaflet", "ol/dist", "maplibre"].map(fields),
 	...["leaflet", "openlayers", "maplibre"].map(map),
 	[
 		"the page with the viewer in a frame shows the layer, with the parts that the page lists",

@@ -53,6 +53,7 @@ class Reader:
         for block in blocks_of(page):
             before = "".join(text.splitlines(keepends=True)[: block.line - 1])
             if name := SAVED.search(before):
+                (self.folder / name[1]).parent.mkdir(exist_ok=True)
                 (self.folder / name[1]).write_text(self._here(block), encoding="utf-8")
             elif name := ADDED.search(before):
                 self._add(self.folder / name[1], block)

@@ -1,4 +1,7 @@
-"""Runs the commands of `sh` blocks: curl with a server of the test, chronotile, targets of make."""
+"""Runs the commands of `sh` blocks: curl with a server of the test, chronotile, targets of make.
+
+Commands in the environment of a service (`chronotile-admin`, `docker compose exec`) are only checked.
+"""
 
 import importlib.util
 import json
@@ -24,6 +27,11 @@ ENDLESS = {"demo", "serve", "worker"}
 FOREIGN = {"curl", "gdal_translate"}
 """Programs that run as on the reader's machine, in bash."""
 STRICT_CURL = 'curl() { command curl --fail-with-body --silent --show-error "$@"; }\n'
+WRAPPERS = re.compile(
+    "(chronotile-admin|docker compose exec server chronotile|kubectl exec deployment/chronotile -- chronotile) "
+)
+"""Beginnings of command lines that run chronotile in the environment of a service."""
+PIP = re.compile(r"(\S*/)?pip |\S*python\S* -m pip ")
 PLACEHOLDER = re.compile(r"[A-Z]{3,}|…")
 """`FOLDER`: placeholders for the reader."""
 
@@ -78,6 +86,8 @@ class Shell:
         name = Path(words[0]).name
         if name in FOREIGN:
             self._run_in_bash(line)
+        elif wrapper := WRAPPERS.match(" ".join(words)):
+            check_command_line(words[len(wrapper[0].split()) :])
         elif name == "chronotile":
             self._chronotile(words[1:])
         elif name == "make":
@@ -86,10 +96,8 @@ class Shell:
             _check_npm(words[2:])
         elif words[:2] == ["jupyter", "lab"]:
             assert (ROOT / words[2]).is_dir(), words[2]
-        elif name == "pip":
-            _check_pip(words[1:])
-        elif name.startswith("python") and words[1:3] == ["-m", "pip"]:
-            _check_pip(words[3:])
+        elif pip := PIP.match(" ".join(words)):
+            _check_pip(words[len(pip[0].split()) :])
         elif name.startswith("python") and words[1:2] == ["-m"]:
             assert importlib.util.find_spec(words[2]), f"no module {words[2]}"
         elif name.startswith("python"):

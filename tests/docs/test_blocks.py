@@ -27,9 +27,11 @@ RUN_HERE = {"http", "json", "python", "sh", "yaml"}
 FOLLOWED = (
     *("docs/tutorials/", "docs/how-to/sentinel-2-from-a-bucket.md", "docs/how-to/stac-clients.md"),
     *("docs/how-to/cdse-clients.md", "docs/design/adding", "docs/how-to/keycloak.md"),
+    *("docs/how-to/cloud-masks.md", "docs/how-to/monthly-netcdf.md", "docs/how-to/from-a-notebook-to-a-job.md"),
 )
 """Pages that other tests follow: test_tutorials.py, test_sentinel_2_from_a_bucket.py, test_clients_of_items.py,
-test_cdse.py, tests/test_adding.py with tests/readers/test_kinds.py, and tests/keycloak/test_page.py.
+test_cdse.py, tests/test_adding.py with tests/readers/test_kinds.py, tests/keycloak/test_page.py, test_how_to.py
+and test_blocks_apart.py.
 """
 RUN_ELSEWHERE = {
     "html": "tests/docs/test_pages.py",

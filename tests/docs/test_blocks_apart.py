@@ -15,8 +15,9 @@ from chronotile.app.application import create_app
 from chronotile.app.settings import Settings
 from chronotile.demo import DemoPlan, make_demo
 from chronotile_client import Archive
-from tests.docs.blocks import BLOCKS
+from tests.docs.blocks import BLOCKS, blocks_of
 from tests.docs.shell import SERVER
+from tests.docs.site import DOCS
 from tests.jobs.runner.deployment import working
 from tests.rasters import write_raster
 from tests.running import PATIENCE_S, serving, with_client
@@ -29,7 +30,8 @@ NUMBERS = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 
 def block_of(page, language):
     """Return the block of a page in a language that is run here."""
-    (block,) = (each for each in APART.values() if each.page == f"docs/{page}" and each.language == language)
+    blocks = (block for block in APART.values() if (block.page, block.language) == (f"docs/{page}", language))
+    (block,) = blocks
     return block
 
 
@@ -47,7 +49,7 @@ def run_program(text, folder):
 
 
 def test_no_other_block_is_listed_as_run_here():
-    assert {(each.page, each.language) for each in APART.values()} == {
+    assert {(block.page, block.language) for block in APART.values()} == {
         ("docs/how-to/processes.md", "python"),
         ("docs/reference/processes.md", "python"),
         ("docs/tutorials/my-own-folder.md", "yaml"),
@@ -89,6 +91,36 @@ def test_the_result_of_optimise_opens_in_one_line(with_worker, tmp_path):
     assert "'time': 3" in printed
 
 
+NOTEBOOK = DOCS / "how-to" / "from-a-notebook-to-a-job.md"
+
+
+@pytest.mark.every_case
+def test_the_notebook_becomes_a_job_on_a_server_with_its_limit(tmp_path):
+    """The programs of the page run in one interpreter, as the cells of a notebook."""
+    blocks = blocks_of(NOTEBOOK)
+    (limits,) = (yaml.safe_load(block.text)["service"] for block in blocks if block.language == "yaml")
+    configuration = make_demo(tmp_path / "demo", plan=PLAN)
+    document = yaml.safe_load(configuration.read_text(encoding="utf-8"))
+    document["service"] |= limits
+    configuration.write_text(yaml.safe_dump(document), encoding="utf-8")
+    program = "\n".join(block.text for block in blocks if block.language == "python")
+    environment = {"CHRONOTILE_JOBS_DIR": str(tmp_path / "jobs")}
+
+    with (
+        serving("serve", configuration, "--workers", "1", **environment) as (_, url, _lines),
+        working(configuration, **environment),
+    ):
+        printed = run_program(program.replace(SERVER, url), tmp_path)
+
+    assert re.search(
+        r"max_coverage_bytes: at most 1000000, \d+ requested; .+or run the process 'export' as a job", printed
+    )
+    assert re.search(r"^\w+ (accepted|running)$", printed, re.MULTILINE)
+    assert re.findall(r"^(\d{4})-01-01 +0\.\d+$", printed, re.MULTILINE) == ["2020", "2021", "2022", "2023", "2024"]
+    assert "successful" in printed
+    assert printed.rstrip().endswith("[36 rows x 752 columns]")
+
+
 @pytest.fixture
 def plain_files(tmp_path):
     """Files with digital numbers and without a scale."""
@@ -110,8 +142,8 @@ def test_configured_scale_applies_to_all_files(plain_files):
         answer = client.get("/ogcapi/collections/NDVI/coverage?f=GTiff&datetime=2023-06-01")
 
     with rasterio.MemoryFile(answer.content) as memory, memory.open() as file:
-        found = file.read(1) * file.scales[0] + file.offsets[0]
-    np.testing.assert_allclose(found, NUMBERS * 0.004 - 0.08, atol=1e-9)
+        values = file.read(1) * file.scales[0] + file.offsets[0]
+    np.testing.assert_allclose(values, NUMBERS * 0.004 - 0.08, atol=1e-9)
 
 
 @pytest.mark.client("gdal_edit.py", "gdal_translate")

@@ -15,6 +15,7 @@ OWN = {
     "docs/how-to/openlayers.md",
     "docs/how-to/maplibre.md",
     "docs/how-to/embed-the-viewer.md",
+    "docs/how-to/coloured-fields.md",
 }
 ELSEWHERE = {"docs/reference/cube-tiles-in-your-page.md"}
 """Run by tests/viewer/browser/own-page.mjs."""
