@@ -118,7 +118,7 @@ def make_series(folder: Path) -> Path:
     cube = folder / "series.zarr"
     if not cube.exists():
         demo = make_demo_in_subprocess(folder / "demo", progress=lambda _what, _share: None).parent / "biopar.zarr"
-        made = [*chronotile(), "optimise", str(demo), str(cube), "--variable", "NDVI", "--layout", "both"]
+        made = [*chronotile(), "optimise", "new", str(demo), str(cube), "--variable", "NDVI", "--layout", "both"]
         subprocess.run(made, check=True, stdout=subprocess.DEVNULL)
     return cube
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from chronotile.optimise import run
+from chronotile.optimise import planning
 from chronotile.optimise.options import Options, Report
+from chronotile.optimise.run import optimise
 from chronotile.readers.zarr.commit import Commit
 
 
 def optimise_in_format_1(sources: Sequence[str], target: Path, options: Options, **more: Any) -> Report:
     """Write a cube like the previous release; appended data keep its format automatically."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "Commit", partial(Commit, format=1))
-        return run.optimise(sources, target, options, **more)
+        patch.setattr(planning, "Commit", partial(Commit, format=1))
+        return optimise(sources, target, options, **more)

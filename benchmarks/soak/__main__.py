@@ -1,7 +1,7 @@
 """`python -m benchmarks.soak FOLDER`: serve a growing archive for an hour or more, and report costs and failures.
 
 Two workers of `chronotile serve` get requests in all protocols at a fixed rate; a part of the requests is abandoned.
-Every minute `chronotile optimise` appends a date, and SIGHUP is sent to the server. The driver may be stopped
+Every minute `chronotile optimise update` appends a date, and SIGHUP is sent to the server. The driver may be stopped
 together with the server (SIGSTOP, SIGCONT to all processes in `--pid-file`): the time of the stop does not count.
 """
 

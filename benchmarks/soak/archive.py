@@ -104,12 +104,13 @@ class Archive:
         return target
 
     def optimising(self, *sources: Path) -> list[str]:
-        """Return the command that brings the cube up to date with some sources."""
-        return [*chronotile(), "optimise", *map(str, sources), str(self.cube), "--layout", "both"]
+        """Return the command that writes some sources into the existing cube."""
+        return [*chronotile(), "optimise", "update", *map(str, sources), str(self.cube)]
 
     def optimise(self, *sources: Path) -> None:
-        """Make the cube."""
-        subprocess.run(self.optimising(*sources), check=True, stdout=subprocess.DEVNULL, env=quiet_environment())
+        """Write the cube."""
+        command = [*chronotile(), "optimise", "new", *map(str, sources), str(self.cube), "--layout", "both"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=quiet_environment())
 
 
 def chronotile() -> list[str]:

@@ -19,6 +19,7 @@ from chronotile.app.application import application
 from chronotile.archive.open import open_archive
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
+from chronotile.optimise.verify import verify_cube
 from tests.ctc1 import decode_cube
 
 ROWS, COLUMNS = 6, 8
@@ -205,8 +206,9 @@ def client(served, tmp_path_factory) -> Iterator[TestClient]:
         optimise([str(tmp_path / "made.zarr")], tmp_path / "cube.zarr", Options(layout="both", block=4, threads=1))
         source = "{kind: zarr, href: cube.zarr}"
     if kind == "joined cube":
-        options = Options(layout="both", block=4, threads=1, verify=True)
+        options = Options(layout="both", block=4, threads=1)
         optimise([str(tmp_path / "part_*.nc")], tmp_path / "cube.zarr", options)
+        verify_cube([str(tmp_path / "part_*.nc")], tmp_path / "cube.zarr", options)
         source = "{kind: zarr, href: cube.zarr}"
     configuration = tmp_path / "chronotile.yaml"
     configuration.write_text(CONFIGURATION.replace("SOURCE", source))

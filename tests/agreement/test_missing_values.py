@@ -13,6 +13,7 @@ from chronotile.archive.open import open_archive
 from chronotile.audit.archive import Audit, audit_archive
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
+from chronotile.optimise.verify import verify_cube
 from tests.zarr_stores import open_store
 
 ROWS, COLUMNS = 4, 5
@@ -42,7 +43,8 @@ def archive(request, tmp_path):
     }
     dataset.to_netcdf(tmp_path / "made.nc", engine="h5netcdf")
     if request.param == "cube":
-        optimise([str(tmp_path / "made.nc")], tmp_path / "cube.zarr", Options(threads=1, verify=True))
+        optimise([str(tmp_path / "made.nc")], tmp_path / "cube.zarr", Options(threads=1))
+        verify_cube([str(tmp_path / "made.nc")], tmp_path / "cube.zarr", Options())
     kind, href = {"file": ("netcdf", "made.nc"), "cube": ("zarr", "cube.zarr")}[request.param]
     file = tmp_path / "chronotile.yaml"
     file.write_text(CONFIGURATION.replace("KIND", kind).replace("HREF", href))

@@ -12,6 +12,7 @@ from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.time.instants import format_day, format_instant
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
+from chronotile.optimise.verify import verify_cube
 from chronotile.readers.kinds import open_source
 from chronotile.readers.netcdf import files as netcdf_files
 from tests.archive.series import series_at
@@ -152,9 +153,9 @@ def test_files_that_come_change_and_go_are_noticed(configuration, folder):
 def test_a_serving_cube_of_the_files_has_their_values(folder, tmp_path, as_pattern):
     target = tmp_path / "cube.zarr"
 
-    optimise(
-        [str(folder / "*.nc") if as_pattern else str(folder)], target, Options(layout="both", threads=1, verify=True)
-    )
+    sources = [str(folder / "*.nc") if as_pattern else str(folder)]
+    optimise(sources, target, Options(layout="both", threads=1))
+    verify_cube(sources, target, Options())
 
     cube = open_source(make_spec("zarr", target, variables={}))
     info = cube.info.variables["NDVI"]
@@ -329,7 +330,8 @@ def test_files_with_different_packing_are_verified(folder, tmp_path, scale):
         write_date(path, DAYS[number], scale=scale * (number + 3), offset=0.1 * number / 3)
     target = tmp_path / "cube.zarr"
 
-    optimise([str(folder)], target, Options(layout="both", threads=1, verify=True))
+    optimise([str(folder)], target, Options(layout="both", threads=1))
+    verify_cube([str(folder)], target, Options())
 
     cube = open_source(make_spec("zarr", target, variables={}))
     numbers = cube.read_cell("NDVI", indexes=[0, 1, 2], row=5, column=8).numbers

@@ -129,7 +129,7 @@ def test_own_data_are_served_from_files_and_then_from_the_cube(tmp_path, monkeyp
 
     (tmp_path / "config" / "chronotile.yaml").write_text(text, encoding="utf-8")
     from_files = run(app, ["check", "config/chronotile.yaml"])
-    optimised = run(app, ["optimise", "data", "cubes/ndvi.zarr", "--workers", "1"])
+    optimised = run(app, ["optimise", "new", "data", "cubes/ndvi.zarr", "--workers", "1"])
     head, commented = text.partition("  ndvi:")[0], re.findall(r"^  # (?=ndvi:|  )(.*)$", text, re.MULTILINE)
     of_cube = "\n".join([head, *(f"  {line}" for line in commented)])
     (tmp_path / "config" / "chronotile.yaml").write_text(of_cube, encoding="utf-8")

@@ -147,7 +147,7 @@ def test_data_that_the_user_of_the_image_may_not_read_are_an_error_in_words(cont
 
 
 def test_serving_cube_is_written_to_the_place_that_can_be_written(container):
-    assert container.run("chronotile", "optimise", "own", f"{STATE}/own.zarr")[0] == 0
+    assert container.run("chronotile", "optimise", "new", "own", f"{STATE}/own.zarr")[0] == 0
 
     status, printed = container.run("chronotile", "layers", f"{STATE}/own.zarr")
 

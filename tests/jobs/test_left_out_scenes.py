@@ -222,7 +222,7 @@ def test_a_cube_that_optimise_writes_lacks_no_date(site, tmp_path):
     environment = {"CHRONOTILE_JOBS_DIR": str(site.jobs)}
     options = ["--collection", "c", "--variable", "NDVI", "--config", str(site.place)]
 
-    done = CliRunner().invoke(app, ["optimise", str(target), *options], env=environment)
+    done = CliRunner().invoke(app, ["optimise", "new", str(target), *options], env=environment)
 
     assert done.exit_code == 0, done.output
     assert "left out" not in done.output

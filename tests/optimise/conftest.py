@@ -9,6 +9,7 @@ import pytest
 from chronotile.core.model.space.grid import Window
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
+from chronotile.optimise.verify import verify_cube
 from chronotile.readers.kinds import open_source
 from tests.scenes import Scene, make_spec, write_cogs, write_tif
 
@@ -45,10 +46,20 @@ def write(target):
 
     def run(sources, **options):
         disk = options.pop("disk", None)
-        names = [str(each) for each in (sources if isinstance(sources, list) else [sources])]
-        return optimise(names, target, replace(OPTIONS, **options), disk=disk)
+        return optimise(texts_of(sources), target, replace(OPTIONS, **options), disk=disk)
 
     return run
+
+
+@pytest.fixture
+def verify(target):
+    """Return `verify(sources, **options)`, which compares the cube with its sources and returns the summary."""
+    return lambda sources, **options: verify_cube(texts_of(sources), target, replace(OPTIONS, **options))
+
+
+def texts_of(sources) -> list[str]:
+    """Return one or several paths as texts."""
+    return [str(path) for path in (sources if isinstance(sources, list) else [sources])]
 
 
 @pytest.fixture

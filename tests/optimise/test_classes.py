@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import zarr
 from typer.testing import CliRunner
 
 from chronotile.cli.main import app
@@ -50,7 +51,7 @@ def test_overviews_of_configured_classes_have_the_most_frequent_value(write_clas
     files = write_classes([0])
 
     result = CliRunner().invoke(
-        app, ["optimise", *map(str, files), str(target), "--layout", "both", "--classes", "LAI"]
+        app, ["optimise", "new", *map(str, files), str(target), "--layout", "both", "--classes", "LAI"]
     )
 
     assert result.exit_code == 0, result.output
@@ -76,6 +77,15 @@ def test_a_cube_that_grows_keeps_its_overviews_of_classes(write_classes, write, 
     write([first, second])
 
     np.testing.assert_array_equal(overview(target, 1), commonest(1))
+
+
+def test_series_that_grow_keep_their_classes(write_classes, write, target):
+    first, second = write_classes([0, 1])
+    write([first], layout="series", classes=("LAI",))
+
+    write([first, second], layout="series")
+
+    assert "scale_factor" not in zarr.open_array(target / "LAI", mode="r").attrs
 
 
 def test_a_cube_of_means_takes_no_classes(write_classes, write):

@@ -1,28 +1,27 @@
-"""The options of `chronotile optimise --collection`, and how mistakes in them are refused."""
+"""Options of `chronotile optimise` for collections of items, and refused mistakes in them."""
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from chronotile.cli.cube_collections import CollectionOptions, parse_bbox, read_times
 from chronotile.cli.main import app
-from chronotile.cli.optimise import CollectionOptions, parse_bbox, read_times
 from chronotile.core.errors import InvalidParameter
 
 
 def run(*words):
-    return CliRunner().invoke(app, ["optimise", *map(str, words)])
+    return CliRunner().invoke(app, ["optimise", "new", *map(str, words)])
 
 
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
         (["cube"], "cube does not end in .zarr"),
-        (["a.tif", "cube.zarr"], "with --collection, name DEST.zarr alone"),
-        (["cube.zarr", "--cubes"], "cannot be used with --collection"),
+        (["a.tif", "cube.zarr"], "with --collection, name the cube alone"),
         (["cube.zarr", "--time-pattern", "x"], "cannot be used with --collection"),
         (["cube.zarr", "--mosaic", "best"], "'best' is not one of"),
     ],
-    ids=["no .zarr", "sources", "cubes", "option of files", "rule"],
+    ids=["no .zarr", "sources", "option of files", "rule"],
 )
 def test_options_that_do_not_fit_end_with_2(words, reason):
     result = run("--collection", "s2", *words)

@@ -16,7 +16,7 @@ from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.source import TargetGrid
 from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.time.instants import TimeSpan
-from chronotile.optimise.collections import optimise_collection
+from chronotile.optimise.collections import optimise_collection, verify_collection
 from chronotile.optimise.conversion import Packing
 from chronotile.optimise.mosaics import MosaicRequest
 from chronotile.optimise.options import Options
@@ -27,7 +27,6 @@ from tests.scenes_archive.plan import TINY, by_cloud_cover
 pytestmark = pytest.mark.slow
 
 OPTIONS = Options(layout="both", block=4, threads=1)
-VERIFIED = replace(OPTIONS, verify=True)
 
 
 @pytest.fixture
@@ -56,6 +55,22 @@ def write(tmp_path):
             archive.services.reader_caches.items.close()
 
     return write
+
+
+@pytest.fixture
+def verify(tmp_path):
+    """Return `verify(scenes, **request)`, which compares the cube with the items and returns the summary."""
+
+    def verify(scenes, **request):
+        archive = scenes.opened()
+        try:
+            mosaic_request = MosaicRequest(collection="scenes", **request)
+            return verify_collection(archive, mosaic_request, tmp_path / "cube.zarr", open_index=scenes.open_index)
+        finally:
+            archive.close()
+            archive.services.reader_caches.items.close()
+
+    return verify
 
 
 @pytest.fixture
@@ -308,45 +323,60 @@ def test_a_cube_does_not_take_another_variable(scenes, write):
 
 
 @pytest.mark.parametrize("rule", ["first", "max", "mean", "median"])
-def test_a_cube_is_verified_with_the_files_of_the_items(scenes, write, rule):
+def test_a_cube_is_verified_with_the_files_of_the_items(scenes, write, verify, rule):
     scenes.remove(TINY.scenes(3))
+    request = {"variables": ("RED", "SCL", "NDVI"), "rule": rule}
+    write(scenes, **request)
 
-    report = write(scenes, variables=("RED", "SCL", "NDVI"), rule=rule, options=VERIFIED)
+    summary = verify(scenes, **request)
 
-    assert "3 dates of RED, SCL, NDVI compared with the items of the index" in report.verified
-    assert "every number is the same in maps and series" in report.verified
+    assert "3 dates of RED, SCL, NDVI compared with the items of the index" in summary
+    assert "every number is the same in maps and series" in summary
 
 
-def test_verify_is_of_rounded_numbers_too(scenes, write):
-    packed = replace(VERIFIED, packing=Packing(dtype="uint8", scale=0.004, offset=-0.08))
+def test_verify_accepts_rounded_numbers(scenes, write, verify):
+    packed = replace(OPTIONS, packing=Packing(dtype="uint8", scale=0.004, offset=-0.08))
+    write(scenes, variables=("NDVI",), options=packed)
 
-    report = write(scenes, variables=("NDVI",), options=packed)
+    assert "to the rounding of their type" in verify(scenes, variables=("NDVI",))
 
-    assert "to the rounding of their type" in report.verified
+
+def test_verify_finds_a_date_of_items_at_a_wrong_time(tmp_path, scenes, write, verify):
+    write(scenes, variables=("RED",))
+    for group in ("", "series"):
+        group_arrays = zarr.open_group(tmp_path / "cube.zarr" / group, mode="a")
+        for name in ("time", "time_bnds"):
+            group_arrays[name][2] = group_arrays[name][2] + 3600
+
+    with pytest.raises(UnsupportedSource, match="1 dates differ from the source"):
+        verify(scenes, variables=("RED",))
 
 
 @pytest.mark.parametrize("group", ["", "series"])
-def test_verify_finds_a_number_that_differs_from_the_items(tmp_path, scenes, write, cube, group):
-    write(scenes, variables=("RED",), options=VERIFIED)
+def test_verify_finds_a_number_that_differs_from_the_items(tmp_path, scenes, write, verify, cube, group):
+    write(scenes, variables=("RED",))
     numbers = zarr.open_group(tmp_path / "cube.zarr" / group, mode="a")["RED"]
     row, column = (int(each[0]) for each in np.nonzero(np.isfinite(cube("RED").values[2])))
     numbers[2, row, column] += 1
 
     with pytest.raises(UnsupportedSource, match="1 dates differ from the source, in 1 cells; in the cube RED has"):
-        write(scenes, variables=("RED",), options=VERIFIED)
+        verify(scenes, variables=("RED",))
 
 
-def test_verify_leaves_dates_out_that_lack_items(tmp_path, scenes, write):
+def test_verify_skips_dates_that_lack_items(tmp_path, scenes, write, verify):
     lost = TINY.scenes(0)[0]
     scenes.put([lost], folder=tmp_path / "elsewhere")
 
-    report = write(scenes, variables=("RED",), options=VERIFIED)
+    report = write(scenes, variables=("RED",))
+    summary = verify(scenes, variables=("RED",))
 
     assert list(report.left_out) == [lost.id]
-    assert report.verified.startswith("3 dates of RED")
+    assert summary.startswith("3 dates of RED")
+    assert summary.endswith("; not verified: 1 dates of the cube that are of none of these sources, or lack items")
 
 
-def test_verify_of_files_elsewhere_is_refused_before_anything_is_written(tmp_path, scenes, write):
+def test_verify_refuses_files_on_another_machine(scenes, write, verify):
+    write(scenes, variables=("RED",))
     items = [scenes.item(scene) for scene in TINY.scenes(3)]
     away = [
         replace(item, assets=tuple(replace(each, href=f"https://example.org/{each.name}.tif") for each in item.assets))
@@ -355,10 +385,8 @@ def test_verify_of_files_elsewhere_is_refused_before_anything_is_written(tmp_pat
     with closing(scenes.open_index()) as index:
         index.put("scenes", away)
 
-    with pytest.raises(UnsupportedSource, match="--verify: files of its items are not on this machine; leave --verify"):
-        write(scenes, variables=("RED",), options=VERIFIED)
-
-    assert not (tmp_path / "cube.zarr").exists()
+    with pytest.raises(UnsupportedSource, match="cannot be verified: files of its items are not on this machine"):
+        verify(scenes, variables=("RED",))
 
 
 def test_a_cube_does_not_take_another_crs(scenes, write, cube):
@@ -372,7 +400,7 @@ def test_a_cube_does_not_take_another_crs(scenes, write, cube):
     assert len(cube("CELL")["time"]) == 1
 
 
-def test_an_interrupted_run_is_not_resumed_on_another_grid(scenes, write):
+def test_an_interrupted_run_is_not_resumed_on_another_grid(scenes, write, verify):
     def stop(_what, share):
         raise KeyboardInterrupt
 
@@ -382,18 +410,20 @@ def test_an_interrupted_run_is_not_resumed_on_another_grid(scenes, write):
 
     with pytest.raises(UnsupportedSource, match="the interrupted run had another grid; name the same, or delete"):
         write(scenes, variables=("CELL",), target=TargetGrid(crs="EPSG:3035", resolution=40.0), options=resumed)
-    assert write(scenes, variables=("CELL",), options=replace(resumed, verify=True)).added == 4
+    assert write(scenes, variables=("CELL",), options=resumed).added == 4
+    verify(scenes, variables=("CELL",))
 
 
 @pytest.mark.parametrize("box", [None, BBox(5.9, 50.4, 6.1, 50.6)], ids=["no box", "a box"])
-def test_collection_that_grows_beyond_its_cube_continues_within_it(tmp_path, write, cube, box):
+def test_collection_that_grows_beyond_its_cube_continues_within_it(tmp_path, write, verify, cube, box):
     north = [scene for scene in TINY.all_scenes() if scene.frame.id.endswith("A")]
     scenes = indexed(TINY, tmp_path, more=LATTICE, scenes=[scene for scene in north if scene.date < 2])
     write(scenes, variables=("CELL",), bbox=box)
     shape = cube("CELL").shape[1:]
     scenes.put(TINY.all_scenes())
 
-    report = write(scenes, variables=("CELL",), bbox=box, options=VERIFIED)
+    report = write(scenes, variables=("CELL",), bbox=box)
+    verify(scenes, variables=("CELL",))
 
     array = cube("CELL")
     assert (report.added, array.shape[1:]) == (2, shape)
@@ -413,13 +443,12 @@ def test_another_crs_is_refused_before_the_box_of_the_cube_is_used(scenes, write
     assert len(cube("CELL")["time"]) == 4
 
 
-def test_cells_of_twice_the_size_are_verified(scenes, write):
-    report = write(
-        scenes,
-        variables=("RED", "CELL", "SCL"),
-        target=TargetGrid(crs="EPSG:32631", resolution=20.0),
-        rule="mean",
-        options=VERIFIED,
-    )
+def test_cells_of_twice_the_size_are_verified(scenes, write, verify):
+    request = {
+        "variables": ("RED", "CELL", "SCL"),
+        "target": TargetGrid(crs="EPSG:32631", resolution=20.0),
+        "rule": "mean",
+    }
+    write(scenes, **request)
 
-    assert report.verified is not None
+    assert verify(scenes, **request).startswith("4 dates of RED, CELL, SCL")

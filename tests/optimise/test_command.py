@@ -1,4 +1,4 @@
-"""The command `chronotile optimise`, and how much memory it takes."""
+"""The commands `chronotile optimise new`, `update` and `verify`, and their memory."""
 
 import os
 import re
@@ -20,6 +20,7 @@ from chronotile.core.machine import Machine
 from chronotile.optimise.conversion import Packing
 from chronotile.optimise.memory import default_memory, parse_bytes
 from tests.optimise.conftest import numbers_of
+from tests.scenes import Scene, write_cogs
 
 SIDE, DATES = 2600, 36
 
@@ -29,11 +30,13 @@ def run(*words):
 
 
 def test_command_writes_and_reports(tifs, target, scene):
-    result = run(*tifs[:6], target, "--layout", "both", "--verify", "--workers", 1, "--memory", "1GiB")
+    result = run("new", *tifs[:6], target, "--layout", "both", "--workers", 1, "--memory", "1GiB")
+    verified = run("verify", *tifs[:6], target)
 
     assert result.exit_code == 0, result.output
     assert "6 dates added, 0 replaced" in result.output
-    assert "every number is the same" in result.output
+    assert verified.exit_code == 0, verified.output
+    assert "every number is the same" in verified.output
     np.testing.assert_array_equal(numbers_of(target), scene.cube()[:6])
 
 
@@ -41,25 +44,27 @@ def test_cube_is_written_and_read_at_a_path_with_dots(tifs, target, scene):
     roundabout = target.parent / "cubes" / ".." / target.name
     (target.parent / "cubes").mkdir()
 
-    result = run(*tifs, roundabout, "--layout", "both", "--verify")
+    result = run("new", *tifs, roundabout, "--layout", "both")
+    verified = run("verify", *tifs, roundabout)
     checked = CliRunner().invoke(app, ["check", str(roundabout)])
 
     assert result.exit_code == 0, result.output
+    assert verified.exit_code == 0, verified.output
     assert checked.exit_code == 0, checked.output
     np.testing.assert_array_equal(numbers_of(target), scene.cube())
 
 
 def test_too_little_memory_is_refused_before_anything_is_begun(tifs, target):
-    refused = run(*tifs, target, "--memory", "1MiB")
+    refused = run("new", *tifs, target, "--memory", "1MiB")
 
-    begun = run(*tifs, target)
+    begun = run("new", *tifs, target)
 
     assert (refused.exit_code, begun.exit_code) == (1, 0), begun.output
     assert "--memory is too small" in refused.output
 
 
 def test_command_packs_values(tifs, target):
-    run(*tifs, target, "--layout", "map", "--dtype", "int16", "--scale", 0.0001)
+    run("new", *tifs, target, "--layout", "map", "--dtype", "int16", "--scale", 0.0001)
 
     stored = xarray.open_zarr(target, mask_and_scale=False)["NDVI"]
     assert (stored.dtype, stored.attrs["scale_factor"]) == ("int16", 0.0001)
@@ -91,16 +96,81 @@ def test_half_of_a_small_memory_stays_free_and_this_is_reported():
 def test_mistakes_are_reported_in_one_line(words, code, reason, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
-    result = run(*words)
+    result = run("new", *words)
 
     assert result.exit_code == code
     assert reason in result.output
 
 
+@pytest.mark.parametrize(
+    "words", [("a.tif", "b.zarr"), ("--config", "a.yaml", "--collection", "s2", "b.zarr"), ("a.yaml", "b", "--cubes")]
+)
+def test_arguments_without_a_command_are_refused_in_one_line(words):
+    result = run(*words)
+
+    assert result.exit_code == 2
+    assert result.output.startswith(
+        f"chronotile: optimise has no command {words[0]}: chronotile optimise new SOURCE..."
+    )
+    assert result.output.count("\n") == 1
+
+
+def test_update_adds_dates_to_an_existing_cube(tifs, target, scene):
+    run("new", *tifs[:5], target, "--layout", "both")
+
+    result = run("update", *tifs, target)
+
+    assert result.exit_code == 0, result.output
+    assert "2 dates added, 0 replaced" in result.output
+    np.testing.assert_array_equal(numbers_of(target), scene.cube())
+
+
+def test_new_refuses_an_existing_cube(tifs, target):
+    run("new", *tifs[:5], target)
+
+    result = run("new", *tifs, target)
+
+    assert result.exit_code == 1
+    assert "cube.zarr exists: chronotile optimise update writes new and changed dates to it" in result.output
+
+
+@pytest.mark.parametrize("command", ["update", "verify"])
+def test_missing_cube_is_refused(tifs, target, command):
+    result = run(command, *tifs, target)
+
+    assert (result.exit_code, result.output) == (
+        1,
+        "chronotile: cube.zarr is not a serving cube; chronotile optimise new writes one\n",
+    )
+    assert not target.exists()
+
+
+def test_refused_update_leaves_no_interrupted_run(tifs, target, write, tmp_path):
+    write(tifs)
+    other = tmp_path / "other"
+    other.mkdir()
+    write_cogs(other, Scene(width=40, height=30))
+
+    refused = run("update", other, target)
+
+    assert refused.exit_code == 1
+    assert "name another cube" in refused.output
+    assert run("update", *tifs, target).exit_code == 0
+
+
+def test_packed_cube_is_verified_without_its_packing(tifs, target):
+    run("new", *tifs, target, "--dtype", "int16", "--scale", 0.01)
+
+    result = run("verify", *tifs, target)
+
+    assert result.exit_code == 0, result.output
+    assert "NDVI to the rounding of their type" in result.output
+
+
 def test_configuration_is_refused_with_the_accepted_sources(tmp_path):
     (tmp_path / "my.yaml").write_text("collections: {a: {source: {kind: cog, href: 'a_*.tif'}}}")
 
-    result = run(str(tmp_path / "my.yaml"), str(tmp_path / "b.zarr"))
+    result = run("new", str(tmp_path / "my.yaml"), str(tmp_path / "b.zarr"))
 
     assert result.exit_code == 1
     assert "my.yaml is a configuration: name the files, folder or store that its href names" in result.output
@@ -143,15 +213,15 @@ def write_floats(path, side, dates):
     return path
 
 
-def test_a_store_that_xarray_cannot_open_is_no_failure_of_verify_without_a_reason(tmp_path, target):
+def test_verify_reports_that_xarray_cannot_open_the_store(tmp_path, write, target):
     source = write_floats(tmp_path / "floats.zarr", side=8, dates=2)
     zarr.open_array(source / "v").attrs["_FillValue"] = -1.0  # as several writers have it; xarray takes base64 alone
+    write(source)
 
-    result = run(source, target, "--verify")
+    result = run("verify", source, target)
 
     assert result.exit_code == 1
-    assert "--verify: xarray cannot open floats.zarr; leave --verify out" in result.output
-    assert not target.exists()
+    assert "the cube cannot be verified: xarray cannot open floats.zarr" in result.output
 
 
 @pytest.fixture
@@ -185,7 +255,7 @@ def test_memory_stays_within_its_bound(large, target):
         "try: app()\n"
         "finally: print(Path('/proc/self/status').read_text())"
     )
-    words = ["optimise", str(large), str(target), "--memory", "800MiB", "--workers", "2"]
+    words = ["optimise", "new", str(large), str(target), "--memory", "800MiB", "--workers", "2"]
 
     done = subprocess.run(
         [sys.executable, "-c", code, *words], check=True, capture_output=True, text=True, env=dict(os.environ)

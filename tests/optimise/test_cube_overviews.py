@@ -12,10 +12,11 @@ from tests.scenes import Scene, make_spec, write_cogs
 
 
 @pytest.mark.slow
-def test_cube_of_several_regions_has_the_overviews_of_the_whole(tmp_path, write, target):
+def test_cube_of_several_regions_has_the_overviews_of_the_whole(tmp_path, write, verify, target):
     scene = Scene(width=1300, height=1100, days=("2020-01-01", "2020-01-11"))
     write_cogs(tmp_path, scene, blockxsize=256, blockysize=256)
-    write(tmp_path, memory_bytes=620 << 20, threads=4, verify=True)
+    write(tmp_path, memory_bytes=620 << 20, threads=4)
+    verify(tmp_path)
 
     reader = open_source(make_spec("zarr", target))
 

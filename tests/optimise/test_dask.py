@@ -38,8 +38,10 @@ def scheduler(tmp_path_factory):
         yield cluster.scheduler_address
 
 
-def test_cluster_writes_the_same_as_threads(scheduler, tifs, write, target, scene):
-    write(tifs, dask=scheduler, verify=True)
+def test_cluster_writes_the_same_as_threads(scheduler, tifs, write, verify, target, scene):
+    write(tifs, dask=scheduler)
+
+    verify(tifs)
 
     np.testing.assert_array_equal(numbers_of(target), scene.cube())
 

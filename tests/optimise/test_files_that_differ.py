@@ -68,24 +68,28 @@ def write_all(folder, stack):
 @pytest.mark.quick_cases("-in order")
 @pytest.mark.parametrize("turn", [1, -1], ids=["in order", "turned round"])
 @pytest.mark.parametrize("stack", STACKS.values(), ids=STACKS.keys())
-def test_different_files_get_one_encoding_with_exact_values(tmp_path, write, target, stack, turn):
+def test_different_files_get_one_encoding_with_exact_values(tmp_path, write, verify, target, stack, turn):
     paths = write_all(tmp_path, stack[::turn])
 
-    report = write(tmp_path, verify=True)
+    report = write(tmp_path)
+    summary = verify(tmp_path)
 
     for group in ("", "series"):
         np.testing.assert_allclose(values_of(target, group), [values_in(path) for path in paths], rtol=1e-6, atol=1e-9)
         numbers = xarray.open_zarr(target / group, mask_and_scale=False)["NDVI"]
         assert np.dtype(numbers.dtype).kind in "iu"
     assert "differ); each file is read by its own" in "\n".join(report.notes)
-    assert f"{len(stack)} dates of NDVI compared with {len(stack)} files" in report.verified
+    assert f"{len(stack)} dates of NDVI compared with {len(stack)} files" in summary
 
 
-def test_files_without_a_common_step_are_written_as_float32_values_and_this_is_reported(tmp_path, write, target):
+def test_files_without_a_common_step_are_written_as_float32_values_and_this_is_reported(
+    tmp_path, write, verify, target
+):
     stack = [{"dtype": "uint8", "scale": 0.004, "nodata": 255}, {"dtype": "float32", "nodata": -9999.0}]
     paths = write_all(tmp_path, stack)
 
-    report = write(tmp_path, verify=True)
+    report = write(tmp_path)
+    verify(tmp_path)
 
     assert xarray.open_zarr(target, mask_and_scale=False)["NDVI"].dtype == np.float32
     expected = np.array([values_in(path) for path in paths]).astype(np.float32)
@@ -96,17 +100,18 @@ def test_files_without_a_common_step_are_written_as_float32_values_and_this_is_r
 
 
 @pytest.mark.parametrize("pattern", [None, r"_(?P<time>\d{8})"], ids=["names", "time pattern"])
-def test_bands_in_another_order_are_found_by_their_descriptions(tmp_path, write, target, pattern):
+def test_bands_in_another_order_are_found_by_their_descriptions(tmp_path, write, verify, target, pattern):
     stack = [{**OLD, "names": ("RED", "NIR")}, {**NEW, "names": ("NIR", "RED")}]
     paths = write_all(tmp_path, stack)
 
-    write(tmp_path, verify=True, time_pattern=pattern)
+    write(tmp_path, time_pattern=pattern)
+    verify(tmp_path, time_pattern=pattern)
 
     for name in ("RED", "NIR"):
         np.testing.assert_allclose(values_of(target, name=name), [values_in(path, name) for path in paths], rtol=1e-6)
 
 
-def test_netcdf_of_each_month_packed_by_itself_keeps_its_values(tmp_path, write, target):
+def test_netcdf_of_each_month_packed_by_itself_keeps_its_values(tmp_path, write, verify, target):
     temperatures = 280 + np.random.default_rng(1).uniform(0, 10, (4, SIDE, SIDE)).astype("float64")
     for month in range(2):
         dataset = xarray.Dataset(
@@ -120,12 +125,13 @@ def test_netcdf_of_each_month_packed_by_itself_keeps_its_values(tmp_path, write,
         packing = {"dtype": "int16", "scale_factor": 0.0003 + month * 0.0001, "add_offset": 285.0 + month}
         dataset.to_netcdf(tmp_path / f"t2m_{month}.nc", encoding={"t2m": {**packing, "_FillValue": -32768}})
 
-    write([tmp_path / "t2m_0.nc", tmp_path / "t2m_1.nc"], verify=True)
+    write([tmp_path / "t2m_0.nc", tmp_path / "t2m_1.nc"])
+    verify([tmp_path / "t2m_0.nc", tmp_path / "t2m_1.nc"])
 
     np.testing.assert_allclose(values_of(target, name="t2m"), temperatures, atol=0.00021)
 
 
-def test_flags_of_one_netcdf_file_are_numbers_of_a_cube_of_floats(tmp_path, write, target):
+def test_flags_of_one_netcdf_file_are_numbers_of_a_cube_of_floats(tmp_path, write, verify, target):
     for month in (1, 2):
         coords = {
             "time": np.array([f"2020-0{month}-01"], dtype="datetime64[ns]"),
@@ -138,7 +144,8 @@ def test_flags_of_one_netcdf_file_are_numbers_of_a_cube_of_floats(tmp_path, writ
         dataset = xarray.Dataset({"t2m": (("time", "lat", "lon"), values, attributes)}, coords=coords)
         dataset.to_netcdf(tmp_path / f"t2m_20200{month}01.nc")
 
-    write(tmp_path, verify=True)
+    write(tmp_path)
+    verify(tmp_path)
 
     cube = xarray.open_zarr(target, mask_and_scale=False)["t2m"]
     assert cube.values[1, 0, 0] == cube.attrs["flag_values"][0]
@@ -147,10 +154,11 @@ def test_flags_of_one_netcdf_file_are_numbers_of_a_cube_of_floats(tmp_path, writ
 # Existing cubes.
 
 
-def test_a_date_in_another_encoding_is_added_to_a_cube_that_holds_its_values(tmp_path, write, target):
+def test_a_date_in_another_encoding_is_added_to_a_cube_that_holds_its_values(tmp_path, write, verify, target):
     paths = write_all(tmp_path, [OLD, NEW, NEW])
     write(paths[:2])
-    assert write([paths[2]], verify=True).added == 1
+    assert write([paths[2]]).added == 1
+    verify([paths[2]])
 
     np.testing.assert_allclose(values_of(target), [values_in(path) for path in paths], rtol=1e-6, atol=1e-9)
 
@@ -178,16 +186,17 @@ def test_a_value_that_packing_cannot_hold_is_refused(tmp_path, write):
         write(tmp_path, packing=Packing(dtype="uint8", scale=0.001, offset=0.0))
 
 
-def test_packing_that_rounds_is_reported_and_verified_to_its_step(tmp_path, write, target):
+def test_packing_that_rounds_is_reported_and_verified_to_its_step(tmp_path, write, verify, target):
     paths = write_all(tmp_path, [OLD, NEW])
 
-    report = write(tmp_path, packing=Packing(dtype="uint8", scale=0.004, offset=-0.08), verify=True)
+    report = write(tmp_path, packing=Packing(dtype="uint8", scale=0.004, offset=-0.08))
+    verify(tmp_path)
 
     assert "NDVI: values are rounded to steps of 0.004, as set by --dtype" in report.notes
     np.testing.assert_allclose(values_of(target), [values_in(path) for path in paths], atol=0.002001)
 
 
-# Errors that `--verify` must report.
+# Errors that `optimise verify` must report.
 
 
 def changed(target, name, group, change):
@@ -212,39 +221,41 @@ def change_one_value(numbers):
 
 @pytest.mark.parametrize("group", ["", "series"], ids=["maps", "series"])
 @pytest.mark.parametrize("fault", [bake_the_first_files_offset, take_another_nodata, change_one_value])
-def test_verify_finds_numbers_that_differ_from_their_file(tmp_path, write, target, group, fault):
+def test_verify_finds_numbers_that_differ_from_their_file(tmp_path, write, verify, target, group, fault):
     paths = write_all(tmp_path, [OLD, NEW])
-    write(paths, verify=True)
+    write(paths)
+    verify(paths)
 
     changed(target, "NDVI", group, fault)
 
     with pytest.raises(
         UnsupportedSource, match=r"1 dates differ from the source, in .*band 1 \(NDVI\) of NDVI_20200102\.tif"
     ):
-        write(paths, verify=True)
+        verify(paths)
 
 
-def test_verify_finds_bands_that_were_swapped(tmp_path, write, target):
+def test_verify_finds_bands_that_were_swapped(tmp_path, write, verify, target):
     paths = write_all(tmp_path, [{**OLD, "names": ("RED", "NIR")}, {**OLD, "names": ("NIR", "RED")}])
-    write(paths, verify=True)
+    write(paths)
+    verify(paths)
     red, nir = (zarr.open_array(target / name, mode="r+") for name in ("RED", "NIR"))
     red[1], nir[1] = nir[1], red[1]
 
     with pytest.raises(UnsupportedSource, match=r"1 dates differ .* band 2 \(RED\) of NDVI_20200102\.tif has"):
-        write(paths, verify=True)
+        verify(paths)
 
 
-def test_a_cube_into_which_an_older_release_baked_the_first_files_offset_is_refused(tmp_path, write, target):
+def test_a_cube_into_which_an_older_release_baked_the_first_files_offset_is_refused(tmp_path, write):
     """The cube has the unchanged numbers of all files under the offset of the first."""
     paths = write_all(tmp_path, [OLD, OLD])
     write(paths)
     write_file(paths[1], **NEW, seed=2)
 
     with pytest.raises(UnsupportedSource, match="another NDVI than the source"):
-        write(paths, verify=True)
+        write(paths)
 
 
-def test_netcdf_files_of_one_date_each_are_verified_file_by_file(tmp_path, write, target):
+def test_netcdf_files_of_one_date_each_are_verified_file_by_file(tmp_path, write, verify, target):
     for month in (1, 2):
         values = np.full((1, SIDE, SIDE), month, dtype="float32")
         coords = {
@@ -255,7 +266,8 @@ def test_netcdf_files_of_one_date_each_are_verified_file_by_file(tmp_path, write
         dataset = xarray.Dataset({"t2m": (("time", "lat", "lon"), values)}, coords=coords)
         dataset.to_netcdf(tmp_path / f"t2m_20200{month}01.nc")
 
-    report = write(tmp_path, verify=True)
+    report = write(tmp_path)
+    verify(tmp_path)
 
     assert zarr.open_array(target / "t2m", mode="r")[:, 0, 0].tolist() == [1, 2]
     assert report.added == 2

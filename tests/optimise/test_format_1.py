@@ -42,11 +42,12 @@ GROUPS = {"both": {"0", "series"}, "map": {"0"}, "series": {"series"}}
 
 
 @pytest.mark.parametrize("layout", GROUPS)
-def test_dates_are_appended_in_the_format_of_the_cube(old, tifs, write, target, scene, layout):
+def test_dates_are_appended_in_the_format_of_the_cube(old, tifs, write, verify, target, scene, layout):
     old(tifs[:5], layout=layout)
     before = numbers_of(target)
 
-    report = write(tifs[5:], layout=layout, verify=True)
+    report = write(tifs[5:], layout=layout)
+    verify(tifs)
 
     assert report.added == 2
     assert (format_of(target), folders_of(target)) == (1, GROUPS[layout] | {"sources"})
@@ -67,12 +68,13 @@ def test_an_open_reader_sees_the_date_that_is_appended(old, tifs, write, target)
     assert len(reader.info.variables["NDVI"].times) == 7
 
 
-def test_a_date_is_replaced_in_the_format_of_the_cube(old, tifs, write, target, scene, rewrite_date):
+def test_a_date_is_replaced_in_the_format_of_the_cube(old, tifs, write, verify, target, scene, rewrite_date):
     old(tifs)
     expected = scene.cube()
     expected[2] = rewrite_date(tifs[2], scene, 2)
 
-    report = write(tifs, verify=True)
+    report = write(tifs)
+    verify(tifs)
 
     assert (report.replaced, format_of(target), folders_of(target)) == (1, 1, {"0", "series", "sources"})
     np.testing.assert_array_equal(numbers_of(target), expected)
@@ -109,12 +111,12 @@ def test_a_run_that_the_release_before_began_is_resumed_in_its_format(old, tifs,
 
 
 @pytest.mark.parametrize("group", ["0", "series"])
-def test_verify_finds_changes(old, tifs, write, target, group):
+def test_verify_finds_changes(old, tifs, verify, target, group):
     old(tifs)
     zarr.open_array(target / group / "NDVI", mode="r+")[3, 7, 11] += 1
 
     with pytest.raises(UnsupportedSource, match="1 dates differ from the source, in 1 cells"):
-        write(tifs, verify=True)
+        verify(tifs)
 
 
 def test_overviews_of_a_folder_and_a_zip_file_have_the_current_format(tmp_path):

@@ -159,12 +159,15 @@ def test_instants_stay_instants(tmp_path, write, target, times):
     np.testing.assert_array_equal(found.ends - found.starts, np.timedelta64(1, "ns"))
 
 
-def test_floats_keep_every_bit(tmp_path, write, target):
+def test_floats_keep_every_bit(tmp_path, write, verify, target):
     numbers = np.random.default_rng(1).normal(size=(5, 30, 40)).astype("float32")
     numbers[:, 3, 4] = np.nan
     dataset = make_dataset(Scene())
     dataset["NDVI"] = (("time", "y", "x"), numbers, {"grid_mapping": "spatial_ref"})
-    write(save_zarr(dataset, tmp_path / "floats.zarr"), verify=True)
+    source = save_zarr(dataset, tmp_path / "floats.zarr")
+    write(source)
+
+    verify(source)
 
     np.testing.assert_array_equal(numbers_of(target), numbers)
     np.testing.assert_array_equal(xarray.open_zarr(target)["NDVI"].values, numbers)
@@ -230,10 +233,11 @@ def test_one_variable_is_written_if_named(tmp_path, write, target):
 
 
 @pytest.mark.parametrize("layout", ["map", "series"])
-def test_one_layout_alone_answers_both_questions(tifs, write, target, scene, layout):
+def test_one_layout_alone_answers_both_questions(tifs, write, verify, target, scene, layout):
     write(tifs[:5], layout=layout)
-    write(tifs[5:], layout=layout, verify=True)
+    write(tifs[5:], layout=layout)
 
+    verify(tifs)
     np.testing.assert_array_equal(numbers_of(target), scene.cube())
     assert {path.name for path in target.iterdir() if path.is_dir()} == {"NDVI", "sources"} | COORDINATES
 
@@ -317,13 +321,13 @@ def test_touched_files_replace_nothing(tifs, write, target):
     assert write(tifs).replaced == 0
 
 
-def test_verify_finds_damage(tifs, write, target, scene):
+def test_verify_finds_damage(tifs, write, verify, target):
     write(tifs)
     other = target / "NDVI/c.3.0.0"
     other.write_bytes((target / "NDVI/c.4.0.0").read_bytes())
 
     with pytest.raises(UnsupportedSource, match="1 dates differ from the source"):
-        write(tifs, verify=True)
+        verify(tifs)
 
 
 def test_cube_in_the_folder_of_its_sources_is_no_source(tifs, target, write, scene):

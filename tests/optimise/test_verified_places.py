@@ -1,4 +1,4 @@
-"""`--verify` compares values at coordinates and times: of the cube by xarray, of its source by xarray or GDAL."""
+"""`optimise verify` compares values, coordinates and times of a cube with its sources, read by xarray or GDAL."""
 
 import json
 import re
@@ -10,7 +10,6 @@ import zarr
 from typer.testing import CliRunner
 
 from chronotile.cli.main import app
-from chronotile.core.durable_files import Disk
 from chronotile.core.errors import UnsupportedSource
 from tests.grib import message
 from tests.rasters import write_raster
@@ -70,19 +69,6 @@ def messages(folder):
 
 
 SOURCES = (packed, south_first, around_the_globe, files, messages)
-
-
-class Spoiling(Disk):
-    """Changes a cube just after the document was written that makes it visible."""
-
-    def __init__(self, target, spoil):
-        super().__init__()
-        self._target, self._spoil = target, spoil
-
-    def put(self, path, data):
-        super().put(path, data)
-        if path == self._target / "zarr.json":
-            self._spoil(self._target)
 
 
 def arrays(target, name):
@@ -161,66 +147,110 @@ FAULTS = {
 
 @pytest.mark.quick_cases("files")
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_cube_that_is_right_passes_and_one_half_a_cell_off_does_not(tmp_path, write, target, source):
+def test_verify_accepts_a_right_cube_and_refuses_a_moved_one(tmp_path, write, verify, target, source):
     folder = tmp_path / "source"
     folder.mkdir()
+    sources = source(folder)
+    write(sources)
 
-    report = write(source(folder), verify=True)
+    summary = verify(sources)
+    half_a_cell(target)
 
-    assert report.verified.startswith("3 dates of ")
-    assert "not verified" not in report.verified
-    for each in target.iterdir():
-        each.rename(tmp_path / f"right-{each.name}")
+    assert summary.startswith("3 dates of ")
+    assert "not verified" not in summary
     with pytest.raises(UnsupportedSource, match=r"3 dates differ from the source.* is elsewhere: its cells are served"):
-        write(
-            next(folder.iterdir()) if source is not files else folder, verify=True, disk=Spoiling(target, half_a_cell)
-        )
+        verify(sources)
 
 
 @pytest.mark.quick_cases("half_a_cell", "one_time")
 @pytest.mark.parametrize("fault", FAULTS)
-def test_wrongly_written_cube_is_reported_with_variable_place_and_both_numbers(tmp_path, write, target, fault):
+def test_verify_reports_variable_position_and_both_numbers(tmp_path, write, verify, target, fault):
     source = write_nc(tmp_path)
+    write(source)
+    fault(target)
 
     with pytest.raises(UnsupportedSource, match=re.escape(FAULTS[fault])):
-        write(source, verify=True, disk=Spoiling(target, fault))
+        verify(source)
 
 
-def test_the_command_fails_over_a_cube_whose_rows_were_flipped_later(tmp_path, write, target):
+@pytest.mark.parametrize("days", [1, 10], ids=["a free time", "the time of the next file"])
+def test_verify_reports_the_wrong_time_of_a_file(tmp_path, write, verify, target, days):
+    folder = files(tmp_path)
+    write(folder)
+    for time in arrays(target, "time"):
+        time[1] = time[1] + days * 86400
+
+    with pytest.raises(
+        UnsupportedSource, match=f"its values of 2020-01-11T00:00:00Z are at 2020-01-{11 + days}T00:00:00Z"
+    ):
+        verify(folder)
+
+
+def test_command_exits_with_1_if_rows_were_flipped(tmp_path, write, target):
     source = write_nc(tmp_path)
     write(source)
     rows_flipped(target)
 
-    result = CliRunner().invoke(app, ["optimise", str(source), str(target), "--verify"])
+    result = CliRunner().invoke(app, ["optimise", "verify", str(source), str(target)])
 
     assert result.exit_code == 1
     assert "in the cube NDVI has 200 at row 0, column 0" in result.output
 
 
-def test_times_that_names_have_in_an_odd_form_are_not_verified_but_the_values_are(tmp_path, write, target):
+def test_unreadable_times_of_names_are_not_verified(tmp_path, write, verify, target):
     for hour, path in enumerate(sorted(files(tmp_path).glob("*.tif"))):
         path.rename(tmp_path / f"NDVI_2020-01-01T0{hour}.tif")
-    options = {"time_pattern": r"NDVI_(?P<time>.*)\.tif", "verify": True}
+    paths, pattern = sorted(tmp_path.glob("*.tif")), r"NDVI_(?P<time>.*)\.tif"
+    write(paths, time_pattern=pattern)
 
-    report = write(sorted(tmp_path.glob("*.tif")), **options)
+    summary = verify(paths, time_pattern=pattern)
     one_value(target, "band1")
 
-    assert "; not verified: the times of 3 dates" in report.verified
+    assert "; not verified: the times of 3 dates" in summary
     with pytest.raises(UnsupportedSource, match=r"has 1071 at row 3, column 4 .* of NDVI_2020-01-01T01.tif has 1064"):
-        write(sorted(tmp_path.glob("*.tif")), **options)
+        verify(paths, time_pattern=pattern)
 
 
-def test_dates_of_the_cube_missing_from_all_sources_are_reported_as_not_verified(tmp_path, write):
+def test_dates_of_the_cube_without_source_are_not_verified(tmp_path, write, verify):
     folder = files(tmp_path)
     write(folder)
 
-    report = write(sorted(folder.glob("*.tif"))[:1], verify=True)
+    summary = verify(sorted(folder.glob("*.tif"))[:1])
 
-    assert report.verified.startswith("1 dates of NDVI compared with 1 files")
-    assert "; not verified: 2 dates of the cube that are of none of these sources" in report.verified
+    assert summary.startswith("1 dates of NDVI compared with 1 files")
+    assert "; not verified: 2 dates of the cube that are of none of these sources" in summary
 
 
-def test_an_array_without_coordinates_is_refused_before_anything_is_written(tmp_path, write, target):
+def test_dates_that_the_cube_lacks_are_not_verified(tmp_path, write, verify, target):
+    paths = sorted(files(tmp_path).glob("*.tif"))
+    write(paths[:1])
+    before = sorted(path.relative_to(target) for path in target.rglob("*"))
+
+    summary = verify(paths)
+
+    assert summary.endswith("; not verified: 2 dates of the sources that the cube lacks")
+    assert sorted(path.relative_to(target) for path in target.rglob("*")) == before
+
+
+def test_verify_without_a_common_date_is_refused(tmp_path, write, verify):
+    paths = sorted(files(tmp_path).glob("*.tif"))
+    write(paths[:1])
+
+    with pytest.raises(UnsupportedSource, match="cannot be verified: it has no complete date of these sources"):
+        verify(paths[1:])
+
+
+def test_verify_during_or_after_an_unfinished_run_is_refused(tmp_path, write, verify, target):
+    folder = files(tmp_path)
+    write(folder)
+    (target / ".optimise").mkdir()
+    (target / ".optimise" / "shape.json").write_text("{}")
+
+    with pytest.raises(UnsupportedSource, match=r"a run on cube\.zarr is active or was interrupted"):
+        verify(folder)
+
+
+def test_an_array_without_coordinates_is_not_verified(tmp_path, write, verify):
     store = zarr.create_group(tmp_path / "floats.zarr", zarr_format=3)
     names = ("time", "y", "x")
     array = store.create_array("v", shape=VALUES.shape, dtype="f8", dimension_names=names)
@@ -230,8 +260,7 @@ def test_an_array_without_coordinates_is_refused_before_anything_is_written(tmp_
     days.attrs["units"] = "days since 2020-01-01"
     store.attrs.update({"proj:code": "EPSG:32633", "spatial:transform": [10, 0, 5e5, 0, -10, 5e6]})
     store.attrs.update({"spatial:dimensions": ["y", "x"]})
+    write(tmp_path / "floats.zarr")
 
-    with pytest.raises(UnsupportedSource, match=r"--verify: no x and y axes are identified .*; leave --verify out"):
-        write(tmp_path / "floats.zarr", verify=True)
-
-    assert not target.exists()
+    with pytest.raises(UnsupportedSource, match=r"the cube cannot be verified: no x and y axes are identified"):
+        verify(tmp_path / "floats.zarr")

@@ -37,6 +37,10 @@ check --help
 audit --help
 layers --help
 optimise --help
+optimise new --help
+optimise update --help
+optimise verify --help
+optimise cube-tiles --help
 index --help
 publish --help
 worker --help
@@ -81,22 +85,29 @@ audit absent
 audit gaps --samples 0
 
 optimise gaps gaps.zarr --workers 1
-optimise gaps gaps.zarr --workers 1
-optimise gaps gaps.zarr --workers 1 --verify
-optimise gaps map.zarr --layout map --dtype int16 --scale 0.1 --workers 1
-optimise gaps map.zarr --resume --workers 1
-optimise gaps bad.zarr --dtype complex64
-optimise gaps bad.zarr --layout bogus
-optimise gaps bad.zarr --memory much
-optimise gaps bad.txt
-optimise truncated truncated.zarr --workers 1
-optimise netcdf several.zarr --workers 1
-optimise netcdf one.zarr --variable absent
-optimise absent.tif bad.zarr
-optimise --config {SCENES} --collection cut --crs EPSG:32631 --resolution 20 scenes.zarr --workers 1 --variable B04
-optimise --config {SCENES} --collection absent bad.zarr
-optimise --config {SCENES} --collection cut --bbox 1,2,3 bad.zarr
-optimise gaps cubes --cubes --layer ndvi.ndvi --years 2020-2020
+optimise --config {SCENES} --collection cut bad.zarr
+optimise verify gaps gaps.zarr
+optimise update gaps gaps.zarr --workers 1
+optimise new gaps gaps.zarr --workers 1
+optimise new gaps gaps.zarr --workers 1
+optimise update gaps gaps.zarr --workers 1
+optimise verify gaps gaps.zarr
+optimise new gaps map.zarr --layout map --dtype int16 --scale 0.1 --workers 1
+optimise update gaps map.zarr --resume --workers 1
+optimise verify gaps map.zarr
+optimise new gaps bad.zarr --dtype complex64
+optimise new gaps bad.zarr --layout bogus
+optimise new gaps bad.zarr --memory much
+optimise new gaps bad.txt
+optimise new truncated truncated.zarr --workers 1
+optimise new netcdf several.zarr --workers 1
+optimise new netcdf one.zarr --variable absent
+optimise new absent.tif bad.zarr
+optimise new --config {SCENES} --collection cut --crs EPSG:32631 --resolution 20 scenes.zarr --workers 1 --variable B04
+optimise verify --config {SCENES} --collection cut --crs EPSG:32631 --resolution 20 scenes.zarr --variable B04
+optimise new --config {SCENES} --collection absent bad.zarr
+optimise new --config {SCENES} --collection cut --bbox 1,2,3 bad.zarr
+optimise cube-tiles gaps cubes --layer ndvi.ndvi --years 2020-2020
 check gaps.zarr
 layers gaps.zarr
 

@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     disk_cache_bytes: int = Field(default=11 << 30, ge=0, le=1 << 50)
     """Size of all disk caches together, for all processes (`disk_cache`); 0 disables them."""
     cube_files: Path | None = None
-    """Folder of cube tiles of closed years that `chronotile optimise --cubes` wrote."""
+    """Folder of cube tiles of closed years that `chronotile optimise cube-tiles` wrote."""
     watch_s: float = Field(default=10.0, ge=0, le=86_400)
     """Seconds between checks of configuration, styles and sources for changes; 0 checks only on SIGHUP."""
     forwarded_allow_ips: str = "127.0.0.1,::1"

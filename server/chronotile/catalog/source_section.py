@@ -167,7 +167,7 @@ class SourceSection(Section):
     """Times of the bands (of all files) or of the time axis, in order, if the files lack them."""
 
     series: Text | None = None
-    """For kind cog: path of the cube that `chronotile optimise --layout series` made from these files."""
+    """For kind cog: path of the cube that `chronotile optimise new --layout series` wrote from these files."""
 
     @model_validator(mode="after")
     def _fit(self) -> "SourceSection":

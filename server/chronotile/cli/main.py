@@ -1,15 +1,13 @@
 """The commands of `chronotile` (docs/reference/command-line.md). Each imports its dependencies when it runs."""
 
 import os
-from collections.abc import Iterable
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from chronotile import __version__
-from chronotile.cli import jobs, keys, state
+from chronotile.cli import jobs, keys, optimise, state
 from chronotile.cli.opening import (
     close_archive,
     exiting_in_one_line,
@@ -23,11 +21,6 @@ from chronotile.cli.opening import (
 )
 from chronotile.cli.serve import run_server
 from chronotile.cli.usage import usage
-from chronotile.core.machine import this_machine
-
-if TYPE_CHECKING:
-    from chronotile.optimise.conversion import Packing
-    from chronotile.optimise.options import Options
 
 app = typer.Typer(
     add_completion=False,
@@ -38,6 +31,7 @@ app = typer.Typer(
 )
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
+app.add_typer(optimise.app, name="optimise")
 
 DEMO_WORKERS = 1
 """Default for the demo: one worker starts fastest."""
@@ -71,99 +65,6 @@ Port = Annotated[
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Server processes; default: $CHRONOTILE_WORKERS or one per core.")
 ]
-
-
-class CubeLayout(StrEnum):
-    """Layouts of a serving cube."""
-
-    both = "both"
-    map = "map"
-    series = "series"
-
-
-class OverlapRule(StrEnum):
-    """Rule that makes one value of overlapping items."""
-
-    first = "first"
-    latest = "latest"
-    least_nodata = "least_nodata"
-    max = "max"
-    mean = "mean"
-    median = "median"
-
-
-Sources = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="[SOURCE...]",
-        help="Rasters (files, folders, patterns), NetCDF or Zarr; omit with --collection.",
-        default_factory=list,
-        show_default=False,
-    ),
-]
-Variables = Annotated[
-    list[str] | None, typer.Option(metavar="NAME", help="Convert this variable only; several with --collection.")
-]
-Config = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE",
-        help="With --collection: the configuration; default: $CHRONOTILE_CONFIG or config/chronotile.yaml.",
-    ),
-]
-CollectionOption = Annotated[
-    str | None, typer.Option(metavar="ID", help="Write this collection of items of --config onto one grid.")
-]
-CrsOption = Annotated[
-    str | None,
-    typer.Option(metavar="EPSG:...", help="With --collection: CRS of the grid; default: grid of the collection."),
-]
-Resolution = Annotated[
-    float | None, typer.Option(min=0, help="With --crs: side of a cell, in units of the CRS.", show_default=False)
-]
-BoxOption = Annotated[
-    str | None,
-    typer.Option(metavar="W,S,E,N", help="With --collection: only this box, in degrees.", show_default=False),
-]
-RuleOption = Annotated[
-    OverlapRule | None, typer.Option(help="With --collection: the value where items overlap; default: as configured.")
-]
-TimesOption = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="With --collection: only these times, an instant or interval per line."),
-]
-LayoutOption = Annotated[
-    CubeLayout | None,
-    typer.Option(help="Default: both; series for tiled rasters with overviews; an existing cube keeps its own."),
-]
-Select = Annotated[
-    list[str] | None,
-    typer.Option(metavar="DIM=VALUE", help="Step of another dimension of --variable: depth=10, depth=index:0."),
-]
-TimePattern = Annotated[
-    str | None, typer.Option(metavar="RE", help="Regular expression over paths with a group (?P<time>...).")
-]
-ClassesOption = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME", help="Variable with classes: overviews take the most common class, not the mean."),
-]
-Memory = Annotated[
-    str | None, typer.Option(help="Memory limit, such as 512MiB; default: 2GiB, or half of a smaller machine's memory.")
-]
-Cubes = Annotated[
-    bool, typer.Option("--cubes", help="Write cube tiles of closed years below DEST instead; SOURCE as for `serve`.")
-]
-CubeLayers = Annotated[
-    list[str] | None, typer.Option(metavar="ID", help="With --cubes: a layer; default: each with values and times.")
-]
-Zooms = Annotated[str | None, typer.Option(metavar="A-B", help="With --cubes: zooms; default: up to the native one.")]
-OF_CUBES = ("layer", "zooms", "years", "tile_matrix_set")
-OF_STORES = (
-    *("layout", "variable", "select", "time_pattern", "classes", "dtype", "memory", "dask", "resume", "verify"),
-)
-OF_COLLECTIONS = ("config", "crs", "resolution", "bbox", "mosaic", "times")
-OF_FILES = ("select", "time_pattern", "cubes")
-"""Options of `optimise` that are only for cube tiles, for stores, for collections of items, and for files."""
 
 
 def _print_version(is_requested: bool) -> None:
@@ -307,79 +208,6 @@ def layers(place: ConfigArgument = None) -> None:
 
 
 @app.command()
-def optimise(
-    context: typer.Context,
-    sources: Sources,
-    target: Annotated[Path, typer.Argument(metavar="DEST.zarr", help="The cube to create or update.")],
-    layout: LayoutOption = None,
-    variable: Variables = None,
-    select: Select = None,
-    time_pattern: TimePattern = None,
-    classes: ClassesOption = None,
-    dtype: Annotated[str | None, typer.Option(help="Pack the values into this integer type.")] = None,
-    scale: Annotated[float, typer.Option(help="With --dtype: value = number * scale + offset.")] = 1.0,
-    offset: Annotated[float, typer.Option(help="With --dtype: value = number * scale + offset.")] = 0.0,
-    memory: Memory = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Tasks run in parallel; default: one per core.")] = None,
-    dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address of a Dask scheduler.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
-    verify: Annotated[bool, typer.Option("--verify", help="Compare all values with the source.")] = False,
-    cubes: Cubes = False,
-    layer: CubeLayers = None,
-    zooms: Zooms = None,
-    years: Annotated[
-        str | None, typer.Option(metavar="A-B", help="With --cubes: years; default: all closed years.")
-    ] = None,
-    tile_matrix_set: Annotated[
-        str | None, typer.Option(metavar="ID", help="With --cubes; default: the first served set.")
-    ] = None,
-    config: Config = None,
-    collection: CollectionOption = None,
-    crs: CrsOption = None,
-    resolution: Resolution = None,
-    bbox: BoxOption = None,
-    mosaic: RuleOption = None,
-    times: TimesOption = None,
-) -> None:
-    """Write a serving cube: maps, overviews and series of rasters, NetCDF, Zarr or scenes; or add new dates."""
-    _refuse_others(context, cubes=cubes, collection=collection)
-    if cubes:
-        _write_cubes(sources, target, layers=layer, spans=(zooms, years), tms=tile_matrix_set, threads=workers)
-        return
-    with exiting_in_one_line():
-        from chronotile.cli.optimise import CollectionOptions, write_collection
-        from chronotile.optimise.options import Options, parse_step
-
-        options = Options(
-            layout=None if layout is None else layout.value,
-            variable=None if not variable else variable[0],
-            select=tuple(map(parse_step, select or ())),
-            time_pattern=time_pattern,
-            classes=tuple(classes or ()),
-            packing=_packing(dtype, scale, offset),
-            memory_bytes=_memory_bytes(memory),
-            threads=workers,
-            dask=dask,
-            resume=resume,
-            verify=verify,
-        )
-        if collection is None:
-            _write_store(sources, target, options)
-            return
-        chosen = CollectionOptions(
-            config=config,
-            collection=collection,
-            variables=tuple(variable or ()),
-            crs=crs,
-            resolution=resolution,
-            bbox=bbox,
-            mosaic=None if mosaic is None else mosaic.value,
-            times=times,
-        )
-        write_collection(chosen, target, options)
-
-
-@app.command()
 def index(
     place: Annotated[
         str | None,
@@ -509,89 +337,6 @@ def worker(
 
 for command in (usage, state.migrate, state.backup, state.restore):
     app.command()(command)
-
-
-def _refuse_others(context: typer.Context, *, cubes: bool, collection: str | None) -> None:
-    """Refuse options of `optimise` that are not for the requested output."""
-    values = context.params
-    _refuse(context, *((OF_STORES, "cannot be used with --cubes") if cubes else (OF_CUBES, "needs --cubes")))
-    if collection is None:
-        _refuse(context, OF_COLLECTIONS, "needs --collection")
-        if not values["sources"]:
-            raise typer.BadParameter("Missing argument: name a source, or --collection", param_hint="SOURCE...")
-        if len(values["variable"] or ()) > 1:
-            raise typer.BadParameter("it may be given more than once with --collection only", param_hint="--variable")
-        return
-    if values["sources"]:
-        raise typer.BadParameter("with --collection, name DEST.zarr alone", param_hint="SOURCE...")
-    _refuse(context, OF_FILES, "cannot be used with --collection")
-    if values["target"].suffix != ".zarr":
-        raise typer.BadParameter(f"{values['target'].name} does not end in .zarr", param_hint="DEST.zarr")
-
-
-def _refuse(context: typer.Context, names: Iterable[str], why: str) -> None:
-    """Refuse options that are set."""
-    for name in names:
-        if context.params[name]:
-            raise typer.BadParameter(f"it {why}", param_hint=f"--{name.replace('_', '-')}")
-
-
-def _packing(dtype: str | None, scale: float, offset: float) -> "Packing | None":
-    from chronotile.optimise.conversion import Packing
-
-    return None if dtype is None else Packing(dtype=dtype, scale=scale, offset=offset)
-
-
-def _memory_bytes(memory: str | None) -> int:
-    """Return the memory limit: the option, or a default for this machine, with printed notes."""
-    from chronotile.optimise.memory import default_memory, parse_bytes
-
-    memory_bytes, notes = default_memory(this_machine()) if memory is None else (parse_bytes(memory), ())
-    print_lines(notes)
-    return memory_bytes
-
-
-def _write_store(sources: list[str], target: Path, options: "Options") -> None:
-    """Write a serving cube."""
-    from chronotile.app.process_setup import keep_freed_memory, share_one_heap
-    from chronotile.optimise.run import optimise as write_cube
-
-    keep_freed_memory()
-    share_one_heap()  # with one heap per thread, a run took up to twice its memory limit
-    with progress_bar("writing") as progress:
-        report = write_cube(sources, target, options, progress=progress)
-    print_lines(report.lines())
-
-
-def _write_cubes(
-    sources: list[str],
-    target: Path,
-    *,
-    layers: list[str] | None,
-    spans: tuple[str | None, str | None],
-    tms: str | None,
-    threads: int | None,
-) -> None:
-    """Write cube tiles of closed years as files."""
-    if len(sources) != 1:
-        raise typer.BadParameter("--cubes takes one SOURCE: a configuration, folder or file", param_hint="SOURCE")
-    with exiting_in_one_line():
-        from chronotile.app.process_setup import keep_freed_memory
-        from chronotile.optimise.cube_tiles import CubeOptions, parse_span, write_cubes
-
-        keep_freed_memory()
-        options = CubeOptions(
-            layers=tuple(layers or ()),
-            tile_matrix_set=tms,
-            zooms=parse_span(spans[0], locator="zooms"),
-            years=parse_span(spans[1], locator="years"),
-            threads=threads,
-        )
-        archive = open_archive(settings_of(config=sources[0]), "error")
-        with progress_bar("writing") as progress:
-            report = write_cubes(archive.services, target, options, progress=progress)
-        archive.close()
-        print_lines(report.lines())
 
 
 def main() -> None:

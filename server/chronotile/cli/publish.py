@@ -57,7 +57,7 @@ class PublishOptions:
             InvalidParameter: The value of an option is not accepted.
         """
         from chronotile.archive.index.source import ItemFilter
-        from chronotile.cli.optimise import parse_bbox
+        from chronotile.cli.cube_collections import parse_bbox
         from chronotile.core.model.items import ItemSearch
         from chronotile.core.model.time.parser import parse_time
 

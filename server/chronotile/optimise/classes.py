@@ -40,20 +40,26 @@ def mark_classes(
     return marked
 
 
-def match_stored_overviews(info: VariableInfo, level: Json | None, *, is_named: bool) -> VariableInfo:
-    """Return a variable that is categorical if the overviews of the existing cube are.
+def match_stored_classes(
+    info: VariableInfo, native: Json | None, level: Json | None, *, is_named: bool
+) -> VariableInfo:
+    """Return a variable that is categorical if it has classes in the existing cube.
 
     Args:
         info: Variable of the source, after `mark_classes`.
+        native: Its document in the existing cube; `None` for a new cube.
         level: Document of its first overview; `None` without one.
         is_named: Whether the operator named it as having classes.
 
     Raises:
-        UnsupportedSource: It was named, but the existing overviews are means.
+        UnsupportedSource: It was named, but the existing cube has no classes.
     """
-    if info.classes or level is None:
+    if info.classes or native is None:
         return info
-    is_written = level["attributes"].get("cell_methods") == CLASS_OVERVIEWS
+    if level is None:
+        is_written = "scale_factor" not in native["attributes"]  # written for all variables without classes
+    else:
+        is_written = level["attributes"].get("cell_methods") == CLASS_OVERVIEWS
     if is_named and not is_written:
         raise UnsupportedSource(f"the existing cube has means of {info.name}; name another cube for --classes")
     return replace(info, is_categorical=is_written)

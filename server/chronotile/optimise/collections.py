@@ -1,4 +1,4 @@
-"""`chronotile optimise --collection`: writes the items of a collection into a serving cube, on one grid."""
+"""`chronotile optimise … --collection`: the items of a collection as a serving cube, on one grid."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,13 +8,15 @@ from chronotile.core.durable_files import Disk
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.finding import LEFT_OUT
 from chronotile.core.model.source import SourceSpec
+from chronotile.core.model.types import Json
 from chronotile.core.yaml_source import list_names
-from chronotile.optimise.inputs import mosaic_inputs
+from chronotile.optimise.inputs import CubeInputs, mosaic_inputs
 from chronotile.optimise.mosaic_cells import require_readable_items
 from chronotile.optimise.mosaics import MosaicRequest, OpenIndex, find_mosaic, variables_to_write
 from chronotile.optimise.options import Options, Report
-from chronotile.optimise.run import RunProgress, require_extras, write_cube
+from chronotile.optimise.run import RunProgress, require_dask, write_cube
 from chronotile.optimise.store import CubeFolder
+from chronotile.optimise.verify import require_complete, verify_inputs
 from chronotile.readers.mosaic_reader import MosaicReader, as_mosaic
 
 
@@ -43,10 +45,46 @@ def optimise_collection(
         WriteFailed: The disk is full or fails; the last visible state stays visible.
         MissingExtra: An option needs a library that is not installed.
     """
-    require_extras(options)
+    require_dask(options)
     disk = Disk()
+    inputs = _inputs(archive, request, CubeFolder(target, disk).root_document(), open_index)
+    return write_cube(inputs, target, options, disk=disk, progress=progress)
+
+
+def verify_collection(
+    archive: Archive,
+    request: MosaicRequest,
+    target: Path,
+    *,
+    open_index: Callable[[], OpenIndex],
+    progress: RunProgress = lambda _what, _share: None,
+) -> str:
+    """Compare every value of an existing cube with the items of a collection; return a summary.
+
+    Args:
+        archive: Archive with the collection.
+        request: Collection, variables, grid and times to compare.
+        target: Folder of the cube.
+        open_index: Opens the item index.
+        progress: Called with a text and the finished fraction.
+
+    Raises:
+        UnsupportedSource: Values differ, or nothing can be compared; or there is no complete cube.
+        SourceUnavailable: The index or a store does not answer.
+        MissingExtra: A library is not installed.
+    """
+    document = require_complete(target)
+    inputs = _inputs(archive, request, document, open_index)
+    assert inputs.mosaic is not None  # noqa: S101 -- inputs of a collection
+    require_readable_items(inputs.mosaic, inputs.variables.values())
+    return verify_inputs(inputs, target, document, Options(), progress=progress)
+
+
+def _inputs(
+    archive: Archive, request: MosaicRequest, document: Json | None, open_index: Callable[[], OpenIndex]
+) -> CubeInputs:
+    """Return the mosaics to write into a new cube, or into the cube with this root document."""
     spec, reader = _source(archive, request.collection)
-    document = CubeFolder(target, disk).root_document()
     mosaic = find_mosaic(
         spec,
         reader,
@@ -60,10 +98,7 @@ def optimise_collection(
         with mosaic.open_reader() as learning:
             for name in names:
                 learning.learn_encodings(name)
-    inputs = mosaic_inputs(mosaic, names, _about(archive, request.collection), mosaic.notes)
-    if options.verify:
-        require_readable_items(mosaic, inputs.variables.values())
-    return write_cube(inputs, target, options, disk=disk, progress=progress)
+    return mosaic_inputs(mosaic, names, _about(archive, request.collection), mosaic.notes)
 
 
 def _source(archive: Archive, collection: str) -> tuple[SourceSpec, MosaicReader]:

@@ -1,19 +1,53 @@
 """Existing cubes: their layouts, names and encodings, which new dates must have too."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
+from chronotile.core.durable_files import Disk
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.source import VariableInfo
 from chronotile.core.model.types import Json
 from chronotile.optimise.conversion import NumberConversion, conversion_into, conversion_of_files
 from chronotile.optimise.inputs import CubeInputs
+from chronotile.optimise.journal import FOLDER, Journal
 from chronotile.optimise.options import Options
 from chronotile.optimise.plan import ServingCubePlan, is_written_as, written_encoding
-from chronotile.optimise.store import variables_of
+from chronotile.optimise.store import CubeFolder, variables_of
 from chronotile.readers.configured_encoding import encoding_text
 from chronotile.readers.zarr.commit import Commit
+
+
+def require_new(target: Path) -> None:
+    """Check that no complete cube exists; an interrupted run may have left an incomplete one.
+
+    Raises:
+        UnsupportedSource: A cube exists.
+    """
+    disk = Disk()
+    if CubeFolder(target, disk).root_document() is not None and not Journal(target / FOLDER, disk).is_there:
+        raise UnsupportedSource(
+            f"{target.name} exists: chronotile optimise update writes new and changed dates to it; name another path "
+            "for a new cube"
+        )
+
+
+def require_existing(target: Path) -> Json:
+    """Return the root document of a cube after checking that it exists.
+
+    Raises:
+        UnsupportedSource: It does not exist, or has no visible date.
+    """
+    disk = Disk()
+    document = CubeFolder(target, disk).root_document()
+    if document is not None:
+        return document
+    if Journal(target / FOLDER, disk).is_there:
+        raise UnsupportedSource(
+            f"the run that writes {target.name} was interrupted; use chronotile optimise new --resume to continue it"
+        )
+    raise UnsupportedSource(f"{target.name} is not a serving cube; chronotile optimise new writes one")
 
 
 def require_layout(shape: Commit, options: Options) -> None:
@@ -27,8 +61,16 @@ def require_layout(shape: Commit, options: Options) -> None:
         raise UnsupportedSource(f"the existing cube has --layout {layout}; name another cube for {options.layout}")
 
 
-def conversion_for(info: VariableInfo, options: Options, node: Json | None) -> NumberConversion:
-    """Return the conversion of a variable; into the encoding of an existing cube if that holds all values.
+def conversion_for(
+    info: VariableInfo, options: Options, node: Json | None, *, may_round: bool = False
+) -> NumberConversion:
+    """Return the conversion of a variable, into the encoding of an existing cube.
+
+    Args:
+        info: Variable of the source.
+        options: Options of the run.
+        node: Document of the variable in the existing cube; `None` without one.
+        may_round: Whether the existing encoding need not hold all values.
 
     Raises:
         UnsupportedSource: The existing encoding does not hold all values, or differs from `--dtype`.
@@ -37,6 +79,8 @@ def conversion_for(info: VariableInfo, options: Options, node: Json | None) -> N
     existing = None if node is None else written_encoding(node)
     if existing is None or is_written_as(info, planned.target, existing):
         return planned
+    if may_round:
+        return NumberConversion(source=info.encoding, target=existing)
     conversion = None if options.packing is not None else conversion_into(info.encoding, existing)
     if conversion is None:
         raise UnsupportedSource(

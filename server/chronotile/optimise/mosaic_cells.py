@@ -12,17 +12,17 @@ from chronotile.core.model.types import Float64Array, Instant
 from chronotile.optimise.inputs import CubeInputs
 from chronotile.optimise.mosaics import CollectionMosaic
 from chronotile.optimise.plan import PlannedVariable
-from chronotile.optimise.source_cells import REMEDY, SourceCells
+from chronotile.optimise.source_cells import SourceCells
 from chronotile.optimise.stored_cubes import CellCentres, CellValues
 from chronotile.optimise.tasks import TaskDate
 
 WHOLE = BBox(-180.0, -90.0, 180.0, 90.0)
 MAX_ITEMS = 1000
-"""Items whose files are checked before writing."""
+"""Items whose files are checked before the comparison."""
 
 
 def require_readable_items(mosaic: CollectionMosaic, variables: Iterable[VariableInfo]) -> None:
-    """Check before writing that the files of a collection can be read independently.
+    """Check that the files of a collection can be read independently.
 
     Raises:
         UnsupportedSource: They cannot.
@@ -36,7 +36,7 @@ def require_readable_items(mosaic: CollectionMosaic, variables: Iterable[Variabl
         if any("://" in asset.href.removeprefix("file://") for assets in assets_of_items.values() for asset in assets):
             raise UnsupportedSource("files of its items are not on this machine")
     except UnsupportedSource as error:
-        raise UnsupportedSource(f"--verify: {error.message}; {REMEDY}") from error
+        raise UnsupportedSource(f"the cube cannot be verified: {error.message}") from error
     finally:
         index.close()
 

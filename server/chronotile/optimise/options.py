@@ -38,7 +38,6 @@ class Options:
     dask: str | None = None
     """Address of a Dask scheduler."""
     resume: bool = False
-    verify: bool = False
     block: int = BLOCK
 
 
@@ -69,8 +68,6 @@ class Report:
     replaced: int = 0
     left_out: dict[str, str] = field(default_factory=dict)
     """Reasons by id of unreadable items; the next run writes their dates again."""
-    verified: str | None = None
-    """Result of the verification."""
     files: int = 0
     written_bytes: int = 0
     native_bytes: int = 0
@@ -92,5 +89,3 @@ class Report:
             native, written = self.native_bytes / 1e6, self.written_bytes / 1e6
             yield f"{native:.1f} MB of numbers, {written:.1f} MB in {self.files} files: ratio {native / written:.2f}"
             yield f"{self.seconds:.1f} s, {rate:.0f} MB/s"
-        if self.verified:
-            yield self.verified

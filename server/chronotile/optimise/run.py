@@ -1,4 +1,4 @@
-"""`chronotile optimise`: writes raster stacks, NetCDF and Zarr into a serving cube (docs/design/serving-cube.md).
+"""`chronotile optimise new` and `update`: write files as a serving cube (docs/design/serving-cube.md).
 
 Readers see the state in the last commit, the root document, which is replaced in one step. A run writes files that no
 commit uses yet, then commits. New dates extend the arrays. Changed dates are first written into an overlay folder. A
@@ -15,7 +15,7 @@ overlay.
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -27,32 +27,21 @@ from chronotile.core.durable_files import Disk, forget, sole_writer
 from chronotile.core.errors import MissingExtra, UnsupportedSource, WriteFailed
 from chronotile.core.extras import missing_extra
 from chronotile.core.machine import this_machine
-from chronotile.core.model.time.cf_bounds import CLIMATOLOGY_BOUNDS, PERIOD_BOUNDS, TIME_KIND, are_periods, bounds_form
 from chronotile.core.model.time.instants import DAY
-from chronotile.core.model.types import Json
 from chronotile.optimise.arrays import group_attributes
 from chronotile.optimise.changes import CubeChanges, changes_of
-from chronotile.optimise.classes import mark_classes, match_stored_overviews
-from chronotile.optimise.conversion import conversion_of_files
 from chronotile.optimise.differences import find_differing_dates
-from chronotile.optimise.existing import (
-    conversion_for,
-    names_in_cube,
-    require_layout,
-    require_nodata,
-    rounding_findings,
-)
-from chronotile.optimise.inputs import CubeInputs, DateOrigin, add_removed_dates, find_inputs
+from chronotile.optimise.existing import require_layout, require_nodata, rounding_findings
+from chronotile.optimise.inputs import CubeInputs, DateOrigin, find_inputs
 from chronotile.optimise.journal import FOLDER, Journal, WrittenFiles
-from chronotile.optimise.memory import Budget, budget_of, region_for
+from chronotile.optimise.memory import Budget, budget_of
 from chronotile.optimise.options import Options, Report
-from chronotile.optimise.plan import PlannedVariable, ServingCubePlan, level_count, time_unit
+from chronotile.optimise.plan import ServingCubePlan
+from chronotile.optimise.planning import new_shape, plan_cube
 from chronotile.optimise.runners import DaskRunner, LocalRunner, TaskRunner
-from chronotile.optimise.source_cells import require_readable_sources
-from chronotile.optimise.store import CubeFolder, History, no_history, require_same
+from chronotile.optimise.store import CubeFolder, History
 from chronotile.optimise.tasks import CubeJob, MapTask, RunSources, SeriesTask, SkippedItem, Task, TaskDate, task_name
-from chronotile.optimise.verify import verify
-from chronotile.readers.zarr.commit import Commit, commit_of, nodes_of
+from chronotile.readers.zarr.commit import Commit, commit_of
 
 RunProgress = Callable[[str, float], None]
 
@@ -73,24 +62,21 @@ def optimise(
         WriteFailed: The disk is full or fails; the last visible state stays visible.
         MissingExtra: An option needs a library that is not installed.
     """
-    require_extras(options)
+    require_dask(options)
     inputs = find_inputs(
         sources, variable=options.variable, select=options.select, time_pattern=options.time_pattern, target=target
     )
-    if options.verify:
-        require_readable_sources(inputs)
     return write_cube(inputs, target, options, disk=disk or Disk(), progress=progress)
 
 
-def require_extras(options: Options) -> None:
-    """Check that the libraries for options are installed.
+def require_dask(options: Options) -> None:
+    """Check that the libraries for `--dask` are installed if it is set.
 
     Raises:
         MissingExtra: A library is missing.
     """
-    for extra, option, is_used in (("zarr", "--verify", options.verify), ("dask", "--dask", options.dask is not None)):
-        if is_used and (message := missing_extra(extra, option)):
-            raise MissingExtra(message)
+    if options.dask is not None and (message := missing_extra("dask", "--dask")):
+        raise MissingExtra(message)
 
 
 def write_cube(inputs: CubeInputs, target: Path, options: Options, *, disk: Disk, progress: RunProgress) -> Report:
@@ -106,8 +92,6 @@ def write_cube(inputs: CubeInputs, target: Path, options: Options, *, disk: Disk
         with sole_writer(target), local if options.dask is None else DaskRunner(options.dask) as runner:
             run = _prepare(inputs, target, options, runner=runner, disk=disk)
             run.bring_up_to_date(progress)
-            if options.verify:
-                run.verify(progress)
             run.end()
     return run.report
 
@@ -137,79 +121,26 @@ def _prepare(inputs: CubeInputs, target: Path, options: Options, *, runner: Task
         raise UnsupportedSource(f"an earlier run on {target.name} was interrupted; use --resume to continue it")
     document = folder.root_document()
     commit = None if document is None else commit_of(document["attributes"])
-    shape = journal.started_shape(_new_shape(inputs, options, runner.threads) if commit is None else commit)
+    shape = journal.started_shape(new_shape(inputs, options, runner.threads) if commit is None else commit)
     require_layout(shape, options)
-    names = names_in_cube(inputs, document)
-    inputs = inputs.reorder(list(names))
-    plan = _plan(inputs, shape, options, document, names=names)
+    planned = plan_cube(inputs, shape, options, folder=folder, document=document)
+    inputs, plan = planned.inputs, planned.plan
     if inputs.mosaic is not None:
         require_nodata(plan)
     budget = budget_of(plan, options.memory_bytes, runner.threads)
     journal.begin(shape, group_attributes(plan.grid))  # after all checks that may refuse the run
-    if document is None or commit is None:
+    if commit is None:
         folder.create(plan)
-        commit, history = shape, no_history(len(plan.variables))
-    else:
-        require_same(document, plan, target.name)
-        history = folder.history(plan, commit)
-        inputs = add_removed_dates(inputs, history.starts, history.bounds)
     return _CubeRun(
         inputs=inputs,
         folder=folder,
         journal=journal,
         plan=plan,
-        commit=commit,
-        history=history,
+        commit=shape if commit is None else commit,
+        history=planned.history,
         runner=runner,
         budget=budget,
         report=Report(notes=(*inputs.notes, *rounding_findings(plan))),
-    )
-
-
-def _new_shape(inputs: CubeInputs, options: Options, threads: int) -> Commit:
-    layout = options.layout or ("series" if inputs.have_map_layout else "both")
-    encodings = [conversion_of_files(info.encoding, options.packing).target for info in inputs.variables.values()]
-    itemsize = max(np.dtype(encoding.dtype).itemsize for encoding in encodings)
-    return Commit(
-        id=uuid.uuid4().hex,
-        block=options.block,
-        region_px=region_for(inputs.grid, itemsize, options.memory_bytes, threads),
-        has_map=layout != "series",
-        has_series=layout != "map",
-        levels=level_count(inputs.grid) if layout != "series" else 0,
-    )
-
-
-def _plan(
-    inputs: CubeInputs, shape: Commit, options: Options, document: Json | None, *, names: Mapping[str, str]
-) -> ServingCubePlan:
-    nodes = {} if document is None else nodes_of(document)
-    group = shape.groups[0]
-    variables = {
-        names[name]: PlannedVariable(
-            info=match_stored_overviews(
-                info, nodes.get(shape.path_of("1", names[name])), is_named=name in options.classes
-            ),
-            conversion=conversion_for(info, options, nodes.get(shape.path_of(group, names[name]))),
-        )
-        for name, info in mark_classes(inputs.variables, options.classes, options.packing).items()
-    }
-    bounds = bounds_form(inputs.times, are_periods=are_periods(inputs.times))
-    there = next((name for name in (PERIOD_BOUNDS, CLIMATOLOGY_BOUNDS) if shape.path_of(group, name) in nodes), None)
-    if document is not None and bounds.name != there:
-        raise UnsupportedSource(
-            "periods, exact instants and climatologies cannot be in one cube; the existing cube has another kind: "
-            "write a new cube"
-        )
-    along_time = nodes[shape.path_of(group, "time")]["attributes"] if nodes else {}
-    if document is not None and along_time.get(TIME_KIND) != bounds.attributes.get(TIME_KIND):
-        raise UnsupportedSource(
-            "the times of the existing cube are labelled differently from those of the source (overlapping "
-            "periods by their coordinates, others by their starts); name all files, or write another cube"
-        )
-    unit = along_time["units"].split()[0] if nodes else time_unit(inputs.times)
-    return ServingCubePlan(
-        grid=inputs.grid, variables=variables, shape=shape, time_unit=unit, bounds=bounds, about=inputs.about
     )
 
 
@@ -247,27 +178,6 @@ class _CubeRun:
         self.report.late = changes.late
         self.report.native_bytes = (self.report.added + self.report.replaced) * self._date_bytes()
         self.report.seconds = time.monotonic() - started
-
-    def verify(self, progress: RunProgress) -> None:
-        """Read the sources again by independent code, and compare every value with the cube.
-
-        Dates with skipped items are not compared; the report lists the items.
-
-        Raises:
-            UnsupportedSource: Values differ.
-        """
-        positions = {start: position for position, start in enumerate(self.history.starts.tolist())}
-        starts = self.inputs.times.starts.astype("datetime64[ns]").tolist()
-        dates = [
-            TaskDate(position=positions[start], origin=origin, state=state)
-            for start, origin, state in zip(starts, self.inputs.origins, self.inputs.states, strict=True)
-            if origin not in self.incomplete
-        ]
-        rows, columns = -(-self.plan.grid.height // 512), -(-self.plan.grid.width // 512)
-        total = len(dates) * rows * columns * len(self.plan.variables)
-        self.report.verified = verify(
-            self._job(), self.inputs, dates, progress=lambda done: progress("comparing", min(1.0, done / total))
-        )
 
     def end(self) -> None:
         """Remove temporary files of this run and of interrupted runs."""

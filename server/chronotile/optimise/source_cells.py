@@ -23,8 +23,6 @@ from chronotile.optimise.stored_cubes import CellCentres, CellValues
 from chronotile.optimise.tasks import TaskDate
 from chronotile.readers.kinds import kind_of_spec
 
-REMEDY = "leave --verify out"
-
 
 class SourceCells:
     """A variable of the files and stores of a cube."""
@@ -65,10 +63,10 @@ class SourceCells:
             UnsupportedSource: The metadata of the source are not understood.
         """
         truth, start = self._truths.get(date.origin.source), self._starts.get(date.origin)
-        if not isinstance(truth, StoredTruth):
-            raise truth or UnsupportedSource("it has no source")
         if start is not None and instant != start:
             raise OtherPlace(f"its values of {format_instant(start)} are at {format_instant(instant)}")
+        if not isinstance(truth, StoredTruth):
+            raise truth or UnsupportedSource("it has no source")
         if self.has_readable_time(date) and not truth.has(instant):
             raise OtherPlace(f"its values of {format_instant(instant)} have another time in their source")
         truth_cells = truth.cells(instant, date.origin.index, points.x, points.y)
@@ -102,7 +100,7 @@ class SourceCells:
 
 
 def require_readable_sources(inputs: CubeInputs) -> None:
-    """Check before writing that one or more variables of the first source can be read independently.
+    """Check that one or more variables of the first source can be read independently.
 
     Raises:
         UnsupportedSource: No variable can.
@@ -110,7 +108,7 @@ def require_readable_sources(inputs: CubeInputs) -> None:
     truths = [_truth(inputs.specs[:1], name) for name in inputs.variables]
     if (reason := next(iter(truths), None)) and all(isinstance(truth, UnsupportedSource) for truth in truths):
         assert isinstance(reason, UnsupportedSource)  # noqa: S101 -- as all are
-        raise UnsupportedSource(f"--verify: {reason.message}; {REMEDY}")
+        raise UnsupportedSource(f"the cube cannot be verified: {reason.message}")
 
 
 def has_bands(spec: SourceSpec) -> bool:

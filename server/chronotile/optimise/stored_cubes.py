@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +13,7 @@ from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.space.grid import Window
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import AnyArray, Float64Array, Instant, InstantArray, UInt32Array
-from chronotile.optimise.plan import GRID_MAPPING
-from chronotile.optimise.tasks import CubeJob
+from chronotile.optimise.plan import GRID_MAPPING, ServingCubePlan
 from chronotile.readers.zarr.commit import SERIES
 
 LAYOUTS = {"0": "maps", SERIES: "series"}
@@ -45,14 +45,14 @@ class StoredCube:
         UnsupportedSource: The layouts differ in the location or time of their cells.
     """
 
-    def __init__(self, job: CubeJob, name: str) -> None:
+    def __init__(self, folder: Path, plan: ServingCubePlan, name: str) -> None:
         import xarray
 
-        groups = {group: layout for group, layout in LAYOUTS.items() if group in job.plan.groups}
-        self._block = job.plan.shape.block
+        groups = {group: layout for group, layout in LAYOUTS.items() if group in plan.groups}
+        self._block = plan.shape.block
         self._datasets = {
             group: xarray.open_zarr(
-                job.folder / job.plan.shape.path_of(group),
+                folder / plan.shape.path_of(group),
                 consolidated=True,  # otherwise xarray would read the folder of the run as a broken group
                 chunks=None,
                 mask_and_scale=False,
@@ -61,7 +61,7 @@ class StoredCube:
             for group in groups
         }
         self._arrays = {group: dataset[name] for group, dataset in self._datasets.items()}
-        is_categorical = job.plan.variables[name].info.is_categorical  # a single class looks like a flag
+        is_categorical = plan.variables[name].info.is_categorical  # a single class looks like a flag
         self._meanings = {
             group: replace(meaning_of(array), flags=()) if is_categorical else meaning_of(array)
             for group, array in self._arrays.items()

@@ -31,7 +31,7 @@ NOT_UNICODE = "whose names are not UTF-8; rename them"
 
 NOT_LISTED = (
     "a pattern of files elsewhere cannot be listed; name one file for each collection, or write the files as one "
-    "Zarr store (chronotile optimise)"
+    "Zarr store (chronotile optimise new)"
 )
 
 TIME_FORMS = "20190604, 2019-06-04, 2019/06/04, 20190604T105031, 2019155, 2019-06-d2, 2019-W23, 201906, 2019-Q2, 2019"

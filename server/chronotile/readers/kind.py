@@ -104,7 +104,7 @@ class SourceKind(ABC):
         return True
 
     def datasets(self, path: Path) -> "Iterator[xarray.Dataset]":
-        """Yield the datasets of a local file or store as xarray reads them unchanged, for `audit` and `--verify`.
+        """Yield the datasets of a local file or store as xarray reads them, for `audit` and `optimise verify`.
 
         Raises:
             UnsupportedSource: xarray does not read this kind.

@@ -39,9 +39,10 @@ def optimise(site: Site, kind: str) -> None:
     target = site.scratch / f"{kind}.zarr"
     made = ["--variable", "made"] if kind.endswith("formula") else ["--variable", "NDVI"]
     if kind in SOURCES:
-        _said(site, "optimise", *sorted(site.folder.glob(SOURCES[kind])), target)
+        _said(site, "optimise", "new", *sorted(site.folder.glob(SOURCES[kind])), target)
     else:
-        _said(site, "optimise", target, "--collection", collection_of(kind), "--config", site.configuration, *made)
+        source = ["--collection", collection_of(kind), "--config", site.configuration]
+        _said(site, "optimise", "new", target, *source, *made)
     with xarray.open_zarr(target) as dataset:
         close(of_cells(dataset), values_of(kind))
 

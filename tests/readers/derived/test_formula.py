@@ -176,7 +176,7 @@ def test_a_formula_over_bands_of_two_resolutions_of_items_names_the_remedy():
 
     assert finding.message == (
         "left out: A and B lie on different grids (12 x 12 and 6 x 6 cells); accepted are variables of one grid: take "
-        "bands of one resolution, or write the collection onto one grid (chronotile optimise --collection)"
+        "bands of one resolution, or write the collection onto one grid (chronotile optimise new --collection)"
     )
 
 

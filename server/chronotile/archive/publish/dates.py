@@ -63,7 +63,7 @@ def publication_of_dates(archive: Archive, collection: Collection) -> tuple[Publ
     if references is not None:
         raise UnsupportedSource(
             f"{collection.id}: {source_at(references).name} names other files and holds no data; write a cube of it "
-            "first (chronotile optimise), and publish that"
+            "first (chronotile optimise new), and publish that"
         )
     whole = publication_of_data(collection, files.shared) if files.shared else None
     if not files.dated:

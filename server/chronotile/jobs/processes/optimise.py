@@ -1,4 +1,4 @@
-"""The process *optimise*: layers as a serving cube, as `chronotile optimise` makes of files."""
+"""The process *optimise*: layers as a serving cube, as `chronotile optimise new` makes of files."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace

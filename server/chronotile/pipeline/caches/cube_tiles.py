@@ -1,6 +1,6 @@
 """Cache of cube tiles by ETag: small ones among the payloads, large ones in a folder that processes share.
 
-`PrebuiltCubeTiles` reads the cube tiles of whole years that `chronotile optimise` wrote.
+`PrebuiltCubeTiles` reads the cube tiles of whole years that `chronotile optimise cube-tiles` wrote.
 """
 
 import logging

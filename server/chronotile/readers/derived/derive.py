@@ -11,7 +11,7 @@ from chronotile.readers.derived.mask import MaskedVariable, MaskReader, mask_var
 from chronotile.readers.reader import Reader
 
 ONE_GRID_REMEDY = (
-    ": take bands of one resolution, or write the collection onto one grid (chronotile optimise --collection)"
+    ": take bands of one resolution, or write the collection onto one grid (chronotile optimise new --collection)"
 )
 
 

@@ -217,7 +217,7 @@ def _recoding(files: VariableInfo, cube: VariableInfo) -> Recoding:
     if recoding is None:
         raise UnsupportedSource(
             f"its numbers are {encoding_text(cube.encoding)}, which the files' {encoding_text(files.encoding)} cannot "
-            "hold; write it again with chronotile optimise"
+            "hold; write it again with chronotile optimise new"
         )
     return recoding
 

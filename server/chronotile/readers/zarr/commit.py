@@ -110,7 +110,7 @@ def commit_of(attributes: Mapping[str, Any]) -> Commit | None:
     if version not in (FORMAT_VERSION, FORMAT_VERSION - 1):
         raise UnsupportedSource(
             f"its format is version {version}, this release reads {FORMAT_VERSION} and the one before; "
-            "upgrade chronotile, or write it again with chronotile optimise"
+            "upgrade chronotile, or write it again with chronotile optimise new"
         )
     members = mark if version < NATIVE_AT_ROOT else attributes.get(ATTRIBUTE)
     if members is None:  # a copy of the values, made by xarray
@@ -130,7 +130,9 @@ def commit_of(attributes: Mapping[str, Any]) -> Commit | None:
             format=version,
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise UnsupportedSource("its commit document is damaged; write it again with chronotile optimise") from error
+        raise UnsupportedSource(
+            "its commit document is damaged; write it again with chronotile optimise new"
+        ) from error
 
 
 def nodes_of(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -189,7 +189,7 @@ def _unlike(level: _Level, native: CfVariable) -> str | None:
         "its flags or classes are not those of the native level": encoding.flags != native_info.encoding.flags
         or [c.value for c in info.classes] != [c.value for c in native_info.classes],
         fault: fault is not None,
-        "its values are directions, of which it may have plain means; chronotile optimise writes circular ones": (
+        "its values are directions, of which it may have plain means; chronotile optimise new writes circular ones": (
             native_info.encoding.circle is not None and CIRCLE not in level[0].arrays[level[1].array].attrs
         ),
         "its steps of further dimensions are not those of the native level": any(

@@ -104,7 +104,7 @@ def _extent(layer: Layer, services: Services) -> BBox:
 
 
 def _grid(lattice: Lattice, extent: BBox, inputs: Inputs, services: Services) -> NativeGrid:
-    """Return the part of the extent in the bbox, with the same cells as `chronotile optimise` for a box in CRS84."""
+    """Return the part of the extent in the bbox, with the cells of `chronotile optimise new` for a box in CRS84."""
     trims = trims_of(inputs, services)
     trim = trims[0] if trims else None
     shared = box_within(extent, trim.box if trim is not None and trim.crs == CRS84 else None)
