@@ -1,6 +1,7 @@
 """How-to pages that are followed from the first to the last block, in an empty folder, with real servers."""
 
 import csv
+import json
 import re
 import subprocess
 
@@ -10,10 +11,12 @@ import pytest
 import rasterio
 import xarray as xr
 import yaml
+from PIL import Image
 from starlette.testclient import TestClient
 
 from chronotile.app.application import create_app
 from chronotile.app.settings import Settings
+from chronotile.demo import DemoPlan, make_demo
 from tests.docs.reader import reading
 from tests.docs.shell import SERVER
 from tests.docs.site import DOCS
@@ -133,6 +136,40 @@ def test_a_box_beyond_360_degrees_is_refused(monthly_netcdf, tmp_path):
     configuration = monthly_netcdf[1] / "rain.yaml"
     with TestClient(create_app(Settings(config=configuration, jobs_dir=tmp_path / "jobs"))) as client:
         assert client.get("/timeseries/RAIN/area?bbox=350,40,370,50").status_code == 400
+
+
+DEMO = DemoPlan(size_px=100, first_day="2023-01-01", dekads=12, levels=1, picture_days=("2024-06-01",))
+
+
+@pytest.fixture(scope="module")
+def make_it_yours(tmp_path_factory):
+    """Return the outputs of the page, and its folder with a demo and a logo."""
+    folder = tmp_path_factory.mktemp("make-it-yours")
+    make_demo(folder / "data" / "demo", plan=DEMO)
+    Image.new("RGB", (64, 64), "#0b5d1e").save(folder / "logo.png")
+    return follow(folder, "make-it-yours"), folder
+
+
+def test_a_configuration_with_title_and_logo_has_no_findings(make_it_yours):
+    assert make_it_yours[0][0].startswith("1 collection, 2 layers: 0 errors, 0 warnings")
+
+
+def test_the_viewer_has_title_logo_base_map_and_layer(make_it_yours):
+    document = json.loads(make_it_yours[0][0].partition("\n")[2])
+
+    assert document["title"] == "Vegetation of my region"
+    assert document["logo"] == "viewer/logo.png"
+    assert (document["default_layer"], document["default_base_map"]) == ("NDVI", "streets")
+    assert [base_map["title"] for base_map in document["base_maps"]] == ["Streets"]
+
+
+def test_the_layer_has_the_colours_of_the_style(make_it_yours, tmp_path):
+    configuration = make_it_yours[1] / "maps.yaml"
+    with TestClient(create_app(Settings(config=configuration, jobs_dir=tmp_path / "jobs"))) as client:
+        legend = client.get("/tiles/NDVI/legend.json").json()
+
+    assert (legend["style"], legend["range"]) == ("my-greens", [0, 0.9])
+    assert [stop["color"] for stop in legend["stops"]] == ["#f5f0e1", "#c9d48a", "#0b5d1e"]
 
 
 @pytest.mark.client("ogrinfo")
