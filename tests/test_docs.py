@@ -48,7 +48,7 @@ def test_the_reference_of_the_command_line_has_every_command_and_option():
     page = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
     commands = typer.main.get_command(app).commands
     inner = {f"{name} {each}": one for name, group in commands.items() for each, one in _commands_of(group).items()}
-    told = set(re.findall(r"`chronotile (\w+)", page)) | set(re.findall(r"`chronotile (\w+ \w+)", page))
+    told = set(re.findall(r"`chronotile (\w+)", page)) | set(re.findall(r"`chronotile (\w+ [\w-]+)", page))
 
     options = {
         option for command in (*commands.values(), *inner.values()) for each in command.params for option in each.opts
