@@ -32,6 +32,8 @@ WRAPPERS = re.compile(
 )
 """Beginnings of command lines that run chronotile in the environment of a service."""
 PIP = re.compile(r"(\S*/)?pip |\S*python\S* -m pip ")
+CLONE = "chronotile"
+"""Folder of a clone of this repository."""
 PLACEHOLDER = re.compile(r"[A-Z]{3,}|…")
 """`FOLDER`: placeholders for the reader."""
 
@@ -92,10 +94,10 @@ class Shell:
             self._chronotile(words[1:])
         elif name == "make":
             _check_make(words[1:])
-        elif words[:2] == ["npm", "install"]:
-            _check_npm(words[2:])
-        elif words[:2] == ["jupyter", "lab"]:
-            assert (ROOT / words[2]).is_dir(), words[2]
+        elif check := CHECKS.get(" ".join(words[:2])):
+            check(words[2:])
+        elif name == "cd":
+            assert words[1:] == [CLONE], words
         elif pip := PIP.match(" ".join(words)):
             _check_pip(words[len(pip[0].split()) :])
         elif name.startswith("python") and words[1:2] == ["-m"]:
@@ -161,3 +163,23 @@ def _check_pip(words: list[str]) -> None:
         project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         extras = {extra for found in re.findall(r"\[(.+?)\]", word) for extra in found.split(",")}
         assert extras <= project["optional-dependencies"].keys(), word
+
+
+def _check_clone(words: list[str]) -> None:
+    """Fail unless the reader inserts the address; the repository has no public address."""
+    address, folder = words
+    assert PLACEHOLDER.fullmatch(address), address
+    assert folder == CLONE, folder
+
+
+def _check_folder(words: list[str]) -> None:
+    (folder,) = words
+    assert (ROOT / folder).is_dir(), folder
+
+
+CHECKS: Mapping[str, Callable[[list[str]], None]] = {
+    "git clone": _check_clone,
+    "jupyter lab": _check_folder,
+    "npm install": _check_npm,
+}
+"""Checks of the remaining words, by the first two words of a command line that is not run."""
