@@ -15,6 +15,8 @@ BENCH ?= $(if $(TMPDIR),$(TMPDIR),/tmp)/chronotile-bench
 # A program that builds images, such as docker or podman: `make dist` then builds the image too.
 IMAGE ?=
 IMAGES ?= $(if $(TMPDIR),$(TMPDIR),/tmp)/chronotile-image
+# The Debian root of production-test, and the packages that it has loaded.
+PRODUCTION ?= $(if $(TMPDIR),$(TMPDIR),/tmp)/chronotile-production
 # Of test-keycloak: the distribution, kept outside of the repository, and its version.
 KEYCLOAK_VERSION := 26.7.3
 KEYCLOAKS ?= $(if $(TMPDIR),$(TMPDIR),/tmp)/chronotile-keycloak
@@ -69,7 +71,7 @@ DEMO   := server/chronotile/demo/landscape.npz.xz
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-all test-quick test-rest test-full test-313 durations test-server test-viewer coverage check replay record trace test-keycloak image-test docs api-types viewer bench bench-full bench-peers bench-browser demo-data clients client-js client-widget dist lock clean
+.PHONY: help install demo test test-all test-quick test-rest test-full test-313 durations test-server test-viewer coverage check replay record trace test-keycloak image-test production-test docs api-types viewer bench bench-full bench-peers bench-browser demo-data clients client-js client-widget dist lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -124,6 +126,9 @@ test-keycloak: $(SERVER) $(KEYCLOAK)/.installed ## run the tests with Keycloak i
 
 image-test: $(SERVER) ## build the image with buildah and run it, as root on Debian (IMAGES: the folder of its bases)
 	CHRONOTILE_TEST_IMAGE=$(IMAGES) $(BIN)/python -m pytest -m slow tests/image
+
+production-test: $(SERVER) $(DEMO) viewer ## follow the page "One Debian host" in a new Debian root, as root on Debian (PRODUCTION: its folder)
+	CHRONOTILE_TEST_PRODUCTION=$(PRODUCTION) $(BIN)/python -m pytest -m slow tests/deploy/production
 
 coverage: export CHRONOTILE_TEST_FULL = 1
 coverage: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(JUPYTER) $(CDSE) $(DEMO) $(TOOLS) viewer ## run all tests of the server and fail if they cover less than 95 % of lines and branches

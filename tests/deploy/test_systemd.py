@@ -15,6 +15,7 @@ from tests.scenes import Scene, write_cogs
 
 SYSTEMD = Path(__file__).parents[2] / "deploy" / "systemd"
 UNITS = sorted(SYSTEMD.glob("*.service"))
+FOLDERS = "XDG_CACHE_HOME=/var/cache XDG_STATE_HOME=/var/lib"
 PRINT_ENVIRONMENT = """#!/bin/sh
 echo "$@"
 pwd
@@ -33,7 +34,10 @@ def run_admin(tmp_path):
         "/opt/chronotile/bin/chronotile": str(program),
         "/etc/chronotile/environment": str(environment),
         "/srv/chronotile": str(tmp_path),
+        FOLDERS: f"XDG_CACHE_HOME={tmp_path}/cache XDG_STATE_HOME={tmp_path}/lib",
     }
+    for name in ("cache", "lib"):
+        (tmp_path / name).mkdir()
     script = (SYSTEMD / "chronotile-admin").read_text()
     for shipped, used in paths.items():
         assert shipped in script
@@ -53,8 +57,17 @@ def test_wrapper_passes_arguments_and_state_of_the_service(run_admin, tmp_path):
     lines = run_admin("", "keys", "create", "ann b")
 
     assert lines[:2] == ["keys create ann b", str(tmp_path)]
-    assert "XDG_STATE_HOME=/var/lib" in lines
+    assert f"XDG_STATE_HOME={tmp_path}/lib" in lines
     assert "CHRONOTILE_CONFIG=/etc/chronotile/chronotile.yaml" in lines
+
+
+@pytest.mark.slow
+def test_wrapper_makes_folders_before_the_first_start(run_admin, tmp_path):
+    run_admin("", "restore", "/backups/chronotile-a-20260101T000000Z.tar")
+
+    folders = [tmp_path / name / "chronotile" for name in ("cache", "lib")]
+    assert [folder.stat().st_mode & 0o777 for folder in folders] == [0o755, 0o755]
+    assert [folder.stat().st_uid for folder in folders] == [os.getuid()] * 2
 
 
 @pytest.mark.slow
@@ -91,7 +104,7 @@ def host(tmp_path):
         "/opt/chronotile/bin/chronotile": str(PROGRAM),
         "/etc/chronotile": str(tmp_path),
         "/srv/chronotile": str(tmp_path),
-        "XDG_CACHE_HOME=/var/cache XDG_STATE_HOME=/var/lib": f"XDG_CACHE_HOME={tmp_path} XDG_STATE_HOME={tmp_path}",
+        FOLDERS: f"XDG_CACHE_HOME={tmp_path} XDG_STATE_HOME={tmp_path}",
     }
     script = (SYSTEMD / "chronotile-admin").read_text()
     for shipped, used in paths.items():
@@ -181,7 +194,7 @@ def test_each_command_prints_its_archive_and_state(host):
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
-def test_units_share_user_variables_and_state(unit):
+def test_units_share_user_variables_state_and_database(unit):
     parser = ConfigParser(strict=False, interpolation=None)
     parser.optionxform = str
     parser.read(unit)
@@ -191,4 +204,5 @@ def test_units_share_user_variables_and_state(unit):
     assert service["EnvironmentFile"] == "-/etc/chronotile/environment"
     assert service["Environment"] == "XDG_CACHE_HOME=%C XDG_STATE_HOME=%S"
     assert service["StateDirectory"].split()[0] == "chronotile"
+    assert "postgresql.service" in parser["Unit"]["After"].split()  # a backup at the start of the host needs it
     assert re.match(r"/opt/chronotile/bin/chronotile \w+ /etc/chronotile/chronotile.yaml", service["ExecStart"])

@@ -39,7 +39,7 @@ RUN_ELSEWHERE = {
     "js": "tests/docs/test_pages.py",
     "diff": "tests/test_adding.py",
     "hex": "tests/pipeline/encoders/cube_tile/test_ctc1.py",
-    "bash": "tests/docs/test_clients_of_items.py",
+    "bash": "tests/docs/test_clients_of_items.py, tests/deploy/production/test_page.py",
     "nginx": "tests/clients/test_nginx.py",
     "r": "tests/docs/test_r.py",
 }
