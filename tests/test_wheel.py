@@ -1,4 +1,4 @@
-"""The wheel in bare virtual environments, as a user installs it: pip alone, no Node, no extras."""
+"""The wheel in bare virtual environments, as docs/reference/installing.md installs it: no Node, no extras."""
 
 import io
 import json

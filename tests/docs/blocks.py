@@ -23,7 +23,7 @@ class Block:
     """Its path in the repository."""
     line: int
     language: str
-    """Language; `""` for diagrams and output of programs."""
+    """Language; `text` for diagrams and output of programs."""
     text: str
     reason: str | None
     """Why no test runs it: the comment `<!-- not run: … -->` on the line before it."""
@@ -56,7 +56,7 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
-CODE = [block for block in BLOCKS if block.language]
+CODE = [block for block in BLOCKS if block.language != "text"]
 
 
 def in_language(*languages: str, but: str | tuple[str, ...] = "/") -> list[Block]:

@@ -13,7 +13,7 @@ PLAN = DemoPlan(size_px=200, first_day="2022-01-01", dekads=72, levels=2, pictur
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory):
-    config = make_demo(tmp_path_factory.mktemp("demo"), plan=PLAN)
+    config = make_demo(tmp_path_factory.mktemp("reader") / "data" / "demo", plan=PLAN)
     return Settings(config=config, jobs_dir=tmp_path_factory.mktemp("jobs"))
 
 

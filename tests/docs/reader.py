@@ -12,11 +12,10 @@ import httpx2
 import yaml
 
 from tests.docs.blocks import Block, blocks_of
+from tests.docs.programs import ADDRESS, PROGRAM
 from tests.docs.shell import SERVER, Shell
 
-PROGRAM = [sys.executable, "-c", "from chronotile.cli.main import main; main()"]
 SAVED = re.compile(r"Save as `([^`]+)`:\n\n$")
-ADDRESS = re.compile(r"^landing page +(http://[\d.:]+)")
 ADDED = re.compile(r"Add to `([^`]+)`:\n\n$")
 
 
@@ -84,7 +83,7 @@ class Reader:
             )
             assert ran.returncode == 0, f"{block}: {ran.stderr}"
         else:
-            assert block.language == "", block
+            assert block.language == "text", block
             absent = [line for line in block.text.splitlines() if line not in self._shell.printed]
             assert absent == [], f"{block}: printed was {self._shell.printed}"
 

@@ -1,10 +1,6 @@
-"""Runs the commands of `sh` blocks: curl with a server of the test, chronotile, targets of make.
-
-Commands in the environment of a service (`chronotile-admin`, `docker compose exec`) are only checked.
-"""
+"""Runs the commands of `sh` blocks: curl with a server of the test, chronotile, targets of make."""
 
 import importlib.util
-import json
 import os
 import re
 import shlex
@@ -18,6 +14,7 @@ from string import Template
 import typer
 
 from chronotile.cli.main import app
+from tests.docs.programs import ADDRESS, PROGRAM
 from tests.docs.site import ROOT
 from tests.strict import find_program
 
@@ -27,15 +24,9 @@ ENDLESS = {"demo", "serve", "worker"}
 FOREIGN = {"curl", "gdal_translate"}
 """Programs that run as on the reader's machine, in bash."""
 STRICT_CURL = 'curl() { command curl --fail-with-body --silent --show-error "$@"; }\n'
-WRAPPERS = re.compile(
-    "(chronotile-admin|docker compose exec server chronotile|kubectl exec deployment/chronotile -- chronotile) "
-)
-"""Beginnings of command lines that run chronotile in the environment of a service."""
 PIP = re.compile(r"(\S*/)?pip |\S*python\S* -m pip ")
-CLONE = "chronotile"
-"""Folder of a clone of this repository."""
-PLACEHOLDER = re.compile(r"[A-Z]{3,}|…")
-"""`FOLDER`: placeholders for the reader."""
+PLACEHOLDERS = {"FOLDER", "STAC-URL", "…"}
+"""Words of commands that readers replace."""
 
 
 class Shell:
@@ -44,9 +35,9 @@ class Shell:
     Args:
         url: Address of the test's server; `None` until `start` has started one.
         folder: Folder for files.
-        start: Starts an endless command of chronotile. Without it command lines of chronotile are checked and not run.
-        environment: Variables of commands; those of the test by default.
-        exports: Values that replace those of the page in `export`; without it `export` does nothing.
+        start: Starts an endless command of chronotile; may return its output, with the address of a server.
+        environment: Variables of commands; default: the variables of the test.
+        exports: Values that replace exported values of the page; without it `export` changes no other line.
     """
 
     def __init__(
@@ -54,7 +45,7 @@ class Shell:
         url: str | None,
         folder: Path,
         *,
-        start: Callable[[list[str]], None] | None = None,
+        start: Callable[[list[str]], str | None] | None = None,
         environment: dict[str, str] | None = None,
         exports: Mapping[str, str] | None = None,
     ) -> None:
@@ -65,6 +56,8 @@ class Shell:
         self._exports = exports
         self.printed = ""
         """Output of the commands of the last block."""
+        self.only_checked: list[str] = []
+        """Lines that did not run: their targets and options exist."""
 
     def run(self, text: str) -> None:
         """Run the commands of a block in order; a failing command fails the test."""
@@ -72,38 +65,46 @@ class Shell:
         for line in text.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
             if words[:1] == ["export"]:
-                self._export(words[1:])
+                self._export(line, words[1:])
                 continue
             while words and re.fullmatch(r"[A-Z_0-9]+=.*", words[0]):
                 words = words[1:]
             if words:
                 self._command(line, [Template(word).safe_substitute(self._environment or os.environ) for word in words])
 
-    def _export(self, words: list[str]) -> None:
-        if self._exports is not None and self._environment is not None:
-            given = dict(word.split("=", 1) for word in words)
-            self._environment.update({name: self._exports.get(name, value) for name, value in given.items()})
+    def _export(self, line: str, words: list[str]) -> None:
+        if self._exports is None or self._environment is None:
+            self._run_in_bash(line)
+        else:
+            for name in (word.partition("=")[0] for word in words):
+                self._environment[name] = self._exports.get(name) or self._value_of(name, line)
+
+    def _value_of(self, name: str, line: str) -> str:
+        """Return the value of a variable after a line in bash."""
+        command = [find_program("bash"), "-ec", f'{line}\nprintf %s "${name}"']
+        return subprocess.run(
+            command, cwd=self.folder, env=self._environment, capture_output=True, text=True, check=True
+        ).stdout
 
     def _command(self, line: str, words: list[str]) -> None:
         name = Path(words[0]).name
         if name in FOREIGN:
             self._run_in_bash(line)
-        elif wrapper := WRAPPERS.match(" ".join(words)):
-            check_command_line(words[len(wrapper[0].split()) :])
         elif name == "chronotile":
-            self._chronotile(words[1:])
-        elif name == "make":
-            _check_make(words[1:])
-        elif check := CHECKS.get(" ".join(words[:2])):
-            check(words[2:])
-        elif name == "cd":
-            assert words[1:] == [CLONE], words
-        elif pip := PIP.match(" ".join(words)):
-            _check_pip(words[len(pip[0].split()) :])
-        elif name.startswith("python") and words[1:2] == ["-m"]:
-            assert importlib.util.find_spec(words[2]), f"no module {words[2]}"
-        elif name.startswith("python"):
+            self._chronotile(line, words[1:])
+        elif name.startswith("python") and words[1:2] != ["-m"]:
             self._call([sys.executable, *words[1:]])
+        elif name == "make":
+            self._note(line, _check_make, words[1:])
+        elif check := CHECKS.get(" ".join(words[:2])):
+            self._note(line, check, words[2:])
+        elif name == "cd":
+            self._note(line, _check_clone, ["ADDRESS", *words[1:]])
+        elif pip := PIP.match(" ".join(words)):
+            self._note(line, _check_pip, words[len(pip[0].split()) :])
+        elif name.startswith("python"):
+            assert importlib.util.find_spec(words[2]), f"no module {words[2]}"
+            self.only_checked.append(line)
         else:
             raise AssertionError(f"cannot run {words[0]}; say why with <!-- not run: … -->")
 
@@ -111,16 +112,21 @@ class Shell:
         """Run a line as written; an HTTP status of 400 or more is a failure."""
         self._call([find_program("bash"), "-ec", STRICT_CURL + line.replace(SERVER, self.url or SERVER)])
 
-    def _chronotile(self, words: list[str]) -> None:
+    def _note(self, line: str, check: Callable[[list[str]], None], words: list[str]) -> None:
+        check(words)
+        self.only_checked.append(line)
+
+    def _chronotile(self, line: str, words: list[str]) -> None:
         check_command_line(words)
-        if any(map(PLACEHOLDER.fullmatch, words)) or (words[0] in ENDLESS and self._start is None):
-            return
-        if words[0] in ENDLESS:
-            self._start(words)
-            return
-        if self._start is None:
-            return
-        self._call([sys.executable, "-c", "from chronotile.cli.main import main; main()", *words])
+        words = [word for word in words if word != "&"]
+        if PLACEHOLDERS & set(words):
+            self.only_checked.append(line)
+        elif words[0] in ENDLESS or "--watch" in words:
+            assert self._start is not None, f"no test runs {line}"
+            if address := ADDRESS.search(self._start(words) or ""):
+                self.url = address[1]
+        else:
+            self._call([*PROGRAM, *words])
 
     def _call(self, command: list[str]) -> None:
         ran = subprocess.run(
@@ -150,11 +156,6 @@ def _check_make(words: list[str]) -> None:
     assert named <= targets, named - targets
 
 
-def _check_npm(words: list[str]) -> None:
-    package = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
-    assert set(words) <= package["dependencies"].keys() | package["devDependencies"].keys()
-
-
 def _check_pip(words: list[str]) -> None:
     """Fail unless the packages of this repository that are installed have the extras that are named."""
     assert words[0] == "install"
@@ -167,9 +168,7 @@ def _check_pip(words: list[str]) -> None:
 
 def _check_clone(words: list[str]) -> None:
     """Fail unless the reader inserts the address; the repository has no public address."""
-    address, folder = words
-    assert PLACEHOLDER.fullmatch(address), address
-    assert folder == CLONE, folder
+    assert words == ["ADDRESS", "chronotile"], words
 
 
 def _check_folder(words: list[str]) -> None:
@@ -177,9 +176,5 @@ def _check_folder(words: list[str]) -> None:
     assert (ROOT / folder).is_dir(), folder
 
 
-CHECKS: Mapping[str, Callable[[list[str]], None]] = {
-    "git clone": _check_clone,
-    "jupyter lab": _check_folder,
-    "npm install": _check_npm,
-}
+CHECKS: Mapping[str, Callable[[list[str]], None]] = {"git clone": _check_clone, "jupyter lab": _check_folder}
 """Checks of the remaining words, by the first two words of a command line that is not run."""

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from chronotile.app.application import create_app
 from chronotile.app.settings import Settings
 from tests.docs.blocks import blocks_of
-from tests.docs.reader import PROGRAM
+from tests.docs.programs import PROGRAM
 from tests.docs.site import DOCS
 from tests.rasters import write_raster
 

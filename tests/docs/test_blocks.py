@@ -17,8 +17,10 @@ from chronotile.cli.main import app
 from chronotile.pipeline.styling.load import load_styles, style_folders
 from chronotile.readers.kinds import kind_options
 from tests.docs.blocks import BLOCKS, CODE, PAGES, in_language
+from tests.docs.programs import programs_in
 from tests.docs.shell import SERVER, Shell
 from tests.docs.site import ROOT
+from tests.docs.test_commands import PREPARED
 from tests.running import with_client
 
 pytestmark = pytest.mark.every_case
@@ -50,6 +52,12 @@ def test_every_language_has_a_runner():
     assert {block.language for block in CODE} <= RUN_HERE | RUN_ELSEWHERE.keys()
 
 
+def test_text_has_no_commands():
+    commands = re.compile(r"^(chronotile|curl|pip|python3?|make|npm|gdal\w+) ", re.MULTILINE)
+
+    assert [str(block) for block in BLOCKS if block.language == "text" and commands.search(block.text)] == []
+
+
 def test_few_blocks_are_not_run_and_each_has_a_reason():
     not_run = [block for block in BLOCKS if block.reason]
 
@@ -62,15 +70,23 @@ def test_runner_of_a_block_names_its_page(block):
     runner = ROOT / block.runner
 
     assert runner.is_file()
-    assert block.page in runner.read_text(encoding="utf-8")
+    assert Path(block.page).name in runner.read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
 @pytest.mark.client("bash", "curl", "gdal_translate")
-@pytest.mark.parametrize("block", in_language("sh", but=FOLLOWED), ids=str)
-def test_commands_run(server, tmp_path, block):
-    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    Shell(server, tmp_path, environment=environment).run(block.text)
+@pytest.mark.parametrize("block", in_language("sh", but=(*FOLLOWED, *PREPARED)), ids=str)
+def test_commands_run(settings, server, tmp_path, block):
+    """In a folder with the demo at `data/demo`."""
+    folder = settings.config.parents[2]
+    folders = {"XDG_CACHE_HOME": "cache", "CHRONOTILE_JOBS_DIR": "jobs", "CHRONOTILE_CACHE_DIR": "blocks"}
+    environment = os.environ | {name: str(tmp_path / path) for name, path in folders.items()}
+
+    with programs_in(folder, environment) as programs:
+        shell = Shell(server, folder, start=programs.start, environment=environment, exports={})
+        shell.run(block.text)
+
+    assert shell.only_checked == [], "mark the block: `run by tests/…` or `not run: …`"
 
 
 @pytest.mark.slow

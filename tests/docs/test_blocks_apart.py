@@ -1,5 +1,6 @@
 """Code blocks that need more than a server of the demo: a worker, or files that do not state their scale."""
 
+import os
 import re
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from chronotile.app.settings import Settings
 from chronotile.demo import DemoPlan, make_demo
 from chronotile_client import Archive
 from tests.docs.blocks import BLOCKS, blocks_of
-from tests.docs.shell import SERVER
+from tests.docs.programs import programs_in
+from tests.docs.shell import SERVER, Shell
 from tests.docs.site import DOCS
 from tests.jobs.runner.deployment import working
 from tests.rasters import write_raster
@@ -30,9 +32,13 @@ NUMBERS = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 
 def block_of(page, language):
     """Return the block of a page in a language that is run here."""
-    blocks = (block for block in APART.values() if (block.page, block.language) == (f"docs/{page}", language))
-    (block,) = blocks
+    (block,) = blocks_in(page, language)
     return block
+
+
+def blocks_in(page, language):
+    """Return the blocks of a page in a language that are run here, in order."""
+    return [block for block in APART.values() if (block.page, block.language) == (f"docs/{page}", language)]
 
 
 def run_program(text, folder):
@@ -51,6 +57,7 @@ def run_program(text, folder):
 def test_no_other_block_is_listed_as_run_here():
     assert {(block.page, block.language) for block in APART.values()} == {
         ("docs/how-to/processes.md", "python"),
+        ("docs/how-to/processes.md", "sh"),
         ("docs/reference/processes.md", "python"),
         ("docs/tutorials/my-own-folder.md", "yaml"),
         ("docs/tutorials/my-own-folder.md", "sh"),
@@ -61,15 +68,26 @@ PLAN = DemoPlan(size_px=200, first_day="2020-01-01", dekads=180, levels=2, pictu
 
 
 @pytest.fixture(scope="module")
-def with_worker(tmp_path_factory):
-    """Yield the address of a demo of five years with a worker."""
-    configuration = make_demo(tmp_path_factory.mktemp("demo"), plan=PLAN)
-    environment = {"CHRONOTILE_JOBS_DIR": str(tmp_path_factory.mktemp("jobs"))}
+def shell(tmp_path_factory):
+    """Yield a shell in a folder with a demo of five years at `data/demo`, its server and its worker."""
+    folder = tmp_path_factory.mktemp("demo")
+    configuration = make_demo(folder / "data" / "demo", plan=PLAN)
+    jobs = {"CHRONOTILE_JOBS_DIR": str(tmp_path_factory.mktemp("jobs"))}
+    worker, _jobs_list = blocks_in("how-to/processes.md", "sh")
+    environment = os.environ | jobs
     with (
-        serving("serve", configuration, "--workers", "1", **environment) as (_, url, _lines),
-        working(configuration, **environment),
+        serving("serve", configuration, "--workers", "1", **jobs) as (_, url, _lines),
+        programs_in(folder, environment) as programs,
     ):
-        yield url
+        shell = Shell(url, folder, start=programs.start, environment=environment)
+        shell.run(worker.text)
+        yield shell
+
+
+@pytest.fixture(scope="module")
+def with_worker(shell):
+    """Return the address of a demo of five years with a worker."""
+    return shell.url
 
 
 def test_the_program_waits_for_its_job(with_worker, tmp_path):
@@ -78,6 +96,18 @@ def test_the_program_waits_for_its_job(with_worker, tmp_path):
     with rasterio.open(tmp_path / "anomaly.tif") as file:
         anomaly = file.read(1, masked=True)
     assert 0.1 < np.abs(anomaly).mean() < 3
+
+
+@pytest.mark.client("bash", "curl")
+def test_jobs_are_listed_by_a_command_and_by_the_server(shell):
+    with Archive(shell.url) as archive:
+        job = archive.process("composite", at_once_s=0, layer="NDVI", datetime="2023-06", reducer="max")
+        job.wait(timeout_s=PATIENCE_S)
+    _worker, jobs_list = blocks_in("how-to/processes.md", "sh")
+
+    shell.run(jobs_list.text)
+
+    assert shell.printed.count(job.id) >= 2
 
 
 def test_the_result_of_optimise_opens_in_one_line(with_worker, tmp_path):

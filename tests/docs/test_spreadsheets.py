@@ -29,7 +29,7 @@ QUOTE, UTF_8, FIRST_LINE = ord('"'), 76, 1
 
 @dataclass(frozen=True, slots=True)
 class Locale:
-    """Options with which Calc opens a CSV file."""
+    """Options of Calc for opening a CSV file."""
 
     separator: str
     language: int
