@@ -119,7 +119,7 @@ def test_only_optimise_writes_next_to_the_data():
 
 
 def test_own_data_are_served_from_files_and_then_from_the_cube(tmp_path, monkeypatch):
-    """The commands are those of the README."""
+    """The README has the same commands."""
     text = (OWN_DATA / "config" / "chronotile.yaml").read_text(encoding="utf-8")
     for folder in ("config", "data", "cubes"):
         (tmp_path / folder).mkdir()

@@ -66,7 +66,7 @@ class Reader:
         return text
 
     def _add(self, file: Path, block: Block) -> None:
-        """Merge the members of a document into those of a configuration."""
+        """Merge the members of a document into a configuration."""
         whole, part = yaml.safe_load(file.read_text(encoding="utf-8")), yaml.safe_load(self._here(block))
         for name, members in part.items():
             whole[name] = whole.get(name, {}) | members
