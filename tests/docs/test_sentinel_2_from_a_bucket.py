@@ -46,7 +46,7 @@ def followed(tmp_path_factory, postgresql):
         store.upload(archive(SMALL))
         exports = store.environment | {
             "CHRONOTILE_DATABASE_URL": postgresql.make_database(),
-            "CHRONOTILE_WRITE_TOKEN": "a token of the test, instead of one by openssl",
+            "CHRONOTILE_WRITE_TOKEN": "a token of the test instead of one by openssl",
         }
         with reading(folder, places={CATALOGUE: api.href}, exports=exports, **homes) as reader:
             reader.follow(PAGE)
