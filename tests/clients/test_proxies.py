@@ -14,7 +14,7 @@ import pytest
 from chronotile.app.application import ServerOptions, application
 from chronotile.jobs.queue.service import JobService
 from tests.clients.test_nginx import listens
-from tests.clients.test_nginx_cache import CAPABILITIES, OPERATIONS, TILE, nginx_before, services_at
+from tests.clients.test_nginx_cache import CAPABILITIES, PAGE, TILE, nginx_before, services_at
 from tests.protocols.listening import listening
 from tests.running import PATIENCE_S, PROGRAM, reserved_port, until
 
@@ -86,7 +86,7 @@ def nginx_with_tls_before(ours, folder):
     subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
     make = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *subject)
     subprocess.run([*make, "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    tls, path = re.findall(r"```nginx\n(.*?)```", OPERATIONS.read_text(), re.DOTALL)
+    tls, path = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(), re.DOTALL)
     *rewrites, prefix = path.splitlines()
     with reserved_port() as held:
         port = held.getsockname()[1]
