@@ -127,7 +127,7 @@ test-keycloak: $(SERVER) $(KEYCLOAK)/.installed ## run the tests with Keycloak i
 image-test: $(SERVER) ## build the image with buildah and run it, as root on Debian (IMAGES: the folder of its bases)
 	CHRONOTILE_TEST_IMAGE=$(IMAGES) $(BIN)/python -m pytest -m slow tests/image
 
-production-test: $(SERVER) $(DEMO) viewer ## follow the page "One Debian host" in a new Debian root, as root on Debian (PRODUCTION: its folder)
+production-test: $(SERVER) $(DEMO) viewer clients ## follow the page "One Debian host" in a new Debian root, as root on Debian (PRODUCTION: its folder)
 	CHRONOTILE_TEST_PRODUCTION=$(PRODUCTION) $(BIN)/python -m pytest -m slow tests/deploy/production
 
 coverage: export CHRONOTILE_TEST_FULL = 1
