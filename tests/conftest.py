@@ -23,9 +23,14 @@ from _pytest import pytester as pytester_plugin
 from _pytest.faulthandler import fault_handler_stderr_fd_key
 
 from chronotile.core import database
+from chronotile.http import replaced_services
 from tests import durations, quick, sampling, strict, tiers
 from tests.module_snapshot import ModuleSnapshot
 from tests.postgresql import serving_postgresql
+from tests.running import PATIENCE_S
+
+# A busy machine may need longer than a client waits until the items of a small archive are listed.
+replaced_services.INDEX_WAIT_S = PATIENCE_S
 
 pytest_plugins = ["pytester"]
 pytester_plugin.SysModulesSnapshot = ModuleSnapshot  # type: ignore[misc,assignment]

@@ -26,6 +26,7 @@ DAY = SCENES[0].datetime[:10]
 ITEM = SCENES[0].id
 VALUES = {
     "layer": "scenes.RED",
+    "format": "png",
     "collection": "scenes",
     "collectionId": "scenes.RED",
     "setId": "none",
@@ -177,13 +178,12 @@ def number_found(client):
 
 
 def requests(client):
-    """A request of each method for each route of the application."""
-    found = client.get("/odata/v1/Products?$top=1&$filter=Collection/Name eq 'scenes'").json()
-    assert "value" in found, found
-    product = found["value"][0]["Id"]
+    """Yield the method and the address of a request for each method of each route of the application."""
+    page = client.get("/odata/v1/Products?$top=1&$filter=Collection/Name eq 'scenes'").json()
+    product = page["value"][0]["Id"]
     values = VALUES | {"id": product, "product": product}
     for route in client.app.routes:
-        path = re.sub(r"\{(\w+)(:\w+)?\}", lambda found: quote(values[found[1]]), route.path)
+        path = re.sub(r"\{(\w+)(:\w+)?\}", lambda match: quote(values[match[1]]), route.path)
         query = QUERIES.get(route.path, "")
         for method in sorted(route.methods):
             yield method, f"{path}?{query}" if query else path

@@ -17,6 +17,7 @@ from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
 from chronotile.core.model.items import product_id
 from chronotile.core.model.time.instants import system_clock
+from chronotile.http import replaced_services
 from chronotile.readers.reader_caches import ReaderCaches
 
 DATES = BATCH + 9
@@ -95,6 +96,11 @@ def half(tmp_path_factory):
     filled.list(batches=1)
     with closing(filled.store), TestClient(application(filled.archive.services)) as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+def no_wait_for_the_index(monkeypatch):
+    monkeypatch.setattr(replaced_services, "INDEX_WAIT_S", 0)
 
 
 @pytest.mark.parametrize("path", SEARCHES.values(), ids=SEARCHES)
