@@ -303,8 +303,8 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
-        ("titel: T", "service.titel: unknown key; the nearest is title; accepted are title, abstract, keywords, url, "
-            "contact, hosts, origins, id, languages, paths, crs, tile_matrix_sets, limits, wms, wmts, inspire, "
+        ("titel: T", "service.titel: unknown key; the nearest is title; accepted are title, logo, abstract, keywords, "
+            "url, contact, hosts, origins, id, languages, paths, crs, tile_matrix_sets, limits, wms, wmts, inspire, "
             "viewer, webhooks"),
         ("title: 5", "service.title: must be a mapping (key: value), got 5"),
         ("title: {}", "service.title: must have 1 or more entries"),
@@ -317,7 +317,7 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
             "without port, such as maps.example.org"),
         ("hosts: [a.example:80]", "service.hosts[0]: 'a.example:80' is not a host name; accepted is a name without "
             "port, such as maps.example.org"),
-        ("host: [a.example]", "service.host: unknown key; the nearest is hosts; accepted are title, abstract, "
+        ("host: [a.example]", "service.host: unknown key; the nearest is hosts; accepted are title, logo, abstract, "
             "keywords, url, contact, hosts, origins, id, languages, paths, crs, tile_matrix_sets, limits, wms, wmts, "
             "inspire, viewer, webhooks"),
         *((f"origins: ['{origin}']", f"service.origins[0]: '{origin}' is not a web origin; accepted is http(s)://host "
