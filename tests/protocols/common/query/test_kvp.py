@@ -162,6 +162,11 @@ def test_unknown_name_is_refused_with_the_accepted_ones():
         Kvp([("foo", "")]).check_names([])
 
 
+def test_message_lists_each_accepted_name_once_in_order():
+    with pytest.raises(InvalidParameter, match=r"accepted are value, lon, lat$"):
+        Kvp([("foo", "1")]).check_names(["value", "lon", "value", "lat", "lon"])
+
+
 @pytest.mark.parametrize("name", ["", "_", "_ts", "token", "Access_Token", "api_key", "f", "LANG", "utm_medium", "x-a"])
 def test_usual_additions_of_clients_are_no_unknown_names(name):
     Kvp([(name, "1")]).check_names(["lon", "lat"])

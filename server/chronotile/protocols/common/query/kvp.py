@@ -86,7 +86,7 @@ class Kvp:
         self.check_spelling(names)
         for name in self._unknown(names):
             if ADDED.fullmatch(name) is None:
-                accepted = f"accepted are {', '.join(names)}" if names else "there are none"
+                accepted = f"accepted are {', '.join(dict.fromkeys(names))}" if names else "there are none"
                 spelling = self._spelled[name][:MAX_SHOWN]
                 answer = ANSWERS.get(letters(spelling), accepted)
                 raise UnknownParameter(f"{spelling} is not a parameter here; {answer}", locator=spelling)
