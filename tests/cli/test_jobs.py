@@ -80,8 +80,8 @@ def test_damaged_table_is_reported_with_the_cause(run, tmp_path):
     assert ended.stderr.endswith("chronotile: the job table is unreachable or damaged; see the messages above\n")
 
 
-def test_list_without_tables_fails_and_creates_nothing(run, tmp_path):
-    ended = run("list")
+def test_show_without_tables_fails_and_creates_nothing(run, tmp_path):
+    ended = run("show", "1")
 
     assert (ended.exit_code, ended.stdout) == (1, "")
     assert ended.stderr.splitlines() == [

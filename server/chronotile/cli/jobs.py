@@ -53,7 +53,7 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of jobs.")] = 50,
 ) -> None:
     """List the jobs of an archive, the newest first."""
-    with exiting_in_one_line(), _store(place) as store:
+    with exiting_in_one_line(), _store(place, empty=("0 of 0 jobs",)) as store:
         from chronotile.core.model.job import ENDED, STATUSES
         from chronotile.jobs.queue.running_workers import no_worker_message
 
@@ -120,15 +120,15 @@ def results_bucket(settings: "Settings") -> "Bucket | None":
 
 
 @contextmanager
-def _store(place: Path | None) -> Iterator["JobStore"]:
+def _store(place: Path | None, *, empty: Iterable[str] | None = None) -> Iterator["JobStore"]:
     settings, _state = open_place(place)
-    with open_job_store(settings) as store:
+    with open_job_store(settings, empty=empty) as store:
         yield store
 
 
 @contextmanager
-def open_job_store(settings: "Settings") -> Iterator["JobStore"]:
-    """Yield the jobs of an archive.
+def open_job_store(settings: "Settings", *, empty: Iterable[str] | None = None) -> Iterator["JobStore"]:
+    """Yield the jobs of an archive; `empty` as for `require_state`.
 
     Raises:
         ConfigurationError: It has no jobs, or the database cannot be used.
@@ -137,7 +137,7 @@ def open_job_store(settings: "Settings") -> Iterator["JobStore"]:
     from chronotile.jobs.queue.store import open_store
 
     state = state_place(settings)
-    require_state(state, "jobs")
+    require_state(state, "jobs", empty=empty)
     with closing(open_store(state.url, state.folder, archive=state.archive)) as store:
         yield store
 

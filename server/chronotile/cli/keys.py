@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -50,7 +50,7 @@ def create(
 @app.command("list")
 def list_(place: ArchiveArgument = None) -> None:
     """List the keys: names, groups, rights, when they expire or were revoked."""
-    with exiting_in_one_line(), _keys(place) as keys:
+    with exiting_in_one_line(), _keys(place, empty=()) as keys:
         from chronotile.access.usage import day_of
 
         for key in keys.list_keys():
@@ -69,11 +69,11 @@ def revoke(name: KeyArgument, place: ArchiveArgument = None) -> None:
 
 
 @contextmanager
-def _keys(place: Path | None, *, is_new_accepted: bool = False) -> Iterator["Keys"]:
+def _keys(place: Path | None, *, is_new_accepted: bool = False, empty: Iterable[str] | None = None) -> Iterator["Keys"]:
     from chronotile.access.keys import open_keys
 
     _settings, state = open_place(place)
     if not is_new_accepted:
-        require_state(state, "keys")
+        require_state(state, "keys", empty=empty)
     with closing(open_keys(state.url, state.folder, archive=state.archive)) as keys:
         yield keys

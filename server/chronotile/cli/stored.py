@@ -1,11 +1,13 @@
 """Location of the stored state of an archive: jobs, keys and counters."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from chronotile.cli.opening import print_lines
 from chronotile.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -55,19 +57,29 @@ def describe_database(place: "StateLocation") -> str:
     return f"the database {url.database} of PostgreSQL at {url.host or 'the local socket'}"
 
 
-def require_state(place: "StateLocation", name: "StoredName") -> None:
-    """Refuse a command that reads tables which do not exist, so that it does not create empty ones.
+def require_state(place: "StateLocation", name: "StoredName", *, empty: Iterable[str] | None = None) -> None:
+    """End a command that reads tables which do not exist, so that it does not create empty ones.
+
+    Args:
+        place: Location of the tables.
+        name: Name of the tables.
+        empty: Lines of a list without entries; with them, missing tables are a note and no error.
 
     Raises:
-        ConfigurationError: The tables do not exist.
+        ConfigurationError: The tables do not exist, and `empty` is missing.
+        Exit: The tables do not exist, and `empty` was printed.
         SourceUnavailable: The database does not answer.
     """
     from chronotile.app.stored.state import has_tables
 
-    if not has_tables(place, name):
-        raise ConfigurationError(
-            [
-                f"the archive {place.archive} has no {name} in {describe_database(place)}; if a service serves it, run "
-                "the command with the user and the environment of the service (deploy/systemd/chronotile-admin)"
-            ]
-        )
+    if has_tables(place, name):
+        return
+    message = (
+        f"the archive {place.archive} has no {name} in {describe_database(place)}; if a service serves it, run the "
+        "command with the user and the environment of the service (deploy/systemd/chronotile-admin)"
+    )
+    if empty is None:
+        raise ConfigurationError([message])
+    typer.echo(f"nothing is recorded yet: {message}", err=True)
+    print_lines(empty)
+    raise typer.Exit

@@ -2,13 +2,17 @@
 
 from contextlib import closing
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chronotile.cli.jobs import ArchiveArgument, columns
 from chronotile.cli.opening import exiting_in_one_line, print_lines
-from chronotile.cli.stored import report_place, require_state, state_place
+from chronotile.cli.stored import open_place, require_state
+
+if TYPE_CHECKING:
+    from chronotile.access.usage import By
+    from chronotile.access.usage_page import UsageRows
 
 
 class Format(StrEnum):
@@ -34,20 +38,21 @@ def usage(
     """Print requests, bytes, products and processor seconds of an archive with access rules."""
     with exiting_in_one_line():
         from chronotile.access.accounts import Ledger
-        from chronotile.access.usage import COUNTS
-        from chronotile.access.usage_page import parse_by, parse_days, write_csv
-        from chronotile.app.settings import load_settings
+        from chronotile.access.usage_page import parse_by, parse_days
 
         names = parse_by(by or ["day"])
         first, last = parse_days(from_, to)
-        settings = load_settings(config=place)
-        state = state_place(settings)
-        report_place(state, settings)
-        require_state(state, "usage")
+        _settings, state = open_place(place)
+        require_state(state, "usage", empty=_lines([], names, format_))
         with closing(Ledger(state.url, state.folder, archive=state.archive)) as ledger:
             rows = ledger.usage.report(first, last, names)
-        if format_ is Format.CSV:
-            print_lines(write_csv(rows, names).splitlines())
-            return
-        table = [[*names, *COUNTS], *([str(value) or "-" for value in row.values()] for row in rows)]
-        print_lines(columns(table))
+        print_lines(_lines(rows, names, format_))
+
+
+def _lines(rows: "UsageRows", names: "tuple[By, ...]", format_: Format) -> list[str]:
+    from chronotile.access.usage import COUNTS
+    from chronotile.access.usage_page import write_csv
+
+    if format_ is Format.CSV:
+        return write_csv(rows, names).splitlines()
+    return columns([[*names, *COUNTS], *([str(value) or "-" for value in row.values()] for row in rows)])

@@ -133,11 +133,29 @@ def test_restore_refuses_while_sessions_are_open(postgresql, tmp_path):
 
 
 def test_commands_that_read_create_no_database(local):
-    keys, usage, backup = (local.run(*words) for words in (("keys", "list"), ("usage",), ("backup", "--to", "a.tar")))
+    commands = (("keys", "revoke", "ann"), ("jobs", "show", "1"), ("backup", "--to", "a.tar"))
+    keys, jobs, backup = (local.run(*words) for words in commands)
 
-    assert (keys[1], usage[1], backup[1]) == (1, 1, 1)
+    assert (keys[1], jobs[1], backup[1]) == (1, 1, 1)
     assert "has no keys in SQLite in" in keys[0][0]
-    assert "has no usage in SQLite in" in usage[0][0]
+    assert "has no jobs in SQLite in" in jobs[0][0]
+    assert not local.jobs.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "table"),
+    [
+        (("keys", "list"), "keys", []),
+        (("jobs", "list"), "jobs", ["0 of 0 jobs"]),
+        (("usage",), "usage", ["day  requests  bytes  products  seconds"]),
+        (("usage", "--format", "csv"), "usage", ["day,requests,bytes,products,seconds"]),
+    ],
+)
+def test_lists_of_a_new_service_are_empty(local, words, name, table):
+    (note, *lines), code = local.run(*words)
+
+    assert (lines, code) == (table, 0)
+    assert note.startswith(f"nothing is recorded yet: the archive mine has no {name} in SQLite in")
     assert not local.jobs.exists()
 
 
