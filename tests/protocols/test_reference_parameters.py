@@ -19,11 +19,11 @@ from chronotile.protocols.timeseries.terrascope import OF_SERIES
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 TABLES = [
-    ("layers-and-series.md", 1, OF_PREVIEW),
-    ("layers-and-series.md", 2, OF_TIMES),
-    ("layers-and-series.md", 3, OF_POINT),
-    ("layers-and-series.md", 4, OF_AREA),
-    ("layers-and-series.md", 5, OF_SERIES),
+    ("layers-and-series.md", 0, OF_PREVIEW),
+    ("layers-and-series.md", 1, OF_TIMES),
+    ("layers-and-series.md", 2, OF_POINT),
+    ("layers-and-series.md", 3, OF_AREA),
+    ("layers-and-series.md", 4, OF_SERIES),
     ("series-analysis.md", 0, ANALYSIS),
     ("tiles.md", 0, OF_TILE),
     ("animations.md", 0, OF_ANIMATION),
