@@ -26,14 +26,25 @@ INTRODUCTION = """\
 
 <!-- Written by docs/generate.py out of server/chronotile/catalog/ and pipeline/styling/load.py: change it there. -->
 
-`chronotile serve config/chronotile.yaml` serves the collections of a configuration. `chronotile check` reports all its
-errors together, with file, line and key. `config/chronotile.yaml` is an example to start from.
+```yaml
+collections:
+  ndvi:
+    source: {kind: cog, href: "data/NDVI_*.tif"}
+    variables:
+      NDVI: {title: Vegetation, range: [0, 1]}
+```
 
-Unknown keys are errors. Scalars follow YAML 1.2: `2001-01-01`, `NO` and `on` are text, `1e-4` is a number;
-numbers that are meant as text need quotes. `${NAME}` in a value is replaced by an environment variable. Ids consist of
-letters, digits, `_`, `.` and `-`, and start with a letter or digit. Ids of collections, layers and aliases must be
-unique, and ids of styles too. A *title* or *abstract* is a text, or a text for each language of `service.languages`:
-`{en: Vegetation, nl: Vegetatie}`.
+With this file as `config/chronotile.yaml`, `chronotile serve` serves the layer `ndvi.NDVI`, and `chronotile check`
+reports all mistakes together, with file, line and key. The source code has a longer `config/chronotile.yaml`.
+
+- Paths start at the folder of the file that contains them.
+- Values follow YAML 1.2: `2001-01-01`, `NO` and `on` are text, `1e-4` is a number. A number that is meant as text needs
+  quotes. `${NAME}` is replaced by an environment variable.
+- A *title* or *abstract* is a text, or a text for each language of `service.languages`:
+  `{en: Vegetation, nl: Vegetatie}`.
+- Ids consist of letters, digits, `_`, `.` and `-`, and start with a letter or digit. Ids of collections, layers and
+  aliases must be unique, and ids of styles too.
+- Unknown keys are errors.
 """
 
 STYLES = """\
@@ -42,7 +53,7 @@ STYLES = """\
 A style is a file `styles/<id>.yaml` next to the configuration. It replaces the built-in style of the same id.
 `default` is another name for a layer's first style. Colours are `"#rgb"`, `"#rrggbb"`, `"#rrggbbaa"`
 (in quotes), `transparent` or a basic name such as `white`. A file `styles/<id>.sld` is a style too: the default
-colour map of the first layer in it.
+colour map of its first layer.
 """
 
 

@@ -33,10 +33,10 @@ SubjectNames = tuple[SubjectName, ...]
 
 
 class RuleSection(Section):
-    """Rights as lists of public, group:NAME, user:NAME and key:NAME. It is hidden from everyone else."""
+    """Rights, as lists of public, group:NAME, user:NAME and key:NAME. The data are hidden from everyone else."""
 
     see: SubjectNames | None = None
-    """Access to maps, values, series and descriptions; default: as for the collection, or else `access.default`."""
+    """Access to maps, values, series and descriptions; default: `see` of the collection, else of `access.default`."""
     download: SubjectNames | None = None
     """Access to whole files, coverages and Zarr stores; default: as `see`."""
     process: SubjectNames | None = None
@@ -52,14 +52,14 @@ class RuleSection(Section):
 
 
 class AmountsSection(Section):
-    """Daily quota (UTC) of each user; amounts that are missing have no limit."""
+    """Daily quota (UTC) of each user; a missing key means no limit."""
 
     requests: Annotated[int, Field(ge=0)] | None = None
     """Requests, including failed ones."""
     bytes: Annotated[int, Field(ge=0)] | None = None
     """Bytes of answers."""
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    """Seconds of a processor."""
+    """Processor seconds."""
 
 
 class QuotaSection(Section):
@@ -85,25 +85,26 @@ class AccessSection(Section):
     """Users and rights. Without this key everyone may see everything."""
 
     issuer: Annotated[Text, AfterValidator(_check_issuer)] | None = None
-    """The OpenID Connect provider whose tokens are accepted, as its discovery document names it."""
+    """OpenID Connect provider whose tokens are accepted: `issuer` in its discovery document."""
     audience: Text | None = None
     """Value that the claim `aud` of tokens must contain."""
     groups_claim: Text = "groups"
     """The claim that lists the groups of a user."""
     client_id: Text | None = None
-    """Client at the provider for signing in to the viewer; default: users cannot sign in there."""
+    """Client id at the provider, for sign-in to the viewer; default: no sign-in."""
     scope: Text = "openid"
-    """Scopes that the viewer requests: openid, and the scope that adds the audience to tokens if one is needed."""
+    """Scopes that the viewer requests: openid and, if needed, the scope that adds the audience to tokens."""
     organisation_claim: Text = "organization"
     """The claim that names the organisation of a user, for reports of usage."""
     operate: SubjectNames = ()
-    """Access to metrics and usage."""
+    """Users with access to metrics and usage."""
     cog: SubjectNames = ()
-    """Access to files at /cog: all locations in CHRONOTILE_COG_PREFIXES, regardless of the rules of collections."""
+    """Users with access to /cog: to all files in CHRONOTILE_COG_PREFIXES, regardless of rules of collections."""
     default: RuleSection = RuleSection()
-    """Rule of collections and place sets without `access`; default: public."""
+    """Rights to collections and place sets without `access`; default: public."""
     quotas: dict[SubjectName, QuotaSection] = Field(default_factory=dict)
-    """Daily quotas by subject, per user. A user with several subjects gets the largest amount."""
+    """Daily quotas of each user, by subject (such as group:NAME). The largest amount counts for a user with several
+    subjects."""
     usage_days: Annotated[int, Field(ge=1, le=36_500)] = 800
     """Storage time of usage counts, in days."""
 

@@ -51,33 +51,32 @@ class CollectionSection(Section):
     title: Localised | None = None
     """Title; default: the title in the source, or the id."""
     abstract: Localised = Field(default_factory=dict)
-    """A paragraph about it."""
+    """A paragraph of text."""
     attribution: Annotated[Text, AfterValidator(_check_attribution)] | None = None
-    """Included in every document and export; {year} becomes the year of the layer's last time."""
+    """Attribution in every document and export; {year} becomes the year of the layer's last time."""
     license: Text | None = None
-    """SPDX identifier or URL; STAC and Records write any other value as text."""
+    """SPDX identifier or URL; other values appear as text in STAC and Records."""
     keywords: tuple[Text, ...] = ()
     """Keywords for searches."""
     metadata: tuple[MetadataSection, ...] = ()
-    """External metadata records, which WMS links to."""
+    """External metadata records; WMS links to them."""
     source: SourceSection
     """Files or store of the collection."""
     time: TimeSection = TimeSection()
     """Rules for resolving the times of requests."""
     mosaic: MosaicSection = MosaicSection()
-    """For collections of items: composition of the items of one time."""
+    """For collections of items: one raster from the items of a time."""
     search: SearchSection = SearchSection()
     """For collections of items: search and retention."""
     grid: TargetGridSection | None = None
-    """For collections of items: cells of coverages and cubes if the request names no CRS; maps and series do not need
-    it."""
+    """For collections of items: grid of coverages and cubes if a request names no CRS."""
     variables: dict[Id, Annotated[VariableSection, BeforeValidator(_replace_none)]] = Field(default_factory=dict)
     """Variables by id; default: all variables of the source."""
     composites: dict[Id, CompositeSection] = Field(default_factory=dict)
     """Composites by id."""
     clear: MaskSection | Literal["none"] | None = None
-    """Pixels that the viewer shows as clear, `{variable: SCL, keep: [4, 5, 6]}`, or none; default: from the class names
-    of the first layer with a class for clouds, unless a variable has a mask."""
+    """Pixels that the viewer shows as clear: `{variable: SCL, keep: [4, 5, 6]}`, or `none`. Default: from the class
+    names of the first layer with a class for clouds, unless a variable has a mask."""
     access: RuleSection | None = None
     """Rights to its layers and items; needs `access` at the top."""
 
@@ -92,7 +91,7 @@ class RootSection(Section):
     include: Annotated[
         tuple[Text, ...], BeforeValidator(_wrap_pattern, json_schema_input_type=str | tuple[str, ...])
     ] = ()
-    """Additional files with the same top-level keys, as patterns from the folder of this file."""
+    """Paths or patterns of additional files with the same top-level keys."""
     service: ServiceSection = ServiceSection()
     """Settings of the whole service."""
     access: AccessSection | None = None

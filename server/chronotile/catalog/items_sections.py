@@ -29,15 +29,15 @@ class MosaicSection(Section):
     """Composition of the items of one time. Pixels without a value are taken from the next item."""
 
     rule: MosaicRule = "first"
-    """Value of pixels that several items cover: from the first item in the order of order_by, the latest, the one with
-    the fewest missing values, or the max, mean or median of all."""
+    """Value of a pixel that several items cover: from the `first` item in the order of `order_by`, the `latest` item,
+    or the item with the fewest missing values (`least_nodata`); or the `max`, `mean` or `median` of all."""
     order_by: Annotated[Text, AfterValidator(_check_order)] | None = None
-    """Property by which items are ordered, ascending, with - before it descending: eo:cloud_cover; equal values by item
-    id. Not with rule latest, which orders by time; with least_nodata the property with the fraction of missing values,
-    by default s2:nodata_pixel_percentage. The first item at a point also defines the native grid there."""
+    """Property that orders items, such as `eo:cloud_cover`, or descending `-eo:cloud_cover`; equal values by item id.
+    For rule `least_nodata`: the fraction of missing values, by default `s2:nodata_pixel_percentage`. Not for rule
+    `latest`. The first item at a point also defines the native grid there."""
     too_many: Literal["footprints", "refuse"] = "footprints"
-    """Answer to a map of more than max_pieces items until its overviews exist: the footprints of the items, or an
-    error."""
+    """Answer to a map of more than `max_pieces` items until its overviews exist: the footprints, or an error
+    (`refuse`)."""
     max_pieces: Annotated[int, Field(ge=1, le=4096)] = 64
     """Maximum number of items whose files are opened for one picture; overviews do not count."""
 
@@ -81,15 +81,15 @@ class SearchSection(Section):
         tuple[Annotated[Text, AfterValidator(_check_search_property)], ...],
         AfterValidator(lambda names: tuple(dict.fromkeys(names))),
     ] = Field(default=(), max_length=8)
-    """Properties with a database index for = and IN in filters: grid:code, platform; at most 8. A change takes effect
-    after the next chronotile index or serve, without reading the source again."""
+    """At most 8 properties with a database index for `=` and `IN` in filters, such as `grid:code`. A change takes
+    effect with the next `chronotile index` or `serve`."""
     keep_days: Annotated[float, Field(gt=0, le=36_500)] | None = None
-    """chronotile index removes items that started longer ago from the index; their files stay. Default: no limit. Not
-    for mode live."""
+    """Maximum age of items, in days since their start: `chronotile index` removes older items from the index, but not
+    their files. Default: no limit. Not for mode `live`."""
 
 
 class TargetGridSection(Section):
-    """A lattice of square cells that starts at the origin of a CRS."""
+    """A grid of square cells that starts at the origin of a CRS."""
 
     crs: CrsName
     """CRS of the cells."""

@@ -8,22 +8,23 @@ from chronotile.core.sections import Positive, Section
 
 
 class Limits(Section):
-    """Limits of one request, which the capabilities state."""
+    """Maximum sizes of one request, which the capabilities state."""
 
     max_pixels: Positive = 16_777_216
     """Pixels of a picture."""
     max_cube_values: Positive = 33_554_432
-    """Values of a cube tile; pixels times dates of a map of several dates (`max_pixels` limits one date and layer)."""
+    """Values of a cube tile; also pixels times dates of a map of several dates (`max_pixels` limits each date and
+    layer)."""
     max_animation_pixels: Positive = 134_217_728
     """Pixels of all frames of a time-lapse, times the dates of each frame."""
     max_series_values: Positive = 5_000_000
-    """Values in series: of points, or of areas and reducers."""
+    """Values in an answer with series: points times dates, or areas times reducers times dates."""
     max_area_values: Positive = 4_294_967_296
-    """Numbers read for series of areas, in whole chunks; also cells of all areas and times."""
+    """Numbers in all chunks that are read for series of areas; also cells of all areas, times their dates."""
     max_coverage_bytes: Positive = 4_294_967_296
-    """Uncompressed bytes of a coverage's numbers; as text, at most `max_series_values` values."""
+    """Uncompressed bytes of a coverage; text formats may have `max_series_values` values."""
     max_seconds: Annotated[float, Field(gt=0)] = 20.0
-    """Processor seconds of a request, as estimated before it starts; longer work is done by jobs."""
+    """Processor seconds of a request, estimated before it starts; jobs may take longer."""
     max_body_bytes: Positive = 33_554_432
     """Bytes of a request's body."""
     max_features: Positive = 20_000

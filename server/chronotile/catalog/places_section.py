@@ -38,7 +38,7 @@ class PlacesSection(Section):
     title: Localised | None = None
     """Title; default: the id."""
     href: Annotated[Text, AfterValidator(_check_href)]
-    """A GeoJSON, GeoPackage, shapefile or FlatGeobuf file, from the folder of this file; the last two need an extra."""
+    """Path of a GeoJSON, GeoPackage, shapefile or FlatGeobuf file; the last two need the extra `places`."""
     table: Text | None = None
     """Feature table, if a GeoPackage has several."""
     id: Text | None = None
@@ -48,11 +48,11 @@ class PlacesSection(Section):
     fields: Annotated[
         tuple[Text, ...], Field(max_length=40), AfterValidator(unique), AfterValidator(_check_fields)
     ] = ()
-    """Other fields that documents and tiles carry."""
+    """Other fields in documents and tiles."""
     attribution: Text | None = None
-    """Creator of the data, published with them."""
+    """Creator of the data; answers state it."""
     access: RuleSection | None = None
-    """Users who may see and download them."""
+    """Rights to the places."""
 
     def spec(self, set_id: str, *, path: str, limits: Limits) -> PlacesSpec:
         """Return the description that readers of place sets take; `path` is absolute."""

@@ -69,7 +69,7 @@ class InspireSection(Section):
     metadata_url: Link
     """Metadata record of the service."""
     metadata_format: Text = "application/vnd.iso.19139+xml"
-    """Media type of that record."""
+    """Media type of this record."""
 
     def link(self) -> MetadataLink:
         """Return the link to the record."""
@@ -80,7 +80,7 @@ class WmsSection(Section):
     """Options of WMS."""
 
     exception_status: Literal[200, 400] = 200
-    """HTTP status of exceptions: QGIS shows their text only with 200; other clients may need 400."""
+    """HTTP status of service exceptions. QGIS shows their text only with 200; other clients may need 400."""
 
 
 class WmtsSection(Section):
@@ -136,27 +136,27 @@ class ServiceSection(Section):
     title: Localised = Field(default_factory=lambda: {"": "chronotile"})
     """Title of the service; default: chronotile."""
     logo: Annotated[Text, AfterValidator(_check_logo)] | None = None
-    """Picture in front of the title in the viewer: path of a PNG, JPEG or WebP file of at most 200,000 bytes, from the
-    folder of this file; default: the sign of chronotile."""
+    """Picture in front of the title in the viewer: path of a PNG, JPEG or WebP file of at most 200,000 bytes; default:
+    logo of chronotile."""
     abstract: Localised = Field(default_factory=dict)
-    """A paragraph about it."""
+    """A paragraph of text."""
     keywords: Annotated[tuple[Text, ...], AfterValidator(unique)] = ()
-    """Keywords of the service as a whole; INSPIRE requires infoMapAccessService for a view service."""
+    """Keywords of the service; INSPIRE requires infoMapAccessService for a view service."""
     url: Annotated[Text, AfterValidator(_check_base_url)] | None = None
     """Public base URL; default: taken from the request."""
     contact: Contact = Contact()
     """Contact for users."""
     hosts: Annotated[tuple[Annotated[Text, AfterValidator(_check_host)], ...], AfterValidator(unique)] = ()
-    """Additional host names that may be used for jobs; the host of `url`, localhost and IP addresses always may."""
+    """Additional host names in URLs of jobs; the host of `url`, localhost and IP addresses are always allowed."""
     origins: Annotated[tuple[Annotated[Text, AfterValidator(_check_origin)], ...], AfterValidator(unique)] = ()
-    """Additional web origins whose pages may use jobs, such as https://maps.example.org; the server's origin always
-    may."""
+    """Additional web origins whose pages may use jobs, such as https://maps.example.org; the server's origin is always
+    allowed."""
     id: Id | None = None
-    """Id of this archive; its jobs belong to it. Default: made from the absolute path of the configuration."""
+    """Id of the archive and its jobs; default: from the absolute path of the configuration."""
     languages: Annotated[
         tuple[Annotated[Text, AfterValidator(language)], ...], Field(min_length=1), AfterValidator(unique)
     ] = ("en",)
-    """Languages of titles and abstracts, the first is the default."""
+    """Languages of titles and abstracts, the default first."""
     paths: PathsSection = PathsSection()
     """Paths of the services."""
     crs: Annotated[
@@ -166,8 +166,8 @@ class ServiceSection(Section):
     tile_matrix_sets: Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(unique)] = (
         *("WebMercatorQuad", "WorldCRS84Quad"),
     )
-    """morecantile's names, or paths to JSON files (OGC 17-083r4); EPSG:3857, EPSG:900913 and
-    GoogleMapsCompatible are other names for WebMercatorQuad."""
+    """Names in morecantile, or paths of JSON files (OGC 17-083r4). EPSG:3857, EPSG:900913 and GoogleMapsCompatible mean
+    WebMercatorQuad."""
     limits: Limits = Limits()
     """Limits of one request."""
     wms: WmsSection = WmsSection()
@@ -175,7 +175,7 @@ class ServiceSection(Section):
     wmts: WmtsSection = WmtsSection()
     """Options of WMTS."""
     inspire: InspireSection | None = None
-    """Adds INSPIRE's extended capabilities to WMS 1.3.0."""
+    """Extended capabilities of INSPIRE in WMS 1.3.0."""
     viewer: ViewerInfo = ViewerInfo()
     """Settings of the viewer."""
     webhooks: Annotated[

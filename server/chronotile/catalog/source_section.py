@@ -50,12 +50,12 @@ def _check_period(text: str) -> str:
 
 
 class RegularTimes(Section):
-    """Consecutive periods."""
+    """Times as consecutive periods."""
 
     start: TimeText
-    """First instant."""
+    """Start of the first period."""
     step: Annotated[str, AfterValidator(_check_period)]
-    """dekad, or an ISO 8601 period such as P16D or P1M."""
+    """Length of a period: dekad, or ISO 8601 such as P16D or P1M."""
     count: Annotated[int, Field(ge=1, le=1_000_000)]
     """Number of periods."""
 
@@ -141,30 +141,30 @@ class SourceSection(Section):
     """The files of a collection."""
 
     kind: Annotated[Text, AfterValidator(kind_of_word)]
-    """cog, or raster, is a raster file (GeoTIFF, JPEG 2000, VRT, GRIB, HFA, ENVI, EHdr, ASCII grid, PNG, JPEG), stac a
-    collection of scenes, whose metadata gives most options below."""
+    """`cog` or `raster`: raster files (GeoTIFF, JPEG 2000, VRT, GRIB, HFA, ENVI, EHdr, ASCII grid, PNG, JPEG); `stac`:
+    a collection of scenes, whose metadata replaces most keys below."""
     href: Annotated[Text, AfterValidator(_check_href)]
-    """Path from this file's folder, file://, s3:// or https://. Kinds cog and netcdf accept * for many files, kind cog
-    also {variable}; kind zarr is a store, a .json or .parquet of references, or an Icechunk repository; kind stac a
+    """Path, file://, s3:// or https://. For kind cog and netcdf: a file, or files with `*`; for kind cog also with
+    `{variable}`. For kind zarr: a store, a .json or .parquet of references, or an Icechunk repository. For kind stac: a
     collection of a STAC API, a static catalogue or collection, or a stac-geoparquet file."""
     tiles: bool = False
     """For kind cog: files of the same time are pieces of a mosaic, in any CRS. Files that differ only in {variable} are
-    one item; `mosaic`, `grid` and `time.group` of the collection define how items become one raster."""
+    one item. `mosaic`, `grid` and `time.group` of the collection define how items become one raster."""
     filter: FilterText | None = None
-    """For kind stac: CQL2 text; items that do not match are skipped: `eo:cloud_cover < 60`."""
+    """For kind stac: CQL2 text that items must match, such as `eo:cloud_cover < 60`."""
     mode: Literal["index", "live"] = "index"
-    """For kind stac: index reads all items in advance; live passes searches to the STAC API of `href`, and stores the
-    items that they return."""
+    """For kind stac: `index` reads all items in advance; `live` passes searches to the STAC API, and stores the
+    returned items."""
     time_pattern: Annotated[Text, AfterValidator(_check_time_pattern)] | None = None
     r"""For kind cog and netcdf: regular expression that finds the time in a file's path, in a group `time`
-    (`_(?P<time>\d{8})`), or in the groups `year`, `month`, `day`, `day_of_year`, `hour`, `minute`, `second`, `dekad`,
-    `pentad`, `half`, `week` and `lead`; the times inside a NetCDF file override it."""
+    (`_(?P<time>\d{8})`), or in groups `year`, `month`, `day`, `day_of_year`, `hour`, `minute`, `second`, `dekad`,
+    `pentad`, `half`, `week` and `lead`. Times inside a NetCDF file override it."""
     without: tuple[Text, ...] = ()
-    """For kind cog and netcdf: paths, from this file's folder, of files to skip although `href` matches them."""
+    """For kind cog and netcdf: paths of files to skip although `href` matches them."""
     crs: CrsName | None = None
-    """CRS, if it is missing or wrong in the files; not of kind stac."""
+    """CRS, if it is missing or wrong in the files; not for kind stac."""
     times: ConfiguredTimes | None = None
-    """Times of the bands (of all files) or of the time axis, in order, if the files lack them."""
+    """If the files lack times: ordered times of the bands of all files, or of the time axis."""
 
     series: Text | None = None
     """For kind cog: path of the cube that `chronotile optimise new --layout series` wrote from these files."""

@@ -59,18 +59,20 @@ DefaultTime = Annotated[
 
 
 class TimeSection(Section):
-    """Default time of requests, and substitutes of missing times."""
+    """Default time of requests, and substitutes for missing times."""
 
     default: DefaultTime = "latest"
-    """latest, earliest, none, an instant (a period such as 2020-06 means its newest time), or
-    {latest: {min_valid: 0.3}}; never later than tomorrow."""
+    """Time of a request without a time: `latest`, `earliest`, `none` (an error), an instant, a period (2020-06: its
+    newest time), or `{latest: {min_valid: 0.3}}`: the newest time with at least 30 % valid pixels. Times later than
+    tomorrow do not count."""
     match: Match = "exact"
-    """nearest and before need tolerance_days. If match is absent, all answers are exact, except maps of WMS and WMTS of
-    layers with irregular times: they show the latest time before, within 1.5 times the 95th percentile of the gaps."""
+    """Answer if the layer lacks the requested time: an error (`exact`), the `nearest` time, or the latest time
+    `before`; the last two need `tolerance_days`. Without this key, WMS and WMTS maps of layers with irregular times
+    show the time before, within 1.5 times the 95th percentile of the gaps."""
     tolerance_days: Annotated[float, Field(gt=0, le=36525)] | None = None
-    """Maximum distance between the substitute and the requested time."""
+    """Maximum distance between the requested time and its substitute."""
     group: TimeGroup = "exact"
-    """For collections of items: one time has all items of the same instant, or of the same solar day."""
+    """For collections of items: whether a time has all items of an instant (`exact`) or of a solar day."""
 
     @model_validator(mode="after")
     def _fit(self) -> "TimeSection":

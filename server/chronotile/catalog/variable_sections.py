@@ -56,7 +56,7 @@ class AliasSection(Section):
     name: Id
     """The name."""
     advertise: bool = False
-    """Whether it is also listed, as a separate layer."""
+    """Whether lists contain the name as a separate layer."""
 
     def alias(self) -> Alias:
         """Return the alias."""
@@ -92,10 +92,10 @@ def _check_formula(text: str) -> str:
 
 
 class MaskSection(Section):
-    """Restricts the valid cells of a variable to certain digital numbers of a quality variable."""
+    """Restricts the valid cells of a variable to cells with certain digital numbers of a quality variable."""
 
     variable: Id
-    """Quality variable of the same collection, on the same grid or with cells larger by a whole factor."""
+    """Quality variable of the same collection, on the same grid, or with cells that are larger by a whole factor."""
     keep: Annotated[tuple[int, ...], Field(min_length=1)]
     """Digital numbers of the quality variable that mark valid cells."""
 
@@ -112,15 +112,15 @@ class VariableSection(Section):
     """
 
     name: Text | None = None
-    """Name of the array in the file, or the text for {variable} in href; default: the id. For kind stac: name of a band
-    of the asset, or path of an array in a Zarr store."""
+    """Name of the array in the file, or text for `{variable}` in `href`; for kind stac, name of a band of the asset, or
+    path of an array in a Zarr store; default: the id."""
     band: Annotated[int, Field(ge=1)] | None = None
     """Band of a raster file, counted from 1."""
     asset: Text | None = None
     """For kind stac: key of the asset in the items; default: the id."""
     select: SelectedSteps = Field(default_factory=dict)
-    """For kind zarr and netcdf: one step of each additional dimension, by value ({depth: 10}) or {depth: {index: 0}};
-    `run` selects the run of a forecast, by its time or `latest`."""
+    """For kind zarr and netcdf: one step of each additional dimension, by value (`{depth: 10}`) or position (`{depth:
+    {index: 0}}`). `run` selects the run of a forecast: its start or `latest`."""
     layer: Id | None = None
     """Id of the layer; default: collection.variable."""
     title: Localised | None = None
@@ -130,38 +130,38 @@ class VariableSection(Section):
     units: Text | None = None
     """Units of the values, in quotes if they look like a number: "1"."""
     scale: Annotated[Number, AfterValidator(_check_scale)] | None = None
-    """Value = number * scale + offset."""
+    """Value = digital number * scale + offset."""
     offset: Number | None = None
     """See scale."""
     nodata: Annotated[float, BeforeValidator(_parse_nodata, json_schema_input_type=float | Literal["nan"])] | None = (
         None
     )
-    """Digital number of missing values, or nan."""
+    """Digital number of missing values, or `nan`."""
     valid_range: Range | None = None
     """Smallest and largest valid digital number."""
     dtype: Dtype | None = None
-    """Actual type of the numbers, if the file declares a wrong type of the same size."""
+    """Type of the digital numbers, if the file declares a wrong type of the same size."""
     flags: dict[Annotated[int, BeforeValidator(_parse_flag_number)], Text] = Field(default_factory=dict)
-    """Digital numbers that state why a value is missing, with their names: {252: cloud}."""
+    """Digital numbers that stand for a missing value, with the reason: `{252: cloud}`."""
     circular: bool | Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    """Whether values are directions or phases: the mean of 350 and 10 degrees is 0. A number is the length of a full
-    turn, such as 24 for hours of the day. Default: from CF standard_name and units of the file."""
+    """Whether values are directions or phases, so that the mean of 350 and 10 degrees is 0; or the length of a full
+    turn, such as 24 for hours. Default: from CF standard_name and units."""
     range: Range | None = None
-    """Values over which ramps are stretched; default: the ranges of the styles."""
+    """First and last value of the colour ramps; default: the ranges of the styles."""
     styles: Annotated[tuple[Id, ...], Field(min_length=1), AfterValidator(unique)] | None = None
-    """Ids of styles, the default first; if absent, one is chosen from the variable's name and values."""
+    """Ids of styles, the default first; if absent, the name and values of the variable select one."""
     aliases: Aliases = ()
-    """Other names of the layer in every protocol; {name: …, advertise: true} is also listed."""
+    """Other names of the layer in every protocol; with `{name: …, advertise: true}` also in lists of layers."""
     queryable: bool = True
     """Whether GetFeatureInfo of WMS and WMTS returns values."""
     resampling: Resampling = "nearest"
     """Resampling of pictures."""
     mask: MaskSection | None = None
-    """Removes values by a quality variable: `{variable: SCL, keep: [4, 5, 6]}`."""
+    """Quality variable that hides values: `{variable: SCL, keep: [4, 5, 6]}`."""
     formula: Annotated[Text, AfterValidator(_check_formula)] | None = None
-    """Arithmetic on other variables of the collection on the same grid, instead of files: (NIR - RED) / (NIR + RED)."""
+    """Arithmetic on other variables of the collection on the same grid: `(NIR - RED) / (NIR + RED)`."""
     access: RuleSection | None = None
-    """Users of the layer, if they differ from the collection's; formulas do not inherit it from their variables."""
+    """Rights to the layer; default: rights to the collection. A formula inherits no rights from its variables."""
 
     def spec(self, variable: str) -> VariableSpec:
         """Return the facts that readers need about the variable with this id."""
@@ -182,9 +182,9 @@ class CompositeSection(Section):
     variables: tuple[Id, Id, Id]
     """Three variables of the collection: red, green, blue."""
     range: Range
-    """Values of black and white."""
+    """Values of black and of full brightness."""
     gamma: Annotated[float, Field(gt=0, le=10)] = 1.0
-    """Above 1 brightens the middle."""
+    """A number above 1 brightens middle values."""
     layer: Id | None = None
     """Id of the layer; default: collection.composite."""
     title: Localised | None = None

@@ -58,16 +58,17 @@ class BaseMap(Section):
     title: Localised
     """Title in the list of backgrounds or overlays."""
     kind: Literal["tiles", "wms", "pmtiles"] = "tiles"
-    """`tiles` (XYZ, or WMTS by its template), `wms`, or `pmtiles`, a file of Protomaps' vector tiles."""
+    """`tiles` (XYZ or WMTS), `wms`, or `pmtiles` (a file of vector tiles of Protomaps)."""
     href: Text
-    """Tiles in Web Mercator, with `{z}`, `{x}`, `{y}`, or WMTS's `{TileMatrix}`, `{TileCol}`, `{TileRow}`; address of
-    the WMS; or path of the `.pmtiles` file, from the folder of this file; this server sends it to browsers."""
+    """For `tiles`: URL of tiles in Web Mercator, with `{z}`, `{x}`, `{y}`, or for WMTS `{TileMatrix}`, `{TileCol}`,
+    `{TileRow}`. For `wms`: URL of the WMS. For `pmtiles`: path of the `.pmtiles` file, which the server sends to
+    browsers."""
     layers: Text | None = None
     """Layers of the WMS, separated by commas."""
     attribution: Text
-    """Text that is always shown with the background."""
+    """Text always shown with the map."""
     max_zoom: Annotated[int, Field(ge=0, le=MAX_ZOOM)] = 19
-    """Finest zoom level of the tiles; beyond it, they are enlarged."""
+    """Finest zoom of the tiles; at finer zooms they are enlarged."""
     opacity: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Opacity, from 0 to 1."""
 
@@ -97,27 +98,28 @@ def _check_geocoder(href: str) -> str:
 
 
 class Geocoder(Section):
-    """The service that finds addresses for the viewer's search: Nominatim, Photon, Pelias or a compatible one."""
+    """Address search of the viewer: Nominatim, Photon, Pelias or a compatible service."""
 
     href: Annotated[Text, AfterValidator(_check_geocoder)]
-    """Address with `{query}`: `https://host/search?format=jsonv2&q={query}`. Browsers request it while users type."""
+    """URL with `{query}`: `https://host/search?format=jsonv2&q={query}`. Browsers request it while users type."""
     attribution: Text
-    """Text that is shown with its results."""
+    """Text shown with the results."""
 
 
 class ViewerInfo(Section):
     """Settings of the viewer."""
 
     default_layer: Text | None = None
-    """Id or alias of the layer shown first; default: the first of the configuration."""
+    """Id or alias of the layer that is shown first; default: the first layer of the configuration."""
     base_maps: tuple[BaseMap, ...] = ()
-    """Additional backgrounds; browsers load their tiles directly from their hosts."""
+    """Additional backgrounds; browsers load tiles directly from their hosts."""
     default_base_map: Id | None = None
-    """Id of the background shown first, or None for none; default: Natural Earth in the colours of the page."""
+    """Id of the background that is shown first; `None`: no background; default: Natural Earth in the colours of the
+    page."""
     overlays: tuple[BaseMap, ...] = ()
-    """Maps that users may lay above the layers, such as labels or borders."""
+    """Maps above the layers, such as labels or borders."""
     geocoder: Geocoder | None = None
-    """Service that finds addresses for the search."""
+    """Address search."""
 
     @model_validator(mode="after")
     def _differ(self) -> "ViewerInfo":

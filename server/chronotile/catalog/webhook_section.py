@@ -50,15 +50,14 @@ class WebhookSection(Section):
     """A subscriber of changes of items."""
 
     url: Annotated[Text, AfterValidator(_check_url)]
-    """https:// or http:// URL that events are sent to, without user and query; CHRONOTILE_SUBSCRIBER_PREFIXES must
-    allow it. It appears in no document and no log."""
+    """Target of events: URL (https:// or http://) without user and query, which CHRONOTILE_SUBSCRIBER_PREFIXES allows.
+    No document and no log shows it."""
     secret: Annotated[SecretStr, BeforeValidator(_check_secret)]
-    """Key of the signatures: whsec_ and base64, or any text, at least 24 bytes; preferably ${NAME}, an environment
-    variable."""
+    """Key of the signatures, at least 24 bytes: `whsec_` and base64, or any text; preferably ${NAME}."""
     collection: Id | None = None
     """Collection whose changes are sent; default: all."""
     filter: FilterText | None = None
-    """CQL2 text; new and replaced items are sent only if they match: `eo:cloud_cover < 20`."""
+    """CQL2 text that new and replaced items must match, such as `eo:cloud_cover < 20`."""
 
     def webhook(self, name: str) -> Webhook:
         """Return the subscriber; `name` is its key in the configuration."""

@@ -73,21 +73,21 @@ class StyleSection(Section):
     title: Text | None = None
     """Title; default: the id."""
     range: Range | None = None
-    """Physical values of the ends of the ramp; required with the id of a ramp; default: the first and the last stop."""
+    """Physical values of the ends of the ramp; default: its first and last value. Required if `ramp` is an id."""
     ramp: Ramp | None = None
-    """Colours by physical value, or the id of the style whose ramp is stretched over this range."""
+    """Colours by physical value, or the id of a style whose ramp is stretched over `range`."""
     classes: Annotated[tuple[ClassSection, ...], Field(min_length=1)] | None = None
     """Colours and labels of single values."""
     below: ColourText | None = None
-    """Colour of values less than the range; default: the colour of its lower end."""
+    """Colour of values below `range`; default: colour of its lower end."""
     above: ColourText | None = None
-    """Colour of values greater than the range; default: the colour of its upper end."""
+    """Colour of values above `range`; default: colour of its upper end."""
     nodata: ColourText = TRANSPARENT
     """Colour of missing values; default: transparent."""
     flags: dict[Text, ColourText] = Field(default_factory=dict)
-    """Colours of flags by name; default: as nodata."""
+    """Colours of flags by name; default: colour of `nodata`."""
     labels: tuple[Number, ...] = ()
-    """Physical values written next to the legend; default: chosen automatically."""
+    """Physical values next to the legend; default: chosen automatically."""
 
 
 @dataclass(frozen=True, slots=True)
