@@ -226,6 +226,9 @@ def _named_times(paths: Sequence[str]) -> Iterator[tuple[str, TimeSpan | None]]:
 
 def _undated(paths: Sequence[str], pattern: str | None, first: Finding) -> str:
     if pattern is None:
-        return f"{len(paths)} files match and their names contain no times; set time_pattern: with a group (?P<time>…)"
+        return (
+            f"{len(paths)} files match and their names contain no times; set time_pattern: with a group (?P<time>…), "
+            "or with a group for each part: (?P<year>…), (?P<month>…), (?P<day>…)"
+        )
     reason = first.message.removeprefix(LEFT_OUT)
     return f"time_pattern finds no time in any of {len(paths)} files, such as {first.place}: {reason}"

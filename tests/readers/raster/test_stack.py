@@ -1,5 +1,6 @@
 """Stacks of raster files: their files, bands and metadata."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +74,14 @@ def test_time_pattern_without_time_lists_its_matches(tmp_path):
 
     with pytest.raises(UnsupportedSource, match="found '04-06-2019', which is not a valid time; accepted are"):
         open_raster_stack(make_spec("cog", tmp_path / "*.tif", time_pattern="_(?P<time>[-0-9]+)"))
+
+
+def test_names_without_times_get_advice_for_dates_in_parts(tmp_path):
+    write_tif(tmp_path / "ndvi_04-06-2019.tif", SCENE.numbers(0), SCENE)
+    write_tif(tmp_path / "ndvi_14-06-2019.tif", SCENE.numbers(0), SCENE)
+
+    with pytest.raises(UnsupportedSource, match=re.escape("a group for each part: (?P<year>…), (?P<month>…)")):
+        open_raster_stack(make_spec("cog", tmp_path / "*.tif"))
 
 
 def test_times_of_several_files_are_refused(tmp_path):
