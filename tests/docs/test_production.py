@@ -2,6 +2,7 @@
 
 import re
 
+from tests.deploy.production.host import AUTHORITY, TRUSTED
 from tests.docs.blocks import blocks_of
 from tests.docs.site import DOCS, ROOT
 
@@ -24,6 +25,10 @@ def test_all_blocks_are_commands_that_run():
 
 def test_ci_follows_the_page():
     assert "make production-test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_page_names_the_certificate_that_clients_of_a_private_host_install():
+    assert f"`{AUTHORITY}` to `{TRUSTED}`, run `update-ca-certificates`" in TEXT
 
 
 def test_caddy_removes_keys_from_logs_as_the_shipped_file_does():

@@ -13,7 +13,9 @@ HERE = Path(__file__).parent
 STEP_S = 900
 """Time limit of a block of commands: registries may be slow."""
 AUTHORITY = "/var/lib/caddy/.local/share/caddy/pki/authorities/local/root.crt"
-"""Certificate of Caddy's authority, which clients on the host trust."""
+"""Certificate of Caddy's authority."""
+TRUSTED = "/usr/local/share/ca-certificates/caddy.crt"
+"""Copy of this certificate, which clients on the host trust."""
 PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 VARIABLES = (f"PATH={PROGRAMS}", "HOME=/root", "LANG=C.UTF-8", "DEBIAN_FRONTEND=noninteractive")
 NAMESPACES = ("--mount", "--net", "--pid", "--uts", "--ipc")
@@ -65,7 +67,6 @@ class Host:
         (root / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n", "utf-8")
         for name in ("usr/local/bin/systemctl", "usr/sbin/policy-rc.d"):
             (root / name).chmod(0o755)
-        (root / "root/.curlrc").write_text(f"cacert = {AUTHORITY}\n", "utf-8")
         (root / "etc/dpkg/dpkg.cfg.d/no-sync").write_text("force-unsafe-io\n", "utf-8")
         (root / "etc/hosts").write_text(f"127.0.0.1 localhost {NAME}\n", "utf-8")
 

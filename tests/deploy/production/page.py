@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.deploy.production.host import NAME, STEP_S, Host
+from tests.deploy.production.host import AUTHORITY, NAME, STEP_S, TRUSTED, Host
 from tests.docs.blocks import Block, blocks_of
 from tests.docs.site import DOCS, ROOT
 
@@ -34,6 +34,12 @@ target=${{@: -1}}
 folder=${{target#*:}}
 exec cp --recursive --dereference "${{@:1:$#-1}}" "{root}/${{folder:-root}}/"
 """
+TRUST = f"""
+until [ -s {AUTHORITY} ]; do sleep 0.1; done
+cp {AUTHORITY} {TRUSTED}
+update-ca-certificates
+"""
+"""The advice of step 6 for a host that the internet cannot reach."""
 
 
 class Operator:
@@ -44,6 +50,7 @@ class Operator:
         self.machine = folder / "build-machine"
         """Working folder of the build machine: a clone, and folders of rasters."""
         self._blocks = iter(blocks_of(PAGE))
+        self._done: list[Block] = []
         self._programs = folder / "programs"
         for name in SOURCES:
             target = self.machine / name
@@ -68,11 +75,17 @@ class Operator:
         for block in self._blocks:
             self._run(block)
 
+    def repeat(self, text: str) -> str:
+        """Run the last block with a text again; return its output."""
+        return self._run(next(block for block in reversed(self._done) if text in block.text))
+
     def _run(self, block: Block) -> str:
         assert block.language == "bash", f"{block} is no block of commands"
+        self._done.append(block)
         if not block.text.startswith(ON_BUILD_MACHINE):
             # A host of the test has no public name, so Caddy makes the certificate, as the page advises in this case.
-            printed = self.host.run(block.text.replace("# tls internal", "tls internal"))
+            text = block.text.replace("# tls internal", "tls internal")
+            printed = self.host.run(text.replace("systemctl restart caddy\n", f"systemctl restart caddy\n{TRUST}"))
             if "apt-get install" in block.text:
                 self.host.run("systemctl default")  # Debian itself starts the services of new packages
             return printed

@@ -229,3 +229,12 @@ def test_upgrade_ends_with_the_new_version(upgraded_host, key):
     assert document["info"]["version"] == NEXT_VERSION
     assert fetch(upgraded_host, f"{SITE}/tiles/lai.LAI/WebMercatorQuad/tilejson.json", key=key[0])[0] == 200
     assert "successful" in upgraded_host.run("chronotile-admin jobs list")
+
+
+def test_release_of_the_same_version_replaces_the_installed_one(operator, upgraded_host):
+    (operator.machine / "server/chronotile/later.py").touch()
+
+    for text in ("mkdir old", "in the updated clone", "pip uninstall"):
+        operator.repeat(text)
+
+    upgraded_host.run("test -e /opt/chronotile/lib/python3*/site-packages/chronotile/later.py")
