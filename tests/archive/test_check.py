@@ -64,6 +64,20 @@ def test_absence_of_valid_values_is_found(check, tmp_path):
     assert "no value is valid" in message
 
 
+def test_dates_without_classes_of_clear_pixels_are_a_note(check, tmp_path):
+    classes = replace(SCENE, scale=1.0, offset=0.0)
+    for t, day in enumerate(("20200101", "20200111", "20200121")):
+        write_tif(tmp_path / f"{day}_NDVI.tif", SCENE.numbers(t), SCENE)
+        write_tif(tmp_path / f"{day}_SCL.tif", SCENE.numbers(t) % 12, classes)
+    (tmp_path / "20200111_SCL.tif").unlink()
+
+    notes = [finding for finding in check(tmp_path) if "clear" in finding[1]]
+
+    assert notes == [
+        ("note", "its clear pixels are unknown at 1 of 3 dates, without data of SCL: 2020-01-11T00:00:00Z")
+    ]
+
+
 def test_damaged_pixels_are_an_error(check, tmp_path):
     path = write_tif(tmp_path / "a.tif", np.random.default_rng(1).integers(0, 250, (512, 512), "uint8"), SCENE)
     with path.open("r+b") as file:

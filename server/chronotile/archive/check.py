@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 from chronotile.archive.check_items import items_findings
 from chronotile.archive.findings import add_places, style_findings, value_findings
 from chronotile.archive.open import Archive
+from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.passes import SourcePasses
 from chronotile.core.errors import SourceUnavailable
@@ -24,6 +26,7 @@ from chronotile.core.model.types import Instant
 from chronotile.core.yaml_source import list_names
 from chronotile.pipeline.bounded_wait import BoundedChecks
 from chronotile.pipeline.styling.load import find_styles
+from chronotile.readers.derived.alignment import missing_dates
 from chronotile.readers.elsewhere import OPENING_S
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.kinds import kind_of_spec
@@ -96,7 +99,17 @@ def _collection_findings(archive: Archive, collection: Collection, known_places:
     yield from files
     damaged = [file.place for file in files if file.severity == "error"]
     variable_findings = _variable_findings(collection, services.readers[collection.id], archive, damaged)
-    yield from _merge(collection.id, variable_findings)
+    yield from _merge(collection.id, chain(variable_findings, _clear_findings(collection, services.catalogue)))
+
+
+def _clear_findings(collection: Collection, catalogue: Catalogue) -> Iterator[Finding]:
+    """Yield notes about layers whose clear pixels are unknown at some dates."""
+    for layer in collection.layers:
+        clear = catalogue.clear.get(layer.id)
+        if clear is not None and clear.mask is not None:
+            text = missing_dates(layer.times.starts, clear.times, [clear.mask.variable])
+            if text:
+                yield Finding("note", layer.main_variable.name, f"its clear pixels are unknown at {text}")
 
 
 def _variable_findings(

@@ -101,6 +101,18 @@ def test_times_are_those_of_all_operands():
     assert reader.revision("SUM", 1) == "A + B A2 B1"
 
 
+def test_times_that_one_operand_lacks_are_a_finding():
+    times = ("2020-01-21", "2020-02-01", "2020-02-11")
+    source = MemoryReader().add("A", NIR).add("B", RED, times=times)
+
+    reader = derived(source, SUM={"formula": "A + B"})
+
+    first = "2020-01-01T00:00:00Z, 2020-01-11T00:00:00Z, 2020-02-01T00:00:00Z and 1 more"
+    assert [finding.text for finding in reader.info.findings] == [
+        f"SUM: left out: 4 of 5 dates, without data of A or B: {first}"
+    ]
+
+
 def test_operand_without_time_is_used_at_all_times():
     source = reflectances().add("HEIGHT", random_numbers(5, times=1), times=())
 

@@ -130,6 +130,15 @@ def test_times_without_quality_are_not_served():
     assert reader.revision("NDVI", 0) == "NDVI1 SCL (4, 5) SCL0"
 
 
+def test_times_without_quality_are_a_finding():
+    reader = masked(make_source(times=("2020-01-11", "2020-01-21", "2020-03-01")))
+
+    assert [finding.text for finding in reader.info.findings] == [
+        "NDVI: left out: 1 of 3 dates, without data of SCL: 2020-01-01T00:00:00Z"
+    ]
+    assert masked(make_source()).info.findings == ()
+
+
 def test_a_quality_variable_without_time_masks_all_times():
     reader = masked(make_source(SCL[:1].copy(), times=()))
 

@@ -12,7 +12,9 @@ from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.source import VariableInfo
 from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.core.model.time.domain import NO_TIME, TimeDomain, common_times
-from chronotile.core.model.types import BoolArray, IndexArray
+from chronotile.core.model.time.instants import format_instant
+from chronotile.core.model.types import BoolArray, IndexArray, InstantArray
+from chronotile.core.yaml_source import list_names
 
 TOLERANCE_CELLS = 0.01
 """Tolerance in cells for comparing corners of grids; stored coordinates are rounded."""
@@ -46,6 +48,13 @@ def shared_times(variables: Iterable[VariableInfo]) -> TimeDomain:
         names = " and ".join(variable.name for variable in timed)
         raise InvalidParameter(f"{names} have no time in common", locator="expression")
     return times
+
+
+def missing_dates(dates: InstantArray, times: TimeDomain, names: Iterable[str]) -> str:
+    """Return a text about dates that are not among `times`, as a variable lacks them; empty without any."""
+    missing = np.setdiff1d(dates, times.starts)
+    first = list_names(map(format_instant, missing), most=3)
+    return f"{missing.size} of {len(dates)} dates, without data of {' or '.join(names)}: {first}" if first else ""
 
 
 def positions_in(variable: VariableInfo, times: TimeDomain) -> TimePositions:

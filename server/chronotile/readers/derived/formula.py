@@ -112,13 +112,13 @@ class FormulaReader(DerivingReader[Formula]):
     Args:
         reader: Reader of the source.
         formulas: Formulas by id.
-        skipped: Findings about formulas that are impossible.
+        findings: Findings about formulas.
     """
 
-    def __init__(self, reader: Reader, formulas: Mapping[str, Formula], skipped: tuple[Finding, ...] = ()) -> None:
+    def __init__(self, reader: Reader, formulas: Mapping[str, Formula], findings: tuple[Finding, ...] = ()) -> None:
         variables = {**reader.info.variables, **{name: formula.info for name, formula in formulas.items()}}
-        findings = (*reader.info.findings, *skipped)
-        super().__init__(reader, formulas, replace(reader.info, variables=variables, findings=findings))
+        info = replace(reader.info, variables=variables, findings=(*reader.info.findings, *findings))
+        super().__init__(reader, formulas, info)
 
     @dispatch_derived
     def revision(self, formula: Formula, index: int) -> str:

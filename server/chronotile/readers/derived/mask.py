@@ -95,15 +95,18 @@ class MaskReader(DerivingReader[MaskedVariable]):
     Args:
         reader: Reader of the source.
         masked: Masked variables by id.
-        skipped: Findings about variables that are not served, because their masks are impossible.
+        findings: Findings about masks; a variable with an error is not served.
     """
 
-    def __init__(self, reader: Reader, masked: Mapping[str, MaskedVariable], skipped: tuple[Finding, ...] = ()) -> None:
+    def __init__(
+        self, reader: Reader, masked: Mapping[str, MaskedVariable], findings: tuple[Finding, ...] = ()
+    ) -> None:
         variables = {**reader.info.variables, **{name: variable.info for name, variable in masked.items()}}
-        for finding in skipped:
-            del variables[finding.place]
-        findings = (*reader.info.findings, *skipped)
-        super().__init__(reader, masked, replace(reader.info, variables=variables, findings=findings))
+        for finding in findings:
+            if finding.severity == "error":
+                del variables[finding.place]
+        info = replace(reader.info, variables=variables, findings=(*reader.info.findings, *findings))
+        super().__init__(reader, masked, info)
 
     @dispatch_derived
     def revision(self, masked: MaskedVariable, index: int) -> str:
