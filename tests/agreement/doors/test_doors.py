@@ -81,7 +81,7 @@ def test_a_kind_of_source_shows_its_values_through_a_door_or_is_refused_in_words
 
 
 def test_documentation_lists_all_refused_values():
-    written = (Path(__file__).parents[3] / "docs" / "design" / "source-kinds.md").read_text(encoding="utf-8")
+    written = (Path(__file__).parents[3] / "docs" / "design" / "every-interface.md").read_text(encoding="utf-8")
 
     assert [words for words in NOT_OFFERED.values() if words not in written] == []
 
