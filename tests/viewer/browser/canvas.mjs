@@ -658,7 +658,7 @@ await runAsCalled([
 				() => performance.getEntriesByType("resource").filter(({ name }) => name.includes("2019-01-21T")).length > 0,
 			);
 			const asked = requests
-				.filter((url) => url.includes(".png"))
+				.filter((url) => url.includes(".png?datetime="))
 				.map((url) => new URL(url).searchParams.get("datetime"));
 			assert.deepEqual(
 				[...new Set(asked)].map((when) => when?.slice(0, 10)),
