@@ -58,6 +58,8 @@ PGSTAC := $(VENV)/pgstac/.installed
 STAC   := $(VENV)/stac/.installed
 JUPYTER := $(VENV)/jupyter/.installed
 CDSE   := $(VENV)/cdse/.installed
+# What the slow tests need.
+NEEDED = $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(JUPYTER) $(CDSE) $(DEMO) $(TOOLS) viewer $(if $(NPM),client-widget)
 VENDORED := node_modules/.vendored
 # Towns and ground, made in Python.
 VIEWER_DATA := viewer/data/digest.json
@@ -91,7 +93,7 @@ test-quick: $(SERVER) $(DEMO) viewer ## run the server's quick tests alone
 	$(BIN)/python -m pytest $(TESTS) -m "not ($(BEYOND_QUICK))" $(OF_AREA)
 
 test-rest: export CHRONOTILE_TEST_DURATIONS ?= .test-durations-rest.tsv
-test-rest: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(JUPYTER) $(CDSE) $(DEMO) $(TOOLS) viewer $(if $(NPM),client-widget) ## run the server's tests that are not quick
+test-rest: $(NEEDED) ## run the server's tests that are not quick
 	$(BIN)/python -m pytest $(TESTS) $(REST) -m "$(BEYOND_QUICK)"
 
 test-full: export CHRONOTILE_TEST_FULL = 1
@@ -109,7 +111,7 @@ test-313: ## run the quick tests on Python 3.13, or SAMPLE of them, after an imp
 durations: $(SERVER) ## after test-quick and test-rest: store the processor time of expensive tests
 	$(BIN)/python -m tools.durations
 
-test-server: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(JUPYTER) $(CDSE) $(DEMO) $(TOOLS) viewer $(if $(NPM),client-widget) ## run the server's tests as TESTS says (TESTS="-k wms")
+test-server: $(NEEDED) ## run the server's tests as TESTS says (TESTS="-k wms")
 	$(BIN)/python -m pytest $(TESTS)
 
 ifdef NPM
@@ -131,7 +133,7 @@ production-test: $(SERVER) $(DEMO) viewer clients ## follow the page "One Debian
 	CHRONOTILE_TEST_PRODUCTION=$(PRODUCTION) $(BIN)/python -m pytest -m slow tests/deploy/production
 
 coverage: export CHRONOTILE_TEST_FULL = 1
-coverage: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(JUPYTER) $(CDSE) $(DEMO) $(TOOLS) viewer $(if $(NPM),client-widget) ## run all tests of the server and fail if they cover less than 95 % of lines and branches
+coverage: $(NEEDED) ## run all tests of the server and fail if they cover less than 95 % of lines and branches
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest $(TESTS)
 	$(BIN)/python -m coverage combine --quiet

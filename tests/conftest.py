@@ -29,7 +29,7 @@ from tests.module_snapshot import ModuleSnapshot
 from tests.postgresql import serving_postgresql
 from tests.running import PATIENCE_S
 
-# A busy machine may need longer than a client waits until the items of a small archive are listed.
+# A server answers 503 if listing the items of an archive takes longer than this; a busy machine may need longer.
 replaced_services.INDEX_WAIT_S = PATIENCE_S
 
 pytest_plugins = ["pytester"]

@@ -92,8 +92,10 @@ def test_show_without_tables_fails_and_creates_nothing(run, tmp_path):
     assert not (tmp_path / "jobs").exists()
 
 
-def test_unknown_status_is_refused_with_the_existing_ones(run, submit):
-    submit()
+@pytest.mark.parametrize("jobs", [0, 1])
+def test_unknown_status_is_refused_with_the_existing_ones(run, submit, jobs):
+    for _job in range(jobs):
+        submit()
 
     ended = run("list", "--status", "running,done")
 

@@ -26,7 +26,7 @@ from chronotile.core.model.types import Instant
 from chronotile.core.yaml_source import list_names
 from chronotile.pipeline.bounded_wait import BoundedChecks
 from chronotile.pipeline.styling.load import find_styles
-from chronotile.readers.derived.alignment import missing_dates
+from chronotile.readers.derived.alignment import describe_missing_dates
 from chronotile.readers.elsewhere import OPENING_S
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.kinds import kind_of_spec
@@ -107,7 +107,7 @@ def _clear_findings(collection: Collection, catalogue: Catalogue) -> Iterator[Fi
     for layer in collection.layers:
         clear = catalogue.clear.get(layer.id)
         if clear is not None and clear.mask is not None:
-            text = missing_dates(layer.times.starts, clear.times, [clear.mask.variable])
+            text = describe_missing_dates(layer.times.starts, clear.times, [clear.mask.variable])
             if text:
                 yield Finding("note", layer.main_variable.name, f"its clear pixels are unknown at {text}")
 

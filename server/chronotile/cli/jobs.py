@@ -53,14 +53,15 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of jobs.")] = 50,
 ) -> None:
     """List the jobs of an archive, the newest first."""
+    from chronotile.core.model.job import ENDED, STATUSES
+
+    requested = _members(status)
+    wrong = next((name for name in requested if name not in STATUSES), None)
+    if wrong is not None:
+        raise typer.BadParameter(f"{wrong[:LONGEST]!r} is not one of {', '.join(STATUSES)}", param_hint="--status")
     with exiting_in_one_line(), _store(place, empty=("0 of 0 jobs",)) as store:
-        from chronotile.core.model.job import ENDED, STATUSES
         from chronotile.jobs.queue.running_workers import no_worker_message
 
-        requested = _members(status)
-        wrong = next((name for name in requested if name not in STATUSES), None)
-        if wrong is not None:
-            raise typer.BadParameter(f"{wrong[:LONGEST]!r} is not one of {', '.join(STATUSES)}", param_hint="--status")
         statuses = [name for name in STATUSES if name in requested]
         jobs, count = store.table.jobs(statuses=statuses, processes=_members(process), limit=limit)
         print_lines(columns([("id", "process", "status", "progress", "created"), *map(_row, jobs)]) if jobs else ())

@@ -86,6 +86,5 @@ def serving_all(folder: Path, scratch: Path) -> Iterator[Site]:
         client = TestClient(create_app(load_settings(config=folder / "chronotile.yaml")), base_url="http://localhost")
         stack.enter_context(client)
         until(lambda: '"live"' in client.get("/layers").text)
-        until(lambda: client.get("/odata/v1/Products").status_code == 200)  # once dates of files are listed
         stack.enter_context(working(folder / "chronotile.yaml", log=folder / "worker.log"))
         yield Site(folder, client, scratch)

@@ -50,8 +50,14 @@ def shared_times(variables: Iterable[VariableInfo]) -> TimeDomain:
     return times
 
 
-def missing_dates(dates: InstantArray, times: TimeDomain, names: Iterable[str]) -> str:
-    """Return a text about dates that are not among `times`, as a variable lacks them; empty without any."""
+def describe_missing_dates(dates: InstantArray, times: TimeDomain, names: Iterable[str]) -> str:
+    """Return the number of dates without data of some variables, and the first of these dates; empty text for 0 dates.
+
+    Args:
+        dates: (n,) all dates.
+        times: The dates with data of all variables.
+        names: The variables.
+    """
     missing = np.setdiff1d(dates, times.starts)
     first = list_names(map(format_instant, missing), most=3)
     return f"{missing.size} of {len(dates)} dates, without data of {' or '.join(names)}: {first}" if first else ""

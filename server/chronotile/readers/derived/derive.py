@@ -9,7 +9,7 @@ from chronotile.core.finding import LEFT_OUT, Finding
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.source import Mask, SourceSpec, VariableInfo
 from chronotile.core.model.types import InstantArray
-from chronotile.readers.derived.alignment import missing_dates
+from chronotile.readers.derived.alignment import describe_missing_dates
 from chronotile.readers.derived.formula import Formula, FormulaReader, formula_of
 from chronotile.readers.derived.mask import MaskedVariable, MaskReader, mask_variable
 from chronotile.readers.reader import Reader
@@ -45,7 +45,7 @@ def _add_masks(reader: Reader, masks: Mapping[str, Mask]) -> Reader:
                 findings.append(_skipped_finding(name, error.message))
             else:
                 dates = variables[name].times.starts
-                findings += _missing_dates(masked[name].info, dates, [mask.variable])
+                findings += _date_findings(masked[name].info, dates, [mask.variable])
         elif name in variables:
             findings.append(_skipped_finding(name, f"the source has no variable {mask.variable}, which masks it"))
     return MaskReader(reader, masked, tuple(findings)) if masks else reader
@@ -66,13 +66,13 @@ def _add_formulas(reader: Reader, expressions: Mapping[str, Expression], spec: S
             else:
                 formulas[name], variables[name] = formula, formula.info
                 dates = np.unique(np.concatenate([operand.info.times.starts for operand in formula.operands]))
-                findings += _missing_dates(formula.info, dates, formula.expression.names)
+                findings += _date_findings(formula.info, dates, formula.expression.names)
     findings += [_skipped_finding(name, _missing_text(expression, variables)) for name, expression in waiting.items()]
     return FormulaReader(reader, formulas, tuple(findings))
 
 
-def _missing_dates(info: VariableInfo, dates: InstantArray, names: Iterable[str]) -> list[Finding]:
-    text = missing_dates(dates, info.times, names)
+def _date_findings(info: VariableInfo, dates: InstantArray, names: Iterable[str]) -> list[Finding]:
+    text = describe_missing_dates(dates, info.times, names)
     return [Finding("warning", info.name, f"{LEFT_OUT}{text}")] if text else []
 
 
