@@ -109,7 +109,7 @@ function followDestination(map) {
 		if (!held) return;
 		if (held.near && held.bbox) held = aroundPlace(map, held.near, held.bbox);
 		isSent = true;
-		if (held.view) map.setView([held.view.lat, held.view.lon], held.view.zoom, { animate: false });
+		if (held.view) centreOn(map, held.view);
 		else if (held.bbox)
 			map.fitBounds(toBounds(held.bbox), { animate: false, padding: held.isHeld ? MARGIN_PX : [0, 0] });
 		[isSent, isMoving] = [false, false];
@@ -154,6 +154,17 @@ function followDestination(map) {
 			keepInSight(map, resize);
 		}
 	}).observe(map.getContainer());
+}
+
+/**
+ * Centres the map on a view, rounded as at the start: after a change of size, Leaflet alone leaves up to half a pixel.
+ * @param {LeafletMap} map
+ * @param {Point & { zoom: number }} view
+ */
+function centreOn(map, { lat, lon, zoom }) {
+	map.setView([lat, lon], zoom, { animate: false });
+	const corner = map.project([lat, lon], zoom).subtract(map.getSize().divideBy(2)).round();
+	map.panBy(corner.subtract(/** @type {any} */ (map.getPixelBounds().min)), { animate: false });
 }
 
 /**

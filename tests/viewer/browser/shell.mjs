@@ -22,6 +22,7 @@ import {
 const EVIL = "<img src=x onerror=alert(1)>";
 /** In the middle of the layer `ndvi`. */
 const HERE = "3.735,51.05";
+const TILE_PX = 256;
 
 /** @param {string} language @returns {Promise<Record<string, string | Record<string, string>>>} */
 const readTexts = async (language) =>
@@ -295,6 +296,27 @@ await runAsCalled([
 			assert.equal(linkValue(page, "view"), view);
 		},
 	],
+	...[999, 1000].map(
+		(height) =>
+			/** @type {[string, import("./harness.mjs").Check]} */ ([
+				`a window that becomes ${height} pixels high centres its view to the pixel`,
+				async ({ open }) => {
+					const [lat, zoom] = [51.05, 13];
+					const { page } = await open({ search: `?layer=ndvi&view=3.735,${lat},${zoom}` });
+					await whenShown(page);
+					await page.setViewportSize({ width: 1280, height });
+					await whenAtRest(page);
+
+					const map = await page.locator("#map").boundingBox();
+					const tile = await page.locator("#map .leaflet-tile").first().boundingBox();
+					assert.ok(map && tile);
+					const sine = Math.sin((lat * Math.PI) / 180);
+					const centre = (0.5 - Math.atanh(sine) / (2 * Math.PI)) * TILE_PX * 2 ** zoom;
+					const top = Math.round(centre - map.height / 2);
+					assert.equal((top + tile.y - map.y) % TILE_PX, 0);
+				},
+			]),
+	),
 	...[
 		{ language: "nl", name: "Nederlands", date: "2 maart 2019", number: /\d,\d/ },
 		{ language: "fr", name: "français", date: "2 mars 2019", number: /\d,\d/ },
