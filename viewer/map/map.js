@@ -63,12 +63,17 @@ export function makeMap(element) {
 /** @param {HTMLElement} element */
 export function startMap(element) {
 	const map = makeMap(element);
-	const [zoomInTitle, zoomOutTitle] = [text("map.zoomIn"), text("map.zoomOut")];
-	map.addControl(new Control.Zoom({ position: "topright", zoomInTitle, zoomOutTitle }));
+	map.addControl(
+		new Control.Zoom({
+			position: "topright",
+			zoomInTitle: text("map.zoomIn"),
+			zoomOutTitle: text("map.zoomOut"),
+		}),
+	);
 	map.addControl(new Control.Scale({ imperial: false, position: "bottomleft" }));
 	followDestination(map);
 	followClicks(map);
-	maps.value = [...maps.peek(), map];
+	maps.value = [map];
 	drawSide(map, sideA);
 	creditGround(/** @type {HTMLElement} */ (document.getElementById("ground-credit")));
 	showGround(map);
@@ -98,7 +103,8 @@ function nameTowns() {
 function followDestination(map) {
 	/** The intended view: the destination, or where the user has moved the map. */
 	let held = destination.peek();
-	let [isSent, isMoving] = [false, false];
+	let isSent = false;
+	let isMoving = false;
 	/** Whether the user has done anything since then: before that, changes of the page's layout restore the view. */
 	let isTouched = false;
 	const touch = () => {
@@ -109,10 +115,16 @@ function followDestination(map) {
 		if (!held) return;
 		if (held.near && held.bbox) held = aroundPlace(map, held.near, held.bbox);
 		isSent = true;
-		if (held.view) centreOn(map, held.view);
-		else if (held.bbox)
+		/** Leaflet reads `lon` as well, which its types omit. @type {any} */
+		const { view } = held;
+		if (view) {
+			map.setView(view, view.zoom, { animate: false });
+			// After a change of size, Leaflet alone leaves up to half a pixel.
+			map.panBy(map.project(view).subtract(map.getPixelBounds().getCenter()), { animate: false });
+		} else if (held.bbox)
 			map.fitBounds(toBounds(held.bbox), { animate: false, padding: held.isHeld ? MARGIN_PX : [0, 0] });
-		[isSent, isMoving] = [false, false];
+		isSent = false;
+		isMoving = false;
 		report();
 	};
 	const report = () => {
@@ -142,7 +154,7 @@ function followDestination(map) {
 	});
 	const resize = () => {
 		isSent = true;
-		map.invalidateSize({ animate: false, pan: false });
+		map.invalidateSize({ pan: false });
 		isSent = false;
 		// If the user is moving it, the end of the movement updates the view.
 		if (!isMoving) go();
@@ -154,17 +166,6 @@ function followDestination(map) {
 			keepInSight(map, resize);
 		}
 	}).observe(map.getContainer());
-}
-
-/**
- * Centres the map on a view, rounded as at the start: after a change of size, Leaflet alone leaves up to half a pixel.
- * @param {LeafletMap} map
- * @param {Point & { zoom: number }} view
- */
-function centreOn(map, { lat, lon, zoom }) {
-	map.setView([lat, lon], zoom, { animate: false });
-	const corner = map.project([lat, lon], zoom).subtract(map.getSize().divideBy(2)).round();
-	map.panBy(corner.subtract(/** @type {any} */ (map.getPixelBounds().min)), { animate: false });
 }
 
 /**
@@ -256,8 +257,8 @@ export function followClicks(map) {
  * @param {LeafletMap} map @param {import("../vendor/leaflet.js").Point} containerPoint
  */
 export function placeUnder(map, containerPoint) {
-	const inWorld = map.containerPointToLayerPoint(containerPoint).add(map.getPixelOrigin());
-	return toPlace(map.unproject(inWorld.add([0.5, 0.5]).floor().add([0.5, 0.5])));
+	const inWorld = map.getPixelBounds().getTopLeft().add(containerPoint);
+	return toPlace(map.unproject(inWorld.round().add([0.5, 0.5])));
 }
 
 /**

@@ -121,7 +121,7 @@ function showBeside(frame, map, side) {
 	const resized = new ResizeObserver(() => {
 		// Its own change of size moves no map.
 		isFollowing = true;
-		other.invalidateSize({ animate: false, pan: false });
+		other.invalidateSize({ pan: false });
 		isFollowing = false;
 		lead();
 	});
