@@ -35,7 +35,7 @@ def test_speeds_of_the_readme_match_the_page():
 @pytest.mark.parametrize(
     ("peer", "pattern"),
     [
-        ("MapServer, PNG level 1", r"cache ([\d. /]+) times MapServer"),
+        ("MapServer, PNG level 1", r"caches: ([\d. /]+) times MapServer"),
         ("TiTiler, tuned", r"\(PNG level 1\), ([\d. /]+) times TiTiler"),
     ],
 )
