@@ -34,16 +34,16 @@ collections:
       NDVI: {title: Vegetation, range: [0, 1]}
 ```
 
-With this file as `config/chronotile.yaml`, `chronotile serve` serves the layer `ndvi.NDVI`, and `chronotile check`
+Save this file as `config/chronotile.yaml`: `chronotile serve` then serves the layer `ndvi.NDVI`. `chronotile check`
 reports all mistakes together, with file, line and key. The source code has a longer `config/chronotile.yaml`.
 
-- Paths start at the folder of the file that contains them.
-- Values follow YAML 1.2: `2001-01-01`, `NO` and `on` are text, `1e-4` is a number. A number that is meant as text needs
-  quotes. `${NAME}` is replaced by an environment variable.
-- A *title* or *abstract* is a text, or a text for each language of `service.languages`:
+- Relative paths start at the folder of the file that contains them.
+- Values follow YAML 1.2: `2001-01-01`, `NO` and `on` are text, `1e-4` is a number. Quote a number that is a text.
+  `${NAME}` is replaced by an environment variable.
+- A *text by language* is a text, or a text for each language of `service.languages`:
   `{en: Vegetation, nl: Vegetatie}`.
-- Ids consist of letters, digits, `_`, `.` and `-`, and start with a letter or digit. Ids of collections, layers and
-  aliases must be unique, and ids of styles too.
+- Ids consist of letters, digits, `_`, `.` and `-`, and start with a letter or digit. No two collections, layers or
+  aliases have the same id, and no two styles.
 - Unknown keys are errors.
 """
 
@@ -52,8 +52,8 @@ STYLES = """\
 
 A style is a file `styles/<id>.yaml` next to the configuration. It replaces the built-in style of the same id.
 `default` is another name for a layer's first style. Colours are `"#rgb"`, `"#rrggbb"`, `"#rrggbbaa"`
-(in quotes), `transparent` or a basic name such as `white`. A file `styles/<id>.sld` is a style too: the default
-colour map of its first layer.
+(in quotes), `transparent` or a basic name such as `white`. A file `styles/<id>.sld` is a style too: the server uses
+the default colour map of its first layer.
 """
 
 
@@ -96,6 +96,15 @@ HEADINGS = {
 INLINE = {"LatestValid": "`{latest: {min_valid: …}}`", "MinValid": "", "StepSection": "`{index: …}`"}
 """Sections of one key, which have no chapter: how they are written."""
 
+LOCALISED = "text by language"
+
+PLAIN = {
+    *("RootSection", "ServiceSection", "Contact", "PostalAddress", "WmsSection", "WmtsSection", "ViewerInfo"),
+    *("CollectionSection", "MetadataSection", "SourceSection", "SearchSection", "AliasSection", "ClassSection"),
+    *("QuotaSection", "RegularTimes"),
+}
+"""Sections that their heading describes completely: the chapter has only the table."""
+
 
 def page() -> str:
     """Return the whole page."""
@@ -110,17 +119,23 @@ def _chapters(root: type[Section]) -> Iterator[str]:
         definitions["SourceSection"]["properties"]["kind"]["enum"] = [*KINDS]
     sections = {each.__name__: each for each in Section.__subclasses__()}
     for name in sorted(definitions.keys() - INLINE.keys(), key=list(HEADINGS).index):
-        about = inspect.cleandoc(sections[name].__doc__ or "")
-        yield f"## {HEADINGS[name]}\n\n{about}\n\n{_table(sections[name], definitions[name])}\n"
+        about = "" if name in PLAIN else f"{inspect.cleandoc(sections[name].__doc__ or '')}\n\n"
+        yield f"## {HEADINGS[name]}\n\n{about}{_table(sections[name], definitions[name])}\n"
 
 
 def _table(section: type[Section], definition: Schema) -> str:
     meanings = _meanings(section)
     rows = [
-        f"| `{key}` | {_value(schema)} | {meanings.get(key, '')}{_default(key, schema, definition)} |"
+        f"| `{key}` | {LOCALISED if _is_localised(key, schema) else _value(schema)} "
+        f"| {meanings.get(key, '')}{_default(key, schema, definition)} |"
         for key, schema in definition["properties"].items()
     ]
     return "\n".join(["| key | value | meaning |", "| --- | --- | --- |", *rows])
+
+
+def _is_localised(key: str, schema: Schema) -> bool:
+    """Return whether a key takes a text, or a text for each language."""
+    return key in {"title", "abstract"} and any(each.get("type") == "object" for each in schema.get("anyOf", []))
 
 
 def _meanings(section: type[Section]) -> dict[str, str]:
@@ -150,7 +165,7 @@ def _value(schema: Schema) -> str:
     return _WORDS[schema["type"]] if "type" in schema else "nothing yet"
 
 
-_WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true`, `false`"}
+_WORDS = {"string": "text", "integer": "integer", "number": "number", "boolean": "`true`, `false`"}
 
 
 def _link(reference: str) -> str:

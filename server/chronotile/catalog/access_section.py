@@ -66,7 +66,7 @@ class QuotaSection(Section):
     """Quotas of a subject, for each class of requests."""
 
     pictures: AmountsSection = AmountsSection()
-    """Maps, tiles, cube tiles, time-lapses."""
+    """Maps, tiles, cube tiles, animations."""
     series: AmountsSection = AmountsSection()
     """Values of points and areas."""
     searches: AmountsSection = AmountsSection()
@@ -99,12 +99,12 @@ class AccessSection(Section):
     operate: SubjectNames = ()
     """Users with access to metrics and usage."""
     cog: SubjectNames = ()
-    """Users with access to /cog: to all files in CHRONOTILE_COG_PREFIXES, regardless of rules of collections."""
+    """Users with access to /cog: all files in CHRONOTILE_COG_PREFIXES, also files of private collections."""
     default: RuleSection = RuleSection()
     """Rights to collections and place sets without `access`; default: public."""
     quotas: dict[SubjectName, QuotaSection] = Field(default_factory=dict)
-    """Daily quotas of each user, by subject (such as group:NAME). The largest amount counts for a user with several
-    subjects."""
+    """Daily quotas of each user, by subject (such as group:NAME). If a user has several subjects, the largest amount
+    applies."""
     usage_days: Annotated[int, Field(ge=1, le=36_500)] = 800
     """Storage time of usage counts, in days."""
 

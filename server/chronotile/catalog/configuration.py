@@ -75,10 +75,11 @@ class CollectionSection(Section):
     composites: dict[Id, CompositeSection] = Field(default_factory=dict)
     """Composites by id."""
     clear: MaskSection | Literal["none"] | None = None
-    """Pixels that the viewer shows as clear: `{variable: SCL, keep: [4, 5, 6]}`, or `none`. Default: from the class
-    names of the first layer with a class for clouds, unless a variable has a mask."""
+    """Pixels that the viewer shows as clear: `{variable: SCL, keep: [4, 5, 6]}`, or `none`. Default: the
+    classes clear, vegetation, bare soil and water of the first layer with a class for clouds; `none` if a variable has
+    a mask."""
     access: RuleSection | None = None
-    """Rights to its layers and items; needs `access` at the top."""
+    """Rights to its layers and items; requires the top-level key `access`."""
 
 
 def _wrap_pattern(value: object) -> object:

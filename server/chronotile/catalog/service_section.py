@@ -147,12 +147,13 @@ class ServiceSection(Section):
     contact: Contact = Contact()
     """Contact for users."""
     hosts: Annotated[tuple[Annotated[Text, AfterValidator(_check_host)], ...], AfterValidator(unique)] = ()
-    """Additional host names in URLs of jobs; the host of `url`, localhost and IP addresses are always allowed."""
+    """Additional host names under which clients may use jobs; the host of `url`, localhost and IP addresses are always
+    allowed."""
     origins: Annotated[tuple[Annotated[Text, AfterValidator(_check_origin)], ...], AfterValidator(unique)] = ()
     """Additional web origins whose pages may use jobs, such as https://maps.example.org; the server's origin is always
     allowed."""
     id: Id | None = None
-    """Id of the archive and its jobs; default: from the absolute path of the configuration."""
+    """Id of the archive and its jobs; default: derived from the absolute path of the configuration."""
     languages: Annotated[
         tuple[Annotated[Text, AfterValidator(language)], ...], Field(min_length=1), AfterValidator(unique)
     ] = ("en",)

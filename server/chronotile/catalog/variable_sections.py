@@ -144,7 +144,7 @@ class VariableSection(Section):
     flags: dict[Annotated[int, BeforeValidator(_parse_flag_number)], Text] = Field(default_factory=dict)
     """Digital numbers that stand for a missing value, with the reason: `{252: cloud}`."""
     circular: bool | Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    """Whether values are directions or phases, so that the mean of 350 and 10 degrees is 0; or the length of a full
+    """`true` for directions and phases: the mean of 350 and 10 degrees is then 0. A number is the length of a full
     turn, such as 24 for hours. Default: from CF standard_name and units."""
     range: Range | None = None
     """First and last value of the colour ramps; default: the ranges of the styles."""

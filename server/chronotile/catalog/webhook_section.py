@@ -50,10 +50,11 @@ class WebhookSection(Section):
     """A subscriber of changes of items."""
 
     url: Annotated[Text, AfterValidator(_check_url)]
-    """Target of events: URL (https:// or http://) without user and query, which CHRONOTILE_SUBSCRIBER_PREFIXES allows.
-    No document and no log shows it."""
+    """URL (https:// or http://) that receives events, without user and query. CHRONOTILE_SUBSCRIBER_PREFIXES must allow
+    it."""
     secret: Annotated[SecretStr, BeforeValidator(_check_secret)]
-    """Key of the signatures, at least 24 bytes: `whsec_` and base64, or any text; preferably ${NAME}."""
+    """Key of the signatures, at least 24 bytes: `whsec_` and base64, or any text; preferably from a variable,
+    ${NAME}."""
     collection: Id | None = None
     """Collection whose changes are sent; default: all."""
     filter: FilterText | None = None
