@@ -133,11 +133,20 @@ def sizes(modules: Mapping[str, Module]) -> Broken:
 
 
 def broad_excepts(modules: Mapping[str, Module]) -> Broken:
-    """Yield handlers of all exceptions (rule 3)."""
+    """Yield handlers of all exceptions (rule 3), except those that clean up and raise the same exception again."""
     for module in modules.values():
         for node in ast.walk(module.tree):
-            if isinstance(node, ast.ExceptHandler) and (node.type is None or BROAD.search(ast.unparse(node.type))):
+            if not isinstance(node, ast.ExceptHandler) or _raises_again(node):
+                continue
+            if node.type is None or BROAD.search(ast.unparse(node.type)):
                 yield "broad-except", module.path, f"line {node.lineno} catches all exceptions; name the expected ones"
+
+
+def _raises_again(handler: ast.ExceptHandler) -> bool:
+    """Return whether a handler ends with a bare `raise`; a handler that may return earlier does not count."""
+    last = handler.body[-1]
+    is_complete = not any(isinstance(node, ast.Return | ast.Continue | ast.Break) for node in ast.walk(handler))
+    return isinstance(last, ast.Raise) and last.exc is None and is_complete
 
 
 def circles(modules: Mapping[str, Module], imports: Mapping[str, Iterable[str]]) -> Broken:

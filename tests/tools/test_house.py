@@ -45,6 +45,16 @@ def test_long_modules_and_functions_are_faults(broken):
     assert broken(files) == {("module-lines", "large.py"), ("function-lines", "long.py")}
 
 
+def test_handler_that_raises_again_may_catch_everything(broken):
+    assert broken(of("try:\n    x = 1\nexcept BaseException:\n    x = 2\n    raise\n")) == set()
+
+
+def test_handler_that_may_return_is_a_broad_except(broken):
+    body = "    if x:\n        return 1\n    raise\n"
+    function = "".join(f"    {line}\n" for line in f"try:\n    x = 1\nexcept Exception:\n{body}".splitlines())
+    assert broken(of(f"def read():\n{function}")) == {("broad-except", "one.py")}
+
+
 @pytest.mark.parametrize("handler", ["except:", "except Exception:", "except (ValueError, BaseException) as error:"])
 def test_all_exceptions_are_not_caught(broken, handler):
     assert broken(of(f"try:\n    x = 1\n{handler}\n    x = 2\n")) == {("broad-except", "one.py")}
