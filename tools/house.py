@@ -133,7 +133,7 @@ def sizes(modules: Mapping[str, Module]) -> Broken:
 
 
 def broad_excepts(modules: Mapping[str, Module]) -> Broken:
-    """Yield handlers of all exceptions (rule 3), except those that clean up and raise the same exception again."""
+    """Yield handlers of all exceptions (rule 3); cleanup before a bare `raise` is permitted."""
     for module in modules.values():
         for node in ast.walk(module.tree):
             if not isinstance(node, ast.ExceptHandler) or _raises_again(node):

@@ -20,7 +20,7 @@ from chronotile.archive.index.fill import fill
 from chronotile.archive.index.sources import indexed_collection, source_of, specs_of_items
 from chronotile.cli import catalogue as commands
 from chronotile.cli import main as cli
-from chronotile.cli.catalogue import is_catalogue, settings_of_catalogue
+from chronotile.cli.catalogue import settings_of_catalogue
 from chronotile.cli.main import app
 from chronotile.core import durable_files
 from chronotile.core.durable_files import Disk
@@ -37,22 +37,6 @@ from tests.scenes_archive.plan import SMALL
 def environment(tmp_path):
     """Return the folders of a server's state and caches."""
     return {"XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-
-
-@pytest.mark.parametrize(
-    ("place", "expected"),
-    [
-        ("https://stac.example.org/v1", True),
-        ("s3://bucket/catalog.json", True),
-        ("catalog.json", True),
-        ("file:///data/Items.GeoJSON", True),
-        ("config/chronotile.yaml", False),
-        ("data", False),
-        ("file:///data/a.tif", False),
-    ],
-)
-def test_urls_and_files_of_json_are_read(place, expected):
-    assert is_catalogue(place) is expected
 
 
 @pytest.mark.parametrize(

@@ -20,18 +20,6 @@ INDEXING_S = 30.0
 """Time for filling the index before the server starts; the server then continues with a partly filled index."""
 
 
-def is_catalogue(place: str) -> bool:
-    """Return whether a path or URL is treated as a STAC catalogue: any URL, and JSON that no reader of data opens."""
-    scheme, separator, _rest = place.partition("://")
-    if separator and scheme != "file":
-        return True
-    if not place.lower().endswith((".json", ".geojson")):
-        return False
-    from chronotile.readers.kinds import kind_of_path  # its libraries take seconds to import
-
-    return kind_of_path(Path(place.removeprefix("file://"))) is None
-
-
 def published_catalogue(place: str) -> str | None:
     """Return the catalogue of a folder that `chronotile publish` has written, if the data are files of its items.
 

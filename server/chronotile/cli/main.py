@@ -130,7 +130,8 @@ def serve(
             if "," in prefix:
                 fail(f"--allow {prefix} has a comma, which {HAS_COMMA}")
         options = {"host": host, "port": port, "workers": workers, "source_prefixes": ",".join(prefixes) or None}
-        from chronotile.cli.catalogue import is_catalogue, published_catalogue, settings_of_catalogue
+        from chronotile.cli.catalogue import published_catalogue, settings_of_catalogue
+        from chronotile.cli.opening import is_catalogue
 
         if place is not None and not is_catalogue(place):
             place = published_catalogue(place) or place

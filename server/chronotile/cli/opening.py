@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -23,7 +24,6 @@ def settings_of(**options: object) -> "Settings":
         ConfigurationError: A value is not accepted, or the configuration is a STAC catalogue.
     """
     from chronotile.app.settings import load_settings
-    from chronotile.cli.catalogue import is_catalogue
     from chronotile.core.errors import ConfigurationError
 
     place = options.get("config")
@@ -36,6 +36,18 @@ def settings_of(**options: object) -> "Settings":
             ]
         )
     return load_settings(**options)
+
+
+def is_catalogue(place: str) -> bool:
+    """Return whether a path or URL is treated as a STAC catalogue: any URL, and JSON that no reader of data opens."""
+    scheme, separator, _rest = place.partition("://")
+    if separator and scheme != "file":
+        return True
+    if not place.lower().endswith((".json", ".geojson")):
+        return False
+    from chronotile.readers.kinds import kind_of_path  # its libraries take seconds to import
+
+    return kind_of_path(Path(place.removeprefix("file://"))) is None
 
 
 def open_archive(settings: "Settings", log_level: "LogLevel | None" = None, *, is_server: bool = False) -> "Archive":

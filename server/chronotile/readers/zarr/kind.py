@@ -17,6 +17,7 @@ from chronotile.readers.hrefs import CREDENTIALS_REMEDY, local_path
 from chronotile.readers.kind import AS_STORED, SourceKind, has_file
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
+from chronotile.readers.zarr.store_files import HEADS, LEVELS_END, LINK, SNAPSHOTS, linked_store
 
 if TYPE_CHECKING:
     import xarray
@@ -24,23 +25,9 @@ if TYPE_CHECKING:
 GROUPS = (None, "0", "0.zarr", "series")
 """Groups that may contain an array: the root, and the finest level of a pyramid."""
 
-LEVELS_END = ".levels"
-"""End of the name of a folder with the levels of xcube, `0.zarr`, `1.zarr`, …, each with half the resolution."""
-
-LINK = "0.link"
-"""File in such a folder with the path of the store of the finest level."""
-
-MAX_LINK_BYTES = 4096
-
-HEADS = ("repo", "refs/branch.main/ref.json")
-"""Documents of Icechunk repositories (format 2 and 1) that each commit replaces."""
-
 REFERENCED = re.compile(rb'"([^"]*/)?(\.zgroup|\.zarray|zarr\.json)"\s*:')
 CONSOLIDATED = b'"zarr_consolidated_format"'
 """Member of consolidated metadata of a store: their other keys look like references of kerchunk."""
-
-SNAPSHOTS = "snapshots"
-"""Folder that Icechunk repositories of both formats have."""
 
 MAX_ENTRIES = 500
 """Maximum number of entries of a folder that are searched for groups and arrays."""
@@ -122,24 +109,6 @@ class ZarrKind(SourceKind):
             yield from (child / name for name in self.folder_marks)
             for grandchild in _folders(child):
                 yield from (grandchild / name for name in self.folder_marks)
-
-
-def linked_store(levels: Path) -> Path | None:
-    """Return the store of the finest level of a folder of levels, by its link; `None` without a link.
-
-    The path is relative to that folder, or, from some versions of xcube, to its parent folder.
-
-    Raises:
-        UnsupportedSource: The link is empty or not printable.
-    """
-    if levels.suffix != LEVELS_END or not (levels / LINK).is_file():
-        return None
-    with (levels / LINK).open("rb") as file:
-        text = os.fsdecode(file.read(MAX_LINK_BYTES)).strip()
-    if not text.isprintable() or not text:
-        raise UnsupportedSource(f"its {LINK} holds no path")
-    below, below_parent = (Path(os.path.normpath(base / text)) for base in (levels, levels.parent))
-    return below_parent if below_parent.is_dir() and not below.is_dir() else below
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -25,7 +25,7 @@ from chronotile.readers.remote.requests import Away, Refused, list_folders
 from chronotile.readers.remote.s3_environment import is_paid
 from chronotile.readers.zarr.commit import nodes_of
 from chronotile.readers.zarr.damage import require_whole_members
-from chronotile.readers.zarr.kind import LEVELS_END
+from chronotile.readers.zarr.store_files import LEVELS_END
 from chronotile.readers.zarr.waits import request_limits, result_within
 
 MAX_DOCUMENT_BYTES = 64 << 20

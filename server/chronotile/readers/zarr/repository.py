@@ -22,8 +22,8 @@ from chronotile.readers.remote.files import LOOK_S, looks
 from chronotile.readers.remote.requests import AGAIN_S, ATTEMPTS, Away, Refused, Replaced, one_read
 from chronotile.readers.remote.s3_environment import s3_access
 from chronotile.readers.zarr.damage import guard_blosc
-from chronotile.readers.zarr.kind import HEADS, SNAPSHOTS
 from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, ZarrArray, group_of_documents
+from chronotile.readers.zarr.store_files import HEADS, SNAPSHOTS
 from chronotile.readers.zarr.waits import result_of
 
 BRANCH = "main"

@@ -25,9 +25,9 @@ from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import Refused
 from chronotile.readers.zarr.arrays import open_array
 from chronotile.readers.zarr.damage import guard_blosc
-from chronotile.readers.zarr.kind import LEVELS_END, LINK, linked_store
 from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, open_documents, read_group
 from chronotile.readers.zarr.references.files import places_of
+from chronotile.readers.zarr.store_files import LEVELS_END, LINK, linked_store
 
 # Types of strings have no specification in version 3 yet. The filter is set once for the process, because threads that
 # change filters for themselves undo each other's.
