@@ -92,10 +92,10 @@ def _check_formula(text: str) -> str:
 
 
 class MaskSection(Section):
-    """Restricts the valid cells of a variable to cells with certain digital numbers of a quality variable."""
+    """A cell of a variable is valid only if a quality variable has certain digital numbers there."""
 
     variable: Id
-    """Quality variable of the same collection, on the same grid, or with cells that are larger by a whole factor."""
+    """Quality variable of the same collection. Its grid is the same, or its cells are larger by a whole factor."""
     keep: Annotated[tuple[int, ...], Field(min_length=1)]
     """Digital numbers of the quality variable that mark valid cells."""
 
@@ -112,8 +112,8 @@ class VariableSection(Section):
     """
 
     name: Text | None = None
-    """Name of the array in the file, or text for `{variable}` in `href`; for kind stac, name of a band of the asset, or
-    path of an array in a Zarr store; default: the id."""
+    """Name of the variable in the source; default: the id. For kind zarr and netcdf: the array; for kind cog: text for
+    `{variable}` in `href`; for kind stac: a band of the asset, or path of an array in a Zarr store."""
     band: Annotated[int, Field(ge=1)] | None = None
     """Band of a raster file, counted from 1."""
     asset: Text | None = None
