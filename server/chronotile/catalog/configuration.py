@@ -63,7 +63,7 @@ class CollectionSection(Section):
     source: SourceSection
     """Files or store of the collection."""
     time: TimeSection = TimeSection()
-    """Rules for resolving the times of requests."""
+    """Time of requests without a time, and substitutes for missing times."""
     mosaic: MosaicSection = MosaicSection()
     """For collections of items: one raster from the items of a time."""
     search: SearchSection = SearchSection()

@@ -156,8 +156,8 @@ class SourceSection(Section):
     """For kind stac: `index` reads all items in advance; `live` passes searches to the STAC API, and stores the
     returned items."""
     time_pattern: Annotated[Text, AfterValidator(_check_time_pattern)] | None = None
-    r"""For kind cog and netcdf: regular expression that finds the time in a file's path, in a group `time`
-    (`_(?P<time>\d{8})`), or in groups `year`, `month`, `day`, `day_of_year`, `hour`, `minute`, `second`, `dekad`,
+    r"""For kind cog and netcdf: regular expression for the time in a file's path. Its groups are `time`
+    (`_(?P<time>\d{8})`), or `year`, `month`, `day`, `day_of_year`, `hour`, `minute`, `second`, `dekad`,
     `pentad`, `half`, `week` and `lead`. Times inside a NetCDF file override it."""
     without: tuple[Text, ...] = ()
     """For kind cog and netcdf: paths of files to skip although `href` matches them."""

@@ -62,8 +62,8 @@ class TimeSection(Section):
     """Default time of requests, and substitutes for missing times."""
 
     default: DefaultTime = "latest"
-    """Time of a request without a time: `latest`, `earliest`, `none` (an error), an instant, a period (2020-06: its
-    newest time), or `{latest: {min_valid: 0.3}}`: the newest time with at least 30 % valid pixels. Times later than
+    """Time of a request without a time: `latest`, `earliest`, an instant, or a period (2020-06: its newest time).
+    `none`: an error. `{latest: {min_valid: 0.3}}`: the newest time with at least 30 % valid pixels. Times later than
     tomorrow do not count."""
     match: Match = "exact"
     """Answer if the layer lacks the requested time: an error (`exact`), the `nearest` time, or the latest time
