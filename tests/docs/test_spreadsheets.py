@@ -127,7 +127,7 @@ def test_german_calc_misreads_decimal_points(files, open_in_calc):
     """The reason for the table of the page: remove its warning if Calc reads them."""
     rows = open_in_calc(files[0] / "ndvi.csv", GERMAN_WITH_COMMAS)
 
-    assert "without it `0.688` is read as 688 or as text" in TEXT
+    assert "Otherwise it reads `0.688` as 688 or as text" in TEXT
     values = numbers_of(rows, "value")
     assert {type(value) for value in values} == {float, str}
     assert all(value.is_integer() for value in values if isinstance(value, float))
