@@ -25,7 +25,13 @@ const IN_FIELD = centreOf({ row: 40, column: 100 });
 const PLACE = centreOf(CELL);
 const AT = `${PLACE.lon.toFixed(6)},${PLACE.lat.toFixed(6)}`;
 const PATH = "viewer/index.html";
-const SEARCH = `?language=en&style=numbers&bgLayer=None&overlay=false&view=${AT},12`;
+/**
+ * A cell is a pixel at zoom 12. Its middle would lie between two pixels of the map; a quarter from its corner, the pixel
+ * a quarter beyond the middle of the map is in the cell, whether the map has an even or an odd number of pixels.
+ */
+const CORNER = centreOf({ row: CELL.row - 0.25, column: CELL.column - 0.25 });
+const VIEW = `${CORNER.lon.toFixed(6)},${CORNER.lat.toFixed(6)},12`;
+const SEARCH = `?language=en&style=numbers&bgLayer=None&overlay=false&view=${VIEW}`;
 const { dates } = FIXTURES.ndvi;
 
 /** Waits until all lines of the chart are drawn, and returns them. @param {Page} page @param {number} count */
@@ -94,7 +100,7 @@ await runAsCalled([
 				await page.goto(`${page.url().split("?")[0]}${SEARCH}&date=${dates[t]}`);
 				await whenShown(page);
 				await page.mouse.move(x - 3, y);
-				await page.mouse.move(x + 0.5, y + 0.5);
+				await page.mouse.move(x + 0.25, y + 0.25);
 				await whenRead(page, valueAt("ndvi", t, CELL));
 			}
 			await page.screenshot({ path: join(outDir, "published.png") });
@@ -162,7 +168,7 @@ await runAsCalled([
 			await whenShown(page);
 			const { x, y } = await middle(page);
 			await page.mouse.move(x - 3, y);
-			await page.mouse.move(x + 0.5, y + 0.5);
+			await page.mouse.move(x + 0.25, y + 0.25);
 			await whenRead(page, Math.max(...june));
 			await page.locator("#period-button").click();
 			await page.locator("#periods input[value=clearest]").waitFor({ state: "hidden" });
