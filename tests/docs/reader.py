@@ -15,7 +15,7 @@ from tests.docs.blocks import Block, blocks_of
 from tests.docs.programs import ADDRESS, PROGRAM
 from tests.docs.shell import SERVER, Shell
 
-SAVED = re.compile(r"Save as `([^`]+)`:\n\n$")
+SAVED = re.compile(r"Save (?:\w+ ){0,2}as `([^`]+)`:\n\n$")
 ADDED = re.compile(r"Add to `([^`]+)`:\n\n$")
 
 
