@@ -40,6 +40,9 @@ def _source_mistakes(source: YamlNode, path: KeyPath, kind: KindOptions, kinds: 
     if not kind.is_of_files and source.child("time_pattern").text:
         remedy = _TIMES_OF_ITEMS if kind.has_items else _TIMES_OF_STORE
         yield Mistake(source.place, path, f"time_pattern belongs to kinds {of_files}; {remedy}")
+    if not kind.has_groups:
+        with_groups = join_words([name for name, k in kinds.items() if k.has_groups], "and")
+        yield from refuse_key(source, ("group",), path, f"group belongs to kinds {with_groups}")
     if not kind.is_of_files and "without" in source.entries:
         yield Mistake(source.place, path, f"without belongs to kinds {of_files}, whose href may match several files")
 

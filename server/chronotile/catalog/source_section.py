@@ -137,6 +137,16 @@ def _check_time_pattern(pattern: str) -> str:
     return pattern
 
 
+_MAX_GROUP_LENGTH = 1000
+
+
+def _check_group(path: str) -> str:
+    parts = path.strip("/").split("/")
+    if len(path) > _MAX_GROUP_LENGTH or (path.strip("/") and not {"", ".", ".."}.isdisjoint(parts)):
+        raise ValueError(f"accepted is a path such as PRODUCT or product/support_data, got {path[:60]!r}")
+    return path.strip("/")
+
+
 class SourceSection(Section):
     """The files of a collection."""
 
@@ -161,6 +171,9 @@ class SourceSection(Section):
     `pentad`, `half`, `week` and `lead`. Times inside a NetCDF file override it."""
     without: tuple[Text, ...] = ()
     """For kind cog and netcdf: paths of files to skip although `href` matches them."""
+    group: Annotated[Text, AfterValidator(_check_group)] | None = None
+    """For kind netcdf and zarr: path of the group to read, such as `product/support_data`; `/` is the root. Default:
+    the root if it has rasters, else the only group with rasters. Coordinates may be in other groups."""
     crs: CrsName | None = None
     """CRS, if it is missing or wrong in the files; not for kind stac."""
     times: ConfiguredTimes | None = None

@@ -69,6 +69,7 @@ def _source_spec(collection_id: str, section: CollectionSection, folder: Path, k
         collection=collection_id,
         kind=source.kind,
         href=absolute_href(source.href, folder, kind),
+        group=source.group,
         crs=source.crs,
         time_pattern=source.time_pattern,
         times=source.time_domain(),

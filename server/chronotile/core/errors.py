@@ -364,6 +364,19 @@ class UnsupportedSource(ChronotileError):
     """A file or store cannot be served; the message gives the reason in one line."""
 
 
+class SeveralGroups(UnsupportedSource):
+    """Several groups of a file or store have rasters, and the configuration selects none.
+
+    Args:
+        message: The problem and the remedy.
+        groups: Paths of the groups.
+    """
+
+    def __init__(self, message: str, groups: Sequence[str]) -> None:
+        super().__init__(message)
+        self.groups = tuple(groups)
+
+
 class VariableLacking(UnsupportedSource):
     """An item of a mosaic does not have a variable. It has no value there, and a retry gives the same answer."""
 

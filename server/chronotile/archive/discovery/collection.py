@@ -16,7 +16,7 @@ from chronotile.archive.findings import value_findings
 from chronotile.catalog.default_styles import default_style, widen_range
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.core.finding import LEFT_OUT, Finding
-from chronotile.core.model.source import VariableInfo, VariableSpec
+from chronotile.core.model.source import SourceInfo, VariableInfo, VariableSpec
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.style import Style
 from chronotile.core.model.time.domain import TimeDomain
@@ -68,6 +68,8 @@ class DiscoveredCollection:
     """Grid of its first variable."""
     is_undated: bool
     """Whether it is a single raster file without time, possibly one of several times."""
+    other_groups: tuple[str, ...] = ()
+    """Other groups of its files with rasters, which become further collections."""
 
 
 def describe_collection(draft: Draft, styles: Mapping[str, Style], caches: ReaderCaches) -> DiscoveredCollection:
@@ -78,7 +80,9 @@ def describe_collection(draft: Draft, styles: Mapping[str, Style], caches: Reade
     """
     if draft.kind.options.has_bands and draft.time_pattern is not None and holds_dated_bands(draft.first):
         draft = replace(draft, time_pattern=None)
-    variables, spans, findings = _variables(draft, caches)
+    variables, spans, findings, info = _variables(draft, caches)
+    if info is not None and info.group is not None and (info.group or info.other_groups):
+        draft = replace(draft, group=info.group)
     if len(variables) > MAX_VARIABLES:
         message = f"{LEFT_OUT}the first {MAX_VARIABLES} are served; name those to serve in a configuration"
         findings = (*findings, Finding("warning", count_text(len(variables), "variable"), message))
@@ -88,23 +92,26 @@ def describe_collection(draft: Draft, styles: Mapping[str, Style], caches: Reade
     try:
         collection = _describe(draft, reader, variables=variables, spans=spans, styles=styles)
         left_out = [_add_draft_id(draft, finding) for finding in findings if finding not in reader.info.findings]
-        return replace(collection, findings=(*left_out, *collection.findings))
+        others = info.other_groups if info is not None else ()
+        return replace(collection, findings=(*left_out, *collection.findings), other_groups=others)
     finally:
         reader.close()
 
 
 def _variables(
     draft: Draft, caches: ReaderCaches
-) -> tuple[tuple[VariableSpec, ...], Sequence[TimeSpan], tuple[Finding, ...]]:
-    """Return the variables for the configuration, times that the source itself does not have, and findings.
+) -> tuple[tuple[VariableSpec, ...], Sequence[TimeSpan], tuple[Finding, ...], SourceInfo | None]:
+    """Return the variables for the configuration, times that the source itself does not have, findings and content.
 
     A source that is opened without configured variables also reports its unsupported variables.
     """
     if draft.kind.options.has_bands:
         raster = raster_variables(draft)
-        return raster.variables, raster.band_times, raster.findings
+        return raster.variables, raster.band_times, raster.findings, None
     reader = open_source(replace(draft.spec(), has_each_step=True), caches)
     infos, findings = reader.info.variables, reader.info.findings
+    if reader.info.other_groups:  # these become collections
+        findings = tuple(f for f in findings if f.place not in reader.info.other_groups)
     reader.close()
     ids = distinct([as_id(name) or f"variable{number}" for number, name in enumerate(infos, start=1)])
     variables = tuple(
@@ -114,10 +121,10 @@ def _variables(
         for id_, name in zip(ids, infos, strict=True)
     )
     if len(draft.files) > 1:
-        return variables, (), findings
+        return variables, (), findings, reader.info
     name_span = time_of_name(strip_suffix(draft.files[0].name))
     is_dated = any(len(info.times) for info in infos.values())
-    return variables, () if is_dated or name_span is None else (name_span,), findings
+    return variables, () if is_dated or name_span is None else (name_span,), findings, reader.info
 
 
 def _describe(
@@ -136,6 +143,8 @@ def _describe(
     source: DraftSection = {"time_pattern": draft.time_pattern} if draft.time_pattern else {}
     if spans:
         source = {"times": times_section(spans)}
+    if draft.group is not None:
+        source["group"] = draft.group or "/"
     shapes = [f"{times_text(x.times)}, {grid_text(x.grid)}, {x.encoding.dtype}" for x in infos.values()]
     odd = [finding for info in infos.values() for finding in value_findings(info, styles)]
     findings += [_add_draft_id(draft, x) for x in (*odd, *_nameless_bands(sections))]

@@ -11,14 +11,14 @@ from typing import NoReturn
 
 from chronotile.archive.discovery.collection import DiscoveredCollection, describe_collection
 from chronotile.archive.discovery.date_findings import TIME_REMEDY, date_findings, masked_href
-from chronotile.archive.discovery.drafts import Draft, drafts_of, escape_pattern
+from chronotile.archive.discovery.drafts import Draft, drafts_of, escape_pattern, make_ids_unique
 from chronotile.archive.discovery.names import as_title
 from chronotile.archive.discovery.related import alike_findings, tile_findings
 from chronotile.archive.discovery.variables import looks_below
 from chronotile.archive.discovery.walk import WalkResult, reason_by_content, walk
 from chronotile.archive.open_sources import THREADS
 from chronotile.catalog.load import parse_configuration
-from chronotile.core.errors import ChronotileError, ConfigurationError, UnsupportedSource
+from chronotile.core.errors import ChronotileError, ConfigurationError, SeveralGroups, UnsupportedSource
 from chronotile.core.finding import LEFT_OUT, Finding, Severity
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.style import Style
@@ -33,6 +33,8 @@ _NUMBER = re.compile(r"\d\d")
 
 DiscoveryProgress = Callable[[str, float], None]
 """Called with the id of the current collection and the finished fraction of the work, 0 to 1."""
+LookResult = DiscoveredCollection | Finding | list[Draft]
+"""A collection, the reason why there is none, or a draft for each group of its files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +88,12 @@ def discover(
     place = place.absolute()
     result, root = _find(place)
     drafts = drafts_of(result, root, looks_below(root))
-    results = list(_look(drafts, partial(describe_collection, styles=styles, caches=caches), progress))
-    collections = tuple(item for item in results if isinstance(item, DiscoveredCollection))
+    find = partial(describe_collection, styles=styles, caches=caches)
+    results = list(_look(drafts, find, progress))
+    of_groups = make_ids_unique((g for result in results for g in _drafts_of_groups(result)), (d.id for d in drafts))
+    results += _look(list(of_groups), find, progress)
+    described = [item for item in results if isinstance(item, DiscoveredCollection)]
+    collections = tuple(sorted(described, key=lambda item: item.draft.files[0]))
     failures = [item for item in results if isinstance(item, Finding)]
     if not collections:
         _refuse(place, failures, result)
@@ -110,10 +116,16 @@ def _find(place: Path) -> tuple[WalkResult, Path]:
     return WalkResult({kind_of_argument(place).name: (place,)}), place.parent
 
 
+def _drafts_of_groups(result: LookResult) -> list[Draft]:
+    if isinstance(result, DiscoveredCollection):
+        return [result.draft.of_group(path) for path in result.other_groups]
+    return [] if isinstance(result, Finding) else result
+
+
 def _look(
     drafts: list[Draft], find: Callable[[Draft], DiscoveredCollection], progress: DiscoveryProgress | None
-) -> Iterator[DiscoveredCollection | Finding]:
-    def look(draft: Draft) -> DiscoveredCollection | Finding:
+) -> Iterator[LookResult]:
+    def look(draft: Draft) -> LookResult:
         try:
             if draft.is_literal and re.search(r"[{}]", str(draft.first)):
                 raise UnsupportedSource(
@@ -125,6 +137,8 @@ def _look(
                 values = {"collections": {collection.draft.id: _section(collection, collection.draft.root)}}
                 parse_configuration(values, file=Path("configuration"), kinds=kind_options())
                 return collection
+        except SeveralGroups as error:
+            return [draft.of_group(path) for path in error.groups]
         except ChronotileError as error:
             place = str(draft.files[0]) if len(draft.files) == 1 else f"{draft.href} ({len(draft.files)} files)"
             return Finding("error", place, f"{LEFT_OUT}{error.message}")

@@ -50,6 +50,8 @@ class Draft:
     """The values of `{variable}` in the href."""
     left_out: tuple[str, ...] = ()
     """Paths, relative to `root`, that the href matches, but that must not be opened."""
+    group: str | None = None
+    """Group of the files; empty for the root, `None` before it is chosen."""
 
     @property
     def first(self) -> Path:
@@ -71,7 +73,13 @@ class Draft:
             times=times,
             variables={variable.id: variable for variable in variables},
             left_out=frozenset(str(self.root / path) for path in self.left_out),
+            group=self.group,
         )
+
+    def of_group(self, path: str) -> "Draft":
+        """Return the draft of a group of the same files, named after the group; the root keeps the name."""
+        words = [self.text, *path.split("/")] if path else [self.text]
+        return replace(self, id=slug(" ".join((self.id, path))), text=" ".join(words), group=path)
 
 
 def drafts_of(result: WalkResult, root: Path, looks: Looks) -> list[Draft]:
@@ -89,7 +97,7 @@ def drafts_of(result: WalkResult, root: Path, looks: Looks) -> list[Draft]:
     ]
     left_out = sorted(path.relative_to(root).as_posix() for path in result.left_out)
     bounded = (replace(draft, left_out=tuple(paths_matching(draft.href, left_out))) for draft in drafts)
-    return list(_make_ids_unique(sorted(bounded, key=lambda draft: draft.files[0])))
+    return list(make_ids_unique(sorted(bounded, key=lambda draft: draft.files[0])))
 
 
 def _draft_kind(
@@ -130,9 +138,9 @@ def _draft_store(path: Path, kind: SourceKind, root: Path) -> Draft:
     return Draft(id=slug(text) or NAMELESS, text=text, kind=kind, root=root, href=path.as_posix(), files=(path,))
 
 
-def _make_ids_unique(drafts: Iterable[Draft]) -> Iterator[Draft]:
-    """Make ids unique: the second draft with an id is called `id-2`, the third `id-3`."""
-    ids: set[str] = set()
+def make_ids_unique(drafts: Iterable[Draft], taken: Iterable[str] = ()) -> Iterator[Draft]:
+    """Make ids unique: the second draft with an id is called `id-2`, the third `id-3`; those in `taken` exist."""
+    ids = set(taken)
     for draft in drafts:
         number, id_ = 1, draft.id
         while id_ in ids:

@@ -77,6 +77,10 @@ class SourceInfo:
     findings: tuple[Finding, ...] = field(default=())
     is_of_files: bool = False
     """Whether its dates are in files, which may be overwritten while they are read."""
+    group: str | None = None
+    """Path of the group that was read; empty for the root, `None` for sources without groups."""
+    other_groups: tuple[str, ...] = ()
+    """Paths of other groups with rasters, if the configuration selects none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,8 @@ class KindOptions:
     """Whether such a source always has items: overlapping scenes, listed in the item index."""
     may_have_items: bool = False
     """Whether `tiles: true` makes its files items."""
+    has_groups: bool = False
+    """Whether `group` selects a group of the file or store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +191,8 @@ class SourceSpec:
     kind: str
     href: str
     """Absolute path or URL; for kind `cog`, a glob that may contain `{variable}`."""
+    group: str | None = None
+    """Path of the group to read; empty for the root, `None` for the only group with rasters."""
     crs: str | None = None
     time_pattern: str | None = None
     """Regular expression over the file's path with a group `time`."""

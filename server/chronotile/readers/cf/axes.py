@@ -152,6 +152,11 @@ def is_coordinate(field: Field, fields: FieldSet) -> bool:
     return field.name in bounds or field.name.endswith(("_bnds", "_bounds")) or _is_degrees(field)
 
 
+def has_role(field: Field) -> bool:
+    """Return whether attributes of a field state that it has coordinates along x, y or time."""
+    return _role_by_attributes(field) is not None
+
+
 def is_time(field: Field) -> bool:
     """Whether a field holds times."""
     return _role_by_attributes(field) == "time"

@@ -91,13 +91,17 @@ def understand(fields: FieldSet, spec: SourceSpec, *, others: tuple[Finding, ...
 def _all(fields: FieldSet, spec: SourceSpec) -> tuple[dict[str, CfVariable], list[Finding]]:
     found: dict[str, CfVariable] = {}
     failures: list[Finding] = []
-    candidates = [each for each in fields.fields.values() if not is_coordinate(each, fields)]
+    candidates = [each for each in _arrays(fields) if not is_coordinate(each, fields)]
     for candidate in candidates:
         try:
             found |= {each.id: _variable(candidate, fields, spec, each) for each in _parts(candidate, fields, spec)}
         except UnsupportedSource as error:
             failures.append(Finding("warning", candidate.name, error.message))
     return found, failures
+
+
+def _arrays(fields: FieldSet) -> list[Field]:
+    return [field for name, field in fields.fields.items() if name not in fields.borrowed]
 
 
 def _parts(array: Field, fields: FieldSet, spec: SourceSpec) -> tuple[VariableSpec, ...]:
@@ -114,8 +118,8 @@ def _parts(array: Field, fields: FieldSet, spec: SourceSpec) -> tuple[VariableSp
 
 def _configured_variable(fields: FieldSet, spec: SourceSpec, variable: VariableSpec) -> CfVariable:
     name = variable.name or variable.id
-    if name not in fields.fields:
-        there = ", ".join(each.name for each in fields.fields.values() if not is_coordinate(each, fields))
+    if name not in fields.fields or name in fields.borrowed:
+        there = ", ".join(each.name for each in _arrays(fields) if not is_coordinate(each, fields))
         raise UnsupportedSource(f"there is no array {name} in it; there are {there or 'none'}")
     try:
         return _variable(fields.fields[name], fields, spec, variable)

@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from chronotile.core.errors import UnsupportedSource
+from chronotile.core.errors import SeveralGroups, UnsupportedSource
 from chronotile.core.finding import LEFT_OUT, Finding
 from chronotile.core.model.source import SourceInfo, SourceSpec
 from chronotile.core.model.time.instants import TimeSpan
@@ -96,6 +96,8 @@ def _infos(
     for number in numbers:
         try:
             infos[number] = _known_files().info(files[number])
+        except SeveralGroups:
+            raise
         except (UnsupportedSource, OSError) as error:
             reason = error.message if isinstance(error, UnsupportedSource) else "it cannot be read"
             failures.append(Finding("error", names[number], f"{LEFT_OUT}{reason}"))

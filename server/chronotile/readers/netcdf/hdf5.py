@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import has_extra, install
+from chronotile.readers.cf.scope import MAX_GROUP_DEPTH, MAX_GROUPS
 
 if TYPE_CHECKING:
     import h5py
@@ -21,7 +22,8 @@ HEAP_BYTES, MAX_HEAP_BYTES = 1 << 20, 1 << 20
 """Bytes that are searched at each end of a file, and checked of a heap."""
 
 CHECKSUM_BYTES = 4
-MAX_ARRAYS = 1000
+MAX_ARRAYS, MAX_OBJECTS = 1000, 50_000
+"""Maximum number of arrays of a group, and of arrays and groups of a file."""
 _PLUGIN_FILTERS = {
     307: "bzip2", 32001: "Blosc", 32004: "LZ4", 32008: "Bitshuffle", 32013: "ZFP", 32015: "Zstandard", 32017: "SZ",
     32018: "FCIDECOMP", 32024: "SZ3", 32026: "Blosc2", 32028: "SPERR",
@@ -37,7 +39,11 @@ class Hdf5Survey:
     elsewhere: str | None
     """The first array stored in another file: HDF5 would follow the link to any file, so the file is refused."""
     faults: Mapping[str, str]
-    """Reasons of arrays whose filters are missing or whose chunks are damaged, by name."""
+    """Reasons of arrays whose filters are missing or whose chunks are damaged, by path."""
+    shapes: Mapping[str, Mapping[str, tuple[int, ...]]]
+    """Shapes of arrays by path of their group and by name; soft links are not followed."""
+    cut: str | None
+    """Path of the first group with arrays that was not read, because of the limits of groups."""
 
 
 def survey_hdf5(path: Path) -> Hdf5Survey:
@@ -45,9 +51,13 @@ def survey_hdf5(path: Path) -> Hdf5Survey:
     import h5py
 
     _require_whole_heaps(path)
-    faults = dict[str, str]()
+    faults, shapes, cut, count = dict[str, str](), dict[str, dict[str, tuple[int, ...]]](), None, 0
 
     def look(name: str, link: object) -> str | None:
+        nonlocal cut, count
+        count += 1
+        if count > MAX_OBJECTS:
+            raise UnsupportedSource(f"it has more than {MAX_OBJECTS} arrays and groups")
         node = file.get(name) if isinstance(link, h5py.HardLink) else None
         if isinstance(link, h5py.ExternalLink):
             return name
@@ -57,11 +67,16 @@ def survey_hdf5(path: Path) -> Hdf5Survey:
             fault = _fault_of(node)
             if fault is not None:
                 faults[name] = fault
+            group, _slash, array = name.rpartition("/")
+            if group in shapes or (len(shapes) < MAX_GROUPS and group.count("/") < MAX_GROUP_DEPTH):
+                shapes.setdefault(group, {})[array] = tuple(node.shape or ())  # type: ignore[redundant-expr]  # None without a dataspace
+            else:
+                cut = cut or group
         return None
 
     with h5py.File(path, **OPTIONS) as file:
         elsewhere = file.visititems_links(look)
-    return Hdf5Survey(elsewhere, faults)
+    return Hdf5Survey(elsewhere, faults, shapes, cut)
 
 
 def require_few_arrays(path: Path) -> None:

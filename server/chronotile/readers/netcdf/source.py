@@ -1,7 +1,6 @@
 """NetCDF files read as cubes."""
 
 import threading
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -17,12 +16,14 @@ from chronotile.core.model.types import NumberArray
 from chronotile.readers.cf.array_source import ArraySource, Cube, CubeVariable, Selection, level_of
 from chronotile.readers.cf.axes import with_stated_time
 from chronotile.readers.cf.dataset import understand
-from chronotile.readers.cf.fields import FieldSet, about, group_findings
+from chronotile.readers.cf.fields import FieldSet, about
+from chronotile.readers.cf.groups import choose_group
+from chronotile.readers.cf.scope import GroupTree, fields_in_scope, groups_above
 from chronotile.readers.file_states import FileState, file_state, fingerprint_of
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.library_errors import BeingWritten, opening
-from chronotile.readers.netcdf.groups import REMEDY, field_of, groups_below_root
-from chronotile.readers.netcdf.hdf5 import OPTIONS, require_few_arrays, survey_hdf5
+from chronotile.readers.netcdf.groups import field_of, probe_group
+from chronotile.readers.netcdf.hdf5 import OPTIONS, Hdf5Survey, require_few_arrays, survey_hdf5
 from chronotile.readers.reader import Reader
 
 if TYPE_CHECKING:
@@ -55,10 +56,12 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False, is_dated: bool = Fa
     if not path.is_file():
         raise UnsupportedSource(f"{path.name} does not exist")
     with opening(base_name(spec.href)):
-        if not spec.variables and _is_hdf5(path):
+        if not spec.variables and not spec.group and _is_hdf5(path):
             require_few_arrays(path)
         file = _open_file(path)
-        fields, notes = file.fields(), tuple[Finding, ...]()
+        tree = file.tree()
+        choice = choose_group(tree, spec, lambda group: probe_group(tree, group, spec))
+        fields, notes = fields_in_scope(tree, choice.path), tuple[Finding, ...]()
         if not is_dated and spec.times is None:
             try:
                 fields = with_stated_time(fields)
@@ -67,20 +70,22 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False, is_dated: bool = Fa
         if may_lack:
             stored = {name: v for name, v in spec.variables.items() if (v.name or v.id) in fields.fields}
             spec = replace(spec, variables=stored or spec.variables)
-        below = groups_below_root(path, spec) if not spec.variables and _is_hdf5(path) else []
-        groups = group_findings(below, REMEDY)
-        content = understand(fields, spec, others=groups)
+        content = understand(fields, spec, others=choice.findings)
+        folder = choice.path and f"{choice.path}/"
         variables = {
             name: CubeVariable(
-                variable.info, (level_of(variable, NetcdfArray(file, variable.array, growing=variable.growing)),)
+                variable.info,
+                (level_of(variable, NetcdfArray(file, f"{folder}{variable.array}", growing=variable.growing)),),
             )
             for name, variable in content.variables.items()
         }
     info = SourceInfo(
         variables={name: variable.info for name, variable in variables.items()},
         **about(fields.attrs),
-        findings=(*content.findings, *notes),
+        findings=(*dict.fromkeys((*choice.findings, *content.findings)), *notes),
         is_of_files=True,
+        group=choice.path,
+        other_groups=choice.others,
     )
     return Cube(spec.collection, variables, info, file=str(path))
 
@@ -132,14 +137,14 @@ class OpenFiles:
         with self._lock:
             return self._path_locks.setdefault(path, threading.Lock())
 
-    def close_path(self, path: Path) -> None:
-        """Close a path for all its readers; the caller holds its lock.
+    def close_path(self, path: Path, state: FileState) -> None:
+        """Close a path for all readers that opened it in another state; the caller holds its lock.
 
         HDF5 shares the state of a file between all handles of a process, so a reader that opened it after an append
         would see the old state.
         """
         with self._lock:
-            open_files = [file for file in self._files if file.path == path]
+            open_files = [file for file in self._files if file.path == path and file.state != state]
         for file in open_files:
             file.close_now()
 
@@ -170,29 +175,34 @@ class NetcdfFile:
     def __init__(self, path: Path, files: OpenFiles) -> None:
         self.path, self._files = path, files
         self._lock = files.lock_of(path)
-        self._state = _state(path)
-        self._dataset: xarray.Dataset | None = None
-        self._faults: Mapping[str, str] = {}
-        """Reasons of arrays that cannot be read, by name."""
+        self.state = _state(path)
+        self._datasets: dict[str, xarray.Dataset] = {}
+        """Open groups by path; empty if the file is closed."""
+        self._survey = Hdf5Survey(None, {}, {}, None)
+        self._layouts: dict[str, Layout] = {}
+        """By path of the array, as it was first opened."""
         with self._lock:
-            variables = self._current().variables
-            self._layouts = {str(name): _layout_of(variable) for name, variable in variables.items()}
+            self._current()
 
-    def fields(self) -> FieldSet:
-        """Return the arrays of the file, as stored."""
+    def tree(self) -> GroupTree:
+        """Return the groups of the file."""
+        return GroupTree(self._survey.shapes, cache(self.fields), self._survey.cut)
+
+    def fields(self, group: str = "") -> FieldSet:
+        """Return the arrays of a group, as stored."""
         with self._lock:
-            dataset = self._current()
-            fields = {
-                name: field_of(name, variable, partial(self.read, name), self._faults.get(name))
-                for name, variable in ((str(key), v) for key, v in dataset.variables.items())
-            }
-            return FieldSet(fields, dict(dataset.attrs))
+            fields = {}
+            for key, variable in self._current(group).variables.items():
+                name, path = str(key), f"{group}/{key}".lstrip("/")
+                fields[name] = field_of(name, variable, partial(self.read, path), self._survey.faults.get(path))
+            levels = [dict(self._current(each).attrs) for each in groups_above(group)]
+        return FieldSet(fields, {**levels[-1], **levels[0]}, tuple(levels))
 
     def read(self, name: str, selection: Selection, *, growing: str | None = None) -> NumberArray:
         """Return the selected numbers of an array, in stored order.
 
         Args:
-            name: The array.
+            name: Path of the array.
             selection: The selected part.
             growing: The dimension of appended times; it may be longer than when the file was opened.
         """
@@ -211,15 +221,15 @@ class NetcdfFile:
             raise BeingWritten("the file is being written")
 
     def _read(self, name: str, selection: Selection, growing: str | None) -> NumberArray:
-        variable = self._current().variables[name]
-        if name in self._faults:
-            raise UnsupportedSource(f"{name}: {self._faults[name]}")
+        variable = self._variable(name)
+        if name in self._survey.faults:
+            raise UnsupportedSource(f"{name}: {self._survey.faults[name]}")
         if not self._layouts[name].is_same_in(_layout_of(variable), growing):
             raise OSError("the array has another type or shape than when it was opened")
         return np.asarray(variable[selection].values)
 
     def _is_unchanged(self) -> bool:
-        return _state(self.path) == self._state
+        return _state(self.path) == self.state
 
     def is_there(self) -> bool:
         """Return whether the file can be opened."""
@@ -233,7 +243,7 @@ class NetcdfFile:
     def chunks(self, name: str) -> tuple[int, ...] | None:
         """Return the shape of an array's chunks; `None` if it has none."""
         with self._lock:
-            return self._current().variables[name].encoding.get("chunksizes")
+            return self._variable(name).encoding.get("chunksizes")
 
     def revision(self) -> str:
         """Return the fingerprint of the file."""
@@ -254,13 +264,17 @@ class NetcdfFile:
 
     def close_now(self) -> None:
         """Close the file; the caller holds its lock."""
-        if self._dataset is not None:
-            self._dataset.close()
-            self._dataset = None
+        for dataset in self._datasets.values():
+            dataset.close()
+        self._datasets.clear()
         self._files.forget(self)
 
-    def _current(self) -> "xarray.Dataset":
-        """Return the dataset in its current version, opened again if the file changed.
+    def _variable(self, path: str) -> "xarray.Variable":
+        group, _slash, name = path.rpartition("/")
+        return self._current(group).variables[name]
+
+    def _current(self, group: str = "") -> "xarray.Dataset":
+        """Return a group in its current version, opened again if the file changed.
 
         The caller holds the lock.
 
@@ -268,19 +282,22 @@ class NetcdfFile:
             OSError: A classic file became shorter, or an array is in another file.
         """
         state = _state(self.path)
-        if state != self._state:
+        if state != self.state:
             self.close_now()
             # The size of a classic file is fixed by its header, so a shorter one is incomplete. Check this first: a
             # failed opening would leave the file open.
-            if state.size < self._state.size and not _is_hdf5(self.path):
+            if state.size < self.state.size and not _is_hdf5(self.path):
                 raise OSError("the file is shorter than when it was opened")
-        if self._dataset is None:
-            self._files.close_path(self.path)
-            self._faults = require_all_inside(self.path)
-            self._dataset = _open(self.path)
-            self._state = state
+        if not self._datasets:
+            self._files.close_path(self.path, state)
+            self._survey = survey_inside(self.path)
+            self.state = state
+        if group not in self._datasets:
+            dataset = self._datasets[group] = _open(self.path, group)
+            for name, variable in dataset.variables.items():
+                self._layouts.setdefault(f"{group}/{name}".lstrip("/"), _layout_of(variable))
         self._files.use(self)
-        return self._dataset
+        return self._datasets[group]
 
 
 class NetcdfArray(ArraySource):
@@ -311,27 +328,33 @@ class NetcdfArray(ArraySource):
         self._file.close()
 
 
-def require_all_inside(path: Path) -> Mapping[str, str]:
-    """Check that all arrays of a file are stored in it; return the reasons of arrays that cannot be read, by name.
+def survey_inside(path: Path) -> Hdf5Survey:
+    """Return the arrays of a file, which are all stored in it.
 
     Raises:
         OSError: An array is in another file.
     """
     if not _is_hdf5(path):
-        return {}
+        return Hdf5Survey(None, {}, {}, None)
     survey = survey_hdf5(path)
     if survey.elsewhere is not None:
         raise OSError(
             f"{survey.elsewhere} is in another file, which may be any; write all into one (xarray: to_netcdf)"
         )
-    return survey.faults
+    return survey
 
 
-def _open(path: Path) -> "xarray.Dataset":
+def _open(path: Path, group: str = "") -> "xarray.Dataset":
     import xarray
 
     return xarray.open_dataset(
-        path, mask_and_scale=False, decode_times=False, decode_coords=False, cache=False, **engine_options(path)
+        path,
+        group=group or None,
+        mask_and_scale=False,
+        decode_times=False,
+        decode_coords=False,
+        cache=False,
+        **engine_options(path),
     )
 
 

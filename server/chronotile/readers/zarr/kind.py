@@ -3,7 +3,9 @@
 import itertools
 import os
 import re
+from collections import deque
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -13,6 +15,7 @@ from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
 from chronotile.core.finding import Finding
 from chronotile.core.model.source import KindOptions, SourceSpec
+from chronotile.readers.cf.scope import MAX_GROUP_DEPTH
 from chronotile.readers.hrefs import CREDENTIALS_REMEDY, local_path
 from chronotile.readers.kind import AS_STORED, SourceKind, has_file
 from chronotile.readers.reader import Reader
@@ -25,18 +28,22 @@ if TYPE_CHECKING:
 GROUPS = (None, "0", "0.zarr", "series")
 """Groups that may contain an array: the root, and the finest level of a pyramid."""
 
+_GROUP_NODE = re.compile(rb'"node_type"\s*:\s*"group"')
+
 REFERENCED = re.compile(rb'"([^"]*/)?(\.zgroup|\.zarray|zarr\.json)"\s*:')
 CONSOLIDATED = b'"zarr_consolidated_format"'
 """Member of consolidated metadata of a store: their other keys look like references of kerchunk."""
 
 MAX_ENTRIES = 500
 """Maximum number of entries of a folder that are searched for groups and arrays."""
+MAX_WAITING = 5000
+"""Number of folders that wait for their search, from which on no further ones are added."""
 
 
 class ZarrKind(SourceKind):
     """Zarr stores, including serving cubes."""
 
-    options = KindOptions(name="zarr")
+    options = KindOptions(name="zarr", has_groups=True)
     file_ends = (".zarr.zip",)
     shared_ends = (".json",)
     folder_ends = (LEVELS_END,)
@@ -63,7 +70,7 @@ class ZarrKind(SourceKind):
         return open_zarr(spec, caches)
 
     def files(self, spec: SourceSpec) -> list[str]:
-        """Return metadata documents of groups and arrays, two folders deep, without searching folders of chunks."""
+        """Return metadata documents of groups and arrays, without searching folders of chunks."""
         root = local_path(spec.href)
         if root is None:
             return []
@@ -105,10 +112,23 @@ class ZarrKind(SourceKind):
 
     def _metadata(self, root: Path) -> Iterator[Path]:
         yield from (root / name for name in (*self.folder_marks, "commit.json", *HEADS, LINK))
-        for child in _folders(root):
-            yield from (child / name for name in self.folder_marks)
-            for grandchild in _folders(child):
-                yield from (grandchild / name for name in self.folder_marks)
+        waiting = deque((child, 1) for child in _folders(root))
+        while waiting:
+            folder, depth = waiting.popleft()
+            yield from (folder / name for name in self.folder_marks)
+            if len(waiting) < MAX_WAITING and (depth == 1 or (depth <= MAX_GROUP_DEPTH and _is_group(folder))):
+                waiting += [(child, depth + 1) for child in _folders(folder)]
+
+
+def _is_group(folder: Path) -> bool:
+    """Return whether a folder is a group, without searching folders of chunks: arrays of version 3 have a folder `c`."""
+    if has_file(folder, ".zgroup"):
+        return True
+    if not has_file(folder, "zarr.json") or (folder / "c").is_dir():
+        return False
+    with suppress(OSError):
+        return _GROUP_NODE.search((folder / "zarr.json").read_bytes()) is not None
+    return False
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -19,6 +19,7 @@ import tensorstore as ts
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.types import Json
 from chronotile.readers.cf.array_source import ArraySource
+from chronotile.readers.cf.scope import MAX_GROUP_DEPTH, MAX_GROUPS
 from chronotile.readers.hrefs import base_name, kvstore, local_path
 from chronotile.readers.remote.files import read_whole
 from chronotile.readers.remote.requests import Away, Refused, list_folders
@@ -233,9 +234,6 @@ class Unconsolidated(KeyValues):
         return listed
 
 
-MAX_DEPTH = 6
-"""Maximum depth of groups that are read below the root of a store."""
-
 _NAME = re.compile(r"[\w.-]+")
 
 
@@ -296,16 +294,24 @@ class GroupNode:
     attrs: Json
     arrays: Mapping[str, ArrayNode] = field(default_factory=dict)
     groups: Mapping[str, "GroupNode"] = field(default_factory=dict)
+    is_cut: bool = False
+    """Whether its content was not read, because of the limits of groups."""
 
     def at(self, path: str) -> "GroupNode":
-        """Return the group with a name in this group; the group itself for an empty path."""
-        return self.groups[path] if path else self
+        """Return the group with a path below this group; the group itself for an empty path."""
+        name, _slash, rest = path.partition("/")
+        return self.groups[name].at(rest) if path else self
+
+    def walk(self, path: str = "") -> "Iterator[tuple[str, GroupNode]]":
+        """Yield the group and all groups below it with their paths, which start with `path`."""
+        yield path, self
+        for name, group in self.groups.items():
+            yield from group.walk(f"{path}/{name}" if path else name)
 
     def all_arrays(self) -> Iterator[ArrayNode]:
         """Yield all arrays of the group, at any depth."""
-        yield from self.arrays.values()
-        for group in self.groups.values():
-            yield from group.all_arrays()
+        for _path, group in self.walk():
+            yield from group.arrays.values()
 
 
 def read_group(href: str, names: Collection[str] = ()) -> GroupNode:
@@ -320,7 +326,7 @@ def read_group(href: str, names: Collection[str] = ()) -> GroupNode:
         Refused: The server refuses access to a remote store, or has none of its documents (status 404).
     """
     store, root = open_documents(href, names)
-    node = _read_node(store, root, MAX_DEPTH)
+    node = _read_node(store, root, _Limits())
     if isinstance(node, ArrayNode):
         raise UnsupportedSource(f"{base_name(href)} is a single Zarr array; name the group that holds it")
     if local_path(href) is None and isinstance(node, GroupNode) and not (node.arrays or node.groups):
@@ -353,24 +359,32 @@ def group_of_documents(documents: Iterable[tuple[str, bytes]]) -> GroupNode:
     """
     store = KeyValues(None)
     store.add_documents(documents)
-    node = _read_node(store, "", MAX_DEPTH)
+    node = _read_node(store, "", _Limits())
     if not isinstance(node, GroupNode):
         raise UnsupportedSource("the metadata of its root are not those of a group")
     return node
 
 
-def _read_node(store: Documents, path: str, depth: int) -> ArrayNode | GroupNode | None:
+@dataclass(slots=True)
+class _Limits:
+    """Groups that may still be read, and the depth of the current one."""
+
+    groups: int = MAX_GROUPS
+    depth: int = 0
+
+
+def _read_node(store: Documents, path: str, limits: _Limits) -> ArrayNode | GroupNode | None:
     prefix = f"{path}/" if path else ""
     version3 = _document(store, f"{prefix}zarr.json")
     if version3 is not None:
         if version3.get("node_type") == "array":
             return _array_3(path, version3)
-        return _group(store, path, version3.get("attributes") or {}, depth)
+        return _group(store, path, version3.get("attributes") or {}, limits)
     version2 = _document(store, f"{prefix}.zarray")
     if version2 is not None:
         return _array_2(path, version2, _document(store, f"{prefix}.zattrs") or {})
     if _document(store, f"{prefix}.zgroup") is not None:
-        return _group(store, path, _document(store, f"{prefix}.zattrs") or {}, depth)
+        return _group(store, path, _document(store, f"{prefix}.zattrs") or {}, limits)
     return None
 
 
@@ -384,14 +398,16 @@ def _document(store: Documents, key: str) -> Json | None:
     return document
 
 
-def _group(store: Documents, path: str, attrs: Json, depth: int) -> GroupNode:
+def _group(store: Documents, path: str, attrs: Json, limits: _Limits) -> GroupNode:
     arrays: dict[str, ArrayNode] = {}
     groups: dict[str, GroupNode] = {}
-    names = store.children(path) if depth >= 0 else []
-    seen = set[str]()
+    if limits.depth > MAX_GROUP_DEPTH or limits.groups < 1:
+        return GroupNode(path, attrs, is_cut=True)
+    limits.groups, limits.depth = limits.groups - 1, limits.depth + 1
+    names, seen = store.children(path), set[str]()
     while names:
         for name in names:
-            node = _read_node(store, f"{path}/{name}" if path else name, depth - 1)
+            node = _read_node(store, f"{path}/{name}" if path else name, limits)
             if isinstance(node, ArrayNode):
                 arrays[name] = node if store.is_consolidated else replace(node, is_alone=True)
             elif node is not None:
@@ -399,6 +415,7 @@ def _group(store: Documents, path: str, attrs: Json, depth: int) -> GroupNode:
         seen.update(names)
         # If the store cannot be listed, request the arrays that the attributes of found arrays name.
         names = [] if store.is_listed else sorted(set[str]().union(*map(_related_names, arrays.values())) - seen)
+    limits.depth -= 1
     return GroupNode(path, attrs, arrays, groups)
 
 

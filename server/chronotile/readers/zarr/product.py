@@ -77,10 +77,11 @@ def understand_product(root: GroupNode, spec: SourceSpec, fields: Fields) -> tup
         UnsupportedSource: A configured variable cannot be served, or none can.
     """
     served = replace(spec, times=spec.times or _times(root.attrs))
-    groups = {place.group.path: place.group for place in _places(root)}
+    part = root.at(spec.group or "")
+    groups = {place.group.path: place.group for place in _places(part)}
     fields_by_path = {path: _adapt_fields(fields(group), root.attrs) for path, group in groups.items()}
     understood, findings = list[GroupContent](), list[Finding]()
-    for variable, places in _variables(root, spec):
+    for variable, places in _variables(part, spec):
         try:
             for place in places:
                 variable_spec = replace(served, variables={variable.id: replace(variable, name=place.array)})

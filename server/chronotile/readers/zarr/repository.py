@@ -15,6 +15,7 @@ from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
 from chronotile.core.model.types import NumberArray
 from chronotile.readers.cf.array_source import Selection
+from chronotile.readers.cf.scope import MAX_GROUP_DEPTH
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.library_errors import Damaged
 from chronotile.readers.reader_caches import ReaderCaches
@@ -28,8 +29,6 @@ from chronotile.readers.zarr.waits import result_of
 
 BRANCH = "main"
 
-MAX_DEPTH = 3
-"""Maximum depth of groups that are read."""
 MAX_CHUNK_REFERENCES = 1_000_000
 """Cached references per repository."""
 
@@ -214,7 +213,7 @@ async def _documents(store: Any) -> list[tuple[str, bytes]]:  # noqa: ANN401 -- 
     from zarr.api.asynchronous import open_group
 
     root = await open_group(store=store, mode="r", zarr_format=3)
-    nodes = [("", root), *[m async for m in root.members(max_depth=MAX_DEPTH)]]
+    nodes = [("", root), *[m async for m in root.members(max_depth=MAX_GROUP_DEPTH + 2)]]
     return [
         (
             f"{path}/zarr.json".lstrip("/"),

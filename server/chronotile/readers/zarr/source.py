@@ -1,6 +1,6 @@
 """Zarr stores read as cubes, with their overviews."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +12,9 @@ from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.cf.array_source import Cube, CubeVariable, level_of
 from chronotile.readers.cf.dataset import CfVariable, CfVariables, understand
-from chronotile.readers.cf.fields import Group, about, group_findings
+from chronotile.readers.cf.fields import about
+from chronotile.readers.cf.groups import REMEDY, Group, GroupChoice, choose_group, raster_fault
+from chronotile.readers.cf.scope import GroupTree, fields_in_scope
 from chronotile.readers.configured_encoding import CIRCLE, encoding_fault
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.library_errors import opening
@@ -23,9 +25,7 @@ from chronotile.readers.zarr.metadata import GroupNode
 from chronotile.readers.zarr.product import is_product, understand_product
 from chronotile.readers.zarr.remote import RemoteMetadata
 from chronotile.readers.zarr.serving_cube import open_serving_cube
-from chronotile.readers.zarr.stores import PlainStore, Store, fields_of, levels_listed, open_group
-
-REMEDY = "serve it as a source of its own, with href: the store's path, then /{path}"
+from chronotile.readers.zarr.stores import PlainStore, Store, fields_of, levels_listed, names_of, open_group, tree_of
 
 _NO_COPY = f"it is not a coarser copy of the native level; {REMEDY.format(path='its path')}"
 EDGE_CELLS = 2
@@ -45,8 +45,7 @@ def open_zarr(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader:
     """
     caches = caches or ReaderCaches()
     with opening(base_name(spec.href) or host_of(spec.href)):
-        names = [variable.name or variable.id for variable in spec.variables.values()]
-        store, root = open_group(spec.href, caches.places, names=names)
+        store, root = open_group(spec.href, caches.places, names=names_of(spec))
         if not isinstance(store, PlainStore):
             return _cube(root, store, spec, caches)
         place = local_path(spec.href)
@@ -73,10 +72,9 @@ def _cube_elsewhere(root: GroupNode, store: PlainStore, spec: SourceSpec, caches
 
 
 def _cube(root: GroupNode, store: Store, spec: SourceSpec, caches: ReaderCaches) -> Cube:
-    groups = _level_groups(root)
-    below = () if spec.variables or is_product(root) else _find_unserved(root, groups)
-    others = group_findings([_group(b, store, spec) for b in below], REMEDY)
-    understood, findings = _understand_all(groups, root, store, spec, others=others)
+    tree = tree_of(root, store)
+    choice = _choose_group(tree, root, spec)
+    understood, findings = _understand_all(tree, choice, root, store, spec=spec)
     variables: dict[str, CubeVariable] = {}
     for name, levels in _group_by_variable(understood).items():
         variables[name], notes = _variable(name, levels, store, caches)
@@ -85,8 +83,43 @@ def _cube(root: GroupNode, store: Store, spec: SourceSpec, caches: ReaderCaches)
         variables={name: variable.info for name, variable in variables.items()},
         **about(root.attrs),
         findings=tuple(dict.fromkeys(findings)),
+        group=choice.path,
+        other_groups=choice.others,
     )
     return Cube(spec.collection, variables, info)
+
+
+def _choose_group(tree: GroupTree, root: GroupNode, spec: SourceSpec) -> GroupChoice:
+    """Return the group to read; groups that are levels of each other are one, and all of a product are read by default.
+
+    Raises:
+        UnsupportedSource: The configured group does not exist, or there are several with rasters.
+    """
+    if is_product(root) and spec.group is None:
+        return GroupChoice("")
+
+    def probe(path: str) -> Group:
+        levels = list(_level_paths(root, path))
+        names = dict.fromkeys(name for level in levels for name, s in tree.shapes[level].items() if len(s) > 1)
+        faults = [raster_fault(fields_in_scope(tree, level), spec) for level in levels]
+        return Group(path, tuple(names), fault="" if "" in faults else faults[0])
+
+    paths, levels = list[str](), set[str]()
+    for path in tree.shapes:
+        if path not in levels:
+            of_path = list(_level_paths(root, path))
+            levels |= {*of_path}
+            if any(len(shape) > 1 for level in of_path for shape in tree.shapes[level].values()):
+                paths.append(path)
+    return choose_group(tree, spec, probe, paths)
+
+
+def _level_paths(root: GroupNode, path: str) -> Iterator[str]:
+    """Yield the paths of the groups that are levels of each other in a group, or its path alone."""
+    top = root.at(path)
+    names = {id(group): name for name, group in top.groups.items()}
+    for group in _level_groups(top):
+        yield path if group is top else f"{path}/{names[id(group)]}".lstrip("/")
 
 
 def _level_groups(root: GroupNode) -> list[GroupNode]:
@@ -99,26 +132,8 @@ def _level_groups(root: GroupNode) -> list[GroupNode]:
     return [root, *groups] if root.arrays and not groups else groups or [root]
 
 
-def _find_unserved(root: GroupNode, served: Sequence[GroupNode]) -> Iterator[GroupNode]:
-    if root not in served:
-        yield root
-    for group in root.groups.values():
-        yield from _find_unserved(group, served)
-
-
-def _group(node: GroupNode, store: Store, spec: SourceSpec) -> Group:
-    """Return a group that is not served, with the reason if it could not be served as a separate store."""
-    arrays, fault = tuple(name for name, array in node.arrays.items() if len(array.shape) > 1), ""
-    try:
-        if arrays:
-            understand(fields_of(node, node, store), spec)
-    except UnsupportedSource as error:
-        fault = error.message
-    return Group(node.path, arrays, fault=fault)
-
-
 def _understand_all(
-    groups: Sequence[GroupNode], root: GroupNode, store: Store, spec: SourceSpec, *, others: tuple[Finding, ...]
+    tree: GroupTree, choice: GroupChoice, root: GroupNode, store: Store, *, spec: SourceSpec
 ) -> tuple[list[tuple[GroupNode, CfVariables]], list[Finding]]:
     """Return the variables of each group; groups that cannot be interpreted are skipped with a finding.
 
@@ -128,11 +143,12 @@ def _understand_all(
     if is_product(root):
         return understand_product(root, spec, lambda group: fields_of(group, root, store))
     understood: list[tuple[GroupNode, CfVariables]] = []
-    findings: list[Finding] = []
+    findings = list(choice.findings)
     first: UnsupportedSource | None = None
-    for group in groups:
+    for path in _level_paths(root, choice.path):
+        group = root.at(path)
         try:
-            content = understand(fields_of(group, root, store), spec, others=others)
+            content = understand(fields_in_scope(tree, path), spec, others=choice.findings)
         except UnsupportedSource as error:
             first = first or error
             findings.append(Finding("warning", group.path, f"overview left out: {error.message}"))

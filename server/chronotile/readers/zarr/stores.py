@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from chronotile.core.web.item_places import SETTING
 from chronotile.core.web.places import AllowedPlaces
 from chronotile.readers.cf.array_source import ArraySource
 from chronotile.readers.cf.fields import Field, FieldSet
+from chronotile.readers.cf.scope import GroupTree
 from chronotile.readers.cf.time_numbers import TEXT_KINDS
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.library_errors import opening
@@ -134,6 +136,12 @@ def load_texts(store: Store, node: ArrayNode) -> AnyArray:
     return np.array([v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in values])
 
 
+def names_of(spec: SourceSpec) -> list[str]:
+    """Return the names of configured arrays and groups, which are requested if a store cannot be listed."""
+    groups = (spec.group or "").split("/")
+    return [*filter(None, groups), *(variable.name or variable.id for variable in spec.variables.values())]
+
+
 def open_group(
     href: str, allowed: AllowedPlaces | None = None, *, names: Iterable[str] = ()
 ) -> tuple[Store, GroupNode]:
@@ -216,6 +224,14 @@ def _is_parquet(href: str) -> bool:
     return document.is_file() and b'"record_size"' in document.read_bytes()
 
 
+def tree_of(root: GroupNode, store: Store) -> GroupTree:
+    """Return the groups of a store."""
+    groups = dict(root.walk())
+    shapes = {path: {name: array.shape for name, array in g.arrays.items()} for path, g in groups.items()}
+    cut = next((path for path, group in groups.items() if group.is_cut), None)
+    return GroupTree(shapes, cache(lambda path: fields_of(groups[path], root, store)), cut)
+
+
 def fields_of(group: GroupNode, root: GroupNode, store: Store) -> FieldSet:
     """Return the arrays of a group; attributes that the group lacks come from the root."""
     bounds = {node.attrs.get(key) for node in group.arrays.values() for key in ("bounds", "climatology")}
@@ -294,9 +310,8 @@ LARGE_BYTES = 16 << 20
 def chunk_findings(spec: SourceSpec) -> Iterator[Finding]:
     """Yield a warning for each array with large chunks, because each tile then decodes much."""
     with opening(spec.collection):
-        names = [variable.name or variable.id for variable in spec.variables.values()]
-        store, root = open_group(spec.href, names=names)
-        arrays = list(root.all_arrays())
+        store, root = open_group(spec.href, names=names_of(spec))
+        arrays = list(root.at(spec.group or "").all_arrays())
     for array in arrays:
         if array.dtype is None or len(array.shape) < 2:
             continue

@@ -1,0 +1,138 @@
+"""Choice of the group of a file or store that a source reads."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from chronotile.core.errors import ChronotileError, SeveralGroups, UnsupportedSource
+from chronotile.core.finding import Finding
+from chronotile.core.model.source import SourceSpec
+from chronotile.core.yaml_source import list_names
+from chronotile.readers.cf.dataset import understand
+from chronotile.readers.cf.fields import FieldSet
+from chronotile.readers.cf.scope import MAX_GROUP_DEPTH, MAX_GROUPS, GroupTree
+from chronotile.readers.library_errors import one_line
+
+MAX_PROBED = 40
+"""Maximum number of groups that are opened to check whether they have rasters."""
+MAX_LISTED = 20
+"""Maximum number of groups that a message names."""
+MAX_PLACE = 80
+"""Maximum number of characters of a path in a finding."""
+MAX_LISTED_ARRAYS = 5
+"""Maximum number of variables of a group that a finding names."""
+
+REMEDY = "serve it as a source of its own, with group: {path}"
+SWATH = (
+    "group {path} is a swath: each of its pixels has its own latitude and longitude, which is not served; resample its "
+    "variables to regular latitudes and longitudes first"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChoice:
+    """The group that a source reads."""
+
+    path: str
+    findings: tuple[Finding, ...] = ()
+    others: tuple[str, ...] = ()
+    """Paths of other groups with rasters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group with its arrays of two dimensions or more."""
+
+    path: str
+    """Path from the root; empty for the root itself."""
+    arrays: tuple[str, ...]
+    is_swath: bool = False
+    """Whether it has a latitude for each pixel."""
+    fault: str = ""
+    """The reason if it has no raster."""
+
+
+def raster_fault(fields: FieldSet, spec: SourceSpec) -> str:
+    """Return why no array of a group is a raster; empty if one is: an array with coordinates along x and y."""
+    try:
+        understand(fields, replace(spec, variables={}))
+    except ChronotileError as error:
+        return error.message
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        return f"it cannot be opened: {one_line(error)}"
+    return ""
+
+
+def choose_group(
+    tree: GroupTree, spec: SourceSpec, probe: Callable[[str], Group], paths: Sequence[str] | None = None
+) -> GroupChoice:
+    """Return the group to read: the configured one, the root if it has rasters, or the only group with rasters.
+
+    Args:
+        tree: The groups.
+        spec: Configuration of the source.
+        probe: Inspects the group with a path.
+        paths: Groups that may have rasters; by default those with arrays of two dimensions or more.
+
+    Raises:
+        UnsupportedSource: The configured group does not exist.
+        SeveralGroups: Several groups have rasters, and the root has none.
+    """
+    if paths is None:
+        paths = [path for path, shapes in tree.shapes.items() if any(len(shape) > 1 for shape in shapes.values())]
+    if spec.group is not None:
+        return _configured(spec.group, tree, paths)
+    notes = _cut_findings(tree)
+    names = {variable.name or variable.id for variable in spec.variables.values()}
+    holders = [path for path in paths if names & tree.shapes.get(path, {}).keys()]
+    if "" in holders or not any(paths):
+        return GroupChoice("", notes)
+    if len(holders) == 1:
+        return GroupChoice(holders[0], (*notes, _note(holders[0])))
+    groups = [probe(path) for path in (holders or paths)[:MAX_PROBED]]
+    fit = [group.path for group in groups if not group.fault]
+    if "" in fit or not fit:
+        below = [group for group in groups if group.path]
+        return GroupChoice("", (*notes, *group_findings(below)), tuple(path for path in fit if path))
+    if len(fit) > 1:
+        listed = list_names(fit, most=MAX_LISTED)
+        raise SeveralGroups(f"its groups {listed} have rasters; set group: to one of them for the source", fit)
+    rest = [replace(finding, severity="note") for finding in group_findings(g for g in groups if g.fault and g.path)]
+    return GroupChoice(fit[0], (*notes, _note(fit[0]), *rest))
+
+
+def _configured(path: str, tree: GroupTree, paths: Sequence[str]) -> GroupChoice:
+    if path in tree.shapes or path in paths:
+        return GroupChoice(path, _cut_findings(tree))
+    listed = list_names((each or "/" for each in paths), most=MAX_LISTED)
+    raise UnsupportedSource(f"group: there is no group {path} with arrays in it; there are {listed or 'none'}")
+
+
+def _note(path: str) -> Finding:
+    return Finding("note", path, "this group is read, as no other has rasters; group: of the source selects another")
+
+
+def _cut_findings(tree: GroupTree) -> tuple[Finding, ...]:
+    if tree.cut is None:
+        return ()
+    message = (
+        f"this group is not read, and others may not be: read are {MAX_GROUP_DEPTH} levels and {MAX_GROUPS} groups of "
+        "a file or store"
+    )
+    place = tree.cut if len(tree.cut) < MAX_PLACE else f"{tree.cut[:MAX_PLACE]}…"
+    return (Finding("warning", place, message),)
+
+
+def group_findings(groups: Iterable[Group]) -> tuple[Finding, ...]:
+    """Return a warning for each group that is not served; for a swath only one, as its other groups are parts of it."""
+    groups = list(groups)
+    swaths = sorted((group for group in groups if group.is_swath), key=lambda group: len(group.path))
+    if swaths:
+        return (Finding("warning", swaths[0].path, SWATH.format(path=swaths[0].path)),)
+    return tuple(_finding(group) for group in groups if group.arrays)
+
+
+def _finding(group: Group) -> Finding:
+    names = list_names(group.arrays, most=MAX_LISTED_ARRAYS)
+    where = f"group {group.path}" if group.path else "the root group"
+    because = f": {group.fault}" if group.fault else f"; {REMEDY.format(path=group.path)}"
+    return Finding("warning", group.path or "/", f"{where} is not served, with its variables {names}{because}")
