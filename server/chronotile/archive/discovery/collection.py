@@ -92,8 +92,8 @@ def describe_collection(draft: Draft, styles: Mapping[str, Style], caches: Reade
     try:
         collection = _describe(draft, reader, variables=variables, spans=spans, styles=styles)
         left_out = [_add_draft_id(draft, finding) for finding in findings if finding not in reader.info.findings]
-        others = info.other_groups if info is not None else ()
-        return replace(collection, findings=(*left_out, *collection.findings), other_groups=others)
+        groups = () if info is None else info.other_groups
+        return replace(collection, findings=(*left_out, *collection.findings), other_groups=groups)
     finally:
         reader.close()
 

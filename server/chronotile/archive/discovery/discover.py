@@ -118,7 +118,7 @@ def _find(place: Path) -> tuple[WalkResult, Path]:
 
 def _drafts_of_groups(result: LookResult) -> list[Draft]:
     if isinstance(result, DiscoveredCollection):
-        return [result.draft.of_group(path) for path in result.other_groups]
+        return [result.draft.select_group(path) for path in result.other_groups]
     return [] if isinstance(result, Finding) else result
 
 
@@ -138,7 +138,7 @@ def _look(
                 parse_configuration(values, file=Path("configuration"), kinds=kind_options())
                 return collection
         except SeveralGroups as error:
-            return [draft.of_group(path) for path in error.groups]
+            return [draft.select_group(path) for path in error.groups]
         except ChronotileError as error:
             place = str(draft.files[0]) if len(draft.files) == 1 else f"{draft.href} ({len(draft.files)} files)"
             return Finding("error", place, f"{LEFT_OUT}{error.message}")

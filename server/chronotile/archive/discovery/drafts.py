@@ -76,7 +76,7 @@ class Draft:
             group=self.group,
         )
 
-    def of_group(self, path: str) -> "Draft":
+    def select_group(self, path: str) -> "Draft":
         """Return the draft of a group of the same files, named after the group; the root keeps the name."""
         words = [self.text, *path.split("/")] if path else [self.text]
         return replace(self, id=slug(" ".join((self.id, path))), text=" ".join(words), group=path)
@@ -138,9 +138,9 @@ def _draft_store(path: Path, kind: SourceKind, root: Path) -> Draft:
     return Draft(id=slug(text) or NAMELESS, text=text, kind=kind, root=root, href=path.as_posix(), files=(path,))
 
 
-def make_ids_unique(drafts: Iterable[Draft], taken: Iterable[str] = ()) -> Iterator[Draft]:
-    """Make ids unique: the second draft with an id is called `id-2`, the third `id-3`; those in `taken` exist."""
-    ids = set(taken)
+def make_ids_unique(drafts: Iterable[Draft], existing: Iterable[str] = ()) -> Iterator[Draft]:
+    """Make ids unique: the second draft with an id is called `id-2`, the third `id-3`; those in `existing` are used."""
+    ids = set(existing)
     for draft in drafts:
         number, id_ = 1, draft.id
         while id_ in ids:

@@ -34,7 +34,7 @@ class GroupChoice:
 
     path: str
     findings: tuple[Finding, ...] = ()
-    others: tuple[str, ...] = ()
+    other_paths: tuple[str, ...] = ()
     """Paths of other groups with rasters."""
 
 
@@ -80,7 +80,7 @@ def choose_group(
     if paths is None:
         paths = [path for path, shapes in tree.shapes.items() if any(len(shape) > 1 for shape in shapes.values())]
     if spec.group is not None:
-        return _configured(spec.group, tree, paths)
+        return _require_group(spec.group, tree, paths)
     notes = _cut_findings(tree)
     names = {variable.name or variable.id for variable in spec.variables.values()}
     holders = [path for path in paths if names & tree.shapes.get(path, {}).keys()]
@@ -100,10 +100,10 @@ def choose_group(
     return GroupChoice(fit[0], (*notes, _note(fit[0]), *rest))
 
 
-def _configured(path: str, tree: GroupTree, paths: Sequence[str]) -> GroupChoice:
+def _require_group(path: str, tree: GroupTree, paths: Sequence[str]) -> GroupChoice:
     if path in tree.shapes or path in paths:
         return GroupChoice(path, _cut_findings(tree))
-    listed = list_names((each or "/" for each in paths), most=MAX_LISTED)
+    listed = list_names((existing or "/" for existing in paths), most=MAX_LISTED)
     raise UnsupportedSource(f"group: there is no group {path} with arrays in it; there are {listed or 'none'}")
 
 

@@ -4,7 +4,7 @@ A name is searched in the group, in the groups above it, and then in the other g
 these are equally near, the name is ambiguous and none is used.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
@@ -17,6 +17,8 @@ TRANSFORMS = ("GeoTransform", "spatial:transform", "spatial:bbox", "transform")
 """Attributes that replace coordinates: their arrays use none of other branches."""
 MAX_GROUPS, MAX_GROUP_DEPTH = 1000, 32
 """Maximum number of groups of a file or store that are read, and of levels below the root."""
+MAX_NAMED = 50
+"""Maximum number of names of an attribute that are searched."""
 MAX_SEARCHED = 100
 """Maximum number of groups whose arrays are searched for coordinates of one group."""
 
@@ -35,13 +37,13 @@ class GroupTree:
 
 def fields_in_scope(tree: GroupTree, path: str) -> FieldSet:
     """Return the arrays of a group, and coordinates, bounds and grid mappings that they use in other groups."""
-    own = tree.load(path)
+    fields = tree.load(path)
     if len(tree.shapes) < 2:
-        return own
-    scope = _Scope(tree, path, dict(own.fields))
+        return fields
+    scope = _Scope(tree, path, dict(fields.fields))
     scope.follow_references()
-    scope.add_coordinates(own)
-    return replace(own, fields=scope.fields, borrowed=frozenset(scope.fields.keys() - own.fields.keys()))
+    scope.add_coordinates(fields)
+    return replace(fields, fields=scope.fields, borrowed=frozenset(scope.fields.keys() - fields.fields.keys()))
 
 
 def groups_above(path: str) -> Iterator[str]:
@@ -53,10 +55,7 @@ def groups_above(path: str) -> Iterator[str]:
 
 
 def _distance(path: str, other: str) -> int:
-    """Return the number of steps between two groups."""
-    parts, others = path.split("/") if path else [], other.split("/") if other else []
-    common = next((n for n, pair in enumerate(zip(parts, others, strict=False)) if pair[0] != pair[1]), None)
-    return len(parts) + len(others) - 2 * (min(len(parts), len(others)) if common is None else common)
+    return len({*groups_above(path)} ^ {*groups_above(other)})  # steps up and down
 
 
 @dataclass(slots=True)
@@ -84,7 +83,7 @@ class _Scope:
         """
         changed = {}
         for key in REFERENCES:
-            words = array.text(key).split()
+            words = array.text(key).split()[:MAX_NAMED]
             resolved = [self._name_of(word, group, is_last=is_last) for word in words]
             if resolved != words:
                 changed[key] = " ".join(resolved)
@@ -98,24 +97,26 @@ class _Scope:
     def _find(self, word: str, group: str) -> tuple[str, Field] | None:
         """Return the group and the array that a word in an attribute of an array of `group` means."""
         folder, _slash, name = word.rpartition("/")
-        above = groups_above(group)
-        places = [folder.strip("/")] if word.startswith("/") else [_join(base, folder) for base in above]
+        places = [folder.strip("/")] if word.startswith("/") else [_join(base, folder) for base in groups_above(group)]
         for place in places:
-            if name in self.tree.shapes.get(place, ()) and name in (found := self.tree.load(place).fields):
-                return place, found[name]
-        return None if folder else self._nearest(name, self.tree.shapes)
+            if name in self.tree.shapes.get(place, ()) and name in (arrays := self._load(place)):
+                return place, arrays[name]
+        holders = [] if folder else [path for path, shapes in self.tree.shapes.items() if name in shapes]
+        home = self._nearest(holders)
+        return None if home is None or name not in (arrays := self._load(home)) else (home, arrays[name])
 
-    def _nearest(
-        self, name: str, groups: Iterable[str], shape: tuple[int, ...] | None = None
-    ) -> tuple[str, Field] | None:
-        """Return the array with a name in the nearest of some groups; `None` if two are equally near."""
-        shapes = self.tree.shapes
-        holders = [g for g in groups if name in shapes[g] and shape in (None, shapes[g][name])]
-        holders.sort(key=lambda group: _distance(self.path, group))
-        if not holders or [_distance(self.path, g) for g in holders[:2]].count(_distance(self.path, holders[0])) > 1:
-            return None
-        found = self.tree.load(holders[0]).fields.get(name)
-        return None if found is None else (holders[0], found)
+    def _nearest(self, groups: Iterable[str]) -> str | None:
+        """Return the nearest of some groups; `None` if two are equally near."""
+        ranked = sorted((_distance(self.path, group), group) for group in groups)
+        is_clear = len(ranked) == 1 or (len(ranked) > 1 and ranked[0][0] < ranked[1][0])
+        return ranked[0][1] if is_clear else None
+
+    def _load(self, group: str) -> Mapping[str, Field]:
+        """Return the arrays of a group; none if it cannot be opened, as a damaged group does not concern others."""
+        try:
+            return self.tree.load(group).fields
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError):
+            return {}
 
     def _borrow(self, group: str, array: Field, *, is_last: bool = False) -> str:
         """Add an array of a group, with the arrays that it names; return its name in the scope."""
@@ -129,40 +130,38 @@ class _Scope:
             self.fields[name] = replace(resolved, name=name)
         return self.names[key]
 
-    def add_coordinates(self, own: FieldSet) -> None:
+    def add_coordinates(self, fields: FieldSet) -> None:
         """Add the coordinates of the dimensions of arrays: from above, then from other branches."""
-        sizes = {dim: size for array in own.fields.values() if len(array.dims) > 1 for dim, size in array.sizes.items()}
+        sizes = {dim: size for a in fields.fields.values() if len(a.dims) > 1 for dim, size in a.sizes.items()}
         above = list(groups_above(self.path))
         for group in above[1:]:
-            for array in self.tree.load(group).fields.values():
+            for array in self._load(group).values():
                 is_scalar = prod(array.shape) <= 1 and len(array.dims) < 2
                 if array.name not in self.fields and (is_scalar or _fits(array, sizes)):
                     self._borrow(group, array)
-        known = {array.dims[0] for array in self.fields.values() if len(array.dims) == 1 and _fits(array, sizes)}
-        if sizes.keys() <= known or _has_transform(own):
-            return
-        apexes = {dim: next((g for g in above if dim in self.tree.shapes.get(g, ())), "") for dim in sizes}
-        self._add_from_branches(sizes, apexes)
+        placed_dims = {a.dims[0] for a in self.fields.values() if len(a.dims) == 1 and _fits(a, sizes)}
+        if not sizes.keys() <= placed_dims and not _has_transform(fields):
+            self._add_from_branches(sizes, above)
 
-    def _add_from_branches(self, sizes: Mapping[str, int], apexes: Mapping[str, str]) -> None:
+    def _add_from_branches(self, sizes: Mapping[str, int], above: Sequence[str]) -> None:
         """Add the nearest coordinates of dimensions in other branches, below the groups that define the dimensions."""
-        shapes, above = self.tree.shapes, set(groups_above(self.path))
-        groups = [
-            g for g in shapes if g not in above and any(s and {*s} <= {*sizes.values()} for s in shapes[g].values())
-        ]
-        groups = sorted(groups, key=lambda group: _distance(self.path, group))[:MAX_SEARCHED]
-        fitting = [
-            (array, group) for group in groups for array in self.tree.load(group).fields.values() if _fits(array, sizes)
-        ]
-        for name in dict.fromkeys(array.name for array, _group in fitting if array.name not in self.fields):
-            homes = [
-                group
-                for array, group in fitting
-                if array.name == name
-                and all(f"{group}/".startswith(apexes[dim] and f"{apexes[dim]}/") for dim in array.dims)
-            ]
-            if (home := self._nearest(name, homes)) is not None:
-                self._borrow(*home)
+        shapes = self.tree.shapes
+        apexes = {dim: next((group for group in above if dim in shapes.get(group, ())), "") for dim in sizes}
+        lengths = {*sizes.values()}
+        branches = [g for g in shapes if g not in above and any(s and lengths >= {*s} for s in shapes[g].values())]
+        homes: dict[str, list[str]] = {}
+        for group in sorted(branches, key=lambda path: _distance(self.path, path))[:MAX_SEARCHED]:
+            for array in self._load(group).values():
+                if _fits(array, sizes) and all(_is_below(group, apexes[dim]) for dim in array.dims):
+                    homes.setdefault(array.name, []).append(group)
+        for name, groups in homes.items():
+            home = self._nearest(groups)
+            if home is not None and name not in self.fields:
+                self._borrow(home, self._load(home)[name])
+
+
+def _is_below(group: str, apex: str) -> bool:
+    return not apex or f"{group}/".startswith(f"{apex}/")
 
 
 def _join(*parts: str) -> str:
@@ -177,7 +176,6 @@ def _join(*parts: str) -> str:
 
 
 def _fits(array: Field, sizes: Mapping[str, int]) -> bool:
-    """Return whether an array has coordinates along dimensions of these sizes."""
     is_along = bool(array.dims) and all(sizes.get(dim) == size for dim, size in array.sizes.items())
     return is_along and (has_role(array) or array.dims == (array.name,))
 

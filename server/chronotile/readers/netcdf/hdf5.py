@@ -51,10 +51,11 @@ def survey_hdf5(path: Path) -> Hdf5Survey:
     import h5py
 
     _require_whole_heaps(path)
-    faults, shapes, cut, count = dict[str, str](), dict[str, dict[str, tuple[int, ...]]](), None, 0
+    faults, shapes = dict[str, str](), dict[str, dict[str, tuple[int, ...]]]()
+    cut, count = list[str](), 0
 
     def look(name: str, link: object) -> str | None:
-        nonlocal cut, count
+        nonlocal count
         count += 1
         if count > MAX_OBJECTS:
             raise UnsupportedSource(f"it has more than {MAX_OBJECTS} arrays and groups")
@@ -69,14 +70,14 @@ def survey_hdf5(path: Path) -> Hdf5Survey:
                 faults[name] = fault
             group, _slash, array = name.rpartition("/")
             if group in shapes or (len(shapes) < MAX_GROUPS and group.count("/") < MAX_GROUP_DEPTH):
-                shapes.setdefault(group, {})[array] = tuple(node.shape or ())  # type: ignore[redundant-expr]  # None without a dataspace
+                shapes.setdefault(group, {})[array] = node.shape if node.ndim else ()  # h5py: None without a dataspace
             else:
-                cut = cut or group
+                cut.append(group)
         return None
 
     with h5py.File(path, **OPTIONS) as file:
         elsewhere = file.visititems_links(look)
-    return Hdf5Survey(elsewhere, faults, shapes, cut)
+    return Hdf5Survey(elsewhere, faults, shapes, next(iter(cut), None))
 
 
 def require_few_arrays(path: Path) -> None:

@@ -85,7 +85,7 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False, is_dated: bool = Fa
         findings=(*dict.fromkeys((*choice.findings, *content.findings)), *notes),
         is_of_files=True,
         group=choice.path,
-        other_groups=choice.others,
+        other_groups=choice.other_paths,
     )
     return Cube(spec.collection, variables, info, file=str(path))
 
@@ -195,7 +195,7 @@ class NetcdfFile:
             for key, variable in self._current(group).variables.items():
                 name, path = str(key), f"{group}/{key}".lstrip("/")
                 fields[name] = field_of(name, variable, partial(self.read, path), self._survey.faults.get(path))
-            levels = [dict(self._current(each).attrs) for each in groups_above(group)]
+            levels = [dict(self._current(path).attrs) for path in groups_above(group)]
         return FieldSet(fields, {**levels[-1], **levels[0]}, tuple(levels))
 
     def read(self, name: str, selection: Selection, *, growing: str | None = None) -> NumberArray:
@@ -347,15 +347,18 @@ def survey_inside(path: Path) -> Hdf5Survey:
 def _open(path: Path, group: str = "") -> "xarray.Dataset":
     import xarray
 
-    return xarray.open_dataset(
-        path,
-        group=group or None,
-        mask_and_scale=False,
-        decode_times=False,
-        decode_coords=False,
-        cache=False,
-        **engine_options(path),
-    )
+    try:
+        return xarray.open_dataset(
+            path,
+            group=group or None,
+            mask_and_scale=False,
+            decode_times=False,
+            decode_coords=False,
+            cache=False,
+            **engine_options(path),
+        )
+    except KeyError as error:  # of h5netcdf
+        raise OSError(f"the dimension {error} of group {group or '/'} is defined neither in it nor above it") from error
 
 
 def engine_options(path: Path) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class ZarrKind(SourceKind):
 
 
 def _is_group(folder: Path) -> bool:
-    """Return whether a folder is a group, without searching folders of chunks: arrays of version 3 have a folder `c`."""
+    """Return whether a folder is a group; folders of chunks are not searched (version 3: `c`)."""
     if has_file(folder, ".zgroup"):
         return True
     if not has_file(folder, "zarr.json") or (folder / "c").is_dir():

@@ -326,7 +326,7 @@ def read_group(href: str, names: Collection[str] = ()) -> GroupNode:
         Refused: The server refuses access to a remote store, or has none of its documents (status 404).
     """
     store, root = open_documents(href, names)
-    node = _read_node(store, root, _Limits())
+    node = _read_node(store, root, _GroupCount())
     if isinstance(node, ArrayNode):
         raise UnsupportedSource(f"{base_name(href)} is a single Zarr array; name the group that holds it")
     if local_path(href) is None and isinstance(node, GroupNode) and not (node.arrays or node.groups):
@@ -359,21 +359,21 @@ def group_of_documents(documents: Iterable[tuple[str, bytes]]) -> GroupNode:
     """
     store = KeyValues(None)
     store.add_documents(documents)
-    node = _read_node(store, "", _Limits())
+    node = _read_node(store, "", _GroupCount())
     if not isinstance(node, GroupNode):
         raise UnsupportedSource("the metadata of its root are not those of a group")
     return node
 
 
 @dataclass(slots=True)
-class _Limits:
+class _GroupCount:
     """Groups that may still be read, and the depth of the current one."""
 
     groups: int = MAX_GROUPS
     depth: int = 0
 
 
-def _read_node(store: Documents, path: str, limits: _Limits) -> ArrayNode | GroupNode | None:
+def _read_node(store: Documents, path: str, limits: _GroupCount) -> ArrayNode | GroupNode | None:
     prefix = f"{path}/" if path else ""
     version3 = _document(store, f"{prefix}zarr.json")
     if version3 is not None:
@@ -398,7 +398,7 @@ def _document(store: Documents, key: str) -> Json | None:
     return document
 
 
-def _group(store: Documents, path: str, attrs: Json, limits: _Limits) -> GroupNode:
+def _group(store: Documents, path: str, attrs: Json, limits: _GroupCount) -> GroupNode:
     arrays: dict[str, ArrayNode] = {}
     groups: dict[str, GroupNode] = {}
     if limits.depth > MAX_GROUP_DEPTH or limits.groups < 1:

@@ -84,7 +84,7 @@ def _cube(root: GroupNode, store: Store, spec: SourceSpec, caches: ReaderCaches)
         **about(root.attrs),
         findings=tuple(dict.fromkeys(findings)),
         group=choice.path,
-        other_groups=choice.others,
+        other_groups=choice.other_paths,
     )
     return Cube(spec.collection, variables, info)
 
