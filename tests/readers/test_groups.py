@@ -103,7 +103,7 @@ def test_missing_group_lists_few_of_many_groups(tmp_path, store):
     small = {"v": Stored(("y", "x"), np.zeros((2, 3), "u1"))}
     path = write_groups({f"g{n:02}": small for n in range(30)}, tmp_path / "made.zarr", store)
 
-    with pytest.raises(UnsupportedSource, match="there are g00, .*g19 and 10 more"):
+    with pytest.raises(UnsupportedSource, match=r"there are g00, .*g19 and 10 more"):
         opened(make_spec("zarr" if store.startswith("zarr") else "netcdf", path, group="none"))
 
 

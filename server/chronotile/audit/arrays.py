@@ -204,7 +204,7 @@ def _path_times(path: Path, pattern: str | None) -> InstantArray:
 def _open_array(spec: SourceSpec, path: Path, name: str) -> tuple[Any, Any]:
     """Return a dataset and its array of that name."""
     try:
-        for dataset in kind_of_spec(spec).datasets(path):
+        for dataset in kind_of_spec(spec).datasets(path, spec.group):
             if name in dataset.data_vars:
                 return dataset, dataset[name]
     except (OSError, ValueError, KeyError, TypeError) as error:

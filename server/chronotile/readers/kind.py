@@ -1,7 +1,7 @@
 """Kinds of source: one object per kind, used by all other code for the sources of this kind."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,14 @@ def has_file(folder: Path, name: str) -> bool:
     with suppress(OSError):
         return (folder / name).is_file()
     return False
+
+
+def add_coordinates(dataset: "xarray.Dataset", others: "Iterable[xarray.Dataset]") -> "xarray.Dataset":
+    """Return a dataset with coordinates of other groups along dimensions without coordinates."""
+    for other in others if not dataset.sizes.keys() <= dataset.variables.keys() else ():
+        fitting = {n: v for n, v in other.variables.items() if v.dims == (n,) and v.size == dataset.sizes.get(n)}
+        dataset = dataset.assign_coords({n: v for n, v in fitting.items() if n not in dataset.variables})
+    return dataset
 
 
 class SourceKind(ABC):
@@ -103,8 +111,12 @@ class SourceKind(ABC):
         """Return whether a block may contain several times; then `optimise` reads many times of a window together."""
         return True
 
-    def datasets(self, path: Path) -> "Iterator[xarray.Dataset]":
+    def datasets(self, path: Path, group: str | None = None) -> "Iterator[xarray.Dataset]":
         """Yield the datasets of a local file or store as xarray reads them, for `audit` and `optimise verify`.
+
+        Args:
+            path: The file or store.
+            group: The only group to open; `None` means all, the finest first.
 
         Raises:
             UnsupportedSource: xarray does not read this kind.

@@ -16,6 +16,7 @@ from tests.agreement.doors.asking import CELL, DATE, DAY, NotOffered, at_cells, 
 from tests.agreement.doors.jobs import done
 from tests.agreement.doors.kinds import PARTS, SCENE, collection_of, place_of, values_of
 from tests.agreement.doors.site import Site
+from tests.grouped import PRODUCT
 
 
 def _said(site: Site, *arguments: object) -> str:
@@ -31,7 +32,14 @@ def _said(site: Site, *arguments: object) -> str:
     return result.output
 
 
-SOURCES = {"folder": "NDVI_*.tif", "stack": "stack.tif", "netcdf": "made.nc", "zarr": "made.zarr", "cube": "cube.zarr"}
+SOURCES = {
+    "folder": "NDVI_*.tif",
+    "stack": "stack.tif",
+    "netcdf": "made.nc",
+    "zarr": "made.zarr",
+    "group": "groups.nc",
+    "cube": "cube.zarr",
+}
 """Files that `optimise` accepts unchanged."""
 
 
@@ -60,6 +68,11 @@ def publish(site: Site, kind: str) -> None:
     if stores:
         opened = xarray.open_dataset if stores[0].suffix == ".nc" else xarray.open_zarr
         group = {"group": "0", "consolidated": False} if (stores[0] / "0").is_dir() and kind == "zarr" else {}
+        if kind == "group":
+            with xarray.open_datatree(stores[0]) as tree:
+                places = tree["a/geolocation"].dataset[["y", "x"]]
+                close(of_cells(tree[PRODUCT].dataset.assign_coords(places.variables)), plain)
+            return
         with opened(stores[0], **group) as dataset:
             close(of_cells(dataset), plain)
         return
@@ -116,7 +129,7 @@ def cog(site: Site, kind: str) -> None:
         kind, f"files/NDVI_{DAY.replace('-', '')}_w.tif"
     )
     lon, lat = place_of(*CELL)
-    name = "made.nc" if kind == "netcdf" else "made.zarr" if kind in {"zarr", "cube"} else pattern
+    name = SOURCES[kind] if kind in {"netcdf", "group"} else "made.zarr" if kind in {"zarr", "cube"} else pattern
     answer = taken(site.client.get(f"/cog/point/{lon},{lat}", params={"url": str(site.folder / name)}))
     number = json.loads(answer.text)["values"][DATE if kind == "stack" else 0]
     close(number * SCENE.scale + SCENE.offset, values_of("folder")[DATE][CELL])

@@ -17,6 +17,7 @@ from affine import Affine
 
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
+from tests.grouped import PRODUCT, scene_in_groups, write_groups
 from tests.scenes import NODATA, Scene, write_cogs, write_netcdf, write_tif, write_zarr
 from tests.scenes_archive.documents import COG, write_geoparquet
 
@@ -37,6 +38,7 @@ SOURCE_KINDS = {
     "stack": "cog",
     "netcdf": "netcdf",
     "zarr": "zarr",
+    "group": "netcdf",
     "cube": "zarr",
     "tiles": "cog, tiles",
     "static": "stac",
@@ -108,6 +110,7 @@ def write_files(folder: Path) -> None:
     write_tif(folder / "stack.tif", SCENE.cube(), SCENE, overviews=(2,))
     write_netcdf(folder, SCENE)
     write_zarr(folder, SCENE)
+    write_groups(scene_in_groups(SCENE, "sister"), folder / "groups.nc", "netcdf-4")
     optimise(
         sorted(map(str, folder.glob("NDVI_*.tif"))), folder / "cube.zarr", Options(layout="both", block=16, threads=1)
     )
@@ -180,6 +183,7 @@ def configuration(folder: Path, places: Places) -> str:
         "stack": f"kind: cog, href: '{folder}/stack.tif', times: [{days}]",
         "netcdf": f"kind: netcdf, href: '{folder}/made.nc'",
         "zarr": f"kind: zarr, href: '{folder}/made.zarr'",
+        "group": f"kind: netcdf, href: '{folder}/groups.nc', group: {PRODUCT}",
         "cube": f"kind: zarr, href: '{folder}/cube.zarr'",
         "tiles": f"kind: cog, href: '{folder}/{FILES}/{{variable}}_*.tif', time_pattern: '{DATED}', tiles: true",
         "static": static,

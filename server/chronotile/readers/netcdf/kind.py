@@ -9,9 +9,10 @@ from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
 from chronotile.core.finding import Finding
 from chronotile.core.model.source import KindOptions, SourceSpec
-from chronotile.readers.kind import AS_STORED, SourceKind
+from chronotile.readers.cf.scope import groups_above
+from chronotile.readers.kind import AS_STORED, SourceKind, add_coordinates
 from chronotile.readers.netcdf.files import open_netcdf_source
-from chronotile.readers.netcdf.source import HDF5, engine_options
+from chronotile.readers.netcdf.source import HDF5, engine_options, survey_inside
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 
@@ -49,12 +50,17 @@ class NetcdfKind(SourceKind):
             if place not in reported:
                 yield replace(finding, place=place)
 
-    def datasets(self, path: Path) -> "Iterator[xarray.Dataset]":
-        """Yield the root group."""
+    def datasets(self, path: Path, group: str | None = None) -> "Iterator[xarray.Dataset]":
+        """Yield the root and all groups with arrays, or one group."""
         _require_libraries()
         import xarray
 
-        yield xarray.open_dataset(path, **AS_STORED, **engine_options(path))
+        def open_group(name: str) -> "xarray.Dataset":
+            return xarray.open_dataset(path, group=name or None, **AS_STORED, **engine_options(path))
+
+        names = dict.fromkeys(("", *survey_inside(path).shapes))
+        for name in names if group is None else (group,):
+            yield add_coordinates(open_group(name), (open_group(n) for n in (*groups_above(name), *names) if n != name))
 
 
 def _require_libraries() -> None:

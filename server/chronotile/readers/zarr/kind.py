@@ -1,6 +1,7 @@
 """Kind of Zarr stores: folders, zip files and remote stores."""
 
 import itertools
+import math
 import os
 import re
 from collections import deque
@@ -9,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from zipfile import ZipFile
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
@@ -17,7 +17,7 @@ from chronotile.core.finding import Finding
 from chronotile.core.model.source import KindOptions, SourceSpec
 from chronotile.readers.cf.scope import MAX_GROUP_DEPTH
 from chronotile.readers.hrefs import CREDENTIALS_REMEDY, local_path
-from chronotile.readers.kind import AS_STORED, SourceKind, has_file
+from chronotile.readers.kind import AS_STORED, SourceKind, add_coordinates, has_file
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.store_files import HEADS, LEVELS_END, LINK, SNAPSHOTS, linked_store
@@ -25,8 +25,7 @@ from chronotile.readers.zarr.store_files import HEADS, LEVELS_END, LINK, SNAPSHO
 if TYPE_CHECKING:
     import xarray
 
-GROUPS = (None, "0", "0.zarr", "series")
-"""Groups that may contain an array: the root, and the finest level of a pyramid."""
+    from chronotile.readers.zarr.metadata import GroupNode
 
 _GROUP_NODE = re.compile(rb'"node_type"\s*:\s*"group"')
 
@@ -91,24 +90,32 @@ class ZarrKind(SourceKind):
 
         yield from chunk_findings(spec)
 
-    def datasets(self, path: Path) -> "Iterator[xarray.Dataset]":
-        """Yield the groups that may contain arrays; in a zip file also those of its only top folder, if it has one."""
+    def datasets(self, path: Path, group: str | None = None) -> "Iterator[xarray.Dataset]":
+        """Yield the groups with arrays, those with the largest first; or one group and those below it."""
         from chronotile.readers.zarr.stores import PlainStore, open_store
 
         path = linked_store(path) or path
-        if not isinstance(open_store(str(path)), PlainStore):
+        plain_store = open_store(str(path))
+        if not isinstance(plain_store, PlainStore):
             raise UnsupportedSource("references and repositories are not audited; audit the files behind them")
         require_extra("zarr", "reading a Zarr store apart", error=UnsupportedSource)
         import xarray
         from zarr.storage import ZipStore
 
-        for group in _groups(path):
+        def open_group(node: "GroupNode") -> "xarray.Dataset":
             store = ZipStore(path, mode="r") if path.suffix == ".zip" else path
+            options = {"chunks": None, "consolidated": False, **AS_STORED}
+            dataset: xarray.Dataset = xarray.open_zarr(store, group=node.path or None, **options)
+            return dataset
+
+        root = plain_store.read_group()
+        nodes = [node for _path, node in root.walk() if node.arrays]
+        served = [node for _path, node in root.at(group or "").walk() if node.arrays]
+        for node in sorted(served, key=lambda node: -max(math.prod(array.shape) for array in node.arrays.values())):
             try:
-                dataset = xarray.open_zarr(store, group=group, chunks=None, consolidated=False, **AS_STORED)
+                yield add_coordinates(open_group(node), (open_group(other) for other in nodes if other is not node))
             except (OSError, ValueError, KeyError):
                 continue
-            yield dataset
 
     def _metadata(self, root: Path) -> Iterator[Path]:
         yield from (root / name for name in (*self.folder_marks, "commit.json", *HEADS, LINK))
@@ -135,12 +142,3 @@ def _folders(folder: Path) -> list[Path]:
     with os.scandir(folder) as entries:
         names = [entry.name for entry in itertools.islice(entries, MAX_ENTRIES) if entry.is_dir()]
     return [folder / name for name in sorted(names) if name != "c"]
-
-
-def _groups(path: Path) -> Iterator[str | None]:
-    yield from GROUPS
-    if path.suffix == ".zip":
-        with ZipFile(path) as file:
-            folders = {name.partition("/")[0] for name in file.namelist()}
-        for folder in folders if len(folders) == 1 else ():
-            yield from (folder if group is None else f"{folder}/{group}" for group in GROUPS)
