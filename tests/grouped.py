@@ -24,7 +24,7 @@ PRODUCT = "a/product"
 
 @dataclass(frozen=True)
 class Stored:
-    """An array as it is written."""
+    """An array, its dimensions and attributes."""
 
     dims: tuple[str, ...]
     numbers: np.ndarray
@@ -51,17 +51,16 @@ def scene_in_groups(scene: Scene, location: str, group: str = PRODUCT) -> Conten
     parent = group.rpartition("/")[0]
     home = {"group": group, "above": parent, "root": "", "sister": f"{parent}/geolocation".lstrip("/")}
     if location in home:
-        named = {"grid_mapping": "spatial_ref"}
-        content = {group: {"NDVI": Stored(array.dims, array.numbers, attrs | named)}}
+        content = {group: {"NDVI": Stored(array.dims, array.numbers, attrs | {"grid_mapping": "spatial_ref"})}}
         return {**content, home[location]: {**coordinates, **content.get(home[location], {})}}
     start = "/b/places" if location == "absolute" else "../" * (group.count("/") + 1) + "b/places"
     names = {"time": "t", "y": "northing", "x": "easting", "spatial_ref": "crs"}
-    named = {
+    references = {
         "coordinates": f"{start}/t {start}/northing {start}/easting",
         "grid_mapping": f"{start}/crs",
     }
     return {
-        group: {"NDVI": Stored(array.dims, array.numbers, attrs | named)},
+        group: {"NDVI": Stored(array.dims, array.numbers, attrs | references)},
         "b/places": {names[name]: stored for name, stored in coordinates.items()},
     }
 
@@ -105,19 +104,19 @@ def _group(group: h5netcdf.Group, path: str) -> h5netcdf.Group:
 
 
 def _dimensions(content: Content) -> dict[str, tuple[int, str]]:
-    """Return the length of each dimension, and the deepest group above all of its arrays."""
-    found: dict[str, tuple[int, str]] = {}
+    """Return the length of each dimension, and the deepest group above all its arrays."""
+    dimensions: dict[str, tuple[int, str]] = {}
     for group, arrays in content.items():
         for stored in arrays.values():
             for dim, length in zip(stored.dims, np.shape(stored.numbers), strict=True):
-                parts = [part.split("/") for part in (group, found[dim][1] if dim in found else group)]
+                parts = [part.split("/") for part in (group, dimensions[dim][1] if dim in dimensions else group)]
                 common = [a for a, b in zip(*parts, strict=False) if a == b]
-                found[dim] = length, "/".join(common)
-    return found
+                dimensions[dim] = length, "/".join(common)
+    return dimensions
 
 
 def _write_hdf5(content: Content, path: Path) -> None:
-    """Write plain HDF5, in which coordinates are dimension scales of arrays in their group and below."""
+    """Write plain HDF5; coordinates are dimension scales of arrays in their group and below."""
     with h5py.File(path, "w") as file:
         for group, arrays in content.items():
             for name, stored in arrays.items():

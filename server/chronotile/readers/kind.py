@@ -30,9 +30,9 @@ def has_file(folder: Path, name: str) -> bool:
     return False
 
 
-def add_coordinates(dataset: "xarray.Dataset", others: "Iterable[xarray.Dataset]") -> "xarray.Dataset":
+def add_coordinates(dataset: "xarray.Dataset", groups: "Iterable[xarray.Dataset]") -> "xarray.Dataset":
     """Return a dataset with coordinates of other groups along dimensions without coordinates."""
-    for other in others if not dataset.sizes.keys() <= dataset.variables.keys() else ():
+    for other in groups if not dataset.sizes.keys() <= dataset.variables.keys() else ():
         fitting = {n: v for n, v in other.variables.items() if v.dims == (n,) and v.size == dataset.sizes.get(n)}
         dataset = dataset.assign_coords({n: v for n, v in fitting.items() if n not in dataset.variables})
     return dataset

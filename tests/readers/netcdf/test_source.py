@@ -296,7 +296,7 @@ def test_swath_in_a_group_is_refused_as_one(tmp_path):
     with pytest.raises(UnsupportedSource) as refused:
         open_netcdf(make_spec("netcdf", tmp_path / "made.nc", variables={}))
 
-    assert "group PRODUCT is a swath: each of its pixels has its own latitude and longitude" in refused.value.message
+    assert "group PRODUCT is a swath: each pixel has its own latitude and longitude" in refused.value.message
     assert "resample its variables to regular latitudes and longitudes first" in refused.value.message
     assert "QA_STATISTICS" not in refused.value.message
 

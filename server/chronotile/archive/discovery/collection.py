@@ -69,7 +69,7 @@ class DiscoveredCollection:
     is_undated: bool
     """Whether it is a single raster file without time, possibly one of several times."""
     other_groups: tuple[str, ...] = ()
-    """Other groups of its files with rasters, which become further collections."""
+    """Other groups of its files with rasters, which become separate collections."""
 
 
 def describe_collection(draft: Draft, styles: Mapping[str, Style], caches: ReaderCaches) -> DiscoveredCollection:

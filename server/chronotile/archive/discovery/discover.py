@@ -34,7 +34,7 @@ _NUMBER = re.compile(r"\d\d")
 DiscoveryProgress = Callable[[str, float], None]
 """Called with the id of the current collection and the finished fraction of the work, 0 to 1."""
 LookResult = DiscoveredCollection | Finding | list[Draft]
-"""A collection, the reason why there is none, or a draft for each group of its files."""
+"""A collection, the reason why it is skipped, or a draft for each group of its files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

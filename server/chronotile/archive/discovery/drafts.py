@@ -139,7 +139,7 @@ def _draft_store(path: Path, kind: SourceKind, root: Path) -> Draft:
 
 
 def make_ids_unique(drafts: Iterable[Draft], existing: Iterable[str] = ()) -> Iterator[Draft]:
-    """Make ids unique: the second draft with an id is called `id-2`, the third `id-3`; those in `existing` are used."""
+    """Make ids unique, also among `existing`: the second draft with an id is called `id-2`, the third `id-3`."""
     ids = set(existing)
     for draft in drafts:
         number, id_ = 1, draft.id

@@ -21,9 +21,9 @@ MAX_PLACE = 80
 MAX_LISTED_ARRAYS = 5
 """Maximum number of variables of a group that a finding names."""
 
-REMEDY = "serve it as a source of its own, with group: {path}"
+REMEDY = "serve it as another source, with group: {path}"
 SWATH = (
-    "group {path} is a swath: each of its pixels has its own latitude and longitude, which is not served; resample its "
+    "group {path} is a swath: each pixel has its own latitude and longitude, which is not served; resample its "
     "variables to regular latitudes and longitudes first"
 )
 
@@ -71,7 +71,7 @@ def choose_group(
         tree: The groups.
         spec: Configuration of the source.
         probe: Inspects the group with a path.
-        paths: Groups that may have rasters; by default those with arrays of two dimensions or more.
+        paths: Groups that may have rasters; the groups with arrays of two dimensions or more by default.
 
     Raises:
         UnsupportedSource: The configured group does not exist.
@@ -95,7 +95,7 @@ def choose_group(
         return GroupChoice("", (*notes, *group_findings(below)), tuple(path for path in fit if path))
     if len(fit) > 1:
         listed = list_names(fit, most=MAX_LISTED)
-        raise SeveralGroups(f"its groups {listed} have rasters; set group: to one of them for the source", fit)
+        raise SeveralGroups(f"its groups {listed} have rasters; set group: to choose", fit)
     rest = [replace(finding, severity="note") for finding in group_findings(g for g in groups if g.fault and g.path)]
     return GroupChoice(fit[0], (*notes, _note(fit[0]), *rest))
 
@@ -108,7 +108,7 @@ def _require_group(path: str, tree: GroupTree, paths: Sequence[str]) -> GroupCho
 
 
 def _note(path: str) -> Finding:
-    return Finding("note", path, "this group is read, as no other has rasters; group: of the source selects another")
+    return Finding("note", path, "this group is read, because no other has rasters; set group: to read another")
 
 
 def _cut_findings(tree: GroupTree) -> tuple[Finding, ...]:

@@ -1,7 +1,7 @@
 """Arrays that a group of a file or store uses: its own, and coordinates in other groups (CF 1.9 §2.7).
 
 A name is searched in the group, in the groups above it, and then in the other groups, the nearest first. If two of
-these are equally near, the name is ambiguous and none is used.
+these are equally near, the name is ambiguous and not used.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from chronotile.readers.cf.fields import Field, FieldSet
 REFERENCES = ("coordinates", "bounds", "climatology", "grid_mapping")
 """Attributes that name other arrays."""
 TRANSFORMS = ("GeoTransform", "spatial:transform", "spatial:bbox", "transform")
-"""Attributes that replace coordinates: their arrays use none of other branches."""
+"""Attributes that replace coordinates: coordinates in other branches are ignored."""
 MAX_GROUPS, MAX_GROUP_DEPTH = 1000, 32
 """Maximum number of groups of a file or store that are read, and of levels below the root."""
 MAX_NAMED = 50
@@ -47,7 +47,7 @@ def fields_in_scope(tree: GroupTree, path: str) -> FieldSet:
 
 
 def groups_above(path: str) -> Iterator[str]:
-    """Yield the path of a group and those of the groups above it; the root's is empty."""
+    """Yield the path of a group, then the paths of the groups above it; the root has an empty path."""
     yield path
     while path:
         path = path.rpartition("/")[0]
@@ -60,7 +60,7 @@ def _distance(path: str, other: str) -> int:
 
 @dataclass(slots=True)
 class _Scope:
-    """The arrays of a group, to which arrays of other groups are added."""
+    """The arrays of a group, and arrays that are added from other groups."""
 
     tree: GroupTree
     path: str
@@ -165,7 +165,7 @@ def _is_below(group: str, apex: str) -> bool:
 
 
 def _join(*parts: str) -> str:
-    """Return one path from parts, in which `..` is the group above."""
+    """Return one path from parts; `..` is the group above."""
     joined: list[str] = []
     for part in "/".join(parts).split("/"):
         if part == "..":

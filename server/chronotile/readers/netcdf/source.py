@@ -180,7 +180,7 @@ class NetcdfFile:
         """Open groups by path; empty if the file is closed."""
         self._survey = Hdf5Survey(None, {}, {}, None)
         self._layouts: dict[str, Layout] = {}
-        """By path of the array, as it was first opened."""
+        """Layouts by path of the array, at its first opening."""
         with self._lock:
             self._current()
 
@@ -358,7 +358,7 @@ def _open(path: Path, group: str = "") -> "xarray.Dataset":
             **engine_options(path),
         )
     except KeyError as error:  # of h5netcdf
-        raise OSError(f"the dimension {error} of group {group or '/'} is defined neither in it nor above it") from error
+        raise OSError(f"the dimension {error} of group {group or '/'} is not defined in it or above it") from error
 
 
 def engine_options(path: Path) -> dict[str, Any]:

@@ -36,7 +36,7 @@ CONSOLIDATED = b'"zarr_consolidated_format"'
 MAX_ENTRIES = 500
 """Maximum number of entries of a folder that are searched for groups and arrays."""
 MAX_WAITING = 5000
-"""Number of folders that wait for their search, from which on no further ones are added."""
+"""Maximum number of folders that wait for their search; if there are more, folders below are not added."""
 
 
 class ZarrKind(SourceKind):
@@ -91,7 +91,7 @@ class ZarrKind(SourceKind):
         yield from chunk_findings(spec)
 
     def datasets(self, path: Path, group: str | None = None) -> "Iterator[xarray.Dataset]":
-        """Yield the groups with arrays, those with the largest first; or one group and those below it."""
+        """Yield the groups with arrays, largest arrays first; or only `group` and the groups below."""
         from chronotile.readers.zarr.stores import PlainStore, open_store
 
         path = linked_store(path) or path

@@ -90,7 +90,7 @@ def _cube(root: GroupNode, store: Store, spec: SourceSpec, caches: ReaderCaches)
 
 
 def _choose_group(tree: GroupTree, root: GroupNode, spec: SourceSpec) -> GroupChoice:
-    """Return the group to read; groups that are levels of each other are one, and all of a product are read by default.
+    """Return the group to read; groups that are levels of each other are one; by default, a product is read whole.
 
     Raises:
         UnsupportedSource: The configured group does not exist, or there are several with rasters.
