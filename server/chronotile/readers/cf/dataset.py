@@ -25,6 +25,10 @@ from chronotile.readers.cf.valid_times import FoldedTimes, fold_times, is_time_p
 from chronotile.readers.configured_encoding import apply_configuration, require_real
 
 
+MAX_REASONS = 3
+"""Maximum number of groups that an error explains."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CfVariable:
     """One variable with the layout of its array."""
@@ -84,7 +88,8 @@ def understand(fields: FieldSet, spec: SourceSpec, *, others: tuple[Finding, ...
     if not found:
         failures.sort(key=lambda each: is_time(fields.fields[each.place]))
         reasons = [f"{each.place}: {each.message}" for each in failures[:1]] or ["it holds no variable over x and y"]
-        raise UnsupportedSource("; ".join((*reasons, *(each.message for each in others))))
+        more = [f"{len(others) - MAX_REASONS} more groups are not served"] if len(others) > MAX_REASONS else []
+        raise UnsupportedSource("; ".join((*reasons, *(each.message for each in others[:MAX_REASONS]), *more)))
     return CfVariables(found, (*_findings_of(found), *failures, *others))
 
 

@@ -114,11 +114,11 @@ def _note(path: str) -> Finding:
 def _cut_findings(tree: GroupTree) -> tuple[Finding, ...]:
     if tree.cut is None:
         return ()
+    place = tree.cut if len(tree.cut) < MAX_PLACE else f"{tree.cut[:MAX_PLACE]}…"
     message = (
-        f"this group is not read, and others may not be: read are {MAX_GROUP_DEPTH} levels and {MAX_GROUPS} groups of "
+        f"group {place} is not read, and others may not be: read are {MAX_GROUP_DEPTH} levels and {MAX_GROUPS} groups of "
         "a file or store"
     )
-    place = tree.cut if len(tree.cut) < MAX_PLACE else f"{tree.cut[:MAX_PLACE]}…"
     return (Finding("warning", place, message),)
 
 

@@ -1,9 +1,10 @@
 """Checks of HDF5 files before they are read: arrays in other files, missing filters, damaged heaps."""
 
 import os
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,41 +44,68 @@ class Hdf5Survey:
     shapes: Mapping[str, Mapping[str, tuple[int, ...]]]
     """Shapes of arrays by path of their group and by name; soft links are not followed."""
     cut: str | None
-    """Path of the first group with arrays that was not read, because of the limits of groups."""
+    """Path of the first group that was not read, because of the limits of groups."""
 
 
 def survey_hdf5(path: Path) -> Hdf5Survey:
-    """Return which arrays of a file cannot be read; filters of the extra `hdf5` are loaded if an array needs them."""
+    """Return the arrays of a file, and those that cannot be read.
+
+    Only hard links are followed, each group once. Filters of the extra `hdf5` are loaded if an array needs them.
+
+    Raises:
+        UnsupportedSource: It has too many arrays and groups.
+    """
     import h5py
 
     _require_whole_heaps(path)
-    faults, shapes = dict[str, str](), dict[str, dict[str, tuple[int, ...]]]()
-    cut, count = list[str](), 0
+    survey = _SurveyParts()
+    with h5py.File(path, **OPTIONS) as file:
+        groups, addresses = deque([("", file)]), {h5py.h5o.get_info(file.id).addr}
+        while groups and survey.elsewhere is None:
+            folder, group = groups.popleft()
+            for name in group:
+                survey.count += 1
+                node = survey.look(group, folder, name)
+                if not isinstance(node, h5py.Group) or (address := h5py.h5o.get_info(node.id).addr) in addresses:
+                    continue
+                below = f"{folder}/{name}".lstrip("/")
+                if len(addresses) < MAX_GROUPS and below.count("/") < MAX_GROUP_DEPTH:
+                    addresses.add(address)
+                    groups.append((below, node))
+                else:
+                    survey.cut = survey.cut or below
+    return Hdf5Survey(survey.elsewhere, survey.faults, survey.shapes, survey.cut)
 
-    def look(name: str, link: object) -> str | None:
-        nonlocal count
-        count += 1
-        if count > MAX_OBJECTS:
+
+@dataclass(slots=True)
+class _SurveyParts:
+    """Results of a survey so far."""
+
+    elsewhere: str | None = None
+    faults: dict[str, str] = field(default_factory=dict)
+    shapes: dict[str, dict[str, tuple[int, ...]]] = field(default_factory=dict)
+    cut: str | None = None
+    count: int = 0
+    """Number of links."""
+
+    def look(self, group: "h5py.Group", folder: str, name: str) -> object:
+        """Note a member of a group and return it; soft links are skipped."""
+        import h5py
+
+        if self.count > MAX_OBJECTS:
             raise UnsupportedSource(f"it has more than {MAX_OBJECTS} arrays and groups")
-        node = file.get(name) if isinstance(link, h5py.HardLink) else None
-        if isinstance(link, h5py.ExternalLink):
-            return name
-        if isinstance(node, h5py.Dataset):
-            if node.is_virtual or node.external:
-                return name
+        link, place = group.get(name, getlink=True), f"{folder}/{name}".lstrip("/")
+        node = group.get(name) if isinstance(link, h5py.HardLink) else None
+        if isinstance(link, h5py.ExternalLink) or (
+            isinstance(node, h5py.Dataset) and (node.is_virtual or node.external)
+        ):
+            self.elsewhere = self.elsewhere or place
+        elif isinstance(node, h5py.Dataset):
             fault = _fault_of(node)
             if fault is not None:
-                faults[name] = fault
-            group, _slash, array = name.rpartition("/")
-            if group in shapes or (len(shapes) < MAX_GROUPS and group.count("/") < MAX_GROUP_DEPTH):
-                shapes.setdefault(group, {})[array] = node.shape if node.ndim else ()  # h5py: None without a dataspace
-            else:
-                cut.append(group)
-        return None
-
-    with h5py.File(path, **OPTIONS) as file:
-        elsewhere = file.visititems_links(look)
-    return Hdf5Survey(elsewhere, faults, shapes, next(iter(cut), None))
+                self.faults[place] = fault
+            self.shapes.setdefault(folder, {})[name] = node.shape if node.ndim else ()  # None without a dataspace
+        return node
 
 
 def require_few_arrays(path: Path) -> None:
@@ -92,7 +120,8 @@ def require_few_arrays(path: Path) -> None:
         count = len(file)
     if count > MAX_ARRAYS:
         raise UnsupportedSource(
-            f"it has {count} arrays, which take minutes to open, and {MAX_ARRAYS} are accepted if variables: names none"
+            f"its root has {count} arrays and groups, which take minutes to open, and {MAX_ARRAYS} are accepted if variables: "
+            "names none"
         )
 
 

@@ -369,7 +369,11 @@ def engine_options(path: Path) -> dict[str, Any]:
     Raises:
         UnsupportedSource: The file is not NetCDF of a supported version.
     """
-    return {"engine": "h5netcdf", "driver_kwds": OPTIONS} if _is_hdf5(path) else {"engine": "scipy"}
+    return (
+        {"engine": "h5netcdf", "driver_kwds": OPTIONS, "phony_dims": "access"}
+        if _is_hdf5(path)
+        else {"engine": "scipy"}
+    )
 
 
 def _layout_of(variable: "xarray.Variable") -> Layout:

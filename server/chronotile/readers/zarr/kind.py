@@ -129,10 +129,10 @@ class ZarrKind(SourceKind):
 
 def _is_group(folder: Path) -> bool:
     """Return whether a folder is a group; folders of chunks are not searched (version 3: `c`)."""
+    if (folder / "c").is_dir() or has_file(folder, ".zarray"):
+        return False
     if has_file(folder, ".zgroup"):
         return True
-    if not has_file(folder, "zarr.json") or (folder / "c").is_dir():
-        return False
     with suppress(OSError):
         return _GROUP_NODE.search((folder / "zarr.json").read_bytes()) is not None
     return False
