@@ -48,7 +48,7 @@ class Hdf5Survey:
 
 
 def survey_hdf5(path: Path) -> Hdf5Survey:
-    """Return the arrays of a file, and those that cannot be read.
+    """Return the arrays of a file, and the arrays that cannot be read.
 
     Only hard links are followed, each group once. Filters of the extra `hdf5` are loaded if an array needs them.
 
