@@ -24,7 +24,6 @@ from chronotile.readers.cf.time import Times, configured_climatology, configured
 from chronotile.readers.cf.valid_times import FoldedTimes, fold_times, is_time_part, run_steps
 from chronotile.readers.configured_encoding import apply_configuration, require_real
 
-
 MAX_REASONS = 3
 """Maximum number of groups that an error explains."""
 

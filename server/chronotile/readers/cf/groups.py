@@ -116,8 +116,8 @@ def _cut_findings(tree: GroupTree) -> tuple[Finding, ...]:
         return ()
     place = tree.cut if len(tree.cut) < MAX_PLACE else f"{tree.cut[:MAX_PLACE]}…"
     message = (
-        f"group {place} is not read, and others may not be: read are {MAX_GROUP_DEPTH} levels and {MAX_GROUPS} groups of "
-        "a file or store"
+        f"group {place} is not read, and others may not be: read are {MAX_GROUP_DEPTH} levels and {MAX_GROUPS} groups "
+        "of a file or store"
     )
     return (Finding("warning", place, message),)
 

@@ -120,8 +120,8 @@ def require_few_arrays(path: Path) -> None:
         count = len(file)
     if count > MAX_ARRAYS:
         raise UnsupportedSource(
-            f"its root has {count} arrays and groups, which take minutes to open, and {MAX_ARRAYS} are accepted if variables: "
-            "names none"
+            f"its root has {count} arrays and groups, which take minutes to open, and {MAX_ARRAYS} are accepted if "
+            "variables: names none"
         )
 
 
