@@ -42,6 +42,25 @@ def test_each_group_of_a_file_is_a_collection(tmp_path, open_at, store):
     assert [finding for finding in archive.findings if "group" in finding.message] == []
 
 
+@pytest.mark.parametrize("store", ["hdf5", "zarr-3"])
+def test_variables_of_one_name_in_two_groups_have_separate_values(tmp_path, open_at, store):
+    write_groups(two_groups(), tmp_path / STORES[store], store)
+    scenes = {"made-land.NDVI": FIRST, "made-sea-ice.NDVI": SECOND}
+
+    with TestClient(application(open_at(tmp_path).services)) as client:
+        series = {layer: series_of_cell(client, layer, scene) for layer, scene in (*scenes.items(), *scenes.items())}
+
+    for layer, scene in scenes.items():
+        expected = scene.cube()[:, 3, 4] * scene.scale + scene.offset
+        np.testing.assert_allclose(series[layer], expected, rtol=1e-6)
+
+
+def series_of_cell(client: TestClient, layer: str, scene: Scene) -> list[float]:
+    x, y = scene.transform @ (4.5, 3.5)
+    lon, lat = pyproj.Transformer.from_crs(scene.crs, "OGC:CRS84", always_xy=True).transform(x, y)
+    return client.get(f"/timeseries/{layer}/point?lon={lon}&lat={lat}").json()["values"]
+
+
 def test_written_configuration_names_the_groups(tmp_path, open_at):
     write_groups(two_groups(), tmp_path / "made.zarr", "zarr-3")
     archive = open_at(tmp_path)

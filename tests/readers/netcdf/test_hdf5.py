@@ -163,5 +163,7 @@ def test_file_of_very_many_arrays_is_refused(tmp_path):
         for number in range(MAX_ARRAYS + 1):
             file.create_dataset(f"v{number}", shape=(1,), dtype="u1")
 
-    with pytest.raises(UnsupportedSource, match=rf"it has {MAX_ARRAYS + 1} arrays, .* {MAX_ARRAYS} are accepted"):
+    with pytest.raises(
+        UnsupportedSource, match=rf"has {MAX_ARRAYS + 1} arrays and groups, .* {MAX_ARRAYS} are accepted"
+    ):
         open_source(make_spec("netcdf", tmp_path / "many.nc", variables={}))
