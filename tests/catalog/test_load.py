@@ -256,7 +256,7 @@ def test_values_without_a_file_are_checked_alike(tmp_path):
     assert caught.value.mistakes == (
         "data/found: collections.c.source.href: the key is missing",
         "data/found: collections.c.source.hreff: unknown key; the nearest is href; accepted are kind, href, "
-        "tiles, filter, mode, time_pattern, without, crs, times, series",
+        "tiles, filter, mode, time_pattern, without, group, crs, times, series",
     )
 
 
