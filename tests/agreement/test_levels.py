@@ -245,7 +245,8 @@ def test_group_next_to_rasters_of_the_root_is_a_collection_of_a_folder(opened, t
     archive = opened(folder)
 
     with TestClient(application(archive.services)) as client:
-        (layer,) = [each["id"] for each in client.get("/layers").json()["layers"] if "bottom-layer" in each["id"]]
+        layers = client.get("/layers").json()["layers"]
+        (layer,) = [entry["id"] for entry in layers if "bottom-layer" in entry["id"]]
         assert series_of(client, layer) == [value_at(0, t) for t in range(3)]
 
 
