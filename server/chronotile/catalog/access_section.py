@@ -52,7 +52,7 @@ class RuleSection(Section):
 
 
 class AmountsSection(Section):
-    """Daily quota (UTC) of each user; a missing key means no limit."""
+    """Quota of each user per day (UTC). An amount that you do not configure is unlimited."""
 
     requests: Annotated[int, Field(ge=0)] | None = None
     """Requests, including failed ones."""
