@@ -55,7 +55,7 @@ class AmountsSection(Section):
     """Quota of each user per day (UTC). An amount that you do not configure is unlimited."""
 
     requests: Annotated[int, Field(ge=0)] | None = None
-    """Requests, including failed ones."""
+    """Requests, including failed requests."""
     bytes: Annotated[int, Field(ge=0)] | None = None
     """Bytes of answers."""
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
