@@ -189,10 +189,27 @@ def test_files_of_a_catalogue_are_not_found_by_their_names(mistakes, source, mis
     assert mistakes(in_collection(source)) == [f"config.yaml:3: collections.c.source: {mistake}"]
 
 
-@pytest.mark.parametrize(("text", "key"), [("mosaic: {}", "mosaic"), ("grid: {crs: EPSG:3035, resolution: 1}", "grid")])
 @pytest.mark.parametrize("source", ["{kind: cog, href: a.tif}", "{kind: zarr, href: a}"], ids=["cog", "zarr"])
-def test_keys_of_items_belong_to_items(mistakes, source, text, key):
-    assert mistakes(in_collection(source, text)) == [f"config.yaml:4: collections.c.{key}: {OF_ITEMS}"]
+def test_keys_of_items_belong_to_items(mistakes, source):
+    assert mistakes(in_collection(source, "mosaic: {}")) == [f"config.yaml:4: collections.c.mosaic: {OF_ITEMS}"]
+
+
+GRID = "grid: {crs: EPSG:3035, resolution: 1}"
+
+
+def test_grid_belongs_to_items_and_arrays(mistakes):
+    arrays = "and to kinds zarr and netcdf, whose cells may have a latitude and longitude each"
+
+    assert mistakes(in_collection("{kind: cog, href: a.tif}", GRID)) == [
+        f"config.yaml:4: collections.c.grid: {OF_ITEMS}, {arrays}"
+    ]
+
+
+@pytest.mark.parametrize("kind", ["zarr", "netcdf"])
+def test_grid_of_arrays_is_part_of_the_source(spec_of, kind):
+    spec = spec_of(in_collection(f"{{kind: {kind}, href: a}}", GRID))
+
+    assert (spec.grid, spec.items) == (TargetGrid(crs="EPSG:3035", resolution=1.0), None)
 
 
 def test_times_are_grouped_of_items_alone(mistakes):

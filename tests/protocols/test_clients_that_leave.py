@@ -15,8 +15,8 @@ import pytest
 from chronotile.app.application import application
 from chronotile.core.model.raster import Pixels
 from chronotile.core.model.time.domain import domain_of_instants
-from chronotile.readers.derived.wrapping_reader import WrappingReader
 from chronotile.readers.reader import Reader
+from chronotile.readers.wrapping_reader import WrappingReader
 from tests.protocols import served
 from tests.protocols.listening import listening
 from tests.running import PATIENCE_S, until

@@ -10,6 +10,7 @@ import zarr
 from pyproj import Proj
 
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
+from chronotile.core.model.request import Point
 from chronotile.core.model.source import SourceSpec
 from chronotile.core.model.space.crs import CRS84, transformer
 from chronotile.core.model.space.grid import Window
@@ -34,7 +35,6 @@ REFUSED = {
     "pyramid.zarr": "no coordinate reference system; set crs:",
     "rotated.tif": "no coordinate reference system; set crs:",
     "test_rpcs.tif": "sensor model",
-    "test_stageiv_xyt_borked.nc": "its own latitude and longitude",
     "timeseries.nc": r"dimensions \(station, time\) are not a grid",
 }
 CONFIGURED = {
@@ -142,6 +142,21 @@ def test_odd_raster_is_served_with_its_stored_numbers(name):
     numbers = read_whole(reader, variable).numbers
 
     truth, _centres = read_truth(name, variable)
+    np.testing.assert_array_equal(numbers, truth)
+
+
+def test_curvilinear_array_has_its_numbers_at_its_positions():
+    reader = open_weird("test_stageiv_xyt_borked.nc")
+    (name,) = reader.info.variables
+    with open_with_xarray(WEIRD / "test_stageiv_xyt_borked.nc") as dataset:
+        cells = dataset.transpose("time", "y", "x", ...).isel(time=0, y=slice(20, 90, 10), x=slice(20, 80, 10))
+        truth, latitudes, longitudes = (
+            cells[array].transpose("y", "x").values.ravel() for array in (name, "lat", "lon")
+        )
+
+    points = [Point(x=x, y=y) for x, y in zip(longitudes.tolist(), latitudes.tolist(), strict=True)]
+    numbers = [reader.read_point(name, indexes=[0], point=point).numbers[0] for point in points]
+
     np.testing.assert_array_equal(numbers, truth)
 
 

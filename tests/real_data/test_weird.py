@@ -40,7 +40,6 @@ REFUSED = {
     "pyramid.zarr": "set crs:",
     "rotated.tif": "set crs:",
     "test_rpcs.tif": "sensor model",
-    "test_stageiv_xyt_borked.nc": "its own latitude and longitude",
     "timeseries.nc": "are not a grid",
 }
 PLACES = sorted(path.name for path in WEIRD.iterdir()) if WEIRD.is_dir() else []

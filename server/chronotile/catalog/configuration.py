@@ -69,7 +69,8 @@ class CollectionSection(Section):
     search: SearchSection = SearchSection()
     """For collections of items: search and retention."""
     grid: TargetGridSection | None = None
-    """For collections of items: grid of coverages and cubes if a request names no CRS."""
+    """For collections of items: grid of coverages and cubes if a request names no CRS. For kind netcdf and zarr: grid
+    of arrays with a latitude and longitude per cell; by default in degrees, with cells of at most half their size."""
     variables: dict[Id, Annotated[VariableSection, BeforeValidator(_replace_none)]] = Field(default_factory=dict)
     """Variables by id; default: all variables of the source."""
     composites: dict[Id, CompositeSection] = Field(default_factory=dict)

@@ -56,7 +56,7 @@ def _variable_mistakes(collection: YamlNode, path: KeyPath, kind: KindOptions, k
         yield from refuse_key(variable, (key,), where, problem)
 
 
-_ITEM_KEYS: tuple[KeyPath, ...] = (("mosaic",), ("grid",), ("search",), ("time", "group"))
+_ITEM_KEYS: tuple[KeyPath, ...] = (("mosaic",), ("search",), ("time", "group"))
 _KEYS_WITHOUT_ITEMS = {
     "times": "items have times of their own; remove it",
     "series": "it belongs to files on one grid; serve a cube made by optimise as its own source",
@@ -77,10 +77,13 @@ def items_mistakes(
         for key, problem in _KEYS_WITHOUT_ITEMS.items():
             yield from refuse_key(source, (key,), (*path, "source"), problem)
     else:
+        of_items = f"it belongs to collections of items: {_kinds_with_items(kinds)}"
         for keys in _ITEM_KEYS:
-            yield from refuse_key(
-                collection, keys, path, f"it belongs to collections of items: {_kinds_with_items(kinds)}"
-            )
+            yield from refuse_key(collection, keys, path, of_items)
+        if kind.has_bands:
+            of_arrays = join_words([name for name, k in kinds.items() if not k.has_bands], "and")
+            problem = f"{of_items}, and to kinds {of_arrays}, whose cells may have a latitude and longitude each"
+            yield from refuse_key(collection, ("grid",), path, problem)
     if not kind.has_items:
         problem = f"asset belongs to sources of kind {_kind_names(kinds)}; in kind {kind.name} use name"
         for name, variable in collection.child("variables").entries.items():

@@ -72,6 +72,10 @@ def of_cells(dataset: xarray.Dataset) -> np.ndarray:
     (array,) = (each for each in dataset.data_vars.values() if each.ndim == 3)
     _time, y_name, x_name = array.dims
     x, y = SCENE.coordinates()
+    if dataset[x_name].max() < 180:  # a swath without a configured grid is in degrees
+        rows, columns = np.mgrid[: SCENE.height, : SCENE.width]
+        lon, lat = (xarray.DataArray(axis, dims=("row", "column")) for axis in place_of(rows, columns))
+        return array.sel({y_name: lat, x_name: lon}, method="nearest").values
     return array.sel({y_name: y, x_name: x}, method="nearest", tolerance=1).values
 
 

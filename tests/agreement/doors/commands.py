@@ -38,6 +38,7 @@ SOURCES = {
     "netcdf": "made.nc",
     "zarr": "made.zarr",
     "group": "groups.nc",
+    "swath": "swath.nc",
     "cube": "cube.zarr",
 }
 """Files that `optimise` accepts unchanged."""
@@ -74,7 +75,7 @@ def publish(site: Site, kind: str) -> None:
                 close(of_cells(tree[PRODUCT].dataset.assign_coords(places.variables)), plain)
             return
         with opened(stores[0], **group) as dataset:
-            close(of_cells(dataset), plain)
+            close(dataset["NDVI"].values[:, ::-1] if kind == "swath" else of_cells(dataset), plain)
         return
     files = sorted(target.rglob("NDVI_*.tif"))
     parts = {name.stem.rpartition("_")[2] for name in files} & PARTS.keys()
@@ -129,8 +130,10 @@ def cog(site: Site, kind: str) -> None:
         kind, f"files/NDVI_{DAY.replace('-', '')}_w.tif"
     )
     lon, lat = place_of(*CELL)
-    name = SOURCES[kind] if kind in {"netcdf", "group"} else "made.zarr" if kind in {"zarr", "cube"} else pattern
-    answer = taken(site.client.get(f"/cog/point/{lon},{lat}", params={"url": str(site.folder / name)}))
+    files = {"cube": "made.zarr"} | {name: SOURCES[name] for name in ("netcdf", "group", "swath", "zarr")}
+    answer = taken(
+        site.client.get(f"/cog/point/{lon},{lat}", params={"url": str(site.folder / files.get(kind, pattern))})
+    )
     number = json.loads(answer.text)["values"][DATE if kind == "stack" else 0]
     close(number * SCENE.scale + SCENE.offset, values_of("folder")[DATE][CELL])
 

@@ -9,16 +9,18 @@ import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyproj
 import shapely
+import xarray
 from affine import Affine
 
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from tests.grouped import PRODUCT, scene_in_groups, write_groups
-from tests.scenes import NODATA, Scene, write_cogs, write_netcdf, write_tif, write_zarr
+from tests.scenes import NODATA, Scene, make_dataset, save_netcdf, write_cogs, write_netcdf, write_tif, write_zarr
 from tests.scenes_archive.documents import COG, write_geoparquet
 
 SCENE = Scene()
@@ -39,6 +41,7 @@ SOURCE_KINDS = {
     "netcdf": "netcdf",
     "zarr": "zarr",
     "group": "netcdf",
+    "swath": "netcdf",
     "cube": "zarr",
     "tiles": "cog, tiles",
     "static": "stac",
@@ -88,8 +91,8 @@ def values_of(kind: str) -> np.ndarray:
     return np.where(is_hidden(), np.nan, values) if kind in MASKED else values
 
 
-def place_of(row: int, column: int) -> tuple[float, float]:
-    """Longitude and latitude of the centre of a cell."""
+def place_of(row: Any, column: Any) -> tuple[Any, Any]:
+    """Longitude and latitude of the centre of a cell, or of many."""
     x, y = SCENE.transform @ (column + 0.5, row + 0.5)
     return pyproj.Transformer.from_crs(SCENE.crs, "OGC:CRS84", always_xy=True).transform(x, y)
 
@@ -111,6 +114,7 @@ def write_files(folder: Path) -> None:
     write_netcdf(folder, SCENE)
     write_zarr(folder, SCENE)
     write_groups(scene_in_groups(SCENE, "sister"), folder / "groups.nc", "netcdf-4")
+    write_swath(folder / "swath.nc")
     optimise(
         sorted(map(str, folder.glob("NDVI_*.tif"))), folder / "cube.zarr", Options(layout="both", block=16, threads=1)
     )
@@ -128,6 +132,26 @@ def write_files(folder: Path) -> None:
             write_tif(
                 folder / FILES / f"QA_{stamp}_{part}.tif", classes[:, first:last], replace(own, scale=1, offset=0)
             )
+
+
+def write_swath(path: Path) -> None:
+    """Write the scene upside down, with a longitude and latitude per cell and no coordinates of rows and columns."""
+    x, y = (np.array(axis) for axis in SCENE.coordinates())
+    longitudes, latitudes = pyproj.Transformer.from_crs(SCENE.crs, "OGC:CRS84", always_xy=True).transform(
+        *np.meshgrid(x, y)
+    )
+    made = make_dataset(SCENE)
+    attributes = {name: made["NDVI"].attrs[name] for name in ("scale_factor", "add_offset", "_FillValue")}
+    dims = ("scan", "pixel")
+    swath = xarray.Dataset(
+        {"NDVI": (("time", *dims), SCENE.cube()[:, ::-1], attributes | {"coordinates": "lat lon"})},
+        {
+            "time": made["time"],
+            "lat": (dims, latitudes[::-1], {"units": "degrees_north"}),
+            "lon": (dims, longitudes[::-1], {"units": "degrees_east"}),
+        },
+    )
+    save_netcdf(swath, path)
 
 
 def items(href: Callable[[str], str]) -> Iterable[dict[str, object]]:
@@ -184,6 +208,7 @@ def configuration(folder: Path, places: Places) -> str:
         "netcdf": f"kind: netcdf, href: '{folder}/made.nc'",
         "zarr": f"kind: zarr, href: '{folder}/made.zarr'",
         "group": f"kind: netcdf, href: '{folder}/groups.nc', group: {PRODUCT}",
+        "swath": f"kind: netcdf, href: '{folder}/swath.nc'",
         "cube": f"kind: zarr, href: '{folder}/cube.zarr'",
         "tiles": f"kind: cog, href: '{folder}/{FILES}/{{variable}}_*.tif', time_pattern: '{DATED}', tiles: true",
         "static": static,
@@ -208,6 +233,8 @@ def configuration(folder: Path, places: Places) -> str:
 def _more(kind: str) -> str:
     style = f"layer: {kind}, styles: [numbers]"
     asset = {"tiles": "", "folder": ""}.get(kind, "asset: NDVI, " if kind in OF_ITEMS else "")
+    if kind == "swath":
+        return f"    variables: {{NDVI: {{{style}}}}}\n    grid: {{crs: '{SCENE.crs}', resolution: 10}}\n"
     if kind.endswith("formula"):
         first = "asset: NDVI, " if kind in OF_ITEMS else ""
         formula = f'made: {{{style}, formula: "NDVI * 1 + 0", range: [-0.08, 0.92]}}'

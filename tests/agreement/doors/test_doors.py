@@ -30,10 +30,10 @@ NO_ITEMS = "has no items; name its files as SOURCE"
 NOT_A_TIFF = "url is not a GeoTIFF that may be opened here"
 NOT_OFFERED = {
     **dict.fromkeys([(kind, "coverage png") for kind in ("formula", "scenes-formula")], FLOAT_PNG),
-    **dict.fromkeys([(kind, "products") for kind in ("stack", "netcdf", "zarr", "group", "cube")], NO_FILES),
+    **dict.fromkeys([(kind, "products") for kind in ("stack", "netcdf", "zarr", "group", "swath", "cube")], NO_FILES),
     **dict.fromkeys([(kind, "optimise") for kind in ("formula", "mask", "clear~clear")], NO_ITEMS),
     ("stack", "optimise"): "its file names contain no times",
-    **dict.fromkeys([(kind, "cog") for kind in ("netcdf", "zarr", "group", "cube")], NOT_A_TIFF),
+    **dict.fromkeys([(kind, "cog") for kind in ("netcdf", "zarr", "group", "swath", "cube")], NOT_A_TIFF),
 }
 """Pairs that are refused, and words of the answer."""
 OF_PATHS = {

@@ -126,17 +126,6 @@ def test_transform_of_the_grid_mapping_stands_in_for_coordinates(key, value):
     assert grid_of(fields).transform == Affine(10, 0, 500000, 0, -10, 5650000)
 
 
-def test_two_dimensional_latitudes_are_refused():
-    fields = make_fields(
-        make_field("v", ("row", "column"), np.zeros((2, 3))),
-        make_field("lat", ("row", "column"), np.zeros((2, 3)), units="degrees_north"),
-        make_field("lon", ("row", "column"), np.zeros((2, 3)), units="degrees_east"),
-    )
-
-    with pytest.raises(UnsupportedSource, match="its own latitude and longitude"):
-        understand(fields, SPEC)
-
-
 # Dimensions.
 
 

@@ -354,18 +354,6 @@ def test_cells_centred_on_the_poles_are_served():
     assert found.grid.bbox.ymax == pytest.approx(135)
 
 
-def test_latitudes_that_vary_with_time_are_refused_as_such():
-    where = (("t", "row", "column"), np.zeros((1, 2, 3)))
-    fields = make_fields(
-        make_field("v", *where),
-        make_field("XLAT", *where, units="degree_north"),
-        make_field("XLONG", *where, units="degree_east"),
-    )
-
-    with pytest.raises(UnsupportedSource, match="its own latitude and longitude"):
-        found_of(fields)
-
-
 @pytest.mark.parametrize("calendar", ["standard", "noleap", "360_day"])
 @pytest.mark.parametrize("units", ["days since 0001-01-01", "days since 2000-01-01", "months since 2000-01-01"])
 def test_times_that_are_all_fill_values_are_refused(calendar, units):

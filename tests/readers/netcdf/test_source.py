@@ -279,7 +279,7 @@ def test_truncated_classic_file_is_refused_as_such(tmp_path, missing):
     gc.collect()
 
 
-def test_swath_in_a_group_is_refused_as_one(tmp_path):
+def test_only_group_with_a_swath_is_read_and_reported(tmp_path):
     rows, columns = np.mgrid[:4, :3]
     dims = ("time", "scanline", "ground_pixel")
     swath = xarray.Dataset(
@@ -293,12 +293,10 @@ def test_swath_in_a_group_is_refused_as_one(tmp_path):
     statistics = xarray.Dataset({"histogram": (("bin", "bound"), np.zeros((5, 2)))})
     statistics.to_netcdf(tmp_path / "made.nc", group="METADATA/QA_STATISTICS", engine="h5netcdf", mode="a")
 
-    with pytest.raises(UnsupportedSource) as refused:
-        open_netcdf(make_spec("netcdf", tmp_path / "made.nc", variables={}))
+    info = open_netcdf(make_spec("netcdf", tmp_path / "made.nc", variables={})).info
 
-    assert "group PRODUCT is a swath: each pixel has its own latitude and longitude" in refused.value.message
-    assert "resample its variables to regular latitudes and longitudes first" in refused.value.message
-    assert "QA_STATISTICS" not in refused.value.message
+    assert (info.group, set(info.variables)) == ("PRODUCT", {"no2"})
+    assert "this group is read, because no other has rasters" in info.findings[0].message
 
 
 def test_valid_times_of_several_runs_are_counted(tmp_path):

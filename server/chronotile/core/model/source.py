@@ -156,7 +156,7 @@ class KindOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetGrid:
-    """Lattice of the coverages and cubes of a mosaic, aligned with the origin of the CRS."""
+    """Lattice of a mosaic or of a swath, aligned with the origin of the CRS."""
 
     crs: str
     resolution: float
@@ -210,6 +210,8 @@ class SourceSpec:
     """Set if the source has overlapping scenes or tiles, which the item index lists."""
     has_each_step: bool = False
     """Whether each step of an additional dimension becomes a variable, if steps are few and no variables are named."""
+    grid: TargetGrid | None = None
+    """Grid of arrays with a latitude and longitude per cell; by default in degrees, of about the size of the cells."""
     looks_at_all: bool = False
     """Whether all raster files are opened immediately, even if they are many, to read their encodings."""
 

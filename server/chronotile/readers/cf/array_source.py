@@ -191,8 +191,8 @@ def level_of(variable: CfVariable, source: ArraySource) -> CubeLevel:
         x_axis=dims.index(axes.x),
         steps=tuple(variable.steps.get(dim, 0) for dim in dims),
         positions=variable.positions,
-        width=variable.grid.width,
-        height=variable.grid.height,
+        width=variable.size[1],
+        height=variable.size[0],
     )
 
 

@@ -33,10 +33,11 @@ _NAMES: dict[str, Role] = {
 LONGITUDE_UNITS = re.compile(r"degrees?_?(east|e)", re.IGNORECASE)
 LATITUDE_UNITS = re.compile(r"degrees?_?(north|n)", re.IGNORECASE)
 
-CURVILINEAR = (
-    "each of its cells has its own latitude and longitude (a curvilinear grid or a swath), which is not served; regrid "
-    "it to regular latitudes and longitudes first"
-)
+CURVILINEAR = "each of its cells has its own latitude and longitude (a curvilinear grid or a swath)"
+
+
+class CurvilinearArray(UnsupportedSource):
+    """Cells of an array have separate latitudes and longitudes, and no coordinates of a regular grid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ def axes_of(field: Field, fields: FieldSet, *, time_count: int | None = None, se
     roles, long, numbers = _all_roles(field, fields, time_count=time_count, selected=selected)
     if "x" not in roles or "y" not in roles:
         lack = f"its dimensions ({', '.join(field.dims)}) are not a grid: x and y are missing"
-        raise UnsupportedSource(CURVILINEAR if is_curvilinear(field, fields) else lack)
+        raise CurvilinearArray(CURVILINEAR) if is_curvilinear(field, fields) else UnsupportedSource(lack)
     if long:
         raise UnsupportedSource(unselected_dimension(long[0], field, fields))
     time, time_field = roles.get("time", (None, _single_time(field, fields)))
@@ -152,14 +153,9 @@ def is_coordinate(field: Field, fields: FieldSet) -> bool:
     return field.name in bounds or field.name.endswith(("_bnds", "_bounds")) or _is_degrees(field)
 
 
-def has_role(field: Field) -> bool:
-    """Return whether attributes of a field state that it has coordinates along x, y or time."""
-    return _role_by_attributes(field) is not None
-
-
 def is_time(field: Field) -> bool:
     """Whether a field holds times."""
-    return _role_by_attributes(field) == "time"
+    return role_by_attributes(field) == "time"
 
 
 COVERAGE = ("time_coverage_start", "time_coverage_end")
@@ -191,7 +187,7 @@ def _role_of(dim: str, field: Field, fields: FieldSet) -> tuple[Role | None, Fie
     """Return the role of a dimension, and the coordinates along it; attributes override names."""
     candidates = _along(dim, field, fields)
     for candidate in candidates:
-        role = _role_by_attributes(candidate)
+        role = role_by_attributes(candidate)
         if role == "time":
             return role, _time_of(dim, [each for each in candidates if is_time(each)])
         if role is not None:
@@ -222,12 +218,13 @@ def _time_of(dim: str, times: Sequence[Field]) -> Field:
 def _along(dim: str, field: Field, fields: FieldSet) -> list[Field]:
     """Return coordinates along a dimension: that with its name first, then those named by the array, then others."""
     own = [fields.fields[dim]] if dim in fields.fields else []
-    others = [other for other in fields.fields.values() if _role_by_attributes(other) is not None]
+    others = [other for other in fields.fields.values() if role_by_attributes(other) is not None]
     candidates = (*own, *fields.coordinates_named_by(field), *others)
     return list({each.name: each for each in candidates if each.dims == (dim,)}.values())
 
 
-def _role_by_attributes(coordinate: Field) -> Role | None:
+def role_by_attributes(coordinate: Field) -> Role | None:
+    """Return the role of coordinates by their standard name, axis or units."""
     standard_name = coordinate.text("standard_name")
     units = coordinate.text("units")
     if standard_name == "forecast_reference_time":
@@ -256,8 +253,9 @@ def _is_degrees(field: Field) -> bool:
 
 
 def is_curvilinear(field: Field, fields: FieldSet) -> bool:
-    """Return whether there is a latitude or longitude for each cell of a field."""
-    return any(_is_cell_coordinate(other, field) for other in fields.fields.values())
+    """Return whether there is a latitude or longitude for each cell of a field, or the field names one."""
+    is_near = any(_is_cell_coordinate(other, field) for other in fields.fields.values())
+    return is_near or any(len(other.dims) > 1 and _is_degrees(other) for other in fields.coordinates_named_by(field))
 
 
 def cell_coordinates(field: Field, fields: FieldSet, axes: Axes) -> tuple[Field, Field] | None:
@@ -265,7 +263,7 @@ def cell_coordinates(field: Field, fields: FieldSet, axes: Axes) -> tuple[Field,
     named = fields.coordinates_named_by(field)
     pair: dict[Role, Field] = {}
     for other in (*named, *fields.fields.values()):
-        role = _role_by_attributes(other)
+        role = role_by_attributes(other)
         if role is not None and set(other.dims) == {axes.y, axes.x} and _is_cell_coordinate(other, field):
             pair.setdefault(role, other)
     return (pair["y"], pair["x"]) if pair.keys() >= {"x", "y"} else None

@@ -17,7 +17,14 @@ from chronotile.core.errors import UnsupportedSource
 from chronotile.core.finding import Finding
 from chronotile.core.model.space.crs import Crs, crs_of
 from chronotile.core.model.types import Attributes
-from chronotile.readers.cf.axes import CURVILINEAR, LATITUDE_UNITS, LONGITUDE_UNITS, Axes, cell_coordinates
+from chronotile.readers.cf.axes import (
+    CURVILINEAR,
+    LATITUDE_UNITS,
+    LONGITUDE_UNITS,
+    Axes,
+    CurvilinearArray,
+    cell_coordinates,
+)
 from chronotile.readers.cf.encoding import decode
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.native_crs import source_crs
@@ -125,8 +132,9 @@ def resolve_crs(field: Field, fields: FieldSet, axes: Axes) -> ArrayCrs:
         )
     if unknown:
         raise UnsupportedSource(unknown[0])
-    remedy = "set crs: for the source" if cell_coordinates(field, fields, axes) is None else CURVILINEAR
-    raise UnsupportedSource(f"it names no coordinate reference system; {remedy}")
+    if cell_coordinates(field, fields, axes) is not None:
+        raise CurvilinearArray(f"{CURVILINEAR}, and no coordinate reference system")
+    raise UnsupportedSource("it names no coordinate reference system; set crs: for the source")
 
 
 def _geographic(axes: Axes, stated: list[CrsStatement], name: str) -> ArrayCrs:

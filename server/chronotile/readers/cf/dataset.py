@@ -9,6 +9,7 @@ from chronotile.core.model.source import SourceSpec, VariableInfo, VariableSpec
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.readers.cf.axes import (
     Axes,
+    CurvilinearArray,
     axes_of,
     each_step,
     further_dimensions,
@@ -19,11 +20,14 @@ from chronotile.readers.cf.axes import (
 )
 from chronotile.readers.cf.encoding import meaning_of
 from chronotile.readers.cf.fields import Field, FieldSet
+from chronotile.readers.cf.geolocation import index_axes
 from chronotile.readers.cf.grid import place_array
+from chronotile.readers.cf.swath import Swath, Swaths
 from chronotile.readers.cf.time import Times, configured_climatology, configured_times, times_of_field, times_of_year
 from chronotile.readers.cf.valid_times import FoldedTimes, fold_times, is_time_part, run_steps
 from chronotile.readers.configured_encoding import apply_configuration, require_real
 
+NO_RASTER = "it holds no variable over x and y"
 MAX_REASONS = 3
 """Maximum number of groups that an error explains."""
 
@@ -49,6 +53,15 @@ class CfVariable:
     """The stored dimensions that give the time together, if there are several axes of time."""
     stored_dims: tuple[str, ...] = ()
     """The dimensions of the array, if some of them are folded."""
+    swath: Swath | None = None
+    """The cells that the grid shows, if each has a latitude and longitude; else the cells of the array are its grid."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Number of rows and columns of the array."""
+        if self.swath is None:
+            return self.grid.height, self.grid.width
+        return self.swath.geolocation.height, self.swath.geolocation.width
 
     @property
     def growing(self) -> str | None:
@@ -68,6 +81,21 @@ class CfVariables:
     variables: dict[str, CfVariable]
     findings: tuple[Finding, ...]
 
+    @property
+    def swaths(self) -> dict[str, Swath]:
+        """The cells of variables that have a latitude and longitude each, by id."""
+        return {name: variable.swath for name, variable in self.variables.items() if variable.swath is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """The arrays of a group or file, and their configuration."""
+
+    fields: FieldSet
+    spec: SourceSpec
+    swath: Swath | None = None
+    """The cells of the interpreted array, if they have no regular grid."""
+
 
 def understand(fields: FieldSet, spec: SourceSpec, *, others: tuple[Finding, ...] = ()) -> CfVariables:
     """Return the configured variables or, by default, all that can be served.
@@ -80,25 +108,27 @@ def understand(fields: FieldSet, spec: SourceSpec, *, others: tuple[Finding, ...
     Raises:
         UnsupportedSource: A configured variable, or all existing ones, cannot be served.
     """
+    content, swaths = _Content(fields, spec), Swaths(fields, spec.grid)
     if spec.variables:
-        found = {variable.id: _configured_variable(fields, spec, variable) for variable in spec.variables.values()}
-        return CfVariables(found, _findings_of(found))
-    found, failures = _all(fields, spec)
+        found = {variable.id: _configured_variable(content, swaths, variable) for variable in spec.variables.values()}
+        return CfVariables(found, (*_findings_of(found), *_unused_grid(found, spec)))
+    found, failures = _all(content, swaths)
     if not found:
         failures.sort(key=lambda each: is_time(fields.fields[each.place]))
-        reasons = [f"{each.place}: {each.message}" for each in failures[:1]] or ["it holds no variable over x and y"]
+        reasons = [f"{each.place}: {each.message}" for each in failures[:1]] or [NO_RASTER]
         more = [f"{len(others) - MAX_REASONS} more groups are not served"] if len(others) > MAX_REASONS else []
         raise UnsupportedSource("; ".join((*reasons, *(each.message for each in others[:MAX_REASONS]), *more)))
-    return CfVariables(found, (*_findings_of(found), *failures, *others))
+    return CfVariables(found, (*_findings_of(found), *_unused_grid(found, spec), *failures, *others))
 
 
-def _all(fields: FieldSet, spec: SourceSpec) -> tuple[dict[str, CfVariable], list[Finding]]:
+def _all(content: _Content, swaths: Swaths) -> tuple[dict[str, CfVariable], list[Finding]]:
     found: dict[str, CfVariable] = {}
     failures: list[Finding] = []
+    fields = content.fields
     candidates = [each for each in _arrays(fields) if not is_coordinate(each, fields)]
     for candidate in candidates:
         try:
-            found |= {each.id: _variable(candidate, fields, spec, each) for each in _parts(candidate, fields, spec)}
+            found |= {variable.info.name: variable for variable in _variables(candidate, content, swaths)}
         except UnsupportedSource as error:
             failures.append(Finding("warning", candidate.name, error.message))
     return found, failures
@@ -108,8 +138,26 @@ def _arrays(fields: FieldSet) -> list[Field]:
     return [field for name, field in fields.fields.items() if name not in fields.borrowed]
 
 
-def _parts(array: Field, fields: FieldSet, spec: SourceSpec) -> tuple[VariableSpec, ...]:
+def _variables(
+    array: Field, content: _Content, swaths: Swaths, variable: VariableSpec | None = None
+) -> list[CfVariable]:
+    """Return a configured variable, or all variables of an array, on its grid or on a regular grid over its cells."""
+    try:
+        return [_variable(array, content, part) for part in _parts(array, content, variable)]
+    except UnsupportedSource as error:
+        is_curvilinear = isinstance(error, CurvilinearArray) or content.spec.grid is not None
+        swath = swaths.swath_of(array) if is_curvilinear else None
+        if swath is None:
+            raise
+    content = _Content(index_axes(swath.geolocation, content.fields), content.spec, swath)
+    return [_variable(array, content, part) for part in _parts(array, content, variable)]
+
+
+def _parts(array: Field, content: _Content, variable: VariableSpec | None) -> tuple[VariableSpec, ...]:
     """Return the variables of an array: all of it, or one for each of few steps of additional dimensions."""
+    if variable is not None:
+        return (variable,)
+    fields, spec = content.fields, content.spec
     whole = VariableSpec(id=array.name)
     if not spec.has_each_step:
         return (whole,)
@@ -120,18 +168,20 @@ def _parts(array: Field, fields: FieldSet, spec: SourceSpec) -> tuple[VariableSp
     return each_step(array, fields, further_dimensions(array, fields, time_count=time_count)) or (whole,)
 
 
-def _configured_variable(fields: FieldSet, spec: SourceSpec, variable: VariableSpec) -> CfVariable:
+def _configured_variable(content: _Content, swaths: Swaths, variable: VariableSpec) -> CfVariable:
+    fields = content.fields
     name = variable.name or variable.id
     if name not in fields.fields or name in fields.borrowed:
         there = ", ".join(each.name for each in _arrays(fields) if not is_coordinate(each, fields))
         raise UnsupportedSource(f"there is no array {name} in it; there are {there or 'none'}")
     try:
-        return _variable(fields.fields[name], fields, spec, variable)
+        return _variables(fields.fields[name], content, swaths, variable)[0]
     except UnsupportedSource as error:
         raise UnsupportedSource(f"{name}: {error.message}") from error
 
 
-def _variable(array: Field, fields: FieldSet, spec: SourceSpec, variable: VariableSpec) -> CfVariable:
+def _variable(array: Field, content: _Content, variable: VariableSpec) -> CfVariable:
+    fields, spec, swath = content.fields, content.spec, content.swath
     if array.fault is not None:
         raise UnsupportedSource(array.fault)
     if 0 in array.shape:
@@ -145,7 +195,7 @@ def _variable(array: Field, fields: FieldSet, spec: SourceSpec, variable: Variab
     if folded is not None:
         array, fields = folded.array, folded.fields
     axes = axes_of(array, fields, time_count=len(spec.times) if spec.times is not None else None, selected=steps)
-    grid, notes = place_array(array, fields, axes, spec.crs)
+    levels, notes = (swath.levels, ()) if swath else _place(array, fields, axes, spec)
     times = _times(array, fields, axes, spec)
     if spec.times is None and axes.time_field is not None and is_time_part(axes.time_field):
         name = axes.time_field.name
@@ -157,7 +207,7 @@ def _variable(array: Field, fields: FieldSet, spec: SourceSpec, variable: Variab
         name=variable.id,
         encoding=apply_configuration(meaning.encoding, variable),
         stated=meaning.encoding,
-        levels=(grid,),
+        levels=levels,
         times=times.domain,
         title=variable.title or array.text("long_name") or None,
         standard_name=array.text("standard_name") or None,
@@ -176,7 +226,15 @@ def _variable(array: Field, fields: FieldSet, spec: SourceSpec, variable: Variab
         findings=(*notes, *notes_of_times, *times.findings, *meaning.findings),
         stored_dims=stored,
         folded=None if folded is None or not folded.times.dims else folded.times,
+        swath=swath,
     )
+
+
+def _place(
+    array: Field, fields: FieldSet, axes: Axes, spec: SourceSpec
+) -> tuple[tuple[NativeGrid, ...], tuple[Finding, ...]]:
+    grid, notes = place_array(array, fields, axes, spec.crs)
+    return (grid,), notes
 
 
 def _times(array: Field, fields: FieldSet, axes: Axes, spec: SourceSpec) -> Times:
@@ -193,3 +251,10 @@ def _times(array: Field, fields: FieldSet, axes: Axes, spec: SourceSpec) -> Time
 def _findings_of(variables: dict[str, CfVariable]) -> tuple[Finding, ...]:
     # Each finding once, however many variables it is true of.
     return tuple(dict.fromkeys(finding for variable in variables.values() for finding in variable.findings))
+
+
+def _unused_grid(variables: dict[str, CfVariable], spec: SourceSpec) -> tuple[Finding, ...]:
+    if spec.grid is None or any(variable.swath is not None for variable in variables.values()):
+        return ()
+    message = "grid: is not used, because no variable has a latitude and longitude per cell; remove it"
+    return (Finding("warning", next(iter(variables)), message),)

@@ -30,7 +30,10 @@ class Field:
 
     def sampled(self, count: int) -> "Field":
         """Return the field with every n-th cell only, about `count` along each dimension, to read few of them."""
-        picks = tuple(slice(0, length, max(1, (length - 1) // (count - 1))) for length in self.shape)
+        return self.part_of(tuple(slice(0, length, max(1, (length - 1) // (count - 1))) for length in self.shape))
+
+    def part_of(self, picks: tuple[slice, ...]) -> "Field":
+        """Return the field with a part of its cells, which alone is read."""
         shape = tuple(len(range(length)[pick]) for pick, length in zip(picks, self.shape, strict=True))
 
         def load() -> AnyArray:

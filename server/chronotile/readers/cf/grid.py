@@ -12,7 +12,7 @@ from chronotile.core.finding import Finding
 from chronotile.core.model.space.crs import CRS84, Crs, transformer
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.types import Attributes, Float64Array
-from chronotile.readers.cf.axes import CURVILINEAR, Axes, cell_coordinates, is_curvilinear
+from chronotile.readers.cf.axes import CURVILINEAR, Axes, CurvilinearArray, cell_coordinates, is_curvilinear
 from chronotile.readers.cf.crs import METRES, ArrayCrs, grid_mappings, resolve_crs
 from chronotile.readers.cf.encoding import bounds_of, decode, without_range
 from chronotile.readers.cf.fields import Field, FieldSet
@@ -54,7 +54,7 @@ def place_array(field: Field, fields: FieldSet, axes: Axes, crs: str | None) -> 
     written = _written_transform(field, fields, axes)
     if written is None and (axes.x_field is None or axes.y_field is None):
         lack = "it has no coordinates along x and y, and no GeoTransform in their place"
-        raise UnsupportedSource(CURVILINEAR if is_curvilinear(field, fields) else lack)
+        raise CurvilinearArray(CURVILINEAR) if is_curvilinear(field, fields) else UnsupportedSource(lack)
     found = ArrayCrs(source_crs(crs), "crs: of the source") if crs else resolve_crs(field, fields, axes)
     transform = _transform_of_coordinates(axes, fields, found.crs) or written or Affine.identity()
     grid = NativeGrid(crs=found.crs, transform=transform, width=field.sizes[axes.x], height=field.sizes[axes.y])
@@ -239,7 +239,7 @@ def _doubts(field: Field, fields: FieldSet, axes: Axes, *, grid: NativeGrid, fou
     if distance_m > max(MAX_DISTANCE_M, 2 * _cell_m(grid)):
         raise UnsupportedSource(
             f"{CURVILINEAR}: its {names} lie {_kilometres(distance_m)} from where its coordinates {axes.y} and "
-            f"{axes.x} would place it by {found.place or 'EPSG:4326'}"
+            f"{axes.x} would place it by {found.place or 'EPSG:4326'}; set grid: to place it by its {names}"
         )
     message = (
         f"its {names} lie up to {_kilometres(distance_m)} from its coordinates {axes.y} and {axes.x}, by which it is "

@@ -7,7 +7,8 @@ from chronotile.core.errors import ChronotileError, SeveralGroups, UnsupportedSo
 from chronotile.core.finding import Finding
 from chronotile.core.model.source import SourceSpec
 from chronotile.core.yaml_source import list_names
-from chronotile.readers.cf.dataset import understand
+from chronotile.readers.cf.axes import is_coordinate
+from chronotile.readers.cf.dataset import NO_RASTER, understand
 from chronotile.readers.cf.fields import FieldSet
 from chronotile.readers.cf.scope import MAX_GROUP_DEPTH, MAX_GROUPS, GroupTree
 from chronotile.readers.library_errors import one_line
@@ -22,10 +23,6 @@ MAX_LISTED_ARRAYS = 5
 """Maximum number of variables of a group that a finding names."""
 
 REMEDY = "serve it as another source, with group: {path}"
-SWATH = (
-    "group {path} is a swath: each pixel has its own latitude and longitude, which is not served; resample its "
-    "variables to regular latitudes and longitudes first"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +42,21 @@ class Group:
     path: str
     """Path from the root; empty for the root itself."""
     arrays: tuple[str, ...]
-    is_swath: bool = False
-    """Whether it has a latitude for each pixel."""
     fault: str = ""
     """The reason if it has no raster."""
+
+
+def inspect_group(path: str, names: Iterable[str], fields: FieldSet, spec: SourceSpec) -> Group:
+    """Return a group with its arrays, except coordinates, and the reason if it has no raster.
+
+    Args:
+        path: Path of the group.
+        names: Names of its arrays of two dimensions or more.
+        fields: The group with the coordinates of its arrays.
+        spec: Configuration of the source.
+    """
+    arrays = [name for name in names if name not in fields.fields or not is_coordinate(fields.fields[name], fields)]
+    return Group(path, tuple(arrays), fault=raster_fault(fields, spec) if arrays else NO_RASTER)
 
 
 def raster_fault(fields: FieldSet, spec: SourceSpec) -> str:
@@ -123,11 +131,7 @@ def _cut_findings(tree: GroupTree) -> tuple[Finding, ...]:
 
 
 def group_findings(groups: Iterable[Group]) -> tuple[Finding, ...]:
-    """Return a warning for each group that is not served; for a swath only one, as its other groups are parts of it."""
-    groups = list(groups)
-    swaths = sorted((group for group in groups if group.is_swath), key=lambda group: len(group.path))
-    if swaths:
-        return (Finding("warning", swaths[0].path, SWATH.format(path=swaths[0].path)),)
+    """Return a warning for each group that is not served."""
     return tuple(_finding(group) for group in groups if group.arrays)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
-from chronotile.readers.cf.axes import has_role
+from chronotile.readers.cf.axes import role_by_attributes
 from chronotile.readers.cf.fields import Field, FieldSet
 
 REFERENCES = ("coordinates", "bounds", "climatology", "grid_mapping")
@@ -177,7 +177,7 @@ def _join(*parts: str) -> str:
 
 def _fits(array: Field, sizes: Mapping[str, int]) -> bool:
     is_along = bool(array.dims) and all(sizes.get(dim) == size for dim, size in array.sizes.items())
-    return is_along and (has_role(array) or array.dims == (array.name,))
+    return is_along and (role_by_attributes(array) is not None or array.dims == (array.name,))
 
 
 def _has_transform(fields: FieldSet) -> bool:

@@ -16,8 +16,8 @@ from chronotile.core.model.types import Float64Array, Int64Array, NumberArray
 from chronotile.core.read_cost import ReadCost, sum_of_read_costs
 from chronotile.readers.configured_encoding import configured_circle
 from chronotile.readers.derived.alignment import TimePositions, are_same_cells, positions_in, shared_times
-from chronotile.readers.derived.wrapping_reader import DerivingReader, dispatch_derived
 from chronotile.readers.reader import Along, BlockShape, Reader
+from chronotile.readers.wrapping_reader import DerivingReader, dispatch_derived
 
 BLOCK_CELLS = 1 << 16
 """Cells per step of a computation, which bounds its memory."""

@@ -22,8 +22,8 @@ from chronotile.readers.derived.alignment import (
     positions_in,
     shared_times,
 )
-from chronotile.readers.derived.wrapping_reader import DerivingReader, dispatch_derived
 from chronotile.readers.reader import Along, Reader
+from chronotile.readers.wrapping_reader import DerivingReader, dispatch_derived
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

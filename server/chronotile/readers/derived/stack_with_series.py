@@ -15,12 +15,12 @@ from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.core.model.types import BoolArray, Int64Array, UInt64Array
 from chronotile.core.read_cost import ReadCost, sum_of_read_costs
 from chronotile.readers.configured_encoding import encoding_text
-from chronotile.readers.derived.wrapping_reader import WrappingReader
 from chronotile.readers.file_states import one_look
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.joined.recoding import Recoding, recoding_of
 from chronotile.readers.reader import Along, BlockShape, Reader
 from chronotile.readers.reader_caches import ReaderCaches
+from chronotile.readers.wrapping_reader import WrappingReader
 from chronotile.readers.zarr.commit import state_number
 from chronotile.readers.zarr.serving_cube import ServingCube, open_serving_cube
 

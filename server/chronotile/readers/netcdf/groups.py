@@ -7,7 +7,7 @@ from chronotile.core.model.encoding import DEFAULT_FILLS
 from chronotile.core.model.source import SourceSpec
 from chronotile.core.model.types import NumberArray
 from chronotile.readers.cf.fields import Field
-from chronotile.readers.cf.groups import Group, raster_fault
+from chronotile.readers.cf.groups import Group, inspect_group
 from chronotile.readers.cf.scope import GroupTree, fields_in_scope
 from chronotile.readers.library_errors import one_line
 from chronotile.readers.netcdf.hdf5 import MAX_ARRAYS
@@ -28,13 +28,7 @@ def probe_group(tree: GroupTree, path: str, spec: SourceSpec) -> Group:
         fields = fields_in_scope(tree, path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         return Group(path, arrays, fault=f"xarray cannot open it: {one_line(error)}")
-    fault = raster_fault(fields, spec)
-    return Group(path, arrays, is_swath=bool(fault) and any(map(_is_latitude, fields.fields.values())), fault=fault)
-
-
-def _is_latitude(field: Field) -> bool:
-    is_named = field.text("standard_name") == "latitude" or "_north" in field.text("units")
-    return len(field.dims) > 1 and is_named
+    return inspect_group(path, arrays, fields, spec)
 
 
 def field_of(

@@ -19,6 +19,7 @@ from chronotile.readers.cf.dataset import understand
 from chronotile.readers.cf.fields import FieldSet, about
 from chronotile.readers.cf.groups import choose_group
 from chronotile.readers.cf.scope import GroupTree, fields_in_scope, groups_above
+from chronotile.readers.cf.swath import serve_swaths
 from chronotile.readers.file_states import FileState, file_state, fingerprint_of
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.library_errors import BeingWritten, opening
@@ -87,7 +88,7 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False, is_dated: bool = Fa
         group=choice.path,
         other_groups=choice.other_paths,
     )
-    return Cube(spec.collection, variables, info, file=str(path))
+    return serve_swaths(spec.collection, Cube(spec.collection, variables, info, file=str(path)), content.swaths)
 
 
 def _open_file(path: Path) -> "NetcdfFile":

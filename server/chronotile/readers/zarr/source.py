@@ -13,8 +13,9 @@ from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.cf.array_source import Cube, CubeVariable, level_of
 from chronotile.readers.cf.dataset import CfVariable, CfVariables, understand
 from chronotile.readers.cf.fields import about
-from chronotile.readers.cf.groups import REMEDY, Group, GroupChoice, choose_group, raster_fault
+from chronotile.readers.cf.groups import REMEDY, Group, GroupChoice, choose_group, inspect_group
 from chronotile.readers.cf.scope import GroupTree, fields_in_scope
+from chronotile.readers.cf.swath import Swath, serve_swaths
 from chronotile.readers.configured_encoding import CIRCLE, encoding_fault
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.library_errors import opening
@@ -54,7 +55,7 @@ def open_zarr(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader:
         return (_cube if place is not None else _cube_elsewhere)(root, store, spec, caches)
 
 
-def _cube_elsewhere(root: GroupNode, store: PlainStore, spec: SourceSpec, caches: ReaderCaches) -> Cube:
+def _cube_elsewhere(root: GroupNode, store: PlainStore, spec: SourceSpec, caches: ReaderCaches) -> Reader:
     """Return a remote store, read in one state so that its times match its pixels.
 
     Raises:
@@ -71,12 +72,15 @@ def _cube_elsewhere(root: GroupNode, store: PlainStore, spec: SourceSpec, caches
     return cube
 
 
-def _cube(root: GroupNode, store: Store, spec: SourceSpec, caches: ReaderCaches) -> Cube:
+def _cube(root: GroupNode, store: Store, spec: SourceSpec, caches: ReaderCaches) -> Reader:
     tree = tree_of(root, store)
     choice = _choose_group(tree, root, spec)
     understood, findings = _understand_all(tree, choice, root, store, spec=spec)
     variables: dict[str, CubeVariable] = {}
+    swaths: dict[str, Swath] = {}
     for name, levels in _group_by_variable(understood).items():
+        if levels[0][1].swath is not None:
+            swaths[name] = levels[0][1].swath
         variables[name], notes = _variable(name, levels, store, caches)
         findings += notes
     info = SourceInfo(
@@ -86,7 +90,7 @@ def _cube(root: GroupNode, store: Store, spec: SourceSpec, caches: ReaderCaches)
         group=choice.path,
         other_groups=choice.other_paths,
     )
-    return Cube(spec.collection, variables, info)
+    return serve_swaths(spec.collection, Cube(spec.collection, variables, info), swaths)
 
 
 def _choose_group(tree: GroupTree, root: GroupNode, spec: SourceSpec) -> GroupChoice:
@@ -101,8 +105,8 @@ def _choose_group(tree: GroupTree, root: GroupNode, spec: SourceSpec) -> GroupCh
     def probe(path: str) -> Group:
         levels = list(_level_paths(root, path))
         names = dict.fromkeys(name for level in levels for name, s in tree.shapes[level].items() if len(s) > 1)
-        faults = [raster_fault(fields_in_scope(tree, level), spec) for level in levels]
-        return Group(path, tuple(names), fault="" if "" in faults else faults[0])
+        groups = [inspect_group(path, names, fields_in_scope(tree, level), spec) for level in levels]
+        return next((group for group in groups if not group.fault), groups[0])
 
     paths, levels = list[str](), set[str]()
     for path in tree.shapes:
@@ -185,7 +189,8 @@ def _variable(
         for group, variable in levels[1:]
         if (reason := reasons[group.path])
     ]
-    info = replace(native.info, levels=tuple(variable.grid for _group, variable in fitting))
+    grids = tuple(variable.grid for _group, variable in fitting)
+    info = native.info if native.swath is not None else replace(native.info, levels=grids)
     arrays = tuple(
         level_of(variable, store.open_array(group.arrays[variable.array], growing=variable.growing, caches=caches))
         for group, variable in fitting
@@ -200,6 +205,7 @@ def _unlike(level: _Level, native: CfVariable) -> str | None:
     fault = encoding_fault(encoding, native_info.encoding)
     common = native.labels.keys() & level[1].labels.keys()
     faults = {
+        "overviews of curvilinear grids are not read": native.swath is not None or level[1].swath is not None,
         "its times are not those of the native level": len(times) != len(native_info.times)
         or bool((np.abs(times.starts - native_info.times.starts) > SAME_TIME).any()),
         "its flags or classes are not those of the native level": encoding.flags != native_info.encoding.flags

@@ -1,0 +1,222 @@
+"""Latitudes and longitudes of the cells of arrays: swaths of instruments, and curvilinear grids of models."""
+
+import hashlib
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.types import AnyArray, Attributes, Float64Array, InstantArray
+from chronotile.readers.cf.axes import COVERAGE, is_time, role_by_attributes
+from chronotile.readers.cf.encoding import decode, without_range
+from chronotile.readers.cf.fields import Field, FieldSet
+from chronotile.readers.cf.nearest_cells import CellPositions, strips_of_rows
+from chronotile.readers.cf.time_numbers import instants_of
+
+POLE, TURN = 90.0, 360.0
+MAX_STORED = 4 << 20
+"""Cells whose positions are in memory while a file is opened: 64 MB."""
+MAX_EXAMINED = 1000
+"""Maximum number of rows and of columns that are searched for swapped axes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geolocation:
+    """Position of each cell of arrays over two dimensions (CF §5.2)."""
+
+    latitude: Field
+    longitude: Field
+    rows: str
+    """The dimension of rows."""
+    columns: str
+    has_fill_zeros: bool = False
+    """Whether latitude 0 and longitude 0 together mean that the position is missing."""
+
+    @property
+    def height(self) -> int:
+        """Number of rows."""
+        return self.latitude.sizes[self.rows]
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return self.latitude.sizes[self.columns]
+
+    def read(self, rows: slice, columns: slice) -> tuple[Float64Array, Float64Array]:
+        """Return (y, x) longitudes from -180 to 180 and latitudes; both are NaN for cells without a position."""
+        longitudes, latitudes = (self._values(field, rows, columns) for field in (self.longitude, self.latitude))
+        with np.errstate(invalid="ignore"):
+            is_placed = (np.abs(latitudes) <= POLE) & (np.abs(longitudes) <= TURN)
+            is_turned = np.abs(longitudes) > TURN / 2
+            longitudes = np.where(is_turned, (longitudes + TURN / 2) % TURN - TURN / 2, longitudes)
+        if self.has_fill_zeros:
+            is_placed &= (latitudes != 0) | (longitudes != 0)
+        return np.where(is_placed, longitudes, np.nan), np.where(is_placed, latitudes, np.nan)
+
+    def _part_of(self, field: Field, rows: slice, columns: slice) -> Field:
+        picks = {self.rows: rows, self.columns: columns}
+        return field.part_of(tuple(picks.get(dim, slice(0, 1)) for dim in field.dims))
+
+    def _values(self, field: Field, rows: slice, columns: slice) -> Float64Array:
+        # Many files state a valid range of -180 … 180 for longitudes from 0 to 360.
+        decoded = decode(without_range(self._part_of(field, rows, columns)))
+        values = np.where(decoded.is_missing, np.nan, decoded.values.astype(np.float64))
+        order = [field.dims.index(self.rows), field.dims.index(self.columns)]
+        rest = [axis for axis in range(values.ndim) if axis not in order]
+        return values.transpose(*order, *rest).reshape(rows.stop - rows.start, columns.stop - columns.start)
+
+
+def find_geolocation(array: Field, fields: FieldSet) -> Geolocation | None:
+    """Return the positions of the cells of an array; `None` if no latitude and longitude are for its cells.
+
+    Coordinates that the array names come first (CF §5.2), then all fields with the units or standard names of latitude
+    and longitude.
+
+    Raises:
+        UnsupportedSource: The coordinates that the array names are not over its dimensions, or vary with time.
+    """
+    pair = _pair_of(fields.coordinates_named_by(array))
+    if pair is None:
+        pair = _pair_of(field for field in fields.fields.values() if set(field.dims) <= set(array.dims))
+    return None if pair is None else _geolocation(array, *pair)
+
+
+def _pair_of(fields: Iterable[Field]) -> tuple[Field, Field] | None:
+    """Return the first latitude and the first longitude over several dimensions."""
+    pair = dict[str, Field]()
+    for field in fields:
+        role = role_by_attributes(field)
+        if role in {"x", "y"} and len(field.dims) > 1:
+            pair.setdefault(role, field)
+    return (pair["y"], pair["x"]) if len(pair) == 2 else None
+
+
+def _geolocation(array: Field, latitude: Field, longitude: Field) -> Geolocation:
+    long = [dim for dim, size in latitude.sizes.items() if size > 1]
+    rows, columns = long if len(long) == 2 else latitude.dims[-2:]
+    sizes = [(field.sizes.get(rows), field.sizes.get(columns)) for field in (array, latitude, longitude)]
+    if sizes[1:] != sizes[:-1] or set(longitude.dims) != set(latitude.dims):
+        parts = [f"{field.name} {_shape_text(field)}" for field in (latitude, longitude)]
+        raise UnsupportedSource(f"its {' and '.join(parts)} are not the positions of its cells {_shape_text(array)}")
+    for field in (latitude, longitude):
+        _require_constant(field, rows, columns)
+    return Geolocation(latitude=latitude, longitude=longitude, rows=rows, columns=columns)
+
+
+def _shape_text(field: Field) -> str:
+    return f"({', '.join(f'{dim}: {size}' for dim, size in field.sizes.items())})"
+
+
+def _require_constant(field: Field, rows: str, columns: str) -> None:
+    """Check that positions are the same at the first and the last step of additional dimensions."""
+    further = {dim: size for dim, size in field.sizes.items() if dim not in {rows, columns} and size > 1}
+    if not further:
+        return
+    first, last = (
+        field.part_of(tuple(slice(end - 1, end) if dim in further else slice(None) for dim in field.dims)).load()
+        for end in (1, max(further.values()))
+    )
+    if not np.array_equal(first, last, equal_nan=True):
+        raise UnsupportedSource(f"its positions {field.name} vary along {', '.join(further)}, which is not read")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPositions:
+    """Positions in memory."""
+
+    longitudes: Float64Array
+    latitudes: Float64Array
+
+    @property
+    def height(self) -> int:
+        """Number of rows."""
+        return len(self.latitudes)
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return len(self.latitudes[0])
+
+    def read(self, rows: slice, columns: slice) -> tuple[Float64Array, Float64Array]:
+        """Return (y, x) longitudes and latitudes."""
+        return self.longitudes[rows, columns], self.latitudes[rows, columns]
+
+
+def examine(geolocation: Geolocation) -> tuple[Geolocation, str, CellPositions]:
+    """Return positions with the rule for missing ones, a digest of them, and if they are few the positions in memory.
+
+    Raises:
+        UnsupportedSource: Latitude and longitude are swapped.
+    """
+    geolocation = replace(geolocation, has_fill_zeros=False)
+    zeros, missing, digest = 0, 0, hashlib.blake2b(digest_size=16)
+    parts = list[tuple[Float64Array, Float64Array]]()
+    for rows in strips_of_rows(geolocation):
+        longitudes, latitudes = geolocation.read(rows, slice(0, geolocation.width))
+        zeros += int(np.count_nonzero((longitudes == 0) & (latitudes == 0)))
+        missing += int(np.count_nonzero(np.isnan(latitudes)))
+        digest.update(longitudes.data)
+        digest.update(latitudes.data)
+        if rows.stop * geolocation.width <= MAX_STORED:
+            parts.append((longitudes, latitudes))
+    if missing:
+        _require_order(geolocation)
+    geolocation = replace(geolocation, has_fill_zeros=zeros > 1)
+    text = f"{geolocation.height} {geolocation.width} {digest.hexdigest()}"
+    if zeros > 1 or rows.stop * geolocation.width > MAX_STORED:
+        return geolocation, text, geolocation
+    return geolocation, text, StoredPositions(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _require_order(geolocation: Geolocation) -> None:
+    """Check some cells: swapped latitudes and longitudes have latitudes beyond 90 degrees."""
+    latitudes, longitudes = (
+        np.abs(decode(without_range(field.sampled(MAX_EXAMINED))).values.astype(np.float64))
+        for field in (geolocation.latitude, geolocation.longitude)
+    )
+    is_beyond = (latitudes > POLE) & (latitudes <= TURN)
+    if is_beyond.any() and is_beyond.mean() > 0.01 and (longitudes[is_beyond] <= POLE).all():
+        name = geolocation.latitude.name
+        raise UnsupportedSource(
+            f"its latitudes {name} reach {latitudes[is_beyond].max():.6g}: latitude and longitude may be swapped; "
+            "correct their units or standard names in the file"
+        )
+
+
+def index_axes(geolocation: Geolocation, fields: FieldSet) -> FieldSet:
+    """Return the fields with row and column numbers as coordinates, and the time of the granule as a single time.
+
+    The time is the middle of the times of cells or scan lines, else of the interval in the global attributes.
+    """
+    dims = {geolocation.rows: "Y", geolocation.columns: "X"}
+    numbers = {
+        dim: _field(dim, (dim,), np.arange(geolocation.latitude.sizes[dim]), {"axis": axis})
+        for dim, axis in dims.items()
+    }
+    times = {name: field for name, field in fields.fields.items() if is_time(field) and dims.keys() & set(field.dims)}
+    stated = [*times.values(), *(fields.fields[name] for name in COVERAGE[:1] if name in fields.fields)]
+    middle = _middle_time(stated)
+    rest = {name: field for name, field in fields.fields.items() if name not in times and name not in COVERAGE}
+    if middle is None:
+        return replace(fields, fields={**fields.fields, **numbers})
+    time = rest.get("time")
+    has_axis = time is not None and time.shape == (1,)
+    instants = middle.reshape(1) if has_axis else middle
+    rest["time"] = _field("time", ("time",) if has_axis else (), instants, {"standard_name": "time"})
+    return replace(fields, fields={**rest, **numbers})
+
+
+def _middle_time(times: Iterable[Field]) -> InstantArray | None:
+    for time in times:
+        with suppress(UnsupportedSource):
+            instants = instants_of(time).instants
+            valid = instants[~np.isnat(instants)]
+            middle = valid.min() + (valid.max() - valid.min()) // 2
+            return np.asarray(middle.astype("datetime64[s]").astype("datetime64[ns]"))
+    return None
+
+
+def _field(name: str, dims: tuple[str, ...], values: AnyArray, attrs: Attributes) -> Field:
+    return Field(name=name, dims=dims, shape=values.shape, dtype=values.dtype, attrs=attrs, load=lambda: values)

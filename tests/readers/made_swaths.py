@@ -1,0 +1,82 @@
+"""Made positions of cells: (y, x) longitudes and latitudes as instruments and models have them."""
+
+import numpy as np
+
+from tests.readers.fieldsets import make_field, make_fields
+
+
+def degrees_of(vectors):
+    """Longitudes and latitudes of (…, 3) vectors."""
+    x, y, z = np.moveaxis(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True), -1, 0)
+    return np.degrees(np.arctan2(y, x)), np.degrees(np.arcsin(z))
+
+
+def orbit(start=20.0, stop=40.0, *, rows=160, angles=None, node=0.0, inclination=98.7):
+    """Scan lines across a circular orbit from one angle after the ascending node to another.
+
+    Args:
+        start: Degrees along the orbit.
+        stop: Degrees along the orbit.
+        rows: Number of scan lines.
+        angles: Degrees from the track of the cells of a scan line.
+        node: Longitude of the ascending node.
+        inclination: Of the orbit, in degrees.
+    """
+    angles = np.radians(np.linspace(-6, 6, 70) if angles is None else angles)
+    along, tilt, turn = np.radians(np.linspace(start, stop, rows)), np.radians(inclination), np.radians(node)
+    east, north = np.array([np.cos(turn), np.sin(turn), 0]), np.array([-np.sin(turn), np.cos(turn), 0])
+    up = north * np.cos(tilt) + np.array([0, 0, 1]) * np.sin(tilt)
+    track = np.cos(along)[:, None] * east + np.sin(along)[:, None] * up
+    side = np.cross(east, up)
+    return degrees_of(track[:, None] * np.cos(angles)[None, :, None] + side * np.sin(angles)[None, :, None])
+
+
+def bow_tie():
+    """Scans of ten lines that are wider at their ends and overlap there."""
+    column = np.linspace(-1, 1, 120)
+    growth = 1 + 2.5 * column**2
+    scan, line = np.divmod(np.arange(150), 10)
+    latitudes = 10 + 0.1 * scan[:, None] + 0.01 * (line[:, None] - 4.5) * growth
+    return np.broadcast_to(30 + 0.8 * column * growth, latitudes.shape).copy(), latitudes
+
+
+def gaps():
+    """A tenth of the cells, and a block, without a position."""
+    longitudes, latitudes = orbit()
+    missing = np.random.default_rng(5).random(latitudes.shape) < 0.1
+    missing[60:80, 20:50] = True
+    return np.where(missing, np.nan, longitudes), np.where(missing, np.nan, latitudes)
+
+
+def tripolar_cap():
+    """The northern cap of a tripolar grid: its last row lies twice on a line between two poles on land."""
+    angle, fraction = np.meshgrid((np.arange(180) + 0.5) * np.pi / 90, np.linspace(0, 1, 60))
+    disc = np.tan(np.radians(15)) * (np.cos(angle) + 1j * np.sin(angle) * (1 - fraction))
+    return np.degrees(np.angle(disc)) + 0.0, 90 - 2 * np.degrees(np.arctan(np.abs(disc)))
+
+
+SMOOTH = {
+    "orbit": orbit(),
+    "north pole": orbit(80, 100, inclination=90.0),
+    "south pole": orbit(255, 285, inclination=91.0),
+    "antimeridian": orbit(node=178.0),
+    "folded": tripolar_cap(),
+}
+GEOLOCATIONS = SMOOTH | {
+    "bow tie": bow_tie(),
+    "gaps": gaps(),
+    "two sides": orbit(angles=np.r_[np.linspace(-6, -3.5, 20), np.linspace(3.5, 6, 20)]),
+}
+
+
+def swath_fields(longitudes, latitudes, numbers=None, *coordinates, **attrs):
+    """Return the field `v` over `scan` and `pixel`, with its positions."""
+    dims = ("scan", "pixel")
+    numbers = np.arange(np.size(latitudes), dtype="int32").reshape(np.shape(latitudes)) if numbers is None else numbers
+    return make_fields(
+        make_field("v", dims, numbers),
+        make_field("lat", dims, latitudes, units="degrees_north"),
+        make_field("lon", dims, longitudes, units="degrees_east"),
+        *coordinates,
+        **attrs,
+    )
