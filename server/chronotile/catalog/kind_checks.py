@@ -48,12 +48,16 @@ def _source_mistakes(source: YamlNode, path: KeyPath, kind: KindOptions, kinds: 
 
 
 def _variable_mistakes(collection: YamlNode, path: KeyPath, kind: KindOptions, kinds: Kinds) -> Iterator[Mistake]:
-    other_kinds = join_words([name for name, k in kinds.items() if k.has_bands != kind.has_bands], "or")
+    has_items = kind.has_items or collection.child("source", "tiles").content is True
     for name, variable in collection.child("variables").entries.items():
         where = (*path, "variables", name)
-        key, remedy = ("select", "choose a band") if kind.has_bands else ("band", "name the array with name")
-        problem = f"{key} belongs to sources of kind {other_kinds}; in kind {kind.name} {remedy}"
-        yield from refuse_key(variable, (key,), where, problem)
+        if not kind.has_bands:
+            of_bands = join_words([name for name, k in kinds.items() if k.has_bands], "or")
+            problem = f"band belongs to sources of kind {of_bands}; in kind {kind.name} name the array with name"
+            yield from refuse_key(variable, ("band",), where, problem)
+        elif has_items:
+            problem = "select belongs to arrays and to messages of GRIB files, without items; choose a band"
+            yield from refuse_key(variable, ("select",), where, problem)
 
 
 _ITEM_KEYS: tuple[KeyPath, ...] = (("mosaic",), ("search",), ("time", "group"))

@@ -16,12 +16,13 @@ from chronotile.core.finding import LEFT_OUT, Finding
 from chronotile.core.model.source import VariableSpec
 from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import TimeSpan
-from chronotile.readers.cf.axes import FIRST_LISTED, MAX_LISTED_STEPS
+from chronotile.readers.cf.axes import MAX_LISTED_STEPS
 from chronotile.readers.dates import find_time
 from chronotile.readers.library_errors import opening
 from chronotile.readers.raster.band_times import BandSeries, BandTimes, band_times_of
 from chronotile.readers.raster.bands import Band, bands_of
 from chronotile.readers.raster.handle import FileLayout, RasterHandle
+from chronotile.readers.raster.message_choice import SeriesByName, members_message
 from chronotile.readers.raster.pool import HandlePool
 
 _Result = TypeVar("_Result")
@@ -168,15 +169,9 @@ def _drop_large_ensembles(series: Sequence[BandSeries], draft: Draft) -> tuple[l
     Raises:
         UnsupportedSource: No series is left.
     """
-    counts = Counter(s.ensemble for s in series if s.ensemble is not None)
-    many = {ensemble: count for ensemble, count in counts.items() if count > MAX_LISTED_STEPS}
-    reasons = []
-    for ensemble, count in many.items():
-        names = [s.name or "" for s in series if s.ensemble == ensemble]
-        reasons.append(
-            f"{ensemble} has {count} members; name those to serve in a configuration, variables: "
-            f"{{{names[0]}: {{}}}}: accepted are {', '.join(names[:FIRST_LISTED])}, ... {names[-1]}"
-        )
+    ensembles = SeriesByName(series).ensembles
+    many = {name: members for name, members in ensembles.items() if len(members) > MAX_LISTED_STEPS}
+    reasons = [members_message(members) for members in many.values()]
     accepted = [s for s in series if s.ensemble not in many]
     if not accepted:
         raise UnsupportedSource("; ".join(reasons))

@@ -271,9 +271,13 @@ def _lacking_findings(surveyed: Sequence[Surveyed], variables: Mapping[str, Join
     for variable in variables.values():
         starts = variable.info.times.starts
         files |= {start: surveyed[slot].name for start, slot in zip(starts, variable.slots, strict=True)}
+    names: dict[str, list[str]] = {}
     for name, variable in variables.items():
         missing = files.keys() - set(variable.info.times.starts)
         if missing:
             lacking = list(dict.fromkeys(files[start] for start in sorted(missing)))
             message = f"{len(missing)} of {len(files)} times are missing, of which only other variables are in "
-            yield Finding("warning", name, message + list_names(lacking, most=_NAMED_FILES))
+            names.setdefault(message + list_names(lacking, most=_NAMED_FILES), []).append(name)
+    for message, lacking in names.items():
+        many = f"{len(lacking)} variables, such as {lacking[0]}"
+        yield Finding("warning", lacking[0] if len(lacking) == 1 else many, message)

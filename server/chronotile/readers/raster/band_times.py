@@ -11,6 +11,7 @@ import numpy as np
 
 from chronotile.core.model.time.domain import TimeDomain, domain_of_bounds, domain_of_instants
 from chronotile.core.model.time.instants import TimeSpan, format_instant
+from chronotile.core.model.types import Instant
 from chronotile.readers.dates import find_time
 from chronotile.readers.raster.grib_fields import (
     SPLIT,
@@ -23,6 +24,22 @@ from chronotile.readers.raster.handle import RasterHandle
 
 MAX_NAMED = 3
 """Bands listed singly; of more, a message has the number and one example."""
+
+
+@dataclass(frozen=True, slots=True)
+class BandTime:
+    """The time of one band."""
+
+    number: int
+    """Number of the band, counted from 1."""
+    variable: str | None
+    span: TimeSpan
+    title: str | None = None
+    units: str | None = None
+    ensemble: str | None = None
+    member: int | None = None
+    run: Instant | None = None
+    """Reference time of a GRIB message: the start of its forecast."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +55,10 @@ class BandSeries:
     units: str | None = None
     ensemble: str | None = None
     """Name of the members of an ensemble without their numbers; `None` if there is no ensemble."""
+    member: int | None = None
+    """Number of the member of the ensemble."""
+    messages: tuple[BandTime, ...] = ()
+    """Bands of all runs; `bands` has the newest run of each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +78,6 @@ class _Skipped(NamedTuple):
     reason: str
     """Bands with equal reasons are reported together."""
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class _BandTime:
-    """The time of one band."""
-
-    number: int
-    variable: str | None
-    span: TimeSpan
-    title: str | None = None
-    units: str | None = None
-    ensemble: str | None = None
 
 
 def band_times_of(handle: RasterHandle) -> BandTimes:
@@ -91,14 +100,14 @@ def band_times_of(handle: RasterHandle) -> BandTimes:
     return BandTimes(*_series(described, rest))
 
 
-def _times_by_descriptions(descriptions: Mapping[int, str]) -> Iterable[_BandTime]:
+def _times_by_descriptions(descriptions: Mapping[int, str]) -> Iterable[BandTime]:
     """Yield each band with a date in its description; if dates repeat, the rest of it names the variable."""
     times = {number: time for number, text in descriptions.items() if (time := find_time(text)) is not None}
     are_distinct = len({time.span.start for time in times.values()}) == len(times)
     for number, time in times.items():
         text = descriptions[number]
         rest = (text[: time.start] + " " + text[time.stop :]).strip(" _-.:")
-        yield _BandTime(number, None if are_distinct or not rest else re.sub(r"\s+", "_", rest), time.span)
+        yield BandTime(number, None if are_distinct or not rest else re.sub(r"\s+", "_", rest), time.span)
 
 
 def _message_times(dataset: Any, messages: FileMessages) -> BandTimes:  # noqa: ANN401 -- rasterio has no types
@@ -121,7 +130,7 @@ def _message_times(dataset: Any, messages: FileMessages) -> BandTimes:  # noqa: 
     return BandTimes(*_series(described, rest), messages.fault_text)
 
 
-def _time_by_message(dataset: Any, number: int, message: GribMessage) -> _BandTime | _Skipped:  # noqa: ANN401 -- rasterio has no types
+def _time_by_message(dataset: Any, number: int, message: GribMessage) -> BandTime | _Skipped:  # noqa: ANN401 -- rasterio has no types
     """Return the time of a GRIB message, from its metadata."""
     tags = dataset.tags(number)
     seconds = _valid_time_s(tags)
@@ -131,25 +140,30 @@ def _time_by_message(dataset: Any, number: int, message: GribMessage) -> _BandTi
     level = tags.get("GRIB_SHORT_NAME", "").strip()
     units = re.sub(r"^\[|\]$", "", tags.get("GRIB_UNIT", "").strip())
     comment = re.sub(r"\s*\[[^\[\]]*\]\s*$", "", tags.get("GRIB_COMMENT", ""))
-    ensemble = _join_texts("_", tags.get("GRIB_ELEMENT", "").strip(), level, message.process)
-    member = re.sub(r" (?=-?\d)", "", message.member).replace(" ", "_") if message.member else None
-    return _BandTime(
+    derived, is_member = (message.derived or "").replace(" ", "_"), message.member is not None
+    variable = _join_texts("_", tags.get("GRIB_ELEMENT", "").strip(), level, message.process, derived)
+    member = f"member {message.member}" if is_member else message.derived
+    return BandTime(
         number,
-        _join_texts("_", ensemble, member),
+        _join_texts("_", variable, f"member{message.member}" if is_member else None),
         TimeSpan(start, start + np.timedelta64(1, "ns")),
-        _join_texts(", ", comment, level, message.process, message.member) if comment else None,
+        _join_texts(", ", comment, level, message.process, member) if comment else None,
         {"": None, "-": "1"}.get(units, units),
-        ensemble if member else None,
+        variable if is_member else None,
+        message.member,
+        np.datetime64(_seconds(tags, "REF_TIME"), "s").astype("datetime64[ns]"),
     )
 
 
 def _valid_time_s(tags: Mapping[str, str]) -> int | None:
-    """Return the valid time in seconds since 1970. GDAL reports 0 if it is missing: then reference time plus step."""
-    valid, reference, step = (
-        int(match[0]) if (match := re.match(r"\s*-?\d+", tags.get(f"GRIB_{name}", ""))) else 0
-        for name in ("VALID_TIME", "REF_TIME", "FORECAST_SECONDS")
-    )
+    # Seconds since 1970. GDAL reports 0 if the valid time is missing: then reference time plus step.
+    valid, reference, step = (_seconds(tags, name) for name in ("VALID_TIME", "REF_TIME", "FORECAST_SECONDS"))
     return (valid or reference + step) if "GRIB_VALID_TIME" in tags else None
+
+
+def _seconds(tags: Mapping[str, str], name: str) -> int:
+    match = re.match(r"\s*-?\d+", tags.get(f"GRIB_{name}", ""))
+    return int(match[0]) if match else 0
 
 
 def _join_texts(separator: str, *parts: str | None) -> str | None:
@@ -157,16 +171,16 @@ def _join_texts(separator: str, *parts: str | None) -> str | None:
 
 
 def _series(
-    described: Sequence[_BandTime | _Skipped], rest: Sequence[_Skipped]
+    described: Sequence[BandTime | _Skipped], rest: Sequence[_Skipped]
 ) -> tuple[tuple[BandSeries, ...], tuple[str, ...]]:
     """Return the series, and texts about the skipped bands."""
     skipped = [*rest, *(d for d in described if isinstance(d, _Skipped))]
-    bands = sorted((d for d in described if isinstance(d, _BandTime)), key=lambda x: x.variable or "")
+    bands = sorted((d for d in described if isinstance(d, BandTime)), key=lambda x: x.variable or "")
     series = []
-    for variable, members in groupby(bands, key=lambda b: b.variable):
-        first: dict[Any, _BandTime] = {}
+    for _variable, members in groupby(bands, key=lambda b: b.variable):
+        first: dict[Any, BandTime] = {}
         for member in sorted(members, key=lambda m: (m.span.start, m.number)):
-            earlier = first.setdefault(member.span.start, member)
+            earlier = first.setdefault((member.span.start, member.run), member)
             if earlier is not member:
                 when = format_instant(member.span.start)
                 text = f"band {member.number}, which is of {when} as band {earlier.number} is"
@@ -178,18 +192,24 @@ def _series(
             for o in kept_bands
             if o.units != common
         ]
-        kept_bands = [o for o in kept_bands if o.units == common]
-        series.append(
-            BandSeries(
-                name=variable,
-                bands=tuple(o.number for o in kept_bands),
-                times=_domain([o.span for o in kept_bands]),
-                title=kept_bands[0].title,
-                units=common,
-                ensemble=kept_bands[0].ensemble,
-            )
-        )
+        series.append(series_of([o for o in kept_bands if o.units == common]))
     return tuple(sorted(series, key=lambda s: min(s.bands))), tuple(_texts_of(skipped))
+
+
+def series_of(messages: Sequence[BandTime]) -> BandSeries:
+    """Return the series of bands of one variable, with the newest run of each time."""
+    newest = {m.span.start: m for m in sorted(messages, key=lambda m: (m.span.start, m.run or 0))}
+    bands = list(newest.values())
+    return BandSeries(
+        name=bands[0].variable,
+        bands=tuple(b.number for b in bands),
+        times=_domain([b.span for b in bands]),
+        title=bands[0].title,
+        units=bands[0].units,
+        ensemble=bands[0].ensemble,
+        member=bands[0].member,
+        messages=tuple(messages),
+    )
 
 
 def _texts_of(skipped: Sequence[_Skipped]) -> Iterator[str]:

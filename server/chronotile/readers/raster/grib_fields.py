@@ -104,8 +104,10 @@ class GribMessage:
     grid: MessageGrid
     process: str | None
     """How values of a period were made, such as average; `None` for values at an instant."""
-    member: str | None
-    """Member of an ensemble; `None` for a single forecast."""
+    derived: str | None = None
+    """Statistic of an ensemble, such as its mean; `None` for a single forecast."""
+    member: int | None = None
+    """Number of the member of an ensemble; `None` for a single forecast."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,8 +195,7 @@ def _fields(read: ReadBytes, span: MessageSpan) -> Iterator[GribMessage]:
         if number == 3:
             grid = _grid(_section(read, start, size))
         elif number == 4 and grid is not None:
-            process, member = _kind(_section(read, start, size))
-            yield GribMessage(grid=grid, process=process, member=member)
+            yield _kind(_section(read, start, size), grid)
 
 
 def _section(read: ReadBytes, at: int, size: int) -> bytes:
@@ -261,20 +262,19 @@ def _unit(octets: bytes) -> float:
     return 1e-6 if basic in (0, _MISSING) or parts in (0, _MISSING) else basic / parts
 
 
-def _kind(octets: bytes) -> tuple[str | None, str | None]:
-    """Return the statistical process and the ensemble member of a product definition."""
+def _kind(octets: bytes, grid: MessageGrid) -> GribMessage:
+    """Return the field of a product definition on a grid."""
     template = int.from_bytes(octets[7:9], "big")
-    process = member = None
+    process = derived = member = None
     octet = _PROCESS_OCTETS.get(template, 0)
     if 0 < octet <= len(octets):
         code = octets[octet - 1]
         process = _PROCESSES[code] if code < len(_PROCESSES) else f"process {code}"
     if template in (1, 11):
-        sign = "-" if octets[34] == 2 else ""  # negative member of a pair that is perturbed in both directions
-        member = f"member {sign}{octets[35]}"
+        member = -octets[35] if octets[34] == 2 else octets[35]  # 2: negative perturbation
     elif template in (2, 12):
-        member = f"ensemble {_DERIVED.get(octets[34], octets[34])}"
-    return process, member
+        derived = f"ensemble {_DERIVED.get(octets[34], octets[34])}"
+    return GribMessage(grid=grid, process=process, derived=derived, member=member)
 
 
 def _field_of_first_edition(read: ReadBytes, start: int) -> GribMessage:
@@ -330,17 +330,16 @@ def _fault_of_first_edition(octets: bytes, kind: int, columns: int) -> str | Non
     return _UNPLACED.format("rows from east to west") if octets[27] & 0x80 and kind != _SPACE_VIEW else None
 
 
-def _member_of_first_edition(product: bytes) -> str | None:
-    """Return the ensemble member, from the local extension of ECMWF or NCEP in a product definition."""
+def _member_of_first_edition(product: bytes) -> int | None:
+    """Return the number of the ensemble member, from the local extension of ECMWF or NCEP in a product definition."""
     centre, extension = product[4], product[40:]
     if centre == _NCEP and len(extension) >= 4 and extension[0] == 1 and extension[1] in (1, 2, 3):
-        sign = "-" if extension[1] == 2 else ""
-        return f"member {sign}{extension[2] if extension[1] > 1 else 0}"
+        return {1: 0, 2: -extension[2], 3: extension[2]}[extension[1]]
     is_ecmwf = _ECMWF in (centre, product[25]) and len(extension) >= 11
     if is_ecmwf and extension[0] in (12, 15, 16):
-        return f"member {int.from_bytes(extension[9:11], 'big')}"
+        return int.from_bytes(extension[9:11], "big")
     if is_ecmwf and extension[0] in (1, 26, 30, 36) and extension[10]:
-        return f"member {extension[9]}"
+        return extension[9]
     return None
 
 

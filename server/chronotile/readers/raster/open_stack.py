@@ -35,6 +35,8 @@ def open_raster_stack(spec: SourceSpec, caches: ReaderCaches | None = None) -> R
     Raises:
         UnsupportedSource: They cannot be served; the message gives the reason.
     """
+    if any(variable.select for variable in spec.variables.values()):
+        raise UnsupportedSource("select belongs to arrays and to messages of GRIB files; choose a band")
     variables: dict[str, StackVariable] = {}
     findings: list[Finding] = []
     surveys: dict[str, FileSurvey] = {}

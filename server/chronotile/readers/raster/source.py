@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TypeVar
 
 import numpy as np
@@ -20,6 +21,12 @@ from chronotile.readers.library_errors import opening
 from chronotile.readers.raster.band_times import BandSeries, BandTimes, band_times_of
 from chronotile.readers.raster.bands import bands_of
 from chronotile.readers.raster.handle import RasterHandle
+from chronotile.readers.raster.message_choice import (
+    MessageChoice,
+    SeriesByName,
+    choose_messages,
+    older_runs_findings,
+)
 from chronotile.readers.raster.open_stack import open_band_stack, open_raster_stack
 from chronotile.readers.raster.pool import HandlePool
 from chronotile.readers.reader import Reader
@@ -94,9 +101,44 @@ def _inspect_files(
             yield path, result
 
 
+@dataclass(frozen=True, slots=True)
+class _InspectedFile:
+    """A file whose bands may be times."""
+
+    path: str
+    name: str
+    """Name in messages to the operator."""
+    word: str | None
+    """Text that replaces `{variable}` in its name."""
+    dated: BandTimes
+
+
 def _open_dated_bands(spec: SourceSpec, files: FilesByWord, caches: ReaderCaches) -> Reader:
     findings: list[Finding] = []
     surveyed: list[Surveyed] = []
+    opened = list(_inspect_dated_files(files, findings))
+    for word, group in groupby(opened, key=lambda file: file.word):
+        dated = [file for file in group if file.dated.series]
+        choices = _choices(spec, word, [s for file in dated for s in file.dated.series]) if dated else []
+        findings += older_runs_findings(spec.collection, [choice for _variable, choice in choices])
+        for file in dated:
+            series = {s.name: s for s in file.dated.series}
+            pairs = ((variable, choice.series_among(series)) for variable, choice in choices)
+            selected = tuple((variable, bands) for variable, bands in pairs if bands is not None)
+            rest = [name or "dates" for name in series if name not in {choice.name for _variable, choice in choices}]
+            if rest and not spec.variables:
+                bands = list_names(rest, most=_SHOWN)
+                findings.append(_skip_warning(file.name, f"bands of {bands}: name them as variables"))
+            surveyed += _survey_bands(JoinedBands(file.path, selected, spec, caches), file.name, findings)
+    if not surveyed:
+        raise UnsupportedSource(
+            findings[0].message.removeprefix(LEFT_OUT) if findings else "its bands name no variable"
+        )
+    return join(spec.collection, surveyed, findings)
+
+
+def _inspect_dated_files(files: FilesByWord, findings: list[Finding]) -> Iterator[_InspectedFile]:
+    """Yield each file that opens, and add findings about skipped bands."""
     every = [path for paths in files.values() for path in paths]
     names = dict(zip(every, names_among(every), strict=True))
     for word, paths in sorted(files.items(), key=lambda entry: entry[0] or ""):
@@ -109,17 +151,7 @@ def _open_dated_bands(spec: SourceSpec, files: FilesByWord, caches: ReaderCaches
                 findings.append(_skip_warning(name, f"{bands}: the other bands are dates"))
             if not dated.series:
                 findings.append(_skip_warning(name, "its bands have no times, those of other files have"))
-                continue
-            selected, rest = _select_bands(spec, word, dated.series)
-            if rest and not spec.variables:
-                bands = list_names(rest, most=_SHOWN)
-                findings.append(_skip_warning(name, f"bands of {bands}: name them as variables"))
-            surveyed += _survey_bands(JoinedBands(path, tuple(selected), spec, caches), name, findings)
-    if not surveyed:
-        raise UnsupportedSource(
-            findings[0].message.removeprefix(LEFT_OUT) if findings else "its bands name no variable"
-        )
-    return join(spec.collection, surveyed, findings)
+            yield _InspectedFile(path, name, word, dated)
 
 
 def _skip_warning(name: str, reason: str) -> Finding:
@@ -140,30 +172,34 @@ def _survey_bands(file: JoinedBands, name: str, findings: list[Finding]) -> Iter
     yield Surveyed(file=file, name=name, info=reader.info)
 
 
-def _select_bands(
+def _choices(
     spec: SourceSpec, word: str | None, series: Sequence[BandSeries]
-) -> tuple[list[tuple[VariableSpec, BandSeries]], list[str]]:
-    """Return the variables with their series, and the names of the skipped series."""
-    by_name = {s.name: s for s in series if s.name is not None}
+) -> list[tuple[VariableSpec, MessageChoice]]:
+    """Return the variables of files with `word` in their names, and the bands that they read.
+
+    Raises:
+        UnsupportedSource: Bands of a configured variable are missing, or must be selected.
+    """
+    names = list(dict.fromkeys(s.name for s in series))
+    variables = [v for v in spec.variables.values() if word is None or (v.name or v.id) == word]
     if word is not None:
-        variables = [v for v in spec.variables.values() if (v.name or v.id) == word]
         variables = variables or [VariableSpec(id=word)]
-        selected = [(v, series[0]) for v in variables]
-        return selected, [s.name or "further variables" for s in series[1:]]
-    if not spec.variables:
-        return [(VariableSpec(id=s.name or "band1"), s) for s in series], []
-    variables = list(spec.variables.values())
-    if len(variables) == 1 and len(series) == 1:
-        return [(variables[0], series[0])], []
-    selected = [(v, by_name[v.name or v.id]) for v in variables if (v.name or v.id) in by_name]
-    missing = [v.id for v in variables if (v.name or v.id) not in by_name]
-    if missing and not selected:
-        there = list_names([s.name or "bands of dates" for s in series], most=_SHOWN)
+        spec_names = [(v, (v.select and series[0].ensemble) or names[0]) for v in variables]
+    elif not variables:
+        spec_names = [(VariableSpec(id=name or "band1"), name) for name in names]
+    elif len(variables) == len(names) == 1:
+        spec_names = [(variables[0], names[0])]
+    else:
+        spec_names = [(v, v.name or v.id) for v in variables]
+    grouped = SeriesByName(series)
+    choices = [(v, choose_messages(name, v.select, grouped)) for v, name in spec_names]
+    missing = [v.id for v, choice in choices if choice is None]
+    if len(missing) == len(choices):
+        there = list_names([name or "bands of dates" for name in names], most=_SHOWN)
         raise UnsupportedSource(
             f"no bands for {list_names(missing, most=_SHOWN)}; there are {there}: set name: for the variable"
         )
-    selected_names = {s.name for _variable, s in selected}
-    return selected, [s.name or "dates" for s in series if s.name not in selected_names]
+    return [(v, choice) for v, choice in choices if choice is not None]
 
 
 def _open_with_times(spec: SourceSpec, files: FilesByWord, caches: ReaderCaches) -> Reader:
