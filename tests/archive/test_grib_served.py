@@ -107,20 +107,21 @@ def test_members_above_a_limit_must_be_configured(open_at, tmp_path):
     write(tmp_path / "eps.grib2", *members(tmp_path, 13), other)
     file = tmp_path / "chronotile.yaml"
     file.write_text(
-        "collections:\n  eps: {source: {kind: cog, href: eps.grib2}, variables: {P: {name: PRES_0-SFC_member7}}}\n"
+        "collections:\n  eps: {source: {kind: cog, href: eps.grib2}, variables: "
+        "{P: {name: PRES_0-SFC, select: {number: 7}}, Q: {name: PRES_0-SFC_member9}}}\n"
     )
 
     archive = open_at(tmp_path / "eps.grib2")
 
     assert list(layers_of(archive)) == ["WDIR_0-SFC"]
-    assert (
-        "left out: PRES_0-SFC has 13 members; name those to serve in a configuration, variables: {PRES_0-SFC_member0: "
-        "{}}: accepted are PRES_0-SFC_member0, PRES_0-SFC_member1"
-    ) in findings_of(archive)
+    assert "left out: PRES_0-SFC (13 messages): it has 13 steps of the dimension number " in findings_of(archive)
+    assert "choose one in a configuration, select: {number: 0}: accepted are 0, 1, 2, 3," in findings_of(archive)
     configured = open_at(file)
     with TestClient(application(configured.services)) as client:
-        answer = client.get("/timeseries/eps.P/point", params={"x": 2.2, "y": 47.9}).json()
-    np.testing.assert_allclose(answer["values"], [209], atol=0.01)
+        answers = [
+            client.get(f"/timeseries/eps.{name}/point", params={"x": 2.2, "y": 47.9}).json()["values"] for name in "PQ"
+        ]
+    np.testing.assert_allclose(answers, [[209], [211]], atol=0.01)
 
 
 @pytest.mark.slow
@@ -137,3 +138,77 @@ def test_messages_of_gdal_about_headers_do_not_reach_the_terminal(tmp_path):
     assert len(ran.stdout.splitlines()) == 2
     assert ran.stdout.startswith("a\n  a.PRES_0-SFC  1 time 2020-01-01")
     assert "ensemble" not in ran.stderr
+
+
+def answers_of(client, layer, x, y):
+    """Return the values of a cell at 3 October 2021 by several protocols."""
+    when = "2021-10-03T00:00:00Z"
+    box = {"VERSION": "1.3.0", "CRS": "CRS:84", "BBOX": f"{x - 1},{y - 1},{x + 1},{y + 1}", "WIDTH": 3, "HEIGHT": 3}
+    info = {"I": 1, "J": 1, "QUERY_LAYERS": layer, "LAYERS": layer, "INFO_FORMAT": "application/json", "TIME": when}
+    wms = client.get("/wms", params={"SERVICE": "WMS", "REQUEST": "GetFeatureInfo", "STYLES": "", **box, **info})
+    series = client.get(f"/timeseries/{layer}/point", params={"x": x, "y": y, "datetime": when})
+    edr = client.get(f"/ogcapi/collections/{layer}/position", params={"coords": f"POINT({x} {y})", "datetime": when})
+    coverage = client.get(
+        f"/ogcapi/collections/{layer}/coverage", params={"f": "GTiff", "datetime": when, "subset": f"Lat({y}),Lon({x})"}
+    )
+    with rasterio.MemoryFile(coverage.content) as memory, memory.open() as file:
+        cells = file.read(1)
+    (ranges,) = edr.json()["ranges"].values()
+    return [wms.json(), series.json()["values"], ranges["values"], cells.ravel().tolist()]
+
+
+@pytest.mark.parametrize(("run", "number"), [("latest", 2), ("2021-10-01", 1)])
+def test_selected_run_has_one_value_in_all_answers(open_at, tmp_path, run, number):
+    write(
+        tmp_path / "gfs.grib2",
+        *(message(tmp_path, code(5, 7) + 7 * n, day=f"2021-10-0{n}", hours=72 - 24 * n) for n in (1, 2)),
+    )
+    file = tmp_path / "chronotile.yaml"
+    variables = f"{{P: {{name: PRES_0-SFC, select: {{run: {run}}}, layer: P}}}}"
+    file.write_text(f"collections:\n  gfs: {{source: {{kind: cog, href: gfs.grib2}}, variables: {variables}}}\n")
+
+    with TestClient(application(open_at(file).services)) as client:
+        features, series, position, cells = answers_of(client, "P", 2.0, 48.0)
+
+    assert features["features"][0]["properties"]["value"] == pytest.approx(202 + 7 * number, abs=0.01)
+    assert [series, position, cells] == [[pytest.approx(202 + 7 * number, abs=0.01)]] * 3
+
+
+NCEP = "var167 of table 128 of center 7_0-SFC"
+
+
+@pytest.mark.slow
+def test_member_of_a_real_ensemble_is_served(open_at, tmp_path, shared_data):
+    path = shared_data / "instruments" / "grib" / "ncep-seasonal-monthly.grib"
+    content = path.read_bytes()
+    starts = [at for at in range(len(content)) if content[at : at + 4] == b"GRIB"]
+    bands = [n for n, at in enumerate(starts, start=1) if content[at + 57 : at + 59] == (120).to_bytes(2, "big")]
+    file = tmp_path / "chronotile.yaml"
+    source = f"{{kind: cog, href: '{path}'}}"
+    variables = f"{{T: {{name: '{NCEP}', select: {{number: 120}}, layer: T}}}}"
+    file.write_text(f"collections:\n  ncep: {{source: {source}, variables: {variables}}}\n")
+    with rasterio.Env(GRIB_NORMALIZE_UNITS=False), rasterio.open(path) as dataset:
+        x, y = dataset.xy(3, 5)
+        times = [int(dataset.tags(band)["GRIB_VALID_TIME"].split()[0]) for band in bands]
+        expected = [float(dataset.read(bands[n])[3, 5]) for n in np.argsort(times)]
+
+    with TestClient(application(open_at(file).services)) as client:
+        answer = client.get("/timeseries/T/point", params={"x": (x + 180) % 360 - 180, "y": y}).json()
+
+    assert answer["values"] == pytest.approx(expected, rel=1e-6)
+    assert len(answer["times"]) == 3
+
+
+@pytest.mark.slow
+def test_damaged_real_message_does_not_hide_the_others(open_at, tmp_path, shared_data):
+    for name in ("era5-levels-corrupted.grib", "era5-single-level-scalar-time.grib"):
+        (tmp_path / name).write_bytes((shared_data / "instruments" / "grib" / name).read_bytes())
+
+    archive = open_at(tmp_path)
+
+    assert sorted(layers_of(archive)) == ["2T_0-SFC", "T_850-ISBL_member0"]
+    (finding,) = archive.findings
+    assert finding.place.endswith("era5-levels-corrupted.grib")
+    assert finding.message.startswith(
+        "left out: message 1: no end of message stands at its stated length of 1588 bytes"
+    )

@@ -163,6 +163,7 @@ GRIBS = {
     "times": lambda folder: [message(folder, VALUES[t], day=f"2020-01-0{t + 1}") for t in range(4)],
     "Gaussian rows": lambda folder: [gaussian(message(folder, code(32, 64), north=85.76, step=5.625), 16)],
     "members": lambda folder: [message(folder, VALUES[t], definition=1, more=(3, t, 4)) for t in range(4)],
+    "runs": lambda folder: [message(folder, VALUES[n], day=f"2020-01-0{2 - n}", hours=24 * n + 24) for n in (1, 0)],
     "edition 1": lambda _folder: [
         first_edition(VALUES[t], latitudes=(50, 40), longitudes=(0, 10), range_of_time=3 * t) for t in range(2)
     ],

@@ -189,6 +189,15 @@ def test_files_of_a_catalogue_are_not_found_by_their_names(mistakes, source, mis
     assert mistakes(in_collection(source)) == [f"config.yaml:3: collections.c.source: {mistake}"]
 
 
+@pytest.mark.parametrize("source", [STAC, TILES], ids=["stac", "tiles"])
+def test_select_of_items_is_a_mistake(mistakes, source):
+    (mistake,) = mistakes(in_collection(source, "variables: {V: {select: {number: 3}}}"))
+
+    assert mistake.endswith(
+        "V.select: select belongs to arrays and to messages of GRIB files, without items; choose a band"
+    )
+
+
 @pytest.mark.parametrize("source", ["{kind: cog, href: a.tif}", "{kind: zarr, href: a}"], ids=["cog", "zarr"])
 def test_keys_of_items_belong_to_items(mistakes, source):
     assert mistakes(in_collection(source, "mosaic: {}")) == [f"config.yaml:4: collections.c.mosaic: {OF_ITEMS}"]

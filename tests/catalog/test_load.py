@@ -385,8 +385,6 @@ def test_an_unknown_tile_matrix_set_names_the_nearest(mistakes_of):
         ("variables: {V: {scael: 1}}", "variables.V.scael: unknown key; the nearest is scale; accepted are name, band, "
             "asset, select, layer, title, abstract, units, scale, offset, nodata, valid_range, dtype, flags, "
             "circular, range, styles, aliases, queryable, resampling, mask, formula, access"),
-        ("variables: {V: {select: {depth: 10}}}", "variables.V.select: select belongs to sources of kind zarr or "
-            "netcdf; in kind cog choose a band"),
         ("variables: {V: {select: {depth: {index: -1}}}}", "variables.V.select.depth.index: it must be at least 0, got "
             "-1"),
         ("variables: {V: {scale: 0}}", "variables.V.scale: scale must not be 0"),

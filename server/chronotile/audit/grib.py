@@ -55,6 +55,8 @@ class FieldOfMessage(NamedTuple):
     name: str
     """Element, level and kind, as reported by GDAL."""
     time: np.datetime64 | None
+    run: np.datetime64
+    """Reference time."""
 
 
 class GribTruth(StoredTruth):
@@ -63,7 +65,10 @@ class GribTruth(StoredTruth):
     def __init__(self, variable: VariableSpec, paths: list[str]) -> None:
         if variable.band is not None:
             raise UnsupportedSource("messages that the configuration numbers are not audited")
+        steps = {step.dimension: step.value for step in variable.select}
         name = variable.name or variable.id
+        if "number" in steps:
+            name += f"_member{steps['number']}"
         fields = [field for path in paths for field in _fields(path, Path(path).stat().st_mtime_ns)]
         element_fields = [f for f in fields if f.name == name]
         if not element_fields:  # GDAL does not report the kinds of fields of edition 1
@@ -71,9 +76,7 @@ class GribTruth(StoredTruth):
             if len({f.time for f in element_fields}) != len(element_fields) or not element_fields:
                 raise UnsupportedSource("it is not certain which messages are of its element, level and kind")
         self._variable = variable
-        self._by_time = dict[np.datetime64 | None, FieldOfMessage]()
-        for field in element_fields:
-            self._by_time.setdefault(field.time, field)
+        self._by_time = {f.time: f for f in sorted(_select_run(element_fields, steps.get("run")), key=lambda f: f.run)}
         self._open_message = lru_cache(MAX_OPEN)(_read)
 
     def cells(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Cells:  # noqa: ARG002 -- part of the protocol
@@ -90,6 +93,14 @@ class GribTruth(StoredTruth):
     def has(self, instant: np.datetime64) -> bool:
         """Return whether a message has the instant."""
         return instant in self._by_time
+
+
+def _select_run(fields: list[FieldOfMessage], run: float | str | None) -> list[FieldOfMessage]:
+    """Return the fields of a run, which is a date, an instant or `latest`; of all runs if it is `None`."""
+    if run is None:
+        return fields
+    text = str(max(f.run for f in fields)) if run == "latest" else str(run).removesuffix("Z")
+    return [f for f in fields if str(f.run).startswith(text)]
 
 
 class _GribField(NamedTuple):
@@ -131,7 +142,8 @@ def _fields(path: str, _changed_ns: int) -> tuple[FieldOfMessage, ...]:
             for band in dataset.indexes:
                 tags = dataset.tags(band)
                 parts = (tags.get("GRIB_ELEMENT", "").strip(), tags.get("GRIB_SHORT_NAME", "").strip(), *_kind(tags))
-                fields.append(FieldOfMessage(message, band, "_".join(filter(None, parts)), _time(tags)))
+                run = np.datetime64(_seconds(tags, "REF_TIME"), "s")
+                fields.append(FieldOfMessage(message, band, "_".join(filter(None, parts)), _time(tags), run))
     return tuple(fields)
 
 
@@ -150,10 +162,14 @@ def _kind(tags: dict[str, str]) -> Iterator[str]:
 
 def _time(tags: dict[str, str]) -> np.datetime64 | None:
     """Return the valid time, or else the reference time plus the step."""
-    texts = (tags.get(f"GRIB_{name}", "") for name in ("VALID_TIME", "REF_TIME", "FORECAST_SECONDS"))
-    valid, reference, step = (int(match[1]) if (match := re.match(r"\s*(-?\d+)", text)) else 0 for text in texts)
+    valid, reference, step = (_seconds(tags, name) for name in ("VALID_TIME", "REF_TIME", "FORECAST_SECONDS"))
     seconds = valid or reference + step
     return np.datetime64(seconds, "s").astype("datetime64[ns]") if seconds else None
+
+
+def _seconds(tags: dict[str, str], name: str) -> int:
+    match = re.match(r"\s*(-?\d+)", tags.get(f"GRIB_{name}", ""))
+    return int(match[1]) if match else 0
 
 
 @contextmanager

@@ -61,7 +61,9 @@ _TEMPLATES = {
 }
 """Octets of the grid templates that GDAL places correctly."""
 _SPECTRAL_TEMPLATES, _UNSTRUCTURED_TEMPLATES = range(50, 54), (100, 101)
-_GAUSSIAN, _POLAR, _SPACE_VIEW = 40, 20, 90
+_POLAR, _SPACE_VIEW = 20, 90
+_GAUSSIAN_KINDS = (40, 4)
+"""Template of edition 2 and grid type of edition 1."""
 _FROM_SOUTH_ONLY = {10, 20, 30, 31}
 """Templates whose rows GDAL always reads from the south, ignoring the scanning mode."""
 _LATLON_TYPES, _TYPES = {0, 4, 10}, {0, 1, 3, 4, 5, 10, 90}
@@ -80,21 +82,25 @@ class MessageGrid:
     """Template of edition 2 or grid type of edition 1."""
     corners: tuple[float, ...] = ()
     """Latitude and longitude of the first and, in some templates, the last cell in degrees; empty if not read."""
-    latitudes: tuple[float, float] | None = None
-    """Latitudes of the first and last row of a Gaussian grid in degrees; `None` for other grids."""
     fault: str | None = None
     """Why GDAL places its cells wrongly; `None` if it places them correctly."""
 
     def correct_transform(self, transform: Affine, *, height: int) -> Affine:
-        """Return GDAL's transform for `height` rows, corrected for a Gaussian grid.
+        """Return GDAL's transform for `height` rows, corrected for Gaussian grids and wrong increments.
 
-        The rows are served evenly spaced between the first and the last, which is wrong by at most 0.015 rows.
+        The rows of a Gaussian grid are served evenly spaced between the first and the last, which is wrong by at most
+        0.015 rows. Increments that contradict the corners by half a cell are replaced.
         """
-        if self.latitudes is None or self.rows < 2:
+        if not self.corners or min(self.rows, self.columns) < 2:
             return transform
-        step = abs(self.latitudes[0] - self.latitudes[1]) / (self.rows - 1)
-        top = max(self.latitudes) + step / 2
-        return Affine(transform.a, 0.0, transform.c, 0.0, -step * self.rows / height, top)
+        north, first, south, last = self.corners
+        down, right = (north - south) / (self.rows - 1), ((last - first) % 360 or 360) / (self.columns - 1)
+        width, west, top, step = transform.a, transform.c, transform.f, -transform.e * height / self.rows
+        if self.kind in _GAUSSIAN_KINDS or abs(step - down) * self.rows > down / 2:
+            step, top = down, north + down / 2
+        if abs(width - right) * self.columns > right / 2:
+            width, west = right, west + (width - right) / 2
+        return Affine(width, 0.0, west, 0.0, -step * self.rows / height, top)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +232,6 @@ def _grid(octets: bytes) -> MessageGrid:
         rows=rows,
         kind=template,
         corners=_corners(octets) if family is _LATLON else (),
-        latitudes=_latitudes(octets) if template == _GAUSSIAN else None,
         fault=_fault(octets, template, octets[family.scan - 1]),
     )
 
@@ -308,7 +313,6 @@ def _grid_of_first_edition(octets: bytes) -> MessageGrid:
         rows=rows,
         kind=kind,
         corners=_corners_of_first_edition(octets) if kind in _LATLON_TYPES else (),
-        latitudes=(_signed_number(octets[10:13]) / 1000, _signed_number(octets[17:20]) / 1000) if kind == 4 else None,
         fault=_fault_of_first_edition(octets, kind, columns),
     )
 

@@ -18,6 +18,8 @@ MAX_SECTIONS = 100_000
 
 _NEXT_SECTIONS = {0: {1}, 1: {2, 3}, 2: {3}, 3: {4}, 4: {5}, 5: {6}, 6: {7}, 7: {2, 3, 4, 8}}
 """Edition 2: section numbers that may follow a section; 8 is the end of the message."""
+_REGULAR = (*range(44), 90, 140)
+"""Grid templates of edition 2 with columns and rows."""
 _SIMPLE, _FLOATS, _PNG = 0, 4, (41, 40010)
 """Packing templates of edition 2."""
 _FLOAT_BITS = {1: 32, 2: 64}
@@ -102,7 +104,7 @@ def _second_edition(read: ReadBytes, start: int) -> MessageSpan:
             raise _Contradiction(f"it has more than {MAX_SECTIONS} sections")
         sections.append(MessageSection(number, at, size))
         if number == 3:
-            points = _number(read, at + 6, 4)
+            points = _number_of_points(read, at)
         elif number == 5:
             values = _number(read, at + 5, 4)
         elif number == 7:
@@ -111,6 +113,15 @@ def _second_edition(read: ReadBytes, start: int) -> MessageSpan:
     if at != stop - len(END) or not sections or 8 not in _NEXT_SECTIONS[sections[-1].number]:
         raise _Contradiction(f"its sections end before its stated length of {length} bytes")
     return MessageSpan(2, start, stop, tuple(sections))
+
+
+def _number_of_points(read: ReadBytes, start: int) -> int:
+    """Return the number of cells that section 3 states."""
+    points, (columns, rows) = _number(read, start + 6, 4), (_number(read, start + at, 4) for at in (30, 34))
+    is_regular = not _number(read, start + 10, 1) and _number(read, start + 12, 2) in _REGULAR
+    if is_regular and points != columns * rows:
+        raise _Contradiction(f"it states {points} points for {columns} x {rows} cells")
+    return points
 
 
 def _require_values(read: ReadBytes, sections: list[MessageSection], *, points: int, values: int) -> None:

@@ -29,10 +29,16 @@ class MessageChoice:
 
     name: str | None
     """Name of their series."""
+    ensemble: str | None
+    """Name of the ensemble, if they are a member."""
     runs: Mapping[Instant, Instant | None]
     """The served run by valid time."""
     older: tuple[BandTime, ...]
     """Bands of older runs, which are not served."""
+
+    def is_of(self, series: BandSeries) -> bool:
+        """Return whether a series has the same variable, possibly of another member."""
+        return series.name == self.name or (self.ensemble is not None and series.ensemble == self.ensemble)
 
     def series_among(self, series: Mapping[str | None, BandSeries]) -> BandSeries | None:
         """Return the served bands of a file, from all its series by name; `None` if it has none."""
@@ -71,7 +77,7 @@ def choose_messages(name: str | None, steps: Sequence[DimensionStep], series: Se
             raise UnsupportedSource(members_message(candidates))
         candidates = [s for s in candidates if s.member == numbers[number or 0]]
     messages = [m for s in candidates for m in s.messages]
-    return _choose_run(candidates[0].name, messages, [s for s in steps if s.dimension != NUMBER or not numbers])
+    return _choose_run(candidates[0], messages, [s for s in steps if s.dimension != NUMBER or not numbers])
 
 
 def members_message(members: Sequence[BandSeries]) -> str:
@@ -96,16 +102,18 @@ def older_runs_findings(place: str, choices: Sequence[MessageChoice]) -> Iterato
     yield Finding("note", place, text)
 
 
-def _choose_run(name: str | None, messages: Sequence[BandTime], steps: Sequence[DimensionStep]) -> MessageChoice:
+def _choose_run(series: BandSeries, messages: Sequence[BandTime], steps: Sequence[DimensionStep]) -> MessageChoice:
     runs = sorted({m.run for m in messages if m.run is not None})
     if not runs:
         if steps:
             raise UnsupportedSource(f"select: its bands have no dimension {steps[0].dimension}")
-        return MessageChoice(name, dict.fromkeys(m.span.start for m in messages), ())
+        return MessageChoice(series.name, series.ensemble, dict.fromkeys(m.span.start for m in messages), ())
     position = _find_position(RUN, np.array(runs), steps)
     served = [m for m in messages if position is None or m.run == runs[position]]
     newest = {m.span.start: m.run for m in sorted(served, key=lambda m: (m.span.start, m.run))}
-    return MessageChoice(name, newest, tuple(m for m in served if m.run != newest[m.span.start]))
+    return MessageChoice(
+        series.name, series.ensemble, newest, tuple(m for m in served if m.run != newest[m.span.start])
+    )
 
 
 def _find_position(dimension: str, values: AnyArray, steps: Sequence[DimensionStep]) -> int | None:

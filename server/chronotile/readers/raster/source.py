@@ -125,10 +125,13 @@ def _open_dated_bands(spec: SourceSpec, files: FilesByWord, caches: ReaderCaches
             series = {s.name: s for s in file.dated.series}
             pairs = ((variable, choice.series_among(series)) for variable, choice in choices)
             selected = tuple((variable, bands) for variable, bands in pairs if bands is not None)
-            rest = [name or "dates" for name in series if name not in {choice.name for _variable, choice in choices}]
+            chosen = {choice.name for _variable, choice in choices}
+            rest = [name or "dates" for name in series if name not in chosen]
             if rest and not spec.variables:
                 bands = list_names(rest, most=_SHOWN)
                 findings.append(_skip_warning(file.name, f"bands of {bands}: name them as variables"))
+            if not selected and any(choice.is_of(s) for s in file.dated.series for _variable, choice in choices):
+                continue  # other runs or members
             surveyed += _survey_bands(JoinedBands(file.path, selected, spec, caches), file.name, findings)
     if not surveyed:
         raise UnsupportedSource(
