@@ -115,7 +115,7 @@ def test_members_above_a_limit_must_be_configured(open_at, tmp_path):
 
     assert list(layers_of(archive)) == ["WDIR_0-SFC"]
     assert "left out: PRES_0-SFC (13 messages): it has 13 steps of the dimension number " in findings_of(archive)
-    assert "choose one in a configuration, select: {number: 0}: accepted are 0, 1, 2, 3," in findings_of(archive)
+    assert "configuration, select: {number: 0}: accepted are 0, 1, 2, 3," in findings_of(archive)
     configured = open_at(file)
     with TestClient(application(configured.services)) as client:
         answers = [
@@ -141,7 +141,7 @@ def test_messages_of_gdal_about_headers_do_not_reach_the_terminal(tmp_path):
 
 
 def answers_of(client, layer, x, y):
-    """Return the values of a cell at 3 October 2021 by several protocols."""
+    """Return values of a cell at 3 October 2021 in WMS, series, EDR and coverages."""
     when = "2021-10-03T00:00:00Z"
     box = {"VERSION": "1.3.0", "CRS": "CRS:84", "BBOX": f"{x - 1},{y - 1},{x + 1},{y + 1}", "WIDTH": 3, "HEIGHT": 3}
     info = {"I": 1, "J": 1, "QUERY_LAYERS": layer, "LAYERS": layer, "INFO_FORMAT": "application/json", "TIME": when}

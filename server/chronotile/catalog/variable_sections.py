@@ -119,8 +119,8 @@ class VariableSection(Section):
     asset: Text | None = None
     """For kind stac: key of the asset in the items; default: the id."""
     select: SelectedSteps = Field(default_factory=dict)
-    """For kind zarr and netcdf: one step of each additional dimension, by value (`{depth: 10}`) or position (`{depth:
-    {index: 0}}`). `run` selects the run of a forecast: its start or `latest`."""
+    """One step of each additional dimension, by value (`{depth: 10}`) or position (`{depth: {index: 0}}`), and the
+    member (`number`) of GRIB files. `run` selects a forecast by its start or `latest`."""
     layer: Id | None = None
     """Id of the layer; default: collection.variable."""
     title: Localised | None = None
