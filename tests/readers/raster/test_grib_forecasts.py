@@ -114,6 +114,18 @@ def test_selected_member_is_served(opened, members):
     np.testing.assert_allclose(values(reader, "P"), CELLS + 11, atol=0.01)
 
 
+def test_messages_of_other_variables_are_counted(opened, tmp_path, runs):
+    wind = [message(tmp_path, CELLS, day=f"2020-01-0{day}", category=2) for day in (1, 2, 3)]
+
+    reader = opened({"a.grib2": runs, "b.grib2": wind}, run="latest")
+
+    assert notes(reader) == ["left out: 3 bands of other variables, such as WDIR_0-SFC: name them as variables"]
+
+
+def test_other_members_of_a_selected_one_are_not_reported(opened, members):
+    assert notes(opened({"a.grib2": members[:9], "b.grib2": members[9:]}, number=11)) == []
+
+
 def test_missing_member_is_refused_with_the_accepted_ones(opened, members):
     with pytest.raises(
         UnsupportedSource, match=r"select: number has no value 14; accepted are 0, 1, .* 13 \(14 values"

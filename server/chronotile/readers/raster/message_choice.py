@@ -29,16 +29,12 @@ class MessageChoice:
 
     name: str | None
     """Name of their series."""
-    ensemble: str | None
-    """Name of the ensemble, if they are a member."""
     runs: Mapping[Instant, Instant | None]
     """The served run by valid time."""
     older: tuple[BandTime, ...]
     """Bands of older runs, which are not served."""
-
-    def is_of(self, series: BandSeries) -> bool:
-        """Return whether a series has the same variable, possibly of another member."""
-        return series.name == self.name or (self.ensemble is not None and series.ensemble == self.ensemble)
+    ensemble: str | None = None
+    """Name of the ensemble whose member is selected; `None` if the name states the member."""
 
     def series_among(self, series: Mapping[str | None, BandSeries]) -> BandSeries | None:
         """Return the served bands of a file, from all its series by name; `None` if it has none."""
@@ -77,7 +73,8 @@ def choose_messages(name: str | None, steps: Sequence[DimensionStep], series: Se
             raise UnsupportedSource(members_message(candidates))
         candidates = [s for s in candidates if s.member == numbers[number or 0]]
     messages = [m for s in candidates for m in s.messages]
-    return _choose_run(candidates[0], messages, [s for s in steps if s.dimension != NUMBER or not numbers])
+    choice = _choose_run(candidates[0].name, messages, [s for s in steps if s.dimension != NUMBER or not numbers])
+    return replace(choice, ensemble=None if name == choice.name else name)
 
 
 def members_message(members: Sequence[BandSeries]) -> str:
@@ -87,8 +84,14 @@ def members_message(members: Sequence[BandSeries]) -> str:
     return f"{members[0].ensemble} ({sum(len(s.messages) for s in members)} messages): {problem}"
 
 
-def older_runs_findings(place: str, choices: Sequence[MessageChoice]) -> Iterator[Finding]:
-    """Yield a finding about messages of older runs, if there are any."""
+def choice_findings(place: str, choices: Sequence[MessageChoice], series: Sequence[BandSeries]) -> Iterator[Finding]:
+    """Yield a finding about bands of no variable, and one about messages of older runs, if there are any."""
+    names, ensembles = {c.name for c in choices}, {c.ensemble for c in choices} - {None}
+    rest = [s for s in series if s.name not in names and s.ensemble not in ensembles]
+    if rest:
+        count = sum(len(s.messages) for s in rest)
+        text = f"{LEFT_OUT}{count} bands of other variables, such as {rest[0].name or 'dates'}: name them as variables"
+        yield Finding("note", place, text)
     older = [(message, choice) for choice in choices for message in choice.older]
     if not older:
         return
@@ -102,18 +105,16 @@ def older_runs_findings(place: str, choices: Sequence[MessageChoice]) -> Iterato
     yield Finding("note", place, text)
 
 
-def _choose_run(series: BandSeries, messages: Sequence[BandTime], steps: Sequence[DimensionStep]) -> MessageChoice:
+def _choose_run(name: str | None, messages: Sequence[BandTime], steps: Sequence[DimensionStep]) -> MessageChoice:
     runs = sorted({m.run for m in messages if m.run is not None})
     if not runs:
         if steps:
             raise UnsupportedSource(f"select: its bands have no dimension {steps[0].dimension}")
-        return MessageChoice(series.name, series.ensemble, dict.fromkeys(m.span.start for m in messages), ())
+        return MessageChoice(name, dict.fromkeys(m.span.start for m in messages), ())
     position = _find_position(RUN, np.array(runs), steps)
     served = [m for m in messages if position is None or m.run == runs[position]]
     newest = {m.span.start: m.run for m in sorted(served, key=lambda m: (m.span.start, m.run))}
-    return MessageChoice(
-        series.name, series.ensemble, newest, tuple(m for m in served if m.run != newest[m.span.start])
-    )
+    return MessageChoice(name, newest, tuple(m for m in served if m.run != newest[m.span.start]))
 
 
 def _find_position(dimension: str, values: AnyArray, steps: Sequence[DimensionStep]) -> int | None:

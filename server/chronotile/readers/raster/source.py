@@ -24,8 +24,8 @@ from chronotile.readers.raster.handle import RasterHandle
 from chronotile.readers.raster.message_choice import (
     MessageChoice,
     SeriesByName,
+    choice_findings,
     choose_messages,
-    older_runs_findings,
 )
 from chronotile.readers.raster.open_stack import open_band_stack, open_raster_stack
 from chronotile.readers.raster.pool import HandlePool
@@ -119,20 +119,15 @@ def _open_dated_bands(spec: SourceSpec, files: FilesByWord, caches: ReaderCaches
     opened = list(_inspect_dated_files(files, findings))
     for word, group in groupby(opened, key=lambda file: file.word):
         dated = [file for file in group if file.dated.series]
-        choices = _choices(spec, word, [s for file in dated for s in file.dated.series]) if dated else []
-        findings += older_runs_findings(spec.collection, [choice for _variable, choice in choices])
+        all_series = [s for file in dated for s in file.dated.series]
+        choices = _choices(spec, word, all_series) if dated else []
+        findings += choice_findings(spec.collection, [choice for _variable, choice in choices], all_series)
         for file in dated:
             series = {s.name: s for s in file.dated.series}
             pairs = ((variable, choice.series_among(series)) for variable, choice in choices)
             selected = tuple((variable, bands) for variable, bands in pairs if bands is not None)
-            chosen = {choice.name for _variable, choice in choices}
-            rest = [name or "dates" for name in series if name not in chosen]
-            if rest and not spec.variables:
-                bands = list_names(rest, most=_SHOWN)
-                findings.append(_skip_warning(file.name, f"bands of {bands}: name them as variables"))
-            if not selected and any(choice.is_of(s) for s in file.dated.series for _variable, choice in choices):
-                continue  # other runs or members
-            surveyed += _survey_bands(JoinedBands(file.path, selected, spec, caches), file.name, findings)
+            if selected:
+                surveyed += _survey_bands(JoinedBands(file.path, selected, spec, caches), file.name, findings)
     if not surveyed:
         raise UnsupportedSource(
             findings[0].message.removeprefix(LEFT_OUT) if findings else "its bands name no variable"
@@ -163,9 +158,6 @@ def _skip_warning(name: str, reason: str) -> Finding:
 
 def _survey_bands(file: JoinedBands, name: str, findings: list[Finding]) -> Iterator[Surveyed]:
     """Yield the bands with the structure of their reader, if they are supported."""
-    if not file.series:
-        findings.append(_skip_warning(name, "none of its bands belongs to a configured variable"))
-        return
     try:
         reader = file.open()
     except UnsupportedSource as error:
