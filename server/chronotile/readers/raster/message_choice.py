@@ -84,14 +84,14 @@ def members_message(members: Sequence[BandSeries]) -> str:
     return f"{members[0].ensemble} ({sum(len(s.messages) for s in members)} messages): {problem}"
 
 
-def choice_findings(place: str, choices: Sequence[MessageChoice], series: Sequence[BandSeries]) -> Iterator[Finding]:
+def choice_findings(choices: Sequence[MessageChoice], series: Sequence[BandSeries]) -> Iterator[Finding]:
     """Yield a finding about bands of no variable, and one about messages of older runs, if there are any."""
     names, ensembles = {c.name for c in choices}, {c.ensemble for c in choices} - {None}
     rest = [s for s in series if s.name not in names and s.ensemble not in ensembles]
     if rest:
         count = sum(len(s.messages) for s in rest)
         text = f"{LEFT_OUT}{count} bands of other variables, such as {rest[0].name or 'dates'}: name them as variables"
-        yield Finding("note", place, text)
+        yield Finding("note", "bands", text)
     older = [(message, choice) for choice in choices for message in choice.older]
     if not older:
         return
@@ -102,7 +102,7 @@ def choice_findings(place: str, choices: Sequence[MessageChoice], series: Sequen
         f"{format_instant(message.span.start)} of the run {run}, which the run {newest} has too; to serve one run, "
         f"set select: {{run: latest}} or {{run: {run}}}"
     )
-    yield Finding("note", place, text)
+    yield Finding("note", RUN, text)
 
 
 def _choose_run(name: str | None, messages: Sequence[BandTime], steps: Sequence[DimensionStep]) -> MessageChoice:

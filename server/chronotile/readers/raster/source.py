@@ -121,7 +121,7 @@ def _open_dated_bands(spec: SourceSpec, files: FilesByWord, caches: ReaderCaches
         dated = [file for file in group if file.dated.series]
         all_series = [s for file in dated for s in file.dated.series]
         choices = _choices(spec, word, all_series) if dated else []
-        findings += choice_findings(spec.collection, [choice for _variable, choice in choices], all_series)
+        findings += choice_findings([choice for _variable, choice in choices], all_series)
         for file in dated:
             series = {s.name: s for s in file.dated.series}
             pairs = ((variable, choice.series_among(series)) for variable, choice in choices)
