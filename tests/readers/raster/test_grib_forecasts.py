@@ -182,6 +182,18 @@ def test_increments_that_contradict_the_corners_are_replaced(opened, tmp_path):
     assert tuple(info.grid.bbox) == pytest.approx((2.5, 45.5, 9.5, 50.5))
 
 
+def test_real_wrong_increments_have_the_cells_of_their_corners(shared_data):
+    """Two files have one field: the first with increments of 2 degrees, the second with 5 degrees and from -180."""
+    folder = shared_data / "instruments" / "grib"
+    wrong, right = (
+        open_source(make_spec("cog", folder / f"regular_ll_{name}.grib", variables={}))
+        for name in ("wrong_increment", "sfc")
+    )
+
+    assert tuple(wrong.info.variables["TMP_2-HTGL"].grid.bbox) == (-2.5, -92.5, 357.5, 92.5)
+    np.testing.assert_allclose(np.roll(values(wrong, "TMP_2-HTGL"), 36, axis=1), values(right, "SKT_0-SFC"), atol=1e-4)
+
+
 def test_number_of_points_that_contradicts_rows_is_counted(opened, tmp_path):
     first, second = (message(tmp_path, CELLS, day=f"2020-01-0{day}") for day in (1, 2))
     reader = opened({"a.grib2": [with_octets(first, 3, {35: (4).to_bytes(4, "big")}), second]})

@@ -89,8 +89,8 @@ def choice_findings(choices: Sequence[MessageChoice], series: Sequence[BandSerie
     names, ensembles = {c.name for c in choices}, {c.ensemble for c in choices} - {None}
     rest = [s for s in series if s.name not in names and s.ensemble not in ensembles]
     if rest:
-        count = sum(len(s.messages) for s in rest)
-        text = f"{LEFT_OUT}{count} bands of other variables, such as {rest[0].name or 'dates'}: name them as variables"
+        count = _count_text(sum(len(s.messages) for s in rest), "band")
+        text = f"{LEFT_OUT}{count} of other variables, such as {rest[0].name or 'dates'}: name them as variables"
         yield Finding("note", "bands", text)
     older = [(message, choice) for choice in choices for message in choice.older]
     if not older:
@@ -98,11 +98,15 @@ def choice_findings(choices: Sequence[MessageChoice], series: Sequence[BandSerie
     message, choice = older[0]
     run, newest = (format_instant(r) for r in (message.run, choice.runs[message.span.start]) if r is not None)
     text = (
-        f"{LEFT_OUT}{len(older)} messages of older runs, such as {message.variable} for "
+        f"{LEFT_OUT}{_count_text(len(older), 'message')} of older runs, such as {message.variable} for "
         f"{format_instant(message.span.start)} of the run {run}, which the run {newest} has too; to serve one run, "
         f"set select: {{run: latest}} or {{run: {run}}}"
     )
     yield Finding("note", RUN, text)
+
+
+def _count_text(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _choose_run(name: str | None, messages: Sequence[BandTime], steps: Sequence[DimensionStep]) -> MessageChoice:
