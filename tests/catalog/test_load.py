@@ -15,6 +15,7 @@ from chronotile.catalog.source_specs import source_specs
 from chronotile.core.errors import ConfigurationError
 from chronotile.core.model.collection import TimeRules
 from chronotile.core.model.expression import parse_expression
+from chronotile.core.model.quality import AbsentFlags, ValueBounds
 from chronotile.core.model.source import Mask
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.readers.kinds import kind_options
@@ -417,7 +418,27 @@ def test_an_unknown_tile_matrix_set_names_the_nearest(mistakes_of):
         ("variables: {V: {layer: é}}", "variables.V.layer: 'é' is not a valid id; accepted are letters, digits, _ . "
             "and -, a "
             "letter or digit first, at most 200"),
-        ("variables: {V: {mask: {variable: V2}}, V2: {}}", "variables.V.mask.keep: the key is missing"),
+        ("variables: {V: {mask: {variable: V2}}, V2: {}}", "variables.V.mask: accepted is keep, or at_least and "
+            "at_most, or without; got none"),
+        ("variables: {V: {mask: {variable: V2, keep: [1], at_most: 2, without: [a]}}, V2: {}}", "variables.V.mask: "
+            "accepted is keep, or at_least and at_most, or without; got keep, at_least and at_most and without"),
+        ("variables: {V: {mask: {variable: V2, at_least: .nan}}, V2: {}}", "variables.V.mask.at_least: must be a "
+            "finite number, got nan"),
+        ("variables: {V: {mask: {variable: V2, at_least: 2, at_most: 1}}, V2: {}}", "variables.V.mask: at_least is "
+            "greater than at_most: 2 and 1"),
+        ("variables: {V: {mask: {variable: V2, at_least: 2, bits: hls_fmask}}, V2: {}}", "variables.V.mask: bits "
+            "belongs to without"),
+        ("variables: {V: {mask: {variable: V2, without: []}}, V2: {}}", "variables.V.mask.without: must have 1 or more "
+            "entries"),
+        ("variables: {V: {mask: {variable: V2, without: [1]}}, V2: {}}", "variables.V.mask.without[0]: must be text, "
+            "got 1; put it in quotes"),
+        ("variables: {V: {mask: {variable: V2, without: [snow], bits: fmask}}, V2: {}}", "variables.V.mask.bits: "
+            "accepted are 'hls_fmask' or 'landsat_qa_pixel', got 'fmask'"),
+        ("variables: {V: {mask: {variable: V2, without: [snwo], bits: hls_fmask}}, V2: {}}", "variables.V.mask: flag "
+            "'snwo' does not exist; the nearest is snow; accepted are cirrus, cloud, adjacent_to_cloud, cloud_shadow, "
+            "snow, water, aerosol_climatology, aerosol_low, aerosol_moderate, aerosol_high"),
+        ("variables: {V: {mask: {variable: V2, atleast: 1}}, V2: {}}", "variables.V.mask.atleast: unknown key; the "
+            "nearest is at_least; accepted are variable, keep, at_least, at_most, without, bits"),
         ("variables: {V: {mask: {variable: V2, keep: []}}, V2: {}}", "variables.V.mask.keep: must have 1 or more "
             "entries"),
         ("variables: {V: {mask: {variable: V2, keep: [x]}}, V2: {}}", "variables.V.mask.keep[0]: must be a whole "
@@ -717,3 +738,23 @@ def test_formula_and_mask_reach_the_source(load):
     assert spec.variables["N"].formula == parse_expression("A / 2")
     assert spec.variables["A"].mask == Mask("Q", (4, 5))
     assert list(spec.stored.variables) == ["A", "Q"]
+
+
+@pytest.mark.parametrize(
+    ("text", "keep", "has_classes"),
+    [
+        ("keep: [1]", (1,), True),
+        ("at_least: 0.5", ValueBounds(at_least=0.5), False),
+        ("at_most: 0", ValueBounds(at_most=0.0), False),
+        ("at_least: 0, at_most: 1", ValueBounds(at_least=0.0, at_most=1.0), False),
+        ("without: [land]", AbsentFlags(("land",)), True),
+        ("without: [snow], bits: hls_fmask", AbsentFlags(("snow",), "hls_fmask"), True),
+    ],
+)
+def test_condition_of_a_mask_reaches_the_source(load, text, keep, has_classes):
+    variables = f"variables: {{A: {{mask: {{variable: Q, {text}}}}}, Q: {{}}}}"
+
+    spec = source_specs(load(in_collection(variables)), {})["c"]
+
+    assert spec.variables["A"].mask == Mask("Q", keep)
+    assert spec.variables["Q"].has_classes == has_classes

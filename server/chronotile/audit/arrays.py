@@ -10,6 +10,7 @@ from chronotile.audit.dates_in_names import time_in
 from chronotile.audit.truth import Axis, Cells, NumberMeaning, StoredTruth, found_paths, override_meaning
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.encoding import DEFAULT_FILLS
+from chronotile.core.model.quality import NamedFlag
 from chronotile.core.model.source import DimensionStep, SourceSpec, VariableSpec
 from chronotile.core.model.types import AnyArray, Float64Array, InstantArray, NumberArray
 from chronotile.readers.kinds import kind_of_spec
@@ -291,6 +292,7 @@ def meaning_of(array: Any, *, is_netcdf: bool = False) -> NumberMeaning:  # noqa
         nodata=fills,
         flags=_flags(array, attributes, is_packed=is_packed),
         valid_range=_range(array, attributes, own_scale, own_offset),
+        quality_flags=_quality_flags(attributes),
     )
 
 
@@ -303,6 +305,15 @@ def _flags(array: Any, attributes: dict[str, Any], *, is_packed: bool) -> tuple[
     return tuple(
         (int(number) if array.dtype.kind in "iu" else number, name) for number, name in flags if number.is_integer()
     )
+
+
+def _quality_flags(attributes: dict[str, Any]) -> list[NamedFlag]:
+    names = str(attributes.get("flag_meanings", "")).split()
+    masks, numbers = ([int(number) for number in _all(attributes, key)] for key in ("flag_masks", "flag_values"))
+    if not numbers:
+        return [NamedFlag(name, mask) for name, mask in zip(names, masks, strict=False)]
+    flags = zip(names, masks or [-1] * len(numbers), numbers, strict=False)
+    return [NamedFlag(name, mask, number) for name, mask, number in flags]
 
 
 def _range(array: Any, attributes: dict[str, Any], scale: float, offset: float) -> tuple[float, float]:  # noqa: ANN401 -- as above

@@ -19,7 +19,7 @@ from rasterio.enums import MaskFlags
 
 from chronotile.audit.formulas import compute_formula
 from chronotile.audit.rasters import cells_at, reading
-from chronotile.audit.truth import NumberMeaning, override_meaning
+from chronotile.audit.truth import NumberMeaning, keeps_values, override_meaning
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.items import Asset, IndexSettings, ItemPage, ItemSearch, MosaicRule
@@ -163,8 +163,8 @@ class MosaicTruth:
         quality = self._variable_spec(variable.mask.variable)
         if _asset_of(quality) not in item.files:
             return None
-        classes, is_there, _, _ = self._cells(quality, item, points)
-        is_kept = is_there & np.isin(classes, variable.mask.keep)
+        numbers, is_there, meaning, _ = self._cells(quality, item, points)
+        is_kept = is_there & keeps_values(variable.mask, numbers, meaning)
         return piece._replace(values=np.where(is_kept, piece.values, np.nan), is_flag=piece.is_flag & is_kept)
 
     def _read_piece(self, variable: VariableSpec, item: ItemFiles, points: AuditPoints) -> PieceValues | None:

@@ -30,7 +30,7 @@ def truth_of(spec: SourceSpec, variable: str) -> Truth:
     if variable_spec.mask is None:
         return truth
     quality = spec.variables.get(variable_spec.mask.variable, VariableSpec(id=variable_spec.mask.variable))
-    return MaskedTruth(truth, stored_truth([spec], quality), variable_spec.mask.keep)
+    return MaskedTruth(truth, stored_truth([spec], quality), variable_spec.mask)
 
 
 def mosaic_truth_of(spec: SourceSpec, served: VariableInfo, index: object) -> Truth:

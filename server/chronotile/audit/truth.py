@@ -10,7 +10,9 @@ from zlib import crc32
 
 import numpy as np
 
-from chronotile.core.model.source import VariableSpec
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.quality import BIT_LAYOUTS, NamedFlag, ValueBounds
+from chronotile.core.model.source import Mask, VariableSpec
 from chronotile.core.model.types import BoolArray, Float64Array, IndexArray, NumberArray, UInt32Array
 
 MISSING = "missing"
@@ -95,6 +97,8 @@ class NumberMeaning:
     flags: Sequence[tuple[float, str]] = ()
     """Numbers with names instead of values."""
     valid_range: tuple[float, float] = (-np.inf, np.inf)
+    quality_flags: Sequence[NamedFlag] = ()
+    """All flags that the file states."""
 
     def values(self, numbers: NumberArray) -> Float64Array:
         """Return values, NaN for missing ones."""
@@ -159,15 +163,39 @@ def override_meaning(stored: NumberMeaning, spec: VariableSpec) -> NumberMeaning
         nodata=stored.nodata if spec.nodata is None else (spec.nodata,),
         flags=spec.flags or stored.flags,
         valid_range=stored.valid_range if spec.valid_range is None else spec.valid_range,
+        quality_flags=stored.quality_flags,
     )
 
 
+def keeps_values(mask: Mask, numbers: NumberArray, meaning: NumberMeaning) -> BoolArray:
+    """Return an array that is true for numbers of a quality variable that keep values.
+
+    Raises:
+        UnsupportedSource: The audit cannot read a flag of the mask.
+    """
+    if isinstance(mask.keep, tuple):
+        return np.isin(numbers, mask.keep)
+    values = meaning.values(numbers)
+    if isinstance(mask.keep, ValueBounds):
+        low, high = mask.keep.at_least, mask.keep.at_most
+        return ((values >= low) & (values <= high)) | np.isclose(values, low, 1e-9) | np.isclose(values, high, 1e-9)
+    flags = BIT_LAYOUTS[mask.keep.layout] if mask.keep.layout else meaning.quality_flags
+    if not {flag.name for flag in flags} >= set(mask.keep.names):
+        raise UnsupportedSource(f"the audit cannot read all flags of the mask {mask.variable}")
+    whole = np.nan_to_num(values).astype(np.int64)
+    is_kept: BoolArray = ~np.isnan(values)
+    for flag in flags:
+        if flag.name in mask.keep.names:
+            is_kept &= ~flag.is_set(whole)
+    return is_kept
+
+
 class MaskedTruth(NamedTuple):
-    """A variable that is masked by the numbers of another variable."""
+    """A variable that another variable masks."""
 
     variable: StoredTruth
     quality: StoredTruth
-    keep: tuple[int, ...]
+    mask: Mask
 
     @property
     def has_known_dates(self) -> bool:
@@ -176,7 +204,8 @@ class MaskedTruth(NamedTuple):
 
     def values(self, instant: np.datetime64 | None, index: int, x: Float64Array, y: Float64Array) -> Float64Array:
         """Return values, NaN for missing and masked ones."""
-        is_valid = np.isin(self.quality.cells(instant, index, x, y).numbers, self.keep)
+        quality = self.quality.cells(instant, index, x, y)
+        is_valid = quality.is_there & keeps_values(self.mask, quality.numbers, quality.meaning)
         return np.where(is_valid, self.variable.values(instant, index, x, y), np.nan)
 
     def has(self, instant: np.datetime64) -> bool:

@@ -206,16 +206,29 @@ def _describe_collection(
         layers=tuple(layers),
         bbox=extent_of(layers),
         access=rule_of(offer.default, offer.section.access),
-        clear=_clear_mask_of(offer.section, layers),
+        clear=_clear_mask_of(offer, layers, findings),
     )
 
 
-def _clear_mask_of(section: CollectionSection, layers: Sequence[Layer]) -> Mask | None:
+def _clear_mask_of(offer: "_OpenedCollection", layers: Sequence[Layer], findings: list[Finding]) -> Mask | None:
     """Return the configured or guessed mask of clear pixels; `None` if variables are masked already."""
+    section = offer.section
     if isinstance(section.clear, MaskSection):
-        return Mask(section.clear.variable, section.clear.keep)
+        return _configured_clear_mask(offer, section.clear.mask(), findings)
     is_masked = any(variable.mask is not None for variable in section.variables.values())
     return None if section.clear == "none" or is_masked else clear_mask(layers)
+
+
+def _configured_clear_mask(offer: "_OpenedCollection", mask: Mask, findings: list[Finding]) -> Mask | None:
+    """Return the mask; `None` and a finding if its quality variable lacks a flag."""
+    quality = offer.info.variables.get(mask.variable)
+    if quality is not None:
+        try:
+            mask.hiding_flags(quality)
+        except InvalidParameter as error:
+            findings.append(Finding("error", offer.id, f"clear: {error.message}"))
+            return None
+    return mask
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from chronotile.catalog.default_styles import style_for_name
 from chronotile.catalog.load import Configuration
 from chronotile.core.model.items import IndexSettings
 from chronotile.core.model.places import PlacesSpec
+from chronotile.core.model.quality import ValueBounds
 from chronotile.core.model.source import DATA, ItemsSpec, KindOptions, SourceSpec, VariableSpec
 from chronotile.core.model.style import Style
 
@@ -106,11 +107,12 @@ def _items_spec(section: CollectionSection) -> ItemsSpec:
 def _mark_classes(
     variables: Mapping[str, VariableSpec], section: CollectionSection, styles: Mapping[str, Style]
 ) -> dict[str, VariableSpec]:
-    """Return the variables with `has_classes` set if they are drawn by classes or mask other variables."""
-    masks = {variable.mask.variable for variable in variables.values() if variable.mask is not None}
+    """Return the variables with `has_classes` set if they are drawn by classes, or are masks with classes or flags."""
+    masks = (variable.mask for variable in variables.values())
+    classes = {mask.variable for mask in masks if mask is not None and not isinstance(mask.keep, ValueBounds)}
     marked = dict[str, VariableSpec]()
     for name, variable in variables.items():
         style_ids = section.variables[name].styles
         style = styles.get(style_ids[0]) if style_ids else style_for_name(name, styles)
-        marked[name] = replace(variable, has_classes=name in masks or (style is not None and style.is_categorical))
+        marked[name] = replace(variable, has_classes=name in classes or (style is not None and style.is_categorical))
     return marked

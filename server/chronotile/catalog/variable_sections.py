@@ -4,13 +4,14 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from chronotile.catalog.access_section import RuleSection
-from chronotile.catalog.kinds import Localised
+from chronotile.catalog.kinds import Localised, join_words
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import Alias, Resampling
 from chronotile.core.model.expression import parse_expression
+from chronotile.core.model.quality import AbsentFlags, BitLayout, ValueBounds
 from chronotile.core.model.source import DimensionStep, Mask, VariableSpec
 from chronotile.core.sections import Id, Number, Range, Section, Text, unique
 
@@ -92,12 +93,50 @@ def _check_formula(text: str) -> str:
 
 
 class MaskSection(Section):
-    """A cell of a variable is valid only if a quality variable has certain digital numbers there."""
+    """A cell of a variable is valid only if a quality variable has a value there that fulfils the condition."""
 
     variable: Id
     """Quality variable of the same collection. Its grid is the same, or its cells are larger by a whole factor."""
-    keep: Annotated[tuple[int, ...], Field(min_length=1)]
-    """Digital numbers of the quality variable that mark valid cells."""
+    keep: Annotated[tuple[int, ...], Field(min_length=1)] = ()
+    """Digital numbers of valid cells."""
+    at_least: Number | None = None
+    """Smallest value of valid cells: `{variable: qa_value, at_least: 0.75}`."""
+    at_most: Number | None = None
+    """Largest value of valid cells."""
+    without: Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(unique)] = ()
+    """Flags of invalid cells, by the names in the file (CF `flag_meanings`): `{variable: quality_flags, without: [land,
+    invalid]}`."""
+    bits: BitLayout | None = None
+    """Product whose flags `without` lists, if the file does not name them: HLS 2.0 or Landsat Collection 2."""
+
+    @model_validator(mode="after")
+    def _have_one_condition(self) -> "MaskSection":
+        has_bounds = (self.at_least, self.at_most) != (None, None)
+        conditions = {"keep": self.keep, "at_least and at_most": has_bounds, "without": self.without}
+        stated = [name for name, is_stated in conditions.items() if is_stated]
+        if len(stated) != 1:
+            raise ValueError(
+                f"accepted is keep, or at_least and at_most, or without; got {join_words(stated, 'and') or 'none'}"
+            )
+        if self.bits is not None and not self.without:
+            raise ValueError("bits belongs to without")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(f"at_least is greater than at_most: {self.at_least:g} and {self.at_most:g}")
+        if self.bits is not None:
+            try:
+                AbsentFlags(self.without, self.bits).select(())
+            except InvalidParameter as error:
+                raise ValueError(error.message) from error
+        return self
+
+    def mask(self) -> Mask:
+        """Return the mask."""
+        if self.without:
+            return Mask(self.variable, AbsentFlags(self.without, self.bits))
+        if self.keep:
+            return Mask(self.variable, self.keep)
+        ends = {"at_least": self.at_least, "at_most": self.at_most}
+        return Mask(self.variable, ValueBounds(**{name: end for name, end in ends.items() if end is not None}))
 
 
 _UNCHANGED = {"name", "asset", "band", "units", "scale", "offset", "nodata", "valid_range", "dtype", "circular"}
@@ -171,7 +210,7 @@ class VariableSection(Section):
             title=None if self.title is None else next(iter(self.title.values())),
             flags=tuple(self.flags.items()),
             formula=None if self.formula is None else parse_expression(self.formula),
-            mask=None if self.mask is None else Mask(self.mask.variable, self.mask.keep),
+            mask=None if self.mask is None else self.mask.mask(),
             **{name: getattr(self, name) for name in _UNCHANGED},
         )
 

@@ -234,6 +234,10 @@ def _variable_attributes(variable: PlannedVariable) -> Json:
 
 
 def _class_attributes(info: VariableInfo) -> Json:
+    if info.bit_flags:
+        values = [flag.value for flag in info.bit_flags if flag.value is not None]
+        masks = {"flag_masks": [flag.mask for flag in info.bit_flags]} | ({"flag_values": values} if values else {})
+        return masks | {"flag_meanings": " ".join(flag.name for flag in info.bit_flags)}
     colours = [
         f"#{style_class.colour.red:02x}{style_class.colour.green:02x}{style_class.colour.blue:02x}"
         for style_class in info.classes

@@ -33,7 +33,13 @@ PLACES = "fields"
 """A set with one place, of these cells:"""
 ROWS, COLUMNS = (4, 12), (14, 30)
 KEPT, HIDDEN = 4, 9
-"""Classes of the mask."""
+"""Classes of the mask; 9 has the bit of a cloud shadow in HLS."""
+CONDITIONS = {
+    "mask": f"keep: [{KEPT}]",
+    "scenes-mask": "without: [cloud_shadow], bits: hls_fmask",
+    "clear~clear": f"at_most: {KEPT}",
+}
+"""One condition of each form, by kind."""
 
 SOURCE_KINDS = {
     "folder": "cog",
@@ -241,9 +247,9 @@ def _more(kind: str) -> str:
         return f"    variables: {{NDVI: {{{first}layer: of-{kind}, styles: [numbers]}}, {formula}}}\n"
     if kind == "clear~clear":
         variables = "NDVI: {layer: clear, styles: [numbers]}, QA: {layer: qa-clear}"
-        return f"    variables: {{{variables}}}\n    clear: {{variable: QA, keep: [{KEPT}]}}\n"
+        return f"    variables: {{{variables}}}\n    clear: {{variable: QA, {CONDITIONS[kind]}}}\n"
     if kind in MASKED:
         first, second = ("asset: NDVI, ", "asset: QA, ") if kind in OF_ITEMS else ("", "")
-        mask = f"mask: {{variable: QA, keep: [{KEPT}]}}"
+        mask = f"mask: {{variable: QA, {CONDITIONS[kind]}}}"
         return f"    variables: {{NDVI: {{{first}{style}, {mask}}}, QA: {{{second}layer: qa-{kind}}}}}\n"
     return f"    variables: {{NDVI: {{{asset}{style}}}}}\n"

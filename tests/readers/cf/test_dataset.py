@@ -782,3 +782,50 @@ def test_labels_of_a_dimension_name_its_steps(labels):
     found = understand(fields, SourceSpec(collection="made", kind="netcdf", href="made.nc", has_each_step=True))
 
     assert list(found.variables) == ["v_bandB02", "v_bandB03"]
+
+
+# Flags in bits.
+
+BITS = np.array([1, 2, 4], dtype="int16")
+
+
+@pytest.mark.parametrize(
+    ("attrs", "flags"),
+    [
+        ({"flag_masks": BITS}, [("land", 1, None), ("cloud", 2, None), ("ice", 4, None)]),
+        ({"flag_masks": "1, 2, 4"}, [("land", 1, None), ("cloud", 2, None), ("ice", 4, None)]),
+        (
+            {"flag_masks": np.array([1, 6, 6]), "flag_values": np.array([1, 2, 6])},
+            [("land", 1, 1), ("cloud", 6, 2), ("ice", 6, 6)],
+        ),
+        ({"flag_masks": np.array([1.0, 2.5, 2.0**63])}, [("land", 1, None)]),
+        ({"flag_masks": np.array([1, 2, 4]), "scale_factor": 0.1}, []),
+        ({"flag_masks": BITS[:1]}, [("land", 1, None)]),
+        ({"flag_masks": "none"}, []),
+    ],
+    ids=["bits", "text", "fields of bits", "no whole numbers", "packed", "fewer masks", "no numbers"],
+)
+def test_flag_masks_are_flags_in_bits(attrs, flags):
+    served = meaning("int16", flag_meanings="land cloud ice", **attrs)
+
+    assert [(flag.name, flag.mask, flag.value) for flag in served.bit_flags] == flags
+    assert (served.classes, served.encoding.flags) == ((), ())
+
+
+def test_flag_meanings_may_be_a_list():
+    served = meaning("uint8", flag_masks=[1, 2], flag_meanings=["open water", "ice"])
+
+    assert [flag.name for flag in served.bit_flags] == ["open_water", "ice"]
+
+
+def test_unsigned_attribute_turns_flag_masks():
+    served = meaning("int8", _Unsigned="true", flag_masks=np.array([1, -128], dtype="int8"), flag_meanings="land ice")
+
+    assert [flag.mask for flag in served.bit_flags] == [1, 128]
+
+
+def test_array_of_bits_has_no_means():
+    info = info_of(make_cube(flag_masks=[1], flag_meanings="ice"))
+
+    assert [flag.name for flag in info.named_flags] == ["ice"]
+    assert not info.has_means

@@ -1,8 +1,11 @@
 """Values that apply only if a quality variable allows it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from chronotile.core.model.quality import AbsentFlags, NamedFlag, ValueBounds
 from chronotile.core.model.raster import valid_pixels
 from chronotile.core.model.source import Mask
 from chronotile.core.model.space.grid import Window
@@ -244,3 +247,68 @@ def test_formulas_and_masks_leave_the_same_values_however_they_are_read(variable
     np.testing.assert_array_equal(valid_pixels(block, encoding), expected)
     np.testing.assert_array_equal(valid_pixels(cells, encoding), expected.reshape(2, -1))
     assert told(block) == cells_told(reader, "TWICE", [2, 0], window)
+
+
+# Values and flags of the quality variable.
+
+QUALITY = np.random.default_rng(13).integers(0, 256, (3, 12, 12)).astype("uint8")
+BITS = (NamedFlag("land", 1), NamedFlag("ice", 6, 4))
+HAS_FLAG = (QUALITY & 1 != 0) | (QUALITY & 6 == 4)
+CONDITIONS = {
+    "at_least": (ValueBounds(at_least=0.75), {"scale": 0.004}, QUALITY * 0.004 >= 0.75),
+    "both": (ValueBounds(at_least=20, at_most=200), {}, (QUALITY >= 20) & (QUALITY <= 200)),
+    "bits": (AbsentFlags(("land", "ice")), {}, ~HAS_FLAG),
+    "layout": (AbsentFlags(("cloud", "snow"), "hls_fmask"), {}, QUALITY & 18 == 0),
+    "flags": (AbsentFlags(("cloud",)), {"flags": ((7, "cloud"),)}, QUALITY != 7),
+}
+
+
+@pytest.fixture(params=CONDITIONS)
+def condition(request):
+    """The reader of a variable with a mask of each form, and (time, y, x) True for kept values."""
+    keep, encoding, is_kept = CONDITIONS[request.param]
+    source = make_source(QUALITY, **encoding)
+    source.infos["SCL"] = replace(source.infos["SCL"], bit_flags=BITS)
+    return derived(source, NDVI={"mask": Mask("SCL", keep)}), is_kept & (QUALITY != NODATA)
+
+
+def test_window_is_masked_by_each_form_of_condition(condition):
+    reader, is_kept = condition
+
+    pixels = whole(reader, "NDVI", index=1)
+
+    is_value = ~np.isin(NDVI[1], (NODATA, CLOUD))
+    np.testing.assert_array_equal(valid(reader, pixels), is_kept[1] & is_value)
+
+
+def test_cells_and_blocks_are_masked_by_each_form_of_condition(condition):
+    reader, is_kept = condition
+
+    block = reader.read_block("NDVI", indexes=[0, 1, 2], window=Window(0, 12, 0, 12), along="space")
+    cell = reader.read_cell("NDVI", indexes=[0, 1, 2], row=7, column=3)
+
+    is_value = ~np.isin(NDVI, (NODATA, CLOUD))
+    np.testing.assert_array_equal(valid_pixels(block, reader.info.variables["NDVI"].encoding), is_kept & is_value)
+    np.testing.assert_array_equal(cell.valid, is_kept[:, 7, 3])
+    assert_cells_are_those_of_blocks(reader, "NDVI")
+
+
+def test_conditions_have_different_revisions():
+    revisions = {
+        derived(make_source(QUALITY), NDVI={"mask": Mask("SCL", keep)}).revision("NDVI", 0)
+        for keep in (ValueBounds(at_least=1), ValueBounds(at_most=1), AbsentFlags(("snow",), "hls_fmask"), KEEP)
+    }
+
+    assert len(revisions) == 4
+
+
+def test_layer_with_an_unknown_flag_is_not_served():
+    source = make_source(QUALITY)
+    source.infos["SCL"] = replace(source.infos["SCL"], bit_flags=BITS)
+
+    reader = derived(source, NDVI={"mask": Mask("SCL", AbsentFlags(("lnd",)))})
+
+    assert [finding.text for finding in reader.info.findings] == [
+        "NDVI: left out: flag 'lnd' does not exist; the nearest is land; accepted are land, ice"
+    ]
+    assert list(reader.info.variables) == ["SCL"]

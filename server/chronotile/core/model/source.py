@@ -8,6 +8,7 @@ from chronotile.core.finding import Finding
 from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.items import IndexSettings, Mosaic
+from chronotile.core.model.quality import AbsentFlags, NamedFlag, ValueBounds
 from chronotile.core.model.space.crs import Crs
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.style import StyleClass
@@ -39,6 +40,8 @@ class VariableInfo:
     """Whether it is computed from several variables of the source, by a mask or a formula."""
     classes: tuple[StyleClass, ...] = ()
     """Colours and labels from the file (a palette, CF flags)."""
+    bit_flags: tuple[NamedFlag, ...] = ()
+    """Flags that the file states in bits of its numbers."""
     part: "VariableSpec | None" = None
     """Selected steps, if it is a part of an array with additional dimensions."""
     observed_range: tuple[float, float] | None = None
@@ -58,6 +61,12 @@ class VariableInfo:
     def all_native_crs(self) -> tuple[Crs, ...]:
         """CRSs of its cells: the native grid first, then the pieces."""
         return tuple(dict.fromkeys((self.grid.crs, *self.pieces_crs)))
+
+    @property
+    def named_flags(self) -> tuple[NamedFlag, ...]:
+        """Flags in bits of its numbers, classes, and numbers that stand for a missing value."""
+        classes = (NamedFlag("_".join(x.label.split()), value=int(x.value)) for x in self.classes)
+        return (*self.bit_flags, *classes, *(NamedFlag(name, value=number) for number, name in self.encoding.flags))
 
     @property
     def stored_levels(self) -> Mapping[int, NativeGrid]:
@@ -85,10 +94,19 @@ class SourceInfo:
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """Quality variable, and its numbers that keep a value valid."""
+    """Quality variable, and the condition on its numbers that keeps a value valid."""
 
     variable: str
-    keep: tuple[int, ...]
+    keep: tuple[int, ...] | ValueBounds | AbsentFlags
+    """A tuple has the accepted digital numbers."""
+
+    def hiding_flags(self, quality: VariableInfo) -> tuple[NamedFlag, ...]:
+        """Return the flags of the quality variable that hide values; empty for other conditions.
+
+        Raises:
+            InvalidParameter: A flag does not exist.
+        """
+        return self.keep.select(quality.named_flags) if isinstance(self.keep, AbsentFlags) else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -211,8 +211,9 @@ def _variable(array: Field, content: _Content, variable: VariableSpec) -> CfVari
         times=times.domain,
         title=variable.title or array.text("long_name") or None,
         standard_name=array.text("standard_name") or None,
-        is_categorical=bool(meaning.classes),
+        is_categorical=bool(meaning.classes or meaning.bit_flags),
         classes=meaning.classes,
+        bit_flags=meaning.bit_flags,
         part=variable if variable.select else None,
     )
     return CfVariable(

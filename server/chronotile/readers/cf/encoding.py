@@ -9,6 +9,7 @@ import numpy as np
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.finding import Finding
 from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.quality import NamedFlag
 from chronotile.core.model.raster import reinterpret_numbers
 from chronotile.core.model.style import TRANSPARENT, Colour, StyleClass
 from chronotile.core.model.types import AnyArray, BoolArray
@@ -26,14 +27,16 @@ MISSING = "missing"
 
 _NO_DATA_MEANINGS = {"no_data", "nodata", "no-data", "fill", "fill_value", "missing"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+_INT64 = range(-(2**63), 2**63)
 _UNITLESS = {"", "1", "-", "class", "classes", "none"}
 
 
 class Meaning(NamedTuple):
-    """The encoding of an array, and its classes if its numbers are classes."""
+    """The encoding of an array, and its classes or flags if its numbers have them."""
 
     encoding: Encoding
     classes: tuple[StyleClass, ...] = ()
+    bit_flags: tuple[NamedFlag, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 
@@ -59,7 +62,8 @@ def meaning_of(field: Field) -> Meaning:
         units=field.text("units") or "1",
         circle=_number(field, CIRCLE) or circle_of(name, field.text("units")),
     )
-    return Meaning(encoding, _classes(field, flags) if is_classification else (), (*findings, *notes))
+    bit_flags = () if is_packed or dtype.kind not in "iu" else _bit_flags(field, dtype)
+    return Meaning(encoding, _classes(field, flags) if is_classification else (), bit_flags, (*findings, *notes))
 
 
 def _meant_type(field: Field) -> np.dtype[Any]:
@@ -180,16 +184,38 @@ def _is_unpacked(field: Field, dtype: np.dtype[Any], scale: float, offset: float
 
 
 def _flags(field: Field, dtype: np.dtype[Any]) -> list[tuple[int, str]]:
-    """Return the flags (CF §3.5): digital numbers with names; bit masks are not served as flags."""
-    numbers = _numbers(field, "flag_values")
-    if not numbers and isinstance(field.attrs.get("flag_values"), str):
-        numbers = [
-            float(text) for text in field.text("flag_values").replace(",", " ").split() if _NUMBER.fullmatch(text)
-        ]
+    """Return flags that are whole digital numbers (CF §3.5), not bits of numbers."""
     if "flag_masks" in field.attrs:
         return []
-    named = zip(numbers, field.text("flag_meanings").split(), strict=False)
-    return [(int(_as_stored(field, number, dtype)), name) for number, name in named if number.is_integer()]
+    named = zip(_flag_numbers(field, "flag_values", dtype), _flag_names(field), strict=False)
+    return [(number, name) for number, name in named if number is not None]
+
+
+def _bit_flags(field: Field, dtype: np.dtype[Any]) -> tuple[NamedFlag, ...]:
+    """Return flags in bits of numbers (CF §3.5): each bit is one, or a field of bits has a value for each.
+
+    Masks beyond 64 bits are ignored.
+    """
+    masks = _flag_numbers(field, "flag_masks", dtype)
+    values = _flag_numbers(field, "flag_values", dtype) or [None] * len(masks)
+    flags = zip(_flag_names(field), masks, values, strict=False)
+    return tuple(NamedFlag(name, mask, value) for name, mask, value in flags if mask is not None and mask in _INT64)
+
+
+def _flag_numbers(field: Field, attribute: str, dtype: np.dtype[Any]) -> list[int | None]:
+    """Return the numbers of an attribute or of its text; `None` for fractions, which are no flags."""
+    numbers = _numbers(field, attribute)
+    if not numbers and isinstance(field.attrs.get(attribute), str):
+        numbers = [float(text) for text in field.text(attribute).replace(",", " ").split() if _NUMBER.fullmatch(text)]
+    return [int(_as_stored(field, number, dtype)) if number.is_integer() else None for number in numbers]
+
+
+def _flag_names(field: Field) -> list[str]:
+    """Return the names of flags: words of a text, or a list of texts in some Zarr stores."""
+    meanings = field.attrs.get("flag_meanings")
+    if isinstance(meanings, list):
+        return ["_".join(str(text).split()) for text in meanings]
+    return field.text("flag_meanings").split()
 
 
 def _classes(field: Field, flags: list[tuple[int, str]]) -> tuple[StyleClass, ...]:

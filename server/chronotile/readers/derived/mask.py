@@ -9,10 +9,11 @@ import numpy as np
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.finding import Finding
 from chronotile.core.model.encoding import MASKED_CODE, REASON_MASKED
+from chronotile.core.model.quality import AbsentFlags, NamedFlag, ValueBounds, have_flags
 from chronotile.core.model.raster import Pixels, cell_reasons, pixel_codes, valid_pixels
 from chronotile.core.model.source import Mask, VariableInfo
 from chronotile.core.model.space.grid import Window
-from chronotile.core.model.types import BoolArray, Int64Array
+from chronotile.core.model.types import BoolArray, Int64Array, NumberArray
 from chronotile.core.read_cost import ReadCost, sum_of_read_costs
 from chronotile.readers.derived.alignment import (
     Overlay,
@@ -34,25 +35,35 @@ class MaskedVariable:
     positions: TimePositions
     quality: VariableInfo
     quality_positions: TimePositions
-    keep: tuple[int, ...]
+    keep: tuple[int, ...] | ValueBounds | AbsentFlags
+    hiding_flags: tuple[NamedFlag, ...]
     across: int
     """Number of cells of the variable along a side of a cell of the quality variable."""
 
     def valid(self, pixels: Pixels) -> BoolArray:
         """Return a boolean mask, true for pixels of the quality variable that keep values."""
-        is_valid: BoolArray = np.isin(pixels.numbers, self.keep)
+        is_valid = self._keeps(pixels.numbers)
         if pixels.codes is not None:  # the quality variable is masked, too; its mask removes values only
             return is_valid & (
                 valid_pixels(pixels, self.quality.encoding) | ~self.quality.encoding.valid(pixels.numbers)
             )
         return is_valid if pixels.valid is None else is_valid & pixels.valid
 
+    def _keeps(self, numbers: NumberArray) -> BoolArray:
+        match self.keep:
+            case ValueBounds():
+                return self.keep.contain(numbers, self.quality.encoding)
+            case AbsentFlags():
+                return ~have_flags(self.hiding_flags, numbers, self.quality.encoding)
+            case accepted:
+                return np.isin(numbers, accepted)
+
 
 def mask_variable(variable: VariableInfo, mask: Mask, quality: VariableInfo) -> MaskedVariable:
     """Return a variable with its mask: on the grid of the variable, at the times that both have.
 
     Raises:
-        InvalidParameter: The grids do not fit, or there is no common time.
+        InvalidParameter: The grids do not fit, there is no common time, or the quality variable lacks a flag.
     """
     across = cells_across(variable.grid, quality.grid)
     if across is None:
@@ -68,6 +79,7 @@ def mask_variable(variable: VariableInfo, mask: Mask, quality: VariableInfo) -> 
         quality=quality,
         quality_positions=positions_in(quality, times),
         keep=mask.keep,
+        hiding_flags=mask.hiding_flags(quality),
         across=across,
     )
 
@@ -78,6 +90,7 @@ def masked_info(variable: VariableInfo, mask: Mask, quality: VariableInfo) -> Va
     Raises:
         InvalidParameter: As in `mask_variable`.
     """
+    mask.hiding_flags(quality)
     if variable.is_mosaic:
         return replace(variable, times=shared_times((variable, quality)), is_derived=True)
     return mask_variable(variable, mask, quality).info
@@ -110,7 +123,7 @@ class MaskReader(DerivingReader[MaskedVariable]):
 
     @dispatch_derived
     def revision(self, masked: MaskedVariable, index: int) -> str:
-        """Return the revisions of the variable and of its mask, and the quality values that are kept."""
+        """Return the revisions of the variable and of its mask, and the condition of the mask."""
         variable = self._reader.revision(masked.info.name, masked.positions.at(index))
         quality = self._reader.revision(masked.quality.name, masked.quality_positions.at(index))
         return f"{variable} {masked.quality.name} {masked.keep} {quality}"

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from chronotile.core.finding import Finding
 from chronotile.core.model.expression import parse_expression
-from chronotile.core.model.source import Mask
 from chronotile.core.model.style import Stop, Style, StyleClass
 from chronotile.readers.stac.collection import CollectionMetadata, StacVariable
 from chronotile.readers.stac.renders import Render
@@ -118,7 +117,7 @@ class _DraftContent:
             if index.id not in self._variables:
                 fields: DraftSection = {"title": index.title}
                 if index.mask is not None:
-                    fields["mask"] = {"variable": index.mask.variable, "keep": list(index.mask.keep)}
+                    fields["mask"] = index.mask
                 if index.style in self._known:
                     fields["styles"] = [index.style]
                 self._add_formula(index.id, index.formula, fields)
@@ -337,7 +336,7 @@ class Index:
     title: str
     formula: str
     style: str
-    mask: Mask | None
+    mask: DraftSection | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -396,12 +395,12 @@ def _named(variables: Sequence[StacVariable], names: Sequence[str]) -> list[Stac
     return [each for name in names for each in variables if each.common_name == name and each.encoding.dtype != "uint8"]
 
 
-def _mask(variables: Sequence[StacVariable], of: StacVariable) -> Mask | None:
+def _mask(variables: Sequence[StacVariable], of: StacVariable) -> DraftSection | None:
     """Return the mask of a quality variable whose cells are as large as those of `of`, or a whole number of times."""
     for each in variables:
         is_scl = each.id.lower().partition("_")[0] == _SCL
         clear = each.classification.clear or (_SCL_CLEAR if is_scl else ())
         times = each.resolution / of.resolution if each.resolution and of.resolution else 1.0
         if clear and times >= 1 and times == int(times):
-            return Mask(each.id, clear)
+            return {"variable": each.id, "keep": list(clear)}
     return None

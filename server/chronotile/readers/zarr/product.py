@@ -179,8 +179,6 @@ def _adapted_field(field: Field) -> Field:
     attrs: Json = {**(eopf_attrs if isinstance(eopf_attrs, dict) else {}), **field.attrs}
     if "fill_value" in attrs and "_FillValue" not in attrs:
         attrs["_FillValue"] = attrs["fill_value"]
-    if isinstance(attrs.get("flag_meanings"), list):
-        attrs["flag_meanings"] = " ".join(str(a).replace(" ", "_") for a in attrs["flag_meanings"])
     if attrs.get("units") == _COUNTS and "scale_factor" in attrs:
         attrs["units"] = "1"  # of the values
     if isinstance(attrs.get("proj:epsg"), int):

@@ -97,7 +97,10 @@ def _full_turn(layer: Layer) -> Json:
 
 
 def _clear_classes(layer: Layer, context: CapabilitiesContext) -> Json:
-    """Return layer and classes that define clear pixels, and id and revision of the layer with only clear pixels."""
+    """Return layer and classes that define clear pixels, and id and revision of the layer with only clear pixels.
+
+    The list of classes is empty if values or flags define clear pixels.
+    """
     services = context.services
     clear = services.catalogue.clear.get(layer.id)
     if clear is None or clear.mask is None:
@@ -107,7 +110,8 @@ def _clear_classes(layer: Layer, context: CapabilitiesContext) -> Json:
         other.id for other in collection.layers if other.content is collection.variables[clear.mask.variable]
     )
     revision = last_layer_revision(clear, services)
-    return {"clear": {"layer": quality, "values": list(clear.mask.keep), "masked": clear.id, "revision": revision}}
+    values = list(clear.mask.keep) if isinstance(clear.mask.keep, tuple) else []
+    return {"clear": {"layer": quality, "values": values, "masked": clear.id, "revision": revision}}
 
 
 def times_page(page: TimeDomain, shares: Shares, *, total: int, next_url: str | None) -> Json:
