@@ -178,7 +178,7 @@ def keeps_values(mask: Mask, numbers: NumberArray, meaning: NumberMeaning) -> Bo
     values = meaning.values(numbers)
     if isinstance(mask.keep, ValueBounds):
         low, high = mask.keep.at_least, mask.keep.at_most
-        return ((values >= low) & (values <= high)) | np.isclose(values, low, 1e-9) | np.isclose(values, high, 1e-9)
+        return ((values >= low) & (values <= high)) | np.isclose(values, low, 1e-7) | np.isclose(values, high, 1e-7)
     flags = BIT_LAYOUTS[mask.keep.layout] if mask.keep.layout else meaning.quality_flags
     if not {flag.name for flag in flags} >= set(mask.keep.names):
         raise UnsupportedSource(f"the audit cannot read all flags of the mask {mask.variable}")

@@ -81,16 +81,23 @@ def test_flags_in_joined_floats_are_found():
     assert has_flag.tolist() == [False, False, True, True, True]
 
 
-@pytest.mark.parametrize("percent", range(101))
-def test_packed_bound_includes_its_number(percent):
+@pytest.mark.parametrize("scale", [0.01, float(np.float32(0.01))])
+def test_packed_bounds_include_their_number(scale):
     """57 * 0.01 is more than 0.57 in floating point."""
-    numbers, encoding = np.arange(102, dtype="uint8"), Encoding(dtype="uint8", scale=0.01, nodata=101)
+    numbers, encoding = np.arange(102, dtype="uint8"), Encoding(dtype="uint8", scale=scale, nodata=101)
+    bounds = np.arange(101)[:, np.newaxis]
 
-    at_least = ValueBounds(at_least=percent / 100).contain(numbers, encoding)
-    at_most = ValueBounds(at_most=percent / 100).contain(numbers, encoding)
+    at_least = [ValueBounds(at_least=bound / 100).contain(numbers, encoding) for bound in range(101)]
+    at_most = [ValueBounds(at_most=bound / 100).contain(numbers, encoding) for bound in range(101)]
 
-    np.testing.assert_array_equal(at_least, (numbers >= percent) & (numbers <= 100))
-    np.testing.assert_array_equal(at_most, numbers <= percent)
+    np.testing.assert_array_equal(at_least, (numbers >= bounds) & (numbers <= 100))
+    np.testing.assert_array_equal(at_most, numbers <= bounds)
+
+
+def test_bound_of_large_whole_numbers_is_exact():
+    numbers, encoding = np.array([20_241_008, 20_241_009], dtype="int32"), Encoding(dtype="int32")
+
+    assert ValueBounds(at_least=20_241_009).contain(numbers, encoding).tolist() == [False, True]
 
 
 def test_bound_of_float32_is_its_nearest_float32():

@@ -70,10 +70,14 @@ class ValueBounds:
     def contain(self, numbers: NumberArray, encoding: Encoding) -> BoolArray:
         """Return an array that is true for values within the bounds.
 
-        Numbers are compared with packed bounds: 57 * 0.01 is more than 0.57 in floating point.
+        Numbers are compared with packed bounds: 57 * 0.01 is more than 0.57 in floating point. Bounds are rounded if
+        they differ from a whole number only because a scale such as 0.01 was stored as float32.
         """
-        ends = ((end - encoding.offset) / encoding.scale for end in (self.at_least, self.at_most))
-        low, high = sorted(ends) if numbers.dtype.kind == "f" else sorted(round(end, 6) for end in ends)
+        ends = np.array([(end - encoding.offset) / encoding.scale for end in (self.at_least, self.at_most)])
+        if numbers.dtype.kind != "f":
+            whole = np.rint(ends)
+            ends = np.where(np.isclose(ends, whole, rtol=1e-7, atol=1e-6), whole, ends)
+        low, high = sorted(ends.tolist())
         return encoding.valid(numbers) & (numbers >= low) & (numbers <= high)
 
 
