@@ -11,6 +11,9 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import application
 from chronotile.archive.open import open_archive
+from chronotile.audit.archive import Audit, audit_archive
+from chronotile.optimise.options import Options
+from chronotile.optimise.run import optimise
 from tests.odd_archives.files import write_tif
 from tests.real_data.truth import SHARED
 from tests.walk.serving import served
@@ -65,14 +68,20 @@ def write_netcdf(folder):
 
 
 def write_joined(folder):
-    for day, dataset in make_dataset().groupby("time", squeeze=False):
-        dataset.to_netcdf(folder / f"made_{str(day)[:10]}.nc")
+    for number, day in enumerate(DAYS):
+        make_dataset().isel(time=[number]).to_netcdf(folder / f"made_{day}.nc")
     return "{kind: netcdf, href: 'made_*.nc'}"
 
 
 def write_zarr(folder):
     make_dataset().to_zarr(folder / "made.zarr", zarr_format=3, consolidated=False)
     return "{kind: zarr, href: made.zarr}"
+
+
+def write_cube(folder):
+    write_netcdf(folder)
+    optimise([str(folder / "made.nc")], folder / "cube.zarr", Options(layout="both", block=16, threads=1))
+    return "{kind: zarr, href: cube.zarr}"
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +98,7 @@ def truth():
         "thin": (fields != -1) & ~is_land & ~is_dense,
         "clear": stored.classes.to_numpy() != 2,
     }
-    return {layer: np.where(kept, stored.no2, np.nan) for layer, kept in is_kept.items()}
+    return {layer: np.where(condition, stored.no2, np.nan) for layer, condition in is_kept.items()}
 
 
 def open_source(folder, source, variables=VARIABLES):
@@ -97,11 +106,16 @@ def open_source(folder, source, variables=VARIABLES):
     return open_archive(folder / "chronotile.yaml", environment={}, clock=lambda: np.datetime64("2021-01-01", "ns"))
 
 
-@pytest.fixture(scope="module", params=[write_netcdf, write_joined, write_zarr])
-def client(request, tmp_path_factory):
+@pytest.fixture(scope="module", params=[write_netcdf, write_joined, write_zarr, write_cube])
+def archive(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("quality")
     archive = open_source(folder, request.param(folder))
     assert [finding.text for finding in archive.findings if finding.severity == "error"] == []
+    return archive
+
+
+@pytest.fixture(scope="module")
+def client(archive):
     with TestClient(application(archive.services)) as client:
         yield client
 
@@ -138,6 +152,15 @@ def test_series_of_an_area_count_the_valid_cells(client, truth):
 
     counts = [answer["features"][0]["valid"] for answer in answers]
     np.testing.assert_array_equal(counts, [np.isfinite(values).sum(axis=(1, 2)) for values in truth.values()])
+
+
+def test_audit_reads_the_same_values(archive):
+    audit = Audit(seed=1)
+
+    lines = list(audit_archive(archive, audit, samples=50))
+
+    assert (lines, audit.mismatches, audit.not_audited) == ([], 0, [])
+    assert audit.layers == ["qa", "bits", "fields", "classes", "good", "middle", "dry", "thin", "clear"]
 
 
 # Bits of products whose files do not name them.

@@ -812,8 +812,11 @@ def test_flag_masks_are_flags_in_bits(attrs, flags):
     assert (served.classes, served.encoding.flags) == ((), ())
 
 
-def test_flag_meanings_may_be_a_list():
-    served = meaning("uint8", flag_masks=[1, 2], flag_meanings=["open water", "ice"])
+@pytest.mark.parametrize(
+    "meanings", ["open_water ice", b"open_water ice", np.bytes_("open_water ice"), ["open water", "ice"]]
+)
+def test_flag_meanings_may_be_text_bytes_or_a_list(meanings):
+    served = meaning("uint8", flag_masks=[1, 2], flag_meanings=meanings)
 
     assert [flag.name for flag in served.bit_flags] == ["open_water", "ice"]
 

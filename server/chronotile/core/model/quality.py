@@ -78,7 +78,8 @@ class ValueBounds:
             whole = np.rint(ends)
             ends = np.where(np.isclose(ends, whole, rtol=1e-7, atol=1e-6), whole, ends)
         low, high = sorted(ends.tolist())
-        return encoding.valid(numbers) & (numbers >= low) & (numbers <= high)
+        is_within: BoolArray = (numbers >= low) & (numbers <= high)
+        return is_within & encoding.valid(numbers)
 
 
 @dataclass(frozen=True, slots=True)
