@@ -106,7 +106,9 @@ def open_source(folder, source, variables=VARIABLES):
     return open_archive(folder / "chronotile.yaml", environment={}, clock=lambda: np.datetime64("2021-01-01", "ns"))
 
 
-@pytest.fixture(scope="module", params=[write_netcdf, write_joined, write_zarr, write_cube])
+@pytest.fixture(
+    scope="module", params=[write_netcdf, pytest.param(write_joined, marks=pytest.mark.slow), write_zarr, write_cube]
+)
 def archive(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("quality")
     archive = open_source(folder, request.param(folder))
