@@ -76,9 +76,8 @@ class CollectionSection(Section):
     composites: dict[Id, CompositeSection] = Field(default_factory=dict)
     """Composites by id."""
     clear: MaskSection | Literal["none"] | None = None
-    """Pixels that the viewer shows as clear: `{variable: SCL, keep: [4, 5, 6]}`, or `none`. Default: the
-    classes clear, vegetation, not vegetated, bare soil and water of the first layer with a class for clouds; `none` if
-    a variable has a mask."""
+    """Clear pixels in the viewer: a `mask`, or `none`. Default: the classes clear, vegetation, not vegetated, bare soil
+    and water of the first layer with a class for clouds; `none` if a variable has a mask."""
     access: RuleSection | None = None
     """Rights to its layers and items; requires the top-level key `access`."""
 

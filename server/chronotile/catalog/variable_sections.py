@@ -93,21 +93,20 @@ def _check_formula(text: str) -> str:
 
 
 class MaskSection(Section):
-    """A cell of a variable is valid only if a quality variable has a value there that fulfils the condition."""
+    """A cell of a variable is valid only if a quality variable fulfils one condition there."""
 
     variable: Id
     """Quality variable of the same collection. Its grid is the same, or its cells are larger by a whole factor."""
     keep: Annotated[tuple[int, ...], Field(min_length=1)] = ()
     """Digital numbers of valid cells."""
     at_least: Number | None = None
-    """Smallest value of valid cells: `{variable: qa_value, at_least: 0.75}`."""
+    """Smallest value of valid cells."""
     at_most: Number | None = None
     """Largest value of valid cells."""
     without: Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(unique)] = ()
-    """Flags of invalid cells, by the names in the file (CF `flag_meanings`): `{variable: quality_flags, without: [land,
-    invalid]}`."""
+    """Flags of invalid cells, such as names in CF `flag_meanings`."""
     bits: BitLayout | None = None
-    """Product whose flags `without` lists, if the file does not name them: HLS 2.0 or Landsat Collection 2."""
+    """Product that defines the flags, if the file names none."""
 
     @model_validator(mode="after")
     def _have_one_condition(self) -> "MaskSection":
