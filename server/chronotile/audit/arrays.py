@@ -309,11 +309,16 @@ def _flags(array: Any, attributes: dict[str, Any], *, is_packed: bool) -> tuple[
 
 def _quality_flags(attributes: dict[str, Any]) -> list[NamedFlag]:
     names = str(attributes.get("flag_meanings", "")).split()
-    masks, numbers = ([int(number) for number in _all(attributes, key)] for key in ("flag_masks", "flag_values"))
+    masks, numbers = (_whole_numbers(attributes, key) for key in ("flag_masks", "flag_values"))
     if not numbers:
         return [NamedFlag(name, mask) for name, mask in zip(names, masks, strict=False)]
     flags = zip(names, masks or [-1] * len(numbers), numbers, strict=False)
     return [NamedFlag(name, mask, number) for name, mask, number in flags]
+
+
+def _whole_numbers(attributes: dict[str, Any], name: str) -> list[int]:
+    # Fractions are no flags; 0 keeps the place.
+    return [int(number) if number.is_integer() else 0 for number in _all(attributes, name)]
 
 
 def _range(array: Any, attributes: dict[str, Any], scale: float, offset: float) -> tuple[float, float]:  # noqa: ANN401 -- as above
