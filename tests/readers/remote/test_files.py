@@ -18,7 +18,7 @@ from chronotile.readers.remote import files as remote_files
 from chronotile.readers.remote import requests as remote_requests
 from chronotile.readers.remote.files import looks
 from chronotile.readers.zarr import remote as zarr_gaps
-from chronotile.readers.zarr import source as zarr_cube
+from chronotile.readers.zarr import stores
 from chronotile.readers.zarr.stores import fields_of
 from tests.faulty_source import Fault
 from tests.readers.remote_scenes import OTHER, SCENE, numbers_of, write_here
@@ -423,7 +423,7 @@ def test_store_opens_in_one_state(kind, source, later, monkeypatch):
         return fields_of(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(zarr_cube, "fields_of", understand_meanwhile)
+        patch.setattr(stores, "fields_of", understand_meanwhile)
         with pytest.raises(UnsupportedSource, match="changed since"):
             open_source(spec)
 

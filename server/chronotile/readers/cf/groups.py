@@ -1,6 +1,7 @@
 """Choice of the group of a file or store that a source reads."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from chronotile.core.errors import ChronotileError, SeveralGroups, UnsupportedSource
@@ -71,7 +72,10 @@ def raster_fault(fields: FieldSet, spec: SourceSpec) -> str:
 
 
 def choose_group(
-    tree: GroupTree, spec: SourceSpec, probe: Callable[[str], Group], paths: Sequence[str] | None = None
+    tree: GroupTree,
+    spec: SourceSpec,
+    probe: Callable[[str], Group],
+    arrays: Mapping[str, AbstractSet[str]] | None = None,
 ) -> GroupChoice:
     """Return the group to read: the configured one, the root if it has rasters, or the only group with rasters.
 
@@ -79,19 +83,21 @@ def choose_group(
         tree: The groups.
         spec: Configuration of the source.
         probe: Inspects the group with a path.
-        paths: Groups that may have rasters; the groups with arrays of two dimensions or more by default.
+        arrays: Names of the arrays of groups that may have rasters, by path; by default of all groups with arrays of
+            two dimensions or more.
 
     Raises:
         UnsupportedSource: The configured group does not exist.
         SeveralGroups: Several groups have rasters, and the root has none.
     """
-    if paths is None:
-        paths = [path for path, shapes in tree.shapes.items() if any(len(shape) > 1 for shape in shapes.values())]
+    if arrays is None:
+        arrays = {path: shapes.keys() for path, shapes in tree.shapes.items() if has_planes(shapes)}
+    paths = list(arrays)
     if spec.group is not None:
         return _require_group(spec.group, tree, paths)
     notes = _cut_findings(tree)
     names = {variable.name or variable.id for variable in spec.variables.values()}
-    holders = [path for path in paths if names & tree.shapes.get(path, {}).keys()]
+    holders = [path for path in paths if names & arrays[path]]
     if "" in holders or not any(paths):
         return GroupChoice("", notes)
     if len(holders) == 1:
@@ -106,6 +112,11 @@ def choose_group(
         raise SeveralGroups(f"its groups {listed} have rasters; set group: to choose", fit)
     rest = [replace(finding, severity="note") for finding in group_findings(g for g in groups if g.fault and g.path)]
     return GroupChoice(fit[0], (*notes, _note(fit[0]), *rest))
+
+
+def has_planes(shapes: Mapping[str, Sequence[int]]) -> bool:
+    """Return whether an array has two dimensions or more."""
+    return any(len(shape) > 1 for shape in shapes.values())
 
 
 def _require_group(path: str, tree: GroupTree, paths: Sequence[str]) -> GroupChoice:

@@ -13,7 +13,7 @@ from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.cf.array_source import Cube, CubeVariable, level_of
 from chronotile.readers.cf.dataset import CfVariable, CfVariables, understand
 from chronotile.readers.cf.fields import about
-from chronotile.readers.cf.groups import REMEDY, Group, GroupChoice, choose_group, inspect_group
+from chronotile.readers.cf.groups import REMEDY, Group, GroupChoice, choose_group, has_planes, inspect_group
 from chronotile.readers.cf.scope import GroupTree, fields_in_scope
 from chronotile.readers.cf.swath import Swath, serve_swaths
 from chronotile.readers.configured_encoding import CIRCLE, encoding_fault
@@ -108,14 +108,14 @@ def _choose_group(tree: GroupTree, root: GroupNode, spec: SourceSpec) -> GroupCh
         groups = [inspect_group(path, names, fields_in_scope(tree, level), spec) for level in levels]
         return next((group for group in groups if not group.fault), groups[0])
 
-    paths, levels = list[str](), set[str]()
+    arrays, levels = dict[str, set[str]](), set[str]()
     for path in tree.shapes:
         if path not in levels:
             of_path = list(_level_paths(root, path))
             levels |= {*of_path}
-            if any(len(shape) > 1 for level in of_path for shape in tree.shapes[level].values()):
-                paths.append(path)
-    return choose_group(tree, spec, probe, paths)
+            if any(has_planes(tree.shapes[level]) for level in of_path):
+                arrays[path] = {name for level in of_path for name in tree.shapes[level]}
+    return choose_group(tree, spec, probe, arrays)
 
 
 def _level_paths(root: GroupNode, path: str) -> Iterator[str]:
