@@ -103,6 +103,13 @@ def _select_run(fields: list[FieldOfMessage], run: float | str | None) -> list[F
     return [f for f in fields if str(f.run).startswith(text)]
 
 
+class Corners(NamedTuple):
+    """Longitude and latitude in degrees of the first and the last cell of a grid."""
+
+    first: tuple[float, float]
+    last: tuple[float, float]
+
+
 class _GribField(NamedTuple):
     """The numbers of a field, and their positions."""
 
@@ -191,7 +198,8 @@ def _open_message(message: Message) -> Iterator[Any]:
 def _read(field: FieldOfMessage) -> _GribField:
     with Path(field.message.path).open("rb") as file:
         file.seek(field.message.start)
-        parallels = _parallels(file.read(field.message.size))
+        content = file.read(field.message.size)
+    parallels, corners = _parallels(content), _corners(content)
     with _open_message(field.message) as dataset:
         transform, is_degrees = dataset.transform, bool(dataset.crs and dataset.crs.is_geographic)
         columns, rows = (np.arange(size) + 0.5 for size in dataset.shape[::-1])
@@ -200,10 +208,16 @@ def _read(field: FieldOfMessage) -> _GribField:
             all_rows = np.degrees(np.arcsin(np.polynomial.legendre.leggauss(2 * parallels)[0]))[::-1]
             first = int(np.abs(all_rows - y[0]).argmin())
             y = all_rows[first : first + y.size]
+        x = transform.c + transform.a * columns
+        if corners is not None:  # increments may contradict the corners
+            south, north = sorted((corners.first[1], corners.last[1]))
+            width = (corners.last[0] - corners.first[0]) % 360
+            y = np.linspace(north, south, y.size) if abs(y[-1] - south) > abs(transform.e) / 2 else y
+            x = x[0] + np.linspace(0, width, x.size) if abs(x[-1] - x[0] - width) > transform.a / 2 else x
         return _GribField(
             numbers=dataset.read(field.band),
             nodata=dataset.nodatavals[field.band - 1],
-            x=Axis("x", transform.c + transform.a * columns, ROUNDING, is_longitude=is_degrees),
+            x=Axis("x", x, ROUNDING, is_longitude=is_degrees),
             y=Axis("y", y, ROUNDING),
         )
 
@@ -226,6 +240,27 @@ def _parallels(message: bytes) -> int | None:
     if is_gaussian and is_reduced:
         raise UnsupportedSource("its grid is a reduced one")
     return parallels if is_gaussian else None
+
+
+def _corners(message: bytes) -> Corners | None:
+    """Return the corners of a grid of latitudes and longitudes; `None` for other grids."""
+    if message[7] == 1:
+        grid, unit, size = message[8 + int.from_bytes(message[8:11]) :], 1e-3, 3
+        is_regular, first, last = bool(message[15] & 0x80) and grid[5] == 0, 10, 17
+    else:
+        grid, unit, size = _section_3(message), 1e-6, 4
+        is_regular, first, last = grid[12:14] == b"\0\0", 46, 55
+    latitudes, longitudes = (
+        [_number_with_sign(grid[at + shift : at + shift + size]) * unit for at in (first, last)] for shift in (0, size)
+    )
+    return Corners((longitudes[0], latitudes[0]), (longitudes[1], latitudes[1])) if is_regular else None
+
+
+def _number_with_sign(octets: bytes) -> int:
+    """Return a number whose first bit is its sign."""
+    sign = 1 << (8 * len(octets) - 1)
+    number = int.from_bytes(octets)
+    return sign - number if number & sign else number
 
 
 def _section_3(message: bytes) -> bytes:
