@@ -268,3 +268,55 @@ def test_times_along_a_dimension_are_unchanged():
     fields = make_fields(v, times, *list(swath_fields(*PLAIN).fields.values())[1:])
 
     assert time_of(fields) == ["2020-01-01T00:00:00", "2020-01-02T00:00:00"]
+
+
+# Cases of real archives.
+
+
+def test_longitudes_beyond_360_are_turned():
+    longitudes, latitudes = np.meshgrid(74.0 + np.arange(0, 360, 2.0), np.arange(-60, 60, 2.0))
+
+    west, _south, east, _north = grid_of(swath_fields(longitudes, latitudes)).bbox
+
+    assert (west, east) == (-180, 180)
+
+
+@pytest.mark.parametrize("name", ["lat_u", "lon_u"])
+def test_second_latitude_or_longitude_is_ambiguous(name):
+    latitude = name.startswith("lat")
+    units = "degrees_north" if latitude else "degrees_east"
+    fields = swath_fields(*PLAIN)
+    dims = fields.fields["v"].dims[-2:]
+    other = make_field(name, dims, PLAIN[1 if latitude else 0] + 3, units=units)
+    without_names = dict(fields.fields) | {name: other}
+    without_names["v"] = make_field("v", dims, np.zeros(PLAIN[0].shape))
+
+    with pytest.raises(UnsupportedSource, match=rf"its positions are ambiguous: .*{name}.* has to name a pair"):
+        understand_fields(make_fields(*without_names.values()))
+
+
+def test_positions_that_move_and_return_are_refused():
+    longitudes, latitudes = (np.stack([plane, plane, plane]) for plane in PLAIN)
+    latitudes[1] += 5
+    dims = ("time", "y", "x")
+    fields = make_fields(
+        make_field("v", dims, np.zeros(latitudes.shape)),
+        make_field("lat", dims, latitudes, units="degrees_north"),
+        make_field("lon", dims, longitudes, units="degrees_east"),
+        make_field("time", ("time",), np.arange(3), units="days since 2020-01-01"),
+    )
+
+    with pytest.raises(UnsupportedSource, match="lat vary along time"):
+        understand_fields(fields)
+
+
+def test_scan_lines_called_time_have_the_time_of_the_granule():
+    dims = ("time", "pixel")
+    fields = make_fields(
+        make_field("v", dims, np.zeros(PLAIN[0].shape)),
+        make_field("lat", dims, PLAIN[1], units="degrees_north"),
+        make_field("lon", dims, PLAIN[0], units="degrees_east"),
+        make_field("time", ("time",), np.arange(30) * 2, units="seconds since 2020-01-01"),
+    )
+
+    assert time_of(fields) == ["2020-01-01T00:00:29"]

@@ -213,3 +213,26 @@ def test_cells_of_a_window_are_searched_once_for_all_times():
 
     assert made.plan(0, Window(10, 60, 10, 60), 1) is first
     assert len(reads) == count > 0
+
+
+def test_coarse_level_is_read_if_thinned_cells_lack_neighbours(tmp_path):
+    row, column = np.indices((600, 600))
+    is_missing = ~np.isin(row % 4, (0, 1))
+    latitudes, longitudes = (
+        np.where(is_missing, np.nan, values) for values in (45 + row * 0.01 + column * 0.001, column * 0.01)
+    )
+    dims = ("scan", "pixel")
+    positions = {
+        "lat": (dims, latitudes, {"units": "degrees_north"}),
+        "lon": (dims, longitudes, {"units": "degrees_east"}),
+    }
+    dataset = xarray.Dataset({"v": (dims, row.astype("float32"), {"coordinates": "lat lon"})}, positions)
+    reader = open_source(
+        make_spec("netcdf", save_netcdf(dataset, tmp_path / "made.nc", version=4), variables={}), ReaderCaches()
+    )
+    levels = reader.info.variables["v"].levels
+
+    last = reader.read_window("v", index=0, level=len(levels) - 1, window=whole_of(levels[-1])).numbers
+
+    assert set(np.unique(last[np.isfinite(last)]) % 4) <= {0, 1}
+    assert np.isfinite(last).mean() > 0.3

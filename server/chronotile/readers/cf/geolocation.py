@@ -1,6 +1,7 @@
 """Latitudes and longitudes of the cells of arrays: swaths of instruments, and curvilinear grids of models."""
 
 import hashlib
+import math
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.types import AnyArray, Attributes, Float64Array, InstantArray
+from chronotile.core.yaml_source import list_names
 from chronotile.readers.cf.axes import COVERAGE, is_time, role_by_attributes
 from chronotile.readers.cf.encoding import decode, without_range
 from chronotile.readers.cf.fields import Field, FieldSet
@@ -18,6 +20,8 @@ from chronotile.readers.cf.time_numbers import instants_of
 POLE, TURN = 90.0, 360.0
 MAX_STORED = 4 << 20
 """Cells whose positions are in memory while a file is opened: 64 MB."""
+MAX_LISTED = 8
+"""Maximum number of fields that a message names."""
 MAX_EXAMINED = 1000
 """Maximum number of rows and of columns that are searched for swapped axes."""
 
@@ -48,7 +52,7 @@ class Geolocation:
         """Return (y, x) longitudes from -180 to 180 and latitudes; both are NaN for cells without a position."""
         longitudes, latitudes = (self._values(field, rows, columns) for field in (self.longitude, self.latitude))
         with np.errstate(invalid="ignore"):
-            is_placed = (np.abs(latitudes) <= POLE) & (np.abs(longitudes) <= TURN)
+            is_placed = (np.abs(latitudes) <= POLE) & (np.abs(longitudes) <= 2 * TURN)
             is_turned = np.abs(longitudes) > TURN / 2
             longitudes = np.where(is_turned, (longitudes + TURN / 2) % TURN - TURN / 2, longitudes)
         if self.has_fill_zeros:
@@ -79,18 +83,38 @@ def find_geolocation(array: Field, fields: FieldSet) -> Geolocation | None:
     """
     pair = _pair_of(fields.coordinates_named_by(array))
     if pair is None:
-        pair = _pair_of(field for field in fields.fields.values() if set(field.dims) <= set(array.dims))
+        near = [field for field in fields.fields.values() if set(field.dims) <= set(array.dims)]
+        most = max((len(field.dims) for field in near if _axis_of(field)), default=0)  # a track has fewer dimensions
+        pair = _pair_of(field for field in near if len(field.dims) == most)
     return None if pair is None else _geolocation(array, *pair)
 
 
 def _pair_of(fields: Iterable[Field]) -> tuple[Field, Field] | None:
-    """Return the first latitude and the first longitude over several dimensions."""
-    pair = dict[str, Field]()
+    """Return the latitude and the longitude among fields over several dimensions; `None` if one is missing.
+
+    Raises:
+        UnsupportedSource: There are several pairs.
+    """
+    by_axis: dict[str, list[Field]] = {"y": [], "x": []}
     for field in fields:
-        role = role_by_attributes(field)
-        if role in {"x", "y"} and len(field.dims) > 1:
-            pair.setdefault(role, field)
-    return (pair["y"], pair["x"]) if len(pair) == 2 else None
+        if axis := _axis_of(field):
+            by_axis[axis].append(field)
+    if not all(by_axis.values()):
+        return None
+    if max(map(len, by_axis.values())) > 1:
+        names = list_names((field.name for pair in by_axis.values() for field in pair), most=MAX_LISTED)
+        raise UnsupportedSource(f"its positions are ambiguous: {names}; its attribute coordinates has to name a pair")
+    return by_axis["y"][0], by_axis["x"][0]
+
+
+def _axis_of(field: Field) -> str | None:
+    """Return "y" for latitudes and "x" for longitudes in degrees over several dimensions; `None` for other fields."""
+    units = field.text("units")
+    is_in_degrees = not units or "deg" in units.lower()
+    if len(field.dims) < 2 or not is_in_degrees or field.text("standard_name").startswith("projection_"):
+        return None
+    role = role_by_attributes(field)
+    return role if role in {"x", "y"} else None
 
 
 def _geolocation(array: Field, latitude: Field, longitude: Field) -> Geolocation:
@@ -110,15 +134,18 @@ def _shape_text(field: Field) -> str:
 
 
 def _require_constant(field: Field, rows: str, columns: str) -> None:
-    """Check that positions are the same at the first and the last step of additional dimensions."""
+    """Check that positions are the same at up to five steps of additional dimensions, with the first and the last."""
     further = {dim: size for dim, size in field.sizes.items() if dim not in {rows, columns} and size > 1}
     if not further:
         return
-    first, last = (
-        field.part_of(tuple(slice(end - 1, end) if dim in further else slice(None) for dim in field.dims)).load()
-        for end in (1, max(further.values()))
+    picks = [{dim: round((size - 1) * part) for dim, size in further.items()} for part in (0, 0.25, 0.5, 0.75, 1)]
+    first, *later = (
+        field.part_of(
+            tuple(slice(pick[dim], pick[dim] + 1) if dim in pick else slice(None) for dim in field.dims)
+        ).load()
+        for pick in picks
     )
-    if not np.array_equal(first, last, equal_nan=True):
+    if not all(np.array_equal(first, positions, equal_nan=True) for positions in later):
         raise UnsupportedSource(f"its positions {field.name} vary along {', '.join(further)}, which is not read")
 
 
@@ -202,9 +229,11 @@ def index_axes(geolocation: Geolocation, fields: FieldSet) -> FieldSet:
     if middle is None:
         return replace(fields, fields={**fields.fields, **numbers})
     time = rest.get("time")
-    has_axis = time is not None and time.shape == (1,)
-    instants = middle.reshape(1) if has_axis else middle
-    rest["time"] = _field("time", ("time",) if has_axis else (), instants, {"standard_name": "time"})
+    if time is None or math.prod(time.shape) == 1:
+        has_axis = time is not None and time.shape == (1,)
+        instants = middle.reshape(1) if has_axis else middle
+        name = "t" if "time" in dims else "time"  # scan lines may be called time
+        rest[name] = _field(name, ("time",) if has_axis else (), instants, {"standard_name": "time"})
     return replace(fields, fields={**rest, **numbers})
 
 

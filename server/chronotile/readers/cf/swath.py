@@ -1,6 +1,7 @@
 """Arrays with a latitude and longitude per cell, read as rasters on a regular grid."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
@@ -112,8 +113,7 @@ class Swath:
     def _make_plan(self, level: int, window: Window, step: int) -> SwathPlan:
         rows = range(window.row_start, window.row_stop, step)
         columns = np.arange(window.column_start, window.column_stop, step) + 0.5
-        factor = thinning_of(self.levels[level], self.index.side) if level else 1
-        cells, index = self._cells_at(factor)
+        cells, index, factor = self._cells_at(thinning_of(self.levels[level], self.index.side) if level else 1)
         strip = max(1, STRIP_CELLS // columns.size)
         numbers = np.concatenate(
             [
@@ -135,12 +135,17 @@ class Swath:
             numbers[group] = find_nearest(self.geolocation, self.index, points)[0]
         return numbers
 
-    def _cells_at(self, factor: int) -> tuple[CellPositions, CellIndex]:
-        """Return every n-th cell, and their index."""
-        if factor == 1:
-            return self.geolocation, self.index
-        cells = ThinnedPositions(self.geolocation, factor)
-        return cells, _indexes().get_or_make((self.digest, factor), partial(index_cells, cells))
+    def _cells_at(self, factor: int) -> tuple[CellPositions, CellIndex, int]:
+        """Return every n-th cell with their index, and n: at most `factor`.
+
+        If positions are missing, the n-th cells may have no neighbours. Then n is smaller.
+        """
+        while factor > 1:
+            cells = ThinnedPositions(self.geolocation, factor)
+            with suppress(UnsupportedSource):
+                return cells, _indexes().get_or_make((self.digest, factor), partial(index_cells, cells)), factor
+            factor //= 2
+        return self.geolocation, self.index, 1
 
 
 def _points_of(grid: NativeGrid, rows: FloatArray, columns: FloatArray) -> Float64Array:
