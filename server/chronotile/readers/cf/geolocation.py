@@ -75,11 +75,11 @@ class Geolocation:
 def find_geolocation(array: Field, fields: FieldSet) -> Geolocation | None:
     """Return the positions of the cells of an array; `None` if no latitude and longitude are for its cells.
 
-    Coordinates that the array names come first (CF §5.2), then all fields with the units or standard names of latitude
-    and longitude.
+    Coordinates that the array names come first (CF §5.2), then the fields of most dimensions with the units or standard
+    names of latitude and longitude.
 
     Raises:
-        UnsupportedSource: The coordinates that the array names are not over its dimensions, or vary with time.
+        UnsupportedSource: There are several pairs, or the positions are not over its dimensions or vary with time.
     """
     pair = _pair_of(fields.coordinates_named_by(array))
     if pair is None:

@@ -120,7 +120,7 @@ def has_planes(shapes: Mapping[str, Sequence[int]]) -> bool:
 
 
 def _require_group(path: str, tree: GroupTree, paths: Sequence[str]) -> GroupChoice:
-    if path in tree.shapes or path in paths:
+    if path in tree.shapes:
         return GroupChoice(path, _cut_findings(tree))
     listed = list_names((existing or "/" for existing in paths), most=MAX_LISTED)
     raise UnsupportedSource(f"group: there is no group {path} with arrays in it; there are {listed or 'none'}")

@@ -136,16 +136,19 @@ class Swath:
         return numbers
 
     def _cells_at(self, factor: int) -> tuple[CellPositions, CellIndex, int]:
-        """Return every n-th cell with their index, and n: at most `factor`.
+        """Return every n-th cell with their index, and n: at most `factor`."""
+        if factor == 1:
+            return self.geolocation, self.index, 1
+        index, n = _indexes().get_or_make((self.digest, factor), partial(self._index_thinned, factor))
+        return self.geolocation if n == 1 else ThinnedPositions(self.geolocation, n), index, n
 
-        If positions are missing, the n-th cells may have no neighbours. Then n is smaller.
-        """
+    def _index_thinned(self, factor: int) -> tuple[CellIndex, int]:
+        # If positions are missing, every n-th cell may have no neighbour: then n is smaller.
         while factor > 1:
-            cells = ThinnedPositions(self.geolocation, factor)
             with suppress(UnsupportedSource):
-                return cells, _indexes().get_or_make((self.digest, factor), partial(index_cells, cells)), factor
+                return index_cells(ThinnedPositions(self.geolocation, factor)), factor
             factor //= 2
-        return self.geolocation, self.index, 1
+        return self.index, 1
 
 
 def _points_of(grid: NativeGrid, rows: FloatArray, columns: FloatArray) -> Float64Array:
@@ -178,8 +181,8 @@ def _plans() -> ByteCache[SwathPlan]:
 
 
 @cache
-def _indexes() -> ByteCache[CellIndex]:
-    return ByteCache(INDEX_BYTES, lambda index: index.nbytes)
+def _indexes() -> ByteCache[tuple[CellIndex, int]]:
+    return ByteCache(INDEX_BYTES, lambda entry: entry[0].nbytes)
 
 
 class Swaths:
@@ -222,7 +225,7 @@ def open_swath(geolocation: Geolocation, target: TargetGrid | None) -> Swath:
         UnsupportedSource: The positions cannot be used.
     """
     geolocation, digest, positions = examine(geolocation)
-    index = _indexes().get_or_make((digest, 1), partial(index_cells, positions))
+    index, _n = _indexes().get_or_make((digest, 1), lambda: (index_cells(positions), 1))
     levels = levels_over(regular_grid(positions, index, target))
     return Swath(geolocation=geolocation, digest=digest, index=index, levels=levels)
 
