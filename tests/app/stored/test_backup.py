@@ -14,6 +14,7 @@ from threading import Event, Thread
 import pytest
 
 from chronotile.catalog.items.reserve import RESERVE
+from chronotile.core.database import RESTORING
 from chronotile.core.errors import CursorExpired
 from tests.app.stored.made import RESULTS, Archive, kill_when, result, rows
 from tests.catalog.items.conftest import make_item
@@ -157,6 +158,17 @@ def test_lists_of_a_new_service_are_empty(local, words, name, table):
     assert (lines, code) == (table, 0)
     assert note.startswith(f"nothing is recorded yet: the archive mine has no {name} in SQLite in")
     assert not local.jobs.exists()
+
+
+@pytest.mark.parametrize("words", [("keys", "list"), ("jobs", "list"), ("usage",), ("backup", "--to", "a.tar")])
+def test_an_interrupted_restore_without_databases_is_not_an_empty_state(local, words):
+    local.jobs.mkdir(parents=True)
+    (local.jobs / RESTORING).touch()
+
+    lines, code = local.run(*words)
+
+    assert code == 1
+    assert lines[-1].endswith("run chronotile restore again, which completes it")
 
 
 def test_parts_missing_from_the_backup_are_reported(archive):
@@ -315,7 +327,7 @@ def test_modified_file_of_a_backup_is_refused_without_changes(local):
         assert (code, len(lines)) == (1, 1), (name, lines)
         assert rows(local.jobs) == before, name
         assert not outside.exists()
-        assert not (local.jobs / "restoring").exists()
+        assert not (local.jobs / RESTORING).exists()
     assert local.run("restore", file, "--replace")[1] == 0
 
 
@@ -324,7 +336,7 @@ def test_a_restore_that_is_killed_leaves_the_old_state_or_is_completed_by_the_ne
     local.fill(jobs=40)
     file, _ = backed_up(local)
     wanted = rows(local.jobs)
-    staged, marker = local.jobs / ".restore", local.jobs / "restoring"
+    staged, marker = local.jobs / ".restore", local.jobs / RESTORING
 
     def moved():
         return sum(1 for each in local.jobs.iterdir() if len(each.name) == 32)

@@ -107,7 +107,6 @@ def stored_versions(location: StateLocation) -> list[tuple[StoredTables, int | N
             interrupted.
         SourceUnavailable: The database is unavailable.
     """
-    database.require_restored(location.folder)
     versions = dict[str, int]()
     for db in dict.fromkeys(tables.usage for tables in STATE):
         for tables, version in _versions_in(location, db):
@@ -122,15 +121,21 @@ def has_tables(location: StateLocation, name: StoredName) -> bool:
     """Return whether tables exist; nothing is created.
 
     Raises:
-        ConfigurationError: The database cannot be used.
-        SourceUnavailable: The database is out of reach.
+        ConfigurationError: A restore was interrupted, or the database cannot be used.
+        SourceUnavailable: The database does not answer.
     """
     db = next(tables.usage for tables in STATE if tables.name == name)
     return any(tables.name == name and version is not None for tables, version in _versions_in(location, db))
 
 
 def _versions_in(location: StateLocation, db: Usage) -> list[tuple[StoredTables, int | None]]:
-    """Return the tables of one database with their versions; an empty list if its file is missing."""
+    """Return the tables of one database with their versions; an empty list if its file is missing.
+
+    Raises:
+        ConfigurationError: A restore was interrupted, or the database cannot be used.
+        SourceUnavailable: The database is unavailable.
+    """
+    database.require_restored(location.folder)
     if location.url is None and not (location.folder / db.file).exists():
         return []
     engine = database.open_engine(location.url, location.folder, db)
