@@ -144,7 +144,7 @@ def test_path_with_brackets_is_that_of_a_catalogue(spec_of, tmp_path):
                                                 "accepted are codes such as EPSG:32631 and CRS:84, WKT and PROJ text"),
         ("grid: {crs: EPSG:3035}", "grid.resolution: the key is missing"),
         ("grid: {crs: EPSG:3035, resolution: 0}", "grid.resolution: it must be greater than 0, got 0"),
-        ("time: {group: day}", "time.group: accepted are 'exact' or 'solar_day', got 'day'"),
+        ("time: {group: month}", "time.group: accepted are 'exact', 'day' or 'solar_day', got 'month'"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_how_items_are_composed(mistakes, text, mistake):

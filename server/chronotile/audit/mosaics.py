@@ -223,16 +223,16 @@ class MosaicTruth:
     def _find(self, instant: np.datetime64) -> tuple[IndexedDocument, ...]:
         """Return all items of an instant, sorted."""
         settings = self._served.settings
-        is_solar = settings.group == "solar_day"
         # The solar day may differ from the day of UTC by 12 hours.
-        span = TimeSpan(instant - DAY, instant + 2 * DAY) if is_solar else TimeSpan(instant, instant + SECOND)
+        is_exact = settings.group == "exact"
+        span = TimeSpan(instant, instant + SECOND) if is_exact else TimeSpan(instant - DAY, instant + 2 * DAY)
         search = ItemSearch(collections=(self._served.collection,), span=span, limit=PAGE)
         items = []
         while True:
             page = self._served.index.search(search)
             for item in page.items:
                 document = json.loads(item.document)
-                if _instant(document, is_solar=is_solar) == instant:
+                if _instant(document, settings) == instant:
                     items.append(IndexedDocument(item.ref.number, document))
             if page.next is None:
                 break
@@ -303,12 +303,13 @@ def _start(document: Mapping[str, Any]) -> np.datetime64:
     return np.datetime64(text.removesuffix("Z").removesuffix("+00:00"), "ns")
 
 
-def _instant(document: Mapping[str, Any], *, is_solar: bool) -> np.datetime64:
+def _instant(document: Mapping[str, Any], settings: IndexSettings) -> np.datetime64:
     start = _start(document)
-    if not is_solar:
+    if settings.group == "exact":
         return start
     west, _, east, _ = _box(document)
-    shift_s = round(((west + (east if east >= west else east + 360)) / 2) * 240)
+    longitude = (west + (east if east >= west else east + 360)) / 2
+    shift_s = round(longitude * 240) if settings.group == "solar_day" else 0
     day: np.datetime64 = (start + np.timedelta64(shift_s, "s")).astype("datetime64[D]").astype("datetime64[ns]")
     return day
 

@@ -328,6 +328,14 @@ def test_an_item_whose_time_moves_across_a_solar_day_at_the_date_line_is_of_the_
     assert list(index.times("s2").starts) == [instant("2024-05-01")]
 
 
+def test_items_of_a_utc_day_are_one_time(index):
+    index.configure("s2", IndexSettings(group="day"))
+    index.put("s2", [make_item(at[:2], (170, 0, 171, 1), at=f"2024-05-01T{at}") for at in ("00:00:00", "23:59:59")])
+
+    times = index.times("s2")
+    assert (list(times.starts), list(times.ends)) == ([instant("2024-05-01")], [instant("2024-05-02")])
+
+
 @pytest.mark.parametrize(
     ("box", "there", "elsewhere"),
     [

@@ -13,7 +13,7 @@ from chronotile.catalog.items.asset_forms import AssetForm, packed_digest
 from chronotile.catalog.items.cells import cell_boxes, level_of, outward
 from chronotile.catalog.items.lookups import product_key
 from chronotile.catalog.items.preparing import Prepared
-from chronotile.catalog.items.properties import DAY_NS, group_start, rank_of
+from chronotile.catalog.items.properties import DAY_NS, GROUPS_OF_DAYS, group_start, rank_of
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, COVERS, FORMS, HEADERS, INSTANTS, ITEMS, SCHEMA, VALUES
 from chronotile.catalog.items.statements import EDGES, chunks, insert_rows
 from chronotile.catalog.items.value_rows import remove_values, value_records
@@ -307,7 +307,7 @@ def cover_keys(collection: int, item: Row[Any]) -> Iterable[RowValues]:
 
 def _write_instants(connection: Connection, row: Row[Any], changes: CollectionChanges) -> bool:
     """Write the rows of changed instants; return whether instants appeared, vanished or have another end."""
-    is_of_days = row.grouping == "solar_day"
+    is_of_days = row.grouping in GROUPS_OF_DAYS
     resized = {instant for instant, count in changes.items.items() if count}
     touched = sorted(resized.union(changes.ends, changes.ended, changes.touched))
     stored = dict[int, tuple[int, int]]()

@@ -11,8 +11,8 @@ from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.model.types import Instant
 
-TimeGroup = Literal["exact", "solar_day"]
-"""Grouping of items to instants: equal times, or equal solar days at the centres of the items."""
+TimeGroup = Literal["exact", "day", "solar_day"]
+"""Grouping of items to instants: equal times, equal days in UTC, or equal solar days at the centres of the items."""
 
 ChangeKind = Literal["added", "replaced", "removed"]
 
@@ -113,7 +113,7 @@ class ItemRef(NamedTuple):
     """Number in the index, never reused."""
     id: str
     instant: Instant
-    """Instant of its group: the start of the solar day, or the exact time."""
+    """Instant of its group: the start of the day or solar day, or the exact time."""
     changed: int
     """Increases with every change of the item."""
     bbox: BBox
