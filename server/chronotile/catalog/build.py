@@ -269,6 +269,7 @@ class _OpenedCollection:
             resampling=drawing.resampling,
             queryable=section.queryable,
             access=rule_of(self.default, self.section.access, section.access),
+            selection=self.section.selection,
         )
 
 

@@ -81,6 +81,12 @@ class CollectionSection(Section):
     access: RuleSection | None = None
     """Rights to its layers and items; requires the top-level key `access`."""
 
+    @property
+    def selection(self) -> str:
+        """The group, arrays, bands, assets and steps that the variables are read from, as a text to compare."""
+        variables = [(key, of.name, of.band, of.asset, sorted(of.select.items())) for key, of in self.variables.items()]
+        return repr((self.source.group, variables))
+
 
 def _wrap_pattern(value: object) -> object:
     return (value,) if isinstance(value, str) else value

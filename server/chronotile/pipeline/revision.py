@@ -113,8 +113,8 @@ def are_counted(
 
 
 def revision_of_states(layer: Layer, states: PixelStates) -> str:
-    """Return the revision made of fingerprints of pixels and of their meaning: encoding and grid."""
-    meaning = tuple(describe_part((variable.encoding, variable.grid)) for variable in layer.variables)
+    """Return the revision made of fingerprints of pixels, with the selection of the source, encodings and grids."""
+    meaning = (layer.selection, *(describe_part((variable.encoding, variable.grid)) for variable in layer.variables))
     return _name_states(layer.id, meaning, states.texts)
 
 
@@ -238,7 +238,7 @@ def _layer_revision(layer: Layer, states: list[str | None], services: Services) 
     """
     times = layer.times
     newest = times.at_or_before(services.clock() + DAY) if len(times) else None
-    meaning = [(variable.encoding, variable.grid) for variable in layer.variables]
+    meaning = [layer.selection, *((variable.encoding, variable.grid) for variable in layer.variables)]
     return fingerprint(layer.id, CUBE_VERSION, meaning, times.instants.tobytes(), newest, layer.styles, states)[:12]
 
 

@@ -93,6 +93,8 @@ class Layer:
     access: Rule = EVERYONE
     mask: Mask | None = None
     """Selects the clear pixels (`Collection.clear`). Only layers that are not listed have a mask here."""
+    selection: str = ""
+    """The parts of the source that the configuration selects for its collection; a part of its revisions."""
 
     @property
     def is_composite(self) -> bool:
