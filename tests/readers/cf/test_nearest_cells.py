@@ -105,12 +105,12 @@ def test_points_off_the_earth_have_no_cell():
     assert find_nearest(cells, index_cells(cells), points).tolist() == [[-1, 1], [70, 71]]
 
 
-def test_thinned_cells_are_every_nth_row_and_column():
+def test_thinned_cells_are_every_nth_row_and_mth_column():
     longitudes, latitudes = orbit(rows=101)
 
-    thinned = ThinnedPositions(StoredPositions(longitudes, latitudes), 4).read(slice(3, 26), slice(2, 18))
+    thinned = ThinnedPositions(StoredPositions(longitudes, latitudes), (4, 2)).read(slice(3, 26), slice(2, 35))
 
-    np.testing.assert_array_equal(thinned, (longitudes[12:101:4, 8:70:4], latitudes[12:101:4, 8:70:4]))
+    np.testing.assert_array_equal(thinned, (longitudes[12:101:4, 4:70:2], latitudes[12:101:4, 4:70:2]))
 
 
 def test_index_of_many_rows_is_small():

@@ -1,18 +1,20 @@
 """Arrays with a latitude and longitude per cell, in NetCDF files and Zarr stores, read as rasters."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import xarray
+from affine import Affine
 from scipy.spatial import cKDTree
 
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.model.request import Point
+from chronotile.core.model.source import TargetGrid
 from chronotile.core.model.space.crs import CRS84
-from chronotile.core.model.space.grid import Window
+from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.readers.cf.geolocation import find_geolocation
-from chronotile.readers.cf.regular_grid import thinning_of
 from chronotile.readers.cf.swath import open_swath
 from chronotile.readers.kinds import open_source
 from chronotile.readers.reader_caches import ReaderCaches
@@ -132,26 +134,83 @@ def test_every_nth_pixel_equals_the_pixel_of_a_window(swath):
     np.testing.assert_array_equal(pixels.numbers, numbers[0, 3:150:4, 10:160:4])
 
 
-def test_coarse_levels_have_the_nearest_of_every_nth_cell():
-    longitudes, latitudes = orbit(0, 170, rows=1600, angles=np.linspace(-3, 3, 60))
+def turned(longitudes, latitudes, *, degrees, middle=(0.0, 0.0)):
+    """Return positions near the equator, turned about a middle."""
+    turn = np.exp(1j * np.radians(degrees))
+    turned = (longitudes + 1j * latitudes) * turn
+    return turned.real + middle[0], turned.imag + middle[1]
+
+
+def elongated(rows, columns, down, across, **turn):
+    """Return (y, x) positions of cells with two sides in degrees."""
+    return turned(*np.meshgrid(np.arange(columns) * across, np.arange(rows) * down), **turn)
+
+
+LONG = {
+    "orbit": orbit(0, 5, rows=250, angles=np.linspace(-3, 3, 60)),
+    "1 to 5": elongated(300, 60, 0.02, 0.1, degrees=0),
+    "5 to 1": elongated(60, 300, 0.1, 0.02, degrees=0),
+    "1 to 5, turned": elongated(300, 60, 0.02, 0.1, degrees=37),
+    "5 to 1, turned": elongated(60, 300, 0.1, 0.02, degrees=-61),
+    "1 to 20, turned": elongated(600, 30, 0.01, 0.2, degrees=20),
+}
+
+
+def shown_on(level, longitudes, latitudes):
+    """Return a coarse grid, (n,) pixels with a cell, and (n,) rows and columns of these cells."""
     fields = swath_fields(longitudes, latitudes)
-    swath = open_swath(find_geolocation(fields.fields["v"], fields), None)
-    level = len(swath.levels) - 1
-    grid, n = swath.levels[level], thinning_of(swath.levels[level], swath.index.side)
-
-    plan = swath.plan(level, whole_of(grid), 1)
-
-    thinned = vectors_of(longitudes[::n, ::n], latitudes[::n, ::n])
-    columns, rows = np.meshgrid(np.arange(grid.width) + 0.5, np.arange(grid.height) + 0.5)
-    distances, nearest = cKDTree(thinned.reshape(-1, 3)).query(
-        vectors_of(*grid.points_at(columns, rows)).reshape(-1, 3)
+    swath = open_swath(find_geolocation(fields.fields["v"], fields), TargetGrid(crs="EPSG:4326", resolution=1 / 128))
+    grid = NativeGrid(
+        crs=swath.levels[0].crs,
+        transform=swath.levels[0].transform @ Affine.scale(2**level),
+        width=-(-swath.levels[0].width >> level),
+        height=-(-swath.levels[0].height >> level),
     )
-    (part,) = plan.parts
-    y, x = np.divmod(part.sources, part.window.width)
-    y, x = (y + part.window.row_start) / n, (x + part.window.column_start) / n
-    np.testing.assert_array_equal(y * thinned.shape[1] + x, nearest[part.targets])
-    assert n == 4
-    assert np.isin(np.flatnonzero(distances < 0.6 * n * swath.index.side), part.targets).all()
+    coarse = replace(swath, levels=(swath.levels[0], grid))
+    plan = coarse.plan(1, whole_of(grid), 1)
+    parts = [np.divmod(part.sources, part.window.width) for part in plan.parts]
+    rows = np.concatenate([y + part.window.row_start for (y, _x), part in zip(parts, plan.parts, strict=True)])
+    columns = np.concatenate([x + part.window.column_start for (_y, x), part in zip(parts, plan.parts, strict=True)])
+    return grid, np.concatenate([part.targets for part in plan.parts]), rows, columns
+
+
+@pytest.mark.parametrize("level", [2, 3, 4, 5])
+@pytest.mark.parametrize("name", LONG)
+def test_coarse_pixel_shows_a_cell_within_half_its_diagonal(name, level):
+    longitudes, latitudes = LONG[name]
+    vectors = vectors_of(longitudes, latitudes)
+
+    grid, targets, rows, columns = shown_on(level, longitudes, latitudes)
+
+    y, x = np.divmod(targets, grid.width)
+    distances = np.linalg.norm(vectors_of(*grid.points_at(x + 0.5, y + 0.5)) - vectors[rows, columns], axis=-1)
+    sides = [np.median(np.linalg.norm(np.diff(vectors, axis=axis), axis=-1)) for axis in (0, 1)]
+    reach = 0.5 * math.hypot(*(max(side, np.radians(grid.resolution)) for side in sides))
+    assert distances.max() < 1.06 * reach
+    assert targets.size > 20
+
+
+@pytest.mark.parametrize("level", [2, 3, 4, 5])
+@pytest.mark.parametrize("name", LONG)
+def test_coarse_level_has_no_hole_between_cells(name, level):
+    longitudes, latitudes = LONG[name]
+    grid, targets, _rows, _columns = shown_on(level, longitudes, latitudes)
+    vectors, pixel = vectors_of(longitudes, latitudes), np.radians(grid.resolution)
+    y, x = np.divmod(np.arange(grid.width * grid.height), grid.width)
+    points = vectors_of(*grid.points_at(x + 0.5, y + 0.5))
+
+    distances, _cells = cKDTree(vectors[8:-8, 2:-2].reshape(-1, 3)).query(points)
+
+    assert np.isin(np.flatnonzero(distances < 0.3 * pixel), targets).all()
+
+
+@pytest.mark.parametrize(("name", "axis"), [("1 to 5", 1), ("5 to 1", 0), ("1 to 5, turned", 1), ("5 to 1, turned", 0)])
+def test_coarse_level_shows_cells_longer_than_its_pixels(name, axis):
+    longitudes, latitudes = LONG[name]
+
+    shown = shown_on(3, longitudes, latitudes)[2 + axis]
+
+    np.testing.assert_array_equal(np.unique(shown), np.arange(longitudes.shape[axis]))
 
 
 def test_pixels_without_a_cell_are_masked_if_all_numbers_are_values(tmp_path):

@@ -49,33 +49,34 @@ class CellPositions(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ThinnedPositions:
-    """Every n-th row and column of cells."""
+    """Every n-th row and every m-th column of cells."""
 
     cells: CellPositions
-    factor: int
+    factors: tuple[int, int]
+    """n and m."""
 
     @property
     def height(self) -> int:
         """Number of rows."""
-        return -(-self.cells.height // self.factor)
+        return -(-self.cells.height // self.factors[0])
 
     @property
     def width(self) -> int:
         """Number of columns."""
-        return -(-self.cells.width // self.factor)
+        return -(-self.cells.width // self.factors[1])
 
     def read(self, rows: slice, columns: slice) -> tuple[Float64Array, Float64Array]:
         """Return (y, x) longitudes and latitudes, thinned after contiguous reads, because strided reads are slow."""
-        n = self.factor
+        n, m = self.factors
         parts = []
-        step = max(1, STRIP_CELLS // ((columns.stop - columns.start) * n * n))
+        step = max(1, STRIP_CELLS // ((columns.stop - columns.start) * n * m))
         for start in range(rows.start, rows.stop, step):
             stop = min(start + step, rows.stop)
             longitudes, latitudes = self.cells.read(
                 slice(start * n, min(stop * n, self.cells.height)),
-                slice(columns.start * n, min(columns.stop * n, self.cells.width)),
+                slice(columns.start * m, min(columns.stop * m, self.cells.width)),
             )
-            parts.append((longitudes[::n, ::n], latitudes[::n, ::n]))
+            parts.append((longitudes[::n, ::m], latitudes[::n, ::m]))
         return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
@@ -89,8 +90,13 @@ class CellIndex:
     """(y, x); `-inf` for blocks without cells."""
     reaches: Float32Array
     """(y, x): half of the longest diagonal of a cell of the block."""
-    side: float
-    """Median distance of neighbours, in the direction with the shorter distances."""
+    sides: tuple[float, float]
+    """Median distances of neighbours, down and across."""
+
+    @property
+    def side(self) -> float:
+        """The shorter side of a cell."""
+        return min(self.sides)
 
     @property
     def nbytes(self) -> int:
@@ -175,12 +181,12 @@ def index_cells(cells: CellPositions) -> CellIndex:
     centres, radii, reaches = map(np.concatenate, zip(*strips, strict=True))
     if not np.isfinite(radii).any():
         raise UnsupportedSource("no cell has a latitude and longitude")
-    side = _typical_side(np.concatenate(sizes, axis=1), cells)
-    return CellIndex(centres, radii, np.maximum(reaches, np.float32(side * DIAGONAL)), side)
+    sides = _typical_sides(np.concatenate(sizes, axis=1), cells)
+    return CellIndex(centres, radii, np.maximum(reaches, np.float32(min(sides) * DIAGONAL)), sides)
 
 
-def _typical_side(sizes: Float32Array, cells: CellPositions) -> float:
-    """Return the median of the positive sizes (2, y, x), down and across, whichever is smaller."""
+def _typical_sides(sizes: Float32Array, cells: CellPositions) -> tuple[float, float]:
+    """Return the medians of the positive sizes (2, y, x) down and across; of a single row or column, one twice."""
     medians = []
     for direction, length, along in zip(sizes, (cells.height, cells.width), ("columns", "rows"), strict=True):
         positive = direction[direction > 0]
@@ -192,7 +198,7 @@ def _typical_side(sizes: Float32Array, cells: CellPositions) -> float:
             )
     if not medians:
         raise UnsupportedSource("it has a single cell with a latitude and longitude, so the size of a cell is unknown")
-    return min(medians)
+    return medians[0], medians[-1]
 
 
 def _read_with_sizes(

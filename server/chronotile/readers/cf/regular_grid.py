@@ -68,10 +68,15 @@ def levels_over(grid: NativeGrid) -> tuple[NativeGrid, ...]:
     return tuple(levels)
 
 
-def thinning_of(level: NativeGrid, side: float) -> int:
-    """Return n if every n-th row and column of cells is enough for a level: a power of two."""
-    cell = level.resolution * level.crs.metres_per_unit / EARTH_RADIUS_M
-    return 1 << max(0, round(math.log2(cell / side)))
+def thinning_of(level: NativeGrid, sides: tuple[float, float]) -> tuple[int, int]:
+    """Return powers of two n and m if every n-th row and m-th column of cells are enough for a level.
+
+    Their distances are at most a pixel of the level (at the equator), unless the cells themselves are larger. Thus a
+    pixel shows a cell within half of its diagonal.
+    """
+    pixel = level.resolution * level.crs.metres_per_unit / EARTH_RADIUS_M
+    down, across = (1 << max(0, math.floor(math.log2(pixel / side))) for side in sides)
+    return down, across
 
 
 def _box_of(cells: CellPositions, crs: Crs, half: float) -> BBox:

@@ -113,7 +113,7 @@ class Swath:
     def _make_plan(self, level: int, window: Window, step: int) -> SwathPlan:
         rows = range(window.row_start, window.row_stop, step)
         columns = np.arange(window.column_start, window.column_stop, step) + 0.5
-        cells, index, factor = self._cells_at(thinning_of(self.levels[level], self.index.side) if level else 1)
+        cells, index, factors = self._cells_at(thinning_of(self.levels[level], self.index.sides) if level else (1, 1))
         strip = max(1, STRIP_CELLS // columns.size)
         numbers = np.concatenate(
             [
@@ -123,7 +123,7 @@ class Swath:
                 for i in range(0, len(rows), strip)
             ]
         )
-        return SwathPlan(numbers.shape, tuple(_parts_of(numbers, cells.width, factor)))
+        return SwathPlan(numbers.shape, tuple(_parts_of(numbers, cells.width, factors)))
 
     def find_cells(self, rows: Int64Array, columns: Int64Array) -> Int64Array:
         """Return (n,) numbers of the cells of scattered native pixels, counted row by row; -1 without a cell."""
@@ -135,20 +135,21 @@ class Swath:
             numbers[group] = find_nearest(self.geolocation, self.index, points)[0]
         return numbers
 
-    def _cells_at(self, factor: int) -> tuple[CellPositions, CellIndex, int]:
-        """Return every n-th cell with their index, and n: at most `factor`."""
-        if factor == 1:
-            return self.geolocation, self.index, 1
-        index, n = _indexes().get_or_make((self.digest, factor), partial(self._index_thinned, factor))
-        return self.geolocation if n == 1 else ThinnedPositions(self.geolocation, n), index, n
+    def _cells_at(self, factors: tuple[int, int]) -> tuple[CellPositions, CellIndex, tuple[int, int]]:
+        """Return every n-th row and m-th column of cells with their index, n and m: at most `factors`."""
+        if factors == (1, 1):
+            return self.geolocation, self.index, factors
+        index, thinned = _indexes().get_or_make((self.digest, factors), partial(self._index_thinned, factors))
+        return ThinnedPositions(self.geolocation, thinned), index, thinned
 
-    def _index_thinned(self, factor: int) -> tuple[CellIndex, int]:
+    def _index_thinned(self, factors: tuple[int, int]) -> tuple[CellIndex, tuple[int, int]]:
         # If positions are missing, every n-th cell may have no neighbour: then n is smaller.
-        while factor > 1:
+        n, m = factors
+        while max(n, m) > 1:
             with suppress(UnsupportedSource):
-                return index_cells(ThinnedPositions(self.geolocation, factor)), factor
-            factor //= 2
-        return self.index, 1
+                return index_cells(ThinnedPositions(self.geolocation, (n, m))), (n, m)
+            n, m = max(1, n // 2), max(1, m // 2)
+        return self.index, (1, 1)
 
 
 def _points_of(grid: NativeGrid, rows: FloatArray, columns: FloatArray) -> Float64Array:
@@ -162,12 +163,12 @@ def _points_of(grid: NativeGrid, rows: FloatArray, columns: FloatArray) -> Float
     return points
 
 
-def _parts_of(numbers: Int64Array, width: int, factor: int) -> Iterator[CellPart]:
+def _parts_of(numbers: Int64Array, width: int, factors: tuple[int, int]) -> Iterator[CellPart]:
     """Yield the windows of an array with the cells `numbers` (y, x), of rows that are near each other."""
     targets = np.flatnonzero(numbers >= 0)
-    rows, columns = (part * factor for part in np.divmod(numbers.ravel()[targets], width))
+    rows, columns = map(np.multiply, np.divmod(numbers.ravel()[targets], width), factors)
     used = np.unique(rows)
-    for run in np.split(used, np.flatnonzero(np.diff(used) > MAX_SKIPPED_ROWS * factor) + 1) if used.size else ():
+    for run in np.split(used, np.flatnonzero(np.diff(used) > MAX_SKIPPED_ROWS * factors[0]) + 1) if used.size else ():
         inside = (rows >= run[0]) & (rows <= run[-1])
         y, x = rows[inside], columns[inside]
         window = Window(int(run[0]), int(run[-1]) + 1, int(x.min()), int(x.max()) + 1)
@@ -181,7 +182,7 @@ def _plans() -> ByteCache[SwathPlan]:
 
 
 @cache
-def _indexes() -> ByteCache[tuple[CellIndex, int]]:
+def _indexes() -> ByteCache[tuple[CellIndex, tuple[int, int]]]:
     return ByteCache(INDEX_BYTES, lambda entry: entry[0].nbytes)
 
 
@@ -225,7 +226,7 @@ def open_swath(geolocation: Geolocation, target: TargetGrid | None) -> Swath:
         UnsupportedSource: The positions cannot be used.
     """
     geolocation, digest, positions = examine(geolocation)
-    index, _n = _indexes().get_or_make((digest, 1), lambda: (index_cells(positions), 1))
+    index, _factors = _indexes().get_or_make((digest, (1, 1)), lambda: (index_cells(positions), (1, 1)))
     levels = levels_over(regular_grid(positions, index, target))
     return Swath(geolocation=geolocation, digest=digest, index=index, levels=levels)
 
