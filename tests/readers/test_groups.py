@@ -10,6 +10,8 @@ from affine import Affine
 
 from chronotile.core.errors import SeveralGroups, UnsupportedSource
 from chronotile.core.model.space.grid import Window
+from chronotile.readers.cf import swath
+from chronotile.readers.cf.geolocation import examine
 from chronotile.readers.cf.scope import MAX_GROUP_DEPTH, MAX_GROUPS
 from chronotile.readers.kinds import kind_of_spec, open_source
 from chronotile.readers.reader_caches import ReaderCaches
@@ -23,6 +25,7 @@ from tests.grouped import (
     write_groups,
     write_scene_in_groups,
 )
+from tests.readers.made_swaths import orbit
 from tests.scenes import Scene, make_spec
 
 SCENE = Scene()
@@ -264,3 +267,39 @@ def test_consolidated_store_reads_a_group(tmp_path):
     zarr.consolidate_metadata(spec.href)
 
     assert_is_scene(open_spec(spec))
+
+
+# Swaths in groups.
+
+
+def swath_in_groups(dims=("scan", "pixel"), of_positions=("scan", "pixel")):
+    longitudes, latitudes = orbit(20, 24, rows=60, angles=np.linspace(-2, 2, 50))
+    return {
+        "a/product": {"v": Stored(dims, np.arange(3000, dtype="f4").reshape(60, 50))},
+        "a/geolocation": {
+            "latitude": Stored(of_positions, latitudes, {"units": "degrees_north"}),
+            "longitude": Stored(of_positions, longitudes, {"units": "degrees_east"}),
+        },
+    }
+
+
+@pytest.mark.parametrize("of_positions", [("scan", "pixel"), ("y", "x")], ids="-".join)
+@pytest.mark.parametrize("store", STORES)
+def test_positions_of_a_sister_have_the_shape_of_the_array(tmp_path, store, of_positions):
+    path = write_groups(swath_in_groups(of_positions=of_positions), tmp_path / "made", store)
+
+    reader = open_spec(make_spec("zarr" if store.startswith("zarr") else "netcdf", path, variables={}))
+
+    assert list(reader.info.variables) == ["v"]
+    assert reader.info.group == "a/product"
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_positions_of_a_swath_in_a_group_are_read_once(tmp_path, store, monkeypatch):
+    path = write_groups(swath_in_groups(), tmp_path / "made", store)
+    examined = []
+    monkeypatch.setattr(swath, "examine", lambda geolocation: examined.append(geolocation) or examine(geolocation))
+
+    open_spec(make_spec("zarr" if store.startswith("zarr") else "netcdf", path, variables={}))
+
+    assert len(examined) == 1

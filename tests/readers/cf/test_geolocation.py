@@ -53,6 +53,15 @@ def test_grid_covers_all_cells_and_half_a_cell_around_them():
     assert 49.9 < south < 50 < 51.45 + 0.015 < north < 51.6
 
 
+def test_grid_covers_half_of_the_longer_side_of_cells():
+    columns, rows = np.meshgrid(np.arange(12) * 0.2, np.arange(60) * 0.01)
+
+    west, south, east, north = grid_of(swath_fields(columns, rows)).bbox
+
+    assert west < -0.0999 < 2.2999 < east
+    assert south < -0.0049 < 0.5949 < north
+
+
 def test_grid_continues_across_the_antimeridian():
     west, _south, east, _north = grid_of(swath_fields(*GEOLOCATIONS["antimeridian"])).bbox
 
@@ -72,8 +81,8 @@ def test_configured_grid_starts_at_the_origin_of_its_crs():
 
     x, y = Transformer.from_crs(4326, 32632, always_xy=True).transform(*PLAIN)
     assert (grid.transform.c % 2000, grid.transform.f % 2000, grid.transform.a) == (0, 0, 2000)
-    assert x.min() - 4000 < grid.bbox.xmin < x.min()
-    assert y.max() < grid.bbox.ymax < y.max() + 4000
+    assert x.min() - 5000 < grid.bbox.xmin < x.min() - 2700
+    assert y.max() + 2700 < grid.bbox.ymax < y.max() + 5000
 
 
 def test_whole_circle_is_served_in_cells_that_do_not_divide_it():
@@ -320,3 +329,63 @@ def test_scan_lines_called_time_have_the_time_of_the_granule():
     )
 
     assert time_of(fields) == ["2020-01-01T00:00:29"]
+
+
+# Incomplete positions.
+
+
+def fields_with_units(*, units, names=("latitude", "longitude")):
+    dims = ("scan", "pixel")
+    positions = zip(names, PLAIN[::-1], strict=True)
+    attrs = {} if units is None else {"units": units}
+    return make_fields(
+        make_field("v", dims, np.zeros(PLAIN[0].shape)), *(make_field(name, dims, p, **attrs) for name, p in positions)
+    )
+
+
+@pytest.mark.parametrize("units", ["deg", "degree", "degrees"])
+def test_degrees_of_fields_called_latitude_are_positions(units):
+    content = understand_fields(fields_with_units(units=units))
+
+    assert content.variables.keys() == {"v"}
+    assert content.variables["v"].grid == grid_of(swath_fields(*PLAIN))
+
+
+def test_degrees_of_fields_with_other_names_are_no_positions():
+    with pytest.raises(UnsupportedSource, match="x and y are missing"):
+        understand_fields(fields_with_units(units="degrees", names=("zenith", "azimuth")))
+
+
+def test_positions_without_units_are_named_in_the_refusal():
+    with pytest.raises(UnsupportedSource, match="latitude and longitude lack their units: degrees_north, degrees_east"):
+        understand_fields(fields_with_units(units=None))
+
+
+def test_positions_of_every_second_row_are_refused():
+    longitudes, latitudes = (np.where(np.arange(30)[:, None] % 2, np.nan, values) for values in PLAIN)
+
+    with pytest.raises(UnsupportedSource, match="do not advance along columns: .* or every second cell or more"):
+        understand(swath_fields(longitudes, latitudes), SPEC)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_positions_may_repeat_along_time_at_any_axis(axis):
+    dims = ["y", "x"]
+    dims.insert(axis, "time")
+    longitudes, latitudes = (np.stack([plane] * 3, axis=axis) for plane in PLAIN)
+    fields = make_fields(
+        make_field("v", dims, np.zeros(latitudes.shape)),
+        make_field("lat", dims, latitudes, units="degrees_north"),
+        make_field("lon", dims, longitudes, units="degrees_east"),
+        make_field("time", ("time",), np.arange(3), units="days since 2020-01-01"),
+    )
+
+    assert grid_of(fields) == grid_of(swath_fields(*PLAIN))
+    assert len(time_of(fields)) == 3
+
+
+def test_times_of_cells_are_no_variable():
+    times = make_field("scan_time", ("scan", "pixel"), np.zeros((30, 40)), units="seconds since 2020-01-01")
+    durations = make_field("sst_dtime", ("scan", "pixel"), np.zeros((30, 40)), units="seconds")
+
+    assert list(understand_fields(swath_fields(*PLAIN, None, times, durations)).variables) == ["v", "sst_dtime"]

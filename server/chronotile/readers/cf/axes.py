@@ -32,6 +32,9 @@ _NAMES: dict[str, Role] = {
 }
 LONGITUDE_UNITS = re.compile(r"degrees?_?(east|e)", re.IGNORECASE)
 LATITUDE_UNITS = re.compile(r"degrees?_?(north|n)", re.IGNORECASE)
+_DEGREES = {"deg", "degree", "degrees"}
+"""Units that producers write for arrays called latitude and longitude, instead of degrees_north and degrees_east."""
+_DEGREE_NAMES: dict[str, Role] = {"latitude": "y", "lat": "y", "longitude": "x", "lon": "x"}
 
 CURVILINEAR = "each of its cells has its own latitude and longitude (a curvilinear grid or a swath)"
 
@@ -71,6 +74,8 @@ def axes_of(field: Field, fields: FieldSet, *, time_count: int | None = None, se
     roles, long, numbers = _all_roles(field, fields, time_count=time_count, selected=selected)
     if "x" not in roles or "y" not in roles:
         lack = f"its dimensions ({', '.join(field.dims)}) are not a grid: x and y are missing"
+        if bare := _positions_without_units(field, fields):
+            lack = f"{lack}, and {' and '.join(bare)} lack their units: degrees_north, degrees_east"
         raise CurvilinearArray(CURVILINEAR) if is_curvilinear(field, fields) else UnsupportedSource(lack)
     if long:
         raise UnsupportedSource(unselected_dimension(long[0], field, fields))
@@ -232,8 +237,7 @@ def role_by_attributes(coordinate: Field) -> Role | None:
     return (
         _STANDARD_NAMES.get(standard_name)
         or _AXES.get(coordinate.text("axis").upper())
-        or ("x" if LONGITUDE_UNITS.fullmatch(units) else None)
-        or ("y" if LATITUDE_UNITS.fullmatch(units) else None)
+        or _role_in_degrees(coordinate)
         or ("time" if is_since(coordinate) or re.search(r"\bsince\b", units) else None)
     )
 
@@ -247,9 +251,17 @@ def _single_time(field: Field, fields: FieldSet) -> Field | None:
     return found[0] if found else None
 
 
-def _is_degrees(field: Field) -> bool:
+def _role_in_degrees(field: Field) -> Role | None:
+    """Return the role of longitudes or latitudes by their units, and of several dimensions also by their name."""
     units = field.text("units")
-    return bool(LONGITUDE_UNITS.fullmatch(units) or LATITUDE_UNITS.fullmatch(units))
+    if LONGITUDE_UNITS.fullmatch(units) or LATITUDE_UNITS.fullmatch(units):
+        return "x" if LONGITUDE_UNITS.fullmatch(units) else "y"
+    is_named = len(field.dims) > 1 and units.lower() in _DEGREES
+    return _DEGREE_NAMES.get(field.name.rpartition("/")[2].lower()) if is_named else None
+
+
+def _is_degrees(field: Field) -> bool:
+    return _role_in_degrees(field) is not None
 
 
 def is_curvilinear(field: Field, fields: FieldSet) -> bool:
@@ -267,6 +279,12 @@ def cell_coordinates(field: Field, fields: FieldSet, axes: Axes) -> tuple[Field,
         if role is not None and set(other.dims) == {axes.y, axes.x} and _is_cell_coordinate(other, field):
             pair.setdefault(role, other)
     return (pair["y"], pair["x"]) if pair.keys() >= {"x", "y"} else None
+
+
+def _positions_without_units(field: Field, fields: FieldSet) -> list[str]:
+    """Return the names of latitudes and longitudes of the cells of a field that have no units."""
+    near = (other for other in fields.fields.values() if len(other.dims) > 1 and set(other.dims) <= set(field.dims))
+    return [each.name for each in near if each.name.lower() in _DEGREE_NAMES and not each.text("units")]
 
 
 def _is_cell_coordinate(other: Field, field: Field) -> bool:

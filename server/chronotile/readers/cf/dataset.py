@@ -97,18 +97,21 @@ class _Content:
     """The cells of the interpreted array, if they have no regular grid."""
 
 
-def understand(fields: FieldSet, spec: SourceSpec, *, others: tuple[Finding, ...] = ()) -> CfVariables:
+def understand(
+    fields: FieldSet, spec: SourceSpec, *, others: tuple[Finding, ...] = (), swaths: Swaths | None = None
+) -> CfVariables:
     """Return the configured variables or, by default, all that can be served.
 
     Args:
         fields: The arrays.
         spec: Configuration of the source.
         others: Findings about other parts of the file or store, which explain why nothing can be served.
+        swaths: Swaths of these arrays, if they were interpreted before.
 
     Raises:
         UnsupportedSource: A configured variable, or all existing ones, cannot be served.
     """
-    content, swaths = _Content(fields, spec), Swaths(fields, spec.grid)
+    content, swaths = _Content(fields, spec), swaths or Swaths(fields, spec.grid)
     if spec.variables:
         found = {variable.id: _configured_variable(content, swaths, variable) for variable in spec.variables.values()}
         return CfVariables(found, (*_findings_of(found), *_unused_grid(found, spec)))

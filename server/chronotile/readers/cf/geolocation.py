@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -86,7 +87,10 @@ def find_geolocation(array: Field, fields: FieldSet) -> Geolocation | None:
         near = [field for field in fields.fields.values() if set(field.dims) <= set(array.dims)]
         most = max((len(field.dims) for field in near if _axis_of(field)), default=0)  # a track has fewer dimensions
         pair = _pair_of(field for field in near if len(field.dims) == most)
-    return None if pair is None else _geolocation(array, *pair)
+    if pair is None:
+        return None
+    steps = {dim for dim in array.dims if dim in fields.fields and is_time(fields.fields[dim])}
+    return _geolocation(array, *pair, steps)
 
 
 def _pair_of(fields: Iterable[Field]) -> tuple[Field, Field] | None:
@@ -117,8 +121,11 @@ def _axis_of(field: Field) -> str | None:
     return role if role in {"x", "y"} else None
 
 
-def _geolocation(array: Field, latitude: Field, longitude: Field) -> Geolocation:
+def _geolocation(array: Field, latitude: Field, longitude: Field, steps: AbstractSet[str]) -> Geolocation:
+    """Return the positions of an array, whose dimensions `steps` are times unless they are rows of a granule."""
     long = [dim for dim, size in latitude.sizes.items() if size > 1]
+    if len(long) > 2:
+        long = [dim for dim in long if dim not in steps]
     rows, columns = long if len(long) == 2 else latitude.dims[-2:]
     sizes = [(field.sizes.get(rows), field.sizes.get(columns)) for field in (array, latitude, longitude)]
     if sizes[1:] != sizes[:-1] or set(longitude.dims) != set(latitude.dims):

@@ -12,6 +12,7 @@ from chronotile.readers.cf.axes import is_coordinate
 from chronotile.readers.cf.dataset import NO_RASTER, understand
 from chronotile.readers.cf.fields import FieldSet
 from chronotile.readers.cf.scope import MAX_GROUP_DEPTH, MAX_GROUPS, GroupTree
+from chronotile.readers.cf.swath import Swaths
 from chronotile.readers.library_errors import one_line
 
 MAX_PROBED = 40
@@ -34,6 +35,8 @@ class GroupChoice:
     findings: tuple[Finding, ...] = ()
     other_paths: tuple[str, ...] = ()
     """Paths of other groups with rasters."""
+    swaths: Swaths | None = None
+    """Swaths of the group, if it was inspected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Group:
     arrays: tuple[str, ...]
     fault: str = ""
     """The reason if it has no raster."""
+    swaths: Swaths | None = None
 
 
 def inspect_group(path: str, names: Iterable[str], fields: FieldSet, spec: SourceSpec) -> Group:
@@ -57,13 +61,14 @@ def inspect_group(path: str, names: Iterable[str], fields: FieldSet, spec: Sourc
         spec: Configuration of the source.
     """
     arrays = [name for name in names if name not in fields.fields or not is_coordinate(fields.fields[name], fields)]
-    return Group(path, tuple(arrays), fault=raster_fault(fields, spec) if arrays else NO_RASTER)
+    swaths = Swaths(fields, spec.grid)
+    return Group(path, tuple(arrays), raster_fault(fields, spec, swaths) if arrays else NO_RASTER, swaths)
 
 
-def raster_fault(fields: FieldSet, spec: SourceSpec) -> str:
+def raster_fault(fields: FieldSet, spec: SourceSpec, swaths: Swaths) -> str:
     """Return why no array of a group is a raster; empty if one is: an array with coordinates along x and y."""
     try:
-        understand(fields, replace(spec, variables={}))
+        understand(fields, replace(spec, variables={}), swaths=swaths)
     except ChronotileError as error:
         return error.message
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
@@ -104,14 +109,15 @@ def choose_group(
         return GroupChoice(holders[0], (*notes, _note(holders[0])))
     groups = [probe(path) for path in (holders or paths)[:MAX_PROBED]]
     fit = [group.path for group in groups if not group.fault]
+    swaths = {group.path: group.swaths for group in groups}
     if "" in fit or not fit:
         below = [group for group in groups if group.path]
-        return GroupChoice("", (*notes, *group_findings(below)), tuple(path for path in fit if path))
+        return GroupChoice("", (*notes, *group_findings(below)), tuple(path for path in fit if path), swaths.get(""))
     if len(fit) > 1:
         listed = list_names(fit, most=MAX_LISTED)
         raise SeveralGroups(f"its groups {listed} have rasters; set group: to choose", fit)
     rest = [replace(finding, severity="note") for finding in group_findings(g for g in groups if g.fault and g.path)]
-    return GroupChoice(fit[0], (*notes, _note(fit[0]), *rest))
+    return GroupChoice(fit[0], (*notes, _note(fit[0]), *rest), swaths=swaths[fit[0]])
 
 
 def has_planes(shapes: Mapping[str, Sequence[int]]) -> bool:

@@ -194,7 +194,8 @@ def _typical_sides(sizes: Float32Array, cells: CellPositions) -> tuple[float, fl
             medians.append(float(np.median(positive)))
         elif length > 1:
             raise UnsupportedSource(
-                f"its cells do not advance along {along}: neighbours have the same latitude and longitude, or none"
+                f"its cells do not advance along {along}: neighbours have the same latitude and longitude, or every "
+                "second cell or more has none"
             )
     if not medians:
         raise UnsupportedSource("it has a single cell with a latitude and longitude, so the size of a cell is unknown")

@@ -48,9 +48,9 @@ def regular_grid(cells: CellPositions, index: CellIndex, target: TargetGrid | No
         target = TargetGrid(crs=DEGREES, resolution=min(size, MAX_DEGREES))
     crs = crs_of(target.crs)
     if crs.is_geographic:
-        box = _box_of_longitudes(cells, crs, math.degrees(index.side) / 2, poles=_poles_on(cells, index))
+        box = _box_of_longitudes(cells, crs, math.degrees(max(index.sides)) / 2, poles=_poles_on(cells, index))
     else:
-        box = _box_of(cells, crs, index.side / 2 * EARTH_RADIUS_M / crs.metres_per_unit)
+        box = _box_of(cells, crs, max(index.sides) / 2 * EARTH_RADIUS_M / crs.metres_per_unit)
     lattice = Lattice(crs=crs, width=target.resolution, height=target.resolution, x=0.0, y=0.0)
     grid = lattice.grid(box)
     columns = round(WHOLE_CIRCLE / target.resolution)

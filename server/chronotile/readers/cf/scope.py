@@ -144,20 +144,26 @@ class _Scope:
             self._add_from_branches(sizes, above)
 
     def _add_from_branches(self, sizes: Mapping[str, int], above: Sequence[str]) -> None:
-        """Add the nearest coordinates of dimensions in other branches, below the groups that define the dimensions."""
+        """Add the nearest coordinates in other branches: of dimensions below the groups that define these, or of cells.
+
+        Latitudes and longitudes of cells need the shape of an array only, as groups may name dimensions differently.
+        """
         shapes = self.tree.shapes
         apexes = {dim: next((group for group in above if dim in shapes.get(group, ())), "") for dim in sizes}
         lengths = {*sizes.values()}
         branches = [g for g in shapes if g not in above and any(s and lengths >= {*s} for s in shapes[g].values())]
-        homes: dict[str, list[str]] = {}
+        homes: dict[str, dict[str, Field]] = {}
+        planes = {a.shape[-2:]: a.dims[-2:] for a in self._load(self.path).values() if len(a.dims) > 1}
         for group in sorted(branches, key=lambda path: _distance(self.path, path))[:MAX_SEARCHED]:
             for array in self._load(group).values():
                 if _fits(array, sizes) and all(_is_below(group, apexes[dim]) for dim in array.dims):
-                    homes.setdefault(array.name, []).append(group)
-        for name, groups in homes.items():
-            home = self._nearest(groups)
+                    homes.setdefault(array.name, {})[group] = array
+                elif array.shape in planes and role_by_attributes(array) in {"x", "y"}:
+                    homes.setdefault(array.name, {})[group] = replace(array, dims=planes[array.shape])
+        for name, arrays in homes.items():
+            home = self._nearest(arrays)
             if home is not None and name not in self.fields:
-                self._borrow(home, self._load(home)[name])
+                self._borrow(home, arrays[home])
 
 
 def _is_below(group: str, apex: str) -> bool:

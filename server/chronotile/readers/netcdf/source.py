@@ -71,7 +71,7 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False, is_dated: bool = Fa
         if may_lack:
             stored = {name: v for name, v in spec.variables.items() if (v.name or v.id) in fields.fields}
             spec = replace(spec, variables=stored or spec.variables)
-        content = understand(fields, spec, others=choice.findings)
+        content = understand(fields, spec, others=choice.findings, swaths=choice.swaths)
         folder = choice.path and f"{choice.path}/"
         variables = {
             name: CubeVariable(

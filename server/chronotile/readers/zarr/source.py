@@ -152,7 +152,8 @@ def _understand_all(
     for path in _level_paths(root, choice.path):
         group = root.at(path)
         try:
-            content = understand(fields_in_scope(tree, path), spec, others=choice.findings)
+            swaths = choice.swaths if path == choice.path else None
+            content = understand(fields_in_scope(tree, path), spec, others=choice.findings, swaths=swaths)
         except UnsupportedSource as error:
             first = first or error
             findings.append(Finding("warning", group.path, f"overview left out: {error.message}"))
