@@ -1,6 +1,7 @@
 """Made positions of cells: (y, x) longitudes and latitudes as instruments and models have them."""
 
 import numpy as np
+import xarray
 
 from tests.readers.fieldsets import make_field, make_fields
 
@@ -67,6 +68,20 @@ GEOLOCATIONS = SMOOTH | {
     "gaps": gaps(),
     "two sides": orbit(angles=np.r_[np.linspace(-6, -3.5, 20), np.linspace(3.5, 6, 20)]),
 }
+
+
+def aligned_dataset(values, days=("2020-01-01", "2020-01-04"), **attrs):
+    """Return (time, y, x) values at cells of 0.05 degrees with a latitude and longitude each, north of the equator."""
+    rows, columns = np.indices(values.shape[1:])
+    dims = ("scan", "pixel")
+    return xarray.Dataset(
+        {"v": (("time", *dims), values, {"coordinates": "lat lon", **attrs})},
+        {
+            "time": ("time", np.array(days, dtype="datetime64[ns]")),
+            "lat": (dims, 2 - 0.05 * (rows + 0.5), {"units": "degrees_north"}),
+            "lon": (dims, 5 + 0.05 * (columns + 0.5), {"units": "degrees_east"}),
+        },
+    )
 
 
 def swath_fields(longitudes, latitudes, numbers=None, *coordinates, **attrs):

@@ -10,6 +10,7 @@ from chronotile.core.errors import InvalidParameter
 
 if TYPE_CHECKING:
     from chronotile.core.model.items import MosaicRule
+    from chronotile.core.model.source import TargetGrid
     from chronotile.core.model.space.boxes import BBox
     from chronotile.core.model.time.instants import TimeSpan
     from chronotile.optimise.mosaics import MosaicRequest
@@ -36,23 +37,30 @@ class CollectionOptions:
         Raises:
             InvalidParameter: The value of an option is not accepted.
         """
-        from chronotile.core.model.source import TargetGrid
-        from chronotile.core.model.space.crs import crs_of
         from chronotile.optimise.mosaics import MosaicRequest
 
-        if (self.crs is None) != (self.resolution is None):
-            raise InvalidParameter("--crs and --resolution belong together: name both, or neither", locator="crs")
-        target = None
-        if self.crs is not None and self.resolution is not None:
-            target = TargetGrid(crs=crs_of(self.crs).name, resolution=self.resolution)
         return MosaicRequest(
             collection=self.collection,
             variables=self.variables,
-            target=target,
+            target=target_grid(self.crs, self.resolution),
             bbox=None if self.bbox is None else parse_bbox(self.bbox),
             rule=self.mosaic,
             spans=None if self.times is None else read_times(self.times),
         )
+
+
+def target_grid(crs: str | None, resolution: float | None) -> "TargetGrid | None":
+    """Return the grid of two options.
+
+    Raises:
+        InvalidParameter: One of them is missing.
+    """
+    from chronotile.core.model.source import TargetGrid
+    from chronotile.core.model.space.crs import crs_of
+
+    if (crs is None) != (resolution is None):
+        raise InvalidParameter("--crs and --resolution belong together: name both, or neither", locator="crs")
+    return None if crs is None or not resolution else TargetGrid(crs=crs_of(crs).name, resolution=resolution)
 
 
 def run_on_collection(collection_options: CollectionOptions, step: str, run: Callable[..., T]) -> T:

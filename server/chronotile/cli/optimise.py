@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from chronotile.cli.cube_collections import CollectionOptions, run_on_collection
+from chronotile.cli.cube_collections import CollectionOptions, run_on_collection, target_grid
 from chronotile.cli.opening import exiting_in_one_line, open_archive, print_lines, progress_bar, settings_of
 from chronotile.core.machine import this_machine
 from chronotile.core.printable import printable
 
 if TYPE_CHECKING:
+    from chronotile.core.model.source import TargetGrid
     from chronotile.optimise.conversion import Packing
     from chronotile.optimise.options import Options
 
@@ -84,6 +85,7 @@ Select = Annotated[
 TimePattern = Annotated[
     str | None, typer.Option(metavar="RE", help="Regular expression over paths with a group (?P<time>...).")
 ]
+GroupOption = Annotated[str | None, typer.Option("--group", metavar="PATH", help="Group of NetCDF, HDF5 or Zarr.")]
 DtypeOption = Annotated[str | None, typer.Option(help="Pack the values into this integer type.")]
 PackedDtypeOption = Annotated[str | None, typer.Option(help="Integer type of a packed cube, as for new.")]
 Scale = Annotated[float, typer.Option(help="With --dtype: value = number * scale + offset.")]
@@ -106,7 +108,9 @@ CollectionOption = Annotated[
 ]
 CrsOption = Annotated[
     str | None,
-    typer.Option(metavar="EPSG:...", help="With --collection: CRS of the grid; default: grid of the collection."),
+    typer.Option(
+        metavar="EPSG:...", help="CRS of the grid of swaths, or with --collection; default: that of the source."
+    ),
 ]
 Resolution = Annotated[
     float | None, typer.Option(min=0, help="With --crs: side of a cell, in units of the CRS.", show_default=False)
@@ -118,8 +122,8 @@ TimesOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="With --collection: only these times, an instant or interval per line."),
 ]
-OF_FILES = ("select", "time_pattern")
-OF_COLLECTIONS = ("config", "crs", "resolution", "bbox", "mosaic", "times")
+OF_FILES = ("select", "time_pattern", "group")
+OF_COLLECTIONS = ("config", "bbox", "mosaic", "times")
 """Options for files and stores, and options for collections of items."""
 
 
@@ -134,6 +138,7 @@ def new(
     variable: Variables = None,
     select: Select = None,
     time_pattern: TimePattern = None,
+    group: GroupOption = None,
     classes: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Variable with classes: overviews take the most common class, not the mean."),
@@ -163,7 +168,7 @@ def new(
 
         require_new(target)
         options = replace(
-            _selection(variable, select, time_pattern),
+            _selection(variable, select, time_pattern, group, target_grid(crs, resolution)),
             layout=None if layout is None else layout.value,
             classes=tuple(classes or ()),
             packing=_packing(dtype, scale, offset),
@@ -184,6 +189,7 @@ def update(
     variable: Variables = None,
     select: Select = None,
     time_pattern: TimePattern = None,
+    group: GroupOption = None,
     dtype: PackedDtypeOption = None,
     scale: Scale = 1.0,
     offset: Offset = 0.0,
@@ -205,7 +211,7 @@ def update(
 
         require_existing(target)
         options = replace(
-            _selection(variable, select, time_pattern),
+            _selection(variable, select, time_pattern, group, target_grid(crs, resolution)),
             packing=_packing(dtype, scale, offset),
             memory_bytes=_memory_bytes(memory),
             threads=workers,
@@ -223,6 +229,7 @@ def verify(
     variable: Variables = None,
     select: Select = None,
     time_pattern: TimePattern = None,
+    group: GroupOption = None,
     config: Config = None,
     collection: CollectionOption = None,
     crs: CrsOption = None,
@@ -236,7 +243,7 @@ def verify(
         from chronotile.optimise.collections import verify_collection
         from chronotile.optimise.verify import verify_cube
 
-        options = _selection(variable, select, time_pattern)
+        options = _selection(variable, select, time_pattern, group, target_grid(crs, resolution))
         chosen = _collection(config, collection, variable, crs, resolution, mosaic, times)
         if chosen is None:
             with progress_bar("verifying") as progress:
@@ -307,7 +314,13 @@ def _refuse(context: typer.Context, names: Iterable[str], why: str) -> None:
             raise typer.BadParameter(f"it {why}", param_hint=f"--{name.replace('_', '-')}")
 
 
-def _selection(variable: list[str] | None, select: list[str] | None, time_pattern: str | None) -> "Options":
+def _selection(
+    variable: list[str] | None,
+    select: list[str] | None,
+    time_pattern: str | None,
+    group: str | None,
+    grid: "TargetGrid | None",
+) -> "Options":
     """Return the options that select data of the sources."""
     from chronotile.optimise.options import Options, parse_step
 
@@ -315,6 +328,8 @@ def _selection(variable: list[str] | None, select: list[str] | None, time_patter
         variable=variable[0] if variable else None,
         select=tuple(map(parse_step, select or ())),
         time_pattern=time_pattern,
+        group=group,
+        grid=grid,
     )
 
 

@@ -14,12 +14,14 @@ from chronotile.archive.discovery.names import as_id
 from chronotile.archive.discovery.variables import looks_below, raster_variables, sole_series
 from chronotile.archive.discovery.walk import WalkResult, walk
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.source import DimensionStep, SourceInfo, SourceSpec, VariableInfo, VariableSpec
+from chronotile.core.model.source import DimensionStep, SourceInfo, SourceSpec, TargetGrid, VariableInfo, VariableSpec
+from chronotile.core.model.space.crs import crs_of
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import TimeSpan, format_instant
 from chronotile.core.model.types import InstantArray
 from chronotile.optimise.mosaics import CollectionMosaic
+from chronotile.optimise.options import Options
 from chronotile.readers.cf.time import JoinedTimes, join_times
 from chronotile.readers.joined.common_encoding import common_encoding
 from chronotile.readers.kind import SourceKind
@@ -28,6 +30,7 @@ from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.commit import state_number
 
+DEFAULT_OPTIONS = Options()
 COLLECTION = "the source"
 """Name of the collection in messages of readers."""
 
@@ -93,33 +96,41 @@ class CubeInputs:
 
 
 def find_inputs(
-    sources: Sequence[str],
-    *,
-    variable: str | None = None,
-    select: tuple[DimensionStep, ...] = (),
-    time_pattern: str | None = None,
-    target: Path | None = None,
+    sources: Sequence[str], options: Options = DEFAULT_OPTIONS, *, target: Path | None = None
 ) -> CubeInputs:
     """Return the inputs in files, folders, patterns and stores.
 
     Args:
         sources: Paths and patterns of the operator.
-        variable: The only variable to write; `None`: all.
-        select: Steps of additional dimensions of that variable.
-        time_pattern: Regular expression with a group `time`, applied to the paths of raster files.
+        options: Selection of the sources.
         target: The cube, which is not a source even if it is in a source folder.
 
     Raises:
         UnsupportedSource: They are not sources of one grid with times; the message has the reason.
     """
-    specs = tuple(_specs(_find(sources, target), _select_variable(variable, select), time_pattern))
+    variables = _select_variable(options.variable, options.select)
+    specs = tuple(
+        replace(spec, group=options.group, grid=options.grid)
+        for spec in _specs(_find(sources, target), variables, options.time_pattern)
+    )
+    if options.group is not None and any(kind_of_spec(spec).options.has_bands for spec in specs):
+        raise UnsupportedSource("--group is for NetCDF, HDF5 and Zarr; rasters have no groups")
     caches = ReaderCaches()
     readers = [open_source(spec, caches) for spec in specs]
     try:
-        return _inputs(specs, readers, variable)
+        inputs = _inputs(specs, readers, options.variable)
+        _require_grid(inputs.grid, options.grid)
+        return inputs
     finally:
         for reader in readers:
             reader.close()
+
+
+def _require_grid(grid: NativeGrid, target: TargetGrid | None) -> None:
+    if target is not None and (grid.crs, grid.resolution) != (crs_of(target.crs), target.resolution):
+        raise UnsupportedSource(
+            "--crs and --resolution are for swaths, curvilinear grids and --collection; other cells are not resampled"
+        )
 
 
 def mosaic_inputs(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from chronotile.core.errors import InvalidParameter
-from chronotile.core.model.source import DimensionStep
+from chronotile.core.model.source import DimensionStep, TargetGrid
 from chronotile.optimise.conversion import Packing
 
 LayoutChoice = Literal["both", "map", "series"]
@@ -29,6 +29,10 @@ class Options:
     select: tuple[DimensionStep, ...] = ()
     """Steps of additional dimensions of `variable`."""
     time_pattern: str | None = None
+    group: str | None = None
+    """Group of NetCDF, HDF5 and Zarr."""
+    grid: TargetGrid | None = None
+    """Grid of swaths and curvilinear grids; by default in degrees."""
     classes: tuple[str, ...] = ()
     """Variables whose numbers are classes, though no file declares it."""
     packing: Packing | None = None

@@ -63,9 +63,7 @@ def optimise(
         MissingExtra: An option needs a library that is not installed.
     """
     require_dask(options)
-    inputs = find_inputs(
-        sources, variable=options.variable, select=options.select, time_pattern=options.time_pattern, target=target
-    )
+    inputs = find_inputs(sources, options, target=target)
     return write_cube(inputs, target, options, disk=disk or Disk(), progress=progress)
 
 

@@ -28,6 +28,7 @@ from chronotile.optimise.arrays import ArraySpec
 from chronotile.optimise.inputs import DateOrigin
 from chronotile.optimise.mosaics import CollectionMosaic, read_mosaic
 from chronotile.optimise.plan import PlannedVariable, ServingCubePlan
+from chronotile.readers.cf.cell_areas import averaging_areas
 from chronotile.readers.hrefs import base_name, tensorstore_path
 from chronotile.readers.joined.recoding import recoding_of
 from chronotile.readers.kinds import open_source
@@ -157,10 +158,11 @@ def run_task(job: CubeJob, task: Task, disk: Disk) -> TaskResult:
     writer = _Writer(job, disk, in_overlay=task.in_overlay)
     left_out = set[SkippedItem]()
     job = replace(job, take=left_out.add)
-    if isinstance(task, MapTask):
-        _write_maps(job, task, writer)
-    else:
-        _write_series(job, task, writer)
+    with averaging_areas():
+        if isinstance(task, MapTask):
+            _write_maps(job, task, writer)
+        else:
+            _write_series(job, task, writer)
     return replace(writer.finish(), left_out=tuple(sorted(left_out)))
 
 

@@ -84,9 +84,7 @@ def verify_cube(
         MissingExtra: A library is not installed.
     """
     document = require_complete(target)
-    inputs = find_inputs(
-        sources, variable=options.variable, select=options.select, time_pattern=options.time_pattern, target=target
-    )
+    inputs = find_inputs(sources, options, target=target)
     require_readable_sources(inputs)
     return verify_inputs(inputs, target, document, options, progress=progress)
 

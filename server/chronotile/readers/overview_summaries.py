@@ -125,13 +125,12 @@ class Summary:
 
     def halved(self) -> "Summary":
         """Return the summary of cells twice as large; an odd last row or column is counted alone."""
-        return replace(
-            self,
-            total=_halve(self.total),
-            valid=_halve(self.valid),
-            codes={number: _halve(plane) for number, plane in self.codes.items()},
-            sample=self.sample[::2, ::2],
-        )
+        return self.sum_planes(_halve, self.sample[::2, ::2])
+
+    def sum_planes(self, add: Callable[[NumberArray], NumberArray], sample: NumberArray) -> "Summary":
+        """Return the summary of other cells, whose planes are sums of the planes of these."""
+        codes = {number: add(plane) for number, plane in self.codes.items()}
+        return replace(self, total=add(self.total), valid=add(self.valid), codes=codes, sample=sample)
 
     def counted(self) -> BoolArray:
         """Return a mask of cells with at least one native cell that is valid or has a code."""
@@ -217,7 +216,7 @@ def summary_of(numbers: NumberArray, counting: Counting, present: BoolArray | No
     strips: dict[tuple[int, int], Summary] = {}
     for start in range(0, numbers.shape[0], STRIP_ROWS):
         rows = slice(start, start + STRIP_ROWS)
-        native = _native_summary(numbers[rows], counting, None if present is None else present[rows])
+        native = native_summary(numbers[rows], counting, None if present is None else present[rows])
         strips[start // 2, 0] = native.halved()
     if len(strips) == 1:
         return strips[0, 0]
@@ -247,7 +246,8 @@ def paste_summaries(parts: Mapping[tuple[int, int], Summary], shape: tuple[int, 
     )
 
 
-def _native_summary(numbers: NumberArray, counting: Counting, present: BoolArray | None) -> Summary:
+def native_summary(numbers: NumberArray, counting: Counting, present: BoolArray | None = None) -> Summary:
+    """Return the summary (y, x) of each number alone; see `summary_of`."""
     valid = counting.encoding.valid(numbers)
     codes = {number: numbers == number for number in counting.codes()}
     if present is not None:

@@ -21,6 +21,7 @@ from chronotile.core.errors import (
     UnsupportedCrs,
 )
 from chronotile.core.model.job import Execution
+from chronotile.core.model.source import TargetGrid
 from chronotile.core.model.space.crs import CRS84
 from chronotile.core.model.space.grid import Window
 from chronotile.core.model.time.domain import NO_TIME
@@ -30,10 +31,12 @@ from chronotile.jobs.processes.registry import process_of
 from chronotile.jobs.processes.work import windows
 from chronotile.optimise import plan
 from chronotile.readers.kinds import open_source
+from chronotile.readers.reader_caches import ReaderCaches
 from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, with_times, work_in
 from tests.protocols import served
+from tests.readers.made_swaths import aligned_dataset
 from tests.real_data.truth import CONFIGURED, open_place, raster_truth
-from tests.scenes import NODATA, Scene, make_spec, write_scene
+from tests.scenes import NODATA, Scene, make_spec, save_netcdf, write_scene
 
 
 def newest(cube, *, first=-1):
@@ -306,3 +309,35 @@ def test_a_serving_cube_is_a_source_with_overviews(services, tmp_path, monkeypat
         (33, 38),
     ]
     cube.close()
+
+
+@pytest.fixture(scope="module")
+def coarse_swath(tmp_path_factory):
+    """Services of a swath on a grid whose cells have 4 by 4 of its cells, and its (time, y, x) values."""
+    values = np.random.default_rng(8).normal(280, 10, (2, 40, 60)).astype("float32")
+    path = save_netcdf(aligned_dataset(values), tmp_path_factory.mktemp("swath") / "made.nc")
+    reader = open_source(
+        make_spec("netcdf", path, variables={}, grid=TargetGrid(crs="EPSG:4326", resolution=0.2)), ReaderCaches()
+    )
+    yield served.make_services_of(reader), values
+    reader.close()
+
+
+def test_composite_of_a_swath_on_a_coarser_grid_has_means(tmp_path, coarse_swath):
+    services, values = coarse_swath
+
+    with composite(services, tmp_path, layer="v", reducer="max") as file:
+        numbers = file.read(1)
+
+    np.testing.assert_allclose(numbers, values.reshape(2, 10, 4, 15, 4).mean(axis=(2, 4)).max(axis=0), rtol=1e-6)
+
+
+def test_export_of_a_swath_on_a_coarser_grid_has_nearest_cells(tmp_path, coarse_swath):
+    services, values = coarse_swath
+    inputs = {"layer": "v", "datetime": "2020-01-01"}
+
+    results = execute(Execution(process="export", inputs=inputs), services, tmp_path)
+
+    with rasterio.open(tmp_path / results["export"].file) as file:
+        numbers = file.read(1)
+    assert np.isin(numbers, values[0]).all()

@@ -364,7 +364,7 @@ def test_positions_without_units_are_named_in_the_refusal():
 def test_positions_of_every_second_row_are_refused():
     longitudes, latitudes = (np.where(np.arange(30)[:, None] % 2, np.nan, values) for values in PLAIN)
 
-    with pytest.raises(UnsupportedSource, match="do not advance along columns: .* or every second cell or more"):
+    with pytest.raises(UnsupportedSource, match=r"do not advance along columns: .* or every second cell or more"):
         understand(swath_fields(longitudes, latitudes), SPEC)
 
 

@@ -134,29 +134,29 @@ def test_every_nth_pixel_equals_the_pixel_of_a_window(swath):
     np.testing.assert_array_equal(pixels.numbers, numbers[0, 3:150:4, 10:160:4])
 
 
-def turned(longitudes, latitudes, *, degrees, middle=(0.0, 0.0)):
+def turn_positions(longitudes, latitudes, *, degrees, middle=(0.0, 0.0)):
     """Return positions near the equator, turned about a middle."""
     turn = np.exp(1j * np.radians(degrees))
-    turned = (longitudes + 1j * latitudes) * turn
-    return turned.real + middle[0], turned.imag + middle[1]
+    points = (longitudes + 1j * latitudes) * turn
+    return points.real + middle[0], points.imag + middle[1]
 
 
-def elongated(rows, columns, down, across, **turn):
+def long_cells(rows, columns, down, across, **turn):
     """Return (y, x) positions of cells with two sides in degrees."""
-    return turned(*np.meshgrid(np.arange(columns) * across, np.arange(rows) * down), **turn)
+    return turn_positions(*np.meshgrid(np.arange(columns) * across, np.arange(rows) * down), **turn)
 
 
 LONG = {
     "orbit": orbit(0, 5, rows=250, angles=np.linspace(-3, 3, 60)),
-    "1 to 5": elongated(300, 60, 0.02, 0.1, degrees=0),
-    "5 to 1": elongated(60, 300, 0.1, 0.02, degrees=0),
-    "1 to 5, turned": elongated(300, 60, 0.02, 0.1, degrees=37),
-    "5 to 1, turned": elongated(60, 300, 0.1, 0.02, degrees=-61),
-    "1 to 20, turned": elongated(600, 30, 0.01, 0.2, degrees=20),
+    "1 to 5": long_cells(300, 60, 0.02, 0.1, degrees=0),
+    "5 to 1": long_cells(60, 300, 0.1, 0.02, degrees=0),
+    "1 to 5, turned": long_cells(300, 60, 0.02, 0.1, degrees=37),
+    "5 to 1, turned": long_cells(60, 300, 0.1, 0.02, degrees=-61),
+    "1 to 20, turned": long_cells(600, 30, 0.01, 0.2, degrees=20),
 }
 
 
-def shown_on(level, longitudes, latitudes):
+def cells_on(level, longitudes, latitudes):
     """Return a coarse grid, (n,) pixels with a cell, and (n,) rows and columns of these cells."""
     fields = swath_fields(longitudes, latitudes)
     swath = open_swath(find_geolocation(fields.fields["v"], fields), TargetGrid(crs="EPSG:4326", resolution=1 / 128))
@@ -180,7 +180,7 @@ def test_coarse_pixel_shows_a_cell_within_half_its_diagonal(name, level):
     longitudes, latitudes = LONG[name]
     vectors = vectors_of(longitudes, latitudes)
 
-    grid, targets, rows, columns = shown_on(level, longitudes, latitudes)
+    grid, targets, rows, columns = cells_on(level, longitudes, latitudes)
 
     y, x = np.divmod(targets, grid.width)
     distances = np.linalg.norm(vectors_of(*grid.points_at(x + 0.5, y + 0.5)) - vectors[rows, columns], axis=-1)
@@ -194,7 +194,7 @@ def test_coarse_pixel_shows_a_cell_within_half_its_diagonal(name, level):
 @pytest.mark.parametrize("name", LONG)
 def test_coarse_level_has_no_hole_between_cells(name, level):
     longitudes, latitudes = LONG[name]
-    grid, targets, _rows, _columns = shown_on(level, longitudes, latitudes)
+    grid, targets, _rows, _columns = cells_on(level, longitudes, latitudes)
     vectors, pixel = vectors_of(longitudes, latitudes), np.radians(grid.resolution)
     y, x = np.divmod(np.arange(grid.width * grid.height), grid.width)
     points = vectors_of(*grid.points_at(x + 0.5, y + 0.5))
@@ -208,9 +208,9 @@ def test_coarse_level_has_no_hole_between_cells(name, level):
 def test_coarse_level_shows_cells_longer_than_its_pixels(name, axis):
     longitudes, latitudes = LONG[name]
 
-    shown = shown_on(3, longitudes, latitudes)[2 + axis]
+    cells = cells_on(3, longitudes, latitudes)[2 + axis]
 
-    np.testing.assert_array_equal(np.unique(shown), np.arange(longitudes.shape[axis]))
+    np.testing.assert_array_equal(np.unique(cells), np.arange(longitudes.shape[axis]))
 
 
 def test_pixels_without_a_cell_are_masked_if_all_numbers_are_values(tmp_path):

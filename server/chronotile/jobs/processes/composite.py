@@ -41,6 +41,7 @@ from chronotile.jobs.processes.work.windows import (
 )
 from chronotile.pipeline.coverage.numbers import nodata_of
 from chronotile.pipeline.services import Services
+from chronotile.readers.cf.cell_areas import averaging_areas
 from chronotile.readers.zarr.commit import FORMAT_VERSION, state_number
 
 COMPUTED: tuple[PictureReducer, ...] = ("mean", "median")
@@ -74,7 +75,8 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:
     coverage = window_of(inputs, task, work)
-    return store_partial_maps(_reduce(coverage, _reducer(inputs), work)[np.newaxis], task, work)
+    with averaging_areas():
+        return store_partial_maps(_reduce(coverage, _reducer(inputs), work)[np.newaxis], task, work)
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:

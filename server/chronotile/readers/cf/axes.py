@@ -284,7 +284,7 @@ def cell_coordinates(field: Field, fields: FieldSet, axes: Axes) -> tuple[Field,
 def _positions_without_units(field: Field, fields: FieldSet) -> list[str]:
     """Return the names of latitudes and longitudes of the cells of a field that have no units."""
     near = (other for other in fields.fields.values() if len(other.dims) > 1 and set(other.dims) <= set(field.dims))
-    return [each.name for each in near if each.name.lower() in _DEGREE_NAMES and not each.text("units")]
+    return [array.name for array in near if array.name.lower() in _DEGREE_NAMES and not array.text("units")]
 
 
 def _is_cell_coordinate(other: Field, field: Field) -> bool:

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.space.grid import Window
 from chronotile.core.model.types import BoolArray, Float32Array, Float64Array, FloatArray, Int64Array
 
 BLOCK = 32
@@ -103,8 +104,13 @@ class CellIndex:
         """Size in bytes."""
         return self.centres.nbytes + self.radii.nbytes + self.reaches.nbytes
 
-    def blocks_near(self, points: Float64Array) -> BoolArray:
-        """Return a (y, x) mask of the blocks that have the nearest cells of (y, x, 3) points within their reach."""
+    def blocks_near(self, points: Float64Array, margin: float = 0.0) -> BoolArray:
+        """Return a (y, x) mask of the blocks that have the nearest cells of (y, x, 3) points within their reach.
+
+        Args:
+            points: Unit vectors.
+            margin: Added to the reach of cells.
+        """
         from scipy.spatial.distance import cdist
 
         is_used = np.isfinite(self.radii)
@@ -114,6 +120,7 @@ class CellIndex:
         if not is_near.any() or not is_used.any():
             return near
         distances = cdist(centres[is_near], self.centres[is_used]) - radii[is_near][:, np.newaxis] - self.radii[is_used]
+        distances -= margin
         can_reach = (distances <= self.reaches[is_used]).any(axis=0)
         # A cell that does not reach a point still wins against a farther cell that does.
         longest = self.reaches[is_used].max(where=can_reach, initial=-np.inf)
@@ -126,6 +133,12 @@ def unit_vectors(longitudes: FloatArray, latitudes: FloatArray) -> Float64Array:
     x, y = np.radians(longitudes), np.radians(latitudes)
     parallel = np.cos(y)
     return np.stack(np.broadcast_arrays(parallel * np.cos(x), parallel * np.sin(x), np.sin(y)), axis=-1)
+
+
+def degrees_of(vectors: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """Return (…) longitudes and latitudes in degrees of (…, 3) vectors."""
+    x, y, z = np.moveaxis(vectors, -1, 0)
+    return np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))
 
 
 def bounding_spheres(vectors: Float64Array) -> tuple[Float64Array, Float64Array]:
@@ -206,14 +219,40 @@ def _read_with_sizes(
     cells: CellPositions, rows: slice, columns: slice
 ) -> tuple[Float64Array, tuple[Float32Array, Float32Array]]:
     """Return unit vectors (y, x, 3) of a part of the cells, and their sizes (y, x) down and across; 0 if unknown."""
-    top, west = max(0, rows.start - MARGIN), max(0, columns.start - MARGIN)
-    bottom, east = min(cells.height, rows.stop + MARGIN), min(cells.width, columns.stop + MARGIN)
-    vectors = unit_vectors(*cells.read(slice(top, bottom), slice(west, east)))
-    inner = slice(rows.start - top, rows.stop - top), slice(columns.start - west, columns.stop - west)
+    vectors, inner = _read_with_margin(cells, rows, columns)
     return vectors[inner], (
         _sizes_along(vectors[:, inner[1]])[inner[0]],
         _sizes_along(vectors[inner[0]].swapaxes(0, 1)).T[:, inner[1]],
     )
+
+
+def _read_with_margin(cells: CellPositions, rows: slice, columns: slice) -> tuple[Float64Array, tuple[slice, slice]]:
+    """Return unit vectors of a part of the cells with its neighbours, and the rows and columns of the part in them."""
+    top, west = max(0, rows.start - MARGIN), max(0, columns.start - MARGIN)
+    bottom, east = min(cells.height, rows.stop + MARGIN), min(cells.width, columns.stop + MARGIN)
+    vectors = unit_vectors(*cells.read(slice(top, bottom), slice(west, east)))
+    return vectors, (slice(rows.start - top, rows.stop - top), slice(columns.start - west, columns.stop - west))
+
+
+def read_with_steps(
+    cells: CellPositions, rows: slice, columns: slice
+) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """Return unit vectors (y, x, 3) of a part of the cells, and their steps (2, y, x, 3) down and across.
+
+    Steps lead from the cell before and to the cell after. If one is missing or a jump, it equals the other; if both
+    are, they are 0.
+    """
+    vectors, inner = _read_with_margin(cells, rows, columns)
+    down = _steps_along(vectors[:, inner[1]])[:, inner[0]]
+    return vectors[inner], down, _steps_along(vectors[inner[0]].swapaxes(0, 1)).swapaxes(1, 2)[:, :, inner[1]]
+
+
+def _steps_along(vectors: Float64Array) -> Float64Array:
+    steps = np.pad(np.diff(vectors, axis=0), ((1, 1), (0, 0), (0, 0)), constant_values=np.nan)
+    limits = _sizes_along(vectors)[..., np.newaxis] * (1 + 1e-3)
+    both = np.stack([steps[:-1], steps[1:]])
+    is_step = _lengths(both)[..., np.newaxis] <= limits
+    return np.where(is_step, both, np.where(is_step[::-1], both[::-1], 0.0))
 
 
 def _sizes_along(vectors: Float64Array) -> Float32Array:
@@ -274,16 +313,22 @@ def _cells_of(
     cells: CellPositions, index: CellIndex, near: BoolArray
 ) -> Iterator[tuple[Float64Array, Int64Array, Float32Array]]:
     """Yield vectors (n, 3), numbers and reaches of the cells of some blocks, for each run of rows that has any."""
-    block_rows = np.flatnonzero(near.any(axis=1))
-    for run in np.split(block_rows, np.flatnonzero(np.diff(block_rows) > 1) + 1):
-        blocks = near[run[0] : run[-1] + 1]
-        block_columns = np.flatnonzero(blocks.any(axis=0))
-        first, last = int(block_columns[0]), int(block_columns[-1])
-        rows = slice(int(run[0]) * BLOCK, min((int(run[-1]) + 1) * BLOCK, cells.height))
-        columns = slice(first * BLOCK, min((last + 1) * BLOCK, cells.width))
+    for window in find_block_windows(near, cells):
+        rows, columns = slice(window.row_start, window.row_stop), slice(window.column_start, window.column_stop)
         vectors, sizes = _read_with_sizes(cells, rows, columns)
-        chosen = blocks[:, first : last + 1].repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)
+        blocks = near[rows.start // BLOCK : -(-rows.stop // BLOCK), columns.start // BLOCK : -(-columns.stop // BLOCK)]
+        chosen = blocks.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)
         chosen = chosen[: vectors.shape[0], : vectors.shape[1]] & np.isfinite(vectors[..., 0])
         y, x = np.nonzero(chosen)
         reaches = _reach(*sizes, index.side)[chosen]
         yield vectors[chosen], (y + rows.start) * cells.width + x + columns.start, reaches
+
+
+def find_block_windows(near: BoolArray, cells: CellPositions) -> Iterator[Window]:
+    """Yield windows of cells with all blocks of a mask, for each run of rows of blocks that has any."""
+    block_rows = np.flatnonzero(near.any(axis=1))
+    for run in np.split(block_rows, np.flatnonzero(np.diff(block_rows) > 1) + 1) if block_rows.size else ():
+        block_columns = np.flatnonzero(near[run[0] : run[-1] + 1].any(axis=0))
+        first, last = int(block_columns[0]), int(block_columns[-1])
+        stop = min((int(run[-1]) + 1) * BLOCK, cells.height)
+        yield Window(int(run[0]) * BLOCK, stop, first * BLOCK, min((last + 1) * BLOCK, cells.width))

@@ -74,9 +74,14 @@ def thinning_of(level: NativeGrid, sides: tuple[float, float]) -> tuple[int, int
     Their distances are at most a pixel of the level (at the equator), unless the cells themselves are larger. Thus a
     pixel shows a cell within half of its diagonal.
     """
-    pixel = level.resolution * level.crs.metres_per_unit / EARTH_RADIUS_M
+    pixel = pixel_side(level)
     down, across = (1 << max(0, math.floor(math.log2(pixel / side))) for side in sides)
     return down, across
+
+
+def pixel_side(grid: NativeGrid) -> float:
+    """Return the side of a pixel in radii of the Earth; of degrees, at the equator."""
+    return grid.resolution * grid.crs.metres_per_unit / EARTH_RADIUS_M
 
 
 def _box_of(cells: CellPositions, crs: Crs, half: float) -> BBox:

@@ -10,12 +10,13 @@ import numpy as np
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.raster import Pixels
-from chronotile.core.model.source import TargetGrid
+from chronotile.core.model.source import TargetGrid, VariableInfo
 from chronotile.core.model.space.crs import CRS84, transformer
 from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.core.model.types import Float64Array, FloatArray, Int32Array, Int64Array
 from chronotile.core.read_cost import BLOCK_S, ReadCost
 from chronotile.readers.caches.byte_cache import ByteCache
+from chronotile.readers.cf.cell_areas import AreaPart, average_areas, find_areas, is_averaging
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.geolocation import Geolocation, examine, find_geolocation
 from chronotile.readers.cf.nearest_cells import (
@@ -27,9 +28,10 @@ from chronotile.readers.cf.nearest_cells import (
     index_cells,
     unit_vectors,
 )
-from chronotile.readers.cf.regular_grid import DEGREES, levels_over, regular_grid, thinning_of
+from chronotile.readers.cf.regular_grid import DEGREES, levels_over, pixel_side, regular_grid, thinning_of
 from chronotile.readers.configured_encoding import fits
 from chronotile.readers.library_errors import Damaged, reading
+from chronotile.readers.overview_summaries import Counting
 from chronotile.readers.reader import PLAIN_BLOCK, Along, BlockShape, Reader
 from chronotile.readers.wrapping_reader import DerivingReader, dispatch_derived
 
@@ -38,6 +40,8 @@ INDEX_BYTES, PLAN_BYTES = 16 << 20, 64 << 20
 PLAN_OVERHEAD_BYTES = 500
 LOOKUP_S, GATHER_S = 2e-6, 20e-9
 """Processor seconds to find the nearest cell of a pixel, and to take its value."""
+COARSER = 1.1
+"""Minimum factor between the sides of a cell of a coarser grid and of a cell."""
 GROUP_SIDE_PX = 256
 """Side of the squares whose scattered pixels are searched together."""
 MAX_SKIPPED_ROWS = 64
@@ -109,6 +113,24 @@ class Swath:
         """Return the cells for every `step`-th row and column of a window of a level; from the cache if possible."""
         key = self.digest, self.levels[level], window, step
         return _plans().get_or_make(key, partial(self._make_plan, level, window, step))
+
+    @property
+    def has_areas(self) -> bool:
+        """Whether cells of the grid are larger than the cells, so that a grid cell may be a mean of several."""
+        return pixel_side(self.levels[0]) > COARSER * self.index.side
+
+    def areas(self, window: Window) -> tuple[AreaPart, ...]:
+        """Return the cells whose sub-cells fall in the pixels of a native window; from the cache if possible."""
+        key = self.digest, self.levels[0], window
+        return _areas().get_or_make(key, partial(self._find_areas, window))
+
+    def _find_areas(self, window: Window) -> tuple[AreaPart, ...]:
+        grid, columns = self.levels[0], np.arange(window.column_start, window.column_stop) + 0.5
+
+        def centres(rows: range) -> Float64Array:
+            return _points_of(grid, np.array([rows]).T + 0.5, columns)
+
+        return find_areas(self.geolocation, self.index, grid, window=window, centres=centres)
 
     def _make_plan(self, level: int, window: Window, step: int) -> SwathPlan:
         rows = range(window.row_start, window.row_stop, step)
@@ -182,6 +204,11 @@ def _plans() -> ByteCache[SwathPlan]:
 
 
 @cache
+def _areas() -> ByteCache[tuple[AreaPart, ...]]:
+    return ByteCache(PLAN_BYTES, lambda parts: sum((part.nbytes for part in parts), PLAN_OVERHEAD_BYTES))
+
+
+@cache
 def _indexes() -> ByteCache[tuple[CellIndex, tuple[int, int]]]:
     return ByteCache(INDEX_BYTES, lambda entry: entry[0].nbytes)
 
@@ -238,6 +265,8 @@ class SwathVariable:
     name: str
     encoding: Encoding
     swath: Swath
+    counting: Counting | None
+    """How its numbers are averaged; `None` for bit flags."""
 
 
 class SwathReader(DerivingReader[SwathVariable]):
@@ -250,9 +279,7 @@ class SwathReader(DerivingReader[SwathVariable]):
     """
 
     def __init__(self, collection: str, reader: Reader, swaths: Mapping[str, Swath]) -> None:
-        variables = {
-            name: SwathVariable(name, reader.info.variables[name].encoding, swath) for name, swath in swaths.items()
-        }
+        variables = {name: _swath_variable(reader.info.variables[name], swath) for name, swath in swaths.items()}
         super().__init__(reader, variables, reader.info)
         self._collection = collection
         self._states = {swath.digest: reader.revision(name, 0) for name, swath in swaths.items()}
@@ -276,8 +303,18 @@ class SwathReader(DerivingReader[SwathVariable]):
 
     @dispatch_derived
     def read_block(self, variable: SwathVariable, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
-        """Return (time, y, x) pixels of a window of the native grid."""
-        return self._read(variable, indexes, along, level=0, window=window)
+        """Return (time, y, x) pixels of a window of the native grid; of bit flags always those of the nearest cells."""
+        nearest = self._read(variable, indexes, along, level=0, window=window)
+        if variable.counting is None or not is_averaging() or not variable.swath.has_areas:
+            return nearest
+        with reading(self._collection, variable.name):
+            parts = variable.swath.areas(window)
+        return average_areas(
+            parts,
+            nearest,
+            lambda part: self._reader.read_block(variable.name, indexes=indexes, window=part, along=along),
+            variable.counting,
+        )
 
     def _read(
         self,
@@ -344,6 +381,11 @@ class SwathReader(DerivingReader[SwathVariable]):
         cost = self._reader.read_cost(variable.name, indexes=indexes, window=window, along=along)
         search_s = LOOKUP_S / max(1, len(indexes))
         return replace(cost, block_s=cost.block_s + BLOCK_S, value_s=cost.value_s + GATHER_S + search_s)
+
+
+def _swath_variable(info: VariableInfo, swath: Swath) -> SwathVariable:
+    counting = Counting(encoding=info.encoding, is_categorical=info.is_categorical)
+    return SwathVariable(info.name, info.encoding, swath, None if info.bit_flags else counting)
 
 
 def serve_swaths(collection: str, reader: Reader, swaths: Mapping[str, Swath]) -> Reader:

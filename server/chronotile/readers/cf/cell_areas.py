@@ -1,0 +1,162 @@
+"""Cells of swaths averaged over the cells of a coarser grid.
+
+Each cell is divided into 4 by 4 sub-cells, whose positions are interpolated in earth-centred coordinates. A grid cell
+has the mean of the sub-cells that fall in it, or their most frequent class.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from chronotile.core.model.raster import Pixels
+from chronotile.core.model.space.crs import CRS84, transformer
+from chronotile.core.model.space.grid import NativeGrid, Window
+from chronotile.core.model.types import Float64Array, Int64Array, NumberArray
+from chronotile.readers.cf.nearest_cells import (
+    STRIP_CELLS,
+    CellIndex,
+    CellPositions,
+    degrees_of,
+    find_block_windows,
+    read_with_steps,
+)
+from chronotile.readers.cf.regular_grid import pixel_side
+from chronotile.readers.overview_summaries import Counting, native_summary
+
+DIVISIONS = 4
+OFFSETS = (np.arange(DIVISIONS) + 0.5) / DIVISIONS - 0.5
+"""Middles of sub-cells, in sides of a cell from its centre."""
+_thread = threading.local()
+
+
+@contextmanager
+def averaging_areas() -> Iterator[None]:
+    """Make this thread read blocks of swaths as means over areas if their grid is coarser than their cells."""
+    before, _thread.averages = is_averaging(), True
+    try:
+        yield
+    finally:
+        _thread.averages = before
+
+
+def is_averaging() -> bool:
+    """Return whether blocks of swaths are read as means."""
+    return getattr(_thread, "averages", False)
+
+
+@dataclass(frozen=True, slots=True)
+class AreaPart:
+    """Cells of one window of an array, and the pixels that their sub-cells fall in."""
+
+    window: Window
+    sources: Int64Array
+    """(n,) positions in the window, counted row by row."""
+    targets: Int64Array
+    """(n,) positions among the pixels, counted row by row."""
+    counts: Int64Array
+    """(n,) numbers of sub-cells."""
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes."""
+        return self.sources.nbytes + self.targets.nbytes + self.counts.nbytes
+
+
+def average_areas(
+    parts: tuple[AreaPart, ...], nearest: Pixels, read_block: Callable[[Window], Pixels], counting: Counting
+) -> Pixels:
+    """Return (time, y, x) means of the valid sub-cells of each pixel, or their most frequent class or code.
+
+    Args:
+        parts: The cells.
+        nearest: Pixels with the values of the nearest cells, for pixels without a sub-cell.
+        read_block: Returns (time, y, x) pixels of a window of the array.
+        counting: How cells are counted.
+    """
+    numbers = nearest.numbers.copy()
+    is_covered = np.zeros(numbers.shape, dtype=bool)
+    blocks = [read_block(part.window).numbers.reshape(len(numbers), -1) for part in parts]
+    joined = (
+        [np.concatenate([getattr(part, name) for part in parts]) for name in ("targets", "counts")] if parts else []
+    )
+    for time in range(len(numbers)) if parts else ():
+        cells = np.concatenate([block[time, part.sources] for block, part in zip(blocks, parts, strict=True)])
+        shape = numbers[time].shape
+
+        def add(plane: NumberArray, shape: tuple[int, ...] = shape) -> NumberArray:
+            return _sum_by(*joined, plane[0], numbers[0].size).reshape(shape)
+
+        summary = native_summary(cells[np.newaxis], counting).sum_planes(add, numbers[time])
+        is_covered[time] = summary.counted()
+        np.copyto(numbers[time], summary.numbers(), where=is_covered[time])
+    return Pixels(numbers, None if nearest.valid is None else nearest.valid | is_covered)
+
+
+def _sum_by(targets: Int64Array, counts: Int64Array, values: NumberArray, size: int) -> NumberArray:
+    """Return (size,) sums of values, times their counts, by target."""
+    if values.dtype.kind == "c":
+        return _sum_by(targets, counts, values.real, size) + 1j * _sum_by(targets, counts, values.imag, size)
+    return np.bincount(targets, weights=values * counts.astype(np.float64), minlength=size)
+
+
+def find_areas(
+    cells: CellPositions,
+    index: CellIndex,
+    grid: NativeGrid,
+    *,
+    window: Window,
+    centres: Callable[[range], Float64Array],
+) -> tuple[AreaPart, ...]:
+    """Return the cells whose sub-cells fall in pixels of a window of a grid.
+
+    Args:
+        cells: The cells.
+        index: Index of these cells.
+        grid: A north-up grid.
+        window: Window of the grid.
+        centres: Returns (y, x, 3) unit vectors of the centres of rows of the window.
+    """
+    parts = []
+    strip = max(1, STRIP_CELLS // window.width)
+    for top in range(window.row_start, window.row_stop, strip):
+        rows = range(top, min(top + strip, window.row_stop))
+        near = index.blocks_near(centres(rows), margin=pixel_side(grid))
+        target = Window(rows.start, rows.stop, window.column_start, window.column_stop)
+        for block in find_block_windows(near, cells):
+            pixels = [_targets_of(vectors, grid, target) for vectors in _sub_cells(cells, block)]
+            keys = [row * block.height * block.width + np.arange(row.size) for row in pixels]
+            keys = np.concatenate([key[row >= 0] for key, row in zip(keys, pixels, strict=True)])
+            pairs, counts = np.unique(keys, return_counts=True)
+            targets, sources = np.divmod(pairs, block.height * block.width)
+            if pairs.size:
+                offset = (rows.start - window.row_start) * window.width
+                parts.append(AreaPart(block, sources, targets + offset, counts))
+    return tuple(parts)
+
+
+def _sub_cells(cells: CellPositions, block: Window) -> Iterator[Float64Array]:
+    """Yield (n, 3) positions of one sub-cell of each cell of a window of an array, for each sub-cell."""
+    rows, columns = slice(block.row_start, block.row_stop), slice(block.column_start, block.column_stop)
+    centres, down, across = read_with_steps(cells, rows, columns)
+    for y, x in product(OFFSETS, OFFSETS):
+        yield (centres + y * down[int(y > 0)] + x * across[int(x > 0)]).reshape(-1, 3)
+
+
+def _targets_of(vectors: Float64Array, grid: NativeGrid, window: Window) -> Int64Array:
+    """Return (n,) numbers of the pixels of a window that contain (n, 3) vectors, counted row by row; -1 outside."""
+    x, y = degrees_of(vectors)
+    if not grid.crs.is_geographic:
+        x, y = transformer(CRS84, grid.crs).transform(x, y)
+    columns, rows = grid.pixels_at(x, y)
+    if grid.wrap_columns is not None:
+        columns = columns % grid.wrap_columns
+    with np.errstate(invalid="ignore"):
+        is_inside = (columns >= window.column_start) & (columns < window.column_stop)
+        is_inside &= (rows >= window.row_start) & (rows < window.row_stop)
+    row, column = (np.floor(np.where(is_inside, part, 0)).astype(np.int64) for part in (rows, columns))
+    number = (row - window.row_start) * window.width + column - window.column_start
+    return np.where(is_inside, number, -1)
