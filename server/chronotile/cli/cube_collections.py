@@ -53,7 +53,7 @@ def target_grid(crs: str | None, resolution: float | None) -> "TargetGrid | None
     """Return the grid of two options.
 
     Raises:
-        InvalidParameter: One of them is missing.
+        InvalidParameter: Either is missing.
     """
     from chronotile.core.model.source import TargetGrid
     from chronotile.core.model.space.crs import crs_of

@@ -109,7 +109,7 @@ CollectionOption = Annotated[
 CrsOption = Annotated[
     str | None,
     typer.Option(
-        metavar="EPSG:...", help="CRS of the grid of swaths, or with --collection; default: that of the source."
+        metavar="EPSG:...", help="CRS of the grid of swaths, or with --collection; default: the grid of the source."
     ),
 ]
 Resolution = Annotated[

@@ -17,7 +17,7 @@ TURN = np.radians(25)
 DOWN, ACROSS = np.array([np.sin(TURN), np.cos(TURN)]) * 0.05, np.array([np.cos(TURN), -np.sin(TURN)]) * 0.05
 """Steps (longitude, latitude) between rows and columns of a made swath at the equator."""
 DENSITY = 40
-"""Points of a pixel along x and y at which the exact cell is found."""
+"""Sampled points of a pixel along x and y."""
 RESOLUTION = 0.25
 
 
@@ -142,7 +142,7 @@ def test_classes_are_the_most_frequent(tmp_path):
     np.testing.assert_array_equal(numbers[inside][is_clear], counts.argmax(axis=0)[is_clear] + 1)
 
 
-def test_bits_are_those_of_the_nearest_cell(tmp_path):
+def test_bits_come_from_the_nearest_cell(tmp_path):
     values = np.random.default_rng(3).integers(0, 4, SHAPE).astype("uint8")
     reader = open_made(tmp_path, values, flag_masks=np.array([1, 2], "uint8"), flag_meanings="cloud land")
 

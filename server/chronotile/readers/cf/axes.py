@@ -210,7 +210,7 @@ def _stated_role(dim: str, field: Field, fields: FieldSet) -> Role | None:
 
 
 def _time_of(dim: str, times: Sequence[Field]) -> Field:
-    """Choose among several times along a dimension: by standard name, otherwise one that distinguishes all slices."""
+    """Choose among several times along a dimension: by standard name, otherwise the first that distinguishes all slices."""
 
     def rank(time: Field) -> tuple[bool, bool, bool]:
         values = decode(time).values
@@ -282,7 +282,6 @@ def cell_coordinates(field: Field, fields: FieldSet, axes: Axes) -> tuple[Field,
 
 
 def _positions_without_units(field: Field, fields: FieldSet) -> list[str]:
-    """Return the names of latitudes and longitudes of the cells of a field that have no units."""
     near = (other for other in fields.fields.values() if len(other.dims) > 1 and set(other.dims) <= set(field.dims))
     return [array.name for array in near if array.name.lower() in _DEGREE_NAMES and not array.text("units")]
 

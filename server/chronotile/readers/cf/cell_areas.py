@@ -77,20 +77,19 @@ def average_areas(
         read_block: Returns (time, y, x) pixels of a window of the array.
         counting: How cells are counted.
     """
+    if not parts:
+        return nearest
     numbers = nearest.numbers.copy()
     is_covered = np.zeros(numbers.shape, dtype=bool)
-    blocks = [read_block(part.window).numbers.reshape(len(numbers), -1) for part in parts]
-    joined = (
-        [np.concatenate([getattr(part, name) for part in parts]) for name in ("targets", "counts")] if parts else []
-    )
-    for time in range(len(numbers)) if parts else ():
-        cells = np.concatenate([block[time, part.sources] for block, part in zip(blocks, parts, strict=True)])
-        shape = numbers[time].shape
+    blocks = [read_block(part.window).numbers.reshape(len(numbers), -1)[:, part.sources] for part in parts]
+    cells = np.concatenate(blocks, axis=1)
+    targets, counts = (np.concatenate([getattr(part, name) for part in parts]) for name in ("targets", "counts"))
 
-        def add(plane: NumberArray, shape: tuple[int, ...] = shape) -> NumberArray:
-            return _sum_by(*joined, plane[0], numbers[0].size).reshape(shape)
+    def add(plane: NumberArray) -> NumberArray:
+        return _sum_by(targets, counts, plane[0], numbers[0].size).reshape(numbers.shape[1:])
 
-        summary = native_summary(cells[np.newaxis], counting).sum_planes(add, numbers[time])
+    for time, cells_at_time in enumerate(cells):
+        summary = native_summary(cells_at_time[np.newaxis], counting).sum_planes(add, numbers[time])
         is_covered[time] = summary.counted()
         np.copyto(numbers[time], summary.numbers(), where=is_covered[time])
     return Pixels(numbers, None if nearest.valid is None else nearest.valid | is_covered)
@@ -128,10 +127,10 @@ def find_areas(
         target = Window(rows.start, rows.stop, window.column_start, window.column_stop)
         for block in find_block_windows(near, cells):
             pixels = [_targets_of(vectors, grid, target) for vectors in _sub_cells(cells, block)]
-            keys = [row * block.height * block.width + np.arange(row.size) for row in pixels]
-            keys = np.concatenate([key[row >= 0] for key, row in zip(keys, pixels, strict=True)])
+            size = block.height * block.width
+            keys = np.concatenate([(row * size + np.arange(size))[row >= 0] for row in pixels])
             pairs, counts = np.unique(keys, return_counts=True)
-            targets, sources = np.divmod(pairs, block.height * block.width)
+            targets, sources = np.divmod(pairs, size)
             if pairs.size:
                 offset = (rows.start - window.row_start) * window.width
                 parts.append(AreaPart(block, sources, targets + offset, counts))

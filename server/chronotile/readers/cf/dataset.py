@@ -1,7 +1,7 @@
 """A Zarr group or NetCDF file interpreted by the CF conventions: its variables and their grids and times."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.finding import Finding
@@ -22,6 +22,7 @@ from chronotile.readers.cf.encoding import meaning_of
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.geolocation import index_axes
 from chronotile.readers.cf.grid import place_array
+from chronotile.readers.cf.regular_grid import grid_over, levels_over
 from chronotile.readers.cf.swath import Swath, Swaths
 from chronotile.readers.cf.time import Times, configured_climatology, configured_times, times_of_field, times_of_year
 from chronotile.readers.cf.valid_times import FoldedTimes, fold_times, is_time_part, run_steps
@@ -113,15 +114,33 @@ def understand(
     """
     content, swaths = _Content(fields, spec), swaths or Swaths(fields, spec.grid)
     if spec.variables:
-        found = {variable.id: _configured_variable(content, swaths, variable) for variable in spec.variables.values()}
-        return CfVariables(found, (*_findings_of(found), *_unused_grid(found, spec)))
-    found, failures = _all(content, swaths)
-    if not found:
+        variables = {variable.id: _configured_variable(content, swaths, variable) for variable in spec.variables.values()}
+        variables = _align_swaths(variables, spec)
+        return CfVariables(variables, (*_findings_of(variables), *_unused_grid(variables, spec)))
+    variables, failures = _all(content, swaths)
+    if not variables:
         failures.sort(key=lambda each: is_time(fields.fields[each.place]))
         reasons = [f"{each.place}: {each.message}" for each in failures[:1]] or [NO_RASTER]
         more = [f"{len(others) - MAX_REASONS} more groups are not served"] if len(others) > MAX_REASONS else []
         raise UnsupportedSource("; ".join((*reasons, *(each.message for each in others[:MAX_REASONS]), *more)))
-    return CfVariables(found, (*_findings_of(found), *_unused_grid(found, spec), *failures, *others))
+    variables = _align_swaths(variables, spec)
+    return CfVariables(variables, (*_findings_of(variables), *_unused_grid(variables, spec), *failures, *others))
+
+
+def _align_swaths(variables: dict[str, CfVariable], spec: SourceSpec) -> dict[str, CfVariable]:
+    """Return variables whose swaths have the same cells of the configured lattice, so that one may mask another."""
+    grids = {variable.grid for variable in variables.values() if variable.swath is not None}
+    if spec.grid is None or len(grids) < 2:
+        return variables
+    levels = levels_over(grid_over(grids))
+    if levels[0].wrap_columns is not None and levels[0].width > levels[0].wrap_columns:
+        return variables
+    return {
+        name: variable
+        if variable.swath is None
+        else replace(variable, info=replace(variable.info, levels=levels), swath=replace(variable.swath, levels=levels))
+        for name, variable in variables.items()
+    }
 
 
 def _all(content: _Content, swaths: Swaths) -> tuple[dict[str, CfVariable], list[Finding]]:

@@ -1,14 +1,14 @@
 """The regular grid of a swath or curvilinear grid."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from affine import Affine
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.source import TargetGrid
-from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox
+from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox, box_of_all
 from chronotile.core.model.space.crs import CRS84, Crs, crs_of, transformer
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.types import BoolArray, Float64Array
@@ -58,6 +58,13 @@ def regular_grid(cells: CellPositions, index: CellIndex, target: TargetGrid | No
         return grid
     whole = Affine(target.resolution, 0.0, -WHOLE_CIRCLE / 2, 0.0, -target.resolution, grid.transform.f)
     return NativeGrid(crs=crs, transform=whole, width=columns, height=grid.height)
+
+
+def grid_over(grids: Iterable[NativeGrid]) -> NativeGrid:
+    """Return the cells that cover grids, which are parts of one lattice."""
+    first, *rest = grids
+    lattice = Lattice(crs=first.crs, width=first.transform.a, height=-first.transform.e, x=0.0, y=0.0)
+    return lattice.grid(box_of_all([grid.bbox for grid in (first, *rest)]))
 
 
 def levels_over(grid: NativeGrid) -> tuple[NativeGrid, ...]:

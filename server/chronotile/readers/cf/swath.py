@@ -303,7 +303,7 @@ class SwathReader(DerivingReader[SwathVariable]):
 
     @dispatch_derived
     def read_block(self, variable: SwathVariable, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
-        """Return (time, y, x) pixels of a window of the native grid; of bit flags always those of the nearest cells."""
+        """Return (time, y, x) pixels of a window of the native grid; bit flags are never averaged."""
         nearest = self._read(variable, indexes, along, level=0, window=window)
         if variable.counting is None or not is_averaging() or not variable.swath.has_areas:
             return nearest
