@@ -210,7 +210,7 @@ def _stated_role(dim: str, field: Field, fields: FieldSet) -> Role | None:
 
 
 def _time_of(dim: str, times: Sequence[Field]) -> Field:
-    """Choose among several times along a dimension: by standard name, otherwise the first that distinguishes all slices."""
+    """Choose among several times along a dimension: by standard name, otherwise the first distinct ones."""
 
     def rank(time: Field) -> tuple[bool, bool, bool]:
         values = decode(time).values

@@ -114,7 +114,9 @@ def understand(
     """
     content, swaths = _Content(fields, spec), swaths or Swaths(fields, spec.grid)
     if spec.variables:
-        variables = {variable.id: _configured_variable(content, swaths, variable) for variable in spec.variables.values()}
+        variables = {
+            variable.id: _configured_variable(content, swaths, variable) for variable in spec.variables.values()
+        }
         variables = _align_swaths(variables, spec)
         return CfVariables(variables, (*_findings_of(variables), *_unused_grid(variables, spec)))
     variables, failures = _all(content, swaths)
