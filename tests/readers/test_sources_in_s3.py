@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.kinds import open_source
+from tests.readers.made_swaths import aligned_dataset
 from tests.readers.remote_scenes import SCENE, numbers_of, write_here
 from tests.running import PATIENCE_S
-from tests.scenes import make_spec
+from tests.scenes import make_spec, save_zarr
 
 pytestmark = [pytest.mark.slow, pytest.mark.client("moto_server")]
 
@@ -53,3 +55,19 @@ def test_source_in_s3_is_read_with_the_settings_of_the_environment(kind, s3_serv
     reader = open_source(make_spec("cog" if kind == "cog" else "zarr", f"s3://{bucket}/data/{name}"))
 
     assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
+
+
+@pytest.mark.usefixtures("asking_as")
+def test_swath_in_s3_equals_the_local_swath(s3_server, tmp_path):
+    store = Path(save_zarr(aligned_dataset(np.arange(4800.0).reshape(2, 40, 60)), tmp_path / "files/a.zarr"))
+    bucket = s3_server.make_bucket()
+    upload(s3_server, bucket, store.parent)
+
+    remote, local = (
+        open_source(make_spec("zarr", href, variables={})) for href in (f"s3://{bucket}/data/a.zarr", str(store))
+    )
+
+    window = Window(10, 80, 10, 90)
+    numbers, expected = (r.read_window("v", index=1, level=0, window=window).numbers for r in (remote, local))
+    np.testing.assert_array_equal(numbers, expected)
+    assert np.isfinite(expected).all()

@@ -4,21 +4,25 @@ import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 
 from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.space.grid import Window
 from chronotile.core.web.inner_hosts import InnerHosts
 from chronotile.readers.kinds import open_source
 from chronotile.readers.remote import requests as remote_requests
 from chronotile.readers.remote.gates import HttpClient
 from chronotile.readers.remote.requests import Away, Refused, ask_part, ask_state, ask_whether, place_of
 from tests.cite.schema_stand_in import certify
+from tests.readers.made_swaths import aligned_dataset
 from tests.readers.remote_scenes import SCENE, numbers_of, write_here
 from tests.redirecting_server import redirecting_server
 from tests.running import PATIENCE_S, until
-from tests.scenes import make_spec
+from tests.scenes import make_spec, save_zarr
 
 pytestmark = pytest.mark.slow
 
@@ -224,3 +228,21 @@ def test_a_checked_address_has_to_have_the_certificate_of_the_name(tls_server, h
         assert ask_part(place_of(f"https://{name}:{server.server_port}/a.tif"), 0, 4, None)[0] == BODY[:4]
     client.close()
     assert bool(server.requests) is is_right
+
+
+def test_swath_over_http_equals_the_local_swath(server, tmp_path):
+    store = Path(save_zarr(aligned_dataset(np.arange(4800.0).reshape(2, 40, 60)), tmp_path / "a.zarr", version=2))
+    zarr.consolidate_metadata(store)
+    for path in (path for path in store.rglob("*") if path.is_file()):
+        server.files[f"/a.zarr/{path.relative_to(store)}"] = path.read_bytes()
+
+    remote, local = (
+        open_source(make_spec("zarr", href, variables={})) for href in (f"{server.url}/a.zarr", str(store))
+    )
+
+    grid = local.info.variables["v"].grid
+    window = Window(0, grid.height, 0, grid.width)
+    numbers, expected = (r.read_window("v", index=1, level=0, window=window).numbers for r in (remote, local))
+    assert remote.info.variables["v"].levels == local.info.variables["v"].levels
+    np.testing.assert_array_equal(numbers, expected)
+    assert np.isfinite(expected).mean() > 0.9
