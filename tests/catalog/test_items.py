@@ -24,7 +24,7 @@ UNFINISHED = (
 """The library's error for a condition without an end."""
 STAC = "{kind: stac, href: s2/collection.json}"
 TILES = "{kind: cog, href: '{variable}/*.tif', tiles: true}"
-OF_ITEMS = "it belongs to collections of items: kind stac and cog with tiles: true"
+OF_ITEMS = "it belongs to collections of items: kind stac, and cog and netcdf with tiles: true"
 
 DESIGN = """collections:
   s2:
@@ -161,8 +161,8 @@ def test_a_mistake_in_how_items_are_composed(mistakes, text, mistake):
                                                           "by optimise as its own source"),
         (TILES.replace("true}", "true, filter: a = 1}"), "filter: filter belongs to kind stac"),
         (TILES.replace("true}", "true, mode: index}"), "mode: mode belongs to kind stac"),
-        ("{kind: zarr, href: a, tiles: true}", "tiles: tiles belongs to kind cog"),
-        (STAC.replace("}", ", tiles: true}"), "tiles: tiles belongs to kind cog"),
+        ("{kind: zarr, href: a, tiles: true}", "tiles: tiles belongs to kinds cog and netcdf"),
+        (STAC.replace("}", ", tiles: true}"), "tiles: tiles belongs to kinds cog and netcdf"),
         (STAC.replace("}", ", mode: live}"), "mode: live belongs to STAC APIs, whose href is https:// or http://"),
         (STAC.replace("}", f", filter: {'a' * 5000}}}"), "filter: at most 4096 characters, got 5000"),
         (STAC.replace("}", ", filter: eo:cloud_cover <}"), "filter: 'eo:cloud_cover <' is not valid CQL2 text: "

@@ -95,3 +95,42 @@ def swath_fields(longitudes, latitudes, numbers=None, *coordinates, **attrs):
         *coordinates,
         **attrs,
     )
+
+
+def write_orbit(
+    path, number, *, rows=240, columns=40, start=-95.0, stop=95.0, angles=None, inclination=98.7, **encoding
+):
+    """Write an orbit of 2024-06-01; its numbers are `values_at` its positions.
+
+    Args:
+        path: NetCDF file.
+        number: Number of the orbit from 0.
+        rows: Number of scan lines.
+        columns: Cells of a scan line.
+        start: Degrees along the orbit.
+        stop: Degrees along the orbit.
+        angles: Degrees from the track of the cells of a scan line.
+        inclination: Of the orbit, in degrees.
+        encoding: Encoding of the arrays in the file.
+    """
+    angles = np.linspace(-11.6, 11.6, columns) if angles is None else angles
+    longitudes, latitudes = (
+        axis.astype("float32")
+        for axis in orbit(start, stop, rows=rows, angles=angles, node=-25.7 * number, inclination=inclination)
+    )
+    dims, seconds = ("scan", "pixel"), number * 6171 + np.linspace(0, 5400, rows)
+    dataset = xarray.Dataset(
+        {"no2": (dims, values_at(longitudes, latitudes), {"units": "mol m-2", "coordinates": "lon lat"})},
+        {
+            "lat": (dims, latitudes, {"units": "degrees_north"}),
+            "lon": (dims, longitudes, {"units": "degrees_east"}),
+            "time": ("scan", seconds, {"units": "seconds since 2024-06-01", "standard_name": "time"}),
+        },
+    )
+    dataset.to_netcdf(path, engine="h5netcdf", encoding=dict.fromkeys(("no2", "lat", "lon"), encoding))
+
+
+def values_at(longitudes, latitudes):
+    """Smooth values from 1 to 3 on the earth, as float32."""
+    x, y = np.radians(longitudes), np.radians(latitudes)
+    return (2 + 0.5 * np.sin(y) + 0.5 * np.cos(y) * np.cos(x - 1)).astype("float32")

@@ -99,7 +99,7 @@ def _items_source_mistakes(
 ) -> Iterator[Mistake]:
     if not kind.may_have_items:
         of_tiles = join_words([name for name, k in kinds.items() if k.may_have_items], "and")
-        yield from refuse_key(source, ("tiles",), path, f"tiles belongs to kind {of_tiles}")
+        yield from refuse_key(source, ("tiles",), path, f"tiles belongs to kinds {of_tiles}")
     if not kind.has_items:
         for key in _STAC_KEYS:
             yield from refuse_key(source, (key,), path, f"{key} belongs to kind {_kind_names(kinds)}")
@@ -123,5 +123,5 @@ def _kind_names(kinds: Mapping[str, KindOptions]) -> str:
 
 
 def _kinds_with_items(kinds: Mapping[str, KindOptions]) -> str:
-    tiled = [f"{name} with tiles: true" for name, k in kinds.items() if k.may_have_items]
-    return f"kind {join_words([*(name for name, k in kinds.items() if k.has_items), *tiled], 'and')}"
+    tiled = join_words([name for name, k in kinds.items() if k.may_have_items], "and")
+    return f"kind {_kind_names(kinds)}, and {tiled} with tiles: true"

@@ -158,8 +158,8 @@ class SourceSection(Section):
     `{variable}`. For kind zarr: a store, a .json or .parquet of references, or an Icechunk repository. For kind stac: a
     collection of a STAC API, a static catalogue or collection, or a stac-geoparquet file."""
     tiles: bool = False
-    """For kind cog: files of the same time are pieces of a mosaic, in any CRS. Files that differ only in {variable} are
-    one item. `mosaic`, `grid` and `time.group` of the collection define how items become one raster."""
+    """For kind cog and netcdf: files of the same time are pieces of a mosaic, in any CRS. Files that differ only in
+    {variable} are one item. `mosaic`, `grid` and `time.group` of the collection define how items become one raster."""
     filter: FilterText | None = None
     """For kind stac: CQL2 text that items must match, such as `eo:cloud_cover < 60`."""
     mode: Literal["index", "live"] = "index"

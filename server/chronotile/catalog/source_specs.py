@@ -78,7 +78,7 @@ def _source_spec(collection_id: str, section: CollectionSection, folder: Path, k
         series=None if source.series is None else absolute_href(source.series, folder),
         left_out=frozenset(absolute_href(path, folder) for path in source.without),
         items=_items_spec(section) if kind.has_items or source.tiles else None,
-        grid=None if section.grid is None or kind.has_bands else section.grid.grid(),
+        grid=None if section.grid is None or kind.has_bands or source.tiles else section.grid.grid(),
     )
 
 

@@ -155,7 +155,7 @@ def document_of(id_: str, assets: tuple[Asset, ...], span: TimeSpan, *, updated:
 def _asset_json(asset: Asset) -> Json:
     return {
         "href": asset.href,
-        "type": GEOTIFF_TYPE,
+        "type": asset.media_type,
         "roles": ["data"],
         "bands": [band_json(band) for band in asset.bands],
         **({} if asset.grid is None else projection_of(asset.grid)),

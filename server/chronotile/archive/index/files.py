@@ -12,6 +12,7 @@ from pathlib import Path
 
 from chronotile.archive.index.documents import state_of
 from chronotile.archive.index.file_items import read_files
+from chronotile.archive.index.granules import read_granule
 from chronotile.archive.index.source import (
     DeletedEntry,
     Listed,
@@ -54,7 +55,6 @@ class FilesSource:
     """
 
     state = ""
-    threads = THREADS
     is_computing = False
     allowed = staticmethod(any_address)
     is_here = True
@@ -63,6 +63,8 @@ class FilesSource:
         if local_path(spec.href) is None:
             raise UnsupportedSource(NOT_LISTED)
         self._spec = spec
+        # The positions of a swath take up to 100 MB.
+        self.threads = 1 if spec.kind == "netcdf" else THREADS
         self.scan = FolderScan()
         self._groups: dict[str, FileGroup] = {}
         # The folder above the first variable part of the pattern.
@@ -76,6 +78,8 @@ class FilesSource:
         options = (
             f"{' '.join(variables)}{left_out}{age_limit_text(self._spec.items.keep_days if self._spec.items else None)}"
         )
+        if self._spec.kind == "netcdf" and self._spec.items is not None:
+            options = f"{options} group {self._spec.group} grid {self._spec.items.grid}"
         return f"files {self._spec.href} {self._spec.time_pattern} {self._spec.crs} {options}"
 
     def has_changed(self, *, most_files: int) -> bool:
@@ -142,6 +146,9 @@ class FilesSource:
         return {firsts[path]: span for path, _text, span in times if span is not None}
 
     def _read(self, key: str, group: FileGroup, span: TimeSpan | None, _before: str) -> ReadEntry:
+        if self._spec.kind == "netcdf":
+            (path,) = group.paths.values()
+            return ReadEntry(items=(read_granule(_id_of(key, self._root), path, self._spec, span),), state=group.state)
         if span is None:
             raise InvalidItem("its name contains no time; set time_pattern: with a group (?P<time>…)")
         item = read_files(_id_of(key, self._root), group.paths, span, crs=self._spec.crs)

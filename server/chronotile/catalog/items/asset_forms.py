@@ -161,8 +161,9 @@ def _layout_json(layout: BandLayout) -> JsonValue:
         "flags": encoding.flags,
         "units": encoding.units,
         "text_step": encoding.text_step,
-        # Without a circle the bytes are those of older indexes, so digests stay equal.
+        # Without these the bytes are those of older indexes, so digests stay equal.
         **({} if encoding.circle is None else {"circle": encoding.circle}),
+        **({} if layout.array is None else {"array": layout.array}),
     }
 
 
@@ -172,6 +173,7 @@ def _layout(value: JsonValue) -> BandLayout:
     return BandLayout(
         levels=tuple(_grid(level) for level in value["levels"]),
         band=value["band"],
+        array=value.get("array"),
         encoding=Encoding(
             dtype=value["dtype"],
             scale=1.0 if scale is None else scale,

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Literal, Self
 
 GEOTIFF_TYPE = "image/tiff; application=geotiff"
+NETCDF_TYPE = "application/x-netcdf"
 COG_TYPE = f"{GEOTIFF_TYPE}; profile=cloud-optimized"
 COVERAGE_JSON_TYPE = "application/prs.coverage+json"
 

@@ -49,6 +49,8 @@ class BandLayout:
     """Encoding stated by item and file, without the settings of the configuration. `None`: the dtype is unknown."""
     band: int = 1
     """Counted from 1."""
+    array: str | None = None
+    """Name of the array in a file of arrays; `None` for rasters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -285,6 +285,11 @@ class SwathReader(DerivingReader[SwathVariable]):
         self._states = {swath.digest: reader.revision(name, 0) for name, swath in swaths.items()}
         """Revision of a source when its positions were last compared, by their digest."""
 
+    @property
+    def swaths(self) -> Mapping[str, Swath]:
+        """The cells of its variables, by id."""
+        return {name: variable.swath for name, variable in self._derived.items()}
+
     @dispatch_derived
     def read_window(self, variable: SwathVariable, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of every `step`-th row and column of a window of a level."""

@@ -70,7 +70,7 @@ def mosaic_info(spec: SourceSpec, index: PieceIndex, scenes: Scenes) -> MosaicIn
     sample = _sample(spec, index, scenes, times)
     layouts = index.layouts(spec.collection)
     mosaic_variables = {
-        name: _MosaicVariable(spec, variable, layouts.get(_asset_of(name, spec), ()))
+        name: _MosaicVariable(spec, variable, _select_layouts(_find_stored(name, spec), layouts))
         for name, variable in sample.reader.info.variables.items()
     }
     variables = {name: variable.info(times, extent.unwound()) for name, variable in mosaic_variables.items()}
@@ -160,13 +160,16 @@ def _encoding_of_main_units(encodings: Sequence[Encoding]) -> Encoding:
     return common_encoding(alike)
 
 
-def _asset_of(name: str, spec: SourceSpec) -> str:
-    """The asset whose cells a variable has; for a formula, the asset of its first operand."""
-    variable = spec.variables.get(name)
-    while variable is not None and variable.formula is not None:
-        name = variable.formula.names[0]
-        variable = spec.variables.get(name)
-    return name if variable is None else variable.asset or variable.id
+def _find_stored(name: str, spec: SourceSpec) -> VariableSpec:
+    # The variable whose cells a variable has: for a formula, its first operand.
+    variable = spec.variables.get(name, VariableSpec(id=name))
+    return variable if variable.formula is None else _find_stored(variable.formula.names[0], spec)
+
+
+def _select_layouts(variable: VariableSpec, layouts: Mapping[str, tuple[BandLayout, ...]]) -> tuple[BandLayout, ...]:
+    array = variable.name or variable.id
+    of_asset = layouts.get(variable.asset or variable.id, ())
+    return tuple(layout for layout in of_asset if layout.array in {None, array})
 
 
 def items_of(spec: SourceSpec) -> ItemsSpec:

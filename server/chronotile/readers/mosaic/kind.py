@@ -12,7 +12,7 @@ from chronotile.core.web.item_places import item_places
 from chronotile.readers.kind import SourceKind
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.readers.stac.fields import is_zarr, zarr_place
+from chronotile.readers.stac.fields import has_arrays, has_netcdf, is_zarr, zarr_place
 
 
 class ItemsKind(SourceKind):
@@ -51,7 +51,7 @@ def open_ahead(spec: SourceSpec, caches: ReaderCaches, assets: Iterable[Asset]) 
 
     places, hrefs = item_places(spec.href, caches.places), []
     for asset in assets:
-        if asset.header is None and spec.crs is None and not is_zarr(asset):
+        if asset.header is None and spec.crs is None and not has_arrays(asset):
             with suppress(AddressRefused):  # reported when the file is opened
                 hrefs.append(places.require_allowed(asset.href))
     open_files_ahead(hrefs)
@@ -72,6 +72,10 @@ def open_asset(spec: SourceSpec, caches: ReaderCaches, ref: ItemRef, asset: Asse
     asset = replace(asset, href=item_places(spec.href, caches.places).require_allowed(asset.href))
     if is_zarr(asset):
         return _open_store(spec, caches, asset, variable)
+    if has_netcdf(asset.media_type, asset.href):
+        from chronotile.readers.mosaic.granules import open_granule
+
+        return open_granule(spec, asset.href, {variable.id: variable})
     try:
         reader = open_cog_asset(spec, asset, variable, caches)
     except UnsupportedCog:

@@ -23,7 +23,7 @@ from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.reader import Along, BlockShape, Reader
 from chronotile.readers.remote.requests import Replaced
 from chronotile.readers.skipped_items import SkippedItems
-from chronotile.readers.stac.fields import is_zarr
+from chronotile.readers.stac.fields import has_arrays, is_zarr
 
 SCENE_BYTES = 32 << 10
 """Approximate size of an open scene: the layouts and block tables of its files."""
@@ -270,8 +270,13 @@ class Scenes:
         asset = next((x for x in self._index.assets([ref.number]).get(ref.number, ()) if x.name == name), None)
         if asset is None:
             return  # it was removed, which changes the ETag of the answer
-        layout = BandLayout(levels=info.levels, encoding=info.encoding, band=_band_of(variable, asset))
-        other_layouts = (x for x in asset.layouts if x.band != layout.band)
+        layout = BandLayout(
+            levels=info.levels,
+            encoding=info.encoding,
+            band=1 if has_arrays(asset) else _band_of(variable, asset),
+            array=(variable.name or variable.id) if has_arrays(asset) else None,
+        )
+        other_layouts = (x for x in asset.layouts if (x.band, x.array) != (layout.band, layout.array))
         reason = f"{info.name} of item {ref.id} is encoded in a way that was not known when its collection was opened"
         try:
             self._index.note_layouts(ref, name, (*other_layouts, layout))
@@ -378,11 +383,11 @@ def complete_variable(variable: VariableSpec, asset: Asset) -> VariableSpec:
     """
     number = _band_of(variable, asset)
     band = asset.bands[min(number, len(asset.bands)) - 1] if asset.bands else AssetBand()
-    has_arrays = is_zarr(asset)
+    is_array = has_arrays(asset)
     return replace(
         variable,
-        name=variable.name if has_arrays else None,
-        band=None if has_arrays else number,
+        name=variable.name if is_array else None,
+        band=None if is_array else number,
         scale=band.scale if variable.scale is None else variable.scale,
         offset=band.offset if variable.offset is None else variable.offset,
         nodata=band.nodata if variable.nodata is None else variable.nodata,

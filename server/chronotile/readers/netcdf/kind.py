@@ -26,7 +26,7 @@ MAX_CHECKED_FILES = 2000
 class NetcdfKind(SourceKind):
     """NetCDF files: a single file with all times, or a file per date, month or year."""
 
-    options = KindOptions(name="netcdf", is_of_files=True, has_groups=True)
+    options = KindOptions(name="netcdf", is_of_files=True, has_groups=True, may_have_items=True)
     file_ends = (".nc", ".nc4", ".cdf")
     shared_ends = (".h5", ".hdf5", ".he5", ".hdf")
 

@@ -145,6 +145,8 @@ _RASTER_TYPES = (
     *("image/tiff", "image/vnd.stac.geotiff", "image/geotiff", "image/jp2"),
     *("application/vnd+zarr", "application/vnd.zarr", "application/x-zarr", "application/zarr"),
 )
+_NETCDF_TYPES = ("application/netcdf", "application/x-netcdf", "application/x-hdf5", "application/x-hdf")
+_NETCDF_ENDS = (".nc", ".nc4", ".cdf", ".h5", ".hdf5", ".he5")
 _RASTER_ENDS = (".tif", ".tiff", ".gtiff", ".jp2", ".zarr", ".vrt")
 _NOT_RASTERS = frozenset(("thumbnail", "virtual"))
 _STORE = re.compile(r"(.+?\.zarr)((?:/[^?#]*)?)$", re.IGNORECASE)
@@ -157,10 +159,11 @@ def is_raster(asset: JsonMapping) -> bool:
     """
     if _NOT_RASTERS.intersection(texts_of(asset.get("roles"))):
         return False
-    media_type = media_type_of(asset)
+    media_type, href = media_type_of(asset), text_of(asset.get("href")) or ""
+    if has_netcdf(media_type, href):
+        return "://" not in href
     if media_type is not None:
         return media_type.lower().startswith(_RASTER_TYPES)
-    href = text_of(asset.get("href")) or ""
     try:
         path = urlsplit(href).path
     except ValueError:  # brackets without an IPv6 address
@@ -171,6 +174,18 @@ def is_raster(asset: JsonMapping) -> bool:
 def is_zarr(asset: Asset) -> bool:
     """Return whether an asset is a Zarr store, or a group or array of one."""
     return "zarr" in (asset.media_type or "").lower() or zarr_place(asset.href) is not None
+
+
+def has_netcdf(media_type: str | None, href: str) -> bool:
+    """Return whether an asset is a NetCDF or HDF5 file by its media type or, without one, by its name."""
+    if media_type is not None:
+        return media_type.lower().startswith(_NETCDF_TYPES)
+    return href.lower().endswith(_NETCDF_ENDS)
+
+
+def has_arrays(asset: Asset) -> bool:
+    """Return whether an asset has named arrays instead of bands."""
+    return is_zarr(asset) or has_netcdf(asset.media_type, asset.href)
 
 
 def zarr_place(href: str) -> tuple[str, str] | None:

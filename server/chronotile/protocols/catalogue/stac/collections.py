@@ -170,8 +170,6 @@ def _schema(value: object) -> Json | None:
 LANGUAGE = "https://stac-extensions.github.io/language/v1.0.0/schema.json"
 NO_ITEMS = "It has no times and therefore no items: its values are in the Zarr store and the coverage."
 """Added to the description of a collection without times: STAC requires a time of each item."""
-NETCDF_TYPE = "application/x-netcdf"
-"""Media type of coverages whose CRS GeoTIFF cannot express."""
 
 
 def collection_document(offered: OfferedCollection, context: StacContext) -> Json:

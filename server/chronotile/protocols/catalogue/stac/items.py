@@ -4,13 +4,12 @@ from urllib.parse import quote
 
 from chronotile.archive.index.file_items import PROJECTION, STAC_VERSION, projection_of
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.formats import COG_TYPE, MapFormat
+from chronotile.core.model.formats import COG_TYPE, NETCDF_TYPE, MapFormat
 from chronotile.core.model.items import FoundItem
 from chronotile.core.model.types import Instant, Json
 from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.pipeline.encoders.coverage.cog import has_geo_tags
 from chronotile.pipeline.search.public_item import public_item
-from chronotile.protocols.catalogue.stac.collections import NETCDF_TYPE
 from chronotile.protocols.catalogue.stac.context import (
     GEOJSON_TYPE,
     JSON_TYPE,

@@ -1,0 +1,107 @@
+"""Items of NetCDF and HDF5 files with one time: swaths and grids."""
+
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import orjson
+import shapely
+
+from chronotile.archive.index.file_items import document_of
+from chronotile.core.errors import ChronotileError, InvalidItem
+from chronotile.core.model.formats import NETCDF_TYPE
+from chronotile.core.model.items import Asset, AssetBand, BandLayout, Item
+from chronotile.core.model.source import DATA, SourceSpec, VariableInfo
+from chronotile.core.model.time.instants import TimeSpan
+from chronotile.core.model.types import Instant, Json
+from chronotile.readers.cf.footprints import outlines_of
+from chronotile.readers.cf.swath import Swath, SwathReader
+from chronotile.readers.cog.file_tags import tag_of_path
+from chronotile.readers.configured_encoding import round_nodata
+from chronotile.readers.mosaic.granules import open_granule
+from chronotile.readers.stac.footprints import Footprint, footprint_of
+from chronotile.readers.stac.items import item_of
+
+EARTH = shapely.box(-180, -90, 180, 90)
+
+
+def read_granule(id_: str, path: str, spec: SourceSpec, span: TimeSpan | None) -> Item:
+    """Return the item of a file. Its time is in the file, or else in its name.
+
+    Args:
+        id_: Its id.
+        path: Path of the file.
+        spec: The source.
+        span: The time in its name; `None` without one.
+
+    Raises:
+        InvalidItem: It cannot be read, or has no time or several.
+    """
+    try:
+        tag, status = tag_of_path(Path(path)), Path(path).stat()
+        reader = open_granule(spec, path, spec.stored.variables, is_dated=span is not None)
+    except ChronotileError as error:
+        raise InvalidItem(error.message) from error
+    except OSError as error:
+        raise InvalidItem(f"it cannot be read: {error.strerror or error}") from error
+    with closing(reader):
+        infos = reader.info.variables
+        asset = Asset(
+            name=DATA,
+            href=path,
+            grid=next(iter(infos.values())).grid,
+            bands=tuple(AssetBand(name=array_of(spec, name)) for name in infos),
+            layouts=tuple(_layout(array_of(spec, name), info) for name, info in infos.items()),
+            media_type=NETCDF_TYPE,
+            etag=tag,
+            size=status.st_size,
+        )
+        footprint = _footprint(reader.swaths.values()) if isinstance(reader, SwathReader) else None
+    span = _time_of(infos.values(), span)
+    updated: Instant = np.datetime64(status.st_mtime_ns, "ns")
+    document = document_of(id_, (asset,), span, updated=updated)
+    if footprint is not None:
+        document |= {"geometry": _geometry(footprint), "bbox": list(footprint.bbox)}
+    item = item_of(document, path)
+    if footprint is not None:
+        item = replace(item, footprint=footprint.rings, bbox=footprint.bbox)
+    return replace(item, start=span.start, end=span.end, assets=(asset,), document=orjson.dumps(document))
+
+
+def array_of(spec: SourceSpec, variable: str) -> str:
+    """Return the name of the array of a variable."""
+    return spec.variables[variable].name or variable
+
+
+def _layout(array: str, info: VariableInfo) -> BandLayout:
+    return BandLayout(levels=info.levels, encoding=round_nodata(info.stated or info.encoding), array=array)
+
+
+def _time_of(infos: Iterable[VariableInfo], span: TimeSpan | None) -> TimeSpan:
+    for times in (info.times for info in infos):
+        if len(times) > 1:
+            raise InvalidItem(f"it has {len(times)} times; an item has one")
+        if len(times):
+            return TimeSpan(times.starts[0], times.ends[0])
+    if span is None:
+        raise InvalidItem("neither the file nor its name has a time; set time_pattern: with a group (?P<time>…)")
+    return span
+
+
+def _footprint(swaths: Iterable[Swath]) -> Footprint:
+    rings = [
+        [outline.tolist()]
+        for swath in {swath.digest: swath for swath in swaths}.values()
+        for outline in outlines_of(swath.geolocation, swath.index)
+    ]
+    return footprint_of({"type": "MultiPolygon", "coordinates": rings})
+
+
+def _geometry(footprint: Footprint) -> Json:
+    """Return the parts of a footprint as one geometry, whose polygons do not overlap."""
+    shape = shapely.union_all([shapely.Polygon(ring) for ring in footprint.rings])
+    shape = shapely.intersection(shape, EARTH)  # rings are wider than the parts by a margin
+    geometry: Json = orjson.loads(shapely.to_geojson(shape))
+    return geometry

@@ -1,0 +1,85 @@
+"""Items of NetCDF files: footprint, time and layouts of made orbits and grids."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+import xarray
+
+from chronotile.archive.index.files import FilesSource
+from chronotile.archive.index.fill import fill
+from chronotile.core.model.items import PutSummary
+from chronotile.core.model.source import DATA, ItemsSpec, SourceSpec, VariableSpec
+from tests.archive.index.catalogues import S2
+from tests.readers.made_swaths import orbit, write_orbit
+
+
+def spec_of(href, array="no2"):
+    variables = {"v": VariableSpec(id="v", name=array, asset=DATA)}
+    return SourceSpec(collection="s2", kind="netcdf", href=str(href), variables=variables, items=ItemsSpec())
+
+
+@pytest.mark.parametrize(("start", "stop", "node"), [(-95, 95, 0), (-20, 20, 180), (80, 100, 40), (255, 285, -100)])
+def test_footprint_has_all_cells_of_an_orbit_and_little_more(tmp_path, store, start, stop, node):
+    number = -node / 25.7
+    write_orbit(tmp_path / "a.nc", number, start=start, stop=stop, rows=480)
+
+    assert fill(S2, FilesSource(spec_of(tmp_path / "*.nc")), store).put == PutSummary(added=1)
+
+    item = store.items.collections["s2"]["a"]
+    shape = shapely.from_geojson(json.dumps(json.loads(item.document)["geometry"]))
+    angles = np.linspace(-11.6, 11.6, 40)
+    cells = shapely.points(*orbit(start, stop, rows=480, angles=angles, node=node))
+    assert shapely.is_valid(shape)
+    assert shapely.covers(shapely.box(-180, -90, 180, 90), shape)
+    assert shapely.covers(shape, cells).all()
+    x, y = np.meshgrid(np.arange(-179.5, 180), np.arange(-89.5, 90))
+    far = np.arccos(np.clip(_cosines(x, y, cells), -1, 1)) > np.radians(8)
+    assert not (shapely.contains_xy(shape, x, y) & far & (abs(y) < 60)).any()
+
+
+def _cosines(x, y, cells):
+    """Cosine of the distance of each point to the nearest of some cells."""
+    vectors = [_vectors(*np.radians(axes)) for axes in ((x, y), shapely.get_coordinates(cells)[::7].T)]
+    return np.max([vectors[0] @ cell for cell in vectors[1]], axis=0)
+
+
+def _vectors(x, y):
+    return np.stack([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)], axis=-1)
+
+
+def test_time_is_the_middle_of_the_scan_lines(tmp_path, store):
+    write_orbit(tmp_path / "S5P_20240601T004300.nc", 1)
+
+    fill(S2, FilesSource(spec_of(tmp_path / "*.nc")), store)
+
+    item = store.items.collections["s2"]["S5P_20240601T004300"]
+    assert item.start == np.datetime64("2024-06-01") + np.timedelta64(6171 + 2700, "s")
+
+
+def test_grid_is_an_item_with_the_time_in_its_name(tmp_path, store):
+    axis = np.arange(8) + 0.5
+    dataset = xarray.Dataset({"t": (("lat", "lon"), np.ones((8, 8)))}, {"lat": axis, "lon": axis + 10})
+    dataset.to_netcdf(tmp_path / "a_20240601.nc")
+
+    fill(S2, FilesSource(spec_of(tmp_path / "*.nc", "t")), store)
+
+    item = store.items.collections["s2"]["a_20240601"]
+    (asset,) = item.assets
+    assert item.start == np.datetime64("2024-06-01")
+    assert (item.bbox.xmin, item.bbox.ymax) == pytest.approx((10, 8), abs=0.01)
+    assert (asset.layouts[0].array, asset.layouts[0].levels[0].width) == ("t", 8)
+
+
+def test_damaged_file_is_reported_and_others_are_indexed(tmp_path, store):
+    for number in range(2):
+        write_orbit(tmp_path / f"{number}.nc", number, rows=40)
+    Path(tmp_path / "2.nc").write_bytes(Path(tmp_path / "0.nc").read_bytes()[:9000])
+    xarray.Dataset({"no2": (("time", "lat"), np.ones((3, 4)))}).to_netcdf(tmp_path / "3.nc")
+
+    summary = fill(S2, FilesSource(spec_of(tmp_path / "*.nc")), store)
+
+    assert summary.put == PutSummary(added=2)
+    assert sorted(Path(key).name for problem in summary.problems for key in problem.keys) == ["2.nc", "3.nc"]

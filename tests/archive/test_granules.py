@@ -1,0 +1,117 @@
+"""Swaths and grids in NetCDF files as items: made orbits of a day, and real granules of TEMPO."""
+
+import io
+
+import numpy as np
+import pytest
+import xarray
+from scipy.spatial import cKDTree
+
+from tests.readers.made_swaths import values_at, write_orbit
+from tests.real_data.truth import SHARED
+from tests.walk.serving import served
+
+TEMPO = SHARED / "data" / "instruments" / "swath"
+CONFIGURATION = """collections:
+  orbits:
+    source: {{kind: netcdf, href: '{href}', tiles: true}}
+    time: {{group: {group}}}
+    variables: {{no2: {{layer: no2, range: [0, 4]{name}}}}}
+"""
+ORBITS = 14
+TEMPO_BOX = "-127,33,-118,34"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("orbits")
+    for number in range(ORBITS):
+        write_orbit(folder / f"orbit_{number:02}.nc", number)
+    (folder / "orbit_99.nc").write_bytes((folder / "orbit_00.nc").read_bytes()[:5000])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def client(folder):
+    with served(write_configuration(folder, folder / "orbit_*.nc"), folder / "server") as client:
+        yield client
+
+
+def write_configuration(folder, href, *, group="day", name=""):
+    place = folder / "chronotile.yaml"
+    place.write_text(CONFIGURATION.format(href=href, group=group, name=name))
+    return place
+
+
+def world(client):
+    """Return (y, x) values of a map of the earth in degrees."""
+    tiles = [client.get(f"/tiles/no2/WorldCRS84Quad/0/{column}/0.npy").content for column in (0, 1)]
+    return np.concatenate([np.load(io.BytesIO(tile)).squeeze() for tile in tiles], axis=-1)
+
+
+@pytest.mark.slow
+def test_orbits_of_a_day_are_one_map(client):
+    values = world(client)
+
+    size = 180 / len(values)
+    x, y = np.meshgrid((np.arange(2 * len(values)) + 0.5) * size - 180, 90 - (np.arange(len(values)) + 0.5) * size)
+    assert np.isfinite(values).mean() > 0.99
+    np.testing.assert_allclose(values, np.where(np.isfinite(values), values_at(x, y), np.nan), atol=0.05)
+
+
+PLACES = [(179.99, 10), (-179.99, 10), (180, -45), (-180, 60), (0, 89.9), (120, 89.99), (77, -89.9), (10, 20)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("lon", "lat"), PLACES)
+def test_points_have_the_nearest_cell_of_an_orbit(client, orbits, lon, lat):
+    document = client.get(f"/timeseries/no2/point?lon={lon}&lat={lat}").json()
+
+    nearest = [values[tree.query(vectors_of(lon, lat))[1]] for tree, values in orbits]
+    assert document["times"] == ["2024-06-01T00:00:00Z"]
+    assert document["values"][0] == pytest.approx(values_at(lon, lat), abs=0.03)
+    assert min(abs(document["values"][0] - value) for value in nearest) < 1e-5
+
+
+def vectors_of(longitudes, latitudes):
+    x, y = np.radians(longitudes), np.radians(latitudes)
+    return np.stack([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)], axis=-1)
+
+
+@pytest.fixture(scope="module")
+def orbits(client, folder):
+    """Trees over all cells of each file, with the values of the cells."""
+    files = [xarray.load_dataset(path, decode_times=False) for path in sorted(folder.glob("orbit_0*.nc"))]
+    files += [xarray.load_dataset(path, decode_times=False) for path in sorted(folder.glob("orbit_1*.nc"))]
+    return [(cKDTree(vectors_of(file.lon, file.lat).reshape(-1, 3)), file.no2.to_numpy().ravel()) for file in files]
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_mosaic_of_tempo_has_the_nearest_cell_of_each_granule(tmp_path):
+    name = "vertical_column_stratosphere"
+    place = write_configuration(tmp_path, TEMPO / "TEMPO_*.nc4", name=f", name: {name}")
+
+    with served(place, tmp_path / "server") as client:
+        body = client.get(f"/ogcapi/collections/no2/coverage?f=netcdf&bbox={TEMPO_BOX}").content
+    with xarray.open_dataset(io.BytesIO(body), engine="h5netcdf") as dataset:
+        array = dataset["no2"].squeeze().load()
+
+    random = np.random.default_rng(1)
+    rows, columns = random.integers(0, array.shape[0], 20_000), random.integers(0, array.shape[1], 20_000)
+    values = array.to_numpy()[rows, columns]
+    points = vectors_of(array[array.dims[1]].to_numpy()[columns], array[array.dims[0]].to_numpy()[rows])
+    expected, nearness = np.full(values.shape, np.nan), np.full(values.shape, np.inf)
+    for path in sorted(TEMPO.glob("TEMPO_*.nc4")):
+        cells = xarray.load_dataset(path, group="geolocation")
+        numbers = xarray.load_dataset(path, group="product")[name].to_numpy()
+        vectors = vectors_of(cells.longitude, cells.latitude)
+        steps = [np.linalg.norm(np.gradient(vectors, axis=axis), axis=-1) for axis in (0, 1)]
+        distances, nearest = cKDTree(np.nan_to_num(vectors.reshape(-1, 3), nan=9)).query(points)
+        ratio = distances / (np.hypot(*steps).ravel()[nearest] / 2)
+        is_new = np.isnan(expected) & (ratio < 1)
+        expected[is_new] = numbers.ravel()[nearest[is_new]]
+        nearness = np.where(abs(ratio - 1) < abs(nearness - 1), ratio, nearness)
+    is_clear = abs(nearness - 1) > 0.2
+    assert np.isfinite(expected[is_clear]).sum() > 3000
+    np.testing.assert_allclose(values[is_clear], expected[is_clear], rtol=1e-6)
