@@ -19,7 +19,7 @@ CONFIGURATION = """collections:
     variables: {{no2: {{layer: no2, range: [0, 4]{name}}}}}
 """
 ORBITS = 14
-TEMPO_BOX = "-127,33,-118,34"
+TEMPO_BOX = "-77,33,-66,34"
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Footprints of swaths: convex parts along the track, around the cells with a position.
 
 Orbits are divided along the track into nearly convex parts. A part is the convex hull of its outermost cells in
-the gnomonic projection, where great circles are straight lines, so no outline can cross itself.
+the gnomonic projection, whose straight lines are great circles, so outlines never cross themselves.
 """
 
 import math
