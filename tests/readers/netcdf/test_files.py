@@ -15,6 +15,7 @@ from chronotile.core.model.time.instants import format_instant
 from chronotile.readers.kinds import open_source
 from chronotile.readers.netcdf import files as netcdf_files
 from chronotile.readers.netcdf.source import engine_options
+from tests.readers.made_swaths import write_orbit
 from tests.scenes import make_spec
 
 ROWS, COLUMNS = np.mgrid[:12, :20]
@@ -307,3 +308,13 @@ def test_files_of_a_climatology_are_one(open_all, tmp_path):
     assert [str(each)[:10] for each in times.climatology_span] == ["2001-06-01", "2010-08-01"]
     cell = reader.read_cell("t2m", indexes=[0, 1], row=2, column=3).numbers
     np.testing.assert_array_equal(cell, [286.0, 287.0])
+
+
+def test_files_at_different_places_name_tiles(tmp_path):
+    for number in range(3):
+        write_orbit(tmp_path / f"{number}.nc", number, start=0, stop=20, rows=40)
+
+    findings = open_source(make_spec("netcdf", tmp_path / "*.nc", variables={})).info.findings
+
+    message = "left out: the files lie at different places; for one map of all, set tiles: true for the source"
+    assert [(finding.place, finding.message) for finding in findings] == [("1.nc", message), ("2.nc", message)]

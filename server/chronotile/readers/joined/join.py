@@ -23,6 +23,7 @@ from chronotile.readers.joined.source import Joined, JoinedFile, JoinedVariable,
 
 Value = TypeVar("Value")
 
+DIFFERENT_PLACES = "the files lie at different places; for one map of all, set tiles: true for the source"
 _NAMED_FILES = 3
 """Maximum number of file names in a finding about several files."""
 
@@ -118,12 +119,13 @@ def _join_variable(
 def _select_common_grid(holders: Sequence[_Holder], problems: _JoinFindings) -> list[_Holder]:
     grids = (holder.info.grid for holder in holders)
     common = most_common(grids, lambda x, other: turn_of(x, other) is not None)
-    fitting = []
+    fitting = [holder for holder in holders if turn_of(holder.info.grid, common) is not None]
     for holder in holders:
-        if turn_of(holder.info.grid, common) is not None:
-            fitting.append(holder)
-        else:
-            problems.warn(holder.name, f"{LEFT_OUT}{_difference(holder.info.grid, common)}")
+        grid = holder.info.grid
+        if turn_of(grid, common) is None:
+            is_elsewhere = len(fitting) == 1 and grid.crs == common.crs and grid.bbox != common.bbox
+            difference = DIFFERENT_PLACES if is_elsewhere else _difference(grid, common)
+            problems.warn(holder.name, f"{LEFT_OUT}{difference}")
     return fitting
 
 
