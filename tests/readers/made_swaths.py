@@ -1,5 +1,7 @@
 """Made positions of cells: (y, x) longitudes and latitudes as instruments and models have them."""
 
+from pathlib import Path
+
 import numpy as np
 import xarray
 
@@ -98,8 +100,16 @@ def swath_fields(longitudes, latitudes, numbers=None, *coordinates, **attrs):
 
 
 def write_orbit(
-    path, number, *, rows=240, columns=40, start=-95.0, stop=95.0, angles=None, inclination=98.7, **encoding
-):
+    path: Path,
+    number: float,
+    *,
+    rows: int = 240,
+    columns: int = 40,
+    start: float = -95.0,
+    stop: float = 95.0,
+    inclination: float = 98.7,
+    **encoding: object,
+) -> None:
     """Write an orbit of 2024-06-01; its numbers are `values_at` its positions.
 
     Args:
@@ -109,11 +119,10 @@ def write_orbit(
         columns: Cells of a scan line.
         start: Degrees along the orbit.
         stop: Degrees along the orbit.
-        angles: Degrees from the track of the cells of a scan line.
-        inclination: Of the orbit, in degrees.
+        inclination: Inclination of the orbit in degrees.
         encoding: Encoding of the arrays in the file.
     """
-    angles = np.linspace(-11.6, 11.6, columns) if angles is None else angles
+    angles = np.linspace(-11.6, 11.6, columns)
     longitudes, latitudes = (
         axis.astype("float32")
         for axis in orbit(start, stop, rows=rows, angles=angles, node=-25.7 * number, inclination=inclination)

@@ -26,6 +26,7 @@ from chronotile.core.model.items import Asset, IndexSettings, ItemPage, ItemSear
 from chronotile.core.model.source import VariableSpec
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.model.types import BoolArray, Float64Array, NumberArray
+from chronotile.readers.kinds import kind_of_path
 
 PAGE = 1000
 """Items per search."""
@@ -358,6 +359,9 @@ def _local(href: str) -> str:
         raise UnsupportedSource("its files are not on this machine")
     if not Path(path).exists():
         raise UnsupportedSource(f"{Path(path).name} is missing")
+    kind = kind_of_path(Path(path))
+    if kind is not None and not kind.options.has_bands:
+        raise UnsupportedSource("arrays of items are not audited")
     return path
 
 
