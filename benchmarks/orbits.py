@@ -28,14 +28,14 @@ def write_orbits(folder: Path) -> Path:
     """Write the files and return the configuration."""
     for number in range(ORBITS):
         encoding = {"zlib": True, "complevel": 4, "chunksizes": (ROWS, COLUMNS)}
-        write_orbit(folder / f"orbit_{number:02}.nc", number, rows=ROWS, columns=COLUMNS, **encoding)
+        write_orbit(folder / f"orbit_{number:02}.nc", number, rows=ROWS, columns=COLUMNS, encoding=encoding)
     place = folder / "chronotile.yaml"
     place.write_text(CONFIGURATION)
     return place
 
 
 def fill_index(place: Path) -> None:
-    """Index the files; print the time and memory per file, above those of an empty process."""
+    """Index the files; print the processor time per file and the memory."""
     start, memory_kb = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     opened(place, place.parent / "server")
     rise_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_kb) / 1024

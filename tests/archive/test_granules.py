@@ -112,8 +112,8 @@ def test_mosaic_of_tempo_has_the_nearest_cell_of_each_granule(tmp_path):
         (distances, second), (nearest, _other) = (
             axes.T for axes in cKDTree(np.nan_to_num(vectors.reshape(-1, 3), nan=9)).query(points, k=2)
         )
-        is_tie |= second - distances < 1e-3 * distances
         ratio = distances / (np.hypot(*steps).ravel()[nearest] / 2)
+        is_tie |= (ratio < 1.2) & (second - distances < 1e-3 * distances)
         is_new = np.isnan(expected) & (ratio < 1)
         expected[is_new] = numbers.ravel()[nearest[is_new]]
         nearness = np.where(abs(ratio - 1) < abs(nearness - 1), ratio, nearness)

@@ -1,5 +1,6 @@
 """Made positions of cells: (y, x) longitudes and latitudes as instruments and models have them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,7 @@ def write_orbit(
     start: float = -95.0,
     stop: float = 95.0,
     inclination: float = 98.7,
-    **encoding: object,
+    encoding: Mapping[str, object] | None = None,
 ) -> None:
     """Write an orbit of 2024-06-01; its numbers are `values_at` its positions.
 
@@ -136,7 +137,7 @@ def write_orbit(
             "time": ("scan", seconds, {"units": "seconds since 2024-06-01", "standard_name": "time"}),
         },
     )
-    dataset.to_netcdf(path, engine="h5netcdf", encoding=dict.fromkeys(("no2", "lat", "lon"), encoding))
+    dataset.to_netcdf(path, engine="h5netcdf", encoding=dict.fromkeys(("no2", "lat", "lon"), encoding or {}))
 
 
 def values_at(longitudes, latitudes):
