@@ -17,6 +17,7 @@ from rasterio.windows import Window
 
 from chronotile.audit.dates_in_names import time_in, time_of
 from chronotile.audit.grib import GribTruth, is_grib
+from chronotile.audit.sentinel2 import meaning_in_product
 from chronotile.audit.truth import NEAR_PX, Cells, NumberMeaning, OtherPlace, StoredTruth, found_paths, override_meaning
 from chronotile.core.errors import UnsupportedSource, raised_instead
 from chronotile.core.model.source import SourceSpec, VariableSpec
@@ -65,7 +66,7 @@ class RasterTruth(StoredTruth):
             require_centres(dataset.transform, x, y)
             numbers, inside = cells_at(dataset, band, x, y)
             nodata = dataset.nodatavals[band - 1]
-            stored_meaning = NumberMeaning(
+            stored_meaning = meaning_in_product(dataset.name) or NumberMeaning(
                 scale=dataset.scales[band - 1],
                 offset=dataset.offsets[band - 1],
                 nodata=() if nodata is None else (nodata,),

@@ -34,6 +34,9 @@ NOT_LISTED = (
     "Zarr store (chronotile optimise new)"
 )
 
+_BASELINE = re.compile(r"_N(\d{4})_R\d{3}_[^/]*\.SAFE/")
+"""Processing baseline of a Sentinel-2 product."""
+
 TIME_FORMS = "20190604, 2019-06-04, 2019/06/04, 20190604T105031, 2019155, 2019-06-d2, 2019-W23, 201906, 2019-Q2, 2019"
 """Examples of texts that `time_pattern` may find."""
 
@@ -85,11 +88,11 @@ def date_files(paths: Sequence[str], spec: SourceSpec) -> DatedFiles:
     names = dict(zip(paths, names_among(paths), strict=True))
     by_start: dict[np.datetime64, tuple[str, TimeSpan]] = {}
     replaced: list[str] = []
-    for path in sorted(spans, key=lambda path: precedence_of(base_name(path))):
+    for path in sorted(spans, key=_precedence):
         span = spans[path]
         if span.start in by_start:
             first = names[by_start[span.start][0]]
-            if precedence_of(first) != precedence_of(names[path]):
+            if _precedence(first) != _precedence(names[path]):
                 replaced.append(f"{names[path]} by {first}")
                 continue
             findings.append(Finding("warning", names[path], f"left out: of the same time as {first}"))
@@ -106,6 +109,12 @@ def date_files(paths: Sequence[str], spec: SourceSpec) -> DatedFiles:
         ends = np.where(is_midnight, starts + ONE_NS, ends)
     domain = domain_of_bounds(starts, ends)
     return DatedFiles(tuple(by_start[start][0] for start in starts), domain, tuple(findings))
+
+
+def _precedence(path: str) -> tuple[int, ...]:
+    # Like `precedence_of`; products of newer baselines are first.
+    baseline = _BASELINE.search(path)
+    return (*precedence_of(base_name(path)), -int(baseline[1]) if baseline else 0)
 
 
 def _has_time_of_day(path: str) -> bool:

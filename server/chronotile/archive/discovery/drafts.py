@@ -20,6 +20,7 @@ from chronotile.archive.discovery.names import (
     slug,
     strip_suffix,
 )
+from chronotile.archive.discovery.sentinel2 import split_products
 from chronotile.archive.discovery.walk import WalkResult
 from chronotile.core.model.source import SourceSpec, VariableSpec
 from chronotile.core.model.time.domain import TimeDomain
@@ -105,7 +106,10 @@ def _draft_kind(
 ) -> Iterator[Draft]:
     """Yield drafts of a kind: one per group of similar names for files of bands, else one per group of times."""
     if kind.options.has_bands:
-        yield from (_draft_group(group, kind, everything, root) for group in group_names(paths, looks))
+        groups, other_paths = split_products(paths)
+        yield from (
+            _draft_group(group, kind, everything, root) for group in (*groups, *group_names(other_paths, looks))
+        )
     elif kind.options.is_of_files:
         for group in group_times(paths):
             if len(group.names) > 1 and group.is_dated:

@@ -24,12 +24,15 @@ from chronotile.readers.raster.bands import Band, bands_of
 from chronotile.readers.raster.handle import FileLayout, RasterHandle
 from chronotile.readers.raster.message_choice import SeriesByName, members_message
 from chronotile.readers.raster.pool import HandlePool
+from chronotile.readers.raster.sentinel2 import is_in_product
 
 _Result = TypeVar("_Result")
 
 _COLOURS = {ColorInterp.red: "RED", ColorInterp.green: "GREEN", ColorInterp.blue: "BLUE"}
 _MEANINGLESS = re.compile(r"(band|layer|lyr|b)?[-_. ]?\d*", re.IGNORECASE)
 """Descriptions without information, such as `Band 1`."""
+_RESOLUTION = re.compile(r"_\d{2}m$")
+"""End of the names of images of Sentinel-2."""
 
 RGB_NAMES = (("red", "green", "blue"), ("b04", "b03", "b02"), ("b4", "b3", "b2"))
 """Variables that form a true-colour picture."""
@@ -52,7 +55,9 @@ def raster_variables(draft: Draft) -> RasterVariables:
         UnsupportedSource: No file can be opened.
     """
     if draft.variables:
-        return RasterVariables(tuple(VariableSpec(id=name) for name in draft.variables))
+        is_product = is_in_product(draft.files[0].as_posix())
+        ids = {name: _RESOLUTION.sub("", name) if is_product else name for name in draft.variables}
+        return RasterVariables(tuple(VariableSpec(id=i, name=None if i == n else n) for n, i in ids.items()))
     first = _first(draft)
     bands, colours = first.bands, first.colours
     if first.band_times.series:

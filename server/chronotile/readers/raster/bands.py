@@ -13,6 +13,7 @@ from rasterio.enums import ColorInterp, MaskFlags
 from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.style import Colour, StyleClass
 from chronotile.readers.configured_encoding import circle_of, require_real
+from chronotile.readers.raster.sentinel2 import image_numbers
 
 _ALPHA_DESCRIPTION = re.compile(r"(band|layer)?[-_. ]?\d*|alpha.*|opacity|transparency|(data)?mask", re.IGNORECASE)
 """Descriptions of an alpha band, or without information."""
@@ -102,11 +103,18 @@ class BandMetadata(NamedTuple):
 
     @classmethod
     def from_dataset(cls, dataset: Dataset) -> "BandMetadata":
-        """Return the metadata of an open rasterio dataset."""
+        """Return the metadata of an open rasterio dataset.
+
+        Raises:
+            UnsupportedSource: The document of a Sentinel-2 product is missing or damaged.
+        """
         nodata = tuple(math.nan if n is not None and math.isnan(n) else n for n in dataset.nodatavals)
         masks = tuple(map(tuple, dataset.mask_flag_enums))
-        numbers = dataset.descriptions, dataset.dtypes, dataset.scales, dataset.offsets, nodata
-        return cls(*numbers, dataset.units, dataset.colorinterp, masks)
+        numbers = dataset.scales, dataset.offsets, nodata, dataset.units
+        stated = image_numbers(dataset.name)
+        if stated is not None:
+            numbers = tuple((number,) * dataset.count for number in stated)
+        return cls(dataset.descriptions, dataset.dtypes, *numbers, dataset.colorinterp, masks)
 
     def is_alpha(self, index: int) -> bool:
         """Return whether a band, counted from 0, is transparency and not another subject, such as quality."""

@@ -10,6 +10,7 @@ from chronotile.readers.hrefs import base_name
 from chronotile.readers.kind import SourceKind
 from chronotile.readers.library_errors import opening
 from chronotile.readers.raster.further_formats import FILE_ENDS, SHARED_ENDS, WORLD_ENDS, further_format
+from chronotile.readers.raster.sentinel2 import is_in_product
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 
@@ -44,7 +45,9 @@ class RasterKind(SourceKind):
         return open_rasters(spec, caches)
 
     def side_reason(self, path: Path) -> str | None:
-        """Return why a side file is skipped: its raster is missing. `None` for other files."""
+        """Return why a side file is skipped: its raster is missing. `None` for other files, `""` in a product."""
+        if is_in_product(path.as_posix()):
+            return ""
         name = path.name.lower()
         end = next((end for end in SIDE_ENDS if name.endswith(end)), None)
         if end is not None:

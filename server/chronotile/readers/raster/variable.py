@@ -22,6 +22,7 @@ from chronotile.readers.raster.bands import Band, FileBands
 from chronotile.readers.raster.handle import FileLayout
 from chronotile.readers.raster.overviews.implied import LevelOrigin, add_made_levels
 from chronotile.readers.raster.overviews.previews import MIN_FACTOR, Preview
+from chronotile.readers.raster.sentinel2 import is_in_product
 from chronotile.readers.raster.survey import StackSample, skipped_overviews
 
 _REMEDY = "if a file is wrong, set scale:, offset: or nodata: for the variable, which replace those of all files"
@@ -134,7 +135,7 @@ def stack_variable(
     return stack, (
         *(Finding("warning", name, f"{LEFT_OUT}{reason}") for name, reason in skipped),
         *skipped_overviews(names[0], faults),
-        *encoding_findings(variable.id, encodings, encoding, remedy=_REMEDY),
+        *encoding_findings(variable.id, encodings, encoding, remedy="" if is_in_product(planes[0].path) else _REMEDY),
         *_moved_band_findings(variable, band, rule.description, {name: kind.band for name, kind in kind_of.items()}),
         *(_colour_findings(band, sample, planes, served) if is_categorical else ()),
     )

@@ -1,0 +1,103 @@
+"""Numbers of Sentinel-2 images, as the document of their SAFE product states them (S2-PDGS-TAS-DI-PSD)."""
+
+import math
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from lxml import etree
+
+from chronotile.core.errors import InvalidParameter, UnsupportedSource
+from chronotile.core.xml_text import parse_xml
+from chronotile.readers.file_states import FileState, state_or_none
+
+DOCUMENTS = ("MTD_MSIL2A.xml", "MTD_MSIL1C.xml")
+MAX_BYTES = 4 << 20
+"""Maximum size of a document; usually it has 60 kB."""
+IMAGE = re.compile(
+    r"(?P<product>.*?)/GRANULE/[^/]+/IMG_DATA/(?:R(?P<metres>\d\d)m/)?(?P<tile>T\d\d[A-Z]{3})_(?P<time>\d{8}T\d{6})_"
+    r"(?P<variable>(?P<band>B\d[\dA]|AOT|WVP|SCL)(?:_\d\dm)?)\.jp2"
+)
+"""Path of an image of numbers."""
+SAFE = ".SAFE"
+
+_BAND_IDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
+"""Bands by `band_id`."""
+_QUANTIFICATIONS = {"1C": "QUANTIFICATION_VALUE", "2A": "BOA_QUANTIFICATION_VALUE"}
+_OFFSETS = {"1C": "RADIO_ADD_OFFSET", "2A": "BOA_ADD_OFFSET"}
+
+
+class ImageNumbers(NamedTuple):
+    """Meaning of the numbers of an image."""
+
+    scale: float
+    offset: float
+    nodata: float
+    units: str | None
+
+
+def is_in_product(path: str) -> bool:
+    """Return whether a file is in a product."""
+    return f"{SAFE}/" in path
+
+
+def image_numbers(path: str) -> ImageNumbers | None:
+    """Return the meaning of the numbers of an image of a product; `None` for other files.
+
+    Raises:
+        UnsupportedSource: The document of the product is missing or damaged.
+    """
+    image = IMAGE.fullmatch(path) if path.endswith(".jp2") else None
+    if image is None:
+        return None
+    product = image["product"]
+    states = {name: state for name in DOCUMENTS if (state := state_or_none(f"{product}/{name}")) is not None}
+    if not states and not product.endswith(SAFE):
+        return None
+    if len(states) != 1:
+        raise UnsupportedSource(f"its product has {len(states)} of {' and '.join(DOCUMENTS)}, which state its numbers")
+    ((name, state),) = states.items()
+    return _numbers_of(product, name, state).band_numbers(image["band"])
+
+
+class _ProductNumbers(NamedTuple):
+    document: str
+    level: str
+    root: etree._Element
+
+    def band_numbers(self, band: str) -> ImageNumbers:
+        nodata = self._number("Special_Values[SPECIAL_VALUE_TEXT='NODATA']/SPECIAL_VALUE_INDEX")
+        if band == "SCL":
+            return ImageNumbers(1.0, 0.0, nodata, None)
+        is_reflectance = band in _BAND_IDS
+        element = _QUANTIFICATIONS[self.level] if is_reflectance else f"{band}_QUANTIFICATION_VALUE"
+        quantification, offset = self._number(element), 0.0
+        if quantification <= 0:
+            raise UnsupportedSource(f"{self.document} states {element} {quantification:g}, which is not above 0")
+        # Products before baseline 04.00 have no offsets.
+        if is_reflectance and self.root.find(f".//{_OFFSETS[self.level]}") is not None:
+            offset = self._number(f"{_OFFSETS[self.level]}[@band_id='{_BAND_IDS.index(band)}']")
+        units = self.root.find(f".//{element}").get("unit")
+        return ImageNumbers(1 / quantification, offset / quantification, nodata, None if units == "none" else units)
+
+    def _number(self, element: str) -> float:
+        text = self.root.findtext(f".//{element}") or ""
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise UnsupportedSource(f"{self.document} states no number for {element}")
+        return number
+
+
+@lru_cache(maxsize=256)
+def _numbers_of(product: str, name: str, _state: FileState) -> _ProductNumbers:
+    with Path(product, name).open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    try:
+        root = parse_xml(data, what=name, max_bytes=MAX_BYTES)
+    except InvalidParameter as error:
+        raise UnsupportedSource(error.message) from error
+    return _ProductNumbers(name, name[len("MTD_MSIL") :].removesuffix(".xml"), root)

@@ -1,0 +1,103 @@
+"""Sentinel-2 products in a folder become one collection per tile."""
+
+from pathlib import Path
+
+import pytest
+
+from chronotile.archive.discovery.discover import discover
+from chronotile.archive.discovery.names import TIME, VARIABLE
+from chronotile.archive.discovery.sentinel2 import split_products
+from chronotile.core.model.source import SourceInfo, VariableSpec
+from chronotile.readers.kinds import open_source
+from chronotile.readers.reader_caches import ReaderCaches
+from tests.odd_archives.safe import SafeProduct
+
+OLD = SafeProduct()
+NEW = SafeProduct(sensed="20220105T101401", baseline="04.00", offset=-1000)
+
+
+def paths_of(product: SafeProduct, *images: tuple[str, int], folder: str = "") -> list[Path]:
+    return [Path(folder, product.name, product.image(*image)) for image in images]
+
+
+def variables_of(*paths: Path) -> list[tuple[str, ...]]:
+    return [group.variables for group in split_products(paths)[0]]
+
+
+def test_every_band_has_its_finest_resolution():
+    images = ("B04", 20), ("B04", 10), ("B11", 20), ("B01", 60)
+
+    assert variables_of(*paths_of(OLD, *images)) == [("B01_60m", "B04_10m", "B11_20m")]
+
+
+def test_band_has_the_resolution_of_most_products():
+    older, newer = paths_of(OLD, ("B01", 60)), paths_of(NEW, ("B01", 60), ("B01", 20))
+
+    assert variables_of(*older, *newer) == [("B01_60m",)]
+
+
+def test_tiles_and_levels_are_separate():
+    products = OLD, SafeProduct(tile="T32TPM"), SafeProduct(level="1C")
+
+    assert len(variables_of(*(path for product in products for path in paths_of(product, ("B02", 10))))) == 3
+
+
+def test_products_in_several_folders_are_one_series():
+    (group,), _rest = split_products(
+        [*paths_of(OLD, ("B02", 10), folder="2020/01"), *paths_of(NEW, ("B02", 10), folder="2022")]
+    )
+
+    assert len(group.names) == 2
+    assert group.pattern.endswith(f"T32TQM_{TIME}_{VARIABLE}.jp2")
+
+
+def test_files_outside_of_products_are_left():
+    plain_files = [Path("a.tif"), Path("T32TQM_20200104T101319_B02_10m.jp2")]
+
+    assert split_products([*plain_files, *paths_of(OLD, ("B02", 10))])[1] == plain_files
+
+
+def discover_in(folder: Path):
+    return discover(folder, {}, ReaderCaches())
+
+
+def open_series(folder: Path) -> SourceInfo:
+    (collection,) = discover_in(folder).collections
+    return open_source(collection.draft.spec([VariableSpec(id="B02", name="B02_10m")]), ReaderCaches()).info
+
+
+def test_folder_of_products_is_one_collection(tmp_path):
+    for product in (OLD, NEW):
+        product.write(tmp_path / product.sensed[:4])
+
+    discovery = discover_in(tmp_path)
+
+    (collection,) = discovery.collections
+    assert [*collection.variables] == ["AOT", "B01", "B02", "B03", "B04", "B08", "B11", "SCL", "WVP"]
+    assert collection.draft.href.startswith("**/")
+    assert discovery.findings == ()
+
+
+@pytest.mark.parametrize("document", ["<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "<a>"])
+def test_product_with_a_damaged_document_is_a_finding(tmp_path, document):
+    for product in (OLD, NEW, SafeProduct(sensed="20220205T101401")):
+        product.write(tmp_path)
+    (tmp_path / NEW.name / NEW.document).write_text(document)
+
+    info = open_series(tmp_path)
+
+    (finding,) = (f for f in info.findings if NEW.name in f.place)
+    assert finding.message.startswith("left out: MTD_MSIL2A.xml cannot be used")
+    assert len(info.variables["B02"].times) == 2
+
+
+def test_reprocessed_product_replaces_the_older_baseline(tmp_path):
+    again = SafeProduct(baseline="05.00", offset=-1000, quantification=20_000)
+    for product in (OLD, again):
+        product.write(tmp_path)
+
+    info = open_series(tmp_path)
+
+    assert info.variables["B02"].encoding.scale == 1 / 20_000
+    assert len(info.variables["B02"].times) == 1
+    assert any("replaced by more consolidated ones" in finding.message for finding in info.findings)
