@@ -5,7 +5,7 @@ has the mean of the sub-cells that fall in it, or their most frequent class.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
@@ -125,7 +125,7 @@ def find_areas(
         rows = range(top, min(top + strip, window.row_stop))
         near = index.blocks_near(centres(rows), margin=pixel_side(grid))
         target = Window(rows.start, rows.stop, window.column_start, window.column_stop)
-        for block in find_block_windows(near, cells):
+        for block in _strips_of(find_block_windows(near, cells)):
             pixels = [_targets_of(vectors, grid, target) for vectors in _sub_cells(cells, block)]
             size = block.height * block.width
             keys = np.concatenate([(row * size + np.arange(size))[row >= 0] for row in pixels])
@@ -135,6 +135,15 @@ def find_areas(
                 offset = (rows.start - window.row_start) * window.width
                 parts.append(AreaPart(block, sources, targets + offset, counts))
     return tuple(parts)
+
+
+def _strips_of(windows: Iterable[Window]) -> Iterator[Window]:
+    """Yield parts of windows with about `STRIP_CELLS` cells."""
+    for window in windows:
+        step = max(1, STRIP_CELLS // window.width)
+        for top in range(window.row_start, window.row_stop, step):
+            stop = min(top + step, window.row_stop)
+            yield Window(top, stop, window.column_start, window.column_stop)
 
 
 def _sub_cells(cells: CellPositions, block: Window) -> Iterator[Float64Array]:
