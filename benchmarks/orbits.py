@@ -1,9 +1,8 @@
-"""Orbits as items: processor time and memory of indexing, and processor time of the first map of a day.
+"""Orbits as items: processor time of indexing a file, and of the first map of a day.
 
 `python -m benchmarks.orbits` writes 14 orbits of 4172 by 450 cells (260 MB) into a temporary folder.
 """
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -35,11 +34,10 @@ def write_orbits(folder: Path) -> Path:
 
 
 def fill_index(place: Path) -> None:
-    """Index the files; print the processor time per file and the memory."""
-    start, memory_kb = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """Index the files; print the processor time per file."""
+    start = time.process_time()
     opened(place, place.parent / "server")
-    rise_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_kb) / 1024
-    print(f"index: {(time.process_time() - start) / ORBITS:.2f} s per file, {rise_mb:.0f} MB")
+    print(f"index: {(time.process_time() - start) / ORBITS:.2f} s per file")
 
 
 def draw_maps(place: Path) -> None:
