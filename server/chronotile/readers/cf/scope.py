@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
+from chronotile.core.errors import UnsupportedSource
 from chronotile.readers.cf.axes import role_by_attributes
 from chronotile.readers.cf.fields import Field, FieldSet
 
@@ -115,7 +116,7 @@ class _Scope:
         """Return the arrays of a group; none if it cannot be opened, as a damaged group does not concern others."""
         try:
             return self.tree.load(group).fields
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError):
+        except (UnsupportedSource, OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError):
             return {}
 
     def _borrow(self, group: str, array: Field, *, is_last: bool = False) -> str:

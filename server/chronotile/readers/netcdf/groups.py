@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.encoding import DEFAULT_FILLS
 from chronotile.core.model.source import SourceSpec
 from chronotile.core.model.types import NumberArray
@@ -12,20 +13,17 @@ from chronotile.readers.cf.scope import GroupTree, fields_in_scope
 from chronotile.readers.library_errors import one_line
 from chronotile.readers.netcdf.hdf5 import MAX_ARRAYS
 
-ODIM = "ODIM"
-_OF_ODIM = "a file of weather radars (ODIM), whose place is in attributes of the groups `where`, is not read"
-
 
 def probe_group(tree: GroupTree, path: str, spec: SourceSpec) -> Group:
     """Return a group with the reason if it has no raster."""
     shapes = tree.shapes.get(path, {})
     arrays = tuple(name for name, shape in shapes.items() if len(shape) > 1)
-    if ODIM in str(tree.load("").attrs.get("Conventions", "")):
-        return Group(path, arrays, fault=_OF_ODIM)
     if len(shapes) > MAX_ARRAYS:
         return Group(path, arrays, fault=f"it has {len(shapes)} arrays, and {MAX_ARRAYS} are accepted")
     try:
         fields = fields_in_scope(tree, path)
+    except UnsupportedSource as error:
+        return Group(path, arrays, fault=error.message)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         return Group(path, arrays, fault=f"xarray cannot open it: {one_line(error)}")
     return inspect_group(path, arrays, fields, spec)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import has_extra, install
 from chronotile.readers.cf.scope import MAX_GROUP_DEPTH, MAX_GROUPS
+from chronotile.readers.netcdf.producers import Producer, producer_of
 
 if TYPE_CHECKING:
     import h5py
@@ -45,6 +46,8 @@ class Hdf5Survey:
     """Shapes of arrays by path of their group and by name; soft links are not followed."""
     cut: str | None
     """Path of the first group that was not read, because of the limits of groups."""
+    producer: Producer | None = None
+    """Description of the arrays that replaces CF."""
 
 
 def survey_hdf5(path: Path) -> Hdf5Survey:
@@ -74,7 +77,8 @@ def survey_hdf5(path: Path) -> Hdf5Survey:
                     groups.append((below, node))
                 else:
                     survey.cut = survey.cut or below
-    return Hdf5Survey(survey.elsewhere, survey.faults, survey.shapes, survey.cut)
+        producer = producer_of(file, survey.shapes) if survey.elsewhere is None else None
+    return Hdf5Survey(survey.elsewhere, survey.faults, survey.shapes, survey.cut, producer)
 
 
 @dataclass(slots=True)

@@ -55,10 +55,13 @@ class NetcdfKind(SourceKind):
         _require_libraries()
         import xarray
 
-        def open_group(name: str) -> "xarray.Dataset":
-            return xarray.open_dataset(path, group=name or None, **AS_STORED, **engine_options(path))
+        survey = survey_inside(path)
 
-        names = dict.fromkeys(("", *survey_inside(path).shapes))
+        def open_group(name: str) -> "xarray.Dataset":
+            dataset = xarray.open_dataset(path, group=name or None, **AS_STORED, **engine_options(path))
+            return dataset if survey.producer is None else survey.producer.restate(name, dataset)[0]
+
+        names = dict.fromkeys(("", *survey.shapes))
         for name in names if group is None else (group,):
             yield add_coordinates(open_group(name), (open_group(n) for n in (*groups_above(name), *names) if n != name))
 

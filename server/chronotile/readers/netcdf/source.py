@@ -83,7 +83,7 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False, is_dated: bool = Fa
     info = SourceInfo(
         variables={name: variable.info for name, variable in variables.items()},
         **about(fields.attrs),
-        findings=(*dict.fromkeys((*choice.findings, *content.findings)), *notes),
+        findings=(*dict.fromkeys((*choice.findings, *content.findings)), *file.notes.get(choice.path, ()), *notes),
         is_of_files=True,
         group=choice.path,
         other_groups=choice.other_paths,
@@ -182,6 +182,8 @@ class NetcdfFile:
         self._survey = Hdf5Survey(None, {}, {}, None)
         self._layouts: dict[str, Layout] = {}
         """Layouts by path of the array, at its first opening."""
+        self.notes: dict[str, list[Finding]] = {}
+        """Notes on interpretations of the opened groups, by path of the group."""
         with self._lock:
             self._current()
 
@@ -294,11 +296,22 @@ class NetcdfFile:
             self._survey = survey_inside(self.path)
             self.state = state
         if group not in self._datasets:
-            dataset = self._datasets[group] = _open(self.path, group)
+            dataset = self._datasets[group] = self._open(group)
             for name, variable in dataset.variables.items():
                 self._layouts.setdefault(f"{group}/{name}".lstrip("/"), _layout_of(variable))
         self._files.use(self)
         return self._datasets[group]
+
+    def _open(self, group: str) -> "xarray.Dataset":
+        dataset = _open(self.path, group)
+        if self._survey.producer is None:
+            return dataset
+        try:
+            dataset, self.notes[group] = self._survey.producer.restate(group, dataset)
+        except UnsupportedSource:
+            dataset.close()
+            raise
+        return dataset
 
 
 class NetcdfArray(ArraySource):

@@ -1,0 +1,84 @@
+"""HDF5 files that describe grids and values in their producer's way, and not by CF."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from chronotile.core.finding import Finding
+from chronotile.readers.cf.axes import COVERAGE
+from chronotile.readers.netcdf.hdf_eos import INFORMATION, read_hdf_eos
+from chronotile.readers.netcdf.odim import CONVENTION, DATA, read_odim
+from chronotile.readers.netcdf.proba_v import LEVELS, ProbaV
+from chronotile.readers.netcdf.statements import ArrayStatement, text_of
+
+if TYPE_CHECKING:
+    import h5py
+    import xarray
+
+_TIMES = (
+    (("RangeBeginningDate", "RangeBeginningTime"), ("RangeEndingDate", "RangeEndingTime")),  # of HDF-EOS
+    (("OBSERVATION_START_DATE", "OBSERVATION_START_TIME"), ("OBSERVATION_END_DATE", "OBSERVATION_END_TIME")),
+)
+"""Attributes of the root with date and time of start and end."""
+
+
+class Convention(Protocol):
+    """Notation of a producer for grids and values."""
+
+    def restate(self, group: str, name: str, array: "xarray.Variable") -> ArrayStatement | None:
+        """Return the statement about an array; `None` if it is described by CF or not at all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Producer:
+    """The description of the arrays and times of one file."""
+
+    convention: Convention
+    times: Mapping[str, str] = field(default_factory=dict)
+    """Global attributes of ACDD about the time."""
+
+    def restate(self, group: str, dataset: "xarray.Dataset") -> tuple["xarray.Dataset", list[Finding]]:
+        """Return a group as CF would describe it, and notes on interpretations.
+
+        Raises:
+            UnsupportedSource: The description is damaged, contradicts the arrays, or is not understood.
+        """
+        import xarray
+
+        variables, notes = {}, list[Finding]()
+        for key, stored in dataset.variables.items():
+            variables[key] = stored
+            statement = self.convention.restate(group, str(key), stored)
+            if statement is not None:
+                variables[key] = variable = stored.copy(deep=False)
+                variable.dims, variable.attrs = statement.dims, dict(statement.attrs)
+                notes += [Finding("note", str(key), statement.note)] if statement.note else []
+        restated = xarray.Dataset(variables, attrs={**(self.times if not group else {}), **dataset.attrs})
+        restated.set_close(dataset.close)
+        return restated, notes
+
+
+def producer_of(file: "h5py.File", shapes: Mapping[str, Mapping[str, Sequence[int]]]) -> Producer | None:
+    """Return the description of a file by its producer; `None` for all other files.
+
+    Args:
+        file: The file.
+        shapes: Arrays by path of the group and by name; soft and external links are not among them.
+    """
+    if "StructMetadata.0" in shapes.get(INFORMATION, ()):
+        return Producer(read_hdf_eos(file, [*shapes[INFORMATION]]), _times_of(file))
+    if any(level in file for level in LEVELS):
+        return Producer(ProbaV(), _times_of(file))
+    if CONVENTION not in text_of(file.attrs.get("Conventions")):
+        return None
+    radar = read_odim(file, [group for group, arrays in shapes.items() if DATA in arrays])
+    return Producer(radar, radar.times)
+
+
+def _times_of(file: "h5py.File") -> dict[str, str]:
+    for ends in _TIMES:
+        texts = ["T".join(text_of(file.attrs.get(name)) for name in names) for names in ends]
+        if all(len(text) > 1 for text in texts):
+            return dict(zip(COVERAGE, texts, strict=True))
+    return {}
