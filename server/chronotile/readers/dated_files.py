@@ -98,9 +98,7 @@ def date_files(paths: Sequence[str], spec: SourceSpec) -> DatedFiles:
             findings.append(Finding("warning", names[path], f"left out: of the same time as {first}"))
             continue
         by_start[span.start] = path, span
-    if replaced:
-        message = f"{len(replaced)} files are replaced by more consolidated ones or newer runs of the same times: "
-        findings.append(Finding("note", spec.collection, message + list_names(sorted(replaced), most=3)))
+    findings += replaced_findings(replaced)
     starts = np.array(sorted(by_start), dtype="datetime64[ns]")
     ends = np.array([by_start[start][1].end for start in starts], dtype="datetime64[ns]")
     if np.any(ends - starts == ONE_NS):  # midnight is an instant among other times of day
@@ -115,6 +113,14 @@ def _precedence(path: str) -> tuple[int, ...]:
     # Like `precedence_of`; products of newer baselines are first.
     baseline = _BASELINE.search(path)
     return (*precedence_of(base_name(path)), -int(baseline[1]) if baseline else 0)
+
+
+def replaced_findings(replaced: Sequence[str]) -> list[Finding]:
+    """Return a note that counts texts such as `NDVI-RT0.tif by NDVI-RT6.tif`, if there are any."""
+    message = (
+        f"replaced by more consolidated ones or newer runs of the same times: {list_names(sorted(replaced), most=3)}"
+    )
+    return [Finding("note", "1 file" if len(replaced) == 1 else f"{len(replaced)} files", message)] if replaced else []
 
 
 def _has_time_of_day(path: str) -> bool:

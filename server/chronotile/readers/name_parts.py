@@ -41,7 +41,8 @@ DATE_GROUPS = (
     *("dekad", "pentad", "half", "week", "lead"),
 )
 """Groups of a `time_pattern` for the parts of a date; a dekad counts in the month, or in the year without a month."""
-_CONSOLIDATION = re.compile(r"(?<=[-_])RT(?P<level>\d)(?=[-_.])")
+CONSOLIDATION = re.compile(r"(?<=[-_])RT(?P<level>\d)(?=[-_.])")
+"""Level of consolidation of Copernicus Land products: `RT0` (near real time) to `RT6`."""
 _LEAD = re.compile(
     r"(?:[fF](?=\d{3})|step[-_]?|lead[-_]?|\+)(?P<lead>\d{1,3})h?(?![\dA-Za-z])|[-_](?P<lead_h>\d{1,3})h(?![\dA-Za-z])"
 )
@@ -125,8 +126,14 @@ def find_times(names: Sequence[str]) -> list[TimeMatch | None]:
 
 def precedence_of(name: str) -> tuple[int, int]:
     """Return a sort key for files of one time: the most consolidated (`RT6` before `RT0`) or newest run first."""
-    level, lead = _CONSOLIDATION.search(name), _LEAD.search(name)
+    level, lead = CONSOLIDATION.search(name), _LEAD.search(name)
     return -int(level["level"]) if level else 0, int(lead["lead"] or lead["lead_h"]) if lead else 0
+
+
+def consolidation_of(name: str) -> str | None:
+    """Return the level of consolidation in a name, such as `RT6`."""
+    level = CONSOLIDATION.search(name)
+    return level and level[0]
 
 
 def time_of_groups(groups: Mapping[str, str | None]) -> TimeSpan | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from chronotile.readers.dates import find_bare_year, find_folder_time, find_time
 from chronotile.readers.name_parts import (
+    CONSOLIDATION,
     NUMBERED,
     PART_KINDS,
     DatedPart,
@@ -168,7 +169,9 @@ def group_times(paths: Iterable[Path]) -> list[NameGroup]:
     Args:
         paths: Relative to the folder of the discovery.
     """
-    return _group([_find_year(name) for name in _extend_times([name_of(path) for path in paths], None)])
+    names = [_find_year(name) for name in _extend_times([name_of(path) for path in paths], None)]
+    without = [replace(name, pattern=CONSOLIDATION.sub(ANY, name.pattern)) for name in names]
+    return _group(_replace_groups(names, without, lambda pairs: len({name.pattern for name, _other in pairs}) > 1))
 
 
 def _group(names: Iterable[FileName]) -> list[NameGroup]:
@@ -251,23 +254,29 @@ def _mask_codes(names: Sequence[FileName], are_alike: Callable[[Sequence[Path]],
 
     def are_one(pairs: Sequence[tuple[FileName, FileName]]) -> bool:
         members = [name for name, _other in pairs]
-        if len({name.pattern for name in members}) < 2 or not are_alike([name.path for name in members[:MAX_COMPARED]]):
+        # A file of each pattern: the number of a burst is no code, but a place.
+        paths = {_mask_variable(name.pattern): name.path for name in members}
+        if len(paths) < 2 or not are_alike(list(paths.values())[:: -(-len(paths) // MAX_COMPARED)]):
             return False
         products = {(name.time, _mask_variable(name.pattern)) for name in members}
         is_coded_by_time = len(products) == len({name.time for name in members})
         return is_coded_by_time or all(_LEVEL.search(name.pattern) for name in members)
 
     def mask_codes(name: FileName) -> FileName:
-        is_exact = sum(map(str.isdigit, name.time or "")) >= _SECONDS_DIGITS
         folder, slash, members = name.pattern.rpartition("/")
         masked = (
             _CODE.sub(ANY, re.sub(rf"(?<![A-Za-z0-9])[a-z]{ANY}", ANY, members))
-            if is_exact
+            if has_seconds(name)
             else _LEVEL.sub(ANY, members)
         )
         return replace(name, pattern=folder + slash + masked) if name.time and masked != members else name
 
     return _replace_groups(names, list(map(mask_codes, names)), are_one, key=_mask_variable)
+
+
+def has_seconds(name: FileName) -> bool:
+    """Return whether the time of a name is an instant to the second."""
+    return sum(map(str.isdigit, name.time or "")) >= _SECONDS_DIGITS
 
 
 def _find_years(names: Sequence[FileName], looks: Looks) -> list[FileName]:

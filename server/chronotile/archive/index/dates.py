@@ -25,12 +25,14 @@ from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan, format_day, format_instant
 from chronotile.core.model.types import Instant, Json
 from chronotile.readers.file_states import file_state
-from chronotile.readers.hrefs import without_query
+from chronotile.readers.hrefs import base_name, without_query
+from chronotile.readers.name_parts import consolidation_of
 from chronotile.readers.reader import Reader
 from chronotile.readers.stac.footprints import Footprint, footprint_of
 
 CUBE = "https://stac-extensions.github.io/datacube/v2.2.0/schema.json"
 FILE = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
+VERSION_FIELDS = "https://stac-extensions.github.io/version/v1.2.0/schema.json"
 MEDIA_TYPES: Mapping[str, str] = {
     **dict.fromkeys((".tif", ".tiff", ".gtiff"), GEOTIFF_TYPE),
     **dict.fromkeys((".nc", ".nc4", ".cdf"), "application/netcdf"),
@@ -121,6 +123,7 @@ class DateItems:
             *([] if self._grid is None else [file_items.PROJECTION]),
             *([CUBE] if "cube:dimensions" in properties else []),
             *([FILE] if any("file:size" in d for d in described.values()) else []),
+            *([VERSION_FIELDS] if any("version" in d for d in described.values()) else []),
             *([file_items.RASTER] if any("bands" in d for d in described.values()) else []),
         ]
         document = {
@@ -155,6 +158,7 @@ class DateItems:
             "type": media_type(file.path),
             "roles": ["data"],
             **({} if file.size is None else {"file:size": file.size}),
+            **({} if (level := consolidation_of(base_name(file.path))) is None else {"version": level}),
             **({"bands": bands} if (bands := self._bands(file)) else {}),
         }
 
@@ -244,7 +248,7 @@ def _cube_variable(name: str, variable: VariableInfo) -> Json:
 IDENTITY = "dates of layers"
 """Name of this source in passes. Dates of sources with another name are listed again."""
 DATED = IndexSettings(group="dates")
-VERSION = 2
+VERSION = 3
 """Version of the items; a new version replaces all stored items."""
 BATCH = 32
 """Dates stored together. Small, because requests wait for the interpreter lock while items are made."""

@@ -16,10 +16,11 @@ from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Instant
 from chronotile.core.yaml_source import list_names
 from chronotile.readers.cf.time import JoinedTimes, Slice, join_times
-from chronotile.readers.dated_files import APART
+from chronotile.readers.dated_files import APART, replaced_findings
 from chronotile.readers.joined.common_encoding import common_encoding
 from chronotile.readers.joined.encoding_findings import FileEncoding, encoding_findings
 from chronotile.readers.joined.source import Joined, JoinedFile, JoinedVariable, StoredTime, stored_times, turn_of
+from chronotile.readers.name_parts import precedence_of
 
 Value = TypeVar("Value")
 
@@ -217,9 +218,13 @@ def _report_times(times: JoinedTimes, dated: Sequence[_DatedFile], problems: _Jo
     repeated: dict[int, list[tuple[Slice, Slice]]] = {}
     for dropped, chosen in times.repeated:
         repeated.setdefault(dropped.source, []).append((dropped, chosen))
+    replaced = list[str]()
     for source, pairs in repeated.items():
         (dropped, chosen), count = pairs[0], len(dated[source].times)
         chosen_name = dated[chosen.source].name
+        if count == 1 and precedence_of(dated[source].name) != precedence_of(chosen_name):
+            replaced.append(f"{dated[source].name} by {chosen_name}")
+            continue
         if count == 1:
             message = f"{LEFT_OUT}of the same time as {chosen_name}"
         else:
@@ -229,6 +234,7 @@ def _report_times(times: JoinedTimes, dated: Sequence[_DatedFile], problems: _Jo
                 "comes first"
             )
         problems.warn(dated[source].name, message)
+    problems.findings += replaced_findings(replaced)
     if times.unlike is not None:
         message = (
             "the bounds of its times are shorter than a day or do not hold their coordinate, those of other files are "
