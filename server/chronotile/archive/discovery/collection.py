@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from chronotile.archive.describe import count_text, grid_text, times_text
+from chronotile.archive.discovery.backscatter import decibel_findings, decibel_layers
 from chronotile.archive.discovery.drafts import Draft
 from chronotile.archive.discovery.names import as_id, as_title, strip_suffix
 from chronotile.archive.discovery.variables import distinct, holds_dated_bands, raster_variables, true_colour_of
@@ -147,13 +148,14 @@ def _describe(
         source["group"] = draft.group or "/"
     shapes = [f"{times_text(x.times)}, {grid_text(x.grid)}, {x.encoding.dtype}" for x in infos.values()]
     odd = [finding for info in infos.values() for finding in value_findings(info, styles)]
-    findings += [_add_draft_id(draft, x) for x in (*odd, *_nameless_bands(sections))]
+    decibels, backscatter = decibel_layers(infos)
+    findings += [_add_draft_id(draft, x) for x in (*odd, *_nameless_bands(sections), *decibel_findings(decibels))]
     return DiscoveredCollection(
         draft=draft,
         source=source,
         title=None if reader.info.title else as_title(draft.text),
-        variables=sections,
-        composites=_composites(infos),
+        variables=decibels | sections,
+        composites=_composites(infos) | backscatter,
         comments=(*dict.fromkeys(shapes), *_range_comments(sections, styles, odd)),
         findings=tuple(findings),
         grid=first.grid,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from chronotile.archive.discovery.collection import DiscoveredCollection
 from chronotile.archive.discovery.drafts import Draft, escape_pattern
-from chronotile.archive.discovery.names import ANY, TIME, is_known, name_of
+from chronotile.archive.discovery.names import ANY, TIME, has_seconds, is_known, name_of
 from chronotile.core.finding import Finding
 from chronotile.core.yaml_source import list_names
 
@@ -14,7 +14,8 @@ MIN_TILES = 3
 MAX_UNLIKE = 0.01
 """Relative difference of pixel sizes up to which grids may be tiles."""
 CATALOGUES = ("catalog.json", "collection.json")
-_WORD = re.compile(r"[A-Za-z0-9]+")
+_WORD = re.compile(r"T\d{3}-\d{6}-[IE]W\d|[A-Za-z0-9]+")
+"""A word, or the number of a burst of Sentinel-1, whose track, burst and swath differ together."""
 _KINDS = {
     "satellite": re.compile(
         r"(?<![A-Za-z0-9])(?:S[1-6][A-D?](?![A-Za-z0-9])|L[CEOT]0[\d?](?![A-Za-z0-9])|M[OY]D(?=\d\d))"
@@ -41,15 +42,20 @@ def tile_findings(collections: Iterable[DiscoveredCollection], root: Path) -> It
         ids = {collection.draft.id for collection in members}
         if len(members) >= MIN_TILES and not ids & tile_ids and _are_tiles(members):
             tile_ids |= ids
-            yield Finding("warning", root.name, _message(pattern, members[0].draft.id, len(members), root))
+            yield Finding("warning", root.name, _message(pattern, members, root))
 
 
-def _message(pattern: str, example: str, count: int, root: Path) -> str:
+def _message(pattern: str, members: Sequence[DiscoveredCollection], root: Path) -> str:
     catalogue = next((name for name in CATALOGUES if (root / name).is_file()), None)
     beside = "" if catalogue is None else f", or serve the catalogue {catalogue} in this folder"
+    draft = members[0].draft
+    variables = ", ".join(f"{name}: {{}}" for name in draft.variables)
+    section = f"variables: {{{variables}}}" if variables else "variables:, such as {V: {band: 1}}"
+    is_instant = has_seconds(name_of(draft.files[0]))
+    day = ", time: {group: solar_day} (their times differ)" if is_instant else ""
     return (
-        f"{count} collections, such as {example}, are tiles of one: for one map of all of them, write a configuration "
-        f"with variables:, such as {{V: {{band: 1}}}}, and with tiles: true and href: {pattern}{beside}"
+        f"{len(members)} collections, such as {draft.id}, are tiles of one: for one map of all of them, write a "
+        f"configuration with {section}, and with tiles: true and href: {pattern}{day}{beside}"
     )
 
 
