@@ -38,7 +38,7 @@ FilterText = Annotated[Text, AfterValidator(_check_filter)]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _ONE_SLASH = re.compile("(s3|https?):/(?!/)", re.IGNORECASE)
-_SCHEMES = ("file", "s3", "http", "https")
+_SCHEMES = ("file", "s3", "gs", "az", "http", "https")
 _MAX_MONTH_NS = 31 * 86_400_000_000_000
 
 
@@ -109,7 +109,9 @@ def _check_href(href: str) -> str:
         raise ValueError(f"{one_slash[0]} has one slash; write {one_slash[0]}/ with two")
     scheme = _SCHEME.match(href)
     if scheme is not None and scheme[1].lower() not in _SCHEMES:
-        raise ValueError(f"{scheme[0]} cannot be read; accepted are a path, file://, s3://, http:// and https://")
+        raise ValueError(
+            f"{scheme[0]} cannot be read; accepted are a path, file://, s3://, gs://, az://, http:// and https://"
+        )
     if scheme is not None and scheme[1].lower() == "file" and urlsplit(href).netloc not in {"", "localhost"}:
         raise ValueError("a file URL has three slashes: file:///path")
     unknown = [name for name in PLACEHOLDER.findall(href) if name != "{variable}"]
@@ -154,12 +156,13 @@ class SourceSection(Section):
     """`cog` or `raster`: raster files (GeoTIFF, JPEG 2000, VRT, GRIB, HFA, ENVI, EHdr, ASCII grid, PNG, JPEG); `stac`:
     a collection of scenes, whose metadata replaces most keys below."""
     href: Annotated[Text, AfterValidator(_check_href)]
-    """Path, file://, s3:// or https://. For kind cog and netcdf: a file, or files with `*`; for kind cog also with
+    """Path, file://, https://, s3://, gs:// or az://. For kind cog and netcdf: a file, or files with `*`; cog also with
     `{variable}`. For kind zarr: a store, a .json or .parquet of references, or an Icechunk repository. For kind stac: a
     collection of a STAC API, a static catalogue or collection, or a stac-geoparquet file."""
     tiles: bool = False
     """For kind cog and netcdf: files of the same time are pieces of a mosaic, in any CRS. Files that differ only in
-    {variable} are one item. `mosaic`, `grid` and `time.group` of the collection define how items become one raster."""
+    {variable} are one item. For kind cog, `href` may be a tile index of GDAL: `.gti`, `.gpkg`, `.fgb` or `.parquet`.
+    `mosaic`, `grid` and `time.group` of the collection define how items become one raster."""
     filter: FilterText | None = None
     """For kind stac: CQL2 text that items must match, such as `eo:cloud_cover < 60`."""
     mode: Literal["index", "live"] = "index"

@@ -9,12 +9,14 @@ from pathlib import Path
 from stat import S_ISLNK
 from time import sleep
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 import orjson
 
 from chronotile.core.errors import InvalidItem, InvalidParameter, SourceUnavailable, raised_instead
 from chronotile.core.model.types import Json
 from chronotile.core.web.fetch import TryLater, fetch_if_changed
+from chronotile.core.web.places import BUCKETS
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.remote.requests import Away, Refused, of_bucket, place_of, retry
 
@@ -73,7 +75,7 @@ class DocumentReader:
         path = local_path(href)
         if path is not None:
             return _read_file(path, before)
-        if href.startswith("s3://"):
+        if urlsplit(href).scheme in BUCKETS:
             return self._again(lambda: _read_object(href, before))
         return self.ask(href, headers=_condition(before))
 

@@ -17,11 +17,11 @@ from urllib.parse import urljoin, urlsplit
 
 from chronotile.core.errors import MAX_SHOWN, AddressRefused, ConfigurationError
 from chronotile.core.web.inner_hosts import inner_hosts
-from chronotile.core.web.places import AllowedPlaces, Outside, is_local, path_of, quoted_path, remote_place
+from chronotile.core.web.places import BUCKETS, AllowedPlaces, Outside, is_local, path_of, quoted_path, remote_place
 
 SETTING = "CHRONOTILE_SOURCE_PREFIXES"
 _WEB = ("http://", "https://")
-_PLAIN = (*_WEB, "s3://")
+_PLAIN = (*_WEB, *(f"{scheme}://" for scheme in BUCKETS))
 MAX_FOLDERS, FOLDERS_S = 4096, 5.0
 """Maximum number of cached folders, and their lifetime; a link may have another target afterwards."""
 MAX_ADDRESS = 1000
@@ -180,10 +180,10 @@ def absolute(address: str, base: str) -> str:
         raise ValueError("it is relative, and the address of its document is not known")
     elif is_local(base):
         return os.path.normpath(Path(path_of(base)).parent / address)
-    elif base.startswith("s3://"):
-        bucket, _slash, key = base.removeprefix("s3://").partition("/")
+    elif (start := urlsplit(base).scheme) in BUCKETS:
+        bucket, _slash, key = base.removeprefix(f"{start}://").partition("/")
         joined = posixpath.normpath(posixpath.join("/", posixpath.dirname(key), address))
-        whole = f"s3://{bucket}/{joined.lstrip('/')}"
+        whole = f"{start}://{bucket}/{joined.lstrip('/')}"
     else:
         whole = urljoin(base, address)
     return _quote_path(whole) if whole.lower().startswith(_WEB) else whole

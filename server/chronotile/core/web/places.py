@@ -13,7 +13,9 @@ from chronotile.core.errors import MAX_SHOWN, ConfigurationError, InvalidParamet
 
 MAX_TEXT = 2000
 """Maximum length of an address."""
-_PORTS = {"http": 80, "https": 443, "s3": None}
+BUCKETS = ("s3", "gs", "az")
+"""Schemes with a bucket instead of a host: S3, Google Cloud Storage, and a container of Azure."""
+_PORTS = {"http": 80, "https": 443, **dict.fromkeys(BUCKETS)}
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.ASCII)
 _IP_NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.ASCII)
 _SEGMENT = re.compile(r"[^\x00-\x20\x7f\\/%?#*<>|\"'`{}]+")
@@ -49,7 +51,7 @@ class RemotePlace:
         """The URL."""
         port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
         host = f"[{self.host}]" if ":" in self.host else self.host
-        parts = self.segments if self.scheme == "s3" else tuple(quote(segment, safe="") for segment in self.segments)
+        parts = self.segments if self.scheme in BUCKETS else tuple(quote(segment, safe="") for segment in self.segments)
         return f"{self.scheme}://{host}{port}/{'/'.join(parts)}"
 
 
@@ -68,11 +70,11 @@ def remote_place(text: str) -> RemotePlace:
     if scheme not in _PORTS or "@" in parts.netloc or parts.port == 0 or parts.netloc.endswith(":"):
         raise ValueError("it is not a URL with an accepted scheme and a plain host")
     written = parts.path.removeprefix("/").split("/") if parts.path.strip("/") else []
-    segments = tuple(written if scheme == "s3" else (unquote(part, errors="strict") for part in written))
+    segments = tuple(written if scheme in BUCKETS else (unquote(part, errors="strict") for part in written))
     for segment in segments:
         if not _SEGMENT.fullmatch(segment) or segment in {".", ".."}:
             raise ValueError(f"{segment[:20]!r} is not allowed in its path")
-    host = _host((parts.hostname or "").lower(), is_bucket=scheme == "s3")
+    host = _host((parts.hostname or "").lower(), is_bucket=scheme in BUCKETS)
     return RemotePlace(scheme, host, parts.port or _PORTS[scheme], segments)
 
 
@@ -93,7 +95,7 @@ def _host(text: str, *, is_bucket: bool) -> str:
 
 
 WEB = ("https", "http")
-ANYWHERE = ("file", *WEB, "s3")
+ANYWHERE = ("file", *WEB, *BUCKETS)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -103,7 +105,7 @@ class Outside(ValueError):
 
 
 class AllowedPlaces:
-    """Allowed folders of this machine, and prefixes on the web and S3; false if empty.
+    """Allowed folders of this machine, and prefixes on the web and in buckets; false if empty.
 
     Args:
         prefixes: Absolute paths and URLs. They end at a slash, even if it is missing.

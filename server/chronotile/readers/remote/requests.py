@@ -4,9 +4,8 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from functools import cache, lru_cache
+from functools import cache
 from http import HTTPStatus
 from itertools import islice
 from time import monotonic, sleep
@@ -16,8 +15,9 @@ from urllib.parse import unquote, urlsplit
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
 from chronotile.core.web.inner_hosts import InnerAddress, host_of
-from chronotile.core.web.places import quoted_path
+from chronotile.core.web.places import BUCKETS, quoted_path
 from chronotile.readers.library_errors import BeingWritten
+from chronotile.readers.remote.buckets import CONNECT_S, REQUEST_S, open_bucket
 from chronotile.readers.remote.gates import (
     Gate,
     GateClosed,
@@ -29,7 +29,7 @@ from chronotile.readers.remote.gates import (
     Undecided,
     gates,
 )
-from chronotile.readers.remote.s3_environment import S3Access, s3_access
+from chronotile.readers.remote.s3_environment import S3Access
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -38,17 +38,12 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-CONNECT_S = 3.0
-"""Time limit for opening a connection."""
-REQUEST_S = 8.0
-"""Time limit of one request, including its whole answer."""
 READ_S = 20.0
 """Time limit of all requests of one read together; no request starts that could exceed it."""
 ATTEMPTS = 2
 """Maximum number of attempts; a request is repeated after an incomplete answer or an error, unless it was slow."""
 AGAIN_S, AGAIN_WITHIN_S = 0.2, 2.0
 """Wait before the second attempt, and maximum duration of a first attempt that is repeated."""
-MAX_STORES = 64
 
 IGNORES_RANGE = (
     "its server sends whole files where parts are requested (it ignores the header Range); serve it by one that "
@@ -59,6 +54,8 @@ TOO_LATE = "its server did not respond in time"
 NO_ANSWER = "its server cannot be reached, or breaks off its answer, or its host name is wrong"
 BUSY = "too many requests wait for its server; try again later"
 NO_LENGTH = "its server responds without content or without its length"
+
+ACCEPTED = ("https://", *(f"{scheme}://" for scheme in BUCKETS))
 
 _PAST_END_STATUS = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
 _REFUSALS = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED, _PAST_END_STATUS}
@@ -132,7 +129,7 @@ class SourceLocation(NamedTuple):
     key: str
     """Key in the bucket; for HTTP the URL."""
     bucket: str = ""
-    """Name of the bucket; empty for HTTP."""
+    """URL of the bucket, such as `s3://name`; empty for HTTP."""
 
 
 _time = threading.local()
@@ -353,10 +350,13 @@ def _state_of(meta: "ObjectMeta") -> ObjectState:
 def of_bucket(bucket: str) -> Iterator[Gate]:
     """Let the requests of the block through the gate of a bucket; yield the gate, to report received data to it.
 
+    Args:
+        bucket: Its URL, such as `s3://name`.
+
     Errors of obstore in the block become `Away` or a subclass, or an error that makes `retry` send the request again:
     use this only in a function that `retry` calls.
     """
-    gate = gates.of(f"s3://{bucket}")
+    gate = gates.of(bucket)
     try:
         with gate.passing(), _convert_errors():
             yield gate
@@ -411,35 +411,14 @@ def place_of(href: str, access: S3Access | None = None) -> SourceLocation:
         UnsupportedSource: The scheme of the URL is not supported.
     """
     parts = urlsplit(href)
-    if parts.scheme in {"s3", "http", "https"}:
+    if parts.scheme in {*BUCKETS, "http", "https"}:
         require_extra("s3", f"a source at {parts.scheme}://", error=UnsupportedSource)
-    if parts.scheme == "s3":
-        return SourceLocation(
-            s3_store(parts.netloc, access or s3_access()), unquote(parts.path).lstrip("/"), parts.netloc
-        )
+    if parts.scheme in BUCKETS:
+        store = open_bucket(parts.scheme, parts.netloc, access)
+        return SourceLocation(store, unquote(parts.path).lstrip("/"), host_of(href))
     if parts.scheme in {"http", "https"}:
         return SourceLocation(None, parts._replace(path=quoted_path(parts.path), fragment="").geturl())
-    raise UnsupportedSource(f"files at {parts.scheme}:// cannot be read; those at https:// and s3:// can")
-
-
-@lru_cache(maxsize=MAX_STORES)
-def s3_store(bucket: str, access: S3Access) -> "ObjectStore":
-    """Return the store of obstore for a bucket."""
-    from obstore.store import S3Store
-
-    return S3Store(bucket, **access.obstore_config(), **_limits())
-
-
-def _limits() -> dict[str, Any]:
-    return {
-        "client_options": {
-            "allow_http": True,
-            "connect_timeout": timedelta(seconds=CONNECT_S),
-            "timeout": timedelta(seconds=REQUEST_S),
-            "user_agent": "chronotile",
-        },
-        "retry_config": {"max_retries": 0, "retry_timeout": timedelta(seconds=REQUEST_S)},
-    }
+    raise UnsupportedSource(f"files at {parts.scheme}:// cannot be read; accepted are {', '.join(ACCEPTED)}")
 
 
 MAX_FOLDERS = 1000
@@ -449,7 +428,7 @@ MAX_FILES = 1_000_000
 
 
 def list_folders(href: str) -> list[str] | None:
-    """Return the names of the folders in a folder of S3; `None` for a server that cannot list them.
+    """Return the names of the folders in a folder of a bucket; `None` for a server that cannot list them.
 
     Raises:
         Away: The folder cannot be listed: there is no permission, or no answer.
@@ -470,7 +449,7 @@ def list_folders(href: str) -> list[str] | None:
 
 
 def list_files(href: str) -> list[str] | None:
-    """Return the paths of all files below a folder of S3, relative to it; `None` for a server that cannot list them.
+    """Return the paths of all files below a folder of a bucket, relative to it; `None` if its server cannot list them.
 
     Raises:
         Away: The folder cannot be listed: there is no permission, no answer, or there are too many files.

@@ -9,12 +9,12 @@ from typing import Any
 
 DEFAULT_REGION = "us-east-1"
 
-_YES = {"1", "on", "true", "yes"}
+YES = {"1", "on", "true", "yes"}
 _ROLES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 """Variables that name a source of temporary credentials."""
 
 _VENDOR = Path("/sys/devices/virtual/dmi/id/sys_vendor")
-"""Identifies machines of Amazon, which may have a role."""
+"""Identifies machines of Amazon and Google, which may have a role."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ def s3_access(environment: Mapping[str, str] = os.environ) -> S3Access:
         "secret": environment.get("AWS_SECRET_ACCESS_KEY") if is_by_variables else own.get("aws_secret_access_key"),
         "token": environment.get("AWS_SESSION_TOKEN") if is_by_variables else own.get("aws_session_token"),
     }
-    is_unsigned = environment.get("AWS_NO_SIGN_REQUEST", "").lower() in _YES
+    is_unsigned = environment.get("AWS_NO_SIGN_REQUEST", "").lower() in YES
     is_anonymous = is_unsigned or (keys["key_id"] is None and not _has_role(environment))
     return S3Access(
         region=environment.get("AWS_REGION")
@@ -91,14 +91,17 @@ def s3_access(environment: Mapping[str, str] = os.environ) -> S3Access:
         or DEFAULT_REGION,
         endpoint=environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL") or None,
         is_anonymous=is_anonymous,
-        is_paying=environment.get("AWS_REQUEST_PAYER", "").lower() in {"requester", *_YES},
+        is_paying=environment.get("AWS_REQUEST_PAYER", "").lower() in {"requester", *YES},
         **({} if is_anonymous else keys),
     )
 
 
-def is_paid(href: str) -> bool:
-    """Return whether requests for an address need the header for requester-pays buckets."""
-    return href.startswith("s3://") and s3_access().is_paying
+def has_vendor(name: str) -> bool:
+    """Return whether the firmware of this machine is of a vendor."""
+    try:
+        return _VENDOR.read_text().strip() == name
+    except OSError:
+        return False
 
 
 def _profile(environment: Mapping[str, str]) -> str:
@@ -106,12 +109,7 @@ def _profile(environment: Mapping[str, str]) -> str:
 
 
 def _has_role(environment: Mapping[str, str]) -> bool:
-    if any(environment.get(name) for name in _ROLES):
-        return True
-    try:
-        return _VENDOR.read_text().strip() == "Amazon EC2"
-    except OSError:
-        return False
+    return any(environment.get(name) for name in _ROLES) or has_vendor("Amazon EC2")
 
 
 def _file(environment: Mapping[str, str], variable: str, name: str) -> Path:

@@ -13,7 +13,7 @@ from chronotile.core.errors import InvalidItem
 from chronotile.core.model.items import Asset
 from chronotile.core.model.types import JsonMapping
 from chronotile.core.web.item_places import absolute
-from chronotile.core.web.places import is_local
+from chronotile.core.web.places import BUCKETS, is_local
 
 MAX_BYTES = 4 << 20
 """Limit of a document."""
@@ -108,12 +108,12 @@ def objects_of(value: object) -> Iterator[JsonMapping]:
 # Addresses in STAC documents, which count from the address of the document.
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_ACCEPTED = ("http", "https", "s3")
+_ACCEPTED = ("http", "https", *BUCKETS)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def absolute_address(href: str, base: str) -> str:
-    """Return the target of a link of a document: an absolute path, or a URL with http, https or s3.
+    """Return the target of a link of a document: an absolute path, or a URL with http or https, or of a bucket.
 
     The caller must check whether it may be opened.
 
@@ -128,7 +128,9 @@ def absolute_address(href: str, base: str) -> str:
         raise InvalidItem("an href is longer than 4000 characters or has control characters")
     scheme = _SCHEME.match(href)
     if scheme is not None and not _is_accepted(scheme[0][:-1].lower(), href, base):
-        raise InvalidItem(f"an href begins with {scheme[0][:20]}; accepted are s3://, https:// and http://")
+        raise InvalidItem(
+            f"an href begins with {scheme[0][:20]}; accepted are https://, http://, s3://, gs:// and az://"
+        )
     try:
         return absolute(href, base)
     except ValueError as error:

@@ -20,8 +20,8 @@ from chronotile.readers.file_states import SETTLED_NS, FileState, digest_of, sta
 from chronotile.readers.hrefs import kvstore, local_path
 from chronotile.readers.library_errors import one_line
 from chronotile.readers.reader_caches import ReaderCaches
+from chronotile.readers.remote.buckets import needs_obstore
 from chronotile.readers.remote.requests import ObjectState
-from chronotile.readers.remote.s3_environment import is_paid
 from chronotile.readers.zarr.damage import guard_blosc, require_whole_members
 from chronotile.readers.zarr.metadata import ArrayNode, ZarrArray, zip_path
 from chronotile.readers.zarr.remote import OpenArray, RemoteMetadata, RemoteReads, State, States
@@ -204,7 +204,7 @@ def open_array(
     href: str, node: ArrayNode, *, growing: str | None = None, caches: ReaderCaches | None = None
 ) -> ArraySource:
     """Return an array, opened by the fastest library that can decode it; the dimension `growing` may get longer."""
-    if is_paid(href):
+    if needs_obstore(href):
         from chronotile.readers.zarr.paid import PaidArray  # noqa: PLC0415 -- seldom needed
 
         return PaidArray(href, node)

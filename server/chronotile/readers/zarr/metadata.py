@@ -21,9 +21,9 @@ from chronotile.core.model.types import Json
 from chronotile.readers.cf.array_source import ArraySource
 from chronotile.readers.cf.scope import MAX_GROUP_DEPTH, MAX_GROUPS
 from chronotile.readers.hrefs import base_name, kvstore, local_path
+from chronotile.readers.remote.buckets import needs_obstore
 from chronotile.readers.remote.files import read_whole
 from chronotile.readers.remote.requests import Away, Refused, list_folders
-from chronotile.readers.remote.s3_environment import is_paid
 from chronotile.readers.zarr.commit import nodes_of
 from chronotile.readers.zarr.damage import require_whole_members
 from chronotile.readers.zarr.store_files import LEVELS_END
@@ -72,7 +72,7 @@ def open_documents(href: str, names: Collection[str] = ()) -> tuple[Documents, s
     if path is not None and path.is_dir():
         return Folder(path), ""
     context = ts.Context(request_limits()) if path is None else None
-    opened = href.rstrip("/") if is_paid(href) else ts.KvStore.open(kvstore(href), context=context).result()
+    opened = href.rstrip("/") if needs_obstore(href) else ts.KvStore.open(kvstore(href), context=context).result()
     store = KeyValues(opened)
     if path is None and not href.endswith(".zip"):
         store.add_consolidated()
