@@ -43,6 +43,8 @@ _REASONS = {
     **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".7z"), _PACKED),
     **dict.fromkeys((".yaml", ".yml"), "a configuration; serve it by its name"),
 }
+_TILE_INDEX = "a tile index of GDAL; name it as href with tiles: true in a configuration"
+_TILE_INDEX_ENDS = (".gti", ".gti.gpkg", ".gti.fgb", ".gti.parquet")
 _OTHER = "neither raster, NetCDF nor Zarr"
 _LEADS_OUT = f"{LEFT_OUT}it leads, or may lead, outside of this folder; to serve it, name it as href in a configuration"
 _NOT_UNICODE = "its name is not UTF-8; rename it"
@@ -120,6 +122,8 @@ def reason_against(path: Path) -> str:
 
 def reason_by_content(path: Path) -> str | None:
     """Return why a file is not served by its content; `None` if it may be served."""
+    if path.name.lower().endswith(_TILE_INDEX_ENDS):
+        return _TILE_INDEX
     is_meant = path.suffix.lower() in _HDF4_ENDS and head_of(path).startswith(_HDF4_HEAD)
     return _HDF4 if is_meant else None
 

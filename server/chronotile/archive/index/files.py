@@ -14,6 +14,7 @@ from chronotile.archive.index.documents import state_of
 from chronotile.archive.index.file_items import read_files
 from chronotile.archive.index.granules import read_granule
 from chronotile.archive.index.source import (
+    CheckAddress,
     DeletedEntry,
     Listed,
     ListedEntry,
@@ -56,7 +57,7 @@ class FilesSource:
 
     state = ""
     is_computing = False
-    allowed = staticmethod(any_address)
+    allowed: CheckAddress = staticmethod(any_address)
     is_here = True
 
     def __init__(self, spec: SourceSpec) -> None:

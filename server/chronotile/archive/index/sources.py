@@ -12,6 +12,7 @@ from chronotile.archive.index.files import FilesSource
 from chronotile.archive.index.fill import IndexedCollection
 from chronotile.archive.index.geoparquet import GeoparquetSource, is_geoparquet
 from chronotile.archive.index.source import ItemFilter, ItemRules, ItemSource
+from chronotile.archive.index.tile_indexes import TileIndexSource, is_tile_index
 from chronotile.catalog.load import load_configuration
 from chronotile.catalog.source_specs import source_specs
 from chronotile.core.errors import ConfigurationError, UnsupportedSource
@@ -109,9 +110,15 @@ def identities_of(spec: SourceSpec, access: SourceAccess) -> frozenset[str]:
         UnsupportedSource: It cannot be a source of items.
     """
     if spec.kind != "stac":
-        return frozenset({FilesSource(spec).identity})
+        return frozenset({_files_source(spec, access).identity})
     href, identity = shown_href(_address_of(spec)), rules_of(spec, access.prefixes).identity
     return frozenset(f"{kind} {href} {identity}" for kind in ("api", "catalogue", "geoparquet"))
+
+
+def _files_source(spec: SourceSpec, access: SourceAccess) -> FilesSource:
+    if not is_tile_index(spec.href):
+        return FilesSource(spec)
+    return TileIndexSource(spec, rules_of(spec, access.prefixes).allowed, access.prefixes.digest)
 
 
 def _address_of(spec: SourceSpec) -> str:
@@ -127,7 +134,7 @@ def source_of(spec: SourceSpec, access: SourceAccess) -> ItemSource:
         UnsupportedSource: It is not a source of items.
     """
     if spec.kind != "stac":
-        return FilesSource(spec)
+        return _files_source(spec, access)
     inner_hosts.trust(spec.href)
     rules = rules_of(spec, access.prefixes)
     href = _address_of(spec)
