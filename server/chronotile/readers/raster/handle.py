@@ -36,9 +36,10 @@ from chronotile.readers.raster.grib_fields import (
 from chronotile.readers.raster.overview_facts import OverviewFacts, overview_facts
 from chronotile.readers.raster.png import require_whole_png
 from chronotile.readers.raster.tiff_tags import require_whole_tags
+from chronotile.readers.remote.buckets import CONNECT_S, REQUEST_S
 from chronotile.readers.remote.files import RemoteFile
 from chronotile.readers.remote.gdal_plugin import FileParts, gdal_files
-from chronotile.readers.remote.requests import CONNECT_S, REQUEST_S, ObjectState
+from chronotile.readers.remote.requests import ObjectState
 from chronotile.readers.tiff import ReadBytes
 
 NATIVE_LEVEL = -1

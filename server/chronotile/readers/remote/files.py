@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 from chronotile.core.turns import CLIENT, Turns
 from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.flights import Flights
+from chronotile.readers.remote.buckets import REQUEST_S
 from chronotile.readers.remote.requests import (
     READ_S,
-    REQUEST_S,
     Away,
     ObjectState,
     Refused,

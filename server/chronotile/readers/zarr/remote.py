@@ -22,10 +22,10 @@ from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.cf.array_source import Selection
 from chronotile.readers.file_states import FileState, digest_of
 from chronotile.readers.library_errors import Damaged, one_line
+from chronotile.readers.remote.buckets import REQUEST_S
 from chronotile.readers.remote.files import looks
 from chronotile.readers.remote.gates import GateClosed, gates
 from chronotile.readers.remote.requests import (
-    REQUEST_S,
     Away,
     ObjectState,
     Refused,

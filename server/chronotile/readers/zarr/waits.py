@@ -14,13 +14,12 @@ from typing import Any, TypeVar
 import tensorstore as ts
 
 from chronotile.readers.library_errors import Damaged, one_line
+from chronotile.readers.remote.buckets import CONNECT_S, REQUEST_S
 from chronotile.readers.remote.requests import (
     AGAIN_S,
     ATTEMPTS,
-    CONNECT_S,
     IGNORES_RANGE,
     READ_S,
-    REQUEST_S,
     Away,
     GivenUp,
     Refused,
