@@ -253,12 +253,14 @@ class _OpenedCollection:
         return " ".join(text.replace("{year}", _years(times)).split())
 
     def layer(self, layer_id: str, section: VariableSection | CompositeSection, drawing: "_LayerParts") -> Layer:
+        content = drawing.content
+        variables = content.variables if isinstance(content, Composite) else (content,)
         return Layer(
             id=layer_id,
             collection=self.id,
             title=section.title or {"": drawing.title},
             abstract=add_climatology_sentence(section.abstract, drawing.times),
-            content=drawing.content,
+            content=content,
             times=drawing.times,
             styles=drawing.styles,
             time_rules=self.section.time.rules(),
@@ -269,7 +271,7 @@ class _OpenedCollection:
             resampling=drawing.resampling,
             queryable=section.queryable,
             access=rule_of(self.default, self.section.access, section.access),
-            selection=self.section.selection,
+            selection=self.section.selection(variable.name for variable in variables),
         )
 
 

@@ -3,6 +3,7 @@
 `docs/generate.py` writes `docs/reference/configuration.md` from the attribute docstrings of all sections.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -16,6 +17,7 @@ from chronotile.catalog.source_section import SourceSection
 from chronotile.catalog.time_section import TimeSection
 from chronotile.catalog.variable_sections import CompositeSection, MaskSection, VariableSection
 from chronotile.core.model.collection import MetadataLink
+from chronotile.core.model.source import VariableSpec
 from chronotile.core.sections import Id, Section, Text
 
 
@@ -81,11 +83,23 @@ class CollectionSection(Section):
     access: RuleSection | None = None
     """Rights to its layers and items; requires the top-level key `access`."""
 
-    @property
-    def selection(self) -> str:
-        """The group, arrays, bands, assets and steps that the variables are read from, as a text to compare."""
-        variables = [(key, of.name, of.band, of.asset, sorted(of.select.items())) for key, of in self.variables.items()]
-        return repr((self.source.group, variables))
+    def selection(self, variables: Iterable[str]) -> str:
+        """Return the group, arrays, bands, assets and steps that variables are read from, as a text to compare.
+
+        Operands of formulas and variables of masks are included. Other variables are not, because an answer must not
+        show that there are variables which the client may not see.
+        """
+        specs, waiting = dict[str, VariableSpec](), list(variables)
+        if isinstance(self.clear, MaskSection):
+            waiting.append(self.clear.variable)
+        while waiting:
+            name = waiting.pop()
+            if name in self.variables and name not in specs:
+                spec = specs[name] = self.variables[name].spec(name)
+                waiting += spec.formula.names if spec.formula else ()
+                waiting += [spec.mask.variable] if spec.mask else ()
+        parts = [(name, spec.name, spec.band, spec.asset, spec.select) for name, spec in sorted(specs.items())]
+        return repr((self.source.group, parts))
 
 
 def _wrap_pattern(value: object) -> object:
