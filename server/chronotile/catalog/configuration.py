@@ -84,10 +84,10 @@ class CollectionSection(Section):
     """Rights to its layers and items; requires the top-level key `access`."""
 
     def selection(self, variables: Iterable[str]) -> str:
-        """Return the group, arrays, bands, assets and steps that variables are read from, as a text to compare.
+        """Return the configured group, arrays, bands, assets and steps of variables, as a text to compare.
 
-        Operands of formulas and variables of masks are included. Other variables are not, because an answer must not
-        show that there are variables which the client may not see.
+        Operands of formulas and variables of masks are included. Other variables are excluded, because clients without
+        access to them could see that they exist.
         """
         specs, waiting = dict[str, VariableSpec](), list(variables)
         if isinstance(self.clear, MaskSection):
