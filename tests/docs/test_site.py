@@ -48,9 +48,9 @@ def test_decisions_are_excluded_from_the_search():
     assert [page.name for page in DESIGN if not page.read_text(encoding="utf-8").startswith(front)] == []
 
 
-def test_pages_for_users_have_at_most_67000_words():
-    """Text only for developers is in docs/design. New kinds of files may add 600 words to the 66,400 of before."""
-    assert sum(map(count_words, PAGES_FOR_USERS)) <= 67_000
+def test_pages_for_users_have_at_most_67100_words():
+    """Text only for developers is in docs/design. New kinds of files may add 700 words to the 66,400 of before."""
+    assert sum(map(count_words, PAGES_FOR_USERS)) <= 67_100
 
 
 def count_words(page):

@@ -47,6 +47,7 @@ CHOSEN_HERE = r"template of .*|data_queries\..*|\$\.layers\[\]\.links\[\] series
 """Requests with a place that the walk chose, in the middle of a box; documents with examples are more exact."""
 TRUE_REFUSALS = (
     (400, CHOSEN_HERE, b"and does not fill this box", "the middle of the box of a tilted grid lies outside the grid"),
+    (400, ".*", b"max_seconds: at most", "a whole granule on its regular grid is too large for one answer"),
     (503, ".*", b"in collection corrupt are damaged or missing", "a damaged file of the real data"),
 )
 """Refusals that are right: status, pattern of the origin, part of the text, and reason for the report."""

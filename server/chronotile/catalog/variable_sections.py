@@ -93,7 +93,7 @@ def _check_formula(text: str) -> str:
 
 
 class MaskSection(Section):
-    """A cell of a variable is valid only if a quality variable fulfils one condition there."""
+    """A cell is valid only if a quality variable meets the condition in the same cell. A mask has one condition."""
 
     variable: Id
     """Quality variable of the same collection. Its grid is the same, or its cells are larger by a whole factor."""
