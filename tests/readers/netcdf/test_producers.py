@@ -10,6 +10,7 @@ from chronotile.core.errors import ChronotileError, UnsupportedSource
 from chronotile.core.model.space.grid import Window
 from chronotile.readers.kinds import open_source
 from chronotile.readers.netcdf.hdf_eos import MAX_BYTES, parse_grids, unpack_degrees
+from chronotile.readers.netcdf.producers import producer_of
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.made_producers import (
     TILE_M,
@@ -306,3 +307,40 @@ def test_tiles_are_adjacent(tmp_path):
 
     assert boxes[0][2] == pytest.approx(boxes[1][0], abs=1e-3) == pytest.approx(east.x_edge, abs=1e-3)
     assert boxes[0][2] - west.x_edge == pytest.approx(TILE_M, abs=1e-3)
+
+
+def test_nodata_of_odim_may_be_nan(tmp_path):
+    write_odim(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        del file["dataset1/data1/data"]
+        file["dataset1/data1/data"] = np.full((90, 80), np.nan, "f4")
+        file["dataset1/data1/what"].attrs["nodata"] = np.nan
+
+    assert np.isnan(open_file(tmp_path / "a.h5").info.variables["data"].encoding.nodata)
+
+
+@pytest.mark.parametrize("value", [np.zeros(0), h5py.Empty("S5")])
+def test_conventions_may_be_empty(tmp_path, value):
+    write_grid(tmp_path / "a.h5", GEOGRAPHIC)
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        del file["HDFEOS INFORMATION"]
+        file.attrs["Conventions"] = value
+
+        assert producer_of(file, {}) is None
+
+
+def test_struct_metadata_without_text_describes_no_grid(tmp_path):
+    write_grid(tmp_path / "a.h5", GEOGRAPHIC)
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        del file["HDFEOS INFORMATION/StructMetadata.0"]
+        file["HDFEOS INFORMATION/StructMetadata.0"] = h5py.Empty("S10")
+
+    with pytest.raises(UnsupportedSource, match="describes no grid G"):
+        open_file(tmp_path / "a.h5")
+
+
+def test_grid_without_cells_is_refused(tmp_path):
+    write_grid(tmp_path / "a.h5", {**GEOGRAPHIC, "XDim": 0, "YDim": 0}, shape=(0, 0))
+
+    with pytest.raises(UnsupportedSource, match="its YDim 0 or XDim 0 is not above 0"):
+        open_file(tmp_path / "a.h5")

@@ -54,6 +54,8 @@ class OdlGrid:
             UnsupportedSource: An entry is missing or contradicts others, or the projection is not read.
         """
         height, width = self.size
+        if min(height, width) < 1:
+            raise UnsupportedSource(f"its YDim {height} or XDim {width} is not above 0")
         x_edge, top = self._corner("UpperLeftPointMtrs")
         right, bottom = self._corner("LowerRightMtrs")
         if x_edge >= right or top == bottom:
@@ -142,7 +144,7 @@ def read_hdf_eos(file: "h5py.File", names: Sequence[str]) -> HdfEos:
     group, text = file[INFORMATION], b""
     for number in range(len(names)):
         name = f"StructMetadata.{number}"
-        if name not in names or group[name].nbytes > MAX_BYTES - len(text):
+        if name not in names or group[name].shape is None or group[name].nbytes > MAX_BYTES - len(text):
             break
         text += b"".join(bytes(part) for part in np.ravel(group[name][()]))
     return HdfEos(text.decode(errors="replace").replace("\0", ""))

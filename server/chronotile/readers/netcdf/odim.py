@@ -108,7 +108,8 @@ def _values(stated: Attributes) -> dict[str, Any]:
     gain, offset = number_of(stated, "gain", 1.0), number_of(stated, "offset", 0.0)
     if gain == 0:
         raise UnsupportedSource("its gain is 0")
-    nodata = number_of(stated, "nodata") if "nodata" in stated else np.nan
+    is_stated = text_of(stated.get("nodata", "nan")).lower() != "nan"
+    nodata = number_of(stated, "nodata") if is_stated else np.nan
     attributes: dict[str, Any] = {"scale_factor": gain, "add_offset": offset, "_FillValue": nodata}
     attributes |= {"long_name": quantity, "units": UNITS.get(quantity, "1")}
     if "undetect" in stated:

@@ -33,8 +33,8 @@ def grid_attributes(crs: str, *, x_edge: float, top: float, x_step: float, y_ste
 
 
 def text_of(value: object) -> str:
-    """Return an attribute as text; empty if it is absent."""
-    single = np.ravel(np.asarray(value, dtype=object))[0] if value is not None else ""
+    """Return an attribute as text; empty if it is absent or has no elements."""
+    single = next(iter(np.ravel(np.asarray(value, dtype=object))), "") if value is not None else ""
     return single.decode(errors="replace") if isinstance(single, bytes) else str(single)
 
 
