@@ -309,7 +309,7 @@ WRONG = {
     "proj:shape is not a pair": {"properties": {**TILE, "datetime": "2022-01-01", "proj:shape": [0, 5]}},
     "proj:transform is not an affine": {"properties": {**TILE, "datetime": "2022-01-01", "proj:transform": [0] * 6}},
     "it has no asset that is a raster": {"assets": {}},
-    "it has no asset that is a raster that can be read: an href begins with gs:": {"assets": {"a": asset("gs://b/c")}},
+    "it has no asset that is a raster that can be read: an href begins with ftp:": {"assets": {"a": asset("ftp://b/c")}},
     "an href begins with file:": {"assets": {"a": asset("file:///etc/passwd")}},
     "it has 1001 assets": {"assets": {f"a{number}": {} for number in range(1001)}},
 }
@@ -324,10 +324,10 @@ def test_an_item_that_cannot_be_served(reason, fields):
 
 
 def test_first_reason_of_several_refused_assets_is_given():
-    document = item() | {"assets": {"a": asset("gs://b/c"), "b": asset("file:///etc/passwd"), "c": asset("gs://b/d")}}
+    document = item() | {"assets": {"a": asset("ftp://b/c"), "b": asset("file:///etc/passwd"), "c": asset("ftp://b/d")}}
     with pytest.raises(
         InvalidItem,
-        match=r"^it has no asset .* that can be read: an href begins with gs:; accepted are s3://, https:// and http://$",
+        match=r"^it has no asset .* that can be read: an href begins with ftp:; accepted are https://, http://, s3://, ",
     ):
         item_of(document, BASE)
 
