@@ -309,7 +309,9 @@ WRONG = {
     "proj:shape is not a pair": {"properties": {**TILE, "datetime": "2022-01-01", "proj:shape": [0, 5]}},
     "proj:transform is not an affine": {"properties": {**TILE, "datetime": "2022-01-01", "proj:transform": [0] * 6}},
     "it has no asset that is a raster": {"assets": {}},
-    "it has no asset that is a raster that can be read: an href begins with ftp:": {"assets": {"a": asset("ftp://b/c")}},
+    "it has no asset that is a raster that can be read: an href begins with ftp:": {
+        "assets": {"a": asset("ftp://b/c")}
+    },
     "an href begins with file:": {"assets": {"a": asset("file:///etc/passwd")}},
     "it has 1001 assets": {"assets": {f"a{number}": {} for number in range(1001)}},
 }
