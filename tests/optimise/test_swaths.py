@@ -41,6 +41,18 @@ def test_cube_on_a_coarser_grid_has_means(tmp_path, layout):
     np.testing.assert_allclose(numbers, MEANS, rtol=1e-6)
 
 
+@pytest.mark.parametrize("layout", ["map", "series"])
+def test_named_classes_are_the_most_frequent(tmp_path, layout):
+    values = np.random.default_rng(3).choice([1, 2, 9], (2, 10, 15, 16), p=[0.45, 0.1, 0.45]).astype("uint8")
+    values[..., :9] = values[..., :1]
+    cells = values.reshape(2, 10, 15, 4, 4).swapaxes(2, 3).reshape(2, 40, 60)
+    source = save_netcdf(aligned_dataset(cells, _FillValue=np.uint8(0)), tmp_path / "made.nc")
+
+    optimise([str(source)], tmp_path / "cube.zarr", Options(layout=layout, grid=COARSE, threads=1, classes=("v",)))
+
+    np.testing.assert_array_equal(read_cube(tmp_path / "cube.zarr")[1], values[..., 0])
+
+
 def test_cube_on_the_default_grid_has_nearest_cells(tmp_path):
     source = save_netcdf(aligned_dataset(VALUES), tmp_path / "made.nc")
 

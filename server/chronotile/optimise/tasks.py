@@ -158,7 +158,7 @@ def run_task(job: CubeJob, task: Task, disk: Disk) -> TaskResult:
     writer = _Writer(job, disk, in_overlay=task.in_overlay)
     left_out = set[SkippedItem]()
     job = replace(job, take=left_out.add)
-    with averaging_areas():
+    with averaging_areas(has_classes=job.plan.variables[task.variable].info.is_categorical):
         if isinstance(task, MapTask):
             _write_maps(job, task, writer)
         else:

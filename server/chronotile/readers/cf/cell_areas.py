@@ -7,7 +7,7 @@ has the mean of the sub-cells that fall in it, or their most frequent class.
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -34,18 +34,28 @@ _thread = threading.local()
 
 
 @contextmanager
-def averaging_areas() -> Iterator[None]:
-    """Make this thread read blocks of swaths as means over areas if their grid is coarser than their cells."""
-    before, _thread.averages = is_averaging(), True
+def averaging_areas(*, has_classes: bool = False) -> Iterator[None]:
+    """Make this thread read blocks of swaths as means over areas if their grid is coarser than their cells.
+
+    Args:
+        has_classes: Whether numbers are classes even if the file states none: the most frequent replaces the mean.
+    """
+    before = is_averaging(), are_classes()
+    _thread.averages, _thread.has_classes = True, has_classes
     try:
         yield
     finally:
-        _thread.averages = before
+        _thread.averages, _thread.has_classes = before
 
 
 def is_averaging() -> bool:
     """Return whether blocks of swaths are read as means."""
     return getattr(_thread, "averages", False)
+
+
+def are_classes() -> bool:
+    """Return whether all numbers that this thread averages are classes."""
+    return getattr(_thread, "has_classes", False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,8 @@ def average_areas(
     """
     if not parts:
         return nearest
+    if are_classes():
+        counting = replace(counting, is_categorical=True)
     numbers = nearest.numbers.copy()
     is_covered = np.zeros(numbers.shape, dtype=bool)
     blocks = [read_block(part.window).numbers.reshape(len(numbers), -1)[:, part.sources] for part in parts]
