@@ -12,8 +12,8 @@ import rasterio
 import shapely
 from affine import Affine
 
-from chronotile.archive.index.tile_indexes import TileIndexSource, is_tile_index, locations_of
-from chronotile.core.errors import UnsupportedSource
+from chronotile.archive.index.tile_indexes import MAX_BYTES, TileIndexSource, is_tile_index, locations_of, table_of
+from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from tests.scenes import make_spec
 from tests.walk.serving import served
 
@@ -112,9 +112,9 @@ def test_other_column_is_named_by_the_xml(folder):
     write_index(folder / "index.gpkg", LOCATIONS, "path")
     write_xml(folder / "index.gti", "index.gpkg", "path")
 
-    assert locations_of(folder / "index.gti") == LOCATIONS
+    assert locations_of(table_of(folder / "index.gti")) == LOCATIONS
     with pytest.raises(UnsupportedSource, match="LocationField"):
-        locations_of(folder / "index.gpkg")
+        locations_of(table_of(folder / "index.gpkg"))
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_xml_that_names_another_source_is_refused(folder, text, message):
     (folder / "index.gti").write_text(text)
 
     with pytest.raises(UnsupportedSource, match=message):
-        locations_of(folder / "index.gti")
+        locations_of(table_of(folder / "index.gti"))
 
 
 @pytest.mark.parametrize("end", ["gpkg", "fgb", "parquet"])
@@ -144,7 +144,7 @@ def test_damaged_index_is_refused(folder, end):
     path.write_bytes(content[: len(content) // 3])
 
     with pytest.raises(UnsupportedSource):
-        locations_of(path)
+        locations_of(table_of(path))
 
 
 def test_changed_index_and_files_are_noticed(folder):
@@ -158,6 +158,78 @@ def test_changed_index_and_files_are_noticed(folder):
     assert any(source.has_changed(most_files=10) for _time in range(2))
     write_index(index, LOCATIONS[:1])
     assert source.has_changed(most_files=0)
+
+
+def source_of(index: Path, **keys) -> TileIndexSource:
+    return TileIndexSource(make_spec("cog", index, variables={}, **keys), lambda address: address, "")
+
+
+def test_remote_location_is_not_a_change(folder):
+    source = source_of(write_index(folder / "index.gti.parquet", ["https://example.org/d_20200601.tif", "absent.tif"]))
+    source._groups = source._group_files()
+
+    assert not any(source.has_changed(most_files=10) for _time in range(3))
+
+
+def test_location_with_control_characters_is_refused_alone(folder):
+    source = source_of(write_index(folder / "index.gti.parquet", ["tiles/a\0_20200601.tif", LOCATIONS[1]]))
+
+    assert list(source._group_files()) == [r"'tiles/a\x00_20200601.tif'", str(folder / LOCATIONS[1])]
+
+
+def test_files_of_without_are_skipped(folder):
+    left_out = (str(folder / LOCATIONS[0]),)
+
+    groups = source_of(write_index(folder / "index.gti.parquet", LOCATIONS), left_out=left_out)._group_files()
+
+    assert list(groups) == [str(folder / LOCATIONS[1])]
+
+
+def test_change_of_the_named_index_is_noticed(folder):
+    index = write_index(folder / "index.parquet", LOCATIONS)
+    source = source_of(write_xml(folder / "index.gti", index.name))
+    source._group_files()
+    assert not source.has_changed(most_files=0)
+
+    write_index(index, LOCATIONS[:1])
+
+    assert source.has_changed(most_files=0)
+
+
+@pytest.mark.parametrize("length", [100, 1 << 20])
+def test_repeated_texts_in_parquet_are_limited_in_total(folder, length):
+    rows = 1000
+    table = pa.table({"location": pa.DictionaryArray.from_arrays(pa.array([0] * rows, "int32"), ["x" * length])})
+    pyarrow.parquet.write_table(table, folder / "index.parquet", store_schema=False)
+
+    if rows * length <= MAX_BYTES:
+        assert len(locations_of(table_of(folder / "index.parquet"))) == rows
+    else:
+        with pytest.raises(UnsupportedSource, match="more than"):
+            locations_of(table_of(folder / "index.parquet"))
+
+
+@pytest.mark.parametrize("values", [[1, 2], [["a"], ["b"]], [b"\xff", b"\xfe"]])
+def test_column_without_texts_is_refused(folder, values):
+    column = pa.array(values)
+    if column.type == pa.binary():
+        column = pa.Array.from_buffers(pa.string(), 2, column.buffers())  # not UTF-8
+    pyarrow.parquet.write_table(pa.table({"location": column}), folder / "index.parquet")
+
+    with pytest.raises(UnsupportedSource):
+        locations_of(table_of(folder / "index.parquet"))
+
+
+def test_other_column_of_parquet_is_not_read(folder):
+    write_index(folder / "index.parquet", LOCATIONS, "path")
+
+    with pytest.raises(UnsupportedSource, match="no texts in a column location"):
+        locations_of(table_of(folder / "index.parquet"))
+
+
+def test_missing_index_is_unavailable(folder):
+    with pytest.raises(SourceUnavailable):
+        locations_of(table_of(folder / "index.parquet"))
 
 
 def test_patterns_are_no_tile_index():

@@ -7,9 +7,10 @@ each location is checked like an address in a STAC item. Extents, masks and over
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from xml.etree import ElementTree as ET
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -17,27 +18,32 @@ from chronotile.archive.index.documents import state_of
 from chronotile.archive.index.files import FileGroup, FilesSource
 from chronotile.archive.index.source import CheckAddress, ReadEntry
 from chronotile.catalog.items.passes import add_allowed_locations
-from chronotile.core.errors import InvalidItem, SourceUnavailable, UnsupportedSource, raised_instead
+from chronotile.core.errors import InvalidItem, InvalidParameter, SourceUnavailable, UnsupportedSource, raised_instead
 from chronotile.core.extras import require_extra
 from chronotile.core.model.source import DATA, SourceSpec
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.web.item_places import absolute
 from chronotile.core.web.places import is_local
+from chronotile.core.xml_text import MAX_BYTES as MAX_XML_BYTES
+from chronotile.core.xml_text import parse_xml
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.places.convert import Conversion
 from chronotile.readers.places.isolated import convert_isolated
 from chronotile.readers.places.table import GEOPACKAGE
 
+if TYPE_CHECKING:
+    from pyarrow.parquet import FileMetaData
+
 ENDS = (".gti", ".gpkg", ".fgb", ".parquet")
 LOCATION = "location"
 """Default name of the column."""
-MAX_XML_BYTES = 1 << 20
-MAX_BYTES = 256 << 20
-"""Maximum size of an index."""
+MAX_BYTES = 64 << 20
+"""Maximum size of an index, and of its locations."""
 MAX_FILES = 200_000
+BATCH_ROWS = 4096
 MEMORY_BYTES, CPU_S = 1 << 30, 60
 """Limits of the process that reads a GeoPackage or FlatGeobuf file."""
-_UNSAFE = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_NOT_IN_PATHS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def is_tile_index(href: str) -> bool:
@@ -60,7 +66,8 @@ class TileIndexSource(FilesSource):
         self._places = places
         self._path = local_path(spec.href) or Path()
         self._root = f"{self._path.parent}/"
-        self._listed = ""
+        self._listed = dict[str, str]()
+        """States of the index and of its table, before they were read."""
         self._turn: Iterator[tuple[str, FileGroup]] = iter(())
 
     @property
@@ -73,18 +80,18 @@ class TileIndexSource(FilesSource):
         batch = list(islice(self._turn, most_files))
         if len(batch) < most_files:
             self._turn = iter(list(self._groups.items()))
-        return _state(self._path) != self._listed or any(_state(Path(key)) != group.state for key, group in batch)
+        states = [*self._listed.items(), *((key, group.state) for key, group in batch)]
+        return not self._listed or any(_state(address) != state for address, state in states)
 
     def _group_files(self) -> dict[str, FileGroup]:
-        self._listed = _state(self._path)
+        self._listed = {str(self._path): _state(str(self._path))}
+        table = table_of(self._path)
+        self._listed[str(table.path)] = _state(str(table.path))
         groups = dict[str, FileGroup]()
-        for location in locations_of(self._path):
-            try:
-                address = absolute(location, str(self._path))
-            except ValueError:
-                address = location  # refused when it is read
-            state = _state(Path(address)) if is_local(address) else ""
-            groups[address] = FileGroup(paths={DATA: address}, state=state)
+        for location in locations_of(table):
+            address = _address_of(location, str(self._path))
+            if address not in self._spec.left_out:
+                groups[address] = FileGroup(paths={DATA: address}, state=_state(address))
         if not groups:
             raise SourceUnavailable(f"{self._path.name} lists no file")
         return groups
@@ -96,23 +103,48 @@ class TileIndexSource(FilesSource):
         return super()._read(key, FileGroup(paths={DATA: path}, state=group.state), span, before)
 
 
-def locations_of(path: Path) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class IndexTable:
+    """A file with locations."""
+
+    path: Path
+    column: str = LOCATION
+    layer: str | None = None
+    """The feature table; `None` for the only one."""
+
+
+def table_of(path: Path) -> IndexTable:
+    """Return the table of a tile index: the file itself, or the one named in a `.gti` file.
+
+    Raises:
+        UnsupportedSource: The `.gti` file is damaged, or names another kind of source.
+        SourceUnavailable: It cannot be read.
+    """
+    if path.suffix.lower() != ".gti":
+        return IndexTable(path)
+    damaged = UnsupportedSource(f"{path.name} is not an XML document of GDAL's tile indexes")
+    with raised_instead(InvalidParameter, damaged):
+        root = parse_xml(_content(path, MAX_XML_BYTES), what="the index")
+    target = (root.findtext("IndexDataset") or "").strip()
+    if root.tag != "GDALTileIndexDataset" or not target:
+        raise damaged
+    if "/" in target or not target.lower().endswith(ENDS[1:]):
+        ends = ", ".join(ENDS[1:])
+        raise UnsupportedSource(f"its IndexDataset is not a file in its folder that ends with {ends}")
+    column = (root.findtext("LocationField") or "").strip()
+    return IndexTable(path.parent / target, column or LOCATION, root.findtext("IndexLayer"))
+
+
+def locations_of(table: IndexTable) -> list[str]:
     """Return the locations in a tile index, in their order.
 
     Raises:
         UnsupportedSource: It is damaged, too large, or has no column of locations.
         SourceUnavailable: It cannot be read.
     """
-    column, layer = LOCATION, None
-    if path.suffix.lower() == ".gti":
-        target, column, layer = _named_index(path)
-        path = path.parent / target
-        if "/" in target or not path.name.lower().endswith(ENDS[1:]):
-            ends = ", ".join(ENDS[1:])
-            raise UnsupportedSource(f"its IndexDataset is not a file in its folder that ends with {ends}")
-    if path.suffix.lower() == ".parquet":
-        return _locations_of_parquet(path, column)
-    content = _content(path, MAX_BYTES)
+    content = _content(table.path, MAX_BYTES)
+    if table.path.suffix.lower() == ".parquet":
+        return _locations_of_parquet(content, table)
     if not content.startswith(GEOPACKAGE):
         require_extra("places", "a tile index in FlatGeobuf", error=UnsupportedSource)
     limits = Conversion(
@@ -121,36 +153,49 @@ def locations_of(path: Path) -> list[str]:
         max_bytes=MAX_BYTES,
         memory_bytes=MEMORY_BYTES,
         cpu_s=CPU_S,
-        table=layer,
+        table=table.layer,
         is_upload=False,
+        has_geometries=False,
     )
     features = orjson.loads(convert_isolated(content, limits))["features"]
-    return _texts([feature["properties"].get(column) for feature in features], column)
+    return _texts([feature["properties"].get(table.column) for feature in features], table.column)
 
 
-def _named_index(path: Path) -> tuple[str, str, str | None]:
-    """Return the file, the column and the layer that a `.gti` file names."""
-    content = _content(path, MAX_XML_BYTES)
-    damaged = UnsupportedSource(f"{path.name} is not an XML document of GDAL's tile indexes")
-    if _UNSAFE.search(content):
-        raise damaged
-    with raised_instead(ET.ParseError, damaged):
-        root = ET.fromstring(content)  # noqa: S314 -- without entities, at most 1 MB
-    dataset = root.findtext("IndexDataset", "").strip()
-    if root.tag != "GDALTileIndexDataset" or not dataset:
-        raise damaged
-    return dataset, root.findtext("LocationField", "").strip() or LOCATION, root.findtext("IndexLayer")
-
-
-def _locations_of_parquet(path: Path, column: str) -> list[str]:
+def _locations_of_parquet(content: bytes, table: IndexTable) -> list[str]:
     require_extra("parquet", "a tile index in Parquet", error=UnsupportedSource)
-    from pyarrow import ArrowException
-    from pyarrow.parquet import ParquetFile
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile, read_metadata
 
-    with raised_instead(ArrowException, UnsupportedSource(f"{path.name} is damaged")), ParquetFile(path) as file:
-        if column not in file.schema_arrow.names or file.metadata.num_rows > MAX_FILES:
-            raise UnsupportedSource(f"it has no column {column}, or more than {MAX_FILES} rows")
-        return _texts(file.read([column]).column(0).to_pylist(), column)
+    # pyarrow raises OSError for damaged pages, too, and decodes texts last.
+    faults = (pa.ArrowException, OSError, UnicodeDecodeError)
+    values, size = list[object](), 0
+    too_large = UnsupportedSource(f"the locations in {table.path.name} have more than {MAX_BYTES} bytes")
+    with raised_instead(faults, UnsupportedSource(f"{table.path.name} is damaged")):
+        metadata = read_metadata(pa.BufferReader(content))
+        if _bytes_in_column(metadata, table.column) > MAX_BYTES:
+            raise too_large
+        # A dictionary contains repeated texts only once; `size` counts each.
+        file = ParquetFile(pa.BufferReader(content), metadata=metadata, read_dictionary=[table.column])
+        for batch in file.iter_batches(BATCH_ROWS, columns=[table.column]):
+            for scalar in batch.column(0):
+                text = scalar.value if isinstance(scalar, pa.DictionaryScalar) else scalar
+                if isinstance(text, pa.StringScalar | pa.LargeStringScalar) and text.is_valid:
+                    size += text.as_buffer().size
+                    if size > MAX_BYTES:
+                        raise too_large
+                    values.append(text.as_py())
+    return _texts(values or [None] * metadata.num_rows, table.column)
+
+
+def _bytes_in_column(metadata: "FileMetaData", column: str) -> int:
+    """Return the uncompressed size of a column in a Parquet file."""
+    paths = [metadata.schema.column(number).path for number in range(len(metadata.schema))]
+    if column not in paths:
+        raise UnsupportedSource(f"it has no texts in a column {column}")
+    if metadata.num_rows > MAX_FILES:
+        raise UnsupportedSource(f"it has more than {MAX_FILES} rows")
+    number, groups = paths.index(column), map(metadata.row_group, range(metadata.num_row_groups))
+    return sum(group.column(number).total_uncompressed_size for group in groups)
 
 
 def _texts(values: list[object], column: str) -> list[str]:
@@ -169,8 +214,19 @@ def _content(path: Path, most: int) -> bytes:
     return content
 
 
-def _state(path: Path) -> str:
+def _address_of(location: str, index: str) -> str:
+    """Return the absolute path or URL of a location; for an invalid location, a text that `_read` refuses."""
+    if _NOT_IN_PATHS.search(location):
+        return ascii(location)
     try:
-        return state_of(os.stat(path))  # noqa: PTH116 -- for very many files
-    except OSError:
+        return absolute(location, index)
+    except ValueError:
+        return location
+
+
+def _state(address: str) -> str:
+    """Return the state of a file; a constant if it is remote, missing or refused."""
+    try:
+        return state_of(os.stat(address)) if is_local(address) else "remote"  # noqa: PTH116 -- for very many files
+    except (OSError, ValueError):
         return "missing"

@@ -46,6 +46,8 @@ class Conversion:
     """The feature table, if there are several."""
     is_upload: bool = True
     """Whether the first of several tables is read, and coordinates become longitude and latitude."""
+    has_geometries: bool = True
+    """Whether the answer has the geometries."""
 
 
 def main(conversion: Conversion) -> None:
@@ -100,7 +102,9 @@ def convert(content: bytes, conversion: Conversion) -> list[bytes]:
         some = slice(start, start + BATCH_FEATURES)
         shapes = _output_shapes(table.crs, table.shapes[some], conversion)
         for shape, *values in zip(shapes, *(column[some] for column in table.columns.values()), strict=True):
-            geometry = None if shape is None else orjson.Fragment(shapely.to_geojson(shape))
+            geometry = (
+                None if shape is None or not conversion.has_geometries else orjson.Fragment(shapely.to_geojson(shape))
+            )
             properties = dict(zip(table.columns, values, strict=True))
             feature = {"type": "Feature", "properties": properties, "geometry": geometry}
             parts += [b"," if len(parts) > 1 else b"", orjson.dumps(feature, default=lambda _bytes_or_list: None)]
