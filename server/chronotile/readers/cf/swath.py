@@ -293,7 +293,10 @@ class SwathReader(DerivingReader[SwathVariable]):
     @dispatch_derived
     def read_window(self, variable: SwathVariable, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of every `step`-th row and column of a window of a level."""
-        pixels = self._read(variable, [index], "space", level=level, window=window, step=step)
+        if is_averaging() and (level, step) == (0, 1):
+            pixels = self.read_block(variable.name, indexes=[index], window=window, along="space")
+        else:
+            pixels = self._read(variable, [index], "space", level=level, window=window, step=step)
         return Pixels(pixels.numbers[0], None if pixels.valid is None else pixels.valid[0])
 
     @dispatch_derived
