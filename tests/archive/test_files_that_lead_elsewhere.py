@@ -14,6 +14,8 @@ from starlette.testclient import TestClient
 
 from chronotile.app.application import application
 from chronotile.archive.check import check_archive
+from chronotile.archive.discovery.vrt_targets import place_outside
+from chronotile.readers.netcdf import hdf5
 from tests.archive.series import series_at
 from tests.rasters import write_raster
 
@@ -197,6 +199,15 @@ def test_messages_of_gdal_about_missing_files_do_not_reach_the_terminal(tmp_path
 
     assert "good.band1" in ran.stdout
     assert "ERROR 4" not in ran.stderr
+
+
+def test_vrt_of_an_unsupported_hdf5_file_leads_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(hdf5, "MAX_OBJECTS", 0)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["v"] = NUMBERS
+    write_mosaic(tmp_path / "a.vrt", ["a.h5"], None)
+
+    assert place_outside(tmp_path / "a.vrt", tmp_path) == "a.h5"
 
 
 def linked(file, outside):

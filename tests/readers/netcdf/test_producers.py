@@ -344,3 +344,52 @@ def test_grid_without_cells_is_refused(tmp_path):
 
     with pytest.raises(UnsupportedSource, match="its YDim 0 or XDim 0 is not above 0"):
         open_file(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize(("projection", "crs"), [("LAMAZ", ""), ("LAMAZ", "EPSG:3035"), ("GEO", "EPSG:3035")])
+def test_array_with_coordinates_is_placed_by_cf(tmp_path, projection, crs):
+    write_grid(tmp_path / "a.h5", {**GEOGRAPHIC, "Projection": f"HE5_GCTP_{projection}"})
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        axes = [("y", "degrees_north", 50 - np.arange(4.0)), ("x", "degrees_east", np.arange(8.0))]
+        for axis, (dim, degrees, values) in enumerate(axes):
+            scale = file.create_dataset(f"{GRID}/{dim}", data=values)
+            scale.attrs.update({"standard_name": f"projection_{dim}_coordinate"} if crs else {"units": degrees})
+            scale.make_scale(dim)
+            file[f"{GRID}/v"].dims[axis].attach_scale(scale)
+        if crs:
+            file[f"{GRID}/v"].attrs["grid_mapping"] = "crs"
+            file.create_dataset(f"{GRID}/crs", data=0).attrs["spatial_ref"] = crs
+
+    grid = open_file(tmp_path / "a.h5").info.variables["v"].grid
+
+    assert steps_of(grid) == (1, 0, -0.5, 0, -1, 50.5)
+    assert grid.crs.name == crs or not crs
+
+
+def test_valid_range_without_numbers_is_named(tmp_path):
+    write_vnp13(tmp_path / "a.h5", size=SIZE)
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file[f"{VNP13_DATA}/500 m 16 days NDVI"].attrs["valid_range"] = "-2000, many"
+
+    info = open_file(tmp_path / "a.h5").info
+
+    assert [*info.variables] == ["500 m 16 days pixel reliability"]
+    assert any("left out: its valid_range has no numbers" in finding.message for finding in info.findings)
+
+
+@pytest.mark.parametrize("shape", [(112, 112), (56, 28)])
+def test_faulty_array_does_not_concern_arrays_of_any_size(tmp_path, shape):
+    write_probav(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        group = file["LEVEL3/NDVI"]
+        for name in ("other", "faulty"):
+            group.create_dataset(name, data=np.zeros(shape, "u1")).attrs.update(group["NDVI"].attrs)
+        group["faulty"].attrs["SCALE"] = 0.0
+
+    info = open_file(tmp_path / "a.h5", group="LEVEL3/NDVI").info
+
+    assert {(info.variables[name].grid.height, info.variables[name].grid.width) for name in ("NDVI", "other")} == {
+        (112, 112),
+        shape,
+    }
+    assert [(f.place, f.message) for f in info.findings] == [("faulty", "left out: its SCALE is 0")]

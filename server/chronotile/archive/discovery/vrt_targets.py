@@ -7,7 +7,9 @@ from typing import Any
 
 from lxml import etree
 
+from chronotile.core.errors import ChronotileError
 from chronotile.readers.kinds import head_of
+from chronotile.readers.library_errors import opening
 from chronotile.readers.netcdf.hdf5 import survey_hdf5
 from chronotile.readers.netcdf.source import HDF5
 from chronotile.readers.raster.formats import JPEG2000, VRT_END
@@ -80,6 +82,7 @@ def _may_lead_on(path: Path) -> bool:
     if not head.startswith(HDF5):
         return bool(head) and not head.startswith(_HOLDING)
     try:
-        return survey_hdf5(path).elsewhere is not None
-    except (ImportError, OSError):  # without h5py, or damaged
+        with opening(path.name):
+            return survey_hdf5(path).elsewhere is not None
+    except ChronotileError:  # without h5py, damaged or not supported
         return True

@@ -103,8 +103,11 @@ class HdfEos:
         self._text = text
 
     @cached_property
-    def _grids(self) -> Mapping[str, OdlGrid]:
-        return parse_grids(self._text)
+    def _grids(self) -> Mapping[str, OdlGrid] | UnsupportedSource:
+        try:
+            return parse_grids(self._text)
+        except UnsupportedSource as error:
+            return error
 
     def restate(self, group: str, name: str, array: "xarray.Variable") -> ArrayStatement | None:
         """Return the statement about an array; `None` if it is not a data field of a grid.
@@ -115,9 +118,14 @@ class HdfEos:
         match = _DATA_FIELDS.fullmatch(group)
         if match is None or array.ndim < 2:
             return None
-        grid = self._grids.get(match[1])
-        if grid is None:
-            raise UnsupportedSource(f"{PLACE} describes no grid {match[1]}")
+        attributes, note = _divide(array.attrs, array.dtype) if _VEGETATION_INDICES in match[1] else ({}, "")
+        if "grid_mapping" in array.attrs and _has_dims(array):
+            return ArrayStatement(dims=tuple(map(str, array.dims)), attrs={**array.attrs, **attributes}, note=note)
+        grid = self._grid(match[1])
+        if grid.entries.get("Projection") not in {SINUSOIDAL, GEOGRAPHIC} and (
+            "coordinates" in array.attrs or _has_dims(array)
+        ):
+            return None  # CF may place it
         try:
             dims = grid.dims_of(name) or (*map(str, array.dims[:-2]), *_CF_DIMS)
             if len(dims) != array.ndim or not _CF_DIMS.keys() <= {*dims}:
@@ -127,11 +135,22 @@ class HdfEos:
                 rows, columns = grid.size
                 stated = f"YDim {rows} and XDim {columns}"
                 raise UnsupportedSource(f"its {stated} contradict the shape {array.shape} of its array {name}")
-            attributes, note = _divide(array.attrs, array.dtype) if _VEGETATION_INDICES in match[1] else ({}, "")
             attributes = {**array.attrs, **grid.place_cells(), **attributes}
         except UnsupportedSource as error:
             raise UnsupportedSource(f"{PLACE}, grid {match[1]}: {error.message}") from error
         return ArrayStatement(dims=tuple(_CF_DIMS.get(dim, dim) for dim in dims), attrs=attributes, note=note)
+
+    def _grid(self, name: str) -> OdlGrid:
+        if isinstance(self._grids, UnsupportedSource):
+            raise self._grids
+        if name not in self._grids:
+            raise UnsupportedSource(f"{PLACE} describes no grid {name}")
+        return self._grids[name]
+
+
+def _has_dims(array: "xarray.Variable") -> bool:
+    # h5netcdf invents names for dimensions that the file does not name.
+    return not any(str(dim).startswith("phony_dim_") for dim in array.dims)
 
 
 def read_hdf_eos(file: "h5py.File", names: Sequence[str]) -> HdfEos:
@@ -211,5 +230,8 @@ def _divide(attributes: Attributes, dtype: "np.dtype[Any]") -> tuple[dict[str, A
         "add_offset": 0.0 - number_of(attributes, "add_offset", 0.0) / divisor,
     }
     if "valid_range" in attributes:
-        changed["valid_range"] = np.asarray(attributes["valid_range"]).astype(dtype)  # in digital numbers
+        try:
+            changed["valid_range"] = np.asarray(attributes["valid_range"]).astype(dtype)  # in digital numbers
+        except (ValueError, TypeError, OverflowError) as error:
+            raise UnsupportedSource("its valid_range has no numbers") from error
     return changed, f"its scale_factor {divisor:g} divides its numbers, as VNP13 specifies; set scale: if it multiplies"

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from chronotile.core.finding import Finding
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.finding import LEFT_OUT, Finding
 from chronotile.readers.cf.axes import COVERAGE
 from chronotile.readers.netcdf.hdf_eos import INFORMATION, read_hdf_eos
 from chronotile.readers.netcdf.odim import CONVENTION, DATA, read_odim
@@ -41,19 +42,33 @@ class Producer:
     def restate(self, group: str, dataset: "xarray.Dataset") -> tuple["xarray.Dataset", list[Finding]]:
         """Return a group as CF would describe it, and notes on interpretations.
 
+        An array is left out if its description is damaged, contradicts it, or is not understood.
+
         Raises:
-            UnsupportedSource: The description is damaged, contradicts the arrays, or is not understood.
+            UnsupportedSource: All described arrays are left out.
         """
         import xarray
 
-        variables, notes = {}, list[Finding]()
+        variables, notes, faults = {}, list[Finding](), list[UnsupportedSource]()
+        sizes, is_any_described = dict[str, int](), False
         for key, stored in dataset.variables.items():
+            try:
+                statement = self.convention.restate(group, str(key), stored)
+            except UnsupportedSource as error:
+                faults.append(error)
+                notes.append(Finding("warning", str(key), f"{LEFT_OUT}{error.message}"))
+                continue
             variables[key] = stored
-            statement = self.convention.restate(group, str(key), stored)
             if statement is not None:
+                is_any_described = True
                 variables[key] = variable = stored.copy(deep=False)
-                variable.dims, variable.attrs = statement.dims, dict(statement.attrs)
+                names = _names_by_size(dict(zip(statement.dims, stored.shape, strict=True)), sizes)
+                variable.dims, variable.attrs = tuple(names.values()), dict(statement.attrs)
+                if {"y", "x"} <= names.keys():
+                    variable.attrs["spatial:dimensions"] = [names["y"], names["x"]]
                 notes += [Finding("note", str(key), statement.note)] if statement.note else []
+        if faults and not is_any_described:
+            raise faults[0]
         restated = xarray.Dataset(variables, attrs={**(self.times if not group else {}), **dataset.attrs})
         restated.set_close(dataset.close)
         return restated, notes
@@ -74,6 +89,11 @@ def producer_of(file: "h5py.File", shapes: Mapping[str, Mapping[str, Sequence[in
         return None
     radar = read_odim(file, [group for group, arrays in shapes.items() if DATA in arrays])
     return Producer(radar, radar.times)
+
+
+def _names_by_size(lengths: Mapping[str, int], sizes: dict[str, int]) -> dict[str, str]:
+    # Arrays of a group may differ in size, and xarray allows one size per name. `sizes` has those so far.
+    return {dim: dim if sizes.setdefault(dim, n) == n else f"{dim}_{n}" for dim, n in lengths.items()}
 
 
 def _times_of(file: "h5py.File") -> dict[str, str]:
