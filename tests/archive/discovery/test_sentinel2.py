@@ -57,6 +57,12 @@ def test_files_outside_of_products_are_left():
     assert split_products([*plain_files, *paths_of(OLD, ("B02", 10))])[1] == plain_files
 
 
+def test_products_of_other_missions_are_left():
+    other = [Path("S1A_IW_GRDH_1SDV_20200104T101319.SAFE/measurement/a.tiff"), Path("any.SAFE/GRANULE/a.jp2")]
+
+    assert split_products(other) == ([], other)
+
+
 def discover_in(folder: Path):
     return discover(folder, {}, ReaderCaches())
 
@@ -75,6 +81,16 @@ def test_folder_of_products_is_one_collection(tmp_path):
     (collection,) = discovery.collections
     assert [*collection.variables] == ["AOT", "B01", "B02", "B03", "B04", "B08", "B11", "SCL", "WVP"]
     assert collection.draft.href.startswith("**/")
+    assert discovery.findings == ()
+
+
+@pytest.mark.parametrize("product", [OLD, SafeProduct(level="1C")])
+def test_product_may_be_the_folder(tmp_path, product):
+    discovery = discover_in(product.write(tmp_path))
+
+    (collection,) = discovery.collections
+    assert {"B02", "B03", "B04"} <= {*collection.variables}
+    assert collection.draft.href.startswith("GRANULE/*/IMG_DATA/")
     assert discovery.findings == ()
 
 

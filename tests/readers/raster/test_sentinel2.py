@@ -82,3 +82,30 @@ def test_product_without_document_is_refused(tmp_path):
 
     with pytest.raises(UnsupportedSource, match=r"has 0 of MTD_MSIL2A\.xml and MTD_MSIL1C\.xml"):
         image_numbers(path)
+
+
+def test_missing_offset_concerns_only_its_band(tmp_path):
+    path = path_of(tmp_path, NEW, "B04", NEW.metadata.replace('OFFSET band_id="3"', 'OFFSET band_id="99"'))
+
+    assert image_numbers(path.replace("B04", "B02")) == (0.0001, -0.1001, 0, None)
+
+
+def test_document_that_cannot_be_opened_is_refused(tmp_path):
+    path = path_of(tmp_path, NEW, "B04")
+    (tmp_path / NEW.name / NEW.document).unlink()
+    (tmp_path / NEW.name / NEW.document).mkdir()
+
+    with pytest.raises(UnsupportedSource, match=r"MTD_MSIL2A\.xml"):
+        image_numbers(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (f"a/{NEW.name}/manifest.safe", True),
+        ("S1A_IW_GRDH_1SDV_20200104T101319.SAFE/measurement/a.tiff", False),
+        (NEW.name, False),
+    ],
+)
+def test_only_folders_of_sentinel_2_are_products(path, expected):
+    assert sentinel2.is_in_product(path) == expected

@@ -106,7 +106,7 @@ def _draft_kind(
 ) -> Iterator[Draft]:
     """Yield drafts of a kind: one per group of similar names for files of bands, else one per group of times."""
     if kind.options.has_bands:
-        groups, other_paths = split_products(paths)
+        groups, other_paths = split_products(paths, root)
         yield from (
             _draft_group(group, kind, everything, root) for group in (*groups, *group_names(other_paths, looks))
         )

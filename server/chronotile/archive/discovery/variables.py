@@ -55,7 +55,7 @@ def raster_variables(draft: Draft) -> RasterVariables:
         UnsupportedSource: No file can be opened.
     """
     if draft.variables:
-        is_product = is_in_product(draft.files[0].as_posix())
+        is_product = is_in_product(draft.first.as_posix())
         ids = {name: _RESOLUTION.sub("", name) if is_product else name for name in draft.variables}
         return RasterVariables(tuple(VariableSpec(id=i, name=None if i == n else n) for n, i in ids.items()))
     first = _first(draft)

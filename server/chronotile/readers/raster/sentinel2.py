@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +21,8 @@ IMAGE = re.compile(
     r"(?P<variable>(?P<band>B\d[\dA]|AOT|WVP|SCL)(?:_\d\dm)?)\.jp2"
 )
 """Path of an image of numbers."""
-SAFE = ".SAFE"
+PRODUCT = re.compile(r"[^/]*_MSI(L1C|L2A)_[^/]*\.SAFE")
+"""Name of the folder of a product, with its level; other missions use `.SAFE` too."""
 
 _BAND_IDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
 """Bands by `band_id`."""
@@ -39,7 +41,7 @@ class ImageNumbers(NamedTuple):
 
 def is_in_product(path: str) -> bool:
     """Return whether a file is in a product."""
-    return f"{SAFE}/" in path
+    return any(PRODUCT.fullmatch(part) for part in path.split("/")[:-1])
 
 
 def image_numbers(path: str) -> ImageNumbers | None:
@@ -53,16 +55,19 @@ def image_numbers(path: str) -> ImageNumbers | None:
         return None
     product = image["product"]
     states = {name: state for name in DOCUMENTS if (state := state_or_none(f"{product}/{name}")) is not None}
-    if not states and not product.endswith(SAFE):
+    if not states and PRODUCT.fullmatch(product.rpartition("/")[2]) is None:
         return None
     if len(states) != 1:
         raise UnsupportedSource(f"its product has {len(states)} of {' and '.join(DOCUMENTS)}, which state its numbers")
     ((name, state),) = states.items()
-    return _numbers_of(product, name, state).band_numbers(image["band"])
+    numbers = _numbers_of(product, name, state).get(image["band"], f"{name} describes no band {image['band']}")
+    if isinstance(numbers, str):
+        raise UnsupportedSource(numbers)
+    return numbers
 
 
-class _ProductNumbers(NamedTuple):
-    document: str
+class _BandDocument(NamedTuple):
+    name: str
     level: str
     root: etree._Element
 
@@ -74,7 +79,7 @@ class _ProductNumbers(NamedTuple):
         element = _QUANTIFICATIONS[self.level] if is_reflectance else f"{band}_QUANTIFICATION_VALUE"
         quantification, offset = self._number(element), 0.0
         if quantification <= 0:
-            raise UnsupportedSource(f"{self.document} states {element} {quantification:g}, which is not above 0")
+            raise UnsupportedSource(f"{self.name} states {element} {quantification:g}, which is not above 0")
         # Products before baseline 04.00 have no offsets.
         if is_reflectance and self.root.find(f".//{_OFFSETS[self.level]}") is not None:
             offset = self._number(f"{_OFFSETS[self.level]}[@band_id='{_BAND_IDS.index(band)}']")
@@ -88,16 +93,27 @@ class _ProductNumbers(NamedTuple):
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
-            raise UnsupportedSource(f"{self.document} states no number for {element}")
+            raise UnsupportedSource(f"{self.name} states no number for {element}")
         return number
 
 
 @lru_cache(maxsize=256)
-def _numbers_of(product: str, name: str, _state: FileState) -> _ProductNumbers:
-    with Path(product, name).open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
+def _numbers_of(product: str, name: str, _state: FileState) -> Mapping[str, ImageNumbers | str]:
+    """Return the numbers of each band, or the reason if they are not stated."""
     try:
-        root = parse_xml(data, what=name, max_bytes=MAX_BYTES)
+        with Path(product, name).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        document = _BandDocument(
+            name, name[len("MTD_MSIL") :].removesuffix(".xml"), parse_xml(data, what=name, max_bytes=MAX_BYTES)
+        )
     except InvalidParameter as error:
         raise UnsupportedSource(error.message) from error
-    return _ProductNumbers(name, name[len("MTD_MSIL") :].removesuffix(".xml"), root)
+    except OSError as error:
+        raise UnsupportedSource(f"{name} cannot be read: {error.strerror}") from error
+    numbers: dict[str, ImageNumbers | str] = {}
+    for band in (*_BAND_IDS, "AOT", "WVP", "SCL"):
+        try:
+            numbers[band] = document.band_numbers(band)
+        except UnsupportedSource as error:
+            numbers[band] = error.message
+    return numbers
