@@ -478,8 +478,10 @@ def test_a_mistake_in_a_collection(mistakes_of, text, mistake):
     [
         ("kind: cog", "source.href: the key is missing"),
         ("kind: gdal, href: a", "source.kind: accepted are 'zarr', 'cog', 'netcdf', 'stac' or 'raster', got 'gdal'"),
-        ("kind: cog, href: ftp://a", "source.href: ftp:// cannot be read; accepted are a path, file://, s3://, gs://, az://, http:// "
-            "and https://"),
+        (
+            "kind: cog, href: ftp://a",
+            "source.href: ftp:// cannot be read; accepted are a path, file://, s3://, gs://, az://, http://, https://",
+        ),
         ("kind: cog, href: file://a/b.tif", "source.href: a file URL has three slashes: file:///path"),
         ("kind: cog, href: http:/a.example/b.tif", "source.href: http:/ has one slash; write http:// with two"),
         ("kind: cog, href: '{band}.tif'", "source.href: {band} is not valid; accepted is {variable}"),

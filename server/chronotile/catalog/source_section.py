@@ -14,6 +14,7 @@ from chronotile.core.model.time.instants import DAY, DISTANT_FUTURE, ONE_NS
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.core.model.time.period_parser import parse_period
 from chronotile.core.sections import Section, Text
+from chronotile.core.web.places import BUCKETS
 
 _MAX_FILTER_LENGTH = 4096
 
@@ -37,8 +38,8 @@ FilterText = Annotated[Text, AfterValidator(_check_filter)]
 
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-_ONE_SLASH = re.compile("(s3|https?):/(?!/)", re.IGNORECASE)
-_SCHEMES = ("file", "s3", "gs", "az", "http", "https")
+_ONE_SLASH = re.compile(f"({'|'.join(BUCKETS)}|https?):/(?!/)", re.IGNORECASE)
+_SCHEMES = ("file", *BUCKETS, "http", "https")
 _MAX_MONTH_NS = 31 * 86_400_000_000_000
 
 
@@ -109,9 +110,8 @@ def _check_href(href: str) -> str:
         raise ValueError(f"{one_slash[0]} has one slash; write {one_slash[0]}/ with two")
     scheme = _SCHEME.match(href)
     if scheme is not None and scheme[1].lower() not in _SCHEMES:
-        raise ValueError(
-            f"{scheme[0]} cannot be read; accepted are a path, file://, s3://, gs://, az://, http:// and https://"
-        )
+        accepted = ", ".join(f"{name}://" for name in _SCHEMES)
+        raise ValueError(f"{scheme[0]} cannot be read; accepted are a path, {accepted}")
     if scheme is not None and scheme[1].lower() == "file" and urlsplit(href).netloc not in {"", "localhost"}:
         raise ValueError("a file URL has three slashes: file:///path")
     unknown = [name for name in PLACEHOLDER.findall(href) if name != "{variable}"]

@@ -113,3 +113,11 @@ def test_relative_links_stay_in_the_bucket(scheme):
 def test_prefix_of_an_unknown_scheme_is_refused():
     with pytest.raises(ConfigurationError, match="gs:// and az://"):
         AllowedPlaces(["ftp://archive"], setting="CHRONOTILE_SOURCE_PREFIXES")
+
+
+def test_home_folder_may_be_unknown(monkeypatch):
+    monkeypatch.setattr(buckets.os.path, "expanduser", lambda path: path)
+    monkeypatch.setattr(buckets, "_google_store", lambda _bucket, *, is_unsigned: is_unsigned)
+    monkeypatch.setattr(buckets, "has_vendor", lambda _name: False)
+
+    assert buckets.google_store("b", {})

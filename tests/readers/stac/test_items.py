@@ -329,7 +329,7 @@ def test_first_reason_of_several_refused_assets_is_given():
     document = item() | {"assets": {"a": asset("ftp://b/c"), "b": asset("file:///etc/passwd"), "c": asset("ftp://b/d")}}
     with pytest.raises(
         InvalidItem,
-        match=r"^it has no asset .* that can be read: an href begins with ftp:; accepted are https://, http://, s3://, ",
+        match=r"^it has no asset .* that can be read: an href begins with ftp:; accepted are https://, http://, ",
     ):
         item_of(document, BASE)
 
@@ -410,3 +410,25 @@ def test_an_odd_document_is_an_item_or_is_refused(changes, base):
     else:
         assert all(math.isfinite(edge) for edge in found.bbox)
         assert found.start < found.end
+
+
+@pytest.mark.parametrize(
+    ("href", "media_type", "base", "is_read"),
+    [
+        ("./a.nc", None, BASE, False),
+        ("./a.nc", "application/x-netcdf", BASE, False),
+        ("./a.nc", None, "/stac/item.json", True),
+        ("file:///stac/a.nc", "application/netcdf; version=4", "/stac/item.json", True),
+        ("file:///stac/a.nc", None, "/stac/item.json", True),
+        ("./a.hdf", "application/x-hdf", "/stac/item.json", False),
+    ],
+)
+def test_netcdf_is_read_from_this_machine(href, media_type, base, is_read):
+    written = {"href": href} | ({} if media_type is None else {"type": media_type})
+    document = item(assets={"data": written})
+
+    if is_read:
+        assert only_asset(document, base).href == "/stac/a.nc"
+    else:
+        with pytest.raises(InvalidItem, match="no asset that is a raster"):
+            item_of(document, base)

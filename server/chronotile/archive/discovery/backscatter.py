@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from chronotile.core.finding import Finding
+from chronotile.core.model.expression import can_be_named
 from chronotile.core.model.source import VariableInfo
 from chronotile.readers.stac.drafts import DraftSection
 
@@ -14,18 +15,21 @@ COMPOSITE = "VV_VH_RATIO"
 MAX_POWER = 10_000.0
 """Backscatter of 40 dB; greater values are amplitudes or digital numbers."""
 _BACKSCATTER = re.compile(r"(?:^|[^a-z])(?:vv|vh|hh|hv|gamma_?0|sigma_?0)(?:$|[^a-z])")
+_VV = re.compile("(?:^|_)vv$")
 _UNITS = {"", "1", "linear", "power", "linear_power", "m2/m2", "m2_m-2"}
 
 
 def decibel_layers(infos: Mapping[str, VariableInfo]) -> tuple[dict[str, DraftSection], dict[str, DraftSection]]:
     """Return formulas of the variables in decibels, and a composite of VV, VH and their ratio if both exist."""
-    power = [name for name, info in infos.items() if _is_power(info)]
+    power = [name for name, info in infos.items() if can_be_named(name) and _is_power(info)]
     formulas = {f"{name}_DB": f"10 * log10({name})" for name in power}
-    pair = {name.upper(): name for name in power}
-    if {"VV", "VH"} <= pair.keys():
-        formulas[RATIO] = f"10 * log10({pair['VH']} / {pair['VV']})"
+    names = {name.lower(): name for name in power}
+    pairs = [(name, names.get(f"{lower[:-2]}vh")) for lower, name in names.items() if _VV.search(lower)]
+    vv, vh = next(filter(all, pairs), (None, None))
+    if vv and vh:
+        formulas[RATIO] = f"10 * log10({vh} / {vv})"
         composite: DraftSection = {
-            "variables": [f"{pair['VV']}_DB", f"{pair['VH']}_DB", RATIO],
+            "variables": [f"{vv}_DB", f"{vh}_DB", RATIO],
             "range": list(RANGE_DB),
         }
         composites = {COMPOSITE: composite}

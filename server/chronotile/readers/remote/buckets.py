@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chronotile.core.errors import UnsupportedSource
+from chronotile.core.web.places import BUCKETS
 from chronotile.readers.remote.s3_environment import YES, S3Access, has_vendor, s3_access
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _AZURE = (
     *("AZURE_CLIENT_ID", "AZURE_STORAGE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_ENDPOINT", "MSI_ENDPOINT"),
 )
 """Variables that name a source of credentials, which obstore reads."""
-_GCLOUD = ".config/gcloud/application_default_credentials.json"
+_GCLOUD = "~/.config/gcloud/application_default_credentials.json"
 
 
 def open_bucket(scheme: str, name: str, access: S3Access | None = None) -> "ObjectStore":
@@ -55,12 +56,14 @@ def _s3_store(bucket: str, access: S3Access) -> "ObjectStore":
 
 def needs_obstore(href: str) -> bool:
     """Return whether tensorstore cannot read a store, or sends a wrong header for requester-pays buckets."""
-    return href.startswith(("gs://", "az://")) or (href.startswith("s3://") and s3_access().is_paying)
+    scheme = href.partition("://")[0]
+    return scheme in BUCKETS and (scheme != "s3" or s3_access().is_paying)
 
 
 def google_store(bucket: str, environment: Mapping[str, str] = os.environ) -> "ObjectStore":
     """Return the store of obstore for a bucket of Google; without credentials, requests are unsigned."""
-    has_account = (Path.home() / _GCLOUD).is_file() or has_vendor("Google")
+    home_file = os.path.expanduser(_GCLOUD)  # noqa: PTH111 -- pathlib raises RuntimeError without a home
+    has_account = Path(home_file).is_file() or has_vendor("Google")
     return _google_store(bucket, is_unsigned=_is_unsigned(environment, "GS_NO_SIGN_REQUEST", _GOOGLE, has_account))
 
 

@@ -108,7 +108,7 @@ def objects_of(value: object) -> Iterator[JsonMapping]:
 # Addresses in STAC documents, which count from the address of the document.
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_ACCEPTED = ("http", "https", *BUCKETS)
+_ACCEPTED = ("https", "http", *BUCKETS)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -128,9 +128,8 @@ def absolute_address(href: str, base: str) -> str:
         raise InvalidItem("an href is longer than 4000 characters or has control characters")
     scheme = _SCHEME.match(href)
     if scheme is not None and not _is_accepted(scheme[0][:-1].lower(), href, base):
-        raise InvalidItem(
-            f"an href begins with {scheme[0][:20]}; accepted are https://, http://, s3://, gs:// and az://"
-        )
+        accepted = ", ".join(f"{name}://" for name in _ACCEPTED)
+        raise InvalidItem(f"an href begins with {scheme[0][:20]}; accepted are {accepted}")
     try:
         return absolute(href, base)
     except ValueError as error:
@@ -147,7 +146,10 @@ _RASTER_TYPES = (
     *("image/tiff", "image/vnd.stac.geotiff", "image/geotiff", "image/jp2"),
     *("application/vnd+zarr", "application/vnd.zarr", "application/x-zarr", "application/zarr"),
 )
-_NETCDF_TYPES = ("application/netcdf", "application/x-netcdf", "application/x-hdf5", "application/x-hdf")
+_NETCDF_TYPES = frozenset(
+    f"application/{name}"
+    for name in ("netcdf", "x-netcdf", "netcdf4", "x-netcdf4", "x-hdf5")  # x-hdf is HDF4
+)
 _NETCDF_ENDS = (".nc", ".nc4", ".cdf", ".h5", ".hdf5", ".he5")
 _RASTER_ENDS = (".tif", ".tiff", ".gtiff", ".jp2", ".zarr", ".vrt")
 _NOT_RASTERS = frozenset(("thumbnail", "virtual"))
@@ -163,7 +165,7 @@ def is_raster(asset: JsonMapping) -> bool:
         return False
     media_type, href = media_type_of(asset), text_of(asset.get("href")) or ""
     if has_netcdf(media_type, href):
-        return "://" not in href
+        return is_local(href)
     if media_type is not None:
         return media_type.lower().startswith(_RASTER_TYPES)
     try:
@@ -181,7 +183,7 @@ def is_zarr(asset: Asset) -> bool:
 def has_netcdf(media_type: str | None, href: str) -> bool:
     """Return whether an asset is a NetCDF or HDF5 file by its media type or, without one, by its name."""
     if media_type is not None:
-        return media_type.lower().startswith(_NETCDF_TYPES)
+        return media_type.partition(";")[0].strip().lower() in _NETCDF_TYPES
     return href.lower().endswith(_NETCDF_ENDS)
 
 

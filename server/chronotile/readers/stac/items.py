@@ -18,11 +18,13 @@ from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.core.model.types import Instant, JsonMapping
 from chronotile.core.size_cache import cache_by_size
+from chronotile.core.web.places import is_local
 from chronotile.readers.stac.bands import PROPERTIES_OF_BANDS, bands_of
 from chronotile.readers.stac.fields import (
     MAX_MEMBERS,
     absolute_address,
     bytes_of_key,
+    has_netcdf,
     is_raster,
     key_of_values,
     media_type_of,
@@ -237,7 +239,7 @@ def _assets(document: JsonMapping, properties: JsonMapping, base: str) -> Iterat
     is_found = is_refused = False
     for name, (asset, bands) in rasters.items():
         try:
-            href = absolute_address(text_of(asset.get("href")) or "", base)
+            href = _address_of(asset, base)
         except InvalidItem as error:
             reason = reason if is_refused else f"{reason} that can be read: {error.message}"
             is_refused = True
@@ -246,6 +248,13 @@ def _assets(document: JsonMapping, properties: JsonMapping, base: str) -> Iterat
         yield Asset(name=name, href=href, grid=grid_of(asset, stated), bands=bands, media_type=media_type_of(asset))
     if not is_found:
         raise InvalidItem(reason)
+
+
+def _address_of(asset: JsonMapping, base: str) -> str:
+    href = absolute_address(text_of(asset.get("href")) or "", base)
+    if not is_local(href) and has_netcdf(media_type_of(asset), href):
+        raise InvalidItem("NetCDF and HDF5 files are read only from this machine")
+    return href
 
 
 def _raster(asset: JsonMapping, stated: JsonMapping) -> tuple[AssetBand, ...] | None:
