@@ -180,3 +180,13 @@ def test_constant_swath_over_a_pole_has_no_hole(tmp_path, start):
 
     assert set(np.unique(numbers[np.isfinite(numbers)])) == {7.0}
     assert np.isfinite(numbers[0 if start < 90 else -1]).all()
+
+
+def test_native_windows_have_the_means_of_blocks(tmp_path):
+    reader = open_made(tmp_path, smooth())
+    _grid, whole, _valid = read_whole(reader)
+
+    with averaging_areas():
+        pixels = reader.read_window("v", index=0, level=0, window=Window(5, 12, 3, 17))
+
+    np.testing.assert_array_equal(pixels.numbers, whole[5:12, 3:17])

@@ -306,13 +306,13 @@ class SwathReader(DerivingReader[SwathVariable]):
     @dispatch_derived
     def read_cell(self, variable: SwathVariable, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell."""
-        pixels = self._read(variable, indexes, "time", level=0, window=Window.from_cell(row, column))
+        pixels = self._read(variable, indexes, "time", level=0, window=Window.from_cell(row, column), step=1)
         return Pixels(pixels.numbers[:, 0, 0], None if pixels.valid is None else pixels.valid[:, 0, 0])
 
     @dispatch_derived
     def read_block(self, variable: SwathVariable, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid; bit flags are never averaged."""
-        nearest = self._read(variable, indexes, along, level=0, window=window)
+        nearest = self._read(variable, indexes, along, level=0, window=window, step=1)
         if variable.counting is None or not is_averaging() or not variable.swath.has_areas:
             return nearest
         with reading(self._collection, variable.name):
@@ -325,14 +325,7 @@ class SwathReader(DerivingReader[SwathVariable]):
         )
 
     def _read(
-        self,
-        variable: SwathVariable,
-        indexes: Sequence[int],
-        along: Along,
-        *,
-        level: int,
-        window: Window,
-        step: int = 1,
+        self, variable: SwathVariable, indexes: Sequence[int], along: Along, *, level: int, window: Window, step: int
     ) -> Pixels:
         with reading(self._collection, variable.name):
             self._require_same_positions(variable)
