@@ -5,11 +5,18 @@ import json
 
 import numpy as np
 import pytest
+import shapely
 import xarray
 from scipy.spatial import cKDTree
 
+from chronotile.archive.index import granules
+from chronotile.core.errors import InvalidItem
+from chronotile.core.model.source import ItemsSpec, VariableSpec
+from chronotile.readers.library_errors import Damaged
+from chronotile.readers.stac.footprints import Footprint
 from tests.readers.made_swaths import values_at, write_orbit
 from tests.real_data.truth import SHARED
+from tests.scenes import make_spec
 from tests.walk.serving import served
 
 TEMPO = SHARED / "data" / "instruments" / "swath"
@@ -143,3 +150,28 @@ def test_stac_item_may_have_a_swath(tmp_path, media_type):
         document = client.get("/timeseries/no2/point?lon=-2&lat=10").json()
 
     assert document["values"] == [pytest.approx(values_at(-2, 10), abs=0.02)]
+
+
+@pytest.mark.parametrize(
+    "error", [Damaged("rows are cut off"), OSError(5, "rows are cut off"), shapely.GEOSException("rows are cut off")]
+)
+def test_failing_footprint_makes_the_item_invalid(tmp_path, monkeypatch, error):
+    def fail(*_values):
+        raise error
+
+    write_orbit(tmp_path / "orbit.nc", 0)
+    monkeypatch.setattr(granules, "outlines_of", fail)
+    spec = make_spec("netcdf", tmp_path / "*.nc", variables={"no2": VariableSpec(id="no2")}, items=ItemsSpec())
+
+    with pytest.raises(InvalidItem, match="it cannot be read: rows are cut off"):
+        granules.read_granule("orbit", str(tmp_path / "orbit.nc"), spec, None)
+
+
+def test_rings_that_cross_themselves_make_a_valid_geometry():
+    square, bow = [(0, 0), (9, 0), (9, 9), (0, 9), (0, 0)], [(5, 5), (15, 15), (15, 5), (5, 15), (5, 5)]
+
+    geometry = granules._geometry(Footprint(rings=(square, bow), bbox=(0, 0, 15, 15), is_of_grid=False))
+
+    shape = shapely.from_geojson(json.dumps(geometry))
+    assert shape.is_valid
+    assert shape.area > 81

@@ -40,12 +40,17 @@ def read_granule(id_: str, path: str, spec: SourceSpec, span: TimeSpan | None) -
         InvalidItem: It cannot be read, or has no time or several.
     """
     try:
-        tag, status = tag_of_path(Path(path)), Path(path).stat()
-        reader = open_granule(spec, path, spec.stored.variables, is_dated=span is not None)
+        return _read(id_, path, spec, span)
     except ChronotileError as error:
         raise InvalidItem(error.message) from error
-    except OSError as error:
-        raise InvalidItem(f"it cannot be read: {error.strerror or error}") from error
+    except (OSError, shapely.errors.GEOSException) as error:
+        text = error.strerror if isinstance(error, OSError) else None
+        raise InvalidItem(f"it cannot be read: {text or error}") from error
+
+
+def _read(id_: str, path: str, spec: SourceSpec, span: TimeSpan | None) -> Item:
+    tag, status = tag_of_path(Path(path)), Path(path).stat()
+    reader = open_granule(spec, path, spec.stored.variables, is_dated=span is not None)
     with closing(reader):
         infos = reader.info.variables
         asset = Asset(
@@ -101,7 +106,7 @@ def _footprint(swaths: Iterable[Swath]) -> Footprint:
 
 def _geometry(footprint: Footprint) -> Json:
     """Return the parts of a footprint as one geometry, whose polygons do not overlap."""
-    shape = shapely.union_all([shapely.Polygon(ring) for ring in footprint.rings])
+    shape = shapely.union_all([shapely.make_valid(shapely.Polygon(ring)) for ring in footprint.rings])
     shape = shapely.intersection(shape, EARTH)  # rings are wider than the parts by a margin
     geometry: Json = orjson.loads(shapely.to_geojson(shape))
     return geometry
