@@ -13,7 +13,7 @@ import shapely
 
 from chronotile.core.model.space.boxes import WHOLE_CIRCLE
 from chronotile.core.model.types import Float64Array, FloatArray, Int64Array
-from chronotile.readers.cf.nearest_cells import BLOCK, CellIndex, CellPositions, unit_vectors
+from chronotile.readers.cf.nearest_cells import BLOCK, STRIP_CELLS, CellIndex, CellPositions, unit_vectors
 
 PART_LENGTH = math.radians(24)
 MAX_PARTS = 15
@@ -32,10 +32,11 @@ def outlines_of(cells: CellPositions, index: CellIndex) -> list[Float64Array]:
     outlines = []
     for start, stop in pairwise(bounds):
         rows, columns = slice(0, cells.height), slice(0, cells.width)
-        part = cells.read(*((slice(start, stop), columns) if axis == 0 else (rows, slice(start, stop))))
-        edge = np.concatenate(list(_edge_cells(*part)))
+        part = (slice(start, stop), columns) if axis == 0 else (rows, slice(start, stop))
+        edge = np.concatenate(list(_edge_cells(cells, *part)), axis=1)
+        edge = edge[:, np.isfinite(edge[0])]
         if edge.size:
-            outlines.append(_outline(edge, margin))
+            outlines.append(_outline(unit_vectors(*edge), margin))
     return outlines
 
 
@@ -64,15 +65,23 @@ def cut_evenly(angles: Float64Array, length: float, size: int) -> list[int]:
     return [0, *sorted({int(start) * BLOCK for start in starts if 0 < start * BLOCK < size}), size]
 
 
-def _edge_cells(longitudes: Float64Array, latitudes: Float64Array) -> Iterator[Float64Array]:
-    """Yield (n, 3) vectors of the first and last cells with a position in each row and in each column."""
-    is_placed = np.isfinite(longitudes)
-    for axis in (0, 1):
-        used = np.flatnonzero(is_placed.any(axis=axis))
-        for placed, at in ((is_placed, 0), (np.flip(is_placed, axis), is_placed.shape[axis] - 1)):
-            cells = np.abs(placed.argmax(axis=axis)[used] - at)
-            picks = (cells, used) if axis == 0 else (used, cells)
-            yield unit_vectors(longitudes[picks], latitudes[picks])
+def _edge_cells(cells: CellPositions, rows: slice, columns: slice) -> Iterator[Float64Array]:
+    """Yield (2, n) positions of the first and last cells of each row and column of a part; NaN if there are none."""
+    column_ends = np.empty((2, 0, columns.stop - columns.start))
+    step = max(1, STRIP_CELLS // column_ends.shape[2])
+    for start in range(rows.start, rows.stop, step):
+        strip = np.stack(cells.read(slice(start, min(start + step, rows.stop)), columns))
+        yield _ends(strip, 2).reshape(2, -1)
+        column_ends = _ends(np.concatenate([column_ends, strip], axis=1), 1)
+    yield column_ends.reshape(2, -1)
+
+
+def _ends(positions: Float64Array, axis: int) -> Float64Array:
+    """Return the first and last of (2, y, x) positions along an axis."""
+    is_placed = np.isfinite(positions[:1])
+    first = is_placed.argmax(axis, keepdims=True)
+    last = positions.shape[axis] - 1 - np.flip(is_placed, axis).argmax(axis, keepdims=True)
+    return np.take_along_axis(positions, np.concatenate([first, last], axis), axis)
 
 
 def _outline(vectors: Float64Array, margin: float) -> Float64Array:
