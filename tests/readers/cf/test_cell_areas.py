@@ -4,10 +4,17 @@ import numpy as np
 import pytest
 import xarray
 
-from chronotile.core.model.source import TargetGrid
+from chronotile.core.model.encoding import Encoding
+from chronotile.core.model.expression import parse_expression
+from chronotile.core.model.quality import ValueBounds
+from chronotile.core.model.raster import Pixels
+from chronotile.core.model.source import Mask, TargetGrid, VariableSpec
 from chronotile.core.model.space.grid import Window
-from chronotile.readers.cf.cell_areas import averaging_areas
+from chronotile.readers.cf import cell_areas
+from chronotile.readers.cf.cell_areas import AreaPart, average_areas, averaging_areas
+from chronotile.readers.derived.derive import derive_variables
 from chronotile.readers.kinds import open_source
+from chronotile.readers.overview_summaries import Counting
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.readers.made_swaths import orbit
 from tests.scenes import make_spec, save_netcdf
@@ -190,3 +197,41 @@ def test_native_windows_have_the_means_of_blocks(tmp_path):
         pixels = reader.read_window("v", index=0, level=0, window=Window(5, 12, 3, 17))
 
     np.testing.assert_array_equal(pixels.numbers, whole[5:12, 3:17])
+
+
+@pytest.mark.parametrize("name", ["v", "w"], ids=["mask", "formula"])
+def test_masked_variables_and_formulas_have_the_nearest_cells(tmp_path, name):
+    variables = {
+        "v": VariableSpec(id="v", mask=Mask("v", ValueBounds(at_least=280))),
+        "w": VariableSpec(id="w", formula=parse_expression("v * (v + 1)", {"v"})),
+    }
+    reader = derive_variables(
+        open_made(tmp_path, smooth()), make_spec("netcdf", tmp_path / "made.nc", variables=variables)
+    )
+    window = Window(5, 12, 3, 17)
+
+    nearest = reader.read_window(name, index=0, level=0, window=window)
+    with averaging_areas():
+        pixels = reader.read_window(name, index=0, level=0, window=window)
+        block = reader.read_block(name, indexes=[0], window=window, along="space")
+
+    np.testing.assert_array_equal(pixels.numbers, nearest.numbers)
+    np.testing.assert_array_equal(block.numbers[0], nearest.numbers)
+
+
+@pytest.mark.parametrize(("limit", "sizes"), [(1, [1] * 5), (2 * 8 * 12, [2, 2, 1]), (1 << 20, [5])])
+def test_times_are_read_in_slabs_of_limited_size(monkeypatch, limit, sizes):
+    monkeypatch.setattr(cell_areas, "SLAB_BYTES", limit)
+    values, reads = np.arange(40.0).reshape(5, 2, 4), []
+    numbers = np.arange(4)
+    part = AreaPart(Window(0, 2, 0, 4), numbers * 2, numbers // 2, np.ones(4, dtype=np.int64))
+
+    def read(window, times):
+        reads.append(len(values[times]))
+        return Pixels(values[times])
+
+    counting = Counting(encoding=Encoding(dtype="float64", nodata=np.nan), is_categorical=False)
+    pixels = average_areas((part,), Pixels(np.zeros((5, 1, 2))), read, counting)
+
+    assert reads == sizes
+    np.testing.assert_array_equal(pixels.numbers[:, 0], values[:, :, ::2].mean(axis=2))

@@ -30,18 +30,21 @@ from chronotile.readers.overview_summaries import Counting, native_summary
 DIVISIONS = 4
 OFFSETS = (np.arange(DIVISIONS) + 0.5) / DIVISIONS - 0.5
 """Middles of sub-cells, in sides of a cell from its centre."""
+SLAB_BYTES = 64 << 20
+"""Size of the cells of several times that are read together."""
 _thread = threading.local()
 
 
 @contextmanager
-def averaging_areas(*, has_classes: bool = False) -> Iterator[None]:
+def averaging_areas(*, averages: bool = True, has_classes: bool = False) -> Iterator[None]:
     """Make this thread read blocks of swaths as means over areas if their grid is coarser than their cells.
 
     Args:
+        averages: False reads the nearest cells: masks and formulas need these.
         has_classes: Whether numbers are classes even if the file states none: the most frequent replaces the mean.
     """
     before = is_averaging(), are_classes()
-    _thread.averages, _thread.has_classes = True, has_classes
+    _thread.averages, _thread.has_classes = averages, has_classes
     try:
         yield
     finally:
@@ -77,14 +80,14 @@ class AreaPart:
 
 
 def average_areas(
-    parts: tuple[AreaPart, ...], nearest: Pixels, read_block: Callable[[Window], Pixels], counting: Counting
+    parts: tuple[AreaPart, ...], nearest: Pixels, read_block: Callable[[Window, slice], Pixels], counting: Counting
 ) -> Pixels:
     """Return (time, y, x) means of the valid sub-cells of each pixel, or their most frequent class or code.
 
     Args:
         parts: The cells.
         nearest: Pixels with the values of the nearest cells, for pixels without a sub-cell.
-        read_block: Returns (time, y, x) pixels of a window of the array.
+        read_block: Returns (time, y, x) pixels of a window of the array at some of the times.
         counting: How cells are counted.
     """
     if not parts:
@@ -93,17 +96,20 @@ def average_areas(
         counting = replace(counting, is_categorical=True)
     numbers = nearest.numbers.copy()
     is_covered = np.zeros(numbers.shape, dtype=bool)
-    blocks = [read_block(part.window).numbers.reshape(len(numbers), -1)[:, part.sources] for part in parts]
-    cells = np.concatenate(blocks, axis=1)
     targets, counts = (np.concatenate([getattr(part, name) for part in parts]) for name in ("targets", "counts"))
 
     def add(plane: NumberArray) -> NumberArray:
         return _sum_by(targets, counts, plane[0], numbers[0].size).reshape(numbers.shape[1:])
 
-    for time, cells_at_time in enumerate(cells):
-        summary = native_summary(cells_at_time[np.newaxis], counting).sum_planes(add, numbers[time])
-        is_covered[time] = summary.counted()
-        np.copyto(numbers[time], summary.numbers(), where=is_covered[time])
+    cells_per_time = targets.size + max(part.window.height * part.window.width for part in parts)
+    step = max(1, SLAB_BYTES // (cells_per_time * numbers.itemsize))
+    for start in range(0, len(numbers), step):
+        blocks = (read_block(part.window, slice(start, start + step)).numbers for part in parts)
+        cells = [block.reshape(len(block), -1)[:, part.sources] for block, part in zip(blocks, parts, strict=True)]
+        for time, cells_at_time in enumerate(np.concatenate(cells, axis=1), start):
+            summary = native_summary(cells_at_time[np.newaxis], counting).sum_planes(add, numbers[time])
+            is_covered[time] = summary.counted()
+            np.copyto(numbers[time], summary.numbers(), where=is_covered[time])
     return Pixels(numbers, None if nearest.valid is None else nearest.valid | is_covered)
 
 

@@ -66,7 +66,7 @@ def cut_evenly(angles: Float64Array, length: float, size: int) -> list[int]:
 
 
 def _edge_cells(cells: CellPositions, rows: slice, columns: slice) -> Iterator[Float64Array]:
-    """Yield (2, n) positions of the first and last cells of each row and column of a part; NaN if there are none."""
+    """Yield (2, n) positions of the first and last cells of each row and column of a part, or NaN."""
     column_ends = np.empty((2, 0, columns.stop - columns.start))
     step = max(1, STRIP_CELLS // column_ends.shape[2])
     for start in range(rows.start, rows.stop, step):

@@ -320,7 +320,9 @@ class SwathReader(DerivingReader[SwathVariable]):
         return average_areas(
             parts,
             nearest,
-            lambda part: self._reader.read_block(variable.name, indexes=indexes, window=part, along=along),
+            lambda part, times: self._reader.read_block(
+                variable.name, indexes=indexes[times], window=part, along=along
+            ),
             variable.counting,
         )
 

@@ -14,6 +14,7 @@ from chronotile.core.model.source import VariableInfo, VariableSpec
 from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.core.model.types import Float64Array, Int64Array, NumberArray
 from chronotile.core.read_cost import ReadCost, sum_of_read_costs
+from chronotile.readers.cf.cell_areas import averaging_areas
 from chronotile.readers.configured_encoding import configured_circle
 from chronotile.readers.derived.alignment import TimePositions, are_same_cells, positions_in, shared_times
 from chronotile.readers.reader import Along, BlockShape, Reader
@@ -136,6 +137,7 @@ class FormulaReader(DerivingReader[Formula]):
         return None if variable in self._derived else self._reader.file_of(variable, index)
 
     @dispatch_derived
+    @averaging_areas(averages=False)
     def read_window(self, formula: Formula, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of every `step`-th row and column of a window of a level."""
         operands = [
@@ -189,6 +191,7 @@ class FormulaReader(DerivingReader[Formula]):
         return sum_of_read_costs(parts, value_s=OPERAND_S * (1 + len(parts)))
 
     @dispatch_derived
+    @averaging_areas(averages=False)
     def read_block(self, formula: Formula, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid, with reasons of the operands."""
         return _compute_block(

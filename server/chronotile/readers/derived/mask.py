@@ -15,6 +15,7 @@ from chronotile.core.model.source import Mask, VariableInfo
 from chronotile.core.model.space.grid import Window
 from chronotile.core.model.types import BoolArray, Int64Array, NumberArray
 from chronotile.core.read_cost import ReadCost, sum_of_read_costs
+from chronotile.readers.cf.cell_areas import averaging_areas
 from chronotile.readers.derived.alignment import (
     Overlay,
     TimePositions,
@@ -142,6 +143,7 @@ class MaskReader(DerivingReader[MaskedVariable]):
         return self._reader.file_of(masked.info.name, masked.positions.at(index))
 
     @dispatch_derived
+    @averaging_areas(averages=False)
     def read_window(self, masked: MaskedVariable, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of every `step`-th row and column of a window of a level."""
         pixels = self._reader.read_window(
@@ -203,6 +205,7 @@ class MaskReader(DerivingReader[MaskedVariable]):
         return sum_of_read_costs((variable_cost, mask_cost), value_s=MASK_S)
 
     @dispatch_derived
+    @averaging_areas(averages=False)
     def read_block(self, masked: MaskedVariable, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid, with the reason of masked pixels."""
         pixels = self._reader.read_block(
