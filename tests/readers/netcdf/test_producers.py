@@ -393,3 +393,12 @@ def test_faulty_array_does_not_concern_arrays_of_any_size(tmp_path, shape):
         shape,
     }
     assert [(f.place, f.message) for f in info.findings] == [("faulty", "left out: its SCALE is 0")]
+
+
+def test_large_attribute_of_odim_is_not_read(tmp_path):
+    write_odim(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "a", libver="latest") as file:
+        where = file.create_group("dataset1/data1/where")
+        where.attrs["xscale"] = np.ones(10_000)
+
+    assert open_file(tmp_path / "a.h5").info.variables["data"].grid.transform.a == pytest.approx(2000)

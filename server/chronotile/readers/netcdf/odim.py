@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,13 @@ CONVENTION = "ODIM"
 DATA = "data"
 """Name of each array of measurements."""
 OBJECTS = ("COMP", "IMAGE")
+NAMES = (
+    "object", "date", "time", "quantity", "gain", "offset", "nodata", "undetect", "projdef", "xsize", "ysize", "xscale",
+    "yscale", "UL_lon", "UL_lat", "LR_lon", "LR_lat",
+)  # fmt: skip
+"""Names of the attributes in use."""
+MAX_BYTES = 64 << 10
+"""Maximum size of an attribute; all others are skipped."""
 UNITS = {
     **dict.fromkeys(("TH", "TV", "DBZH", "DBZV"), "dBZ"), "ZDR": "dB", "RATE": "mm/h", "ACRR": "mm", "HGHT": "km",
     "VIL": "kg m-2", **dict.fromkeys(("VRAD", "VRADH", "VRADV"), "m/s"),
@@ -65,19 +73,27 @@ class Odim:
 
 def read_odim(file: "h5py.File", groups: Iterable[str]) -> Odim:
     """Return the attributes that apply to each group; lower levels override higher levels (§3)."""
-    return Odim({group: _collect(file, group) for group in ("", *groups)})
+
+    @cache
+    def collect(group: str) -> Attributes:
+        above = list(groups_above(group))[1:2]
+        return {**(collect(above[0]) if above else {}), **_read_level(file[group or "/"])}
+
+    return Odim({group: collect(group) for group in ("", *groups)})
 
 
-def _collect(file: "h5py.File", group: str) -> Attributes:
+def _read_level(group: "h5py.Group") -> Attributes:
     import h5py
 
-    collected: dict[str, Any] = {}
-    for level in reversed([*groups_above(group)]):
-        parent = file[level or "/"]
-        for name in ("what", "where"):
-            if isinstance(parent.get(name, getlink=True), h5py.HardLink):
-                collected |= dict(parent[name].attrs)
-    return collected
+    parts = [
+        group[name].attrs for name in ("what", "where") if isinstance(group.get(name, getlink=True), h5py.HardLink)
+    ]
+    return {
+        name: part[name]
+        for part in parts
+        for name in NAMES
+        if name in part and part.get_id(name).get_storage_size() <= MAX_BYTES
+    }
 
 
 def _place_cells(stated: Attributes, shape: tuple[int, ...]) -> dict[str, Any]:
