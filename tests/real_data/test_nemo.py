@@ -1,6 +1,6 @@
 """The tripolar grid of NEMO (ORCA2) in `iris-sample-data`: pixels compared with a tree over all cells of the file."""
 
-import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,8 @@ from tests.scenes import make_spec
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]
 
-PACKAGE = importlib.util.find_spec("iris_sample_data")
+FILE = Path(sys.prefix, "nemo/iris_sample_data/sample_data/NEMO/nemo_1m_20150101-20150201_grid-T.nc")
+"""The package is installed by `make`, separately from packages of the server."""
 SIDE = 40
 
 
@@ -27,12 +28,11 @@ def vectors_of(longitudes, latitudes):
 @pytest.fixture(scope="module")
 def ocean():
     """Return the name of the variable, its reader, its numbers (row by row) and the tree of its cells."""
-    if PACKAGE is None or PACKAGE.origin is None:
+    if not FILE.exists():
         pytest.skip("the package iris-sample-data, with a grid of NEMO, is not installed")
-    path = Path(PACKAGE.origin).parent / "sample_data/NEMO/nemo_1m_20150101-20150201_grid-T.nc"
-    reader = open_source(make_spec("netcdf", path, variables={}), ReaderCaches())
+    reader = open_source(make_spec("netcdf", FILE, variables={}), ReaderCaches())
     name = next(iter(reader.info.variables))
-    with xarray.open_dataset(path, mask_and_scale=False, decode_times=False) as raw:
+    with xarray.open_dataset(FILE, mask_and_scale=False, decode_times=False) as raw:
         numbers = raw[name].values.reshape(-1, *raw["nav_lat"].shape)[0].ravel()
         tree = cKDTree(vectors_of(raw["nav_lon"].values.ravel(), raw["nav_lat"].values.ravel()))
     yield name, reader, numbers, tree

@@ -50,6 +50,7 @@ SOURCE_KINDS = {
     "swath": "netcdf",
     "cube": "zarr",
     "tiles": "cog, tiles",
+    "granules": "netcdf, tiles",
     "static": "stac",
     "geoparquet": "stac",
     "bucket": "stac",
@@ -62,7 +63,7 @@ SOURCE_KINDS = {
     "scenes-mask": "stac",
 }
 KINDS = tuple(SOURCE_KINDS)
-OF_ITEMS = ("tiles", "static", "geoparquet", "bucket", "api", "live", "scenes-formula", "scenes-mask")
+OF_ITEMS = ("tiles", "granules", "static", "geoparquet", "bucket", "api", "live", "scenes-formula", "scenes-mask")
 MASKED = ("mask", "scenes-mask", "clear~clear")
 """The last is the cloud-free variant of a layer, which each layer of a collection with cloud classes has."""
 
@@ -135,6 +136,8 @@ def write_files(folder: Path) -> None:
             own = replace(SCENE, transform=Affine(10, 0, x, 0, -10, y), width=last - first)
             numbers = SCENE.numbers(t)[:, first:last]
             write_tif(folder / FILES / f"NDVI_{stamp}_{part}.tif", numbers, own, overviews=(2,))
+            pixels = {"x": slice(first, last), "time": [t]}
+            save_netcdf(make_dataset(SCENE).isel(pixels), folder / FILES / f"G_{stamp}_{part}.nc")
             write_tif(
                 folder / FILES / f"QA_{stamp}_{part}.tif", classes[:, first:last], replace(own, scale=1, offset=0)
             )
@@ -217,6 +220,7 @@ def configuration(folder: Path, places: Places) -> str:
         "swath": f"kind: netcdf, href: '{folder}/swath.nc'",
         "cube": f"kind: zarr, href: '{folder}/cube.zarr'",
         "tiles": f"kind: cog, href: '{folder}/{FILES}/{{variable}}_*.tif', time_pattern: '{DATED}', tiles: true",
+        "granules": f"kind: netcdf, href: '{folder}/{FILES}/G_*.nc', tiles: true",
         "static": static,
         "geoparquet": f"kind: stac, href: '{folder}/items.parquet'",
         "bucket": f"kind: stac, href: '{places.bucket}/items.parquet'",
@@ -238,7 +242,7 @@ def configuration(folder: Path, places: Places) -> str:
 
 def _more(kind: str) -> str:
     style = f"layer: {kind}, styles: [numbers]"
-    asset = {"tiles": "", "folder": ""}.get(kind, "asset: NDVI, " if kind in OF_ITEMS else "")
+    asset = {"tiles": "", "granules": "", "folder": ""}.get(kind, "asset: NDVI, " if kind in OF_ITEMS else "")
     if kind == "swath":
         return f"    variables: {{NDVI: {{{style}}}}}\n    grid: {{crs: '{SCENE.crs}', resolution: 10}}\n"
     if kind.endswith("formula"):
