@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from chronotile.cli.cube_collections import CollectionOptions, parse_bbox, read_times
+from chronotile.cli.cube_collections import CollectionOptions, parse_bbox, read_times, target_grid
 from chronotile.cli.main import app
 from chronotile.core.errors import InvalidParameter
 
@@ -52,6 +52,11 @@ def test_crs_and_resolution_belong_together():
 
     with pytest.raises(InvalidParameter, match="belong together"):
         given.request()
+
+
+def test_resolution_is_above_0():
+    with pytest.raises(InvalidParameter, match="--resolution must be above 0, got 0"):
+        target_grid("EPSG:3035", 0.0)
 
 
 def test_boxes_are_read():

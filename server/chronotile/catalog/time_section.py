@@ -72,7 +72,7 @@ class TimeSection(Section):
     tolerance_days: Annotated[float, Field(gt=0, le=36525)] | None = None
     """Maximum distance between the requested time and its substitute."""
     group: TimeGroup = "exact"
-    """For collections of items: items of a time are of an instant (`exact`), a UTC day or a solar day."""
+    """For collections of items: one time has the items of an instant (`exact`), a UTC day or a solar day."""
 
     @model_validator(mode="after")
     def _fit(self) -> "TimeSection":

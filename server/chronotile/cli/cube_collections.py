@@ -53,14 +53,18 @@ def target_grid(crs: str | None, resolution: float | None) -> "TargetGrid | None
     """Return the grid of two options.
 
     Raises:
-        InvalidParameter: Either is missing.
+        InvalidParameter: One is missing, or the resolution is not above 0.
     """
     from chronotile.core.model.source import TargetGrid
     from chronotile.core.model.space.crs import crs_of
 
     if (crs is None) != (resolution is None):
         raise InvalidParameter("--crs and --resolution belong together: name both, or neither", locator="crs")
-    return None if crs is None or not resolution else TargetGrid(crs=crs_of(crs).name, resolution=resolution)
+    if crs is None or resolution is None:
+        return None
+    if resolution <= 0:
+        raise InvalidParameter(f"--resolution must be above 0, got {resolution:g}", locator="resolution")
+    return TargetGrid(crs=crs_of(crs).name, resolution=resolution)
 
 
 def run_on_collection(collection_options: CollectionOptions, step: str, run: Callable[..., T]) -> T:

@@ -117,10 +117,11 @@ def _precedence(path: str) -> tuple[int, ...]:
 
 def replaced_findings(replaced: Sequence[str]) -> list[Finding]:
     """Return a note that counts texts such as `NDVI-RT0.tif by NDVI-RT6.tif`, if there are any."""
-    message = (
-        f"replaced by more consolidated ones or newer runs of the same times: {list_names(sorted(replaced), most=3)}"
-    )
-    return [Finding("note", "1 file" if len(replaced) == 1 else f"{len(replaced)} files", message)] if replaced else []
+    if not replaced:
+        return []
+    count = "1 file" if len(replaced) == 1 else f"{len(replaced)} files"
+    examples = list_names(sorted(replaced), most=3)
+    return [Finding("note", count, f"replaced by more consolidated ones or newer runs of the same times: {examples}")]
 
 
 def _has_time_of_day(path: str) -> bool:

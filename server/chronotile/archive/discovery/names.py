@@ -256,7 +256,8 @@ def _mask_codes(names: Sequence[FileName], are_alike: Callable[[Sequence[Path]],
         members = [name for name, _other in pairs]
         # A file of each pattern: the number of a burst is no code, but a place.
         paths = {_mask_variable(name.pattern): name.path for name in members}
-        if len(paths) < 2 or not are_alike(list(paths.values())[:: -(-len(paths) // MAX_COMPARED)]):
+        step = -(-len(paths) // MAX_COMPARED)
+        if len(paths) < 2 or not are_alike(list(paths.values())[::step]):
             return False
         products = {(name.time, _mask_variable(name.pattern)) for name in members}
         is_coded_by_time = len(products) == len({name.time for name in members})

@@ -64,6 +64,6 @@ def _group(common: _TileSeries, images: Sequence[re.Match[str]], *, is_product: 
 
 
 def _common_resolutions(images: Sequence[re.Match[str]]) -> dict[str, str | None]:
-    # The most frequent resolution, or the finest of the most frequent ones.
+    # The most frequent resolution of each band, or the finest of the most frequent ones.
     counts = Counter((image["band"], image["metres"]) for image in images)
     return dict(sorted(counts, key=lambda key: (counts[key], -int(key[1] or 0))))

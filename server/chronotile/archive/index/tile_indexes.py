@@ -66,9 +66,9 @@ class TileIndexSource(FilesSource):
         self._places = places
         self._path = local_path(spec.href) or Path()
         self._root = f"{self._path.parent}/"
-        self._listed = dict[str, str]()
+        self._index_states = dict[str, str]()
         """States of the index and of its table, before they were read."""
-        self._turn: Iterator[tuple[str, FileGroup]] = iter(())
+        self._unchecked: Iterator[tuple[str, FileGroup]] = iter(())
 
     @property
     def identity(self) -> str:
@@ -77,16 +77,16 @@ class TileIndexSource(FilesSource):
 
     def has_changed(self, *, most_files: int) -> bool:
         """Return whether the index was overwritten, or a file among the next `most_files` files."""
-        batch = list(islice(self._turn, most_files))
+        batch = list(islice(self._unchecked, most_files))
         if len(batch) < most_files:
-            self._turn = iter(list(self._groups.items()))
-        states = [*self._listed.items(), *((key, group.state) for key, group in batch)]
-        return not self._listed or any(_state(address) != state for address, state in states)
+            self._unchecked = iter(list(self._groups.items()))
+        states = [*self._index_states.items(), *((key, group.state) for key, group in batch)]
+        return not self._index_states or any(_state(address) != state for address, state in states)
 
     def _group_files(self) -> dict[str, FileGroup]:
-        self._listed = {str(self._path): _state(str(self._path))}
+        self._index_states = {str(self._path): _state(str(self._path))}
         table = table_of(self._path)
-        self._listed[str(table.path)] = _state(str(table.path))
+        self._index_states[str(table.path)] = _state(str(table.path))
         groups = dict[str, FileGroup]()
         for location in locations_of(table):
             address = _address_of(location, str(self._path))
@@ -98,7 +98,7 @@ class TileIndexSource(FilesSource):
 
     def _read(self, key: str, group: FileGroup, span: TimeSpan | None, before: str) -> ReadEntry:
         if not is_local(key):
-            raise InvalidItem("it is remote; a tile index may list files of this machine")
+            raise InvalidItem("it is remote; a tile index can list only local files")
         path = self.allowed(key)
         return super()._read(key, FileGroup(paths={DATA: path}, state=group.state), span, before)
 

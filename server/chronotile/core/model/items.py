@@ -60,7 +60,7 @@ class Asset:
     name: str
     """Key of the asset in the item."""
     href: str
-    """Absolute path, or URL with s3:// or https://."""
+    """Absolute path, or URL with https:// or of a bucket (s3://, gs://, az://)."""
     grid: NativeGrid | None = None
     """From the `proj:` fields of the item; `None` if these are missing or contradictory."""
     bands: tuple["AssetBand", ...] = ()

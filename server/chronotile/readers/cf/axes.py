@@ -254,8 +254,10 @@ def _single_time(field: Field, fields: FieldSet) -> Field | None:
 def _role_in_degrees(field: Field) -> Role | None:
     """Return the role of longitudes or latitudes by their units, and of several dimensions also by their name."""
     units = field.text("units")
-    if LONGITUDE_UNITS.fullmatch(units) or LATITUDE_UNITS.fullmatch(units):
-        return "x" if LONGITUDE_UNITS.fullmatch(units) else "y"
+    if LONGITUDE_UNITS.fullmatch(units):
+        return "x"
+    if LATITUDE_UNITS.fullmatch(units):
+        return "y"
     is_named = len(field.dims) > 1 and units.lower() in _DEGREES
     return _DEGREE_NAMES.get(field.name.rpartition("/")[2].lower()) if is_named else None
 

@@ -165,7 +165,7 @@ class Swath:
         return ThinnedPositions(self.geolocation, thinned), index, thinned
 
     def _index_thinned(self, factors: tuple[int, int]) -> tuple[CellIndex, tuple[int, int]]:
-        # If positions are missing, every n-th cell may have no neighbour: then n is smaller.
+        """Return the index of thinned cells, and the factors, which are smaller if thinned cells lack neighbours."""
         n, m = factors
         while max(n, m) > 1:
             with suppress(UnsupportedSource):

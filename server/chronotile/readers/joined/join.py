@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
+from operator import not_
 from typing import TypeVar
 
 import numpy as np
@@ -120,14 +122,13 @@ def _join_variable(
 def _select_common_grid(holders: Sequence[_Holder], problems: _JoinFindings) -> list[_Holder]:
     grids = (holder.info.grid for holder in holders)
     common = most_common(grids, lambda x, other: turn_of(x, other) is not None)
-    fitting = [holder for holder in holders if turn_of(holder.info.grid, common) is not None]
-    for holder in holders:
+    are_fitting = [turn_of(holder.info.grid, common) is not None for holder in holders]
+    is_each_alone = sum(are_fitting) == 1  # no two files have the same grid, as granules of a track
+    for holder in compress(holders, map(not_, are_fitting)):
         grid = holder.info.grid
-        if turn_of(grid, common) is None:
-            is_elsewhere = len(fitting) == 1 and grid.crs == common.crs and grid.bbox != common.bbox
-            difference = DIFFERENT_PLACES if is_elsewhere else _difference(grid, common)
-            problems.warn(holder.name, f"{LEFT_OUT}{difference}")
-    return fitting
+        has_moved = is_each_alone and grid.crs == common.crs and grid.bbox != common.bbox
+        problems.warn(holder.name, f"{LEFT_OUT}{DIFFERENT_PLACES if has_moved else _difference(grid, common)}")
+    return list(compress(holders, are_fitting))
 
 
 def most_common(values: Iterable[Value], are_alike: Callable[[Value, Value], bool]) -> Value:

@@ -10,7 +10,7 @@ import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.types import Attributes
-from chronotile.readers.netcdf.statements import ArrayStatement, grid_attributes, number_of
+from chronotile.readers.netcdf.cf_description import CfDescription, grid_attributes, number_of
 
 if TYPE_CHECKING:
     import h5py
@@ -109,8 +109,8 @@ class HdfEos:
         except UnsupportedSource as error:
             return error
 
-    def restate(self, group: str, name: str, array: "xarray.Variable") -> ArrayStatement | None:
-        """Return the statement about an array; `None` if it is not a data field of a grid.
+    def describe(self, group: str, name: str, array: "xarray.Variable") -> CfDescription | None:
+        """Return the description of an array by CF; `None` if it is not a data field of a grid.
 
         Raises:
             UnsupportedSource: The text is damaged, contradicts the array, or describes a grid that is not read.
@@ -120,7 +120,7 @@ class HdfEos:
             return None
         attributes, note = _divide(array.attrs, array.dtype) if _VEGETATION_INDICES in match[1] else ({}, "")
         if "grid_mapping" in array.attrs and _has_dims(array):
-            return ArrayStatement(dims=tuple(map(str, array.dims)), attrs={**array.attrs, **attributes}, note=note)
+            return CfDescription(dims=tuple(map(str, array.dims)), attrs={**array.attrs, **attributes}, note=note)
         grid = self._grid(match[1])
         if grid.entries.get("Projection") not in {SINUSOIDAL, GEOGRAPHIC} and (
             "coordinates" in array.attrs or _has_dims(array)
@@ -138,7 +138,7 @@ class HdfEos:
             attributes = {**array.attrs, **grid.place_cells(), **attributes}
         except UnsupportedSource as error:
             raise UnsupportedSource(f"{PLACE}, grid {match[1]}: {error.message}") from error
-        return ArrayStatement(dims=tuple(_CF_DIMS.get(dim, dim) for dim in dims), attrs=attributes, note=note)
+        return CfDescription(dims=tuple(_CF_DIMS.get(dim, dim) for dim in dims), attrs=attributes, note=note)
 
     def _grid(self, name: str) -> OdlGrid:
         if isinstance(self._grids, UnsupportedSource):

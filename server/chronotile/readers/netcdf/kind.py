@@ -59,7 +59,7 @@ class NetcdfKind(SourceKind):
 
         def open_group(name: str) -> "xarray.Dataset":
             dataset = xarray.open_dataset(path, group=name or None, **AS_STORED, **engine_options(path))
-            return dataset if survey.producer is None else survey.producer.restate(name, dataset)[0]
+            return dataset if survey.producer is None else survey.producer.as_cf(name, dataset)[0]
 
         names = dict.fromkeys(("", *survey.shapes))
         for name in names if group is None else (group,):

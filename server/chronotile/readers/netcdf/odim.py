@@ -13,7 +13,7 @@ from chronotile.core.model.types import Attributes
 from chronotile.readers.cf.axes import COVERAGE
 from chronotile.readers.cf.scope import groups_above
 from chronotile.readers.native_crs import source_crs
-from chronotile.readers.netcdf.statements import ArrayStatement, grid_attributes, number_of, text_of
+from chronotile.readers.netcdf.cf_description import CfDescription, grid_attributes, number_of, text_of
 
 if TYPE_CHECKING:
     import h5py
@@ -54,8 +54,8 @@ class Odim:
         root = self.statements[""]
         return {COVERAGE[0]: f"{text_of(root['date'])}T{text_of(root['time'])}"} if {"date", "time"} <= {*root} else {}
 
-    def restate(self, group: str, name: str, array: "xarray.Variable") -> ArrayStatement | None:
-        """Return the statement about an array; `None` if it has no measurements.
+    def describe(self, group: str, name: str, array: "xarray.Variable") -> CfDescription | None:
+        """Return the description of an array by CF; `None` if it has no measurements.
 
         Raises:
             UnsupportedSource: It is not a composite, or attributes are missing or contradict each other.
@@ -68,7 +68,7 @@ class Odim:
             accepted = " and ".join(OBJECTS)
             raise UnsupportedSource(f"its object {product[:20]!r} is not read; read are {accepted}, not polar volumes")
         attributes = {**array.attrs, **_place_cells(stated, array.shape), **_values(stated)}
-        return ArrayStatement(dims=("y", "x"), attrs=attributes)
+        return CfDescription(dims=("y", "x"), attrs=attributes)
 
 
 def read_odim(file: "h5py.File", groups: Iterable[str]) -> Odim:

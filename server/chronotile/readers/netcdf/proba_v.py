@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
-from chronotile.readers.netcdf.statements import ArrayStatement, grid_attributes, number_of, text_of
+from chronotile.readers.netcdf.cf_description import CfDescription, grid_attributes, number_of, text_of
 
 if TYPE_CHECKING:
     import xarray
@@ -20,8 +20,8 @@ GEOGRAPHIC = "geographic lat/lon"
 class ProbaV:
     """The description of arrays in their attributes."""
 
-    def restate(self, _group: str, _name: str, array: "xarray.Variable") -> ArrayStatement | None:
-        """Return the statement about an array; `None` if it has no `MAPPING`, or CF attributes (collection 1).
+    def describe(self, _group: str, _name: str, array: "xarray.Variable") -> CfDescription | None:
+        """Return the description of an array by CF; `None` if it has no `MAPPING`, or CF attributes (collection 1).
 
         Raises:
             UnsupportedSource: Attributes are not understood.
@@ -38,7 +38,7 @@ class ProbaV:
         if "NO_DATA" in attributes:
             changed["missing_value" if "_FillValue" in attributes else "_FillValue"] = number_of(attributes, "NO_DATA")
         changed["units"] = text_of(attributes.get("UNITS")).strip("-")
-        return ArrayStatement(dims=("y", "x"), attrs={**attributes, **changed})
+        return CfDescription(dims=("y", "x"), attrs={**attributes, **changed})
 
 
 def _place_cells(mapping: object) -> dict[str, Any]:

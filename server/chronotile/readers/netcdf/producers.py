@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.finding import LEFT_OUT, Finding
 from chronotile.readers.cf.axes import COVERAGE
+from chronotile.readers.netcdf.cf_description import CfDescription, text_of
 from chronotile.readers.netcdf.hdf_eos import INFORMATION, read_hdf_eos
 from chronotile.readers.netcdf.odim import CONVENTION, DATA, read_odim
 from chronotile.readers.netcdf.proba_v import LEVELS, ProbaV
-from chronotile.readers.netcdf.statements import ArrayStatement, text_of
 
 if TYPE_CHECKING:
     import h5py
@@ -26,8 +26,8 @@ _TIMES = (
 class Convention(Protocol):
     """Notation of a producer for grids and values."""
 
-    def restate(self, group: str, name: str, array: "xarray.Variable") -> ArrayStatement | None:
-        """Return the statement about an array; `None` if it is described by CF or not at all."""
+    def describe(self, group: str, name: str, array: "xarray.Variable") -> CfDescription | None:
+        """Return the description of an array by CF; `None` if its producer does not describe it."""
         ...
 
 
@@ -39,7 +39,7 @@ class Producer:
     times: Mapping[str, str] = field(default_factory=dict)
     """Global attributes of ACDD about the time."""
 
-    def restate(self, group: str, dataset: "xarray.Dataset") -> tuple["xarray.Dataset", list[Finding]]:
+    def as_cf(self, group: str, dataset: "xarray.Dataset") -> tuple["xarray.Dataset", list[Finding]]:
         """Return a group as CF would describe it, and notes on interpretations.
 
         An array is left out if its description is damaged, contradicts it, or is not understood.
@@ -53,25 +53,25 @@ class Producer:
         sizes, is_any_described = dict[str, int](), False
         for key, stored in dataset.variables.items():
             try:
-                statement = self.convention.restate(group, str(key), stored)
+                description = self.convention.describe(group, str(key), stored)
             except UnsupportedSource as error:
                 faults.append(error)
                 notes.append(Finding("warning", str(key), f"{LEFT_OUT}{error.message}"))
                 continue
             variables[key] = stored
-            if statement is not None:
+            if description is not None:
                 is_any_described = True
                 variables[key] = variable = stored.copy(deep=False)
-                names = _names_by_size(dict(zip(statement.dims, stored.shape, strict=True)), sizes)
-                variable.dims, variable.attrs = tuple(names.values()), dict(statement.attrs)
+                names = _names_by_size(dict(zip(description.dims, stored.shape, strict=True)), sizes)
+                variable.dims, variable.attrs = tuple(names.values()), dict(description.attrs)
                 if {"y", "x"} <= names.keys():
                     variable.attrs["spatial:dimensions"] = [names["y"], names["x"]]
-                notes += [Finding("note", str(key), statement.note)] if statement.note else []
+                notes += [Finding("note", str(key), description.note)] if description.note else []
         if faults and not is_any_described:
             raise faults[0]
-        restated = xarray.Dataset(variables, attrs={**(self.times if not group else {}), **dataset.attrs})
-        restated.set_close(dataset.close)
-        return restated, notes
+        described = xarray.Dataset(variables, attrs={**(self.times if not group else {}), **dataset.attrs})
+        described.set_close(dataset.close)
+        return described, notes
 
 
 def producer_of(file: "h5py.File", shapes: Mapping[str, Mapping[str, Sequence[int]]]) -> Producer | None:
@@ -92,7 +92,7 @@ def producer_of(file: "h5py.File", shapes: Mapping[str, Mapping[str, Sequence[in
 
 
 def _names_by_size(lengths: Mapping[str, int], sizes: dict[str, int]) -> dict[str, str]:
-    # Arrays of a group may differ in size, and xarray allows one size per name. `sizes` has those so far.
+    # Arrays of a group may differ in size, and xarray allows one size per name. `sizes` has the sizes so far.
     return {dim: dim if sizes.setdefault(dim, n) == n else f"{dim}_{n}" for dim, n in lengths.items()}
 
 

@@ -307,7 +307,7 @@ class NetcdfFile:
         if self._survey.producer is None:
             return dataset
         try:
-            dataset, self.notes[group] = self._survey.producer.restate(group, dataset)
+            dataset, self.notes[group] = self._survey.producer.as_cf(group, dataset)
         except UnsupportedSource:
             dataset.close()
             raise

@@ -205,9 +205,9 @@ def open_array(
 ) -> ArraySource:
     """Return an array, opened by the fastest library that can decode it; the dimension `growing` may get longer."""
     if needs_obstore(href):
-        from chronotile.readers.zarr.paid import PaidArray  # noqa: PLC0415 -- seldom needed
+        from chronotile.readers.zarr.obstore_arrays import ObstoreArray  # noqa: PLC0415 -- seldom needed
 
-        return PaidArray(href, node)
+        return ObstoreArray(href, node)
     try:
         return TensorStoreArray(href, node, growing, caches)
     except ValueError as error:

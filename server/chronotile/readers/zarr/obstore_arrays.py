@@ -24,7 +24,7 @@ from chronotile.readers.zarr.remote import REFUSED_CHUNK, RemoteMetadata
 from chronotile.readers.zarr.waits import result_of
 
 
-class PaidArray(ZarrArray):
+class ObstoreArray(ZarrArray):
     """One array, without a cache of chunks.
 
     Args:

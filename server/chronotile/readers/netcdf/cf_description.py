@@ -1,4 +1,4 @@
-"""Statements about an array as CF would make them, from a description in another convention."""
+"""Descriptions of arrays as CF would state them, from descriptions in other conventions."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from chronotile.core.model.types import Attributes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ArrayStatement:
+class CfDescription:
     """Dimensions and attributes of an array by CF."""
 
     dims: tuple[str, ...]
