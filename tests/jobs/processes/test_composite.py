@@ -22,10 +22,9 @@ from chronotile.core.errors import (
     UnsupportedCrs,
 )
 from chronotile.core.model.job import Execution
-from chronotile.core.model.source import TargetGrid
+from chronotile.core.model.source import TargetGrid, VariableSpec
 from chronotile.core.model.space.crs import CRS84
 from chronotile.core.model.space.grid import Window
-from chronotile.core.model.style import Colour, StyleClass
 from chronotile.core.model.time.domain import NO_TIME
 from chronotile.jobs.processes import process as process_module
 from chronotile.jobs.processes.execute import execute
@@ -343,19 +342,23 @@ def test_composite_of_one_date_of_a_swath_has_means(tmp_path, coarse_swath):
     np.testing.assert_allclose(numbers, values[0].reshape(10, 4, 15, 4).mean(axis=(1, 3)), rtol=1e-6)
 
 
-def test_composite_of_a_swath_drawn_by_classes_has_the_most_frequent(tmp_path):
-    values = np.random.default_rng(3).choice([1, 2, 9], (10, 15, 16), p=[0.45, 0.1, 0.45]).astype("uint8")
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_composite_of_a_swath_of_configured_classes_has_the_most_frequent(tmp_path, dtype):
+    values = np.random.default_rng(3).choice([1, 2, 9], (10, 15, 16), p=[0.45, 0.1, 0.45]).astype(dtype)
     values[..., :9] = values[..., :1]
     cells = values.reshape(1, 10, 15, 4, 4).swapaxes(2, 3).reshape(1, 40, 60)
-    path = save_netcdf(aligned_dataset(cells, days=["2020-01-01"], _FillValue=np.uint8(0)), tmp_path / "made.nc")
-    grid = TargetGrid(crs="EPSG:4326", resolution=0.2)
-    with closing(open_source(make_spec("netcdf", path, variables={}, grid=grid), ReaderCaches())) as reader:
-        style = replace(served.STEPS, classes=(StyleClass(1, Colour(1, 2, 3), "one"),))
-        layer = served.make_layer("v", collection="made", variable=reader.info.variables["v"], styles=(style,))
-        services = replace(served.make_services(served.make_collection(layer)), readers={"made": reader})
-
-        with composite(services, tmp_path, layer="v", reducer="max") as file:
-            numbers = file.read(1)
+    path = save_netcdf(aligned_dataset(cells, days=["2020-01-01"], _FillValue=values.dtype.type(0)), tmp_path / "a.nc")
+    spec = make_spec(
+        "netcdf",
+        path,
+        variables={"v": VariableSpec(id="v", has_classes=True)},
+        grid=TargetGrid(crs="EPSG:4326", resolution=0.2),
+    )
+    with (
+        closing(open_source(spec, ReaderCaches())) as reader,
+        composite(served.make_services_of(reader), tmp_path, layer="v", reducer="max") as file,
+    ):
+        numbers = file.read(1)
 
     np.testing.assert_array_equal(numbers, values[..., 0])
 

@@ -417,6 +417,24 @@ def test_class_of_nodata_is_transparent_without_a_colour():
     assert classes[1].colour != TRANSPARENT
 
 
+@pytest.mark.parametrize(
+    ("configured", "attrs", "is_categorical"),
+    [
+        (True, {}, True),
+        (True, {"scale_factor": 0.1}, False),
+        (False, {"flag_values": [0, 1], "flag_meanings": "land sea"}, True),
+        (None, {}, False),
+    ],
+    ids=["configured", "scaled", "stated", "neither"],
+)
+def test_numbers_are_classes_if_configured_or_stated(configured, attrs, is_categorical):
+    spec = SourceSpec(
+        collection="made", kind="zarr", href="made.zarr", variables={"v": VariableSpec(id="v", has_classes=configured)}
+    )
+
+    assert info_of(make_cube(**attrs), spec).is_categorical is is_categorical
+
+
 def test_flags_among_values_are_flags():
     found = meaning("uint8", scale_factor=0.004, flag_values=[251, 254], flag_meanings="snow water")
 

@@ -97,6 +97,18 @@ def test_each_file_has_its_own_scale_offset_type_and_fill_value(write, open_all)
         np.testing.assert_allclose(values_of(reader, index), kelvin(MONTHS[index]), rtol=0, atol=2e-3)
 
 
+def test_unchanged_files_have_the_configured_classes(write, open_all):
+    for day in MONTHS[:2]:
+        write(f"era5_{day[:7]}.nc", day, packing={"dtype": "int16", "_FillValue": -32767})
+
+    classes = [
+        open_all(variables={"t2m": VariableSpec(id="t2m", has_classes=configured)}).info.variables["t2m"].is_categorical
+        for configured in (None, True, False)
+    ]
+
+    assert classes == [False, True, False]
+
+
 def test_a_series_and_a_block_are_the_values_of_each_file(write, open_all):
     for day in MONTHS:
         write(f"era5_{day[:7]}.nc", day)

@@ -42,7 +42,6 @@ from chronotile.jobs.processes.work.windows import (
 from chronotile.pipeline.coverage.numbers import nodata_of
 from chronotile.pipeline.services import Services
 from chronotile.readers.cf.cell_areas import averaging_areas
-from chronotile.readers.configured_encoding import is_scaled
 from chronotile.readers.zarr.commit import FORMAT_VERSION, state_number
 
 COMPUTED: tuple[PictureReducer, ...] = ("mean", "median")
@@ -76,14 +75,8 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:
     coverage = window_of(inputs, task, work)
-    with averaging_areas(has_classes=_has_classes(coverage)):
+    with averaging_areas():
         return store_partial_maps(_reduce(coverage, _reducer(inputs), work)[np.newaxis], task, work)
-
-
-def _has_classes(coverage: Coverage) -> bool:
-    (field,) = coverage.fields
-    is_whole = np.dtype(field.encoding.dtype).kind in "iu" and not is_scaled(field.encoding)
-    return is_whole and any(style.is_categorical for style in field.layer.styles[:1])
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:

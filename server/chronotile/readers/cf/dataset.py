@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.finding import Finding
+from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.source import SourceSpec, VariableInfo, VariableSpec
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.readers.cf.axes import (
@@ -18,7 +19,7 @@ from chronotile.readers.cf.axes import (
     labels_of,
     selected_steps,
 )
-from chronotile.readers.cf.encoding import meaning_of
+from chronotile.readers.cf.encoding import Meaning, meaning_of
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.geolocation import index_axes
 from chronotile.readers.cf.grid import place_array
@@ -26,7 +27,7 @@ from chronotile.readers.cf.regular_grid import grid_over, levels_over
 from chronotile.readers.cf.swath import Swath, Swaths
 from chronotile.readers.cf.time import Times, configured_climatology, configured_times, times_of_field, times_of_year
 from chronotile.readers.cf.valid_times import FoldedTimes, fold_times, is_time_part, run_steps
-from chronotile.readers.configured_encoding import apply_configuration, require_real
+from chronotile.readers.configured_encoding import apply_configuration, is_scaled, require_real
 
 NO_RASTER = "it holds no variable over x and y"
 MAX_REASONS = 3
@@ -227,15 +228,16 @@ def _variable(array: Field, content: _Content, variable: VariableSpec) -> CfVari
         notes_of_times = (*notes_of_times, Finding("warning", name, message))
     planes = {axes.time, axes.y, axes.x}
     meaning = meaning_of(array)
+    encoding = apply_configuration(meaning.encoding, variable)
     info = VariableInfo(
         name=variable.id,
-        encoding=apply_configuration(meaning.encoding, variable),
+        encoding=encoding,
         stated=meaning.encoding,
         levels=levels,
         times=times.domain,
         title=variable.title or array.text("long_name") or None,
         standard_name=array.text("standard_name") or None,
-        is_categorical=bool(meaning.classes or meaning.bit_flags),
+        is_categorical=_is_categorical(meaning, variable, encoding),
         classes=meaning.classes,
         bit_flags=meaning.bit_flags,
         part=variable if variable.select else None,
@@ -253,6 +255,10 @@ def _variable(array: Field, content: _Content, variable: VariableSpec) -> CfVari
         folded=None if folded is None or not folded.times.dims else folded.times,
         swath=swath,
     )
+
+
+def _is_categorical(meaning: Meaning, variable: VariableSpec, encoding: Encoding) -> bool:
+    return bool(meaning.classes or meaning.bit_flags or (variable.has_classes and not is_scaled(encoding)))
 
 
 def _place(

@@ -163,5 +163,5 @@ def _known_files() -> KnownFiles:
 
 def _what_matters(spec: SourceSpec) -> SourceSpec:
     # The parts of the configuration that affect the content of a file.
-    variables = {name: replace(variable, has_classes=None, mask=None) for name, variable in spec.variables.items()}
+    variables = {name: replace(variable, mask=None) for name, variable in spec.variables.items()}
     return replace(spec, collection="", href="", time_pattern=None, variables=variables)
