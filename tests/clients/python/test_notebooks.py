@@ -40,7 +40,12 @@ def run(served, client_with_map, tmp_path, monkeypatch):
     def run(name):
         notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
         nbformat.validate(notebook)
-        executor = NotebookClient(notebook, timeout=EXECUTION_S, resources={"metadata": {"path": str(tmp_path)}})
+        executor = NotebookClient(
+            notebook,
+            timeout=EXECUTION_S,
+            kernel_manager_class=kernel_manager_class(),
+            resources={"metadata": {"path": str(tmp_path)}},
+        )
         executor.execute()
         if folder := os.environ.get("CHRONOTILE_NOTEBOOKS_DIR"):
             nbformat.write(notebook, Path(folder) / name)
@@ -48,6 +53,32 @@ def run(served, client_with_map, tmp_path, monkeypatch):
         return [Outputs(cell["outputs"]) for cell in notebook.cells if cell["cell_type"] == "code"]
 
     return run
+
+
+def kernel_manager_class() -> type:
+    """Return a kernel manager whose clients do not miss a reply that arrives while they send.
+
+    nbclient sends the state of output widgets while it waits for the reply to a cell. jupyter_client 8.10 sends past
+    the asyncio socket, which consumes the event of a reply that arrives at this moment, and nobody is woken.
+    """
+    import zmq
+    from jupyter_client.asynchronous import AsyncKernelClient
+    from jupyter_client.channels import AsyncZMQSocketChannel
+    from jupyter_client.manager import AsyncKernelManager
+    from traitlets import Type
+
+    class Channel(AsyncZMQSocketChannel):
+        def send(self, msg):
+            super().send(msg)
+            self.socket.get(zmq.EVENTS)  # pyzmq wakes readers if a message waits
+
+    class Client(AsyncKernelClient):
+        shell_channel_class = Type(Channel)
+
+    class Manager(AsyncKernelManager):
+        client_factory = Type(Client)
+
+    return Manager
 
 
 class Outputs:
