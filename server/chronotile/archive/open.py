@@ -243,7 +243,8 @@ def _open(  # noqa: PLR0913 -- four of them by keyword
     )
     specs = source_specs(completed.configuration, completed.styles)
     here = {name: spec for name, spec in specs.items() if not is_elsewhere(spec)}
-    documents = source_states.document_states(here, index)  # before the opening: later changes are detected
+    # Taken before files are opened, so that a later change is seen.
+    documents = source_states.document_states(here, index)
     elsewhere = Elsewhere(partial(open_elsewhere, caches)) if before is None else before.services.elsewhere
     state = _state_of(configuration, styles, specs, index, elsewhere=0)
     places, place_findings = open_places(places_specs(configuration), unchanged=_unchanged_places(before, state))

@@ -24,13 +24,13 @@ DOCUMENT = "zarr.json"
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Times and source states by position along the stored time dimension."""
+    """Times and fingerprints of sources by index along the stored time dimension."""
 
     starts: InstantArray
     bounds: InstantArray
-    """(position, 2): start and end of the period of the values."""
+    """(time, 2): start and end of the period of the values."""
     states: UInt64Array
-    """(position, variable): state of the source from which the values were made."""
+    """(time, variable): fingerprint of the source from which the values were made."""
 
     def __len__(self) -> int:
         """The number of positions."""

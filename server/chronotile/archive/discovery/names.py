@@ -254,7 +254,7 @@ def _mask_codes(names: Sequence[FileName], are_alike: Callable[[Sequence[Path]],
 
     def are_one(pairs: Sequence[tuple[FileName, FileName]]) -> bool:
         members = [name for name, _other in pairs]
-        # A file of each pattern: the number of a burst is no code, but a place.
+        # Compare one file of each pattern. Files of bursts have different grids, so their numbers are not replaced.
         paths = {_mask_variable(name.pattern): name.path for name in members}
         step = -(-len(paths) // MAX_COMPARED)
         if len(paths) < 2 or not are_alike(list(paths.values())[::step]):

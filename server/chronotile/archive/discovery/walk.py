@@ -112,7 +112,7 @@ def _oddity(path: Path) -> str | None:
 
 
 def reason_against(path: Path) -> str:
-    """Return why a file is not served; empty for a file that belongs to an adjacent source."""
+    """Return why a file is not served; empty for an auxiliary file of a source, such as a `.aux.xml`."""
     for kind in KINDS.values():
         reason = kind.side_reason(path)
         if reason is not None:

@@ -49,7 +49,12 @@ class PublicationSummary:
     """Skipped items with reasons, at most `MAX_FAILURES`."""
 
     def lines(self, name: str, place: str) -> list[str]:
-        """Return the summary as text."""
+        """Return a summary of the published items and files.
+
+        Args:
+            name: Name of the collection.
+            place: Folder or bucket of the catalogue.
+        """
         items = f"{self.added} items added, {self.replaced} replaced, {self.unchanged} unchanged; "
         has_items = self.added + self.replaced + self.unchanged + self.failed
         return [f"{name}: {items if has_items else ''}{self.files} files ({self.bytes} bytes) copied to {place}"]

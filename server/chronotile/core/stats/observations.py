@@ -33,7 +33,7 @@ class Observations(NamedTuple):
     firsts: IndexArray
     """(observation,): index of its first time."""
     of_time: IndexArray
-    """(time,): index of the observation that contains the time."""
+    """(time,): index of the observation of this acquisition."""
 
 
 def observations_of(times: InstantArray) -> Observations:

@@ -113,7 +113,7 @@ def _cube(inputs: Inputs, coverage: Coverage, work: Work) -> JobCube:
 
 
 def _cube_of(inputs: Inputs, coverage: Coverage, services: Services, number: int) -> JobCube:
-    """Return the cube of a coverage of layers as `view_of` returned them."""
+    """Return the cube of a coverage of layers of `services`, in the stored format `number`."""
     variables = [variable_of(coverage, field) for field in coverage.fields]
     layout: LayoutChoice = inputs.get("layout", LAYOUTS[0])
     reads_ahead = any(_keeps_dates_together(field.layer, services) for field in coverage.fields)

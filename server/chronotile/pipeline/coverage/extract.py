@@ -297,7 +297,7 @@ class NativeCells:
         return ReadRuns(row_runs=runs, time_runs=read_runs.time_runs)
 
     def read(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], rows: range) -> NumberArray:
-        """Return (time, y, x) numbers as they are written, at the times `indexes` of the variable.
+        """Return (time, y, x) numbers in the encoding of the output, at the times `indexes` of the variable.
 
         Raises:
             SourceUnavailable: The source is unreachable or damaged.
@@ -371,7 +371,7 @@ class WarpedCells:
         return ReadRuns(row_runs=tuple(runs(height, rows)), time_runs=tuple(runs(len(indexes), times)))
 
     def read(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], rows: range) -> NumberArray:
-        """Return (time, y, x) numbers as they are written, at the times `indexes` of the variable.
+        """Return (time, y, x) numbers in the encoding of the output, at the times `indexes` of the variable.
 
         Raises:
             SourceUnavailable: The source is unreachable or damaged.

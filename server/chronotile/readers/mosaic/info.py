@@ -227,7 +227,10 @@ def replace_rule(mosaic: MosaicInfo, rule: MosaicRule) -> MosaicInfo:
 
 
 def rule_of(spec: SourceSpec, variable: VariableInfo) -> MosaicRule:
-    """Return the rule for a variable; `first` for classes if the rule averages, and for directions if it computes."""
+    """Return the rule for a variable; `first` if the configured rule does not fit it.
+
+    An average of class numbers and any statistic of directions, such as `max`, have no meaning.
+    """
     return _rule_for(variable, items_of(spec).mosaic.rule)
 
 

@@ -371,7 +371,7 @@ def _open(path: Path, group: str = "") -> "xarray.Dataset":
             cache=False,
             **engine_options(path),
         )
-    except KeyError as error:  # of h5netcdf
+    except KeyError as error:  # the error of h5netcdf for a missing dimension
         raise OSError(f"the dimension {error} of group {group or '/'} is not defined in it or above it") from error
 
 

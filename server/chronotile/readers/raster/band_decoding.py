@@ -81,7 +81,8 @@ def encoding_in(band: Band, variable: VariableSpec, *, are_classes: bool) -> Enc
 class BandDecodings:
     """The decodings of all files of a variable, including files that have not been opened yet.
 
-    Files with equal bands share a decoding, which is derived when the first of them is opened.
+    A decoding converts the stored numbers of one file to the encoding of the variable. Files whose bands have equal
+    types, scales and nodata share a decoding, which is derived when the first of them is opened.
     """
 
     variable: VariableSpec

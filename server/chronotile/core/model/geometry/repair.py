@@ -17,7 +17,10 @@ from chronotile.core.model.geometry.area import Polygon
 from chronotile.core.model.types import FloatArray, ObjectArray
 
 PAIRS_PER_EDGE = 6
-"""Pairs of edges with overlapping boxes. In an outline, each edge overlaps itself and its two neighbours."""
+"""Limit of pairs of edges with overlapping boxes: twice the three of a simple outline.
+
+The box of each edge overlaps itself and the boxes of its two neighbours.
+"""
 
 FREE_PAIRS = 20_000
 """Additional pairs, so that small polygons may be arbitrarily tangled. Repair takes about 10 µs per pair."""

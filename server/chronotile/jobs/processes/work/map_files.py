@@ -123,7 +123,7 @@ class _PartialMaps:
 
     @cached_property
     def row_runs(self) -> tuple[range, ...]:
-        """Rows of tasks, or parts of them."""
+        """Runs of rows: the rows of each task, in parts of at most `RUN_BYTES`."""
         step = max(1, RUN_BYTES // max(self._row_bytes(field) for field in range(len(self.fields))))
         return tuple(
             range(start, min(start + step, rows.stop))

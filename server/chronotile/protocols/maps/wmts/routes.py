@@ -131,7 +131,7 @@ def routes(paths: Sequence[str]) -> list[Route]:
         for route in (
             Route(path, endpoint(partial(answer, path=path), fault), methods=["GET", "POST"]),
             *(
-                # The URL of RESTful operations in capabilities, and the document itself.
+                # Capabilities name the first URL for RESTful operations; the second is the document.
                 Route(f"{path}/1.0.0/{name}", endpoint(partial(get_capabilities_document, path=path), path_fault))
                 for name in ("", "WMTSCapabilities.xml")
             ),

@@ -53,7 +53,7 @@ def _complete(document: Json, offered: OfferedCollection, context: CollectionCon
     blocks = [item for block in BLOCKS for item in block.collection_links(offered, context.document)]
     return {
         "id": document["id"],
-        "title": text_in(offered.title, language) or offered.id,  # pygeoapi 0.24 gives texts with entities of HTML
+        "title": text_in(offered.title, language) or offered.id,  # plain text; pygeoapi 0.24 escapes it as HTML
         "description": text_in(offered.abstract, language),
         "keywords": list(offered.keywords),
         **omit_empty({"attribution": offered.attribution, "license": offered.license}),

@@ -79,7 +79,12 @@ health = partial(describe, answers={"application/json": ref("Health")})
 
 
 def operations_of(registry: CollectorRegistry = REGISTRY, siblings: Siblings | None = None) -> tuple[Operation, ...]:
-    """Return the operations; `registry` has the metrics of this process, `siblings` are all workers of the server."""
+    """Return the routes of health and metrics.
+
+    Args:
+        registry: Metrics of this process.
+        siblings: All worker processes of the server, whose metrics are summed.
+    """
     metrics = partial(get_metrics, registry, siblings)
     return (
         health("/health/live", get_live, "getLive", "Whether the server process responds"),

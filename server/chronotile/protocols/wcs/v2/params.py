@@ -41,7 +41,7 @@ FORMAT = keyword(
         **dict.fromkeys(("image/tiff;application=geotiff", "image/tiff; application=geotiff"), NATIVE),
         **dict.fromkeys(("application/x-netcdf", "netcdf", "netcdf4"), "application/netcdf"),
         **dict.fromkeys(("application/xml+gml", "gml"), GML_TYPE),
-        **{media_type.replace("+", " "): media_type for media_type in FORMATS},  # an unescaped plus sign in a URL
+        **{media_type.replace("+", " "): media_type for media_type in FORMATS},  # "+" in a query is decoded to a space
     },
     default=NATIVE,
 )

@@ -89,7 +89,7 @@ def cells_below(window: Window, factor: int, *, height: int, width: int) -> Wind
 
 
 class _Canvas:
-    """The cells of a window at one factor, filled region by region."""
+    """An overview of a window, reduced by one factor and filled region by region."""
 
     def __init__(self, window: Window, factor: int, counting: Counting) -> None:
         shape = -(-window.height // factor), -(-window.width // factor)

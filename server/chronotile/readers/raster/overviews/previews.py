@@ -74,11 +74,11 @@ class PreviewsState:
 
 
 class Previews(FilledFolder[tuple[Preview, FileState]]):
-    """The previews on this machine. Each process builds the previews that it misses.
+    """Stored overviews of files that have none. A process builds a preview that it needs and does not find.
 
     Args:
-        folder: Of the files.
-        max_bytes: The most that they take together.
+        folder: Folder of the previews, shared by the processes of this machine.
+        max_bytes: Maximum size of all previews together.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
