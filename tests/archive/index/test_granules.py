@@ -1,6 +1,8 @@
 """Items of NetCDF files: footprint, time and layouts of made orbits and grids."""
 
 import json
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,8 @@ from chronotile.archive.index.files import FilesSource
 from chronotile.archive.index.fill import fill
 from chronotile.core.model.items import PutSummary
 from chronotile.core.model.source import DATA, ItemsSpec, SourceSpec, VariableSpec
+from chronotile.readers.kinds import open_source
+from chronotile.readers.reader_caches import ReaderCaches
 from tests.archive.index.catalogues import S2
 from tests.readers.made_swaths import orbit, write_orbit
 
@@ -59,9 +63,30 @@ def test_time_is_the_middle_of_the_scan_lines(tmp_path, store):
     assert item.start == np.datetime64("2024-06-01") + np.timedelta64(6171 + 2700, "s")
 
 
-def test_grid_is_an_item_with_the_time_in_its_name(tmp_path, store):
+def test_stated_time_of_a_swath_is_the_same_with_and_without_tiles(tmp_path, store):
+    path = tmp_path / "S5P_20240601T004100.nc"
+    write_orbit(path, 1, rows=40)
+    with xarray.open_dataset(path, decode_times=False) as dataset:
+        undated = dataset.load().drop_vars("time")
+    coverage = {"time_coverage_start": "2024-06-01T00:43:00Z", "time_coverage_end": "2024-06-01T02:13:00Z"}
+    undated.assign_attrs(coverage).to_netcdf(path)
+
+    fill(S2, FilesSource(spec_of(tmp_path / "*.nc")), store)
+    times = []
+    for href in (path, tmp_path / "*.nc"):
+        with closing(open_source(replace(spec_of(href), items=None), ReaderCaches())) as reader:
+            assert not reader.info.findings
+            times += reader.info.variables["v"].times.starts.tolist()
+
+    middle = np.datetime64("2024-06-01T01:28", "ns")
+    assert times == [middle.astype(int)] * 2
+    assert store.items.collections["s2"][path.stem].start == middle
+
+
+@pytest.mark.parametrize("attrs", [{}, {"time_coverage_start": "2024-06-01T00:43:00Z"}], ids=["none", "stated"])
+def test_grid_is_an_item_with_the_time_in_its_name(tmp_path, store, attrs):
     axis = np.arange(8) + 0.5
-    dataset = xarray.Dataset({"t": (("lat", "lon"), np.ones((8, 8)))}, {"lat": axis, "lon": axis + 10})
+    dataset = xarray.Dataset({"t": (("lat", "lon"), np.ones((8, 8)))}, {"lat": axis, "lon": axis + 10}, attrs)
     dataset.to_netcdf(tmp_path / "a_20240601.nc")
 
     fill(S2, FilesSource(spec_of(tmp_path / "*.nc", "t")), store)

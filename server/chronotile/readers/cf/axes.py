@@ -168,8 +168,12 @@ LAST_SECOND = np.timedelta64(1, "s")
 """Added to an end such as 23:59:59."""
 
 
-def with_stated_time(fields: FieldSet) -> FieldSet:
+def with_stated_time(fields: FieldSet, *, is_dated: bool = False) -> FieldSet:
     """Return fields with the time that only global attributes state (ACDD).
+
+    Args:
+        fields: All arrays.
+        is_dated: Whether the name of the file has a time: then only swaths, which have times of day, get another.
 
     Raises:
         UnsupportedSource: The attributes are no dates.
@@ -180,7 +184,8 @@ def with_stated_time(fields: FieldSet) -> FieldSet:
     times = parse_dates(" and ".join(COVERAGE), [stated[0], stated[-1]])
     times[1] += LAST_SECOND * (times[1].astype("datetime64[s]").astype(int) % 60 == 59)
     start = _field_of("time", times[0], {"standard_name": "time", "bounds": COVERAGE[0]})
-    return replace(fields, fields={**fields.fields, "time": start, COVERAGE[0]: _field_of(COVERAGE[0], times, {})})
+    stated_times = {COVERAGE[0]: _field_of(COVERAGE[0], times, {})} | ({} if is_dated else {"time": start})
+    return replace(fields, fields={**fields.fields, **stated_times})
 
 
 def _field_of(name: str, times: InstantArray, attrs: Attributes) -> Field:

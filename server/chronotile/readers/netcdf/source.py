@@ -44,7 +44,7 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False, is_dated: bool = Fa
     Args:
         spec: The source.
         may_lack: Whether variables may be missing, because the source has several files.
-        is_dated: Whether its name has a date, which takes precedence over the time in its global attributes.
+        is_dated: Whether its name has a time, which takes precedence over global attributes except for swaths.
 
     Raises:
         UnsupportedSource: It cannot be served; the message gives the reason.
@@ -63,11 +63,11 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False, is_dated: bool = Fa
         tree = file.tree()
         choice = choose_group(tree, spec, lambda group: probe_group(tree, group, spec))
         fields, notes = fields_in_scope(tree, choice.path), tuple[Finding, ...]()
-        if not is_dated and spec.times is None:
+        if spec.times is None:
             try:
-                fields = with_stated_time(fields)
+                fields = with_stated_time(fields, is_dated=is_dated)
             except UnsupportedSource as error:
-                notes = (Finding("note", "/", error.message),)
+                notes = () if is_dated else (Finding("note", "/", error.message),)
         if may_lack:
             stored = {name: v for name, v in spec.variables.items() if (v.name or v.id) in fields.fields}
             spec = replace(spec, variables=stored or spec.variables)
