@@ -32,12 +32,14 @@ class SafeProduct:
     satellite: str = "S2A"
     level: str = "2A"
     quantification: int = 10_000
+    processed: str = "132149"
+    """Time of day of the processing."""
 
     @property
     def name(self) -> str:
         """Name of the folder."""
         start = f"{self.satellite}_MSIL{self.level}_{self.sensed}_N{self.baseline.replace('.', '')}"
-        return f"{start}_R022_{self.tile}_{self.sensed[:8]}T132149.SAFE"
+        return f"{start}_R022_{self.tile}_{self.sensed[:8]}T{self.processed}.SAFE"
 
     @property
     def granule(self) -> str:

@@ -34,8 +34,8 @@ NOT_LISTED = (
     "Zarr store (chronotile optimise new)"
 )
 
-_BASELINE = re.compile(r"_N(\d{4})_R\d{3}_[^/]*\.SAFE/")
-"""Processing baseline of a Sentinel-2 product."""
+_PROCESSING = re.compile(r"_N(\d{4})_R\d{3}_(?:[^/]*_(\d{8})T(\d{6}))?[^/]*\.SAFE/")
+"""Processing baseline of a Sentinel-2 product, and the day and time of its processing."""
 
 TIME_FORMS = "20190604, 2019-06-04, 2019/06/04, 20190604T105031, 2019155, 2019-06-d2, 2019-W23, 201906, 2019-Q2, 2019"
 """Examples of texts that `time_pattern` may find."""
@@ -110,9 +110,12 @@ def date_files(paths: Sequence[str], spec: SourceSpec) -> DatedFiles:
 
 
 def _precedence(path: str) -> tuple[int, ...]:
-    # Like `precedence_of`; products of newer baselines are first.
-    baseline = _BASELINE.search(path)
-    return (*precedence_of(base_name(path)), -int(baseline[1]) if baseline else 0)
+    # Like `precedence_of`; products of newer baselines and later processing are first.
+    processing = _PROCESSING.search(path)
+    return (
+        *precedence_of(base_name(path)),
+        *(-int(number or 0) for number in (processing.groups() if processing else ())),
+    )
 
 
 def replaced_findings(replaced: Sequence[str]) -> list[Finding]:

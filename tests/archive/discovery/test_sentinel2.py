@@ -107,8 +107,9 @@ def test_product_with_a_damaged_document_is_a_finding(tmp_path, document):
     assert len(info.variables["B02"].times) == 2
 
 
-def test_reprocessed_product_replaces_the_older_baseline(tmp_path):
-    again = SafeProduct(baseline="05.00", offset=-1000, quantification=20_000)
+@pytest.mark.parametrize(("baseline", "processed"), [("05.00", "132149"), ("05.00", "101500"), ("02.14", "180000")])
+def test_reprocessed_product_replaces_the_older_one(tmp_path, baseline, processed):
+    again = SafeProduct(baseline=baseline, processed=processed, offset=-1000, quantification=20_000)
     for product in (OLD, again):
         product.write(tmp_path)
 
