@@ -223,13 +223,14 @@ class Catalogue:
         """Raise an error if a missing name may be served later.
 
         Raises:
-            SourceAway: The name is that of a collection whose source is unavailable, or of a layer of it.
+            CollectionUnopened: The name is that of a collection whose source is unavailable, or of a layer of it.
         """
         owner = self.unavailable.get(name)
         if owner is None:  # the layers of a collection without variables are not known: `collection.variable`
             owner = next((c for c in set(self.unavailable.values()) if name.startswith(f"{c}.")), None)
         if owner is not None:
-            raise errors.SourceAway(f"the source of collection {owner} cannot be read now; try again later")
+            message = f"the source of collection {owner} cannot be read now; try again later"
+            raise errors.CollectionUnopened(message, collection=owner)
 
     def place_set(self, name: str) -> PlaceSet:
         """Return the place set with that id.

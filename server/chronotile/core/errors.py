@@ -281,6 +281,18 @@ class SourceAway(SourceUnavailable):
     """A source is unreachable; this was logged when it was noticed."""
 
 
+class CollectionUnopened(SourceAway):
+    """A collection could not be opened, such as one without items in the index.
+
+    Args:
+        collection: Its id.
+    """
+
+    def __init__(self, message: str, *, collection: str) -> None:
+        super().__init__(message)
+        self.collection = collection
+
+
 class IndexIncomplete(SourceUnavailable):
     """The items of a collection are still being read for the first time; the log reports progress."""
 

@@ -11,12 +11,13 @@ Files that change while they are read are noticed by the pipeline (`SourceChange
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.core import errors
-from chronotile.http.request_services import SERVICES
+from chronotile.http.request_services import SERVICES, services_of
 from chronotile.http.server_state import ServerState, state_of
 from chronotile.pipeline.retries import Attempts
 from chronotile.pipeline.services import Services
@@ -50,11 +51,20 @@ async def _answer_with_current_services(
 ) -> Response:
     for _attempt in range(errors.ServicesRenewed.max_retries):  # the first attempt counts too
         with suppress(errors.ServicesRenewed):
-            return await handler(request)
+            try:
+                return await handler(request)
+            except errors.CollectionUnopened as error:  # its index may have been filled since the last reload
+                await _require_still_unopened(request, error.collection)
+                raise
         request.scope.pop(SERVICES, None)  # `services_of` then takes the current services
     raise errors.SourceUnavailable(
         "what is served was replaced again and again while this was answered; try again later"
     )
+
+
+async def _require_still_unopened(request: Request, collection: str) -> None:
+    state, services = state_of(request), services_of(request)
+    await state.limiters.lookups.run(partial(require_current_services, state, services, collection))
 
 
 def require_current_services(state: ServerState, services: Services, collection: str | None) -> None:
