@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from chronotile_client import NotFound
+from chronotile_client.layers import Layers
 
 
 def test_layers_are_those_of_the_server(recorded):
@@ -41,6 +42,11 @@ def test_layer_that_is_like_none_does_not_list_all(archive):
         archive.layers["xyz"]
     assert "xyz" not in archive.layers
     assert archive.layers.get("xyz") is None
+
+
+def test_few_layers_are_all_listed():
+    with pytest.raises(NotFound, match=r"no layer 'xyz'; archive\.layers has FAPAR, LAI$"):
+        Layers({"FAPAR": None, "LAI": None})["xyz"]
 
 
 def test_layer_is_found_by_its_id_or_refused(archive):

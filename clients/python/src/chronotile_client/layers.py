@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 AnyLayer = TypeVar("AnyLayer", bound="LayerInfo")
 
+MAX_LISTED = 5
+"""Names of layers in a message."""
+
 PAGE = 1000
 """Times per request: the maximum of servers."""
 
@@ -79,10 +82,12 @@ class Layers(Mapping[str, AnyLayer], Generic[AnyLayer]):
         return self._layers[name]
 
     def _alternative(self, name: str) -> str:
-        """Return a hint: the nearest names in any letter case, or the attribute that lists all layers."""
+        """Return a hint: the nearest names in any letter case, all names if they are few, or their number."""
         by_small = {layer.casefold(): layer for layer in self._layers}
-        near = [by_small[each] for each in get_close_matches(str(name).casefold(), by_small, n=3)]
-        return f"the nearest are {', '.join(near)}" if near else f"archive.layers has {len(self._layers)}"
+        near = [by_small[small] for small in get_close_matches(str(name).casefold(), by_small, n=3)]
+        if near:
+            return f"the nearest are {', '.join(near)}"
+        return f"archive.layers has {', '.join(self._layers) if len(by_small) <= MAX_LISTED else len(by_small)}"
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._layers)

@@ -21,10 +21,12 @@ def test_names_are_canonical(text, name):
     "text", ["", "mode", "p", "p101", "p-1", "p1e1", "histogram", "histogram:0", "histogram:4:1:0", "histogram:9999"]
 )
 def test_invalid_reducer_is_refused(text):
-    with pytest.raises(InvalidParameter) as caught:
+    with pytest.raises(InvalidParameter) as of_one:
         parse_reducer(text)
+    with pytest.raises(InvalidParameter) as of_several:
+        parse_reducers(["mean", text])
 
-    assert caught.value.locator == "reducers"
+    assert (of_one.value.locator, of_several.value.locator) == ("reducer", "reducers")
 
 
 def test_each_reducer_comes_once():

@@ -52,8 +52,12 @@ MEAN = Reducer(name="mean", kind="mean")
 STD = Reducer(name="std", kind="std")
 
 
-def parse_reducer(text: str) -> Reducer:
+def parse_reducer(text: str, *, locator: str = "reducer") -> Reducer:
     """Return the reducer with this name, in any case.
+
+    Args:
+        text: The name.
+        locator: The parameter, for the message.
 
     Raises:
         InvalidParameter: No reducer has this name; the message lists the names.
@@ -68,11 +72,11 @@ def parse_reducer(text: str) -> Reducer:
         return Reducer(name=f"p{percent:.10g}", kind="percentile", percent=percent)
     histogram = _HISTOGRAM.fullmatch(name)
     if histogram:
-        return _histogram(int(histogram[1]), histogram[2], histogram[3])
+        return _histogram(int(histogram[1]), histogram[2], histogram[3], locator)
     raise InvalidParameter(
-        f"reducers {text.strip()[:40]!r} is not accepted; use {', '.join(PLAIN)}, p0 to p100 such as p10 or p2.5, "
+        f"{locator} {text.strip()[:40]!r} is not accepted; use {', '.join(PLAIN)}, p0 to p100 such as p10 or p2.5, "
         "histogram:BINS or histogram:BINS:LOW:HIGH",
-        locator=LOCATOR,
+        locator=locator,
     )
 
 
@@ -83,18 +87,18 @@ def parse_reducers(texts: Iterable[str]) -> tuple[Reducer, ...]:
         InvalidParameter: A name is not accepted.
         LimitExceeded: There are more than `MAX_REDUCERS`.
     """
-    reducers = tuple(dict.fromkeys(map(parse_reducer, texts)))
+    reducers = tuple(dict.fromkeys(parse_reducer(text, locator=LOCATOR) for text in texts))
     require_at_most("max_reducers", len(reducers), MAX_REDUCERS, alternative="request fewer at once", locator=LOCATOR)
     return reducers
 
 
-def _histogram(bins: int, low: str | None, high: str | None) -> Reducer:
+def _histogram(bins: int, low: str | None, high: str | None, locator: str) -> Reducer:
     if not 1 <= bins <= MAX_BINS:
-        raise InvalidParameter(f"a histogram has 1 to {MAX_BINS} bins, got {bins}", locator=LOCATOR)
+        raise InvalidParameter(f"a histogram has 1 to {MAX_BINS} bins, got {bins}", locator=locator)
     if low is None or high is None:
         return Reducer(name=f"histogram:{bins}", kind="histogram", bins=bins)
     ends = float(low), float(high)
     if not (ends[0] < ends[1] and math.isfinite(ends[1] - ends[0])):
-        raise InvalidParameter(f"the range of a histogram must ascend, got {low} to {high}", locator=LOCATOR)
+        raise InvalidParameter(f"the range of a histogram must ascend, got {low} to {high}", locator=locator)
     name = ":".join(("histogram", str(bins), *(repr(end).removesuffix(".0") for end in ends)))
     return Reducer(name=name, kind="histogram", bins=bins, range=ends)
