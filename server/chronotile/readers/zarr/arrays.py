@@ -18,7 +18,7 @@ from chronotile.core.model.types import NumberArray
 from chronotile.readers.cf.array_source import ArraySource, Selection
 from chronotile.readers.file_states import SETTLED_NS, FileState, digest_of, state_or_none
 from chronotile.readers.hrefs import kvstore, local_path
-from chronotile.readers.library_errors import one_line
+from chronotile.readers.library_errors import BeingWritten, one_line
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.buckets import needs_obstore
 from chronotile.readers.remote.requests import ObjectState
@@ -35,6 +35,9 @@ UNSETTLED = FileState(-1, -1, -1)
 
 MAX_FOLDERS = MAX_SEEN
 """Folders of chunks checked for changes of a selection. A larger read checks everything cached."""
+
+ATTEMPTS = 2
+"""Number of reads of a selection whose files change during a read."""
 
 
 class Gone(OSError):
@@ -67,7 +70,10 @@ class Watched:
         Raises:
             Gone: The array was deleted, or chunks of the selection were.
         """
-        states = self._files.states(selection)
+        return self.current_at(self._files.states(selection))
+
+    def current_at(self, states: States) -> OpenArray:
+        """Return the array in the version of these states, as `current`."""
         with self._lock:
             changed = [state for path, state in states.items() if self._seen.get(path, state) != state]
             if None in changed:
@@ -96,6 +102,35 @@ class Watched:
     def _open_now(self) -> OpenArray:
         begun_s = monotonic()
         return OpenArray(self._open(), begun_s)
+
+
+class LocalReads:
+    """Reads of a local array: a result has one version of the chunks.
+
+    Args:
+        files: Files of the array.
+        handle: The array.
+        read: Reads a selection of the opened array, with either library.
+    """
+
+    def __init__(
+        self, files: "LocalArrayFiles", handle: Watched, read: Callable[[Any, Selection], NumberArray]
+    ) -> None:
+        self._files, self._handle, self._read = files, handle, read
+
+    def read(self, selection: Selection) -> NumberArray:
+        """Return the selected numbers, in stored order.
+
+        Raises:
+            BeingWritten: The files changed during each attempt.
+            Gone: The array was deleted, or chunks of the selection were.
+        """
+        for _ in range(ATTEMPTS):
+            chunks, states = self._files.chunk_states(selection), self._files.states(selection)
+            numbers = self._read(self._handle.current_at(states).array, selection)
+            if self._files.states(selection) == states or (chunks and self._files.chunk_states(selection) == chunks):
+                return numbers
+        raise BeingWritten("the array is being written")
 
 
 class _WatchedArray(ZarrArray):
@@ -136,20 +171,21 @@ class TensorStoreArray(_WatchedArray):
         self._href, self._node, self._growing = href, node, growing
         self._remote = RemoteMetadata(href, node) if local_path(href) is None else None
         self._spec["fill_missing_data_reads"] = self._remote is None
-        self._files = self._remote or LocalArrayFiles(href, node)
         self._zip = None if self._remote is not None else zip_path(href)
-        self._watched = Watched(self._files, self._open)
-        self._reads = None if self._remote is None else RemoteReads(href, node, self._remote, self._watched)
+        self._reads: RemoteReads | LocalReads
+        if self._remote is None:
+            self._files = LocalArrayFiles(href, node)
+            self._reads = LocalReads(self._files, Watched(self._files, self._open), _read_now)
+        else:
+            self._files = self._remote
+            self._reads = RemoteReads(href, node, self._remote, Watched(self._remote, self._open))
 
     def read(self, selection: Selection) -> NumberArray:
         """Return the selected numbers, in stored order."""
-        if self._reads is not None:
-            return self._reads.read(selection)
         if self._zip is not None and self.chunks == self._node.files:  # a shard is never read whole
             files = itertools.product(*map(_chunks, selection, self._node.files))
             require_whole_members(self._zip, map(self._node.file_of, files))
-        numbers: NumberArray = self._watched.current(selection).array[selection].read().result()
-        return numbers
+        return self._reads.read(selection)
 
     @cached_property
     def chunks(self) -> tuple[int, ...]:
@@ -173,11 +209,12 @@ class ZarrPythonArray(_WatchedArray):
     def __init__(self, href: str, node: ArrayNode, growing: str | None = None) -> None:
         self._href, self._node, self._growing = href, node, growing
         self._files = LocalArrayFiles(href, node)
-        self._watched = Watched(self._files, self._open)
+        watched = Watched(self._files, self._open)
+        self._reads = LocalReads(self._files, watched, lambda array, selection: np.asarray(array.oindex[selection]))
 
     def read(self, selection: Selection) -> NumberArray:
         """Return the selected numbers, in stored order."""
-        return np.asarray(self._watched.current(selection).array.oindex[selection])
+        return self._reads.read(selection)
 
     @cached_property
     def chunks(self) -> tuple[int, ...]:
@@ -188,6 +225,11 @@ class ZarrPythonArray(_WatchedArray):
         array = open_with_zarr(self._href, self._node)
         _require_same(self._node, self._growing, array.shape, array.dtype.newbyteorder("="))
         return array
+
+
+def _read_now(array: Any, selection: Selection) -> NumberArray:  # noqa: ANN401 -- tensorstore's stubs lack it
+    numbers: NumberArray = array[selection].read().result()
+    return numbers
 
 
 def _require_same(node: ArrayNode, growing: str | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
@@ -244,7 +286,7 @@ class LocalArrayFiles:
         assert root is not None  # noqa: S101 -- a local store
         folder = root / node.path if root.is_dir() else None
         metadata = root if folder is None else folder / node.document
-        self._node = node
+        self._node, self._root = node, root
         # Texts, because building paths takes longer than reading their states.
         self._metadata = str(metadata)
         self._folder = None if folder is None else str(folder)
@@ -273,6 +315,17 @@ class LocalArrayFiles:
         if len(folders) > MAX_FOLDERS or None in states.values():
             self._require_written(selection[0])
         return metadata | states
+
+    def chunk_states(self, selection: Selection) -> States:
+        """Return the states of the metadata and the selected chunks, empty if chunks have several folders.
+
+        A writer that adds chunks to this folder does not change them.
+        """
+        if self._folder is None or self._node.separator == "/":
+            return {}
+        numbers = itertools.product(*map(_chunks, selection, self._node.files))
+        files = (f"{self._root}/{self._node.file_of(n)}" for n in itertools.islice(numbers, MAX_FOLDERS))
+        return self.metadata_states() | {file: state_or_none(file) for file in files}
 
     def digest(self, selection: Selection) -> str:
         """Return a short text that changes with these states."""
