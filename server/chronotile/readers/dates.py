@@ -28,8 +28,9 @@ The forms, each bounded by something that is not a digit:
 
 Forms that only several names together explain are in `readers/name_parts.py`.
 
-A day precedes a dekad, a dekad a month, and a month any year: short runs of digits are often numbers. The first date in
-a name counts, except dates of creation, processing and versions. Such dates are recognised by a prefix
+Forms of one product (`_BY_PRODUCT`) precede a day, a day a dekad, a dekad a month, and a month any year: short runs
+of digits are often numbers. Of dates with equal precedence the first counts, except dates of creation, processing and
+versions. Such dates are recognised by a prefix
 (`c20220530`, `v20200101`, `_R20200108`, `proc_20200101`), or as the time in the header of a WMO product
 (`_C_EUMT_20240101000545_`). If a name has only such a date and a single year, the year counts.
 """
@@ -170,7 +171,7 @@ DATE_FOLDERS = 3
 
 @lru_cache(maxsize=1 << 14)
 def find_time(text: str) -> TimeMatch | None:
-    """Return the first and most precise time of observation in a file's name, else of creation, if any."""
+    """Return the most precise time of observation in a file's name, the first of several, else that of creation."""
     creation: TimeMatch | None = None
     for patterns in _KINDS:
         found = [time for pattern in patterns for time in _matches(pattern, text)]

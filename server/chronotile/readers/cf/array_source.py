@@ -223,13 +223,13 @@ class Cube(Reader):
         self._info = info
 
     def revision(self, variable: str, index: int) -> str:
-        """Return the age of the store's metadata and of the chunks of that time at all levels."""
+        """Return the fingerprints of the chunks of that time at all levels, with the metadata of a Zarr store."""
         native, *overviews = self._variables[variable].levels
         own = self.revision_of_window(variable, index, native.whole)
         return " ".join((own, *(_state_of_overview(level, index) for level in overviews)))
 
     def revision_of_window(self, variable: str, index: int, window: Window) -> str:
-        """Return the age of the store's metadata and of the native chunks of that time and window."""
+        """Return the fingerprint of the native chunks of that time and window, with the metadata of a Zarr store."""
         level = self._variables[variable].levels[0]
         with reading_dates(self._collection, variable, is_source_reachable=level.source.is_there):
             return level.revision(index, window)

@@ -270,7 +270,9 @@ class SwathVariable:
 
 
 class SwathReader(DerivingReader[SwathVariable]):
-    """Reader of variables whose pixels have the values of the nearest cells of swaths.
+    """Reader of variables whose pixels have the values of the nearest cells of swaths, or means of areas.
+
+    Pixels are means of areas inside `averaging_areas`, if their level is native and every row and column is read.
 
     Args:
         collection: Id, for messages.
