@@ -53,7 +53,7 @@ def test_only_permanent_failures_are_remembered_and_for_a_limited_time(monkeypat
     assert found.failure("away") is None
     assert reason_of(found.failure("gone")) == "missing"
     assert found.failure("gone").__cause__ is None  # no frames are held
-    now[0] = skipped_items.RETRY_AFTER_S
+    now[0] = skipped_items.SKIP_S
     assert found.failure("gone") is None
 
 

@@ -17,7 +17,7 @@ from chronotile.readers.remote.requests import Away, Refused
 Reason = Literal["missing", "damaged", "refused", "changed", "unavailable"]
 REASONS: tuple[Reason, ...] = ("missing", "damaged", "refused", "changed", "unavailable")
 
-RETRY_AFTER_S = 60.0
+SKIP_S = 60.0
 """Seconds until a missing or damaged file is requested again: stores may show a new object late."""
 MAX_REMEMBERED = 10_000
 """Remembered items, and remembered failures of files."""
@@ -81,7 +81,7 @@ class SkippedItems:
             unreadable = StillUnreadable(cause_text(error), reason)  # `error` itself holds frames with arrays
             with self._lock:
                 _make_room(self._failures)
-                self._failures[key] = _Failure(unreadable, monotonic() + RETRY_AFTER_S)
+                self._failures[key] = _Failure(unreadable, monotonic() + SKIP_S)
 
     def report(self, collection: str, ref: ItemRef, error: Exception) -> None:
         """Count and log an item that an answer lacks, once per version of the item and reason."""

@@ -35,7 +35,7 @@ def tried_again(monkeypatch):
     """Return `tried_again()`, after which each answer requests missing or damaged files again."""
 
     def at_once(seconds: float = 0.0) -> None:
-        monkeypatch.setattr(skipped_items, "RETRY_AFTER_S", seconds)
+        monkeypatch.setattr(skipped_items, "SKIP_S", seconds)
 
     at_once()
     return at_once
