@@ -23,7 +23,7 @@ from chronotile.core.model.access import AccessRules, IssuerSettings, Right
 from chronotile.core.turns import CLIENT
 from chronotile.http.asgi_headers import RawHeader, header_value, join_values, replace_headers
 from chronotile.http.base_urls import KEY_PATH
-from chronotile.http.error_headers import SIGN_IN_RETRY_S, add_error_headers, add_retry_after
+from chronotile.http.error_headers import SIGN_IN_RETRY_S, add_error_headers, add_limit_headers
 from chronotile.http.guard import Guard
 from chronotile.http.meter import COUNTER
 from chronotile.http.principal import GRANTS, JOB_LINK, PRINCIPAL, SESSION_EXPIRED, Principal
@@ -216,7 +216,7 @@ def _refusal(error: ChronotileError, scope: Scope) -> ASGIApp:
             response.headers.append("WWW-Authenticate", challenge)
     if isinstance(error, SourceUnavailable):
         response.headers["Retry-After"] = str(SIGN_IN_RETRY_S)
-    return add_retry_after(response, error)
+    return add_limit_headers(response, error)
 
 
 def _is_private(scope: Scope) -> bool:

@@ -344,7 +344,15 @@ class TooManyDownloads(ChronotileError, status=429):
 
 
 class TooManyTries(ChronotileError, status=429):
-    """Too many wrong tokens came from one address (RFC 6585 §4)."""
+    """Too many wrong tokens came from one address (RFC 6585 §4).
+
+    Args:
+        retry_s: Seconds until a wrong token is accepted again.
+    """
+
+    def __init__(self, message: str, *, retry_s: int) -> None:
+        super().__init__(message)
+        self.retry_s = retry_s
 
 
 class QuotaExceeded(ChronotileError, status=429):

@@ -2,7 +2,6 @@
 
 from starlette.responses import Response
 
-from chronotile.archive.index.write import TRIES_S
 from chronotile.core.errors import ChronotileError, QuotaExceeded, TooManyDownloads, TooManyTries
 
 RETRY_AFTER_S = 5
@@ -26,8 +25,8 @@ def add_error_headers(response: Response) -> Response:
     return response
 
 
-def add_retry_after(response: Response, error: ChronotileError) -> Response:
-    """Add `Retry-After` and forbid caching for `TooManyTries`, `TooManyDownloads` and `QuotaExceeded`."""
+def add_limit_headers(response: Response, error: ChronotileError) -> Response:
+    """Add `Retry-After` to the 429 of a limit of clients, and forbid caching."""
     retry_s = _retry_s(error)
     if retry_s is not None:
         response.headers.update({"Retry-After": str(retry_s), "Cache-Control": "no-store"})
@@ -35,8 +34,6 @@ def add_retry_after(response: Response, error: ChronotileError) -> Response:
 
 
 def _retry_s(error: ChronotileError) -> int | None:
-    if isinstance(error, TooManyTries):
-        return TRIES_S
     if isinstance(error, TooManyDownloads):
         return RETRY_AFTER_S
-    return error.retry_s if isinstance(error, QuotaExceeded) else None
+    return error.retry_s if isinstance(error, QuotaExceeded | TooManyTries) else None

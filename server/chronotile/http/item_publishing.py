@@ -9,7 +9,7 @@ from starlette.responses import Response
 from chronotile.archive.index.write import ItemWriter
 from chronotile.core import errors
 from chronotile.http.client_addresses import client_of
-from chronotile.http.error_headers import add_retry_after
+from chronotile.http.error_headers import add_limit_headers
 from chronotile.http.principal import PRINCIPAL, Principal
 from chronotile.http.problems import problem_response
 from chronotile.http.request_bodies import TOO_LARGE
@@ -69,4 +69,4 @@ def publishing_problem(error: errors.ChronotileError, request: Request) -> Respo
     response = problem_response(error, request, status=TOO_LARGE if isinstance(error, errors.LimitExceeded) else None)
     if isinstance(error, errors.Unauthenticated):
         response.headers["WWW-Authenticate"] = 'Bearer realm="chronotile"'
-    return add_retry_after(response, error)
+    return add_limit_headers(response, error)

@@ -61,7 +61,8 @@ class FailedTokens:
         with self._lock:
             since_s, count = self._tries.get(client, (0.0, 0))
             if count >= MAX_TRIES and self._clock() - since_s < TRIES_S:
-                raise errors.TooManyTries(f"too many wrong tokens came from this address; try again after {TRIES_S} s")
+                message = f"too many wrong tokens came from this address; try again after {TRIES_S} s"
+                raise errors.TooManyTries(message, retry_s=TRIES_S)
 
     def add(self, client: str) -> None:
         """Count a wrong token."""

@@ -20,7 +20,7 @@ from chronotile.http.byte_ranges import ACCEPT_RANGES, refuse_range, requested_r
 from chronotile.http.cache_headers import format_skipped_warning
 from chronotile.http.client_addresses import client_of
 from chronotile.http.download_slots import DownloadSlots
-from chronotile.http.error_headers import add_error_headers, add_retry_after
+from chronotile.http.error_headers import add_error_headers, add_limit_headers
 from chronotile.http.if_none_match import client_etags
 from chronotile.http.problems import problem_response
 from chronotile.http.server_state import ServerState
@@ -55,7 +55,7 @@ class DownloadTurns:
 def product_problem(error: ChronotileError, request: Request) -> Response:
     """Return the problem document of an error; for an item without files it has the URL of the coverage."""
     response = problem_response(error, request)
-    add_retry_after(response, error)
+    add_limit_headers(response, error)
     if isinstance(error, NoFiles) and response.body:
         members = orjson.loads(response.body)
         url = coverage_url(base_url(request), error.collection, error.when)
