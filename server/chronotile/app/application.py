@@ -232,7 +232,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
         state = app.state.chronotile = ServerState(
             live=FixedServices(services) if options.upkeep is None else options.upkeep.live,
             limiters=limiters,
-            elsewhere=remote_limiters,
+            remote_limiters=remote_limiters,
             previews=services.reader_caches.previews,
             valid_shares=ValidShares(options.shares),
             jobs=options.jobs,

@@ -98,7 +98,7 @@ async def _run_local_or_remote(state: ServerState, quick: Limiter, work: Callabl
     try:
         return await quick.run(run_locally)
     except RemoteWaitRefused as error:
-        limiter = state.elsewhere.get(state.limiters.searches.name, state.limiters.searches)
+        limiter = state.remote_limiters.get(state.limiters.searches.name, state.limiters.searches)
         return await limiter.run(work, sources={error.host})
 
 
@@ -152,4 +152,4 @@ def _limiter_and_quotas(request: Request, limiter: Limiter, collections: Collect
     elsewhere = services_of(request).elsewhere
     elsewhere.require(collections)
     hosts = elsewhere.hosts(collections)
-    return state_of(request).elsewhere[limiter.name] if hosts else limiter, {*collections, *hosts}
+    return state_of(request).remote_limiters[limiter.name] if hosts else limiter, {*collections, *hosts}

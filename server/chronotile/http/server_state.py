@@ -70,7 +70,7 @@ class ServerState:
 
     live: LiveServices
     limiters: Limiters
-    elsewhere: Mapping[str, Limiter] = field(default_factory=dict)
+    remote_limiters: Mapping[str, Limiter] = field(default_factory=dict)
     """Limiters of work that reads remote sources, by the names of the limiters of local work."""
     previews: Previews | None = None
     """Previews of rasters without overviews; `None` if they are not made."""

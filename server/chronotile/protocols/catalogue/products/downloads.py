@@ -40,7 +40,7 @@ class DownloadTurns:
 
     def __init__(self, state: ServerState, hosts: Collection[str]) -> None:
         here = state.limiters.downloads
-        self._limiter = state.elsewhere.get(here.name, here) if hosts else here
+        self._limiter = state.remote_limiters.get(here.name, here) if hosts else here
         self._hosts = hosts
 
     async def run(self, work: Callable[[], Result]) -> Result:

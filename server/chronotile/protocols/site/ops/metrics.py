@@ -107,7 +107,7 @@ def _newest_second(layer: Layer, services: Services) -> int | None:
 
 
 def _limiters(state: ServerState) -> Iterable[Metric]:
-    limiters, memory = (*state.limiters, *state.elsewhere.values()), state.services.memory
+    limiters, memory = (*state.limiters, *state.remote_limiters.values()), state.services.memory
     waiting = {limiter.name: limiter.waiting for limiter in limiters} | {LARGE_ANSWERS: memory.waiting}
     refused = {limiter.name: limiter.refused for limiter in limiters} | {LARGE_ANSWERS: memory.refused}
     threads, running = (
