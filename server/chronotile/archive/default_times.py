@@ -5,9 +5,10 @@ from dataclasses import replace
 from functools import partial
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.resolve_times import newest_index
 from chronotile.core.finding import Finding
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan, format_instant
+from chronotile.core.model.time.instants import ONE_NS, TimeSpan, format_instant
 from chronotile.core.model.types import Instant
 from chronotile.pipeline.bounded_wait import BoundedChecks
 from chronotile.pipeline.valid_share import newest_filled, share_plans
@@ -52,7 +53,7 @@ def add_valid_defaults(
 def _find_default(layer: Layer, readers: Mapping[str, Reader], now: Instant) -> tuple[Layer, list[Finding]]:
     # Returns its findings: it may still run when the caller has stopped waiting.
     least = layer.time_rules.min_valid
-    newest = layer.times.at_or_before(now + DAY)
+    newest = newest_index(layer.times, now)
     if least is None or newest is None:
         return layer, []
     sampled_times = layer.times.instants[max(0, newest + 1 - MAX_TIMES) : newest + 1][::-1]

@@ -111,7 +111,7 @@ def default_index(layer: Layer, now: Instant) -> int:
     default = layer.time_rules.default
     if isinstance(default, TimeSpan):
         indexes = layer.times.indexes_within(default)
-        newest = layer.times.at_or_before(now + DAY)
+        newest = newest_index(layer.times, now)
         if indexes and newest is not None and indexes[0] <= newest:
             return min(indexes[-1], newest)
     elif default == "latest":
@@ -119,6 +119,11 @@ def default_index(layer: Layer, now: Instant) -> int:
     elif default == "earliest" and layer.times.instants[0] <= now + DAY:
         return 0
     raise MissingTime(f"layer {layer.id} has no default time; name one, such as {_example(layer)}", locator="time")
+
+
+def newest_index(domain: TimeDomain, now: Instant) -> int | None:
+    """Return the index of the newest time, if any. Times later than tomorrow are mistakes in the archive: ignored."""
+    return domain.at_or_before(now + DAY)
 
 
 def time_not_available(layer: Layer, selection: TimeSelection) -> TimeNotAvailable:
@@ -132,8 +137,12 @@ def time_not_available(layer: Layer, selection: TimeSelection) -> TimeNotAvailab
 
 
 def _newest(layer: Layer, now: Instant) -> int:
-    """Return the index of the newest time. Times later than tomorrow are mistakes in the archive and are ignored."""
-    index = layer.times.at_or_before(now + DAY)
+    """Return the index of the newest time of `newest_index`.
+
+    Raises:
+        MissingTime: All times are later.
+    """
+    index = newest_index(layer.times, now)
     if index is None:
         problem = f"all times of layer {layer.id} lie in the future; name one, such as {_example(layer)}"
         raise MissingTime(problem, locator="time")
@@ -184,7 +193,7 @@ def _substitutes(
     """
     if not missing or (rules.match == "exact" and (rules.is_always_exact or not fills_gaps)):
         return []
-    newest = domain.at_or_before(now + DAY)
+    newest = newest_index(domain, now)
     if newest is None:
         newest = -1
     # Times in the future are mistakes: their gaps do not count.

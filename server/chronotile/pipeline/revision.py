@@ -7,12 +7,12 @@ from time import monotonic
 
 import numpy as np
 
+from chronotile.catalog.resolve_times import newest_index
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.model.collection import Composite, Layer
 from chronotile.core.model.payload import PixelStates
 from chronotile.core.model.source import VariableInfo
 from chronotile.core.model.space.grid import Window
-from chronotile.core.model.time.instants import DAY
 from chronotile.core.model.types import Instant, InstantArray
 from chronotile.pipeline.encoders.cube_tile.ctc1 import ENCODER_VERSION as CUBE_VERSION
 from chronotile.pipeline.encoders.picture.picture import ENCODER_VERSION
@@ -237,7 +237,7 @@ def _layer_revision(layer: Layer, states: list[str | None], services: Services) 
     clients cache an address with this revision for a year.
     """
     times = layer.times
-    newest = times.at_or_before(services.clock() + DAY) if len(times) else None
+    newest = newest_index(times, services.clock()) if len(times) else None
     meaning = [layer.selection, *((variable.encoding, variable.grid) for variable in layer.variables)]
     return fingerprint(layer.id, CUBE_VERSION, meaning, times.instants.tobytes(), newest, layer.styles, states)[:12]
 

@@ -10,9 +10,9 @@ from prometheus_client.core import GaugeMetricFamily as Gauge
 from prometheus_client.core import InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from chronotile.catalog.resolve_times import newest_index
 from chronotile.core.finding import Severity
 from chronotile.core.model.collection import Layer
-from chronotile.core.model.time.instants import DAY
 from chronotile.http.server_state import ServerState
 from chronotile.jobs.queue.webhooks.outbox import OUTCOMES
 from chronotile.pipeline.services import Services
@@ -101,8 +101,7 @@ def _faults(services: Services) -> Iterable[Metric]:
 
 
 def _newest_second(layer: Layer, services: Services) -> int | None:
-    # Later times are mistakes in names of files.
-    index = layer.times.at_or_before(services.clock() + DAY) if len(layer.times) else None
+    index = newest_index(layer.times, services.clock()) if len(layer.times) else None
     return None if index is None else int(layer.times.instants[index].astype("datetime64[s]").astype("int64"))
 
 
