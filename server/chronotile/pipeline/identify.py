@@ -34,7 +34,7 @@ from chronotile.pipeline.maps.resolve import MapTarget, resolve_map
 from chronotile.pipeline.maps.stretched_range import resolve_picture_style
 from chronotile.pipeline.maps.style_range import resolve_map_style
 from chronotile.pipeline.maps.times import MapTimes, UsualDates, resolve_map_times
-from chronotile.pipeline.resolve_series import cell_of, cell_values, read_cell
+from chronotile.pipeline.native_cell import cell_of, cell_values, read_cell
 from chronotile.pipeline.revision import fingerprint, pixel_revision, time_index
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.styling.colours import class_indexes

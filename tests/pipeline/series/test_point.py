@@ -8,7 +8,7 @@ from chronotile.core.errors import InvalidParameter, LimitExceeded, SourceUnavai
 from chronotile.core.model.request import Point, SeriesRequest
 from chronotile.core.model.space.crs import CRS84, crs_of
 from chronotile.core.model.time.parser import parse_time
-from chronotile.pipeline.resolve_series import SWAPPED, outside_hints
+from chronotile.pipeline.native_cell import SWAPPED, outside_hints
 from chronotile.pipeline.series.point import extract_series
 from tests.protocols import served
 

@@ -28,7 +28,7 @@ from chronotile.jobs.processes.process import Inputs, JobPlan, Output, Process, 
 from chronotile.jobs.processes.shared_inputs import BBOX, DATETIME, LAYER
 from chronotile.jobs.processes.work.windows import read_bytes
 from chronotile.pipeline.estimate import window_seconds
-from chronotile.pipeline.resolve_series import reach_of
+from chronotile.pipeline.native_cell import reach_of
 from chronotile.pipeline.series.area_cells import AreaCells, cheapest_reading
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates

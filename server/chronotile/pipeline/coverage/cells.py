@@ -18,7 +18,7 @@ from chronotile.core.model.space.boxes import FARTHEST, WHOLE_CIRCLE, BBox
 from chronotile.core.model.space.crs import CRS84, Crs, are_alike, transformer
 from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.warp.plan import HALF_WORLD
-from chronotile.pipeline.resolve_series import outside_hint
+from chronotile.pipeline.native_cell import outside_hint
 
 EDGE_CELLS = 1e-9
 """Minimum part of a cell inside a box, to which rounding errors are added; a smaller part only touches the box."""

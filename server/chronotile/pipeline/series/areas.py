@@ -27,15 +27,8 @@ from chronotile.core.stats.samples import AreaBlock, Reduced, reduce_samples
 from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.estimate import require_seconds
 from chronotile.pipeline.mosaic_lattices import align_layers, lattice_at
-from chronotile.pipeline.resolve_series import (
-    UNFILLED,
-    instants_of,
-    is_in_unfilled_box,
-    layer_with_values,
-    outside_hints,
-    reach_of,
-    series_indexes,
-)
+from chronotile.pipeline.native_cell import UNFILLED, is_in_unfilled_box, outside_hints, reach_of
+from chronotile.pipeline.resolve_series import instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.series.area_cells import (
     BODY_BYTES,
     THREADS,

@@ -19,17 +19,13 @@ from chronotile.core.stats.analysis_costs import analysis_seconds
 from chronotile.pipeline.cached_answer import read_answer
 from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.estimate import require_seconds, window_seconds
+from chronotile.pipeline.native_cell import cell_of, cell_values, outside_hint, reach_of, read_cell
 from chronotile.pipeline.resolve_series import (
     SHORTER,
-    cell_of,
-    cell_values,
     check_length,
     has_open_times,
     instants_of,
     layer_with_values,
-    outside_hint,
-    reach_of,
-    read_cell,
     series_indexes,
 )
 from chronotile.pipeline.revision import fingerprint, pixel_revision

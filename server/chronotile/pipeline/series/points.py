@@ -18,16 +18,8 @@ from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.types import Float64Array, IndexArray, Int64Array, UInt8Array
 from chronotile.core.stats.analysis_costs import analysis_seconds
 from chronotile.pipeline.changed_files import read_unchanged_files
-from chronotile.pipeline.resolve_series import (
-    cell_of,
-    cell_values,
-    instants_of,
-    layer_with_values,
-    outside_hints,
-    reach_of,
-    read_cell,
-    series_indexes,
-)
+from chronotile.pipeline.native_cell import cell_of, cell_values, outside_hints, reach_of, read_cell
+from chronotile.pipeline.resolve_series import instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.series.area_cells import (
     AreaCells,
     AreaReading,
