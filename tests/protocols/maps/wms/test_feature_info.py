@@ -8,7 +8,7 @@ from owslib.wms import WebMapService
 
 from chronotile.core.model.space.crs import crs_of, transformer
 from chronotile.core.model.style import Style
-from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS
+from chronotile.protocols.common.feature_info import INFO_FORMATS
 from tests.protocols import served
 from tests.protocols.maps.wms.exceptions import fault_of
 from tests.protocols.pictures import rgba_of

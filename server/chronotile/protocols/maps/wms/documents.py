@@ -10,10 +10,10 @@ from chronotile.core.model.space.boxes import BBox, box_of_all
 from chronotile.core.model.space.crs import CRS84, Crs
 from chronotile.protocols.common.capabilities import layer_entries as entries
 from chronotile.protocols.common.capabilities.crs_names import wms_name
-from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS
 from chronotile.protocols.common.capabilities.languages import inspire_code
 from chronotile.protocols.common.capabilities.time_extent import TimeExtent, most_listed_times
 from chronotile.protocols.common.capabilities.update_sequence import update_sequence
+from chronotile.protocols.common.feature_info import INFO_FORMATS
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query.crs import in_axis_order
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE

@@ -37,13 +37,13 @@ from chronotile.http.run import run
 from chronotile.http.work_kinds import DOCUMENTS, PICTURES, SERIES
 from chronotile.pipeline.identify import InfoFormat, deliver_identified
 from chronotile.protocols.common.capabilities import layer_entries as entries
-from chronotile.protocols.common.capabilities.feature_info import (
+from chronotile.protocols.common.capabilities.update_sequence import check_update_sequence, update_sequence
+from chronotile.protocols.common.feature_info import (
     INFO_FORMATS,
     info_format,
     parse_pixel_index,
     pixel_point,
 )
-from chronotile.protocols.common.capabilities.update_sequence import check_update_sequence, update_sequence
 from chronotile.protocols.common.map_responses import draw_maps
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp, last_of_each

@@ -9,7 +9,7 @@ from chronotile.core.model.payload import Payload
 from chronotile.core.model.request import IdentifyRequest
 from chronotile.pipeline.identify import deliver_identified
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.capabilities.feature_info import (
+from chronotile.protocols.common.feature_info import (
     INFO_FORMATS,
     info_format,
     parse_pixel_index,
