@@ -108,7 +108,7 @@ def s3_server():
 @pytest.fixture
 def bucket(s3_server, monkeypatch):
     """Return the prefix `results` of an empty bucket."""
-    from chronotile.jobs.queue.bucket import Bucket
+    from chronotile.jobs.queue.result_bucket import Bucket
 
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)

@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 from chronotile.app.application import create_app
 from chronotile.app.settings import load_settings
 from chronotile.jobs.processes.execute import execute
-from chronotile.jobs.queue.bucket import SIGNED_S
 from chronotile.jobs.queue.outbox import CallbackQueue
+from chronotile.jobs.queue.result_bucket import SIGNED_S
 from chronotile.jobs.queue.table import new_id
 from chronotile.protocols.ogcapi.processes.subscriber import message_of
 from tests.access.test_archive import POINTS, Archive, run, write

@@ -51,7 +51,7 @@ from chronotile.http.request_log import RequestLog
 from chronotile.http.server_state import Limiters, ServerState
 from chronotile.http.shipped_files import ClientPackages, ViewerFolder, find_client_packages, find_viewer
 from chronotile.http.unsent_answers import UNSENT_KEY, UnsentAnswers
-from chronotile.jobs.queue.bucket import PATIENCE_S, open_bucket
+from chronotile.jobs.queue.result_bucket import PATIENCE_S, open_bucket
 from chronotile.jobs.queue.service import JobService
 from chronotile.jobs.queue.webhooks.allowed import SETTING as SUBSCRIBER_SETTING
 from chronotile.jobs.queue.webhooks.positions import open_positions

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from chronotile.app.settings import Settings
     from chronotile.core.model.job import Job, Result
     from chronotile.core.model.types import Json
-    from chronotile.jobs.queue.bucket import Bucket
     from chronotile.jobs.queue.job_folder import ResultFiles
+    from chronotile.jobs.queue.result_bucket import Bucket
     from chronotile.jobs.queue.store import JobStore
 
 LONGEST = 200
@@ -115,7 +115,7 @@ def _bucket() -> "Bucket | None":
 
 def results_bucket(settings: "Settings") -> "Bucket | None":
     """Return the bucket of results that the environment names, or `None`."""
-    from chronotile.jobs.queue.bucket import PATIENCE_S, open_bucket
+    from chronotile.jobs.queue.result_bucket import PATIENCE_S, open_bucket
 
     return open_bucket(settings.jobs_results_url, patience_s=PATIENCE_S)
 

@@ -15,7 +15,7 @@ from chronotile.core.machine import this_machine
 if TYPE_CHECKING:
     from chronotile.app.settings import Settings
     from chronotile.archive.open import Archive
-    from chronotile.jobs.queue.bucket import Bucket
+    from chronotile.jobs.queue.result_bucket import Bucket
     from chronotile.jobs.queue.store import JobStore
     from chronotile.jobs.runner.cluster import Cluster
     from chronotile.jobs.runner.runner import JobRunner
@@ -95,7 +95,7 @@ def _cluster(settings: "Settings", processes: int | None) -> "tuple[Cluster, str
 
 def _bucket(settings: "Settings") -> "Bucket | None":
     """Return the bucket of results after a test, so a wrong name or missing right is reported before the first job."""
-    from chronotile.jobs.queue.bucket import WORKERS_PATIENCE_S, open_bucket
+    from chronotile.jobs.queue.result_bucket import WORKERS_PATIENCE_S, open_bucket
 
     bucket = open_bucket(settings.jobs_results_url, patience_s=WORKERS_PATIENCE_S)
     if bucket is not None:

@@ -7,9 +7,9 @@ import pytest
 from chronotile.core.errors import SourceUnavailable, UnknownPath
 from chronotile.core.model.job import Execution
 from chronotile.jobs.queue import removal
-from chronotile.jobs.queue.bucket import Bucket
 from chronotile.jobs.queue.job_folder import ASIDE, PARTIAL_RESULTS, RESULTS, clear, make_folders
 from chronotile.jobs.queue.removal import forget_ended
+from chronotile.jobs.queue.result_bucket import Bucket
 from chronotile.jobs.queue.table import new_id
 from tests.running import PATIENCE_S
 from tests.s3 import Server

@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 from chronotile.app.application import ServerOptions, application
 from chronotile.core.model.job import Execution
 from chronotile.jobs.queue import attempts
-from chronotile.jobs.queue import bucket as bucket_module
-from chronotile.jobs.queue.bucket import Bucket
+from chronotile.jobs.queue import result_bucket as bucket_module
+from chronotile.jobs.queue.result_bucket import Bucket
 from chronotile.jobs.queue.service import JobService
 from tests.jobs.runner.conftest import SQUARES_OF_TEN
 from tests.jobs.runner.deployment import answered, working

@@ -15,7 +15,7 @@ from chronotile.core.durable_files import Disk
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.model.job import Result
 from chronotile.core.private_files import make_private_folder
-from chronotile.jobs.queue.bucket import RESULT_GONE, Bucket
+from chronotile.jobs.queue.result_bucket import RESULT_GONE, Bucket
 
 log = logging.getLogger(__name__)
 RESULTS = "results"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.model.job import ID, Job
-from chronotile.jobs.queue.bucket import Bucket
 from chronotile.jobs.queue.job_folder import remove
+from chronotile.jobs.queue.result_bucket import Bucket
 
 if TYPE_CHECKING:
     from chronotile.jobs.queue.table import JobTable

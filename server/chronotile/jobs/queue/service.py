@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Unpack
 from chronotile.core.errors import LOG_SAYS_WHY, ChronotileError, ConfigurationError, SourceUnavailable
 from chronotile.core.model.job import Execution, Job, JobDetails, JobSelection, Result, Subscriber
 from chronotile.core.private_files import make_private_folder
-from chronotile.jobs.queue.bucket import Bucket
 from chronotile.jobs.queue.faults import no_job, storing_results
 from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles
 from chronotile.jobs.queue.removal import forget, remove_files
+from chronotile.jobs.queue.result_bucket import Bucket
 from chronotile.jobs.queue.temporary_folders import TemporaryFolders
 
 if TYPE_CHECKING:

@@ -32,7 +32,6 @@ from chronotile.jobs.queue.attempts import (
     new_worker_name,
     next_attempt,
 )
-from chronotile.jobs.queue.bucket import Bucket
 from chronotile.jobs.queue.faults import (
     UNKNOWN,
     ClusterLost,
@@ -46,6 +45,7 @@ from chronotile.jobs.queue.faults import (
 from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles, clear, remove
 from chronotile.jobs.queue.notifier import log_failures
 from chronotile.jobs.queue.removal import forget_ended, remove_files
+from chronotile.jobs.queue.result_bucket import Bucket
 from chronotile.jobs.queue.runtime import SYSTEM, Runtime
 from chronotile.jobs.queue.table import JobTable
 from chronotile.jobs.runner.cluster import Cluster

@@ -13,7 +13,7 @@ from http.client import parse_headers
 import pytest
 
 from chronotile.core.model.job import Callback, Result
-from chronotile.jobs.queue.bucket import Bucket
+from chronotile.jobs.queue.result_bucket import Bucket
 from chronotile.jobs.queue.service import JobService
 from chronotile.protocols.common.processes import results
 from chronotile.protocols.ogcapi.processes.subscriber import message_of

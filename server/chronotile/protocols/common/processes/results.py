@@ -23,8 +23,8 @@ from chronotile.core.model.job import Execution, Job, Result
 from chronotile.http.bodies import BodyResponse
 from chronotile.http.if_none_match import client_etags
 from chronotile.jobs.processes.registry import output_schema, process_of
-from chronotile.jobs.queue.bucket import RESULT_GONE
 from chronotile.jobs.queue.job_folder import ResultFiles, StoredFile
+from chronotile.jobs.queue.result_bucket import RESULT_GONE
 from chronotile.pipeline.encoders.bodies import READ_BYTES
 from chronotile.protocols.common.processes.media_types import BASE64, JSON, TEXT, is_base64, is_of_file, media_type_of
 

@@ -11,8 +11,8 @@ from chronotile.core.errors import MAX_SHOWN, InvalidParameter, UnknownParameter
 from chronotile.core.model.job import Callback, Execution, Job, Status, Subscriber, WebhookMessage
 from chronotile.core.model.types import Json
 from chronotile.core.web.places import AllowedPlaces
-from chronotile.jobs.queue.bucket import Bucket
 from chronotile.jobs.queue.job_folder import RESULTS, ResultFiles
+from chronotile.jobs.queue.result_bucket import Bucket
 from chronotile.protocols.common.processes.media_types import JSON
 from chronotile.protocols.common.processes.results import job_address, results_document, results_of
 from chronotile.protocols.ogcapi.block import DocumentContext

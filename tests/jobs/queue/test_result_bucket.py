@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from chronotile.core.errors import ClientGone, ConfigurationError, SourceUnavailable
-from chronotile.jobs.queue import bucket as module
-from chronotile.jobs.queue.bucket import PART_BYTES, Bucket
+from chronotile.jobs.queue import result_bucket as module
+from chronotile.jobs.queue.result_bucket import PART_BYTES, Bucket
 from tests.running import PATIENCE_S
 from tests.s3 import ACCESS_KEY, REGION, SECRET, Server
 
