@@ -171,7 +171,7 @@ DATE_FOLDERS = 3
 
 @lru_cache(maxsize=1 << 14)
 def find_time(text: str) -> TimeMatch | None:
-    """Return the most precise time of observation in a file's name, the first of several, else that of creation."""
+    """Return the most precise time of observation in a file's name, else of creation; of equal ones the first."""
     creation: TimeMatch | None = None
     for patterns in _KINDS:
         found = [time for pattern in patterns for time in _matches(pattern, text)]
