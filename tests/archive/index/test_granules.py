@@ -12,9 +12,13 @@ import xarray
 
 from chronotile.archive.index.files import FilesSource
 from chronotile.archive.index.fill import fill
+from chronotile.archive.index.granules import read_granule
+from chronotile.core.errors import SourceUnavailable
 from chronotile.core.model.items import PutSummary
 from chronotile.core.model.source import DATA, ItemsSpec, SourceSpec, VariableSpec
+from chronotile.core.model.space.grid import Window
 from chronotile.readers.kinds import open_source
+from chronotile.readers.mosaic.granules import open_granule, open_indexed_granule
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.archive.index.catalogues import S2
 from tests.readers.made_swaths import orbit, write_orbit
@@ -108,3 +112,64 @@ def test_damaged_file_is_reported_and_others_are_indexed(tmp_path, store):
 
     assert summary.put == PutSummary(added=2)
     assert sorted(Path(key).name for problem in summary.problems for key in problem.keys) == ["2.nc", "3.nc"]
+
+
+def indexed_orbit(folder, number=0):
+    """Return the path of an orbit, and the asset of its item."""
+    path = folder / "a.nc"
+    write_orbit(path, number, start=0, stop=30)
+    (asset,) = read_granule("a", str(path), spec_of(path), None).assets
+    return path, asset
+
+
+def window_of(reader, level):
+    grid = reader.info.variables["v"].levels[level]
+    window = Window(0, grid.height, 0, grid.width)
+    return reader.read_window("v", index=0, level=level, window=window).numbers
+
+
+@pytest.mark.parametrize("level", [0, -1])
+@pytest.mark.parametrize("has_header", [True, False])
+def test_indexed_orbit_equals_the_file(tmp_path, level, has_header):
+    path, asset = indexed_orbit(tmp_path)
+    spec = spec_of(path)
+    plain = open_granule(spec, str(path), spec.variables)
+    level %= len(plain.info.variables["v"].levels)
+
+    indexed = open_indexed_granule(spec, asset if has_header else replace(asset, header=None), spec.variables["v"])
+
+    assert asset.header
+    assert bool(indexed.swaths["v"].stored) == has_header
+    assert indexed.info.variables["v"].levels == plain.info.variables["v"].levels
+    np.testing.assert_array_equal(window_of(indexed, level), window_of(plain, level))
+
+
+def test_replaced_orbit_is_read_without_its_old_header(tmp_path):
+    path, asset = indexed_orbit(tmp_path)
+    write_orbit(path, 3, start=0, stop=30)
+
+    reader = open_indexed_granule(spec_of(path), asset, spec_of(path).variables["v"])
+
+    x, _y = orbit(10, 11, rows=3, angles=np.zeros(1), node=-25.7 * 3)
+    box = reader.info.variables["v"].grid.bbox
+    assert box.xmin < x.min() < x.max() < box.xmax
+    assert not reader.swaths["v"].stored
+
+
+def test_orbit_replaced_while_it_is_open_is_an_error(tmp_path):
+    path, asset = indexed_orbit(tmp_path)
+    reader = open_indexed_granule(spec_of(path), asset, spec_of(path).variables["v"])
+    write_orbit(tmp_path / "new", 3, start=0, stop=30)
+    (tmp_path / "new").replace(path)
+
+    with pytest.raises(SourceUnavailable, match="cannot be read"):
+        window_of(reader, 0)
+
+
+def test_header_is_not_used_for_another_array(tmp_path):
+    path, asset = indexed_orbit(tmp_path)
+    layouts = (replace(asset.layouts[0], array="other"),)
+
+    reader = open_indexed_granule(spec_of(path), replace(asset, layouts=layouts), spec_of(path).variables["v"])
+
+    assert not reader.swaths["v"].stored

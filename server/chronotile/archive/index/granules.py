@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,13 @@ from chronotile.core.model.source import DATA, SourceSpec, VariableInfo
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.model.types import Instant, Json
 from chronotile.readers.cf.footprints import outlines_of
-from chronotile.readers.cf.swath import Swath, SwathReader
+from chronotile.readers.cf.swath import Swath, open_swath
+from chronotile.readers.cf.swath_header import header_of
+from chronotile.readers.cf.swath_reader import SwathReader
 from chronotile.readers.cog.file_tags import tag_of_path
 from chronotile.readers.configured_encoding import round_nodata
 from chronotile.readers.mosaic.granules import open_granule
+from chronotile.readers.mosaic.info import items_of
 from chronotile.readers.stac.footprints import Footprint, footprint_of
 from chronotile.readers.stac.items import item_of
 
@@ -50,9 +54,17 @@ def read_granule(id_: str, path: str, spec: SourceSpec, span: TimeSpan | None) -
 
 def _read(id_: str, path: str, spec: SourceSpec, span: TimeSpan | None) -> Item:
     tag, status = tag_of_path(Path(path)), Path(path).stat()
-    reader = open_granule(spec, path, spec.stored.variables, is_dated=span is not None)
+    reader = open_granule(
+        spec,
+        path,
+        spec.stored.variables,
+        is_dated=span is not None,
+        open_swath=partial(open_swath, keeps_positions=True),
+    )
     with closing(reader):
         infos = reader.info.variables
+        by_digest = {swath.digest: swath for swath in reader.swaths.values()} if isinstance(reader, SwathReader) else {}
+        swaths = list(by_digest.values())
         asset = Asset(
             name=DATA,
             href=path,
@@ -62,8 +74,9 @@ def _read(id_: str, path: str, spec: SourceSpec, span: TimeSpan | None) -> Item:
             media_type=NETCDF_TYPE,
             etag=tag,
             size=status.st_size,
+            header=header_of(swaths[0], spec.group, items_of(spec).grid) if len(swaths) == 1 else None,
         )
-        footprint = _footprint(reader.swaths.values()) if isinstance(reader, SwathReader) else None
+        footprint = _footprint(swaths) if swaths else None
     span = _time_of(infos.values(), span)
     updated: Instant = np.datetime64(status.st_mtime_ns, "ns")
     document = document_of(id_, (asset,), span, updated=updated)
@@ -96,11 +109,7 @@ def _time_of(infos: Iterable[VariableInfo], span: TimeSpan | None) -> TimeSpan:
 
 
 def _footprint(swaths: Iterable[Swath]) -> Footprint:
-    rings = [
-        [outline.tolist()]
-        for swath in {swath.digest: swath for swath in swaths}.values()
-        for outline in outlines_of(swath.geolocation, swath.index)
-    ]
+    rings = [[outline.tolist()] for swath in swaths for outline in outlines_of(swath.cells, swath.index)]
     return footprint_of({"type": "MultiPolygon", "coordinates": rings})
 
 

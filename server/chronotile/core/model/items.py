@@ -67,7 +67,7 @@ class Asset:
     """From `bands` or `raster:bands` of the item; empty if missing."""
     media_type: str | None = None
     header: bytes | None = None
-    """Block table, overviews and encoding of the file, in the format of `readers.cog`. `None`: not read yet."""
+    """Block table, overviews and encoding (`readers.cog`), or a swath (`readers.cf`); `None`: not read yet."""
     etag: str = ""
     """ETag of the file when the header was read; empty: unknown."""
     size: int | None = None

@@ -141,7 +141,7 @@ def find_areas(
     strip = max(1, STRIP_CELLS // window.width)
     for top in range(window.row_start, window.row_stop, strip):
         rows = range(top, min(top + strip, window.row_stop))
-        near = index.blocks_near(centres(rows), margin=pixel_side(grid))
+        near, _reached = index.blocks_near(centres(rows), margin=pixel_side(grid))
         target = Window(rows.start, rows.stop, window.column_start, window.column_stop)
         for block in _strips_of(find_block_windows(near, cells)):
             pixels = [_targets_of(vectors, grid, target) for vectors in _sub_cells(cells, block)]

@@ -24,7 +24,7 @@ from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.geolocation import index_axes
 from chronotile.readers.cf.grid import place_array
 from chronotile.readers.cf.regular_grid import grid_over, levels_over
-from chronotile.readers.cf.swath import Swath, Swaths
+from chronotile.readers.cf.swath import Swath, Swaths, open_swath
 from chronotile.readers.cf.time import Times, configured_climatology, configured_times, times_of_field, times_of_year
 from chronotile.readers.cf.valid_times import FoldedTimes, fold_times, is_time_part, run_steps
 from chronotile.readers.configured_encoding import apply_configuration, is_scaled, require_real
@@ -113,7 +113,7 @@ def understand(
     Raises:
         UnsupportedSource: A configured variable, or all existing ones, cannot be served.
     """
-    content, swaths = _Content(fields, spec), swaths or Swaths(fields, spec.grid)
+    content, swaths = _Content(fields, spec), swaths or Swaths(fields, spec.grid, open_swath)
     if spec.variables:
         variables = {
             variable.id: _configured_variable(content, swaths, variable) for variable in spec.variables.values()

@@ -32,6 +32,11 @@ class Field:
         """Return the field with every n-th cell only, about `count` along each dimension, to read few of them."""
         return self.part_of(tuple(slice(0, length, max(1, (length - 1) // (count - 1))) for length in self.shape))
 
+    def in_memory(self) -> "Field":
+        """Return the field with all stored numbers in memory."""
+        numbers = self.load()
+        return replace(self, load=lambda: numbers, part=None)
+
     def part_of(self, picks: tuple[slice, ...]) -> "Field":
         """Return the field with a part of its cells, which alone is read."""
         shape = tuple(len(range(length)[pick]) for pick, length in zip(picks, self.shape, strict=True))

@@ -60,6 +60,12 @@ class Geolocation:
             is_placed &= (latitudes != 0) | (longitudes != 0)
         return np.where(is_placed, longitudes, np.nan), np.where(is_placed, latitudes, np.nan)
 
+    def in_memory(self) -> "Geolocation":
+        """Return the positions with their stored numbers in memory: reading parts of large chunks is slow."""
+        whole = slice(0, self.height), slice(0, self.width)
+        latitude, longitude = (self._part_of(field, *whole).in_memory() for field in (self.latitude, self.longitude))
+        return replace(self, latitude=latitude, longitude=longitude)
+
     def _part_of(self, field: Field, rows: slice, columns: slice) -> Field:
         picks = {self.rows: rows, self.columns: columns}
         return field.part_of(tuple(picks.get(dim, slice(0, 1)) for dim in field.dims))
@@ -185,22 +191,24 @@ def examine(geolocation: Geolocation) -> tuple[Geolocation, str, CellPositions]:
         UnsupportedSource: Latitude and longitude are swapped.
     """
     geolocation = replace(geolocation, has_fill_zeros=False)
+    are_few = geolocation.height * geolocation.width <= MAX_STORED
+    cells = geolocation.in_memory() if are_few else geolocation
     zeros, missing, digest = 0, 0, hashlib.blake2b(digest_size=16)
     parts = list[tuple[Float64Array, Float64Array]]()
-    for rows in strips_of_rows(geolocation):
-        longitudes, latitudes = geolocation.read(rows, slice(0, geolocation.width))
+    for rows in strips_of_rows(cells):
+        longitudes, latitudes = cells.read(rows, slice(0, cells.width))
         zeros += int(np.count_nonzero((longitudes == 0) & (latitudes == 0)))
         missing += int(np.count_nonzero(np.isnan(latitudes)))
         digest.update(longitudes.data)
         digest.update(latitudes.data)
-        if rows.stop * geolocation.width <= MAX_STORED:
+        if are_few:
             parts.append((longitudes, latitudes))
     if missing:
-        _require_order(geolocation)
-    geolocation = replace(geolocation, has_fill_zeros=zeros > 1)
+        _require_order(cells)
+    geolocation, cells = (replace(source, has_fill_zeros=zeros > 1) for source in (geolocation, cells))
     text = f"{geolocation.height} {geolocation.width} {digest.hexdigest()}"
-    if zeros > 1 or rows.stop * geolocation.width > MAX_STORED:
-        return geolocation, text, geolocation
+    if zeros > 1 or not are_few:
+        return geolocation, text, cells
     return geolocation, text, StoredPositions(*map(np.concatenate, zip(*parts, strict=True)))
 
 

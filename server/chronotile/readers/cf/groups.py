@@ -12,7 +12,7 @@ from chronotile.readers.cf.axes import is_coordinate
 from chronotile.readers.cf.dataset import NO_RASTER, understand
 from chronotile.readers.cf.fields import FieldSet
 from chronotile.readers.cf.scope import MAX_GROUP_DEPTH, MAX_GROUPS, GroupTree
-from chronotile.readers.cf.swath import Swaths
+from chronotile.readers.cf.swath import Swaths, open_swath
 from chronotile.readers.library_errors import one_line
 
 MAX_PROBED = 40
@@ -61,7 +61,7 @@ def inspect_group(path: str, names: Iterable[str], fields: FieldSet, spec: Sourc
         spec: Configuration of the source.
     """
     arrays = [name for name in names if name not in fields.fields or not is_coordinate(fields.fields[name], fields)]
-    swaths = Swaths(fields, spec.grid)
+    swaths = Swaths(fields, spec.grid, open_swath)
     return Group(path, tuple(arrays), raster_fault(fields, spec, swaths) if arrays else NO_RASTER, swaths)
 
 

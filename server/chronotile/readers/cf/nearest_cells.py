@@ -104,8 +104,10 @@ class CellIndex:
         """Size in bytes."""
         return self.centres.nbytes + self.radii.nbytes + self.reaches.nbytes
 
-    def blocks_near(self, points: Float64Array, margin: float = 0.0) -> BoolArray:
-        """Return a (y, x) mask of the blocks that have the nearest cells of (y, x, 3) points within their reach.
+    def blocks_near(self, points: Float64Array, margin: float = 0.0) -> tuple[BoolArray, BoolArray]:
+        """Return (y, x) masks of the blocks that have the nearest cells of points within their reach.
+
+        The second mask is of the blocks of (y, x, 3) points that cells can reach.
 
         Args:
             points: Unit vectors.
@@ -117,15 +119,17 @@ class CellIndex:
         near = np.zeros(self.radii.shape, dtype=bool)
         centres, radii = bounding_spheres(points)
         is_near = np.isfinite(radii)
+        is_reached = np.zeros(radii.shape, dtype=bool)
         if not is_near.any() or not is_used.any():
-            return near
+            return near, is_reached
         distances = cdist(centres[is_near], self.centres[is_used]) - radii[is_near][:, np.newaxis] - self.radii[is_used]
         distances -= margin
-        can_reach = (distances <= self.reaches[is_used]).any(axis=0)
+        are_pairs = distances <= self.reaches[is_used]
+        can_reach, is_reached[is_near] = are_pairs.any(axis=0), are_pairs.any(axis=1)
         # A cell that does not reach a point still wins against a farther cell that does.
         longest = self.reaches[is_used].max(where=can_reach, initial=-np.inf)
         near[is_used] = (distances <= longest).any(axis=0)
-        return near
+        return near, is_reached
 
 
 def unit_vectors(longitudes: FloatArray, latitudes: FloatArray) -> Float64Array:
@@ -291,13 +295,13 @@ def find_nearest(cells: CellPositions, index: CellIndex, points: Float64Array) -
     from scipy.spatial import cKDTree
 
     numbers = np.full(points.shape[:2], -1, dtype=np.int64)
-    near = index.blocks_near(points)
+    near, point_blocks = index.blocks_near(points)
     if not near.any():
         return numbers
     parts = list(_cells_of(cells, index, near))
     vectors, cell_numbers, reaches = (np.concatenate(part) for part in zip(*parts, strict=True))
     tree = cKDTree(vectors, leafsize=BLOCK, balanced_tree=False, compact_nodes=False)
-    usable = np.isfinite(points[..., 0])
+    usable = np.isfinite(points[..., 0]) & _spread(point_blocks, numbers.shape)
     limit = float(reaches.max()) * (1 + ROUNDING)
     distances, nearest = tree.query(points[usable], k=[1, 2], distance_upper_bound=limit)
     is_tie = (distances[:, 0] == distances[:, 1]) & (nearest[:, 1] < nearest[:, 0])
@@ -317,11 +321,14 @@ def _cells_of(
         rows, columns = slice(window.row_start, window.row_stop), slice(window.column_start, window.column_stop)
         vectors, sizes = _read_with_sizes(cells, rows, columns)
         blocks = near[rows.start // BLOCK : -(-rows.stop // BLOCK), columns.start // BLOCK : -(-columns.stop // BLOCK)]
-        chosen = blocks.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)
-        chosen = chosen[: vectors.shape[0], : vectors.shape[1]] & np.isfinite(vectors[..., 0])
+        chosen = _spread(blocks, vectors.shape) & np.isfinite(vectors[..., 0])
         y, x = np.nonzero(chosen)
         reaches = _reach(*sizes, index.side)[chosen]
         yield vectors[chosen], (y + rows.start) * cells.width + x + columns.start, reaches
+
+
+def _spread(blocks: BoolArray, shape: tuple[int, ...]) -> BoolArray:
+    return blocks.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)[: shape[0], : shape[1]]
 
 
 def find_block_windows(near: BoolArray, cells: CellPositions) -> Iterator[Window]:

@@ -73,9 +73,9 @@ def open_asset(spec: SourceSpec, caches: ReaderCaches, ref: ItemRef, asset: Asse
     if is_zarr(asset):
         return _open_store(spec, caches, asset, variable)
     if has_netcdf(asset.media_type, asset.href):
-        from chronotile.readers.mosaic.granules import open_granule
+        from chronotile.readers.mosaic.granules import open_indexed_granule
 
-        return open_granule(spec, asset.href, {variable.id: variable})
+        return open_indexed_granule(spec, asset, variable)
     try:
         reader = open_cog_asset(spec, asset, variable, caches)
     except UnsupportedCog:

@@ -19,7 +19,8 @@ from chronotile.readers.cf.dataset import understand
 from chronotile.readers.cf.fields import FieldSet, about
 from chronotile.readers.cf.groups import choose_group
 from chronotile.readers.cf.scope import GroupTree, fields_in_scope, groups_above
-from chronotile.readers.cf.swath import serve_swaths
+from chronotile.readers.cf.swath import OpenSwath, Swaths, open_swath
+from chronotile.readers.cf.swath_reader import serve_swaths
 from chronotile.readers.file_states import FileState, file_state, fingerprint_of
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.library_errors import BeingWritten, opening
@@ -38,13 +39,16 @@ MAX_OPEN_FILES = 64
 """Maximum per process. Above 128, xarray closes the least recently used file even while a thread reads it."""
 
 
-def open_netcdf(spec: SourceSpec, *, may_lack: bool = False, is_dated: bool = False) -> Reader:
+def open_netcdf(
+    spec: SourceSpec, *, may_lack: bool = False, is_dated: bool = False, open_swath: OpenSwath = open_swath
+) -> Reader:
     """Return a reader of the NetCDF file that `spec` names, classic or NetCDF-4.
 
     Args:
         spec: The source.
         may_lack: Whether variables may be missing, because the source has several files.
         is_dated: Whether its name has a time, which takes precedence over global attributes except for swaths.
+        open_swath: Opens the swath of a geolocation.
 
     Raises:
         UnsupportedSource: It cannot be served; the message gives the reason.
@@ -71,7 +75,8 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False, is_dated: bool = Fa
         if may_lack:
             stored = {name: v for name, v in spec.variables.items() if (v.name or v.id) in fields.fields}
             spec = replace(spec, variables=stored or spec.variables)
-        content = understand(fields, spec, others=choice.findings, swaths=choice.swaths)
+        swaths = choice.swaths or Swaths(fields, spec.grid, open_swath)
+        content = understand(fields, spec, others=choice.findings, swaths=swaths)
         folder = choice.path and f"{choice.path}/"
         variables = {
             name: CubeVariable(

@@ -15,7 +15,8 @@ from chronotile.readers.cf.dataset import CfVariable, CfVariables, understand
 from chronotile.readers.cf.fields import about
 from chronotile.readers.cf.groups import REMEDY, Group, GroupChoice, choose_group, has_planes, inspect_group
 from chronotile.readers.cf.scope import GroupTree, fields_in_scope
-from chronotile.readers.cf.swath import Swath, serve_swaths
+from chronotile.readers.cf.swath import Swath
+from chronotile.readers.cf.swath_reader import serve_swaths
 from chronotile.readers.configured_encoding import CIRCLE, encoding_fault
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.library_errors import opening
