@@ -38,6 +38,9 @@ ZARR = {
 FILES = "a file a date"
 LEVELS = "with an overview"
 
+MAX_LOOKS = 4
+"""For a Zarr store: one for the state, one before and one after the read, one for chunks that share a folder."""
+
 
 def longitude_latitude(row, column):
     x, y = SCENE.transform @ (column + 0.5, row + 0.5)
@@ -164,24 +167,24 @@ def test_state_of_an_answer_is_found_by_one_check_of_each_file(serve, tmp_path, 
         for request_name in ("point", "map", "coverage")
     ],
 )
-def test_answer_from_zarr_takes_one_check_for_its_state_and_one_for_its_read(serve, tmp_path, store, request_name):
+def test_answer_from_zarr_takes_few_checks_for_its_state_and_its_read(serve, tmp_path, store, request_name):
     client = serve(store)
 
     with looked_at(tmp_path) as looks:
         read(client, request_name)
 
     assert looks
-    assert set(looks.values()) <= {1, 2}
+    assert max(looks.values()) <= MAX_LOOKS
 
 
-def test_cube_from_zarr_takes_one_check_for_its_state_and_one_for_its_read(serve, tmp_path):
+def test_cube_from_zarr_takes_few_checks_for_its_state_and_its_read(serve, tmp_path):
     client = serve("chunks of all dates")
 
     with looked_at(tmp_path) as looks:
         read(client, "cube")
 
     assert looks
-    assert set(looks.values()) <= {1, 2}
+    assert max(looks.values()) <= MAX_LOOKS
 
 
 def test_state_of_a_point_is_that_of_the_folder_with_its_chunk(serve, tmp_path):
