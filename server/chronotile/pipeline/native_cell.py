@@ -16,6 +16,7 @@ from chronotile.core.model.types import BoolArray, Float64Array, FloatArray
 from chronotile.pipeline.services import reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.bisect_damage import cell_around_damage
+from chronotile.readers.reader import Reader
 
 SWAPPED = "; longitude and latitude seem to be swapped"
 UNFILLED = "; the area is not a rectangle in longitude and latitude and does not fill this box"
@@ -120,6 +121,18 @@ def read_cell(
             parts.append(cell_around_damage(read, file_indexes, variable.encoding, unreadable.reporter(variable)))
         unreadable.require_source(variable, indexes, cell)
         return parts[0] if len(parts) == 1 else _join(parts, variable.encoding)
+
+
+def reads_a_file_again(variable: VariableInfo, indexes: Sequence[int], reader: Reader) -> bool:
+    """Return whether `read_cell` reads one file several times, because it has more than `TIMES_PER_CHECK` times.
+
+    A reader compares a file before and after one read; between reads the file may be replaced.
+    """
+    starts = range(TIMES_PER_CHECK, len(indexes), TIMES_PER_CHECK) if reader.info.is_of_files else ()
+    return any(
+        reader.revision(variable.name, indexes[start - 1]) == reader.revision(variable.name, indexes[start])
+        for start in starts
+    )
 
 
 def _join(parts: Sequence[Pixels], encoding: Encoding) -> Pixels:
