@@ -99,6 +99,13 @@ def test_relative_addresses_are_relative_to_their_document(base, address, opened
     assert absolute(address, base) == opened
 
 
+@pytest.mark.parametrize("base", ["https://h.example/item.json", "s3://bucket/item.json", "/data/item.json", ""])
+@pytest.mark.parametrize("address", ["https://[x/a", "https://x]/a", "https://[x]/a", "s3://[x/a"])
+def test_address_with_an_invalid_host_in_brackets_is_an_error(base, address):
+    with pytest.raises(ValueError, match="IP"):
+        absolute(address, base)
+
+
 @pytest.fixture
 def folder(tmp_path):
     """Write a catalogue with a file, another file next to it, and links out of it."""

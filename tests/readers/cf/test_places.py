@@ -7,6 +7,7 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+import xarray
 from pyproj import CRS, Transformer
 
 from chronotile.core.errors import UnsupportedSource
@@ -15,7 +16,7 @@ from chronotile.core.model.space.grid import Window
 from chronotile.readers.cf.dataset import understand
 from chronotile.readers.kinds import open_source
 from tests.odd_archives.places import POLE, Member, member_of
-from tests.readers.fieldsets import make_cube, make_field
+from tests.readers.fieldsets import make_cube, make_field, make_fields
 from tests.sampling import IS_FULL
 
 SPEC = SourceSpec(collection="made", kind="netcdf", href="made.nc")
@@ -191,3 +192,37 @@ def test_coordinates_of_cells_that_agree_are_no_finding():
     )
 
     assert severities(variable) == []
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize(
+    ("attrs", "box"),
+    [
+        ({}, (500_000, 5_600_000, 504_000, 5_600_600)),
+        ({"spatial:registration": "pixel"}, (500_000, 5_600_000, 504_000, 5_600_600)),
+        # From the first centre to the last.
+        ({"spatial:registration": "node"}, (500_500, 5_600_100, 503_500, 5_600_500)),
+    ],
+    ids=["default", "pixel", "node"],
+)
+def test_box_of_a_group_alone_is_the_extent_of_its_array(tmp_path, version, attrs, box):
+    numbers = np.arange(12, dtype="uint8").reshape(3, 4)
+    attributes = {"proj:code": "EPSG:32631", "spatial:bbox": list(box), **attrs}
+    made = xarray.Dataset({"made": (("y", "x"), numbers)}, attrs=attributes)
+    made.to_zarr(tmp_path / "made.zarr", zarr_format=version, consolidated=False)
+
+    with closing(open_source(SourceSpec(collection="made", kind="zarr", href=str(tmp_path / "made.zarr")))) as reader:
+        grid = reader.info.variables["made"].grid
+
+    centres = [grid.centre_of(row, column) for row, column in np.ndindex(3, 4)]
+    assert (grid.height, grid.width) == (3, 4)
+    np.testing.assert_allclose(centres, [(x, y) for y in (5_600_500, 5_600_300, 5_600_100)
+                                         for x in (500_500, 501_500, 502_500, 503_500)])  # fmt: skip
+
+
+@pytest.mark.parametrize("box", [(0, 10, 4, 10), (4, 0, 0, 3), (0, 3, 4, 0)], ids=["no height", "turned x", "turned y"])
+def test_box_without_extent_or_with_turned_sides_gives_no_cells(box):
+    fields = make_fields(make_field("made", ("y", "x"), np.zeros((3, 4)), crs="EPSG:32631"), **{"spatial:bbox": box})
+
+    with pytest.raises(UnsupportedSource):
+        understand(fields, SPEC)

@@ -99,6 +99,33 @@ def test_search_is_completed_locally_for_an_api_without_filters():
     assert not found.is_exact
 
 
+@pytest.mark.parametrize(
+    ("api", "search"),
+    [
+        (POSTED, {}),
+        (POSTED, {"filter": filter_from_text("a < 1")}),
+        (PLAIN, {}),
+        (PLAIN, {"bbox": BBox(1, 2, 3, 4), "span": parse_instant("2020-06-01")}),
+        (PLAIN, {"geometry": TRIANGLE}),
+        (ITEMS, {"bbox": BBox(1, 2, 3, 4)}),
+    ],
+)
+def test_total_of_the_api_counts_if_it_applies_the_whole_search(api, search):
+    assert request_of(api, **search).is_exact
+
+
+@pytest.mark.parametrize(
+    ("api", "rules", "search"),
+    [
+        (PLAIN, ItemRules(filter=ItemFilter("gsd = 10")), {}),
+        (PLAIN, ItemRules(), {"filter": filter_from_text("a < 1")}),
+        (ITEMS, ItemRules(), {"geometry": TRIANGLE}),
+    ],
+)
+def test_total_of_the_api_is_not_exact_if_items_are_checked_here(api, rules, search):
+    assert not request_of(api, rules, **search).is_exact
+
+
 def test_geometry_becomes_a_box_for_items_of_a_collection_and_is_compared_here():
     found = request_of(ITEMS, geometry=TRIANGLE)
 
