@@ -117,6 +117,24 @@ def test_bands_named_by_date_and_variable_are_several_variables(write, open_all)
     np.testing.assert_array_equal(numbers(reader, "B8"), np.stack([SCENE.numbers(t) for t in (1, 3)]))
 
 
+def test_dated_bands_without_a_name_are_configured_as_band1(write, open_all):
+    write("ndvi_a.tif", list(enumerate(["2020-01-01", "2020-01-01_B8", "2020-01-11", "2020-01-11_B8"])))
+
+    reader = open_all("ndvi_a.tif", variables={"NDVI": VariableSpec(id="NDVI", name="band1")})
+    unconfigured = open_all("ndvi_a.tif", variables={})
+
+    np.testing.assert_array_equal(numbers(reader), np.stack([SCENE.numbers(t) for t in (0, 2)]))
+    np.testing.assert_array_equal(numbers(unconfigured, "band1"), numbers(reader))
+    assert messages(reader) == ["bands: left out: 2 bands of other variables, such as B8: name them as variables"]
+
+
+def test_unknown_name_of_dated_bands_is_refused_with_their_names(write, open_all):
+    write("ndvi_a.tif", list(enumerate(["2020-01-01", "2020-01-01_B8", "2020-01-11", "2020-01-11_B8"])))
+
+    with pytest.raises(UnsupportedSource, match=r"no bands for NDVI; there are band1 \(only dates\), B8: set name:"):
+        open_all("ndvi_a.tif")
+
+
 def test_described_band_without_date_is_skipped_and_reported(write, open_all):
     write("ndvi_a.tif", [(0, "2020-01-01"), (1, "2020-01-11"), (2, "QA")])
 

@@ -19,7 +19,7 @@ from chronotile.core.model.time.instants import TimeSpan
 from chronotile.readers.cf.axes import MAX_LISTED_STEPS
 from chronotile.readers.dates import find_time
 from chronotile.readers.library_errors import opening
-from chronotile.readers.raster.band_times import BandSeries, BandTimes, band_times_of
+from chronotile.readers.raster.band_times import UNNAMED, BandSeries, BandTimes, band_times_of
 from chronotile.readers.raster.bands import Band, bands_of
 from chronotile.readers.raster.handle import FileLayout, RasterHandle
 from chronotile.readers.raster.message_choice import SeriesByName, members_message
@@ -158,7 +158,7 @@ def _series_variables(draft: Draft, first: _FirstFile) -> RasterVariables:
     if len(series) > 1 or series[0].name is not None:
         ids = distinct([as_id(s.name or "") or _name_of_one(draft, None) for s in series])
         return RasterVariables(
-            tuple(VariableSpec(id=id_, name=x.name) for id_, x in zip(ids, series, strict=True)),
+            tuple(VariableSpec(id=id_, name=x.name or UNNAMED) for id_, x in zip(ids, series, strict=True)),
             findings=findings,
         )
     variables = (VariableSpec(id=_name_of_one(draft, None)),)

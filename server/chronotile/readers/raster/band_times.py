@@ -22,6 +22,8 @@ from chronotile.readers.raster.grib_fields import (
 )
 from chronotile.readers.raster.handle import RasterHandle
 
+UNNAMED = "band1"
+"""Configured name of a series whose bands state only times."""
 MAX_NAMED = 3
 """Bands listed singly; of more, a message has the number and one example."""
 
@@ -47,7 +49,7 @@ class BandSeries:
     """Bands of one file that are times of one variable."""
 
     name: str | None
-    """Name of the variable in the bands; `None` if they state only times."""
+    """Name of the variable in the bands; `None` if they state only times (`UNNAMED`)."""
     bands: tuple[int, ...]
     """Counted from 1, in the order of the times."""
     times: TimeDomain

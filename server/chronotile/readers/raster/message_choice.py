@@ -17,7 +17,7 @@ from chronotile.core.model.types import AnyArray, Instant
 from chronotile.readers.cf.axes import selected_steps, unselected_dimension
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.valid_times import run_steps
-from chronotile.readers.raster.band_times import BandSeries, BandTime, series_of
+from chronotile.readers.raster.band_times import UNNAMED, BandSeries, BandTime, series_of
 
 NUMBER, RUN = "number", "run"
 """Dimensions of messages: members of an ensemble, and reference times."""
@@ -90,7 +90,7 @@ def choice_findings(choices: Sequence[MessageChoice], series: Sequence[BandSerie
     rest = [s for s in series if s.name not in names and s.ensemble not in ensembles]
     if rest:
         count = _count_text(sum(len(s.messages) for s in rest), "band")
-        text = f"{LEFT_OUT}{count} of other variables, such as {rest[0].name or 'dates'}: name them as variables"
+        text = f"{LEFT_OUT}{count} of other variables, such as {rest[0].name or UNNAMED}: name them as variables"
         yield Finding("note", "bands", text)
     older = [(message, choice) for choice in choices for message in choice.older]
     if not older:

@@ -18,7 +18,7 @@ from chronotile.readers.dates import find_bare_year
 from chronotile.readers.hrefs import base_name, names_among
 from chronotile.readers.joined.join import Surveyed, join
 from chronotile.readers.library_errors import opening
-from chronotile.readers.raster.band_times import BandSeries, BandTimes, band_times_of
+from chronotile.readers.raster.band_times import UNNAMED, BandSeries, BandTimes, band_times_of
 from chronotile.readers.raster.bands import bands_of
 from chronotile.readers.raster.handle import RasterHandle
 from chronotile.readers.raster.message_choice import (
@@ -176,21 +176,22 @@ def _choices(
         UnsupportedSource: Bands of a configured variable are missing, or must be selected.
     """
     names = list(dict.fromkeys(s.name for s in series))
+    names_by_text = {name or UNNAMED: name for name in names}
     variables = [v for v in spec.variables.values() if word is None or (v.name or v.id) == word]
     if word is not None:
         variables = variables or [VariableSpec(id=word)]
         spec_names = [(v, (v.select and series[0].ensemble) or names[0]) for v in variables]
     elif not variables:
-        spec_names = [(VariableSpec(id=name or "band1"), name) for name in names]
+        spec_names = [(VariableSpec(id=text), name) for text, name in names_by_text.items()]
     elif len(variables) == len(names) == 1:
         spec_names = [(variables[0], names[0])]
     else:
-        spec_names = [(v, v.name or v.id) for v in variables]
+        spec_names = [(v, names_by_text.get(v.name or v.id, v.name or v.id)) for v in variables]
     grouped = SeriesByName(series)
     choices = [(v, choose_messages(name, v.select, grouped)) for v, name in spec_names]
     missing = [v.id for v, choice in choices if choice is None]
     if len(missing) == len(choices):
-        there = list_names([name or "bands of dates" for name in names], most=_SHOWN)
+        there = list_names([name or f"{UNNAMED} (only dates)" for name in names], most=_SHOWN)
         raise UnsupportedSource(
             f"no bands for {list_names(missing, most=_SHOWN)}; there are {there}: set name: for the variable"
         )
