@@ -34,7 +34,7 @@ from chronotile.pipeline.maps.resolve import MapTarget, resolve_map
 from chronotile.pipeline.maps.stretched_range import resolve_picture_style
 from chronotile.pipeline.maps.style_range import resolve_map_style
 from chronotile.pipeline.maps.times import MapTimes, UsualDates, resolve_map_times
-from chronotile.pipeline.native_cell import cell_of, cell_values, read_cell, reads_a_file_again
+from chronotile.pipeline.native_cell import cell_of, cell_values, may_mix_versions, read_cell
 from chronotile.pipeline.revision import fingerprint, pixel_revision, time_index
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.styling.colours import class_indexes
@@ -185,13 +185,11 @@ def _read(target: IdentifyTarget, services: Services) -> tuple[Identified, Missi
         return _identify(target, unreadable), unreadable.missing
 
     layer, base = target.layer, target.time_used.base
-    # A single stored variable without a mosaic reads each file once, and its reader checks that file.
-    first = layer.main_variable
     indexes = _stored_indexes(target)
-    if not target.cells or not (
-        (base or len(layer.variables) > 1 or first.is_derived or first.is_mosaic)
-        or reads_a_file_again(first, indexes, services.reader(layer))
-    ):
+    takes_several_reads = (
+        bool(base) or len(layer.variables) > 1 or may_mix_versions(layer.main_variable, indexes, services.reader(layer))
+    )
+    if not target.cells or not takes_several_reads:
         return read()
     places = (tuple(Window.from_cell(*cell) for cell in target.cells),)
     return read_unchanged_files(read, layer, indexes or (0,), services, places=places)

@@ -123,11 +123,14 @@ def read_cell(
         return parts[0] if len(parts) == 1 else _join(parts, variable.encoding)
 
 
-def reads_a_file_again(variable: VariableInfo, indexes: Sequence[int], reader: Reader) -> bool:
-    """Return whether `read_cell` reads one file several times, because it has more than `TIMES_PER_CHECK` times.
+def may_mix_versions(variable: VariableInfo, indexes: Sequence[int], reader: Reader) -> bool:
+    """Return whether `read_cell` needs several reads of the same files, between which they may be replaced.
 
-    A reader compares a file before and after one read; between reads the file may be replaced.
+    A reader compares each file before and after one read. Formulas and mosaics need several reads, and so does a file
+    with more than `TIMES_PER_CHECK` times.
     """
+    if variable.is_derived or variable.is_mosaic:
+        return True
     starts = range(TIMES_PER_CHECK, len(indexes), TIMES_PER_CHECK) if reader.info.is_of_files else ()
     return any(
         reader.revision(variable.name, indexes[start - 1]) == reader.revision(variable.name, indexes[start])

@@ -112,10 +112,8 @@ def date_files(paths: Sequence[str], spec: SourceSpec) -> DatedFiles:
 def _precedence(path: str) -> tuple[int, ...]:
     # Like `precedence_of`; products of newer baselines and later processing are first.
     processing = _PROCESSING.search(path)
-    return (
-        *precedence_of(base_name(path)),
-        *(-int(number or 0) for number in (processing.groups() if processing else ())),
-    )
+    numbers = processing.groups("0") if processing else ("0", "0", "0")
+    return (*precedence_of(base_name(path)), *(-int(number) for number in numbers))
 
 
 def replaced_findings(replaced: Sequence[str]) -> list[Finding]:

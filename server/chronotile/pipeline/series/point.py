@@ -19,7 +19,7 @@ from chronotile.core.stats.analysis_costs import analysis_seconds
 from chronotile.pipeline.cached_answer import read_answer
 from chronotile.pipeline.changed_files import read_unchanged_files
 from chronotile.pipeline.estimate import require_seconds, window_seconds
-from chronotile.pipeline.native_cell import cell_of, cell_values, outside_hint, reach_of, read_cell, reads_a_file_again
+from chronotile.pipeline.native_cell import cell_of, cell_values, may_mix_versions, outside_hint, reach_of, read_cell
 from chronotile.pipeline.resolve_series import (
     SHORTER,
     check_length,
@@ -168,16 +168,11 @@ def read_series(target: SeriesTarget, services: Services, *, is_active: IsActive
         )
         return pixels, unreadable
 
-    # Other variables read each file once, and their reader checks it.
-    has_state = (
-        layer.main_variable.is_derived
-        or layer.main_variable.is_mosaic
-        or reads_a_file_again(layer.main_variable, target.read, services.reader(layer))
-    )
-    places = ((Window.from_cell(*target.cell),),)
-    pixels, unreadable = (
-        read_unchanged_files(read_pixels, layer, target.read, services, places=places) if has_state else read_pixels()
-    )
+    if may_mix_versions(layer.main_variable, target.read, services.reader(layer)):
+        places = ((Window.from_cell(*target.cell),),)
+        pixels, unreadable = read_unchanged_files(read_pixels, layer, target.read, services, places=places)
+    else:
+        pixels, unreadable = read_pixels()
     longitude, latitude = target.point.degrees
     read = Series(
         layer=layer.id,

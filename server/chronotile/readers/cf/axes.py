@@ -173,7 +173,7 @@ def with_stated_time(fields: FieldSet, *, is_dated: bool = False) -> FieldSet:
 
     Args:
         fields: All arrays.
-        is_dated: Whether the name of the file has a time: then only swaths, which have times of day, get another.
+        is_dated: Whether the name of the file has a time. Then only bounds are added, whose middle is a swath's time.
 
     Raises:
         UnsupportedSource: The attributes are no dates.

@@ -7,6 +7,7 @@ are near each other, so the differences of their rows and columns are stored com
 import math
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -104,13 +105,7 @@ def _swath_of(header: bytes, group: str | None, geolocation: Geolocation, target
     transform, width, height = document["grid"]
     crs = crs_of(DEGREES if target is None else target.crs)
     levels = levels_over(NativeGrid(crs=crs, transform=Affine(*transform), width=width, height=height))
-    geolocation = Geolocation(
-        latitude=geolocation.latitude,
-        longitude=geolocation.longitude,
-        rows=geolocation.rows,
-        columns=geolocation.columns,
-        has_fill_zeros=bool(document["has_fill_zeros"]),
-    )
+    geolocation = replace(geolocation, has_fill_zeros=bool(document["has_fill_zeros"]))
     return Swath(
         geolocation=geolocation,
         cells=geolocation,
