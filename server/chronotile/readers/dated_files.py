@@ -19,6 +19,7 @@ from chronotile.core.yaml_source import list_names
 from chronotile.readers.dates import find_folder_time, find_time
 from chronotile.readers.hrefs import base_name, is_pattern_elsewhere, local_path, names_among, without_query
 from chronotile.readers.name_parts import find_times, has_time_of_day, precedence_of, time_of_groups
+from chronotile.readers.safe_zips import find_faulty_zips, find_members, is_file
 
 VARIABLE = "{variable}"
 SIDE_FILES = (".aux.xml", ".ovr", ".msk", ".xml", ".json", ".txt", ".csv", ".prj")
@@ -136,7 +137,7 @@ def _matching(pattern: str, spec: SourceSpec) -> tuple[str, ...]:
         if is_pattern_elsewhere(pattern):
             raise UnsupportedSource(NOT_LISTED)
         return (pattern,)
-    if local.is_file():
+    if is_file(str(local)):
         return (str(local),)
     if local.is_dir():
         raise UnsupportedSource(f"{local.name} is a folder; name files in it, such as {local.name}/*.tif")
@@ -154,13 +155,21 @@ def _globbed(pattern: Path) -> list[str]:
 
 def _every(pattern: Path) -> list[str]:
     found = glob.iglob(str(pattern), recursive=True)  # noqa: PTH207 -- pathlib cannot glob from an absolute pattern
-    return sorted(path for path in found if os.path.isfile(path))  # noqa: PTH113 -- a Path of each of many takes twice as long
+    files = (path for path in found if os.path.isfile(path))  # noqa: PTH113 -- a Path of each of many takes twice as long
+    return sorted([*files, *find_members(str(pattern))])
 
 
 def find_unnamed(spec: SourceSpec) -> list[str]:
     """Return the files that match a pattern but whose names are not UTF-8, so that no answer could contain them."""
     local = local_path(spec.href.replace(VARIABLE, "*"))
     return [] if local is None or local.is_file() else [path for path in _every(local) if not is_unicode(path)]
+
+
+def zip_findings(spec: SourceSpec) -> Iterator[Finding]:
+    """Yield a warning for each ZIP file that a pattern matches, but whose product is not read."""
+    local = local_path(spec.href.replace(VARIABLE, "*"))
+    for file, reason in find_faulty_zips(str(local)) if local is not None else ():
+        yield Finding("warning", f"{spec.collection}: {base_name(file)}", f"{LEFT_OUT}{reason}")
 
 
 def find_skipped(spec: SourceSpec) -> list[str]:

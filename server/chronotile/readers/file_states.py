@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple
 
+from chronotile.readers.hrefs import stored_file
 from chronotile.readers.remote.files import looks
 
 MAX_REMEMBERED = 1 << 14
@@ -132,7 +133,11 @@ def one_look() -> Iterator[Look]:
 
 
 def _state_now(path: str) -> FileState:
-    return fingerprint_of(os.stat(path))  # noqa: PTH116 -- half the time of Path.stat, and done at each read
+    """Return the fingerprint of a file. A member has the fingerprint of its ZIP file."""
+    try:
+        return fingerprint_of(os.stat(path))  # noqa: PTH116 -- half the time of Path.stat, and done at each read
+    except NotADirectoryError:
+        return fingerprint_of(os.stat(stored_file(path)))  # noqa: PTH116 -- as above
 
 
 def digest_of(states: Mapping[str, object]) -> str:

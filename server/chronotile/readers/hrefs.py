@@ -2,15 +2,17 @@
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from chronotile.core.web.inner_hosts import host_of
 from chronotile.readers.remote.s3_environment import s3_access
 
 _WEB = {"http", "https"}
+_MEMBER = re.compile(r"(?P<file>.+\.[zZ][iI][pP])/(?P<name>[^/]+\.SAFE/.+)")
 
 CREDENTIALS_REMEDY = "use s3:// with credentials of S3, or a server that needs none"
 
@@ -21,6 +23,25 @@ def local_path(href: str) -> Path | None:
     if not separator:
         return Path(href)
     return Path(unquote(urlsplit(href).path)) if scheme == "file" else None
+
+
+class MemberPath(NamedTuple):
+    """A ZIP file, and the name of a member."""
+
+    file: str
+    name: str
+
+
+def split_member(path: str) -> MemberPath | None:
+    """Return the parts of the path of a product's file in a ZIP file (`a.zip/b.SAFE/c.jp2`); `None` for other paths."""
+    match = _MEMBER.fullmatch(path)
+    return MemberPath(match["file"], match["name"]) if match is not None and Path(match["file"]).is_file() else None
+
+
+def stored_file(path: str) -> str:
+    """Return the ZIP file of a member, and other paths unchanged."""
+    member = split_member(path)
+    return path if member is None else member.file
 
 
 def tensorstore_path(path: Path) -> str:
@@ -88,4 +109,4 @@ def names_among(paths: Sequence[str]) -> list[str]:
 def is_any_there(paths: Iterable[str]) -> bool:
     """Return whether a local file exists among the files; remote ones are ignored, as the network may be down."""
     local = (local_path(path) for path in paths)
-    return any(path is not None and path.is_file() for path in local)
+    return any(path is not None and Path(stored_file(str(path))).is_file() for path in local)

@@ -14,6 +14,7 @@ from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.style import Colour, StyleClass
 from chronotile.readers.configured_encoding import circle_of, require_real
 from chronotile.readers.raster.sentinel2 import image_numbers
+from chronotile.readers.remote.gdal_plugin import path_of
 
 _ALPHA_DESCRIPTION = re.compile(r"(band|layer)?[-_. ]?\d*|alpha.*|opacity|transparency|(data)?mask", re.IGNORECASE)
 """Descriptions of an alpha band, or without information."""
@@ -111,7 +112,7 @@ class BandMetadata(NamedTuple):
         nodata = tuple(math.nan if n is not None and math.isnan(n) else n for n in dataset.nodatavals)
         masks = tuple(map(tuple, dataset.mask_flag_enums))
         numbers = dataset.scales, dataset.offsets, nodata, dataset.units
-        stated = image_numbers(dataset.name)
+        stated = image_numbers(path_of(dataset.name))
         if stated is not None:
             numbers = tuple((number,) * dataset.count for number in stated)
         return cls(dataset.descriptions, dataset.dtypes, *numbers, dataset.colorinterp, masks)

@@ -24,7 +24,13 @@ from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.raster.band_plane import BandPlane
 from chronotile.readers.raster.bands import FileBands, file_bands
 from chronotile.readers.raster.blocks import FileBlocks
-from chronotile.readers.raster.formats import HEAD_BYTES, format_of, require_self_contained, require_tiff_side_files
+from chronotile.readers.raster.formats import (
+    HEAD_BYTES,
+    JPEG2000,
+    format_of,
+    require_self_contained,
+    require_tiff_side_files,
+)
 from chronotile.readers.raster.georeference import native_grid
 from chronotile.readers.raster.grib_fields import (
     GRIB,
@@ -38,8 +44,9 @@ from chronotile.readers.raster.png import require_whole_png
 from chronotile.readers.raster.tiff_tags import require_whole_tags
 from chronotile.readers.remote.buckets import CONNECT_S, REQUEST_S
 from chronotile.readers.remote.files import RemoteFile
-from chronotile.readers.remote.gdal_plugin import FileParts, gdal_files
+from chronotile.readers.remote.gdal_plugin import FileParts, GdalFile, gdal_files
 from chronotile.readers.remote.requests import ObjectState
+from chronotile.readers.safe_zips import MemberFile, open_member
 from chronotile.readers.tiff import ReadBytes
 
 NATIVE_LEVEL = -1
@@ -155,17 +162,49 @@ def open_handle(path: str, level: int, state: FileState, *, cache: BlockCache | 
     local = local_path(path)
     if local is None:
         return _open_remote(path, level, state)
+    member = open_member(str(local))
+    if member is not None:
+        return _open_member(member, path, level, state, cache=cache)
     require_whole_tags(path)
     require_tiff_side_files(str(local))
     with gdal_options(path), local.open("rb") as file:
         read = partial(_read_at, file)
         require_whole_png(read)
-        dataset, messages = _open_dataset(str(local), level, read, read_later=partial(_read_file, str(local)))
-        blocks = None
-        if FileBlocks.can_cache(dataset):
-            blocks = FileBlocks(dataset, path, level=level, state=state, cache=cache)
-        bands, facts = _metadata(dataset, str(local), level, messages)
+        reads = read, partial(_read_file, str(local))
+        return _open_local(str(local), path, level, state, reads=reads, cache=cache)
+
+
+def _open_local(
+    name: str, path: str, level: int, state: FileState, *, reads: tuple[ReadBytes, ReadBytes], cache: BlockCache | None
+) -> RasterHandle:
+    """Open a file that GDAL opens by `name`; `reads` are `read` and `read_later` of `_open_dataset`."""
+    dataset, messages = _open_dataset(name, level, reads[0], read_later=reads[1])
+    blocks = None
+    if FileBlocks.can_cache(dataset):
+        blocks = FileBlocks(dataset, path, level=level, state=state, cache=cache)
+    bands, facts = _metadata(dataset, name, level, messages)
     return RasterHandle(dataset, state, layout_of(dataset, messages), blocks, bands, facts, messages=messages)
+
+
+def _open_member(
+    member: MemberFile, path: str, level: int, state: FileState, *, cache: BlockCache | None
+) -> RasterHandle:
+    """Open a JPEG 2000 image in a ZIP file; files next to it and next to the ZIP file are ignored."""
+    if not member.read(0, HEAD_BYTES).startswith(JPEG2000):
+        raise OSError("it is not JPEG 2000, or damaged; copy the ZIP file again")
+    with _adding(FileParts(member.read, [range(member.size)]), path) as name, gdal_options(path):
+        return _open_local(name, path, level, state, reads=(member.read, member.read), cache=cache)
+
+
+@contextmanager
+def _adding(file: GdalFile, name: str) -> Iterator[str]:
+    """Yield the path of a file for GDAL; if opening it fails, the path is removed."""
+    path = gdal_files().add(file, name)
+    try:
+        yield path
+    except BaseException:  # GDAL would keep the registered file
+        gdal_files().remove(path)
+        raise
 
 
 def _read_at(file: BinaryIO, offset: int, size: int) -> bytes:
@@ -176,15 +215,10 @@ def _read_at(file: BinaryIO, offset: int, size: int) -> bytes:
 def _open_remote(path: str, level: int, state: FileState) -> RasterHandle:
     """Open a remote file. GDAL caches its blocks, because the handle is closed when the file is replaced."""
     remote = RemoteFile(path, ObjectState(state.mtime_ns, state.size, state.tag))
-    name = gdal_files().add(remote, base_name(path))
-    try:
-        with read_remote(remote, path):
-            dataset, messages = _open_dataset(name, level, remote.read, read_later=remote.read)
-            layout = layout_of(dataset, messages)
-            bands, facts = _metadata(dataset, name, level, messages)
-    except BaseException:  # GDAL would keep the registered file
-        gdal_files().remove(name)
-        raise
+    with _adding(remote, base_name(path)) as name, read_remote(remote, path):
+        dataset, messages = _open_dataset(name, level, remote.read, read_later=remote.read)
+        layout = layout_of(dataset, messages)
+        bands, facts = _metadata(dataset, name, level, messages)
     return RasterHandle(dataset, state, layout, None, bands, facts, remote, messages)
 
 

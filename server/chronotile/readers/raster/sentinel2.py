@@ -4,14 +4,14 @@ import math
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 from lxml import etree
 
 from chronotile.core.errors import InvalidParameter, UnsupportedSource
 from chronotile.core.xml_text import parse_xml
-from chronotile.readers.file_states import FileState, state_or_none
+from chronotile.readers.file_states import FileState, file_state
+from chronotile.readers.safe_zips import is_file, read_start
 
 DOCUMENTS = ("MTD_MSIL2A.xml", "MTD_MSIL1C.xml")
 MAX_BYTES = 4 << 20
@@ -54,13 +54,15 @@ def image_numbers(path: str) -> ImageNumbers | None:
     if image is None:
         return None
     product = image["product"]
-    states = {name: state for name in DOCUMENTS if (state := state_or_none(f"{product}/{name}")) is not None}
-    if not states and PRODUCT.fullmatch(product.rpartition("/")[2]) is None:
+    names = [name for name in DOCUMENTS if is_file(f"{product}/{name}")]
+    if not names and PRODUCT.fullmatch(product.rpartition("/")[2]) is None:
         return None
-    if len(states) != 1:
-        raise UnsupportedSource(f"its product has {len(states)} of {' and '.join(DOCUMENTS)}, which state its numbers")
-    ((name, state),) = states.items()
-    numbers = _numbers_of(product, name, state).get(image["band"], f"{name} describes no band {image['band']}")
+    if len(names) != 1:
+        raise UnsupportedSource(f"its product has {len(names)} of {' and '.join(DOCUMENTS)}, which state its numbers")
+    (name,) = names
+    numbers = _numbers_of(product, name, file_state(f"{product}/{name}")).get(
+        image["band"], f"{name} describes no band {image['band']}"
+    )
     if isinstance(numbers, str):
         raise UnsupportedSource(numbers)
     return numbers
@@ -101,15 +103,14 @@ class _BandDocument(NamedTuple):
 def _numbers_of(product: str, name: str, _state: FileState) -> Mapping[str, ImageNumbers | str]:
     """Return the numbers of each band, or the reason if they are not stated."""
     try:
-        with Path(product, name).open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = read_start(f"{product}/{name}", MAX_BYTES + 1)
         document = _BandDocument(
             name, name[len("MTD_MSIL") :].removesuffix(".xml"), parse_xml(data, what=name, max_bytes=MAX_BYTES)
         )
     except InvalidParameter as error:
         raise UnsupportedSource(error.message) from error
     except OSError as error:
-        raise UnsupportedSource(f"{name} cannot be read: {error.strerror}") from error
+        raise UnsupportedSource(f"{name} cannot be read: {error.strerror or error}") from error
     numbers: dict[str, ImageNumbers | str] = {}
     for band in (*_BAND_IDS, "AOT", "WVP", "SCL"):
         try:

@@ -168,6 +168,11 @@ class GdalFiles:
         return 0
 
 
+def path_of(path: str) -> str:
+    """Return the name of an added file by its path for GDAL; other paths unchanged."""
+    return path.removeprefix(PREFIX).partition("/")[2] if path.startswith(PREFIX) else path
+
+
 _install_lock = threading.Lock()
 _installed: list[GdalFiles] = []
 
