@@ -1,5 +1,6 @@
-"""Sentinel-2 products in SAFE folders: values of several protocols, compared with rasterio and the specification."""
+"""Sentinel-2 products in SAFE folders and ZIP files: values of protocols equal rasterio and the specification."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,8 @@ RESOLUTIONS = {"B02": 10, "B04": 10, "AOT": 10, "B11": 20, "SCL": 20, "B01": 60}
 TO_DEGREES = pyproj.Transformer.from_crs(OLD.crs, "OGC:CRS84", always_xy=True)
 
 
-@pytest.fixture(scope="module", params=["folder"])
-def place(request, tmp_path_factory):
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
     """A folder with products of two baselines."""
     folder = tmp_path_factory.mktemp("products")
     for product in PRODUCTS:
@@ -29,10 +30,28 @@ def place(request, tmp_path_factory):
     return folder / "data"
 
 
+ZIP_ARCHIVES = ["ZIP files", "folder and ZIP file"]
+
+
+@pytest.fixture(scope="module", params=["folders", *ZIP_ARCHIVES])
+def archive(request, place, tmp_path_factory):
+    """The folder of the server, with the same products."""
+    folder = tmp_path_factory.mktemp("archive") / "data"
+    folder.mkdir()
+    if request.param == "folders":
+        return place
+    if request.param == "ZIP files":
+        OLD.write_zip(folder, end=".SAFE.zip")
+    else:
+        OLD.write(folder)
+    NEW.write_zip(folder, compression=zipfile.ZIP_STORED)
+    return folder
+
+
 @pytest.fixture(scope="module")
-def client(place, tmp_path_factory):
-    """The application over the folder."""
-    with served(place, tmp_path_factory.mktemp("stored")) as test_client:
+def client(archive, tmp_path_factory):
+    """The application over the archive."""
+    with served(archive, tmp_path_factory.mktemp("stored")) as test_client:
         yield test_client
 
 
@@ -118,3 +137,14 @@ def test_scene_classes_mask_clouds(client, place):
 
     assert hidden["values"] == [None, None]
     assert visible["values"][0] == pytest.approx(reflectance[row, column], abs=1e-6)
+
+
+@pytest.mark.parametrize("archive", ZIP_ARCHIVES, indirect=True)
+def test_product_of_a_zip_is_the_unchanged_file(client, archive):
+    (zipped,) = archive.glob(f"{NEW.name.removesuffix('.SAFE')}.zip")
+    items = client.get(f"/stac/collections/{LAYER}/items", params={"datetime": "2022-01-05T10:14:01Z"}).json()
+    (asset,) = (asset for asset in items["features"][0]["assets"].values() if asset["roles"] == ["data"])
+    answer = client.get(asset["href"])
+
+    assert asset["type"] == answer.headers["content-type"] == "application/zip"
+    assert answer.content == zipped.read_bytes()

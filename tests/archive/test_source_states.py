@@ -10,10 +10,11 @@ import pytest
 
 from chronotile.archive.open import open_archive, refresh_archive
 from chronotile.archive.source_states import last_changes
-from chronotile.core.errors import ConfigurationError, SourceUnavailable
+from chronotile.core.errors import ConfigurationError, DateUnreadable, SourceUnavailable
 from chronotile.core.model.source import SourceSpec
 from chronotile.core.model.time.instants import format_day
 from chronotile.core.yaml_source import YamlLocation, YamlNode
+from tests.odd_archives.safe import SafeProduct
 from tests.scenes import Scene, write_cogs, write_netcdf, write_zarr
 
 NOW = np.datetime64("2020-03-01T12:00:00", "ns")
@@ -180,3 +181,46 @@ def test_file_replaced_by_one_of_another_grid_is_skipped(open_at, place, tmp_pat
 
     assert last_day(newer, "stack.NDVI") == SCENE.days[-2]
     assert [finding.place for finding in newer.findings] == ["stack: NDVI_20200211.tif"]
+
+
+def reflectance_of(archive):
+    pixels = archive.services.readers["t32tqm"].read_cell("B02", indexes=[0], row=3, column=4)
+    encoding = archive.services.catalogue.layer("t32tqm.B02").main_variable.encoding
+    return pixels.numbers[0] * encoding.scale + encoding.offset
+
+
+def test_half_copied_zip_file_is_served_once_it_is_whole(open_at, tmp_path):
+    SafeProduct().write_zip(tmp_path)
+    newer = SafeProduct(sensed="20220105T101401").write_zip(tmp_path)
+    whole = newer.read_bytes()
+    newer.write_bytes(whole[:-200])
+    archive = open_at(tmp_path)
+
+    newer.write_bytes(whole)
+
+    assert last_day(archive, "t32tqm.B02") == "2020-01-04"
+    assert [finding.place for finding in archive.findings] == [newer.name]
+    assert last_day(again(archive, tmp_path), "t32tqm.B02") == "2022-01-05"
+
+
+def test_replaced_zip_file_is_read_by_its_new_document(open_at, tmp_path):
+    SafeProduct().write_zip(tmp_path)
+    archive = open_at(tmp_path)
+    before = reflectance_of(archive)
+
+    SafeProduct(offset=-1000, quantification=20_000).write_zip(tmp_path)
+    newer = again(archive, tmp_path)
+
+    assert reflectance_of(newer) == pytest.approx(before, abs=1e-4)
+    assert newer.services.catalogue.layer("t32tqm.B02").main_variable.encoding.scale == 1 / 20_000
+
+
+def test_deleted_zip_file_fails_only_at_its_date(open_at, tmp_path):
+    SafeProduct().write_zip(tmp_path)
+    deleted = SafeProduct(sensed="20220105T101401").write_zip(tmp_path)
+    archive = open_at(tmp_path)
+    deleted.unlink()
+
+    assert reflectance_of(archive) > 0
+    with pytest.raises(DateUnreadable):
+        archive.services.readers["t32tqm"].read_cell("B02", indexes=[1], row=3, column=4)

@@ -21,7 +21,7 @@ from chronotile.core.model.source import SourceSpec, VariableInfo
 from chronotile.core.model.style import Style
 from chronotile.core.printable import is_unicode
 from chronotile.core.yaml_source import YamlLocation, list_names
-from chronotile.readers.dated_files import NOT_UNICODE, find_skipped, find_unnamed
+from chronotile.readers.dated_files import NOT_UNICODE, find_skipped, find_unnamed, zip_findings
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.kinds import kind_of_path, kind_of_spec
 
@@ -187,6 +187,7 @@ def files_passed_over(specs: Mapping[str, SourceSpec]) -> Iterator[Finding]:
         undecodable_files = find_unnamed(of_files[name])
         if undecodable_files:
             yield Finding("warning", name, f"left out: {count_text(len(undecodable_files), 'file')} {NOT_UNICODE}")
+        yield from zip_findings(of_files[name])
         side_files = find_skipped(of_files[name])
         if side_files:
             names = list_names([base_name(f) for f in side_files], most=_NAMED)

@@ -1,5 +1,7 @@
 """Sentinel-2 products in a folder become one collection per tile."""
 
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,9 +9,12 @@ import pytest
 from chronotile.archive.discovery.discover import discover
 from chronotile.archive.discovery.names import TIME, VARIABLE
 from chronotile.archive.discovery.sentinel2 import split_products
+from chronotile.archive.findings import files_passed_over
+from chronotile.core.errors import ConfigurationError
 from chronotile.core.model.source import SourceInfo, VariableSpec
 from chronotile.readers.kinds import open_source
 from chronotile.readers.reader_caches import ReaderCaches
+from tests.odd_archives.bad_zips import BAD_ZIPS, ZIP_NAME, write_bad_zip
 from tests.odd_archives.safe import SafeProduct
 
 OLD = SafeProduct()
@@ -118,3 +123,97 @@ def test_reprocessed_product_replaces_the_older_one(tmp_path, baseline, processe
     assert info.variables["B02"].encoding.scale == 1 / 20_000
     assert len(info.variables["B02"].times) == 1
     assert any("replaced by more consolidated ones" in finding.message for finding in info.findings)
+
+
+def times_of(folder: Path) -> int:
+    return len(open_series(folder).variables["B02"].times)
+
+
+def test_folder_and_zip_files_are_one_collection(tmp_path):
+    OLD.write(tmp_path)
+    NEW.write_zip(tmp_path, end=".SAFE.zip")
+    SafeProduct(sensed="20220205T101401").write_zip(tmp_path / "2022", compression=zipfile.ZIP_STORED)
+
+    discovery = discover_in(tmp_path)
+
+    (collection,) = discovery.collections
+    assert [*collection.variables] == ["AOT", "B01", "B02", "B03", "B04", "B08", "B11", "SCL", "WVP"]
+    assert discovery.findings == ()
+    assert times_of(tmp_path) == 3
+
+
+def test_zip_may_be_the_place(tmp_path):
+    NEW.write_zip(tmp_path)
+    path = OLD.write_zip(tmp_path)
+
+    (collection,) = discover_in(path).collections
+
+    assert collection.draft.href.startswith(f"{path.name}/*_MSIL2A_*.SAFE/GRANULE/*/IMG_DATA/")
+
+
+def test_newer_processing_in_a_zip_replaces_the_folder(tmp_path):
+    OLD.write(tmp_path)
+    SafeProduct(baseline="05.00", quantification=20_000).write_zip(tmp_path)
+
+    info = open_series(tmp_path)
+
+    assert info.variables["B02"].encoding.scale == 1 / 20_000
+    assert any("replaced by more consolidated ones" in finding.message for finding in info.findings)
+
+
+def test_same_product_as_folder_and_zip_is_read_once(tmp_path):
+    OLD.write(tmp_path)
+    OLD.write_zip(tmp_path)
+
+    info = open_series(tmp_path)
+
+    assert len(info.variables["B02"].times) == 1
+    assert any("same time as" in finding.message for finding in info.findings)
+
+
+def test_each_bad_zip_is_a_finding_and_the_rest_is_served(tmp_path):
+    OLD.write_zip(tmp_path)
+    for name, (change, _words) in BAD_ZIPS.items():
+        write_bad_zip(tmp_path / f"{name} {ZIP_NAME}", change)
+
+    discovery = discover_in(tmp_path)
+
+    messages = {f.place.partition(" S2")[0]: f.message for f in discovery.findings if f.severity == "warning"}
+    assert messages.keys() == BAD_ZIPS.keys()
+    assert all(words in messages[name] for name, (_change, words) in BAD_ZIPS.items())
+    assert times_of(tmp_path) == 1
+
+
+def test_bad_zip_of_a_configuration_is_a_finding(tmp_path):
+    OLD.write(tmp_path)
+    (collection,) = discover_in(tmp_path).collections
+    write_bad_zip(tmp_path / ZIP_NAME, BAD_ZIPS["encrypted"][0])
+    spec = replace(collection.draft.spec(), href=f"{tmp_path}/**/*.SAFE/GRANULE/*/IMG_DATA/R*/*_{{variable}}.jp2")
+
+    findings = [*files_passed_over({"a": spec})]
+
+    assert [(f.severity, f.place) for f in findings] == [("warning", f"{spec.collection}: {ZIP_NAME}")]
+
+
+def test_bad_zip_as_the_place_is_refused(tmp_path):
+    path = write_bad_zip(tmp_path / ZIP_NAME, BAD_ZIPS["encrypted"][0])
+
+    with pytest.raises(ConfigurationError, match="is encrypted"):
+        discover_in(path)
+
+
+def test_zip_without_document_is_a_finding(tmp_path):
+    path = OLD.write_zip(tmp_path)
+    NEW.write_zip(tmp_path)
+    copy = tmp_path / "copy.zip"
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w") as written:
+        for name in archive.namelist():
+            if not name.endswith(OLD.document):
+                written.writestr(name, archive.read(name))
+    copy.replace(path)
+
+    info = open_series(tmp_path)
+
+    (finding,) = (f for f in info.findings if path.name in f.place)
+    assert finding.message.startswith("left out: its product has 0 of MTD_MSIL2A.xml")
+    assert len(info.variables["B02"].times) == 1

@@ -8,6 +8,7 @@ import rasterio
 
 from chronotile.pipeline.styling.load import load_styles, style_folders
 from tests.archive.publish.published import check, read
+from tests.odd_archives.safe import SafeProduct
 from tests.running import PATIENCE_S, serving
 from tests.scenes import Scene, write_scene, write_tif
 
@@ -145,3 +146,13 @@ def test_files_that_only_name_others_are_refused(run, tmp_path):
     assert done.exit_code == 1
     assert "a.vrt names other files and holds no data" in done.output
     assert not (tmp_path / "out").exists()
+
+
+def test_products_in_zip_files_are_not_published(run, tmp_path):
+    for product in (SafeProduct(), SafeProduct(sensed="20220105T101401")):
+        product.write_zip(tmp_path / "zips")
+
+    done = run("publish", "t32tqm", "--to", tmp_path / "out", "--config", tmp_path / "zips")
+
+    assert done.exit_code != 0
+    assert "its files are in ZIP files; unpack these, and publish the folders" in done.output.replace("\n", " ")

@@ -15,7 +15,7 @@ from chronotile.archive.discovery.drafts import Draft, drafts_of, escape_pattern
 from chronotile.archive.discovery.names import as_title
 from chronotile.archive.discovery.related import alike_findings, tile_findings
 from chronotile.archive.discovery.variables import looks_below
-from chronotile.archive.discovery.walk import WalkResult, reason_by_content, walk
+from chronotile.archive.discovery.walk import RASTERS, WalkResult, images_in, reason_by_content, walk
 from chronotile.archive.open_sources import THREADS
 from chronotile.catalog.load import parse_configuration
 from chronotile.core.errors import ChronotileError, ConfigurationError, SeveralGroups, UnsupportedSource
@@ -111,6 +111,11 @@ def _find(place: Path) -> tuple[WalkResult, Path]:
     """Return files and their folder. A file that was named by the operator may have any suffix."""
     if place.is_dir() and kind_of_path(place) is None:
         return walk(place), place
+    try:
+        if images := images_in(place):
+            return WalkResult({RASTERS: images}), place.parent
+    except OSError as error:
+        raise ConfigurationError([f"{place.name}: {error.strerror or error}"]) from error
     if reason := reason_by_content(place):
         raise ConfigurationError([f"{place.name}: {reason}"])
     return WalkResult({kind_of_argument(place).name: (place,)}), place.parent

@@ -13,10 +13,13 @@ from chronotile.core.printable import is_unicode
 from chronotile.readers.kinds import KINDS, head_of, kind_of_path
 from chronotile.readers.raster.formats import VRT_END
 from chronotile.readers.raster.further_formats import RAW_ENDS
+from chronotile.readers.raster.kind import RasterKind
+from chronotile.readers.safe_zips import members_of
 
 MAX_DEPTH = 8
 """Depth of folders that are read."""
 MAX_FILES = 200_000
+RASTERS = RasterKind.options.name
 
 _SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg", ".sbn", ".sbx", ".qix", ".shp.xml")
 
@@ -92,10 +95,26 @@ def walk(root: Path) -> WalkResult:
                 left_out.append(path)
                 findings.append(Finding("warning", _name(path, root), _LEADS_OUT, path=place))
         elif not path.is_dir():
-            skipped.setdefault(reason_against(path), []).append(path)
+            try:
+                if images := images_in(path):
+                    files.setdefault(RASTERS, []).extend(images)
+                else:
+                    skipped.setdefault(reason_against(path), []).append(path)
+            except OSError as error:
+                findings.append(Finding("warning", _name(path, root), f"{LEFT_OUT}{error.strerror or error}"))
     skipped.pop("", None)
     findings += [skip for reason, paths in skipped.items() for skip in _skips(reason, paths, root)]
     return WalkResult(files, tuple(findings), tuple(left_out))
+
+
+def images_in(path: Path) -> list[Path]:
+    """Return the images of products in a ZIP file; empty for other files.
+
+    Raises:
+        OSError: A product is not read.
+    """
+    names = members_of(str(path)) if path.suffix.lower() == ".zip" and path.is_file() else ()
+    return [path / name for name in names if name.endswith(".jp2")]
 
 
 def _oddity(path: Path) -> str | None:

@@ -25,7 +25,7 @@ from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan, format_day, format_instant
 from chronotile.core.model.types import Instant, Json
 from chronotile.readers.file_states import file_state
-from chronotile.readers.hrefs import base_name, without_query
+from chronotile.readers.hrefs import base_name, stored_file, without_query
 from chronotile.readers.name_parts import consolidation_of
 from chronotile.readers.reader import Reader
 from chronotile.readers.stac.footprints import Footprint, footprint_of
@@ -41,6 +41,7 @@ MEDIA_TYPES: Mapping[str, str] = {
     ".jp2": "image/jp2",
     ".png": "image/png",
     **dict.fromkeys((".jpg", ".jpeg"), "image/jpeg"),
+    ".zip": "application/zip",
 }
 """Media types by suffix."""
 DECIMALS = 7
@@ -364,7 +365,7 @@ class DateSource:
         for name, index in date.indices:
             path = self._dated.reader.file_of(name, index)
             if path is not None:
-                paths.setdefault(path, []).append(name)
+                paths.setdefault(stored_file(path), []).append(name)
         return paths
 
     def _shared_files(self) -> set[str]:

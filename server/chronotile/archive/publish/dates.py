@@ -27,7 +27,7 @@ from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Json
-from chronotile.readers.hrefs import local_path
+from chronotile.readers.hrefs import local_path, split_member
 from chronotile.readers.stac.fields import is_raster
 
 _REFERENCES = (".vrt", ".json", ".parquet")
@@ -65,6 +65,8 @@ def publication_of_dates(archive: Archive, collection: Collection) -> tuple[Publ
             f"{collection.id}: {source_at(references).name} names other files and holds no data; write a cube of it "
             "first (chronotile optimise new), and publish that"
         )
+    if any(map(split_member, (*files.dated, *files.shared))):
+        raise UnsupportedSource(f"{collection.id}: its files are in ZIP files; unpack these, and publish the folders")
     whole = publication_of_data(collection, files.shared) if files.shared else None
     if not files.dated:
         assert whole is not None  # noqa: S101 -- each collection has files
@@ -180,7 +182,6 @@ _OTHER_TYPES = {
     ".geojson": "application/geo+json",
     ".json": "application/json",
     ".parquet": "application/vnd.apache.parquet",
-    ".zip": "application/zip",
 }
 
 
