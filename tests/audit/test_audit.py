@@ -15,6 +15,7 @@ from chronotile.cli.main import app
 from chronotile.core.model.time.instants import system_clock
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
+from tests.odd_archives.safe import SafeProduct
 from tests.older_cubes import optimise_in_format_1
 from tests.scenes import KINDS, Scene, write_cogs, write_scene, write_tif
 from tests.strict import folders_with_rasters
@@ -183,6 +184,16 @@ def test_sources_of_all_kinds_agree_with_rasterio_and_xarray(audited, configured
 
     assert (lines, found.mismatches) == ([], 0)
     assert found.compared >= SCENE.cube().size
+
+
+def test_products_in_folders_and_zip_files_agree_with_gdal(audited, tmp_path):
+    SafeProduct().write(tmp_path)
+    SafeProduct(sensed="20220105T101401", baseline="04.00", offset=-1000).write_zip(tmp_path / "2022")
+
+    lines, counts = audited(tmp_path)
+
+    assert (lines, counts.mismatches) == ([], 0)
+    assert counts.samples == 18
 
 
 def test_configuration_overrides_the_file(audited, configured, tmp_path):

@@ -17,7 +17,7 @@ from rasterio.windows import Window
 
 from chronotile.audit.dates_in_names import time_in, time_of
 from chronotile.audit.grib import GribTruth, is_grib
-from chronotile.audit.sentinel2 import meaning_in_product
+from chronotile.audit.sentinel2 import images_in_zips, meaning_in_product
 from chronotile.audit.truth import NEAR_PX, Cells, NumberMeaning, OtherPlace, StoredTruth, found_paths, override_meaning
 from chronotile.core.errors import UnsupportedSource, raised_instead
 from chronotile.core.model.source import SourceSpec, VariableSpec
@@ -36,12 +36,14 @@ def truth_of_files(spec: SourceSpec, variable: VariableSpec) -> "RasterTruth | G
     Raises:
         UnsupportedSource: The audit cannot read the files.
     """
-    matches = found_paths(spec.href.replace("{variable}", variable.name or variable.id))
+    pattern = spec.href.replace("{variable}", variable.name or variable.id)
+    zipped_paths = list(images_in_zips(pattern))
+    matches = [*found_paths(pattern), *zipped_paths]
     file_paths = spec.files or (path for path in matches if path not in spec.left_out)
     paths = sorted(path for path in file_paths if Path(path).suffix.lower() in SUFFIXES)
     if not paths:
         raise UnsupportedSource("no raster file is found for it by its suffix")
-    if spec.times is None and all(map(is_grib, paths)):
+    if spec.times is None and not zipped_paths and all(map(is_grib, paths)):
         return GribTruth(variable, paths)
     return RasterTruth(spec, variable, paths)
 
