@@ -38,12 +38,12 @@ Save this file as `config/chronotile.yaml`: `chronotile serve` then serves the l
 reports all mistakes together, with file, line and key. The source code has a longer `config/chronotile.yaml`.
 
 - Relative paths start at the folder of the file that contains them.
-- Values follow YAML 1.2: `2001-01-01`, `NO` and `on` are text, `1e-4` is a number. Quote a number that is a text.
-  `${NAME}` is replaced by an environment variable.
+- Values follow YAML 1.2: `2001-01-01`, `NO` and `on` are text, `1e-4` is a number. Quote a text that looks like a
+  number. `${NAME}` is replaced by an environment variable.
 - A *text by language* is a text, or a text for each language of `service.languages`:
   `{en: Vegetation, nl: Vegetatie}`.
-- Ids consist of letters, digits, `_`, `.` and `-`, and start with a letter or digit. No two collections, layers or
-  aliases have the same id, and no two styles.
+- Ids consist of letters, digits, `_`, `.` and `-`, and start with a letter or digit. Each id of a
+  collection, layer or alias is unique; so is each id of a style.
 - Unknown keys are errors.
 """
 
@@ -53,7 +53,7 @@ STYLES = """\
 A style is a file `styles/<id>.yaml` next to the configuration. It replaces the built-in style of the same id.
 `default` is another name for a layer's first style. Colours are `"#rgb"`, `"#rrggbb"`, `"#rrggbbaa"`
 (in quotes), `transparent` or a basic name such as `white`. A file `styles/<id>.sld` is a style too: the server uses
-the default colour map of its first layer.
+the default style of its first layer.
 """
 
 

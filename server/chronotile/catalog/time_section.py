@@ -68,11 +68,12 @@ class TimeSection(Section):
     match: Match = "exact"
     """Answer if the layer lacks the requested time: an error (`exact`), the `nearest` time, or the latest time
     `before`; the last two need `tolerance_days`. Without this key, WMS and WMTS maps of layers with irregular times
-    show the previous time, if it is at most 1.5 times the 95th percentile of the gaps earlier."""
+    show the previous time instead of an error. Its distance is at most 1.5 times the 95th percentile of the gaps."""
     tolerance_days: Annotated[float, Field(gt=0, le=36525)] | None = None
     """Maximum distance between the requested time and its substitute."""
     group: TimeGroup = "exact"
-    """For collections of items: one time has the items of an instant (`exact`), a UTC day or a solar day."""
+    """For collections of items: one time has the items of an instant (`exact`), a UTC day, or a day in local solar
+    time."""
 
     @model_validator(mode="after")
     def _fit(self) -> "TimeSection":

@@ -157,8 +157,8 @@ class VariableSection(Section):
     asset: Text | None = None
     """For kind stac: key of the asset in the items; default: the id."""
     select: SelectedSteps = Field(default_factory=dict)
-    """One step of each additional dimension, by value (`{depth: 10}`) or position (`{depth: {index: 0}}`), and the
-    member (`number`) of GRIB files. `run` selects a forecast by its start or `latest`."""
+    """The step of each dimension except time, y and x: by value (`{depth: 10}`) or position (`{depth: {index: 0}}`).
+    For GRIB files also the member (`number`). `run` selects a forecast by its start, or `latest`."""
     layer: Id | None = None
     """Id of the layer; default: collection.variable."""
     title: Localised | None = None
@@ -187,7 +187,7 @@ class VariableSection(Section):
     range: Range | None = None
     """First and last value of the colour ramps; default: the ranges of the styles."""
     styles: Annotated[tuple[Id, ...], Field(min_length=1), AfterValidator(unique)] | None = None
-    """Ids of styles, the default first; if absent, the name and values of the variable select one."""
+    """Ids of styles, the default first; if absent, the server chooses one by classes, units, name and values."""
     aliases: Aliases = ()
     """Other names of the layer in every protocol; with `{name: …, advertise: true}` also in lists of layers."""
     queryable: bool = True
