@@ -32,10 +32,9 @@ class MosaicSection(Section):
     """Value of a pixel that several items cover. From one item: the `first` in the order of `order_by`, the `latest`,
     or the item with the fewest missing values (`least_nodata`). From all items: `max`, `mean` or `median`."""
     order_by: Annotated[Text, AfterValidator(_check_order)] | None = None
-    """Property that sorts items: `eo:cloud_cover` puts the lowest value first, `-eo:cloud_cover` the highest. Items of
-    equal value are sorted by id. For rule `least_nodata`: the fraction of missing values, by default
-    `s2:nodata_pixel_percentage`. Not for rule `latest`. The first item at a point also defines the native grid
-    there."""
+    """Property that sorts items: `eo:cloud_cover` puts the lowest value first, `-eo:cloud_cover` the highest; default:
+    the id. For rule `least_nodata`: the fraction of missing values, by default `s2:nodata_pixel_percentage`. Not for
+    rule `latest`. The first item at a point also defines the native grid there."""
     too_many: Literal["footprints", "refuse"] = "footprints"
     """Answer to a map of more than `max_pieces` items until its overviews exist: a picture of the `footprints`, or an
     error (`refuse`)."""

@@ -160,7 +160,7 @@ class SourceSection(Section):
     `{variable}`. For kind zarr: a store, a .json or .parquet of references, or an Icechunk repository. For kind stac: a
     collection of a STAC API, a static catalogue or collection, or a stac-geoparquet file."""
     tiles: bool = False
-    """For kind cog and netcdf: files of the same time are pieces of a mosaic, in any CRS. Files that differ only in
+    """For kind cog and netcdf: files of the same time form one mosaic, in any CRS. Files that differ only in
     {variable} are one item. For kind cog, `href` may be a tile index of GDAL: `.gti`, `.gpkg`, `.fgb` or `.parquet`.
     `mosaic`, `grid` and `time.group` of the collection define how items become one raster."""
     filter: FilterText | None = None
