@@ -1,7 +1,6 @@
 """Files of a source, with their variables and times."""
 
 import glob
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,15 @@ from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan
 from chronotile.core.printable import is_unicode
 from chronotile.core.yaml_source import list_names
 from chronotile.readers.dates import find_folder_time, find_time
-from chronotile.readers.hrefs import base_name, is_pattern_elsewhere, local_path, names_among, without_query
+from chronotile.readers.hrefs import (
+    base_name,
+    is_data_file,
+    is_pattern_elsewhere,
+    is_product,
+    local_path,
+    names_among,
+    without_query,
+)
 from chronotile.readers.name_parts import find_times, has_time_of_day, precedence_of, time_of_groups
 from chronotile.readers.safe_zips import find_faulty_zips, find_members, is_file
 
@@ -137,7 +144,7 @@ def _matching(pattern: str, spec: SourceSpec) -> tuple[str, ...]:
         if is_pattern_elsewhere(pattern):
             raise UnsupportedSource(NOT_LISTED)
         return (pattern,)
-    if is_file(str(local)):
+    if is_file(str(local)) or is_product(str(local)):
         return (str(local),)
     if local.is_dir():
         raise UnsupportedSource(f"{local.name} is a folder; name files in it, such as {local.name}/*.tif")
@@ -155,8 +162,7 @@ def _globbed(pattern: Path) -> list[str]:
 
 def _every(pattern: Path) -> list[str]:
     found = glob.iglob(str(pattern), recursive=True)  # noqa: PTH207 -- pathlib cannot glob from an absolute pattern
-    files = (path for path in found if os.path.isfile(path))  # noqa: PTH113 -- a Path of each of many takes twice as long
-    return sorted([*files, *find_members(str(pattern))])
+    return sorted([*filter(is_data_file, found), *find_members(str(pattern))])
 
 
 def find_unnamed(spec: SourceSpec) -> list[str]:

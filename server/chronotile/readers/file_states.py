@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple
 
-from chronotile.readers.hrefs import stored_file
+from chronotile.readers.hrefs import is_product, stored_file
 from chronotile.readers.remote.files import looks
 
 MAX_REMEMBERED = 1 << 14
@@ -71,7 +71,7 @@ def file_state(path: str) -> FileState:
         state = looks.state(path)
         return FileState(state.modified_ns, state.size, 0, state.tag)
     look: Look | None = getattr(_current, "look", None)
-    return _state_now(path) if look is None else look.state(path)
+    return state_now(path) if look is None else look.state(path)
 
 
 def state_or_none(href: str) -> "FileState | None":
@@ -107,7 +107,7 @@ class Look:
     def _request(self, path: str) -> FileState | None:
         self.count += 1
         try:
-            state: FileState | None = _state_now(path)
+            state: FileState | None = state_now(path)
         except FileNotFoundError:
             state = None
         if len(self._states) < MAX_REMEMBERED:
@@ -132,12 +132,22 @@ def one_look() -> Iterator[Look]:
         _current.look = None
 
 
-def _state_now(path: str) -> FileState:
-    """Return the fingerprint of a file. A member has the fingerprint of its ZIP file."""
+def state_now(path: str) -> FileState:
+    """Return the current fingerprint of a local file, or of all files of a product. A member has that of its ZIP file.
+
+    Raises:
+        OSError: It is missing or unavailable.
+    """
     try:
-        return fingerprint_of(os.stat(path))  # noqa: PTH116 -- half the time of Path.stat, and done at each read
+        state = fingerprint_of(os.stat(path))  # noqa: PTH116 -- half the time of Path.stat, and done at each read
     except NotADirectoryError:
         return fingerprint_of(os.stat(stored_file(path)))  # noqa: PTH116 -- as above
+    if not is_product(path):
+        return state
+    with os.scandir(path) as entries:
+        states = {"": state} | {entry.name: fingerprint_of(entry.stat()) for entry in entries if entry.is_file()}
+    newest, size = max(states.values()), sum(each.size for name, each in states.items() if name)
+    return newest._replace(size=size, inode=state.inode, tag=digest_of(dict(sorted(states.items()))))
 
 
 def digest_of(states: Mapping[str, object]) -> str:

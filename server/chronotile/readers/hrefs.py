@@ -14,6 +14,9 @@ from chronotile.readers.remote.s3_environment import s3_access
 _WEB = {"http", "https"}
 _MEMBER = re.compile(r"(?P<file>.+\.[zZ][iI][pP])/(?P<name>[^/]+\.SAFE/.+)")
 
+PRODUCT_END = ".sen3"
+"""End of the names of folders, in lower case, that are read as one file: products of Sentinel-3 in NetCDF files."""
+
 CREDENTIALS_REMEDY = "use s3:// with credentials of S3, or a server that needs none"
 
 
@@ -42,6 +45,21 @@ def stored_file(path: str) -> str:
     """Return the ZIP file of a member, and other paths unchanged."""
     member = split_member(path)
     return path if member is None else member.file
+
+
+def is_product(path: str) -> bool:
+    """Return whether a path is a folder that is read as one file."""
+    return path.lower().endswith(PRODUCT_END) and os.path.isdir(path)  # noqa: PTH112 -- for very many files
+
+
+def is_data_file(path: str) -> bool:
+    """Return whether a path is a file, or a folder that is read as one file."""
+    return os.path.isfile(path) or is_product(path)  # noqa: PTH113 -- a Path of each of many takes twice as long
+
+
+def product_of(path: Path) -> Path | None:
+    """Return the folder that is read as one file at a path or around it; `None` for other files."""
+    return next((folder for folder in (path, path.parent) if is_product(str(folder))), None)
 
 
 def tensorstore_path(path: Path) -> str:
@@ -109,4 +127,4 @@ def names_among(paths: Sequence[str]) -> list[str]:
 def is_any_there(paths: Iterable[str]) -> bool:
     """Return whether a local file exists among the files; remote ones are ignored, as the network may be down."""
     local = (local_path(path) for path in paths)
-    return any(path is not None and Path(stored_file(str(path))).is_file() for path in local)
+    return any(path is not None and is_data_file(stored_file(str(path))) for path in local)

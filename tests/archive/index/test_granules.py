@@ -118,7 +118,8 @@ def indexed_orbit(folder, number=0):
     """Return the path of an orbit, and the asset of its item."""
     path = folder / "a.nc"
     write_orbit(path, number, start=0, stop=30)
-    (asset,) = read_granule("a", str(path), spec_of(path), None).assets
+    item, _problem = read_granule("a", str(path), spec_of(path), None)
+    (asset,) = item.assets
     return path, asset
 
 

@@ -12,7 +12,8 @@ import xarray
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.core.model.space.grid import Window
 from chronotile.readers.netcdf.files import open_netcdf_source
-from chronotile.readers.netcdf.source import NetcdfFile, OpenFiles, open_netcdf
+from chronotile.readers.netcdf.open import open_netcdf
+from chronotile.readers.netcdf.source import NetcdfFile, OpenFiles
 from tests.scenes import Scene, make_dataset, make_spec, save_netcdf, write_netcdf
 
 SCENE = Scene()

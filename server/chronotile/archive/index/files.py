@@ -28,7 +28,8 @@ from chronotile.core.errors import InvalidItem, SourceUnavailable, UnsupportedSo
 from chronotile.core.model.source import DATA, SourceSpec
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.readers.dated_files import NOT_LISTED, SIDE_FILES, VARIABLE, times_in_names
-from chronotile.readers.hrefs import local_path
+from chronotile.readers.file_states import state_now
+from chronotile.readers.hrefs import is_product, local_path
 
 THREADS = 8
 _CHANGES = "changes"
@@ -149,7 +150,8 @@ class FilesSource:
     def _read(self, key: str, group: FileGroup, span: TimeSpan | None, _before: str) -> ReadEntry:
         if self._spec.kind == "netcdf":
             (path,) = group.paths.values()
-            return ReadEntry(items=(read_granule(_id_of(key, self._root), path, self._spec, span),), state=group.state)
+            item, problem = read_granule(_id_of(key, self._root), path, self._spec, span)
+            return ReadEntry(items=(item,), state=group.state, problem=problem)
         if span is None:
             raise InvalidItem("its name contains no time; set time_pattern: with a group (?P<time>…)")
         item = read_files(_id_of(key, self._root), group.paths, span, crs=self._spec.crs)
@@ -207,6 +209,7 @@ class _FolderEntry:
     name: str
     is_folder: bool
     state: str
+    """Changes when the file, or a file of the product, is replaced; empty for other folders."""
 
 
 @dataclass(slots=True)
@@ -281,7 +284,7 @@ class FolderScan:
             path = os.path.join(folder, entry.name)  # noqa: PTH118 -- for very many files
             if rest and entry.is_folder:
                 yield from self._matching(path, rest, depth + 1)
-            elif not rest and not entry.is_folder:
+            elif not rest and entry.state:
                 yield path, entry.state
 
     def _match_below(self, folder: str, parts: tuple[str, ...], depth: int) -> Iterator[tuple[str, str]]:
@@ -292,7 +295,7 @@ class FolderScan:
             path = os.path.join(folder, entry.name)  # noqa: PTH118 -- for very many files
             if entry.is_folder and not entry.name.startswith("."):
                 yield from self._match_below(path, parts, depth + 1)
-            elif len(parts) == 1 and not entry.is_folder:
+            elif len(parts) == 1 and entry.state:
                 yield path, entry.state
 
     def _list_folder(self, folder: str) -> tuple[_FolderEntry, ...]:
@@ -316,14 +319,18 @@ def _entries(directory: Iterable["os.DirEntry[str]"]) -> Iterator[_FolderEntry]:
     for entry in directory:
         try:
             is_folder = entry.is_dir()
-            yield _FolderEntry(entry.name, is_folder, "" if is_folder else state_of(entry.stat()))
+            state = (
+                state_now(entry.path).text if is_product(entry.path) else "" if is_folder else state_of(entry.stat())
+            )
+            yield _FolderEntry(entry.name, is_folder, state)
         except OSError:
             continue  # a broken link, or a file that was just deleted
 
 
 def _state_now(folder: str, name: str) -> str | None:
+    path = os.path.join(folder, name)  # noqa: PTH118 -- for very many files
     try:
-        return state_of(os.stat(os.path.join(folder, name)))  # noqa: PTH116, PTH118 -- for very many files
+        return state_now(path).text if is_product(path) else state_of(os.stat(path))  # noqa: PTH116 -- as above
     except OSError:
         return None
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import orjson
@@ -21,8 +20,9 @@ from chronotile.readers.cf.footprints import outlines_of
 from chronotile.readers.cf.swath import Swath, open_swath
 from chronotile.readers.cf.swath_header import header_of
 from chronotile.readers.cf.swath_reader import SwathReader
-from chronotile.readers.cog.file_tags import tag_of_path
+from chronotile.readers.cog.file_tags import tag_of_state
 from chronotile.readers.configured_encoding import round_nodata
+from chronotile.readers.file_states import state_now
 from chronotile.readers.mosaic.granules import open_granule
 from chronotile.readers.mosaic.info import items_of
 from chronotile.readers.stac.footprints import Footprint, footprint_of
@@ -31,8 +31,8 @@ from chronotile.readers.stac.items import item_of
 EARTH = shapely.box(-180, -90, 180, 90)
 
 
-def read_granule(id_: str, path: str, spec: SourceSpec, span: TimeSpan | None) -> Item:
-    """Return the item of a file. Its time is in the file, or else in its name.
+def read_granule(id_: str, path: str, spec: SourceSpec, span: TimeSpan | None) -> tuple[Item, str | None]:
+    """Return the item of a file, and why it lacks variables. Its time is in the file, or else in its name.
 
     Args:
         id_: Its id.
@@ -52,8 +52,8 @@ def read_granule(id_: str, path: str, spec: SourceSpec, span: TimeSpan | None) -
         raise InvalidItem(f"it cannot be read: {text or error}") from error
 
 
-def _read(id_: str, path: str, spec: SourceSpec, span: TimeSpan | None) -> Item:
-    tag, status = tag_of_path(Path(path)), Path(path).stat()
+def _read(id_: str, path: str, spec: SourceSpec, span: TimeSpan | None) -> tuple[Item, str | None]:
+    state = state_now(path)
     reader = open_granule(
         spec,
         path,
@@ -72,20 +72,23 @@ def _read(id_: str, path: str, spec: SourceSpec, span: TimeSpan | None) -> Item:
             bands=tuple(AssetBand(name=array_of(spec, name)) for name in infos),
             layouts=tuple(_layout(array_of(spec, name), info) for name, info in infos.items()),
             media_type=NETCDF_TYPE,
-            etag=tag,
-            size=status.st_size,
+            etag=tag_of_state(state),
+            size=state.size,
             header=header_of(swaths[0], spec.group, items_of(spec).grid) if len(swaths) == 1 else None,
         )
         footprint = _footprint(swaths) if swaths else None
     span = _time_of(infos.values(), span)
-    updated: Instant = np.datetime64(status.st_mtime_ns, "ns")
+    updated: Instant = np.datetime64(state.mtime_ns, "ns")
     document = document_of(id_, (asset,), span, updated=updated)
     if footprint is not None:
         document |= {"geometry": _geometry(footprint), "bbox": list(footprint.bbox)}
     item = item_of(document, path)
     if footprint is not None:
         item = replace(item, footprint=footprint.rings, bbox=footprint.bbox)
-    return replace(item, start=span.start, end=span.end, assets=(asset,), document=orjson.dumps(document))
+    item = replace(item, start=span.start, end=span.end, assets=(asset,), document=orjson.dumps(document))
+    lacking = {array_of(spec, name) for name in spec.stored.variables.keys() - infos.keys()}
+    reasons = [f"{each.place} is {each.message}" for each in reader.info.findings if each.place in lacking]
+    return item, "; ".join(reasons) or None
 
 
 def array_of(spec: SourceSpec, variable: str) -> str:

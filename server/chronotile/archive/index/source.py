@@ -39,7 +39,7 @@ class ReadEntry:
     state: str
     """Changes when the entry is replaced; empty if unknown."""
     problem: str | None = None
-    """Reason for skipped items."""
+    """Reason for skipped items, or for missing variables of an item."""
     is_refused: bool = False
     """Whether a file was skipped because its location is not permitted."""
     prepared: tuple[Prepared, ...] = ()

@@ -11,6 +11,7 @@ from math import prod
 from chronotile.core.errors import UnsupportedSource
 from chronotile.readers.cf.axes import role_by_attributes
 from chronotile.readers.cf.fields import Field, FieldSet
+from chronotile.readers.cf.tie_points import add_cell_positions
 
 REFERENCES = ("coordinates", "bounds", "climatology", "grid_mapping")
 """Attributes that name other arrays."""
@@ -40,11 +41,12 @@ def fields_in_scope(tree: GroupTree, path: str) -> FieldSet:
     """Return the arrays of a group, and coordinates, bounds and grid mappings that they use in other groups."""
     fields = tree.load(path)
     if len(tree.shapes) < 2:
-        return fields
+        return add_cell_positions(fields)
     scope = _Scope(tree, path, dict(fields.fields))
     scope.follow_references()
     scope.add_coordinates(fields)
-    return replace(fields, fields=scope.fields, borrowed=frozenset(scope.fields.keys() - fields.fields.keys()))
+    borrowed = frozenset(scope.fields.keys() - fields.fields.keys())
+    return add_cell_positions(replace(fields, fields=scope.fields, borrowed=borrowed))
 
 
 def groups_above(path: str) -> Iterator[str]:

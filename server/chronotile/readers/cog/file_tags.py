@@ -3,19 +3,19 @@
 import os
 from pathlib import Path
 
-from chronotile.readers.file_states import FileState, fingerprint_of
+from chronotile.readers.file_states import FileState, fingerprint_of, state_now
 
 TAG_OF_FILE = "file:"
 """Start of the tag of a local file."""
 
 
 def tag_of_path(path: Path) -> str:
-    """Return the current tag of a local file.
+    """Return the current tag of a local file or product.
 
     Raises:
         OSError: The file is missing.
     """
-    return tag_of_status(path.stat())
+    return tag_of_state(state_now(str(path)))
 
 
 def tag_of_state(state: FileState) -> str:

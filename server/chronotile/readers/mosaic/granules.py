@@ -10,7 +10,7 @@ from chronotile.readers.cf.swath import OpenSwath, open_swath
 from chronotile.readers.cf.swath_header import open_stored
 from chronotile.readers.cog.file_tags import tag_of_path
 from chronotile.readers.mosaic.info import items_of
-from chronotile.readers.netcdf.source import open_netcdf
+from chronotile.readers.netcdf.open import open_netcdf
 from chronotile.readers.reader import Reader
 
 

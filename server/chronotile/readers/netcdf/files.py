@@ -18,7 +18,7 @@ from chronotile.readers.file_states import FileState, file_state
 from chronotile.readers.hrefs import base_name, local_path, names_among
 from chronotile.readers.joined.join import Surveyed, join
 from chronotile.readers.name_parts import precedence_of
-from chronotile.readers.netcdf.source import open_netcdf
+from chronotile.readers.netcdf.open import open_netcdf
 from chronotile.readers.reader import Reader
 
 MAX_FILES = 500

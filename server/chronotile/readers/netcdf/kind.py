@@ -10,6 +10,7 @@ from chronotile.core.extras import require_extra
 from chronotile.core.finding import Finding
 from chronotile.core.model.source import KindOptions, SourceSpec
 from chronotile.readers.cf.scope import groups_above
+from chronotile.readers.hrefs import PRODUCT_END
 from chronotile.readers.kind import AS_STORED, SourceKind, add_coordinates
 from chronotile.readers.netcdf.files import open_netcdf_source
 from chronotile.readers.netcdf.source import HDF5, engine_options, survey_inside
@@ -28,6 +29,7 @@ class NetcdfKind(SourceKind):
 
     options = KindOptions(name="netcdf", is_of_files=True, has_groups=True, may_have_items=True)
     file_ends = (".nc", ".nc4", ".cdf")
+    folder_ends = (PRODUCT_END,)
     shared_ends = (".h5", ".hdf5", ".he5", ".hdf")
 
     def has_content(self, path: Path, head: bytes) -> bool:

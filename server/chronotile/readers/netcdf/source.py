@@ -1,7 +1,6 @@
-"""NetCDF files read as cubes."""
+"""NetCDF files and their arrays."""
 
 import threading
-from dataclasses import replace
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,22 +10,15 @@ import numpy as np
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.finding import Finding
-from chronotile.core.model.source import SourceInfo, SourceSpec
 from chronotile.core.model.types import NumberArray
-from chronotile.readers.cf.array_source import ArraySource, Cube, CubeVariable, Selection, level_of
-from chronotile.readers.cf.axes import with_stated_time
-from chronotile.readers.cf.dataset import understand
-from chronotile.readers.cf.fields import FieldSet, about
-from chronotile.readers.cf.groups import choose_group
-from chronotile.readers.cf.scope import GroupTree, fields_in_scope, groups_above
-from chronotile.readers.cf.swath import OpenSwath, Swaths, open_swath
-from chronotile.readers.cf.swath_reader import serve_swaths
+from chronotile.readers.cf.array_source import ArraySource, Selection
+from chronotile.readers.cf.fields import FieldSet
+from chronotile.readers.cf.scope import GroupTree, groups_above
 from chronotile.readers.file_states import FileState, file_state, fingerprint_of
-from chronotile.readers.hrefs import base_name, local_path
-from chronotile.readers.library_errors import BeingWritten, opening
-from chronotile.readers.netcdf.groups import field_of, probe_group
-from chronotile.readers.netcdf.hdf5 import OPTIONS, Hdf5Survey, require_few_arrays, survey_hdf5
-from chronotile.readers.reader import Reader
+from chronotile.readers.hrefs import product_of
+from chronotile.readers.library_errors import BeingWritten
+from chronotile.readers.netcdf.groups import field_of
+from chronotile.readers.netcdf.hdf5 import OPTIONS, Hdf5Survey, survey_hdf5
 
 if TYPE_CHECKING:
     import xarray
@@ -37,76 +29,6 @@ HDF5 = b"\x89HDF\r\n\x1a\n"
 """First bytes of an HDF5 file, as of NetCDF-4."""
 MAX_OPEN_FILES = 64
 """Maximum per process. Above 128, xarray closes the least recently used file even while a thread reads it."""
-
-
-def open_netcdf(
-    spec: SourceSpec, *, may_lack: bool = False, is_dated: bool = False, open_swath: OpenSwath = open_swath
-) -> Reader:
-    """Return a reader of the NetCDF file that `spec` names, classic or NetCDF-4.
-
-    Args:
-        spec: The source.
-        may_lack: Whether variables may be missing, because the source has several files.
-        is_dated: Whether its name has a time, which takes precedence over global attributes except for swaths.
-        open_swath: Opens the swath of a geolocation.
-
-    Raises:
-        UnsupportedSource: It cannot be served; the message gives the reason.
-    """
-    path = local_path(spec.href)
-    if path is None:
-        raise UnsupportedSource(
-            "a NetCDF file on another machine is not read in place; copy it here or convert it to Zarr"
-        )
-    if not path.is_file():
-        raise UnsupportedSource(f"{path.name} does not exist")
-    with opening(base_name(spec.href)):
-        if not spec.variables and not spec.group and _is_hdf5(path):
-            require_few_arrays(path)
-        file = _open_file(path)
-        tree = file.tree()
-        choice = choose_group(tree, spec, lambda group: probe_group(tree, group, spec))
-        fields, notes = fields_in_scope(tree, choice.path), tuple[Finding, ...]()
-        if spec.times is None:
-            try:
-                fields = with_stated_time(fields, is_dated=is_dated)
-            except UnsupportedSource as error:
-                notes = () if is_dated else (Finding("note", "/", error.message),)
-        if may_lack:
-            stored = {name: v for name, v in spec.variables.items() if (v.name or v.id) in fields.fields}
-            spec = replace(spec, variables=stored or spec.variables)
-        swaths = choice.swaths or Swaths(fields, spec.grid, open_swath)
-        content = understand(fields, spec, others=choice.findings, swaths=swaths)
-        folder = choice.path and f"{choice.path}/"
-        variables = {
-            name: CubeVariable(
-                variable.info,
-                (level_of(variable, NetcdfArray(file, f"{folder}{variable.array}", growing=variable.growing)),),
-            )
-            for name, variable in content.variables.items()
-        }
-    info = SourceInfo(
-        variables={name: variable.info for name, variable in variables.items()},
-        **about(fields.attrs),
-        findings=(*dict.fromkeys((*choice.findings, *content.findings)), *file.notes.get(choice.path, ()), *notes),
-        is_of_files=True,
-        group=choice.path,
-        other_groups=choice.other_paths,
-    )
-    return serve_swaths(spec.collection, Cube(spec.collection, variables, info, file=str(path)), content.swaths)
-
-
-def _open_file(path: Path) -> "NetcdfFile":
-    try:
-        return NetcdfFile(path, shared_files())
-    except (TypeError, ValueError) as error:
-        if _is_hdf5(path):
-            raise
-        # NumPy cannot map an array of a classic file into its bytes.
-        raise UnsupportedSource(
-            f"{path.name} does not have the size that its header states: it is damaged, or was copied in part; "
-            "copy or write it again"
-        ) from error
 
 
 class Layout(NamedTuple):
@@ -253,9 +175,18 @@ class NetcdfFile:
         with self._lock:
             return self._variable(name).encoding.get("chunksizes")
 
+    def array(self, name: str, *, growing: str | None) -> "NetcdfArray":
+        """Return an array with a path.
+
+        Args:
+            name: Path of the array.
+            growing: The dimension of appended times.
+        """
+        return NetcdfArray(self, name, growing=growing)
+
     def revision(self) -> str:
-        """Return the fingerprint of the file."""
-        return file_state(str(self.path)).text
+        """Return the fingerprint of the file, or of its product, whose files may have the positions of its cells."""
+        return file_state(str(product_of(self.path) or self.path)).text
 
     def close(self) -> None:
         """Close the file; the next read opens it again."""
@@ -294,7 +225,7 @@ class NetcdfFile:
             self.close_now()
             # The size of a classic file is fixed by its header, so a shorter one is incomplete. Check this first: a
             # failed opening would leave the file open.
-            if state.size < self.state.size and not _is_hdf5(self.path):
+            if state.size < self.state.size and not is_hdf5(self.path):
                 raise OSError("the file is shorter than when it was opened")
         if not self._datasets:
             self._files.close_path(self.path, state)
@@ -353,7 +284,7 @@ def survey_inside(path: Path) -> Hdf5Survey:
     Raises:
         OSError: An array is in another file.
     """
-    if not _is_hdf5(path):
+    if not is_hdf5(path):
         return Hdf5Survey(None, {}, {}, None)
     survey = survey_hdf5(path)
     if survey.elsewhere is not None:
@@ -389,9 +320,7 @@ def engine_options(path: Path) -> dict[str, Any]:
         UnsupportedSource: The file is not NetCDF of a supported version.
     """
     return (
-        {"engine": "h5netcdf", "driver_kwds": OPTIONS, "phony_dims": "access"}
-        if _is_hdf5(path)
-        else {"engine": "scipy"}
+        {"engine": "h5netcdf", "driver_kwds": OPTIONS, "phony_dims": "access"} if is_hdf5(path) else {"engine": "scipy"}
     )
 
 
@@ -399,7 +328,12 @@ def _layout_of(variable: "xarray.Variable") -> Layout:
     return Layout(variable.dtype, tuple(map(str, variable.dims)), variable.shape)
 
 
-def _is_hdf5(path: Path) -> bool:
+def is_hdf5(path: Path) -> bool:
+    """Return whether a file is HDF5, or else classic NetCDF.
+
+    Raises:
+        UnsupportedSource: It is neither.
+    """
     with path.open("rb") as file:
         start = file.read(8)
     if start.startswith(CDF5):

@@ -14,6 +14,7 @@ from chronotile.core.model.items import Asset
 from chronotile.core.model.types import JsonMapping
 from chronotile.core.web.item_places import absolute
 from chronotile.core.web.places import BUCKETS, is_local
+from chronotile.readers.hrefs import PRODUCT_END
 
 MAX_BYTES = 4 << 20
 """Limit of a document."""
@@ -150,7 +151,7 @@ _NETCDF_TYPES = frozenset(
     f"application/{name}"
     for name in ("netcdf", "x-netcdf", "netcdf4", "x-netcdf4", "x-hdf5")  # x-hdf is HDF4
 )
-_NETCDF_ENDS = (".nc", ".nc4", ".cdf", ".h5", ".hdf5", ".he5")
+_NETCDF_ENDS = (".nc", ".nc4", ".cdf", ".h5", ".hdf5", ".he5", PRODUCT_END)
 _RASTER_ENDS = (".tif", ".tiff", ".gtiff", ".jp2", ".zarr", ".vrt")
 _NOT_RASTERS = frozenset(("thumbnail", "virtual"))
 _STORE = re.compile(r"(.+?\.zarr)((?:/[^?#]*)?)$", re.IGNORECASE)

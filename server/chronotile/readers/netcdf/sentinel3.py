@@ -1,0 +1,160 @@
+"""Products of Sentinel-3: the NetCDF files of a `.SEN3` folder as one group of arrays.
+
+Files with the same dimensions have the same cells. Files of SLSTR have the same names of dimensions for all grids, and
+the suffix of the file names its grid: the positions of the cells in `S8_BT_in.nc` are in `geodetic_in.nc`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from chronotile.core.errors import UnsupportedSource
+from chronotile.core.finding import LEFT_OUT, Finding
+from chronotile.readers.cf.axes import COVERAGE, role_by_attributes
+from chronotile.readers.cf.fields import Field, FieldSet
+from chronotile.readers.cf.scope import GroupTree
+from chronotile.readers.cf.tie_points import add_cell_positions
+from chronotile.readers.hrefs import product_of
+from chronotile.readers.library_errors import opening
+from chronotile.readers.netcdf.source import NetcdfArray, NetcdfFile, shared_files, survey_inside
+
+MAX_FILES = 300
+"""Maximum number of files of a folder; products of SLSTR have about 110."""
+MAX_REASONS = 3
+"""Maximum number of damaged files that a message explains."""
+ORPHANS = "orphan_pixels"
+"""Dimension of pixels of SLSTR that have no cell in the image."""
+_GRID = re.compile(r".*_([abcfit][nox]|ds)")
+_SAME_GRIDS = {"tn": "tx", "to": "tx", "ds": "in"}
+"""Suffixes of tie points of both views of SLSTR, and of auxiliary data of LST, by other suffixes of the same grid."""
+Content = TypeVar("Content")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentinel3Folder:
+    """The arrays of a product."""
+
+    fields: FieldSet
+    homes: Mapping[str, tuple[NetcdfFile, str]]
+    """The file of each array, and its name there."""
+    notes: Mapping[str, list[Finding]]
+    """Findings about files that cannot be read, for the root group."""
+
+    def tree(self) -> GroupTree:
+        """Return all arrays as the root group."""
+        return GroupTree({}, lambda _path: self.fields)
+
+    def array(self, name: str, *, growing: str | None) -> NetcdfArray:
+        """Return an array of a file."""
+        file, stored_name = self.homes[name]
+        return file.array(stored_name, growing=growing)
+
+
+def open_folder(path: Path, names: AbstractSet[str], *, may_lack: bool) -> Sentinel3Folder:
+    """Return the arrays of a product. Only files with wanted arrays or positions are opened.
+
+    Args:
+        path: The folder, or one of its files: then the others have positions only.
+        names: Names of the wanted arrays; empty for all.
+        may_lack: Whether unreadable wanted arrays are skipped if others are readable.
+    """
+    folder, parts, borrowed = product_of(path) or path, _FolderParts(), set[str]()
+    files = sorted(file for file in folder.iterdir() if file.suffix == ".nc" and file.name[0] != "." and file.is_file())
+    stored_names = {name.rpartition("/")[2] for name in names}
+    for file_path in islice(files, MAX_FILES):
+        is_meant = path in {folder, file_path}
+        stored = parts.attempt(file_path, lambda path: survey_inside(path).shapes.get("", {}))
+        is_wanted = is_meant and (not names or not stored_names.isdisjoint(stored or ()))
+        if stored is not None and (is_wanted or any("lat" in name.lower() for name in stored)):
+            added = parts.attempt(file_path, parts.add) or set()
+            borrowed |= set() if is_meant else added
+    fields = add_cell_positions(FieldSet(parts.fields, parts.attrs))
+    arrays, reasons = parts.explain(fields.fields, names), dict(parts.faults)
+    faults = {name: fault for name in sorted(names) if name in arrays and (fault := arrays[name].fault)}
+    if may_lack and faults.keys() < names:
+        reasons |= faults
+        arrays = {name: array for name, array in arrays.items() if name not in faults}
+    notes = [Finding("warning", name, f"{LEFT_OUT}{reason}") for name, reason in reasons.items()]
+    return Sentinel3Folder(replace(fields, fields=arrays, borrowed=frozenset(borrowed)), parts.homes, {"": notes})
+
+
+@dataclass(slots=True)
+class _FolderParts:
+    """The arrays of the files that were opened so far."""
+
+    fields: dict[str, Field] = field(default_factory=dict)
+    attrs: dict[str, Any] = field(default_factory=dict)
+    homes: dict[str, tuple[NetcdfFile, str]] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+    """Reasons by name of the files that cannot be read."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Lengths of dimensions."""
+
+    def attempt(self, path: Path, read: Callable[[Path], Content]) -> Content | None:
+        """Return the content of a file; `None` if it cannot be read, which is noted."""
+        try:
+            with opening("it"):
+                return read(path)
+        except UnsupportedSource as error:
+            self.faults[path.name] = error.message
+            return None
+
+    def add(self, path: Path) -> set[str]:
+        """Add the arrays of a file, except those along a single dimension; return their names."""
+        file = NetcdfFile(path, shared_files())
+        stored = file.fields()
+        sizes = {dim: size for array in stored.fields.values() for dim, size in array.sizes.items()}
+        dims = {dim: self._dim_of(path.stem, dim, size, stored.fields.get(dim)) for dim, size in sizes.items()}
+        added = set[str]()
+        for array in stored.fields.values():
+            is_axis = array.dims == (array.name,)
+            name = dims[array.name] if is_axis else array.name
+            is_known = is_axis and name in self.fields
+            if is_known or (len(array.dims) == 1 and not is_axis) or ORPHANS in array.dims:
+                continue
+            name = f"/{path.stem}/{name}" if name in self.fields else name
+            attrs = {key: value for key, value in array.attrs.items() if key != "coordinates"}
+            self.fields[name] = replace(array, name=name, dims=tuple(dims[dim] for dim in array.dims), attrs=attrs)
+            self.homes[name] = file, array.name
+            added.add(name)
+        start_and_stop = (stored.attrs[key] for key in ("start_time", "stop_time") if key in stored.attrs)
+        attrs = {key: value for key, value in stored.attrs.items() if key != "title"}  # of one file only
+        self.attrs = {**attrs, **dict(zip(COVERAGE, start_and_stop, strict=False)), **self.attrs}
+        return added
+
+    def _dim_of(self, stem: str, dim: str, size: int, axis: Field | None) -> str:
+        """Return the name in the product of a dimension of a file."""
+        grid = found[1] if (found := _GRID.fullmatch(stem)) else ""
+        name = "_".join(filter(None, (dim, _SAME_GRIDS.get(grid, grid))))
+        other, is_same = self.fields.get(name), True
+        if axis is not None and other is not None and (axis.dims, other.dims) == ((dim,), (name,)):
+            is_same = np.array_equal(axis.load(), other.load())
+        return name if is_same and self.sizes.setdefault(name, size) == size else f"{name}_{stem}"
+
+    def explain(self, fields: Mapping[str, Field], names: AbstractSet[str]) -> dict[str, Field]:
+        """Return arrays with the reason if no file has their positions, and wanted arrays that no file has."""
+        damaged = [f"{name}: {reason}" for name, reason in self.faults.items()][:MAX_REASONS]
+        fault = "; ".join(("no file of the folder has the latitudes and longitudes of its cells", *damaged))
+        placed = [set(array.dims) for array in fields.values() if _is_position(array)]
+        explained = {
+            name: array
+            if array.fault or len(array.dims) < 2 or any(dims <= set(array.dims) for dims in placed)
+            else replace(array, fault=fault)
+            for name, array in fields.items()
+        }
+        fault = "; ".join(("no file of the folder that can be read has it", *damaged))
+        nothing = Field(
+            name="", dims=(), shape=(), dtype=np.dtype("f4"), attrs={}, load=lambda: np.zeros(()), fault=fault
+        )
+        return explained | {name: replace(nothing, name=name) for name in names - fields.keys() if damaged}
+
+
+def _is_position(array: Field) -> bool:
+    is_projected = array.text("standard_name").startswith("projection_") and len(array.dims) > 1
+    return role_by_attributes(array) in {"x", "y"} and not is_projected
