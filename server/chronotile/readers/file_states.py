@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import islice
 from typing import NamedTuple
 
 from chronotile.readers.hrefs import is_product, stored_file
@@ -14,6 +15,9 @@ from chronotile.readers.remote.files import looks
 
 MAX_REMEMBERED = 1 << 14
 """Maximum number of fingerprints in the cache `Look`, about 5 MB; more files cost a system call per use."""
+
+MAX_PRODUCT_FILES = 1000
+"""Maximum number of files of a product that its fingerprint includes."""
 
 SETTLED_NS = 2_000_000_000
 """Minimum age in ns of cached files: a younger file may be written again without a new modification time."""
@@ -145,7 +149,8 @@ def state_now(path: str) -> FileState:
     if not is_product(path):
         return state
     with os.scandir(path) as entries:
-        states = {"": state} | {entry.name: fingerprint_of(entry.stat()) for entry in entries if entry.is_file()}
+        files = islice((entry for entry in entries if entry.is_file()), MAX_PRODUCT_FILES)
+        states = {"": state} | {file.name: fingerprint_of(file.stat()) for file in files}
     newest, size = max(states.values()), sum(each.size for name, each in states.items() if name)
     return newest._replace(size=size, inode=state.inode, tag=digest_of(dict(sorted(states.items()))))
 

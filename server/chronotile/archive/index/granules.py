@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import orjson
@@ -23,6 +24,7 @@ from chronotile.readers.cf.swath_reader import SwathReader
 from chronotile.readers.cog.file_tags import tag_of_state
 from chronotile.readers.configured_encoding import round_nodata
 from chronotile.readers.file_states import state_now
+from chronotile.readers.hrefs import product_of
 from chronotile.readers.mosaic.granules import open_granule
 from chronotile.readers.mosaic.info import items_of
 from chronotile.readers.stac.footprints import Footprint, footprint_of
@@ -53,7 +55,7 @@ def read_granule(id_: str, path: str, spec: SourceSpec, span: TimeSpan | None) -
 
 
 def _read(id_: str, path: str, spec: SourceSpec, span: TimeSpan | None) -> tuple[Item, str | None]:
-    state = state_now(path)
+    state, is_whole = state_now(path), product_of(Path(path)) in {None, Path(path)}  # no positions in other files
     reader = open_granule(
         spec,
         path,
@@ -74,7 +76,7 @@ def _read(id_: str, path: str, spec: SourceSpec, span: TimeSpan | None) -> tuple
             media_type=NETCDF_TYPE,
             etag=tag_of_state(state),
             size=state.size,
-            header=header_of(swaths[0], spec.group, items_of(spec).grid) if len(swaths) == 1 else None,
+            header=header_of(swaths[0], spec.group, items_of(spec).grid) if len(swaths) == 1 and is_whole else None,
         )
         footprint = _footprint(swaths) if swaths else None
     span = _time_of(infos.values(), span)

@@ -28,6 +28,8 @@ MAX_FILES = 300
 """Maximum number of files of a folder; products of SLSTR have about 110."""
 MAX_REASONS = 3
 """Maximum number of damaged files that a message explains."""
+IMAGE = ("rows", "columns")
+"""Dimensions of images of SLSTR, whatever their grid."""
 ORPHANS = "orphan_pixels"
 """Dimension of pixels of SLSTR that have no cell in the image."""
 _GRID = re.compile(r".*_([abcfit][nox]|ds)")
@@ -130,8 +132,8 @@ class _FolderParts:
 
     def _dim_of(self, stem: str, dim: str, size: int, axis: Field | None) -> str:
         """Return the name in the product of a dimension of a file."""
-        grid = found[1] if (found := _GRID.fullmatch(stem)) else ""
-        name = "_".join(filter(None, (dim, _SAME_GRIDS.get(grid, grid))))
+        grid = found[1] if dim in IMAGE and (found := _GRID.fullmatch(stem)) else ""
+        name = f"{dim}_{_SAME_GRIDS.get(grid, grid)}" if grid else dim
         other, is_same = self.fields.get(name), True
         if axis is not None and other is not None and (axis.dims, other.dims) == ((dim,), (name,)):
             is_same = np.array_equal(axis.load(), other.load())
