@@ -42,7 +42,7 @@ def write_olci(parent: Path, *, name=OLCI, node=0.0, has_cells=True, seed=1) -> 
     """Write a product of water at Level 2.
 
     Args:
-        parent: The folder in which it is made.
+        parent: Its parent folder.
         name: Its name.
         node: Longitude of the ascending node.
         has_cells: Whether it has positions of all cells in addition to tie points.

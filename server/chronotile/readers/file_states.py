@@ -151,7 +151,7 @@ def state_now(path: str) -> FileState:
     with os.scandir(path) as entries:
         files = islice((entry for entry in entries if entry.is_file()), MAX_PRODUCT_FILES)
         states = {"": state} | {file.name: fingerprint_of(file.stat()) for file in files}
-    newest, size = max(states.values()), sum(each.size for name, each in states.items() if name)
+    newest, size = max(states.values()), sum(file.size for name, file in states.items() if name)
     return newest._replace(size=size, inode=state.inode, tag=digest_of(dict(sorted(states.items()))))
 
 

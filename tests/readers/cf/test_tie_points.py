@@ -13,7 +13,7 @@ from tests.readers.made_swaths import orbit
 from tests.scenes import make_spec
 
 ROWS, COLUMNS = np.array([0, 10, 11, 30]), np.array([0, 8, 20])
-"""Cells of the tie points: two areas of rows, each with tie points at its ends."""
+"""Cells of the tie points: two areas of rows, with tie points at their ends."""
 
 
 def write_ties(folder, kind, *, rows=ROWS, columns=COLUMNS, node=175.0, rule="bi_linear"):

@@ -29,7 +29,7 @@ def vectors_of(longitudes, latitudes):
     return np.stack([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)], axis=-1)
 
 
-def interpolated(longitudes, latitudes):
+def interpolate(longitudes, latitudes):
     """Longitudes and latitudes between tie points along rows, in earth-centred coordinates."""
     ties = vectors_of(longitudes, latitudes)
     at, weights = np.divmod(np.arange(COLUMNS) / FACTOR, 1)
@@ -59,7 +59,7 @@ def require_nearest_cells(reader, name, longitudes, latitudes, numbers):
     assert is_nodata[outside].all()
 
 
-def stored(path, name, dtype=None):
+def read_array(path, name, dtype=None):
     with xarray.open_dataset(path, mask_and_scale=dtype is None, decode_times=False) as dataset:
         return dataset[name].to_numpy()
 
@@ -67,10 +67,10 @@ def stored(path, name, dtype=None):
 @pytest.mark.parametrize(("file", "array"), [("chl_nn", "CHL_NN"), ("wqsf", "WQSF")])
 def test_olci_has_the_nearest_cells(tmp_path, file, array):
     folder = write_olci(tmp_path)
-    latitudes, longitudes = (stored(folder / "geo_coordinates.nc", name) for name in ("latitude", "longitude"))
+    latitudes, longitudes = (read_array(folder / "geo_coordinates.nc", name) for name in ("latitude", "longitude"))
 
     with closing(open_product(folder, array)) as reader:
-        require_nearest_cells(reader, array, longitudes, latitudes, stored(folder / f"{file}.nc", array, "raw"))
+        require_nearest_cells(reader, array, longitudes, latitudes, read_array(folder / f"{file}.nc", array, "raw"))
         assert reader.info.variables[array].times.starts.tolist() == [MIDDLE.astype(int)]
         assert not reader.info.findings
 
@@ -82,11 +82,11 @@ def test_slstr_has_the_cells_of_its_grid(tmp_path, array, grid):
     folder = write_slstr(tmp_path)
     file = "geometry_tn.nc" if grid == "tx" else f"{array}.nc"
     latitudes, longitudes = (
-        stored(folder / f"geodetic_{grid}.nc", f"{name}_{grid}") for name in ("latitude", "longitude")
+        read_array(folder / f"geodetic_{grid}.nc", f"{name}_{grid}") for name in ("latitude", "longitude")
     )
 
     with closing(open_product(folder)) as reader:
-        numbers = stored(folder / file, array, "raw")
+        numbers = read_array(folder / file, array, "raw")
         assert numbers.shape == GRIDS[grid][:2]
         swath = reader.swaths[array]
         assert (swath.geolocation.latitude.name, swath.geolocation.height) == (f"latitude_{grid}", GRIDS[grid][0])
@@ -104,13 +104,13 @@ def test_slstr_serves_each_array_once_without_orphans(tmp_path):
 def test_positions_between_tie_points_equal_numpy(tmp_path):
     folder = write_olci(tmp_path, has_cells=False, node=-150)
     names = ("longitude", "latitude")
-    expected = interpolated(*(stored(folder / "tie_geo_coordinates.nc", name) for name in names))
+    expected = interpolate(*(read_array(folder / "tie_geo_coordinates.nc", name) for name in names))
 
     with closing(open_product(folder, "CHL_NN")) as reader:
         geolocation = reader.swaths["CHL_NN"].geolocation
         whole = geolocation.read(slice(0, geolocation.height), slice(0, geolocation.width))
         part = geolocation.read(slice(7, 30), slice(17, 61))
-        require_nearest_cells(reader, "CHL_NN", *expected, stored(folder / "chl_nn.nc", "CHL_NN", "raw"))
+        require_nearest_cells(reader, "CHL_NN", *expected, read_array(folder / "chl_nn.nc", "CHL_NN", "raw"))
 
     np.testing.assert_allclose(vectors_of(*whole), vectors_of(*expected), rtol=0, atol=1e-14)
     np.testing.assert_array_equal(part, np.array(whole)[:, 7:30, 17:61])

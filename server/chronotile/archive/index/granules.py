@@ -89,7 +89,7 @@ def _read(id_: str, path: str, spec: SourceSpec, span: TimeSpan | None) -> tuple
         item = replace(item, footprint=footprint.rings, bbox=footprint.bbox)
     item = replace(item, start=span.start, end=span.end, assets=(asset,), document=orjson.dumps(document))
     lacking = {array_of(spec, name) for name in spec.stored.variables.keys() - infos.keys()}
-    reasons = [f"{each.place} is {each.message}" for each in reader.info.findings if each.place in lacking]
+    reasons = [f"{note.place} is {note.message}" for note in reader.info.findings if note.place in lacking]
     return item, "; ".join(reasons) or None
 
 

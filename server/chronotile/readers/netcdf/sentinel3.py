@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +21,7 @@ from chronotile.readers.cf.scope import GroupTree
 from chronotile.readers.cf.tie_points import add_cell_positions
 from chronotile.readers.hrefs import product_of
 from chronotile.readers.library_errors import opening
+from chronotile.readers.netcdf.hdf5 import require_few_arrays
 from chronotile.readers.netcdf.source import NetcdfArray, NetcdfFile, shared_files, survey_inside
 
 MAX_FILES = 300
@@ -29,7 +29,7 @@ MAX_FILES = 300
 MAX_REASONS = 3
 """Maximum number of damaged files that a message explains."""
 IMAGE = ("rows", "columns")
-"""Dimensions of images of SLSTR, whatever their grid."""
+"""Dimensions of images, which have these names on all grids of SLSTR."""
 ORPHANS = "orphan_pixels"
 """Dimension of pixels of SLSTR that have no cell in the image."""
 _GRID = re.compile(r".*_([abcfit][nox]|ds)")
@@ -59,31 +59,47 @@ class Sentinel3Folder:
 
 
 def open_folder(path: Path, names: AbstractSet[str], *, may_lack: bool) -> Sentinel3Folder:
-    """Return the arrays of a product. Only files with wanted arrays or positions are opened.
+    """Return the arrays of a product. Only files with requested arrays or positions are opened.
 
     Args:
-        path: The folder, or one of its files: then the others have positions only.
-        names: Names of the wanted arrays; empty for all.
-        may_lack: Whether unreadable wanted arrays are skipped if others are readable.
+        path: The folder, or a file in it: then other files have positions only.
+        names: Names of the requested arrays; empty for all.
+        may_lack: Whether unreadable requested arrays are skipped if others are readable.
     """
     folder, parts, borrowed = product_of(path) or path, _FolderParts(), set[str]()
-    files = sorted(file for file in folder.iterdir() if file.suffix == ".nc" and file.name[0] != "." and file.is_file())
+    files = sorted(file for file in folder.glob("[!.]*.nc") if file.is_file())
     stored_names = {name.rpartition("/")[2] for name in names}
-    for file_path in islice(files, MAX_FILES):
+    for file_path in files[:MAX_FILES]:
         is_meant = path in {folder, file_path}
-        stored = parts.attempt(file_path, lambda path: survey_inside(path).shapes.get("", {}))
-        is_wanted = is_meant and (not names or not stored_names.isdisjoint(stored or ()))
-        if stored is not None and (is_wanted or any("lat" in name.lower() for name in stored)):
+        stored = parts.attempt(file_path, _survey) or {}
+        is_requested = is_meant and (not names or not stored_names.isdisjoint(stored))
+        if is_requested or any("lat" in name.lower() for name in stored):
             added = parts.attempt(file_path, parts.add) or set()
             borrowed |= set() if is_meant else added
+    if parts.damaged and not parts.fields:
+        raise UnsupportedSource("; ".join(("its files cannot be read", *parts.reasons)))
     fields = add_cell_positions(FieldSet(parts.fields, parts.attrs))
-    arrays, reasons = parts.explain(fields.fields, names), dict(parts.faults)
-    faults = {name: fault for name in sorted(names) if name in arrays and (fault := arrays[name].fault)}
-    if may_lack and faults.keys() < names:
-        reasons |= faults
-        arrays = {name: array for name, array in arrays.items() if name not in faults}
-    notes = [Finding("warning", name, f"{LEFT_OUT}{reason}") for name, reason in reasons.items()]
-    return Sentinel3Folder(replace(fields, fields=arrays, borrowed=frozenset(borrowed)), parts.homes, {"": notes})
+    faults = parts.explain(fields.fields, names)
+    requested_faults = {name: faults[name] for name in sorted(names & faults.keys())}
+    if requested_faults and not (may_lack and requested_faults.keys() < names):
+        name, fault = next(iter(requested_faults.items()))
+        raise UnsupportedSource(f"{name}: {fault}")
+    reasons = parts.damaged | requested_faults
+    return Sentinel3Folder(
+        FieldSet(
+            {name: replace(a, fault=faults.get(name)) for name, a in fields.fields.items() if name not in reasons},
+            parts.attrs,
+            borrowed=frozenset(borrowed),
+        ),
+        parts.homes,
+        {"": [Finding("warning", name, f"{LEFT_OUT}{reason}") for name, reason in reasons.items()]},
+    )
+
+
+def _survey(path: Path) -> Mapping[str, tuple[int, ...]]:
+    shapes = survey_inside(path).shapes.get("", {})
+    require_few_arrays(path)
+    return shapes
 
 
 @dataclass(slots=True)
@@ -93,10 +109,15 @@ class _FolderParts:
     fields: dict[str, Field] = field(default_factory=dict)
     attrs: dict[str, Any] = field(default_factory=dict)
     homes: dict[str, tuple[NetcdfFile, str]] = field(default_factory=dict)
-    faults: dict[str, str] = field(default_factory=dict)
+    damaged: dict[str, str] = field(default_factory=dict)
     """Reasons by name of the files that cannot be read."""
     sizes: dict[str, int] = field(default_factory=dict)
     """Lengths of dimensions."""
+
+    @property
+    def reasons(self) -> list[str]:
+        """Names of the first damaged files with the reasons."""
+        return [f"{name}: {reason}" for name, reason in self.damaged.items()][:MAX_REASONS]
 
     def attempt(self, path: Path, read: Callable[[Path], Content]) -> Content | None:
         """Return the content of a file; `None` if it cannot be read, which is noted."""
@@ -104,7 +125,7 @@ class _FolderParts:
             with opening("it"):
                 return read(path)
         except UnsupportedSource as error:
-            self.faults[path.name] = error.message
+            self.damaged[path.name] = error.message
             return None
 
     def add(self, path: Path) -> set[str]:
@@ -132,29 +153,23 @@ class _FolderParts:
 
     def _dim_of(self, stem: str, dim: str, size: int, axis: Field | None) -> str:
         """Return the name in the product of a dimension of a file."""
-        grid = found[1] if dim in IMAGE and (found := _GRID.fullmatch(stem)) else ""
-        name = f"{dim}_{_SAME_GRIDS.get(grid, grid)}" if grid else dim
+        suffix = _GRID.fullmatch(stem) if dim in IMAGE else None
+        name = f"{dim}_{_SAME_GRIDS.get(suffix[1], suffix[1])}" if suffix else dim
         other, is_same = self.fields.get(name), True
         if axis is not None and other is not None and (axis.dims, other.dims) == ((dim,), (name,)):
             is_same = np.array_equal(axis.load(), other.load())
         return name if is_same and self.sizes.setdefault(name, size) == size else f"{name}_{stem}"
 
-    def explain(self, fields: Mapping[str, Field], names: AbstractSet[str]) -> dict[str, Field]:
-        """Return arrays with the reason if no file has their positions, and wanted arrays that no file has."""
-        damaged = [f"{name}: {reason}" for name, reason in self.faults.items()][:MAX_REASONS]
-        fault = "; ".join(("no file of the folder has the latitudes and longitudes of its cells", *damaged))
+    def explain(self, fields: Mapping[str, Field], names: AbstractSet[str]) -> dict[str, str]:
+        """Return the reasons of arrays that cannot be served: they or their positions are in no readable file."""
+        unplaced = "; ".join(("no file of the folder has the latitudes and longitudes of its cells", *self.reasons))
         placed = [set(array.dims) for array in fields.values() if _is_position(array)]
-        explained = {
-            name: array
-            if array.fault or len(array.dims) < 2 or any(dims <= set(array.dims) for dims in placed)
-            else replace(array, fault=fault)
+        lost = "; ".join(("no file of the folder that can be read has it", *self.reasons))
+        return {name: lost for name in names - fields.keys() if self.damaged} | {
+            name: array.fault or unplaced
             for name, array in fields.items()
+            if array.fault or (len(array.dims) > 1 and not any(dims <= set(array.dims) for dims in placed))
         }
-        fault = "; ".join(("no file of the folder that can be read has it", *damaged))
-        nothing = Field(
-            name="", dims=(), shape=(), dtype=np.dtype("f4"), attrs={}, load=lambda: np.zeros(()), fault=fault
-        )
-        return explained | {name: replace(nothing, name=name) for name in names - fields.keys() if damaged}
 
 
 def _is_position(array: Field) -> bool:
