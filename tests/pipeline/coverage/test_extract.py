@@ -280,6 +280,12 @@ def test_numbers_without_room_for_nodata_have_the_next_larger_type(dtype, nodata
     assert np.full(1, nodata_of(told), dtype=told.dtype)[0] == nodata
 
 
+def test_fill_value_beyond_exact_floats_is_replaced():
+    encoding = Encoding(dtype="uint64", nodata=2**64 - 2)  # NC_FILL_UINT64
+
+    assert nodata_of(output_encoding(encoding)) == 2**64 - 2048
+
+
 def test_field_without_the_read_times_has_no_values():
     services = make_services(
         make_collection(make_layer(), make_layer("EVI", variable=make_variable("EVI", times=days_of("2020-06-05"))))

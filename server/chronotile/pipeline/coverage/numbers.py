@@ -37,7 +37,7 @@ def output_encoding(encoding: Encoding) -> Encoding:
     flags = [number for number, _name in encoding.flags]
     candidates = [] if encoding.nodata is None or not float(encoding.nodata).is_integer() else [int(encoding.nodata)]
     for number in (*candidates, last, first, *flags):
-        if limits.min <= number <= limits.max and (
+        if limits.min <= float(number) <= limits.max and (
             number in candidates or number in flags or _is_outside(number, encoding)
         ):
             return replace(encoding, nodata=float(number), flags=(), valid_range=None)
