@@ -1,5 +1,6 @@
 """Folders of Sentinel-3 as items and as collections of a folder."""
 
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -63,6 +64,35 @@ def test_folders_are_items_of_one_map(tmp_path):
     assert {item["properties"]["datetime"] for item in items} == {"2024-06-01T10:01:30Z"}
     for value, near in documents:
         assert np.isclose(value, near, atol=1e-5).any()
+
+
+MASKED = """collections:
+  olci:
+    source: {{kind: netcdf, href: '{href}'}}
+    variables:
+      chl: {{layer: chl, range: [-2, 2], name: CHL_NN, mask: {{variable: wqsf, without: [LAND, INVALID]}}}}
+      wqsf: {{layer: wqsf, name: WQSF}}
+      raw: {{layer: raw, range: [-2, 2], name: CHL_NN}}
+"""
+
+
+@pytest.mark.slow
+def test_flags_of_another_file_mask_an_array(tmp_path):
+    place = tmp_path / "chronotile.yaml"
+    place.write_text(MASKED.format(href=write_olci(tmp_path)))
+
+    with served(place, tmp_path / "server") as client:
+        masked, flags, raw = (coverage_of(client, name) for name in ("chl", "wqsf", "raw"))
+
+    is_valid = np.isfinite(raw) & (np.nan_to_num(flags).astype("uint64") & 5 == 0)
+    assert 0 < is_valid.sum() < np.isfinite(raw).sum() / 2
+    np.testing.assert_array_equal(masked, np.where(is_valid, raw, np.nan))
+
+
+def coverage_of(client, name):
+    body = client.get(f"/ogcapi/collections/{name}/coverage?f=netcdf").content
+    with xarray.open_dataset(io.BytesIO(body), engine="h5netcdf") as dataset:
+        return dataset[name].squeeze().to_numpy()
 
 
 def test_changed_file_of_a_folder_makes_a_new_item(tmp_path, store):

@@ -118,6 +118,23 @@ def test_positions_between_tie_points_equal_numpy(tmp_path):
     assert np.linalg.norm(vectors_of(*whole) - true, axis=-1).max() < 1e-6
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_grids_in_files_of_a_folder_have_their_positions(tmp_path, shift):
+    for name, start in (("B0", 10.0), ("NDVI", 10.0 + shift)):
+        axes = {
+            "lat": ("lat", 50 - np.arange(4), {"units": "degrees_north"}),
+            "lon": ("lon", start + np.arange(6), {"units": "degrees_east"}),
+        }
+        numbers = np.arange(24.0).reshape(4, 6)
+        (tmp_path / "a.SEN3").mkdir(exist_ok=True)
+        xarray.Dataset({name: (("lat", "lon"), numbers)}, axes).to_netcdf(tmp_path / "a.SEN3" / f"{name}.nc")
+
+    with closing(open_product(tmp_path / "a.SEN3")) as reader:
+        corners = {name: info.grid.bbox[:2] for name, info in reader.info.variables.items()}
+
+    assert corners == {"B0": (9.5, 46.5), "NDVI": (9.5 + shift, 46.5)}
+
+
 def test_file_of_a_folder_has_its_arrays_only(tmp_path):
     folder = write_olci(tmp_path)
 

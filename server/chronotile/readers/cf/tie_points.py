@@ -81,8 +81,8 @@ def _positions_over(fields: FieldSet, dims: Sequence[str]) -> dict[str, Field]:
 
 
 def _olci_axes(array: Field, fields: FieldSet) -> list[TieAxis]:
-    counts = {dim: size for field in fields.fields.values() for dim, size in field.sizes.items()}
     factors = [int(np.ravel(fields.attrs[name])[0]) for _dim, _tie_dim, name in OLCI_AXES]
+    counts = {dim: size for field in fields.fields.values() for dim, size in field.sizes.items()}
     return [
         TieAxis(dim, array.sizes[dim], tie_dim, np.arange(counts[tie_dim]) * factor)
         for (dim, tie_dim, _name), factor in zip(OLCI_AXES, factors, strict=True)

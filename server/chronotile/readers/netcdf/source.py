@@ -102,6 +102,7 @@ class NetcdfFile:
 
     def __init__(self, path: Path, files: OpenFiles) -> None:
         self.path, self._files = path, files
+        self._whole = str(product_of(path) or path)
         self._lock = files.lock_of(path)
         self.state = _state(path)
         self._datasets: dict[str, xarray.Dataset] = {}
@@ -186,7 +187,7 @@ class NetcdfFile:
 
     def revision(self) -> str:
         """Return the fingerprint of the file, or of its product, whose files may have the positions of its cells."""
-        return file_state(str(product_of(self.path) or self.path)).text
+        return file_state(self._whole).text
 
     def close(self) -> None:
         """Close the file; the next read opens it again."""
