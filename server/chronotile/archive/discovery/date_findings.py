@@ -21,8 +21,8 @@ TIME_REMEDY = (
 """Remedy: how a configuration finds the date in a name."""
 _IF_WRONG = f"; if that is wrong, write a configuration with {TIME_REMEDY}"
 _WITH_DIGIT = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z]*\d)[A-Za-z0-9]+(?![A-Za-z0-9])")
-_OBSERVED = re.compile(r"(?<![A-Za-z])(?:A|d|s|D|doy)\d{6}")
-"""A date of observation with its prefix."""
+_OBSERVED = re.compile(r"(?<![A-Za-z])(?:A|d|s|D|doy)\d{6}|^S3[A-D_]_[A-Z]{2}_\d_\w+\.SEN3")
+"""A date of observation with its prefix, or a product of Sentinel-3: the number of its frame may be 1980."""
 _FIRST_LIKELY = "1940"
 _SIX_DIGITS = re.compile(r"(?<!\d)19(?:0[1-9]|1[0-2])\d\d(?!\d)")
 _VERSION = re.compile(r"[vV]\d+|[SL][1-9CEOT][0-9A-D]?\d?|M[OY]D\d.*")
