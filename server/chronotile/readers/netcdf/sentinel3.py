@@ -66,34 +66,26 @@ def open_folder(path: Path, names: AbstractSet[str], *, may_lack: bool) -> Senti
         names: Names of the requested arrays; empty for all.
         may_lack: Whether unreadable requested arrays are skipped if others are readable.
     """
-    folder, parts, borrowed = product_of(path) or path, _FolderParts(), set[str]()
-    files = sorted(file for file in folder.glob("[!.]*.nc") if file.is_file())
+    folder, parts = product_of(path) or path, _FolderParts()
     stored_names = {name.rpartition("/")[2] for name in names}
-    for file_path in files[:MAX_FILES]:
-        is_meant = path in {folder, file_path}
+    for file_path in sorted(file for file in folder.glob("[!.]*.nc") if file.is_file())[:MAX_FILES]:
         stored = parts.attempt(file_path, _survey) or {}
-        is_requested = is_meant and (not names or not stored_names.isdisjoint(stored))
+        is_requested = path in {folder, file_path} and (not names or not stored_names.isdisjoint(stored))
         if is_requested or any("lat" in name.lower() for name in stored):
-            added = parts.attempt(file_path, parts.add) or set()
-            borrowed |= set() if is_meant else added
+            parts.attempt(file_path, parts.add)
     if parts.damaged and not parts.fields:
         raise UnsupportedSource("; ".join(("its files cannot be read", *parts.reasons)))
     fields = add_cell_positions(FieldSet(parts.fields, parts.attrs))
     faults = parts.explain(fields.fields, names)
-    requested_faults = {name: faults[name] for name in sorted(names & faults.keys())}
-    if requested_faults and not (may_lack and requested_faults.keys() < names):
-        name, fault = next(iter(requested_faults.items()))
+    lacking = {name: faults[name] for name in sorted(names & faults.keys())}
+    if lacking and not (may_lack and lacking.keys() < names):
+        name, fault = next(iter(lacking.items()))
         raise UnsupportedSource(f"{name}: {fault}")
-    reasons = parts.damaged | requested_faults
-    return Sentinel3Folder(
-        FieldSet(
-            {name: replace(a, fault=faults.get(name)) for name, a in fields.fields.items() if name not in reasons},
-            parts.attrs,
-            borrowed=frozenset(borrowed),
-        ),
-        parts.homes,
-        {"": [Finding("warning", name, f"{LEFT_OUT}{reason}") for name, reason in reasons.items()]},
-    )
+    arrays = {name: replace(array, fault=faults.get(name)) for name, array in fields.fields.items()}
+    served = {name: array for name, array in arrays.items() if name not in lacking}
+    borrowed = {name for name, (file, _stored_name) in parts.homes.items() if path not in {folder, file.path}}
+    notes = [Finding("warning", name, f"{LEFT_OUT}{reason}") for name, reason in (parts.damaged | lacking).items()]
+    return Sentinel3Folder(replace(fields, fields=served, borrowed=frozenset(borrowed)), parts.homes, {"": notes})
 
 
 def _survey(path: Path) -> Mapping[str, tuple[int, ...]]:
@@ -128,13 +120,12 @@ class _FolderParts:
             self.damaged[path.name] = error.message
             return None
 
-    def add(self, path: Path) -> set[str]:
-        """Add the arrays of a file, except those along a single dimension; return their names."""
+    def add(self, path: Path) -> None:
+        """Add the arrays of a file, except arrays along a single dimension."""
         file = NetcdfFile(path, shared_files())
         stored = file.fields()
         sizes = {dim: size for array in stored.fields.values() for dim, size in array.sizes.items()}
         dims = {dim: self._dim_of(path.stem, dim, size, stored.fields.get(dim)) for dim, size in sizes.items()}
-        added = set[str]()
         for array in stored.fields.values():
             is_axis = array.dims == (array.name,)
             name = dims[array.name] if is_axis else array.name
@@ -145,11 +136,9 @@ class _FolderParts:
             attrs = {key: value for key, value in array.attrs.items() if key != "coordinates"}
             self.fields[name] = replace(array, name=name, dims=tuple(dims[dim] for dim in array.dims), attrs=attrs)
             self.homes[name] = file, array.name
-            added.add(name)
         start_and_stop = (stored.attrs[key] for key in ("start_time", "stop_time") if key in stored.attrs)
         attrs = {key: value for key, value in stored.attrs.items() if key != "title"}  # of one file only
         self.attrs = {**attrs, **dict(zip(COVERAGE, start_and_stop, strict=False)), **self.attrs}
-        return added
 
     def _dim_of(self, stem: str, dim: str, size: int, axis: Field | None) -> str:
         """Return the name in the product of a dimension of a file."""
