@@ -9,7 +9,7 @@ from chronotile.core.model.space.crs import CRS84
 from chronotile.core.model.time.parser import parse_time
 from chronotile.pipeline.identify import InfoFormat, deliver_identified
 from chronotile.pipeline.series.point import extract_series
-from chronotile.readers.netcdf.source import open_netcdf
+from chronotile.readers.netcdf.open import open_netcdf
 from tests.protocols import served
 from tests.scenes import make_spec, save_netcdf
 

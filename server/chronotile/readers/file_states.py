@@ -137,7 +137,7 @@ def one_look() -> Iterator[Look]:
 
 
 def state_now(path: str) -> FileState:
-    """Return the current fingerprint of a local file, or of all files of a product. A member has that of its ZIP file.
+    """Return the current fingerprint of a local file, a product (of all its files) or a member (of its ZIP file).
 
     Raises:
         OSError: It is missing or unavailable.
