@@ -156,7 +156,7 @@ def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket,
     from chronotile.archive.finding_log import FindingLog
 
     finding_log = FindingLog()
-    finding_log.skip(archive.findings)  # they are printed
+    finding_log.skip(archive.findings)  # they are in the printed lines
     application = serving(archive, settings, finding_log=finding_log)
     server = GracefulServer(uvicorn.Config(application, **server_options()))
     with _port_errors(settings.host, settings.port):

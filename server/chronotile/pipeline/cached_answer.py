@@ -70,7 +70,7 @@ class PixelTarget:
     """Measures the steps of this request."""
 
     def payload(self, media_type: str) -> Payload:
-        """Return the answer without its body."""
+        """Return an answer with an empty body, which is filled when it is made."""
         return Payload(
             body=b"",
             media_type=media_type,

@@ -288,7 +288,7 @@ def read_cube(target: CubeTarget, is_active: IsActive) -> tuple[bytes, Missing]:
 def _plan(target: CubeTarget) -> CubePlan | None:
     """Return the plan that a map of the tile uses, so that both show the same cells; `None` if the tile has no data.
 
-    If native cells are requested and the tile can address them, the plan reads these cells.
+    If native cells are requested and the cells of the tile are aligned with them, the plan reads them unchanged.
 
     Raises:
         LimitExceeded: The source decodes far more cells than the cube has values.

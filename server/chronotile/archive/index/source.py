@@ -392,7 +392,7 @@ def key_of(document: Mapping[str, Any], state: str) -> str:
 MANY = 5_000
 """Number of entries above which processes are started, which takes a second."""
 TOGETHER = 64
-"""Entries per task of a process; a part of a source is always one task."""
+"""Maximum number of entries per task of a process; all entries of a part are one task."""
 NICE = 5
 """Increment of the nice value of these processes, because requests have priority."""
 

@@ -24,8 +24,8 @@ from chronotile.core.model.items import ItemRef
 log = logging.getLogger(__name__)
 
 WITHOUT_CHANGES, WITHOUT_VALUES = 2, 3
-"""Versions without the counter of changes per instant and an index of ranks, and without an index of configured
-properties. Their other contents are retained."""
+"""Older versions of the tables that are completed in place. Version 2 lacks the counter of changes per instant and an
+index by rank; both versions lack the index of configured properties."""
 
 
 def open_items(

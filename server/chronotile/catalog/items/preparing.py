@@ -20,7 +20,7 @@ from chronotile.core.model.space.boxes import BBox
 BATCH = 500
 """Maximum number of items per transaction."""
 BATCH_BYTES = 16 << 20
-"""Bytes of documents and headers per transaction."""
+"""Maximum number of bytes per transaction: documents of items and headers of their files."""
 
 
 class Prepared(NamedTuple):

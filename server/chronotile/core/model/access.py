@@ -21,7 +21,7 @@ class Rule:
     download: frozenset[str] | None = None
     """`None`: the same subjects as `see`."""
     process: frozenset[str] | None = None
-    """Subjects that may run processes on it; `None`: the same as `see`."""
+    """Subjects that may run processes on the layer; `None`: the same as `see`."""
     publish: frozenset[str] = frozenset()
 
     def allows(self, subjects: frozenset[str], right: Right) -> bool:

@@ -47,7 +47,7 @@ class CfVariable:
     steps: Mapping[str, int]
     """The served index, by additional dimension; 0 if missing."""
     labels: Mapping[str, str]
-    """The coordinate of each step, for dimensions with coordinates."""
+    """Coordinate of the selected step as text, by dimension: `{"depth": "10"}`."""
     positions: tuple[int, ...]
     """(time,): the index along the stored time dimension."""
     findings: tuple[Finding, ...] = field(default=())

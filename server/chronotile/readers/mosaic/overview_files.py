@@ -47,7 +47,7 @@ class Wanted:
 
 
 class OverviewFiles(FilledFolder[Wanted]):
-    """Overviews of mosaics on the local disk; this process makes a part of them.
+    """Overviews of mosaics on the local disk. Processes that share the folder make different files.
 
     Args:
         folder: Folder of the files.

@@ -57,7 +57,7 @@ def main(conversion: Conversion) -> None:
     if is_for_gdal:
         prepare_gdal()
     transformer(CRS84, CRS84)  # opens the database of PROJ
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries repeat parts of files
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # messages of libraries may contain parts of the uploaded file
     sys.excepthook = lambda *_: os._exit(BROKEN)
     limit_resources(memory_bytes=conversion.memory_bytes, cpu_s=conversion.cpu_s, output_bytes=conversion.max_bytes)
     is_isolated = refuse_system_calls()

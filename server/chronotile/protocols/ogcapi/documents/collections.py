@@ -127,7 +127,7 @@ def listing_document(listing: Listing, context: CollectionContext) -> Json:
 
 
 def listing_page(listing: Listing, context: CollectionContext) -> bytes:
-    """Return the same as HTML, with less of each."""
+    """Return the HTML page of collections, with title, description, kind and times of each."""
     paging, following = listing.query.paging, listing.query.paging.following(listing.matched)
     href = None if following is None else f"{context.document.base}/collections?{paging.query(following)}&f=html"
     return document_page(
