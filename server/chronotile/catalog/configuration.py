@@ -72,7 +72,7 @@ class CollectionSection(Section):
     """For collections of items: search and retention."""
     grid: TargetGridSection | None = None
     """For collections of items: grid of coverages and cubes if a request names no CRS. For kind netcdf and zarr: new
-    grid of arrays with a latitude and longitude per cell; default: degrees, with cells of at most half their size."""
+    grid of arrays with a latitude and longitude per cell; default: degrees, with cells at most half as large."""
     variables: dict[Id, Annotated[VariableSection, BeforeValidator(_replace_none)]] = Field(default_factory=dict)
     """Variables by id; default: all variables of the source."""
     composites: dict[Id, CompositeSection] = Field(default_factory=dict)

@@ -13,13 +13,13 @@ class Limits(Section):
     max_pixels: Positive = 16_777_216
     """Pixels of a picture."""
     max_cube_values: Positive = 33_554_432
-    """Values of a cube tile. For a map of several dates or layers: the sum of pixels times dates over its layers."""
+    """Values of a cube tile. For a map of several dates or layers: the sum of pixels * dates over its layers."""
     max_animation_pixels: Positive = 134_217_728
     """Pixels of all frames of an animation; a frame of several dates counts once for each date."""
     max_series_values: Positive = 5_000_000
-    """Values in an answer with series: points times dates, or areas times reducers times dates."""
+    """Values in an answer with series: points * dates, or areas * reducers * dates."""
     max_area_values: Positive = 4_294_967_296
-    """For series of areas: values in all chunks to read. Also cells of all areas, times dates."""
+    """For series of areas: values in all chunks that are read; also the number of cells of all areas * dates."""
     max_coverage_bytes: Positive = 4_294_967_296
     """Uncompressed bytes of a coverage; for text formats the limit is `max_series_values`."""
     max_seconds: Annotated[float, Field(gt=0)] = 20.0

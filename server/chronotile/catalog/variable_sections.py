@@ -96,7 +96,7 @@ class MaskSection(Section):
     """A cell is valid only if a quality variable meets the condition in the same cell. A mask has one condition."""
 
     variable: Id
-    """Quality variable of the same collection. Its grid is the same, or its cells are larger by a whole factor."""
+    """Quality variable of the same collection. Its grid is the same, or its cells are n times larger (n = 2, 3, …)."""
     keep: Annotated[tuple[int, ...], Field(min_length=1)] = ()
     """Digital numbers of valid cells."""
     at_least: Number | None = None
