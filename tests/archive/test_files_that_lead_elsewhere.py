@@ -58,6 +58,7 @@ def named_overview(outside, path):
 ODD = {
     "a VRT": (write_vrt_of, "as its name says"),
     "a web service": (lambda _outside, path: path.write_text(WMS), "as its name says"),
+    "an empty file": (lambda _outside, path: path.write_bytes(b""), "it is empty"),
     "a VRT as overview": (overview_of, "odd.tif.ovr next to it is not a TIFF"),
     "a VRT as mask": (mask_of, "odd.tif.msk next to it is not a TIFF"),
     "metadata": (named_overview, "its metadata name another file for its overviews"),

@@ -389,7 +389,7 @@ def test_full_disk_is_reported(services, tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
 
-    with pytest.raises(StorageFull, match="no disk space to write the file: No space left on device"):
+    with pytest.raises(StorageFull, match="the file: No space left on device in the folder of the job"):
         process_of("optimise").run(INPUTS, task, work)
 
 

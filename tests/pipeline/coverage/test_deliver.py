@@ -323,7 +323,10 @@ def test_full_disk_is_reported_and_leaves_no_files(name, room, tmp_path):
     )
 
     assert (told.returncode, told.stderr) == (0, "")
-    assert told.stdout == "no disk space to write the file: File too large; request less, or try later\n"
+    assert told.stdout == (
+        "no disk space to write the file: File too large in the folder of temporary files (TMPDIR); "
+        "request less, or try later\n"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -229,10 +229,11 @@ def _write_file(parts: Iterable[bytes], opened: ExitStack) -> ScratchFile:
 
 
 @contextmanager
-def translate_storage_errors() -> Iterator[None]:
-    """Raise `StorageFull` instead of `OSError` if a file cannot be written."""
+def translate_storage_errors(folder: str = "the folder of temporary files (TMPDIR)") -> Iterator[None]:
+    """Raise `StorageFull`, with these words for the folder, instead of `OSError` if a file cannot be written."""
     try:
         yield
     except OSError as error:
         reason = strerror(error.errno) if error.errno else "the disk failed"
-        raise StorageFull(f"no disk space to write the file: {reason}; request less, or try later") from error
+        message = f"no disk space to write the file: {reason} in {folder}; request less, or try later"
+        raise StorageFull(message) from error

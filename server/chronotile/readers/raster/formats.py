@@ -32,11 +32,13 @@ def format_of(href: str, head: bytes) -> str | None:
     `None` if neither decides it; GDAL may then open the file with any driver.
 
     Raises:
-        OSError: The content contradicts the name.
+        OSError: The file is empty, or its content contradicts its name.
     """
     path, name = Path(href), href.lower()
     if name.endswith(VRT_END):
         return VRT
+    if not head:
+        raise OSError("it is empty: copy it again")
     if not name.endswith(FILE_ENDS):
         return further_format(path, head)
     if head.startswith(TIFF):

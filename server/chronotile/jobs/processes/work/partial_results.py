@@ -119,7 +119,7 @@ def translate_job_storage_errors() -> Iterator[None]:
         StorageFull: The disk is full.
         ClientGone: The job was dismissed.
     """
-    with translate_storage_errors(), translate_missing_files():
+    with translate_storage_errors("the folder of the job"), translate_missing_files():
         yield
 
 
