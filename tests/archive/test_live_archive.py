@@ -197,7 +197,7 @@ def test_findings_of_a_reload_are_logged_if_there_is_a_finding_log(folder, clock
 
     look(live)
 
-    assert [each.levelname for each in caplog.records if "NDVI_20200121.tif" in each.message] == ["WARNING"]
+    assert [each.levelname for each in caplog.records if "NDVI_20200121.tif" in each.message] == ["ERROR"]
 
 
 def test_a_worker_that_does_not_log_reloads_as_others_do(folder, clock, look, caplog, open_at):

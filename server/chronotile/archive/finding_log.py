@@ -5,13 +5,14 @@ import re
 from collections.abc import Iterable
 from hashlib import blake2b
 
-from chronotile.core.finding import Finding
+from chronotile.core.finding import Finding, Severity
 from chronotile.readers.caches.records import Records, RecordsInMemory
 
 log = logging.getLogger(__name__)
 
 _COUNTS = re.compile(r"\d+ of \d+")
 """Numbers of files in a message: they grow with each new date, although the finding is the same."""
+_LEVELS: dict[Severity, int] = {"error": logging.ERROR, "warning": logging.WARNING, "note": logging.INFO}
 
 
 class FindingLog:
@@ -30,15 +31,14 @@ class FindingLog:
             self._records.add(_name(finding), finding.text)
 
     def log_new(self, findings: Iterable[Finding]) -> None:
-        """Log findings that are new since the last call: notes at level INFO, others at WARNING."""
+        """Log findings that are new since the last call, at the level of their severity."""
         findings_by_name = {_name(finding): finding for finding in findings}
         for name in self._records.names():
             if name not in findings_by_name:
                 self._records.remove(name)
         for name, finding in findings_by_name.items():
             if self._records.add(name, finding.text):
-                level = logging.INFO if finding.severity == "note" else logging.WARNING
-                log.log(level, "%s  %s", finding.severity, finding.text)
+                log.log(_LEVELS[finding.severity], "%s  %s", finding.severity, finding.text)
 
 
 def _name(finding: Finding) -> str:

@@ -393,7 +393,7 @@ class JobRunner:
         self._tidy(id_, is_stored=is_stored)
         if is_ours and text:
             self._retry_table(partial(self._table.add_log_line, id_, text))
-            log.info("job %s %s", id_, text)
+            log.log(logging.ERROR if isinstance(outcome, JobFault) else logging.INFO, "job %s %s", id_, text)
         elif not is_ours:
             log.info("job %s is abandoned: it was dismissed, or another worker has it", id_)
 
