@@ -126,6 +126,21 @@ def client_of_items(settings):
         yield one
 
 
+def test_unreachable_database_is_a_fault_and_a_metric_of_a_ready_server(settings, server):
+    with TestClient(create_app(settings)) as client:
+        until(lambda: client.get("/health/ready").json()["faults"] == [])
+        assert "chronotile_database_up 1.0" in client.get("/metrics").text
+        server.stop()
+        answer = client.get("/health/ready")
+
+        assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+        reasons = [fault["reason"] for fault in answer.json()["faults"]]
+        assert "the database does not answer: jobs, searches and sign-in answer 503; see the log" in reasons
+        assert "chronotile_database_up 0.0" in client.get("/metrics").text
+        server.start()
+        until(lambda: "chronotile_database_up 1.0" in client.get("/metrics").text)
+
+
 @pytest.mark.parametrize("edit", ["", "service: {title: other}\n"], ids=["unchanged", "edited"])
 def test_unreachable_index_keeps_collections_in_lists(client_of_items, settings, server, edit):
     client, live = client_of_items, client_of_items.app.state.chronotile.live

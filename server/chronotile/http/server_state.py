@@ -15,9 +15,13 @@ from chronotile.http.modified import ModifiedTimes
 from chronotile.http.shipped_files import ClientPackages, ViewerFolder
 from chronotile.jobs.queue.service import JobService
 from chronotile.jobs.queue.webhooks.outbox import WebhookCounts
+from chronotile.pipeline.bounded_wait import BoundedChecks
 from chronotile.pipeline.services import LiveServices, Services
 from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.readers.raster.overviews.previews import Previews
+
+DATABASE_WAIT_S = 1.0
+"""Less than workers wait for the metrics of each other."""
 
 
 class Limiters(NamedTuple):
@@ -91,11 +95,16 @@ class ServerState:
     """Modification times of documents that clients poll."""
     webhooks: WebhookCounts | None = None
     """Counts of sent events; `None` if this process sends none."""
+    database_checks: BoundedChecks = field(default_factory=lambda: BoundedChecks(DATABASE_WAIT_S))
 
     @property
     def services(self) -> Services:
         """The current services; a reload replaces them as a whole."""
         return self.live.services
+
+    def is_database_up(self) -> bool:
+        """Return whether the database answers within `DATABASE_WAIT_S`; see `JobService.is_database_up`."""
+        return self.database_checks.run("database", self.jobs.is_database_up, last_value=False)
 
 
 def state_of(request: HTTPConnection) -> ServerState:

@@ -79,6 +79,15 @@ class JobService:
         """
         return self.store.table
 
+    def is_database_up(self) -> bool:
+        """Return whether PostgreSQL answers, after at most the timeout of a connection; True for SQLite."""
+        try:
+            if self._database_url is not None:
+                self.table.heartbeat.has_workers()
+        except ChronotileError:
+            return False
+        return True
+
     def job(self, id_: str, *, user: str | None) -> Job:
         """Return a job.
 

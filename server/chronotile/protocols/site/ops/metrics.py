@@ -46,6 +46,7 @@ class StateCollector(Collector):
         yield Count("chronotile_failed_reloads", mistaken, state.live.failed_reloads)
         served = "Revision of the served configuration, styles and sources"
         yield InfoMetricFamily("chronotile_archive", served, {"revision": services.revision})
+        yield Gauge("chronotile_database_up", "Whether the database answers", state.is_database_up())
         if state.previews is not None:
             yield from _previews(state.previews.state)
         if state.webhooks is not None:

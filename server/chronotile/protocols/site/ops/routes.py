@@ -25,6 +25,8 @@ from chronotile.protocols.site.ops.siblings import Siblings, merge_metrics
 
 STALE = "the last reload failed; still serving the previous state; see the log"
 
+DATABASE_AWAY = "the database does not answer: jobs, searches and sign-in answer 503; see the log"
+
 
 async def get_live(request: Request) -> Response:  # noqa: ARG001 -- any answer shows that the process is live
     """Return a constant document: the process answers."""
@@ -38,14 +40,16 @@ async def get_ready(request: Request) -> Response:
     is_ready = readiness.is_ready
     if services.narrowed_from is not None:  # the client may be a proxy without a right to any layer
         is_ready = (await run(request, READINESS, partial(check_readiness, services.origin))).is_ready
-    stale = (Fault(reason=STALE),) if state.live.is_stale else ()
+    faults = [Fault(reason=STALE)] if state.live.is_stale else []
+    if not await run(request, READINESS, state.is_database_up):
+        faults.append(Fault(reason=DATABASE_AWAY))
     document: dict[str, object] = {
         "status": "ready" if is_ready else "not ready",
         "failing": list(readiness.failing),
         "filling": await run(request, READINESS, partial(_filling, services)),
         "faults": [
             {name: value for name, value in asdict(fault).items() if value is not None}
-            for fault in (*stale, *readiness.faults)
+            for fault in (*faults, *readiness.faults)
         ],
     }
     return _respond(200 if is_ready else 503, document)
