@@ -380,7 +380,12 @@ def _normalise_code(name: str) -> str:
 
 
 def _accepted_names(name: str, names: Names[str]) -> str:
-    """Return the end of a message: the most similar accepted names, ignoring case, or else the first ones."""
+    """Return the end of a message: the most similar accepted names, ignoring case, or else the first ones.
+
+    A client without a right to any name gets a message that does not reveal whether the name exists.
+    """
+    if not names:
+        return ", or you may not use it in this request"
     name = name[:80].lower()
     compared = heapq.nlargest(MAX_COMPARED, names, key=lambda accepted: _common_prefix_length(name, accepted.lower()))
     spelled = {accepted.lower(): accepted for accepted in compared}
