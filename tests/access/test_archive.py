@@ -154,6 +154,64 @@ def test_metrics_require_the_key_of_an_operator(archive: Archive, name: str | No
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "collections"),
+    [(None, {"open"}), ("stranger", {"open"}), ("ministry", {"open", "classified"}), ("ops", {"open", "classified"})],
+)
+def test_faults_of_a_collection_are_listed_to_its_users_and_to_operators(
+    archive: Archive, name: str | None, collections: set[str]
+) -> None:
+    for folder in ("open", "closed"):
+        (archive.folder / folder / "2021-01-01.tif").write_bytes(b"")
+    archive.client.app.state.chronotile.live.refresh()
+
+    answer = archive.client.get("/health/ready", headers={} if name is None else archive.bearer(name))
+
+    assert {fault["collection"] for fault in answer.json()["faults"]} == collections
+
+
+@pytest.mark.slow
+def test_collection_with_a_private_layer_lists_no_faults_to_strangers(archive: Archive) -> None:
+    file = archive.folder / "chronotile.yaml"
+    private = "{band: 1, access: {see: [group:ministry]}}"
+    text = file.read_text().replace("NDVI: {layer: NDVI}", f"NDVI: {{layer: NDVI}}, ALSO: {private}")
+    file.write_text(text.partition("  classified:")[0])
+    (archive.folder / "open" / "2021-01-01.tif").write_bytes(b"")
+    archive.client.app.state.chronotile.live.refresh()
+
+    faults = {
+        name: archive.client.get("/health/ready", headers=archive.bearer(name)).json()["faults"]
+        for name in ("stranger", "ministry", "ops")
+    }
+
+    assert faults["stranger"] == []
+    assert [fault["collection"] for fault in faults["ministry"]] == ["open"]
+    assert faults["ops"] == faults["ministry"]
+
+
+@pytest.mark.slow
+def test_private_collection_that_did_not_open_is_hidden(archive: Archive) -> None:
+    file = archive.folder / "chronotile.yaml"
+    file.write_text(file.read_text().partition("places:")[0].replace("closed/", "missing/"))
+    archive.client.app.state.chronotile.live.refresh()
+
+    assert archive.client.get("/health/ready", headers=archive.bearer("ops")).json()["failing"] == ["classified"]
+    assert "classified" not in archive.client.get("/health/ready").text
+
+
+@pytest.mark.slow
+def test_message_without_accepted_layers_is_a_whole_sentence(archive: Archive) -> None:
+    file = archive.folder / "chronotile.yaml"
+    file.write_text(file.read_text().replace("operate:", "default: {process: [group:farmers]}\n  operate:"))
+    archive.client.app.state.chronotile.live.refresh()
+
+    body = {"inputs": {"layers": ["NDVI"], "points": POINTS}}
+    answer = archive.client.post("/ogcapi/processes/time-series/execution", json=body)
+
+    assert answer.json()["detail"].endswith(", or you may not use it in this request")
+
+
+@pytest.mark.slow
 def test_stranger_never_gets_cached_pictures_of_the_owner(archive: Archive) -> None:
     for _ in range(3):  # the second and third time they come from the cache of answers
         for url in (f"/tiles/SECRET/{TILE}.png", f"/tiles/NDVI/{TILE}.png"):

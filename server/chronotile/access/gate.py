@@ -46,6 +46,7 @@ _DOWNLOADS = re.compile(
     r"/odata/v1/Products\([^)]*\)/(\$value|Nodes|Assets)|/ogcapi/collections/[^/]+/(coverage|cube|area|radius)(/|$)"
 )
 _METRICS_PATH = "/metrics"
+_READINESS_PATHS = ("/health/ready", "/health/ready/")
 _OPERATOR_PATHS = (_METRICS_PATH, f"{_METRICS_PATH}/", "/usage", "/usage/")
 _COG_PATHS = re.compile(r"/cog(/|$)")
 
@@ -103,6 +104,7 @@ class AccessGate:
             CLIENT.set(f"user:{principal.name}")
         grants = scope[GRANTS] = _GrantSet(self._restricted, principal, _right_for(path))
         subjects = grants.subjects
+        grants.is_unrestricted = path in _READINESS_PATHS and not rules.operate.isdisjoint(subjects)
         needed = rules.operate if path in _OPERATOR_PATHS else rules.cog if _COG_PATHS.match(path) else None
         if needed is not None and needed.isdisjoint(subjects):
             raise _operator_refusal(path, principal)
@@ -168,6 +170,8 @@ class _GrantSet:
     """Right that the path needs."""
     is_private: bool = False
     """Whether a part of the answer was not available to anonymous clients."""
+    is_unrestricted: bool = False
+    """Whether the client is an operator that requests faults of the whole archive."""
 
     @property
     def subjects(self) -> frozenset[str]:
@@ -175,6 +179,9 @@ class _GrantSet:
 
     def restrict(self, services: Services, right: Right | None = None) -> Services:
         right, find, origin = right or self.right, self.restricted.find_or_restrict, services.origin
+        if self.is_unrestricted:
+            self.is_private = True
+            return origin
         subjects = _subjects_of(self.principal, right)
         restricted = find(origin, subjects, right)
         if subjects is not EVERYBODY and restricted.grant != find(origin, EVERYBODY, right).grant:

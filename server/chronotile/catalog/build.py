@@ -69,10 +69,8 @@ def build_catalogue(
             collections += _build_collection(offer, styles, findings)
     collections = _drop_repeated_names(collections, findings)
     styles_of_layers = {style.id: style for c in collections for layer in c.layers for style in layer.styles}
-    rules = {
-        missing_id: dict(_configured_names(missing_id, configuration.collections[missing_id], default))
-        for missing_id in unavailable
-    }
+    configured = {id_: dict(_configured_names(id_, c, default)) for id_, c in configuration.collections.items()}
+    rules = {missing_id: configured[missing_id] for missing_id in unavailable}
     catalogue = Catalogue(
         service=configuration.service.info(configuration.folder_of("service")),
         collections=tuple(collections),
@@ -89,6 +87,7 @@ def build_catalogue(
         access=None if configuration.access is None else configuration.access.rules(),
         rules_of_places={name: rule_of(default, p.access) for name, p in configuration.places.items()},
         rules_of_unavailable={name: rule for names in rules.values() for name, rule in names.items()},
+        rules_of_configured={id_: tuple(names.values()) for id_, names in configured.items()},
         rules_of_styles=_rules_of_styles(configuration, styles, default),
         shipped_styles=shipped,
     )

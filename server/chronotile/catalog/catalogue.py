@@ -62,6 +62,8 @@ class Catalogue:
     rules_of_places: Mapping[str, Rule] = field(default_factory=dict)
     rules_of_unavailable: Mapping[str, Rule] = field(default_factory=dict)
     """Rules by name in `unavailable`."""
+    rules_of_configured: Mapping[str, Sequence[Rule]] = field(default_factory=dict)
+    """Rules of each configured collection and of its layers, even if these did not open, by id of the collection."""
     rules_of_styles: Mapping[str, Sequence[Rule]] = field(default_factory=dict)
     """Rules of the configured variables that use a style, by id of the style."""
     shipped_styles: Mapping[str, Style] = field(default_factory=dict)
@@ -78,9 +80,14 @@ class Catalogue:
         )
         names = {name for name, rule in self.rules_of_unavailable.items() if rule.allows(subjects, right)}
         places = {name for name in self.places if self.rules_of_places[name].allows(subjects, right)}
+        configured = {
+            name: rules
+            for name, rules in self.rules_of_configured.items()
+            if all(rule.allows(subjects, right) for rule in rules)
+        }
         of_styles = all(any(rule.allows(subjects, right) for rule in rules) for rules in self.rules_of_styles.values())
         is_whole = collections == self.collections and names == self.unavailable.keys() and places == self.places.keys()
-        if is_whole and of_styles:
+        if is_whole and of_styles and configured.keys() == self.rules_of_configured.keys():
             return self
         variables = {collection.id: collection.variables for collection in collections}
         visible_layers = {layer.id for collection in collections for layer in collection.layers}
@@ -102,6 +109,7 @@ class Catalogue:
             places={name: place_set for name, place_set in self.places.items() if name in places},
             unavailable={name: collection_id for name, collection_id in self.unavailable.items() if name in names},
             partly_unavailable=partly_unavailable,
+            rules_of_configured=configured,
             clear=clear,
             unopened={
                 name: collection
@@ -157,7 +165,7 @@ class Catalogue:
         collections = (*self.collections, *self.unopened.values())
         rules = [rule for c in collections for rule in (c.access, *(layer.access for layer in c.layers))]
         rules += [*self.rules_of_places.values(), *self.rules_of_unavailable.values()]
-        rules += itertools.chain.from_iterable(self.rules_of_styles.values())
+        rules += itertools.chain(*self.rules_of_configured.values(), *self.rules_of_styles.values())
         return frozenset[str]().union(*(rule.subjects for rule in rules))
 
     @cached_property
