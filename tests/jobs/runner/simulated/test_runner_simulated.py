@@ -169,7 +169,7 @@ def test_refusal_of_the_plan_is_a_fault(table, start, ended):
     assert (job.status, job.fault.status, job.fault.title) == ("failed", 400, "Bad Request")
 
 
-def test_a_store_that_stays_away_fails_the_job_in_its_words(submit, start, ended, cluster, simulation):
+def test_a_store_that_stays_away_fails_the_job_in_its_words(submit, start, ended, cluster, simulation, caplog):
     cluster.fail = Lost("the store is out of reach")
     id_ = submit(count=1)
     begun_at = simulation.now_s
@@ -179,6 +179,7 @@ def test_a_store_that_stays_away_fails_the_job_in_its_words(submit, start, ended
 
     assert (job.status, job.fault.status) == ("failed", 503)
     assert job.fault.detail == "the store is out of reach; it was begun 10 times"
+    simulation.run(lambda: [r.levelname for r in caplog.records if " failed: " in r.message] == ["ERROR"])
     assert len(cluster.begun) == MAX_FRUITLESS
     assert simulation.now_s - begun_at > 120  # 1 + 2 + 4 + 8 + 16 + 4 times 30 s at least
 
