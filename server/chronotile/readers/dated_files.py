@@ -99,11 +99,11 @@ def date_files(paths: Sequence[str], spec: SourceSpec) -> DatedFiles:
     for path in sorted(spans, key=_precedence):
         span = spans[path]
         if span.start in by_start:
-            first = names[by_start[span.start][0]]
-            if _precedence(first) != _precedence(names[path]):
-                replaced.append(f"{names[path]} by {first}")
+            first = by_start[span.start][0]
+            if _precedence(first) != _precedence(path):
+                replaced.append(f"{names[path]} by {names[first]}")
                 continue
-            findings.append(Finding("warning", names[path], f"left out: of the same time as {first}"))
+            findings.append(Finding("warning", names[path], f"left out: of the same time as {names[first]}"))
             continue
         by_start[span.start] = path, span
     findings += replaced_findings(replaced)
