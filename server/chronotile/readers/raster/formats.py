@@ -37,10 +37,10 @@ def format_of(href: str, head: bytes) -> str | None:
     path, name = Path(href), href.lower()
     if name.endswith(VRT_END):
         return VRT
-    if not head:
-        raise OSError("it is empty: copy it again")
     if not name.endswith(FILE_ENDS):
         return further_format(path, head)
+    if not head:
+        raise OSError("it is empty: copy it again")
     if head.startswith(TIFF):
         return "GTiff"
     if head.startswith(JPEG2000):
