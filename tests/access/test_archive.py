@@ -1,6 +1,7 @@
 """Rules of a configuration over real files: caches, reloads, jobs, publishing and keys."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -187,6 +188,21 @@ def test_collection_with_a_private_layer_lists_no_faults_to_strangers(archive: A
     assert faults["stranger"] == []
     assert [fault["collection"] for fault in faults["ministry"]] == ["open"]
     assert faults["ops"] == faults["ministry"]
+
+
+@pytest.mark.slow
+def test_landing_page_mentions_new_faults_only_to_users_of_their_collection(archive: Archive) -> None:
+    def clients_with_a_hint() -> set[str]:
+        pages = {
+            name: archive.client.get("/?f=html", headers=archive.bearer(name)).text for name in ("ministry", "stranger")
+        }
+        return {name for name, page in pages.items() if "Some of the data are not served" in page}
+
+    before = clients_with_a_hint()
+    (archive.folder / "closed" / os.fsdecode(b"\xff.tif")).write_bytes(b"")
+    archive.client.app.state.chronotile.live.refresh()
+
+    assert (before, clients_with_a_hint()) == (set(), {"ministry"})
 
 
 @pytest.mark.slow

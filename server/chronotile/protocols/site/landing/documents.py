@@ -78,8 +78,13 @@ def landing(services: Services, *, base: str, language: str, wheel: str | None, 
         place_sets=tuple(services.catalogue.places),
         has_viewer=has_viewer,
         has_feeds=services.reader_caches.has_items,
-        has_left_out=any(finding.is_left_out and finding.severity != "note" for finding in services.findings),
+        has_left_out=has_left_out(services),
     )
+
+
+def has_left_out(services: Services) -> bool:
+    """Return whether some data are not served; this may change while all layers stay the same."""
+    return any(finding.is_left_out and finding.severity != "note" for finding in services.findings)
 
 
 def landing_document(page: Landing, services: Services, *, base: str) -> dict[str, Any]:

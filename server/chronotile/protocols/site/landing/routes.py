@@ -30,7 +30,7 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import format_of
 from chronotile.protocols.common.query.values import choice
 from chronotile.protocols.site.landing.cards import CardQuery, card_query, cards
-from chronotile.protocols.site.landing.documents import landing, landing_document
+from chronotile.protocols.site.landing.documents import has_left_out, landing, landing_document
 
 MEDIA_TYPES = {"json": "application/json", "html": "text/html"}
 """The first is for clients that accept any type."""
@@ -47,7 +47,7 @@ async def get_landing(request: Request) -> Response:
     has_viewer, wheel = state.viewer.is_complete, state.clients.address(WHEEL, base)
     page_query = card_query(query) if media_type == MEDIA_TYPES["html"] else None
     make = partial(_render, services, base, page_query, language, wheel=wheel, has_viewer=has_viewer)
-    key = ("landing", base, language, has_viewer, page_query)
+    key = ("landing", base, language, has_viewer, page_query, has_left_out(services))
     response = await answer_document(request, services, make, key=key, media_type=media_type)
     response.headers.update({"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": language})
     if media_type == MEDIA_TYPES["html"]:
