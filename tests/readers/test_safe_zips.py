@@ -218,6 +218,15 @@ def test_pattern_matches_members_as_files_of_a_folder(zip_file, pattern, count):
     assert len([*find_members(f"{zip_file.parent}/{pattern}")]) == count
 
 
+@pytest.mark.parametrize("start", ["**", "*.zip"])
+@pytest.mark.parametrize("hidden", [".a.zip", ".b/a.zip"])
+def test_pattern_matches_no_hidden_zip(tmp_path, zip_file, hidden, start):
+    (tmp_path / hidden).parent.mkdir(exist_ok=True)
+    shutil.copy(zip_file, tmp_path / hidden)
+
+    assert [*find_members(f"{tmp_path}/{start}/*.SAFE/**/*.jp2")] == []
+
+
 def test_unpacked_folder_may_be_named_like_a_zip(tmp_path, folder):
     place = shutil.copytree(folder, tmp_path / "a.zip" / folder.name)
 

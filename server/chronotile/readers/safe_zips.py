@@ -295,7 +295,7 @@ def _zips_at(pattern: str) -> Iterator[tuple[str, str]]:
 
 
 def _files_below(root: str) -> Iterator[str]:
-    """Yield the files of a folder and its subfolders, without hidden folders and SAFE folders (many files, no ZIP)."""
+    """Yield the files of a folder and its subfolders, without hidden ones and SAFE folders (many files, no ZIP)."""
     for folder, folders, names in os.walk(root, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".") and not name.endswith(".SAFE")]
-        yield from (f"{folder.rstrip('/')}/{name}" for name in names)
+        yield from (f"{folder.rstrip('/')}/{name}" for name in names if not name.startswith("."))
