@@ -215,6 +215,19 @@ def test_replaced_zip_file_is_read_by_its_new_document(open_at, tmp_path):
     assert newer.services.catalogue.layer("t32tqm.B02").main_variable.encoding.scale == 1 / 20_000
 
 
+def test_source_changes_when_a_zip_file_is_deleted(tmp_path):
+    SafeProduct().write_zip(tmp_path)
+    newer = SafeProduct(sensed="20220105T101401").write_zip(tmp_path)
+    for path in (*tmp_path.iterdir(), tmp_path):
+        os.utime(path, (1, 1))
+    spec = SourceSpec(collection="a", kind="cog", href=f"{tmp_path}/**/*.SAFE/GRANULE/*/IMG_DATA/R10m/*_B02_10m.jp2")
+
+    before = last_changes(YamlNode(YamlLocation("", 0)), [], {"a": spec})["a"]
+    newer.unlink()
+
+    assert last_changes(YamlNode(YamlLocation("", 0)), [], {"a": spec})["a"] > before
+
+
 def test_deleted_zip_file_fails_only_at_its_date(open_at, tmp_path):
     SafeProduct().write_zip(tmp_path)
     deleted = SafeProduct(sensed="20220105T101401").write_zip(tmp_path)

@@ -14,7 +14,7 @@ from chronotile.core.model.source import SourceSpec
 from chronotile.core.model.types import Instant
 from chronotile.core.yaml_source import YamlNode
 from chronotile.readers.file_states import DocumentState, FileState, file_state
-from chronotile.readers.hrefs import local_path
+from chronotile.readers.hrefs import local_path, stored_file
 from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.mosaic.piece_index import PieceIndex
 
@@ -139,7 +139,7 @@ def _files_of(node: YamlNode) -> set[str]:
 def _dated_paths(spec: SourceSpec) -> Iterator[Path]:
     """Yield local files and folders whose modification time shows that a source gained or lost times."""
     kind = kind_of_spec(spec)
-    local_files = [path for path in map(local_path, kind.files(spec)) if path is not None]
+    local_files = {Path(stored_file(str(path))) for path in map(local_path, kind.files(spec)) if path is not None}
     if kind.options.is_of_files:
         yield from {file.parent for file in local_files}
     yield from local_files
