@@ -9,6 +9,7 @@ import rasterio
 from chronotile.pipeline.styling.load import load_styles, style_folders
 from tests.archive.publish.published import check, read
 from tests.odd_archives.safe import SafeProduct
+from tests.readers.made_sentinel3 import OLCI, write_olci
 from tests.running import PATIENCE_S, serving
 from tests.scenes import Scene, write_scene, write_tif
 
@@ -156,3 +157,15 @@ def test_products_in_zip_files_are_not_published(run, tmp_path):
 
     assert done.exit_code != 0
     assert "its files are in ZIP files; unpack these, and publish the folders" in done.output.replace("\n", " ")
+
+
+@pytest.mark.parametrize("pattern", ["*.SEN3", OLCI])
+def test_folders_of_products_are_not_published(run, tmp_path, pattern):
+    write_olci(tmp_path)
+    source = f"{{kind: netcdf, href: '{pattern}'}}"
+    (tmp_path / "c.yaml").write_text(f"collections: {{made: {{source: {source}, variables: {{CHL_NN: {{}}}}}}}}\n")
+
+    done = run("publish", "made", "--to", tmp_path / "out", "--config", tmp_path / "c.yaml")
+
+    assert done.exit_code != 0
+    assert "its files are folders of products; set tiles: true" in done.output.replace("\n", " ")

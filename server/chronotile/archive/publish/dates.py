@@ -27,7 +27,7 @@ from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import format_instant
 from chronotile.core.model.types import Json
-from chronotile.readers.hrefs import local_path, split_member
+from chronotile.readers.hrefs import is_product, local_path, split_member
 from chronotile.readers.stac.fields import is_raster
 
 _REFERENCES = (".vrt", ".json", ".parquet")
@@ -56,17 +56,22 @@ def publication_of_dates(archive: Archive, collection: Collection) -> tuple[Publ
 
     Raises:
         SourceUnavailable: Its source is unreachable.
-        UnsupportedSource: Its files only refer to other files.
+        UnsupportedSource: Its files only refer to other files, or are in ZIP files or folders of products.
     """
     spec, files = archive.specs[collection.id], _files_of(archive, collection)
-    references = next((x for x in (*files.dated, *files.shared) if x.lower().endswith(_REFERENCES)), None)
+    paths = (*files.dated, *files.shared)
+    references = next((path for path in paths if path.lower().endswith(_REFERENCES)), None)
     if references is not None:
         raise UnsupportedSource(
             f"{collection.id}: {source_at(references).name} names other files and holds no data; write a cube of it "
             "first (chronotile optimise new), and publish that"
         )
-    if any(map(split_member, (*files.dated, *files.shared))):
+    if any(map(split_member, paths)):
         raise UnsupportedSource(f"{collection.id}: its files are in ZIP files; unpack these, and publish the folders")
+    if any(map(is_product, paths)):
+        raise UnsupportedSource(
+            f"{collection.id}: its files are folders of products; set tiles: true, and publish again"
+        )
     whole = publication_of_data(collection, files.shared) if files.shared else None
     if not files.dated:
         assert whole is not None  # noqa: S101 -- each collection has files
