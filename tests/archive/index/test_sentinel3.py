@@ -77,6 +77,21 @@ MASKED = """collections:
 
 
 @pytest.mark.slow
+def test_item_of_a_folder_states_the_download(tmp_path):
+    write_olci(tmp_path)
+    place = tmp_path / "chronotile.yaml"
+    place.write_text(MASKED.format(href=tmp_path / "*.SEN3"))
+
+    with served(place, tmp_path / "server") as client:
+        (item,) = client.get("/stac/collections/olci/items").json()["features"]
+        asset = item["assets"][DATA]
+        answer = client.get(asset["href"])
+
+    assert asset["type"] == answer.headers["content-type"] == "application/zip"
+    assert asset.get("file:size", len(answer.content)) == len(answer.content)
+
+
+@pytest.mark.slow
 def test_flags_of_another_file_mask_an_array(tmp_path):
     place = tmp_path / "chronotile.yaml"
     place.write_text(MASKED.format(href=write_olci(tmp_path)))

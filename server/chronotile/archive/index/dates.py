@@ -25,7 +25,7 @@ from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.instants import DAY, ONE_NS, TimeSpan, format_day, format_instant
 from chronotile.core.model.types import Instant, Json
 from chronotile.readers.file_states import file_state
-from chronotile.readers.hrefs import base_name, stored_file, without_query
+from chronotile.readers.hrefs import PRODUCT_END, base_name, is_product, stored_file, without_query
 from chronotile.readers.name_parts import consolidation_of
 from chronotile.readers.reader import Reader
 from chronotile.readers.stac.footprints import Footprint, footprint_of
@@ -41,9 +41,9 @@ MEDIA_TYPES: Mapping[str, str] = {
     ".jp2": "image/jp2",
     ".png": "image/png",
     **dict.fromkeys((".jpg", ".jpeg"), "image/jpeg"),
-    ".zip": "application/zip",
+    **dict.fromkeys((".zip", PRODUCT_END), "application/zip"),
 }
-"""Media types by suffix."""
+"""Media types of downloads by suffix; folders of products are sent as ZIP."""
 DECIMALS = 7
 """Decimals of longitudes and latitudes: about a centimetre."""
 UNKNOWN_TYPE = "application/octet-stream"
@@ -58,7 +58,7 @@ class DateFile:
     variables: tuple[str, ...]
     """The variables in the file."""
     size: int | None = None
-    """In bytes; `None` if unknown."""
+    """In bytes; `None` if unknown, also for a folder, whose download is larger than its files."""
     updated: Instant | None = None
     state: str = ""
     """Fingerprint of a local file."""
@@ -389,7 +389,8 @@ def _date_file(path: str, names: Sequence[str]) -> DateFile:
         return DateFile(path=path, variables=tuple(names))
     state = file_state(path)
     updated: Instant = np.datetime64(state.mtime_ns, "ns")
-    return DateFile(path=path, variables=tuple(names), size=state.size, updated=updated, state=state.text)
+    size = None if is_product(path) else state.size
+    return DateFile(path=path, variables=tuple(names), size=size, updated=updated, state=state.text)
 
 
 def _read(items: DateItems, date: ListedDate, files: Sequence[DateFile], state: str, _before: str) -> ReadEntry:
