@@ -13,6 +13,7 @@ from chronotile.core.model.space.crs import CRS84
 from chronotile.core.model.space.grid import Window
 from chronotile.readers.hrefs import product_of
 from chronotile.readers.netcdf.open import open_netcdf
+from chronotile.readers.netcdf.sentinel3 import MAX_FILES
 from tests.readers.made_sentinel3 import COLUMNS, FACTOR, GRIDS, MIDDLE, cells, write_olci, write_slstr
 from tests.scenes import make_spec
 
@@ -184,6 +185,15 @@ def test_folder_without_files_is_refused(tmp_path):
 
     with pytest.raises(UnsupportedSource, match="no variable over x and y"):
         open_product(tmp_path / "a.SEN3")
+
+
+def test_folder_of_too_many_files_is_refused(tmp_path):
+    folder = write_olci(tmp_path)
+    for number in range(MAX_FILES):
+        (folder / f"{number}.nc").touch()
+
+    with pytest.raises(UnsupportedSource, match="NetCDF files, at most 300 are read"):
+        open_product(folder)
 
 
 def test_revision_changes_with_each_file(tmp_path):

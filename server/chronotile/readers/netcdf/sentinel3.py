@@ -65,10 +65,16 @@ def open_folder(path: Path, names: AbstractSet[str], *, may_lack: bool) -> Senti
         path: The folder, or a file in it: then other files have positions only.
         names: Names of the requested arrays; empty for all.
         may_lack: Whether unreadable requested arrays are skipped if others are readable.
+
+    Raises:
+        UnsupportedSource: It has too many files, or no readable one, or lacks a requested array.
     """
     folder, parts = product_of(path) or path, _FolderParts()
     stored_names = {name.rpartition("/")[2] for name in names}
-    for file_path in sorted(file for file in folder.glob("[!.]*.nc") if file.is_file())[:MAX_FILES]:
+    file_paths = sorted(file for file in folder.glob("[!.]*.nc") if file.is_file())
+    if len(file_paths) > MAX_FILES:
+        raise UnsupportedSource(f"it has {len(file_paths)} NetCDF files, at most {MAX_FILES} are read")
+    for file_path in file_paths:
         stored = parts.attempt(file_path, _survey) or {}
         is_requested = path in {folder, file_path} and (not names or not stored_names.isdisjoint(stored))
         if is_requested or any("lat" in name.lower() for name in stored):
