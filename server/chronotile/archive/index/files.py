@@ -261,7 +261,8 @@ class FolderScan:
         if len(batch) < most_files:
             self._turn = iter([(path, e) for path, listed in self._folders.items() for e in listed.entries])
         for folder, entry in batch:
-            if entry.state and folder in self._folders and _state_now(folder, entry.name) != entry.state:
+            path = os.path.join(folder, entry.name)  # noqa: PTH118 -- for very many files
+            if entry.state and folder in self._folders and _has_changed(path, entry.state):
                 del self._folders[folder]
                 is_changed = True
         return is_changed
@@ -319,20 +320,21 @@ def _entries(directory: Iterable["os.DirEntry[str]"]) -> Iterator[_FolderEntry]:
     for entry in directory:
         try:
             is_folder = entry.is_dir()
-            state = (
-                state_now(entry.path).text if is_product(entry.path) else "" if is_folder else state_of(entry.stat())
-            )
-            yield _FolderEntry(entry.name, is_folder, state)
+            is_plain_folder = is_folder and not is_product(entry.path)
+            yield _FolderEntry(entry.name, is_folder, "" if is_plain_folder else _read_state(entry.path))
         except OSError:
             continue  # a broken link, or a file that was just deleted
 
 
-def _state_now(folder: str, name: str) -> str | None:
-    path = os.path.join(folder, name)  # noqa: PTH118 -- for very many files
+def _has_changed(path: str, state: str) -> bool:
     try:
-        return state_now(path).text if is_product(path) else state_of(os.stat(path))  # noqa: PTH116 -- as above
+        return _read_state(path) != state
     except OSError:
-        return None
+        return True
+
+
+def _read_state(path: str) -> str:
+    return state_now(path).text if is_product(path) else state_of(os.stat(path))  # noqa: PTH116 -- for very many files
 
 
 def _mtime(folder: str) -> int:
