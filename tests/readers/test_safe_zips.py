@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import struct
 import zipfile
+import zlib
 from contextlib import suppress
 
 import numpy as np
@@ -116,6 +118,18 @@ def test_bad_zip_is_refused_by_member(tmp_path, name):
 
     assert words in str(refused.value)
     assert dict(find_faulty_zips(f"{tmp_path}/**/*.SAFE/*")) == {str(path): str(refused.value)}
+
+
+def test_name_in_an_extra_field_is_ignored(tmp_path):
+    """Python 3.12 and later use it unchecked."""
+    name = f"{PRODUCT.name}/{PRODUCT.image('B02', 10)}"
+    info = zipfile.ZipInfo(name)
+    field = struct.pack("<BL", 1, zlib.crc32(name.encode())) + b"/etc/a.jp2"
+    info.extra = struct.pack("<HH", 0x7075, len(field)) + field
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(info, b"a")
+
+    assert list(members_of(str(tmp_path / "a.zip"))) == [name]
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"PK\x03\x04" + bytes(100)])

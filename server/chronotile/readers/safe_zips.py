@@ -89,7 +89,10 @@ def _read_directory(path: str, state: FileState) -> bytes | str:
 
 
 def _pack(members: list[zipfile.ZipInfo]) -> bytes:
-    facts = [(m.filename, m.header_offset, m.compress_size, m.file_size, m.CRC, m.compress_type != 0) for m in members]
+    # From Python 3.12, `filename` may come from an extra field (Info-ZIP, 0x7075), which is not checked.
+    facts = [
+        (m.orig_filename, m.header_offset, m.compress_size, m.file_size, m.CRC, m.compress_type != 0) for m in members
+    ]
     return zlib.compress(orjson.dumps(facts))
 
 
