@@ -204,6 +204,36 @@ def test_document_with_another_checksum_is_refused(tmp_path):
         image_numbers(path_in(path))
 
 
+def damage(path, part: float) -> None:
+    """Change a byte at a part of the bytes of a member of a ZIP file."""
+    with zipfile.ZipFile(path) as archive:
+        info = next(info for info in archive.infolist() if "_B02_10m" in info.filename)
+    content = bytearray(path.read_bytes())
+    content[info.header_offset + 30 + len(info.filename) + int(part * info.compress_size)] ^= 0xFF
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("part", [0.5, 0.7, 0.95])
+def test_damaged_image_in_a_zip_is_not_served(tmp_path, zip_file, part):
+    path = tmp_path / ZIP_NAME
+    shutil.copy(zip_file, path)
+    damage(path, part)
+
+    with pytest.raises(UnsupportedSource):
+        read(path_in(path))
+
+
+def test_damaged_image_is_served_after_its_zip_was_copied_again(tmp_path, zip_file):
+    path, pool = tmp_path / ZIP_NAME, HandlePool()
+    shutil.copy(zip_file, path)
+    damage(path, 0.7)
+    with pytest.raises(UnsupportedSource):
+        read(path_in(path), pool)
+    shutil.copy(zip_file, path)
+
+    np.testing.assert_array_equal(read(path_in(path), pool), read(path_in(zip_file)))
+
+
 def test_replaced_zip_is_read_again(tmp_path, zip_file):
     path = shutil.copy(zip_file, tmp_path / "a.zip")
     pool, before = HandlePool(), file_state(path_in(path))

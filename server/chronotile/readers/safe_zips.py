@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from chronotile.readers.file_states import FileState, file_state
+from chronotile.readers.flights import Flights
 from chronotile.readers.hrefs import base_name, split_member
 from chronotile.readers.library_errors import Damaged
 
@@ -36,6 +37,10 @@ CHUNK_BYTES = 1 << 14
 """Compressed bytes that are read together. The decoder of JPEG 2000 requests 1 kB at a time."""
 MAX_STATES = 4
 """Stored states of the decoder of a deflated member; 40 kB each."""
+CHECKED_BYTES = 1 << 20
+"""Bytes of a member that are checked together."""
+MAX_CHECKED = 1 << 16
+"""Members whose check is remembered."""
 MAX_SHOWN = 100
 """Letters of a name in messages."""
 
@@ -48,6 +53,9 @@ _READ = re.compile(r"[^/]+\.SAFE/(MTD_MSIL\w+\.xml|GRANULE/[^/]+/IMG_DATA/.+\.jp
 """Members that are read."""
 _NAMED_AS_PRODUCT = re.compile(r".*_MSI(L1C|L2A)_.*")
 _PATTERN = re.compile(r"(?P<files>.+?)/(?P<member>[^/]*\.SAFE/.+)")
+_checks = Flights[tuple[str, FileState], bool]()
+"""Running checks of members, so that threads wait for the check of another thread."""
+_DAMAGED = "the compressed bytes are damaged, copy the ZIP file again"
 
 
 class ZipMember(NamedTuple):
@@ -261,7 +269,28 @@ def read_start(path: str, size: int) -> bytes:
     data = member.read(0, size)
     if len(data) == min(size, member.size) and (len(data) < member.size or zlib.crc32(data) == member.crc):
         return data
-    raise Damaged("the compressed bytes are damaged, copy the ZIP file again")
+    raise Damaged(_DAMAGED)
+
+
+def require_whole(path: str, state: FileState) -> None:
+    """Check all bytes of a member, once per state of its ZIP file; other files pass.
+
+    Raises:
+        OSError: The member is missing or damaged.
+    """
+    if not _checks.share((path, state), lambda: _is_whole(path, state)):
+        raise Damaged(_DAMAGED)
+
+
+@lru_cache(maxsize=MAX_CHECKED)
+def _is_whole(path: str, _state: FileState) -> bool:
+    member = open_member(path)
+    if member is None:
+        return True
+    crc = position = 0
+    while data := member.read(position, CHECKED_BYTES):
+        crc, position = zlib.crc32(data, crc), position + len(data)
+    return crc == member.crc
 
 
 def find_members(pattern: str) -> Iterator[str]:

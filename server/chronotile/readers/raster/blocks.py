@@ -15,9 +15,11 @@ from chronotile.core.model.types import NumberArray, UInt8Array
 from chronotile.readers.caches.block_cache import KEY_BYTES, SLOT_BYTES, BlockCache
 from chronotile.readers.deflate import inflate
 from chronotile.readers.file_states import SETTLED_NS, FileState, file_state, state_or_none
+from chronotile.readers.hrefs import split_member
 from chronotile.readers.raster.band_plane import BandPlane
 from chronotile.readers.raster.jpeg import require_jpeg_size
 from chronotile.readers.raster.overviews.preview_files import GDAL_TYPES
+from chronotile.readers.safe_zips import require_whole
 
 DRIVERS = {"GTiff", "JP2OpenJPEG"}
 """GDAL drivers whose blocks are cached."""
@@ -62,6 +64,7 @@ class FileBlocks:
         self._unit = _unit_shape(dataset, self._dtype.itemsize * self._bands)
         self._block = dataset.block_shapes[0]
         self._compression = dataset.compression if dataset.driver == "GTiff" else None
+        self._is_member = split_member(path) is not None
         self._digest = blake2b(digest_size=KEY_BYTES)
         if cache is not None:
             side_states = [state_or_none(path + ending) for ending in SIDE_ENDS]
@@ -126,13 +129,16 @@ class FileBlocks:
         return numbers
 
     def _require_whole_blocks(self, plane: BandPlane, window: Window) -> None:
-        """Check the blocks of a window that are compressed with deflate or JPEG.
+        """Check a whole member of a ZIP file, or the blocks of a window that are compressed with deflate or JPEG.
 
-        GDAL ignores the checksum of deflate, and returns uninitialised memory for missing pixels of a short JPEG.
+        Decoders of JPEG 2000 return wrong numbers for damaged bytes. GDAL ignores the checksum of deflate, and returns
+        uninitialised memory for missing pixels of a short JPEG.
 
         Raises:
             OSError: A block is damaged.
         """
+        if self._is_member:
+            require_whole(self._path, self._state)
         if self._compression not in CHECKED_COMPRESSIONS or plane.is_mask:
             return
         height, width = self._block
