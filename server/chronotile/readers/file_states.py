@@ -4,13 +4,13 @@ import errno
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
 from typing import NamedTuple
 
-from chronotile.readers.hrefs import is_product, stored_file
+from chronotile.readers.hrefs import documents_of, is_product, stored_file
 from chronotile.readers.remote.files import looks
 
 MAX_REMEMBERED = 1 << 14
@@ -137,7 +137,10 @@ def one_look() -> Iterator[Look]:
 
 
 def state_now(path: str) -> FileState:
-    """Return the current fingerprint of a local file, a product (of all its files) or a member (of its ZIP file).
+    """Return the current fingerprint of a local file.
+
+    It covers all files of a product, the ZIP file of a member, and for an image of Sentinel-2 also the document with
+    the meaning of its numbers.
 
     Raises:
         OSError: It is missing or unavailable.
@@ -146,13 +149,23 @@ def state_now(path: str) -> FileState:
         state = fingerprint_of(os.stat(path))  # noqa: PTH116 -- half the time of Path.stat, and done at each read
     except NotADirectoryError:
         return fingerprint_of(os.stat(stored_file(path)))  # noqa: PTH116 -- as above
-    if not is_product(path):
-        return state
-    with os.scandir(path) as entries:
-        files = islice((entry for entry in entries if entry.is_file()), MAX_PRODUCT_FILES)
-        states = {"": state} | {file.name: fingerprint_of(file.stat()) for file in files}
-    newest, size = max(states.values()), sum(file.size for name, file in states.items() if name)
-    return newest._replace(size=size, inode=state.inode, tag=digest_of(dict(sorted(states.items()))))
+    if is_product(path):
+        with os.scandir(path) as entries:
+            files = islice((entry for entry in entries if entry.is_file()), MAX_PRODUCT_FILES)
+            states = {file.name: fingerprint_of(file.stat()) for file in files}
+        size = sum(file.size for file in states.values())
+    else:
+        states, size = dict(_document_states(path)), state.size
+        if not states:
+            return state
+    states[""] = state
+    return max(states.values())._replace(size=size, inode=state.inode, tag=digest_of(dict(sorted(states.items()))))
+
+
+def _document_states(path: str) -> Iterator[tuple[str, FileState]]:
+    for document in documents_of(path):
+        with suppress(FileNotFoundError):
+            yield document, fingerprint_of(os.stat(document))  # noqa: PTH116 -- as above
 
 
 def digest_of(states: Mapping[str, object]) -> str:

@@ -14,6 +14,10 @@ from chronotile.readers.remote.s3_environment import s3_access
 _WEB = {"http", "https"}
 _MEMBER = re.compile(r"(?P<file>.+\.[zZ][iI][pP])/(?P<name>[^/]+\.SAFE/.+)")
 
+DOCUMENTS = ("MTD_MSIL2A.xml", "MTD_MSIL1C.xml")
+"""Names of documents of Sentinel-2 products."""
+_IMAGE = re.compile(r"(?P<product>.*?)/GRANULE/[^/]+/IMG_DATA/.*", re.DOTALL)
+
 PRODUCT_END = ".sen3"
 """End of the names of folders, in lower case, that are read as one file: products of Sentinel-3 in NetCDF files."""
 
@@ -55,6 +59,12 @@ def is_product(path: str) -> bool:
 def is_data_file(path: str) -> bool:
     """Return whether a path is a file, or a folder that is read as one file."""
     return os.path.isfile(path) or is_product(path)  # noqa: PTH113 -- a Path of each of many takes twice as long
+
+
+def documents_of(path: str) -> list[str]:
+    """Return the possible documents of the Sentinel-2 product of an image; empty for other files."""
+    image = _IMAGE.fullmatch(path) if path.endswith(".jp2") else None
+    return [] if image is None else [f"{image['product']}/{name}" for name in DOCUMENTS]
 
 
 def product_of(path: Path) -> Path | None:

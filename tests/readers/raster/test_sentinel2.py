@@ -1,11 +1,18 @@
 """Numbers of Sentinel-2 images by the documents of their products."""
 
+from pathlib import Path
+
 import pytest
 
+from chronotile.archive.source_states import source_states
 from chronotile.core.errors import UnsupportedSource
+from chronotile.core.model.source import VariableSpec
+from chronotile.readers.file_states import file_state
 from chronotile.readers.raster import sentinel2
 from chronotile.readers.raster.sentinel2 import image_numbers
+from chronotile.readers.raster.source import open_rasters
 from tests.odd_archives.safe import SafeProduct
+from tests.scenes import make_spec
 
 NEW = SafeProduct(baseline="04.00", offset=-1000)
 
@@ -47,6 +54,35 @@ def test_replaced_document_is_read_again(tmp_path):
     document.write_text(NEW.metadata.replace(">10000<", ">20000<"))
 
     assert image_numbers(path).scale == 1 / 20_000
+
+
+def test_state_of_an_image_includes_its_document(tmp_path):
+    path, document = path_of(tmp_path, NEW, "B02"), tmp_path / NEW.name / NEW.document
+    Path(path).parent.mkdir(parents=True)
+    Path(path).touch()
+    states = [file_state(path)]
+    document.write_text(NEW.metadata.replace(">10000<", ">20000<"))
+    states.append(file_state(path))
+    document.unlink()
+    states.append(file_state(path))
+
+    assert len(set(states)) == 3
+    assert len({state.text for state in states}) == 3
+
+
+def test_image_whose_document_follows_is_added_to_the_source(tmp_path):
+    for product in (NEW, SafeProduct(sensed="20210104T101319")):
+        product.write(tmp_path)
+    document = tmp_path / NEW.name / NEW.document
+    document.unlink()
+    href = f"{tmp_path}/*.SAFE/GRANULE/*/IMG_DATA/R10m/*_B02_10m.jp2"
+    spec = make_spec("cog", href, variables={"B02": VariableSpec(id="B02")})
+    before = source_states({"a": spec}), open_rasters(spec).info.variables["B02"].times
+    document.write_text(NEW.metadata)
+    after = source_states({"a": spec}), open_rasters(spec).info.variables["B02"].times
+
+    assert before[0] != after[0]
+    assert (len(before[1]), len(after[1])) == (1, 2)
 
 
 @pytest.mark.parametrize(

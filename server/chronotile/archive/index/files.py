@@ -29,7 +29,7 @@ from chronotile.core.model.source import DATA, SourceSpec
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.readers.dated_files import NOT_LISTED, SIDE_FILES, VARIABLE, times_in_names
 from chronotile.readers.file_states import state_now
-from chronotile.readers.hrefs import is_product, local_path
+from chronotile.readers.hrefs import documents_of, is_product, local_path
 
 THREADS = 8
 _CHANGES = "changes"
@@ -334,7 +334,9 @@ def _has_changed(path: str, state: str) -> bool:
 
 
 def _read_state(path: str) -> str:
-    return state_now(path).text if is_product(path) else state_of(os.stat(path))  # noqa: PTH116 -- for very many files
+    if is_product(path) or documents_of(path):
+        return state_now(path).text
+    return state_of(os.stat(path))  # noqa: PTH116 -- for very many files
 
 
 def _mtime(folder: str) -> int:

@@ -11,9 +11,9 @@ from lxml import etree
 from chronotile.core.errors import InvalidParameter, UnsupportedSource
 from chronotile.core.xml_text import parse_xml
 from chronotile.readers.file_states import FileState, file_state
+from chronotile.readers.hrefs import DOCUMENTS
 from chronotile.readers.safe_zips import is_file, read_start
 
-DOCUMENTS = ("MTD_MSIL2A.xml", "MTD_MSIL1C.xml")
 MAX_BYTES = 4 << 20
 """Maximum size of a document; usually it has 60 kB."""
 IMAGE = re.compile(
