@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 import rasterio
 
-from chronotile.core.errors import UnsupportedSource
+from chronotile.core.errors import DateUnreadable, UnsupportedSource
+from chronotile.core.model.source import VariableSpec
 from chronotile.core.model.space.grid import Window
 from chronotile.readers.file_states import file_state
 from chronotile.readers.library_errors import Damaged, opening
 from chronotile.readers.raster.pool import HandlePool
 from chronotile.readers.raster.sentinel2 import image_numbers
+from chronotile.readers.raster.source import open_rasters
 from chronotile.readers.safe_zips import (
     MemberFile,
     ZipMember,
@@ -28,6 +30,7 @@ from chronotile.readers.safe_zips import (
 )
 from tests.odd_archives.bad_zips import BAD_ZIPS, PRODUCT, ZIP_NAME, add, write_bad_zip
 from tests.odd_archives.safe import IMAGES, SafeProduct
+from tests.scenes import make_spec
 
 METHODS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]
 SEED = 20260601
@@ -245,6 +248,20 @@ def test_replaced_zip_is_read_again(tmp_path, zip_file):
     assert file_state(path_in(path)) != before
     np.testing.assert_array_equal(read(path_in(path), pool)[:, 1:], first[:, 1:] + 1000)
     assert image_numbers(path_in(path)).offset == pytest.approx(-0.2001)
+
+
+def test_zip_replaced_by_one_without_document_is_unreadable(tmp_path):
+    for product in (PRODUCT, SafeProduct()):
+        path = product.write_zip(tmp_path)
+    href = f"{tmp_path}/*.zip/*.SAFE/GRANULE/*/IMG_DATA/R10m/*_B02_10m.jp2"
+    reader = open_rasters(make_spec("cog", href, variables={"B02": VariableSpec(id="B02")}))
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist() if "MTD_MSI" not in name}
+    zip_of(path, members)
+
+    assert reader.read_window("B02", index=1, level=0, window=WHOLE).numbers.any()
+    with pytest.raises(DateUnreadable):
+        reader.read_window("B02", index=0, level=0, window=WHOLE)
 
 
 @pytest.mark.parametrize(

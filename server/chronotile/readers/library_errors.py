@@ -75,7 +75,8 @@ def reading_dates(collection: str, variable: str, *, is_source_reachable: Callab
     try:
         yield
     except Exception as error:  # as in `opening`
-        if isinstance(error, ChronotileError) and not isinstance(error, SourceUnavailable):
+        # A file that was replaced by an unsupported one is treated like a damaged file.
+        if isinstance(error, ChronotileError) and not isinstance(error, SourceUnavailable | UnsupportedSource):
             raise
         if isinstance(origin_of(error), BeingWritten):
             raise unavailable(collection, variable, "are being written") from error
