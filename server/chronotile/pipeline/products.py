@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from chronotile.pipeline.product_bodies import FileBody, ProductBody, ZipBody
 from chronotile.pipeline.search.public_item import is_place, public_item
 from chronotile.pipeline.search.search_items import find_item, find_product
 from chronotile.pipeline.services import Services
+from chronotile.readers.hrefs import is_product
 from chronotile.readers.products.files import ProductFile, name_of, signed_url
 from chronotile.readers.products.folders import (
     Allowed,
@@ -145,8 +147,10 @@ def _address_check(collection: str, services: Services) -> Allowed:
     href = services.source_hrefs.get(collection)
     if href is None:
         raise SourceUnavailable(f"the source of collection {collection} is not open")
+    # A folder that is one product is sent as a whole, like a file.
+    root = str(Path(href).parent) if is_product(href) else href
     try:
-        return item_places(href, services.reader_caches.places).require_allowed
+        return item_places(root, services.reader_caches.places).require_allowed
     except ConfigurationError as error:
         raise SourceUnavailable(f"the source of collection {collection} has no plain address") from error
 

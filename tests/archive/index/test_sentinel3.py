@@ -77,10 +77,11 @@ MASKED = """collections:
 
 
 @pytest.mark.slow
-def test_item_of_a_folder_states_the_download(tmp_path):
+@pytest.mark.parametrize("pattern", ["*.SEN3", OLCI])
+def test_item_of_a_folder_states_the_download(tmp_path, pattern):
     write_olci(tmp_path)
     place = tmp_path / "chronotile.yaml"
-    place.write_text(MASKED.format(href=tmp_path / "*.SEN3"))
+    place.write_text(MASKED.format(href=tmp_path / pattern))
 
     with served(place, tmp_path / "server") as client:
         (item,) = client.get("/stac/collections/olci/items").json()["features"]
