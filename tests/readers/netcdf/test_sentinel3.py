@@ -1,7 +1,9 @@
 """Products of Sentinel-3 in folders: cells, times and damaged files; positions at tie points."""
 
+import shutil
 from contextlib import closing
 
+import h5py
 import numpy as np
 import pytest
 import xarray
@@ -12,9 +14,20 @@ from chronotile.core.model.source import VariableSpec
 from chronotile.core.model.space.crs import CRS84
 from chronotile.core.model.space.grid import Window
 from chronotile.readers.hrefs import product_of
+from chronotile.readers.netcdf.hdf5 import MAX_ARRAYS
 from chronotile.readers.netcdf.open import open_netcdf
 from chronotile.readers.netcdf.sentinel3 import MAX_FILES
-from tests.readers.made_sentinel3 import COLUMNS, FACTOR, GRIDS, MIDDLE, cells, write_olci, write_slstr
+from tests.readers.made_sentinel3 import (
+    COLUMNS,
+    FACTOR,
+    GRIDS,
+    MIDDLE,
+    cells,
+    positions,
+    write,
+    write_olci,
+    write_slstr,
+)
 from tests.scenes import make_spec
 
 PIXELS = 2000
@@ -180,6 +193,39 @@ def test_configured_array_of_a_damaged_file_names_the_file(tmp_path):
         assert set(reader.info.variables) == {"CHL_NN"}
 
 
+SMALL = np.ones((5, 7))
+
+
+@pytest.mark.parametrize(
+    "arrays", [{"mine": (SMALL, {"units": "1"})}, positions(SMALL, SMALL)], ids=["values", "positions"]
+)
+def test_file_of_another_size_does_not_hide_the_others(tmp_path, arrays):
+    folder = write_olci(tmp_path)
+    write(folder, "A.nc", ("rows", "columns"), arrays)
+
+    with closing(open_product(folder)) as reader:
+        assert {"CHL_NN", "CHL_NN_err", "WQSF", "SZA"} <= set(reader.info.variables)
+
+
+def test_copy_of_a_file_does_not_take_the_name_of_its_array(tmp_path):
+    folder = write_olci(tmp_path)
+    shutil.copy(folder / "chl_nn.nc", folder / "chl_nn (copy).nc")
+
+    with closing(open_product(folder)) as reader:
+        assert {"CHL_NN", "/chl_nn (copy)/CHL_NN"} <= set(reader.info.variables)
+
+
+def test_file_with_too_many_arrays_is_not_opened(tmp_path):
+    folder = write_olci(tmp_path)
+    with h5py.File(folder / "chl_nn.nc", "a") as file:
+        for number in range(MAX_ARRAYS + 1):
+            file.create_dataset(f"a{number}", data=1)
+
+    with closing(open_product(folder)) as reader:
+        assert "CHL_NN" not in reader.info.variables
+        assert "chl_nn.nc" in {finding.place for finding in reader.info.findings}
+
+
 def test_folder_without_files_is_refused(tmp_path):
     (tmp_path / "a.SEN3").mkdir()
 
@@ -212,9 +258,10 @@ def test_revision_changes_with_each_file(tmp_path):
 @pytest.mark.parametrize("factor", [17, 15, 0, -1, 2**62, "x"])
 def test_tie_points_that_do_not_cover_the_cells_are_refused(tmp_path, factor):
     folder = write_olci(tmp_path, has_cells=False)
-    with xarray.open_dataset(folder / "chl_nn.nc", mask_and_scale=False) as dataset:
-        changed = dataset.load().assign_attrs(ac_subsampling_factor=factor)
-    changed.to_netcdf(folder / "chl_nn.nc", engine="h5netcdf")
+    for name in ("chl_nn.nc", "tie_geo_coordinates.nc"):
+        with xarray.open_dataset(folder / name, mask_and_scale=False) as dataset:
+            changed = dataset.load().assign_attrs(ac_subsampling_factor=factor)
+        changed.to_netcdf(folder / name, engine="h5netcdf")
 
     with pytest.raises(UnsupportedSource, match="CHL_NN: "):
         open_product(folder, "CHL_NN")

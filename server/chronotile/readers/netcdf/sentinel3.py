@@ -5,7 +5,8 @@ the suffix of the file names its grid: the positions of the cells in `S8_BT_in.n
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -74,10 +75,11 @@ def open_folder(path: Path, names: AbstractSet[str], *, may_lack: bool) -> Senti
     file_paths = sorted(file for file in folder.glob("[!.]*.nc") if file.is_file())
     if len(file_paths) > MAX_FILES:
         raise UnsupportedSource(f"it has {len(file_paths)} NetCDF files, at most {MAX_FILES} are read")
-    for file_path in file_paths:
-        stored = parts.attempt(file_path, _survey) or {}
+    surveys = {file: shapes for file in file_paths if (shapes := parts.attempt(file, _survey)) is not None}
+    for file_path in _in_order(surveys):
+        stored = surveys[file_path]
         is_requested = path in {folder, file_path} and (not names or not stored_names.isdisjoint(stored))
-        if is_requested or any("lat" in name.lower() for name in stored):
+        if is_requested or _has_positions(stored):
             parts.attempt(file_path, parts.add)
     if parts.damaged and not parts.fields:
         raise UnsupportedSource("; ".join(("its files cannot be read", *parts.reasons)))
@@ -98,6 +100,26 @@ def _survey(path: Path) -> Mapping[str, tuple[int, ...]]:
     shapes = survey_inside(path).shapes.get("", {})
     require_few_arrays(path)
     return shapes
+
+
+def _has_positions(stored: Iterable[str]) -> bool:
+    return any("lat" in name.lower() for name in stored)
+
+
+def _in_order(surveys: Mapping[Path, Mapping[str, tuple[int, ...]]]) -> list[Path]:
+    """Return the files in the order of naming their dimensions and arrays: only the first one gets the plain name.
+
+    Positions come first, and shapes of many files before others. A copy comes after the original, which has the name
+    of its array.
+    """
+    counts = Counter(shape for shapes in surveys.values() for shape in set(shapes.values()) if len(shape) > 1)
+
+    def rank(path: Path) -> tuple[bool, int, bool, Path]:
+        stored = surveys[path]
+        is_namesake = path.stem.lower() in map(str.lower, stored)
+        return not _has_positions(stored), -max((counts[s] for s in stored.values()), default=0), not is_namesake, path
+
+    return sorted(surveys, key=rank)
 
 
 @dataclass(slots=True)
