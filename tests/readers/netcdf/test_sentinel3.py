@@ -207,6 +207,15 @@ def test_file_of_another_size_does_not_hide_the_others(tmp_path, arrays):
         assert {"CHL_NN", "CHL_NN_err", "WQSF", "SZA"} <= set(reader.info.variables)
 
 
+def test_attribute_has_the_value_of_most_files(tmp_path):
+    folder = write_olci(tmp_path, has_cells=False)
+    numbers = {"mine": (np.ones(3), {"units": "1"})}
+    write(folder, "A.nc", ("n",), numbers, start_time="no time", ac_subsampling_factor=np.int16(0))
+
+    with closing(open_product(folder)) as reader:
+        assert reader.info.variables["CHL_NN"].times.starts.tolist() == [MIDDLE.astype(int)]
+
+
 def test_copy_of_a_file_does_not_take_the_name_of_its_array(tmp_path):
     folder = write_olci(tmp_path)
     shutil.copy(folder / "chl_nn.nc", folder / "chl_nn (copy).nc")

@@ -6,7 +6,7 @@ the suffix of the file names its grid: the positions of the cells in `S8_BT_in.n
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -83,7 +83,7 @@ def open_folder(path: Path, names: AbstractSet[str], *, may_lack: bool) -> Senti
             parts.attempt(file_path, parts.add)
     if parts.damaged and not parts.fields:
         raise UnsupportedSource("; ".join(("its files cannot be read", *parts.reasons)))
-    fields = add_cell_positions(FieldSet(parts.fields, parts.attrs))
+    fields = add_cell_positions(FieldSet(parts.fields, parts.common_attrs()))
     faults = parts.explain(fields.fields, names)
     lacking = {name: faults[name] for name in sorted(names & faults.keys())}
     if lacking and not (may_lack and lacking.keys() < names):
@@ -127,7 +127,8 @@ class _FolderParts:
     """The arrays of the files that were opened so far."""
 
     fields: dict[str, Field] = field(default_factory=dict)
-    attrs: dict[str, Any] = field(default_factory=dict)
+    attrs: list[Mapping[str, Any]] = field(default_factory=list)
+    """Global attributes of each file."""
     homes: dict[str, tuple[NetcdfFile, str]] = field(default_factory=dict)
     damaged: dict[str, str] = field(default_factory=dict)
     """Reasons by name of the files that cannot be read."""
@@ -164,9 +165,14 @@ class _FolderParts:
             attrs = {key: value for key, value in array.attrs.items() if key != "coordinates"}
             self.fields[name] = replace(array, name=name, dims=tuple(dims[dim] for dim in array.dims), attrs=attrs)
             self.homes[name] = file, array.name
-        start_and_stop = (stored.attrs[key] for key in ("start_time", "stop_time") if key in stored.attrs)
-        attrs = {key: value for key, value in stored.attrs.items() if key != "title"}  # of one file only
-        self.attrs = {**attrs, **dict(zip(COVERAGE, start_and_stop, strict=False)), **self.attrs}
+        self.attrs.append(stored.attrs)
+
+    def common_attrs(self) -> dict[str, Any]:
+        """Return the most frequent value of each global attribute, except titles."""
+        keys = dict.fromkeys(key for attrs in self.attrs for key in attrs if key != "title")
+        common = {key: _most_frequent([attrs[key] for attrs in self.attrs if key in attrs]) for key in keys}
+        times = zip(COVERAGE, ("start_time", "stop_time"), strict=True)
+        return common | {name: common[key] for name, key in times if key in common}
 
     def _dim_of(self, stem: str, dim: str, size: int, axis: Field | None) -> str:
         """Return the name in the product of a dimension of a file."""
@@ -187,6 +193,11 @@ class _FolderParts:
             for name, array in fields.items()
             if array.fault or (len(array.dims) > 1 and not any(dims <= set(array.dims) for dims in placed))
         }
+
+
+def _most_frequent(values: Sequence[Any]) -> Any:  # noqa: ANN401 -- attributes have any type
+    counts = Counter(map(repr, values))
+    return max(values, key=lambda value: counts[repr(value)])
 
 
 def _is_position(array: Field) -> bool:
