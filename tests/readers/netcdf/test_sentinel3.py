@@ -22,6 +22,7 @@ from tests.readers.made_sentinel3 import (
     FACTOR,
     GRIDS,
     MIDDLE,
+    ROWS,
     cells,
     positions,
     write,
@@ -222,6 +223,16 @@ def test_copy_of_a_file_does_not_take_the_name_of_its_array(tmp_path):
 
     with closing(open_product(folder)) as reader:
         assert {"CHL_NN", "/chl_nn (copy)/CHL_NN"} <= set(reader.info.variables)
+
+
+def test_classic_file_of_a_folder_is_read(tmp_path):
+    folder = write_olci(tmp_path)
+    dims, shape = ("rows", "columns"), (ROWS, COLUMNS)
+    xarray.Dataset({"old": (dims, np.ones(shape))}).to_netcdf(folder / "old.nc", format="NETCDF3_64BIT", engine="scipy")
+
+    with closing(open_product(folder, "CHL_NN", "old")) as reader:
+        assert set(reader.info.variables) == {"CHL_NN", "old"}
+        assert not reader.info.findings
 
 
 def test_file_with_too_many_arrays_is_not_opened(tmp_path):

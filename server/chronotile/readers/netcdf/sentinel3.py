@@ -23,7 +23,7 @@ from chronotile.readers.cf.tie_points import add_cell_positions
 from chronotile.readers.hrefs import product_of
 from chronotile.readers.library_errors import opening
 from chronotile.readers.netcdf.hdf5 import require_few_arrays
-from chronotile.readers.netcdf.source import NetcdfArray, NetcdfFile, shared_files, survey_inside
+from chronotile.readers.netcdf.source import NetcdfArray, NetcdfFile, is_hdf5, shared_files, survey_inside
 
 MAX_FILES = 300
 """Maximum number of files of a folder; products of SLSTR have about 110."""
@@ -97,6 +97,8 @@ def open_folder(path: Path, names: AbstractSet[str], *, may_lack: bool) -> Senti
 
 
 def _survey(path: Path) -> Mapping[str, tuple[int, ...]]:
+    if not is_hdf5(path):
+        return {name: array.shape for name, array in NetcdfFile(path, shared_files()).fields().fields.items()}
     shapes = survey_inside(path).shapes.get("", {})
     require_few_arrays(path)
     return shapes
