@@ -178,6 +178,14 @@ def test_member_without_local_header_is_refused(tmp_path):
         open_member(f"{path}/{PRODUCT.name}/GRANULE/a/IMG_DATA/a.jp2")
 
 
+def test_position_of_another_member_is_refused(tmp_path):
+    path = zip_of(tmp_path / "a.zip", {f"{PRODUCT.name}/GRANULE/a/IMG_DATA/a.jp2": b"a"})
+    path.write_bytes(path.read_bytes().replace(b"a.jp2", b"b.jp2", 1))
+
+    with pytest.raises(Damaged, match=r"a\.jp2' has another name"):
+        open_member(f"{path}/{PRODUCT.name}/GRANULE/a/IMG_DATA/a.jp2")
+
+
 @pytest.mark.parametrize("content", [b"", b"a", b"II*\0" + bytes(99), b"<VRTDataset/>"])
 def test_image_that_is_not_jpeg_2000_is_refused(tmp_path, content):
     path = zip_of(tmp_path / "a.zip", {f"{PRODUCT.name}/{PRODUCT.image('B02', 10)}": content})

@@ -173,7 +173,7 @@ class MemberFile:
         member: Its entry in the directory.
 
     Raises:
-        OSError: The local header is missing.
+        OSError: The local header is missing, or names another member.
     """
 
     def __init__(self, path: str, name: str, member: ZipMember) -> None:
@@ -183,6 +183,9 @@ class MemberFile:
         if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\x03\x04"):
             raise Damaged(f"its member {_quote_name(name)} is not at the position in the directory of the ZIP file")
         _signature, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(header)
+        local_name = _read_at(path, member.position + _LOCAL_HEADER.size, name_bytes)
+        if local_name not in {name.encode(), name.encode("cp437", errors="replace")}:
+            raise Damaged(f"its member {_quote_name(name)} has another name at its position in the ZIP file")
         self._start = member.position + _LOCAL_HEADER.size + name_bytes + extra_bytes
         self._first, self._chunk = 0, b""
         """The last chunk, and its position in the member."""
