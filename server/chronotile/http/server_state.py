@@ -21,7 +21,7 @@ from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.readers.raster.overviews.previews import Previews
 
 DATABASE_WAIT_S = 1.0
-"""Less than workers wait for the metrics of each other."""
+"""Maximum wait for the database, shorter than workers wait for the metrics of each other."""
 
 
 class Limiters(NamedTuple):
@@ -96,6 +96,7 @@ class ServerState:
     webhooks: WebhookCounts | None = None
     """Counts of sent events; `None` if this process sends none."""
     database_checks: BoundedChecks = field(default_factory=lambda: BoundedChecks(DATABASE_WAIT_S))
+    """Bounds the time of a check of the database; checks never run concurrently."""
 
     @property
     def services(self) -> Services:

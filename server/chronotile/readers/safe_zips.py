@@ -28,7 +28,7 @@ from chronotile.readers.hrefs import base_name, split_member
 from chronotile.readers.library_errors import Damaged
 
 MAX_DIRECTORY_BYTES, MAX_MEMBERS = 1 << 20, 4096
-"""Maximum size of a directory and its members; a product has about 120 members in 30 kB."""
+"""Maximum size of a directory, and maximum number of its members; a product has about 120 members in 30 kB."""
 MAX_BYTES = 4 << 30
 """Maximum size of all members together, as the directory states it; a product has about 1.2 GB."""
 MAX_RATIO, SMALL_BYTES = 100, 1 << 20
@@ -40,9 +40,9 @@ MAX_STATES = 4
 CHECKED_BYTES = 1 << 20
 """Bytes of a member that are checked together."""
 MAX_CHECKED = 1 << 16
-"""Members whose check is remembered."""
+"""Maximum number of members whose check is remembered."""
 MAX_SHOWN = 100
-"""Letters of a name in messages."""
+"""Maximum number of letters of a name in messages."""
 
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 """Flags of encrypted members and directories (APPNOTE 6.3, 4.4.4)."""
