@@ -66,7 +66,7 @@ def move_to_prefix(scope: Scope, pattern: re.Pattern[str]) -> re.Match[str] | No
     if match is None:
         return None
     rest = path[match.end() :] or "/"
-    scope.pop("raw_path", None)  # contains the key
+    scope.pop("raw_path", None)  # it contains the access key
     scope.update({"path": rest, "root_path": root + match[0], KEY_PATH: scope.get(KEY_PATH, "") + match[0]})
     return match
 

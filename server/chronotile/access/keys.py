@@ -37,7 +37,7 @@ TABLE = sa.Table(
     Column("name", String(200), primary_key=True),
     Column("digest", LargeBinary(32), nullable=False, unique=True),
     Column("groups", Text, nullable=False),  # JSON
-    Column("rights", Text, nullable=False),  # JSON; null: all
+    Column("rights", Text, nullable=False),  # JSON; `null` means all rights
     Column("created", Float(53), nullable=False),
     Column("expires", Float(53), nullable=False),
     Column("revoked", Float(53)),

@@ -19,7 +19,7 @@ def _open_dated_collections(archive: Archive) -> Iterator[DatedCollection]:
         reader = services.readers.get(id_)
         if reader is None or id_ in archive.unavailable or archive.specs[id_].items is not None:
             continue
-        # All collections found in a folder share one digest.
+        # Collections that were found in one folder share the digest of its files, which has no id.
         state = archive.state.sources.get(id_) or archive.state.sources.get("", "")
         revisions = opened[id_].revisions if id_ in opened else ()
         yield dated_collection(collection, reader, archive.specs[id_], state=f"{state} {revisions}")

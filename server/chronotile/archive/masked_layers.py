@@ -20,7 +20,7 @@ def add_clear_layers(catalogue: Catalogue) -> Catalogue:
 
 
 def _clear_layers(collection: Collection) -> Iterator[tuple[str, Layer]]:
-    """Yield ids and masked layers of the layers whose grid and times match those of the classes."""
+    """Yield ids of layers and their masked versions, if the mask's quality variable has the same grid and times."""
     mask = collection.clear
     quality = None if mask is None else collection.variables.get(mask.variable)
     if mask is None or quality is None:

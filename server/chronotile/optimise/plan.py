@@ -148,7 +148,7 @@ class ServingCubePlan:
         }
 
     def source_states(self) -> ArraySpec:
-        """Return the array (time, variable) of the source state from which each date was made."""
+        """Return the array (time, variable) of the revision of the source from which each date was made."""
         states = _along_time("uint64", {"variables": list(self.variables)})
         count = len(self.variables)
         return replace(states, dims=("time", "variable"), shape=(0, count), file=(TIME_CHUNK, count))

@@ -108,7 +108,7 @@ class RecordedDates(FailingDates):
         """Ids of skipped items of mosaics, at most `MAX_SKIPPED_ITEMS`."""
 
     def report(self, date: FailingDate, *, details: str) -> None:
-        """Add a date, and record it."""
+        """Add a date to the shared list and to `dates`."""
         self.dates.append(date)
         super().report(date, details=details)
 

@@ -140,7 +140,10 @@ class Summary:
         return counted
 
     def numbers(self) -> NumberArray:
-        """Return the mean of the valid cells (half to even) or the most frequent class; without these, a code."""
+        """Return the mean of the valid cells (half to even) or their most frequent class.
+
+        Without valid cells it is the most frequent number without a value.
+        """
         empty = self.valid == 0
         classes = [number for number in sorted(self.codes) if number not in self.counting.codes()]
         result = self._most_frequent(classes) if self.counting.is_categorical else self._mean()

@@ -111,7 +111,7 @@ def _databases(location: StateLocation, work: Path) -> Iterator[tuple[list[str],
                 results = _list_results(connection, location.archive)
     yield names, results
     for name in names:
-        (work / name).unlink()  # make room for results
+        (work / name).unlink()  # so that results fit on the disk
 
 
 def _list_results(connection: Connection, archive: str) -> list[_ListedResult]:

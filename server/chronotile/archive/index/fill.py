@@ -284,7 +284,7 @@ def _forbidden_ids(collection: str, source: ItemSource, store: IndexStore) -> li
 
 
 class _Batch(NamedTuple):
-    """Parts of a source that are read and stored together."""
+    """Listed folders or documents whose changed entries are read and stored together."""
 
     parts: Sequence[Listed]
     entries: int

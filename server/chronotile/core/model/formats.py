@@ -108,4 +108,4 @@ class TableFormat(StrEnum):
     PARQUET = "parquet", "application/vnd.apache.parquet", "parquet", "parquet"
     NETCDF = "netcdf", "application/netcdf", "nc", "netcdf"
 
-    __repr__ = str.__repr__  # in messages
+    __repr__ = str.__repr__  # error messages show the name

@@ -133,7 +133,7 @@ class NearCells:
     row: int
     column: int
     pixels: OnPixels
-    """In float32."""
+    """Coordinates of each pixel in float32."""
 
 
 @dataclass(frozen=True, slots=True)

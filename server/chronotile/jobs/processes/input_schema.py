@@ -66,7 +66,7 @@ def _members(value: object, schema: Json) -> Iterator[tuple[str | int, Any, Json
 
 
 def _fault_in_forms(value: object, forms: list[Json]) -> SchemaFault | None:
-    """Return the fault in the most likely alternative: of the same kind, and with the deepest fault."""
+    """Return the fault in the most likely alternative: it has the JSON type of the value, and its fault is deepest."""
     results = [(form, fault_in(value, form)) for form in forms]
     fits = [form for form, fault in results if fault is None]
     if len(fits) == 1:

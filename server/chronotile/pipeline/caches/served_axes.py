@@ -134,7 +134,7 @@ class ServedAxes:
 
     def _read(self, name: str) -> _Served | None:
         text = self._records.read(name)
-        if text is None:  # another process removed it
+        if text is None:  # another process removed the record
             return None
         document = orjson.loads(text)
         starts = np.frombuffer(base64.b64decode(document["starts"]), dtype=np.int64)

@@ -270,7 +270,7 @@ class AreaCells:
             raise ClientGone("the client disconnected")
 
     def samples(self, slab: tuple[int, ...]) -> Samples:
-        """Return the numbers of all cells at the times of a slab; unreadable ones have only the code `UNREADABLE_CODE`.
+        """Return the numbers of all cells at the times of a slab, or `UNREADABLE_CODE` at unreadable times.
 
         Raises:
             SourceUnavailable: The source is unreachable.

@@ -24,7 +24,7 @@ class Spans:
     areas: Int64Array
     """(span,) area of each span."""
     rows: Int64Array
-    """(span,)."""
+    """(span,) row of each span."""
     starts: Int64Array
     """(span,) first column."""
     stops: Int64Array

@@ -53,10 +53,10 @@ def _angles_along(centres: FloatArray, index: CellIndex, axis: int) -> Float64Ar
 
 
 def cut_evenly(angles: Float64Array, length: float, size: int) -> list[int]:
-    """Return the first cells of parts of about equal length, and the number of cells.
+    """Divide a line of cells into parts of about equal length; return their first cells, then the number of cells.
 
     Args:
-        angles: Radians from the first block to each block.
+        angles: Radians from the first cell to the start of each block of `BLOCK` cells.
         length: Maximum length of a part in radians.
         size: Number of cells.
     """
@@ -85,7 +85,7 @@ def _ends(positions: Float64Array, axis: int) -> Float64Array:
 
 
 def _outline(vectors: Float64Array, margin: float) -> Float64Array:
-    """Return the (n, 2) outline in degrees of the convex hull of vectors, wider by a margin in radians."""
+    """Return the (n, 2) degrees of the convex hull of (n, 3) unit vectors, enlarged by a margin in radians."""
     centre = vectors.mean(axis=0)
     centre /= np.linalg.norm(centre) or np.nan
     nearness = vectors @ centre

@@ -67,7 +67,7 @@ class MosaicParts:
     recent: "ByteCache[tuple[ItemRef, ...]]"
     """Items by index counter, box and instants; a request needs the same ones several times."""
     near: "ByteCache[NearItems]"
-    """Items around a box, by the same keys; other requests often need a box nearby."""
+    """Items around a box, by the keys of `recent`; the next requests often need a box nearby."""
     states: "ByteCache[bytes]"
     """Revisions of many items, by the same keys and the second."""
     made: dict[str, str] = field(default_factory=dict)

@@ -30,7 +30,7 @@ SCENE_BYTES = 32 << 10
 SCENES_BYTES = 32 << 20
 """Limit for all open scenes of a source."""
 MAX_REPLACED = 4096
-"""Maximum number of items whose replaced files are recorded."""
+"""Maximum number of items whose attempts are counted after their files were replaced."""
 
 
 class OpenAsset(Protocol):

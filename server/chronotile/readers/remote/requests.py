@@ -292,7 +292,7 @@ def _http(method: str, url: str, headers: Mapping[str, str], *, max_bytes: int) 
 
 
 def _part_of(answer: HttpAnswer, start: int, stop: int) -> tuple[bytes, ObjectState]:
-    """Return the requested range of a file, shorter at its end, and the state of the file."""
+    """Return the requested bytes, fewer at the end of the file, and the size, time and `ETag` of the file."""
     _require_success(answer)
     if answer.status != HTTPStatus.PARTIAL_CONTENT:
         raise WithoutParts(IGNORES_RANGE)

@@ -50,7 +50,7 @@ class KeyEncoding(NamedTuple):
 
     @property
     def document(self) -> Json:
-        """The encoding in metadata."""
+        """Member `chunk_key_encoding` of the metadata."""
         return {"name": self.name, "configuration": {"separator": self.separator}}
 
 

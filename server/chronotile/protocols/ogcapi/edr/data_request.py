@@ -179,7 +179,7 @@ def _check_features(coverage: Coverage, limits: Limits) -> None:
 
 
 def endpoint_of(place: Point | Area, *, address: str) -> str:
-    """Return the URL of the query for one place of a collection."""
+    """Return the URL that queries a collection at a position or in an area."""
     if isinstance(place, Area):
         return location_address(address, str(place.id))
     longitude, latitude = place.degrees
