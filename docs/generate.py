@@ -35,11 +35,11 @@ collections:
 ```
 
 Save this file as `config/chronotile.yaml`: `chronotile serve` then serves the layer `ndvi.NDVI`. `chronotile check`
-reports all mistakes together, with file, line and key. The source code has a longer `config/chronotile.yaml`.
+reports all mistakes together, with file, line and key. The repository has a longer `config/chronotile.yaml`.
 
 - Relative paths start at the folder of the file that contains them.
 - Values follow YAML 1.2: `2001-01-01`, `NO` and `on` are text, `1e-4` is a number. Quote a text that looks like a
-  number. `${NAME}` is replaced by an environment variable.
+  number. `${NAME}` becomes the value of the environment variable `NAME`.
 - A *text by language* is a text, or a text for each language of `service.languages`:
   `{en: Vegetation, nl: Vegetatie}`.
 - Ids consist of letters, digits, `_`, `.` and `-`, and start with a letter or digit. Each id of a
@@ -101,7 +101,8 @@ LOCALISED = "text by language"
 PLAIN = {
     *("RootSection", "ServiceSection", "Contact", "PostalAddress", "WmsSection", "WmtsSection", "ViewerInfo"),
     *("CollectionSection", "MetadataSection", "SourceSection", "SearchSection", "AliasSection", "ClassSection"),
-    *("QuotaSection", "RegularTimes"),
+    *("QuotaSection", "RegularTimes", "Limits", "InspireSection", "BaseMap", "Geocoder", "TimeSection"),
+    *("WebhookSection", "PathsSection"),
 }
 """Sections that their heading describes completely: the chapter has only the table."""
 

@@ -66,9 +66,9 @@ class QuotaSection(Section):
     """Quotas of a subject, for each class of requests."""
 
     pictures: AmountsSection = AmountsSection()
-    """Maps, tiles, cube tiles, animations."""
+    """Maps, tiles, cube tiles, animations, files of /cog."""
     series: AmountsSection = AmountsSection()
-    """Values of points and areas."""
+    """Values of points and areas, feature info, uploads of shapes."""
     searches: AmountsSection = AmountsSection()
     """Searches and aggregations of items, products and records; pages of features; feeds of changes."""
     downloads: AmountsSection = AmountsSection()
@@ -97,9 +97,9 @@ class AccessSection(Section):
     organisation_claim: Text = "organization"
     """The claim that names the organisation of a user, for reports of usage."""
     operate: SubjectNames = ()
-    """Users with access to metrics and usage."""
+    """Users and groups with access to /metrics and /usage, such as group:NAME."""
     cog: SubjectNames = ()
-    """Users with access to /cog: all files in CHRONOTILE_COG_PREFIXES, also files of private collections."""
+    """Users and groups with access to /cog: all files in CHRONOTILE_COG_PREFIXES, also files of private collections."""
     default: RuleSection = RuleSection()
     """Rights to collections and place sets without `access`; default: public."""
     quotas: dict[SubjectName, QuotaSection] = Field(default_factory=dict)

@@ -72,14 +72,15 @@ class CollectionSection(Section):
     """For collections of items: search and retention."""
     grid: TargetGridSection | None = None
     """For collections of items: grid of coverages and cubes if a request names no CRS. For kind netcdf and zarr: new
-    grid of arrays with a latitude and longitude per cell; default: degrees, with cells at most half as large."""
+    grid for arrays with a latitude and longitude per cell; default: degrees, with cells at most half as large."""
     variables: dict[Id, Annotated[VariableSection, BeforeValidator(_replace_none)]] = Field(default_factory=dict)
     """Variables by id; default: all variables of the source."""
     composites: dict[Id, CompositeSection] = Field(default_factory=dict)
     """Composites by id."""
     clear: MaskSection | Literal["none"] | None = None
-    """Pixels that *Clear only* of the viewer shows: a `mask`, or `none`. Default: the classes clear, vegetation, not
-    vegetated, bare soil and water of the first layer with a class for clouds; `none` if a variable has a mask."""
+    """Pixels that the viewer shows with *Clear only*: a condition as in `mask`, or `none`. Default: the classes clear,
+    vegetation, not vegetated, bare soil and water of the first layer with a class for clouds; `none` if a variable has
+    a mask."""
     access: RuleSection | None = None
     """Rights to its layers and items; requires the top-level key `access`."""
 

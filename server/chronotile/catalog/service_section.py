@@ -159,7 +159,7 @@ class ServiceSection(Section):
     ] = ("en",)
     """Languages of titles and abstracts, the default first."""
     paths: PathsSection = PathsSection()
-    """Paths of the services."""
+    """Paths of the services, for example of a server that chronotile replaces."""
     crs: Annotated[
         tuple[Annotated[CrsName, AfterValidator(_check_code)], ...], Field(min_length=1), AfterValidator(unique)
     ] = (*("EPSG:4326", "CRS:84", "EPSG:3857", "EPSG:32631", "EPSG:3035"),)
@@ -167,8 +167,8 @@ class ServiceSection(Section):
     tile_matrix_sets: Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(unique)] = (
         *("WebMercatorQuad", "WorldCRS84Quad"),
     )
-    """Names in morecantile, or paths of JSON files (OGC 17-083r4). EPSG:3857, EPSG:900913 and GoogleMapsCompatible mean
-    WebMercatorQuad."""
+    """Names in the library morecantile, or paths of JSON files (OGC 17-083r4). EPSG:3857, EPSG:900913 and
+    GoogleMapsCompatible mean WebMercatorQuad."""
     limits: Limits = Limits()
     """Limits of one request."""
     wms: WmsSection = WmsSection()
@@ -176,7 +176,7 @@ class ServiceSection(Section):
     wmts: WmtsSection = WmtsSection()
     """Options of WMTS."""
     inspire: InspireSection | None = None
-    """Extended capabilities of INSPIRE in WMS 1.3.0."""
+    """Extended capabilities of an INSPIRE view service, in WMS 1.3.0."""
     viewer: ViewerInfo = ViewerInfo()
     """Settings of the viewer."""
     webhooks: Annotated[

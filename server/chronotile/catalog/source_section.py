@@ -183,7 +183,8 @@ class SourceSection(Section):
     """If the files lack times: ordered times of the bands of all files, or of the time axis."""
 
     series: Text | None = None
-    """For kind cog: path of the cube that `chronotile optimise new --layout series` wrote from these files."""
+    """For kind cog: path of a cube for fast series, which `chronotile optimise new --layout series` wrote from these
+    files."""
 
     @model_validator(mode="after")
     def _fit(self) -> "SourceSection":

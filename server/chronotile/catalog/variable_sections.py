@@ -106,7 +106,7 @@ class MaskSection(Section):
     without: Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(unique)] = ()
     """Flags of invalid cells, such as names in CF `flag_meanings`."""
     bits: BitLayout | None = None
-    """Product that defines the flags, if the file names none."""
+    """Product that defines the flags, if the file does not name them."""
 
     @model_validator(mode="after")
     def _have_one_condition(self) -> "MaskSection":

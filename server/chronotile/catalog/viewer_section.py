@@ -119,7 +119,7 @@ class ViewerInfo(Section):
     overlays: tuple[BaseMap, ...] = ()
     """Maps above the layers, such as labels or borders."""
     geocoder: Geocoder | None = None
-    """Address search."""
+    """Address search: Nominatim, Photon, Pelias or a compatible service."""
 
     @model_validator(mode="after")
     def _differ(self) -> "ViewerInfo":

@@ -68,7 +68,7 @@ class ClassSection(Section):
 
 
 class StyleSection(Section):
-    """Colours of values: a ramp or classes. A style's id is the name of its file without `.yaml`."""
+    """Colours of values: a ramp or classes."""
 
     title: Text | None = None
     """Title; default: the id."""
