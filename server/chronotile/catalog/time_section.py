@@ -68,7 +68,7 @@ class TimeSection(Section):
     match: Match = "exact"
     """Answer if the layer lacks the requested time: an error (`exact`), the `nearest` time, or the latest time
     `before`; the last two need `tolerance_days`. Without this key, WMS and WMTS maps of layers with irregular times
-    show the previous time instead of an error, but no time further away than 1.5 times the 95th percentile of gaps."""
+    show the previous time instead of an error, within 1.5 times the 95th percentile of the gaps."""
     tolerance_days: Annotated[float, Field(gt=0, le=36525)] | None = None
     """Maximum distance between the requested time and its substitute."""
     group: TimeGroup = "exact"
