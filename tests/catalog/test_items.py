@@ -136,6 +136,8 @@ def test_path_with_brackets_is_that_of_a_catalogue(spec_of, tmp_path):
                                  "'median', got 'best'"),
         ("mosaic: {order_by: 'a b'}", "mosaic.order_by: 'a b' is not a property; accepted are names such as "
                                       "eo:cloud_cover, and -eo:cloud_cover for descending order"),
+        ("mosaic: {order_by: -id}", "mosaic.order_by: ids are only ordered ascending; use id, or a property such as "
+         "-created"),
         ("mosaic: {rule: latest, order_by: eo:cloud_cover}", "mosaic: rule latest orders by time; remove order_by, or "
                                                              "use rule first"),
         ("mosaic: {max_pieces: 0}", "mosaic.max_pieces: it must be at least 1, got 0"),

@@ -22,6 +22,8 @@ def _check_order(text: str) -> str:
             f"{text[:40]!r} is not a property; accepted are names such as eo:cloud_cover, and -eo:cloud_cover for "
             "descending order"
         )
+    if text == "-id":
+        raise ValueError("ids are only ordered ascending; use id, or a property such as -created")
     return text
 
 

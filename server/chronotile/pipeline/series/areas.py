@@ -276,11 +276,9 @@ def _require_within_limits(values: int, largest: int, services: Services, *, alt
     Raises:
         LimitExceeded: There are too many.
     """
-    for limit, requested, allowed in (
-        ("max_area_values", values, services.catalogue.limits.max_area_values),
-        ("max_area_cells", largest, MAX_AREA_CELLS),
-    ):
-        require_at_most(limit, requested, allowed, alternative=alternative, locator="time")
+    allowed = services.catalogue.limits.max_area_values
+    require_at_most("max_area_values", values, allowed, alternative=alternative, locator="time")
+    require_at_most("max_area_cells", largest, MAX_AREA_CELLS, alternative="use smaller areas", locator="geometry")
 
 
 def _outlines(request: AreaSeriesRequest, layer: Layer) -> Outlines:
