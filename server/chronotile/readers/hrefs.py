@@ -16,7 +16,10 @@ _MEMBER = re.compile(r"(?P<file>.+\.[zZ][iI][pP])/(?P<name>[^/]+\.SAFE/.+)")
 
 DOCUMENTS = ("MTD_MSIL2A.xml", "MTD_MSIL1C.xml")
 """Names of documents of Sentinel-2 products."""
-_IMAGE = re.compile(r"(?P<product>.*?)/GRANULE/[^/]+/IMG_DATA/.*", re.DOTALL)
+_IMAGE = re.compile(
+    r"(?P<product>.*?)/GRANULE/[^/]+/IMG_DATA/(?:R(?P<metres>\d\d)m/)?(?P<tile>T\d\d[A-Z]{3})_(?P<time>\d{8}T\d{6})_"
+    r"(?P<variable>(?P<band>B\d[\dA]|AOT|WVP|SCL)(?:_\d\dm)?)\.jp2"
+)
 
 PRODUCT_END = ".sen3"
 """End of the names of folders, in lower case, that are read as one file: products of Sentinel-3 in NetCDF files."""
@@ -61,9 +64,14 @@ def is_data_file(path: str) -> bool:
     return os.path.isfile(path) or is_product(path)  # noqa: PTH113 -- a Path of each of many takes twice as long
 
 
+def image_of(path: str) -> re.Match[str] | None:
+    """Return the parts of the path of an image of numbers of a Sentinel-2 product; `None` for other files."""
+    return _IMAGE.fullmatch(path) if "/IMG_DATA/" in path else None
+
+
 def documents_of(path: str) -> list[str]:
     """Return the possible documents of the Sentinel-2 product of an image; empty for other files."""
-    image = _IMAGE.fullmatch(path) if path.endswith(".jp2") else None
+    image = image_of(path)
     return [] if image is None else [f"{image['product']}/{name}" for name in DOCUMENTS]
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chronotile.archive.discovery.names import ANY, TIME, VARIABLE, FileName, NameGroup
-from chronotile.readers.raster.sentinel2 import IMAGE, PRODUCT
+from chronotile.readers.hrefs import image_of
+from chronotile.readers.raster.sentinel2 import PRODUCT
 
 
 class _TileSeries(NamedTuple):
@@ -33,7 +34,7 @@ def split_products(paths: Sequence[Path], root: Path = Path()) -> tuple[list[Nam
     for path in paths:
         full = root.name / path if is_product else path
         product = next((match for part in full.parts[:-1] if (match := PRODUCT.fullmatch(part))), None)
-        image = IMAGE.fullmatch(full.as_posix())
+        image = image_of(full.as_posix())
         if product is None:
             other_paths.append(path)
         elif image is not None:

@@ -11,16 +11,11 @@ from lxml import etree
 from chronotile.core.errors import InvalidParameter, UnsupportedSource
 from chronotile.core.xml_text import parse_xml
 from chronotile.readers.file_states import FileState, file_state
-from chronotile.readers.hrefs import DOCUMENTS
+from chronotile.readers.hrefs import DOCUMENTS, image_of
 from chronotile.readers.safe_zips import is_file, read_start
 
 MAX_BYTES = 4 << 20
 """Maximum size of a document; usually it has 60 kB."""
-IMAGE = re.compile(
-    r"(?P<product>.*?)/GRANULE/[^/]+/IMG_DATA/(?:R(?P<metres>\d\d)m/)?(?P<tile>T\d\d[A-Z]{3})_(?P<time>\d{8}T\d{6})_"
-    r"(?P<variable>(?P<band>B\d[\dA]|AOT|WVP|SCL)(?:_\d\dm)?)\.jp2"
-)
-"""Path of an image of numbers."""
 PRODUCT = re.compile(r"[^/]*_MSI(L1C|L2A)_[^/]*\.SAFE")
 """Name of the folder of a product, with its level; other missions use `.SAFE` too."""
 
@@ -50,7 +45,7 @@ def image_numbers(path: str) -> ImageNumbers | None:
     Raises:
         UnsupportedSource: The document of the product is missing or damaged.
     """
-    image = IMAGE.fullmatch(path) if path.endswith(".jp2") else None
+    image = image_of(path)
     if image is None:
         return None
     product = image["product"]
