@@ -10,7 +10,7 @@ from hashlib import blake2b
 from itertools import islice
 from typing import NamedTuple
 
-from chronotile.readers.hrefs import documents_of, is_product, stored_file
+from chronotile.readers.hrefs import PRODUCT_END, documents_of, is_product, stored_file
 from chronotile.readers.remote.files import looks
 
 MAX_REMEMBERED = 1 << 14
@@ -137,10 +137,7 @@ def one_look() -> Iterator[Look]:
 
 
 def state_now(path: str) -> FileState:
-    """Return the current fingerprint of a local file.
-
-    It covers all files of a product, the ZIP file of a member, and for an image of Sentinel-2 also the document with
-    the meaning of its numbers.
+    """Return the current fingerprint of a local file, and of the other files that its content depends on (`_FORMS`).
 
     Raises:
         OSError: It is missing or unavailable.
@@ -148,24 +145,45 @@ def state_now(path: str) -> FileState:
     try:
         state = fingerprint_of(os.stat(path))  # noqa: PTH116 -- half the time of Path.stat, and done at each read
     except NotADirectoryError:
-        return fingerprint_of(os.stat(stored_file(path)))  # noqa: PTH116 -- as above
-    if is_product(path):
-        with os.scandir(path) as entries:
-            files = islice((entry for entry in entries if entry.is_file()), MAX_PRODUCT_FILES)
-            states = {file.name: fingerprint_of(file.stat()) for file in files}
-        size = sum(file.size for file in states.values())
-    else:
-        states, size = dict(_document_states(path)), state.size
-        if not states:
-            return state
-    states[""] = state
-    return max(states.values())._replace(size=size, inode=state.inode, tag=digest_of(dict(sorted(states.items()))))
+        return fingerprint_of(os.stat(stored_file(path)))  # noqa: PTH116 -- a member of a ZIP file
+    add_files = _FORMS.get(path[path.rfind(".") :].lower())
+    return state if add_files is None else add_files(path, state)
 
 
-def _document_states(path: str) -> Iterator[tuple[str, FileState]]:
+def _add_documents(path: str, state: FileState) -> FileState:
+    """Add the document of a Sentinel-2 product, which states the meaning of the numbers of its images."""
+    states = dict[str, FileState]()
     for document in documents_of(path):
         with suppress(FileNotFoundError):
-            yield document, fingerprint_of(os.stat(document))  # noqa: PTH116 -- as above
+            states[document] = fingerprint_of(os.stat(document))  # noqa: PTH116 -- as above
+    return _join(state, states) if states else state
+
+
+def _add_files(path: str, state: FileState) -> FileState:
+    """Add the files of a folder that is read as one file; its size is their sum."""
+    if not is_product(path):
+        return state
+    with os.scandir(path) as entries:
+        files = islice((entry for entry in entries if entry.is_file()), MAX_PRODUCT_FILES)
+        states = {file.name: fingerprint_of(file.stat()) for file in files}
+    return _join(state, states)._replace(size=sum(file.size for file in states.values()))
+
+
+def _add_folder(path: str, state: FileState) -> FileState:
+    """Add the folder that is read as one file around a file: other files have the positions of its cells."""
+    folder = path.rpartition("/")[0]
+    return file_state(folder)._replace(size=state.size, inode=state.inode) if is_product(folder) else state
+
+
+_FORMS = {".jp2": _add_documents, PRODUCT_END: _add_files, ".nc": _add_folder}
+"""Files whose content depends on other files, by suffix."""
+
+
+def _join(state: FileState, states: dict[str, FileState]) -> FileState:
+    """Return the fingerprint of several files with the time of the last change; `states` are by name."""
+    states = {"": state, **states}
+    tag = digest_of(dict(sorted(states.items())))
+    return max(states.values())._replace(size=state.size, inode=state.inode, tag=tag)
 
 
 def digest_of(states: Mapping[str, object]) -> str:

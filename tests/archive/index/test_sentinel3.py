@@ -111,10 +111,11 @@ def coverage_of(client, name):
         return dataset[name].squeeze().to_numpy()
 
 
-def test_changed_file_of_a_folder_makes_a_new_item(tmp_path, store):
-    folder, source = write_olci(tmp_path), FilesSource(spec_of(tmp_path / "*.SEN3"))
+@pytest.mark.parametrize("file", ["", "chl_nn.nc"], ids=["folder", "file"])
+def test_changed_positions_in_a_folder_make_a_new_item(tmp_path, store, file):
+    folder, source = write_olci(tmp_path), FilesSource(spec_of(tmp_path / "*.SEN3" / file))
     fill(S2, source, store)
-    item = store.items.collections["s2"][OLCI.removesuffix(".SEN3")]
+    ((key, item),) = store.items.collections["s2"].items()
     (asset,) = item.assets
 
     assert not source.has_changed(most_files=100)
@@ -123,8 +124,8 @@ def test_changed_file_of_a_folder_makes_a_new_item(tmp_path, store):
 
     assert source.has_changed(most_files=100)
     fill(S2, source, store)
-    (changed,) = store.items.collections["s2"][OLCI.removesuffix(".SEN3")].assets
-    assert (asset.href, item.start) == (str(folder), MIDDLE)
+    (changed,) = store.items.collections["s2"][key].assets
+    assert (asset.href, item.start) == (str(folder / file), MIDDLE)
     assert asset.etag != changed.etag
     assert asset.grid != changed.grid
 

@@ -17,6 +17,7 @@ from chronotile.core.errors import InvalidItem, InvalidParameter, SourceUnavaila
 from chronotile.core.model.types import Json
 from chronotile.core.web.fetch import TryLater, fetch_if_changed
 from chronotile.core.web.places import BUCKETS
+from chronotile.readers.file_states import FileState, fingerprint_of
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.remote.requests import Away, Refused, of_bucket, place_of, retry
 
@@ -131,12 +132,12 @@ def file_state(path: Path | str, *, is_link_followed: bool = True) -> str:
     status = os.stat(path, follow_symlinks=is_link_followed)  # noqa: PTH116 -- three times as fast for a text
     if not is_link_followed and S_ISLNK(status.st_mode):
         return ""
-    return state_of(status)
+    return state_of(fingerprint_of(status))
 
 
-def state_of(status: os.stat_result) -> str:
-    """Return a text that changes when a file is replaced."""
-    return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
+def state_of(state: FileState) -> str:
+    """Return a text that changes when a file is replaced, or a file that its content depends on."""
+    return state.text if state.tag else f"{state.mtime_ns:x}-{state.size:x}-{state.inode:x}"
 
 
 def _read_file(path: Path, before: str) -> Document | None:

@@ -28,8 +28,8 @@ from chronotile.core.errors import InvalidItem, SourceUnavailable, UnsupportedSo
 from chronotile.core.model.source import DATA, SourceSpec
 from chronotile.core.model.time.instants import TimeSpan
 from chronotile.readers.dated_files import NOT_LISTED, SIDE_FILES, VARIABLE, times_in_names
-from chronotile.readers.file_states import state_now
-from chronotile.readers.hrefs import documents_of, is_product, local_path
+from chronotile.readers.file_states import one_look, state_now
+from chronotile.readers.hrefs import is_product, local_path
 
 THREADS = 8
 _CHANGES = "changes"
@@ -260,11 +260,12 @@ class FolderScan:
         batch = list(islice(self._turn, most_files))
         if len(batch) < most_files:
             self._turn = iter([(path, e) for path, listed in self._folders.items() for e in listed.entries])
-        for folder, entry in batch:
-            path = os.path.join(folder, entry.name)  # noqa: PTH118 -- for very many files
-            if entry.state and folder in self._folders and _has_changed(path, entry.state):
-                del self._folders[folder]
-                is_changed = True
+        with one_look():
+            for folder, entry in batch:
+                path = os.path.join(folder, entry.name)  # noqa: PTH118 -- for very many files
+                if entry.state and folder in self._folders and _has_changed(path, entry.state):
+                    del self._folders[folder]
+                    is_changed = True
         return is_changed
 
     def _matching(self, folder: str, parts: tuple[str, ...], depth: int) -> Iterator[tuple[str, str]]:
@@ -306,7 +307,7 @@ class FolderScan:
         if stored is not None and stored.mtime_ns == mtime_ns:
             return stored.entries
         try:
-            with os.scandir(folder) as directory:
+            with os.scandir(folder) as directory, one_look():  # of a product: one listing for all its files
                 entries = tuple(sorted(_entries(directory), key=lambda entry: entry.name))
         except OSError as error:
             self.failures[folder] = f"it cannot be listed: {error.strerror}"
@@ -321,22 +322,16 @@ def _entries(directory: Iterable["os.DirEntry[str]"]) -> Iterator[_FolderEntry]:
         try:
             is_folder = entry.is_dir()
             is_plain_folder = is_folder and not is_product(entry.path)
-            yield _FolderEntry(entry.name, is_folder, "" if is_plain_folder else _read_state(entry.path))
+            yield _FolderEntry(entry.name, is_folder, "" if is_plain_folder else state_of(state_now(entry.path)))
         except OSError:
             continue  # a broken link, or a file that was just deleted
 
 
 def _has_changed(path: str, state: str) -> bool:
     try:
-        return _read_state(path) != state
+        return state_of(state_now(path)) != state
     except OSError:
         return True
-
-
-def _read_state(path: str) -> str:
-    if is_product(path) or documents_of(path):
-        return state_now(path).text
-    return state_of(os.stat(path))  # noqa: PTH116 -- for very many files
 
 
 def _mtime(folder: str) -> int:

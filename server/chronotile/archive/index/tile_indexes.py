@@ -4,7 +4,6 @@ GDAL does not open the index: it could open any file that the index names. Only 
 each location is checked like an address in a STAC item. Extents, masks and overviews in the index are not used.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from chronotile.core.web.item_places import absolute
 from chronotile.core.web.places import is_local
 from chronotile.core.xml_text import MAX_BYTES as MAX_XML_BYTES
 from chronotile.core.xml_text import parse_xml
+from chronotile.readers.file_states import state_now
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.places.convert import Conversion
 from chronotile.readers.places.isolated import convert_isolated
@@ -227,6 +227,6 @@ def _address_of(location: str, index: str) -> str:
 def _state(address: str) -> str:
     """Return the state of a file; a constant if it is remote, missing or refused."""
     try:
-        return state_of(os.stat(address)) if is_local(address) else "remote"  # noqa: PTH116 -- for very many files
+        return state_of(state_now(address)) if is_local(address) else "remote"
     except (OSError, ValueError):
         return "missing"

@@ -15,7 +15,6 @@ from chronotile.readers.cf.array_source import ArraySource, Selection
 from chronotile.readers.cf.fields import FieldSet
 from chronotile.readers.cf.scope import GroupTree, groups_above
 from chronotile.readers.file_states import FileState, file_state, fingerprint_of
-from chronotile.readers.hrefs import product_of
 from chronotile.readers.library_errors import BeingWritten
 from chronotile.readers.netcdf.groups import field_of
 from chronotile.readers.netcdf.hdf5 import OPTIONS, Hdf5Survey, survey_hdf5
@@ -102,7 +101,6 @@ class NetcdfFile:
 
     def __init__(self, path: Path, files: OpenFiles) -> None:
         self.path, self._files = path, files
-        self._whole = str(product_of(path) or path)
         self._lock = files.lock_of(path)
         self.state = _state(path)
         self._datasets: dict[str, xarray.Dataset] = {}
@@ -186,8 +184,8 @@ class NetcdfFile:
         return NetcdfArray(self, name, growing=growing)
 
     def revision(self) -> str:
-        """Return the fingerprint of the file, or of its product, whose files may have the positions of its cells."""
-        return file_state(self._whole).text
+        """Return the fingerprint of the file and, in a product, of the other files."""
+        return file_state(str(self.path)).text
 
     def close(self) -> None:
         """Close the file; the next read opens it again."""
