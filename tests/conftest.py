@@ -24,7 +24,7 @@ from _pytest.faulthandler import fault_handler_stderr_fd_key
 
 from chronotile.core import database
 from chronotile.http import replaced_services
-from tests import durations, quick, sampling, strict, tiers
+from tests import durations, ending, quick, sampling, strict, tiers
 from tests.module_snapshot import ModuleSnapshot
 from tests.postgresql import serving_postgresql
 from tests.running import PATIENCE_S
@@ -48,7 +48,7 @@ hypothesis.settings.load_profile("chronotile")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Put strict mode and the rules of the quick tier in force, collect durations, and choose cases of matrices."""
-    for plugin in (strict, quick, durations, sampling, tiers):
+    for plugin in (strict, quick, durations, ending, sampling, tiers):
         config.pluginmanager.register(plugin)
 
 
