@@ -99,6 +99,18 @@ def test_product_may_be_the_folder(tmp_path, product):
     assert discovery.findings == ()
 
 
+def test_band_that_cannot_be_opened_is_a_finding(tmp_path):
+    image = OLD.write(tmp_path) / OLD.image("B03", 10)
+    image.write_bytes(b"no JPEG 2000")
+
+    discovery = discover_in(tmp_path)
+
+    (collection,), (finding,) = discovery.collections, discovery.findings
+    assert [*collection.variables] == ["AOT", "B01", "B02", "B04", "B08", "B11", "SCL", "WVP"]
+    assert finding.place == f"{collection.draft.id}: B03_10m"
+    assert finding.message.startswith(f"left out: {image.name} cannot be opened")
+
+
 @pytest.mark.parametrize("document", ["<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "<a>"])
 def test_product_with_a_damaged_document_is_a_finding(tmp_path, document):
     for product in (OLD, NEW, SafeProduct(sensed="20220205T101401")):

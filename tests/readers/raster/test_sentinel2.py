@@ -70,6 +70,20 @@ def test_state_of_an_image_includes_its_document(tmp_path):
     assert len({state.text for state in states}) == 3
 
 
+def test_band_that_cannot_be_opened_leaves_the_other_bands(tmp_path):
+    place = NEW.write(tmp_path)
+    (place / NEW.image("B03", 10)).write_bytes(b"no JPEG 2000")
+    variables = {band: VariableSpec(id=band) for band in ("B03", "B04")}
+    spec = make_spec("cog", place / NEW.granule / "IMG_DATA/R10m/*_{variable}_10m.jp2", variables=variables)
+
+    info = open_rasters(spec).info
+
+    (finding,) = info.findings
+    assert [*info.variables] == ["B04"]
+    assert finding.place == "B03"
+    assert finding.message.startswith("left out: T32TQM_20200104T101319_B03_10m.jp2 cannot be opened")
+
+
 def test_image_whose_document_follows_is_added_to_the_source(tmp_path):
     for product in (NEW, SafeProduct(sensed="20210104T101319")):
         product.write(tmp_path)

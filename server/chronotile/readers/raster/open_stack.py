@@ -40,13 +40,21 @@ def open_raster_stack(spec: SourceSpec, caches: ReaderCaches | None = None) -> R
     variables: dict[str, StackVariable] = {}
     findings: list[Finding] = []
     surveys: dict[str, FileSurvey] = {}
+    failures: dict[str, UnsupportedSource] = {}
     for name, paths in sorted(find_files(spec).items(), key=lambda entry: entry[0] or ""):
-        opened = _open_files(spec, name, paths)
+        try:
+            opened = _open_files(spec, name, paths)
+        except UnsupportedSource as error:
+            failures[name or ""] = error
+            continue
         variables |= opened.variables
         findings += opened.findings
         surveys |= opened.surveys
     if not variables:
+        for failure in failures.values():
+            raise failure
         raise UnsupportedSource(f"{base_name(spec.href)} matches no file that holds a variable")
+    findings += [Finding("error", name, f"{LEFT_OUT}{failure.message}") for name, failure in failures.items()]
     ordered = {name: variables[name] for name in (spec.variables or variables) if name in variables}
     return RasterStack(spec.collection, ordered, tuple(dict.fromkeys(findings)), surveys, caches=caches)
 
