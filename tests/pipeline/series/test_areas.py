@@ -174,7 +174,7 @@ def test_an_area_of_too_many_cells_is_refused(monkeypatch):
     # The blocks are not computed: that would take memory for each.
     monkeypatch.delattr(extract_area_series_module, "cheapest_readings")
 
-    with pytest.raises(LimitExceeded, match="max_area_cells.*use smaller areas") as failure:
+    with pytest.raises(LimitExceeded, match=r"max_area_cells.*use smaller areas") as failure:
         series()
     assert failure.value.locator == "geometry"
 

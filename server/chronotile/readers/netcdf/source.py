@@ -184,7 +184,7 @@ class NetcdfFile:
         return NetcdfArray(self, name, growing=growing)
 
     def revision(self) -> str:
-        """Return the fingerprint of the file and, in a product, of the other files."""
+        """Return the fingerprint of the file. In a product, it covers the other files as well."""
         return file_state(str(self.path)).text
 
     def close(self) -> None:
