@@ -2,6 +2,11 @@
 
 import pytest
 
+from chronotile.core.model.places import PlacesSpec
+from chronotile.readers.places.place_files import read_places
+from tests.places import feature, write_places
+from tests.protocols import served
+
 PATH = "/timeseries/NDVI/area"
 QUERY = "datetime=2020-06-01/2020-06-30&reducers=mean,p90"
 
@@ -29,6 +34,23 @@ def test_place_is_read_in_the_crs_of_its_file(client):
     (found,) = client.get(f"{PATH}?place=lambert/S0&datetime=2020-06-11").json()["features"]
 
     assert found["total"] == pytest.approx(40_000, rel=0.5)
+
+
+@pytest.mark.parametrize(("name", "extension"), [("csv", "csv"), ("parquet", "parquet")])
+def test_file_is_named_by_the_layer_and_the_place(client, name, extension):
+    answer = client.get(f"{PATH}?place=squares/S1&{QUERY}&format={name}")
+
+    assert answer.headers["content-disposition"] == f'attachment; filename="NDVI-squares-S1.{extension}"'
+
+
+def test_file_name_has_only_safe_characters_of_the_id(make_client, tmp_path):
+    path = write_places(tmp_path / "odd.geojson", feature(0, code='Liège "1"/a;\\b'))
+    spec = PlacesSpec(id="odd", title={"": "Odd"}, path=str(path), id_field="code", max_features=9, max_vertices=99)
+    client = make_client(served.make_services(*served.varied_collections(), places=[read_places(spec)]))
+
+    answer = client.get(PATH, params={"place": 'odd/Liège "1"/a;\\b', "datetime": "2020-06-11", "format": "csv"})
+
+    assert answer.headers["content-disposition"] == 'attachment; filename="NDVI-odd-Li-ge-1-a-b.csv"'
 
 
 def test_post_without_a_body_is_the_same(client):

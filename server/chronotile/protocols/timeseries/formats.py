@@ -25,6 +25,7 @@ from chronotile.http.negotiation import preferred_type
 from chronotile.http.request_services import services_of
 from chronotile.http.run import run
 from chronotile.http.work_kinds import SERIES
+from chronotile.pipeline.download_names import plain_name
 from chronotile.pipeline.encoders.credits import Credits
 from chronotile.pipeline.encoders.series.covjson import encode_series_covjson
 from chronotile.pipeline.encoders.series.csv import CsvOptions, encode_places_csv, encode_series_csv
@@ -152,7 +153,7 @@ def encode_points(
 def respond_in(
     name: TableFormat,
     body: bytes | Iterable[bytes],
-    layer: Layer,
+    title: str,
     *,
     missing: Missing = NOTHING_MISSING,
     is_open: bool,
@@ -162,18 +163,18 @@ def respond_in(
     Args:
         name: The format.
         body: The encoded series, whole or in parts.
-        layer: Layer of the first series.
+        title: Name of the file: its layer, and the place if one was requested.
         missing: Dates and items that the series lack.
         is_open: Whether the selected times may change soon (`has_open_times`).
     """
     of_cache = cache_headers(missing, is_open=is_open)
-    headers = {"Vary": "Accept", **file_headers(name, layer), **of_cache}
+    headers = {"Vary": "Accept", **file_headers(name, title), **of_cache}
     if isinstance(body, bytes):
         return Response(body, media_type=name.media_type, headers=headers)
     return StreamingResponse(iterate_in_turns(body), media_type=name.media_type, headers=headers)
 
 
-def file_headers(name: TableFormat, layer: Layer) -> dict[str, str]:
-    """Return the header that makes browsers save a file under the layer's name; empty for formats without extension."""
-    extension = name.extension
-    return {} if extension is None else {"Content-Disposition": f'attachment; filename="{layer.id}.{extension}"'}
+def file_headers(name: TableFormat, title: str) -> dict[str, str]:
+    """Return the header that makes browsers save a file under a title; empty for formats without extension."""
+    file = f"{plain_name(title)}.{name.extension}"
+    return {} if name.extension is None else {"Content-Disposition": f'attachment; filename="{file}"'}

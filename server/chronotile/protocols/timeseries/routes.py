@@ -98,7 +98,7 @@ async def get_areas(request: Request, parse: ParseAreas) -> Response:
     response = formats.respond_in(
         TableFormat.JSON if is_dry else name,
         answer.body,
-        layer,
+        "-".join(filter(None, (layer.id, area_params.PLACE.optional(query)))),
         missing=answer.missing,
         is_open=answer.is_open,
     )
@@ -165,7 +165,7 @@ async def get_point(request: Request) -> Response:
         series_request = replace(series_request, time=time)
     response = await formats.answer_series(request, series_request, series_format)
     response.headers.update(
-        {"Vary": "Accept", **formats.file_headers(name, layer), **params.link_to_next(request, following)}
+        {"Vary": "Accept", **formats.file_headers(name, layer.id), **params.link_to_next(request, following)}
     )
     return add_live_warning(response, [layer], services)
 
@@ -195,7 +195,7 @@ async def post_points(request: Request) -> Response:
         has_open_times(layer, series_request.time, analysis)
         for layer, series_request in zip(layers, series_requests, strict=True)
     )
-    response = formats.respond_in(name, body, layers[0], missing=missing, is_open=is_open)
+    response = formats.respond_in(name, body, layers[0].id, missing=missing, is_open=is_open)
     return add_live_warning(response, layers, services)
 
 
