@@ -31,6 +31,7 @@ from tests.running import PATIENCE_S, serving, until
 
 pytestmark = pytest.mark.slow
 PRIVATE = "/timeseries/HIDDEN/point?lon=4.6&lat=50.85"
+REQUEST_LOG = "chronotile.http.request_log"
 MANY = 1_000
 ROUNDS = 3
 WORDS = re.compile(r"SECRET|classified|fields-of-the-ministry")
@@ -99,6 +100,77 @@ def test_many_wrong_keys_are_one_line_an_address_and_one_look(
     assert len({(each.status, each.body) for each in wrong}) <= 2
     assert len([each for each in caplog.messages if "wrong token" in each]) == addresses
     assert keys.reads == 1
+
+
+@pytest.fixture
+def refused_keys(keys: CountedKeys) -> dict[str, str]:
+    """Return keys by name: revoked, expired, and without the right to the hidden layer."""
+    table = open_keys(None, keys.folder, archive="a")
+    refused = {
+        "gone": table.create("gone", groups=["ministry"], days=1),
+        "old": table.create("old", groups=["ministry"], days=-1),
+        "eve": table.create("eve", groups=["farmers"], days=1),
+    }
+    table.revoke("gone")
+    table.close()
+    return refused
+
+
+@pytest.fixture
+def client_with_keys(keys: CountedKeys) -> Iterator[TestClient]:
+    """Return a client of a server with a hidden layer and the keys."""
+    app = application(with_private(made_services()), ServerOptions(keys=keys.open))
+    with TestClient(app, base_url="http://localhost") as client:
+        yield client
+
+
+def request_line(client: TestClient, caplog: pytest.LogCaptureFixture, path: str, **headers: str) -> str:
+    """Return the log line of a request."""
+    caplog.clear()
+    with caplog.at_level(logging.INFO, logger=REQUEST_LOG):
+        client.get(path, headers=headers)
+    (line,) = [record.getMessage() for record in caplog.records if record.name == REQUEST_LOG]
+    return line
+
+
+@pytest.mark.parametrize(("name", "status"), [("gone", 401), ("old", 401), ("eve", 404)])
+def test_log_line_of_a_refused_request_names_the_key(
+    client_with_keys: TestClient,
+    refused_keys: dict[str, str],
+    name: str,
+    status: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    key = refused_keys[name]
+
+    lines = [
+        request_line(client_with_keys, caplog, "/layers/HIDDEN", Authorization=f"Bearer {key}"),
+        request_line(client_with_keys, caplog, f"/k/{key}/layers/HIDDEN"),
+    ]
+
+    assert all(f" status={status} " in line and line.endswith(f" key={name}") for line in lines)
+    assert key not in "".join(lines)
+
+
+def test_log_line_of_accepted_and_wrong_keys_has_no_name(
+    client_with_keys: TestClient, keys: CountedKeys, caplog: pytest.LogCaptureFixture
+) -> None:
+    credentials = (f"Bearer {keys.right}", "Bearer ctk_unknown")
+
+    lines = [request_line(client_with_keys, caplog, "/layers/HIDDEN", Authorization=text) for text in credentials]
+
+    assert [re.findall(r"status=\d+|key=\S+", line) for line in lines] == [["status=200"], ["status=401"]]
+
+
+def test_client_cannot_distinguish_revoked_from_unknown_keys(
+    client_with_keys: TestClient, refused_keys: dict[str, str]
+) -> None:
+    keys = (refused_keys["gone"], refused_keys["old"], "ctk_unknown")
+
+    answers = [client_with_keys.get("/layers/HIDDEN", headers={"Authorization": f"Bearer {key}"}) for key in keys]
+
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({(answer.content, tuple(answer.headers.multi_items())) for answer in answers}) == 1
 
 
 @pytest.fixture

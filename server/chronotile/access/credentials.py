@@ -17,7 +17,7 @@ from chronotile.core.model.access import AccessRules
 from chronotile.http.asgi_headers import header_value
 from chronotile.http.base_urls import KEY_PATH
 from chronotile.http.client_addresses import client_of
-from chronotile.http.principal import JobLink, Principal
+from chronotile.http.principal import KEY_NAME, JobLink, Principal
 
 MAX_TOKENS = 4096
 """Verified tokens in the cache."""
@@ -91,7 +91,7 @@ class Credentials:
         return JobLink(digest=digest, is_valid=self._keys.is_valid)
 
     async def identify(self, credential: str, rules: AccessRules, scope: Scope) -> Principal:
-        """Return the user of a credential.
+        """Return the user of a credential; the name of a key is stored in the scope, also if the key is not accepted.
 
         Raises:
             Unauthenticated: The credential is not accepted.
@@ -103,7 +103,9 @@ class Credentials:
             if not credential.startswith(PREFIX):
                 return await self._identify_token(credential, digest, rules)
             principal = await self._keys.find(digest)
-            if principal is None:
+            if principal is not None:
+                scope[KEY_NAME] = principal.name.removeprefix("key:")
+            if principal is None or principal.until <= time():
                 raise Unauthenticated(NOT_ACCEPTED)
         except Unauthenticated:
             client = client_of(Request(scope)) or ""

@@ -106,19 +106,18 @@ class Keys(ArchiveTables):
                 raise UnknownItem(f"there is no key {name!r}", locator="name")
 
     def principals(self) -> Mapping[bytes, Principal]:
-        """Return the users of all valid keys, by the digest of the key."""
+        """Return the users of all keys, by the digest of the key; `until` is 0 for revoked and expired keys."""
         with self._reading() as connection:
             now = self._clock(connection)
-            is_valid = TABLE.c.archive == self._archive, TABLE.c.revoked.is_(None), TABLE.c.expires > now
-            rows = connection.execute(select(TABLE).where(*is_valid)).all()
-        return {row.digest: _principal(_parse_row(row)) for row in rows}
+            rows = connection.execute(select(TABLE).where(TABLE.c.archive == self._archive)).all()
+        return {row.digest: _principal(_parse_row(row), now) for row in rows}
 
     def _is(self, name: str) -> tuple[sa.ColumnElement[bool], ...]:
         return TABLE.c.archive == self._archive, TABLE.c.name == name
 
 
 class KeyCache:
-    """Cache of all valid keys, read again at intervals, so that wrong keys cause no queries.
+    """Cache of all keys, read again at intervals, so that wrong keys cause no queries.
 
     Args:
         open_keys: Opens the table, in a thread; `None` if the server has no keys.
@@ -132,19 +131,21 @@ class KeyCache:
         self._reading = anyio.Lock()
 
     async def find(self, digest: bytes) -> Principal | None:
-        """Return the user of the key with a digest; `None` without a valid key.
+        """Return the user of the key with a digest; `None` if no key has it.
+
+        The key is revoked or expired if `until` of the user has passed.
 
         Raises:
-            SourceUnavailable: The database is unavailable, and the key is not in the cache.
+            SourceUnavailable: The database is unavailable, and the cache has no valid key.
         """
         if self._is_old(digest):
             async with self._reading:
                 if self._is_old(digest):  # no other request has read them meanwhile
                     await anyio.to_thread.run_sync(self._read)
         user = self._users.get(digest)
-        if user is None and self._fault is not None:
+        if self._fault is not None and (user is None or user.until <= time()):
             raise self._fault
-        return None if user is None or user.until <= time() else user
+        return user
 
     def is_valid(self, user: str | None) -> bool:
         """Return whether a user may still exist; the user of a key must have been valid at the last read."""
@@ -180,11 +181,11 @@ def digest_of(key: str) -> bytes:
 open_keys = Keys.open
 
 
-def _principal(key: StoredKey) -> Principal:
+def _principal(key: StoredKey, now: float) -> Principal:
     return Principal(
         subjects=AccessRules.subjects_of(key.groups, key=key.name),
         name=f"key:{key.name}",
-        until=key.expires,
+        until=key.expires if key.revoked is None and key.expires > now else 0.0,
         rights=None if key.rights is None else frozenset(key.rights),
     )
 

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chronotile.core.logs import REQUEST_ID
 from chronotile.http.asgi_headers import header_value
 from chronotile.http.meter import COUNTER, Counter
+from chronotile.http.principal import KEY_NAME
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ HEADER = b"x-request-id"
 LAYER_PARAMETERS = {"layer", "layers", "coverageid", "coverage", "identifier"}
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
 LINE = "%(method)s %(route)s layer=%(layer)s time=%(datetime)s status=%(status)d ms=%(ms).1f bytes=%(bytes)d id=%(id)s"
+LINE_WITH_KEY = f"{LINE} key=%(key)s"
+"""Line of a request with an API key that was answered with an error."""
 
 
 @dataclass(slots=True)
@@ -102,9 +105,12 @@ class RequestLog(Collector):
             if is_logged:
                 values = {"method": scope["method"], "route": route, "layer": layer, "datetime": instants}
                 values |= {"status": 503 if is_cancelled else status, "ms": round(seconds * 1000, 1)}
-                values |= {"bytes": sent_bytes, "id": request_id}
+                key = {"key": scope[KEY_NAME]} if status >= 400 and KEY_NAME in scope else {}
+                values |= {"bytes": sent_bytes, "id": request_id, **key}
                 # `log.info` without its search for the caller in the stack.
-                log.handle(log.makeRecord(log.name, logging.INFO, __file__, 0, LINE, (values,), None))
+                log.handle(
+                    log.makeRecord(log.name, logging.INFO, __file__, 0, LINE_WITH_KEY if key else LINE, (values,), None)
+                )
 
     def _count(self, route: str, status: int, size: int, seconds: float) -> None:
         # `route` is a pattern: each path would make a separate time series.
