@@ -83,4 +83,4 @@ def test_nothing_changed_is_the_same_archive(file, open_at):
 def test_layers_are_listed_with_the_sets_of_places(file, open_at):
     lines = list(archive_lines(open_at(file).services.catalogue))
 
-    assert lines[-1] == "places.squares  3 places  lon 4.5 to 4.8, lat 50.8 to 50.9  OGC:CRS84"
+    assert lines[-1] == "places.squares  3 places  label code  lon 4.5 to 4.8, lat 50.8 to 50.9  OGC:CRS84"

@@ -20,6 +20,7 @@ from chronotile.app.process_setup import MAX_FILES
 from chronotile.app.settings import Settings
 from chronotile.cli.main import app
 from chronotile.core.machine import this_machine
+from tests.places import write_places
 from tests.running import PATIENCE_S, PROGRAM, answer_of, is_shown, serving, until, workers_of
 from tests.scenes import Scene, write_cogs
 
@@ -166,6 +167,21 @@ def test_check_of_good_data_ends_with_0(run, data):
     assert result.output.splitlines() == [
         "note     notes.csv: skipped: a table, not a raster",
         "1 collection, 1 layer: 0 errors, 0 warnings, 1 note",
+    ]
+
+
+def test_check_lists_the_served_place_sets_before_the_summary(run, configuration):
+    write_places(configuration.parent / "squares.geojson")
+    sets = "{squares: {href: squares.geojson, id: code, label: name}, unlabelled: {href: squares.geojson, id: code}}"
+    configuration.write_text(f"{configuration.read_text()}\nplaces: {sets}\n")
+
+    result = run("check", configuration)
+
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "places.squares  3 places  label name  lon 4.5 to 4.8, lat 50.8 to 50.9  OGC:CRS84",
+        "places.unlabelled  3 places  label code  lon 4.5 to 4.8, lat 50.8 to 50.9  OGC:CRS84",
+        "1 collection, 1 layer: 0 errors, 0 warnings, 0 notes",
     ]
 
 

@@ -23,9 +23,15 @@ def archive_lines(catalogue: Catalogue) -> Iterator[str]:
         yield f"{collection.id}" if title == collection.id else f"{collection.id}  {title}"
         width = max(len(layer.id) for layer in collection.layers)
         yield from (f"  {layer.id:{width}}  {_layer_text(layer)}" for layer in collection.layers)
+    yield from place_lines(catalogue)
+
+
+def place_lines(catalogue: Catalogue) -> Iterator[str]:
+    """Yield a line for each place set: number of places, field of their labels, extent, CRS."""
     for places in catalogue.places.values():
-        count = count_text(len(places), "place")
-        yield f"places.{places.id}  {count}  {_box_text(places.bbox)}  {crs_text(places.crs)}"
+        label = places.spec.label_field or places.spec.id_field or "id"
+        facts = (count_text(len(places), "place"), f"label {label}", _box_text(places.bbox), crs_text(places.crs))
+        yield "  ".join((f"places.{places.id}", *facts))
 
 
 def unserved_lines(catalogue: Catalogue, findings: Iterable[Finding]) -> Iterator[str]:

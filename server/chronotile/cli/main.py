@@ -148,10 +148,10 @@ def _is_folder(prefix: str) -> bool:
 
 @app.command()
 def check(place: ConfigArgument = None) -> None:
-    """Check a configuration, its styles and its sources; print one line per finding; 1 if any is an error."""
+    """Check configuration, styles and sources; print one line per finding and place set; 1 if any is an error."""
     with exiting_in_one_line():
         from chronotile.archive.check import check_archive
-        from chronotile.archive.describe import finding_lines, summary
+        from chronotile.archive.describe import finding_lines, place_lines, summary
         from chronotile.cli.index import passes_of
 
         settings = settings_of(config=place)
@@ -164,7 +164,8 @@ def check(place: ConfigArgument = None) -> None:
             *index_findings(settings, archive),
             *subscriber_findings(settings, archive),
         ]
-        print_lines((*finding_lines(findings), summary(archive.services.catalogue, findings)))
+        catalogue = archive.services.catalogue
+        print_lines((*finding_lines(findings), *place_lines(catalogue), summary(catalogue, findings)))
         close_archive(archive)
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
