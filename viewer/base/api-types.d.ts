@@ -338,6 +338,7 @@ export type PlaceValues = {
 	total: number;
 	ids: string[];
 	values: (number | null)[][];
+	attribution?: string;
 	unreadable?: string[];
 };
 

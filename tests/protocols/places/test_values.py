@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,6 +57,25 @@ def test_document_describes_itself(client):
         "total": 4,
     }
     assert np.shape(document["values"]) == (4, len(document["times"]))
+
+
+@pytest.mark.parametrize(
+    ("path", "attribution"),
+    [
+        ("squares/values?layer=NDVI", "Copernicus & co; Made up"),
+        ("squares/values?layer=TIMED", "Made up"),
+        ("lambert/values?layer=TIMED", None),
+    ],
+)
+def test_document_states_the_attribution_of_layer_and_places(client, path, attribution):
+    assert client.get(f"/places/{path}").json().get("attribution") == attribution
+
+
+def test_another_attribution_has_another_etag(client, make_client, services, squares):
+    renamed = replace(squares, spec=replace(squares.spec, attribution="Others"))
+    other = make_client(replace(services, catalogue=replace(services.catalogue, places={"squares": renamed})))
+
+    assert other.get(VALUES).headers["etag"] != client.get(VALUES).headers["etag"]
 
 
 def test_a_page_keeps_the_numbers_of_the_tiles(client):

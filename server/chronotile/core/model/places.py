@@ -230,6 +230,8 @@ class PlaceValues:
     layer: str
     units: str
     reducer: str
+    attribution: str | None
+    """Authors of the layer and of the places."""
     times: InstantArray
     """(time,); not a time (NaT) for the single value of a layer without time."""
     ids: tuple[str, ...]

@@ -15,6 +15,7 @@ from chronotile.core.model.space.boxes import WHOLE_CIRCLE
 from chronotile.core.model.space.crs import CRS84
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.types import BoolArray, Int64Array
+from chronotile.pipeline.encoders.credits import Credits
 from chronotile.pipeline.place_shapes import places_revision, shapes_in
 from chronotile.pipeline.resolve_series import has_open_times, instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.revision import fingerprint, pixel_revision
@@ -32,6 +33,8 @@ class PlaceValuesTarget:
     """Ascending indexes into the times of the layer; `(0,)` for a layer without time."""
     numbers: Int64Array
     """Positions of the places in their set."""
+    attribution: str | None
+    """Authors of the layer and of the places."""
     etag: str
     is_open: bool
     """Whether the times may change soon (`TimeSelection.is_open`)."""
@@ -57,9 +60,11 @@ def resolve_place_values(request: PlaceValuesRequest, services: Services) -> Pla
     alternative = "request a shorter interval, or page by page with limit"
     require_at_most("max_series_values", requested, allowed, alternative=alternative, locator="time")
     times = instants_of(layer, indexes)
+    attribution = Credits.from_layers([layer, Credits(attribution=places.spec.attribution)]).attribution
     etag = fingerprint(
         "place values",
         places_revision(places),
+        attribution,
         pixel_revision(layer, times if len(layer.times) else (), services),
         times.tobytes(),
         (request.reducer, request.weights, request.min_valid),
@@ -70,6 +75,7 @@ def resolve_place_values(request: PlaceValuesRequest, services: Services) -> Pla
         layer=layer,
         indexes=indexes,
         numbers=numbers,
+        attribution=attribution,
         etag=etag,
         is_open=has_open_times(layer, request.time),
     )
@@ -109,6 +115,7 @@ def extract_place_values(
         layer=layer.id,
         units=layer.main_variable.encoding.units,
         reducer=request.reducer.name,
+        attribution=target.attribution,
         times=instants_of(layer, target.indexes),
         ids=tuple(target.places.ids[number] for number in numbers.tolist()),
         values=values,

@@ -75,6 +75,7 @@ def encode_place_values_json(matrix: PlaceValues) -> bytes:
     """Return the matrix: one row per place, one number per instant; `null` for missing values."""
     unreadable_times = matrix.missing.unreadable_times
     lacking = {"unreadable": parts.format_instants(np.array(unreadable_times))} if unreadable_times else {}
+    credit = {"attribution": matrix.attribution} if matrix.attribution else {}
     return parts.dump_json(
         {
             "places": matrix.places,
@@ -82,6 +83,7 @@ def encode_place_values_json(matrix: PlaceValues) -> bytes:
             "layer": matrix.layer,
             "units": matrix.units,
             "reducer": matrix.reducer,
+            **credit,
             "times": parts.json_instants(matrix.times),
             **lacking,
             "offset": matrix.offset,

@@ -186,7 +186,7 @@ SCHEMAS: Json = {
     "PlaceValues": object_of(
         _each(TEXT, "places", "revision", "layer", "units", "reducer")
         | {"times": TIMES, "offset": WHOLE, "total": WHOLE, "ids": TEXTS, "values": list_of(list_of(VALUE))},
-        {"unreadable": TEXTS},
+        {"attribution": TEXT, "unreadable": TEXTS},
     ),
     "ItemPage": ITEM_PAGE,
     "BaseMap": BASE_MAP,
