@@ -170,8 +170,7 @@ def _add_files(path: str, state: FileState) -> FileState:
 
 
 def _add_folder(path: str, state: FileState) -> FileState:
-    """Add the folder that is read as one file around a file: other files have the positions of its cells."""
-    folder = path.rpartition("/")[0]
+    folder = path.rpartition("/")[0]  # other files of a product have the positions of its cells
     return file_state(folder)._replace(size=state.size, inode=state.inode) if is_product(folder) else state
 
 
