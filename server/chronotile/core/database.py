@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, InvalidatePoolError, NoSuchModuleError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, Pool, QueuePool
 
 from chronotile.core.errors import LOG_SAYS_WHY, ChronotileError, ConfigurationError, SourceUnavailable, StorageFull
 from chronotile.core.extras import missing_extra
@@ -57,8 +57,8 @@ _MAKING = 7_105_204
 log = logging.getLogger(__name__)
 _logged_s: dict[str, float] = {}
 """Time of the last log line per fault."""
-_closed = WeakSet[Engine]()
-"""Engines that were passed to `close_engine`."""
+_closed = WeakSet[Pool]()
+"""Pools of engines that were passed to `close_engine`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,11 +150,13 @@ def _sqlite(folder: Path, usage: Usage, mounts: Path) -> Engine:
         make_private(path)
     # As many connections as threads need, here and below: a limit would only add another wait.
     engine = create_engine(
-        URL.create(SQLITE, database=str(file)), connect_args={"timeout": usage.waits().busy_s}, max_overflow=-1
+        URL.create(SQLITE, database=str(file)),
+        connect_args={"timeout": usage.waits().busy_s},
+        max_overflow=-1,
+        poolclass=_ClosablePool,
     )
     event.listen(engine, "connect", partial(_prepare, file, usage))
     event.listen(engine, "checkout", partial(_check_place, file, usage))
-    event.listen(engine, "checkin", partial(_close_returned, engine))
     event.listen(engine, "begin", _begin)
     return engine
 
@@ -182,13 +184,13 @@ def _postgresql(url: str, usage: Usage) -> Engine:
     defaults = {**waits, "application_name": APPLICATION}
     missing = {name: value for name, value in defaults.items() if name not in parsed.query}
     try:
-        engine = create_engine(parsed.set(drivername=f"{POSTGRESQL}+psycopg"), connect_args=missing, max_overflow=-1)
+        address = parsed.set(drivername=f"{POSTGRESQL}+psycopg")
+        engine = create_engine(address, connect_args=missing, max_overflow=-1, poolclass=_ClosablePool)
     except (NoSuchModuleError, ImportError) as error:
         absent = missing_extra("postgresql", "CHRONOTILE_DATABASE_URL")
         raise ConfigurationError([absent or f"CHRONOTILE_DATABASE_URL: psycopg cannot be loaded: {error}"]) from error
     event.listen(engine, "connect", _note_use)  # otherwise new connections are checked, and discarded if that fails
     event.listen(engine, "checkin", _note_use)
-    event.listen(engine, "checkin", partial(_close_returned, engine))
     event.listen(engine, "checkout", partial(_check_life, engine))
     if "options" not in parsed.query:
         event.listen(engine, "connect", partial(_limit_waits, usage))
@@ -197,13 +199,19 @@ def _postgresql(url: str, usage: Usage) -> Engine:
 
 def close_engine(engine: Engine) -> None:
     """Close the connections; connections that threads still use or open are closed when these are finished."""
-    _closed.add(engine)  # before `dispose`, as a connection that is returned between both would stay open
+    _closed.add(engine.pool)
     engine.dispose()
+    _closed.add(engine.pool)  # the pool of connections that are opened later
+    engine.pool.dispose()
 
 
-def _close_returned(engine: Engine, connection: object, record: ConnectionPoolEntry) -> None:
-    if engine in _closed and connection is not None:
-        record.close()
+class _ClosablePool(QueuePool):
+    """Pool that stays empty after `close_engine`."""
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        super()._do_return_conn(record)
+        if self in _closed:  # looked up afterwards: a pool that was emptied meanwhile would keep the connection
+            self.dispose()
 
 
 @contextmanager

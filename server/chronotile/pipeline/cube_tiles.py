@@ -4,6 +4,8 @@ import itertools
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from chronotile.catalog.resolve_times import ResolvedTimes, resolve_series_times
 from chronotile.core.cancellation import IsActive, always_active, require_active
 from chronotile.core.errors import SourceChanged, require_at_most
@@ -57,6 +59,13 @@ class CubeTarget(PixelTarget):
     times: ResolvedTimes
     revision: str
     """Version of the pixels at these times and of their numbering; equal for all tiles."""
+
+
+def has_cubes(layer: Layer) -> bool:
+    """Return whether a layer has cube tiles: it is not a composite, and all its flags are in the lowest 16 bits."""
+    info = layer.main_variable
+    has_few_bits = np.dtype(info.encoding.dtype).itemsize <= 2
+    return not layer.is_composite and (has_few_bits or all(0 <= flag.mask < 1 << 16 for flag in info.bit_flags))
 
 
 def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 from sqlalchemy.exc import DBAPIError
 
 from chronotile.core import database
@@ -294,3 +294,14 @@ def test_connection_used_or_opened_by_a_thread_after_the_end_is_closed(tmp_path)
     for each in (used_by_driver, later_by_driver):
         with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
             each.execute("SELECT 1")
+
+
+def test_connection_returned_while_its_engine_is_closed_is_closed(tmp_path):
+    engine = open_engine(None, tmp_path)
+    event.listen(engine, "checkin", lambda _connection, _record: database.close_engine(engine))
+
+    with closing(engine.raw_connection()) as used:
+        used_by_driver = used.driver_connection
+
+    with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+        used_by_driver.execute("SELECT 1")

@@ -11,10 +11,11 @@ from chronotile.catalog.limits import Limits
 from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
 from chronotile.core.errors import ClientGone, LimitExceeded, SourceUnavailable, UnsupportedFormat
 from chronotile.core.model.cube import CubeRequest, CubeTile
+from chronotile.core.model.quality import NamedFlag
 from chronotile.core.model.source import Mask
 from chronotile.core.model.space.grid import Grid
 from chronotile.core.model.time.parser import parse_time
-from chronotile.pipeline.cube_tiles import MAX_READ_CELLS, CubeTarget, extract_cube, find_cube
+from chronotile.pipeline.cube_tiles import MAX_READ_CELLS, CubeTarget, extract_cube, find_cube, has_cubes
 from tests.ctc1 import Decoded, decode_cube
 from tests.protocols import served
 from tests.readers.memory import CLOUD, NODATA, MemoryReader, derived, random_numbers
@@ -198,6 +199,19 @@ def test_classes_too_far_apart_are_refused():
 
     with pytest.raises(UnsupportedFormat):
         extract(reader)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "masks", "has"),
+    [("int32", (1, 1 << 15), True), ("int32", (1, -(1 << 31)), False), ("uint32", (1 << 16,), False)]
+    + [("int16", (-(1 << 15),), True)],
+)
+def test_layers_with_flags_beyond_16_bits_have_no_cubes(dtype, masks, has):
+    reader = MemoryReader().add("NDVI", np.zeros((1, 2, 2), dtype=dtype), times=DAYS[:1])
+    flags = tuple(NamedFlag(f"bit {mask}", mask) for mask in masks)
+    reader.infos["NDVI"] = dataclasses.replace(reader.infos["NDVI"], is_categorical=True, bit_flags=flags)
+
+    assert has_cubes(services_of(reader).catalogue.layers[0]) is has
 
 
 def test_moving_pictures_of_wide_numbers_are_coarse_and_report_it():

@@ -14,6 +14,7 @@ from chronotile.core.model.formats import MapFormat
 from chronotile.core.model.time.instants import format_instant
 from chronotile.http.shipped_files import CLIENTS
 from chronotile.pipeline.coverage.layer_store import has_store
+from chronotile.pipeline.cube_tiles import has_cubes
 from chronotile.pipeline.maps.animation import usual_format
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.links import link
@@ -187,7 +188,7 @@ def _layer_links(services: Services, base: str) -> Iterable[ServiceLink]:
         href = f"{base}/animations/{quote(layer.id)}.{media_type.extension}?{query}"
         yield ServiceLink("animation", "Time-lapse", f"slides, reports; of layer {layer.id}", href, media_type)
     for layer in [candidate for candidate in layers if not candidate.is_composite][:1]:
-        for tile_matrix_set in sets:
+        for tile_matrix_set in sets if has_cubes(layer) else ():
             purpose = f"all dates of a tile as numbers, for viewers of your own; of layer {layer.id}"
             href = f"{base}/cubes/{quote(layer.id)}/{quote(tile_matrix_set.id)}/{{z}}/{{x}}/{{y}}.ctc"
             yield ServiceLink("cubes", "Cube tiles", purpose, href, CUBE_TYPE, is_template=True)

@@ -18,6 +18,7 @@ from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import ONE_NS, format_instant
 from chronotile.core.model.types import Instant, InstantArray, Json
 from chronotile.pipeline.coverage.layer_store import has_store
+from chronotile.pipeline.cube_tiles import has_cubes
 from chronotile.pipeline.encoders.document_parts import format_instants
 from chronotile.pipeline.maps.animation import usual_format
 from chronotile.pipeline.most_valid_times import clear_default
@@ -194,9 +195,10 @@ def _links(name: str, layer: Layer, context: CapabilitiesContext) -> list[Json]:
     if len(layer.times):
         href = f"{base}/animations/{path}.{{extension}}{{?bbox,width,datetime,step,fps}}"
         links.append(link("animation", href, usual_format(), "time-lapse", is_template=True))
-    if not layer.is_composite:
+    if has_cubes(layer):
         href = f"{base}/cubes/{path}/{{tms}}/{{z}}/{{x}}/{{y}}.ctc"
         links.append(link("cubes", href, CUBE_TYPE, "all dates of a tile as numbers", is_template=True))
+    if not layer.is_composite:
         if has_store(layer):
             links.append(link("zarr", f"{base}/zarr/{path}", "application/json", "Zarr store for xarray"))
         href = f"{base}/timeseries/{path}/point{{?lon,lat,datetime}}"
