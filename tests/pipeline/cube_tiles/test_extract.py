@@ -203,15 +203,20 @@ def test_classes_too_far_apart_are_refused():
 
 @pytest.mark.parametrize(
     ("dtype", "masks", "has"),
-    [("int32", (1, 1 << 15), True), ("int32", (1, -(1 << 31)), False), ("uint32", (1 << 16,), False)]
-    + [("int16", (-(1 << 15),), True)],
+    [
+        ("int32", (1, 1 << 15), True),
+        ("int32", (1, -(1 << 31)), False),
+        ("uint32", (1 << 16,), False),
+        ("int16", (-(1 << 15),), True),
+    ],
 )
 def test_layers_with_flags_beyond_16_bits_have_no_cubes(dtype, masks, has):
     reader = MemoryReader().add("NDVI", np.zeros((1, 2, 2), dtype=dtype), times=DAYS[:1])
     flags = tuple(NamedFlag(f"bit {mask}", mask) for mask in masks)
     reader.infos["NDVI"] = dataclasses.replace(reader.infos["NDVI"], is_categorical=True, bit_flags=flags)
+    (layer,) = services_of(reader).catalogue.layers
 
-    assert has_cubes(services_of(reader).catalogue.layers[0]) is has
+    assert has_cubes(layer) is has
 
 
 def test_moving_pictures_of_wide_numbers_are_coarse_and_report_it():
