@@ -208,6 +208,8 @@ def close_engine(engine: Engine) -> None:
 class _ClosablePool(QueuePool):
     """Pool that stays empty after `close_engine`."""
 
+    __module__ = QueuePool.__module__  # a part of the logger's name
+
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
         super()._do_return_conn(record)
         if self in _closed:  # looked up afterwards: a pool that was emptied meanwhile would keep the connection
