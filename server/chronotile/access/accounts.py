@@ -20,7 +20,7 @@ from chronotile.access.quotas import LEASE, Lease, LeaseKey, Quotas, QuotaTable
 from chronotile.access.tables import DAY_S, UNAVAILABLE, OpenedLater
 from chronotile.access.usage import USAGE, By, UsageTable, day_of
 from chronotile.catalog.service_info import ServiceInfo
-from chronotile.core.database import SQLITE, open_engine
+from chronotile.core.database import SQLITE, close_on_error, open_engine
 from chronotile.core.model.access import AccessRules, Amounts
 from chronotile.http.asgi_headers import RawHeader, header_value
 from chronotile.http.client_addresses import network_of
@@ -56,8 +56,9 @@ class Ledger:
         engine = open_engine(url, folder, USAGE)
         if engine.dialect.name == SQLITE:  # overwrite deleted rows: they contain salts
             event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA secure_delete=ON"))
-        self.usage = UsageTable(engine, archive=archive)
-        self.quotas = QuotaTable(engine, archive=archive)
+        with close_on_error(engine):
+            self.usage = UsageTable(engine, archive=archive)
+            self.quotas = QuotaTable(engine, archive=archive)
         self.close = self.usage.close
         self._salts = dict[str, bytes]()
 

@@ -16,7 +16,7 @@ from chronotile.archive.open import Archive, open_archive
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.core.errors import ConfigurationError
+from chronotile.core.errors import ChronotileError, ConfigurationError
 from chronotile.core.machine import this_machine
 from chronotile.core.model.time.instants import system_clock
 from chronotile.core.web.item_places import SETTING as SOURCE_SETTING
@@ -124,7 +124,12 @@ def index_store(settings: Settings) -> IndexStore:
     """Open the item index with the records of passes over its sources; raises the errors of `item_index`."""
     id_ = archive_id_at(settings.config, environment=os.environ)
     items = item_index(settings)  # first: opening replaces a damaged index
-    return IndexStore(items=items, passes=open_passes(settings.database_url, settings.jobs_folder(id_), archive=id_))
+    try:
+        passes = open_passes(settings.database_url, settings.jobs_folder(id_), archive=id_)
+    except ChronotileError:
+        items.close()
+        raise
+    return IndexStore(items=items, passes=passes)
 
 
 def source_access(settings: Settings) -> SourceAccess:

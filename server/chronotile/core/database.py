@@ -205,6 +205,16 @@ def close_engine(engine: Engine) -> None:
     engine.pool.dispose()
 
 
+@contextmanager
+def close_on_error(engine: Engine) -> Iterator[None]:
+    """Close the connections if the block raises an error."""
+    try:
+        yield
+    except BaseException:
+        close_engine(engine)
+        raise
+
+
 class _ClosablePool(QueuePool):
     """Pool that stays empty after `close_engine`."""
 
@@ -212,7 +222,7 @@ class _ClosablePool(QueuePool):
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
         super()._do_return_conn(record)
-        if self in _closed:  # looked up afterwards: a pool that was emptied meanwhile would keep the connection
+        if self in _closed:  # after the return: `close_engine` may have emptied the pool before it
             self.dispose()
 
 
@@ -370,7 +380,9 @@ class ArchiveTables:
             SourceUnavailable: The database is unreachable.
             StorageFull: No disk space is left.
         """
-        return cls(open_engine(url, folder, cls.usage), archive=archive)
+        engine = open_engine(url, folder, cls.usage)
+        with close_on_error(engine):
+            return cls(engine, archive=archive)
 
     def close(self) -> None:
         """Close the connections to the database."""

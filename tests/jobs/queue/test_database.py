@@ -296,6 +296,18 @@ def test_connection_used_or_opened_by_a_thread_after_the_end_is_closed(tmp_path)
             each.execute("SELECT 1")
 
 
+def test_connections_are_closed_if_opening_fails(tmp_path):
+    engine = open_engine(None, tmp_path)
+    with closing(engine.raw_connection()) as used:
+        used_by_driver = used.driver_connection
+
+    with pytest.raises(SourceUnavailable), database.close_on_error(engine):
+        raise SourceUnavailable("the tables cannot be made")
+
+    with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+        used_by_driver.execute("SELECT 1")
+
+
 def test_connection_returned_while_its_engine_is_closed_is_closed(tmp_path):
     engine = open_engine(None, tmp_path)
     event.listen(engine, "checkin", lambda _connection, _record: database.close_engine(engine))

@@ -16,8 +16,16 @@ from chronotile.catalog.items.pass_tables import MAKING
 from chronotile.catalog.items.pass_tables import METADATA as PASSES
 from chronotile.catalog.items.schema import COLLECTIONS, INDEX, INSTANTS, ITEMS, METADATA, SCHEMA, VALUES, VERSION
 from chronotile.catalog.items.writing import first_count
-from chronotile.core.database import SQLITE, hold, newer_version, open_engine, read_transaction, write_transaction
-from chronotile.core.errors import ChronotileError, SourceUnavailable
+from chronotile.core.database import (
+    SQLITE,
+    close_on_error,
+    hold,
+    newer_version,
+    open_engine,
+    read_transaction,
+    write_transaction,
+)
+from chronotile.core.errors import SourceUnavailable
 from chronotile.core.machine import MOUNTS
 from chronotile.core.model.items import ItemRef
 
@@ -54,13 +62,9 @@ def open_items(
     """
     engine = open_engine(url, folder, INDEX, mounts=mounts)
     is_file = engine.dialect.name == SQLITE
-    try:
-        with damage.opening(folder) if is_file else nullcontext():
-            make_tables(engine)
-            return ItemIndex(engine, archive=archive, folder=folder if is_file else None, clock=clock)
-    except ChronotileError:
-        engine.dispose()
-        raise
+    with close_on_error(engine), damage.opening(folder) if is_file else nullcontext():
+        make_tables(engine)
+        return ItemIndex(engine, archive=archive, folder=folder if is_file else None, clock=clock)
 
 
 class ReadItems(ItemIndex):
@@ -80,15 +84,12 @@ def read_items(url: str | None, folder: Path, *, archive: str) -> ReadItems:
     if url is None and not (folder / INDEX.file).exists():
         raise SourceUnavailable("this process has no item index: it needs the folder of the jobs, or the database")
     engine = open_engine(url, folder, INDEX)
-    try:
+    with close_on_error(engine):
         with read_transaction(engine, INDEX) as connection:
             version = connection.scalar(select(SCHEMA.c.version))
         if version != VERSION:
             raise SourceUnavailable(f"the item index has version {version}, and this process needs version {VERSION}")
         return ReadItems(engine, archive=archive)
-    except ChronotileError:
-        engine.dispose()
-        raise
 
 
 def make_tables(engine: Engine) -> None:

@@ -130,7 +130,9 @@ class Problem:
 
 def open_passes(url: str | None, folder: Path, *, archive: str = "") -> "SourcePasses":
     """Return the passes over the sources of an archive; arguments and errors are those of `open_items`."""
-    return SourcePasses(database.open_engine(url, folder, INDEX), INDEX, archive=archive)
+    engine = database.open_engine(url, folder, INDEX)
+    with database.close_on_error(engine):
+        return SourcePasses(engine, INDEX, archive=archive)
 
 
 class SourcePasses:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from chronotile.core.database import close_on_error
 from chronotile.core.private_files import make_private
 from chronotile.jobs.queue.database import open_engine
 from chronotile.jobs.queue.shares import JobShares
@@ -40,5 +41,6 @@ def open_store(url: str | None, folder: Path, *, archive: str) -> JobStore:
         StorageFull: The disk is full.
     """
     engine = open_engine(url, folder)
-    make_private(folder)
-    return JobStore(engine=engine, table=JobTable(engine, archive=archive), folder=folder, shares=JobShares(engine))
+    with close_on_error(engine):
+        make_private(folder)
+        return JobStore(engine=engine, table=JobTable(engine, archive=archive), folder=folder, shares=JobShares(engine))
