@@ -46,8 +46,8 @@ _DOWNLOADS = re.compile(
     r"/odata/v1/Products\([^)]*\)/(\$value|Nodes|Assets)|/ogcapi/collections/[^/]+/(coverage|cube|area|radius)(/|$)"
 )
 _METRICS_PATH = "/metrics"
-_READINESS_PATHS = ("/health/ready", "/health/ready/")
-_OPERATOR_PATHS = (_METRICS_PATH, f"{_METRICS_PATH}/", "/usage", "/usage/")
+_OPERATOR_PATHS = (_METRICS_PATH, "/usage")
+_READINESS_PATH = "/health/ready"
 _COG_PATHS = re.compile(r"/cog(/|$)")
 
 
@@ -104,8 +104,9 @@ class AccessGate:
             CLIENT.set(f"user:{principal.name}")
         grants = scope[GRANTS] = _GrantSet(self._restricted, principal, _right_for(path))
         subjects = grants.subjects
-        grants.is_unrestricted = path in _READINESS_PATHS and not rules.operate.isdisjoint(subjects)
-        needed = rules.operate if path in _OPERATOR_PATHS else rules.cog if _COG_PATHS.match(path) else None
+        page = path.removesuffix("/")
+        grants.is_unrestricted = page == _READINESS_PATH and not rules.operate.isdisjoint(subjects)
+        needed = rules.operate if page in _OPERATOR_PATHS else rules.cog if _COG_PATHS.match(path) else None
         if needed is not None and needed.isdisjoint(subjects):
             raise _operator_refusal(path, principal)
         if rules.quotas:
