@@ -97,6 +97,15 @@ class FileLayout(NamedTuple):
 NO_MESSAGES = FileMessages()
 
 
+class _FileAccess(NamedTuple):
+    """Functions that return bytes of a file."""
+
+    read: ReadBytes
+    """For use while the file is opened."""
+    read_later: ReadBytes
+    """For use until the dataset is closed."""
+
+
 @dataclass(eq=False, slots=True)
 class RasterHandle:
     """An open file; only one thread may use it at a time."""
@@ -170,15 +179,15 @@ def open_handle(path: str, level: int, state: FileState, *, cache: BlockCache | 
     with gdal_options(path), local.open("rb") as file:
         read = partial(_read_at, file)
         require_whole_png(read)
-        reads = read, partial(_read_file, str(local))
-        return _open_local(str(local), path, level, state, reads=reads, cache=cache)
+        access = _FileAccess(read, partial(_read_file, str(local)))
+        return _open_local(str(local), path, level, state, access=access, cache=cache)
 
 
 def _open_local(
-    name: str, path: str, level: int, state: FileState, *, reads: tuple[ReadBytes, ReadBytes], cache: BlockCache | None
+    name: str, path: str, level: int, state: FileState, *, access: _FileAccess, cache: BlockCache | None
 ) -> RasterHandle:
-    """Open a file that GDAL opens by `name`; `reads` are `read` and `read_later` of `_open_dataset`."""
-    dataset, messages = _open_dataset(name, level, reads[0], read_later=reads[1])
+    """Open a file that GDAL opens by `name`."""
+    dataset, messages = _open_dataset(name, level, access)
     blocks = None
     if FileBlocks.can_cache(dataset):
         blocks = FileBlocks(dataset, path, level=level, state=state, cache=cache)
@@ -193,7 +202,7 @@ def _open_member(
     if not member.read(0, HEAD_BYTES).startswith(JPEG2000):
         raise OSError("it is not JPEG 2000, or damaged; copy the ZIP file again")
     with _adding(FileParts(member.read, [range(member.size)]), path) as name, gdal_options(path):
-        return _open_local(name, path, level, state, reads=(member.read, member.read), cache=cache)
+        return _open_local(name, path, level, state, access=_FileAccess(member.read, member.read), cache=cache)
 
 
 @contextmanager
@@ -216,7 +225,7 @@ def _open_remote(path: str, level: int, state: FileState) -> RasterHandle:
     """Open a remote file. GDAL caches its blocks, because the handle is closed when the file is replaced."""
     remote = RemoteFile(path, ObjectState(state.mtime_ns, state.size, state.tag))
     with _adding(remote, base_name(path)) as name, read_remote(remote, path):
-        dataset, messages = _open_dataset(name, level, remote.read, read_later=remote.read)
+        dataset, messages = _open_dataset(name, level, _FileAccess(remote.read, remote.read))
         layout = layout_of(dataset, messages)
         bands, facts = _metadata(dataset, name, level, messages)
     return RasterHandle(dataset, state, layout, None, bands, facts, remote, messages)
@@ -239,26 +248,25 @@ def _metadata(
     return None, overview_facts(dataset, name)
 
 
-def _open_dataset(path: str, level: int, read: ReadBytes, *, read_later: ReadBytes) -> tuple[Any, FileMessages]:
+def _open_dataset(path: str, level: int, access: _FileAccess) -> tuple[Any, FileMessages]:
     """Open a file; unreadable messages of a GRIB file are hidden from GDAL.
 
     Args:
         path: The file, as GDAL opens it.
         level: Number of the overview, or `NATIVE_LEVEL`.
-        read: Reads the file during this call.
-        read_later: Reads the file until the dataset is closed.
+        access: Reads the file.
 
     Raises:
         OSError: The file is damaged or has an unsupported format.
         UnsupportedSource: GDAL places its cells wrongly.
     """
     options = {} if level == NATIVE_LEVEL else {"OVERVIEW_LEVEL": level}
-    head = read(0, HEAD_BYTES)
+    head = access.read(0, HEAD_BYTES)
     driver = format_of(path, head)
-    messages = read_messages(read) if driver in {GRIB, None} and GRIB.encode() in head else NO_MESSAGES
+    messages = read_messages(access.read) if driver in {GRIB, None} and GRIB.encode() in head else NO_MESSAGES
     with ExitStack() as undo:
         if messages.faults:
-            path = gdal_files().add(FileParts(read_later, messages.parts), base_name(path))
+            path = gdal_files().add(FileParts(access.read_later, messages.parts), base_name(path))
             undo.callback(gdal_files().remove, path)  # otherwise GDAL would never drop the name
         dataset = _open_with_gdal(path, driver, messages, options)
         undo.pop_all()
