@@ -218,7 +218,7 @@ def close_on_error(engine: Engine) -> Iterator[None]:
 class _ClosablePool(QueuePool):
     """Pool that stays empty after `close_engine`."""
 
-    __module__ = QueuePool.__module__  # a part of the logger's name
+    __module__ = QueuePool.__module__  # SQLAlchemy names the logger after it
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
         super()._do_return_conn(record)

@@ -43,7 +43,7 @@ def restrict(services: Services, subjects: frozenset[str], right: Right = "see")
         readers={name: reader for name, reader in services.readers.items() if name in names_in_use},
         changes={name: time for name, time in services.changes.items() if name in names_in_use or not name},
         source_hrefs={name: href for name, href in services.source_hrefs.items() if name in names_in_use},
-        findings=tuple(f for f in services.findings if f.collection in catalogue.rules_of_configured),
+        findings=tuple(note for note in services.findings if note.collection in catalogue.rules_of_configured),
         narrowed_from=services,
         grant=fingerprint("\n".join(names)),
     )

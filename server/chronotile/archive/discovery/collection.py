@@ -92,10 +92,11 @@ def describe_collection(draft: Draft, styles: Mapping[str, Style], caches: Reade
     reader = open_source(draft.spec(variables, TimeDomain(starts, ends) if spans else None), caches)
     try:
         collection = _describe(draft, reader, variables=variables, spans=spans, styles=styles)
-        lacking = {variable.name or variable.id for variable in variables if variable.id not in reader.info.variables}
-        repeated = {f for f in reader.info.findings if f.place not in lacking}  # when the collection is opened
-        every = dict.fromkeys((*findings, *reader.info.findings))
-        left_out = [_add_draft_id(draft, finding) for finding in every if finding not in repeated]
+        missing = {variable.name or variable.id for variable in variables if variable.id not in reader.info.variables}
+        # These are reported again when the collection is opened.
+        later = {finding for finding in reader.info.findings if finding.place not in missing}
+        all_findings = dict.fromkeys((*findings, *reader.info.findings))
+        left_out = [_add_draft_id(draft, finding) for finding in all_findings if finding not in later]
         groups = () if info is None else info.other_groups
         return replace(collection, findings=(*left_out, *collection.findings), other_groups=groups)
     finally:

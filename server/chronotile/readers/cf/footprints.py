@@ -85,7 +85,7 @@ def _ends(positions: Float64Array, axis: int) -> Float64Array:
 
 
 def _outline(vectors: Float64Array, margin: float) -> Float64Array:
-    """Return the (n, 2) degrees of the convex hull of (n, 3) unit vectors, enlarged by a margin in radians."""
+    """Return the convex hull of (n, 3) unit vectors, enlarged by a margin in radians, as (n, 2) degrees."""
     centre = vectors.mean(axis=0)
     centre /= np.linalg.norm(centre) or np.nan
     nearness = vectors @ centre
