@@ -54,7 +54,7 @@ class Ledger:
 
     def __init__(self, url: str | None, folder: Path, /, *, archive: str) -> None:
         engine = open_engine(url, folder, USAGE)
-        if engine.dialect.name == SQLITE:  # overwrite deleted rows: they contain salts
+        if engine.dialect.name == SQLITE:  # overwrite deleted rows, because they contain salts
             event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA secure_delete=ON"))
         with close_on_error(engine):
             self.usage = UsageTable(engine, archive=archive)
@@ -219,7 +219,7 @@ class Accounts:
             _add(rows.setdefault(key, [0, 0, 0, 0.0]), numbers)
         if rows:
             tables.usage.add(rows)
-            counts.clear()  # must not be written again if the next statements fail
+            counts.clear()  # written now: they must not be added again if the next statements fail
         if days is not None and today != self._day:
             tables.usage.forget(today, days=days)
             tables.quotas.forget(today)

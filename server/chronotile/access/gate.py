@@ -92,7 +92,7 @@ class AccessGate:
             QuotaExceeded: A quota of the user is used up.
         """
         principal = None
-        if scope["method"] == "OPTIONS":  # preflight requests have no header, and any key in the path
+        if scope["method"] == "OPTIONS":  # CORS preflights have no Authorization; a key in their path is not checked
             move_to_prefix(scope, KEY_IN_PATH)
         else:
             principal = await self._principal(scope, state, rules)
@@ -127,7 +127,7 @@ class AccessGate:
         if credential is None and rules.client is not None:
             return await self._find_session_user(scope, rules.client)
         if credential is None or (state.items is not None and state.items.is_token(credential)):
-            return None  # the operator's token allows only writing, which checks it again
+            return None  # the operator's token permits only to change items, and these endpoints check the token
         if KEY_PATH in scope and credential.startswith(SHARE_PREFIX):
             scope[JOB_LINK] = await self._credentials.job_link(credential)
             return None

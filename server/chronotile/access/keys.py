@@ -140,7 +140,7 @@ class KeyCache:
         """
         if self._is_old(digest):
             async with self._reading:
-                if self._is_old(digest):  # no other request has read them meanwhile
+                if self._is_old(digest):  # no other request has read the keys meanwhile
                     await anyio.to_thread.run_sync(self._read)
         user = self._users.get(digest)
         if self._fault is not None and (user is None or user.until <= time()):

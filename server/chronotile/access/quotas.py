@@ -75,7 +75,7 @@ class QuotaTable(ArchiveTables):
         key_values = dict(zip(("archive", "day", "user", "class"), (self._archive, *key), strict=True))
         with write_transaction(self._engine, USAGE) as connection:
             insertion = INSERTS[connection.dialect.name](TABLE).values(**key_values, **dict.fromkeys(AMOUNTS, 0.0))
-            same_value = {"requests": TABLE.c.requests}  # an update locks the row
+            same_value = {"requests": TABLE.c.requests}  # an update, even to the same value, locks the row
             columns = (TABLE.c[amount] for amount in AMOUNTS)
             upsert = insertion.on_conflict_do_update(index_elements=list(TABLE.primary_key), set_=same_value).returning(
                 *columns
@@ -176,7 +176,7 @@ class Quotas:
         lease.used_s = self._clock()
         if self._must_renew(lease):
             async with lease.lock:
-                if self._must_renew(lease):  # no other request has renewed it meanwhile
+                if self._must_renew(lease):  # no other request has renewed the lease meanwhile
                     await self._renew(lease)
         return lease
 
@@ -217,7 +217,7 @@ class Quotas:
         for number, lease in enumerate(returned):
             has_rest = lease.key[0] == today and any(lease.rest.values())
             if has_rest and not await self._change(lease, dict(lease.rest), {}):
-                self._returned += returned[number:]  # until the database is available
+                self._returned += returned[number:]  # returned again when the database is available
                 break
 
     @property
@@ -243,9 +243,9 @@ class Quotas:
         """Return rests or pay debts, and take parts; return whether the database has done it."""
         debts: Amounts = {amount: -rest for amount, rest in settled.items()}
         for amount in settled:
-            lease.rest[amount] += debts[amount]  # before the query: other requests spend meanwhile
+            lease.rest[amount] += debts[amount]  # before the query: other requests change the rest while it runs
         take = partial(self._take, lease.key, parts=parts, debts=debts, limits=lease.limits)
-        part = settled  # stays so if the query fails or the request is cancelled
+        part = settled  # the result if the query fails or the request is cancelled
         try:
             part, lease.database_rest = await self._threads.run(take)
         except UNAVAILABLE as error:

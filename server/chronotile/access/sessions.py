@@ -34,8 +34,8 @@ TABLE = sa.Table(
     Column("title", Text, nullable=False),
     Column("organisation", Text, nullable=False),
     Column("subjects", Text, nullable=False),  # JSON
-    Column("until", Float(53), nullable=False),  # of the access token
-    Column("ends", Float(53), nullable=False),  # of the session; it may be renewed until then
+    Column("until", Float(53), nullable=False),  # end of the access token
+    Column("ends", Float(53), nullable=False),  # end of the session, which may be renewed until then
     Column("created", Float(53), nullable=False),
     Column("renewed", Float(53), nullable=False),
     Column("claimed", Float(53)),  # start of a renewal

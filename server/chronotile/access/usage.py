@@ -81,7 +81,7 @@ class UsageTable(ArchiveTables):
         with write_transaction(self._engine, USAGE) as connection:
             connection.execute(sa.delete(TABLE).where(TABLE.c.archive == self._archive, TABLE.c.day < oldest))
             connection.execute(sa.delete(SALTS).where(SALTS.c.archive == self._archive, SALTS.c.day < today))
-        if self._engine.dialect.name == SQLITE:  # otherwise its log still contains the salts
+        if self._engine.dialect.name == SQLITE:  # its write-ahead log still contains the deleted salts
             with words_for_faults(self._engine, USAGE), closing(self._engine.raw_connection()) as raw:
                 raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -94,10 +94,10 @@ VALID_FRACTIONS = "shares"
 """Folder of the fractions of valid pixels, in the folder of previews."""
 
 LIMITER_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
-    # A viewer requests a dozen cubes together and shows older pictures until then; clients of tiles show nothing.
+    # A viewer requests a dozen cubes together and shows older pictures while it waits. Clients of tiles show nothing.
     "cubes": {"niceness": 10, "patience_s": 15.0, "usual_s": 0.05},
     "coverages": {"patience_s": 30.0, "usual_s": 1.0},
-    # A second each, or many if each pixel is transformed; tiles have priority.
+    # A second each, or many seconds if each pixel is transformed; tiles have priority.
     "large_pictures": {"niceness": 10, "patience_s": 30.0, "usual_s": 1.0},
     # Milliseconds to seconds each; tiles and refusals have priority. If too many are admitted, the last are refused
     # when the pace is measured.
@@ -201,7 +201,7 @@ class ServerOptions:
         counts = self.counts
         quick = {name: {"quick_slots": self.quick_slots} for name in ("pictures", "series", "areas")}
         arguments = {name: {**LIMITER_ARGUMENTS.get(name, {}), **quick.get(name, {})} for name in counts}
-        labels = {name: name.replace("_", " ") for name in counts}  # in messages and metrics
+        labels = {name: name.replace("_", " ") for name in counts}  # names of limiters in messages and metrics
         local = {name: Limiter(labels[name], count, **arguments[name]) for name, count in counts.items()}
         remote = {
             labels[name]: Limiter(f"{labels[name]} elsewhere", REMOTE_FACTOR * counts[name], **arguments[name])
@@ -356,7 +356,7 @@ def serving(
         siblings: The other workers.
         finding_log: Logs findings at each reload; `None` if another worker does.
     """
-    is_logged = finding_log is not None  # one of several workers
+    is_logged = finding_log is not None  # true in one of several workers, which does the work of the archive
     id_ = id_of_open(archive, settings.config, is_shared=is_logged and settings.database_url is not None)
     keep_freed_memory()
     allow_open_files()
@@ -385,7 +385,7 @@ def serving(
             lambda: _item_specs(live.archive),
             source_access(settings),
             partial(index_store, settings),
-            dates=DatedCollections(lambda: live.archive) if is_logged else tuple,  # one of several workers
+            dates=DatedCollections(lambda: live.archive) if is_logged else tuple,
         ),
         webhooks=_webhook_sender(live, settings, id_) if is_logged else None,
         siblings=siblings,

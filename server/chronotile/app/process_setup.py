@@ -117,7 +117,7 @@ def leave_hanging_threads(status: int) -> None:
     atexit._run_exitfuncs()  # noqa: SLF001 -- removes temporary folders
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # its reader has left
+        with suppress(OSError, ValueError):  # the process that reads the output has ended
             stream.flush()
     os._exit(status)
 
@@ -143,7 +143,7 @@ def mute_c_libraries() -> None:
 
     They print to the C stream, not to Python's. Outside of glibc it may be a constant, and is left unchanged.
     """
-    os.environ.setdefault("CPL_LOG", os.devnull)  # GDAL writes errors without a handler to it
+    os.environ.setdefault("CPL_LOG", os.devnull)  # file for errors of GDAL outside of any error handler
     library: Any = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
     if hasattr(library, "gnu_get_libc_version"):
         library.fopen.restype = ctypes.c_void_p

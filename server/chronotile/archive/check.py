@@ -86,7 +86,7 @@ def _all_findings(archive: Archive, collection: Collection, known_places: Abstra
     findings: list[Finding] = []
     try:
         findings.extend(_collection_findings(archive, collection, known_places))
-    except Exception as error:  # the findings of all other collections are reported
+    except Exception as error:  # the check continues with the other collections
         log.debug("a source cannot be inspected", exc_info=error)
         findings.append(Finding("error", collection.id, f"it cannot be inspected: {one_line(origin_of(error))}"))
     return findings
@@ -131,7 +131,7 @@ def _variable_findings(
             probe, *_rest = (reader.read_window(variable.name, index=newest, level=0, window=p) for p in probes)
         except SourceUnavailable as error:
             failure = error
-        try:  # falls back to other times if the newest is damaged
+        try:  # `observed_range` reads other times if the newest is damaged
             sampled = replace(variable, observed_range=observed_range(reader, variable.name))
         except SourceUnavailable as error:
             failure = failure or error
@@ -139,7 +139,7 @@ def _variable_findings(
             yield from _pixel_findings(sampled, probe)
             if variable.name in styles:
                 yield from style_findings(sampled, styles[variable.name])
-            if archive.discovery is None and variable.observed_range is None:  # else opening the archive reported it
+            if archive.discovery is None and variable.observed_range is None:  # not reported by opening the archive
                 yield from value_findings(sampled, archive.state.styles)
         if failure is not None:
             # The file with all bands of the time, if one exists; messages of joined files name theirs.

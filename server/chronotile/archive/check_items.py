@@ -104,6 +104,6 @@ def _has_no_overviews(asset: Asset) -> bool:
         return False
     try:
         images = CogHeader.from_bytes(asset.header).images
-    except ValueError:  # of another version
+    except ValueError:  # the header has another format version
         return False
     return len(images) == 1 and images[0].width * images[0].height > LARGE_FILE_PX

@@ -276,7 +276,7 @@ def _open(  # noqa: PLR0913 -- four of them by keyword
     if not catalogue.collections and not (unavailable or snapshot.wrong):
         raise _nothing_served((*source_findings, *findings), configuration)
     left_out = [x for spec in here.values() for x in kind_of_spec(spec.stored).unused_data_findings(spec.stored)]
-    if discovery is None:  # else discovery reports these
+    if discovery is None:  # otherwise discovery reports unused files and odd values
         left_out += [*state.passed_over, *_odd_values(infos, styles)]
     all_findings = (*source_findings, *completed.findings, *left_out, *place_findings, *findings, *default_findings)
     return Archive(
@@ -322,7 +322,7 @@ def _collections_without_items(
     names = [name for name, spec in specs.items() if spec.items is not None and name not in readers]
     try:
         states = {} if index is None else {name: (index.settings(name), index.extent(name)) for name in names}
-    except SourceUnavailable:  # opening each of them reports it
+    except SourceUnavailable:  # opening each collection reports that the index is unreachable
         return frozenset()
     # No items, or the dates of a former collection without items.
     return frozenset(

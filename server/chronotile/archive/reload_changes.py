@@ -19,7 +19,7 @@ def changes_line(before: Archive, after: Archive) -> str:
     opened = before.unavailable & after.specs.keys() - after.unavailable - before.services.readers.keys()
     changes = _away_changes, _layer_changes, _skip_changes
     parts = [text for change in changes for text in change(before, after, opened)]
-    if not parts:  # collections whose files were rewritten, with the same dates
+    if not parts:  # only files were rewritten: report their collections
         old, new = before.services.readers, after.services.readers
         changed = [name for name, reader in new.items() if name in old and old[name] is not reader]
         parts += _names_text("files of collection", "replaced", changed)
@@ -69,7 +69,7 @@ def _skip_changes(before: Archive, after: Archive, opened: Collection[str]) -> I
     without_layers = [
         name for name in removed if all(layer.collection != name for layer in before.services.catalogue.layers)
     ]
-    yield from _names_text("collection", "removed", without_layers)  # if it had layers, these are listed already
+    yield from _names_text("collection", "removed", without_layers)  # others appear as removed layers
     new = {finding.place for finding in after.findings if finding.is_left_out}
     old = {f.place for f in before.findings if f.is_left_out and f.collection not in {*removed, *opened}}
     yield from _places_text("left out", new - old)

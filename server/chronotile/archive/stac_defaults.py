@@ -210,7 +210,7 @@ def _defaults(name: str, variable: Mapping[str, Any], drafted: Mapping[str, Draf
     matches = [drafted[key] for key, p in places.items() if p == place]
     if not matches or "formula" in matches[0]:
         return {}
-    # A range belongs to its styles.
+    # The drafted range belongs to the drafted styles, which configured styles replace.
     omitted = {*_OF_PLACE, "range"} if "styles" in variable else _OF_PLACE
     return {key: value for key, value in matches[0].items() if key not in omitted}
 

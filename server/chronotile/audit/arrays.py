@@ -317,7 +317,7 @@ def _quality_flags(attributes: dict[str, Any]) -> list[NamedFlag]:
 
 
 def _whole_numbers(attributes: dict[str, Any], name: str) -> list[int]:
-    # Fractions are no flags; 0 keeps the place.
+    # Numbers with fractions are no flags: replaced by 0, so that names and numbers still correspond.
     return [int(number) if number.is_integer() else 0 for number in _all(attributes, name)]
 
 

@@ -71,7 +71,7 @@ class GribTruth(StoredTruth):
             name += f"_member{steps['number']}"
         fields = [field for path in paths for field in _fields(path, Path(path).stat().st_mtime_ns)]
         element_fields = [f for f in fields if f.name == name]
-        if not element_fields:  # in edition 1, GDAL reports no kind of field, which our names end with
+        if not element_fields:  # our names end with the kind of field, which GDAL does not report for GRIB edition 1
             element_fields = [f for f in fields if name.startswith(f"{f.name}_")]
             if len({f.time for f in element_fields}) != len(element_fields) or not element_fields:
                 raise UnsupportedSource("it is not certain which messages are of its element, level and kind")

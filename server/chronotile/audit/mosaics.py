@@ -115,9 +115,8 @@ class MosaicTruth:
         self._variable = self._variable_spec(name)
         if self._variable.formula is not None:
             formula = self._variable.formula
-            compute_formula(
-                formula.text, dict.fromkeys(formula.names, np.zeros(1))
-            )  # raises if it is not plain arithmetic
+            # Raises if the formula is not plain arithmetic.
+            compute_formula(formula.text, dict.fromkeys(formula.names, np.zeros(1)))
         self._of_instant = lru_cache(MAX_INSTANTS)(self._find)
 
     has_known_dates = True
@@ -207,7 +206,7 @@ class MosaicTruth:
             centres = _centres(dataset.transform, x, y, crs)
             try:
                 numbers, inside = cells_at(dataset, band, x, y)
-            except UnsupportedSource:  # no point is inside
+            except UnsupportedSource:  # no point is inside the raster
                 shape = points.x.shape
                 return np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=bool), _NOTHING, centres
             if MaskFlags.per_dataset in dataset.mask_flag_enums[band - 1]:

@@ -73,7 +73,7 @@ class RasterTruth(StoredTruth):
                 offset=dataset.offsets[band - 1],
                 nodata=() if nodata is None else (nodata,),
             )
-            is_dated = bool(self._bands) or self._spec.times is not None  # then no band is alpha
+            is_dated = bool(self._bands) or self._spec.times is not None  # bands are times, and none is an alpha band
             has_alpha = is_dated and ColorInterp.alpha in dataset.colorinterp
             if MaskFlags.per_dataset in dataset.mask_flag_enums[band - 1] and not has_alpha:
                 inside &= cells_at(dataset, band, x, y, is_mask=True)[0] != 0

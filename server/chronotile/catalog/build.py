@@ -145,7 +145,7 @@ def _viewer_findings(catalogue: Catalogue) -> Iterator[Finding]:
         if name is not None:
             catalogue.layer(name)
     except SourceUnavailable:
-        return  # a finding of its collection
+        return  # the unavailable collection of the layer has a finding
     except UnknownLayer as error:
         problem = f"{error.message}; the viewer starts with the first layer"
         yield Finding("warning", "service.viewer.default_layer", problem)

@@ -79,7 +79,8 @@ def _prepare(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    # Before numpy is imported: with more threads than cores small products take 100 times longer.
+    # Numpy reads these variables when it is imported. With more threads than cores, products of small matrices take 100
+    # times longer.
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "GDAL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 

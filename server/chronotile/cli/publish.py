@@ -280,5 +280,5 @@ def _unzip(path: Path, folder: Path) -> Path:
     """Extract a zipped store: readers on the web request its files one by one."""
     store = folder / path.name[: -len(".zip")]
     with zipfile.ZipFile(path) as zipped:
-        zipped.extractall(store)  # it removes `..` from names
+        zipped.extractall(store)  # safe: removes `..` from names
     return store

@@ -69,7 +69,7 @@ class _ApplicationClient:
         over = anyio.Event()
 
         async def receive() -> dict[str, Any]:
-            # The answer would stop if the client were disconnected, so this is reported only at the end.
+            # A disconnect would stop the answer, so it is reported only after the answer.
             if not parts and status == 0 and not is_sent.is_set():
                 is_sent.set()
                 return {"type": "http.request", "body": b"", "more_body": False}

@@ -42,10 +42,10 @@ def run_server(settings: "Settings", write_config: Path | None = None, *, usual_
     count = settings.workers or usual_workers or settings.workers_on(machine)
     origin = "configured" if settings.workers else "default" if usual_workers else "by cores and memory"
     configured, settings = settings, settings.model_copy(update={"workers": count})
-    if not settings.config.exists():  # reported before a port in use
+    if not settings.config.exists():  # raises, so that a missing file is reported rather than a port in use
         open_archive(settings)
     with _holding_port(settings) as listener:
-        # Before the import of libraries that open it, which takes seconds on a slow machine.
+        # Printed first, because importing the libraries that open the archive takes seconds on a slow machine.
         if settings.log_format == "text" and settings.config.exists():
             print_lines([f"opening {settings.config}"])
         archive = open_archive(settings, is_server=True)
@@ -156,7 +156,7 @@ def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket,
     from chronotile.archive.finding_log import FindingLog
 
     finding_log = FindingLog()
-    finding_log.skip(archive.findings)  # they are in the printed lines
+    finding_log.skip(archive.findings)  # the printed lines contain these findings
     application = serving(archive, settings, finding_log=finding_log)
     server = GracefulServer(uvicorn.Config(application, **server_options()))
     with _port_errors(settings.host, settings.port):

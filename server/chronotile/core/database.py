@@ -144,7 +144,7 @@ def _sqlite(folder: Path, usage: Usage, mounts: Path) -> Engine:
             ]
         )
     file = folder / usage.file
-    with suppress(OSError):  # connecting reports it
+    with suppress(OSError):  # connecting reports a file that cannot be written
         make_private_file(file)
     for path in (folder, *(folder / f"{usage.file}{end}" for end in SQLITE_FILES)):
         make_private(path)
@@ -189,7 +189,7 @@ def _postgresql(url: str, usage: Usage) -> Engine:
     except (NoSuchModuleError, ImportError) as error:
         absent = missing_extra("postgresql", "CHRONOTILE_DATABASE_URL")
         raise ConfigurationError([absent or f"CHRONOTILE_DATABASE_URL: psycopg cannot be loaded: {error}"]) from error
-    event.listen(engine, "connect", _note_use)  # otherwise new connections are checked, and discarded if that fails
+    event.listen(engine, "connect", _note_use)  # a new connection needs no check by `_check_life`
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", partial(_check_life, engine))
     if "options" not in parsed.query:
@@ -201,7 +201,7 @@ def close_engine(engine: Engine) -> None:
     """Close the connections; connections that threads still use or open are closed when these are finished."""
     _closed.add(engine.pool)
     engine.dispose()
-    _closed.add(engine.pool)  # the pool of connections that are opened later
+    _closed.add(engine.pool)  # `dispose` has made a new pool, for connections that are opened later
     engine.pool.dispose()
 
 
@@ -218,11 +218,12 @@ def close_on_error(engine: Engine) -> Iterator[None]:
 class _ClosablePool(QueuePool):
     """Pool that stays empty after `close_engine`."""
 
-    __module__ = QueuePool.__module__  # SQLAlchemy names the logger after it
+    # SQLAlchemy names the logger of a pool after the module of its class: settings for `sqlalchemy` then apply.
+    __module__ = QueuePool.__module__
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
         super()._do_return_conn(record)
-        if self in _closed:  # after the return: `close_engine` may have emptied the pool before it
+        if self in _closed:  # checked last: `close_engine` may have emptied the pool before this connection returned
             self.dispose()
 
 
@@ -413,7 +414,7 @@ def _meaning_of(error: BaseException | None, usage: Usage) -> ChronotileError:
         "SQLITE_FULL",
         "SQLITE_IOERR_SHMSIZE",
         "53100",
-    }:  # the second is about the index of the write-ahead log
+    }:  # SQLITE_IOERR_SHMSIZE: the index of the write-ahead log cannot grow
         return StorageFull(f"no disk space left for {usage.name}")
     if reason == UNDEFINED or str(error).startswith("no such table"):
         return SourceUnavailable(usage.missing)

@@ -114,7 +114,7 @@ class FairSemaphore:
             await turn
         except asyncio.CancelledError:
             if not self._waiting.remove(client, turn) and not turn.cancelled():
-                self.release()  # it was passed to this task at the same moment
+                self.release()  # the turn was given to this task when it was cancelled
             raise
 
     def release(self) -> None:

@@ -56,7 +56,7 @@ async def _answer_with_current_services(
             except errors.CollectionUnopened as error:  # its index may have been filled since the last reload
                 await _require_still_unopened(request, error.collection)
                 raise
-        request.scope.pop(SERVICES, None)  # `services_of` then takes the current services
+        request.scope.pop(SERVICES, None)  # so that `services_of` returns the current services
     raise errors.SourceUnavailable(
         "what is served was replaced again and again while this was answered; try again later"
     )

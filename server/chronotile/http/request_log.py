@@ -145,7 +145,7 @@ def layer_of(scope: Scope) -> str:
     """Return the layer or collection in the path or query; `-` if there is none or it is not a valid name."""
     in_path = scope.get("path_params", {})
     name = in_path.get("layer") or in_path.get("collectionId") or ""
-    if not name and scope["path"] != "/wps":  # its IDENTIFIER is a process
+    if not name and scope["path"] != "/wps":  # IDENTIFIER of WPS is a process, not a layer
         query = parse_qsl(scope["query_string"][:2000].decode("latin-1"))
         name = next((value for parameter, value in query if parameter.lower() in LAYER_PARAMETERS), "")
     return name if _NAMES.fullmatch(name) else "-"

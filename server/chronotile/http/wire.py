@@ -38,7 +38,7 @@ class Wire(BoundedHttp):
         something is written: probes are.
         """
         is_waiting = not self.is_idle and not self._is_in_body and not self.is_refused
-        if not is_waiting or not self.transport.can_write_eof():  # TLS connections have no halves
+        if not is_waiting or not self.transport.can_write_eof():  # TLS connections cannot be closed in one direction
             return False
         self.cycle.keep_alive = False
         self._stop_receiving()

@@ -57,7 +57,7 @@ def match_stored_classes(
     if info.classes or native is None:
         return info
     if level is None:
-        is_written = "scale_factor" not in native["attributes"]  # written for all variables without classes
+        is_written = "scale_factor" not in native["attributes"]  # stored for all variables without classes
     else:
         is_written = level["attributes"].get("cell_methods") == CLASS_OVERVIEWS
     if is_named and not is_written:

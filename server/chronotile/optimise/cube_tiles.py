@@ -203,7 +203,7 @@ class CubeTileFolder:
             if names not in self._empty:
                 whole, _, cut = (names.read_text() if names.exists() else "").rpartition("\n")
                 self._empty[names] = set(whole.splitlines())
-                if cut:  # an incomplete last line: the next name must not continue it
+                if cut:  # the last line is incomplete, and the next name must not continue it
                     self._disk.append(names, "\n")
             return name in self._empty[names]
 

@@ -150,7 +150,7 @@ def read_mosaic(
         pixels = replace_codes_by_mask(
             reporting_reader.read_block(variable, indexes=[index], window=window, along="space")
         )
-    except DateUnreadable:  # its items were reported
+    except DateUnreadable:  # `report` was called for the items of the date
         numbers = np.zeros((1, window.height, window.width), dtype=reader.info.variables[variable].encoding.dtype)
         pixels = Pixels(numbers, np.zeros(numbers.shape, dtype=bool))
     if reporting_reader.reopen_reason:
@@ -279,7 +279,7 @@ def _grid(
     stored_box = None if existing_attributes is None else existing_attributes.get("spatial:bbox")
     if existing_attributes is None or not isinstance(stored_box, list):
         return grid, ()
-    if not is_in_crs(existing_attributes, lattice.crs):  # the numbers of its box have another meaning
+    if not is_in_crs(existing_attributes, lattice.crs):  # `spatial:bbox` is in the CRS of the cube
         raise UnsupportedSource(OTHER_CUBE)
     box, slack = BBox(*map(float, stored_box)), grid.resolution / 100
     if np.allclose(box, grid.bbox, rtol=0, atol=slack):

@@ -265,7 +265,7 @@ def written_encoding(node: Mapping[str, Any]) -> Encoding:
     """Return the encoding in the document of an array of a cube."""
     attributes = node["attributes"]
     low, high = attributes.get("valid_min"), attributes.get("valid_max")
-    is_packed = "scale_factor" in attributes  # otherwise flags are classes
+    is_packed = "scale_factor" in attributes  # without it, `flag_meanings` are names of classes
     names = str(attributes.get("flag_meanings", "")).split() if is_packed else []
     return Encoding(
         dtype=node["data_type"],

@@ -166,7 +166,7 @@ def _compared_dates(cube: PlannedCube) -> ComparedDates:
         if position is None and unmatched[state]:
             position = unmatched[state].pop(0)
         missing += position is None
-        if position is not None and any(states[position]):  # otherwise written without some items
+        if position is not None and any(states[position]):  # zeros: the date was written without some items
             dates.append(TaskDate(position=position, origin=origin, state=state))
     return ComparedDates(dates=tuple(dates), extra=len(states) - len(dates), missing=missing)
 

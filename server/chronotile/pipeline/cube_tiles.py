@@ -286,7 +286,7 @@ def read_cube(target: CubeTarget, is_active: IsActive) -> tuple[bytes, Missing]:
     with target.watch.step("read"):
         usual = numbering_of(meaning)
         if usual is None:
-            stored_frames = list(frames())  # halved frames: a quarter of the pixels
+            stored_frames = list(frames())  # all frames in memory; at half the resolution, a quarter of the pixels
             return encode(stored_frames, numbering_of_frames(stored_frames, meaning))
         try:
             return encode(frames(), usual)
@@ -390,7 +390,7 @@ def _frames(
                 if len(lacking) == len(indexes):
                     unreadable.require_all()
                 continue
-            lacking.discard(position)  # it may be unreadable in an earlier reading of the same target
+            lacking.discard(position)  # the time may have been unreadable when this target was read before
             frame = _frame(plan.warp(pixels, variable.encoding), variable.encoding)
             yield frame if target.request.res == 1 else halve_frame(frame, is_categorical=not variable.has_means)
 

@@ -98,7 +98,7 @@ def cells_decoded(plan: ReadPlan, reader: Reader, variable: VariableInfo, count:
 def _layout(plan: ReadPlan, reader: Reader, variable: VariableInfo, count: int) -> tuple[Along, int, int]:
     """Return the layout to read, the number of times per read (1: one by one), and the number of times per chunk."""
     if plan.level != 0 or plan.step != 1:
-        return "space", 1, 1  # blocks consist of native cells
+        return "space", 1, 1  # `read_block` returns native cells only
     along: Along = "time" if reader.block_shape(variable.name, "time").times <= WASTED * count else "space"
     chunk_times = reader.block_shape(variable.name, along).times
     if chunk_times == 1:

@@ -129,7 +129,7 @@ def newest_filled(reader: Reader, plans: Sequence[SharePlan], instants: InstantA
         try:
             share = valid_share(reader, plans, instant)
         except TooManyPieces:
-            break  # a mosaic without overviews yet: the newest time, or the fullest so far
+            break  # a mosaic without overviews yet: use the fullest time so far, or the newest
         except SourceUnavailable as error:
             unreadable.append((instant, error))
             continue

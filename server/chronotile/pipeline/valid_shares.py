@@ -155,12 +155,12 @@ class ValidShares:
         if table is None or table.revision != revision:
             of_states = {} if table is None else table.of_states
             table = _FractionTable(layer, services, revision, area, of_states)
-        table.layer, table.services = layer, services  # a reload closes earlier readers
+        table.layer, table.services = layer, services  # a reload has closed the readers of earlier services
         if table.failed_s is not None and monotonic() - table.failed_s > RETRY_S:
             table.shares = {index: share for index, share in table.shares.items() if share is not None}
             table.failed_s = None
         table.requested_s = monotonic()
-        self._tables[layer.id, area] = table  # requested last
+        self._tables[layer.id, area] = table  # moved to the end, as the most recently requested
         while len(self._tables) > MAX_TABLES or (len(self._tables) > 1 and self._count() > MAX_SHARES):
             self._tables.popitem(last=False)
         return table
@@ -181,7 +181,7 @@ class ValidShares:
         self._changed.notify_all()
 
     def _count_all(self) -> None:
-        if sys.platform == "linux":  # threads have a priority
+        if sys.platform == "linux":  # on Linux, each thread has a priority
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while not self._closing:
             if not self.count_next():
@@ -212,7 +212,7 @@ class ValidShares:
         if stored is not None:
             return stored
         layer, instant = table.layer, table.layer.times.instants[index]
-        state = share_key(layer, instant, table.services)  # may have changed since `_find_state`
+        state = share_key(layer, instant, table.services)  # the fingerprint may have changed since `_find_state`
         if state not in table.of_states:
             share = valid_share(table.services.reader(layer), table.plans, instant)
             table.of_states[state] = round(share, DIGITS)

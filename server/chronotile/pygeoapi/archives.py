@@ -74,7 +74,7 @@ def answer_query(query: Callable[..., Answer]) -> Callable[..., Answer]:
         def answer() -> Answer:
             try:
                 result = query(self, *args, **keywords)
-            except ChronotileError:  # perhaps because of the encoding
+            except ChronotileError:  # a file that was skipped for its new encoding may be the cause
                 self._services.require_current_plans([self._offered.collection.id])
                 raise
             self._services.require_current_plans([self._offered.collection.id])

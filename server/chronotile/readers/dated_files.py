@@ -109,7 +109,7 @@ def date_files(paths: Sequence[str], spec: SourceSpec) -> DatedFiles:
     findings += replaced_findings(replaced)
     starts = np.array(sorted(by_start), dtype="datetime64[ns]")
     ends = np.array([by_start[start][1].end for start in starts], dtype="datetime64[ns]")
-    if np.any(ends - starts == ONE_NS):  # midnight is an instant among other times of day
+    if np.any(ends - starts == ONE_NS):  # instants exist, so a midnight among them is an instant, not a day
         has_time = [bool(spec.time_pattern) or _has_time_of_day(by_start[start][0]) for start in starts]
         is_midnight = (ends - starts == DAY) & has_time
         ends = np.where(is_midnight, starts + ONE_NS, ends)

@@ -54,7 +54,7 @@ def reading(collection: str, variable: str) -> Iterator[None]:
         yield
     except ChronotileError:
         raise
-    except Exception as error:  # as in `opening`
+    except Exception as error:  # of any library, as in `opening`
         _log.warning("reading %s of %s failed: %s", variable, collection, cause_text(error))
         raise unavailable(collection, variable, "cannot be read") from error
 
@@ -74,7 +74,7 @@ def reading_dates(collection: str, variable: str, *, is_source_reachable: Callab
     """
     try:
         yield
-    except Exception as error:  # as in `opening`
+    except Exception as error:  # of any library, as in `opening`
         # A file that was replaced by an unsupported one is treated like a damaged file.
         if isinstance(error, ChronotileError) and not isinstance(error, SourceUnavailable | UnsupportedSource):
             raise

@@ -225,7 +225,7 @@ def _revision(reader: Reader, variable: str, index: int, window: Window | None) 
         if window is None:
             return reader.revision(variable, index)
         return reader.revision_of_window(variable, index, window)
-    except DateUnreadable:  # the revision of a missing date
+    except DateUnreadable:  # a missing date has a revision, too
         return GONE
 
 

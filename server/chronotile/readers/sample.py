@@ -56,7 +56,7 @@ def observed_range(reader: Reader, variable: str, *, is_brief: bool = False) -> 
     for piece in pieces:
         try:
             samples.append(_values(piece.reader, piece.info, piece.index, every=PATCHES + 1 if is_brief else 1))
-        except SourceUnavailable as error:  # other pieces may suffice
+        except SourceUnavailable as error:  # values of the other pieces may suffice
             failures.append(error)
             if not isinstance(error, DateUnreadable) and (not info.is_mosaic or len(failures) == MAX_FAILURES):
                 break

@@ -78,7 +78,7 @@ class SkippedItems:
         """Remember a permanent failure: the file is missing or damaged."""
         reason = reason_of(error)
         if reason in {"missing", "damaged"}:
-            unreadable = StillUnreadable(cause_text(error), reason)  # `error` itself holds frames with arrays
+            unreadable = StillUnreadable(cause_text(error), reason)  # not `error`: its traceback refers to arrays
             with self._lock:
                 _make_room(self._failures)
                 self._failures[key] = _Failure(unreadable, monotonic() + SKIP_S)

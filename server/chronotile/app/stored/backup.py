@@ -71,7 +71,7 @@ def back_up(location: StateLocation, to: Path, *, configuration: Path, has_bucke
                     _add(writer, f"databases/{name}", work / name)
             in_bucket, missing = _add_results(writer, results, location.folder, has_bucket=has_bucket)
             for name, path in _operator_files(configuration):
-                _add(writer, f"configuration/{name}", path.resolve())  # Kubernetes mounts links
+                _add(writer, f"configuration/{name}", path.resolve())  # the file itself: Kubernetes mounts links
             manifest = BackupManifest(
                 archive=location.archive,
                 software=__version__,
@@ -111,7 +111,7 @@ def _databases(location: StateLocation, work: Path) -> Iterator[tuple[list[str],
                 results = _list_results(connection, location.archive)
     yield names, results
     for name in names:
-        (work / name).unlink()  # so that results fit on the disk
+        (work / name).unlink()  # in the backup now; frees disk space for the results
 
 
 def _list_results(connection: Connection, archive: str) -> list[_ListedResult]:

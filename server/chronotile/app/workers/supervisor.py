@@ -198,7 +198,7 @@ class Supervisor:
     def _accept(self) -> None:
         try:
             connection, _ = self._listener.accept()
-        except (BlockingIOError, ConnectionError):  # the client has left
+        except (BlockingIOError, ConnectionError):  # the client has closed the connection
             return
         except OSError as error:  # no descriptors or no memory; the next attempt would fail too
             log.warning("no connection can be accepted for %.0f s: %s", SHORTAGE_S, error)
@@ -228,7 +228,7 @@ class Supervisor:
 
     def _is_handed_over(self, connection: socket.socket) -> bool:
         for worker in sorted(self._turns, key=self._load):
-            with suppress(BlockingIOError, ConnectionError):  # full, or ending
+            with suppress(BlockingIOError, ConnectionError):  # the worker's channel is full, or the worker is ending
                 socket.send_fds(worker.channel, [channel.CONNECTION], [connection.fileno()])
                 self._turns.remove(worker)
                 self._turns.append(worker)

@@ -194,7 +194,7 @@ class _CatalogueReader:
         if document.get("type") == "Collection" and not self._collection:
             self._collection = document
         yield from self._features(document, href)
-        for page in islice(self._links(document, href, "items"), 1):  # of an API
+        for page in islice(self._links(document, href, "items"), 1):  # link of an API to its items
             address = f"{page}{'&' if '?' in page else '?'}limit={MAX_ITEMS}"
             yield from self._features(self._document(address), address)
         for item in self._links(document, href, "item"):

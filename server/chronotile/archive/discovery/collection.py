@@ -93,7 +93,7 @@ def describe_collection(draft: Draft, styles: Mapping[str, Style], caches: Reade
     try:
         collection = _describe(draft, reader, variables=variables, spans=spans, styles=styles)
         missing = {variable.name or variable.id for variable in variables if variable.id not in reader.info.variables}
-        # These are reported again when the collection is opened.
+        # Findings about variables that are served: opening the collection will report them again.
         later = {finding for finding in reader.info.findings if finding.place not in missing}
         all_findings = dict.fromkeys((*findings, *reader.info.findings))
         left_out = [_add_draft_id(draft, finding) for finding in all_findings if finding not in later]
@@ -115,7 +115,7 @@ def _variables(
         return raster.variables, raster.band_times, raster.findings, None
     reader = open_source(replace(draft.spec(), has_each_step=True), caches)
     infos, findings = reader.info.variables, reader.info.findings
-    if reader.info.other_groups:  # these become collections
+    if reader.info.other_groups:  # these groups become separate collections
         findings = tuple(f for f in findings if f.place not in reader.info.other_groups)
     reader.close()
     ids = distinct([as_id(name) or f"variable{number}" for number, name in enumerate(infos, start=1)])

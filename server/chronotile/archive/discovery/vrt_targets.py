@@ -40,7 +40,7 @@ def place_outside(vrt: Path, root: Path, *, nested: int = 0) -> str | None:
     except etree.XMLSyntaxError:
         return "places in a text other than XML"
     except OSError:
-        return None  # its reader reports this
+        return None  # the reader of the VRT reports that it cannot be read
     if nested and elements.root.tag != _ROOT:
         return f"{vrt.name}, which is not a VRT"
     for text, path in dict.fromkeys(locations):
@@ -84,5 +84,5 @@ def _may_lead_on(path: Path) -> bool:
     try:
         with opening(path.name):
             return survey_hdf5(path).elsewhere is not None
-    except ChronotileError:  # without h5py, damaged or not supported
+    except ChronotileError:  # h5py is missing, or the file is damaged or unsupported
         return True

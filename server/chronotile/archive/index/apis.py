@@ -172,7 +172,7 @@ class ApiSource(source.StacSource):
                 return
             except _PageRefused:
                 pass
-        yield from self._pages(self._first_page(since))  # also if the API no longer accepts the position of the pass
+        yield from self._pages(self._first_page(since))  # new pass, or the API refuses the position of the previous one
 
     def _first_page(self, since: str | None) -> tuple[Request, Document]:
         """Return the first page of updated items, or of all items if the API does not filter by `updated`."""

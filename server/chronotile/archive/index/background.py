@@ -83,7 +83,7 @@ class _LiveWork(_ItemsWork):
         return reason_to_seed(self.spec, self.access, store)
 
     def fill(self, store: IndexStore, stopping: threading.Event) -> FillSummary:
-        del stopping  # one request; a shutdown does not wait for it
+        del stopping  # a single request; a shutdown does not wait for its answer
         return seed(self.spec, self.access, store)
 
 

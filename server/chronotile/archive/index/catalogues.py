@@ -75,7 +75,7 @@ class CatalogueSource(source.StacSource):
             SourceUnavailable: The first document is unreachable.
             UnsupportedSource: It is not a STAC document.
         """
-        del run  # each pass is complete
+        del run  # each pass lists all entries, independent of earlier passes
         self._catalogues, self._files = FileStates(), FileStates()
         try:
             root = require_document(self._documents.read(self._href))

@@ -116,7 +116,8 @@ class DateItems:
             first = properties["datetime"]
             extent = [first, properties.get("end_datetime", first)]
             properties |= file_items.projection_of(self._grid)
-            if not (self._grid.transform.b or self._grid.transform.d):  # rotated grids have no axes x and y
+            if not (self._grid.transform.b or self._grid.transform.d):
+                # `cube:dimensions` describes the axes x and y, which a rotated grid does not have.
                 time = {"type": "temporal", "extent": extent, "values": [first]}
                 properties |= cube_of_grid(self._grid, time, {name: self._variables[name] for name in variables})
         described = {name: self._asset_json(asset) for name, asset in assets.items()}
@@ -172,7 +173,7 @@ class DateItems:
                 file_items.band_json(band)
                 for band in file_items.describe_file(DATA, file.path, crs=self._spec.crs).bands
             ]
-        except InvalidItem:  # the reader reports it
+        except InvalidItem:  # the reader of the collection reports the file
             return []
         for name in file.variables:
             spec = self._spec.variables.get(name) or VariableSpec(id=name)
@@ -435,6 +436,6 @@ def list_dates(
         Interrupted: The call was stopped.
         SourceUnavailable: The database is unreachable, or another process updates the collection.
     """
-    store.passes.forget_since(dated.id)  # until the call is complete
+    store.passes.forget_since(dated.id)  # an interrupted call must not count as a complete pass
     listed = IndexedCollection(id=dated.id, settings=DATED)
     return fill(listed, DateSource(dated), store, batch=BATCH, progress=progress, is_stopped=is_stopped)

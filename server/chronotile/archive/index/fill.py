@@ -188,7 +188,7 @@ def fill(  # noqa: PLR0913 -- five of them by keyword
     is_whole = is_whole or not source.knows_changes
     settings = store.items.settings(collection.id)
     if settings is not None and settings.is_of_dates != collection.settings.is_of_dates:
-        clear(collection.id, store, is_stopped)  # dates and other items cannot be mixed
+        clear(collection.id, store, is_stopped)  # items are either dates of files or items of a source, not both
     is_empty = store.items.settings(collection.id) is None
     removed = _remove_old(collection, store, is_stopped)
     if unchanged is not None and not is_empty:
@@ -212,9 +212,8 @@ def fill(  # noqa: PLR0913 -- five of them by keyword
             collection, run, source, store, batch=batch, processes=processes, progress=progress, is_stopped=is_stopped
         )
         try:
-            store.items.configure(
-                collection.id, collection.settings
-            )  # within a pass, else the index would count as complete
+            # Not before the pass begins: a configured collection without a pass counts as completely indexed.
+            store.items.configure(collection.id, collection.settings)
             result, again = filling.run()
         except BaseException:
             store.passes.release(run)
@@ -440,9 +439,8 @@ class _Filling:
         if entries:
             self._passes.expect(self._run, entries)
         old = {id_ for id_, c in chosen.items() if self._collection.is_old(c)}
-        self._removed += self._items.remove(
-            self._run.collection, old
-        )  # they may have been stored when they were younger
+        # An item that is too old now may be in the index, from a time when it was younger.
+        self._removed += self._items.remove(self._run.collection, old)
         if recent := [c for id_, c in chosen.items() if id_ not in old]:
             self._put += self._items.put(self._run.collection, recent)
         return entries

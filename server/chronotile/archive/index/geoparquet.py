@@ -71,7 +71,7 @@ class GeoparquetSource(source.StacSource):
         try:
             return path is None or file_state(path) != self._state
         except OSError:
-            return False  # it is just being replaced
+            return False  # the file is missing while it is being replaced
 
     @property
     def state(self) -> str:
@@ -131,7 +131,7 @@ class GeoparquetSource(source.StacSource):
     def _entries(
         self, rows: "GeoparquetRows", names: Sequence[tuple[Any, ...]], first: int, losing: Container[int]
     ) -> Iterator[source.Listed]:
-        twins = list[source.ListedEntry]()  # at the end, because the others are read together
+        twins = list[source.ListedEntry]()  # yielded last, so that the rows to read are consecutive
         for number, (id_, collection) in enumerate(names):
             # A row without a valid id is named by its content.
             state = "" if isinstance(id_, str) and is_text(id_) else source.digest_of(rows.documents[number])

@@ -55,7 +55,8 @@ def read_granule(id_: str, path: str, spec: SourceSpec, span: TimeSpan | None) -
 
 
 def _read(id_: str, path: str, spec: SourceSpec, span: TimeSpan | None) -> tuple[Item, str | None]:
-    state, is_whole = state_now(path), product_of(Path(path)) in {None, Path(path)}  # no positions in other files
+    # Whole: the positions of its cells are in this file, not in other files of a product.
+    state, is_whole = state_now(path), product_of(Path(path)) in {None, Path(path)}
     reader = open_granule(
         spec,
         path,

@@ -394,7 +394,7 @@ MANY = 5_000
 TOGETHER = 64
 """Maximum number of entries per task of a process; all entries of a part are one task."""
 NICE = 5
-"""Increment of the nice value of these processes, because requests have priority."""
+"""Increment of the nice value of the processes that read entries, because requests have priority."""
 
 EntryAnswer = ReadEntry | Unread | str | None
 """`None`: the entry is unchanged. Text: only its state has changed."""

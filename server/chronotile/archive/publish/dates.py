@@ -149,7 +149,7 @@ class _PublishedDates:
             return fields | {"bands": [band_of(name, variables[name], variables[name].encoding) for name in names]}
         try:
             file = describe_file(DATA_KEY, path, crs=self.spec.crs)
-        except InvalidItem:  # the file is copied nevertheless
+        except InvalidItem:  # the file is copied, but its bands are not described
             return fields
         specs = self.spec.variables
         by_number = {(specs[name].band if name in specs else None) or 1: name for name in names}

@@ -136,7 +136,7 @@ class FolderTarget:
             self._disk.settle([self.folder, self.folder.parent])
 
     def _remove_empty(self, folder: Path) -> None:
-        with suppress(OSError):  # raised if one has other files
+        with suppress(OSError):  # `rmdir` raises if a folder contains other files
             while folder != self._root:
                 folder.rmdir()
                 folder = folder.parent

@@ -344,7 +344,7 @@ class ViewerPublication:
                 for ramp, anomaly in itertools.product(names, ({}, {"anomaly": "abs"})):
                     query = {"style": style, **ramp, **anomaly}
                     legend = await self._ask(f"tiles/{layer.id}/legend.json", query)
-                    if legend.status == 200:  # classes have no ramp and no anomaly
+                    if legend.status == 200:  # a style of classes accepts no ramp and no anomaly
                         await self._answer(f"tiles/{layer.id}/legend.json", query, json.loads(legend.body))
 
     async def _sets(self, layers: list[_ViewerLayer]) -> list[_ViewerPlaces]:

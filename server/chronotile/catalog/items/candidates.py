@@ -209,7 +209,7 @@ class Candidates:
 def numbers_text(numbers: Sequence[int], dialect: Dialect) -> str:
     """Return the value of the parameter `numbers`."""
     text = orjson.dumps(numbers).decode()
-    return f"{{{text[1:-1]}}}" if dialect.name == POSTGRESQL else text  # its arrays are written in braces
+    return f"{{{text[1:-1]}}}" if dialect.name == POSTGRESQL else text  # PostgreSQL writes arrays in braces
 
 
 def _count(query: Select[Any]) -> Select[Any]:

@@ -547,7 +547,11 @@ class ItemIndex:
         return collection_levels
 
     def _rows_of_known_levels(self, collection: str, box: BBox, when: lookups.When, most: int) -> list[Any] | None:
-        """Return the rows of `_rows_meeting` with a single statement; `None` if the levels changed or are unknown."""
+        """Return the same rows as `_rows_meeting`, with one statement instead of two.
+
+        The statement uses the cached levels of cells (`catalog/items/cells.py`) that the items of the collection have.
+        `None` if no levels are cached, or if the items have other levels now.
+        """
         levels = self._levels.get(collection, 0)
         cells = cells_meeting(box, levels, most=MAX_CELLS)
         if not cells:

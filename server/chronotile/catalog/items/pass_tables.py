@@ -14,8 +14,8 @@ PASSES = sa.Table(
     sa.Column("is_whole", sa.Boolean, nullable=False),
     sa.Column("is_done", sa.Boolean, nullable=False),
     sa.Column("cursor", sa.Text),
-    sa.Column("since", sa.Text),  # of the last pass that was done
-    sa.Column("whole_at", sa.Float(53)),  # when the last whole pass was done
+    sa.Column("since", sa.Text),  # marker of the source's state: the next pass lists later changes
+    sa.Column("whole_at", sa.Float(53)),  # end of the last whole pass
     sa.Column("holder", sa.String(80)),
     sa.Column("held_until", sa.Float(53), nullable=False),
 )
@@ -25,8 +25,8 @@ ENTRIES = sa.Table(
     sa.Column("collection", sa.Text, primary_key=True),
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("state", sa.Text, nullable=False),
-    sa.Column("seen", sa.Integer, nullable=False),  # number of the pass
-    sa.Column("read", sa.Integer, nullable=False),  # number of the pass
+    sa.Column("seen", sa.Integer, nullable=False),  # number of the last pass that listed the entry
+    sa.Column("read", sa.Integer, nullable=False),  # number of the last pass that read the entry
     sa.Column("problem", sa.Text),
 )
 ENTRY_ITEMS = sa.Table(

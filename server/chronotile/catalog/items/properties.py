@@ -38,7 +38,7 @@ def group_start(start: int, box: BBox, settings: IndexSettings) -> int:
     if settings.group not in GROUPS_OF_DAYS:
         return start
     shift_ns = solar_shift_s(box) * SECOND_NS if settings.group == "solar_day" else 0
-    return (start + shift_ns) // DAY_NS * DAY_NS  # three times as fast as with datetime64
+    return (start + shift_ns) // DAY_NS * DAY_NS  # integers take a third of the time of datetime64
 
 
 def rank_of(properties: Mapping[str, Any], start: int, settings: IndexSettings) -> float | None:

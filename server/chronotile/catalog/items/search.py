@@ -187,7 +187,7 @@ class ItemSearcher:
         """
         if count <= self._search.skip + self._search.limit:
             return count if count <= MAX_MATCHED else None
-        if any(query.is_tested for query in planned):  # counting goes through the rows anyway
+        if any(query.is_tested for query in planned):  # footprints are tested row by row, so count the rows that remain
             total = count + sum(1 for _ in islice(following, max(0, MAX_MATCHED + 1 - count)))
             return total if total <= MAX_MATCHED else None
         if any(query.are_many for query in planned):
@@ -294,7 +294,7 @@ class ItemSearcher:
         """Return whether items are read by falling or rising ranks; `None` if they are not read by rank."""
         collection = candidates.collection
         falls = collection.rank_order(self._search.sort) if len(self._collections) == 1 else None
-        return None if falls is None or not candidates.have_ranks() else falls  # texts have no ranks
+        return None if falls is None or not candidates.have_ranks() else falls  # text properties have no ranks
 
     def _plan_by_value(  # noqa: PLR0917 -- parts of one search
         self,

@@ -173,7 +173,7 @@ class Query:
     @cached_property
     def by_day(self) -> Statement:
         """The statement that counts items by the day of their start, in days since 1970."""
-        start = ITEMS.c.start  # both databases divide towards zero
+        start = ITEMS.c.start  # SQLite and PostgreSQL round quotients towards zero, so negative starts are shifted
         day: ColumnElement[Any] = sa.case((start < 0, -((-start - 1) // DAY_NS) - 1), else_=start // DAY_NS)
         days: sa.Select[Any] = self.select.with_only_columns(day, sa.func.count()).group_by(day)
         return Statement(days, self.dialect)
@@ -328,7 +328,7 @@ def _keys(sort: Sequence[tuple[str, bool]], columns: PropertyColumns) -> tuple[S
 
 
 def _order(key: SortKey) -> Iterator[ColumnElement[Any]]:
-    if key.column is ITEMS.c.rank:  # its indexes have this order
+    if key.column is ITEMS.c.rank:  # the indexes of ranks have NULL last
         yield (key.column.desc() if key.is_descending else key.column.asc()).nulls_last()
         return
     if key.may_miss:
@@ -353,7 +353,7 @@ def _is_after(keys: Sequence[SortKey], missing: Sequence[bool]) -> ColumnElement
     first, value = keys[0], sa.bindparam("after0", type_=keys[0].column.type)
     if missing[0] or first.may_miss:
         return condition
-    # An index finds this condition.
+    # Redundant, but an index can answer this comparison, and not the condition that follows.
     return sa.and_(first.column <= value if first.is_descending else first.column >= value, condition)
 
 

@@ -100,7 +100,7 @@ class CubeNumbering:
     range: tuple[int, int] | None = None
     """Smallest and largest cube number that values may have; `None` if the source does not state it."""
     source_offset: float | None = None
-    """Only if source numbers are signed: value = (cube number + base) * scale + `source_offset`, as in the source."""
+    """Offset of the source if `base` is not 0: value = (cube number + base) * scale + source_offset. Else `None`."""
     holds: tuple[float, float] | None = None
     """Smallest and largest source number with a cube number; `None` if all have one."""
     is_quantised: bool = False

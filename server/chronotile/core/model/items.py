@@ -153,7 +153,7 @@ class ItemSearch:
     filter: Mapping[str, Any] | None = None
     """CQL2 JSON."""
     sort: tuple[tuple[str, bool], ...] = ()
-    """Properties, and whether they are descending. Default: by start, newest first, then by number."""
+    """Properties, and whether each is descending. Default: newest start first, then `ItemRef.number` ascending."""
     limit: int = 10
     """Maximum number of items per page; large documents make a page shorter, even if it is not the last."""
     skip: int = 0

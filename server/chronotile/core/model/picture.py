@@ -35,7 +35,7 @@ class IndexPicture:
 
 @dataclass(frozen=True, slots=True)
 class RgbaPicture:
-    """A picture of several bands or more than 256 colours."""
+    """A picture with a colour per pixel instead of a palette: a composite, several layers, or over 256 colours."""
 
     pixels: UInt8Array
     """(y, x, 4)."""

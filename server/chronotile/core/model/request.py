@@ -98,7 +98,7 @@ class LegendRequest(StyledLayer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownLayer(StyledLayer):
-    """Content of a picture, or of the values at a point in it."""
+    """A styled layer at a time: the content of a map, or of a map whose values at a point are requested."""
 
     time: TimeSelection = ABSENT
     fills_gaps: bool = False

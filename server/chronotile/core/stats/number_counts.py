@@ -135,7 +135,7 @@ def _count(
         for row in range(0, times, rows):
             part_times = slice(row, min(row + rows, times))
             slots = numbers[part_times, part].astype(np.intp)
-            slots[codes[part_times, part] != 0] = bins  # the slot of cells without a value
+            slots[codes[part_times, part] != 0] = bins  # an additional slot for cells without a value
             slots += np.arange(len(slots))[:, None] * (bins + 1)
             shape = (len(slots), bins + 1)
             counts[part_times] += np.bincount(slots.ravel(), minlength=shape[0] * shape[1]).reshape(shape)

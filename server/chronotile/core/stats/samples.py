@@ -132,7 +132,7 @@ def reduce_samples(
         for code in list(causes)[1:]:
             causes[code][target] = counts = part.count_code(code)
             rest -= counts
-        for code in list(causes)[:1]:  # cells without a value for any other reason
+        for code in list(causes)[:1]:  # the first code counts cells without a value for any other reason
             causes[code][target] = rest
         for name, reduced in _reduce(part, own_share, reducers, edges, circle=encoding.circle).items():
             values[name][target] = reduced
@@ -273,9 +273,9 @@ class _Small:
         self._encoding = encoding
         self._codes = codes
         self._is_valid = codes == 0
-        with np.errstate(over="ignore", invalid="ignore"):  # numbers without a value
+        with np.errstate(over="ignore", invalid="ignore"):  # numbers that have no value may overflow
             self._values = encoding.values(numbers)
-        self._values[~self._is_valid] = 0.0  # not in any sum, and possibly as large as floats can be
+        self._values[~self._is_valid] = 0.0  # their results are in no sum, and may be as large as floats can be
         self._bounds = bounds
         self._starts = bounds[:-1]
         self._weights = weights

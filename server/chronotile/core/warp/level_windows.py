@@ -32,7 +32,7 @@ def coordinates_on(
 ) -> Callable[[slice], tuple[FloatArray, FloatArray]]:
     """Return a function that returns columns and rows of a level at pixel centres of some rows; -1 if undefined."""
     if isinstance(located, NodeLattice):
-        return located.coordinates_on_pixels(grid, level).at  # always finite
+        return located.coordinates_on_pixels(grid, level).at  # coordinates are always finite
 
     def at(some: slice) -> tuple[FloatArray, FloatArray]:
         if isinstance(located, Exact):

@@ -182,7 +182,8 @@ def _exchange(
             body = bytearray()
             while len(body) < read_bytes and (part := answer.read(min(PART_BYTES, read_bytes - len(body)))):
                 body += part
-            if len(body) < read_bytes and answer.length:  # reading in parts does not detect it
+            # `answer.read` detects an incomplete body only if it is read in one call.
+            if len(body) < read_bytes and answer.length:
                 raise IncompleteRead(bytes(body), answer.length)
             media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
@@ -232,7 +233,7 @@ class _Deadline:
         self.is_over = True
         with self._lock:
             for connection in self._watched:
-                with suppress(OSError):  # it is closed already
+                with suppress(OSError):  # the connection is closed already
                     # Not the method of TLS sockets, which removes the state that another thread uses for reading.
                     socket.socket.shutdown(connection, socket.SHUT_RDWR)
 

@@ -49,7 +49,7 @@ class InnerHosts:
         try:
             parts = urlsplit(href)
             host = (parts.hostname or "").lower() if parts.scheme in {"http", "https"} else ""
-        except ValueError:  # reported when it is opened
+        except ValueError:  # opening the source reports the invalid URL
             return
         if host and host not in self._names:
             with self._lock:

@@ -131,7 +131,7 @@ class FoldersOnce:
             around, folder_name = _split_address(folder)
             real_folder = self._resolve_in_folder(around, folder_name) if around else ""
             if not real_folder:
-                with suppress(AddressRefused):  # checked as a file: the folder alone may contain the whole source
+                with suppress(AddressRefused):  # checks a file in the folder, as the folder may be above the source
                     below = self._allowed(f"{folder}/_")
                     real_folder = below[:-2] if below.endswith("/_") else ""
             self._known[folder] = real_folder

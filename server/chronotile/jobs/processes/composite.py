@@ -120,7 +120,7 @@ def _window_of(maps: Coverage, window: Window) -> NumberArray:
 
 def _reduce(coverage: Coverage, reducer: PictureReducer, work: Work) -> NumberArray:
     """Return the reduced numbers (y, x) in the encoding of `_band`."""
-    if reducer == "median":  # needs all values of a cell together
+    if reducer == "median":  # a median needs all values of a cell in one call
         return _encode_numbers(reduce_over_time(_rasters(read_all(coverage, work)[::-1], coverage), reducer), reducer)
     return np.concatenate([_reduced_rows(coverage, rows, reducer, work) for rows in coverage.row_runs])
 

@@ -48,7 +48,7 @@ def remove(folder: Path) -> bool:
     try:
         _put_aside(folder)
         shutil.rmtree(folder)
-    except FileNotFoundError:  # it never existed, or another process removes it now
+    except FileNotFoundError:  # the folder never existed, or another process removes it now
         return not folder.exists()
     except OSError as error:
         log.warning("the files of the job %s cannot be deleted: %s", folder.name, error)

@@ -37,7 +37,7 @@ def log_failures(log: logging.Logger, hindered: str) -> Iterator[None]:
         yield
     except ChronotileError as error:
         log.warning("%s: %s", hindered, error)
-    except Exception:  # otherwise it would end the thread with all later work
+    except Exception:  # an uncaught error would end the thread with all later work
         log.exception("%s", hindered)
 
 
@@ -159,9 +159,7 @@ class Notifier(Generic[AnyDue]):
             message = self._outbox.message(due)
             if message is not None:
                 self._send(due.url, message.body, headers=message.headers)
-        except (
-            Exception
-        ) as error:  # every error counts as a try: without that, the message would be tried without a wait
+        except Exception as error:  # every error counts as a try, so that the next try waits
             if not is_foreseen(error):
                 log.exception("a subscriber at %s was not notified", host_of(due.url))
             self._note_failure(due, fault_of(error).detail)

@@ -107,7 +107,8 @@ def _remove_objects(bucket: Bucket, ids: Sequence[str]) -> list[str]:
         try:
             bucket.remove(id_)
         except SourceUnavailable as error:
-            bucket.try_out()  # raises if the store is unreachable, so that not every job waits for its timeout
+            # Raises if the bucket is unreachable: otherwise each remaining job would wait for the timeout.
+            bucket.try_out()
             log.warning("the job %s is kept, as its files in the bucket cannot be deleted: %s", id_, error)
         else:
             removed.append(id_)

@@ -18,7 +18,7 @@ JOBS = Table(
     Column("number", Integer, primary_key=True),  # in order of submission
     Column("id", String(32), nullable=False, unique=True),
     Column("archive", String(200), nullable=False),
-    Column("revision", String(64)),  # of the data that the job reads
+    Column("revision", String(64)),  # revision of the data that the job reads
     Column("process", String(80), nullable=False, index=True),
     Column("inputs", Text, nullable=False),
     Column("wanted", Text, nullable=False),  # the request without its inputs, as JSON
@@ -65,7 +65,7 @@ CALLBACKS = Table(
     Column("job", ForeignKey(JOBS.c.id, ondelete="CASCADE"), primary_key=True),
     Column("status", String(10), primary_key=True),  # the reported status
     Column("url", Text, nullable=False),
-    Column("host", Text, nullable=False),  # of the URL
+    Column("host", Text, nullable=False),  # host of the URL
     Column("base", Text, nullable=False),
     Column("due", Float(53), index=True),  # NULL: no message to send
     Column("not_before", Float(53), nullable=False),

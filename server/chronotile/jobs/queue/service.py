@@ -174,7 +174,7 @@ class JobService:
         )
         try:
             return self._mark_unattended(job)
-        except SourceUnavailable:  # the job is accepted, even if the database became unreachable since
+        except SourceUnavailable:  # the job is in the table, even if the database is unreachable now
             return job
 
     def store_execution(

@@ -42,9 +42,8 @@ class TemporaryFolders:
             SourceUnavailable: The folder cannot be created.
         """
         with storing_results(), self._lock:
-            if (
-                self._process_folder is None or not self._process_folder.path.is_dir()
-            ):  # other programs remove temporary files too
+            # The folder may be missing, because other programs remove temporary files, too.
+            if self._process_folder is None or not self._process_folder.path.is_dir():
                 for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
                     with suppress(OSError):  # locked, owned by another user, or on a disk without locks
                         descriptor = _lock_folder(path)
@@ -82,7 +81,7 @@ def _make_locked_folder() -> _LockedFolder:
         path = Path(tempfile.mkdtemp(prefix=PREFIX))
         try:
             return _LockedFolder(path, _lock_folder(path))
-        except (BlockingIOError, FileNotFoundError):  # another process took it for an abandoned folder
+        except (BlockingIOError, FileNotFoundError):  # another process removes the folder as abandoned
             continue
         except OSError:
             return _LockedFolder(path, None)

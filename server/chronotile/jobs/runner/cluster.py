@@ -233,7 +233,7 @@ class _TaskBatch:
         with self._detect_loss():
             answer = asyncio.run_coroutine_threadsafe(gather(), self._client.loop.asyncio_loop)
         answer.add_done_callback(lambda _answer: has_answer.set())
-        while not self._wait(has_answer, COLLECT_S):  # the process with the result may be frozen
+        while not self._wait(has_answer, COLLECT_S):  # not without limit: the process with the result may be frozen
             if not self._connection.is_running:
                 raise ClusterLost(LOST)
             if not is_active():

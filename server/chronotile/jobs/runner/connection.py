@@ -106,7 +106,7 @@ def _start(processes: int, memory_bytes: int, temporary: TemporaryFolders) -> An
 
     from chronotile.jobs.runner.private_cluster import start_private_cluster  # noqa: PLC0415 -- imports Dask
 
-    dask.config.set(WATCHED)  # nannies read it later, so not only while they start
+    dask.config.set(WATCHED)  # not only below: nannies read this value when a worker dies
     with dask.config.set(OWN_PROCESSES):
         return start_private_cluster(
             workers=processes, memory_bytes=memory_bytes, preload=worker_setup.__name__, folder=temporary.make()

@@ -192,7 +192,7 @@ def _convert_errors() -> Iterator[None]:
         raise JobFailed(fault_of(error)) from None
     except SourceUnavailable as error:
         raise TemporaryFault(fault_of(error)) from None
-    except ClientGone:  # its partial results are missing, or seem so; if the job was dismissed, the fault is not read
+    except ClientGone:  # the folder of partial results is missing, or cannot be seen; nobody reads faults of ended jobs
         raise TemporaryFault(fault_of(SourceUnavailable(FILES_GONE))) from None
     except UNKNOWN as error:
         raise NameUnknown(error.message) from None

@@ -109,7 +109,7 @@ def read_manifest(folder: Path) -> Manifest:
             revisions={layer: {int(year): rev for year, rev in years.items()} for layer, years in layers},
             grids={str(name): str(grid) for name, grid in document["tile_matrix_sets"].items()},
         )
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # absent, or edited by hand
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # the file is missing or edited by hand
         return Manifest()
 
 
@@ -196,7 +196,7 @@ class CubeTileCache:
         return CacheState(size, max_bytes, entries, self._hits, self._misses)
 
     def _get_or_make(self, etag: str, make: Callable[[], bytes]) -> bytes:
-        body = self.get(etag)  # another process may have made it while this one waited
+        body = self.get(etag)  # another process may have made the tile while this one waited
         if body is not None:
             return body
         self._misses += 1

@@ -211,7 +211,7 @@ def _cache_file(key: str, body: Body, services: Services) -> Body:
     """Return the body in a cache: in memory if it is small and in memory already, else on disk."""
     caches = services.caches
     if not isinstance(body, ConcatenatedFiles | BytesBody):
-        return body  # another request cached it
+        return body  # the body is in a cache: another request has put it there
     is_in_memory = isinstance(body, BytesBody) or body.is_in_memory
     if not (is_in_memory and caches.payloads.has_room_for(body.size)):
         with translate_storage_errors():

@@ -364,7 +364,7 @@ class WarpedCells:
 
     def read_runs(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], row_bytes: int) -> ReadRuns:
         """Return runs of whole tiles."""
-        del reader, field  # the same for all fields
+        del reader, field  # runs on a requested grid are the same for all fields
         height = self.grid.height
         rows = RUN_BYTES // row_bytes // self.tile_height * self.tile_height or self.tile_height
         times = min(MAX_FILES, max(1, RUN_BYTES // (min(rows, height) * row_bytes)))

@@ -126,7 +126,7 @@ def read_chunk(chunk: StoreChunk, unreadable: UnreadableDates) -> NumberArray:
     with reading(layer):
         parts = list(dates_around_damage(read, list(chunk.times), unreadable.reporter(layer.main_variable)))
         unreadable.require_all()
-    # Several parts without a damaged date: they were read again after a failure that is over.
+    # Several parts: the first read failed, and reading the dates again in parts found none damaged.
     return np.concatenate([pixels.numbers for _part, pixels in parts])
 
 
@@ -212,7 +212,7 @@ def deliver_chunk(
         names = ", ".join(shape.arrays)
         raise UnknownPath(f"the store of layer {shape.layer.id} has no array {request.array[:60]!r}, but {names}")
     numbers = _numbers(request, node, shape)
-    if request.store.revision is None:  # a revision names all dates
+    if request.store.revision is None:  # a revision in the URL already guarantees the meaning of all dates
         _require_meaning(request, shape, services, indexes=_times_of(node, numbers))
     if isinstance(node, CfCoordinate):
         return _coordinate(node, numbers, shape, client_etags)
@@ -232,7 +232,7 @@ def _deliver_pixels(
     etag = fingerprint("chunk", ENCODER_VERSION, revision_of_states(layer, states), described, which)
     if etag in client_etags:
         return Payload(body=b"", media_type=CHUNK_TYPE, etag=etag, states=states, unchanged=True)
-    time = TimeUsed(instants=instants)  # in the order of the fingerprints
+    time = TimeUsed(instants=instants)  # instants in the order of `states`
     target = PixelTarget(layer=layer, time_used=time, states=states, services=services, etag=etag)
     payload = replace(target.payload(CHUNK_TYPE), time=TimeUsed(instants=instants[::-1]))
 

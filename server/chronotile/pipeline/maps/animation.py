@@ -249,7 +249,7 @@ def _find_answer(
 
 def _resolve_shot(map_request: MapRequest, layer: Layer, frame: FrameTimes, services: Services) -> _Shot:
     time = selection_of(layer.times, frame.indexes, is_of_open=map_request.time.is_open)
-    if map_request.anomaly is not None and frame.period is not None:  # the anomaly is that of the whole period
+    if map_request.anomaly is not None and frame.period is not None:  # the frame shows the anomaly of its whole period
         time = TimeSelection("parts", (TimePart(frame.period, is_interval=True),), is_of_open=time.is_of_open)
     request = replace(map_request, time=time)
     return _Shot(text=frame.text, request=request, target=resolve_map(request, services))
@@ -260,7 +260,7 @@ def _draw_shots(shots: Iterable[_Shot], is_active: IsActive) -> Iterator[Picture
         require_active(is_active)
         try:
             yield add_background(_draw_shot(shot), WHITE)
-        except DateUnreadable:  # its target lists it
+        except DateUnreadable:  # the target of the frame lists unreadable dates
             yield None
 
 

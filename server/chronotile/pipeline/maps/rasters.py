@@ -120,14 +120,14 @@ def _subtract_usual_values(read: Callable[..., MapValues], usual: UsualDates) ->
     """Return a `read` that first subtracts from each time the usual value of its part of the year (`UsualDates`)."""
     means = dict[int, MapValues | None]()
 
-    @lru_cache(len(usual.groups))  # rasters of the current strip
+    @lru_cache(len(usual.groups))  # keeps the rasters of the current strip
     def mean_of_group(number: int, first: int, last: int) -> Raster | None:
         try:
             if number not in means:
                 means[number] = read(usual.groups[number], reducer="mean")
             values = means[number]
             return None if values is None else values.read_rows(slice(first, last))
-        except DateUnreadable:  # the target lists it
+        except DateUnreadable:  # the target lists unreadable dates
             means[number] = None
             return None
 
@@ -150,10 +150,10 @@ def _read_groups(
             try:
                 values = stored.get(number) or read(group)
                 raster = values.read_rows(rows)
-            except DateUnreadable:  # the target lists it
+            except DateUnreadable:  # the target lists unreadable dates
                 del readable_groups[number]
                 continue
-            if len(values.strips) > 1:  # for the other strips
+            if len(values.strips) > 1:  # the other strips need these values, too
                 stored[number] = values
             yield raster
 

@@ -141,7 +141,7 @@ def _turns(least: Float64Array, greatest: Float64Array, grid: NativeGrid) -> Flo
     period = grid.wrap_columns
     if period is None:
         return np.zeros(least.size)
-    with np.errstate(invalid="ignore"):  # areas without a point
+    with np.errstate(invalid="ignore"):  # areas without a point have infinite edges
         turns: Float64Array = period * np.rint((least + greatest - grid.width) / 2 / period)
     return turns
 

@@ -66,7 +66,7 @@ def requested_subset(query: Kvp, layer: Layer, catalogue: Catalogue, *, has_time
     members = members_of(text, locator="subset")
     native_crs = layer.main_variable.grid.crs
     crs = requested_crs
-    if crs is None:  # the first horizontal axis decides; the second one must be of the same CRS
+    if crs is None:  # the first horizontal axis names the CRS; the second axis must belong to it
         first = next((name for member in members if (name := member.name.lower()) in HORIZONTAL), "lat")
         crs = native_crs if first in PROJECTED and not native_crs.is_geographic else CRS84
     axis_of_name: dict[str, CoverageAxis] = GEOGRAPHIC if crs.is_geographic else PROJECTED

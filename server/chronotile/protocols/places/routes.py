@@ -237,7 +237,7 @@ def _shapes(content: bytes, services: Services, is_active: IsActive) -> bytes:
     read = partial(geojson_of_file, content, max_vertices=services.catalogue.limits.max_vertices, is_active=is_active)
     meter = OF_REQUEST.get() or Meter()
     with services.memory.taking(MEMORY_BYTES, alternative="use a server with more memory", is_active=is_active):
-        return meter.measure(read, processes_time)  # one upload is read at a time
+        return meter.measure(read, processes_time)  # all child processes, as only one upload is read at a time
 
 
 def _geojson(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesContext) -> bytes:

@@ -107,7 +107,8 @@ def inputs_of(process: Process, wps_inputs: Iterable[WpsInput]) -> dict[str, Any
         schema = process.inputs[wps_input.name].schema if wps_input.name in process.inputs else {}
         value = _value(wps_input, _item(schema))
         values_by_name.setdefault(wps_input.name, []).append(value)
-        if _item(schema) is not schema and not isinstance(value, dict):  # JSON and references may be the whole array
+        # JSON and references, which are dicts, may be the whole array.
+        if _item(schema) is not schema and not isinstance(value, dict):
             arrays.add(wps_input.name)
     return {name: values if len(values) > 1 or name in arrays else values[0] for name, values in values_by_name.items()}
 

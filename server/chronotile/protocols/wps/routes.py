@@ -87,7 +87,7 @@ async def _answer_job_request(request: Request, wps_request: WpsRequest, context
         return job, results_of(job, execution, desk.result_files(job), f"{context.base}/ogcapi")
 
     job, results = await run(request, JOBS, find)
-    if is_1_0:  # the response to the Execute with the current status, at `statusLocation`
+    if is_1_0:  # `statusLocation` returns the response to Execute with the current status
         done, created = results if job.status == "successful" else None, jobs.moment_text(job.updated)
         write = partial(documents.response, context, results.execution, created, job=job, results=done)
         return _xml(await jobs.run_with_files(request, job, partial(write, has_lineage=wps_request.has_lineage)))
@@ -106,7 +106,7 @@ async def _execute(request: Request, wps_request: WpsRequest, context: WpsContex
     is_stored = wps_request.is_stored or is_async
     if is_stored and not context.takes_jobs:
         raise InvalidParameter("this server does not run jobs; execute synchronously", locator="mode")
-    if is_stored or "origin" in request.headers:  # as OGC API - Processes
+    if is_stored or "origin" in request.headers:  # as in OGC API - Processes
         require_job_access(request)
     outputs = wps_request.outputs or {name: {"transmissionMode": "value"} for name in process.outputs}
     if wps_request.is_raw:

@@ -117,7 +117,7 @@ class SharedBlockMemory:
         start, stop = self._slot_at(0, ways), self._slot_at(0, self._ways)
         self._ways = ways
         if hasattr(mmap, "MADV_REMOVE"):
-            with suppress(OSError):  # if the system cannot take it back, it stays unused
+            with suppress(OSError):  # memory that the system cannot take back stays unused
                 self._memory.madvise(mmap.MADV_REMOVE, start, stop - start)
 
     def _row(self, key: bytes) -> tuple[int, bytes]:

@@ -51,7 +51,7 @@ class ByteBlocks:
     def __init__(self, path: Path, max_bytes: int, *, clock: Callable[[], float] = monotonic) -> None:
         self._path, self._max_bytes, self._clock = path, max_bytes, clock
         self._resumes_s = -PAUSE_S
-        self._unchecked = max_bytes  # so that the first write checks the total size
+        self._unchecked = max_bytes  # at least the interval of checks, so that the first write checks the total size
         self._checking = threading.Lock()
         self._lock = threading.Lock()
         self._hits = self._misses = 0
@@ -75,7 +75,7 @@ class ByteBlocks:
     def _count(self) -> None:
         sizes = [status.st_size for _path, status in self._files()]
         with self._lock:
-            if self._stored is None:  # otherwise a check was faster
+            if self._stored is None:  # a check may have counted the files in the meantime
                 self._stored = sum(sizes), len(sizes)
 
     def get(self, name: bytes, size: int) -> bytes | None:
@@ -119,11 +119,11 @@ class ByteBlocks:
                     data = content[_CHECKSUM.size :]
                     if len(data) == size and _CHECKSUM.pack(crc32(data, crc32(name))) == content[: _CHECKSUM.size]:
                         if time() - status.st_atime > TOUCH_S:
-                            with suppress(OSError):  # the file may belong to a user who only lets others read
+                            with suppress(OSError):  # the file may belong to another user, and be read-only
                                 os.utime(path, ns=(time_ns(), status.st_mtime_ns))
                         return data
         except OSError:
-            return None  # missing, or deleted concurrently
+            return None  # the file is missing, or was deleted concurrently
         with suppress(OSError):
             path.unlink()
         return None
@@ -186,4 +186,4 @@ def _entries(path: Path) -> list["os.DirEntry[str]"]:
     try:
         return list(os.scandir(path))
     except OSError:
-        return []  # does not exist yet, or is no folder
+        return []  # the path does not exist yet, or is no folder

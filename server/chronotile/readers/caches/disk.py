@@ -64,7 +64,7 @@ class DiskCache:
         try:
             os.utime(path, ns=(time_ns(), path.stat().st_mtime_ns))
         except OSError:
-            return  # deleted, or readable only
+            return  # the file was deleted, or is read-only
 
     def remove(self, name: str) -> None:
         """Delete a file if it exists and the folder is writable."""
@@ -100,7 +100,7 @@ class DiskCache:
         Raises:
             OSError: The file cannot be written.
         """
-        for partial in self._path.glob(f"*{PARTIAL}"):  # of a killed builder
+        for partial in self._path.glob(f"*{PARTIAL}"):  # remains of a killed builder
             partial.unlink(missing_ok=True)
         if len(data) > self._max_bytes:
             return False
@@ -140,11 +140,11 @@ class DiskCache:
         try:
             entries = list(os.scandir(self._path))
         except OSError:
-            return []  # does not exist yet
+            return []  # the folder does not exist yet
         for entry in entries:
             if entry.name.endswith(self._end):
                 try:
                     files.append((Path(entry.path), entry.stat()))
                 except FileNotFoundError:
-                    continue  # deleted by another process
+                    continue  # another process has deleted the file
         return files

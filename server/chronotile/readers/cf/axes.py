@@ -431,5 +431,5 @@ def _accepted(dim: str, size: int, values: AnyArray | None) -> str:
 
 
 def _text(value: object) -> str:
-    # A value in the fewest digits that its type needs.
+    # Text of a value, without `.0` for whole numbers.
     return str(value).removesuffix(".0")

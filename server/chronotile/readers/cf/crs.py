@@ -218,7 +218,7 @@ def _statements(field: Field, fields: FieldSet, axes: Axes) -> tuple[list[CrsSta
             if crs is not None:
                 spelled = spelled or crs
                 stated.append(CrsStatement(f"{key} of {place}", crs, is_for_array=is_for_array))
-            elif key.lower() != "crs":  # which often is the name of something
+            elif key.lower() != "crs":  # `crs` is often the name of a grid mapping, or another text
                 unknown.append(f"its coordinate reference system is not understood: {key} of {place}, {text[:80]!r}")
         if _CF_NAME in attributes:
             parameters = {key: _unwrap(value) for key, value in attributes.items() if str(key).lower() not in _KEYS}

@@ -91,7 +91,8 @@ def find_geolocation(array: Field, fields: FieldSet) -> Geolocation | None:
     pair = _pair_of(fields.coordinates_named_by(array))
     if pair is None:
         near = [field for field in fields.fields.values() if set(field.dims) <= set(array.dims)]
-        most = max((len(field.dims) for field in near if _axis_of(field)), default=0)  # a track has fewer dimensions
+        # Most dimensions: positions of the satellite's track have fewer dimensions than positions of cells.
+        most = max((len(field.dims) for field in near if _axis_of(field)), default=0)
         pair = _pair_of(field for field in near if len(field.dims) == most)
     if pair is None:
         return None

@@ -58,7 +58,7 @@ def groups_above(path: str) -> Iterator[str]:
 
 
 def _distance(path: str, other: str) -> int:
-    return len({*groups_above(path)} ^ {*groups_above(other)})  # steps up and down
+    return len({*groups_above(path)} ^ {*groups_above(other)})  # steps up to a common group, and down
 
 
 @dataclass(slots=True)

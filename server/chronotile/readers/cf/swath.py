@@ -116,7 +116,8 @@ class Swath:
     index: CellIndex
     levels: tuple[NativeGrid, ...]
     stored: Mapping[NativeGrid, Callable[[], NearestCells | None]] = field(default_factory=dict)
-    """Functions that return the nearest cells of a level from the item index; `None` if they are damaged."""
+    """Functions by level: each decodes the nearest cell of the swath for each pixel of the level, as stored in the item
+    index. It returns `None` if the stored numbers are damaged."""
 
     def plan(self, level: int, window: Window, step: int) -> SwathPlan:
         """Return the cells for every `step`-th row and column of a window of a level; from the cache if possible."""

@@ -57,7 +57,7 @@ def name_slices(naming: Naming, instants: InstantArray, bounds: InstantArray) ->
         found = named_by_instants(instants, bounds if naming == "overlapping" else None)
         domain, firsts = found.domain, np.array(found.positions, dtype=np.intp)
         if domain.bounds is not None and np.array_equal(domain.bounds[:, 0], domain.instants):
-            spans = domain_of_bounds(domain.bounds[:, 0], domain.bounds[:, 1])  # each lasts until the next
+            spans = domain_of_bounds(domain.bounds[:, 0], domain.bounds[:, 1])  # a period ends when the next starts
             domain = replace(spans, bounds=domain.bounds)
     stated = np.column_stack([instants, bounds])[firsts]
     return Named(replace(domain, stated=stated), tuple(firsts.tolist()))
@@ -281,7 +281,7 @@ def _bounds(time: Field, fields: FieldSet, kept: IndexArray) -> InstantArray | N
         return None
     try:
         found = instants_of(bounds).instants.reshape(-1, 2)[kept]
-    except UnsupportedSource:  # none of them is valid
+    except UnsupportedSource:  # no bound is a valid time
         return None
     return None if np.isnat(found).any() else found
 

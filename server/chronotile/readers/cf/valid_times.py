@@ -106,7 +106,7 @@ def fold_times(array: Field, fields: FieldSet, selected: Mapping[str, int]) -> F
     run = parts.get("run")
     valid = grid.spread(stated, instants_of(stated).instants) if stated is not None else _combine(parts, names, grid)
     runs = grid.spread(run, instants_of(run).instants) if run and set(run.dims) <= {*dims, *selected} else None
-    if runs is None and len(dims) > 1 and stated is not None:  # runs are along the first dimension
+    if runs is None and len(dims) > 1 and stated is not None:  # assume that runs are along the first dimension
         firsts = valid.reshape(grid.shape).min(axis=tuple(range(1, len(dims))), keepdims=True)
         runs = np.broadcast_to(firsts, grid.shape).ravel()
     order, findings = _newest(valid, runs, " and ".join(dims))

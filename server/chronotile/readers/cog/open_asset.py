@@ -68,6 +68,6 @@ def _file_of_index(asset: Asset) -> CogFile | None:
         return None
     try:
         header = CogHeader.from_bytes(asset.header)
-    except ValueError:  # another version
+    except ValueError:  # the header has another format version
         return None
     return CogFile(href=asset.href, header=header, tag=asset.etag, size=asset.size)

@@ -48,7 +48,7 @@ def start(parts: Iterable[FilePart], stored: ByteBlocks | None = None) -> Mappin
     if stored is not None:
         for part, future in requested.items():
             _store(part, future, stored)
-    results |= requested  # they arrive while local files are read
+    results |= requested  # remote parts arrive while local files are read
     for of_file in here.values():
         results |= _read_local(of_file)
     return results

@@ -141,7 +141,7 @@ class PlanePlan:
         self._paste_lines(block_part, lines)
 
     def _paste_lines(self, block_part: BlockPart, lines: UInt8Array) -> None:
-        # Copy from whole rows of a block, which start at the first needed one.
+        # `lines` are whole rows of the block from the first needed row.
         rows = lines.view(self._numbers.dtype).reshape(-1, self._blocks.block_width)
         self._numbers[block_part.into] = rows[:: block_part.rows.step, block_part.columns]
 

@@ -253,6 +253,6 @@ def _merge_pixels(cube: Pixels, files: Pixels, is_cube: BoolArray) -> Pixels:
     numbers[is_cube], numbers[~is_cube] = cube.numbers, files.numbers
     if files.valid is None:
         return Pixels(numbers)
-    valid = np.ones(shape, dtype=bool)  # masked pixels are nodata in the cube
+    valid = np.ones(shape, dtype=bool)  # true for the cube: its masked pixels have the nodata number
     valid[~is_cube] = files.valid
     return Pixels(numbers, valid)

@@ -72,7 +72,7 @@ class Recoding:
         table = _table(self, numbers.dtype.str)
         if table is None:
             return self._recode(numbers)
-        recoded: NumberArray = table.take(numbers.view(f"u{numbers.dtype.itemsize}"), mode="wrap")  # by their bits
+        recoded: NumberArray = table.take(numbers.view(f"u{numbers.dtype.itemsize}"), mode="wrap")  # by bit pattern
         return recoded
 
     def _recode(self, numbers: NumberArray) -> NumberArray:

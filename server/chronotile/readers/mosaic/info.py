@@ -199,7 +199,7 @@ def _sample(spec: SourceSpec, index: PieceIndex, scenes: Scenes, times: TimeDoma
         if best is None or len(scene.reader.info.variables) > len(best.reader.info.variables):
             best = scene
     if best is None:
-        raise SourceUnavailable(  # whatever the failures: the index has items, and their files may appear later
+        raise SourceUnavailable(  # not UnsupportedSource: files of the indexed items may appear later
             f"none of {tried} items, of the newest and older times, can be opened: {failure}"
         ) from failure
     return best

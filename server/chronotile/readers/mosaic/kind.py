@@ -52,7 +52,7 @@ def open_ahead(spec: SourceSpec, caches: ReaderCaches, assets: Iterable[Asset]) 
     places, hrefs = item_places(spec.href, caches.places), []
     for asset in assets:
         if asset.header is None and spec.crs is None and not has_arrays(asset):
-            with suppress(AddressRefused):  # reported when the file is opened
+            with suppress(AddressRefused):  # opening the file reports the refused address
                 hrefs.append(places.require_allowed(asset.href))
     open_files_ahead(hrefs)
 
@@ -92,7 +92,7 @@ def open_asset(spec: SourceSpec, caches: ReaderCaches, ref: ItemRef, asset: Asse
     if asset.header is None and caches.items is not None:
         file = reader.file
         header = file.header.to_bytes()
-        with suppress(SourceUnavailable, StorageFull):  # already logged; the header will be read again
+        with suppress(SourceUnavailable, StorageFull):  # logged already; the next opening reads the header again
             caches.items.note_header(ref, asset.name, header=header, etag=file.tag, size=file.size)
     return reader
 

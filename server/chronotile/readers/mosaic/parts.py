@@ -134,9 +134,8 @@ class MosaicParts:
                 return cached
             previous, result = result, find()
             now = self.index.state(collection, is_fresh=True).counter
-            if (
-                now == counter or result == previous
-            ):  # an equal result before and after `counter` was read belongs to it
+            # A result that is the same before and after `counter` was read is the result of that counter.
+            if now == counter or result == previous:
                 return cache.get_or_make(key, partial(_same, result))
             counter = now
         raise SourceChanged(f"items of {collection} change too fast to be read now; try again later")

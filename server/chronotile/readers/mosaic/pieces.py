@@ -214,7 +214,7 @@ class Pieces:
                 try:
                     scene = self._scenes.open(ref, self._variable, assets.get(ref.number))
                     if scene is None:
-                        continue  # it was removed after the search, which changes the ETag of the answer
+                        continue  # the item was removed after the search; the removal changes the ETag of the answer
                     info = scene.reader.info.variables.get(self._variable)
                     if info is None:
                         failures.lack(ref, VariableLacking(_why_lacking(scene.reader.info, self._variable)))

@@ -58,7 +58,7 @@ class Scene:
     attempt: int = 0
     """Number of times that its files had been replaced before it was opened."""
     files: str = ""
-    """Tags of its local files before they were opened; empty without local files."""
+    """Fingerprints (`tag_of`) of its local files, taken before they were opened; empty without local files."""
 
 
 class Scenes:
@@ -126,11 +126,11 @@ class Scenes:
         try:
             files = self._files.state(ref, self._names_of(variable))
         except ChronotileError:
-            return  # the index is unreachable
+            return  # the index is unreachable, so the version of the files is unknown
         self._note_lasting(ref, variable, files, error)
 
     def _note_lasting(self, ref: ItemRef, variable: str, files: str, error: Exception) -> None:
-        if not files:  # local files are checked for each answer
+        if not files:  # remote files only: local files are checked for each answer
             self.skipped_items.note(self._key_of_failure(ref, variable), error)
 
     def _key_of_failure(self, ref: ItemRef, variable: str) -> tuple[object, ...]:
@@ -269,7 +269,7 @@ class Scenes:
         name = variable.asset or variable.id
         asset = next((x for x in self._index.assets([ref.number]).get(ref.number, ()) if x.name == name), None)
         if asset is None:
-            return  # it was removed, which changes the ETag of the answer
+            return  # the asset was removed; the removal changes the ETag of the answer
         layout = BandLayout(
             levels=info.levels,
             encoding=info.encoding,

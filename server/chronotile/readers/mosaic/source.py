@@ -211,7 +211,7 @@ class ItemsReader(MosaicReader):
         refs = self._refs_on(variable, index, grid)
         if len(refs) > MOST_DIRECT and self._overviews is not None:
             info = self.info.variables[variable]
-            with suppress(OSError):  # a stored block is damaged, and will be made again
+            with suppress(OSError):  # a stored block is damaged: compose the items now; the block is made again later
                 overview_pixels = self._overviews.compose(info, index, grid, resampling)
                 if overview_pixels is not None:
                     return overview_pixels

@@ -108,7 +108,8 @@ class _SurveyParts:
             fault = _fault_of(node)
             if fault is not None:
                 self.faults[place] = fault
-            self.shapes.setdefault(folder, {})[name] = node.shape if node.ndim else ()  # None without a dataspace
+            # An array without a dataspace has the shape `None`.
+            self.shapes.setdefault(folder, {})[name] = node.shape if node.ndim else ()
         return node
 
 
@@ -150,7 +151,7 @@ def _require_whole_heaps(path: Path) -> None:
 
 
 def _require_whole_heap(heap: bytes) -> None:
-    if heap[4:8] != b"\1\0\0\0":  # version 1; HDF5 reports any other
+    if heap[4:8] != b"\1\0\0\0":  # not version 1: HDF5 reports other versions
         return
     at, stop = 16, int.from_bytes(heap[8:16], "little")
     while at + 16 <= min(stop, len(heap)):

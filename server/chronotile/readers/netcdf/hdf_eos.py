@@ -125,7 +125,7 @@ class HdfEos:
         if grid.entries.get("Projection") not in {SINUSOIDAL, GEOGRAPHIC} and (
             "coordinates" in array.attrs or _has_dims(array)
         ):
-            return None  # CF may place it
+            return None  # attributes of CF may state the grid
         try:
             dims = grid.dims_of(name) or (*map(str, array.dims[:-2]), *_CF_DIMS)
             if len(dims) != array.ndim or not _CF_DIMS.keys() <= {*dims}:

@@ -46,7 +46,7 @@ class NetcdfKind(SourceKind):
         try:
             findings = open_netcdf_source(spec, most=MAX_CHECKED_FILES).info.findings
         except UnsupportedSource:
-            return  # a single file: opening the source reported the reason
+            return  # opening the source has reported the reason
         for finding in findings:
             place = f"{spec.collection}: {finding.place}"
             if place not in reported:

@@ -108,7 +108,7 @@ def _place_cells(stated: Attributes, shape: tuple[int, ...]) -> dict[str, Any]:
     x_edge, top = _corner(stated, "UL", crs)
     right, bottom = _corner(stated, "LR", crs)
     apart = abs(right - x_edge - size[1] * x_step) / x_step, abs(top - bottom - size[0] * y_step) / y_step
-    if not max(apart) <= MAX_DISTANCE_PX:  # also if a corner is off the projection
+    if not max(apart) <= MAX_DISTANCE_PX:  # also true if a corner outside the projection is infinite or NaN
         raise UnsupportedSource("its corners UL and LR contradict xscale, yscale, xsize and ysize")
     return grid_attributes(text, x_edge=x_edge, top=top, x_step=x_step, y_step=-y_step)
 

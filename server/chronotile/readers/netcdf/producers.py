@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import xarray
 
 _TIMES = (
-    (("RangeBeginningDate", "RangeBeginningTime"), ("RangeEndingDate", "RangeEndingTime")),  # of HDF-EOS
+    (("RangeBeginningDate", "RangeBeginningTime"), ("RangeEndingDate", "RangeEndingTime")),  # names of HDF-EOS
     (("OBSERVATION_START_DATE", "OBSERVATION_START_TIME"), ("OBSERVATION_END_DATE", "OBSERVATION_END_TIME")),
 )
 """Attributes of the root with date and time of start and end."""

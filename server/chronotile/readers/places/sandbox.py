@@ -39,7 +39,7 @@ MACHINES = {"x86_64": (0xC000003E, 317, 262, X86_64), "aarch64": (0xC00000B7, 27
 def limit_resources(*, memory_bytes: int, cpu_s: int, output_bytes: int) -> None:
     """Limit this process; `memory_bytes` limits its data, without the code of libraries (setrlimit(2))."""
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))  # SIGXCPU, then SIGKILL
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))  # sends SIGXCPU, a second later SIGKILL
     resource.setrlimit(resource.RLIMIT_FSIZE, (output_bytes, output_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

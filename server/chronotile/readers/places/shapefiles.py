@@ -60,7 +60,7 @@ def read_zip(content: bytes, *, max_bytes: int) -> PlaceFile:
         if first is None:
             raise UnsupportedSource("the ZIP has no shapefile (.shp)")
         found = [members.getinfo(name) for name in names if name[:-4] == first[:-4] and name[-4:].lower() in PARTS]
-        size = sum(part.file_size for part in found)  # zipfile returns no more bytes than these
+        size = sum(part.file_size for part in found)  # zipfile never returns more bytes than stated here
         require_at_most("bytes of a shapefile", size, max_bytes, alternative=FEWER)
         if any(part.compress_type not in {ZIP_STORED, ZIP_DEFLATED} for part in found):
             raise damaged

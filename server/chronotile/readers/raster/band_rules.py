@@ -41,10 +41,10 @@ class BandRule:
 
         Args:
             file: The bands of a file.
-            number: Of the band that most files have for this time.
+            number: Number of the band that contains the variable at this time in most files.
 
         Raises:
-                UnsupportedSource: No band holds it, or several may.
+            UnsupportedSource: No band holds it, or several may.
         """
         bands = file.bands
         if file.fault is not None and self.number is not None:
@@ -63,7 +63,11 @@ class BandRule:
         return self._band_by_number(bands, number)
 
     def _band_without_description(self, bands: Sequence[Band], number: int, description: str) -> Band:
-        """Return the band of the number in a file without the description, if nothing contradicts it."""
+        """Return the band with a number in a file whose bands lack the configured description.
+
+        Raises:
+            UnsupportedSource: The file has other bands than most files, or describes this band as something else.
+        """
         data_bands = [band for band in bands if not band.is_alpha]
         is_sole = len(data_bands) == 1 and number == data_bands[0].number
         if not is_sole and (len(bands) != self.count or (self.is_strict and not self._has_all_others(bands, number))):
@@ -79,7 +83,11 @@ class BandRule:
         return all(_key(band.title) == _key(title) for band, title in pairs if band.number != number)
 
     def _band_by_number(self, bands: Sequence[Band], number: int) -> Band:
-        """Return the band of the number, if no description contradicts it."""
+        """Return the band with a number.
+
+        Raises:
+            UnsupportedSource: Most files give its description to another band, or describe no bands.
+        """
         band = bands[number - 1]
         if not self.usual or sum(not b.is_alpha for b in bands) == 1 or not _states_subject(band):
             return band

@@ -149,7 +149,7 @@ class FileBlocks:
                         plane.dataset.get_tag_item(f"BLOCK_{tag}_{column}_{row}", "TIFF", bidx=plane.band)
                         for tag in ("OFFSET", "SIZE")
                     )
-                    if start is None or size is None:  # not stored: all cells are missing
+                    if start is None or size is None:  # the block is not stored, because all its cells are missing
                         continue
                     stored = os.pread(file.fileno(), int(size), int(start))
                     if self._compression is Compression.deflate:

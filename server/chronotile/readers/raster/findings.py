@@ -146,7 +146,7 @@ def unlike_findings(spec: SourceSpec) -> Iterator[Finding]:
     try:
         reader = open_rasters(spec)
     except UnsupportedSource:
-        return  # reported when the source is opened
+        return  # opening the source reports the reason
     if isinstance(reader, RasterStack):
         for finding in reader.unlike_files():
             yield replace(finding, place=f"{spec.collection}: {finding.place}")
@@ -159,7 +159,7 @@ def skipped_band_findings(spec: SourceSpec) -> Iterator[Finding]:
     try:
         files = find_files(spec)
     except (ChronotileError, OSError):
-        return  # reported by the reader
+        return  # the reader reports missing files
     for word, paths in files.items():
         try:
             with opening("it"), HandlePool(max_idle=0).lend(paths[0]) as handle:
@@ -167,7 +167,7 @@ def skipped_band_findings(spec: SourceSpec) -> Iterator[Finding]:
                     continue  # the reader reports skipped bands
                 bands, images = bands_of(handle.dataset), len(handle.dataset.subdatasets)
         except UnsupportedSource:
-            continue  # reported by the reader
+            continue  # the reader reports files that cannot be opened
         if images > 1:
             yield Finding(
                 "warning",

@@ -22,7 +22,7 @@ def native_grid(dataset: Dataset, transform: Affine, crs: str | None) -> NativeG
     """
     _require_transform(dataset)
     grid = NativeGrid(crs=_crs_of(dataset, crs), transform=transform, width=dataset.width, height=dataset.height)
-    require_on_earth(grid, most_px=1.0)  # many files have a row too many, or give corners instead of centres
+    require_on_earth(grid, most_px=1.0)  # tolerates a row too many, and corners stated instead of centres
     return grid
 
 

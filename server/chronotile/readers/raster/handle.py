@@ -267,7 +267,7 @@ def _open_dataset(path: str, level: int, access: _FileAccess) -> tuple[Any, File
     with ExitStack() as undo:
         if messages.faults:
             path = gdal_files().add(FileParts(access.read_later, messages.parts), base_name(path))
-            undo.callback(gdal_files().remove, path)  # otherwise GDAL would never drop the name
+            undo.callback(gdal_files().remove, path)  # after a failure, GDAL would keep the registered name
         dataset = _open_with_gdal(path, driver, messages, options)
         undo.pop_all()
     return dataset, messages if dataset.driver == GRIB else NO_MESSAGES

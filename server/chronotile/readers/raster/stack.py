@@ -78,8 +78,8 @@ class RasterStack(Reader):
         self._bands: dict[str, tuple[FileState | None, FileBands]] = {
             path: (o.state, o.bands) for path, o in surveys.items()
         }
-        # Not of the current file: chunks of stores of layers have this shape, so that it must not differ between
-        # processes.
+        # From the opening of the source: blocks of the current file may have another shape. Chunks of the layer's Zarr
+        # store have this shape, so it must be the same in all processes.
         self._blocks = {
             name: next((surveys[plane.path].block for plane in v.planes if plane.path in surveys), PLAIN_BLOCK)
             for name, v in variables.items()
@@ -130,7 +130,7 @@ class RasterStack(Reader):
         """Return why overviews of a file that most files have are not read, by their level."""
         faults = {}
         for stored in self._variables[variable].layouts:
-            with suppress(OSError, ChronotileError):  # reported by `damage_findings`
+            with suppress(OSError, ChronotileError):  # `damage_findings` reports damaged overviews
                 try:
                     with pool.lend(plane.path, stored + NATIVE_LEVEL) as handle:
                         self._decoding(handle, variable, plane, stored)
@@ -331,7 +331,7 @@ class RasterStack(Reader):
             return self._variables[variable].decodings.decoding_of(bands, plane.band)
         except UnsupportedSource as error:
             fault = unavailable(self._collection, variable, "are not stored as those of other times")
-            raise fault from OSError(f"{plane.path}: {error.message}")  # the log has a line per date
+            raise fault from OSError(f"{plane.path}: {error.message}")  # the cause, for the log line of the date
 
     def _bands_in(self, path: str, state: FileState) -> FileBands:
         """Return the bands of a version of a file, which overviews do not state: the native level is opened once.

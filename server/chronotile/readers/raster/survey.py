@@ -94,7 +94,7 @@ def survey(files: DatedFiles, spec: SourceSpec) -> tuple[StackSample, DatedFiles
             )
     fitting = {position: o for position, o in surveys.items() if position not in failures}
     usual = Counter(f.bands for f in fitting.values()).most_common(1)[0][0]
-    if not any(band.title for band in usual.bands):  # otherwise bands are found by their descriptions
+    if not any(band.title for band in usual.bands):  # without descriptions, bands are found by their number only
         for position, file_survey in list(fitting.items()):
             if len(file_survey.bands.bands) != len(usual.bands):
                 reason = other_count(len(file_survey.bands.bands), len(usual.bands))

@@ -126,7 +126,7 @@ class RangeFetcher:
         lacking = list[FilePart]()
         with self._lock:
             for part in dict.fromkeys(parts):
-                self._ahead.discard(part)  # from now on, a reader keeps it in memory
+                self._ahead.discard(part)  # requested in advance; from now on, a reader holds the part in memory
                 found = self._landed.pop(part, None)
                 if found is None:
                     lacking.append(part)
@@ -322,7 +322,7 @@ class RemoteStates:
         return known[1] if known is not None and self._clock() - known[0] < LOOK_S else None
 
     def _request(self, href: str, *, is_whole: bool) -> ObjectState:
-        state = self._recent(href)  # another thread may have requested it since then
+        state = self._recent(href)  # another thread may have requested the state
         if state is None:
             place = place_of(href)
             # A signed URL may not allow HEAD; and only a range request shows whether the server supports ranges.

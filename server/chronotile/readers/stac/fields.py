@@ -35,7 +35,8 @@ def written_document(document: JsonMapping) -> bytes:
         InvalidItem: It is too large or too deep, or contains values that JSON cannot express.
     """
     try:
-        content = orjson.dumps([[[[[[[[document]]]]]]]])[AROUND:-AROUND]  # which answers can still write
+        # The lists stand for the nesting that answers add: a document that passes here can be written into any answer.
+        content = orjson.dumps([[[[[[[[document]]]]]]]])[AROUND:-AROUND]
     except orjson.JSONEncodeError as error:
         raise InvalidItem(f"the document cannot be stored: {error}") from error
     if len(content) > MAX_BYTES:

@@ -243,7 +243,7 @@ def _unwound(ring: Float64Array, outline: Float64Array | None) -> Float64Array:
         return ring
     turned = (steps + HALF) % WHOLE_CIRCLE - HALF
     longitudes = ring[0, 0] + np.concatenate([[0.0], np.cumsum(turned)])
-    if abs(longitudes[-1] - longitudes[0]) > 1:  # once round a pole
+    if abs(longitudes[-1] - longitudes[0]) > 1:  # the ring encloses a pole
         south, north = float(ring[:, 1].min()), float(ring[:, 1].max())
         box = (-90.0, north) if south + north < 0 else (south, 90.0)
         return np.array([(x, y) for y in box for x in (-HALF, HALF)])
@@ -272,7 +272,7 @@ def _outline(grid: NativeGrid) -> Float64Array | None:
         if abs(points[-1, 0] - points[0, 0]) > 1:
             return None
     outline = simplify_outline(convex_hull(points), _VERTICES_OF_GRID)
-    outline.flags.writeable = False  # it is shared
+    outline.flags.writeable = False  # items of one tile share the array
     return outline
 
 

@@ -99,7 +99,7 @@ def _crs(asset: JsonMapping, properties: JsonMapping) -> Crs | None:
         for key in _CRS_KEYS:
             if _has(level, key):
                 return _crs_of_field(key, level[key])
-        if any(key in level for key in _CRS_KEYS):  # null: the raster has none that a document can name
+        if any(key in level for key in _CRS_KEYS):  # a null value: the CRS of the raster cannot be named in STAC
             return None
     return None
 
@@ -209,7 +209,7 @@ def item_of(document: JsonMapping, base: str) -> Item:
     footprint = footprint_of(document.get("geometry"), grid)
     if grid is not None and not (footprint.is_of_grid and all(are_alike)):
         assets = tuple(
-            asset if footprint.is_of_grid and is_alike else replace(asset, grid=None)  # read its grid from the file
+            asset if footprint.is_of_grid and is_alike else replace(asset, grid=None)  # the file states the grid
             for asset, is_alike in zip(assets, are_alike, strict=True)
         )
     return Item(

@@ -182,7 +182,7 @@ class TensorStoreArray(_WatchedArray):
 
     def read(self, selection: Selection) -> NumberArray:
         """Return the selected numbers, in stored order."""
-        if self._zip is not None and self.chunks == self._node.files:  # a shard is never read whole
+        if self._zip is not None and self.chunks == self._node.files:  # without shards, which are never read whole
             files = itertools.product(*map(_chunks, selection, self._node.files))
             require_whole_members(self._zip, map(self._node.file_of, files))
         return self._reads.read(selection)
@@ -262,7 +262,7 @@ def open_array(
         )
         try:
             return ZarrPythonArray(href, node, growing)
-        except (ValueError, KeyError, ImportError) as unknown:  # as versions of zarr-python report codecs
+        except (ValueError, KeyError, ImportError) as unknown:  # raised for unknown codecs, by version
             raise UnsupportedSource(
                 f"{node.name} has codecs that are not read ({one_line(unknown)}): install the package of the codec "
                 "(such as pcodec, zfpy or imagecodecs), or write it again with Zstandard"

@@ -113,7 +113,7 @@ def commit_of(attributes: Mapping[str, Any]) -> Commit | None:
             "upgrade chronotile, or write it again with chronotile optimise new"
         )
     members = mark if version < NATIVE_AT_ROOT else attributes.get(ATTRIBUTE)
-    if members is None:  # a copy of the values, made by xarray
+    if members is None:  # xarray has copied the values of a cube, without its commit
         return None
     try:
         return Commit(

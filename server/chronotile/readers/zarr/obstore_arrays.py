@@ -55,7 +55,7 @@ class ObstoreArray(ZarrArray):
             try:
                 numbers = self._ask(lambda: self._array.oindex.getitem(selection))
             except Refused as error:
-                self.__dict__.pop("_array", None)  # it is opened again with credentials that may have been renewed
+                self.__dict__.pop("_array", None)  # the next read opens the array again, maybe with renewed credentials
                 self._metadata.look()
                 raise Damaged(f"{error} {REFUSED_CHUNK}") from None
         self._metadata.look()

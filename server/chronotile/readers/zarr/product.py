@@ -180,7 +180,7 @@ def _adapted_field(field: Field) -> Field:
     if "fill_value" in attrs and "_FillValue" not in attrs:
         attrs["_FillValue"] = attrs["fill_value"]
     if attrs.get("units") == _COUNTS and "scale_factor" in attrs:
-        attrs["units"] = "1"  # of the values
+        attrs["units"] = "1"  # units of values; the product states the units of digital numbers
     if isinstance(attrs.get("proj:epsg"), int):
         attrs.setdefault("proj:code", f"EPSG:{attrs['proj:epsg']}")
     if tuple(attrs.get("proj:shape") or ()) == field.shape[-2:] and "proj:transform" in attrs:

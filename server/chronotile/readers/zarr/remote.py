@@ -111,7 +111,7 @@ class Gaps:
                 if now_s - k.asked_s >= KEPT_S and (file.is_shard or k.state is None)
             )
             files = list(islice(due, LOOKED_AT_ONCE))
-        with suppress(OSError):  # a read reports it
+        with suppress(OSError):  # the next read reports the failure
             self._ask(files, now_s + 2 * REQUEST_S)
 
     def _ask(self, files: Collection[ChunkFile], deadline: float | None) -> dict[ChunkFile, _Known]:
@@ -311,7 +311,7 @@ class RemoteReads:
             Replaced: The store was written since it was opened.
         """
         fetched = requests_so_far()
-        try:  # chunks are requested by tensorstore, but the state of the store passes the gate
+        try:  # tensorstore's requests do not pass the gate, so check here whether it is open
             gates.of(host_of(self._href)).require_open()
         except GateClosed as error:
             raise Away(str(error)) from error
@@ -373,7 +373,7 @@ class RemoteReads:
         lacking = set[ChunkFile]()
         begun = deque((part, array[part.own].read()) for part in parts_of(selection, chunk))
         while begun:
-            part, future = begun.popleft()  # release its numbers as soon as possible
+            part, future = begun.popleft()  # frees the numbers of a part after they are copied
             try:
                 numbers[part.target] = result_within(future)
             except NoChunk:

@@ -64,7 +64,7 @@ def _cube_elsewhere(root: GroupNode, store: PlainStore, spec: SourceSpec, caches
     """
     node = next(root.all_arrays(), None)
     if node is None:
-        return _cube(root, store, spec, caches)  # raises the reason
+        return _cube(root, store, spec, caches)  # raises why a store without arrays is not a cube
     nodes = root.all_arrays() if node.is_alone else [node]
     metadata = [RemoteMetadata(spec.href, n, is_now=True) for n in nodes]
     cube = _cube(store.read_group(), store, spec, caches)  # metadata read earlier may belong to another state

@@ -105,7 +105,7 @@ def result_within(future: Any) -> Any:  # noqa: ANN401 -- tensorstore's stubs la
     except TimeoutError:
         future.cancel()
         raise Away(f"reading it takes longer than {READ_S:g} s") from None
-    except (ValueError, NotImplementedError) as error:  # the second stands for 501
+    except (ValueError, NotImplementedError) as error:  # tensorstore raises NotImplementedError for HTTP 501
         if _NO_CHUNK.match(str(error)):
             raise NoChunk from None
         if "was ignored by server" in str(error):
@@ -166,5 +166,5 @@ def result_of(work: Coroutine[Any, Any, Answer]) -> Answer:
     except FutureTimeout:
         waiting.cancel()
         raise GivenUp(f"reading it takes longer than {READ_S:g} s") from None
-    except (ValueError, RuntimeError, KeyError) as error:  # of codecs
+    except (ValueError, RuntimeError, KeyError) as error:  # errors of codecs
         raise Damaged(f"it cannot be decoded: {one_line(error)}") from None

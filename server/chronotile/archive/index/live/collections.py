@@ -101,9 +101,7 @@ class LiveCollections:
         """Ids of the live collections in the order of the configuration."""
         specs = self._specs()
         cached = self._names
-        if (
-            cached is None or cached[0] is not specs
-        ):  # cached: each search needs them, of maybe thousands of collections
+        if cached is None or cached[0] is not specs:  # each search needs the ids, maybe of thousands of collections
             cached = self._names = specs, tuple(name for name, spec in specs.items() if spec.is_live)
         return cached[1]
 

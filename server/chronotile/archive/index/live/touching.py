@@ -1,4 +1,8 @@
-"""Indexing of items of live collections for pictures and products: items sent by the API, and the newest ones."""
+"""Storing items of live collections in the item index: pictures and products are made from indexed items only.
+
+The API of a live collection answers its searches. Items are stored when the API returns them in a page (`Touching`).
+The newest items are stored before the first search (`seed`).
+"""
 
 import logging
 import threading

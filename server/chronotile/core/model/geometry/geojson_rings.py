@@ -83,7 +83,7 @@ def parse_geojson(text: bytes, *, locator: str) -> JsonValue:
             needed_bytes += memory_of_json(listed)
             require_room(needed_bytes, locator=locator)
             container[key] = orjson.loads(listed)
-        elif isinstance(container, dict):  # not a ring: no list encloses it
+        elif isinstance(container, dict):  # positions that no list encloses are no ring of a polygon
             container[key] = ring.positions[:1].tolist()
         else:
             container[key] = ring.positions
@@ -95,10 +95,10 @@ def positions_of(listed: JsonValue) -> FloatArray | None:
     if not isinstance(listed, list) or not listed:
         return None
     if set(map(type, listed)) != {list} or not set(map(type, chain.from_iterable(listed))) <= {int, float}:
-        return None  # before numpy, which pads texts to the longest text
+        return None  # not left to numpy, which pads texts to the longest text
     try:
         positions = np.array(listed, dtype=np.float64)
-    except ValueError:  # some have heights
+    except ValueError:  # some positions have heights
         try:
             positions = np.array([position[:2] for position in listed], dtype=np.float64)
         except ValueError:

@@ -131,7 +131,7 @@ def unite_polygons(areas: Sequence[Sequence[Polygon]], names: Sequence[str]) -> 
         _require_few_vertices(rings, "max_checked_vertices", MAX_CHECKED_VERTICES)
         checks.require_few(rings, outer, f"the polygons{names[index]} are")
         if shapely.is_valid(shapely.multipolygons(shapes)):
-            continue  # they only touch: a union of thousands would take minutes
+            continue  # the polygons only touch, and a union of thousands would take minutes
         _require_few_vertices(rings, "max_united_vertices", MAX_REPAIRED_VERTICES)
         message = f"the polygons{names[index]} overlap in too complex a way; send their union"
         checks.require_repairable(rings, message)
@@ -258,7 +258,7 @@ def _edge_boxes(polygon: Polygon) -> tuple[FloatArray, FloatArray]:
     if len(polygon) == 1:
         return low, high
     is_edge = np.ones(len(low), dtype=np.bool_)
-    is_edge[ends[:-1] - 1] = False  # from one ring to the next
+    is_edge[ends[:-1] - 1] = False  # steps from one ring to the next
     return low[is_edge], high[is_edge]
 
 
@@ -271,7 +271,7 @@ def _diagonals(low: FloatArray, high: FloatArray) -> ObjectArray:
 def _pairs_with(tree: shapely.STRtree, low: FloatArray, high: FloatArray, *, at_most: int) -> int:
     """Return the number of pairs of overlapping boxes, one in the tree; counting stops soon after `at_most`."""
     pairs = start = 0
-    step = 8  # each may overlap all edges of the tree
+    step = 8  # few, because each box may overlap all boxes of the tree
     while start < len(low) and pairs <= at_most:
         part = slice(start, start + step)
         pairs += tree.query(_diagonals(low[part], high[part])).shape[1]

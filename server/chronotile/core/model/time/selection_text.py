@@ -46,7 +46,7 @@ def _part_text(part: TimePart) -> str:
         return f"{_value_text(part.span)}/{_end_text(part, part.end)}/{_period_text(part.period)}"
     if not part.is_interval:
         return _value_text(part.span)
-    is_open = part.span.start == DISTANT_PAST and part.span.end != DISTANT_FUTURE  # not at both ends
+    is_open = part.span.start == DISTANT_PAST and part.span.end != DISTANT_FUTURE  # open at the start only
     return f"{'..' if is_open else format_instant(part.span.start)}/{_end_text(part, part.span.end)}"
 
 

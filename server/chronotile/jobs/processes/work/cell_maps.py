@@ -57,7 +57,7 @@ class CellProcess:
     output: str
     """Description of the file."""
     maps: Callable[[Inputs, Coverage], CellMaps]
-    """Called with the cells at the times of the job; raises if the times are too many or too few."""
+    """Return the maps of a coverage of the requested cells and times; raise if it has too many or too few times."""
     references: Sequence[str] = ()
     """Names of inputs with further times whose values are read."""
 

@@ -78,7 +78,7 @@ def publish_cube(store: Path, name: str, work: Work) -> None:
     with storing_results():
         published_cubes.folder.mkdir(parents=True, exist_ok=True)
         _require_room(published_cubes, store)
-        require_active(work.is_active)  # otherwise partial results may have been removed
+        require_active(work.is_active)  # partial results of an ended job may have been removed
         try:
             _move(store, place, work)
         except OSError as error:
@@ -131,7 +131,7 @@ def _raise(error: OSError) -> NoReturn:
 def _remove_abandoned(folder: Path, *, before: float) -> None:
     """Remove copies without progress since a time: their processes were killed."""
     for copy in folder.glob(UNFINISHED):
-        with suppress(FileNotFoundError):  # another process removes it too
+        with suppress(FileNotFoundError):  # another process removes the copy, too
             if copy.stat().st_mtime < before:
                 _remove(copy)
 
@@ -139,7 +139,7 @@ def _remove_abandoned(folder: Path, *, before: float) -> None:
 def _remove(partial: Path) -> None:
     """Remove a copy after renaming it: a copy in progress, removed by mistake, must not be published in part."""
     aside = partial.with_name(f".{uuid4().hex}{PARTIAL}")
-    with suppress(OSError):  # it was published, or belongs to another user; remains are removed the next time
+    with suppress(OSError):  # the copy was published, or belongs to another user; the next run removes remains
         partial.rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
 

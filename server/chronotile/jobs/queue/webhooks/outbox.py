@@ -140,7 +140,7 @@ class WebhookOutbox:
             reason,
             wait_s,
         )
-        self._unsent.pop(due.webhook.id, None)  # the item may change again before the next try
+        self._unsent.pop(due.webhook.id, None)  # read again, because the item may change before the next try
         try:
             self._positions.wait(due.webhook.id, due.news.before, wait_s=wait_s)
         finally:
@@ -168,7 +168,7 @@ class WebhookOutbox:
             self._begin(webhook)
             return None
         self._positioned.add(webhook.id)
-        if position.wait_s > 0:  # another process sends it, or it failed
+        if position.wait_s > 0:  # another process sends the event, or its last try failed
             self._not_before[webhook.id] = self._clock() + min(position.wait_s, LOOK_S)
             return None
         news = self._news(webhook, position)

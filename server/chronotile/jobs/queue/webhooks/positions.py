@@ -60,7 +60,7 @@ class WebhookPositions(ArchiveTables):
         except SourceUnavailable as error:
             if error.message != INDEX.missing:
                 raise
-            return None  # the index replaces a damaged one
+            return None  # a new index replaces a damaged index, and lacks this table yet
         return None if row is None else Position(cursor=row.cursor, tries=row.tries, wait_s=row.due - now)
 
     def begin(self, webhook: str, cursor: str) -> None:

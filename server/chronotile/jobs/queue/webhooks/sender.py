@@ -105,11 +105,11 @@ class WebhookSender:
         """Log collections whose events are not sent yet, and collections whose events are sent from now on."""
         names = {name for webhook in webhooks for name in webhook.collections}
         if any(webhook.collection is None for webhook in webhooks):
-            names = set()  # all of them
+            names = set()  # empty: all collections
         try:
             collections = collections_being_filled(self._services(), collections=names) if webhooks else ()
         except SourceUnavailable:
-            return  # the notifier has logged it
+            return  # the notifier has logged that the index is unreachable
         started = sorted(set(self._filled_later) - set(collections))
         if waiting := sorted(set(collections) - set(self._filled_later)):
             log.info("webhooks get no events of %s until all of the source was read", ", ".join(waiting))

@@ -132,7 +132,7 @@ def write_webp(file: ScratchFile, frames: Iterable[Frame], film: Film) -> None:
     size = _three(film.width - 1) + _three(film.height - 1)
     file.write(b"RIFF\0\0\0\0WEBP")
     file.write(_chunk(b"VP8X", bytes([IS_ANIMATED, 0, 0, 0]) + size))
-    file.write(_chunk(b"ANIM", b"\xff\xff\xff\xff" + bytes(2)))  # on white, repeated without end
+    file.write(_chunk(b"ANIM", b"\xff\xff\xff\xff" + bytes(2)))  # white background, endless loop
     for number, frame in enumerate(frames):
         shown_ms = round((number + 1) * 1000 / film.fps) - round(number * 1000 / film.fps)
         head = bytes(6) + size + _three(shown_ms) + bytes([WITHOUT_BLENDING])
@@ -187,7 +187,7 @@ def encode_animation(
     file = scratch.file(film.width * film.height * film.count * BYTES_PER_PIXEL)
     try:
         _write(file, _limit_size(frames, file, most), film, format)
-    except BaseException:  # of any kind, since an open file holds disk space and a descriptor
+    except BaseException:  # in any case: an open file needs disk space and a descriptor
         file.close()
         raise
     return ConcatenatedFiles([file])

@@ -96,7 +96,7 @@ def encode_cube(
     length = len(header) + -(len(MAGIC) + 4 + len(header)) % ALIGNMENT
     body = bytearray(MAGIC + length.to_bytes(4, "little") + header.ljust(length))
     parts.reverse()
-    while parts:  # each is let go of when it is copied: all of them twice would be too much
+    while parts:  # frees each part when it is copied, because two copies of all parts need too much memory
         body += parts.pop().data
     memory = GZIP_MEMORY[about.numbering.dtype]
     return igzip_lib.compress(body, GZIP_LEVEL, igzip_lib.COMP_GZIP, memory, RUNS_ALONE)

@@ -187,7 +187,7 @@ def _exact_within(least: int, most: int, encoding: Encoding, kind: np.dtype[Any]
     One number is left for missing values. `None` if no supported dtype has that many numbers.
     """
     present = tuple(flag for flag in encoding.flags if least <= flag[0] <= most)
-    encoding = replace(encoding, flags=present)  # an absent flag may be the free number
+    encoding = replace(encoding, flags=present)  # the number of an absent flag may be used for missing values
     if kind.itemsize <= 2:
         dtype, base = SAME_SIZE[kind.itemsize], int(np.iinfo(kind).min)
         if most - base < MOST[dtype]:
@@ -347,7 +347,7 @@ def halve_frame(frame: CubeFrame, *, is_categorical: bool) -> CubeFrame:
     halves = _most_frequent(numbers, valid) if is_categorical else _mean(numbers, valid, counts)
     has_value = counts > 0
     present = _even(~frame.gaps)
-    if np.array_equal(present, valid):  # without flags
+    if np.array_equal(present, valid):  # no pixel has a flag
         return CubeFrame(numbers=halves, valid=has_value, gaps=~has_value)
     first = _first(numbers, present)
     return CubeFrame(

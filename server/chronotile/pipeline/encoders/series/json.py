@@ -56,7 +56,7 @@ def encode_areas_json(table: SeriesTable) -> Iterator[bytes]:
     if table.missing.unreadable_times:
         head["unreadable"] = parts.format_instants(np.array(table.missing.unreadable_times))
     tail: dict[str, Any] = {"edges": edges_json(table)} if table.edges else {}
-    for findings in table.findings.values():  # the same for all columns
+    for findings in table.findings.values():  # methods are the same for all columns
         tail["methods"] = methods_document(findings)
     features = (parts.dump_json(feature) for rows in table.batches() for feature in _features(table, rows))
     yield from parts.stream_with_list(parts.dump_json(head), "features", features, tail=parts.dump_json(tail))

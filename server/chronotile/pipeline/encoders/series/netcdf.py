@@ -71,7 +71,7 @@ def _write_times(file: "h5netcdf.File", times: InstantArray | None) -> None:
 def _write_stations(file: "h5netcdf.File", rows: Rows) -> None:
     import h5py
 
-    names = np.array([str(name).replace("\0", "") for name in rows.names], dtype=object)  # ends a text of HDF5
+    names = np.array([str(name).replace("\0", "") for name in rows.names], dtype=object)  # NUL ends texts in HDF5
     _write(file, "id", (STATION,), names, {"cf_role": "timeseries_id"}, dtype=h5py.string_dtype())
     places = [place.degrees if isinstance(place, Point) else _inner_point(outline(place)) for place in rows.places]
     degrees = np.array(places).reshape(-1, 2)

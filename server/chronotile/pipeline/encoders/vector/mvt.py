@@ -131,7 +131,7 @@ def _geometry(cut: TilePolygons, starts: Int64Array) -> tuple[bytes, Int64Array]
     rings, polygon_of_ring = shapely.get_rings(oriented, return_index=True)
     ring_points, ring_of_vertex = shapely.get_coordinates(rings, return_index=True)
     is_last = np.append(np.diff(ring_of_vertex) > 0, True)
-    vertices = ring_points[~is_last].astype(np.int64)  # ClosePath stands for the last
+    vertices = ring_points[~is_last].astype(np.int64)  # ClosePath replaces the last vertex
     counts = np.bincount(ring_of_vertex) - 1
     first_vertex = np.cumsum(counts) - counts
     first_ring = np.searchsorted(polygon_of_ring, starts)

@@ -68,10 +68,10 @@ def write_place_file(chosen: ChosenPlaces, written: PlaceFormat) -> Concatenated
                 driver=written.driver,
                 geometry_type="MultiPolygon",
                 promote_to_multi=True,
-                layer_options={"SPATIAL_INDEX": "NO" if is_empty.any() else "YES"},  # FlatGeobuf's has no empty ones
+                layer_options={"SPATIAL_INDEX": "NO" if is_empty.any() else "YES"},  # not for empty geometries
                 crs="EPSG:4326" if chosen.crs == CRS84 else chosen.crs.name,
             )
-        except RuntimeError as error:  # the base of the library's own errors
+        except RuntimeError as error:  # base class of pyogrio's errors
             raise StorageFull("the file could not be written; request fewer places, or try later") from error
         with path.open("rb") as file:
             return store_parts(iter(partial(file.read, READ_BYTES), b""))

@@ -68,7 +68,7 @@ def nodes_in(product: Product, names: Sequence[str], base: str) -> list[Json]:
     if path is None:
         return [_node_of(product, (*names, name), asset, node, base=base) for name, asset, node in _top(product)]
     if hosts_of(product, path):
-        return []  # a remote file
+        return []  # the children of a remote file are not listed
     children = list_folder(product, find_node(product, path))
     return [_node_of(product, (*names, child.name), child.asset, child, base=base) for child in children]
 

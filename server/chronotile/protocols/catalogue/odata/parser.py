@@ -282,7 +282,7 @@ class _Parser:
             return NAME_OF_ATTRIBUTE
         if variable == self.within.variable and rest[-1:] == [VALUE] and len(rest) <= 2:
             if len(rest) == 2:
-                self.within.type = self.within.type or _cast_type(rest[0])  # eodag writes other types within any
+                self.within.type = self.within.type or _cast_type(rest[0])  # eodag states a type here
             return VALUE
         raise filter_error(f"has {_describe_token(token)} within any; accepted: {EXAMPLE}")
 

@@ -251,7 +251,7 @@ def _attribute_value(attribute: Attribute, value: Literal) -> Node:
         return _require_kind(attribute.name, value, bool, "true or false")
     if attribute.type == "DateTimeOffset":
         return {"timestamp": _moment(attribute.name, value).text}
-    number = literal_of_text(value) if isinstance(value, str) else value  # eodag writes some in quotes
+    number = literal_of_text(value) if isinstance(value, str) else value  # eodag writes some numbers in quotes
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise filter_error(f"compares {attribute.name[:MAX_SHOWN]} with {_format_value(value)}; accepted: a number")
     return float(number)

@@ -185,7 +185,7 @@ def search_query(query: Kvp, parameters: Sequence[Parameter[Any]]) -> SearchQuer
     collection, uid = COLLECTION.optional(query), UID.optional(query) or ""
     scheme, _, item = uid.removeprefix(URN).partition(":") if uid.startswith(URN) else ("", "", uid)
     if not item:
-        scheme, item = "", uid  # not the id of a product: no item has it
+        scheme, item = "", uid  # not the form of a product id, so no item has this id
     if scheme:
         conditions.append(_comparison("=", unquote(scheme), "collection"))
     search = ItemSearch(

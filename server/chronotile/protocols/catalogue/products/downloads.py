@@ -179,7 +179,7 @@ def warning_of(left_out: Sequence[str]) -> dict[str, str]:
 def disposition(name: str) -> str:
     """Return the header Content-Disposition with a file name (RFC 6266)."""
     plain = name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_").replace("\\", "_")
-    plain = plain.replace("%", "_")  # some browsers decode it
+    plain = plain.replace("%", "_")  # some browsers decode percent-encoding in `filename`
     header = f'attachment; filename="{plain}"'
     return header if plain == name else f"{header}; filename*=UTF-8''{quote(name, safe='')}"
 

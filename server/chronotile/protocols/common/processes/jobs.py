@@ -48,7 +48,7 @@ def granted_job(id_: str, request: Request) -> Job:
     if catalogue is not all_:
         inputs = desk.table.execution(job.id).inputs
         names = (*_names_in(inputs), *_names_read(job))
-        places = next(_names_in({"": inputs.get("places")}), "").partition("/")[0]  # may have the name of a layer
+        places = next(_names_in({"": inputs.get("places")}), "").partition("/")[0]  # or a layer of this name
         is_set_gone = places in all_.places and places not in catalogue.places
         if is_set_gone or any(all_.has_name(name) and not catalogue.has_name(name) for name in names):
             if share is None:
@@ -104,7 +104,7 @@ async def dismiss(request: Request, id_: str) -> Job:
     has_ended = job.status in ENDED
     if not has_ended:
         job = await run(request, JOBS, partial(desk.cancel, job))
-    is_cancelled = not has_ended and job.status == "dismissed"  # otherwise it ended before it could be cancelled
+    is_cancelled = not has_ended and job.status == "dismissed"  # the job may have ended before it was cancelled
     await run_with_files(request, job, partial(desk.remove_files if is_cancelled else desk.forget, job))
     return job
 

@@ -95,7 +95,7 @@ async def plan_of(request: Request, execution: Execution) -> JobPlan:
         ChronotileError: The execution would be refused.
     """
     if will_want_references(execution):
-        require_job_access(request)  # before the work: results with URLs are stored like results of jobs
+        require_job_access(request)  # results that are returned by URL are stored like results of jobs
     services = services_of(request)
     collections = services.catalogue.collections_of(layer_names_in(execution.inputs))
     return await run(request, PLANS, partial(plan_execution, execution, services), collections=collections)

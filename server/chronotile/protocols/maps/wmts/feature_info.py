@@ -112,7 +112,7 @@ def answer_info(names: InfoNames, services: Services, *, client_etags: Collectio
     info = info_format(names.info_format, locator=INFO_FORMAT.name)
     try:
         tile = map_request(names.tile, services)
-    except TileOutOfRange as error:  # here the wrong value of a parameter (OGC 07-057r7 Table 33)
+    except TileOutOfRange as error:  # in GetFeatureInfo an invalid parameter (OGC 07-057r7 Table 33)
         raise InvalidParameter(error.message, locator=error.locator) from error
     column = _pixel(PIXEL_COLUMN, names.i, tile.grid.width)
     row = _pixel(PIXEL_ROW, names.j, tile.grid.height)

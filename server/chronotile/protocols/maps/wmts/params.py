@@ -208,7 +208,7 @@ def map_request(names: TileNames, services: Services) -> MapRequest:
     tile_matrix_set = services.catalogue.tile_matrix_set(names.tile_matrix_set)
     matrix = tile_matrix_set.matrix(names.tile_matrix)
     row, column = ROW.parse(names.row), COLUMN.parse(names.column)
-    if len(services.catalogue.offered_layers) <= LIMITED_LAYERS:  # then all capabilities advertise limits
+    if len(services.catalogue.offered_layers) <= LIMITED_LAYERS:  # then capabilities list the limits
         check_tile_limits(layer, tile_matrix_set, matrix, row=row, column=column)
     query, anomaly = names.query, anomaly_of(names.query)
     return MapRequest(

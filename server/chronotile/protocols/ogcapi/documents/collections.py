@@ -39,7 +39,7 @@ def collection_documents(context: CollectionContext, offered: Sequence[OfferedCo
     from chronotile.protocols.ogcapi.documents.through_pygeoapi import pygeoapi_collections  # noqa: PLC0415 -- its 70 MB
 
     limit = most_listed_times(len(offered_collections(context.document.catalogue)))
-    temporal = cache(partial(temporal_extent, limit=limit))  # of a collection as of its layers
+    temporal = cache(partial(temporal_extent, limit=limit))  # layers often have the times of their collection
     for document, collection in zip(pygeoapi_collections(context, offered), offered, strict=True):
         yield _complete(document, collection, context, temporal)
 
@@ -61,7 +61,7 @@ def _complete(document: Json, offered: OfferedCollection, context: CollectionCon
         **climatology_member(offered.climatology_span, is_climatology=offered.is_climatology),
         **_systems(offered, context),
         "dataType": "coverage" if offered.has_values else "map",
-        # Else clients of OGC API - Features take the items of EDR, which are times, for their features.
+        # With another type, clients of OGC API - Features take the EDR items of a collection (its times) for features.
         "itemType": "coverage" if offered.has_values else "map",
         **members,
         "links": [*kept_links, *blocks, *service_links(offered, context)],

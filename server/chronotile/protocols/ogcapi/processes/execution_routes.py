@@ -98,7 +98,7 @@ async def planned_execution(request: Request) -> PlannedExecution:
         ChronotileError: The execution would be refused.
     """
     preferred = preferences_of(request.headers.getlist("prefer"))
-    if preferred.is_async or "origin" in request.headers:  # pages that may not start jobs may not cause work either
+    if preferred.is_async or "origin" in request.headers:  # a web page without access to jobs may not cause work
         require_job_access(request)
     process, body = process_of(request.path_params["processID"]), await read_body(request)
 

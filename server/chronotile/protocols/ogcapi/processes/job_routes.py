@@ -318,7 +318,7 @@ def _size(result: Result, files: ResultFiles) -> int | None:
     try:
         file = files.file(result.file)
         return file.stat().st_size if isinstance(file, Path) else None
-    except (SourceUnavailable, FileNotFoundError):  # the link reports the error
+    except (SourceUnavailable, FileNotFoundError):  # the URL of the result answers with this error
         return None
 
 

@@ -65,7 +65,8 @@ def find_items(query: RecordsQuery, context: CollectionContext, *, are_encoded: 
     except InvalidParameter as error:
         if error.locator != FILTER.name or query.filter is not None:
             raise
-        parameter = Q.name if query.terms else next(iter(query.values), Q.name)  # whose condition is one on items
+        # The parameter that was translated to a condition on items.
+        parameter = Q.name if query.terms else next(iter(query.values), Q.name)
         raise InvalidParameter(error.message.replace(FILTER.name, parameter, 1), locator=parameter) from error
     records = (item_record(item, context) for item in page.items)
     return RecordsPage(

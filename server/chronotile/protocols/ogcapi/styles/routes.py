@@ -288,7 +288,7 @@ async def get_document(write: WriteStyles, request: Request) -> Response:
 LEGENDS = {**dict.fromkeys(LEGEND_TYPES.values(), BINARY), JSON: ref("StyleLegend")}
 SHEET_TYPES = {
     **dict.fromkeys(SHEETS.values(), TEXT),
-    **dict.fromkeys((SHEETS["json"], SHEETS["yaml"]), ref("StyleSheet")),  # both have the same members
+    **dict.fromkeys((SHEETS["json"], SHEETS["yaml"]), ref("StyleSheet")),  # JSON and YAML have the same members
 }
 described = partial(describe, tag="Styles", faults=picture_fault, is_offered=has_collections)
 

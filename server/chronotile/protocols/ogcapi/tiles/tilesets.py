@@ -43,7 +43,7 @@ DECIMALS = 7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TilesetOrigin:
-    """The data of a tileset, and its paths and formats."""
+    """Layers, path, formats and metadata of the tiles of tilesets."""
 
     title: str
     path: str
@@ -164,7 +164,7 @@ IGNORED_WITH_VALUE = names_of((COLLECTIONS, DATETIME, SUBSET, *COLOURING, *BACKG
 def map_origin(
     path: Mapping[str, str], query: Kvp, layers: tuple[Layer, ...], context: DocumentContext
 ) -> TilesetOrigin:
-    """Return the origin of the map tiles that a path and query select."""
+    """Return the layers, style, path and formats of the map tiles that a path and query select."""
     top = layers[-1]
     style = resolve_style(top, path.get("styleId", ""))
     title = ", ".join(_title(layer, context) for layer in layers)

@@ -106,7 +106,7 @@ def _formats(
 
     def domain(coverage: Coverage) -> Domain:
         counts = {"x": coverage.grid.width, "y": coverage.grid.height, "time": len(coverage.times)}
-        single = {axis for axis in sliced if counts[axis] == 1}  # a slice at a day or in another CRS may select several
+        single = {axis for axis in sliced if counts[axis] == 1}  # a slice (a day, another CRS) may have several
         return domain_of(coverage.grid, coverage.times.instants, sliced=single)
 
     def encode_gml(coverage: Coverage, is_active: IsActive) -> Body:

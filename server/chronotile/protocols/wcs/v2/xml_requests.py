@@ -56,7 +56,7 @@ def _first(element: etree._Element, name: str) -> str:
 
 def _text(element: etree._Element) -> str:
     text: str = (element.text or "").strip()
-    if set(text) & set(",()"):  # separators in key-value pairs
+    if set(text) & set(",()"):  # these separate values in key-value pairs
         message = f"{local_name(element)} is one value, got {text[:MAX_SHOWN]!r}"
         raise refusal("InvalidEncodingSyntax", message, locator=local_name(element)[:MAX_SHOWN])
     return text

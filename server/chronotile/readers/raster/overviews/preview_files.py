@@ -21,7 +21,7 @@ GDAL_TYPES = {
 BLOCK_SIDE_PX = 256
 
 _OPTIONS = {
-    "COMPRESS": "DEFLATE",  # its checksum reveals damage
+    "COMPRESS": "DEFLATE",  # has a checksum, which reveals damage
     "LEVEL": 6,
     "PREDICTOR": "YES",
     "BLOCKSIZE": BLOCK_SIDE_PX,

@@ -64,7 +64,7 @@ class ReferencedFiles:
         """
         try:
             places = {address: self._resolve(address) for address in {r.address for r in ranges}}
-        except UnsupportedSource as error:  # from Parquet files, whose addresses are not checked at opening
+        except UnsupportedSource as error:  # addresses in Parquet files are not checked at opening
             raise Damaged(error.message) from None
         whole = [self._resolve_size(r._replace(address=places[r.address])) for r in ranges]
         by_address: dict[str, list[tuple[int, int]]] = {}

@@ -142,7 +142,7 @@ def _split(key: str, arrays: Mapping[str, ArrayNode]) -> tuple[str | None, str]:
     path, _, name = key.rpartition("/")
     if name.startswith("."):
         return None, name
-    while path and path not in arrays:  # chunks whose numbers are separated by slashes
+    while path and path not in arrays:  # slashes may also separate the numbers of a chunk
         path, _, last = path.rpartition("/")
         name = f"{last}/{name}"
     return (path, name) if path in arrays else (None, name)
