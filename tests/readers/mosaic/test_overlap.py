@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from chronotile.core.model.encoding import FIRST_FLAG_CODE, NODATA_CODE, Encoding
 from chronotile.readers.mosaic.overlap import (
     MAX_COMPARED_PLANES,
-    OUTSIDE_CODE,
+    UNCOVERED_CODE,
     PartOfGrid,
     Sheet,
     mosaic_encoding,
@@ -19,7 +19,7 @@ from chronotile.readers.mosaic.overlap import (
 
 NUMBERS = Encoding(dtype="uint16", scale=0.5, nodata=0, flags=((7, "cloud"),))
 STATISTICS = {"max": np.max, "mean": np.mean, "median": np.median}
-CODES = st.sampled_from([0, 0, 0, NODATA_CODE, FIRST_FLAG_CODE, OUTSIDE_CODE])
+CODES = st.sampled_from([0, 0, 0, NODATA_CODE, FIRST_FLAG_CODE, UNCOVERED_CODE])
 
 
 @st.composite
@@ -105,13 +105,13 @@ def parts_of_grid(draw):
         rows, columns = (sorted(draw(st.lists(st.integers(0, n), min_size=2, max_size=2, unique=True))) for n in GRID)
         at = np.s_[rows[0] : rows[1], columns[0] : columns[1]]
         inside = draw(st.none() | arrays("bool", (rows[1] - rows[0], columns[1] - columns[0])))
-        numbers, codes = np.zeros(GRID, dtype="uint16"), np.full(GRID, OUTSIDE_CODE, dtype="uint8")
+        numbers, codes = np.zeros(GRID, dtype="uint16"), np.full(GRID, UNCOVERED_CODE, dtype="uint8")
         numbers[at] = draw(arrays("uint16", numbers[at].shape, elements=st.integers(8, 65535)))
         codes[at] = draw(
             arrays("uint8", codes[at].shape, elements=st.sampled_from([0, 0, NODATA_CODE, FIRST_FLAG_CODE]))
         )
         if inside is not None:
-            codes[at][~inside] = OUTSIDE_CODE
+            codes[at][~inside] = UNCOVERED_CODE
         pieces.append((at, inside, Sheet(numbers, codes)))
     return pieces
 

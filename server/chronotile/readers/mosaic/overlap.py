@@ -24,7 +24,7 @@ from chronotile.readers.joined.recoding import far_exponent, recoding_of
 STATISTICS = frozenset({"max", "mean", "median"})
 """Rules that combine the values of all pieces. Other rules use the first piece in order that has a value or flag."""
 AVERAGES = frozenset({"mean", "median"})
-OUTSIDE_CODE = 255
+UNCOVERED_CODE = 255
 """Code of a pixel that a piece does not cover."""
 MAX_COMPARED_PLANES = 64
 """Maximum number of planes ranked by comparisons, which grow with its square; more planes are sorted."""
@@ -37,7 +37,7 @@ class Sheet:
     numbers: NumberArray
     """In any shape, which is the same for all sheets."""
     codes: UInt8Array
-    """0: a value; `OUTSIDE_CODE`: the piece does not cover the pixel; else a position in `code_names` from 1."""
+    """0: a value; `UNCOVERED_CODE`: the piece does not cover the pixel; else a position in `code_names` from 1."""
 
     @property
     def is_lacking(self) -> BoolArray:
@@ -82,14 +82,14 @@ def sheet_of(numbers: NumberArray, codes: Codes, *, source: Encoding, target: En
 
     Args:
         numbers: Numbers in the piece's encoding.
-        codes: Reasons for missing values by names of that encoding; `OUTSIDE_CODE` for pixels outside the piece.
+        codes: Reasons for missing values by names of that encoding; `UNCOVERED_CODE` for pixels outside the piece.
         source: The piece's encoding.
         target: The common encoding of all pieces, which has all values of `source`.
     """
     recoding = recoding_of(source, target)
     assert recoding is not None  # noqa: S101 -- the caller checked it
     common = target.code_names
-    renamed = np.full(256, OUTSIDE_CODE, dtype=np.uint8)
+    renamed = np.full(256, UNCOVERED_CODE, dtype=np.uint8)
     renamed[0] = 0
     for code, name in enumerate(codes.names, start=1):
         renamed[code] = common.index(name) + 1 if name in common else NODATA_CODE
@@ -154,13 +154,13 @@ def _expand(sheet: Sheet, part: PartOfGrid, shape: tuple[int, ...]) -> Sheet:
     """Return a sheet of the whole grid."""
     if sheet.numbers.shape == shape:
         return sheet
-    numbers, codes = np.zeros(shape, dtype=sheet.numbers.dtype), np.full(shape, OUTSIDE_CODE, dtype=np.uint8)
+    numbers, codes = np.zeros(shape, dtype=sheet.numbers.dtype), np.full(shape, UNCOVERED_CODE, dtype=np.uint8)
     numbers[part.at], codes[part.at] = sheet.numbers, sheet.codes
     return Sheet(numbers, codes)
 
 
 def _add_codes(numbers: NumberArray, codes: UInt8Array, encoding: Encoding) -> Pixels:
-    np.copyto(codes, NODATA_CODE, where=codes == OUTSIDE_CODE)
+    np.copyto(codes, NODATA_CODE, where=codes == UNCOVERED_CODE)
     return Pixels(numbers, codes=Codes(codes, encoding.code_names))
 
 
@@ -185,7 +185,7 @@ class _Filled:
         dtype = np.dtype(encoding.dtype)
         absent = number_for_absent(encoding, dtype)
         self.numbers: NumberArray = np.full(shape, 0 if absent is None else absent, dtype=dtype)
-        self.codes: UInt8Array = np.full(shape, OUTSIDE_CODE, dtype=np.uint8)
+        self.codes: UInt8Array = np.full(shape, UNCOVERED_CODE, dtype=np.uint8)
         self._lacking: BoolArray | None = None
         """Boolean mask of pixels without value and flag; `None` before the first piece: all."""
 
@@ -211,7 +211,7 @@ class _Filled:
             is_better = self._lacking[at]
             if sheet.codes.any():
                 # The reason of a piece without value and flag is used if no earlier piece covers the pixel.
-                is_better = is_better & (~sheet.is_lacking | (codes == OUTSIDE_CODE))
+                is_better = is_better & (~sheet.is_lacking | (codes == UNCOVERED_CODE))
             np.copyto(numbers, sheet.numbers, where=is_better)
             np.copyto(codes, sheet.codes, where=is_better)
         if not self.codes.any():
@@ -223,7 +223,7 @@ class _Filled:
 def _is_lacking(codes: UInt8Array) -> BoolArray:
     """Return a boolean mask of codes that are neither a value nor a flag."""
     lacking: BoolArray = (codes - np.uint8(1)) < FIRST_FLAG_CODE - 1  # 0 becomes the largest number
-    lacking |= codes == OUTSIDE_CODE
+    lacking |= codes == UNCOVERED_CODE
     return lacking
 
 

@@ -21,7 +21,7 @@ from chronotile.core.warp.level_choice import cells_per_pixel
 from chronotile.core.warp.plan import place_of, plan_warp
 from chronotile.core.warp.strips import plan_strips, strips_of
 from chronotile.readers.cog.planes import spans
-from chronotile.readers.mosaic.overlap import OUTSIDE_CODE, Sheet, overlap_sheets
+from chronotile.readers.mosaic.overlap import UNCOVERED_CODE, Sheet, overlap_sheets
 from chronotile.readers.mosaic.overview_files import OverviewFiles, Wanted
 from chronotile.readers.overview_summaries import Counting
 from chronotile.readers.raster.pool import HandlePool
@@ -282,7 +282,7 @@ def _sheet(tier: _Tier, variable: VariableInfo, grid: Grid, resampling: Resampli
     raster = plan.warp(plan.read(tier, variable, 0), variable.encoding)
     codes = variable.encoding.codes(raster.numbers)
     if raster.present is not None:
-        codes[~raster.present] = OUTSIDE_CODE
+        codes[~raster.present] = UNCOVERED_CODE
     return Sheet(raster.numbers, codes)
 
 

@@ -30,7 +30,7 @@ from chronotile.core.warp.plan import WarpPlan, plan_warp
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.joined.recoding import recoding_of
 from chronotile.readers.lattices import lattice_of
-from chronotile.readers.mosaic.overlap import OUTSIDE_CODE, PartOfGrid, Sheet, sheet_of
+from chronotile.readers.mosaic.overlap import UNCOVERED_CODE, PartOfGrid, Sheet, sheet_of
 from chronotile.readers.mosaic.scenes import Scene, Scenes
 from chronotile.readers.mosaic_reader import ReportSkippedItem
 from chronotile.readers.reader import NativeCell, Reader, cell_at
@@ -96,11 +96,11 @@ def _centres(grid: NativeGrid, x: FloatArray, y: FloatArray) -> tuple[FloatArray
 
 
 def _cells(piece: SheetOfPiece, x: FloatArray, y: FloatArray) -> Sheet:
-    """Return (point,) cells of a piece that contain points; `OUTSIDE_CODE` for points outside the piece."""
+    """Return (point,) cells of a piece that contain points; `UNCOVERED_CODE` for points outside the piece."""
     columns, rows = (np.floor(each) for each in piece.grid.pixels_at(x, y))
     is_inside = (columns >= 0) & (columns < piece.grid.width) & (rows >= 0) & (rows < piece.grid.height)
     numbers = np.zeros(columns.shape, dtype=piece.sheet.numbers.dtype)
-    sheet = Sheet(numbers, np.full(columns.shape, OUTSIDE_CODE, dtype=np.uint8))
+    sheet = Sheet(numbers, np.full(columns.shape, UNCOVERED_CODE, dtype=np.uint8))
     if is_inside.any():
         cell_rows, cell_columns = rows[is_inside].astype(np.intp), columns[is_inside].astype(np.intp)
         top, left = int(cell_rows.min()), int(cell_columns.min())
@@ -254,7 +254,7 @@ class Pieces:
         raster = plan.warp_place(pixels, info.encoding, only)
         codes = info.encoding.codes(raster.numbers)
         if raster.present is not None:
-            codes[~raster.present] = OUTSIDE_CODE
+            codes[~raster.present] = UNCOVERED_CODE
         return self._sheet(raster.numbers, Codes(codes, info.encoding.code_names), info)
 
     def coded_sheets(self, refs: Sequence[ItemRef], grid: Grid, failures: Failures) -> Iterator[Sheet]:
@@ -415,8 +415,8 @@ def _placed_codes(plan: WarpPlan, block: Pixels, numbers: NumberArray, encoding:
         numbers: (y, x) numbers on the grid.
         encoding: Encoding of the numbers.
     """
-    placed = np.full(numbers.shape, OUTSIDE_CODE, dtype=np.uint8)
+    placed = np.full(numbers.shape, UNCOVERED_CODE, dtype=np.uint8)
     at = plan.place.at
     codes = encoding.codes(numbers[at]) if block.codes is None else plan.gather.cells.take(block.codes.numbers)
-    placed[at] = codes if plan.inside is None else np.where(plan.inside, codes, OUTSIDE_CODE)
+    placed[at] = codes if plan.inside is None else np.where(plan.inside, codes, UNCOVERED_CODE)
     return Codes(placed, encoding.code_names if block.codes is None else block.codes.names)
