@@ -10,11 +10,11 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from chronotile.catalog.access_section import AccessSection, RuleSection
 from chronotile.catalog.items_sections import MosaicSection, SearchSection, TargetGridSection
-from chronotile.catalog.kinds import PLACEHOLDER, Link, Localised
 from chronotile.catalog.places_section import PlacesSection
 from chronotile.catalog.service_section import ServiceSection
 from chronotile.catalog.source_section import SourceSection
 from chronotile.catalog.time_section import TimeSection
+from chronotile.catalog.value_types import PLACEHOLDER, Link, Localised
 from chronotile.catalog.variable_sections import CompositeSection, MaskSection, VariableSection
 from chronotile.core.model.collection import MetadataLink
 from chronotile.core.model.source import VariableSpec

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from chronotile.catalog.kinds import CrsName
+from chronotile.catalog.value_types import CrsName
 from chronotile.core.model.items import Mosaic, MosaicRule
 from chronotile.core.model.source import TargetGrid
 from chronotile.core.sections import Section, Text

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from chronotile.catalog.kinds import join_words
 from chronotile.catalog.source_section import KIND_ALIASES, kind_of_word
+from chronotile.catalog.value_types import join_words
 from chronotile.core.model.source import KindOptions
 from chronotile.core.yaml_source import KeyPath, Mistake, YamlNode
 

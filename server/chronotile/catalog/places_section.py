@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from chronotile.catalog.access_section import RuleSection
-from chronotile.catalog.kinds import Localised
 from chronotile.catalog.limits import Limits
+from chronotile.catalog.value_types import Localised
 from chronotile.core.model.places import PlacesSpec
 from chronotile.core.sections import Section, Text, unique
 

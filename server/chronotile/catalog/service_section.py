@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from chronotile.catalog.kinds import CrsName, Link, Localised, language
 from chronotile.catalog.limits import Limits
 from chronotile.catalog.service_info import Contact, ServiceInfo
+from chronotile.catalog.value_types import CrsName, Link, Localised, language
 from chronotile.catalog.viewer_section import ViewerInfo
 from chronotile.catalog.webhook_section import WebhookSection, require_unique_webhooks
 from chronotile.core.model.collection import MetadataLink

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from chronotile.catalog.kinds import PLACEHOLDER, CrsName, TimeText
+from chronotile.catalog.value_types import PLACEHOLDER, CrsName, TimeText
 from chronotile.core.errors import InvalidParameter, raised_instead
 from chronotile.core.model.time.domain import TimeDomain, domain_of_bounds, domain_of_periods
 from chronotile.core.model.time.instants import DAY, DISTANT_FUTURE, ONE_NS

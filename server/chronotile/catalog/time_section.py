@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from chronotile.catalog.kinds import as_time_text
+from chronotile.catalog.value_types import as_time_text
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import DefaultRule, Match, TimeRules
 from chronotile.core.model.items import TimeGroup

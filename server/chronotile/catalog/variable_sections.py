@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from chronotile.catalog.access_section import RuleSection
-from chronotile.catalog.kinds import Localised, join_words
+from chronotile.catalog.value_types import Localised, join_words
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.collection import Alias, Resampling
 from chronotile.core.model.expression import parse_expression

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from chronotile.catalog.kinds import Localised
+from chronotile.catalog.value_types import Localised
 from chronotile.core.sections import Id, Section, Text
 
 BUILT_IN_MAPS = ("None", "NaturalEarth", "NaturalEarth_Dark")
