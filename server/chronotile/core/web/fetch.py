@@ -68,6 +68,9 @@ def fetch(
 ) -> Fetched:
     """Return the document at an http or https URL, cut after `max_bytes + 1` bytes; with `body`, use POST.
 
+    The host may be in a private network, unlike in `fetch_if_changed`: callers request only URLs that
+    `AllowedPlaces.require_allowed` accepts, and URLs of the operator's token issuer.
+
     Raises:
         InvalidParameter: The answer is a redirect or a client error.
         SourceUnavailable: No answer came within `max_s` seconds, or the server has an error.
@@ -93,7 +96,8 @@ def fetch_if_changed(
 ) -> Fetched | None:
     """Return the document at an http or https URL; `None` if it is unchanged (`If-None-Match`, `If-Modified-Since`).
 
-    The URL may come from a document, so its host name must not lead into a private network (`web.inner_hosts`).
+    The URL may come from a document, so a host in a private network is refused when the connection is opened
+    (`_checked_connection`), unless a source of the operator names this host (`web.inner_hosts`).
 
     Args:
         url: An allowed address.
@@ -134,6 +138,8 @@ def _seconds(headers: Message) -> float | None:
 
 def post(url: str, body: bytes, *, headers: Mapping[str, str] = NO_HEADERS, max_s: float = MAX_S) -> None:
     """Send a document to an http or https URL, and wait until it is accepted.
+
+    The host may be in a private network, unlike in `fetch_if_changed`: callers check the URL by `AllowedPlaces`.
 
     Raises:
         SourceUnavailable: It was not accepted within `max_s` seconds; the message states the reason.
