@@ -9,7 +9,7 @@ from time import time
 from starlette.requests import Request
 from starlette.types import Scope
 
-from chronotile.access.keys import PREFIX, KeyCache, digest_of
+from chronotile.access.keys import KEY_PREFIX, KeyCache, digest_of
 from chronotile.access.tokens import MAX_TOKEN_BYTES, NOT_ACCEPTED, Issuer
 from chronotile.archive.index.write import FailedTokens
 from chronotile.core.errors import Unauthenticated, raised_instead
@@ -100,7 +100,7 @@ class Credentials:
         """
         digest = digest_of(credential)
         try:
-            if not credential.startswith(PREFIX):
+            if not credential.startswith(KEY_PREFIX):
                 return await self._identify_token(credential, digest, rules)
             principal = await self._keys.find(digest)
             if principal is not None:

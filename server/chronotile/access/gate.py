@@ -30,7 +30,7 @@ from chronotile.http.principal import GRANTS, JOB_LINK, PRINCIPAL, SESSION_EXPIR
 from chronotile.http.problems import problem_response
 from chronotile.http.request_services import SERVICES
 from chronotile.http.server_state import ServerState
-from chronotile.jobs.queue.shares import PREFIX as SHARE_PREFIX
+from chronotile.jobs.queue.shares import SHARE_PREFIX
 from chronotile.pipeline.restricted_services import EVERYBODY, restrict
 from chronotile.pipeline.services import Services
 

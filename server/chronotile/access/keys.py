@@ -20,7 +20,7 @@ from chronotile.core.errors import InvalidParameter, SourceUnavailable, UnknownI
 from chronotile.core.model.access import AccessRules
 from chronotile.http.principal import Principal
 
-PREFIX = "ctk_"
+KEY_PREFIX = "ctk_"
 """Distinguishes a key from a token."""
 KEYS = Usage(
     name="the table of keys",
@@ -78,7 +78,7 @@ class Keys(ArchiveTables):
         Raises:
             InvalidParameter: A key with this name exists, valid or revoked.
         """
-        key = PREFIX + secrets.token_urlsafe(32)
+        key = KEY_PREFIX + secrets.token_urlsafe(32)
         with self._writing() as connection:
             if connection.scalar(select(TABLE.c.name).where(*self._is(name))) is not None:
                 raise InvalidParameter(f"there is a key {name!r} already; choose another name", locator="name")

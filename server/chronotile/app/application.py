@@ -37,7 +37,7 @@ from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.source_specs import source_specs
 from chronotile.core.machine import this_machine
 from chronotile.core.model.source import SourceSpec
-from chronotile.core.web.item_places import SETTING as SOURCE_SETTING
+from chronotile.core.web.item_places import SOURCE_SETTING
 from chronotile.core.web.places import AllowedPlaces, web_places
 from chronotile.http.body_memory import BodyMemory
 from chronotile.http.download_slots import MAX_CLIENT_DOWNLOADS, MAX_DOWNLOADS, DownloadSlots
@@ -53,7 +53,7 @@ from chronotile.http.shipped_files import ClientPackages, ViewerFolder, find_cli
 from chronotile.http.unsent_answers import UNSENT_KEY, UnsentAnswers
 from chronotile.jobs.queue.result_bucket import PATIENCE_S, open_bucket
 from chronotile.jobs.queue.service import JobService
-from chronotile.jobs.queue.webhooks.allowed import SETTING as SUBSCRIBER_SETTING
+from chronotile.jobs.queue.webhooks.allowed import SUBSCRIBER_SETTING
 from chronotile.jobs.queue.webhooks.positions import open_positions
 from chronotile.jobs.queue.webhooks.sender import WebhookSender
 from chronotile.pipeline.caches.served_axes import ServedAxes

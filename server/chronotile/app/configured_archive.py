@@ -19,7 +19,7 @@ from chronotile.catalog.items.passes import open_passes
 from chronotile.core.errors import ChronotileError, ConfigurationError
 from chronotile.core.machine import this_machine
 from chronotile.core.model.time.instants import system_clock
-from chronotile.core.web.item_places import SETTING as SOURCE_SETTING
+from chronotile.core.web.item_places import SOURCE_SETTING
 from chronotile.core.web.places import AllowedPlaces
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.caches.cube_tiles import PrebuiltCubeTiles

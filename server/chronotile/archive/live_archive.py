@@ -18,7 +18,7 @@ from chronotile.archive.reload_changes import changes_line
 from chronotile.catalog.items.opening import read_items
 from chronotile.core.errors import ChronotileError
 from chronotile.core.model.time.instants import system_clock
-from chronotile.core.web.item_places import SETTING
+from chronotile.core.web.item_places import SOURCE_SETTING
 from chronotile.core.web.places import AllowedPlaces
 from chronotile.pipeline.bounded_wait import BoundedChecks
 from chronotile.pipeline.failing_dates import list_failing_dates
@@ -212,7 +212,7 @@ class ItemAccess:
         """
         id_ = archive_id_at(place, environment=os.environ)
         open_index = partial(read_items, database_url, jobs_folder(id_).absolute(), archive=id_)
-        return cls(open_index=open_index, places=AllowedPlaces(prefixes, setting=SETTING))
+        return cls(open_index=open_index, places=AllowedPlaces(prefixes, setting=SOURCE_SETTING))
 
 
 @dataclass(slots=True)

@@ -52,13 +52,13 @@ def settings_of_catalogue(place: str, settings: "Settings") -> "Settings":
     from chronotile.archive.discovery.catalogue import hosts_of, look_at
     from chronotile.archive.index.documents import DocumentReader
     from chronotile.core.logs import configure_logging
-    from chronotile.core.web.item_places import SETTING
+    from chronotile.core.web.item_places import SOURCE_SETTING
     from chronotile.core.web.places import AllowedPlaces
     from chronotile.readers.hrefs import shown_href
 
     configure_logging(settings.log_level, settings.log_format)
     end_well_when_stopped()
-    prefixes = AllowedPlaces(settings.source_places, setting=SETTING)
+    prefixes = AllowedPlaces(settings.source_places, setting=SOURCE_SETTING)
     documents = DocumentReader()
     catalogue = look_at(place, lambda href: _body(documents, href), prefixes)
     hosts = hosts_of(catalogue, prefixes)

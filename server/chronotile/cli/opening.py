@@ -88,9 +88,9 @@ def subscriber_findings(settings: "Settings", archive: "Archive") -> "tuple[Find
         ConfigurationError: An allowed prefix is not valid.
     """
     from chronotile.core.web.places import web_places
-    from chronotile.jobs.queue.webhooks.allowed import SETTING, webhook_findings
+    from chronotile.jobs.queue.webhooks.allowed import SUBSCRIBER_SETTING, webhook_findings
 
-    places = web_places(settings.subscriber_places, setting=SETTING)
+    places = web_places(settings.subscriber_places, setting=SUBSCRIBER_SETTING)
     return tuple(webhook_findings(archive.services.catalogue.service, places))
 
 

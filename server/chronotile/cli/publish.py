@@ -123,7 +123,7 @@ def run_publish(name: str, options: PublishOptions) -> None:
         ChronotileError: It cannot be published, or the target cannot be written.
     """
     from chronotile.app.process_setup import end_well_when_stopped
-    from chronotile.core.model.job import ID
+    from chronotile.core.model.job import JOB_ID
 
     end_well_when_stopped()
     catalogue, search = options.catalogue(), options.search()
@@ -139,7 +139,7 @@ def run_publish(name: str, options: PublishOptions) -> None:
             return
         if name in archive.specs:
             summary = _publish_collection(archive, settings, name, options, search=search, catalogue=catalogue)
-        elif ID.fullmatch(name):
+        elif JOB_ID.fullmatch(name):
             summary = publish_job(archive, settings, name, options, catalogue=catalogue)
         else:
             raise ConfigurationError(
@@ -164,7 +164,7 @@ def _publish_collection(
     from chronotile.app.configured_archive import item_index
     from chronotile.archive.publish.collections import publication_of_scenes
     from chronotile.archive.publish.dates import publication_of_dates
-    from chronotile.core.web.item_places import SETTING
+    from chronotile.core.web.item_places import SOURCE_SETTING
     from chronotile.core.web.places import AllowedPlaces
 
     collection = archive.services.catalogue.collection(name)
@@ -173,7 +173,7 @@ def _publish_collection(
             raise InvalidParameter("--datetime, --bbox and --filter are for collections of scenes or tiles")
         publication, served_by = publication_of_dates(archive, collection)
         return write_to(options, publication, catalogue, served_by=served_by)
-    prefixes = AllowedPlaces(settings.source_places, setting=SETTING)
+    prefixes = AllowedPlaces(settings.source_places, setting=SOURCE_SETTING)
     with closing(item_index(settings)) as items:
         publication, served_by = publication_of_scenes(archive, collection, items, search=search, prefixes=prefixes)
         return write_to(options, publication, catalogue, served_by=served_by)

@@ -140,10 +140,10 @@ def _lines(archive: "Archive", settings: "Settings", port: int) -> list[str]:
 
 def _allowing(settings: "Settings") -> str:
     """Return the assignment that gives other commands the prefixes of `--allow`; empty if they have them."""
-    from chronotile.core.web.item_places import SETTING
+    from chronotile.core.web.item_places import SOURCE_SETTING
 
     prefixes = settings.source_prefixes or ""
-    return "" if os.environ.get(SETTING, "") == prefixes else f"{SETTING}={shlex.quote(prefixes)} "
+    return "" if os.environ.get(SOURCE_SETTING, "") == prefixes else f"{SOURCE_SETTING}={shlex.quote(prefixes)} "
 
 
 def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket, lines: list[str]) -> None:

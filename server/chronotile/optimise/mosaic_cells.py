@@ -16,7 +16,7 @@ from chronotile.optimise.source_cells import SourceCells
 from chronotile.optimise.stored_cubes import CellCentres, CellValues
 from chronotile.optimise.tasks import TaskDate
 
-WHOLE = BBox(-180.0, -90.0, 180.0, 90.0)
+WORLD = BBox(-180.0, -90.0, 180.0, 90.0)
 MAX_ITEMS = 1000
 """Items whose files are checked before the comparison."""
 
@@ -31,7 +31,7 @@ def require_readable_items(mosaic: CollectionMosaic, variables: Iterable[Variabl
     try:
         for variable in variables:
             mosaic_truth_of(mosaic.spec, variable, index)
-        newest = index.covering(mosaic.spec.collection, WHOLE, instants=mosaic.times.instants[-1:])
+        newest = index.covering(mosaic.spec.collection, WORLD, instants=mosaic.times.instants[-1:])
         assets_of_items = index.assets([ref.number for ref in newest[:MAX_ITEMS]])
         if any("://" in asset.href.removeprefix("file://") for assets in assets_of_items.values() for asset in assets):
             raise UnsupportedSource("files of its items are not on this machine")

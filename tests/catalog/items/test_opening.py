@@ -14,7 +14,7 @@ from chronotile.catalog.items import damage, opening
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.catalog.items.schema import FILE, INDEX, SCHEMA, VERSION
+from chronotile.catalog.items.schema import INDEX, INDEX_FILE, SCHEMA, VERSION
 from chronotile.catalog.items.statements import reading
 from chronotile.core import database
 from chronotile.core.database import open_engine, write_transaction
@@ -159,7 +159,7 @@ def test_write_by_a_process_of_version_2_changes_its_date(open_index, url, tmp_p
 
 
 def test_a_file_that_is_no_index_is_moved_aside_and_a_new_one_begun(tmp_path, caplog):
-    (tmp_path / FILE).write_bytes(b"no database" * 1000)
+    (tmp_path / INDEX_FILE).write_bytes(b"no database" * 1000)
 
     index = open_items(None, tmp_path)
 
@@ -175,7 +175,7 @@ def test_a_file_that_is_no_index_is_moved_aside_and_a_new_one_begun(tmp_path, ca
 
 def test_damage_found_by_a_request_is_found_when_the_index_is_opened_again(tmp_path, caplog):
     fill(tmp_path)
-    spoil(tmp_path / FILE)
+    spoil(tmp_path / INDEX_FILE)
     index = open_items(None, tmp_path)  # its first pages are whole
 
     with pytest.raises(SourceUnavailable, match="the item index is unreachable or damaged"):
@@ -202,7 +202,7 @@ def test_check_finds_damage(tmp_path):
     fill(tmp_path)
     index = open_items(None, tmp_path)
     index.close()
-    spoil(tmp_path / FILE)
+    spoil(tmp_path / INDEX_FILE)
 
     (finding,) = index.check()
     assert finding.severity == "error"
@@ -211,7 +211,7 @@ def test_check_finds_damage(tmp_path):
 
 def test_whole_index_is_read_after_a_crash_of_the_machine(tmp_path, monkeypatch):
     fill(tmp_path)
-    spoil(tmp_path / FILE)
+    spoil(tmp_path / INDEX_FILE)
     boot_id = tmp_path / "boot_id"
     boot_id.write_text("one")
     monkeypatch.setattr(damage, "BOOT_ID", boot_id)

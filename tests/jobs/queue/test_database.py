@@ -13,7 +13,7 @@ from chronotile.core import database
 from chronotile.core.errors import ConfigurationError, SourceUnavailable, StorageFull
 from chronotile.core.model.job import Execution
 from chronotile.jobs.queue import database as databases
-from chronotile.jobs.queue.database import FILE, open_engine, read_transaction, write_transaction
+from chronotile.jobs.queue.database import JOBS_FILE, open_engine, read_transaction, write_transaction
 from chronotile.jobs.queue.schema import METADATA
 from chronotile.jobs.queue.table import JobTable
 from tests.postgresql import serving_postgresql
@@ -61,7 +61,7 @@ def test_sqlite_is_refused_on_a_disk_of_another_machine(tmp_path):
 def test_table_locked_by_others_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(databases, "BUSY_S", 0)
     table = JobTable(open_engine(None, tmp_path), archive="a")
-    with closing(table), closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
+    with closing(table), closing(sqlite3.connect(tmp_path / JOBS_FILE, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
 
         with pytest.raises(SourceUnavailable, match="the job table has been locked by others"):
@@ -87,7 +87,7 @@ def test_table_on_a_full_disk_reports_it_and_continues_when_there_is_room(tmp_pa
 
 
 def test_damaged_table_is_reported_without_its_path(tmp_path, caplog):
-    (tmp_path / FILE).write_bytes(b"no database" * 1000)
+    (tmp_path / JOBS_FILE).write_bytes(b"no database" * 1000)
 
     with pytest.raises(SourceUnavailable, match="unreachable or damaged; see the server's log"):
         JobTable(open_engine(None, tmp_path), archive="a")

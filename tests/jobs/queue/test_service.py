@@ -62,7 +62,7 @@ def test_submitter_is_informed_if_no_worker_exists(desk):
 
 def test_job_is_accepted_although_its_worker_cannot_be_determined(desk, tmp_path):
     assert desk.jobs(user="a") == ((), 0)
-    with closing(sqlite3.connect(tmp_path / "jobs" / engine.FILE)) as database:
+    with closing(sqlite3.connect(tmp_path / "jobs" / engine.JOBS_FILE)) as database:
         database.execute("DROP TABLE chronotile_archive_workers")
 
     job = desk.submit(ECHO, user="a")
@@ -101,7 +101,7 @@ def test_results_that_the_table_does_not_take_leave_no_files(tmp_path, made, mon
     monkeypatch.setattr(engine, "BUSY_S", 0)
     desk = JobService(tmp_path / "jobs", archive="a")
     assert desk.jobs(user=None)[1] == 0
-    with closing(sqlite3.connect(tmp_path / "jobs" / engine.FILE, isolation_level=None)) as other:
+    with closing(sqlite3.connect(tmp_path / "jobs" / engine.JOBS_FILE, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(SourceUnavailable, match="locked"):
             desk.store_execution(ECHO, {}, made, user=None)

@@ -8,7 +8,7 @@ from sqlalchemy import inspect, text
 
 from chronotile.core.errors import ConfigurationError
 from chronotile.core.model.job import Execution
-from chronotile.jobs.queue.database import FILE, open_engine, read_transaction, write_transaction
+from chronotile.jobs.queue.database import JOBS_FILE, open_engine, read_transaction, write_transaction
 from chronotile.jobs.queue.schema import VERSION
 from chronotile.jobs.queue.table import JobTable
 
@@ -44,8 +44,8 @@ def test_a_folder_and_a_database_that_others_may_read_are_made_private(tmp_path)
     folder = tmp_path / "jobs"
     folder.mkdir(mode=0o755)
     folder.chmod(0o755)
-    (folder / FILE).touch()
-    (folder / FILE).chmod(0o644)
+    (folder / JOBS_FILE).touch()
+    (folder / JOBS_FILE).chmod(0o644)
     engine = open_engine(None, folder)
     JobTable(engine, archive="a")
     engine.dispose()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.jobs.queue.database import FILE
+from chronotile.jobs.queue.database import JOBS_FILE
 from chronotile.jobs.runner.cluster import Cluster
 from chronotile.jobs.runner.connection import connect
 from tests.running import PATIENCE_S, listening_addresses, until
@@ -134,4 +134,4 @@ def test_files_of_jobs_are_private(open_to_all, submit, running, ended, table, g
 
     assert under_way == ({0o700}, {0o600})
     assert modes(jobs) == ({0o700}, {0o600})
-    assert (jobs / FILE).exists()
+    assert (jobs / JOBS_FILE).exists()

@@ -18,7 +18,7 @@ from chronotile.core.database import POSTGRESQL, SQLITE
 from chronotile.core.durable_files import Disk
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.private_files import open_private
-from chronotile.jobs.queue.database import FILE
+from chronotile.jobs.queue.database import JOBS_FILE
 from chronotile.jobs.queue.job_folder import RESULTS, SAFE_NAME
 from chronotile.jobs.queue.schema import JOBS
 
@@ -106,8 +106,8 @@ def _databases(location: StateLocation, work: Path) -> Iterator[tuple[list[str],
         for name in names:
             copy_file(location.folder / name, work / name)
         results = []
-        if FILE in names:
-            with open_copy(work / FILE) as connection:
+        if JOBS_FILE in names:
+            with open_copy(work / JOBS_FILE) as connection:
                 results = _list_results(connection, location.archive)
     yield names, results
     for name in names:

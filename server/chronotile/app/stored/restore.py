@@ -19,15 +19,15 @@ from chronotile.app.stored.files import (
     work_folder,
 )
 from chronotile.app.stored.state import STATE, StateLocation, database_files
-from chronotile.catalog.items.schema import FILE as INDEX_FILE
+from chronotile.catalog.items.schema import INDEX_FILE
 from chronotile.catalog.items.schema import SCHEMA as ITEMS
 from chronotile.catalog.items.writing import begin_counting
 from chronotile.core.database import POSTGRESQL, RESTORING, SQLITE
 from chronotile.core.durable_files import Disk
 from chronotile.core.errors import UnsupportedSource
-from chronotile.core.model.job import ID
+from chronotile.core.model.job import JOB_ID
 from chronotile.core.private_files import make_private_folder, open_private
-from chronotile.jobs.queue.database import FILE as JOBS_FILE
+from chronotile.jobs.queue.database import JOBS_FILE
 from chronotile.jobs.queue.schema import JOBS
 from chronotile.jobs.queue.table import queue_again
 
@@ -103,7 +103,9 @@ def _has_state(location: StateLocation) -> bool:
         with databases.transaction(location.url, is_snapshot=True) as connection:
             if databases.table_names(connection):
                 return True
-    return bool(database_files(location.folder)) or any(ID.fullmatch(path.name) for path in location.folder.iterdir())
+    return bool(database_files(location.folder)) or any(
+        JOB_ID.fullmatch(path.name) for path in location.folder.iterdir()
+    )
 
 
 @convert_tar_errors()
@@ -156,7 +158,7 @@ def _put_in_place(location: StateLocation, work: Path, marker: Path) -> None:
         Disk().put(marker, b"")
         Disk().settle([location.folder])
     for path in location.folder.iterdir():
-        if ID.fullmatch(path.name):
+        if JOB_ID.fullmatch(path.name):
             remove(path)
     if results.exists():
         for path in results.iterdir():

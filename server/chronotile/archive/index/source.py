@@ -23,7 +23,7 @@ from chronotile.catalog.items.properties import is_text
 from chronotile.catalog.items.statements import chunks
 from chronotile.core.errors import AddressRefused, ConfigurationError, InvalidItem, SourceUnavailable, UnsupportedSource
 from chronotile.core.model.items import Asset, Item
-from chronotile.core.web.item_places import SETTING, absolute
+from chronotile.core.web.item_places import SOURCE_SETTING, absolute
 from chronotile.core.yaml_source import list_names
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.stac.items import item_of
@@ -338,7 +338,11 @@ def read_document(rules: ItemRules, document: Mapping[str, Any], base: str, stat
 
 def remedy_of(refused: AddressRefused) -> str:
     """Return the reason why an address is not opened, with the setting that would permit it."""
-    return f"{refused.message}; add {refused.prefix} to {SETTING} to allow them" if refused.prefix else refused.message
+    return (
+        f"{refused.message}; add {refused.prefix} to {SOURCE_SETTING} to allow them"
+        if refused.prefix
+        else refused.message
+    )
 
 
 def make_absolute(document: Mapping[str, Any], base: str) -> Mapping[str, Any]:

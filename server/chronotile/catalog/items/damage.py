@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
 
-from chronotile.catalog.items.schema import FILE
+from chronotile.catalog.items.schema import INDEX_FILE
 from chronotile.core.database import SQLITE_FILES
 from chronotile.core.errors import SourceUnavailable
 from chronotile.core.finding import Finding
@@ -19,7 +19,12 @@ from chronotile.core.private_files import open_private
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 """File of Linux with an id that differs after each boot."""
-OPEN, SUSPECT, DAMAGED, LOCK = f"{FILE}.open-", f"{FILE}.suspect", f"{FILE}.damaged-", f"{FILE}.lock"
+OPEN, SUSPECT, DAMAGED, LOCK = (
+    f"{INDEX_FILE}.open-",
+    f"{INDEX_FILE}.suspect",
+    f"{INDEX_FILE}.damaged-",
+    f"{INDEX_FILE}.lock",
+)
 """Files in the folder of the index: one per process that has it open; one if a process met damage; the prefix of moved
 files; the lock for opening."""
 DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
@@ -47,7 +52,7 @@ def opening(folder: Path) -> Iterator[None]:
     descriptor = open_private(str(folder / LOCK), os.O_RDWR | os.O_CREAT)
     try:
         _lock(descriptor, folder / LOCK)
-        fault = fault_of_file(folder / FILE, is_thorough=_is_suspect(folder))
+        fault = fault_of_file(folder / INDEX_FILE, is_thorough=_is_suspect(folder))
         if fault is not None:
             move_aside(folder, fault)
         (folder / SUSPECT).unlink(missing_ok=True)
@@ -110,7 +115,7 @@ def move_aside(folder: Path, fault: str) -> None:
     name = f"{DAMAGED}{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
     for end in SQLITE_FILES:
         with suppress(FileNotFoundError):
-            (folder / f"{FILE}{end}").rename(folder / f"{name}{end}")
+            (folder / f"{INDEX_FILE}{end}").rename(folder / f"{name}{end}")
     message = "the item index in %s is damaged (%s) and was moved to %s: %s; %s"
     log.error(message, folder, fault, name, FILLED_AGAIN, POSITIONS_LOST)
 
@@ -118,11 +123,11 @@ def move_aside(folder: Path, fault: str) -> None:
 def check_file(folder: Path) -> tuple[Finding, ...]:
     """Read the whole index of a folder; return its damage, and files that were moved aside before."""
     findings = list[Finding]()
-    fault = fault_of_file(folder / FILE, is_thorough=True)
+    fault = fault_of_file(folder / INDEX_FILE, is_thorough=True)
     if fault is not None:
         note_damage(folder)
         message = f"is damaged: {fault}; restart the servers, which move it aside; {FILLED_AGAIN}"
-        findings.append(Finding("error", "item index", message, path=str(folder / FILE)))
+        findings.append(Finding("error", "item index", message, path=str(folder / INDEX_FILE)))
     for aside in sorted(folder.glob(f"{DAMAGED}*")):
         if not aside.name.endswith(SQLITE_FILES[1:]):
             message = "was damaged and moved aside; delete the file when it is no longer needed"

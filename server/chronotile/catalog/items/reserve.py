@@ -5,10 +5,10 @@ from contextlib import suppress
 from pathlib import Path
 from shutil import disk_usage
 
-from chronotile.catalog.items.schema import FILE
+from chronotile.catalog.items.schema import INDEX_FILE
 from chronotile.core.private_files import open_private
 
-RESERVE = f"{FILE}.reserve"
+RESERVE = f"{INDEX_FILE}.reserve"
 RESERVE_BYTES = 8 << 20
 """Twice the log size at which SQLite moves its log into the database file."""
 

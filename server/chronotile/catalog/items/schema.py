@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from chronotile.core.database import POSTGRESQL, SQLITE, Usage, Waits
 
-FILE = "index.sqlite"
+INDEX_FILE = "index.sqlite"
 WAITS = Waits()
 INDEX = Usage(
     name="the item index",
@@ -16,7 +16,7 @@ INDEX = Usage(
     variable="CHRONOTILE_JOBS_DIR",
     missing="the tables of the item index are missing from their database; restart the servers, which create them, "
     "and run `chronotile index`, which fills them",
-    file=FILE,
+    file=INDEX_FILE,
     synchronous="NORMAL",  # rows that a power failure loses are put again
     waits=lambda: WAITS,
 )

@@ -11,7 +11,7 @@ Status = Literal["accepted", "running", "successful", "failed", "dismissed"]
 """Names of OGC API - Processes 1.0 (Table 16, statusCode)."""
 ResponseType = Literal["raw", "document"]
 
-ID = re.compile("[0-9a-f]{32}")
+JOB_ID = re.compile("[0-9a-f]{32}")
 """Pattern of job ids."""
 STATUSES: tuple[Status, ...] = get_args(Status)
 ENDED: frozenset[Status] = frozenset({"successful", "failed", "dismissed"})

@@ -19,7 +19,7 @@ from chronotile.core.errors import MAX_SHOWN, AddressRefused, ConfigurationError
 from chronotile.core.web.inner_hosts import inner_hosts
 from chronotile.core.web.places import BUCKETS, AllowedPlaces, Outside, is_local, path_of, quoted_path, remote_place
 
-SETTING = "CHRONOTILE_SOURCE_PREFIXES"
+SOURCE_SETTING = "CHRONOTILE_SOURCE_PREFIXES"
 _WEB = ("http://", "https://")
 _PLAIN = (*_WEB, *(f"{scheme}://" for scheme in BUCKETS))
 MAX_FOLDERS, FOLDERS_S = 4096, 5.0

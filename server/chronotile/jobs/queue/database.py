@@ -11,7 +11,7 @@ STATEMENT_S = 60
 """Timeout of a statement in PostgreSQL, waiting for locks included."""
 SILENT_S = 5
 """Timeout of an idle PostgreSQL session in a transaction: other sessions wait for it, and its host may be frozen."""
-FILE = "jobs.sqlite"
+JOBS_FILE = "jobs.sqlite"
 
 JOBS = Usage(
     name="the job table",
@@ -19,7 +19,7 @@ JOBS = Usage(
     variable="CHRONOTILE_JOBS_DIR",
     missing="the job tables are missing from their database; restore them, or restart the servers and workers, "
     "which create them",
-    file=FILE,
+    file=JOBS_FILE,
     waits=lambda: Waits(busy_s=BUSY_S, statement_s=STATEMENT_S, silent_s=SILENT_S),
 )
 

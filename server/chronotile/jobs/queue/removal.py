@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chronotile.core.errors import SourceUnavailable
-from chronotile.core.model.job import ID, Job
+from chronotile.core.model.job import JOB_ID, Job
 from chronotile.jobs.queue.job_folder import remove
 from chronotile.jobs.queue.result_bucket import Bucket
 
@@ -119,7 +119,9 @@ def _folders(folder: Path, before: float) -> list[str]:
     """Return the names of job folders that were last modified before a time."""
     try:
         with os.scandir(folder) as entries:
-            return [entry.name for entry in entries if ID.fullmatch(entry.name) and _modification_time(entry) < before]
+            return [
+                entry.name for entry in entries if JOB_ID.fullmatch(entry.name) and _modification_time(entry) < before
+            ]
     except FileNotFoundError:  # no job was ever accepted
         return []
     except OSError as error:

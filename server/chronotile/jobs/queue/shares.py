@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Float, ForeignKey, LargeBinary, MetaData, Table, Text, delete, literal, select
 
 from chronotile.core.database import database_time, making_tables
-from chronotile.core.model.job import ID
+from chronotile.core.model.job import JOB_ID
 from chronotile.jobs.queue.database import JOBS as USAGE
 from chronotile.jobs.queue.database import read_transaction
 from chronotile.jobs.queue.faults import no_job
 from chronotile.jobs.queue.schema import JOBS
 
-PREFIX = "cts_"
+SHARE_PREFIX = "cts_"
 """Prefix of secrets of links; keys have another prefix."""
 DAY_S = 86_400.0
 METADATA = MetaData(info={"name": "links to jobs", "version": 1})
@@ -69,7 +69,7 @@ class JobShares:
         Raises:
             UnknownPath: The job was deleted.
         """
-        secret = PREFIX + secrets.token_urlsafe(32)
+        secret = SHARE_PREFIX + secrets.token_urlsafe(32)
         digest, written = sha256(secret.encode()).digest(), orjson.dumps(sorted(subjects)).decode()
         with making_tables(self._engine, USAGE, METADATA, _MAKING) as connection:
             now = self._clock(connection)
@@ -89,7 +89,7 @@ class JobShares:
 
     def subjects(self, job: str, digest: bytes) -> frozenset[str] | None:
         """Return the subjects of the creator of a link, by the digest of its secret; `None` without a valid link."""
-        if not ID.fullmatch(job):
+        if not JOB_ID.fullmatch(job):
             return None
         if not self._is_made:
             with making_tables(self._engine, USAGE, METADATA, _MAKING):

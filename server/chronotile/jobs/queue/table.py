@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, del
 
 from chronotile.core.database import close_engine, database_time, hold, newer_version
 from chronotile.core.errors import ConfigurationError, ServerBusy
-from chronotile.core.model.job import ID, Excerpt, Execution, Job, Result, Status, Subscriber
+from chronotile.core.model.job import JOB_ID, Excerpt, Execution, Job, Result, Status, Subscriber
 from chronotile.core.model.types import Json
 from chronotile.jobs.queue.database import read_transaction, write_transaction
 from chronotile.jobs.queue.faults import no_job
@@ -141,7 +141,7 @@ class JobTable(OwnedJobs):
         Raises:
             UnknownPath: No job has that id.
         """
-        if ID.fullmatch(id_):  # other text may contain characters that the database refuses
+        if JOB_ID.fullmatch(id_):  # other text may contain characters that the database refuses
             with read_transaction(self._engine) as connection:
                 row = connection.execute(
                     select(*DOCUMENT_COLUMNS).where(self._is_of_archive, JOBS.c.id == id_)
@@ -231,7 +231,7 @@ class JobTable(OwnedJobs):
         Raises:
             UnknownPath: No job has that id.
         """
-        if ID.fullmatch(id_):
+        if JOB_ID.fullmatch(id_):
             values = {"status": "dismissed", "message": "was dismissed", "owner": None}
             with write_transaction(self._engine) as connection:
                 self._end(connection, values, self._is_of_archive, JOBS.c.id == id_, OPEN)

@@ -35,7 +35,7 @@ MAX_CHECKED_IMMUTABLE = 256
 """Items per time above which local files are checked once a second, instead of for each immutable answer."""
 MAX_IMMUTABLE = 64
 """Items of an answer above which it is never immutable, because their files are not compared with the index."""
-WHOLE = BBox(-180.0, -90.0, 180.0, 90.0)
+WORLD = BBox(-180.0, -90.0, 180.0, 90.0)
 MAX_ATTEMPTS = 16
 """Maximum number of searches until the index does not change during one."""
 
@@ -182,9 +182,9 @@ class MosaicParts:
             state = self.states.get_or_make((counter, key), lambda: blake2b(repr(changes).encode()).digest()[:8])
         if not self.scenes.are_here:
             return state.hex()
-        refs = self.refs(instants, WHOLE)
+        refs = self.refs(instants, WORLD)
         is_few = len(refs) <= MAX_CHECKED_IMMUTABLE
-        files = self.scenes.state(refs, variable) if is_few else self.state(variable, instants, WHOLE)
+        files = self.scenes.state(refs, variable) if is_few else self.state(variable, instants, WORLD)
         return f"{state.hex()} {(files or b'').hex()}"
 
     def are_counted(self, variable: str, instants: InstantArray, box: BBox) -> bool:

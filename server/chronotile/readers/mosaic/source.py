@@ -28,7 +28,7 @@ from chronotile.readers.mosaic.boxes import box_of_grid, box_of_point, widen_box
 from chronotile.readers.mosaic.info import MosaicInfo, mosaic_info, replace_rule
 from chronotile.readers.mosaic.overlap import STATISTICS, Sheet, overlap_parts, overlap_sheets
 from chronotile.readers.mosaic.overviews import FIRST_FACTOR, Overviews
-from chronotile.readers.mosaic.parts import WHOLE, FarAway, MosaicParts, parts_of
+from chronotile.readers.mosaic.parts import WORLD, FarAway, MosaicParts, parts_of
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.mosaic.pieces import Failures, Pieces
 from chronotile.readers.mosaic.places import PlacesInPieces, requested_ahead
@@ -374,7 +374,7 @@ class ItemsReader(MosaicReader):
 
     def sample_pieces(self, variable: str, index: int) -> tuple[SamplePiece, ...]:
         """Return some readable items of a time, spread over the order of the items."""
-        refs = self._refs(variable, [index], WHOLE)
+        refs = self._refs(variable, [index], WORLD)
         sample = refs[:: max(1, len(refs) // SAMPLED)][:SAMPLED]
         opened = self._pieces(variable).open_scenes(sample, Failures(self._report))
         return tuple(SamplePiece(scene.reader, variable, 0) for scene, _info in opened)
@@ -387,7 +387,7 @@ class ItemsReader(MosaicReader):
 
     def are_files_indexed(self, variable: str, indexes: Sequence[int], window: Window | None = None) -> bool:
         """Return whether the index has the current local files; `items_revision` is read from the index again."""
-        box = WHOLE if window is None else box_of_grid(grid_of_window(self._levels(variable)[0], window))
+        box = WORLD if window is None else box_of_grid(grid_of_window(self._levels(variable)[0], window))
         return self._parts.are_counted(variable, self._instants(variable, indexes), box)
 
     def revision(self, variable: str, index: int) -> str:

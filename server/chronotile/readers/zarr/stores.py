@@ -15,7 +15,7 @@ from chronotile.core.extras import has_extra
 from chronotile.core.finding import Finding
 from chronotile.core.model.source import SourceSpec
 from chronotile.core.model.types import AnyArray, Json, NumberArray
-from chronotile.core.web.item_places import SETTING
+from chronotile.core.web.item_places import SOURCE_SETTING
 from chronotile.core.web.places import AllowedPlaces
 from chronotile.readers.cf.array_source import ArraySource
 from chronotile.readers.cf.fields import Field, FieldSet
@@ -189,7 +189,8 @@ def _resolve_link(path: Path, allowed: AllowedPlaces | None) -> Path | None:
             linked = Path(places_of(str(path), allowed)(str(linked.absolute())))
         except AddressRefused as error:
             reason = (
-                f"its {LINK} leads out of the folder that holds it; to follow it, allow {error.prefix} in {SETTING}"
+                f"its {LINK} leads out of the folder that holds it; to follow it, allow {error.prefix} in "
+                f"{SOURCE_SETTING}"
             )
             raise AddressRefused(reason, prefix=error.prefix) from error
     if not linked.is_dir():

@@ -7,7 +7,7 @@ from chronotile.core.finding import Finding
 from chronotile.core.model.webhook import Webhook
 from chronotile.core.web.places import AllowedPlaces, Outside, remote_place
 
-SETTING = "CHRONOTILE_SUBSCRIBER_PREFIXES"
+SUBSCRIBER_SETTING = "CHRONOTILE_SUBSCRIBER_PREFIXES"
 
 
 def is_allowed(webhook: Webhook, places: AllowedPlaces) -> bool:
@@ -33,7 +33,7 @@ def webhook_findings(service: ServiceInfo, places: AllowedPlaces) -> Iterator[Fi
                 "error",
                 webhook.name,
                 f"gets no events: its URL is not below a prefix that is allowed; add {prefix}, or a longer beginning "
-                f"of the URL, to {SETTING}",
+                f"of the URL, to {SUBSCRIBER_SETTING}",
             )
     if service.url is None and service.webhooks:
         message = "is not set, so links in events of webhooks have no host; set it to the public URL of this server"

@@ -153,7 +153,7 @@ def _code(error: errors.ChronotileError, version: params.WmsVersion, request: Re
 
 # Warnings about maps that may differ from the request.
 
-WHOLE_CIRCLE = (-180.0, 180.0)
+ALL_LONGITUDES = (-180.0, 180.0)
 
 
 def time_warnings(
@@ -221,11 +221,11 @@ def box_in_crs(native: NativeGrid, crs: Crs) -> BBox | None:
     try:
         box = native.bbox_in(crs)
         area = crs.definition.area_of_use
-        is_round = area is not None and (area.west, area.east) == WHOLE_CIRCLE
+        is_round = area is not None and (area.west, area.east) == ALL_LONGITUDES
         if area is None or not is_round or native.crs == crs or crs.is_geographic:
             return box
         west, south, east, north = native.bbox_in(CRS84)
-        if area.south <= south and north <= area.north and (west, east) != WHOLE_CIRCLE:
+        if area.south <= south and north <= area.north and (west, east) != ALL_LONGITUDES:
             return box
         shared = BBox(west, max(south, area.south), east, min(north, area.north))
         return box_in(shared, CRS84, crs) if shared.ymin < shared.ymax else None
