@@ -9,7 +9,7 @@ from chronotile.core.model.collection import Collection, Layer
 from chronotile.readers.derived.mask import masked_info
 
 MASKED = "~clear"
-"""Suffix of the ids of these layers; other ids contain no tilde."""
+"""Suffix of the ids of layers with only clear pixels; other ids contain no tilde."""
 
 
 def add_clear_layers(catalogue: Catalogue) -> Catalogue:

@@ -45,7 +45,7 @@ class ItemDocuments(Protocol):
         """Return a page of items."""
 
     def assets(self, numbers: Sequence[int]) -> Mapping[int, Sequence[Asset]]:
-        """Return the files of items by number."""
+        """Return the files of items by `ItemRef.number`."""
 
 
 class IndexedDocument(NamedTuple):

@@ -68,7 +68,7 @@ class Waits:
     busy_s: float = 10
     """For a lock, for a connection to PostgreSQL, and for an answer of a host."""
     statement_s: float = 60
-    """For a statement in PostgreSQL, including its waits for locks."""
+    """For a statement in PostgreSQL, including its wait for locks."""
     silent_s: float = 5
     """For a session of PostgreSQL that is idle in a transaction: its host may be frozen, and others wait for it."""
 

@@ -14,11 +14,11 @@ class ReadCost:
     """Processor time to read a variable at some times, including its inputs."""
 
     opening_s: float = 0.0
-    """To open all files of these times once."""
+    """Seconds to open all files of the times once."""
     block_s: float = BLOCK_S
-    """Per block and time."""
+    """Seconds per block and time."""
     value_s: float = VALUE_S
-    """Per number in a block."""
+    """Seconds per number in a block."""
 
     def seconds(self, *, blocks: float, values: float) -> float:
         """Return the processor time of reading.

@@ -36,7 +36,7 @@ MIN_DOWNLOAD_BYTES_PER_S = 1024
 MAX_CONNECTIONS = 1024
 """Per process. Above it, idle connections are closed, longest idle first, at most an eighth of this number."""
 MAX_ACCEPTED_CONNECTIONS = 4096
-"""Above it, new connections are refused; it is reached if too few connections are idle."""
+"""Per process. Above this number, reached if too few connections are idle, new connections are refused."""
 LINGER_S = 1.0
 """Time for which input after a refusal is discarded, so that the client can read the refusal."""
 

@@ -158,7 +158,7 @@ class WaitingLine:
         self._mean_s = usual_s
         """Mean time between two requests that leave."""
         self._mean_usual_s = usual_s
-        """Mean of the assumed times of these requests."""
+        """Mean of the assumed times of the requests that leave."""
 
     def _remove(self, request: WaitingRequest, *, is_served: bool = False) -> bool:
         was_waiting = self._turns.remove(request.client, request, is_served=is_served)

@@ -25,7 +25,8 @@ SPELT_NAMES = {b"warning": SpeltName(b"Warning")}
 PROBE_S = 0.2
 """Time before the first probe of a waiting client that has closed its sending half; doubled after each probe."""
 PROBE = b"HTTP/1.1 100 Continue\r\n\r\n"
-"""Clients ignore it (RFC 9110 §15.2.1). If the client has closed both halves, its system resets the connection."""
+"""An interim answer, which clients ignore (RFC 9110 §15.2.1). The system of a client that has closed the connection in
+both directions answers with a reset."""
 
 
 class Wire(BoundedHttp):

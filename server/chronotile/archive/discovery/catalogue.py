@@ -64,12 +64,12 @@ class SeenHost:
     """A server, bucket or folder with files of items."""
 
     prefix: str
-    """The prefix that would permit it."""
+    """Prefix for `CHRONOTILE_SOURCE_PREFIXES` that permits the location."""
     is_allowed: bool
     assets: tuple[str, ...]
-    """Keys of the assets in it."""
+    """Keys of the assets whose files are at the location."""
     items: int
-    """Number of items with files in it."""
+    """Number of items with files at the location."""
 
     @property
     def line(self) -> str:

@@ -1,6 +1,6 @@
 """Parts of a CQL2 filter as parameters for a STAC API without filters: core parameters, and `query` if it has that.
 
-These parameters may select too many items. The whole filter is applied to the items afterwards.
+The parameters may select too many items. The whole filter is applied to the items afterwards.
 """
 
 from collections.abc import Iterator, Mapping

@@ -199,7 +199,7 @@ class _RowGroup:
         return hasher.hexdigest()
 
     def batch(self, number: int) -> "RecordBatch":
-        """Return a batch of its rows by number; consecutive batches are read without repetition."""
+        """Return the batch of rows with a number; batches with increasing numbers are read without repetition."""
         if number < self._next or self._next == 0:
             self._batches, self._next = self._file.iter_batches(batch_size=ROWS, row_groups=[self._number]), 0
         skipped, self._next = number - self._next, number + 1

@@ -94,7 +94,7 @@ class Publication:
     fields: Json = field(default_factory=dict)
     """Additional members of the collection's document: `renders`, `cube:dimensions`, `cube:variables`."""
     extensions: tuple[str, ...] = ()
-    """STAC extensions of these members."""
+    """STAC extensions that define the members in `fields`."""
     assets: tuple[PublishedAsset, ...] = ()
     """Assets of the collection: a cube, or files with many times."""
     items: Callable[[], Iterable[PublishedItem]] = tuple

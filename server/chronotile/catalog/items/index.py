@@ -150,7 +150,7 @@ class ItemIndex:
         return lookups.rows_meeting({row[0]: row for row in rows}.values(), boxes, when)
 
     def assets(self, numbers: Sequence[int]) -> Mapping[int, tuple[Asset, ...]]:
-        """Return the assets of items by number; deleted items are missing."""
+        """Return the assets of items by `ItemRef.number`; deleted items are missing."""
         if not numbers:
             return {}
         numbers = sorted(set(numbers))
@@ -178,7 +178,7 @@ class ItemIndex:
             after = rows[-1][0]
 
     def changes(self, numbers: Sequence[int]) -> Mapping[int, int]:
-        """Return the counters of the last changes of items, by number; deleted items are missing."""
+        """Return the counters of the last changes of items, by `ItemRef.number`; deleted items are missing."""
         if not numbers:
             return {}
         with self._reading() as cursor:

@@ -52,7 +52,7 @@ SEARCH_S = 10.0
 READ = 500
 """Rows per read if footprints are tested."""
 READ_OF_FEW = 2_000
-"""Rows per read of items listed by number; more, because each read sorts all remaining items."""
+"""Rows per read if the numbers of the items near a box are listed: each read sorts all remaining items."""
 READ_OF_EACH = 16
 """Minimum rows per read if many statements contribute to a page."""
 FEW_VALUES = 16

@@ -40,9 +40,9 @@ from chronotile.core.model.space.boxes import BBox
 REF_COUNT = 9
 """Number of columns of a row before its sort values."""
 FEW = 10_000
-"""Maximum number of items near a box that are looked up by number; else all items of the times are read."""
+"""Maximum number of items near a box that are read by their numbers; else all items of the times are read."""
 MAX_COVERS = 2 * FEW
-"""Rows of `COVERS` that are read for it."""
+"""Maximum number of rows of `COVERS` that are read to find the numbers of items near a box."""
 MAX_TEXT = 2_000
 """Characters of a filter whose statements are cached."""
 BOUNDS = {"=", *TURNED}

@@ -36,7 +36,7 @@ Value = int | float | str | bytes | bool | None
 DriverCursor = Any
 """A cursor of the driver, in a transaction."""
 DriverRow = Any
-"""A row as such a cursor returns it."""
+"""A row of the driver's cursor: a tuple or a row object, by driver."""
 _Any = TypeVar("_Any")
 
 
@@ -336,7 +336,7 @@ _UNORDERED = select(INSTANTS.c.instant, INSTANTS.c.end).where(INSTANTS.c.collect
 ALL_INSTANTS = _UNORDERED.order_by(INSTANTS.c.instant)
 """Instants of a collection and their ends."""
 ENDS = ALL_INSTANTS.limit(1), _UNORDERED.order_by(INSTANTS.c.instant.desc()).limit(1)
-"""The first of them, and the last."""
+"""Statements for the first and the last instant of a collection."""
 
 
 @cache

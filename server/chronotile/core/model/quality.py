@@ -21,7 +21,7 @@ class NamedFlag:
     mask: int = -1
     """Bits of the flag; -1: all bits."""
     value: int | None = None
-    """Number of these bits if the flag is set; `None`: one bit or more is 1."""
+    """Number in the bits of `mask` if the flag is set; `None`: set if any bit is 1."""
 
     def is_set(self, numbers: Int64Array) -> BoolArray:
         """Return an array that is true for numbers with the flag."""

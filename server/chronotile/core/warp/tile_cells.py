@@ -30,7 +30,7 @@ EDGE_POINTS = np.linspace(-1, 1, 65)
 """Positions along each side that determine the extent of the cells."""
 
 MARGIN_CELLS = 1
-"""Margin around this extent, for positions between these points."""
+"""Margin of cells around the extent of the `EDGE_POINTS`, for positions between two points."""
 
 MAX_PER_PIXEL = 4
 """Maximum number of cells per pixel of the tile; pixels are sent instead of more cells."""

@@ -39,7 +39,7 @@ class RequestedTimes:
     indexes: tuple[int, ...]
     """Ascending, into the times of the layer; (0,) for a layer without time."""
     selection: TimeSelection
-    """Selection of these times."""
+    """Selection of the same times, for requests to operations."""
 
     @property
     def as_json(self) -> list[int]:

@@ -25,7 +25,7 @@ from chronotile.core.model.job import JobFault
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 FULL_IN_WORDS = tuple(map(os.strerror, sorted(FULL)))
-"""Texts of these errors: some libraries that write files report only the text."""
+"""Texts of the errors `FULL`: some libraries that write files report only the text."""
 NO_ROOM = StorageFull("there is no room to write what the job makes; request less, or try later")
 
 NO_PERMISSION = SourceUnavailable(
@@ -36,7 +36,7 @@ UNKNOWN = (
     *(UnknownCollection, UnknownLayer, UnknownParameter, UnknownPath, UnknownPlace, UnknownStyle),
     UnsupportedCrs,
 )
-"""A job was accepted, but the configuration or version of this worker lacks a name in it."""
+"""Errors for a name in an accepted job that the configuration or version of this worker lacks."""
 
 
 class NameUnknown(Exception):

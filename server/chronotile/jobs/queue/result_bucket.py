@@ -27,7 +27,7 @@ CONNECT_S = 5
 PATIENCE_S = 10
 """Patience with the store while a client waits for the answer."""
 WORKERS_PATIENCE_S = 60
-"""Patience of a worker, which restarts the job after it."""
+"""Patience of a worker with the store; afterwards, the job is restarted."""
 PART_TIMES = 10
 """Factor of the time limit for requests that carry a part of a file: a slow line is not a failing store."""
 AWAY = "the result store is unreachable"

@@ -51,7 +51,7 @@ WINDOW_BYTES = 2 << 20
 """Maximum size of one read of a window, unless one time needs more."""
 
 BLOCK_BYTES = 32 << 20
-"""The same for blocks of many times, which would otherwise be decoded again for each part of their times."""
+"""Maximum size of one read of blocks that contain many times: smaller reads would decode a block several times."""
 
 READ_BYTES = 64 << 20
 """Maximum size of all concurrent reads, unless one needs more."""

@@ -37,10 +37,10 @@ class PieceIndex(Protocol):
         """Return the items of some instants in a CRS84 box, for repeated queries with boxes inside it."""
 
     def assets(self, numbers: Sequence[int]) -> Mapping[int, tuple[Asset, ...]]:
-        """Return the assets of items, by number; deleted items are missing."""
+        """Return the assets of items, by `ItemRef.number`; deleted items are missing."""
 
     def changes(self, numbers: Sequence[int]) -> Mapping[int, int]:
-        """Return the change counters of items, by number; deleted items are missing."""
+        """Return the change counters of items, by `ItemRef.number`; deleted items are missing."""
 
     def changes_of(self, collection: str, instants: InstantArray) -> tuple[int, tuple[int, ...]]:
         """Return the change counter of a collection, and the last one of its items per instant; 0 without items."""

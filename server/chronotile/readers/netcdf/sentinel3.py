@@ -30,7 +30,7 @@ MAX_FILES = 300
 MAX_REASONS = 3
 """Maximum number of damaged files that a message explains."""
 IMAGE = ("rows", "columns")
-"""Dimensions of images, which have these names on all grids of SLSTR."""
+"""Names of the dimensions of images, the same on all grids of SLSTR."""
 ORPHANS = "orphan_pixels"
 """Dimension of pixels of SLSTR that have no cell in the image."""
 _GRID = re.compile(r".*_([abcfit][nox]|ds)")

@@ -191,7 +191,7 @@ def _is_clear(each: JsonMapping) -> bool:
 
 
 def _is_without(words: list[str]) -> bool:
-    # Whether a name means a clear sky: it contains no word for clouds, or a negation.
+    # Whether a name means a clear sky: the name contains no word for clouds, or a negation.
     return not _NOT_CLEAR.intersection(words) or bool(_NEGATIONS.intersection(words))
 
 

@@ -328,7 +328,7 @@ class LocalArrayFiles:
         return self.metadata_states() | {file: state_or_none(file) for file in files}
 
     def digest(self, selection: Selection) -> str:
-        """Return a short text that changes with these states."""
+        """Return a short text that changes with the states of the files of a selection."""
         return digest_of(self.states(selection))
 
     def _numbered_folders(self) -> bytes:

@@ -27,7 +27,7 @@ from chronotile.pipeline.encoders.deflated import deflate
 from chronotile.pipeline.encoders.scratch_files import TEMPORARY, Scratch, ScratchFile
 
 TILE_UNIT = 16
-"""Sides of tiles are multiples of it (TIFF 6.0, TileWidth)."""
+"""Sides of tiles are multiples of this number of cells (TIFF 6.0, TileWidth)."""
 MAX_BANDS = 65535
 """Samples per pixel are counted in 16 bits (TIFF 6.0, SamplesPerPixel)."""
 MAX_CLASSIC_BYTES = 4_000_000_000
@@ -306,7 +306,7 @@ DOUBLE_TYPE = 12
 SOMEWHERE = Affine(1, 0, 1, 0, -1, 1)
 """Any position except cells of size 1 from (0, 0), which rasterio takes for a missing position."""
 _SIZES = {2: 1, 3: 2, 12: 8}
-"""Bytes per value of these types."""
+"""Bytes per value, by field type (TIFF 6.0: ASCII, SHORT, DOUBLE); other types have 4."""
 
 
 def geo_tags(grid: Grid) -> list[Tag]:

@@ -21,7 +21,7 @@ from chronotile.protocols.common.xml import render_xml
 
 MAX_ENTRIES = 100
 BEGINNING = "1970-01-01T00:00:00Z"
-"""Time of the last update of a feed without entries if it is unknown."""
+"""`updated` of a feed without entries, if the time of the last change is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

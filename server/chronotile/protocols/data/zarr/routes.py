@@ -32,8 +32,8 @@ from chronotile.protocols.common.query.kvp import Kvp
 
 # Errors of Zarr stores.
 #
-# Clients take 404 for cells without values, so that only an unknown name is answered with it: a source that fails is
-# 503, and what belongs to a state that is served no more is 410.
+# Clients interpret 404 as cells without values. Therefore only unknown names get 404; a failing source gets 503, and a
+# revision that is no longer served gets 410.
 
 
 def store_fault(error: ChronotileError, request: Request) -> Response:
@@ -114,7 +114,7 @@ routes = routes_of(operations)
 # Conversion of paths below `/zarr` to requests.
 
 AT = "@"
-"""Between a layer and the state of it; in no layer's name."""
+"""Separates the id of a layer from its revision; no id contains this character."""
 MAX_SHOWN = 60
 _NUMBERS = r"\d{1,9}(?:%s\d{1,9}){0,2}"
 _KEYS = tuple(

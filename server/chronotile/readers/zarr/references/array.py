@@ -199,7 +199,7 @@ class ReferenceArray(ZarrArray):
         return number_of([index // length for index, length in zip(first, self.chunks, strict=True)], self._counts)
 
     def _chunks(self, numbers: Iterable[int]) -> dict[int, NumberArray]:
-        """Return the existing chunks by number."""
+        """Return the existing chunks by their number in the array."""
         chunks: dict[int, NumberArray] = {}
         ranges: dict[int, ByteRange] = {}
         for number in numbers:
