@@ -45,6 +45,8 @@ function makeToolButton(tool, done = () => {}) {
 export function startTools(tools) {
 	const shapes = make("div", { class: "area-shapes", role: "group", "aria-label": text("draw.title") });
 	const { button: opener, open } = makeOpener("edit", text("draw.title"), shapes);
+	// Before a tool is chosen, since a click on the map chooses a place until its modules are loaded.
+	opener.addEventListener("click", () => void startPart("drawing", () => import("./draft-steps.js")));
 	const look = () => {
 		open(false);
 		openInspection(inspected.peek() ?? "cube");

@@ -118,6 +118,12 @@ async function mapTool(page, name) {
 	return page.locator(".area-shapes").getByRole("button", { name });
 }
 
+/** Starts a tool, whose modules may be loaded after the click. @param {Page} page @param {string} name */
+async function startTool(page, name) {
+	await (await mapTool(page, name)).click();
+	await page.locator("html:not([data-loading])").waitFor({ state: "attached" });
+}
+
 /**
  * Clicks at pixels relative to the map's centre when the tool was started.
  * @param {Page} page
@@ -148,7 +154,7 @@ const TRIANGLE = [
 
 /** @param {Page} page */
 async function drawTriangle(page) {
-	await (await mapTool(page, "Draw a polygon")).click();
+	await startTool(page, "Draw a polygon");
 	await clickAt(page, [...TRIANGLE, TRIANGLE[0]]);
 	return whenAreas(page, 1);
 }
@@ -171,7 +177,7 @@ await runAsCalled([
 		"20 a polygon is drawn by clicks, and by a double click done",
 		async ({ open }) => {
 			const { page } = await openAreas(open);
-			await (await mapTool(page, "Draw a polygon")).click();
+			await startTool(page, "Draw a polygon");
 			const { middle } = await mapBox(page);
 			await clickAt(page, TRIANGLE);
 			await page.mouse.dblclick(middle[0] - 90, middle[1] + 30);
@@ -203,7 +209,7 @@ await runAsCalled([
 		async ({ open }) => {
 			for (const isDragged of [false, true]) {
 				const { page } = await openAreas(open);
-				await (await mapTool(page, "Draw a rectangle")).click();
+				await startTool(page, "Draw a rectangle");
 				const { middle } = await mapBox(page);
 				if (isDragged) {
 					await page.mouse.move(middle[0] - 100, middle[1] - 50);
@@ -233,7 +239,7 @@ await runAsCalled([
 		"20 a circle is as far from its centre everywhere; a point is where the click was",
 		async ({ open }) => {
 			const { page } = await openAreas(open);
-			await (await mapTool(page, "Draw a circle")).click();
+			await startTool(page, "Draw a circle");
 			await clickAt(page, [
 				[10, 20],
 				[10, 100],
@@ -250,7 +256,7 @@ await runAsCalled([
 			await page.getByRole("button", { name: /^Close the chart/ }).click();
 			await whenAtRest(page, "#map");
 			const [, , point] = [
-				await (await mapTool(page, "Set a point")).click(),
+				await startTool(page, "Set a point"),
 				await clickAt(page, [[40, 10]]),
 				(await whenAreas(page, 2))[1],
 			];
@@ -318,7 +324,7 @@ await runAsCalled([
 		"20 coordinates are typed in place of clicks, and wrong ones are refused with what is right",
 		async ({ open }) => {
 			const { page } = await openAreas(open);
-			await (await mapTool(page, "Draw a rectangle")).click();
+			await startTool(page, "Draw a rectangle");
 			await page.getByRole("button", { name: "Type coordinates" }).click();
 			const type = async (/** @type {string} */ lat, /** @type {string} */ lon) => {
 				await page.getByLabel("Latitude").fill(lat);
@@ -338,7 +344,7 @@ await runAsCalled([
 		"20 a circle of a typed radius has its area",
 		async ({ open }) => {
 			const { page } = await openAreas(open);
-			await (await mapTool(page, "Draw a circle")).click();
+			await startTool(page, "Draw a circle");
 			await page.getByRole("button", { name: "Type coordinates" }).click();
 			await page.getByLabel("Latitude").fill("51.04");
 			await page.getByLabel("Longitude").fill("3.72");
@@ -355,7 +361,7 @@ await runAsCalled([
 		"20 Backspace and Undo take corners back, Redo gives them again, Escape leaves nothing",
 		async ({ open }) => {
 			const { page } = await openAreas(open);
-			await (await mapTool(page, "Draw a polygon")).click();
+			await startTool(page, "Draw a polygon");
 			await clickAt(page, TRIANGLE);
 			const knots = page.locator(".leaflet-draft-pane path[fill='#fff']");
 			assert.equal(await knots.count(), 3);
@@ -486,6 +492,7 @@ await runAsCalled([
 			await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
 			await page.locator(".area-tools > button").tap();
 			await page.locator(".area-shapes").getByRole("button", { name: "Draw a polygon" }).tap();
+			await page.locator("html:not([data-loading])").waitFor({ state: "attached" });
 			await whenAtRest(page, "#map");
 			const { middle } = await mapBox(page);
 			const now = await page.evaluate(() => Date.now());
@@ -515,7 +522,7 @@ await runAsCalled([
 				await rowAction(page, "Edit shape");
 				assert.deepEqual(await brokenRules(page), []);
 				await page.keyboard.press("Escape");
-				await (await mapTool(page, "Draw a polygon")).click();
+				await startTool(page, "Draw a polygon");
 				await page.getByRole("button", { name: "Type coordinates" }).click();
 				assert.deepEqual(await brokenRules(page), []);
 			}
