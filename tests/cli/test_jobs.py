@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from chronotile.cli.main import app
 from chronotile.core.model.job import Execution, JobFault, Result
-from chronotile.jobs.queue.database import FILE, open_engine
+from chronotile.jobs.queue.database import JOBS_FILE, open_engine
 from chronotile.jobs.queue.job_folder import make_folders
 from chronotile.jobs.queue.running_workers import Heartbeat
 from chronotile.jobs.queue.table import JobTable
@@ -72,7 +72,7 @@ def test_missing_worker_is_reported_if_one_is_needed(run, table, submit, tmp_pat
 
 def test_damaged_table_is_reported_with_the_cause(run, tmp_path):
     (tmp_path / "jobs").mkdir()
-    (tmp_path / "jobs" / FILE).write_bytes(b"no database" * 1000)
+    (tmp_path / "jobs" / JOBS_FILE).write_bytes(b"no database" * 1000)
 
     ended = run("list")
 
