@@ -7,7 +7,7 @@ import numpy as np
 from chronotile.audit.sources import mosaic_truth_of
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.model.source import VariableInfo
-from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.boxes import WORLD
 from chronotile.core.model.types import Float64Array, Instant
 from chronotile.optimise.inputs import CubeInputs
 from chronotile.optimise.mosaics import CollectionMosaic
@@ -16,7 +16,6 @@ from chronotile.optimise.source_cells import SourceCells
 from chronotile.optimise.stored_cubes import CellCentres, CellValues
 from chronotile.optimise.tasks import TaskDate
 
-WORLD = BBox(-180.0, -90.0, 180.0, 90.0)
 MAX_ITEMS = 1000
 """Items whose files are checked before the comparison."""
 

@@ -3,8 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from chronotile.catalog.items.cells import WORLD
-from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.boxes import WORLD, BBox
 from tests.catalog.items.conftest import instant, make_item, rectangle
 
 quarters = st.integers(-720, 719).map(lambda number: number / 4)

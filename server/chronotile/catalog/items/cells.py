@@ -7,14 +7,13 @@ cells are at least as large as its box, so in at most four. A search visits the 
 import math
 from collections.abc import Iterator, Sequence
 
-from chronotile.core.model.space.boxes import BBox, boxes_of
+from chronotile.core.model.space.boxes import WORLD, BBox, boxes_of
 
 FINEST = 20
 """Finest level: its cells have 38 m at the equator; smaller items use it too."""
 MAX_CELLS = 256
 """Cells that a search visits one by one; for a larger box, items are found by time."""
 MILLIONTHS = 1_000_000
-WORLD = BBox(-180.0, -90.0, 180.0, 90.0)
 
 
 def level_of(box: BBox) -> int:

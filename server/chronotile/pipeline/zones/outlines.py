@@ -10,7 +10,7 @@ import numpy as np
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.geometry.area import Area, Polygon
-from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox
+from chronotile.core.model.space.boxes import WHOLE_CIRCLE, WORLD, BBox
 from chronotile.core.model.space.crs import Crs, are_alike, transformer
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.types import BoolArray, Float64Array, FloatArray, Int64Array
@@ -346,7 +346,7 @@ def _sound_boxes(grid: NativeGrid, crs: Crs) -> tuple[BBox, ...]:
 
 def _geographic_boxes(grid: NativeGrid, crs: Crs, *, is_known: bool) -> tuple[BBox, ...]:
     """Return one box, or two if the data are on both sides of the meridian along which the projection is cut."""
-    data_box = grid.unwound_box_in(crs) if is_known else BBox(-180.0, -90.0, 180.0, 90.0)
+    data_box = grid.unwound_box_in(crs) if is_known else WORLD
     west, south, east, north = _add_margin(data_box)
     south, north = max(-90.0, south), min(90.0, north)
     seam = _seam(grid.crs, crs, (south + north) / 2)

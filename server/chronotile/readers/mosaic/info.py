@@ -10,7 +10,7 @@ from chronotile.core.finding import Finding
 from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.items import BandLayout, ItemRef, MosaicRule
 from chronotile.core.model.source import ItemsSpec, SourceInfo, SourceSpec, VariableInfo, VariableSpec
-from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.boxes import WORLD, BBox
 from chronotile.core.model.space.grid import NativeGrid
 from chronotile.core.model.time.domain import TimeDomain
 from chronotile.readers.configured_encoding import apply_configuration
@@ -207,11 +207,10 @@ def _sample(spec: SourceSpec, index: PieceIndex, scenes: Scenes, times: TimeDoma
 
 def _candidates(spec: SourceSpec, index: PieceIndex, times: TimeDomain) -> Iterator[ItemRef]:
     """Some items of the newest times, then of exponentially older times: a whole day or month may be damaged."""
-    whole = BBox(-180.0, -90.0, 180.0, 90.0)
     newest = len(times) - 1
     backs = (0, *(2**power for power in range(newest.bit_length())), newest)
     for at in dict.fromkeys(newest - back for back in backs):
-        refs = index.covering(spec.collection, whole, instants=times.instants[at : at + 1])
+        refs = index.covering(spec.collection, WORLD, instants=times.instants[at : at + 1])
         yield from refs[:SAMPLES_PER_TIME]
 
 

@@ -11,7 +11,7 @@ from chronotile.core.errors import SourceChanged
 from chronotile.core.model.expression import Expression
 from chronotile.core.model.items import ItemRef, MosaicRule
 from chronotile.core.model.source import ItemsSpec, Mask, SourceSpec, VariableSpec
-from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.boxes import WORLD, BBox
 from chronotile.core.model.types import InstantArray
 from chronotile.core.warp.plan import OVERHEAD_BYTES
 from chronotile.readers.caches.byte_cache import ByteCache
@@ -35,7 +35,6 @@ MAX_CHECKED_IMMUTABLE = 256
 """Items per time above which local files are checked once a second, instead of for each immutable answer."""
 MAX_IMMUTABLE = 64
 """Items of an answer above which it is never immutable, because their files are not compared with the index."""
-WORLD = BBox(-180.0, -90.0, 180.0, 90.0)
 MAX_ATTEMPTS = 16
 """Maximum number of searches until the index does not change during one."""
 

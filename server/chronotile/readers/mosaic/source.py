@@ -16,7 +16,7 @@ from chronotile.core.model.items import ItemRef, MosaicRule
 from chronotile.core.model.raster import Codes, Pixels, replace_codes_by_mask
 from chronotile.core.model.request import Point
 from chronotile.core.model.source import Mask, SourceSpec, VariableInfo
-from chronotile.core.model.space.boxes import BBox
+from chronotile.core.model.space.boxes import WORLD, BBox
 from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.types import Instant, InstantArray, NumberArray
@@ -28,7 +28,7 @@ from chronotile.readers.mosaic.boxes import box_of_grid, box_of_point, widen_box
 from chronotile.readers.mosaic.info import MosaicInfo, mosaic_info, replace_rule
 from chronotile.readers.mosaic.overlap import STATISTICS, Sheet, overlap_parts, overlap_sheets
 from chronotile.readers.mosaic.overviews import FIRST_FACTOR, Overviews
-from chronotile.readers.mosaic.parts import WORLD, FarAway, MosaicParts, parts_of
+from chronotile.readers.mosaic.parts import FarAway, MosaicParts, parts_of
 from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.mosaic.pieces import Failures, Pieces
 from chronotile.readers.mosaic.places import PlacesInPieces, requested_ahead

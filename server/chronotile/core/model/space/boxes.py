@@ -49,6 +49,10 @@ class BBox(NamedTuple):
         return self if self.xmin <= self.xmax else self._replace(xmax=self.xmax + WHOLE_CIRCLE)
 
 
+WORLD = BBox(-180.0, -90.0, 180.0, 90.0)
+"""All longitudes and latitudes, in degrees."""
+
+
 def require_place(box: BBox, crs: Crs) -> None:
     """Check that a requested box is not empty and not outside all coordinates.
 

@@ -163,7 +163,7 @@ def run_task(process: Process, inputs: Inputs, task: Json, work: Work) -> Json:
     work.services.require_current_plans(read)
     try:
         done = process.run(inputs, task, replace(work, services=replace(work.services, failing_dates=dates)))
-    finally:  # also after an error, which a file with a new encoding, skipped for it, may have caused
+    finally:  # also after an error: a file that was skipped for its new encoding may be the cause
         work.services.require_current_plans(read)
     unreadable = sorted({date.when for date in dates.dates if date.when is not None})
     return {**done, **_members(unreadable, sorted(dates.left_out))}
