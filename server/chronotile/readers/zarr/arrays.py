@@ -36,7 +36,7 @@ UNSETTLED = FileState(-1, -1, -1)
 MAX_FOLDERS = MAX_SEEN
 """Folders of chunks checked for changes of a selection. A larger read checks everything cached."""
 
-ATTEMPTS = 2
+ATTEMPTS = 3
 """Number of reads of a selection whose files change during a read."""
 
 
@@ -125,8 +125,10 @@ class LocalReads:
             BeingWritten: The files changed during each attempt.
             Gone: The array was deleted, or chunks of the selection were.
         """
-        for _ in range(ATTEMPTS):
-            chunks, states = self._files.chunk_states(selection), self._files.states(selection)
+        for attempt in range(ATTEMPTS):
+            # The chunks' own states are needed only if the states of the folders changed in the first attempt.
+            chunks = self._files.chunk_states(selection) if attempt else {}
+            states = self._files.states(selection)
             numbers = self._read(self._handle.current_at(states).array, selection)
             if self._files.states(selection) == states or (chunks and self._files.chunk_states(selection) == chunks):
                 return numbers
