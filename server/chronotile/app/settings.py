@@ -59,7 +59,7 @@ class CacheShares(NamedTuple):
     payloads: int
     """Encoded answers."""
     plans: int
-    """Warp plans."""
+    """Warp plans: positions of the source cells of a tile's pixels."""
 
 
 class Settings(BaseSettings):

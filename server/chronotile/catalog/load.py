@@ -161,7 +161,7 @@ def _list_included(node: YamlNode, path: Path) -> tuple[list[tuple[Path, YamlLoc
 
 
 def _merge(first: YamlNode, second: YamlNode) -> tuple[YamlNode, list[Mistake]]:
-    """Merge the top-level keys of two files, and the keys directly below them."""
+    """Merge the top-level keys of two files, and the keys directly below them; any other key in both is a mistake."""
     together, mistakes = dict(first.entries), list[Mistake]()
     for key, node in second.entries.items():
         present = together.get(key)

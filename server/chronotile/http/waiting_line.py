@@ -154,7 +154,7 @@ class WaitingLine:
         """Drop the measured pace and start with the assumed one."""
         self._assumed = min(MAX_MEASURED, max(MIN_ASSUMED, ASSUMED_S / usual_s))
         self._measured = 0
-        """Intervals measured since then."""
+        """Intervals measured since the rate was last assumed."""
         self._mean_s = usual_s
         """Mean time between two requests that leave."""
         self._mean_usual_s = usual_s

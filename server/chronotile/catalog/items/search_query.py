@@ -68,7 +68,7 @@ class SearchedCollection:
 
     @property
     def names(self) -> frozenset[str]:
-        """Properties with an index of values."""
+        """Names of the properties whose values have an index in the database."""
         return frozenset() if self.reordered_to is not None else frozenset(orjson.loads(self.searched or b"[]"))
 
     @property

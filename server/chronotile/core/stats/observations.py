@@ -16,7 +16,7 @@ SPANS = (*(hours * HOUR for hours in (24, 12, 8, 6, 4, 3, 2, 1)), *(minutes * HO
 """Possible durations of an observation: a day and its whole parts, longest first."""
 
 MIN_AGREEMENT = 0.5
-"""Minimum agreement of times within a span: the length of their mean direction on a circle."""
+"""Minimum agreement of the times of a span: mean of their directions on a circle of one span, as a length up to 1."""
 
 MAX_ACQUISITIONS = 2.5
 """Maximum average number of acquisitions per observation; more are values of a finer series."""

@@ -284,7 +284,14 @@ def _signs(outlines: Outlines) -> Float64Array:
 
 
 def _sum_bits(bits: Spans, parts: Float64Array, heights: Float64Array, reach: Reach) -> Spans:
-    """Sum bits of edges to spans: one span per cell with edges, and one for the run of whole cells after it."""
+    """Join the pieces of edges to spans: one per cell that edges cross, and one for the run of whole cells after it.
+
+    Args:
+        bits: The piece of an edge in each cell that it crosses.
+        parts: Part of the cell between the piece and the right side of the cell, positive or negative.
+        heights: Height of each piece, as a part of the cell's height, positive or negative.
+        reach: Columns that a run may fill.
+    """
     if not parts.size:
         return replace(bits, weights=parts)
     order = np.lexsort((bits.starts, bits.rows, bits.areas))

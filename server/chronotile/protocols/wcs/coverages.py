@@ -42,7 +42,7 @@ class WcsCoverage:
 
     @property
     def fields(self) -> Mapping[str, CoverageField]:
-        """The fields as files contain them, by NCName."""
+        """Fields as the files sent to clients contain them, by NCName."""
         return {name: coverage_field(layer) for name, layer in self.layers.items()}
 
     @property

@@ -174,7 +174,7 @@ class PlaceInPiece:
     cell: NativeCell
     """The cell that contains the point."""
     sheet: Sheet
-    """(1,)."""
+    """The place's value: a number and a code, both arrays of shape (1,)."""
 
     @property
     def centre(self) -> Point:

@@ -20,7 +20,7 @@ INFORMATION = "HDFEOS INFORMATION"
 """Group of the parts `StructMetadata.0`, `StructMetadata.1`, …"""
 PLACE = f"{INFORMATION}/StructMetadata"
 MAX_BYTES = 4 << 20
-"""Maximum size of all parts; the library writes parts of 32,000 bytes."""
+"""Maximum size of `StructMetadata.0`, `.1` and so on together; the HDF-EOS library writes 32,000 bytes to each."""
 SINUSOIDAL, GEOGRAPHIC = "HE5_GCTP_SNSOID", "HE5_GCTP_GEO"
 
 _DATA_FIELDS = re.compile("HDFEOS/GRIDS/([^/]+)/Data Fields")

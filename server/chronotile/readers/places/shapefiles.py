@@ -28,7 +28,7 @@ _DAMAGED = (BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, Va
 
 @dataclass(frozen=True, slots=True)
 class PlaceFile:
-    """A file for GDAL, with facts about shapefiles that GDAL must not read from it."""
+    """A file to be opened by GDAL; of a shapefile, its name, CRS and encoding, which its other files state."""
 
     content: bytes
     name: str | None = None

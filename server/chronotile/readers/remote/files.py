@@ -278,7 +278,7 @@ fetcher = RangeFetcher()
 """The fetcher of this process."""
 
 
-# Files that are read through GDAL, and whole documents.
+# From here on: files that GDAL reads in parts, and documents that are read whole.
 
 LOOK_S = 10.0
 """Seconds before the state of a file is requested again; each part that is read updates it."""
