@@ -307,7 +307,7 @@ def test_wrong_source_is_skipped_and_not_unavailable(source, configure, serve, c
     assert served.metric("chronotile_source_away", collection="odd") == 0
     (finding,) = [each.getMessage() for each in caplog.records if "error  odd: left out: " in each.getMessage()]
     assert words in finding
-    assert "it does not pass by itself" in finding
+    assert "waiting does not help" in finding
     assert is_right(served.get(FAR))
 
 

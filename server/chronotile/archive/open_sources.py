@@ -24,7 +24,7 @@ UNMARKED = (
     "its server sends neither ETag nor Last-Modified: a file replaced by another of the same size is not "
     "detected; configure the server to send an ETag"
 )
-WRONG = "no failure of its server, but of its content or the configuration: it does not pass by itself"
+WRONG = "no failure of its server, but of its content or the configuration: waiting does not help"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
