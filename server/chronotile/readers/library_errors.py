@@ -21,7 +21,7 @@ _QUERY = re.compile(r"(://[^\s?\"']*)\?[^\s\"']*")
 
 
 class BeingWritten(OSError):
-    """A file was written while it was read, twice in succession."""
+    """A file was written during each of two reads; an array of a Zarr store, of three."""
 
 
 class Damaged(OSError):
