@@ -1,12 +1,15 @@
 """Nearest cells of swaths and curvilinear grids, compared with a tree over all cells."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from chronotile.readers.cf.geolocation import StoredPositions
+from chronotile.readers.cf import nearest_cells
+from chronotile.readers.cf.geolocation import StoredPositions, find_geolocation
 from chronotile.readers.cf.nearest_cells import ThinnedPositions, find_nearest, index_cells, unit_vectors
-from tests.readers.made_swaths import GEOLOCATIONS, SMOOTH, orbit
+from tests.readers.made_swaths import GEOLOCATIONS, SMOOTH, orbit, swath_fields
 
 WINDOWS, SIDE = 50, 20
 """50 windows of 20 by 20 points."""
@@ -105,12 +108,35 @@ def test_points_off_the_earth_have_no_cell():
     assert find_nearest(cells, index_cells(cells), points).tolist() == [[-1, 1], [70, 71]]
 
 
-def test_thinned_cells_are_every_nth_row_and_mth_column():
+@pytest.mark.parametrize("most", [0, 1 << 20], ids=["in strips", "in memory"])
+def test_thinned_cells_are_every_nth_row_and_mth_column(most, monkeypatch):
+    monkeypatch.setattr(nearest_cells, "MAX_STORED", most)
+    monkeypatch.setattr(nearest_cells, "STRIP_CELLS", 1000)
     longitudes, latitudes = orbit(rows=101)
 
     thinned = ThinnedPositions(StoredPositions(longitudes, latitudes), (4, 2)).read(slice(3, 26), slice(2, 35))
 
     np.testing.assert_array_equal(thinned, (longitudes[12:101:4, 4:70:2], latitudes[12:101:4, 4:70:2]))
+
+
+def test_thinned_cells_read_each_position_once(monkeypatch):
+    monkeypatch.setattr(nearest_cells, "STRIP_CELLS", 1000)
+    longitudes, latitudes = orbit(rows=101)
+    fields = swath_fields(longitudes, latitudes)
+    reads = []
+
+    def recorded(field):
+        return replace(field, part=lambda picks: reads.append(field.name) or field.load()[picks])
+
+    geolocation = find_geolocation(fields.fields["v"], fields)
+    geolocation = replace(
+        geolocation, latitude=recorded(geolocation.latitude), longitude=recorded(geolocation.longitude)
+    )
+
+    thinned = ThinnedPositions(geolocation, (4, 2)).read(slice(0, 26), slice(0, 35))
+
+    np.testing.assert_allclose(thinned[1], latitudes[:101:4, :70:2])
+    assert sorted(reads) == ["lat", "lon"]
 
 
 def test_index_of_many_rows_is_small():

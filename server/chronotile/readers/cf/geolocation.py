@@ -15,12 +15,10 @@ from chronotile.core.yaml_source import list_names
 from chronotile.readers.cf.axes import COVERAGE, is_time, role_by_attributes
 from chronotile.readers.cf.encoding import decode, without_range
 from chronotile.readers.cf.fields import Field, FieldSet
-from chronotile.readers.cf.nearest_cells import CellPositions, strips_of_rows
+from chronotile.readers.cf.nearest_cells import MAX_STORED, CellPositions, strips_of_rows
 from chronotile.readers.cf.time_numbers import instants_of
 
 POLE, TURN = 90.0, 360.0
-MAX_STORED = 4 << 20
-"""Cells whose positions are in memory while a file is opened: 64 MB."""
 MAX_LISTED = 8
 """Maximum number of fields that a message names."""
 MAX_EXAMINED = 1000
@@ -60,10 +58,12 @@ class Geolocation:
             is_placed &= (latitudes != 0) | (longitudes != 0)
         return np.where(is_placed, longitudes, np.nan), np.where(is_placed, latitudes, np.nan)
 
-    def in_memory(self) -> "Geolocation":
-        """Return the positions with their stored numbers in memory: reading parts of large chunks is slow."""
-        whole = slice(0, self.height), slice(0, self.width)
-        latitude, longitude = (self._part_of(field, *whole).in_memory() for field in (self.latitude, self.longitude))
+    def in_memory(self, rows: slice) -> "Geolocation":
+        """Return some rows with their stored numbers in memory: each read of a part decodes whole chunks."""
+        columns = slice(0, self.width)
+        latitude, longitude = (
+            self._part_of(field, rows, columns).in_memory() for field in (self.latitude, self.longitude)
+        )
         return replace(self, latitude=latitude, longitude=longitude)
 
     def _part_of(self, field: Field, rows: slice, columns: slice) -> Field:
@@ -184,6 +184,10 @@ class StoredPositions:
         """Return (y, x) longitudes and latitudes."""
         return self.longitudes[rows, columns], self.latitudes[rows, columns]
 
+    def in_memory(self, rows: slice) -> "StoredPositions":
+        """Return some rows."""
+        return StoredPositions(self.longitudes[rows], self.latitudes[rows])
+
 
 def examine(geolocation: Geolocation) -> tuple[Geolocation, str, CellPositions]:
     """Return positions with the rule for missing ones, a digest of them, and if they are few the positions in memory.
@@ -193,7 +197,7 @@ def examine(geolocation: Geolocation) -> tuple[Geolocation, str, CellPositions]:
     """
     geolocation = replace(geolocation, has_fill_zeros=False)
     are_few = geolocation.height * geolocation.width <= MAX_STORED
-    cells = geolocation.in_memory() if are_few else geolocation
+    cells = geolocation.in_memory(slice(0, geolocation.height)) if are_few else geolocation
     zeros, missing, digest = 0, 0, hashlib.blake2b(digest_size=16)
     parts = list[tuple[Float64Array, Float64Array]]()
     for rows in strips_of_rows(cells):

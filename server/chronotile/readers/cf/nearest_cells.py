@@ -28,6 +28,8 @@ DIAGONAL = TOLERANCE / math.sqrt(2)
 """Half of the diagonal of a square cell, as a fraction of its side."""
 STRIP_CELLS = 1 << 18
 """Cells, or points, that are processed together."""
+MAX_STORED = 4 << 20
+"""Cells whose positions may be in memory together: 64 MB."""
 SAMPLED_SIZES = 100_000
 ROUNDING = 1e-6
 """Added to radii (6 m on the Earth), which are stored in 32 bits."""
@@ -46,6 +48,9 @@ class CellPositions(Protocol):
 
     def read(self, rows: slice, columns: slice) -> tuple[Float64Array, Float64Array]:
         """Return (y, x) longitudes from -180 to 180 and latitudes; both are NaN for cells without a position."""
+
+    def in_memory(self, rows: slice) -> "CellPositions":
+        """Return some rows with their stored numbers in memory: each read of a part decodes whole chunks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +75,22 @@ class ThinnedPositions:
         """Return (y, x) longitudes and latitudes, thinned after contiguous reads, because strided reads are slow."""
         n, m = self.factors
         parts = []
-        step = max(1, STRIP_CELLS // ((columns.stop - columns.start) * n * m))
-        for start in range(rows.start, rows.stop, step):
-            stop = min(start + step, rows.stop)
-            longitudes, latitudes = self.cells.read(
-                slice(start * n, min(stop * n, self.cells.height)),
-                slice(columns.start * m, min(columns.stop * m, self.cells.width)),
+        cells, first, stop = self.cells, rows.start * n, min(rows.stop * n, self.cells.height)
+        if (stop - first) * cells.width <= MAX_STORED:
+            cells, first, stop = cells.in_memory(slice(first, stop)), 0, stop - first
+        step = n * max(1, STRIP_CELLS // ((columns.stop - columns.start) * n * m))
+        for start in range(first, stop, step):
+            longitudes, latitudes = cells.read(
+                slice(start, min(start + step, stop)),
+                slice(columns.start * m, min(columns.stop * m, cells.width)),
             )
             parts.append((longitudes[::n, ::m], latitudes[::n, ::m]))
         return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+    def in_memory(self, rows: slice) -> CellPositions:
+        """Return some rows, for which all rows of cells between them are in memory."""
+        start, stop = rows.start * self.factors[0], min(rows.stop * self.factors[0], self.cells.height)
+        return ThinnedPositions(self.cells.in_memory(slice(start, stop)), self.factors)
 
 
 @dataclass(frozen=True, slots=True)
