@@ -21,7 +21,7 @@ _QUERY = re.compile(r"(://[^\s?\"']*)\?[^\s\"']*")
 
 
 class BeingWritten(OSError):
-    """A file was written during each of two reads; an array of a Zarr store, of three."""
+    """A file was written during each attempt to read it."""
 
 
 class Damaged(OSError):

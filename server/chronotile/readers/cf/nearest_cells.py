@@ -88,7 +88,7 @@ class ThinnedPositions:
         return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
     def in_memory(self, rows: slice) -> CellPositions:
-        """Return some rows, for which all rows of cells between them are in memory."""
+        """Return some rows, with all rows of cells between them in memory."""
         start, stop = rows.start * self.factors[0], min(rows.stop * self.factors[0], self.cells.height)
         return ThinnedPositions(self.cells.in_memory(slice(start, stop)), self.factors)
 
