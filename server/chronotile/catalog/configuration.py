@@ -65,22 +65,23 @@ class CollectionSection(Section):
     source: SourceSection
     """Files or store of the collection."""
     time: TimeSection = TimeSection()
-    """Time of requests without a time, and substitutes for missing times."""
+    """Default time of requests, and the answer if the layer lacks a requested time."""
     mosaic: MosaicSection = MosaicSection()
     """For collections of items: one raster from the items of a time."""
     search: SearchSection = SearchSection()
     """For collections of items: search and retention."""
     grid: TargetGridSection | None = None
-    """For collections of items: grid of coverages and cubes if a request names no CRS. For kind netcdf and zarr: new
-    grid for arrays with a latitude and longitude per cell; default: degrees, with cells at most half as large."""
+    """For collections of items: grid of coverages and cubes if a request names no CRS. For kind netcdf and zarr:
+    regular grid for arrays with a latitude and longitude per cell; default: degrees, with cells at most half as wide as
+    in the array."""
     variables: dict[Id, Annotated[VariableSection, BeforeValidator(_replace_none)]] = Field(default_factory=dict)
     """Variables by id; default: all variables of the source."""
     composites: dict[Id, CompositeSection] = Field(default_factory=dict)
     """Composites by id."""
     clear: MaskSection | Literal["none"] | None = None
-    """Pixels that the viewer shows with *Clear only*: a condition as in `mask`, or `none`. Default: the classes clear,
-    vegetation, not vegetated, bare soil and water of the first layer with a class for clouds; `none` if a variable has
-    a mask."""
+    """Mask of the pixels that the viewer shows with *Clear only*; `none` removes this option. Default: the classes
+    clear, vegetation, not vegetated, bare soil and water of the first layer with a class for clouds; but `none` if a
+    variable has a mask."""
     access: RuleSection | None = None
     """Rights to its layers and items; requires the top-level key `access`."""
 

@@ -35,11 +35,12 @@ class MosaicSection(Section):
     or the item with the fewest missing values (`least_nodata`). From all items: `max`, `mean` or `median`."""
     order_by: Annotated[Text, AfterValidator(_check_order)] | None = None
     """Property that sorts items: `eo:cloud_cover` puts the lowest value first, `-eo:cloud_cover` the highest; default:
-    the id. For rule `least_nodata`: the fraction of missing values, by default `s2:nodata_pixel_percentage`. Not for
-    rule `latest`. The first item at a point also defines the native grid there."""
+    the id. For rule `least_nodata`: the property with the fraction of missing values, by default
+    `s2:nodata_pixel_percentage`. Not for rule `latest`. The first item at a point also defines the native grid
+    there."""
     too_many: Literal["footprints", "refuse"] = "footprints"
-    """Answer to a map of more than `max_pieces` items until its overviews exist: a picture of the `footprints`, or an
-    error (`refuse`)."""
+    """If a map needs more than `max_pieces` items until its overviews exist, the answer is a picture of their
+    `footprints`, or an error (`refuse`)."""
     max_pieces: Annotated[int, Field(ge=1, le=4096)] = 64
     """Maximum number of items whose files are opened for one picture; overviews do not count."""
 

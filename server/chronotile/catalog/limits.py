@@ -19,7 +19,8 @@ class Limits(Section):
     max_series_values: Positive = 5_000_000
     """Values in an answer with series: points * dates, or areas * reducers * dates."""
     max_area_values: Positive = 4_294_967_296
-    """For series of areas: values in all chunks that the server reads; also the cells of all areas * dates."""
+    """For series of areas: values in all chunks that the server reads; the same limit applies to the cells of all
+    areas * dates."""
     max_coverage_bytes: Positive = 4_294_967_296
     """Uncompressed bytes of a coverage; for text formats the limit is `max_series_values`."""
     max_seconds: Annotated[float, Field(gt=0)] = 20.0

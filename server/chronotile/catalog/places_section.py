@@ -48,7 +48,7 @@ class PlacesSection(Section):
     fields: Annotated[
         tuple[Text, ...], Field(max_length=40), AfterValidator(unique), AfterValidator(_check_fields)
     ] = ()
-    """Fields of the file that documents and tiles contain besides id and name."""
+    """Fields of the file that answers and vector tiles contain, in addition to id and label."""
     attribution: Text | None = None
     """Creator of the data; answers state it."""
     access: RuleSection | None = None

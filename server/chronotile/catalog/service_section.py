@@ -136,8 +136,7 @@ class ServiceSection(Section):
     title: Localised = Field(default_factory=lambda: {"": "chronotile"})
     """Title of the service; default: chronotile."""
     logo: Annotated[Text, AfterValidator(_check_logo)] | None = None
-    """Picture in front of the title in the viewer: path of a PNG, JPEG or WebP file of at most 200,000 bytes; default:
-    logo of chronotile."""
+    """Picture in front of the title in the viewer: path of a PNG, JPEG or WebP file of at most 200,000 bytes."""
     abstract: Localised = Field(default_factory=dict)
     """A paragraph of text."""
     keywords: Annotated[tuple[Text, ...], AfterValidator(unique)] = ()
@@ -159,7 +158,7 @@ class ServiceSection(Section):
     ] = ("en",)
     """Languages of titles and abstracts, the default first."""
     paths: PathsSection = PathsSection()
-    """Paths of the services, for example of a server that chronotile replaces."""
+    """URL paths of WMS and WMTS, such as the paths of a server that chronotile replaces."""
     crs: Annotated[
         tuple[Annotated[CrsName, AfterValidator(_check_code)], ...], Field(min_length=1), AfterValidator(unique)
     ] = (*("EPSG:4326", "CRS:84", "EPSG:3857", "EPSG:32631", "EPSG:3035"),)

@@ -153,8 +153,8 @@ class SourceSection(Section):
     """The files of a collection."""
 
     kind: Annotated[Text, AfterValidator(kind_of_word)]
-    """`cog` or `raster`: raster files (GeoTIFF, JPEG 2000, VRT, GRIB, HFA, ENVI, EHdr, ASCII grid, PNG, JPEG); `stac`:
-    a collection of scenes, whose metadata replaces most keys below."""
+    """`cog`, also written `raster`: raster files (GeoTIFF, JPEG 2000, VRT, GRIB, HFA, ENVI, EHdr, ASCII grid, PNG,
+    JPEG). `stac`: scenes, whose STAC metadata make most keys below unnecessary."""
     href: Annotated[Text, AfterValidator(_check_href)]
     """Path, file://, https://, s3://, gs:// or az://. For kind cog and netcdf: a file, or files with `*`; cog also with
     `{variable}`. For kind zarr: a store, a .json or .parquet of references, or an Icechunk repository. For kind stac: a
@@ -171,7 +171,8 @@ class SourceSection(Section):
     time_pattern: Annotated[Text, AfterValidator(_check_time_pattern)] | None = None
     r"""For kind cog and netcdf: regular expression for the time in a file's path. Its groups are `time`
     (`_(?P<time>\d{8})`), or `year`, `month`, `day`, `day_of_year`, `hour`, `minute`, `second`, `dekad`,
-    `pentad`, `half`, `week` and `lead`. Times inside a NetCDF file override it."""
+    `pentad`, `half` (of a month: `a` or `b`), `week` and `lead` (hours to add). Times inside a NetCDF file override
+    it."""
     without: tuple[Text, ...] = ()
     """For kind cog and netcdf: paths of files to skip although `href` matches them."""
     group: Annotated[Text, AfterValidator(_check_group)] | None = None
@@ -180,7 +181,7 @@ class SourceSection(Section):
     crs: CrsName | None = None
     """CRS, if it is missing or wrong in the files; not for kind stac."""
     times: ConfiguredTimes | None = None
-    """If the files lack times: ordered times of the bands of all files, or of the time axis."""
+    """If the files lack times: times of the bands of all files, or of the time axis, in their order."""
 
     series: Text | None = None
     """For kind cog: path of a cube for fast series, which `chronotile optimise new --layout series` wrote from these

@@ -67,8 +67,8 @@ class TimeSection(Section):
     tomorrow do not count."""
     match: Match = "exact"
     """Answer if the layer lacks the requested time: an error (`exact`), the `nearest` time, or the latest time
-    `before`; the last two need `tolerance_days`. Without this key, WMS and WMTS maps of layers with irregular times
-    show the previous time instead of an error, within 1.5 times the 95th percentile of the gaps."""
+    `before`; the last two need `tolerance_days`. Without this key, the answer is an error, but WMS and WMTS maps
+    of layers with irregular times show the previous time, unless the gap is unusually long."""
     tolerance_days: Annotated[float, Field(gt=0, le=36525)] | None = None
     """Maximum distance between the requested time and its substitute."""
     group: TimeGroup = "exact"

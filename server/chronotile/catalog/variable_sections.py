@@ -158,7 +158,8 @@ class VariableSection(Section):
     """For kind stac: key of the asset in the items; default: the id."""
     select: SelectedSteps = Field(default_factory=dict)
     """The step of each dimension except time, y and x: by value (`{depth: 10}`) or position (`{depth: {index: 0}}`).
-    For GRIB files also the member (`number`). `run` selects a forecast by its start, or `latest`."""
+    For GRIB files, `number` selects a member of an ensemble. `run` selects one forecast: by its start, or the newest
+    (`latest`)."""
     layer: Id | None = None
     """Id of the layer; default: collection.variable."""
     title: Localised | None = None
