@@ -22,6 +22,7 @@ environment xpub xpublish xpublish-tiles xpublish-zarr xarray zarr rioxarray das
 environment terra terracotta gunicorn
 environment pyga pygeoapi xarray zarr fsspec gunicorn
 environment odc odc-stac rasterio
+environment pyresample pyresample h5py
 
 # xcube-core asks for GDAL's own bindings, a build from source that its server does not use: all it asks for but those.
 if [ ! -d "$venvs/xcube" ]; then

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray
+from numpy.typing import NDArray
 
 from tests.readers.fieldsets import make_field, make_fields
 
@@ -140,7 +141,7 @@ def write_orbit(
     dataset.to_netcdf(path, engine="h5netcdf", encoding=dict.fromkeys(("no2", "lat", "lon"), encoding or {}))
 
 
-def values_at(longitudes, latitudes):
-    """Smooth values from 1 to 3 on the earth, as float32."""
+def values_at(longitudes: NDArray[np.floating], latitudes: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return smooth values from 1 to 3 at positions on the Earth in degrees."""
     x, y = np.radians(longitudes), np.radians(latitudes)
     return (2 + 0.5 * np.sin(y) + 0.5 * np.cos(y) * np.cos(x - 1)).astype("float32")
