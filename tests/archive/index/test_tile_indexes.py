@@ -12,7 +12,14 @@ import rasterio
 import shapely
 from affine import Affine
 
-from chronotile.archive.index.tile_indexes import MAX_BYTES, TileIndexSource, is_tile_index, locations_of, table_of
+from chronotile.archive.index.tile_indexes import (
+    MAX_BYTES,
+    MAX_FILES,
+    TileIndexSource,
+    is_tile_index,
+    locations_of,
+    table_of,
+)
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from tests.scenes import make_spec
 from tests.walk.serving import served
@@ -223,8 +230,54 @@ def test_column_without_texts_is_refused(folder, values):
 def test_other_column_of_parquet_is_not_read(folder):
     write_index(folder / "index.parquet", LOCATIONS, "path")
 
-    with pytest.raises(UnsupportedSource, match="no texts in a column location"):
+    with pytest.raises(UnsupportedSource, match="no column location"):
         locations_of(table_of(folder / "index.parquet"))
+
+
+def varint(number: int) -> bytes:
+    """Return a number as Thrift's compact protocol writes it."""
+    low, rest = number * 2 & 127, number * 2 >> 7
+    groups = [low]
+    while rest:
+        groups.append(rest & 127)
+        rest >>= 7
+    return bytes([*(group | 128 for group in groups[:-1]), groups[-1]])
+
+
+def write_false_size(path: Path, claimed: int) -> Path:
+    """Write a Parquet file of one page whose header claims another unpacked size."""
+    table = pa.table({"location": [f"tiles/{number:05d}.tif" for number in range(5000)]})
+    pyarrow.parquet.write_table(table, path, compression="zstd", use_dictionary=False, write_statistics=False)
+    content, column = path.read_bytes(), pyarrow.parquet.read_metadata(path).row_group(0).column(0)
+    size, packed = column.total_uncompressed_size, column.total_compressed_size
+    start = content.index(b"\x15") + 3  # the type of the page is first
+    end = content.index(b"\x15", start)
+    longer = len(varint(claimed)) - (end - start)
+    sizes = [b"\x16" + varint(size) + b"\x16" + varint(number) for number in (packed, packed + longer)]
+    assert content.count(sizes[0]) == 1
+    footer = content[-8 - int.from_bytes(content[-8:-4], "little") : -8]
+    pages = content[4 : -8 - len(footer)]
+    pages = pages[: start - 4] + varint(claimed) + pages[end - 4 :]
+    footer = footer.replace(*sizes)
+    path.write_bytes(b"PAR1" + pages + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+    return path
+
+
+def test_false_size_of_parquet_takes_no_memory_here(folder):
+    index = write_false_size(folder / "index.parquet", 2_000_000_000)
+    before = pa.default_memory_pool().max_memory()
+
+    with pytest.raises(UnsupportedSource, match=r"locations in index.parquet .* takes more than 1024 MB of memory"):
+        locations_of(table_of(index))
+
+    assert pa.default_memory_pool().max_memory() == before
+
+
+def test_index_of_too_many_rows_is_refused(folder):
+    index = write_index(folder / "index.parquet", ["a.tif"] * (MAX_FILES + 1))
+
+    with pytest.raises(UnsupportedSource, match=r"index.parquet .* at most 200000"):
+        locations_of(table_of(index))
 
 
 def test_missing_index_is_unavailable(folder):

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import orjson
 
@@ -17,7 +16,14 @@ from chronotile.archive.index.documents import state_of
 from chronotile.archive.index.files import FileGroup, FilesSource
 from chronotile.archive.index.source import CheckAddress, ReadEntry
 from chronotile.catalog.items.passes import add_allowed_locations
-from chronotile.core.errors import InvalidItem, InvalidParameter, SourceUnavailable, UnsupportedSource, raised_instead
+from chronotile.core.errors import (
+    InvalidItem,
+    InvalidParameter,
+    LimitExceeded,
+    SourceUnavailable,
+    UnsupportedSource,
+    raised_instead,
+)
 from chronotile.core.extras import require_extra
 from chronotile.core.model.source import DATA, SourceSpec
 from chronotile.core.model.time.instants import TimeSpan
@@ -31,18 +37,14 @@ from chronotile.readers.places.convert import Conversion
 from chronotile.readers.places.isolated import convert_isolated
 from chronotile.readers.places.table import GEOPACKAGE
 
-if TYPE_CHECKING:
-    from pyarrow.parquet import FileMetaData
-
 ENDS = (".gti", ".gpkg", ".fgb", ".parquet")
 LOCATION = "location"
 """Default name of the column."""
 MAX_BYTES = 64 << 20
 """Maximum size of an index, and of its locations."""
 MAX_FILES = 200_000
-BATCH_ROWS = 4096
 MEMORY_BYTES, CPU_S = 1 << 30, 60
-"""Limits of the process that reads a GeoPackage or FlatGeobuf file."""
+"""Limits of the process that reads the locations."""
 _NOT_IN_PATHS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
@@ -143,9 +145,10 @@ def locations_of(table: IndexTable) -> list[str]:
         SourceUnavailable: It cannot be read.
     """
     content = _content(table.path, MAX_BYTES)
-    if table.path.suffix.lower() == ".parquet":
-        return _locations_of_parquet(content, table)
-    if not content.startswith(GEOPACKAGE):
+    is_parquet = table.path.suffix.lower() == ".parquet"
+    if is_parquet:
+        require_extra("parquet", "a tile index in Parquet", error=UnsupportedSource)
+    elif not content.startswith(GEOPACKAGE):
         require_extra("places", "a tile index in FlatGeobuf", error=UnsupportedSource)
     limits = Conversion(
         max_vertices=20 * MAX_FILES,
@@ -156,46 +159,13 @@ def locations_of(table: IndexTable) -> list[str]:
         table=table.layer,
         is_upload=False,
         has_geometries=False,
+        parquet_column=table.column if is_parquet else None,
     )
-    features = orjson.loads(convert_isolated(content, limits))["features"]
+    try:
+        features = orjson.loads(convert_isolated(content, limits))["features"]
+    except (UnsupportedSource, LimitExceeded) as error:
+        raise UnsupportedSource(f"the locations in {table.path.name} cannot be read: {error.message}") from error
     return _texts([feature["properties"].get(table.column) for feature in features], table.column)
-
-
-def _locations_of_parquet(content: bytes, table: IndexTable) -> list[str]:
-    require_extra("parquet", "a tile index in Parquet", error=UnsupportedSource)
-    import pyarrow as pa
-    from pyarrow.parquet import ParquetFile, read_metadata
-
-    # pyarrow raises OSError for damaged pages, too, and decodes texts last.
-    faults = (pa.ArrowException, OSError, UnicodeDecodeError)
-    values, size = list[object](), 0
-    too_large = UnsupportedSource(f"the locations in {table.path.name} have more than {MAX_BYTES} bytes")
-    with raised_instead(faults, UnsupportedSource(f"{table.path.name} is damaged")):
-        metadata = read_metadata(pa.BufferReader(content))
-        if _bytes_in_column(metadata, table.column) > MAX_BYTES:
-            raise too_large
-        # A dictionary contains repeated texts only once; `size` counts each.
-        file = ParquetFile(pa.BufferReader(content), metadata=metadata, read_dictionary=[table.column])
-        for batch in file.iter_batches(BATCH_ROWS, columns=[table.column]):
-            for scalar in batch.column(0):
-                text = scalar.value if isinstance(scalar, pa.DictionaryScalar) else scalar
-                if isinstance(text, pa.StringScalar | pa.LargeStringScalar) and text.is_valid:
-                    size += text.as_buffer().size
-                    if size > MAX_BYTES:
-                        raise too_large
-                    values.append(text.as_py())
-    return _texts(values or [None] * metadata.num_rows, table.column)
-
-
-def _bytes_in_column(metadata: "FileMetaData", column: str) -> int:
-    """Return the uncompressed size of a column in a Parquet file."""
-    paths = [metadata.schema.column(number).path for number in range(len(metadata.schema))]
-    if column not in paths:
-        raise UnsupportedSource(f"it has no texts in a column {column}")
-    if metadata.num_rows > MAX_FILES:
-        raise UnsupportedSource(f"it has more than {MAX_FILES} rows")
-    number, groups = paths.index(column), map(metadata.row_group, range(metadata.num_row_groups))
-    return sum(group.column(number).total_uncompressed_size for group in groups)
 
 
 def _texts(values: list[object], column: str) -> list[str]:

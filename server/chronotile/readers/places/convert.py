@@ -24,6 +24,8 @@ DECIMALS = 7
 """Decimals of degrees that were computed from another CRS: a centimetre."""
 BATCH_FEATURES = 256
 """Features that are transformed in one call, which takes memory."""
+BATCH_ROWS = 4096
+"""Rows of a Parquet file that are decoded in one call."""
 LARGEST_TYPE, LARGEST_TYPE_OF_UPLOADS = 7, 6
 """Types of geometries that are written: collections, multipolygons. Curves are not."""
 MEMORY_BYTES = 160 << 20
@@ -48,12 +50,17 @@ class Conversion:
     """Whether the first of several tables is read, and coordinates become longitude and latitude."""
     has_geometries: bool = True
     """Whether the answer has the geometries."""
+    parquet_column: str | None = None
+    """The column of texts of a Parquet file; its rows become features without geometry. `None` for other formats."""
 
 
 def main(conversion: Conversion) -> None:
     """Convert standard input to standard output, after everything is refused that this does not need."""
     content = sys.stdin.buffer.read()
-    is_for_gdal = not content.startswith(GEOPACKAGE)
+    is_parquet = conversion.parquet_column is not None
+    is_for_gdal = not is_parquet and not content.startswith(GEOPACKAGE)
+    if is_parquet:
+        import pyarrow.parquet  # noqa: F401 -- as in `prepare_gdal`
     if is_for_gdal:
         prepare_gdal()
     transformer(CRS84, CRS84)  # opens the database of PROJ
@@ -114,6 +121,8 @@ def convert(content: bytes, conversion: Conversion) -> list[bytes]:
 def _read_table(content: bytes, conversion: Conversion) -> Table:
     """Return the table of a file, with at most one feature more than is allowed."""
     most, takes_first = conversion.max_features + 1, conversion.is_upload
+    if conversion.parquet_column is not None:
+        return _read_parquet(content, conversion.parquet_column, most, conversion.max_bytes)
     if content.startswith(GEOPACKAGE):
         return read_geopackage(content, conversion.table, takes_first=takes_first, most=most)
     from pyogrio import list_layers, raw
@@ -137,6 +146,24 @@ def _read_table(content: bytes, conversion: Conversion) -> Table:
             for field, column, type_ in zip(meta["fields"], columns, meta["dtypes"], strict=True)
         },
     )
+
+
+def _read_parquet(content: bytes, column: str, most: int, max_bytes: int) -> Table:
+    """Return the texts of a column without geometries; values that are no texts become `None`."""
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+    file, texts, size = ParquetFile(pa.BufferReader(content)), list[str | None](), 0
+    if column not in file.schema_arrow.names:
+        raise UnsupportedSource(f"it has no column {column}")
+    for batch in file.iter_batches(BATCH_ROWS, columns=[column], use_threads=False):
+        texts += [value if isinstance(value, str) else None for value in batch.column(0).to_pylist()]
+        size += batch.nbytes
+        if size > max_bytes:
+            raise UnsupportedSource(f"its column {column} has more than {max_bytes} bytes")
+        if len(texts) >= most:
+            break
+    return Table(name="", crs=CRS84, shapes=np.full(len(texts), None), columns={column: texts})
 
 
 def _values_of(column: AnyArray, type_: np.dtype[Any]) -> list[Any]:

@@ -35,8 +35,13 @@ main(Conversion(**options))
 """
 PASSED = ("LD_LIBRARY_PATH", "PROJ_DATA", "PROJ_LIB")
 """Environment variables of the process. Others may be secret."""
-SETTINGS = {"OPENBLAS_NUM_THREADS": "1", "PROJ_NETWORK": "OFF", "GDAL_SKIP": "OGR_VRT"}
-"""Settings of libraries: one thread, no network, and no format that names other files."""
+SETTINGS = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "PROJ_NETWORK": "OFF",
+    "GDAL_SKIP": "OGR_VRT",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+}
+"""Settings of libraries: one thread, no network, no format that names other files, and no memory in reserve."""
 S_PER_CPU_S = 10
 """Time for each second of processor time that is allowed: the machine may be busy."""
 LOOK_S = 0.2
