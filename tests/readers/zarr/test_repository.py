@@ -121,24 +121,6 @@ def test_missing_repository_is_unavailable(place):
     assert not isinstance(caught.value, DateUnreadable)
 
 
-def test_virtual_chunks_are_unreadable_and_not_followed(tmp_path):
-    (tmp_path / "a.bin").write_bytes(bytes(range(240)))
-    container = icechunk.VirtualChunkContainer(f"file://{tmp_path}/", icechunk.local_filesystem_store(str(tmp_path)))
-    config = icechunk.RepositoryConfig.default()
-    config.set_virtual_chunk_container(container)
-    repository = icechunk.Repository.create(icechunk.local_filesystem_storage(str(tmp_path / "repo")), config=config)
-    commit(repository, SCENE)
-    session = repository.writable_session("main")
-    session.store.set_virtual_ref("NDVI/c/2/0/0", f"file://{tmp_path}/a.bin", offset=0, length=240)
-    session.commit("virtual")
-    repository.save_config()
-    reader = open_source(make_spec("zarr", tmp_path / "repo"))
-
-    with pytest.raises(DateUnreadable):
-        reader.read_window("NDVI", index=2, level=0, window=ALL)
-    np.testing.assert_array_equal(reader.read_window("NDVI", index=1, level=0, window=ALL).numbers, SCENE.numbers(1))
-
-
 @pytest.mark.skipif(icechunk.__version__.startswith("2."), reason="icechunk 2 reads both formats")
 def test_repository_of_format_2_is_refused_with_the_remedy(place):
     shutil.rmtree(place / "refs")

@@ -1,7 +1,7 @@
 """Icechunk repositories, each read at one snapshot of its main branch, through zarr-python."""
 
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from http import HTTPStatus
 from time import monotonic
@@ -13,7 +13,9 @@ import orjson
 
 from chronotile.core.errors import UnsupportedSource
 from chronotile.core.extras import require_extra
+from chronotile.core.finding import Finding
 from chronotile.core.model.types import NumberArray
+from chronotile.core.web.places import AllowedPlaces
 from chronotile.readers.cf.array_source import Selection
 from chronotile.readers.cf.scope import MAX_GROUP_DEPTH
 from chronotile.readers.hrefs import local_path
@@ -21,10 +23,11 @@ from chronotile.readers.library_errors import Damaged
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.files import LOOK_S, looks
 from chronotile.readers.remote.requests import AGAIN_S, ATTEMPTS, Away, Refused, Replaced, one_read
-from chronotile.readers.remote.s3_environment import s3_access
 from chronotile.readers.zarr.damage import guard_blosc
 from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, ZarrArray, group_of_documents
+from chronotile.readers.zarr.references.files import places_of
 from chronotile.readers.zarr.store_files import HEADS, SNAPSHOTS
+from chronotile.readers.zarr.virtual_chunks import VirtualAccess, s3_keys, s3_options
 from chronotile.readers.zarr.waits import result_of
 
 BRANCH = "main"
@@ -32,6 +35,7 @@ BRANCH = "main"
 MAX_CHUNK_REFERENCES = 1_000_000
 """Cached references per repository."""
 
+_MISSING = ("not found", "NotFound", "No such file", "NoSuchKey")
 Answer = TypeVar("Answer")
 
 
@@ -60,13 +64,14 @@ class Repository:
 
     Args:
         href: Address of the repository.
+        allowed: Allowed locations of virtual chunks outside of its folder or bucket.
 
     Raises:
-        UnsupportedSource: The library is missing, or does not read this format.
+        UnsupportedSource: The library is missing, does not read this format, or virtual chunks are forbidden files.
         Away: It cannot be read now.
     """
 
-    def __init__(self, href: str) -> None:
+    def __init__(self, href: str, allowed: AllowedPlaces | None = None) -> None:
         require_extra("icechunk", "an Icechunk repository", error=UnsupportedSource)
         import icechunk
 
@@ -76,9 +81,26 @@ class Repository:
         icechunk.set_logs_filter("error")  # no warnings about commits; nothing is committed here
         with one_read():
             self._repository: Any = run_within_limit(icechunk.Repository.open_async(_storage(href), config=_limits()))
+            virtual = VirtualAccess(self._repository.config.virtual_chunk_containers or (), places_of(href, allowed))
+            if virtual.containers:
+                self._authorise(virtual)
             self.snapshot = self._newest = self._look_up()
             session = run_within_limit(self._repository.readonly_session_async(snapshot_id=self.snapshot))
+        if virtual.local:
+            virtual.require_inside(run_within_limit(session.all_virtual_chunk_locations_async()))
         self.store: Any = session.store
+        self.findings = virtual.findings
+
+    def _authorise(self, virtual: VirtualAccess) -> None:
+        import icechunk
+
+        config = _limits()
+        for container in virtual.containers.values():
+            config.set_virtual_chunk_container(container)
+        credentials = icechunk.containers_credentials(virtual.credentials)
+        self._repository = run_within_limit(
+            self._repository.reopen_async(config=config, authorize_virtual_chunk_access=credentials)
+        )
 
     def state(self) -> str:
         """Return the snapshot that is read.
@@ -142,14 +164,26 @@ def _failure(message: str) -> Exception:
         return UnsupportedSource(
             "it is of Icechunk's format 2, which needs icechunk 2 and Python 3.12; the installed one reads format 1"
         )
-    is_missing = any(x in message for x in ("not found", "NotFound", "No such file", "NoSuchKey"))
+    if "virtual " in message.partition("\n")[0]:
+        return _virtual_failure(message)
+    is_missing = any(x in message for x in _MISSING)
     if is_missing and "branch" not in message:
         return Damaged("objects of the repository are missing")
     if is_missing:
         return Refused(HTTPStatus.NOT_FOUND)
-    if "virtual" in message:
-        return Damaged("it has virtual chunks, which are not read")
     return Away("its server does not answer, or answers with an error")
+
+
+def _virtual_failure(message: str) -> Exception:
+    if "has changed" in message:
+        return Damaged("a file of its virtual chunks was replaced since they were written: write them again")
+    if "authorize the virtual" in message or "no virtual chunk container" in message:
+        return Damaged("its virtual chunks are not in an allowed container; see the findings")
+    if any(x in message for x in (*_MISSING, "AccessDenied")):
+        return Damaged("a file of its virtual chunks is missing, or may not be read")
+    if any(x in message for x in ("range", "not enough data")):
+        return Damaged("a file of its virtual chunks ends before them")
+    return Away("the server of its virtual chunks does not answer, or answers with an error")
 
 
 def _storage(href: str) -> Any:  # noqa: ANN401 -- icechunk's own
@@ -161,24 +195,7 @@ def _storage(href: str) -> Any:  # noqa: ANN401 -- icechunk's own
     parts = urlsplit(href)
     if parts.scheme != "s3":
         raise UnsupportedSource("an Icechunk repository is read from a folder or from s3://")
-    access = s3_access()
-    credentials: Mapping[str, Any] = (
-        {"anonymous": True}
-        if access.is_anonymous
-        else {"from_env": True}
-        if access.key_id is None
-        else {"access_key_id": access.key_id, "secret_access_key": access.secret, "session_token": access.token}
-    )
-    return icechunk.s3_storage(
-        bucket=parts.netloc,
-        prefix=parts.path.strip("/"),
-        region=access.region,
-        endpoint_url=access.endpoint,
-        allow_http=(access.endpoint or "").startswith("http://"),
-        force_path_style=access.endpoint is not None,
-        requester_pays=access.is_paying,
-        **credentials,
-    )
+    return icechunk.s3_storage(bucket=parts.netloc, prefix=parts.path.strip("/"), **s3_options(), **s3_keys())
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +203,11 @@ class IcechunkStore:
     """A repository at one snapshot."""
 
     repository: Repository
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Findings about its virtual chunks."""
+        return self.repository.findings
 
     def read_group(self) -> GroupNode:
         """Return the root group."""
@@ -203,9 +225,9 @@ class IcechunkStore:
         return IcechunkArray(self.repository, node)
 
 
-def open_repository(href: str) -> IcechunkStore:
-    """Return a repository at the newest snapshot of its main branch."""
-    return IcechunkStore(Repository(href))
+def open_repository(href: str, allowed: AllowedPlaces | None = None) -> IcechunkStore:
+    """Return a repository at the newest snapshot of its main branch; arguments as of `Repository`."""
+    return IcechunkStore(Repository(href, allowed))
 
 
 async def _documents(store: Any) -> list[tuple[str, bytes]]:  # noqa: ANN401 -- icechunk's own

@@ -77,6 +77,7 @@ def _cube(root: GroupNode, store: Store, spec: SourceSpec, caches: ReaderCaches)
     tree = tree_of(root, store)
     choice = _choose_group(tree, root, spec)
     understood, findings = _understand_all(tree, choice, root, store, spec=spec)
+    findings += store.findings
     variables: dict[str, CubeVariable] = {}
     swaths: dict[str, Swath] = {}
     for name, levels in _group_by_variable(understood).items():

@@ -50,6 +50,10 @@ FINEST = ("0.zarr", "0")
 class Store(Protocol):
     """Groups and arrays in one state of a source."""
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Findings about its files."""
+
     def read_group(self) -> GroupNode:
         """Return the root group."""
 
@@ -68,6 +72,7 @@ class PlainStore:
     """Arrays to request if they cannot be listed."""
     linked: Path | None = None
     """The store that a folder of levels links to as its finest level."""
+    findings: tuple[Finding, ...] = ()
 
     def read_group(self) -> GroupNode:
         """Return the root group.
@@ -152,7 +157,7 @@ def open_group(
     except Refused:
         if not isinstance(store, PlainStore) or not _is_repository(href):
             raise
-    repository = _open_repository(href)
+    repository = _open_repository(href, allowed)
     return repository, repository.read_group()
 
 
@@ -163,8 +168,8 @@ def open_store(href: str, allowed: AllowedPlaces | None = None, *, names: Iterab
 
     Args:
         href: The address.
-        allowed: Permitted addresses in references, in addition to their folder, server or bucket; `None` checks nothing
-            before a file is read.
+        allowed: Permitted addresses in references and virtual chunks, in addition to their folder, server or bucket;
+            `None` permits no others, and checks references when their file is read.
         names: Arrays to request in a remote Zarr store that has no consolidated metadata and cannot be listed.
 
     Raises:
@@ -175,7 +180,7 @@ def open_store(href: str, allowed: AllowedPlaces | None = None, *, names: Iterab
 
         return (open_json if _is_json(href) else open_parquet)(href, allowed)
     if local_path(href) is not None and _is_repository(href):
-        return _open_repository(href)
+        return _open_repository(href, allowed)
     return PlainStore(href, tuple(names), None if (path := local_path(href)) is None else _resolve_link(path, allowed))
 
 
@@ -204,10 +209,10 @@ def _is_repository(href: str) -> bool:
     return is_repository(href)
 
 
-def _open_repository(href: str) -> Store:
+def _open_repository(href: str, allowed: AllowedPlaces | None) -> Store:
     from chronotile.readers.zarr.repository import open_repository  # noqa: PLC0415 -- seldom needed
 
-    return open_repository(href)
+    return open_repository(href, allowed)
 
 
 def _is_json(href: str) -> bool:

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from chronotile.core.errors import UnsupportedSource
+from chronotile.core.finding import Finding
 from chronotile.core.web.places import AllowedPlaces
 from chronotile.readers.file_states import file_state
 from chronotile.readers.hrefs import local_path
@@ -94,6 +95,7 @@ class ReferenceStore:
     """References of each array by path."""
     files: ReferencedFiles
     document: ReferenceDocument
+    findings: tuple[Finding, ...] = ()
 
     def read_group(self) -> GroupNode:
         """Return the root group."""
