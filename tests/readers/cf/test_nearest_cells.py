@@ -125,12 +125,12 @@ def test_thinned_cells_read_each_position_once(monkeypatch):
     fields = swath_fields(longitudes, latitudes)
     reads = []
 
-    def recorded(field):
+    def record_reads(field):
         return replace(field, part=lambda picks: reads.append(field.name) or field.load()[picks])
 
     geolocation = find_geolocation(fields.fields["v"], fields)
     geolocation = replace(
-        geolocation, latitude=recorded(geolocation.latitude), longitude=recorded(geolocation.longitude)
+        geolocation, latitude=record_reads(geolocation.latitude), longitude=record_reads(geolocation.longitude)
     )
 
     thinned = ThinnedPositions(geolocation, (4, 2)).read(slice(0, 26), slice(0, 35))

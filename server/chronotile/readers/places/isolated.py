@@ -1,4 +1,4 @@
-"""Untrusted files, parsed in a separate process with few resources and, on Linux, without access to files (`sandbox`)."""
+"""Untrusted files, parsed in a separate process with few resources; on Linux without access to files (`sandbox`)."""
 
 import json
 import os
