@@ -1,13 +1,16 @@
 """Files that are written over while they are read."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from rasterio.env import set_gdal_config
 
 from chronotile.core.model.space.grid import Window
 from chronotile.readers.library_errors import BeingWritten
 from chronotile.readers.raster.pool import HandlePool
+from tests.grib import message
 from tests.scenes import Scene, write_tif
 
 SCENE = Scene()
@@ -69,3 +72,23 @@ def test_error_of_an_unchanged_file_is_raised(write):
 
     with pytest.raises(OSError, match="a damaged block"):
         HandlePool().read(write(1), read)
+
+
+def test_temperatures_of_grib_are_in_kelvin_in_each_thread(tmp_path):
+    """GDAL returns °C unless an option is set, and an option that is set in a thread applies to this thread only."""
+    path = tmp_path / "a.grib2"
+    path.write_bytes(message(tmp_path, np.full((3, 4), 7.0), category=0))
+
+    def read(pool):
+        return pool.read(
+            str(path),
+            lambda handle: (handle.dataset.tags(1)["GRIB_UNIT"], float(handle.read(1, Window(0, 3, 0, 4)).mean())),
+        )
+
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        for thread in (first, second):
+            thread.submit(set_gdal_config, "GRIB_NORMALIZE_UNITS", True).result()
+        pool = first.submit(HandlePool).result()
+        answers = [thread.submit(read, pool).result() for thread in (second, first)]
+
+    assert answers == [("[K]", pytest.approx(280.15, abs=0.01))] * 2

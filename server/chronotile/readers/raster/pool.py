@@ -50,13 +50,13 @@ GDAL_PART_WITHOUT_BLOCKS = 2
 MAX_READS = 2
 """Attempts to read a file that is written while it is read."""
 
-_PROCESS_OPTIONS = {
+_READ_OPTIONS = {
     # Return numbers as stored (kelvin) and raise errors for damage. The server's environment may set other values.
     "GRIB_NORMALIZE_UNITS": False,
     "GTIFF_IGNORE_READ_ERRORS": False,
     "GDAL_ERROR_ON_LIBJPEG_WARNING": True,
 }
-"""GDAL reads these options at each read, in any thread."""
+"""GDAL reads these options at each read. An option that is set outside of the main thread applies to one thread."""
 
 
 T = TypeVar("T")
@@ -87,8 +87,6 @@ class HandlePool:
         self._count = 0
         self._lock = threading.Lock()
         gdal_files()  # before any file is opened
-        for name, value in _PROCESS_OPTIONS.items():
-            set_gdal_config(name, value)
         reserve_gdal_cache(self, 0)
 
     @contextmanager
@@ -100,6 +98,7 @@ class HandlePool:
         Raises:
             OSError: The file is missing or cannot be opened.
         """
+        _set_gdal_options()
         state = file_state(path)
         handle = self._take((path, level), state) or self._open(path, level, state)
         with self._using((path, level), handle):
@@ -211,6 +210,12 @@ def block_bytes(handles: int, sizes: CacheSizes) -> int:
     """Return the bytes that decoded blocks may take if `handles` files are open."""
     total = sizes.raster_bytes
     return max(total - handles * HANDLE_BYTES, total // MIN_BLOCK_PART)
+
+
+def _set_gdal_options() -> None:
+    # At each read, in 3 µs: the end of a context with such an option removes it.
+    for name, value in _READ_OPTIONS.items():
+        set_gdal_config(name, value)
 
 
 def _close(handles: list[RasterHandle]) -> None:
