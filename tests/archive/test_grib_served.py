@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pyproj
 import pytest
 import rasterio
 from starlette.testclient import TestClient
@@ -212,3 +213,28 @@ def test_damaged_real_message_does_not_hide_the_others(open_at, tmp_path, shared
     assert finding.message.startswith(
         "left out: message 1: no end of message stands at its stated length of 1588 bytes"
     )
+
+
+@pytest.mark.slow
+def test_points_of_a_real_mercator_grid_across_180_equal_rasterio(open_at, tmp_path, shared_data):
+    path = shared_data / "instruments" / "grib" / "ds.waveh.5.grib"
+    (tmp_path / path.name).write_bytes(path.read_bytes())
+    archive = open_at(tmp_path)
+    (layer,) = archive.services.catalogue.layers
+    random = np.random.default_rng(1)
+    compared = []
+    with rasterio.open(path) as dataset, TestClient(application(archive.services)) as client:
+        to_degrees = pyproj.Transformer.from_crs(dataset.crs, "OGC:CRS84", always_xy=True)
+        numbers = dataset.read(1, masked=True)
+        rows, columns = np.nonzero(~np.ma.getmaskarray(numbers))
+        for cell in random.choice(rows.size, 60, replace=False):
+            row, column = int(rows[cell]), int(columns[cell])
+            longitude, latitude = to_degrees.transform(*dataset.xy(row, column))
+            answer = client.get(
+                f"/timeseries/{layer.id}/point", params={"lon": (longitude + 180) % 360 - 180, "lat": latitude}
+            ).json()
+            compared.append((longitude, answer["values"], [pytest.approx(float(numbers[row, column]), rel=1e-6)]))
+
+    assert {longitude > 0 for longitude, *_values in compared} == {True, False}
+    for _longitude, values, expected in compared:
+        assert values == expected

@@ -17,7 +17,7 @@ from chronotile.core.model.collection import Resampling
 from chronotile.core.model.encoding import Encoding
 from chronotile.core.model.raster import Pixels, Raster
 from chronotile.core.model.source import VariableInfo
-from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox
+from chronotile.core.model.space.boxes import BBox
 from chronotile.core.model.space.crs import Crs
 from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.model.types import BoolArray, Int32Array
@@ -48,9 +48,6 @@ BOX_MARGIN = 0.1
 
 CLOSE_MARGIN = 0.01
 """The same for skipping pixels that the source cannot reach; sides bend much less between points."""
-
-HALF_WORLD = {"EPSG:3857": 20037508.342789244 * (1 + 1e-9)}
-"""x of the antimeridian in projections of the whole circle."""
 
 MAX_JUMP = 0.25
 """Maximum distance of neighbours in the lattice, as a fraction of the box; more is a seam or a pole, and no box."""
@@ -372,9 +369,12 @@ def _pixels_of(grid: Grid, box: BBox) -> Slices | None:
 
 
 def _leaves_the_world(grid: Grid) -> bool:
-    # Whether a box in degrees or Mercator crosses the antimeridian, beyond which the world repeats.
-    half = HALF_WORLD.get(grid.crs.name, WHOLE_CIRCLE / 2 if grid.crs.is_geographic else math.inf)
-    return grid.bbox.xmin < -half or grid.bbox.xmax > half
+    # Whether a box crosses the antimeridian, beyond which the world repeats in degrees and cylindrical projections.
+    circle = grid.crs.longitude_circle
+    if circle is None:
+        return False
+    rounding = 1e-9 * circle.width
+    return grid.bbox.xmin < circle.west - rounding or grid.bbox.xmax > circle.east + rounding
 
 
 @lru_cache(maxsize=4096)
@@ -389,7 +389,7 @@ def _box_of(native: NativeGrid, crs: Crs, margin: float = BOX_MARGIN) -> BBox | 
     if not (sides > 0).all() or (np.array(jumps) > MAX_JUMP * sides).any():
         return None
     margin_x, margin_y = sides * margin
-    if native.crs.is_geographic and (crs.is_geographic or crs.name in HALF_WORLD):
+    if crs.longitude_circle is not None and (native.crs.is_geographic or native.wrap_columns is not None):
         margin_x = math.inf  # longitudes count modulo 360
     return BBox(box.xmin - margin_x, box.ymin - margin_y, box.xmax + margin_x, box.ymax + margin_y)
 

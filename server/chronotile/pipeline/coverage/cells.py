@@ -17,7 +17,6 @@ from chronotile.core.model.request import Point
 from chronotile.core.model.space.boxes import FARTHEST, WHOLE_CIRCLE, BBox
 from chronotile.core.model.space.crs import CRS84, Crs, are_alike, transformer
 from chronotile.core.model.space.grid import Grid, NativeGrid, Window
-from chronotile.core.warp.plan import HALF_WORLD
 from chronotile.pipeline.native_cell import outside_hint
 
 EDGE_CELLS = 1e-9
@@ -119,14 +118,9 @@ def columns_per_turn(grid: NativeGrid) -> int | None:
 
 
 def _period(grid: NativeGrid) -> float | None:
-    # Columns in 360 degrees of longitude, as a fraction; eastings of Web Mercator repeat too.
-    circle = circle_of(grid.crs)
-    return None if circle is None else abs(circle / grid.transform.a)
-
-
-def circle_of(crs: Crs) -> float | None:
-    """Return the period of x in units of the CRS, or `None`."""
-    return WHOLE_CIRCLE if crs.is_geographic else 2 * HALF_WORLD[crs.name] if crs.name in HALF_WORLD else None
+    # Columns in 360 degrees of longitude, as a fraction; eastings of cylindrical projections repeat too.
+    circle = grid.crs.longitude_circle
+    return None if circle is None else abs(circle.width / grid.transform.a)
 
 
 def _both(first: Trim, second: Trim) -> Trim:
@@ -323,8 +317,8 @@ def outline_in(box: BBox, source: Crs, target: Crs, *, locator: str = "crs") -> 
         raise InvalidParameter(f"{locator} has no coordinates in {target.name[:40]}", locator=locator)
     x, y = x[usable], y[usable]
     south, north = float(y.min()), float(y.max())
-    circle = circle_of(target)
-    if circle is not None:
+    if target.longitude_circle is not None:
+        circle = target.longitude_circle.width
         x = np.unwrap(x, period=circle)
         if not source.is_geographic:
             quarter = circle / 4 if target.is_geographic else circle / 2

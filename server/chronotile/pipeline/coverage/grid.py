@@ -14,10 +14,8 @@ from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox, require_place
 from chronotile.core.model.space.crs import CRS84, Crs, are_alike, transformer
 from chronotile.core.model.space.grid import Grid, NativeGrid, Window
 from chronotile.core.model.types import BoolArray, Int64Array
-from chronotile.core.warp.plan import HALF_WORLD
 from chronotile.pipeline.coverage.cells import (
     POINTS_PER_SIDE,
-    circle_of,
     columns_per_turn,
     grid_of,
     outline_in,
@@ -122,6 +120,8 @@ MAX_SIDE = 1 << 20
 """Maximum number of rows or columns, as coordinates need memory that no limit in bytes covers."""
 
 MERCATOR_LATITUDE = 85.0511287798066
+WEB_MERCATOR_M = 40075016.685578488
+"""Difference of x over all longitudes."""
 """Northern limit of Web Mercator in degrees."""
 
 SAME_CELL = 1e-4
@@ -277,11 +277,11 @@ def _box_of(area: Area, locator: str) -> Trim:
 
 def _box_in(crs: Crs, grid: NativeGrid) -> BBox:
     """Return a box that contains a grid in another CRS; in Web Mercator it ends at the limits of the projection."""
-    if crs.name in HALF_WORLD:
+    if crs.name == "EPSG:3857":
         box = grid.bbox if are_alike(grid.crs, CRS84) else _reach_of(grid, CRS84)
         south, north = (min(max(edge, -MERCATOR_LATITUDE), MERCATOR_LATITUDE) for edge in (box.ymin, box.ymax))
         _, (bottom, top) = transformer(CRS84, crs).transform([0.0, 0.0], [south, north])
-        scale = 2 * HALF_WORLD[crs.name] / WHOLE_CIRCLE
+        scale = WEB_MERCATOR_M / WHOLE_CIRCLE
         return BBox(box.xmin * scale, bottom, box.xmax * scale, top)
     box = _reach_of(grid, crs)
     if crs.is_geographic:
@@ -308,10 +308,10 @@ def _reach_of(grid: NativeGrid, crs: Crs) -> BBox:
         if not usable.any():
             raise
         x, y = x[usable], y[usable]
-    circle = circle_of(crs)
+    circle = crs.longitude_circle
     if circle is not None:
-        west = x[x.size // 2] - circle / 2
-        x = west + (x - west) % circle
+        west = x[x.size // 2] - circle.width / 2
+        x = west + (x - west) % circle.width
     return BBox(float(x.min()), float(y.min()), float(x.max()), float(y.max()))
 
 

@@ -78,6 +78,8 @@ def outlines_of(areas: Sequence[Area], grid: NativeGrid) -> Outlines:
     points, rings = _cut(corners, ring_of_corner, np.where(is_same, 0.0, units)[owner])
     owner = area_of_ring[rings]
     columns, rows = _convert_to_cells(points, owner, areas, grid)
+    if not grid.crs.is_geographic:
+        columns = _join_columns(columns, owner, grid)
     columns -= _turns(*extremes(columns, owner, len(areas)), grid)[owner]
     extent = (*extremes(columns, owner, len(areas)), *extremes(rows, owner, len(areas)))
     after = next_in_ring(rings)
@@ -130,6 +132,20 @@ def _convert_to_cells(
             locator="geometry",
         )
     return columns, rows
+
+
+def _join_columns(columns: Float64Array, owner: Int64Array, grid: NativeGrid) -> Float64Array:
+    """Return (corner,) columns without the jump at the edge of a cylindrical projection.
+
+    Areas were clipped to the grid, so corners are placed next to its middle. On a grid with all longitudes, they are
+    placed next to the first corner of their area.
+    """
+    period = grid.wrap_columns
+    if period is None or not columns.size:
+        return columns
+    middle = columns[np.searchsorted(owner, owner)] if grid.is_circular else grid.width / 2
+    joined: Float64Array = columns + period * np.rint((middle - columns) / period)
+    return joined
 
 
 def _describe_area(area: Area) -> str:

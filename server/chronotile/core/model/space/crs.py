@@ -7,6 +7,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import Any, Protocol
 
+import numpy as np
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 
@@ -26,6 +27,28 @@ POLAR_NORTHING_FIRST = {
 
 DIRECTIONS_OF_MAPS = ({"east", "north"}, {"north"}, {"south"})
 """Directions of the axes of CRSs for maps; in polar CRSs both axes point to or from the pole."""
+
+
+FALSE_EASTING = "8806"
+"""EPSG code of a parameter of projections."""
+
+ROUNDING = 1e-9
+"""Tolerance for coordinates, as a fraction of all longitudes: 4 cm."""
+
+
+@dataclass(frozen=True, slots=True)
+class LongitudeCircle:
+    """All longitudes as x of a CRS in degrees or of a cylindrical projection."""
+
+    west: float
+    """Smallest x that a transform returns."""
+    width: float
+    """Longitudes repeat after this difference of x."""
+
+    @property
+    def east(self) -> float:
+        """Greatest x that a transform returns."""
+        return self.west + self.width
 
 
 class HasCrs(Protocol):
@@ -53,6 +76,11 @@ class Crs:
     def is_geographic(self) -> bool:
         """Whether coordinates are longitude and latitude in degrees."""
         return bool(self.definition.is_geographic)
+
+    @property
+    def longitude_circle(self) -> LongitudeCircle | None:
+        """All longitudes, or `None` if x also depends on the latitude."""
+        return _DEGREES if self.is_geographic else _longitude_circle_of(self)
 
     @property
     def epsg(self) -> int | None:
@@ -147,6 +175,31 @@ def _meridian(axis: Mapping[str, Any]) -> float | None:
 
 
 CRS84 = crs_of("OGC:CRS84")
+
+_DEGREES = LongitudeCircle(-180.0, 360.0)
+
+
+@lru_cache(maxsize=512)
+def _longitude_circle_of(crs: Crs) -> LongitudeCircle | None:
+    # Cylindrical projections change equal steps of longitude into equal steps of x, here on two parallels.
+    longitudes = np.arange(-180.0, 180.0, 10.0)
+    try:
+        transform = transformer(crs, CRS84).transform
+    except UnsupportedCrs:
+        return None
+    x, _y = transform(np.tile(longitudes, 2), np.repeat((0.0, 40.0), longitudes.size), direction="INVERSE")
+    equator, parallel = np.reshape(x, (2, -1))
+    step = float(np.median(np.diff(equator))) if np.isfinite(x).all() else 0.0
+    if step <= 0:
+        return None
+    width = step * longitudes.size
+    is_even = np.abs(np.remainder(np.diff(equator) - step + width / 2, width) - width / 2) < ROUNDING * width
+    if not is_even.all() or np.abs(equator - parallel).max() > ROUNDING * width:
+        return None
+    operation = crs.definition.coordinate_operation
+    parameters = [] if operation is None else [item for item in operation.params if item.code == FALSE_EASTING]
+    easting = sum(float(item.value) * item.unit_conversion_factor for item in parameters)
+    return LongitudeCircle(easting / crs.metres_per_unit - width / 2, width)
 
 
 _crs_for_maps: dict[int, Crs | None] = {}

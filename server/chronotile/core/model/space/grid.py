@@ -12,7 +12,7 @@ from affine import Affine
 
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.space.boxes import LATTICE, WHOLE_CIRCLE, BBox, box_in
-from chronotile.core.model.space.crs import CRS84, Crs, transformer
+from chronotile.core.model.space.crs import CRS84, Crs, LongitudeCircle, transformer
 from chronotile.core.model.types import BoolArray, FloatArray
 
 Coordinate = TypeVar("Coordinate", float, FloatArray)
@@ -145,10 +145,22 @@ class NativeGrid:
 
     @property
     def wrap_columns(self) -> float | None:
-        """Columns in 360 degrees of a geographic grid whose rows run along parallels, else `None`."""
-        if not self.crs.is_geographic or self.transform.d != 0 or self.transform.b != 0:
+        """Columns of all longitudes, as they repeat; `None` if they do not, as in grids whose rows cross parallels.
+
+        In a cylindrical projection they repeat only for a grid that crosses the edge of the projection, usually the
+        meridian of 180 degrees.
+        """
+        if self.transform.d != 0 or self.transform.b != 0:
             return None
-        return abs(WHOLE_CIRCLE / self.transform.a)
+        circle = self.crs.longitude_circle
+        if circle is None or not (self.crs.is_geographic or self._is_beyond(circle)):
+            return None
+        return abs(circle.width / self.transform.a)
+
+    def _is_beyond(self, circle: LongitudeCircle) -> bool:
+        ends = self.transform.c, self.transform.c + self.width * self.transform.a
+        margin = CIRCLE_TOLERANCE_PX * abs(self.transform.a)
+        return min(ends) < circle.west - margin or max(ends) > circle.east + margin
 
     @property
     def is_circular(self) -> bool:
@@ -161,13 +173,13 @@ class NativeGrid:
 
         Negative if all longitudes are beyond 180; 0 for partial grids that cross the antimeridian.
         """
-        turn, half = self.wrap_columns, WHOLE_CIRCLE / 2
+        turn, circle = self.wrap_columns, self.crs.longitude_circle
         west = self.transform.c
-        if turn is None or self.transform.a <= 0 or abs(turn - round(turn)) > CIRCLE_TOLERANCE_PX:
+        if turn is None or circle is None or self.transform.a <= 0 or abs(turn - round(turn)) > CIRCLE_TOLERANCE_PX:
             return 0
         if self.is_circular:  # start at the first cell centre from -180 on
-            return math.ceil((-half - west) / self.transform.a - 0.5)
-        return -round(turn) if west >= half - self.transform.a / 2 else 0
+            return math.ceil((circle.west - west) / self.transform.a - 0.5)
+        return -round(turn) if west >= circle.east - self.transform.a / 2 else 0
 
     @property
     def from_west(self) -> "NativeGrid":
@@ -198,7 +210,7 @@ class NativeGrid:
     def cell_at(self, x: float, y: float) -> tuple[int, int] | None:
         """Return (row, column) of the cell that contains a point in CRS units; `None` outside.
 
-        Points on the far edges belong to the last cells; longitudes count modulo 360.
+        Points on the far edges belong to the last cells; longitudes count modulo 360 if `wrap_columns` is a number.
         """
         column, row = ~self.transform @ (x, y)
         if not (math.isfinite(column) and math.isfinite(row)):
@@ -224,10 +236,11 @@ class NativeGrid:
 
     def _shift_turn(self, box: BBox) -> BBox:
         """Return a box in the CRS of the grid, with longitudes in the turn that the grid has."""
-        if not self.crs.is_geographic:
+        circle = self.crs.longitude_circle
+        if circle is None or self.wrap_columns is None:
             return box
         extent = self.bbox
-        turns = ((box.xmin + turn, box.xmax + turn) for turn in (0.0, WHOLE_CIRCLE, -WHOLE_CIRCLE))
+        turns = ((box.xmin + turn, box.xmax + turn) for turn in (0.0, circle.width, -circle.width))
         matches = [(west, east) for west, east in turns if west < extent.xmax and east > extent.xmin]
         if not matches:
             return box
