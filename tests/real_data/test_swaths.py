@@ -1,12 +1,17 @@
 """Swaths of real instruments: each pixel compared with a tree over all cells of the file."""
 
+import io
 import math
 
 import numpy as np
 import pytest
+import rasterio
 import xarray
 from scipy.spatial import cKDTree
+from starlette.testclient import TestClient
 
+from chronotile.app.application import application
+from chronotile.archive.open import open_archive
 from chronotile.core.model.space.grid import Window
 from chronotile.core.model.time.instants import format_instant
 from chronotile.readers.kinds import open_source
@@ -33,6 +38,16 @@ GROUPS = {"TEMPO": ("product", "geolocation")}
 """Groups of the values and of the positions."""
 WINDOWS, SIDE = 50, 20
 """20,000 pixels of each file."""
+POINTS = 200
+UNDATED = {"OLCI": "olci_20171014.nc", "SSMIS": "ssmis_20190805.nc"}
+"""Dated names for files without a time."""
+CONFIG = """
+collections:
+  swaths:
+    source: {{kind: netcdf, href: '{path}'{rest}}}
+    variables:
+      {variable}: {{layer: V}}
+"""
 
 
 def write_ssmis(path):
@@ -51,17 +66,32 @@ class Swath:
 
     def __init__(self, name, folder):
         file, self.name, self.time = FILES[name]
-        path = write_ssmis(folder / file) if name == "SSMIS" else SWATHS / file
+        path = folder / UNDATED.get(name, file)
+        if name == "SSMIS":
+            write_ssmis(path)
+        else:
+            path.symlink_to(SWATHS / file)
+        self.path = path
         self.reader = open_source(make_spec("netcdf", path, variables={}), ReaderCaches())
         self.grid = self.reader.info.variables[self.name].grid
         group, group_of_positions = GROUPS.get(name, (None, None))
         with xarray.open_dataset(path, mask_and_scale=False, group=group) as raw:
             self.numbers = raw[self.name].values.ravel()
+        with xarray.open_dataset(path, group=group) as decoded:
+            values = decoded[self.name]
+        limits = [raw[self.name].attrs.get(f"valid_{end}", sign * np.inf) for end, sign in (("min", -1), ("max", 1))]
+        is_valid = (self.numbers >= limits[0]) & (self.numbers <= limits[1])
+        self.values = np.where(is_valid, values.values.ravel(), np.nan)
+        rest = [] if group is None else [f"group: {group}"]
+        if name in UNDATED:
+            rest.append(r"time_pattern: '_(?P<time>\d{8})'")
+        self.config = CONFIG.format(path=path, rest="".join(f", {key}" for key in rest), variable=self.name)
         with xarray.open_dataset(path, group=group_of_positions) as dataset:
             positions = (
                 dataset[name] for name in sorted(dataset.variables, reverse=True) if name[:3] in {"lon", "lat"}
             )
             longitudes, latitudes = (array.values.astype(float) for array in positions)
+        longitudes[np.abs(latitudes) > 90] = np.nan
         self.vectors = vectors_of(longitudes, latitudes)
         self.usable = np.flatnonzero(np.isfinite(self.vectors[..., 0].ravel()))
         self.tree = cKDTree(self.vectors.reshape(-1, 3)[self.usable])
@@ -84,6 +114,25 @@ class Swath:
         )
         distances, cells = self.tree.query(vectors_of(*self.grid.points_at(columns, rows)))
         return self.usable[cells], distances
+
+    def reaches(self):
+        """Return half of the smallest and of the greatest diagonal of a cell, without outliers."""
+        sides = [np.linalg.norm(np.diff(self.vectors, axis=axis), axis=-1) for axis in (0, 1)]
+        return tuple(math.hypot(*(pick(side) for side in sides)) / 2 for pick in (_low, _high))
+
+    def points(self):
+        """Return (point,) longitudes and latitudes of centres of grid cells in and around cells, most with a value."""
+        rng = np.random.default_rng(11)
+        valued = np.flatnonzero(np.isfinite(self.values[self.usable]))
+        cells = [*rng.choice(valued, POINTS * 3 // 4), *rng.integers(0, self.usable.size, POINTS // 4)]
+        chosen = self.tree.data[cells]
+        latitudes = np.degrees(np.arcsin(chosen[:, 2])) + rng.uniform(-2, 2, POINTS) * self.grid.steps[1]
+        longitudes = (
+            np.degrees(np.arctan2(chosen[:, 1], chosen[:, 0])) + rng.uniform(-2, 2, POINTS) * self.grid.steps[0]
+        )
+        pixels = [self.grid.cell_at(*point) for point in zip(longitudes, latitudes, strict=True)]
+        centres = np.array([self.grid.centre_of(*pixel) for pixel in pixels if pixel is not None])
+        return (centres[:, 0] + 180) % 360 - 180, centres[:, 1]
 
 
 def vectors_of(longitudes, latitudes):
@@ -116,8 +165,7 @@ def test_random_pixels_have_the_numbers_of_the_nearest_cells(swath):
 @pytest.mark.every_case
 @pytest.mark.parametrize("swath", FILES, indirect=True)
 def test_random_pixels_have_a_cell_within_half_a_diagonal(swath):
-    sides = [np.linalg.norm(np.diff(swath.vectors, axis=axis), axis=-1) for axis in (0, 1)]
-    least, most = (math.hypot(*(pick(side) for side in sides)) / 2 for pick in (_low, _high))
+    least, most = swath.reaches()
     plans = swath.reader._derived[swath.name].swath
     for window in swath.windows():
         plan = plans.plan(0, window, 1)
@@ -134,6 +182,62 @@ def _low(sides):
 
 def _high(sides):
     return np.nanpercentile(sides, 99.9)
+
+
+def read_series(client, longitude, latitude, _cell):
+    (value,) = client.get("/timeseries/V/point", params={"lon": longitude, "lat": latitude}).json()["values"]
+    return value
+
+
+def read_feature_info(client, longitude, latitude, cell):
+    half = cell / 4
+    document = client.get("/wms", params={
+        "SERVICE": "WMS", "VERSION": "1.3.0", "REQUEST": "GetFeatureInfo", "LAYERS": "V", "QUERY_LAYERS": "V",
+        "STYLES": "", "CRS": "CRS:84", "WIDTH": 1, "HEIGHT": 1, "I": 0, "J": 0, "INFO_FORMAT": "application/json",
+        "BBOX": f"{longitude - half},{latitude - half},{longitude + half},{latitude + half}",
+    }).json()  # fmt: skip
+    return document["features"][0]["properties"]["value"]
+
+
+def read_position(client, longitude, latitude, _cell):
+    answer = client.get("/ogcapi/collections/V/position", params={"coords": f"POINT({longitude} {latitude})"})
+    (values,) = (item["values"] for item in answer.json()["ranges"].values())
+    return values[0]
+
+
+def read_coverage(client, longitude, latitude, cell):
+    half = cell / 4
+    subset = f"Lon({longitude - half}:{longitude + half}),Lat({latitude - half}:{latitude + half})"
+    answer = client.get("/ogcapi/collections/V/coverage", params={"f": "GTiff", "subset": subset})
+    with rasterio.open(io.BytesIO(answer.content)) as file:
+        assert (file.width, file.height) == (1, 1)
+        numbers = file.read(1, masked=True)
+        return None if numbers.mask.all() else float(numbers[0, 0]) * file.scales[0] + file.offsets[0]
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize("read", [read_series, read_feature_info, read_position, read_coverage])
+@pytest.mark.parametrize("swath", FILES, indirect=True)
+def test_points_have_the_value_of_the_nearest_cell(swath, read, tmp_path):
+    (tmp_path / "served.yaml").write_text(swath.config)
+    archive = open_archive(tmp_path / "served.yaml", environment={}, clock=lambda: np.datetime64("2025-01-01", "ns"))
+    longitudes, latitudes = swath.points()
+    distances, cells = swath.tree.query(vectors_of(longitudes, latitudes))
+    expected = swath.values[swath.usable[cells]]
+    least, most = swath.reaches()
+    compared = 0
+
+    with TestClient(application(archive.services)) as client:
+        for longitude, latitude, distance, value in zip(longitudes, latitudes, distances, expected, strict=True):
+            answer = read(client, longitude, latitude, swath.grid.steps[0])
+            if answer is None:
+                assert np.isnan(value) or distance > 0.9 * least
+            else:
+                assert answer == pytest.approx(value, rel=1e-5)
+                assert distance < 1.06 * most
+                compared += 1
+
+    assert compared > POINTS / 4
 
 
 @pytest.mark.parametrize("swath", FILES, indirect=True)
