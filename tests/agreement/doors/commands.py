@@ -66,7 +66,7 @@ def publish(site: Site, kind: str) -> None:
         _compare(file.read_bytes(), plain)
         return
     stores = [path for path in target.rglob("*") if path.name.endswith((".zarr", ".nc"))]
-    if stores and kind != "granules":
+    if stores and kind not in {"granules", "orbits"}:
         opened = xarray.open_dataset if stores[0].suffix == ".nc" else xarray.open_zarr
         group = {"group": "0", "consolidated": False} if (stores[0] / "0").is_dir() and kind == "zarr" else {}
         if kind == "group":
@@ -77,7 +77,8 @@ def publish(site: Site, kind: str) -> None:
         with opened(stores[0], **group) as dataset:
             close(dataset["NDVI"].values[:, ::-1] if kind == "swath" else of_cells(dataset), plain)
         return
-    files = sorted(target.rglob("G_*.nc" if kind == "granules" else "NDVI_*.tif"))
+    pattern = {"granules": "G_*.nc", "orbits": "O_*.nc"}.get(kind, "NDVI_*.tif")
+    files = sorted(target.rglob(pattern))
     parts = {name.stem.rpartition("_")[2] for name in files} & PARTS.keys()
     assert len(files) == len(SCENE.days) * max(1, len(parts)), files
     for file in files:
@@ -86,9 +87,10 @@ def publish(site: Site, kind: str) -> None:
         first, last = PARTS.get(part, (0, SCENE.width))
         expected = np.full((SCENE.height, SCENE.width), np.nan)
         expected[:, first:last] = plain[date, :, first:last]
-        if kind == "granules":
+        if kind in {"granules", "orbits"}:
+            rows = slice(None, None, -1 if kind == "orbits" else None)
             with xarray.open_dataset(file) as dataset:
-                close(dataset["NDVI"].values, plain[[date], :, first:last])
+                close(dataset["NDVI"].values[:, rows], plain[[date], :, first:last])
         else:
             _compare(file.read_bytes(), expected[np.newaxis])
 
@@ -134,9 +136,12 @@ def cog(site: Site, kind: str) -> None:
         kind, f"files/NDVI_{DAY.replace('-', '')}_w.tif"
     )
     lon, lat = place_of(*CELL)
-    files = {"cube": "made.zarr", "granules": f"files/G_{DAY.replace('-', '')}_w.nc"} | {
-        name: SOURCES[name] for name in ("netcdf", "group", "swath", "zarr")
-    }
+    files = {
+        "cube": "made.zarr",
+        **{
+            name: f"files/{letter}_{DAY.replace('-', '')}_w.nc" for name, letter in (("granules", "G"), ("orbits", "O"))
+        },
+    } | {name: SOURCES[name] for name in ("netcdf", "group", "swath", "zarr")}
     answer = taken(
         site.client.get(f"/cog/point/{lon},{lat}", params={"url": str(site.folder / files.get(kind, pattern))})
     )

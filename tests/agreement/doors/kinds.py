@@ -27,6 +27,8 @@ SCENE = Scene()
 DATED = r"_(?P<time>\d{8})"
 PARTS = {"w": (0, 24), "e": (16, 40)}
 """Columns of the scenes of one date, which overlap."""
+ORBIT_STARTS = {"w": np.timedelta64(9, "h"), "e": np.timedelta64(11, "h")}
+"""Time of day of the orbit of each part."""
 FILES = "files"
 """Folder of the files of scenes."""
 PLACES = "fields"
@@ -51,6 +53,7 @@ SOURCE_KINDS = {
     "cube": "zarr",
     "tiles": "cog, tiles",
     "granules": "netcdf, tiles",
+    "orbits": "netcdf, tiles",
     "static": "stac",
     "geoparquet": "stac",
     "bucket": "stac",
@@ -63,7 +66,18 @@ SOURCE_KINDS = {
     "scenes-mask": "stac",
 }
 KINDS = tuple(SOURCE_KINDS)
-OF_ITEMS = ("tiles", "granules", "static", "geoparquet", "bucket", "api", "live", "scenes-formula", "scenes-mask")
+OF_ITEMS = (
+    "tiles",
+    "granules",
+    "orbits",
+    "static",
+    "geoparquet",
+    "bucket",
+    "api",
+    "live",
+    "scenes-formula",
+    "scenes-mask",
+)
 MASKED = ("mask", "scenes-mask", "clear~clear")
 """The last is the cloud-free variant of a layer, which each layer of a collection with cloud classes has."""
 
@@ -121,7 +135,7 @@ def write_files(folder: Path) -> None:
     write_netcdf(folder, SCENE)
     write_zarr(folder, SCENE)
     write_groups(scene_in_groups(SCENE, "sister"), folder / "groups.nc", "netcdf-4")
-    write_swath(folder / "swath.nc")
+    make_swath(slice(None), slice(None)).pipe(save_netcdf, folder / "swath.nc")
     optimise(
         sorted(map(str, folder.glob("NDVI_*.tif"))), folder / "cube.zarr", Options(layout="both", block=16, threads=1)
     )
@@ -138,29 +152,32 @@ def write_files(folder: Path) -> None:
             write_tif(folder / FILES / f"NDVI_{stamp}_{part}.tif", numbers, own, overviews=(2,))
             pixels = {"x": slice(first, last), "time": [t]}
             save_netcdf(make_dataset(SCENE).isel(pixels), folder / FILES / f"G_{stamp}_{part}.nc")
+            orbit = make_swath([t], slice(first, last))
+            orbit["time"] = orbit["time"] + ORBIT_STARTS[part]
+            save_netcdf(orbit, folder / FILES / f"O_{stamp}_{part}.nc")
             write_tif(
                 folder / FILES / f"QA_{stamp}_{part}.tif", classes[:, first:last], replace(own, scale=1, offset=0)
             )
 
 
-def write_swath(path: Path) -> None:
-    """Write the scene upside down, with a longitude and latitude per cell and no coordinates of rows and columns."""
+def make_swath(times: slice | list[int], columns: slice) -> xarray.Dataset:
+    """Return a part of the scene upside down, with a longitude and latitude per cell but no x and y of cells."""
     x, y = (np.array(axis) for axis in SCENE.coordinates())
     longitudes, latitudes = pyproj.Transformer.from_crs(SCENE.crs, "OGC:CRS84", always_xy=True).transform(
-        *np.meshgrid(x, y)
+        *np.meshgrid(x[columns], y)
     )
     made = make_dataset(SCENE)
     attributes = {name: made["NDVI"].attrs[name] for name in ("scale_factor", "add_offset", "_FillValue")}
     dims = ("scan", "pixel")
-    swath = xarray.Dataset(
-        {"NDVI": (("time", *dims), SCENE.cube()[:, ::-1], attributes | {"coordinates": "lat lon"})},
+    numbers = SCENE.cube()[times, ::-1, columns]
+    return xarray.Dataset(
+        {"NDVI": (("time", *dims), numbers, attributes | {"coordinates": "lat lon"})},
         {
-            "time": made["time"],
+            "time": made["time"][times],
             "lat": (dims, latitudes[::-1], {"units": "degrees_north"}),
             "lon": (dims, longitudes[::-1], {"units": "degrees_east"}),
         },
     )
-    save_netcdf(swath, path)
 
 
 def items(href: Callable[[str], str]) -> Iterable[dict[str, object]]:
@@ -221,6 +238,7 @@ def configuration(folder: Path, places: Places) -> str:
         "cube": f"kind: zarr, href: '{folder}/cube.zarr'",
         "tiles": f"kind: cog, href: '{folder}/{FILES}/{{variable}}_*.tif', time_pattern: '{DATED}', tiles: true",
         "granules": f"kind: netcdf, href: '{folder}/{FILES}/G_*.nc', tiles: true",
+        "orbits": f"kind: netcdf, href: '{folder}/{FILES}/O_*.nc', tiles: true",
         "static": static,
         "geoparquet": f"kind: stac, href: '{folder}/items.parquet'",
         "bucket": f"kind: stac, href: '{places.bucket}/items.parquet'",
@@ -242,9 +260,12 @@ def configuration(folder: Path, places: Places) -> str:
 
 def _more(kind: str) -> str:
     style = f"layer: {kind}, styles: [numbers]"
-    asset = {"tiles": "", "granules": "", "folder": ""}.get(kind, "asset: NDVI, " if kind in OF_ITEMS else "")
-    if kind == "swath":
-        return f"    variables: {{NDVI: {{{style}}}}}\n    grid: {{crs: '{SCENE.crs}', resolution: 10}}\n"
+    asset = {"tiles": "", "granules": "", "orbits": "", "folder": ""}.get(
+        kind, "asset: NDVI, " if kind in OF_ITEMS else ""
+    )
+    if kind in {"swath", "orbits"}:
+        time = "    time: {group: day}\n" if kind == "orbits" else ""
+        return f"    variables: {{NDVI: {{{style}}}}}\n    grid: {{crs: '{SCENE.crs}', resolution: 10}}\n{time}"
     if kind.endswith("formula"):
         first = "asset: NDVI, " if kind in OF_ITEMS else ""
         formula = f'made: {{{style}, formula: "NDVI * 1 + 0", range: [-0.08, 0.92]}}'

@@ -33,7 +33,9 @@ NOT_OFFERED = {
     **dict.fromkeys([(kind, "products") for kind in ("stack", "netcdf", "zarr", "group", "swath", "cube")], NO_FILES),
     **dict.fromkeys([(kind, "optimise") for kind in ("formula", "mask", "clear~clear")], NO_ITEMS),
     ("stack", "optimise"): "its file names contain no times",
-    **dict.fromkeys([(kind, "cog") for kind in ("netcdf", "zarr", "group", "swath", "granules", "cube")], NOT_A_TIFF),
+    **dict.fromkeys(
+        [(kind, "cog") for kind in ("netcdf", "zarr", "group", "swath", "granules", "orbits", "cube")], NOT_A_TIFF
+    ),
 }
 """Pairs that are refused, and words of the answer."""
 OF_PATHS = {
