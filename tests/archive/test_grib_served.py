@@ -80,7 +80,7 @@ def test_each_grid_has_its_place_or_is_reported(open_at, tmp_path):
 
     assert [time[:10] for time in answer["times"]] == ["2017-10-17"]
     assert answer["values"] == [pytest.approx(1800 + 36, abs=0.1)]
-    assert "left out: band 2 on another grid than band 1 (90 x 45 cells, not 72 x 37 cells; cdo splitgrid" in (
+    assert "left out: band 2 on another grid than band 1 (90 x 45 cells, not 72 x 37 cells; grib_copy IN" in (
         findings_of(archive)
     )
 

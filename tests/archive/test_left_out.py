@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from chronotile.app.application import create_app
 from chronotile.app.settings import Settings
 from chronotile.cli.main import app
-from tests.scenes import Scene, write_tif
+from tests.scenes import Scene, make_dataset, save_netcdf, write_tif
 
 SCENE = Scene()
 
@@ -162,3 +162,12 @@ def test_quality_band_that_gdal_calls_alpha_masks_nothing_and_is_reported(config
     pixels = in_configuration.services.readers["made"].read_cell("RED", indexes=[0], row=3, column=4)
     assert pixels.numbers == [SCENE.number(0, 3, 4)]
     assert pixels.valid is None
+
+
+def test_arrays_that_are_skipped_for_one_reason_are_one_finding(open_at, tmp_path):
+    angles = {name: (("tp_y", "tp_x"), np.zeros((3, 4), "f4")) for name in ("OAA", "OZA", "SAA")}
+    save_netcdf(make_dataset(SCENE).assign(angles), tmp_path / "made.nc")
+
+    (finding,) = open_at(tmp_path).findings
+
+    assert finding.text == "made: OAA, OZA, SAA: its dimensions (tp_y, tp_x) are not a grid: x and y are missing"

@@ -1,5 +1,7 @@
 """The style of a layer whose configuration names none."""
 
+from dataclasses import replace
+
 import pytest
 
 from chronotile.catalog.default_styles import composite_style, default_style, stretch_style
@@ -30,6 +32,24 @@ def styles(make):
 )
 def test_a_style_is_chosen_by_a_word_of_the_name(make, styles, name, style):
     assert default_style(make.variable(name), styles, layer="c.v").id == style
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "units"),
+    [
+        ("sst_dtime", "time difference from reference time", "seconds"),
+        ("sses_bias", "SSES bias error", "kelvin"),
+        ("sst", "SST minus analysis: difference", "K"),
+    ],
+)
+def test_differences_and_times_of_temperatures_have_no_style_of_temperatures(make, name, title, units):
+    styles = {"temperature": make.style("temperature", span=(-20, 40)), "greys": make.style("greys")}
+    plain = make.variable(name, title=title, observed_range=(-2, 3))
+    variable = replace(plain, encoding=replace(plain.encoding, units=units))
+
+    style = default_style(variable, styles, layer="c.v")
+
+    assert (style.id, style.range) == ("greys", (-2, 3))
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,14 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
 from itertools import chain
 
 from chronotile.archive.check_items import items_findings
-from chronotile.archive.findings import add_places, style_findings, value_findings
+from chronotile.archive.findings import add_places, merge_findings, style_findings, value_findings
 from chronotile.archive.open import Archive
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.items.index import ItemIndex
@@ -99,7 +99,7 @@ def _collection_findings(archive: Archive, collection: Collection, known_places:
     yield from files
     damaged = [file.place for file in files if file.severity == "error"]
     variable_findings = _variable_findings(collection, services.readers[collection.id], archive, damaged)
-    yield from _merge(collection.id, chain(variable_findings, _clear_findings(collection, services.catalogue)))
+    yield from merge_findings(collection.id, chain(variable_findings, _clear_findings(collection, services.catalogue)))
 
 
 def _clear_findings(collection: Collection, catalogue: Catalogue) -> Iterator[Finding]:
@@ -163,15 +163,6 @@ def _flag_findings(archive: Archive) -> Iterator[Finding]:
         if style.id in configured and unknown:
             message = f"colours the flags {list_names(unknown)}, which no variable has; masked cells are as nodata"
             yield Finding("warning", f"style {style.id}", message)
-
-
-def _merge(collection: str, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield the findings, joining equal findings about several variables."""
-    places: dict[Finding, list[str]] = {}
-    for finding in findings:
-        places.setdefault(replace(finding, place=collection), []).append(finding.place)
-    for finding, names in places.items():
-        yield replace(finding, place=f"{collection}: {list_names(names, most=6)}")
 
 
 def _future_findings(collection: Collection, now: Instant) -> Iterator[Finding]:

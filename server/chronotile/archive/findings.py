@@ -126,6 +126,15 @@ def _scale_remedy(info: VariableInfo, values: str) -> str:
     return f"{values} {what}; if so, set scale: and offset: in a configuration"
 
 
+def merge_findings(collection: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the findings of a collection; equal findings about several variables are one."""
+    places: dict[Finding, list[str]] = {}
+    for finding in findings:
+        places.setdefault(replace(finding, place=collection), []).append(finding.place)
+    for finding, names in places.items():
+        yield replace(finding, place=f"{collection}: {list_names(names, most=6)}")
+
+
 class _Subject(NamedTuple):
     collection: str
     """Empty for findings that concern no collection."""

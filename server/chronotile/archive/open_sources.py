@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
+from chronotile.archive.findings import merge_findings
 from chronotile.core.errors import ChronotileError, SourceUnavailable
 from chronotile.core.finding import LEFT_OUT, Finding, Severity
 from chronotile.core.model.source import SourceSpec
@@ -81,9 +82,9 @@ def elsewhere_findings(snapshot: SourcesSnapshot, specs: Mapping[str, SourceSpec
 def reader_findings(readers: Mapping[str, Reader]) -> list[Finding]:
     """Return the findings of open readers, by collection."""
     return [
-        replace(finding, place=f"{collection}: {finding.place}")
+        finding
         for collection, reader in readers.items()
-        for finding in reader.info.findings
+        for finding in merge_findings(collection, reader.info.findings)
     ]
 
 

@@ -26,6 +26,9 @@ _CANDIDATES = {
 GREYS = "greys"
 _CELSIUS = frozenset(("degc", "deg_c", "°c", "celsius", "degree_celsius", "degrees_celsius", "degreesc", "degree_c"))
 _KELVIN = frozenset(("k", "kelvin", "kelvins", "degk", "degree_kelvin", "degrees_kelvin", "degree_k"))
+_DIFFERENCES = frozenset(("difference", "diff", "increment", "bias", "anomaly", "deviation", "error", "uncertainty"))
+"""Words of names and titles of variables that are differences of temperatures."""
+_DURATIONS = frozenset(("s", "sec", "second", "seconds", "min", "minutes", "h", "hour", "hours", "d", "day", "days"))
 ZERO_CELSIUS_K = 273.15
 _FALLBACK_RANGE = (0.0, 1.0)
 _MIN_RELATIVE_HALF_WIDTH = 1e-6
@@ -41,6 +44,8 @@ def default_style(variable: VariableInfo, styles: Mapping[str, Style], *, layer:
     observed values is stretched over them. Units of temperature take precedence over the name.
     """
     style = temperature_style(variable, styles) or style_for_name(variable.name, styles)
+    if style is not None and style.id in _TEMPERATURE and _is_about_temperatures(variable):
+        style = None
     if variable.classes:
         return style if style is not None and _has_all_classes(style, variable) else class_style(variable, layer=layer)
     if style is None:
@@ -53,10 +58,18 @@ def default_style(variable: VariableInfo, styles: Mapping[str, Style], *, layer:
 
 def is_temperature(variable: VariableInfo) -> bool:
     """Return whether a variable is a temperature according to its units or, without units, its name."""
+    if _is_about_temperatures(variable):
+        return False
     units = variable.encoding.units.lower().replace(" ", "_")
     if units not in {"", "1"}:
         return units in _CELSIUS | _KELVIN
     return any(_CANDIDATES.get(word) == _TEMPERATURE for word in _split_words(variable.name))
+
+
+def _is_about_temperatures(variable: VariableInfo) -> bool:
+    # Differences of temperatures, and times of their measurement.
+    words = {*_split_words(variable.name), *_split_words(variable.title or "")}
+    return not _DIFFERENCES.isdisjoint(words) or variable.encoding.units.lower() in _DURATIONS
 
 
 def temperature_style(variable: VariableInfo, styles: Mapping[str, Style]) -> Style | None:

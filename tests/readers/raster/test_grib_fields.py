@@ -64,7 +64,7 @@ def test_message_on_another_grid_is_skipped_and_named(opened, tmp_path):
     (name,) = reader.info.variables
     assert times(reader, name) == ["2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z"]
     np.testing.assert_allclose(values(reader, name, 1), CELLS + 7, atol=0.01)
-    assert "band 2 on another grid than band 1 (11 x 9 cells, not 7 x 5 cells; cdo splitgrid" in notes(reader)
+    assert "band 2 on another grid than band 1 (11 x 9 cells, not 7 x 5 cells; grib_copy IN" in notes(reader)
 
 
 def test_of_one_size_grids_differ_by_their_place(opened, tmp_path):
@@ -101,7 +101,7 @@ def test_fields_of_one_message_have_separate_grids(opened, tmp_path):
 def test_band_number_is_refused_on_another_grid(opened, tmp_path):
     files = message(tmp_path, CELLS), message(tmp_path, CELLS, west=1.0)
 
-    with pytest.raises(UnsupportedSource, match="band 2 is on another grid than its first; cdo splitgrid"):
+    with pytest.raises(UnsupportedSource, match="band 2 is on another grid than its first; grib_copy IN"):
         opened(*files, variables={"P": VariableSpec(id="P", band=2)})
 
 

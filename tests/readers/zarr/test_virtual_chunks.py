@@ -16,6 +16,7 @@ from chronotile.core.web.places import AllowedPlaces
 from chronotile.readers.kinds import open_source
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote import buckets
+from chronotile.readers.zarr.virtual_chunks import VirtualAccess
 from tests.faulty_source import faulty_source
 from tests.readers.zarr.reference_files import CHUNK, write_files
 from tests.scenes import Scene, make_dataset, make_spec
@@ -339,3 +340,12 @@ def test_repository_in_a_bucket_names_no_file_here(s3, folder):
     assert "documents from other machines may not name files of this one" in messages(reader)[0]
     with pytest.raises(DateUnreadable):
         date(reader, 0)
+
+
+def test_container_with_a_name_instead_of_an_address_is_skipped():
+    """Older versions of icechunk stored names, such as `s3`."""
+    access = VirtualAccess(["s3"], lambda location: location)
+
+    assert access.containers == {}
+    (finding,) = access.findings
+    assert finding.message.startswith("left out: the virtual chunks in s3: its address is unknown")

@@ -13,7 +13,7 @@ from chronotile.archive.discovery.backscatter import decibel_findings, decibel_l
 from chronotile.archive.discovery.drafts import Draft
 from chronotile.archive.discovery.names import as_id, as_title, strip_suffix
 from chronotile.archive.discovery.variables import distinct, holds_dated_bands, raster_variables, true_colour_of
-from chronotile.archive.findings import value_findings
+from chronotile.archive.findings import merge_findings, value_findings
 from chronotile.catalog.default_styles import default_style, widen_range
 from chronotile.core.errors import SourceUnavailable, UnsupportedSource
 from chronotile.core.finding import LEFT_OUT, Finding
@@ -96,7 +96,7 @@ def describe_collection(draft: Draft, styles: Mapping[str, Style], caches: Reade
         # Findings about variables that are served: opening the collection will report them again.
         later = {finding for finding in reader.info.findings if finding.place not in missing}
         all_findings = dict.fromkeys((*findings, *reader.info.findings))
-        left_out = [_add_draft_id(draft, finding) for finding in all_findings if finding not in later]
+        left_out = merge_findings(draft.id, (finding for finding in all_findings if finding not in later))
         groups = () if info is None else info.other_groups
         return replace(collection, findings=(*left_out, *collection.findings), other_groups=groups)
     finally:

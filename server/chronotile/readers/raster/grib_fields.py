@@ -35,7 +35,7 @@ _RANGES = {
 """Names of statistical processes in edition 1 (code table 5)."""
 _ECMWF, _NCEP = 98, 7
 
-SPLIT = "cdo splitgrid IN OUT writes a file for each grid"
+SPLIT = "grib_copy IN 'OUT_[md5GridSection].grib' writes a file for each grid"
 _REDUCED = "its rows have different numbers of cells; make them equal first (cdo -f nc setgridtype,regular IN OUT.nc)"
 _SPECTRAL = "it holds spherical harmonics and no cells; transform them first (cdo -f nc sp2gp IN OUT.nc)"
 _UNSTRUCTURED = "its cells do not lie in rows and columns; regrid it first (cdo -f nc remapnn,r360x180 IN OUT.nc)"

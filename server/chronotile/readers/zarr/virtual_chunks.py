@@ -45,6 +45,8 @@ class VirtualAccess:
     def _allow(self, prefix: str) -> None:
         import icechunk
 
+        if "://" not in prefix:  # repositories of older icechunk have names here
+            raise UnsupportedSource("its address is unknown; write the repository again with the current icechunk")
         store, credentials = _access(prefix)
         self._place_of(f"{prefix}_")  # a file in the container, as a container may be the whole folder
         try:
