@@ -19,6 +19,7 @@ from chronotile.core.model.job import Execution
 from chronotile.jobs.processes.execute import execute
 from tests.rasters import write_raster
 from tests.scenes import save_netcdf
+from tests.walk.serving import served
 
 PROJECTIONS = {
     "Mercator": "+proj=merc +lat_ts=20 +lon_0=0 +R=6371200",
@@ -99,6 +100,17 @@ def write_netcdf(data, folder):
     )
     save_netcdf(dataset, folder / "v.nc")
     return CONFIG.format(kind="netcdf", href=folder / "v.nc", more="", name="band1")
+
+
+def write_tiles(data, folder):
+    """Write two halves; in the second, x continues beyond the edge."""
+    for tile, first in (("a", 0), ("b", data.columns // 2)):
+        numbers = data.numbers[:, first : first + data.columns // 2]
+        transform = data.transform @ Affine.translation(first, 0)
+        crs = rasterio.CRS.from_user_input(data.crs)
+        write_raster(folder / f"v_{tile}_20200105.tif", numbers, crs=crs, transform=transform, nodata=0)
+    more = r", time_pattern: '_(?P<time>\d{8})', tiles: true"
+    return CONFIG.format(kind="cog", href=folder / "v_*.tif", more=more, name="band1")
 
 
 WRITERS = {"GeoTIFF": write_tiff, "NetCDF": write_netcdf}
@@ -266,3 +278,18 @@ def test_documents_state_the_longitudes(world):
         start = (data.west + 180) % 360 - 180
         assert west == pytest.approx(start, abs=0.01)
         assert (east - start - 120) % 360 == pytest.approx(0, abs=0.01) or (east - start - 120) % 360 > 359.99
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", [60, 180])
+@pytest.mark.parametrize("name", ["Mercator", "plate carrée"])
+def test_tiles_beyond_the_edge_are_one_map(name, columns, tmp_path):
+    data = Cylinder(name, columns)
+    (tmp_path / "served.yaml").write_text(write_tiles(data, tmp_path))
+
+    with served(tmp_path / "served.yaml", tmp_path / "server") as client:
+        test_points_have_the_value_of_their_cell((data, client, None))
+        test_maps_in_degrees_show_the_cells((data, client, None), "the edge")
+        test_maps_in_web_mercator_repeat_beyond_180((data, client, None))
+        test_areas_across_the_edge_have_the_mean_of_their_cells((data, client, None))
+        test_coverages_across_the_edge_have_the_numbers_of_the_cells((data, client, None))

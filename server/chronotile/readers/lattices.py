@@ -9,7 +9,7 @@ from affine import Affine
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.model.request import Point
 from chronotile.core.model.source import TargetGrid
-from chronotile.core.model.space.boxes import WHOLE_CIRCLE, BBox, box_of_all, reach_in
+from chronotile.core.model.space.boxes import BBox, box_of_all, reach_in
 from chronotile.core.model.space.crs import CRS84, Crs, crs_of
 from chronotile.core.model.space.grid import CIRCLE_TOLERANCE_PX, NativeGrid
 from chronotile.readers.reader import cell_at
@@ -134,11 +134,11 @@ def whole_grid(lattice: Lattice, grids: Iterable[NativeGrid], extent: BBox) -> N
     grids = tuple(grids)
     if all(grid.crs == lattice.crs for grid in grids) and _cover(grids, extent):
         grid = lattice.grid(box_of_all([grid.bbox for grid in grids]))
-        if grid.wrap_columns is None or grid.width <= grid.wrap_columns + CIRCLE_TOLERANCE_PX:
+        circle = grid.crs.longitude_circle
+        if circle is None or grid.wrap_columns is None or grid.width <= grid.wrap_columns + CIRCLE_TOLERANCE_PX:
             return grid
         # Some pieces continue beyond 180 degrees, others have all longitudes.
-        half = WHOLE_CIRCLE / 2
-        return lattice.grid(grid.bbox._replace(xmin=-half, xmax=half))
+        return lattice.grid(grid.bbox._replace(xmin=circle.west, xmax=circle.east))
     return lattice.grid(reach_in(extent, CRS84, lattice.crs))
 
 

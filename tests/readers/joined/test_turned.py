@@ -1,13 +1,17 @@
 """Files of one grid in other orders of rows and longitudes are read as the same cells, as xarray sorts them."""
 
+import math
 import shutil
 
 import numpy as np
 import pytest
 import xarray
+from affine import Affine
 
 from chronotile.archive.open import open_archive
-from chronotile.core.model.space.grid import Window
+from chronotile.core.model.space.crs import crs_of
+from chronotile.core.model.space.grid import NativeGrid, Window
+from chronotile.readers.joined.source import turn_of
 from chronotile.readers.kinds import open_source
 from tests.scenes import make_spec, save_netcdf
 
@@ -101,3 +105,16 @@ def test_replaced_file_of_equal_size_and_time_has_new_revision(tmp_path):
     copy.replace(path)
 
     assert reader.revision("NDVI", 0) != before
+
+
+@pytest.mark.parametrize(
+    ("shift_m", "is_alike"), [(0.0, True), (2 * math.pi * 6_371_200, True), (3600.0, False), (10_000.0, False)]
+)
+def test_cells_of_a_mercator_grid_across_180_are_alike_after_a_turn_alone(shift_m, is_alike):
+    crs = crs_of("+proj=merc +lon_0=0 +R=6371200")
+    grids = [
+        NativeGrid(crs=crs, transform=Affine(10_000, 0, west, 0, -10_000, 1e6), width=2000, height=10)
+        for west in (1.45e7, 1.45e7 + shift_m)
+    ]
+
+    assert (turn_of(grids[1], grids[0]) is not None) == is_alike

@@ -1,5 +1,6 @@
 """Files with different times, read as one source along time; each file may have a different encoding."""
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +14,6 @@ import numpy as np
 from chronotile.core.errors import ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource
 from chronotile.core.model.raster import Pixels
 from chronotile.core.model.source import SourceInfo, VariableInfo
-from chronotile.core.model.space.boxes import WHOLE_CIRCLE
 from chronotile.core.model.space.grid import NativeGrid, Window
 from chronotile.core.model.time.domain import TimeDomain
 from chronotile.core.model.time.instants import TimeSpan
@@ -82,8 +82,8 @@ def turn_of(file_grid: NativeGrid, grid: NativeGrid) -> Turn | None:
     pairs = zip((a, b, d, e, f), (file_a, file_b, file_d, file_e, file_f), strict=True)
     if not is_alike or any(abs(one - other) > near for one, other in pairs):
         return None
-    turns = round((c - file_c) / WHOLE_CIRCLE) if grid.wrap_columns is not None else 0
-    distance = c - file_c - turns * WHOLE_CIRCLE
+    circle = abs(a) * (grid.wrap_columns or 0.0)
+    distance = math.remainder(c - file_c, circle) if circle else c - file_c
     if abs(distance) <= near:
         return Turn(height=grid.height, width=grid.width, is_flipped=is_flipped)
     columns = round(distance / a) if _goes_round(grid) else 0
