@@ -101,7 +101,7 @@ class QuotaTable(ArchiveTables):
 
 @dataclass(eq=False, slots=True)
 class Lease:
-    """The part of a daily quota that a process has taken for a user and a class."""
+    """The part of a daily quota that a process has taken for a user and a class of requests."""
 
     key: LeaseKey
     limits: Amounts

@@ -103,7 +103,7 @@ def _collection_findings(archive: Archive, collection: Collection, known_places:
 
 
 def _clear_findings(collection: Collection, catalogue: Catalogue) -> Iterator[Finding]:
-    """Yield notes about layers whose clear pixels are unknown at some dates."""
+    """Yield a note for each layer whose mask of clear pixels has no data at some dates."""
     for layer in collection.layers:
         clear = catalogue.clear.get(layer.id)
         if clear is not None and clear.mask is not None:

@@ -17,7 +17,7 @@ _MARKS = {"error": "error  ", "warning": "warning", "note": "note   "}
 
 
 def archive_lines(catalogue: Catalogue) -> Iterator[str]:
-    """Yield a line for each collection, layer (times, extent, CRS, styles) and place set."""
+    """Yield a line for each collection, layer (times, extent, CRS, styles) and set of places."""
     for collection in catalogue.collections:
         title = next(iter(collection.title.values()), collection.id)
         yield f"{collection.id}" if title == collection.id else f"{collection.id}  {title}"

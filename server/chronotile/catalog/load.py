@@ -137,7 +137,7 @@ def _read(
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        origin = named_at if key else YamlLocation("", 0)  # the first file is named on the command line
+        origin = named_at if key else YamlLocation("", 0)  # named on the command line, so no line of YAML
         return empty, [Mistake(origin, key, f"{path} cannot be read: {error.strerror}")]
     except UnicodeDecodeError as error:
         problem = f"the file is not UTF-8 text: byte {error.start} cannot be read; save it as UTF-8"

@@ -357,7 +357,7 @@ class ArchiveTables:
     """
 
     usage: ClassVar[Usage]
-    """Database of the tables."""
+    """Which database contains the tables."""
     metadata: ClassVar[MetaData]
     making: ClassVar[int]
     """Advisory lock that is held while the tables are created."""

@@ -84,7 +84,7 @@ class Turns(Generic[Entry]):
 
 
 class FairSemaphore:
-    """Semaphore of one event loop, whose waiting tasks take turns by `CLIENT`."""
+    """Semaphore of one event loop. It serves the waiting clients in turns; `CLIENT` names the client of a task."""
 
     def __init__(self, value: int) -> None:
         self._value = self._most = value
@@ -140,7 +140,7 @@ Result = TypeVar("Result")
 
 
 class FairThreads:
-    """Runs sync work in at most `count` threads of one event loop; waiting tasks take turns by `CLIENT`."""
+    """Runs sync work in at most `count` threads of one event loop; waiting clients (`CLIENT`) take turns."""
 
     def __init__(self, count: int) -> None:
         self._turns = FairSemaphore(count)

@@ -267,7 +267,7 @@ class Limiter:
 
 
 def _end_wait(wait: asyncio.Timeout) -> None:
-    # Raises TimeoutError in the waiting task.
+    # The waiting task then gets TimeoutError.
     if not wait.expired():
         wait.reschedule(asyncio.get_running_loop().time())
 

@@ -28,7 +28,7 @@ COUNTED_CELLS = 1 << 18
 READ_CELLS = 1 << 22
 """Maximum size of a window that is read whole. Larger ones, as in rasters without overviews, are sampled."""
 SAMPLES, SAMPLE_PX, BLOCK_PX = 8, 64, 512
-"""Number of samples along each side, their size, and the usual size of a block, at whose corners they are."""
+"""Number and size of the samples along each side, and the usual size of a block. Samples start at corners of blocks."""
 EDGE = 33
 """Number of points along each side of an area that are projected to find its window."""
 

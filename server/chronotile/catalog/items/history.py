@@ -49,7 +49,7 @@ class ChangedCollection:
 
     searched: SearchedCollection
     forgotten: int
-    """Last change with removed items that are no longer listed."""
+    """Number of the last change whose removed items were deleted from the history."""
     filled: int
     """Changes up to this one are omitted."""
 

@@ -32,7 +32,7 @@ SMALL_BYTES = 64 << 10
 MAX_INSTANTS = 64
 """Instants that a statement lists; for more, it reads all from the first to the last."""
 MAX_NEAR = 256
-"""Rows near a box that are cached for lookups of boxes within it; an item has up to four rows."""
+"""Maximum number of rows cached around a box. Lookups of smaller boxes use them; an item has up to four rows."""
 ITEM_BYTES, VERTEX_BYTES = 800, 120
 """Memory of an item with the boxes that it meets, and of a vertex of its footprint."""
 MAX_MET = 16

@@ -59,7 +59,7 @@ def _even(nanoseconds: Int64Array) -> Int64Array:
         even = (nanoseconds - middle + span // 2) // span * span
         if agreement >= MIN_AGREEMENT and _are_observations(even):
             return even
-    even = nanoseconds // DAY * DAY  # no common time of day: days of the calendar
+    even = nanoseconds // DAY * DAY  # without a common time of day: calendar days
     return even if _are_observations(even) else nanoseconds
 
 

@@ -84,7 +84,8 @@ class ItemPlaces:
     def _remedy(self, address: str) -> str:
         """Return the prefix that the operator would have to allow: for a file, the folder shared by other items.
 
-        Tiles and dates often have separate folders, so the proposed folder is the first one outside the source.
+        The folder is one level below the last folder that the file shares with the source, because tiles and dates
+        often have separate folders.
         """
         prefix = prefix_of(address)
         if not is_local(address):

@@ -57,7 +57,7 @@ PointsFormat = Literal[TableFormat.CSV, TableFormat.JSON, TableFormat.PARQUET]
 FORMATS: Mapping[str, PointsFormat] = {str(format_): format_ for format_ in get_args(PointsFormat)}
 """Formats by name, which is also the extension of the file."""
 NAMES = {"layer": "layers", "time": "datetime"}
-"""Names of inputs by the locators of errors of operations."""
+"""Names of inputs of the job, by names of parameters in errors of the core."""
 
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
@@ -164,7 +164,7 @@ def _layers(inputs: Inputs, services: Services) -> list[str]:
 
 
 def _points(inputs: Inputs, part: slice) -> tuple[Point, ...]:
-    # A slice of the points
+    # The points of one part of the job
     listed, path = _positions(inputs, part)
     return tuple(_point(*position, path.format(number)) for number, position in enumerate(listed, part.start or 0))
 

@@ -1,1 +1,1 @@
-"""Protocols of arrays and files."""
+"""Layers as Zarr stores, and a user's own Cloud Optimized GeoTIFFs (TiTiler)."""

@@ -37,11 +37,12 @@ _thread = threading.local()
 
 @contextmanager
 def averaging_areas(*, averages: bool = True, has_classes: bool = False) -> Iterator[None]:
-    """Make this thread read blocks of swaths as means over areas if their grid is coarser than their cells.
+    """Let this thread average the cells of a swath over each output cell, if the output grid is coarser than the swath.
 
     Args:
-        averages: False reads the nearest cells: masks and formulas need these.
-        has_classes: Whether numbers are classes even if the file states none: the most frequent replaces the mean.
+        averages: False reads the nearest cells, which masks and formulas need.
+        has_classes: True if the numbers are classes, also if the file does not say so; the most frequent class then
+            replaces the mean.
     """
     before = is_averaging(), are_classes()
     _thread.averages, _thread.has_classes = averages, has_classes
@@ -52,7 +53,7 @@ def averaging_areas(*, averages: bool = True, has_classes: bool = False) -> Iter
 
 
 def is_averaging() -> bool:
-    """Return whether blocks of swaths are read as means."""
+    """Return whether this thread averages the cells of swaths."""
     return getattr(_thread, "averages", False)
 
 

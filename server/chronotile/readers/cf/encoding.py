@@ -41,7 +41,7 @@ class Meaning(NamedTuple):
 
 
 def meaning_of(field: Field) -> Meaning:
-    """Return the meaning of the numbers of an array, from its attributes."""
+    """Return encoding (scale, offset, nodata, valid range), classes and flags from the attributes of an array."""
     dtype = _meant_type(field)
     scale, offset = _packing(field, "scale_factor"), _packing(field, "add_offset")
     nodata, others, findings = _nodata(field, dtype)

@@ -64,7 +64,7 @@ class MosaicParts:
     meaning: str
     """Text that differs between mosaics with different overviews."""
     recent: "ByteCache[tuple[ItemRef, ...]]"
-    """Items by index counter, box and instants; a request needs the same ones several times."""
+    """Items by version of the index, box and instants; a request needs the same items several times."""
     near: "ByteCache[NearItems]"
     """Items around a box, by the keys of `recent`; the next requests often need a box nearby."""
     states: "ByteCache[bytes]"

@@ -226,7 +226,7 @@ class ServingCube(Reader):
         return self._state.commit.has_series
 
     def read_cells(self, variable: str, *, indexes: Sequence[int], rows: Int64Array, columns: Int64Array) -> Pixels:
-        """Return (time, cell) pixels of native cells, from the layout of series."""
+        """Return (time, cell) pixels of native cells, from the layout for series, whose chunks have many times."""
         return self._read(variable, lambda state, x: state.cells(variable, indexes, (rows, columns), x))
 
     def _read(self, variable: str, read: Callable[[CubeState, Along], NumberArray], *, along: Along = "time") -> Pixels:

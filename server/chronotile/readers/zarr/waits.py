@@ -112,7 +112,7 @@ def result_within(future: Any) -> Any:  # noqa: ANN401 -- tensorstore's stubs la
             raise Away(IGNORES_RANGE) from error
         status = next((status for code, status in _REFUSALS.items() if str(error).startswith(code)), None)
         if status is not None:
-            raise Refused(status) from None  # without a cause: origin_of must return this error
+            raise Refused(status) from None  # without a cause, as origin_of returns the first cause
         if _HTTP_CODE.search(str(error)) or not _NOT_OF_THE_STORE.match(str(error)):
             raise Away(_why_away(str(error))) from error
         raise

@@ -63,8 +63,8 @@ class CsvOptions:
     def cells(self, *cells: str | float | None) -> str:
         """Return fields as one text, quoted where necessary."""
         buffer = io.StringIO(newline="")
-        # The csv module quotes an empty field that is alone in a line, so we add a field.
-        # It quotes the characters of the line terminator, and some readers end a line at a carriage return.
+        # The csv module would quote a single empty field, so an empty field is added and cut off below. It quotes the
+        # characters of the terminator: with "\r\n" also a carriage return, where some readers end a line.
         safe = (safe_cell(cell) if isinstance(cell, str) else cell for cell in cells)
         csv.writer(buffer, delimiter=self.separator, lineterminator="\r\n").writerow((*safe, None))
         return buffer.getvalue()[:-3]

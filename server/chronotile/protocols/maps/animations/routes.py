@@ -197,7 +197,7 @@ LIMITS: Mapping[str, float] = {"max_animation_pixels": MAX_PIXELS, MEMORY: math.
 
 
 def animation_offer(animation: AnimationRequest, query: Kvp, catalogue: Catalogue) -> JobOffer | None:
-    """Return the job; `None` if it has no input for an option of the request, such as colours or an expression.
+    """Return a job with the same result; `None` if it lacks an input for an option of the request, such as colours.
 
     Raises:
         UnsupportedCrs: No process accepts the CRS.

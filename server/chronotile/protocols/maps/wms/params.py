@@ -374,7 +374,8 @@ def requested_difference(query: Kvp, layer: Layer) -> TimeSelection | None:
     """
     if DIFFERENCE.optional(query) is None or len(layer.times) == 0:
         return None
-    return parse_frame_time(query.optional(DIFFERENCE.name), layer.times)  # a frame of an animation, as TIME
+    # It may name a frame of an animation, like TIME.
+    return parse_frame_time(query.optional(DIFFERENCE.name), layer.times)
 
 
 def _styles(query: Kvp, layers: list[tuple[str, Layer]]) -> list[tuple[str, str | None]]:

@@ -80,7 +80,7 @@ class DomainPage:
     from_value: Instant | None
     """The page starts after it."""
     from_end: bool
-    """Whether the ends of times are compared with `from_value`, and listed."""
+    """Whether the ends of intervals are compared with `from_value`, not their starts; the ends are then listed too."""
 
 
 def describe_domains(query: Kvp, services: Services) -> bytes:

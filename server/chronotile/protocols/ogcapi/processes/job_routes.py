@@ -140,7 +140,7 @@ async def get_result(request: Request) -> Response:
     if name not in job.results:
         result_names = ", ".join(job.results) or "none"
         raise UnknownPath(f"the job has no result {name[:80]!r}; it has {result_names}", locator="outputID")
-    alone = Execution(process=job.process, inputs={})  # a single result is not affected by the requested form
+    alone = Execution(process=job.process, inputs={})  # `response` and transmission modes do not apply to one result
 
     def find() -> Response:
         return file_response(results_of(job, alone, desk.result_files(job), context.base), name, is_head=is_head)
