@@ -61,7 +61,18 @@ def test_absence_of_valid_values_is_found(check, tmp_path):
     ((severity, message),) = check(tmp_path)
 
     assert severity == "warning"
-    assert "no value is valid" in message
+    assert message == "no value is valid in the sampled times; all sampled cells of the newest time are nodata (255)"
+
+
+def test_invalid_values_advise_to_compare_nodata(check, tmp_path):
+    dataset = make_dataset(SCENE)
+    for variable in dataset.data_vars.values():
+        variable.attrs["valid_range"] = np.array([300, 301], dtype="int16")
+    dataset.to_netcdf(tmp_path / "a.nc")
+
+    messages = [message for _severity, message in check(tmp_path)]
+
+    assert "no value is valid in the sampled times; compare nodata with the files" in messages
 
 
 def test_dates_without_classes_of_clear_pixels_are_a_note(check, tmp_path):

@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain
 
+import numpy as np
+
 from chronotile.archive.check_items import items_findings
 from chronotile.archive.findings import add_places, merge_findings, style_findings, value_findings
 from chronotile.archive.open import Archive
@@ -125,10 +127,10 @@ def _variable_findings(
             yield Finding("note", variable.name, f"only pixels of the first {count} were read, in {MAX_READ_S:g} s")
             return
         newest = max(0, len(variable.times) - 1)
-        probe, failure = None, None
+        probes, failure = list[Pixels](), None
         try:  # read all windows, as each of them may fail
-            probes = _probes(variable.grid)
-            probe, *_rest = (reader.read_window(variable.name, index=newest, level=0, window=p) for p in probes)
+            windows = _probes(variable.grid)
+            probes = [reader.read_window(variable.name, index=newest, level=0, window=w) for w in windows]
         except SourceUnavailable as error:
             failure = error
         try:  # `observed_range` reads other times if the newest is damaged
@@ -136,7 +138,7 @@ def _variable_findings(
         except SourceUnavailable as error:
             failure = failure or error
         else:
-            yield from _pixel_findings(sampled, probe)
+            yield from _pixel_findings(sampled, probes)
             if variable.name in styles:
                 yield from style_findings(sampled, styles[variable.name])
             if archive.discovery is None and variable.observed_range is None:  # not reported by opening the archive
@@ -176,16 +178,24 @@ def _future_findings(collection: Collection, now: Instant) -> Iterator[Finding]:
         yield Finding("warning", collection.id, message)
 
 
-def _pixel_findings(variable: VariableInfo, probe: Pixels | None) -> Iterator[Finding]:
+def _pixel_findings(variable: VariableInfo, probes: Sequence[Pixels]) -> Iterator[Finding]:
     """Yield findings if no sampled cell has a value, or if encoding and mask mark no missing values."""
     if variable.observed_range is None:
-        yield Finding("warning", variable.name, "no value is valid in the sampled times; compare nodata with the files")
+        yield Finding("warning", variable.name, _why_no_value(variable, probes))
     encoding = variable.encoding
-    is_masked = probe is None or probe.valid is not None
+    is_masked = not probes or probes[0].valid is not None
     is_declared = encoding.nodata is not None or encoding.valid_range or encoding.flags or is_masked
     if not is_declared and encoding.dtype[0] in "iu" and not variable.classes:
         message = "declares no nodata, so every number is a value; set nodata: if one is not"
         yield Finding("note", variable.name, message)
+
+
+def _why_no_value(variable: VariableInfo, probes: Sequence[Pixels]) -> str:
+    """Return the message for a variable without a valid sampled value; `probes` are windows of its newest time."""
+    nodata = np.nan if variable.encoding.nodata is None else variable.encoding.nodata
+    if probes and all((np.isnan(probe.numbers) | (probe.numbers == nodata)).all() for probe in probes):
+        return f"no value is valid in the sampled times; all sampled cells of the newest time are nodata ({nodata:g})"
+    return "no value is valid in the sampled times; compare nodata with the files"
 
 
 def _probes(grid: NativeGrid) -> list[Window]:
