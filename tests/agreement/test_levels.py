@@ -205,6 +205,15 @@ def test_members_without_numbers_are_layers_by_their_position(opened, tmp_path):
         assert series_of(client, layers["temperature_runlast_member2"]) == [value_at(2, t) for t in range(3)]
 
 
+def test_name_with_spaces_is_quoted_in_the_remedy(opened, tmp_path):
+    dataset = xarray.concat([ocean()] * 4, "depth", data_vars="minimal").assign_coords(depth=np.arange(16.0))
+    place = tmp_path / save(dataset.rename(depth="depth of water"), "netcdf", tmp_path)
+
+    (line,) = [line for line in told(opened(place)) if "temperature" in line]
+
+    assert 'select: {"depth of water": 0}: accepted are 0, 1, 2, 3, 4, 5, ... 15 (16 values)' in line
+
+
 def test_many_levels_must_be_configured(opened, tmp_path):
     dataset = xarray.concat([ocean()] * 4, "depth", data_vars="minimal").assign_coords(depth=np.arange(16.0))
     place = tmp_path / save(dataset, "netcdf", tmp_path)

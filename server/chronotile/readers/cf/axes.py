@@ -1,5 +1,6 @@
 """Roles of the dimensions of an array: x, y and time (CF §4)."""
 
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -322,10 +323,10 @@ def unselected_dimension(dim: str, field: Field, fields: FieldSet) -> str:
     """Return the message for an array that needs a selected step, with the remedy."""
     values = _values(dim, field, fields)
     size = field.sizes[dim]
-    example = "{index: 0}" if values is None else _text(values[0])
+    example = "{index: 0}" if values is None else _quote_for_yaml(_text(values[0]))
     return (
         f"it has {size} steps of the dimension {dim} beside time, y and x; choose one in a configuration, "
-        f"select: {{{dim}: {example}}}: {_accepted(dim, size, values)}"
+        f"select: {{{_quote_for_yaml(dim)}: {example}}}: {_accepted(dim, size, values)}"
     )
 
 
@@ -428,6 +429,11 @@ def _accepted(dim: str, size: int, values: AnyArray | None) -> str:
         return f"accepted are {', '.join(map(_text, values))}"
     first = ", ".join(map(_text, values[:FIRST_LISTED]))
     return f"accepted are {first}, ... {_text(values[-1])} ({size} values)"
+
+
+def _quote_for_yaml(text: str) -> str:
+    # A flow mapping of YAML needs quotes around spaces and punctuation.
+    return text if re.fullmatch(r"[\w.+-]+", text) else json.dumps(text, ensure_ascii=False)
 
 
 def _text(value: object) -> str:
