@@ -357,7 +357,7 @@ class ArchiveTables:
     """
 
     usage: ClassVar[Usage]
-    """Which database contains the tables."""
+    """Database that contains the tables."""
     metadata: ClassVar[MetaData]
     making: ClassVar[int]
     """Advisory lock that is held while the tables are created."""

@@ -41,7 +41,7 @@ def averaging_areas(*, averages: bool = True, has_classes: bool = False) -> Iter
 
     Args:
         averages: False reads the nearest cells, which masks and formulas need.
-        has_classes: True if the numbers are classes, also if the file does not say so; the most frequent class then
+        has_classes: True if the numbers are classes, even without a statement in the file; the most frequent class then
             replaces the mean.
     """
     before = is_averaging(), are_classes()

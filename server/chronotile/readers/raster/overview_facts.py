@@ -57,7 +57,7 @@ class OverviewFacts:
     states_mask: bool
     """Whether flags of the overview or the image state a mask that is not an alpha band."""
     is_of_codestream: bool
-    """Whether it is a lower resolution inside a JPEG 2000 codestream, which has no metadata of its own."""
+    """Whether it is a lower resolution inside a JPEG 2000 codestream, without metadata."""
     fault: str | None
     """Contradiction in the files that contain it; `None` without any."""
 

@@ -64,7 +64,7 @@ class CsvOptions:
         """Return fields as one text, quoted where necessary."""
         buffer = io.StringIO(newline="")
         # The csv module would quote a single empty field, so an empty field is added and cut off below. It quotes the
-        # characters of the terminator: with "\r\n" also a carriage return, where some readers end a line.
+        # characters of the terminator: with "\r\n" also a carriage return, which ends a line for some readers.
         safe = (safe_cell(cell) if isinstance(cell, str) else cell for cell in cells)
         csv.writer(buffer, delimiter=self.separator, lineterminator="\r\n").writerow((*safe, None))
         return buffer.getvalue()[:-3]
