@@ -72,7 +72,7 @@ def move_to_prefix(scope: Scope, pattern: re.Pattern[str]) -> re.Match[str] | No
 
 
 class Credentials:
-    """The users of credentials. Tokens are verified once, and cached by their digest until they expire."""
+    """Finds the user of a credential. Tokens are verified once, and cached by their digest until they expire."""
 
     def __init__(self, keys: KeyCache) -> None:
         self._keys = keys

@@ -280,7 +280,7 @@ class BoundedHttp(HttpToolsProtocol):
         return self._refusal is not None
 
     def _fail(self, refusal: ConnectionRefusal) -> NoReturn:
-        # The exception stops the parser in the middle of a part.
+        # Raising stops the parser in the middle of a part; `_failure` is sent then.
         self._failure = refusal
         raise ValueError(refusal.detail)
 

@@ -34,8 +34,8 @@ def read_times(
 ) -> Iterator[Pixels | None]:
     """Yield the native pixels at each time, in the order of `indexes`; `None` for an unreadable date.
 
-    If a chunk has several times, they are read together, so that each chunk is decoded once. If the source has two
-    layouts, that of series is read unless it would waste too much (`WASTED`).
+    If a chunk has several times, they are read together, so that each chunk is decoded once. If the source is
+    stored in two layouts, the layout for series is read unless too many decoded values are not needed (`WASTED`).
 
     Args:
         plan: The windows to read.

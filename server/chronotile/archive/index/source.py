@@ -401,7 +401,7 @@ NICE = 5
 """Increment of the nice value of the processes that read entries, because requests have priority."""
 
 EntryAnswer = ReadEntry | Unread | str | None
-"""`None`: the entry is unchanged. Text: only its state has changed."""
+"""`None`: the entry is unchanged. Text: the new state of an entry whose item is unchanged."""
 _EntryTask = Sequence[tuple[ListedEntry, str]]
 """Entries of one task, with the states at their last reading."""
 

@@ -60,7 +60,7 @@ class Candidates:
     dialect: Dialect
     time_limit: TimeLimit
     counts: dict[Value, int] = field(default_factory=dict)
-    """Numbers of items by key of a value."""
+    """How many items have each value."""
 
     @cached_property
     def number(self) -> tuple[int, tuple[int, int]]:

@@ -125,7 +125,7 @@ class Problem:
     reason: str
     count: int
     keys: tuple[str, ...]
-    """The first of the entries."""
+    """Keys of the first entries with this problem."""
 
 
 def open_passes(url: str | None, folder: Path, *, archive: str = "") -> "SourcePasses":

@@ -42,7 +42,7 @@ REF_COUNT = 9
 FEW = 10_000
 """Maximum number of items near a box that are read by their numbers; else all items of the times are read."""
 MAX_COVERS = 2 * FEW
-"""Maximum number of rows of `COVERS` that are read to find the numbers of items near a box."""
+"""Maximum number of rows of the table `COVERS` that are read to find the row numbers of items near a box."""
 MAX_TEXT = 2_000
 """Characters of a filter whose statements are cached."""
 BOUNDS = {"=", *TURNED}

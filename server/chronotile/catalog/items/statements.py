@@ -297,7 +297,7 @@ def numbers_of_value() -> Select[Any]:
 
 
 def numbers_of_starts() -> Select[Any]:
-    """Numbers of the items of a collection that begin from `first_start` to `last_start`."""
+    """Select the row numbers of the items of a collection that begin from `first_start` to `last_start`."""
     starts = ITEMS.c.start.between(bindparam("first_start"), bindparam("last_start"))
     return select(ITEMS.c.number).where(ITEMS.c.collection == bindparam("collection"), starts)
 

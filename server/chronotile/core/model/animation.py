@@ -44,7 +44,7 @@ class FrameCard:
     y: int
     """Row of its upper edge, counted from the north."""
     pixels: UInt8Array
-    """(y, x, 3); completely inside the picture."""
+    """(y, x, 3) colours; no part is beyond the edge of the frame."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

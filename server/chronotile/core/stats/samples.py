@@ -275,7 +275,7 @@ class _Small:
         self._is_valid = codes == 0
         with np.errstate(over="ignore", invalid="ignore"):  # numbers that have no value may overflow
             self._values = encoding.values(numbers)
-        self._values[~self._is_valid] = 0.0  # their results are in no sum, and may be as large as floats can be
+        self._values[~self._is_valid] = 0.0  # sums must not contain them; some have overflowed
         self._bounds = bounds
         self._starts = bounds[:-1]
         self._weights = weights

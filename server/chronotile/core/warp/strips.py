@@ -253,7 +253,7 @@ def _winding_and_reached(
 
 
 def _middle(at: Finder, grid: Grid) -> float:
-    # The column in the middle of a grid.
+    # Column of the level at the middle pixel of the grid
     columns, _ = at(slice(grid.height // 2, grid.height // 2 + 1))
     return float(columns[0, columns.shape[1] // 2])
 

@@ -69,7 +69,7 @@ class AnswerMemory:
 
     @property
     def waiting(self) -> int:
-        """Number of waiting answers."""
+        """Number of answers that wait for memory."""
         with self._changed:
             return len(self._waiting)
 
@@ -180,13 +180,13 @@ class AnswerMemory:
 
 
 class HeldBytes:
-    """A sum of bytes; the part above `free_bytes` is taken from the memory of large answers.
+    """Bytes of one answer; bytes above `free_bytes` count against the memory of large answers.
 
     Belongs to one event loop.
 
     Args:
         memory: The memory of large answers.
-        free_bytes: Bytes that are not taken from it, as every worker needs them.
+        free_bytes: Bytes that do not count, because every answer may use them.
     """
 
     def __init__(self, memory: AnswerMemory, *, free_bytes: int) -> None:

@@ -68,7 +68,7 @@ UPRIGHT = LegendShape()
 
 
 def legend_size(style: Style, *, title: str, units: str, shape: LegendShape = UPRIGHT) -> tuple[int, int]:
-    """Return width and height of a legend in pixels, before it is fitted into the size of its shape."""
+    """Return width and height of a legend in pixels, before it is reduced to the maximum size of its shape."""
     layout = _lay_out(style, title, units, shape)
     return layout.width, layout.height
 

@@ -33,7 +33,7 @@ class Examples:
     times: str | None
     """Year of the last time; `None` for a layer without time."""
     reducers: str
-    """Reducers that the layer supports; directions have no order."""
+    """Reducers that the layer supports; layers of directions have no `min`, `max` and `median`."""
     longitude: float
     latitude: float
     middle: NativeGrid | None

@@ -69,7 +69,7 @@ class WcsCoverage:
 
     @cached_property
     def instants(self) -> InstantArray:
-        """(time,): instants of any field, ascending; empty without a time axis."""
+        """(time,): instants of all fields together, ascending; empty without a time axis."""
         return np.unique(np.concatenate([layer.times.instants for layer in self.layers.values()]))
 
     @cached_property

@@ -77,7 +77,7 @@ class CubeLevel:
 
     @property
     def block_shape(self) -> BlockShape:
-        """The shape of a decoded unit."""
+        """Shape of the part of the array that is decoded together: a chunk or some rows."""
         chunks = self.source.chunks
         if chunks is None:
             return PLAIN_BLOCK

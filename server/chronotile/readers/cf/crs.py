@@ -297,9 +297,9 @@ def _crs_from_parameters(text: str, spelled: Crs | None, unit_m: float) -> Crs:
 
     Args:
         text: The attributes of the grid mapping as JSON.
-        spelled: The CRS of another notation in the same mapping, with the unit of the parameters.
-        unit_m: Length of the unit of x. Without `spelled`, parameters are in feet if x is, otherwise in metres: files
-            with x in kilometres have the parameters of a CRS in metres.
+        spelled: CRS of another notation (such as WKT) in the same mapping; the parameters have its unit.
+        unit_m: Length of the unit of x. Without `spelled`, the parameters are in feet if x is in feet, otherwise in
+            metres, also in files with x in kilometres.
     """
     parameters = json.loads(text)
     parameters[_CF_NAME] = str(parameters[_CF_NAME]).strip().lower()

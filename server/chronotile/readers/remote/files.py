@@ -362,7 +362,7 @@ class RemoteStates:
 
 
 looks = RemoteStates()
-"""States of the files of this process."""
+"""Latest states of the remote files that this process reads."""
 
 
 class _Pages:

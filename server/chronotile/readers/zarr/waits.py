@@ -54,7 +54,7 @@ COPY_THREADS = 2
 IO_THREADS = 8
 
 REQUESTS_AT_ONCE = 32
-"""Maximum concurrent requests of arrays that share a context; further requests wait."""
+"""Maximum concurrent requests of arrays that share a tensorstore context; other requests wait."""
 SLOWEST_BYTES_S = 1000
 """A server that sends less for `REQUEST_S` seconds counts as hanging."""
 

@@ -37,7 +37,7 @@ MIN_REGULAR = 3
 """Number of times of a regular layer that makes them an interval."""
 
 MIN_RUNS = 16
-"""Intervals that a layer may have even if it may list fewer times."""
+"""Minimum number of intervals that are listed for a layer, also if its maximum number of times is lower."""
 
 MAX_PHASES = 3
 """Monthly series that are listed one after the other; dekads start on days 1, 11 and 21."""

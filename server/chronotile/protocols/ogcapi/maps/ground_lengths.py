@@ -26,7 +26,7 @@ class Metres(NamedTuple):
 
 
 def metres_per_unit(crs: Crs, x: float, y: float) -> Metres:
-    """Return the lengths of a CRS unit at a point; outside the earth, the nominal length of the CRS."""
+    """Return the length of a CRS unit along x and y at a point; outside the earth, the nominal length of the CRS."""
     nominal = crs.metres_per_unit
     half = STEP_M / nominal / 2
     if crs.is_geographic:
