@@ -78,7 +78,7 @@ def test_only_group_is_written_and_reported(tmp_path, open_at):
 
     assert sizes_of(archive) == {"made.NDVI": (40, 5)}
     assert "group: a/product" in archive.discovery.text(tmp_path)
-    assert any("this group is read" in finding.message for finding in archive.findings)
+    assert any("only this group has rasters" in finding.message for finding in archive.findings)
 
 
 def test_root_and_group_are_two_collections(tmp_path, open_at):
@@ -219,5 +219,5 @@ def test_findings_of_products_name_the_group(tmp_path, open_at):
 
     lines = [finding.text for finding in open_at(tmp_path).findings]
 
-    assert any(line.startswith(f"{OPERA_ID}: data: this group is read") for line in lines)
+    assert any(line.startswith(f"{OPERA_ID}: data: only this group has rasters") for line in lines)
     assert [line for line in lines if "left out" in line] == []

@@ -64,7 +64,7 @@ def test_only_group_with_rasters_is_reported(tmp_path):
 
     (finding,) = [f for f in reader.info.findings if f.place == PRODUCT]
     assert finding.severity == "note"
-    assert finding.message.startswith("this group is read, because no other has rasters")
+    assert finding.message == "only this group has rasters that can be served, so it is read"
 
 
 TWO = Scene(transform=Affine(20, 0, 600_000, 0, -20, 5_600_000), width=20, height=12, shift=5)

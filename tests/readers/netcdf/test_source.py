@@ -297,7 +297,7 @@ def test_only_group_with_a_swath_is_read_and_reported(tmp_path):
     info = open_netcdf(make_spec("netcdf", tmp_path / "made.nc", variables={})).info
 
     assert (info.group, set(info.variables)) == ("PRODUCT", {"no2"})
-    assert "this group is read, because no other has rasters" in info.findings[0].message
+    assert info.findings[0].message == "only this group has rasters that can be served, so it is read"
 
 
 def test_valid_times_of_several_runs_are_counted(tmp_path):

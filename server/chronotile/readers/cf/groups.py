@@ -106,7 +106,7 @@ def choose_group(
     if "" in holders or not any(paths):
         return GroupChoice("", notes)
     if len(holders) == 1:
-        return GroupChoice(holders[0], (*notes, _note(holders[0])))
+        return GroupChoice(holders[0], (*notes, _note(holders[0], "the configured variables")))
     groups = [probe(path) for path in (holders or paths)[:MAX_PROBED]]
     fit = [group.path for group in groups if not group.fault]
     swaths = {group.path: group.swaths for group in groups}
@@ -117,7 +117,7 @@ def choose_group(
         listed = list_names(fit, most=MAX_LISTED)
         raise SeveralGroups(f"its groups {listed} have rasters; set group: to choose", fit)
     rest = [replace(finding, severity="note") for finding in group_findings(g for g in groups if g.fault and g.path)]
-    return GroupChoice(fit[0], (*notes, _note(fit[0]), *rest), swaths=swaths[fit[0]])
+    return GroupChoice(fit[0], (*notes, _note(fit[0], "rasters that can be served"), *rest), swaths=swaths[fit[0]])
 
 
 def has_planes(shapes: Mapping[str, Sequence[int]]) -> bool:
@@ -132,8 +132,8 @@ def _require_group(path: str, tree: GroupTree, paths: Sequence[str]) -> GroupCho
     raise UnsupportedSource(f"group: there is no group {path} with arrays in it; there are {listed or 'none'}")
 
 
-def _note(path: str) -> Finding:
-    return Finding("note", path, "this group is read, because no other has rasters; set group: to read another")
+def _note(path: str, contents: str) -> Finding:
+    return Finding("note", path, f"only this group has {contents}, so it is read")
 
 
 def _cut_findings(tree: GroupTree) -> tuple[Finding, ...]:
