@@ -61,6 +61,15 @@ def test_version_is_printed(run):
     assert run("--version").output == f"chronotile {__version__}\n"
 
 
+@pytest.mark.slow
+def test_package_is_a_program():
+    command = [sys.executable, "-m", "chronotile", "--version"]
+
+    result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
+
+    assert result.stdout == f"chronotile {__version__}\n"
+
+
 def test_service_url_in_the_variable_of_the_port_stops_no_command(run, configuration, monkeypatch):
     monkeypatch.setenv("CHRONOTILE_PORT", "tcp://10.96.0.17:8000")
 
