@@ -1,0 +1,1 @@
+"""openEO process graphs over numpy arrays: parsing, the processes, and evaluation."""
