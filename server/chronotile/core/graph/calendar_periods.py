@@ -1,12 +1,12 @@
 """Calendar periods of openEO: which period contains a time, and its label (aggregate_temporal_period, `period`)."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from chronotile.core.graph.errors import invalid, shorten
-from chronotile.core.model.types import InstantArray, Int64Array
+from chronotile.core.model.types import Instant, InstantArray, Int64Array
 
 SEASONS = ("djf", "mam", "jja", "son")
 """Seasons from December."""
@@ -21,6 +21,8 @@ class CalendarPeriod(NamedTuple):
     """Returns the number of the period that contains each instant."""
     label: Callable[[int], str]
     """Returns the label of the period with a number."""
+    start: Callable[[int], Instant]
+    """Returns the start of the period with a number."""
     per_year: int = 1
     """Periods of a year; period 0 is the first of 1970. Days, hours and weeks vary and have 0."""
 
@@ -99,17 +101,50 @@ def _any_year(number: Any) -> str:  # noqa: ANN401 -- an integer of numpy or Pyt
     return f"{number:04}"
 
 
+def _start_in(unit: Literal["h", "D", "M"], size: int = 1, shift: int = 0) -> Callable[[int], Instant]:
+    # Periods of `size` units; period 0 starts `shift` units before 1970.
+    return lambda number: _instant(np.array(number * size - shift).astype(f"datetime64[{unit}]"))
+
+
+def _start_of_dekad(number: int) -> Instant:
+    return _instant(np.datetime64(number // 3, "M").astype("datetime64[D]") + 10 * (number % 3))
+
+
+def _start_of_years(number: int) -> Instant:
+    return _instant(np.datetime64(number - 1970, "Y"))
+
+
+def _instant(time: Any) -> Instant:  # noqa: ANN401 -- of any unit
+    instant: Instant = time.astype("datetime64[ns]")[()]
+    return instant
+
+
 PERIODS: Mapping[str, CalendarPeriod] = {
-    "hour": CalendarPeriod(lambda times: times.astype("datetime64[h]").astype(np.int64), _hour_label, 0),
-    "day": CalendarPeriod(_days, _day_label, 0),
-    "week": CalendarPeriod(_weeks, _week_label, 0),
-    "dekad": CalendarPeriod(_dekads, _in_year(36, _two_digits), 36),
-    "month": CalendarPeriod(months_of, _in_year(12, _two_digits), 12),
-    "season": CalendarPeriod(lambda times: (months_of(times) + 1) // 3, _start_year_label(SEASONS), 4),
-    "tropical-season": CalendarPeriod(
-        lambda times: (months_of(times) + 2) // 6, _start_year_label(TROPICAL_SEASONS), 2
+    "hour": CalendarPeriod(
+        lambda times: times.astype("datetime64[h]").astype(np.int64), _hour_label, _start_in("h"), per_year=0
     ),
-    "year": CalendarPeriod(_years, _any_year),
-    "decade": CalendarPeriod(lambda times: _years(times) // 10, lambda number: _any_year(number * 10)),
-    "decade-ad": CalendarPeriod(lambda times: (_years(times) - 1) // 10, lambda number: _any_year(number * 10 + 1)),
+    "day": CalendarPeriod(_days, _day_label, _start_in("D"), per_year=0),
+    "week": CalendarPeriod(_weeks, _week_label, _start_in("D", 7, 3), per_year=0),
+    "dekad": CalendarPeriod(_dekads, _in_year(36, _two_digits), _start_of_dekad, per_year=36),
+    "month": CalendarPeriod(months_of, _in_year(12, _two_digits), _start_in("M"), per_year=12),
+    "season": CalendarPeriod(
+        lambda times: (months_of(times) + 1) // 3, _start_year_label(SEASONS), _start_in("M", 3, 1), per_year=4
+    ),
+    "tropical-season": CalendarPeriod(
+        lambda times: (months_of(times) + 2) // 6,
+        _start_year_label(TROPICAL_SEASONS),
+        _start_in("M", 6, 2),
+        per_year=2,
+    ),
+    "year": CalendarPeriod(_years, _any_year, _start_of_years),
+    "decade": CalendarPeriod(
+        lambda times: _years(times) // 10,
+        lambda number: _any_year(number * 10),
+        lambda number: _start_of_years(number * 10),
+    ),
+    "decade-ad": CalendarPeriod(
+        lambda times: (_years(times) - 1) // 10,
+        lambda number: _any_year(number * 10 + 1),
+        lambda number: _start_of_years(number * 10 + 1),
+    ),
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chronotile.core.graph.cube import Dimension, GraphCube, as_float, missing_in, require_cube, values_of
+from chronotile.core.graph.cube import Dimension, GraphCube, as_float, join_times, missing_in, require_cube, values_of
 from chronotile.core.graph.errors import ProcessFault, invalid
 from chronotile.core.graph.space import align
 from chronotile.core.graph.values import GraphProcess, Stack, as_stack
@@ -65,8 +65,10 @@ def apply_dimension(
     target = dimension if target_dimension is None else target_dimension
     moved = np.moveaxis(values, 0, cube.axis(dimension))
     if target == dimension:
-        labels = source.labels if len(values) == len(source) else tuple(range(len(values)))
-        return cube.replace_dimension(dimension, replace(source, labels=labels), moved)
+        if len(values) == len(source):
+            return cube.replace_dimension(dimension, replace(source, origins=None), moved)
+        created = replace(source, labels=tuple(range(len(values))), spans=None, origins=None)
+        return cube.replace_dimension(dimension, created, moved)
     created = Dimension(target, "other", tuple(range(len(values))))
     if target not in cube.names:
         return cube.replace_dimension(dimension, created, moved)
@@ -89,7 +91,7 @@ def mask(data: GraphCube, mask: GraphCube, replacement: float | bool | None = No
     is_masked = np.broadcast_to(_is_marked(marks.broadcast_to(cube)), cube.values.shape)
     values = as_float(cube.values) if replacement is None else cube.values
     filled = np.nan if replacement is None else replacement
-    return GraphCube(cube.dimensions, np.where(is_masked, np.asarray(filled, dtype=values.dtype), values))
+    return GraphCube(join_times(cube, marks), np.where(is_masked, np.asarray(filled, dtype=values.dtype), values))
 
 
 def merge_cubes(
@@ -156,18 +158,32 @@ def _list_of_values(result: object, shape: tuple[int, ...], like: AnyArray) -> A
 
 def _repeat_along(cube: GraphCube, other: GraphCube) -> GraphCube:
     """Return a cube with all dimensions of another cube, repeated along the others."""
-    lacking = [dimension for dimension in other if dimension.name not in cube.names]
+    # Values of a cube without times may depend on all times.
+    lacking = [replace(d, origins=None) for d in other if d.name not in cube.names]
     values = np.broadcast_to(cube.values, (*map(len, lacking), *cube.values.shape))
     return GraphCube((*lacking, *cube.dimensions), values) if lacking else cube
 
 
 def _union(one: Dimension, other: Dimension) -> Dimension:
-    if one.type == "spatial" or one.is_equal(other):
+    if one.type == "spatial" or (one.is_equal(other) and one.type != "temporal"):
         return one
     labels = list(dict.fromkeys([*one.labels, *other.labels]))
     if one.type == "temporal":
         labels.sort()
-    return replace(one, labels=tuple(labels), common_names={**other.common_names, **one.common_names})
+    spans, origins = (_merge_by_label(one, other, name, labels) for name in ("spans", "origins"))
+    names = {**other.common_names, **one.common_names}
+    return replace(one, labels=tuple(labels), common_names=names, spans=spans, origins=origins)
+
+
+def _merge_by_label(one: Dimension, other: Dimension, name: str, labels: list[Any]) -> tuple[Any, ...] | None:
+    """Return the spans or origins of merged labels; `None` if a dimension lacks them."""
+    first, second = getattr(one, name), getattr(other, name)
+    if first is None or second is None:
+        return None
+    pairs = [*zip(other.labels, second, strict=True), *zip(one.labels, first, strict=True)]
+    if name == "spans":
+        return tuple(map(dict(pairs).__getitem__, labels))
+    return tuple(frozenset().union(*(part for key, part in pairs if key == label)) for label in labels)
 
 
 def _places(dimensions: tuple[Dimension, ...], cube: GraphCube) -> list[AnyArray]:

@@ -1,6 +1,6 @@
 """Labelled arrays: the cubes of process graphs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -9,6 +9,7 @@ import numpy as np
 from chronotile.core.errors import InvalidParameter
 from chronotile.core.graph.errors import ProcessFault, invalid, shorten
 from chronotile.core.graph.values import Stack
+from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.model.time.parser import parse_instant
 from chronotile.core.model.types import AnyArray, BoolArray, Float64Array, InstantArray
 
@@ -30,6 +31,12 @@ class Dimension:
     """CRS of a spatial dimension."""
     common_names: Mapping[str, str] = field(default_factory=dict)
     """Common names (STAC) of bands, by name of the band."""
+    whole: Float64Array | None = None
+    """All centres along x or y, if the cube is a window; `None` if the labels are all."""
+    spans: tuple[TimeSpan, ...] | None = None
+    """Start and end of each time whose label is the name of a period; `None` if the labels are times."""
+    origins: tuple[frozenset[str], ...] | None = None
+    """For each time, the loaded times that its values depend on; `None` if these are all."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -57,7 +64,20 @@ class Dimension:
         Raises:
             ProcessFault: A label is not a time.
         """
+        if self.spans is not None:
+            return np.array([span.start for span in self.spans], dtype="datetime64[ns]")
         return np.array([instant_of(label) for label in self.labels], dtype="datetime64[ns]")
+
+    def take(self, positions: AnyArray, labels: Labels | None = None) -> "Dimension":
+        """Return the dimension with some of its labels, or with new labels for them."""
+        if labels is None:
+            old = self.labels
+            labels = old[positions] if isinstance(old, np.ndarray) else tuple(old[position] for position in positions)
+        spans, origins = (
+            None if values is None else tuple(values[position] for position in positions)
+            for values in (self.spans, self.origins)
+        )
+        return replace(self, labels=labels, spans=spans, origins=origins)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,18 +152,18 @@ class GraphCube:
 
     def select(self, name: str, indexes: Sequence[int] | AnyArray, labels: Labels | None = None) -> "GraphCube":
         """Return the cube with some labels of a dimension, possibly with new labels."""
-        axis = self.axis(name)
-        dimension = self.dimensions[axis]
         positions = np.asarray(indexes, dtype=np.intp)
-        if labels is None:
-            old = dimension.labels
-            labels = old[positions] if isinstance(old, np.ndarray) else tuple(old[position] for position in positions)
-        return GraphCube(self._replace_labels(axis, labels), np.take(self.values, positions, axis=axis))
+        dimension = self.dimension(name).take(positions, labels)
+        return self.replace_dimension(name, dimension, np.take(self.values, positions, axis=self.axis(name)))
 
     def replace_dimension(self, name: str, dimension: Dimension, values: AnyArray) -> "GraphCube":
         """Return the cube with another dimension at the same axis, and other values."""
         axis = self.axis(name)
         return GraphCube((*self.dimensions[:axis], dimension, *self.dimensions[axis + 1 :]), values)
+
+    def replace_spans(self, name: str, spans: tuple[TimeSpan, ...] | None) -> "GraphCube":
+        """Return the cube with starts and ends of its times."""
+        return self.replace_dimension(name, replace(self.dimension(name), spans=spans), self.values)
 
     def remove_dimension(self, name: str, values: AnyArray) -> "GraphCube":
         """Return a cube without a dimension, with values that lack its axis."""
@@ -161,10 +181,6 @@ class GraphCube:
         order = [self.axis(name) for name in other.names if name in self.names]
         values = np.transpose(self.values, order)
         return np.expand_dims(values, [axis for axis, name in enumerate(other.names) if name not in self.names])
-
-    def _replace_labels(self, axis: int, labels: Labels) -> tuple[Dimension, ...]:
-        dimension = replace(self.dimensions[axis], labels=labels)
-        return (*self.dimensions[:axis], dimension, *self.dimensions[axis + 1 :])
 
 
 def require_cube(value: object, argument: str = "data") -> GraphCube:
@@ -251,9 +267,28 @@ def indexes_between(
     return np.flatnonzero(inside)
 
 
-def centres(dimension: Dimension) -> Float64Array:
-    """Return the centres of the cells along x or y."""
-    return np.asarray(dimension.labels, dtype=np.float64)
+def join_times(cube: GraphCube, other: GraphCube) -> tuple[Dimension, ...]:
+    """Return the dimensions of a cube whose values also depend on another cube at the same times."""
+    return tuple(_join_time(d, other) if d.type == "temporal" else d for d in cube.dimensions)
+
+
+def _join_time(time: Dimension, other: GraphCube) -> Dimension:
+    if time.origins is None or time.name not in other.names:
+        return replace(time, origins=None)
+    origins = dict(zip(other.dimension(time.name).labels, other.dimension(time.name).origins or (), strict=False))
+    joined = [merge_origins((mine, origins.get(label))) for label, mine in zip(time.labels, time.origins, strict=True)]
+    complete = tuple(part for part in joined if part is not None)
+    return replace(time, origins=complete if len(complete) == len(joined) else None)
+
+
+def merge_origins(origins: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
+    """Return the loaded times that values depend on together; `None` means all."""
+    merged = frozenset[str]()
+    for part in origins:
+        if part is None:
+            return None
+        merged |= part
+    return merged
 
 
 def _float_type(like: AnyArray) -> np.dtype[Any]:

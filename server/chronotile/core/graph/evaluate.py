@@ -19,6 +19,7 @@ from chronotile.core.graph.values import GraphProcess
 
 Processes = Mapping[str, GraphProcess]
 ParameterValues = Mapping[str, Any]
+StepObserver = Callable[[str, ParameterValues], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,12 @@ class PreparedGraph:
     result: str
     processes: Processes
 
-    def run(self, parameters: ParameterValues) -> Any:  # noqa: ANN401 -- any value of a graph
+    def run(self, parameters: ParameterValues, watch: StepObserver | None = None) -> Any:  # noqa: ANN401 -- any value of a graph
         """Return the result.
 
         Args:
             parameters: Parameters of the graph by name; a child graph also gets the parameters around it.
+            watch: It gets name and arguments of each process that has returned, except processes of child graphs.
 
         Raises:
             ProcessFault: A process does not accept its arguments, or a parameter has no value.
@@ -53,6 +55,8 @@ class PreparedGraph:
                     name: self._value(value, results, parameters) for name, value in step.node.arguments.items()
                 }
                 results[step.node.id] = _call(step.process, arguments)
+                if watch is not None:
+                    watch(step.process.name, arguments)
             except ProcessFault as fault:
                 raise fault.inside(step.node.id) from fault.__cause__
             for name in step.released:

@@ -155,6 +155,21 @@ def _kernel(kernel: object) -> Float64Array:
     return weights
 
 
+def reach_of(process: str, arguments: Mapping[str, Any]) -> int:
+    """Return how many cells around a cell a process uses, besides resampling.
+
+    Args:
+        process: Name of the process.
+        arguments: Arguments that it has accepted.
+    """
+    if process == "apply_kernel":
+        return int(max(np.shape(arguments["kernel"]))) // 2
+    if process not in ("to_scl_dilation_mask", "mask_scl_dilation"):
+        return 0
+    sizes = (arguments.get(f"kernel{number}_size", size) for number, size in enumerate(MASK_KERNELS, 1))
+    return int(max(sizes) + arguments.get("erosion_kernel_size", 0)) // 2 + 1
+
+
 KERNELS: Mapping[str, GraphProcess] = {
     process.__name__: GraphProcess(process.__name__, process)
     for process in (apply_kernel, mask_scl_dilation, to_scl_dilation_mask)

@@ -21,6 +21,7 @@ from chronotile.core.graph.cube import (
 )
 from chronotile.core.graph.errors import ProcessFault, invalid, shorten
 from chronotile.core.graph.values import GraphProcess, Stack
+from chronotile.core.model.time.instants import TimeSpan
 from chronotile.core.model.types import AnyArray, BoolArray, InstantArray, Int64Array
 
 MAX_PERIODS = 100_000
@@ -50,7 +51,8 @@ def aggregate_temporal(
     names = list(labels or [interval[0] for interval in intervals])
     if len(set(names)) < len(names):
         raise ProcessFault("DistinctDimensionLabelsRequired", f"labels: {shorten(names)} has equal labels")
-    return _aggregate(cube, time, dict(zip(names, members, strict=True)), reducer=reducer, context=context)
+    aggregated = _aggregate(cube, time, dict(zip(names, members, strict=True)), reducer=reducer, context=context)
+    return aggregated.replace_spans(time.name, _spans(intervals))
 
 
 def aggregate_temporal_period(
@@ -73,7 +75,9 @@ def aggregate_temporal_period(
         raise invalid("period", f"{last - first + 1} periods of a {period}; at most {MAX_PERIODS} are accepted")
     members = [np.flatnonzero(numbers == number) for number in range(first, last + 1)]
     names = [kind.label(number) for number in range(first, last + 1)]
-    return _aggregate(cube, time, dict(zip(names, members, strict=True)), reducer=reducer, context=context)
+    spans = tuple(TimeSpan(kind.start(number), kind.start(number + 1)) for number in range(first, last + 1))
+    aggregated = _aggregate(cube, time, dict(zip(names, members, strict=True)), reducer=reducer, context=context)
+    return aggregated.replace_spans(time.name, spans)
 
 
 def climatological_normal(data: GraphCube, period: str, climatology_period: Sequence[Any] = (1981, 2010)) -> GraphCube:
@@ -108,7 +112,8 @@ def anomaly(data: GraphCube, normals: GraphCube, period: str) -> GraphCube:
     padded = np.pad(as_float(usual.values), padding, constant_values=np.nan)
     renamed = replace(usual_time, name=time.name, labels=time.labels)
     matched = usual.replace_dimension(usual_time.name, renamed, padded.take(indexes, axis=axis))
-    return GraphCube(cube.dimensions, as_float(cube.values) - matched.broadcast_to(cube))
+    dimensions = tuple(replace(d, origins=None) if d.name == time.name else d for d in cube)
+    return GraphCube(dimensions, as_float(cube.values) - matched.broadcast_to(cube))
 
 
 def resample_cube_temporal(
@@ -154,7 +159,9 @@ def _nearest_times(cube: GraphCube, time: Dimension, target: Dimension, days: fl
                 break
             np.copyto(resampled[index], values[candidate], where=missing_in(resampled[index]))
     return cube.replace_dimension(
-        time.name, replace(time, labels=tuple(target.labels)), np.moveaxis(resampled, 0, axis)
+        time.name,
+        replace(time, labels=tuple(target.labels), spans=target.spans, origins=None),
+        np.moveaxis(resampled, 0, axis),
     )
 
 
@@ -175,7 +182,18 @@ def _aggregate(
         for indexes in members.values()
     ]
     stacked = np.stack(parts) if parts else np.empty((0, *values.shape[1:]), dtype=as_float(cube.values).dtype)
-    return cube.replace_dimension(time.name, replace(time, labels=tuple(members)), np.moveaxis(stacked, 0, axis))
+    origins = None
+    if time.origins is not None:
+        origins = tuple(frozenset().union(*(time.origins[i] for i in indexes)) for indexes in members.values())
+    aggregated = replace(time, labels=tuple(members), spans=None, origins=origins)
+    return cube.replace_dimension(time.name, aggregated, np.moveaxis(stacked, 0, axis))
+
+
+def _spans(intervals: list[list[str]]) -> tuple[TimeSpan, ...] | None:
+    # Intervals of times of day, and intervals without an end, are no spans.
+    if any(None in interval or all(map(_is_time_of_day, interval)) for interval in intervals):
+        return None
+    return tuple(TimeSpan(*map(instant_of, interval)) for interval in intervals)
 
 
 def _members(instants: InstantArray, interval: object) -> AnyArray:

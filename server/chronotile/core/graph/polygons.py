@@ -11,11 +11,11 @@ from rasterio.features import geometry_mask
 from chronotile.core.errors import ChronotileError
 from chronotile.core.graph.cube import Dimension, GraphCube, as_float, missing_in, require_cube, values_of
 from chronotile.core.graph.errors import invalid
-from chronotile.core.graph.space import CellGrid, crs_from, grid_of, positions_of
+from chronotile.core.graph.space import CellGrid, crop, crs_from, grid_of
 from chronotile.core.graph.values import GraphProcess, Stack
 from chronotile.core.model.geometry.geojson import GeometryRules, area_of
 from chronotile.core.model.space.crs import CRS84, Crs, crs_of, transformer
-from chronotile.core.model.types import AnyArray, BoolArray
+from chronotile.core.model.types import BoolArray
 
 MAX_VERTICES, MAX_FEATURES = 1_000_000, 10_000
 
@@ -33,12 +33,12 @@ def mask_polygon(data: GraphCube, mask: Any, replacement: float | None = None, i
 
 
 def filter_spatial(data: GraphCube, geometries: Any) -> GraphCube:  # noqa: ANN401 -- GeoJSON
-    """Return the smallest cube around the geometries, with no data in cells whose centres are outside of them."""
-    cube = require_cube(data)
-    covered = _find_covered_cells(_shapes(geometries, "geometries"), grid_of(cube))
-    masked = mask_polygon(cube, geometries)
-    y, x = cube.spatial()
-    return masked.select(x.name, _range_of(covered, 0)).select(y.name, _range_of(covered, 1))
+    """Return the cube in the box around the geometries, with no data in cells whose centres are outside of them."""
+    masked = mask_polygon(data, geometries)
+    name = grid_of(masked).crs
+    moved = [_transform_shape(shape, crs, name) for shape, crs in _shapes(geometries, "geometries")]
+    west, south, east, north = shapely.union_all(moved).bounds
+    return crop(masked, lambda x: (x >= west) & (x <= east), lambda y: (y >= south) & (y <= north))
 
 
 def aggregate_spatial(
@@ -105,11 +105,11 @@ def _shapes(geometries: Any, argument: str) -> list[_PlacedShape]:  # noqa: ANN4
 
 def _find_covered_cells(shapes: Sequence[_PlacedShape], grid: CellGrid) -> BoolArray:
     """Return the cells (row, column) whose centres are in a shape."""
-    covered = np.zeros((len(grid.y), len(grid.x)), dtype=bool)
+    covered = np.zeros(grid.shape, dtype=bool)
     for shape, crs in shapes:
         moved = _transform_shape(shape, crs, grid.crs)
         if isinstance(moved, shapely.Point):
-            row, column = positions_of(grid.y, np.array([moved.y]))[0], positions_of(grid.x, np.array([moved.x]))[0]
+            (row,), (column,) = grid.y.positions(np.array([moved.y])), grid.x.positions(np.array([moved.x]))
             covered[row, column] |= row >= 0 and column >= 0
         elif not moved.is_empty and covered.size:
             covered |= geometry_mask([moved], covered.shape, grid.transform, invert=True)
@@ -122,12 +122,6 @@ def _transform_shape(shape: shapely.Geometry, crs: Crs, name: str) -> shapely.Ge
         return shape
     to_target = transformer(crs, target)
     return shapely.transform(shape, to_target.transform, interleaved=False)
-
-
-def _range_of(covered: BoolArray, axis: int) -> AnyArray:
-    # Positions from the first to the last covered row or column
-    indexes = np.flatnonzero(covered.any(axis=axis))
-    return np.arange(indexes[0], indexes[-1] + 1) if len(indexes) else indexes
 
 
 POLYGONS: Mapping[str, GraphProcess] = {

@@ -1,7 +1,7 @@
 """Processes in space: other grids, boxes, polygons, and moving windows."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -13,11 +13,14 @@ from rasterio.errors import RasterioError
 from rasterio.warp import reproject
 
 from chronotile.core.errors import ChronotileError
-from chronotile.core.graph.cube import GraphCube, as_float, centres, require_cube
+from chronotile.core.graph.cube import Dimension, GraphCube, as_float, require_cube
 from chronotile.core.graph.errors import invalid, shorten
 from chronotile.core.graph.values import GraphProcess
 from chronotile.core.model.space.crs import Crs, crs_of, transformer
-from chronotile.core.model.types import AnyArray, Float64Array
+from chronotile.core.model.types import AnyArray, BoolArray, Float64Array
+
+CellTest = Callable[[Float64Array], BoolArray]
+"""Returns for each centre along x or y whether its cell is in a part."""
 
 METHODS = {
     "average": Resampling.average,
@@ -43,27 +46,73 @@ TOLERANCE = 1e-6
 """Greatest difference of coordinates of equal cells, as a fraction of a cell."""
 
 
+class CellAxis(NamedTuple):
+    """Cells along x or y: a window of all cells of a cube."""
+
+    centres: Float64Array
+    """(cell,) centres in the window."""
+    whole: Float64Array
+    """(cell,) centres of all cells."""
+
+    @property
+    def step(self) -> float:
+        """Distance of neighbouring centres; 1 for a single cell."""
+        count = len(self.whole) - 1
+        return float((self.whole[-1] - self.whole[0]) / count) if count > 0 else 1.0
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Least and greatest coordinate of the cells in the window, which has at least one cell."""
+        half = abs(self.step) / 2
+        return float(self.centres.min()) - half, float(self.centres.max()) + half
+
+    def part(self, low: float, high: float) -> "CellAxis":
+        """Return the cells that overlap an interval of coordinates."""
+        reach = abs(self.step) * (0.5 - TOLERANCE)
+        return CellAxis(self.whole[(self.whole > low - reach) & (self.whole < high + reach)], self.whole)
+
+    def positions(self, coordinates: Float64Array) -> AnyArray:
+        """Return the index in the window of the cell that contains each coordinate; -1 outside."""
+        if not len(self.centres):
+            return np.full(coordinates.shape, -1, dtype=np.intp)
+        with np.errstate(invalid="ignore"):
+            positions = (coordinates - self.centres[0]) / self.step + 0.5
+            is_inside = (positions >= 0) & (positions < len(self.centres))
+        return np.where(is_inside, np.floor(np.where(is_inside, positions, 0)), -1).astype(np.intp)
+
+    def is_equal(self, other: "CellAxis") -> bool:
+        """Return whether both windows have the same cells."""
+        one, two = self.centres, other.centres
+        return one.shape == two.shape and np.allclose(one, two, rtol=0, atol=TOLERANCE * abs(self.step))
+
+
 class CellGrid(NamedTuple):
     """Cells along x and y."""
 
     crs: str
-    x: Float64Array
-    """(column,) centres."""
-    y: Float64Array
-    """(row,) centres."""
+    x: CellAxis
+    y: CellAxis
 
     @property
     def transform(self) -> Affine:
-        """Transform from columns and rows to coordinates."""
-        width, height = step_of(self.x), step_of(self.y)
-        return Affine(width, 0, self.x[0] - width / 2, 0, height, self.y[0] - height / 2)
+        """Transform from columns and rows of the window to coordinates."""
+        width, height = self.x.step, self.y.step
+        return Affine(width, 0, self.x.centres[0] - width / 2, 0, height, self.y.centres[0] - height / 2)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the window."""
+        return len(self.y.centres), len(self.x.centres)
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east and north of the window."""
+        (west, east), (south, north) = self.x.bounds, self.y.bounds
+        return west, south, east, north
 
     def is_equal(self, other: "CellGrid") -> bool:
         """Return whether both have the same cells."""
-        return self.crs == other.crs and all(
-            one.shape == two.shape and np.allclose(one, two, rtol=0, atol=TOLERANCE * abs(step_of(one)))
-            for one, two in ((self.x, other.x), (self.y, other.y))
-        )
+        return self.crs == other.crs and self.x.is_equal(other.x) and self.y.is_equal(other.y)
 
 
 def grid_of(cube: GraphCube) -> CellGrid:
@@ -73,7 +122,21 @@ def grid_of(cube: GraphCube) -> CellGrid:
         ProcessFault: The cube lacks x or y.
     """
     y, x = cube.spatial()
-    return CellGrid(str(x.crs or y.crs or ""), centres(x), centres(y))
+    return CellGrid(str(x.crs or y.crs or ""), _axis_of(x), _axis_of(y))
+
+
+def cells_of_grid(dimensions: tuple[Dimension, Dimension], grid: CellGrid) -> tuple[Dimension, Dimension]:
+    """Return the dimensions y and x with the cells of a grid."""
+    y, x = dimensions
+    return (
+        replace(y, labels=grid.y.centres, whole=grid.y.whole, crs=grid.crs),
+        replace(x, labels=grid.x.centres, whole=grid.x.whole, crs=grid.crs),
+    )
+
+
+def _axis_of(dimension: Dimension) -> CellAxis:
+    centres = np.asarray(dimension.labels, dtype=np.float64)
+    return CellAxis(centres, centres if dimension.whole is None else dimension.whole)
 
 
 def align(cube: GraphCube, target: GraphCube) -> GraphCube:
@@ -108,7 +171,13 @@ def resample_spatial(
         raise invalid("align", f"{shorten(align)} is not accepted; accepted are {', '.join(ALIGNMENTS)}")
     grid = grid_of(cube)
     crs = grid.crs if projection is None else crs_from(projection).name
-    target = _target_grid(grid, crs, sizes, align)
+    whole = _target_grid(
+        grid._replace(x=grid.x._replace(centres=grid.x.whole), y=grid.y._replace(centres=grid.y.whole)),
+        crs,
+        sizes,
+        align,
+    )
+    target = _part_below(whole, grid)
     return cube if target.is_equal(grid) else _resample(cube, target, _method(method))
 
 
@@ -117,53 +186,67 @@ def filter_bbox(data: GraphCube, extent: Mapping[str, Any]) -> GraphCube:
     cube = require_cube(data)
     grid = grid_of(cube)
     west, south, east, north = _box(extent, grid)
-    columns = np.flatnonzero((grid.x >= west) & (grid.x <= east))
-    rows = np.flatnonzero((grid.y >= south) & (grid.y <= north))
-    y, x = cube.spatial()
-    return cube.select(x.name, columns).select(y.name, rows)
+    return crop(cube, lambda x: (x >= west) & (x <= east), lambda y: (y >= south) & (y <= north))
+
+
+def crop(cube: GraphCube, has_x: CellTest, has_y: CellTest) -> GraphCube:
+    """Return the cube with the columns and rows whose centres pass a test."""
+    for dimension, has_cell in zip(cube.spatial(), (has_y, has_x), strict=True):
+        axis = _axis_of(dimension)
+        cube = cube.select(dimension.name, np.flatnonzero(has_cell(axis.centres)))
+        cropped = replace(cube.dimension(dimension.name), whole=axis.whole[has_cell(axis.whole)])
+        cube = cube.replace_dimension(dimension.name, cropped, cube.values)
+    return cube
+
+
+def _part_below(whole: CellGrid, grid: CellGrid) -> CellGrid:
+    """Return the cells of a grid that overlap the window of another grid."""
+    if not all(grid.shape):
+        return whole._replace(x=whole.x.part(math.inf, -math.inf), y=whole.y.part(math.inf, -math.inf))
+    if len(grid.x.centres) == len(grid.x.whole) and len(grid.y.centres) == len(grid.y.whole):
+        return whole
+    west, south, east, north = grid.bounds
+    if whole.crs != grid.crs:
+        box = transformer(crs_from(grid.crs), crs_from(whole.crs)).transform_bounds(west, south, east, north)
+        west, south, east, north = box
+    return whole._replace(x=whole.x.part(west, east), y=whole.y.part(south, north))
 
 
 def _resample(cube: GraphCube, grid: CellGrid, method: str) -> GraphCube:
     source = grid_of(cube)
     y, x = cube.spatial()
-    if len(grid.x) * len(grid.y) > MAX_CELLS:
-        raise invalid(
-            "resolution", f"the grid has {len(grid.x)} by {len(grid.y)} cells; at most {MAX_CELLS} are accepted"
-        )
+    if math.prod(grid.shape) > MAX_CELLS:
+        raise invalid("resolution", f"the grid has {_size(grid)} cells; at most {MAX_CELLS} are accepted")
     values = np.moveaxis(as_float(cube.values), [cube.axis(y.name), cube.axis(x.name)], [-2, -1])
-    moved = _nearest(values, source, grid) if method == "near" else _warp(values, source, grid, METHODS[method])
-    rest = [dimension for dimension in cube if dimension not in (y, x)]
-    dimensions = (*rest, replace(y, labels=grid.y, crs=grid.crs), replace(x, labels=grid.x, crs=grid.crs))
+    if not all(source.shape):
+        moved = np.full((*values.shape[:-2], *grid.shape), np.nan, dtype=values.dtype)
+    else:
+        moved = _nearest(values, source, grid) if method == "near" else _warp(values, source, grid, METHODS[method])
+    dimensions = (*(d for d in cube if d not in (y, x)), *cells_of_grid((y, x), grid))
     resampled = GraphCube(dimensions, moved)
     order = [resampled.axis(name) for name in cube.names]
     return GraphCube(tuple(dimensions[axis] for axis in order), np.transpose(moved, order))
 
 
+def _size(grid: CellGrid) -> str:
+    return f"{grid.shape[1]} by {grid.shape[0]}"
+
+
 def _nearest(values: AnyArray, source: CellGrid, grid: CellGrid) -> AnyArray:
+    x, y = grid.x.centres, grid.y.centres
     if source.crs == grid.crs:
-        columns, rows = positions_of(source.x, grid.x), positions_of(source.y, grid.y)
-        picked = values[..., np.maximum(rows, 0)[:, np.newaxis], np.maximum(columns, 0)]
-        is_outside = (rows < 0)[:, np.newaxis] | (columns < 0)
+        columns, rows = source.x.positions(x)[np.newaxis], source.y.positions(y)[:, np.newaxis]
     else:
         to_source = transformer(crs_from(grid.crs), crs_from(source.crs))
-        x, y = to_source.transform(*np.meshgrid(grid.x, grid.y))
-        columns, rows = positions_of(source.x, x), positions_of(source.y, y)
-        picked = values[..., np.maximum(rows, 0), np.maximum(columns, 0)]
-        is_outside = (rows < 0) | (columns < 0)
-    return np.where(is_outside, np.asarray(np.nan, dtype=values.dtype), picked)
-
-
-def positions_of(cells: Float64Array, coordinates: Float64Array) -> AnyArray:
-    """Return the index of the cell that contains each coordinate; -1 outside."""
-    with np.errstate(invalid="ignore"):
-        positions = (coordinates - cells[0]) / step_of(cells) + 0.5
-        is_inside = (positions >= 0) & (positions < len(cells))
-    return np.where(is_inside, np.floor(np.where(is_inside, positions, 0)), -1).astype(np.intp)
+        xs, ys = to_source.transform(*np.meshgrid(x, y))
+        columns, rows = source.x.positions(xs), source.y.positions(ys)
+    picked = values[..., np.maximum(rows, 0), np.maximum(columns, 0)]
+    return np.where((rows < 0) | (columns < 0), np.asarray(np.nan, dtype=values.dtype), picked)
 
 
 def _warp(values: AnyArray, source: CellGrid, grid: CellGrid, method: Resampling) -> AnyArray:
     bands = values.reshape(-1, *values.shape[-2:])
-    warped = np.full((len(bands), len(grid.y), len(grid.x)), np.nan, dtype=values.dtype)
+    warped = np.full((len(bands), *grid.shape), np.nan, dtype=values.dtype)
     for band, target in zip(bands, warped, strict=True):  # together, a missing value of one band affects the others
         try:
             reproject(
@@ -183,12 +266,10 @@ def _warp(values: AnyArray, source: CellGrid, grid: CellGrid, method: Resampling
 
 
 def _target_grid(grid: CellGrid, crs: str, sizes: list[float], align: str) -> CellGrid:
-    transform, width, height = grid.transform, len(grid.x), len(grid.y)
-    west, east = sorted((transform.c, transform.c + transform.a * width))
-    south, north = sorted((transform.f, transform.f + transform.e * height))
-    step_x, step_y = abs(transform.a), abs(transform.e)
+    west, south, east, north = grid.bounds
+    step_x, step_y = abs(grid.x.step), abs(grid.y.step)
     if crs != grid.crs:
-        diagonal = math.hypot(width, height)
+        diagonal = math.hypot(*grid.shape)
         try:
             box = transformer(crs_from(grid.crs), crs_from(crs)).transform_bounds(west, south, east, north)
         except ProjError as error:
@@ -199,12 +280,13 @@ def _target_grid(grid: CellGrid, crs: str, sizes: list[float], align: str) -> Ce
     columns, rows = (max(1, round(length / step)) for length, step in ((east - west, across), (north - south, down)))
     if columns * rows > MAX_CELLS:
         raise invalid("resolution", f"the grid has {columns} by {rows} cells; at most {MAX_CELLS} are accepted")
-    is_down = crs != grid.crs or step_of(grid.y) < 0
+    is_down = crs != grid.crs or grid.y.step < 0
     start = west if "left" in align else east - columns * across
     top = north if "upper" in align else south + rows * down
     x = start + np.arange(0.5, columns, dtype=np.float64) * across
     y = top - np.arange(0.5, rows, dtype=np.float64) * down
-    return CellGrid(crs, x, y if is_down else y[::-1])
+    y = y if is_down else y[::-1]
+    return CellGrid(crs, CellAxis(x, x), CellAxis(y, y))
 
 
 def _method(method: object) -> str:
@@ -243,11 +325,6 @@ def _box(extent: object, grid: CellGrid) -> tuple[float, float, float, float]:
 
 
 SIDES = ("west", "south", "east", "north")
-
-
-def step_of(cells: Float64Array) -> float:
-    """Return the distance of neighbouring centres; 1 for a single cell."""
-    return float((cells[-1] - cells[0]) / (len(cells) - 1)) if len(cells) > 1 else 1.0
 
 
 SPACE: Mapping[str, GraphProcess] = {
