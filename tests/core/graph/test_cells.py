@@ -81,6 +81,13 @@ def test_merged_times_are_sorted_and_values_of_both_cubes_are_resolved():
     assert result.values.ravel().tolist() == [5.0, -4.0, -4.0]
 
 
+def test_equal_labels_are_refused():
+    cube = make_cube(np.zeros((2, 1, 1)), t=("2020-01-01", "2020-01-01"))
+
+    with pytest.raises(ProcessFault, match="the dimension t has equal labels"):
+        call("merge_cubes", cube1=cube, cube2=cube, overlap_resolver=callback("add", x="$x", y="$y"))
+
+
 def test_values_of_both_cubes_need_a_resolver():
     cube = random_cube(1, (2, 2, 2))
 

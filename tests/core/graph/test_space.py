@@ -21,6 +21,24 @@ def test_average_of_whole_blocks_is_their_mean_without_missing_cells():
     np.testing.assert_allclose(result.dimension("y").labels, [5_149_990, 5_149_970])
 
 
+def test_a_single_row_is_as_high_as_the_cells_are_wide():
+    result = call("resample_spatial", data=make_cube([[1.0, 2.0, 6.0]]), resolution=30, method="average")
+
+    assert result.values.tolist() == [[3.0]]
+    np.testing.assert_allclose(result.dimension("y").labels, [5_149_985])
+
+
+def test_rows_from_south_to_north_stay_so():
+    cube = make_cube(np.arange(16.0).reshape(4, 4))
+    turned = cube.select("y", [3, 2, 1, 0])
+
+    result = call("resample_spatial", data=turned, resolution=20, method="average")
+
+    expected = call("resample_spatial", data=cube, resolution=20, method="average")
+    np.testing.assert_allclose(result.values, expected.values[::-1])
+    np.testing.assert_allclose(result.dimension("y").labels, expected.dimension("y").labels[::-1])
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_all_methods_keep_a_constant_cube(method):
     result = call(

@@ -139,6 +139,8 @@ WINDOWS = [Window(0, 30, 0, 30), Window(0, 5, 0, 4), Window(11, 13, 7, 22), Wind
 SPATIAL = {
     "kernel": {"process_id": "apply_kernel", "kernel": [[1, 2, 1], [2, 4, 2], [1, 2, 1]], "factor": 0.0625},
     "coarser": {"process_id": "resample_spatial", "resolution": 20, "method": "average"},
+    "coarser by a kernel": {"process_id": "resample_spatial", "resolution": 60, "method": "bilinear"},
+    "coarser by a large kernel": {"process_id": "resample_spatial", "resolution": 50, "method": "lanczos"},
     "finer": {"process_id": "resample_spatial", "resolution": 4, "method": "bilinear"},
     "degrees": {"process_id": "resample_spatial", "projection": 4326, "method": "near"},
     "box": {

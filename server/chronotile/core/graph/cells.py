@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chronotile.core.graph.cube import Dimension, GraphCube, as_float, join_times, missing_in, require_cube, values_of
-from chronotile.core.graph.errors import ProcessFault, invalid
+from chronotile.core.graph.errors import ProcessFault, invalid, shorten
 from chronotile.core.graph.space import align
 from chronotile.core.graph.values import GraphProcess, Stack, as_stack
 from chronotile.core.model.types import AnyArray
@@ -167,6 +167,11 @@ def _repeat_along(cube: GraphCube, other: GraphCube) -> GraphCube:
 def _union(one: Dimension, other: Dimension) -> Dimension:
     if one.type == "spatial" or (one.is_equal(other) and one.type != "temporal"):
         return one
+    for dimension in (one, other):
+        if len(set(dimension.labels)) < len(dimension):
+            raise invalid(
+                "cube1, cube2", f"the dimension {dimension.name} has equal labels: {shorten(dimension.labels)}"
+            )
     labels = list(dict.fromkeys([*one.labels, *other.labels]))
     if one.type == "temporal":
         labels.sort()

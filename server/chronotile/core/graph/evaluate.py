@@ -19,7 +19,7 @@ from chronotile.core.graph.values import GraphProcess
 
 Processes = Mapping[str, GraphProcess]
 ParameterValues = Mapping[str, Any]
-StepObserver = Callable[[str, ParameterValues], None]
+StepObserver = Callable[[str, ParameterValues, Any], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class PreparedGraph:
 
         Args:
             parameters: Parameters of the graph by name; a child graph also gets the parameters around it.
-            watch: It gets name and arguments of each process that has returned, except processes of child graphs.
+            watch: It gets name, arguments and result of each process, except processes of child graphs.
 
         Raises:
             ProcessFault: A process does not accept its arguments, or a parameter has no value.
@@ -56,7 +56,7 @@ class PreparedGraph:
                 }
                 results[step.node.id] = _call(step.process, arguments)
                 if watch is not None:
-                    watch(step.process.name, arguments)
+                    watch(step.process.name, arguments, results[step.node.id])
             except ProcessFault as fault:
                 raise fault.inside(step.node.id) from fault.__cause__
             for name in step.released:

@@ -21,6 +21,8 @@ BORDERS: Mapping[str, Literal["edge", "symmetric", "reflect", "wrap"]] = {
 }
 """Values beyond the border, as numpy names them."""
 MASK_KERNELS = (17, 201)
+RESAMPLING_CELLS = 4
+"""Cells around a cell that resampling may use (Lanczos: 3), and one for rounding."""
 MASK_LIMITS = (0.057, 0.025)
 """Weighted share of marked cells around a cell above which it is masked, as on Copernicus Data Space."""
 
@@ -156,7 +158,7 @@ def _kernel(kernel: object) -> Float64Array:
 
 
 def reach_of(process: str, arguments: Mapping[str, Any]) -> int:
-    """Return how many cells around a cell a process uses, besides resampling.
+    """Return how many cells around a cell a process uses, in its input or result, whichever has larger cells.
 
     Args:
         process: Name of the process.
@@ -164,6 +166,8 @@ def reach_of(process: str, arguments: Mapping[str, Any]) -> int:
     """
     if process == "apply_kernel":
         return int(max(np.shape(arguments["kernel"]))) // 2
+    if process.startswith("resample_") and process.endswith("spatial"):
+        return RESAMPLING_CELLS
     if process not in ("to_scl_dilation_mask", "mask_scl_dilation"):
         return 0
     sizes = (arguments.get(f"kernel{number}_size", size) for number, size in enumerate(MASK_KERNELS, 1))

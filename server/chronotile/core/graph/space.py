@@ -13,7 +13,7 @@ from rasterio.errors import RasterioError
 from rasterio.warp import reproject
 
 from chronotile.core.errors import ChronotileError
-from chronotile.core.graph.cube import Dimension, GraphCube, as_float, require_cube
+from chronotile.core.graph.cube import Dimension, GraphCube, Labels, as_float, require_cube
 from chronotile.core.graph.errors import invalid, shorten
 from chronotile.core.graph.values import GraphProcess
 from chronotile.core.model.space.crs import Crs, crs_of, transformer
@@ -53,12 +53,8 @@ class CellAxis(NamedTuple):
     """(cell,) centres in the window."""
     whole: Float64Array
     """(cell,) centres of all cells."""
-
-    @property
-    def step(self) -> float:
-        """Distance of neighbouring centres; 1 for a single cell."""
-        count = len(self.whole) - 1
-        return float((self.whole[-1] - self.whole[0]) / count) if count > 0 else 1.0
+    step: float
+    """Distance of neighbouring centres; negative if coordinates decrease."""
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -69,7 +65,7 @@ class CellAxis(NamedTuple):
     def part(self, low: float, high: float) -> "CellAxis":
         """Return the cells that overlap an interval of coordinates."""
         reach = abs(self.step) * (0.5 - TOLERANCE)
-        return CellAxis(self.whole[(self.whole > low - reach) & (self.whole < high + reach)], self.whole)
+        return self._replace(centres=self.whole[(self.whole > low - reach) & (self.whole < high + reach)])
 
     def positions(self, coordinates: Float64Array) -> AnyArray:
         """Return the index in the window of the cell that contains each coordinate; -1 outside."""
@@ -116,13 +112,15 @@ class CellGrid(NamedTuple):
 
 
 def grid_of(cube: GraphCube) -> CellGrid:
-    """Return the cells of a cube.
+    """Return the cells of a cube; a single row or column is as wide as the cells along the other axis.
 
     Raises:
         ProcessFault: The cube lacks x or y.
     """
     y, x = cube.spatial()
-    return CellGrid(str(x.crs or y.crs or ""), _axis_of(x), _axis_of(y))
+    across, down = (_step_of(d.labels if d.whole is None else d.whole) for d in (x, y))
+    size = abs(across or down or 1.0)
+    return CellGrid(str(x.crs or y.crs or ""), _axis_of(x, across or size), _axis_of(y, down or -size))
 
 
 def cells_of_grid(dimensions: tuple[Dimension, Dimension], grid: CellGrid) -> tuple[Dimension, Dimension]:
@@ -134,9 +132,14 @@ def cells_of_grid(dimensions: tuple[Dimension, Dimension], grid: CellGrid) -> tu
     )
 
 
-def _axis_of(dimension: Dimension) -> CellAxis:
+def _axis_of(dimension: Dimension, step: float) -> CellAxis:
     centres = np.asarray(dimension.labels, dtype=np.float64)
-    return CellAxis(centres, centres if dimension.whole is None else dimension.whole)
+    return CellAxis(centres, centres if dimension.whole is None else dimension.whole, step)
+
+
+def _step_of(centres: Labels) -> float:
+    # 0 for a single cell
+    return float((centres[-1] - centres[0]) / (len(centres) - 1)) if len(centres) > 1 else 0.0
 
 
 def align(cube: GraphCube, target: GraphCube) -> GraphCube:
@@ -191,8 +194,8 @@ def filter_bbox(data: GraphCube, extent: Mapping[str, Any]) -> GraphCube:
 
 def crop(cube: GraphCube, has_x: CellTest, has_y: CellTest) -> GraphCube:
     """Return the cube with the columns and rows whose centres pass a test."""
-    for dimension, has_cell in zip(cube.spatial(), (has_y, has_x), strict=True):
-        axis = _axis_of(dimension)
+    grid = grid_of(cube)
+    for dimension, axis, has_cell in zip(cube.spatial(), (grid.y, grid.x), (has_y, has_x), strict=True):
         cube = cube.select(dimension.name, np.flatnonzero(has_cell(axis.centres)))
         cropped = replace(cube.dimension(dimension.name), whole=axis.whole[has_cell(axis.whole)])
         cube = cube.replace_dimension(dimension.name, cropped, cube.values)
@@ -245,6 +248,10 @@ def _nearest(values: AnyArray, source: CellGrid, grid: CellGrid) -> AnyArray:
 
 
 def _warp(values: AnyArray, source: CellGrid, grid: CellGrid, method: Resampling) -> AnyArray:
+    source_crs, target_crs = crs_from(source.crs), crs_from(grid.crs)
+    unit = source_crs.metres_per_unit / target_crs.metres_per_unit
+    # GDAL would find the ratio of the cells' sizes from the sizes of the windows, and kernels would vary with them.
+    across, down = (abs(one.step / other.step) * unit for one, other in ((source.x, grid.x), (source.y, grid.y)))
     bands = values.reshape(-1, *values.shape[-2:])
     warped = np.full((len(bands), *grid.shape), np.nan, dtype=values.dtype)
     for band, target in zip(bands, warped, strict=True):  # together, a missing value of one band affects the others
@@ -254,11 +261,13 @@ def _warp(values: AnyArray, source: CellGrid, grid: CellGrid, method: Resampling
                 target,
                 src_transform=source.transform,
                 dst_transform=grid.transform,
-                src_crs=crs_from(source.crs).name,
-                dst_crs=crs_from(grid.crs).name,
+                src_crs=source_crs.name,
+                dst_crs=target_crs.name,
                 src_nodata=np.nan,
                 dst_nodata=np.nan,
                 resampling=method,
+                XSCALE=across,
+                YSCALE=down,
             )
         except RasterioError as error:
             raise invalid("projection", f"GDAL cannot resample the cube: {str(error)[:200]}") from error
@@ -286,7 +295,7 @@ def _target_grid(grid: CellGrid, crs: str, sizes: list[float], align: str) -> Ce
     x = start + np.arange(0.5, columns, dtype=np.float64) * across
     y = top - np.arange(0.5, rows, dtype=np.float64) * down
     y = y if is_down else y[::-1]
-    return CellGrid(crs, CellAxis(x, x), CellAxis(y, y))
+    return CellGrid(crs, CellAxis(x, x, across), CellAxis(y, y, -down if is_down else down))
 
 
 def _method(method: object) -> str:

@@ -22,7 +22,7 @@ from chronotile.core.errors import UnsupportedSource
 from chronotile.core.graph.cube import Dimension, GraphCube, merge_origins
 from chronotile.core.graph.errors import ProcessFault
 from chronotile.core.graph.evaluate import Processes, StepObserver, prepare
-from chronotile.core.graph.kernels import reach_of
+from chronotile.core.graph.kernels import RESAMPLING_CELLS, reach_of
 from chronotile.core.graph.parse import Graph
 from chronotile.core.graph.space import CellAxis, CellGrid, grid_of
 from chronotile.core.graph.values import GraphProcess
@@ -43,8 +43,8 @@ STRIP_BYTES = 32 << 20
 """Maximum size of the loaded values of a strip of a window; a row may need more."""
 VALUE_S = 20e-9
 """Processor seconds of a graph per loaded value."""
-RESAMPLING_CELLS = 4
-"""Cells around a window that resampling may use."""
+DISTORTION = 4.0
+"""Greatest ratio of the lengths of a unit in two reference systems that margins allow for."""
 NAME = "var"
 """Name of the variable of a result without bands, as openEO's clients expect it."""
 
@@ -84,7 +84,7 @@ class LoadedBands:
             raise UnsupportedSource("its rows are not parallel to the x axis")
         x = native.transform.c + native.transform.a * (np.arange(*self.window[2:]) + 0.5)
         y = native.transform.f + native.transform.e * (np.arange(*self.window[:2]) + 0.5)
-        return CellGrid(native.crs.name, CellAxis(x, x), CellAxis(y, y))
+        return CellGrid(native.crs.name, CellAxis(x, x, native.transform.a), CellAxis(y, y, native.transform.e))
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -188,10 +188,10 @@ class GraphReader(Reader):
         self._key = blake2b(
             repr((graph, sorted(self._parameters.items(), key=str))).encode(), digest_size=16
         ).hexdigest()
-        reaches = list[int]()
-        probe = self._evaluate(GraphPart(), lambda process, values: reaches.append(reach_of(process, values)))
+        margins = list[float]()
+        probe = self._evaluate(GraphPart(), lambda *step: margins.append(_margin_m(*step)))
         self._grid = grid_of(probe)
-        self._margin = sum(reaches) * max(self._step(source) for source in self._sources.values())
+        self._margin = sum(margins) / crs_of(self._grid.crs).metres_per_unit
         self._time = _time_of(probe)
         self._columns = _columns_of(probe, self._time)
         self._info = SourceInfo(variables={name: self._variable(name) for name in self._columns})
@@ -320,12 +320,6 @@ class GraphReader(Reader):
             self._sources[key] = self._load(name, arguments)
         return self._sources[key].read(_PART.get())
 
-    def _step(self, source: LoadedBands) -> float:
-        steps = [abs(self._grid.x.step), abs(self._grid.y.step)]
-        if source.grid.crs == self._grid.crs:
-            steps += [abs(source.grid.x.step), abs(source.grid.y.step)]
-        return max(steps)
-
     def _variable(self, name: str) -> VariableInfo:
         dtype = np.result_type(*(source.dtype for source in self._sources.values()))
         return VariableInfo(
@@ -404,3 +398,13 @@ def _native_grid(grid: CellGrid) -> NativeGrid:
     x, y = grid.x, grid.y
     transform = Affine(x.step, 0, x.whole[0] - x.step / 2, 0, y.step, y.whole[0] - y.step / 2)
     return NativeGrid(crs=crs_of(grid.crs), transform=transform, width=len(x.whole), height=len(y.whole))
+
+
+def _margin_m(process: str, arguments: Mapping[str, Any], result: object) -> float:
+    """Return the distance in metres around a window that a process uses."""
+    reach = reach_of(process, arguments)
+    grids = [grid_of(cube) for cube in (*arguments.values(), result) if isinstance(cube, GraphCube)] if reach else []
+    cells_m = (max(abs(grid.x.step), abs(grid.y.step)) * crs_of(grid.crs).metres_per_unit for grid in grids)
+    # Degrees of longitude are shorter than their nominal length, and scales of projections differ.
+    scale = DISTORTION if len({grid.crs for grid in grids}) > 1 else 1.0
+    return reach * scale * max(cells_m, default=0.0)
