@@ -268,6 +268,7 @@ def _warp(values: AnyArray, source: CellGrid, grid: CellGrid, method: Resampling
                 resampling=method,
                 XSCALE=across,
                 YSCALE=down,
+                tolerance=0,
             )
         except RasterioError as error:
             raise invalid("projection", f"GDAL cannot resample the cube: {str(error)[:200]}") from error
