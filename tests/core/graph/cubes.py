@@ -34,7 +34,7 @@ def make_cube(values: Any, *, t: Any = None, bands: Any = None, crs: str = CRS, 
 
 def daily(count: int, start: str = "2020-01-01") -> tuple[str, ...]:
     """Return labels of consecutive days."""
-    return tuple(f"{day}T00:00:00Z" for day in np.datetime64(start) + np.arange(count))
+    return tuple(f"{day}T00:00:00Z" for day in np.datetime64(start) + np.arange(count).astype("timedelta64[D]"))
 
 
 def random_cube(seed: int, shape: tuple[int, ...], *, start: str = "2020-01-01", bands: Any = None) -> GraphCube:

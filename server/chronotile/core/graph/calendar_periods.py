@@ -107,7 +107,7 @@ def _start_in(unit: Literal["h", "D", "M"], size: int = 1, shift: int = 0) -> Ca
 
 
 def _start_of_dekad(number: int) -> Instant:
-    return _instant(np.datetime64(number // 3, "M").astype("datetime64[D]") + 10 * (number % 3))
+    return _instant(np.datetime64(number // 3, "M").astype("datetime64[D]") + np.timedelta64(10 * (number % 3), "D"))
 
 
 def _start_of_years(number: int) -> Instant:
